@@ -1,0 +1,494 @@
+//! Image references: `registry/repository:tag@digest`, as Docker and ECS read them.
+//!
+//! Parsing fills in what a short reference leaves out (`python` is `docker.io/library/python`), and the parsed
+//! form can be moved to another registry without touching the tag or the digest that its author wrote.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
+pub const DOCKER_HUB: &str = "docker.io";
+/// Amazon ECR Public's host.
+pub const ECR_PUBLIC: &str = "public.ecr.aws";
+
+/// A content digest, always `sha256:` and 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(content: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self::from_sha256(sha2::Sha256::digest(content).into())
+    }
+
+    /// The digest with this SHA-256 value.
+    pub fn from_sha256(value: [u8; 32]) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(71);
+        text.push_str("sha256:");
+        for byte in value {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// The whole digest, with its algorithm.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        let valid = hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidReference::new(text, "a digest is `sha256:` and 64 lower-case hexadecimal digits"))
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidReference;
+
+    fn try_from(text: String) -> Result<Self, InvalidReference> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}
+
+/// A text that is not an image reference, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an image reference: {why}")]
+pub struct InvalidReference {
+    text: String,
+    why: &'static str,
+}
+
+impl InvalidReference {
+    fn new(text: &str, why: &'static str) -> Self {
+        Self { text: text.chars().take(300).collect(), why }
+    }
+}
+
+/// Who runs a registry, as far as its host tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registry {
+    /// Docker Hub (`docker.io`).
+    #[serde(rename = "dockerhub")]
+    DockerHub,
+    /// Amazon ECR Public (`public.ecr.aws`).
+    EcrPublic,
+    /// A private registry of Amazon ECR, its image data plane.
+    EcrPrivate,
+    /// The API of Amazon ECR (`GetAuthorizationToken` and so on), as against its data plane.
+    EcrPrivateApi,
+    /// GitHub Container Registry.
+    Ghcr,
+    /// Red Hat Quay.
+    Quay,
+    /// A GitLab container registry.
+    Gitlab,
+    /// A proxy or cache in front of another registry (Artifactory, Nexus, Harbor, an ECR pull-through cache).
+    Proxy,
+    /// Any other registry.
+    Other,
+}
+
+impl Registry {
+    /// Which registry a host is.
+    pub fn of_host(host: &str) -> Self {
+        let host = host.to_ascii_lowercase();
+        let name = host.split(':').next().unwrap_or_default();
+        match name {
+            "docker.io"
+            | "index.docker.io"
+            | "registry-1.docker.io"
+            | "registry.hub.docker.com"
+            | "auth.docker.io"
+            | "production.cloudflare.docker.com" => Self::DockerHub,
+            "public.ecr.aws" | "ecr-public.aws.com" => Self::EcrPublic,
+            "ghcr.io" => Self::Ghcr,
+            "quay.io" => Self::Quay,
+            _ if ecr_host(name).is_some() => Self::EcrPrivate,
+            _ if name.starts_with("api.ecr.") || name.starts_with("ecr.") && name.contains(".amazonaws.com") => Self::EcrPrivateApi,
+            _ if name.contains("gitlab") => Self::Gitlab,
+            _ if ["artifactory", "jfrog", "nexus", "harbor", "proxy", "mirror", "cache"].iter().any(|word| name.contains(word)) => {
+                Self::Proxy
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// The name used in output (`dockerhub`, `ecr-public`, ...).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DockerHub => "dockerhub",
+            Self::EcrPublic => "ecr-public",
+            Self::EcrPrivate => "ecr-private",
+            Self::EcrPrivateApi => "ecr-private-api",
+            Self::Ghcr => "ghcr",
+            Self::Quay => "quay",
+            Self::Gitlab => "gitlab",
+            Self::Proxy => "proxy",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China).
+pub fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
+    let (account, rest) = host.split_once('.')?;
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let rest = rest
+        .strip_prefix("dkr.ecr.")
+        .or_else(|| rest.strip_prefix("dkr.ecr-fips."))
+        .or_else(|| rest.strip_prefix("dkr-ecr."))
+        .or_else(|| rest.strip_prefix("dkr-ecr-fips."))?;
+    let region = rest
+        .strip_suffix(".amazonaws.com")
+        .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
+        .or_else(|| rest.strip_suffix(".on.aws"))
+        .or_else(|| rest.strip_suffix(".on.amazonwebservices.com.cn"))?;
+    Some(EcrHost { account, region })
+}
+
+/// Whose private ECR registry a host is, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EcrHost<'a> {
+    /// The twelve digits of the account, which is also ECR's `registryId`.
+    pub account: &'a str,
+    /// The region, such as `eu-west-1`.
+    pub region: &'a str,
+}
+
+/// An image reference with everything a short form leaves out filled in.
+///
+/// `Display` gives the full form, which parses back to the same value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Reference {
+    registry: String,
+    repository: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+impl Reference {
+    /// A reference from its parts.
+    ///
+    /// # Errors
+    /// As for parsing: every part must be well-formed.
+    pub fn new(registry: &str, repository: &str, tag: Option<&str>, digest: Option<Digest>) -> Result<Self, InvalidReference> {
+        let mut text = format!("{registry}/{repository}");
+        if let Some(tag) = tag {
+            text = format!("{text}:{tag}");
+        }
+        if let Some(digest) = digest {
+            text = format!("{text}@{digest}");
+        }
+        text.parse()
+    }
+
+    /// The registry's host, with a port if one was written; `docker.io` for Docker Hub under any of its names.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The repository within its registry; on Docker Hub always with its namespace (`library/python`).
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The tag as written. A reference without tag and digest means `latest`: see [`Self::tag_or_latest`].
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The tag that a pull would ask for, or `None` where the digest decides.
+    pub fn tag_or_latest(&self) -> Option<&str> {
+        match (&self.tag, &self.digest) {
+            (_, Some(_)) => None,
+            (Some(tag), None) => Some(tag),
+            (None, None) => Some("latest"),
+        }
+    }
+
+    /// The digest as written.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// What the manifest is asked for by: the digest if there is one, else the tag, else `latest`.
+    pub fn tag_or_digest(&self) -> &str {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => "latest",
+        }
+    }
+
+    /// Which registry this is, by its host.
+    pub fn kind(&self) -> Registry {
+        Registry::of_host(&self.registry)
+    }
+
+    /// Whether a pull of this goes to Docker Hub.
+    pub fn is_docker_hub(&self) -> bool {
+        self.registry == DOCKER_HUB
+    }
+
+    /// Whether this is a Docker Official Image, which Docker also publishes at `public.ecr.aws/docker/library`.
+    pub fn is_official(&self) -> bool {
+        self.is_docker_hub() && self.repository.starts_with("library/")
+    }
+
+    /// The same tag and digest in another repository: only the registry and the repository change.
+    ///
+    /// # Errors
+    /// The registry or the repository is malformed.
+    pub fn moved_to(&self, registry: &str, repository: &str) -> Result<Self, InvalidReference> {
+        Self::new(registry, repository, self.tag(), self.digest.clone())
+    }
+
+    /// The same repository at this digest, without its tag.
+    pub fn at_digest(&self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.registry, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(formatter, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(formatter, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = InvalidReference;
+
+    fn try_from(text: String) -> Result<Self, InvalidReference> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.to_string()
+    }
+}
+
+impl FromStr for Reference {
+    type Err = InvalidReference;
+
+    /// Reads a reference by the grammar of `distribution/reference`, which Docker, containerd and ECS share.
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        let fail = |why| Err(InvalidReference::new(text, why));
+        if text.is_empty() {
+            return fail("it is empty");
+        }
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| InvalidReference::new(text, error.why))?)),
+            None => (text, None),
+        };
+        let (host, remainder) = split_host(rest);
+        let (path, tag) = match remainder.rsplit_once(':') {
+            Some((path, tag)) => (path, Some(tag)),
+            None => (remainder, None),
+        };
+        if let Some(tag) = tag
+            && !is_tag(tag)
+        {
+            return fail("a tag is 1 to 128 letters, digits, `_`, `.` or `-`, and starts with none of the last two");
+        }
+        if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return fail("a repository must be lower case");
+        }
+        if path.is_empty() || path.len() > 255 || !path.split('/').all(is_path_component) {
+            return fail("a repository is lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`");
+        }
+        let registry = match host {
+            None => DOCKER_HUB.to_owned(),
+            Some(host) => match host.to_ascii_lowercase().as_str() {
+                "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB.to_owned(),
+                host if is_host(host) => host.to_owned(),
+                _ => return fail("the registry's host is malformed"),
+            },
+        };
+        let repository = if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        Ok(Self { registry, repository, tag: tag.map(str::to_owned), digest })
+    }
+}
+
+/// The first component is a host if it could not be a repository's: it has a dot, a port or capitals, or is `localhost`.
+fn split_host(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('/') {
+        Some((first, rest))
+            if first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+        {
+            (Some(first), rest)
+        }
+        _ => (None, text),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, after)) => {
+                let valid = address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+                return valid && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
+            }
+            None => return false,
+        },
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, None),
+        },
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    name.split('.').all(label) && port.is_none_or(is_port)
+}
+
+fn is_port(port: &str) -> bool {
+    port.parse::<u16>().is_ok()
+}
+
+fn is_tag(tag: &str) -> bool {
+    tag.len() <= 128
+        && tag.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+/// `[a-z0-9]+` runs joined by `.`, `_`, `__` or any number of `-`.
+fn is_path_component(component: &str) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = component.as_bytes();
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
+    alphanumeric(first)
+        && alphanumeric(last)
+        && bytes
+            .split(|&byte| alphanumeric(byte))
+            .all(|between| matches!(between, b"" | b"." | b"_" | b"__") || between.iter().all(|&byte| byte == b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, full: &str) {
+        let reference: Reference = text.parse().unwrap();
+        assert_eq!(reference.to_string(), full, "{text}");
+        assert_eq!(full.parse::<Reference>().unwrap(), reference, "the full form of {text} parses back");
+    }
+
+    #[test]
+    fn fills_in_what_a_short_form_leaves_out() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        check("python", "docker.io/library/python");
+        check("python:3.11-slim", "docker.io/library/python:3.11-slim");
+        check("iseepatterns/court-case-backend:latest", "docker.io/iseepatterns/court-case-backend:latest");
+        check("index.docker.io/redis", "docker.io/library/redis");
+        check("registry-1.docker.io/library/redis:7", "docker.io/library/redis:7");
+        check("localhost/app", "localhost/app");
+        check("localhost:5000/app:1", "localhost:5000/app:1");
+        check("127.0.0.1:5000/a/b/c", "127.0.0.1:5000/a/b/c");
+        check("[::1]:5000/a:b", "[::1]:5000/a:b");
+        check(&format!("redis:7@{digest}"), &format!("docker.io/library/redis:7@{digest}"));
+        check(
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1",
+        );
+    }
+
+    #[test]
+    fn refuses_what_docker_refuses() {
+        for (text, why) in [
+            ("", "empty"),
+            ("Python:3", "lower case"),
+            ("python:", "a tag is"),
+            ("python: 3", "a tag is"),
+            ("python@sha256:short", "a digest is"),
+            ("https://docker.io/python", "repository"),
+            ("a//b", "a repository is"),
+            ("a..b", "a repository is"),
+            ("-a", "a repository is"),
+            ("bad_host.example:99999/a", "host"),
+        ] {
+            let error = text.parse::<Reference>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn knows_registries_by_their_host() {
+        for (text, kind) in [
+            ("redis", Registry::DockerHub),
+            ("public.ecr.aws/docker/library/redis", Registry::EcrPublic),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app", Registry::EcrPrivate),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app", Registry::EcrPrivate),
+            ("123456789012.dkr-ecr.eu-west-1.on.aws/app", Registry::EcrPrivate),
+            ("ghcr.io/a/b", Registry::Ghcr),
+            ("quay.io/a/b", Registry::Quay),
+            ("registry.gitlab.com/a/b", Registry::Gitlab),
+            ("acme.jfrog.io/docker/a", Registry::Proxy),
+            ("registry.k8s.io/pause", Registry::Other),
+        ] {
+            assert_eq!(text.parse::<Reference>().unwrap().kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_move_keeps_tag_and_digest_as_written() {
+        let moved = |text: &str| {
+            text.parse::<Reference>()
+                .unwrap()
+                .moved_to("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "docker-hub/library/redis")
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(moved("redis"), "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis");
+        assert_eq!(moved("redis:7"), "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7");
+    }
+
+    #[test]
+    fn only_docker_hub_has_official_images() {
+        assert!("redis".parse::<Reference>().unwrap().is_official());
+        assert!(!"acme/redis".parse::<Reference>().unwrap().is_official());
+        assert!(!"public.ecr.aws/library/redis".parse::<Reference>().unwrap().is_official());
+    }
+}

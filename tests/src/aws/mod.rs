@@ -1,0 +1,3 @@
+//! A fake AWS.
+
+pub mod service;
