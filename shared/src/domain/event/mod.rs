@@ -1,0 +1,132 @@
+//! Events: read once, at the edge, into facts that cannot be wrong.
+//!
+//! An event is a hint to look. What it says is used to find out where to look and why; whatever is acted upon is
+//! looked up again. An event that is not understood is an outcome with a reason, never a failure.
+
+mod ecr;
+mod ecs;
+mod envelope;
+
+use super::arn::ServiceId;
+use super::reference::Reference;
+use super::stopped_task::StoppedTask;
+use super::timestamp::Timestamp;
+use super::waiting::Arrival;
+
+pub use envelope::{parse, records};
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A task stopped.
+    TaskStopped(Box<TaskStopped>),
+    /// A deployment of a service began, ended or failed, or the service says something of itself.
+    ServiceChanged(ServiceChanged),
+    /// An image appeared in ECR.
+    ImageArrived(Arrival),
+    /// The mirror has copied an image of Docker Hub.
+    ImageMirrored(Reference),
+    /// A build failed.
+    BuildFailed(Box<BuildFailed>),
+    /// Look at everything that is open.
+    Sweep,
+    /// Look at one thing that is open.
+    Look(Subject),
+    /// Nothing to do, and why.
+    Ignored(String),
+}
+
+/// What an incident is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A service of ECS.
+    Service(ServiceId),
+    /// Tasks that belong to no service: the cluster's ARN and the family.
+    Family {
+        /// The cluster's ARN.
+        cluster_arn: String,
+        /// The task definition's family, or the group that the tasks were started with.
+        family: String,
+    },
+    /// A CodeBuild project, by the ARN prefix of its builds.
+    Project {
+        /// Region and account, as in the build's ARN.
+        scope: String,
+        /// The project's name.
+        name: String,
+    },
+}
+
+impl Subject {
+    /// The key under which the table knows it.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Service(service) => service.arn(),
+            Self::Family { cluster_arn, family } => format!("{cluster_arn}#family/{family}"),
+            Self::Project { scope, name } => format!("{scope}#project/{name}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Service(service) => service.fmt(formatter),
+            Self::Family { cluster_arn, family } => {
+                write!(formatter, "{}/{family} (no service)", cluster_arn.rsplit('/').next().unwrap_or_default())
+            }
+            Self::Project { name, .. } => write!(formatter, "build project {name}"),
+        }
+    }
+}
+
+/// A task that stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskStopped {
+    /// The service or family it belongs to.
+    pub subject: Subject,
+    /// The task.
+    pub task: StoppedTask,
+}
+
+/// Which change a service reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceChange {
+    /// A deployment began.
+    DeploymentStarted,
+    /// A deployment ended well, or the service is steady.
+    Settled,
+    /// A deployment failed, or tasks cannot be started or placed.
+    Trouble,
+}
+
+/// A change that a service reports of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceChanged {
+    /// The service.
+    pub service: ServiceId,
+    /// Which change.
+    pub change: ServiceChange,
+    /// The event's own name, such as `SERVICE_DEPLOYMENT_FAILED`.
+    pub name: String,
+    /// The event's reason, if it has one.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A build that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildFailed {
+    /// The project.
+    pub project: Subject,
+    /// The build's ARN.
+    pub build: String,
+    /// The phases that failed, with their contexts.
+    pub phases: Vec<(String, String)>,
+    /// Log group and stream, where the event names them.
+    pub log: Option<(String, String)>,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,122 @@
+//! What a look at the world found: the facts that plans are made of.
+//!
+//! Every lookup can also have failed. `Unknown` is not `absent`: a guard that needs the fact declines and says
+//! what it could not find out.
+
+use std::collections::BTreeMap;
+
+use super::plan::Suspended;
+use super::reference::{Digest, Reference};
+use super::service::Service;
+use super::task_definition::TaskDefinition;
+
+/// The result of looking something up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lookup<T> {
+    /// It was not looked up, because nothing needed it.
+    NotNeeded,
+    /// It is there.
+    Found(T),
+    /// It is certainly not there.
+    Absent,
+    /// It could not be found out, and why.
+    Unknown(String),
+}
+
+impl<T> Lookup<T> {
+    /// The thing, if it was found.
+    pub fn found(&self) -> Option<&T> {
+        match self {
+            Self::Found(value) => Some(value),
+            Self::NotNeeded | Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Applies a function to the thing, if it was found.
+    pub fn map<U>(self, function: impl FnOnce(T) -> U) -> Lookup<U> {
+        match self {
+            Self::NotNeeded => Lookup::NotNeeded,
+            Self::Found(value) => Lookup::Found(function(value)),
+            Self::Absent => Lookup::Absent,
+            Self::Unknown(why) => Lookup::Unknown(why),
+        }
+    }
+}
+
+/// An image in a registry: what its tag or digest resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The digest of its manifest or image index.
+    pub digest: Digest,
+    /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its manifest.
+    pub platforms: Option<Vec<String>>,
+}
+
+/// A Docker Hub image of a task definition, everywhere it could be pulled from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HubImage {
+    /// The image as the task definition has it.
+    pub written: String,
+    /// The same, parsed.
+    pub reference: Reference,
+    /// What it means at Docker Hub right now (a HEAD, which spends no quota).
+    pub hub: Lookup<Resolved>,
+    /// The digest that this service last ran, where a task shows one.
+    pub last_run: Option<Digest>,
+    /// The copy in the private mirror: where it would be, and what is there.
+    pub mirror: Option<(Reference, Lookup<Resolved>)>,
+    /// The copy at ECR Public, for official images.
+    pub public: Option<(Reference, Lookup<Resolved>)>,
+}
+
+/// The state of the CloudFormation stack that a service belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its status, such as `UPDATE_IN_PROGRESS`.
+    pub status: String,
+}
+
+/// The service's target in Application Auto Scaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScalingTarget {
+    /// What is suspended.
+    pub suspended: Suspended,
+}
+
+/// Everything that was looked up for one plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The service.
+    pub service: Lookup<Service>,
+    /// The task definition that the failed task ran, or that the service uses now.
+    pub task_definition: Lookup<TaskDefinition>,
+    /// Its Docker Hub images.
+    pub hub_images: Vec<HubImage>,
+    /// Per mirror repository: whether the execution role may pull from it.
+    pub role_may_pull: BTreeMap<String, Lookup<bool>>,
+    /// The stack.
+    pub stack: Lookup<Stack>,
+    /// Autoscaling.
+    pub scaling: Lookup<ScalingTarget>,
+    /// The image whose absence was diagnosed: what its tag means now.
+    pub wanted: Lookup<Resolved>,
+    /// The cluster's `pullsafe:mode` tag.
+    pub cluster_mode: Option<String>,
+}
+
+impl Default for Observation {
+    fn default() -> Self {
+        Self {
+            service: Lookup::NotNeeded,
+            task_definition: Lookup::NotNeeded,
+            hub_images: Vec::new(),
+            role_may_pull: BTreeMap::new(),
+            stack: Lookup::NotNeeded,
+            scaling: Lookup::NotNeeded,
+            wanted: Lookup::NotNeeded,
+            cluster_mode: None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The remediator's configuration: names, meaning, defaults, and how each value is read.
+//!
+//! Everything is read before anything is reported, so that one look shows every fault. A bad value is never
+//! replaced by a default in silence.
+
+use std::fmt;
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable's name.
+    pub name: &'static str,
+    /// The value it has when it is not set; `None` if it must be set.
+    pub default: Option<&'static str>,
+    /// What it decides, in one sentence.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($constant:ident = $name:literal, $default:expr, $meaning:literal;)+) => {
+        $(#[doc = $meaning] pub const $constant: Setting = Setting { name: $name, default: $default, meaning: $meaning };)+
+        /// Every setting, in the order in which the documents show them.
+        pub const ALL: &[Setting] = &[$($constant,)+];
+    };
+}
+
+settings! {
+    MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `act` does it. The tag `pullsafe:mode` (off, observe, act) on a service or its cluster wins.";
+    TABLE = "PULLSAFE_TABLE", None, "Name of the DynamoDB table that holds incidents and leases.";
+    TOPIC = "PULLSAFE_TOPIC_ARN", None, "ARN of the SNS topic for people.";
+    QUEUE = "PULLSAFE_QUEUE_URL", None, "URL of the remediator's own work queue (deferred and failed events, the sweep's fan-out).";
+    MIRROR_QUEUE = "PULLSAFE_MIRROR_QUEUE_URL", Some(""), "URL of the mirror's job queue; empty means that no mirror can be asked.";
+    EVENT_BUS = "PULLSAFE_EVENT_BUS", Some("default"), "Event bus that the events of pullsafe go to.";
+    MIRROR_REGISTRY = "PULLSAFE_MIRROR_REGISTRY", Some(""), "Host of the private ECR registry with the mirror; empty means that there is none.";
+    MIRROR_PREFIX = "PULLSAFE_MIRROR_PREFIX", Some("docker-hub"), "First part of the mirror's repository names (`docker-hub/library/python`).";
+    PUBLIC_FALLBACK = "PULLSAFE_PUBLIC_FALLBACK", Some("true"), "Whether official images may move to `public.ecr.aws/docker/library` where the mirror cannot serve.";
+    AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (fill the mirror and say so) or `move`.";
+    PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
+    PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
+    MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
+    FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
+}
+
+/// What pullsafe may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing, not even look.
+    Off,
+    /// Everything but the calls that change something.
+    Observe,
+    /// Act where the guards allow it.
+    Act,
+}
+
+impl Mode {
+    /// The mode with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "off" => Some(Self::Off),
+            "observe" => Some(Self::Observe),
+            "act" => Some(Self::Act),
+            _ => None,
+        }
+    }
+
+    /// The name used in the stack parameter and the tag.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Act => "act",
+        }
+    }
+}
+
+/// What to do ahead of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing.
+    Off,
+    /// Ask the mirror for what it lacks, and say so.
+    Warn,
+    /// As `Warn`, and move the service once the mirror has everything.
+    Move,
+}
+
+/// How messages for people are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Plain text that reads alone.
+    Text,
+    /// The custom-notification schema of Amazon Q in chat applications.
+    Chatbot,
+}
+
+/// Where the mirror is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Host of the registry.
+    pub registry: String,
+    /// First part of the repository names.
+    pub prefix: String,
+}
+
+/// The remediator's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The mode where no tag says otherwise.
+    pub mode: Mode,
+    /// DynamoDB table.
+    pub table: String,
+    /// SNS topic.
+    pub topic_arn: String,
+    /// Own work queue.
+    pub queue_url: String,
+    /// The mirror's job queue, if there is one.
+    pub mirror_queue_url: Option<String>,
+    /// Event bus.
+    pub event_bus: String,
+    /// The mirror, if there is one.
+    pub mirror: Option<Mirror>,
+    /// Whether official images may move to ECR Public.
+    pub public_fallback: bool,
+    /// What to do ahead of a failure.
+    pub ahead: Ahead,
+    /// Whether services may be paused.
+    pub pause: bool,
+    /// How many failing tasks a pause needs.
+    pub pause_after: u32,
+    /// Hours between two moves of one service.
+    pub move_cooldown_hours: i64,
+    /// How messages are written.
+    pub format: Format,
+}
+
+/// A setting that is missing or has a bad value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The variable.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.name, self.problem)
+    }
+}
+
+impl Settings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let choice = |value: &str| value.to_ascii_lowercase();
+        let registry = reader.text(MIRROR_REGISTRY);
+        let prefix = reader.text(MIRROR_PREFIX);
+        let queue = reader.text(MIRROR_QUEUE);
+        let settings = Self {
+            mode: reader.parsed(MODE, Mode::Observe, "`observe` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
+            table: reader.text(TABLE),
+            topic_arn: reader.text(TOPIC),
+            queue_url: reader.text(QUEUE),
+            mirror_queue_url: (!queue.is_empty()).then_some(queue),
+            event_bus: reader.text(EVENT_BUS),
+            mirror: (!registry.is_empty()).then(|| Mirror { registry, prefix: prefix.trim_matches('/').to_owned() }),
+            public_fallback: reader.flag(PUBLIC_FALLBACK),
+            ahead: reader.parsed(AHEAD, Ahead::Off, "`off`, `warn` or `move`", |value| match choice(value).as_str() {
+                "off" => Some(Ahead::Off),
+                "warn" => Some(Ahead::Warn),
+                "move" => Some(Ahead::Move),
+                _ => None,
+            }),
+            pause: reader.flag(PAUSE),
+            pause_after: reader.parsed(PAUSE_AFTER, 2, "a whole number from 1 to 100", |value| {
+                value.parse().ok().filter(|count| (1..=100).contains(count))
+            }),
+            move_cooldown_hours: reader.parsed(MOVE_COOLDOWN, 24, "a whole number from 0 to 720", |value| {
+                value.parse().ok().filter(|hours| (0..=720).contains(hours))
+            }),
+            format: reader.parsed(FORMAT, Format::Text, "`text` or `chatbot`", |value| match choice(value).as_str() {
+                "text" => Some(Format::Text),
+                "chatbot" => Some(Format::Chatbot),
+                _ => None,
+            }),
+        };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
+struct Reader<L> {
+    lookup: L,
+    faults: Vec<Fault>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    fn text(&mut self, setting: Setting) -> String {
+        match ((self.lookup)(setting.name).map(|value| value.trim().to_owned()), setting.default) {
+            (Some(value), None) if value.is_empty() => self.missing(setting),
+            (Some(value), _) => value,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => self.missing(setting),
+        }
+    }
+
+    fn missing(&mut self, setting: Setting) -> String {
+        self.faults.push(Fault { name: setting.name, problem: format!("must be set. {}", setting.meaning) });
+        String::new()
+    }
+
+    fn parsed<T>(&mut self, setting: Setting, otherwise: T, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        let value = self.text(setting);
+        parse(&value).unwrap_or_else(|| {
+            self.faults.push(Fault { name: setting.name, problem: format!("is `{value}`, expected {expected}") });
+            otherwise
+        })
+    }
+
+    fn flag(&mut self, setting: Setting) -> bool {
+        self.parsed(setting, false, "`true` or `false`", |value| match value.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+        Settings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    const REQUIRED: [(&str, &str); 3] = [("PULLSAFE_TABLE", "t"), ("PULLSAFE_TOPIC_ARN", "a"), ("PULLSAFE_QUEUE_URL", "q")];
+
+    #[test]
+    fn observes_by_default_and_has_no_mirror_until_told() {
+        let settings = read(&REQUIRED).unwrap();
+        assert_eq!((settings.mode, settings.ahead, settings.pause_after), (Mode::Observe, Ahead::Warn, 2));
+        assert_eq!((settings.mirror, settings.mirror_queue_url), (None, None));
+    }
+
+    #[test]
+    fn reports_every_fault_with_its_name() {
+        let faults = read(&[("PULLSAFE_MODE", "yes"), ("PULLSAFE_PAUSE_AFTER", "0"), ("PULLSAFE_TABLE", "t")]).unwrap_err();
+        let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
+        assert_eq!(names, ["PULLSAFE_MODE", "PULLSAFE_TOPIC_ARN", "PULLSAFE_QUEUE_URL", "PULLSAFE_PAUSE_AFTER"]);
+        assert_eq!(faults[0].to_string(), "PULLSAFE_MODE: is `yes`, expected `observe` or `act` (or `off`)");
+    }
+}

@@ -1,0 +1,68 @@
+//! What an incident waits for, and which arrival ends the wait.
+
+use serde::{Deserialize, Serialize};
+
+use super::reference::{Reference, ecr_host};
+use super::timestamp::Timestamp;
+
+/// What has to happen before an incident can go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What for.
+    pub cause: WaitingFor,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The kinds of waiting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitingFor {
+    /// The mirror was asked for these Docker Hub images.
+    Mirror(Vec<Reference>),
+    /// The service is paused until this image exists.
+    Image(Reference),
+    /// More failing tasks, before the guards of a remedy are satisfied.
+    MoreFailures,
+}
+
+/// An image that appeared in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The registry's account.
+    pub account: String,
+    /// The registry's region.
+    pub region: String,
+    /// The repository.
+    pub repository: String,
+    /// The tag, where the event names one.
+    pub tag: Option<String>,
+    /// The digest, where the event names one.
+    pub digest: Option<String>,
+}
+
+impl Waiting {
+    /// Whether this arrival may be what is waited for. A hint only: whoever acts on it looks again.
+    pub fn may_end_with(&self, arrival: &Arrival) -> bool {
+        match &self.cause {
+            WaitingFor::Image(reference) => {
+                let Some(host) = ecr_host(reference.registry()) else { return false };
+                let wanted = match (reference.tag(), reference.digest()) {
+                    (Some(tag), _) => arrival.tag.as_deref() == Some(tag),
+                    (None, Some(digest)) => arrival.digest.as_deref() == Some(digest.as_str()),
+                    (None, None) => arrival.tag.as_deref() == Some("latest"),
+                };
+                host.account == arrival.account && host.region == arrival.region && reference.repository() == arrival.repository && wanted
+            }
+            WaitingFor::Mirror(_) | WaitingFor::MoreFailures => false,
+        }
+    }
+
+    /// Whether a copy of this Docker Hub image is what is waited for.
+    pub fn may_end_with_mirrored(&self, source: &Reference) -> bool {
+        match &self.cause {
+            WaitingFor::Mirror(images) => images.contains(source),
+            WaitingFor::Image(_) | WaitingFor::MoreFailures => false,
+        }
+    }
+}
