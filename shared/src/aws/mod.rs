@@ -1,1 +1,15 @@
-//! Adapters to AWS.
+//! Adapters to AWS: thin, one file per service, speaking the domain's types.
+//!
+//! Nothing is decided here. Every failure becomes a [`Failure`] that says which call failed, whether trying again
+//! can help, and nothing that should not be in a log.
+
+pub mod ecs;
+pub mod failure;
+pub mod outbox;
+pub mod queue;
+pub mod role;
+pub mod scaling;
+pub mod stack;
+pub mod table;
+
+pub use failure::{Failure, FailureKind};
