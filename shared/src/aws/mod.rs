@@ -12,4 +12,5 @@ pub mod scaling;
 pub mod stack;
 pub mod table;
 
+pub use aws_config::SdkConfig;
 pub use failure::{Failure, FailureKind};

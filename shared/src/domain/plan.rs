@@ -155,7 +155,27 @@ impl std::fmt::Display for Suspended {
     }
 }
 
+impl Plan {
+    /// Tells plans apart for the purpose of telling people once: the remedy and the kinds of its steps.
+    pub fn key(&self) -> String {
+        let steps: Vec<_> = self.steps.iter().map(Step::kind).collect();
+        format!("{}/{}", self.remedy, steps.join("+"))
+    }
+}
+
 impl Step {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::TagService { .. } => "tag",
+            Self::UntagService { .. } => "untag",
+            Self::SetScaling { .. } => "scaling",
+            Self::SetDesiredCount { .. } => "count",
+            Self::MoveService { .. } => "move",
+            Self::ForceNewDeployment { .. } => "force",
+            Self::AskMirror { .. } => "ask",
+        }
+    }
+
     /// What the step does, in one line for people.
     pub fn describe(&self) -> String {
         match self {

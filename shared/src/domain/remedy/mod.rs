@@ -11,6 +11,8 @@ mod move_to_mirror;
 mod pause;
 mod restore;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 use super::arn::ServiceId;
 use super::cause::RemedyName;

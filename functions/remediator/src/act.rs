@@ -1,0 +1,138 @@
+//! Carries out the steps of a plan.
+//!
+//! Every step looks before it acts and says `already done` where it is, so that a plan can be repeated from its
+//! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
+//! stands.
+
+use pullsafe::aws::Failure;
+use pullsafe::domain::arn::{ServiceId, family_and_revision};
+use pullsafe::domain::plan::{Plan, Step, Suspended};
+use pullsafe::domain::task_definition::{CLONED_FROM, TaskDefinition};
+use serde_json::{Value, json};
+
+use super::Remediator;
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// Done now.
+    Done,
+    /// It had been done before.
+    AlreadyDone,
+    /// Somebody else changed what it was about; the rest of the plan still holds.
+    Skipped(String),
+    /// Somebody else changed what it was about; the plan no longer holds.
+    Abandon(String),
+}
+
+impl Remediator {
+    /// Carries out every step in order. `Some(why)` means that the plan was given up.
+    ///
+    /// # Errors
+    /// A call failed; the plan is to be repeated.
+    pub(crate) async fn act(&self, plan: &Plan) -> Result<Option<String>, Failure> {
+        for step in &plan.steps {
+            let outcome = self.step(step).await?;
+            let what = step.describe();
+            tracing::info!(step = what, ?outcome, "{what}: {outcome:?}");
+            if let StepOutcome::Abandon(why) = outcome {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn step(&self, step: &Step) -> Result<StepOutcome, Failure> {
+        match step {
+            Step::TagService { service, tags } => self.ecs.tag(service, tags).await.map(|()| StepOutcome::Done),
+            Step::UntagService { service, keys } => self.ecs.untag(service, keys).await.map(|()| StepOutcome::Done),
+            Step::SetScaling { service, suspended, expected } => self.set_scaling(service, *suspended, *expected).await,
+            Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force).await,
+            Step::MoveService { service, from, request, .. } => self.move_service(service, from, request).await,
+            Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
+            Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {
+                Some(queue) => {
+                    let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                    self.queues.send(queue, &job, 0).await.map(|()| StepOutcome::Done)
+                }
+                None => Ok(StepOutcome::Abandon("no mirror can be asked any more".to_owned())),
+            },
+        }
+    }
+
+    async fn set_scaling(&self, service: &ServiceId, suspended: Suspended, expected: Suspended) -> Result<StepOutcome, Failure> {
+        match self.scaling.target(service).await? {
+            None => Ok(StepOutcome::Skipped("the service is no longer scaled automatically".to_owned())),
+            Some(target) if target.suspended == suspended => Ok(StepOutcome::AlreadyDone),
+            Some(target) if target.suspended != expected => {
+                Ok(StepOutcome::Skipped(format!("its suspended state was changed to {}", target.suspended)))
+            }
+            Some(_) => self.scaling.suspend(service, suspended).await.map(|()| StepOutcome::Done),
+        }
+    }
+
+    async fn set_desired_count(&self, id: &ServiceId, from: i64, to: i64, force: bool) -> Result<StepOutcome, Failure> {
+        match self.ecs.service(id).await? {
+            None => Ok(StepOutcome::Abandon("the service no longer exists".to_owned())),
+            Some(service) if service.desired == to => Ok(StepOutcome::AlreadyDone),
+            Some(service) if service.desired != from => {
+                Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired)))
+            }
+            // The last look before a pause: a task may have come up since the plan was made.
+            Some(service) if to == 0 && service.running > 0 => Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running))),
+            Some(_) => self.ecs.set_desired_count(id, to, force).await.map(|()| StepOutcome::Done),
+        }
+    }
+
+    async fn force_new_deployment(&self, id: &ServiceId, deployment: &str) -> Result<StepOutcome, Failure> {
+        match self.ecs.service(id).await? {
+            None => Ok(StepOutcome::Abandon("the service no longer exists".to_owned())),
+            Some(service) if service.primary().is_some_and(|primary| primary.id != deployment) => Ok(StepOutcome::AlreadyDone),
+            Some(_) => self.ecs.force_new_deployment(id).await.map(|()| StepOutcome::Done),
+        }
+    }
+
+    async fn move_service(&self, id: &ServiceId, from: &str, request: &Value) -> Result<StepOutcome, Failure> {
+        let clone = match self.clone_made_before(from, request).await? {
+            Some(clone) => clone,
+            None => {
+                let registered = self.ecs.register(request).await?;
+                let clone = self.ecs.task_definition(registered.arn()).await?;
+                let differences = clone.differences(request);
+                if !differences.is_empty() {
+                    self.ecs.deregister(clone.arn()).await?;
+                    return Ok(StepOutcome::Abandon(format!(
+                        "ECS registered a clone that differs in {}; it was deregistered",
+                        differences.join(", ")
+                    )));
+                }
+                clone
+            }
+        };
+        let moved_on = match self.ecs.service(id).await? {
+            Some(service) if service.task_definition == clone.arn() => return Ok(StepOutcome::AlreadyDone),
+            Some(service) if service.task_definition == from => None,
+            Some(service) => Some(format!("{} was deployed meanwhile", service.task_definition.rsplit('/').next().unwrap_or_default())),
+            None => Some("the service no longer exists".to_owned()),
+        };
+        if let Some(why) = moved_on {
+            self.ecs.deregister(clone.arn()).await?;
+            return Ok(StepOutcome::Abandon(why));
+        }
+        self.ecs.set_task_definition(id, clone.arn()).await.map(|()| StepOutcome::Done)
+    }
+
+    /// The clone that an earlier try has registered: newer than what it was cloned from, marked so, and equal to the request.
+    async fn clone_made_before(&self, from: &str, request: &Value) -> Result<Option<TaskDefinition>, Failure> {
+        let Some((family, revision)) = family_and_revision(from) else { return Ok(None) };
+        let newer = self.ecs.newest_revisions(family).await?;
+        let newer = newer.iter().filter(|arn| family_and_revision(arn).is_some_and(|(found, newer)| found == family && newer > revision));
+        for arn in newer {
+            let candidate = self.ecs.task_definition(arn).await?;
+            if candidate.tag(CLONED_FROM) == Some(from) && candidate.differences(request).is_empty() {
+                return Ok(Some(candidate));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,180 @@
+//! Looks at the world, read only: whatever a decision about this blocker may need, and nothing else.
+//!
+//! A look that fails is an `Unknown` with its reason. The guard that needs it then declines and says so; the
+//! function itself goes on.
+
+use std::collections::BTreeMap;
+
+use pullsafe::aws::Failure;
+use pullsafe::domain::arn::{Arn, ServiceId};
+use pullsafe::domain::cause::Cause;
+use pullsafe::domain::incident::CauseSeen;
+use pullsafe::domain::observation::{HubImage, Lookup, Observation, Resolved};
+use pullsafe::domain::reference::{Digest, Reference, Registry, ecr_host};
+use pullsafe::domain::remedy::target;
+use pullsafe::domain::service::{Service, marks};
+use pullsafe::domain::task_definition::TaskDefinition;
+
+use super::Remediator;
+
+/// What a pull of an image would find, and what Docker Hub said of the limit on the way.
+struct Answer {
+    resolved: Lookup<Resolved>,
+    limit: Option<u32>,
+}
+
+impl Remediator {
+    pub(crate) async fn look_at_service(&self, id: &ServiceId) -> Lookup<Service> {
+        match self.ecs.service(id).await {
+            Ok(Some(service)) => Lookup::Found(service),
+            Ok(None) => Lookup::Absent,
+            Err(failure) => unknown(&failure),
+        }
+    }
+
+    /// What the remedies for this blocker look at.
+    pub(crate) async fn observe(&self, service: Lookup<Service>, blocker: &CauseSeen, quota_limit: &mut Option<u32>) -> Observation {
+        let mut seen = Observation { service, ..Observation::default() };
+        let Some(found) = seen.service.found().cloned() else { return seen };
+        if let Some(image) = found.tags.get(marks::PAUSED_FOR).and_then(|image| image.parse().ok()) {
+            seen.wanted = self.resolve(&image).await.resolved;
+            return seen;
+        }
+        match blocker.diagnosis.cause {
+            Cause::RegistryRateLimited if blocker.diagnosis.docker_hub_quota() => {
+                seen.task_definition = self.look_at_definition(&found.task_definition).await;
+                self.observe_images(&mut seen, &found, Some(blocker), quota_limit).await;
+            }
+            Cause::ImageNotFound | Cause::ImageDigestGone => {
+                let image = blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
+                seen.wanted = match image.and_then(|image| by_tag(&image)) {
+                    Some(image) => self.resolve(&image).await.resolved,
+                    None => Lookup::Unknown("the message names no image by its tag".to_owned()),
+                };
+                if blocker.diagnosis.cause == Cause::ImageDigestGone {
+                    seen.task_definition = self.look_at_definition(&found.task_definition).await;
+                }
+                seen.stack = match found.stack() {
+                    Some(stack) => self.stacks.status(stack).await,
+                    None => Lookup::Absent,
+                };
+                seen.scaling = match self.scaling.target(&found.id).await {
+                    Ok(Some(target)) => Lookup::Found(target),
+                    Ok(None) => Lookup::Absent,
+                    Err(failure) => unknown(&failure),
+                };
+            }
+            // No remedy looks at anything else for these: they get advice.
+            _ => {}
+        }
+        seen
+    }
+
+    /// What is looked at when a deployment starts.
+    pub(crate) async fn observe_ahead(&self, service: Lookup<Service>, definition: &str) -> Observation {
+        let mut seen = Observation { service, ..Observation::default() };
+        let Some(found) = seen.service.found().cloned() else { return seen };
+        seen.task_definition = self.look_at_definition(definition).await;
+        self.observe_images(&mut seen, &found, None, &mut None).await;
+        seen
+    }
+
+    async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
+        match self.ecs.task_definition(arn).await {
+            Ok(definition) => Lookup::Found(definition),
+            Err(failure) => unknown(&failure),
+        }
+    }
+
+    /// Every Docker Hub image of the definition, everywhere it could be pulled from.
+    async fn observe_images(&self, seen: &mut Observation, service: &Service, blocker: Option<&CauseSeen>, quota_limit: &mut Option<u32>) {
+        let Some(definition) = seen.task_definition.found() else { return };
+        let mut references: BTreeMap<String, Reference> = BTreeMap::new();
+        for image in definition.images() {
+            if let Some(reference) = image.reference.filter(Reference::is_docker_hub) {
+                references.insert(image.written, reference);
+            }
+        }
+        if references.is_empty() {
+            return;
+        }
+        let role = definition.execution_role_arn().map(str::to_owned);
+        let ran = if service.running > 0 { self.ecs.running_digests(&service.id).await.unwrap_or_default() } else { Vec::new() };
+        for (written, reference) in references {
+            let last_run = ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone());
+            let pinned =
+                blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(&written)).and_then(|seen| seen.image_digest.clone());
+            let hub = match reference.digest() {
+                Some(digest) => Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None },
+                None => self.resolve(&reference).await,
+            };
+            *quota_limit = hub.limit.or(*quota_limit);
+            let mirror = match &self.settings.mirror {
+                Some(mirror) => match target::in_mirror(mirror, &reference) {
+                    Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+                    Err(error) => Some((reference.clone(), Lookup::Unknown(format!("the mirror's settings make no reference: {error}")))),
+                },
+                None => None,
+            };
+            let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
+                Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+                None => None,
+            };
+            let last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
+            seen.hub_images.push(HubImage { written, reference, hub: hub.resolved, last_run, mirror, public });
+        }
+        seen.role_may_pull = self.role_may_pull(role.as_deref(), &seen.hub_images).await;
+    }
+
+    /// Per repository of the mirror: whether the execution role may pull from it.
+    async fn role_may_pull(&self, role: Option<&str>, images: &[HubImage]) -> BTreeMap<String, Lookup<bool>> {
+        let places: Vec<&Reference> = images.iter().filter_map(|image| image.mirror.as_ref()).map(|(place, _)| place).collect();
+        let all = |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
+        let Some(role) = role else { return all(Lookup::Absent) };
+        let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
+        let mut repositories = BTreeMap::new();
+        for place in &places {
+            match ecr_host(place.registry()) {
+                Some(host) => {
+                    let arn = format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, place.repository());
+                    repositories.insert(arn, place.repository().to_owned());
+                }
+                None => return all(Lookup::Unknown("the mirror is not in ECR, so IAM does not decide about it".to_owned())),
+            }
+        }
+        if repositories.is_empty() {
+            return BTreeMap::new();
+        }
+        let arns: Vec<String> = repositories.keys().cloned().collect();
+        let answers = self.roles.may_pull(role, &arns).await;
+        answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
+    }
+
+    /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
+    async fn resolve(&self, reference: &Reference) -> Answer {
+        if reference.kind() == Registry::EcrPrivate {
+            return Answer { resolved: self.ecr.resolve(reference).await, limit: None };
+        }
+        match self.registry.resolve(reference).await {
+            Ok(found) => Answer {
+                limit: found.quota.map(|quota| quota.limit),
+                resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
+            },
+            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None },
+            Err(error) => Answer { resolved: Lookup::Unknown(error.to_string()), limit: None },
+        }
+    }
+}
+
+/// The same image by its tag alone: a pinned digest that is gone never comes back.
+fn by_tag(image: &Reference) -> Option<Reference> {
+    match image.tag() {
+        Some(tag) => Reference::new(image.registry(), image.repository(), Some(tag), None).ok(),
+        None if image.digest().is_none() => Some(image.clone()),
+        None => None,
+    }
+}
+
+fn unknown<T>(failure: &Failure) -> Lookup<T> {
+    Lookup::Unknown(failure.to_string())
+}

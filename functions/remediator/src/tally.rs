@@ -1,0 +1,41 @@
+//! What came of an event: the function's answer, and its metrics.
+
+use serde_json::{Value, json};
+
+/// What came of one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// What happened, in one word or two, for queries.
+    pub outcome: &'static str,
+    /// Why, for people.
+    pub why: String,
+    /// The remedy that was applied, or would have been.
+    pub remedy: Option<&'static str>,
+}
+
+impl Tally {
+    /// Nothing was to be done.
+    pub fn ignored(why: String) -> Self {
+        Self { outcome: "ignored", why, remedy: None }
+    }
+
+    /// Another invocation is at work; the event waits in the queue.
+    pub fn deferred() -> Self {
+        Self { outcome: "deferred", why: "another invocation holds the lease".to_owned(), remedy: None }
+    }
+
+    /// Looks at this many incidents were put into the queue.
+    pub fn swept(count: usize) -> Self {
+        Self { outcome: "swept", why: format!("{count} incident(s) are open"), remedy: None }
+    }
+
+    /// An incident was worked on.
+    pub fn worked(outcome: &'static str, why: impl Into<String>, remedy: Option<&'static str>) -> Self {
+        Self { outcome, why: why.into(), remedy }
+    }
+
+    /// The function's answer, for whoever invokes it by hand.
+    pub fn into_json(self) -> Value {
+        json!({ "outcome": self.outcome, "why": self.why, "remedy": self.remedy })
+    }
+}
