@@ -1,0 +1,24 @@
+//! What a task's host asks to fetch an image.
+
+use futures_util::future::BoxFuture;
+
+/// How one attempt to pull an image ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullOutcome {
+    /// The image is there.
+    Pulled {
+        /// The digest that the reference resolved to (of the image index, where there is one).
+        digest: String,
+    },
+    /// It is not.
+    Failed {
+        /// Why, as containerd puts it. ECS puts its own words in front.
+        message: String,
+    },
+}
+
+/// Fetches images. One call is one attempt.
+pub trait Puller: Send + Sync {
+    /// Tries once to pull an image for a platform (`linux/amd64`), with the task's execution role where it has one.
+    fn pull<'a>(&'a self, image: &'a str, platform: &'a str, role: Option<&'a str>) -> BoxFuture<'a, PullOutcome>;
+}
