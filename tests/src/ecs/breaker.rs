@@ -43,7 +43,7 @@ impl State {
             }
         }
         if !started {
-            self.say(&service, format!("was unable to place a task. Reason: {reason}."));
+            self.say_once(&service, format!("was unable to place a task. Reason: {reason}."));
             self.slow_down(&service, round);
         }
         if trips {
@@ -60,7 +60,7 @@ impl State {
         let pause = self.pacing.pause_after(record.throttle.round);
         record.throttle.not_before = Some(now.plus_seconds(pause));
         if pause > 0 {
-            self.say(
+            self.say_once(
                 service,
                 "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section.".to_owned(),
             );
@@ -81,7 +81,7 @@ impl State {
         if rolls_back && candidate.is_none() {
             reason.push_str(" No rollback candidate was found to run the rollback.");
         }
-        primary.become_(Rollout::Failed, reason, now);
+        primary.move_to(Rollout::Failed, reason, now);
         self.say(service, format!("(deployment {failed}) deployment failed: tasks failed to start."));
         // The event's words differ from the deployment's by a letter.
         self.emit_deployment(service, &failed, Rollout::Failed, "ECS deployment circuit breaker: task failed to start.");
@@ -100,7 +100,7 @@ impl State {
             None => Deployment::new(id.clone(), definition, now, String::new()),
         };
         target.failed_tasks = 0;
-        target.become_(Rollout::InProgress, reason.clone(), now);
+        target.move_to(Rollout::InProgress, reason.clone(), now);
         record.deployments.insert(0, target);
         record.throttle = Throttle::default();
         self.say(service, format!("rolling back to (deployment {id})."));

@@ -63,7 +63,7 @@ impl Deployment {
     }
 
     /// Moves on, with the words for it.
-    pub(super) fn become_(&mut self, rollout: Rollout, reason: String, now: Timestamp) {
+    pub(super) fn move_to(&mut self, rollout: Rollout, reason: String, now: Timestamp) {
         self.rollout = rollout;
         self.reason = reason;
         self.updated_at = now;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::http_client::{Answer, HttpClient, basic, challenge};
 use super::pull_texts as texts;
-use super::puller::{PullOutcome, Puller};
+use super::puller::{PullOutcome, Puller, full_name};
 
 /// User and password for a registry's host, for a task with this execution role; `None` for an anonymous pull.
 pub type RegistryLogin = Arc<dyn Fn(&str, Option<&str>) -> Option<(String, String)> + Send + Sync>;
@@ -48,7 +48,7 @@ impl HttpPuller {
         let reference: Reference = image.parse().map_err(|error| format!("invalid reference format: {error}"))?;
         let mut pull = Pull {
             http: &self.http,
-            full: reference.to_string(),
+            full: full_name(&reference),
             login: (self.login)(reference.registry(), role),
             authorization: None,
             reference,
@@ -81,7 +81,8 @@ struct Pull<'a> {
 impl Pull<'_> {
     /// The digest that the reference resolved to, once everything is there.
     async fn run(&mut self, platform: &str) -> Result<String, String> {
-        let (digest, mut manifest) = self.manifest(&self.reference.tag_or_digest().to_owned()).await?;
+        let wanted = self.reference.tag_or_digest().to_owned();
+        let (digest, mut manifest) = self.manifest(&wanted).await?;
         if let Some(children) = manifest["manifests"].as_array() {
             let child = children.iter().find(|child| is_for(&child["platform"], platform));
             let child = child.and_then(|child| child["digest"].as_str()).ok_or_else(|| texts::no_platform(platform))?.to_owned();

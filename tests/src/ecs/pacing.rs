@@ -1,7 +1,7 @@
 //! How long things take, and how often they are tried: the knobs of the model.
 
-/// The times and counts of the scheduler. The defaults give the rhythm of case A on Fargate: about two and a half
-/// minutes for a launch whose pulls fail, three rounds of launches in the first twenty-five minutes.
+/// The times and counts of the scheduler. The defaults are plausible for Fargate: a launch whose pulls fail takes a good
+/// two minutes. [`Pacing::case_a`] has the rhythm of case A.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pacing {
     /// PROVISIONING to PENDING: the network interface.
@@ -43,13 +43,19 @@ impl Default for Pacing {
             healthy_seconds: 30,
             stopping_seconds: 10,
             immediate_rounds: 1,
-            first_pause_seconds: 430,
+            first_pause_seconds: 60,
             longest_pause_seconds: 27 * 60,
         }
     }
 }
 
 impl Pacing {
+    /// The pauses with which six tasks are over, and the seventh has begun, thirty minutes after a deployment of two
+    /// tasks started.
+    pub fn case_a() -> Self {
+        Self { immediate_rounds: 0, first_pause_seconds: 195, ..Self::default() }
+    }
+
     /// The pause after this many rounds of launches of which none reached RUNNING.
     pub fn pause_after(&self, failed_rounds: u32) -> i64 {
         let Some(doublings) = failed_rounds.checked_sub(self.immediate_rounds + 1) else { return 0 };

@@ -1,6 +1,7 @@
 //! What a task's host asks to fetch an image.
 
 use futures_util::future::BoxFuture;
+use pullsafe::domain::reference::Reference;
 
 /// How one attempt to pull an image ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,14 @@ pub enum PullOutcome {
         /// Why, as containerd puts it. ECS puts its own words in front.
         message: String,
     },
+}
+
+/// The full reference, with the tag that a pull would ask for; that is how messages name it.
+pub(super) fn full_name(reference: &Reference) -> String {
+    match (reference.tag(), reference.digest()) {
+        (None, None) => format!("{reference}:latest"),
+        (Some(_), _) | (None, Some(_)) => reference.to_string(),
+    }
 }
 
 /// Fetches images. One call is one attempt.

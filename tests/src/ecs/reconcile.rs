@@ -89,7 +89,7 @@ impl State {
         if missing == 0 {
             return;
         }
-        if let Some(moment) = record.throttle.not_before.filter(|moment| *moment > now) {
+        if let Some(moment) = record.throttle.not_before.max(record.next_of_batch).filter(|moment| *moment > now) {
             self.at(moment, Work::Reconcile(service.to_owned()));
             return;
         }
@@ -109,6 +109,7 @@ impl State {
         self.say(service, format!("has started {} tasks: {}.", launched.len(), named(&launched)));
         if let Some(record) = self.services.get_mut(service) {
             record.steady = false;
+            record.next_of_batch = Some(now.plus_seconds(stagger));
         }
         if missing > batch {
             self.after(stagger, Work::Reconcile(service.to_owned()));
@@ -132,7 +133,7 @@ impl State {
             record.steady = true;
             record.deployments.truncate(1);
             if let Some(primary) = record.deployments.first_mut().filter(|_| in_progress) {
-                primary.become_(Rollout::Completed, reason.clone(), now);
+                primary.move_to(Rollout::Completed, reason.clone(), now);
                 record.last_completed = Some((id.clone(), primary.definition.clone()));
             }
         }

@@ -9,7 +9,7 @@ use pullsafe::domain::reference::Reference;
 use pullsafe::domain::timestamp::Timestamp;
 
 use super::pull_texts;
-use super::puller::{PullOutcome, Puller};
+use super::puller::{PullOutcome, Puller, full_name};
 use crate::clock::VirtualClock;
 
 /// A limit of manifest requests to Docker Hub from one address, over a rolling window.
@@ -177,7 +177,7 @@ impl Table {
     /// The outcome, and whether a manifest was served.
     fn answer(&mut self, reference: &Reference, now: Timestamp) -> (PullOutcome, bool) {
         let failed = |message: String| (PullOutcome::Failed { message }, false);
-        let full = reference.to_string();
+        let full = full_name(reference);
         let name = repository(reference);
         if self.forbidden.contains(&name) {
             return failed(pull_texts::forbidden(&full, reference.registry(), reference.tag_or_digest()));

@@ -47,6 +47,8 @@ pub(super) struct ServiceRecord {
     /// The last deployment that completed: its id and task definition.
     pub(super) last_completed: Option<(String, String)>,
     pub(super) throttle: Throttle,
+    /// When the next task of a batch may be launched.
+    pub(super) next_of_batch: Option<Timestamp>,
     pub(super) steady: bool,
     pub(super) messages: VecDeque<ServiceMessage>,
 }
@@ -109,6 +111,7 @@ impl State {
             deployments: Vec::new(),
             last_completed: None,
             throttle: Throttle::default(),
+            next_of_batch: None,
             steady: false,
             messages: VecDeque::new(),
         };
@@ -165,17 +168,26 @@ impl State {
         if self.services.contains_key(&arn) { Ok(arn) } else { Err(AwsError::client("ServiceNotFoundException", "Service not found.")) }
     }
 
-    /// Adds a message for people, unless the same was said within six hours.
+    /// Adds a message for people.
     pub(super) fn say(&mut self, service: &str, text: String) {
-        let now = self.now();
-        let id = self.next_uuid();
-        let Some(service) = self.services.get_mut(service) else { return };
-        let text = format!("(service {}) {text}", service.name);
-        if service.messages.iter().any(|known| known.text == text && now.seconds_since(known.at) < REPEAT_SECONDS) {
-            return;
+        let (id, at) = (self.next_uuid(), self.now());
+        if let Some(service) = self.services.get_mut(service) {
+            let text = format!("(service {}) {text}", service.name);
+            service.messages.push_front(ServiceMessage { id, at, text });
+            service.messages.truncate(MOST_EVENTS);
         }
-        service.messages.push_front(ServiceMessage { id, at: now, text });
-        service.messages.truncate(MOST_EVENTS);
+    }
+
+    /// Adds a message for people, unless the same was said within six hours.
+    pub(super) fn say_once(&mut self, service: &str, text: String) {
+        let now = self.now();
+        let said = self.services.get(service).is_some_and(|service| {
+            let full = format!("(service {}) {text}", service.name);
+            service.messages.iter().any(|known| known.text == full && now.seconds_since(known.at) < REPEAT_SECONDS)
+        });
+        if !said {
+            self.say(service, text);
+        }
     }
 
     /// A service as DescribeServices shows it.

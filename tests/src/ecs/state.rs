@@ -85,9 +85,15 @@ impl State {
         self.at(self.now().plus_seconds(seconds), work);
     }
 
+    /// Looking at a service twice in one moment is looking once.
     pub(super) fn at(&mut self, moment: Timestamp, work: Work) {
+        let millis = moment.millis();
+        let queued = |work: &Work| self.timers.range((millis, 0)..=(millis, u64::MAX)).any(|(_, known)| known == work);
+        if matches!(work, Work::Reconcile(_)) && queued(&work) {
+            return;
+        }
         self.counter += 1;
-        self.timers.insert((moment.millis(), self.counter), work);
+        self.timers.insert((millis, self.counter), work);
     }
 
     /// When the next work is due.
