@@ -1,0 +1,91 @@
+//! UpdateService: what starts a deployment, what only changes a number, what is refused.
+
+use serde_json::{Value, json};
+
+use super::arguments::{invalid, text};
+use super::deployment::{Deployment, Rollout};
+use super::services::{Throttle, count, daemon_count};
+use super::state::{State, Work};
+use crate::aws::service::AwsError;
+
+/// Members of a request that say which service, or that are kept elsewhere.
+const NOT_KEPT: [&str; 6] = ["cluster", "service", "desiredCount", "taskDefinition", "forceNewDeployment", "clientToken"];
+/// Members that change what tasks are like, so that a change of them is a new deployment.
+const DEPLOYS: [&str; 6] = [
+    "networkConfiguration",
+    "loadBalancers",
+    "serviceRegistries",
+    "platformVersion",
+    "capacityProviderStrategy",
+    "serviceConnectConfiguration",
+];
+
+impl State {
+    pub(super) fn update_service(&mut self, request: &Value) -> Result<Value, AwsError> {
+        let arn = self.service_arn(request, "service")?;
+        let service = &self.services[&arn];
+        if !service.active {
+            return Err(AwsError::client("ServiceNotActiveException", "Service was not ACTIVE."));
+        }
+        let forced = request["forceNewDeployment"] == true;
+        refuse_deployment(service.controller(), text(request, "taskDefinition").is_some(), forced)?;
+        let desired = count(request)?;
+        if desired.is_some() && service.strategy() == "DAEMON" {
+            return Err(daemon_count());
+        }
+        let current = service.deployments.first().map(|primary| primary.definition.clone());
+        let asked = match text(request, "taskDefinition") {
+            Some(name) => Some(self.usable_definition(name)?),
+            None => None,
+        };
+        let definition_changed = asked.is_some() && asked != current;
+        let settings_changed =
+            DEPLOYS.iter().any(|member| request.get(*member).is_some_and(|value| service.record.get(*member) != Some(value)));
+
+        if let Some(service) = self.services.get_mut(&arn) {
+            for (member, value) in request.as_object().into_iter().flatten().filter(|(member, _)| !NOT_KEPT.contains(&member.as_str())) {
+                service.record.insert(member.clone(), value.clone());
+            }
+            if let Some(desired) = desired {
+                service.steady &= service.desired == desired;
+                service.desired = desired;
+            }
+        }
+        // A count alone is no deployment; neither is the task definition that is there already.
+        if let Some(definition) = asked.or(current).filter(|_| definition_changed || forced || settings_changed) {
+            self.start_deployment(&arn, definition);
+        }
+        self.after(0, Work::Reconcile(arn.clone()));
+        Ok(json!({"service": self.service_json(&arn, true)}))
+    }
+
+    /// Makes a new PRIMARY deployment. A new task definition ends the start throttle; the same one keeps it.
+    pub(super) fn start_deployment(&mut self, service: &str, definition: String) {
+        let (id, now) = (self.next_deployment_id(), self.now());
+        let Some(record) = self.services.get_mut(service) else { return };
+        if record.deployments.first().is_none_or(|primary| primary.definition != definition) {
+            record.throttle = Throttle::default();
+        }
+        record.steady = false;
+        let reason = format!("ECS deployment {id} in progress.");
+        record.deployments.insert(0, Deployment::new(id.clone(), definition, now, reason.clone()));
+        if record.controller() == "ECS" {
+            self.emit_deployment(service, &id, Rollout::InProgress, &reason);
+        }
+        self.after(0, Work::Reconcile(service.to_owned()));
+    }
+}
+
+/// Only ECS's own controller deploys by UpdateService. The words for EXTERNAL are not known from an observation.
+fn refuse_deployment(controller: &str, definition: bool, forced: bool) -> Result<(), AwsError> {
+    let then = match controller {
+        "CODE_DEPLOY" => "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+        "EXTERNAL" => "an EXTERNAL deployment controller.",
+        _ => return Ok(()),
+    };
+    match (definition, forced) {
+        (true, _) => Err(invalid(format!("Unable to update task definition on services with {then}"))),
+        (false, true) => Err(invalid(format!("Cannot force a new deployment on services with {then}"))),
+        (false, false) => Ok(()),
+    }
+}
