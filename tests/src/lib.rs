@@ -3,3 +3,5 @@
 
 pub mod aws;
 pub mod clock;
+pub mod ecr;
+pub mod registry;

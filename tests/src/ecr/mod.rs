@@ -1,0 +1,4 @@
+//! The ECR API.
+
+/// The account.
+pub const ACCOUNT: &str = "123456789012";
