@@ -1,4 +1,20 @@
-//! The ECR API.
+//! The ECR API over an image store, and the events that ECR sends.
 
-/// The account.
+mod api;
+mod events;
+mod images;
+mod layers;
+mod push;
+mod repositories;
+mod request;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::EcrApi;
+pub use events::{ecr_pull_through_event, ecr_push_event, ecr_replication_event};
+
+/// The account that everything belongs to unless told otherwise.
 pub const ACCOUNT: &str = "123456789012";
+/// The region that everything is in unless told otherwise.
+pub const REGION: &str = "eu-west-1";

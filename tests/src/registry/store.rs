@@ -164,7 +164,8 @@ impl ImageStore {
             };
         }
         let media_type = links.media_type.clone();
-        let image = Image { digest: digest.clone(), manifest, links, pushed_at: now, status: ImageStatus::Active, last_pull: None };
+        let last_pull = held.images.get(&digest).and_then(|image| image.last_pull);
+        let image = Image { digest: digest.clone(), manifest, links, pushed_at: now, status: ImageStatus::Active, last_pull };
         held.images.insert(digest.clone(), image.clone());
         state.pushes.push(Push { repository: repository.to_owned(), tag, digest, media_type, time: now });
         Ok(image)

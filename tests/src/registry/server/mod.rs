@@ -16,7 +16,13 @@ mod tags;
 mod uploads;
 
 #[cfg(test)]
-mod tests;
+mod test_client;
+#[cfg(test)]
+mod tests_ecr;
+#[cfg(test)]
+mod tests_faults;
+#[cfg(test)]
+mod tests_hub;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
