@@ -112,7 +112,12 @@ struct Spoiling {
 impl Spoiling {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Cut> {
         if self.sent >= self.cut_after {
-            return if matches!(self.fault, Fault::Reset { .. }) { Err(Cut) } else { Ok(None) };
+            if matches!(self.fault, Fault::Reset { .. }) {
+                // Once pending, so that what came before is sent rather than lost in a buffer.
+                tokio::task::yield_now().await;
+                return Err(Cut);
+            }
+            return Ok(None);
         }
         while self.pending.is_empty() {
             match self.body.frame().await {

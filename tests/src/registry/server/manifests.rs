@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Builder;
 use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use pullsafe::domain::reference::Digest;
 use serde_json::{Value, json};
 
@@ -85,12 +86,15 @@ impl Server {
     }
 
     /// PUT of a manifest.
-    pub(super) async fn push_manifest(&self, headers: &HeaderMap, repository: &str, reference: &str, body: Body) -> Answer {
-        let Ok(manifest) = axum::body::to_bytes(body, LARGEST).await else {
-            let declared = header(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-            let too_large = declared.is_none_or(|length| length > LARGEST);
-            return if too_large { Ok(error(StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID", "manifest too large")) } else { Err(Cut) };
-        };
+    pub(super) async fn push_manifest(&self, headers: &HeaderMap, repository: &str, reference: &str, body: &mut Body) -> Answer {
+        let mut manifest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            manifest.extend_from_slice(&frame.map_err(|_| Cut)?.into_data().unwrap_or_default());
+            if manifest.len() > LARGEST {
+                return Ok(error(StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID", "the manifest is larger than 4 MiB"));
+            }
+        }
+        let manifest = Bytes::from(manifest);
         self.create_if_open(repository);
         Ok(match self.store.push(repository, Some(reference), manifest, header(headers, CONTENT_TYPE.as_str())) {
             Ok(image) => self.pushed(repository, &image),

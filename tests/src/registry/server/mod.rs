@@ -248,8 +248,10 @@ impl Server {
         let response = match instead {
             Some(response) => response,
             None if cdn => self.cdn(&parts.method, &parts.headers, path, query),
-            None => self.route(&parts, body, redirect).await?,
+            None => self.route(&parts, &mut body, redirect).await?,
         };
+        // An answer before the request has ended would reach some clients and not others.
+        while let Some(Ok(_)) = body.frame().await {}
         let spoiled = if has_content(&response) { self.faults.strike(&parts.method, target, true) } else { None };
         let response = match spoiled {
             Some(fault) => spoil(response, fault),
@@ -289,7 +291,7 @@ impl Server {
         }
     }
 
-    async fn route(&self, parts: &http::request::Parts, body: Body, redirect: bool) -> Answer {
+    async fn route(&self, parts: &http::request::Parts, body: &mut Body, redirect: bool) -> Answer {
         let (method, headers) = (&parts.method, &parts.headers);
         let query = Query::of(parts.uri.query().unwrap_or_default());
         let route = Route::of(parts.uri.path());

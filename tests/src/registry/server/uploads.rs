@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// PATCH: one chunk.
-    pub(super) async fn upload_chunk(&self, headers: &HeaderMap, repository: &str, id: &str, body: Body) -> Answer {
+    pub(super) async fn upload_chunk(&self, headers: &HeaderMap, repository: &str, id: &str, body: &mut Body) -> Answer {
         if let Mode::Ecr(options) = &self.mode
             && options.patch == Patch::Refused
         {
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// PUT: the rest of the content, or all of it, and its digest.
-    pub(super) async fn finish_upload(&self, repository: &str, id: &str, query: &Query, body: Body) -> Answer {
+    pub(super) async fn finish_upload(&self, repository: &str, id: &str, query: &Query, body: &mut Body) -> Answer {
         let Some(mut upload) = self.take_upload(repository, id) else { return Ok(upload_unknown()) };
         receive(&mut upload.writer, body).await?;
         let Some(digest) = query.get("digest").and_then(|digest| digest.parse::<Digest>().ok()) else {
@@ -160,7 +160,7 @@ fn upload_unknown() -> Response<Body> {
     error(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
 }
 
-async fn receive(writer: &mut BlobWriter, mut body: Body) -> Result<(), Cut> {
+async fn receive(writer: &mut BlobWriter, body: &mut Body) -> Result<(), Cut> {
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|_| Cut)?.into_data() {
             writer.push(data);
