@@ -10,6 +10,8 @@ mod request;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_sdk;
 
 pub use api::EcrApi;
 pub use events::{ecr_pull_through_event, ecr_push_event, ecr_replication_event};

@@ -70,16 +70,13 @@ impl Links {
         if !index && json.get("config").is_none() {
             return Err("neither an index nor an image manifest".to_owned());
         }
-        let subject = match &json["subject"] {
-            Value::Null => None,
-            subject => Some(descriptor(subject)?.digest),
-        };
+        let subject = json.get("subject").filter(|subject| !subject.is_null()).map(descriptor).transpose()?;
         Ok(Self {
             media_type,
             children: descriptors(&json["manifests"])?,
             config: if index { None } else { Some(descriptor(&json["config"])?) },
             layers: descriptors(&json["layers"])?,
-            subject,
+            subject: subject.map(|subject| subject.digest),
             artifact_type: json["artifactType"].as_str().map(str::to_owned),
         })
     }

@@ -26,6 +26,9 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
+/// An answer that ends the matter before the operation was tried.
+pub(super) type Refusal = Box<Response<Body>>;
+
 /// An answer, or none.
 pub(super) type Answer = Result<Response<Body>, Cut>;
 

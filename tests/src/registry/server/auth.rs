@@ -12,7 +12,7 @@ use pullsafe::domain::timestamp::Timestamp;
 use serde_json::json;
 
 use super::Server;
-use super::answer::{error, json_body, respond, with_body};
+use super::answer::{Refusal, error, json_body, respond, with_body};
 use super::options::{HubAccount, HubOptions, Mode};
 use super::request::{Query, Route, basic, header};
 use crate::registry::credentials::Verdict;
@@ -37,7 +37,7 @@ pub(super) struct Caller {
 
 impl Server {
     /// Lets a request in or answers why not.
-    pub(super) fn authenticate(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Response<Body>> {
+    pub(super) fn authenticate(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Refusal> {
         match &self.mode {
             Mode::Hub(_) => self.hub_bearer(headers, route, writes),
             Mode::Ecr(_) => self.ecr_basic(headers),
@@ -106,14 +106,14 @@ impl Server {
         self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 
-    fn hub_bearer(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Response<Body>> {
-        let Some(token) = self.bearer(headers) else { return Err(self.hub_challenge(route, writes, None)) };
+    fn hub_bearer(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Refusal> {
+        let Some(token) = self.bearer(headers) else { return Err(self.hub_challenge(route, writes, None).into()) };
         if token.expires_at <= self.store.clock().now() {
-            return Err(self.hub_challenge(route, writes, Some("invalid_token")));
+            return Err(self.hub_challenge(route, writes, Some("invalid_token")).into());
         }
         let opens = |repository: &str| token.repositories.iter().any(|name| name == repository);
         if writes || route.repository().is_some_and(|repository| !opens(repository)) {
-            return Err(self.hub_challenge(route, writes, Some("insufficient_scope")));
+            return Err(self.hub_challenge(route, writes, Some("insufficient_scope")).into());
         }
         Ok(Caller { account: token.account })
     }
@@ -133,7 +133,7 @@ impl Server {
         json_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), &body)
     }
 
-    fn ecr_basic(&self, headers: &HeaderMap) -> Result<Caller, Response<Body>> {
+    fn ecr_basic(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let now = self.store.clock().now();
         let verdict = match basic(headers) {
             Some((user, password)) if user == "AWS" => self.store.credentials().check(&password, now),
@@ -141,18 +141,18 @@ impl Server {
         };
         match verdict {
             Verdict::Valid => Ok(Caller::default()),
-            Verdict::Expired => Err(self.expired(&Route::Ping)),
+            Verdict::Expired => Err(self.expired(&Route::Ping).into()),
             Verdict::Unknown => {
                 let challenge = format!(r#"Basic realm="{}/",service="ecr.amazonaws.com""#, self.url);
-                Err(with_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), "Not Authorized\n"))
+                Err(with_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), "Not Authorized\n").into())
             }
         }
     }
 
-    fn anonymous_bearer(&self, headers: &HeaderMap) -> Result<Caller, Response<Body>> {
+    fn anonymous_bearer(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         match self.bearer(headers) {
             Some(token) if self.store.clock().now() < token.expires_at => Ok(Caller::default()),
-            Some(_) | None => Err(self.anonymous_challenge()),
+            Some(_) | None => Err(self.anonymous_challenge().into()),
         }
     }
 

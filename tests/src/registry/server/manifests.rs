@@ -10,7 +10,7 @@ use pullsafe::domain::reference::Digest;
 use serde_json::{Value, json};
 
 use super::Server;
-use super::answer::{Answer, Cut, empty, error, json_body, respond, too_many_requests, with_body};
+use super::answer::{Answer, Cut, Refusal, empty, error, json_body, respond, too_many_requests, with_body};
 use super::auth::Caller;
 use super::fault::RetryAfter;
 use super::options::Mode;
@@ -47,7 +47,7 @@ impl Server {
         }
         let response = match self.count_pull(method, headers, caller) {
             Ok(response) => response,
-            Err(refused) => return refused,
+            Err(refused) => return *refused,
         };
         let response = response.header(CONTENT_TYPE, image.media_type()).header("docker-content-digest", image.digest.as_str());
         if method == Method::HEAD {
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Docker Hub's pull quota: a GET costs one unit and is refused when none is left, a HEAD costs nothing and is always answered.
-    fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, Response<Body>> {
+    fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, Refusal> {
         let response = respond(StatusCode::OK);
         let Mode::Hub(options) = &self.mode else { return Ok(response) };
         let (counted_as, limit) = match &caller.account {
@@ -82,7 +82,7 @@ impl Server {
         for (name, value) in quota {
             response.headers_mut().insert(name, value.parse().expect("a limit or a source"));
         }
-        Err(response)
+        Err(response.into())
     }
 
     /// PUT of a manifest.

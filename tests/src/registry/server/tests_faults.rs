@@ -34,7 +34,7 @@ async fn bodies_are_spoilt_once_and_then_right_again() {
     assert_eq!(get(&client, &path).await, Ok((StatusCode::OK, all.slice(..1000))));
     server.plant(Rule::get("/blobs/", Fault::Corrupt));
     let (status, wrong) = get(&client, &path).await.expect("an answer");
-    assert_eq!((status, wrong.len(), &wrong[1..] == &all[1..], wrong[0] == all[0]), (StatusCode::OK, all.len(), true, false));
+    assert_eq!((status, wrong.len(), wrong[1..] == all[1..], wrong[0] == all[0]), (StatusCode::OK, all.len(), true, false));
     server.plant(Rule::get("/blobs/", Fault::Reset { after: 300_000 }));
     assert_eq!(get(&client, &path).await, Err("cut body"));
     assert_eq!(server.log().last().map(|access| (access.status, access.bytes_out)), Some((200, 300_000)));
