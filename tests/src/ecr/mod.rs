@@ -1,0 +1,22 @@
+//! The ECR API over an image store, and the events that ECR sends.
+
+mod api;
+mod events;
+mod images;
+mod layers;
+mod push;
+mod repositories;
+mod request;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_sdk;
+
+pub use api::EcrApi;
+pub use events::{ecr_pull_through_event, ecr_push_event, ecr_replication_event};
+
+/// The account that everything belongs to unless told otherwise.
+pub const ACCOUNT: &str = "123456789012";
+/// The region that everything is in unless told otherwise.
+pub const REGION: &str = "eu-west-1";

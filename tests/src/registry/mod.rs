@@ -1,0 +1,26 @@
+//! Registries in this process: a store of images, sample images to put into it, and servers that play Docker
+//! Hub, Amazon ECR and open registries over it.
+//!
+//! One [`ImageStore`] is one registry. [`RegistryServer`] serves it over HTTP, [`crate::ecr::EcrApi`] serves the
+//! same store as the ECR API, so that an image pushed on one side is seen on the other at once. All time is the
+//! store's [`crate::clock::VirtualClock`]; nothing here reads a real clock.
+
+pub mod blob;
+pub mod credentials;
+pub mod manifest;
+pub mod mutability;
+pub mod repository;
+pub mod sample;
+pub mod server;
+pub mod store;
+
+pub use blob::Blob;
+pub use manifest::media_type;
+pub use mutability::Mutability;
+pub use sample::{Sample, SampleImage};
+pub use server::RegistryServer;
+pub use server::fault::{Fault, Gate, RetryAfter, Rule};
+pub use server::log::Access;
+pub use server::options::{EcrOptions, HubAccount, HubOptions, OpenOptions, Patch};
+pub use server::quota::PullQuota;
+pub use store::{ImageStore, PushError};

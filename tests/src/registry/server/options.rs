@@ -1,0 +1,94 @@
+//! How a server plays the registry it plays.
+
+/// Docker Hub.
+#[derive(Debug, Clone)]
+pub struct HubOptions {
+    /// Pulls that one address has without signing in; `None` for no limit.
+    pub anonymous_pulls: Option<u32>,
+    /// The rolling window of all limits, in seconds.
+    pub window_seconds: i64,
+    /// Who may sign in.
+    pub accounts: Vec<HubAccount>,
+    /// How long a bearer token is valid.
+    pub token_seconds: i64,
+    /// Whether blobs are sent from the other host, as Docker Hub does.
+    pub redirect_blobs: bool,
+}
+
+/// Someone who may sign in to Docker Hub.
+#[derive(Debug, Clone)]
+pub struct HubAccount {
+    /// The user name.
+    pub name: String,
+    /// The password or access token.
+    pub password: String,
+    /// Pulls per window; `None` for the paid plans, which have no limit and get no quota headers.
+    pub pulls: Option<u32>,
+}
+
+impl Default for HubOptions {
+    /// 100 anonymous pulls in six hours.
+    fn default() -> Self {
+        Self { anonymous_pulls: Some(100), window_seconds: 21_600, accounts: Vec::new(), token_seconds: 300, redirect_blobs: true }
+    }
+}
+
+/// Amazon ECR.
+#[derive(Debug, Clone)]
+pub struct EcrOptions {
+    /// The account, as messages name it.
+    pub account: String,
+    /// What a chunked upload meets.
+    pub patch: Patch,
+    /// Whether blobs are sent from the other host, as ECR does.
+    pub redirect_blobs: bool,
+}
+
+/// How ECR treats `PATCH` of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patch {
+    /// As seen in 2026: the data is taken, the answer is 201 instead of 202, and `Range` stays at the end of the first chunk.
+    FrozenRange,
+    /// 405 `UNSUPPORTED`.
+    Refused,
+}
+
+impl Default for EcrOptions {
+    fn default() -> Self {
+        Self { account: crate::ecr::ACCOUNT.to_owned(), patch: Patch::FrozenRange, redirect_blobs: true }
+    }
+}
+
+/// A registry open to everybody, which makes repositories as they are pushed to.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// Whether it wants a bearer token, which anybody gets (as `public.ecr.aws` does).
+    pub anonymous_token: bool,
+    /// Whether blobs are sent from the other host.
+    pub redirect_blobs: bool,
+}
+
+/// Which registry a server plays.
+#[derive(Debug, Clone)]
+pub(super) enum Mode {
+    Hub(HubOptions),
+    Ecr(EcrOptions),
+    Open(OpenOptions),
+}
+
+impl Mode {
+    pub(super) fn redirects_blobs(&self) -> bool {
+        match self {
+            Self::Hub(options) => options.redirect_blobs,
+            Self::Ecr(options) => options.redirect_blobs,
+            Self::Open(options) => options.redirect_blobs,
+        }
+    }
+
+    pub(super) fn is_ecr(&self) -> bool {
+        match self {
+            Self::Ecr(_) => true,
+            Self::Hub(_) | Self::Open(_) => false,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! From a connection to an answer: the log, planted faults, the operation.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::AUTHORIZATION;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+
+use super::Server;
+use super::answer::{Answer, Cut, abuse, counted, error, has_content, json_body, respond, spoil, too_many_requests};
+use super::fault::Fault;
+use super::log::Access;
+use super::request::{Query, Route, source};
+
+/// A listener on a free port, and its URL.
+pub(super) fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on the loopback interface");
+    listener.set_nonblocking(true).expect("a listener that does not block");
+    let url = format!("http://{}", listener.local_addr().expect("the port it got"));
+    (listener, url)
+}
+
+/// Takes connections until it is dropped; the connections end with it.
+pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: bool) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of this runtime");
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        // Without it, small answers wait for the acknowledgement of earlier ones.
+        let _ = stream.set_nodelay(true);
+        let server = Arc::clone(server);
+        connections.spawn(async move {
+            let service = service_fn(|request| Arc::clone(&server).serve(request, cdn));
+            // An error is a cut, planted here or made by the client.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl Server {
+    async fn serve(self: Arc<Self>, request: Request<Incoming>, cdn: bool) -> Answer {
+        let (parts, body) = request.into_parts();
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let open = self.log.open(Access {
+            method: parts.method.clone(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            status: 0,
+            source: source(&parts.headers),
+            bytes_out: 0,
+            had_authorization: parts.headers.contains_key(AUTHORIZATION),
+            cdn,
+        });
+        let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+        let fault = self.faults.strike(&parts.method, target, false);
+        let mut body = Body::new(body);
+        let mut redirect = self.mode.redirects_blobs();
+        let instead = match fault {
+            None => None,
+            Some(Fault::Redirect) => {
+                redirect = true;
+                None
+            }
+            Some(fault) => self.strike(fault, &Route::of(path), &mut body).await?,
+        };
+        let response = match instead {
+            Some(response) => response,
+            None if cdn => self.cdn(&parts.method, &parts.headers, path, query),
+            None => self.route(&parts, &mut body, redirect).await?,
+        };
+        // An answer before the request has ended would reach some clients and not others.
+        while let Some(Ok(_)) = body.frame().await {}
+        let spoiled = if has_content(&response) { self.faults.strike(&parts.method, target, true) } else { None };
+        let response = match spoiled {
+            Some(fault) => spoil(response, fault),
+            None => response,
+        };
+        Ok(counted(response, open))
+    }
+
+    /// Carries out a fault that strikes before the answer: gives what to answer instead, if anything.
+    async fn strike(&self, fault: Fault, route: &Route<'_>, body: &mut Body) -> Result<Option<Response<Body>>, Cut> {
+        match fault {
+            Fault::Status(status) => {
+                let status = StatusCode::from_u16(status).expect("a status between 100 and 999");
+                Ok(Some(error(status, "UNKNOWN", status.canonical_reason().unwrap_or("unknown error"))))
+            }
+            Fault::Unauthorized => Ok(Some(self.expired(route))),
+            Fault::TooManyRequests(retry_after) => Ok(Some(too_many_requests(retry_after, "TOOMANYREQUESTS", "Rate exceeded"))),
+            Fault::Abuse => Ok(Some(abuse())),
+            Fault::Cut { after } => {
+                let mut seen = 0;
+                while seen < after {
+                    let Some(Ok(frame)) = body.frame().await else { break };
+                    seen += frame.data_ref().map_or(0, |data| data.len() as u64);
+                }
+                Err(Cut)
+            }
+            Fault::Hold(gate) => {
+                gate.pass().await;
+                Ok(None)
+            }
+            Fault::Redirect
+            | Fault::Truncate { .. }
+            | Fault::Corrupt
+            | Fault::Reset { .. }
+            | Fault::HoldBody { .. }
+            | Fault::Trickle { .. } => Ok(None),
+        }
+    }
+
+    async fn route(&self, parts: &http::request::Parts, body: &mut Body, redirect: bool) -> Answer {
+        let (method, headers) = (&parts.method, &parts.headers);
+        let query = Query::of(parts.uri.query().unwrap_or_default());
+        let route = Route::of(parts.uri.path());
+        match route {
+            Route::Token => return Ok(self.token(headers, &query)),
+            Route::HubTags { namespace, repository } => return Ok(self.hub_tags(headers, namespace, repository, &query)),
+            Route::Unknown => return Ok(error(StatusCode::NOT_FOUND, "NOT_FOUND", "page not found")),
+            Route::Ping
+            | Route::Manifest { .. }
+            | Route::Blob { .. }
+            | Route::Uploads { .. }
+            | Route::Upload { .. }
+            | Route::Tags { .. }
+            | Route::Referrers { .. } => {}
+        }
+        let reads = method == Method::GET || method == Method::HEAD;
+        let caller = match self.authenticate(headers, &route, !reads) {
+            Ok(caller) => caller,
+            Err(refusal) => return Ok(*refusal),
+        };
+        match route {
+            Route::Ping if reads => Ok(json_body(respond(StatusCode::OK), &serde_json::json!({}))),
+            Route::Manifest { repository, reference } if reads => Ok(self.pull_manifest(method, headers, &caller, repository, reference)),
+            Route::Manifest { repository, reference } if method == Method::PUT => {
+                self.push_manifest(headers, repository, reference, body).await
+            }
+            Route::Blob { repository, digest } if reads => Ok(self.pull_blob(method, headers, repository, digest, redirect)),
+            Route::Uploads { repository } if method == Method::POST => Ok(self.start_upload(repository, &query)),
+            Route::Upload { repository, id } if method == Method::PATCH => self.upload_chunk(headers, repository, id, body).await,
+            Route::Upload { repository, id } if method == Method::PUT => self.finish_upload(repository, id, &query, body).await,
+            Route::Upload { repository, id } if method == Method::DELETE => Ok(self.cancel_upload(repository, id)),
+            Route::Tags { repository } if reads => Ok(self.tags_list(repository, &query)),
+            Route::Referrers { repository, digest } if reads => Ok(self.referrers(repository, digest, &query)),
+            Route::Ping
+            | Route::Token
+            | Route::Manifest { .. }
+            | Route::Blob { .. }
+            | Route::Uploads { .. }
+            | Route::Upload { .. }
+            | Route::Tags { .. }
+            | Route::Referrers { .. }
+            | Route::HubTags { .. }
+            | Route::Unknown => Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported.")),
+        }
+    }
+}
