@@ -1,1 +1,3 @@
 //! Adapters to AWS.
+
+pub mod ecr;
