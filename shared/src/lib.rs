@@ -10,3 +10,5 @@ pub mod domain;
 pub mod aws;
 #[cfg(feature = "registry")]
 pub mod registry;
+#[cfg(feature = "aws")]
+pub mod telemetry;

@@ -1,1 +1,32 @@
-//! A client for OCI registries (OCI Distribution Specification 1.1).
+//! A client for OCI registries (OCI Distribution Specification 1.1), and the engine that copies images between them.
+//!
+//! Guarantees: no byte is handed on that does not belong to the digest that was asked for; no credential leaves for
+//! another host than the registry's own or its token service; no token, password or signed address appears in a log
+//! line, an error or a `Debug` text; nothing waits without a limit.
+//!
+//! The order of reading: [`endpoints`] and [`credentials`] come in as configuration, [`client`] sends one request with
+//! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
+//! them together.
+
+mod auth;
+mod blobs;
+mod challenge;
+pub mod client;
+pub mod copy;
+pub mod credentials;
+pub mod endpoints;
+pub mod error;
+pub mod http;
+pub mod limits;
+mod manifests;
+mod uploads;
+
+pub use blobs::BlobReader;
+pub use client::{Client, Config};
+pub use copy::{Copier, CopyReport, CopyRequest};
+pub use credentials::{Basic, CredentialsProvider, Secret};
+pub use endpoints::Endpoints;
+pub use error::{Fault, RegistryError};
+pub use limits::Quota;
+pub use manifests::{Manifest, Resolved};
+pub use uploads::{Mount, Upload};

@@ -1,0 +1,271 @@
+//! Signing in: which header a request to a registry carries.
+//!
+//! A registry says with a 401 how it wants its callers to sign in; that is asked once per registry, and not at all where
+//! the answer is known (Docker Hub, ECR). Tokens are shared between requests until four fifths of their life are over.
+//! One request for a token covers every repository that is expected to be asked for ([`Auth::expect`]), and no two
+//! requests for the same token run at a time. A refusal by the token service is final: asking it again with a wrong
+//! password locks the account.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::challenge::Challenge;
+use super::client::Config;
+use super::credentials::{Basic, Secret};
+use super::endpoints::is_loopback;
+use super::error::RegistryError;
+use super::http::{Http, full, host_of};
+use super::limits::{Limit, retry_after};
+use crate::domain::reference::{DOCKER_HUB, ecr_host};
+
+/// Docker Hub's token service, which it would name in a 401.
+const DOCKER_HUB_REALM: &str = "https://auth.docker.io/token";
+const DOCKER_HUB_SERVICE: &str = "registry.docker.io";
+/// So many repositories are asked for with one token; the address of the request has to stay short.
+const MOST_SCOPES: usize = 20;
+/// The life of a token whose answer does not say, by the specification.
+const DEFAULT_LIFE_SECONDS: u64 = 60;
+
+/// What a request needs to be allowed to do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Scope {
+    pub(super) repository: String,
+    pub(super) push: bool,
+}
+
+impl Scope {
+    fn covers(&self, needed: &Self) -> bool {
+        self.repository == needed.repository && (self.push || !needed.push)
+    }
+
+    fn as_parameter(&self) -> String {
+        format!("repository:{}:{}", self.repository, if self.push { "pull,push" } else { "pull" })
+    }
+}
+
+/// The state of signing in, for all registries.
+#[derive(Debug, Default)]
+pub(super) struct Auth {
+    // Each registry's state is locked while its token is fetched: whoever needs the same one waits for it.
+    registries: Mutex<HashMap<String, Arc<tokio::sync::Mutex<SignIn>>>>,
+}
+
+#[derive(Debug)]
+struct SignIn {
+    scheme: Scheme,
+    tokens: Vec<Token>,
+    expected: BTreeSet<Scope>,
+}
+
+#[derive(Debug)]
+enum Scheme {
+    /// Not asked yet, or nothing needed.
+    Unknown,
+    Basic,
+    Bearer {
+        realm: String,
+        service: Option<String>,
+        /// A scope in the registry's own words, which then covers everything (ECR Public's `aws`).
+        fixed_scope: Option<String>,
+    },
+}
+
+#[derive(Debug)]
+struct Token {
+    header: Secret,
+    /// `None` covers everything.
+    scopes: Option<BTreeSet<Scope>>,
+    good_until: Instant,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+impl Auth {
+    /// These repositories will be asked for, so the next token of this registry covers them too.
+    pub(super) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
+        self.sign_in(config, registry).lock().await.expected.extend(scopes);
+    }
+
+    /// The `Authorization` header for a request; `None` to send it without.
+    pub(super) async fn header(
+        &self,
+        http: &Http,
+        config: &Config,
+        registry: &str,
+        scopes: &[Scope],
+    ) -> Result<Option<Secret>, RegistryError> {
+        let sign_in = self.sign_in(config, registry);
+        let mut sign_in = sign_in.lock().await;
+        let SignIn { scheme, tokens, expected } = &mut *sign_in;
+        let (realm, service, fixed_scope) = match scheme {
+            Scheme::Unknown => return Ok(None),
+            Scheme::Basic => return Ok(credentials(config, registry).await?.as_ref().map(Basic::header)),
+            Scheme::Bearer { realm, service, fixed_scope } => (&*realm, service.as_deref(), fixed_scope.as_deref()),
+        };
+        let now = Instant::now();
+        tokens.retain(|token| token.good_until > now);
+        let covers = |token: &&Token| {
+            token.scopes.as_ref().is_none_or(|held| scopes.iter().all(|needed| held.iter().any(|scope| scope.covers(needed))))
+        };
+        if let Some(token) = tokens.iter().find(covers) {
+            return Ok(Some(token.header.clone()));
+        }
+        let mut wanted: BTreeSet<Scope> = scopes.iter().cloned().collect();
+        while wanted.len() < MOST_SCOPES
+            && let Some(scope) = expected.pop_first()
+        {
+            wanted.insert(scope);
+        }
+        let parameters = match fixed_scope {
+            Some(scope) => vec![scope.to_owned()],
+            None => wanted.iter().map(Scope::as_parameter).collect(),
+        };
+        let basic = credentials(config, registry).await?;
+        let (header, life) = fetch_token(http, config, registry, realm, service, &parameters, basic).await?;
+        let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
+        tokens.push(Token { header: header.clone(), scopes, good_until: now + life * 4 / 5 });
+        Ok(Some(header))
+    }
+
+    /// Learns from a 401 how to sign in, and forgets what the registry has just refused.
+    pub(super) async fn challenged(
+        &self,
+        config: &Config,
+        registry: &str,
+        headers: &HeaderMap,
+        refused: Option<&Secret>,
+        what: &str,
+    ) -> Result<(), RegistryError> {
+        let values = headers.get_all(WWW_AUTHENTICATE);
+        let challenge = Challenge::parse(values.iter().filter_map(|value| value.to_str().ok()));
+        let sign_in = self.sign_in(config, registry);
+        let mut sign_in = sign_in.lock().await;
+        sign_in.scheme = match challenge {
+            Some(Challenge::Basic) => {
+                if refused.is_some() {
+                    config.credentials.refused(registry);
+                }
+                Scheme::Basic
+            }
+            Some(Challenge::Bearer { realm, service, scope }) => {
+                sign_in.tokens.retain(|token| Some(&token.header) != refused);
+                let fixed_scope = scope.filter(|scope| !scope.starts_with("repository:"));
+                Scheme::Bearer { realm, service, fixed_scope }
+            }
+            None => {
+                let why = "it answers 401 and does not say how to sign in".to_owned();
+                return Err(RegistryError::Denied { registry: registry.to_owned(), what: what.to_owned(), why });
+            }
+        };
+        Ok(())
+    }
+
+    fn sign_in(&self, config: &Config, registry: &str) -> Arc<tokio::sync::Mutex<SignIn>> {
+        // A panic elsewhere cannot leave the map half changed.
+        let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = registries.entry(registry.to_owned()).or_insert_with(|| {
+            let scheme = if registry == DOCKER_HUB && !config.endpoints.is_mapped(registry) {
+                Scheme::Bearer { realm: DOCKER_HUB_REALM.to_owned(), service: Some(DOCKER_HUB_SERVICE.to_owned()), fixed_scope: None }
+            } else if ecr_host(registry).is_some() {
+                Scheme::Basic
+            } else {
+                Scheme::Unknown
+            };
+            Arc::new(tokio::sync::Mutex::new(SignIn { scheme, tokens: Vec::new(), expected: BTreeSet::new() }))
+        });
+        Arc::clone(known)
+    }
+}
+
+async fn credentials(config: &Config, registry: &str) -> Result<Option<Basic>, RegistryError> {
+    let fail = |error: super::credentials::CredentialsError| RegistryError::Credentials {
+        registry: registry.to_owned(),
+        why: error.reason,
+        retryable: error.retryable,
+    };
+    config.credentials.credentials(registry).await.map_err(fail)
+}
+
+async fn fetch_token(
+    http: &Http,
+    config: &Config,
+    registry: &str,
+    realm: &str,
+    service: Option<&str>,
+    scopes: &[String],
+    basic: Option<Basic>,
+) -> Result<(Secret, Duration), RegistryError> {
+    let what = || "a token".to_owned();
+    let unusable = |why: String| RegistryError::Answer { registry: registry.to_owned(), what: what(), why };
+    let mut address = realm.to_owned();
+    let parameters = service.map(|service| ("service", service)).into_iter().chain(scopes.iter().map(|scope| ("scope", scope.as_str())));
+    for (name, value) in parameters {
+        address.push(if address.contains('?') { '&' } else { '?' });
+        address.push_str(name);
+        address.push('=');
+        push_encoded(&mut address, value);
+    }
+    let uri: Uri = address.parse().map_err(|_| unusable("its 401 names a token service by an unreadable address".to_owned()))?;
+    let host = host_of(&uri);
+    // A password in clear text is for this machine only.
+    if uri.scheme_str() != Some("https") && !is_loopback(&host) && !config.endpoints.is_mapped(registry) {
+        return Err(unusable(format!("its token service {host} is not reached by https")));
+    }
+    let mut request = Request::builder().method(Method::GET).uri(uri);
+    if let Some(basic) = &basic {
+        request = request.header(AUTHORIZATION, basic.header().expose());
+    }
+    let request = request.body(full("")).map_err(|error| unusable(error.to_string()))?;
+    let answer = http.send(request).await?;
+    let status = answer.status();
+    let denied = |why: &str| RegistryError::Denied { registry: registry.to_owned(), what: what(), why: why.to_owned() };
+    match status {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if basic.is_some() => {
+            return Err(denied("the user name or the password is wrong"));
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(denied("it needs credentials, and none are configured")),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let limit = if registry == DOCKER_HUB { Limit::Burst } else { Limit::Other };
+            let retry_after = retry_after(answer.headers(), (config.clock)());
+            return Err(RegistryError::Limited { registry: registry.to_owned(), limit, quota: None, retry_after });
+        }
+        status if status.is_server_error() => {
+            return Err(RegistryError::Unavailable { registry: host, what: what(), status: status.as_u16() });
+        }
+        status => {
+            let why = "the token service refused".to_owned();
+            return Err(RegistryError::Refused { registry: host, what: what(), status: status.as_u16(), why });
+        }
+    }
+    let body = http.whole(answer.into_body(), &host, 256 * 1024).await?.ok_or_else(|| unusable("it is too long".to_owned()))?;
+    // The parser's own message could quote the token.
+    let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| unusable("it is not the JSON of a token".to_owned()))?;
+    let value =
+        token.token.or(token.access_token).filter(|token| !token.is_empty()).ok_or_else(|| unusable("it holds no token".to_owned()))?;
+    Ok((Secret::new(format!("Bearer {value}")), Duration::from_secs(token.expires_in.unwrap_or(DEFAULT_LIFE_SECONDS))))
+}
+
+/// Percent-encodes a value of a query, leaving what scopes and digests are made of readable where RFC 3986 allows it.
+pub(super) fn push_encoded(address: &mut String, value: &str) {
+    use std::fmt::Write as _;
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b',') {
+            address.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+}

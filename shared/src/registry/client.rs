@@ -1,0 +1,340 @@
+//! One request to a registry: signed in, redirected by hand, repeated where that can help.
+//!
+//! A request is repeated only for faults that pass (a broken connection, a stall, HTTP 5xx, a limit whose wait is
+//! short), a few times, with growing pauses. A pull quota is never waited for: it takes hours.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, LOCATION, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use super::auth::{Auth, Scope};
+use super::credentials::{Anonymous, CredentialsProvider, Secret};
+use super::endpoints::{Endpoints, is_loopback};
+use super::error::RegistryError;
+use super::http::{Http, Timeouts, full, host_of};
+use super::limits::{Limit, Quota, retry_after};
+use crate::domain::reference::Reference;
+use crate::domain::timestamp::Timestamp;
+
+/// What a client calls itself.
+pub(super) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
+const MOST_REDIRECTS: usize = 5;
+
+/// The present moment, for limits that are given as a date.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a client works with.
+#[derive(Clone)]
+pub struct Config {
+    /// Where registries answer.
+    pub endpoints: Endpoints,
+    /// Who signs in.
+    pub credentials: Arc<dyn CredentialsProvider>,
+    /// What time it is.
+    pub clock: Clock,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// How often a request is sent at most.
+    pub attempts: u32,
+    /// The pause after the first failure; it doubles with each further one.
+    pub first_pause: Duration,
+    /// The longest pause that a registry may ask for without the request failing instead.
+    pub longest_pause: Duration,
+}
+
+impl Config {
+    /// Anonymous, at the registries' own addresses.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            endpoints: Endpoints::default(),
+            credentials: Arc::new(Anonymous),
+            clock,
+            timeouts: Timeouts::default(),
+            attempts: 4,
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Config").field("endpoints", &self.endpoints).field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
+/// A client for all registries. Clones share connections and tokens.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) config: Config,
+    pub(super) http: Http,
+    auth: Auth,
+}
+
+/// One request, as its operation describes it.
+#[derive(Debug, Clone)]
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// The registry's host.
+    pub(super) registry: &'a str,
+    /// Below `/v2/`.
+    pub(super) path: String,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) headers: Vec<(HeaderName, String)>,
+    pub(super) body: Bytes,
+    /// What is asked for, in the words of an error.
+    pub(super) what: String,
+}
+
+impl Call<'_> {
+    fn follows_redirects(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && !self.is_head_of_blob()
+    }
+
+    /// A blob's storage address is signed for GET alone; that there is one says that the blob exists.
+    fn is_head_of_blob(&self) -> bool {
+        self.method == Method::HEAD && self.path.contains("/blobs/")
+    }
+}
+
+/// An answer that is a success, with the host that gave it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) response: Response<Incoming>,
+    pub(super) host: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+}
+
+impl Client {
+    /// A client. Nothing is loaded or connected until the first request.
+    pub fn new(config: Config) -> Self {
+        let http = Http::new(config.timeouts);
+        Self { inner: Arc::new(Inner { config, http, auth: Auth::default() }) }
+    }
+
+    /// The addresses that this client uses.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.inner.config.endpoints
+    }
+
+    /// These will be pulled from soon: the next token of their registry covers them all.
+    pub async fn expect_pulls(&self, references: &[Reference]) {
+        for reference in references {
+            let scope = Scope { repository: reference.repository().to_owned(), push: false };
+            self.inner.auth.expect(&self.inner.config, reference.registry(), [scope]).await;
+        }
+    }
+
+    /// Sends a request until it succeeds, fails for good, or has failed often enough.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        let config = &self.inner.config;
+        let mut pause = config.first_pause;
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let asked_for = if let RegistryError::Limited { retry_after, .. } = &error { *retry_after } else { None };
+            let wait = asked_for.unwrap_or_default().max(pause);
+            if attempt >= config.attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
+                return Err(error);
+            }
+            tracing::debug!(registry = call.registry, what = %call.what, attempt, %error, "the request is repeated");
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+            pause *= 2;
+        }
+    }
+
+    async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        let base = self.inner.config.endpoints.of(call.registry);
+        let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
+        let (mut answer, refused) = self.send(call, &address).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.challenged(call, answer.headers(), refused.as_ref()).await?;
+            (answer, _) = self.send(call, &address).await?;
+        }
+        let mut from = address;
+        for _ in 0..MOST_REDIRECTS {
+            if !answer.status().is_redirection() || !call.follows_redirects() {
+                break;
+            }
+            let next = redirect_target(call, &from, answer.headers())?;
+            let authorization = if same_origin(&from, &next) { self.authorization(call).await? } else { None };
+            answer = self.inner.http.send(request(call, &next, authorization.as_ref())?).await?;
+            from = next;
+        }
+        let host = host_of(&from);
+        let redirected = host != host_of(&parse_address(call, &base)?);
+        if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
+            Ok(Answer { response: answer, host })
+        } else if redirected {
+            // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one helps.
+            Err(RegistryError::Unavailable { registry: host, what: call.what.clone(), status: answer.status().as_u16() })
+        } else {
+            Err(self.failure(call, answer).await)
+        }
+    }
+
+    /// Sends to the registry itself; also gives the header that was sent, should it be refused.
+    async fn send(&self, call: &Call<'_>, address: &Uri) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
+        let authorization = self.authorization(call).await?;
+        let answer = self.inner.http.send(request(call, address, authorization.as_ref())?).await?;
+        Ok((answer, authorization))
+    }
+
+    pub(super) async fn authorization(&self, call: &Call<'_>) -> Result<Option<Secret>, RegistryError> {
+        self.inner.auth.header(&self.inner.http, &self.inner.config, call.registry, &call.scopes).await
+    }
+
+    pub(super) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
+        self.inner.auth.challenged(&self.inner.config, call.registry, headers, refused, &call.what).await
+    }
+
+    /// The error that an answer stands for.
+    pub(super) async fn failure(&self, call: &Call<'_>, answer: Response<Incoming>) -> RegistryError {
+        let (head, body) = answer.into_parts();
+        let body = match self.inner.http.whole(body, call.registry, 64 * 1024).await {
+            Ok(body) => body.unwrap_or_default(),
+            Err(_) => Bytes::new(),
+        };
+        let why = words_of(&body);
+        let (registry, what) = (call.registry.to_owned(), call.what.clone());
+        match head.status {
+            StatusCode::NOT_FOUND => RegistryError::NotFound { registry, what },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let why = if why.is_empty() { format!("HTTP {}", head.status.as_u16()) } else { why };
+                RegistryError::Denied { registry, what, why }
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let is_manifest = call.method == Method::GET && call.path.contains("/manifests/");
+                let quota = Quota::from_headers(&head.headers);
+                let limit = Limit::of_429(call.registry, is_manifest, quota.as_ref(), &why);
+                let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
+                RegistryError::Limited { registry, limit, quota, retry_after }
+            }
+            status if status.is_server_error() => RegistryError::Unavailable { registry, what, status: status.as_u16() },
+            status => RegistryError::Refused { registry, what, status: status.as_u16(), why },
+        }
+    }
+}
+
+/// A request to an address, with this authorization and no other.
+pub(super) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<super::http::Body>, RegistryError> {
+    let mut request = Request::builder().method(call.method.clone()).uri(address.clone()).header(USER_AGENT, AGENT);
+    for (name, value) in &call.headers {
+        request = request.header(name, value);
+    }
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization.expose());
+    }
+    request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
+}
+
+/// Resolves a `Location` against the address that gave it.
+pub(super) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
+    if location.contains("://") {
+        return location.parse().ok();
+    }
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
+    if location.starts_with("//") {
+        return format!("{scheme}:{location}").parse().ok();
+    }
+    let directory = if location.starts_with('/') { "" } else { &from.path()[..=from.path().rfind('/')?] };
+    format!("{scheme}://{authority}{directory}{location}").parse().ok()
+}
+
+/// Whether a credential for one address may go to the other.
+pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+    one.scheme() == other.scheme() && one.host() == other.host() && one.port_u16() == other.port_u16()
+}
+
+fn redirect_target(call: &Call<'_>, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
+    let unusable = |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: why.to_owned() };
+    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
+    let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("a redirect leads nowhere"))?;
+    match next.scheme_str() {
+        Some("https") => Ok(next),
+        Some("http") if from.scheme_str() == Some("http") || is_loopback(&host_of(&next)) => Ok(next),
+        _ => Err(unusable("a redirect leads away from https")),
+    }
+}
+
+fn parse_address(call: &Call<'_>, address: &str) -> Result<Uri, RegistryError> {
+    address.parse().map_err(|error| RegistryError::Invalid(format!("{} of {} has no address: {error}", call.what, call.registry)))
+}
+
+/// What a registry's error says, short and on one line.
+fn words_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Answer {
+        errors: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Answer>(body) {
+        Ok(answer) => {
+            let entries: Vec<String> = answer.errors.iter().map(|entry| format!("{}: {}", entry.code, entry.message)).collect();
+            entries.join("; ")
+        }
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_resolved_against_its_origin() {
+        let from: Uri = "https://registry.example:8443/v2/a/blobs/uploads/".parse().unwrap();
+        for (location, expected) in [
+            ("/v2/a/blobs/uploads/1?_state=x%3D", "https://registry.example:8443/v2/a/blobs/uploads/1?_state=x%3D"),
+            ("https://cdn.example/x?sig=%2F", "https://cdn.example/x?sig=%2F"),
+            ("//cdn.example/x", "https://cdn.example/x"),
+            ("1?_state=y", "https://registry.example:8443/v2/a/blobs/uploads/1?_state=y"),
+        ] {
+            assert_eq!(resolve_location(&from, location).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_credential_stays_with_its_origin() {
+        let uri = |text: &str| text.parse::<Uri>().unwrap();
+        assert!(same_origin(&uri("https://a.example/x"), &uri("https://a.example/y")));
+        assert!(!same_origin(&uri("https://a.example/x"), &uri("http://a.example/x")));
+        assert!(!same_origin(&uri("https://a.example/x"), &uri("https://a.example:8443/x")));
+        assert!(!same_origin(&uri("https://a.example/x"), &uri("https://b.example/x")));
+    }
+
+    #[test]
+    fn a_registrys_words_are_short_and_on_one_line() {
+        let body = br#"{"errors":[{"code":"TAG_INVALID","message":"The image tag 'x'\nalready exists","detail":{}}]}"#;
+        assert_eq!(words_of(body), "TAG_INVALID: The image tag 'x' already exists");
+        assert_eq!(words_of(b"Too Many Requests (HAP429).\n"), "Too Many Requests (HAP429).");
+        assert_eq!(words_of(&[b'x'; 9000]).len(), 300);
+    }
+}

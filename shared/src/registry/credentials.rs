@@ -1,0 +1,86 @@
+//! Who signs in to a registry, and secrets that cannot be printed.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+/// A text that never shows: a password, a token, a signed address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// A user name and a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basic {
+    /// The user name; `AWS` for ECR.
+    pub username: String,
+    /// The password or access token.
+    pub password: Secret,
+}
+
+impl Basic {
+    /// The value of the `Authorization` header.
+    pub(super) fn header(&self) -> Secret {
+        use base64::Engine as _;
+        let pair = format!("{}:{}", self.username, self.password.expose());
+        Secret::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+    }
+}
+
+/// Why credentials that should be there could not be had, in words without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct CredentialsError {
+    /// What went wrong.
+    pub reason: String,
+    /// Whether asking again later can help.
+    pub retryable: bool,
+}
+
+/// Where credentials come from. It caches them itself, and renews them in time.
+pub trait CredentialsProvider: Send + Sync {
+    /// The credentials for a registry, by its host as references write it; `None` to go without.
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>>;
+
+    /// The registry has refused the credentials of this provider: what is cached of them is worthless.
+    fn refused(&self, _registry: &str) {}
+}
+
+/// No credentials for anybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Anonymous;
+
+impl CredentialsProvider for Anonymous {
+    fn credentials<'a>(&'a self, _registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let basic = Basic { username: "AWS".to_owned(), password: Secret::new("hunter2") };
+        assert_eq!(format!("{basic:?}"), r#"Basic { username: "AWS", password: [redacted] }"#);
+        assert_eq!(basic.header().expose(), "Basic QVdTOmh1bnRlcjI=");
+    }
+}

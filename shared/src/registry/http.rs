@@ -1,0 +1,197 @@
+//! One HTTP client for registries, token services and signed addresses: HTTP/1.1 over the TLS stack that the AWS SDK
+//! brings anyway.
+//!
+//! Nothing waits without a limit: connecting, the first byte of an answer and the gap between two chunks each have
+//! one. Errors name the host and never the address, which may be signed. The TLS roots are loaded when the first
+//! https request is made, so that a start, and a local run, do not pay for them.
+
+use std::error::Error as StdError;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::error::RegistryError;
+
+/// An error of a request's body.
+pub type BodyError = Box<dyn StdError + Send + Sync>;
+/// A request's body.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// A body of these bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the first byte of an answer, once the request is sent.
+    pub first_byte: Duration,
+    /// Between two chunks, in either direction.
+    pub stall: Duration,
+    /// For the answer to an upload, once its last byte is sent: the registry may hash it first.
+    pub upload_answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(15),
+            stall: Duration::from_secs(12),
+            upload_answer: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The client. It keeps connections for reuse, so one serves a whole process.
+#[derive(Debug)]
+pub struct Http {
+    timeouts: Timeouts,
+    plain: Client<HttpConnector, Body>,
+    tls: OnceLock<Result<Client<HttpsConnector<HttpConnector>, Body>, String>>,
+}
+
+impl Http {
+    /// A client with these limits. Nothing is loaded or connected yet.
+    pub fn new(timeouts: Timeouts) -> Self {
+        let plain = builder().build(connector(&timeouts));
+        Self { timeouts, plain, tls: OnceLock::new() }
+    }
+
+    /// The limits.
+    pub const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Sends a request whose body is at hand, and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// [`RegistryError::Connection`] or [`RegistryError::Stalled`].
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, RegistryError> {
+        let host = host_of(request.uri());
+        let limit = self.timeouts.connect + self.timeouts.first_byte;
+        match timeout(limit, self.send_unlimited(request)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(stalled(host, limit, "waiting for an answer")),
+        }
+    }
+
+    /// Sends a request whose body may take long; the caller watches over its progress.
+    ///
+    /// # Errors
+    /// [`RegistryError::Connection`].
+    pub async fn send_unlimited(&self, request: Request<Body>) -> Result<Response<Incoming>, RegistryError> {
+        let host = host_of(request.uri());
+        let failed = |why| RegistryError::Connection { host: host.clone(), why };
+        let answer = if request.uri().scheme_str() == Some("http") {
+            self.plain.request(request).await
+        } else {
+            let client = self.tls.get_or_init(|| tls_client(&self.timeouts)).as_ref().map_err(|why| failed(why.clone()))?;
+            client.request(request).await
+        };
+        answer.map_err(|error| failed(chain(&error)))
+    }
+
+    /// The next chunk of an answer; `None` at its end.
+    ///
+    /// # Errors
+    /// [`RegistryError::Connection`] or [`RegistryError::Stalled`].
+    pub async fn chunk(&self, body: &mut Incoming, host: &str) -> Result<Option<Bytes>, RegistryError> {
+        loop {
+            let frame = match timeout(self.timeouts.stall, body.frame()).await {
+                Err(_elapsed) => return Err(stalled(host.to_owned(), self.timeouts.stall, "sending content")),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(RegistryError::Connection { host: host.to_owned(), why: chain(&error) }),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            // Anything but data is a trailer.
+            if let Ok(data) = frame.into_data()
+                && !data.is_empty()
+            {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// A whole answer of at most `limit` bytes; `None` if it is longer.
+    ///
+    /// # Errors
+    /// As for [`Self::chunk`].
+    pub async fn whole(&self, mut body: Incoming, host: &str, limit: usize) -> Result<Option<Bytes>, RegistryError> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk(&mut body, host).await? {
+            if whole.len() + chunk.len() > limit {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(Some(whole.freeze()))
+    }
+}
+
+/// Host and port of an address, which is all of it that may be shown.
+pub fn host_of(uri: &Uri) -> String {
+    uri.host().map_or_else(
+        || "an address without a host".to_owned(),
+        |host| match uri.port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        },
+    )
+}
+
+fn stalled(host: String, limit: Duration, waiting_for: &'static str) -> RegistryError {
+    RegistryError::Stalled { host, seconds: limit.as_secs(), waiting_for }
+}
+
+fn builder() -> hyper_util::client::legacy::Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    // A function that was frozen for longer finds its connections dead.
+    builder.pool_idle_timeout(Duration::from_secs(30)).pool_timer(TokioTimer::new());
+    builder
+}
+
+fn connector(timeouts: &Timeouts) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(timeouts.connect));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector
+}
+
+fn tls_client(timeouts: &Timeouts) -> Result<Client<HttpsConnector<HttpConnector>, Body>, String> {
+    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_native_roots()
+        .map_err(|error| format!("the system's certificates cannot be loaded: {error}"))?
+        .https_only()
+        .enable_http1()
+        .wrap_connector(connector(timeouts));
+    Ok(builder().build(connector))
+}
+
+/// An error with its causes, each once.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,116 @@
+//! What a function tells its operators: log lines as JSON, and metrics in CloudWatch's embedded metric format.
+//!
+//! Signed addresses and tokens pass through the libraries that send them, which log them at their finest levels; those
+//! levels are shut for them, whatever the configuration asks for.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::domain::timestamp::Timestamp;
+
+/// The namespace of every metric.
+pub const NAMESPACE: &str = "Pullsafe";
+
+/// Libraries that see secrets: nothing of theirs below `info` is ever logged.
+const CLAMPED: [&str; 10] =
+    ["aws_", "h2", "http", "hyper", "lambda_runtime", "lambda_runtime_api_client", "rustls", "tokio_rustls", "tower", "want"];
+
+/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`. A second call does nothing.
+pub fn init_logging() {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_default();
+    let filter = targets(&level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
+    // Only a test process starts logging twice.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+}
+
+fn targets(level: &str) -> Targets {
+    let level = level.trim().to_ascii_lowercase();
+    // Lambda has a level that tracing does not know.
+    let level = if level == "fatal" { "error".to_owned() } else { level };
+    level.parse().ok().filter(|_| !level.is_empty()).unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+}
+
+fn allowed(target: &str, level: Level) -> bool {
+    level <= Level::INFO || !CLAMPED.iter().any(|library| target.starts_with(library))
+}
+
+/// The unit of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A size.
+    Bytes,
+    /// A length of time.
+    Seconds,
+    /// A length of time.
+    Milliseconds,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Count => "Count",
+            Self::Bytes => "Bytes",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+        })
+    }
+}
+
+/// One metric: name, unit, value.
+pub type Metric<'a> = (&'a str, Unit, u64);
+
+/// Prints metrics as one line, which CloudWatch turns into metrics by itself.
+pub fn emf(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) {
+    println!("{}", emf_line(now, dimensions, metrics));
+}
+
+/// The line that [`emf`] prints.
+pub fn emf_line(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) -> String {
+    let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+    let definitions: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit.to_string()})).collect();
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": definitions});
+    let mut line = Map::new();
+    line.insert("_aws".to_owned(), json!({"Timestamp": now.millis(), "CloudWatchMetrics": [directive]}));
+    line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+    line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+    Value::Object(line).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_line_is_in_the_embedded_metric_format() {
+        let line = emf_line(Timestamp::from_millis(1_768_506_421_000), &[("Function", "mirror")], &[("BytesCopied", Unit::Bytes, 42)]);
+        let expected = concat!(
+            r#"{"_aws":{"Timestamp":1768506421000,"CloudWatchMetrics":[{"Namespace":"Pullsafe","Dimensions":[["Function"]],"#,
+            r#""Metrics":[{"Name":"BytesCopied","Unit":"Bytes"}]}]},"Function":"mirror","BytesCopied":42}"#
+        );
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn libraries_that_see_secrets_never_log_finely() {
+        for target in ["hyper::proto::h1", "aws_smithy_runtime::client", "lambda_runtime::layers", "rustls::client"] {
+            assert!(allowed(target, Level::INFO) && !allowed(target, Level::DEBUG) && !allowed(target, Level::TRACE), "{target}");
+        }
+        assert!(allowed("pullsafe::registry", Level::TRACE));
+    }
+
+    #[test]
+    fn the_level_is_what_lambda_sets() {
+        for (text, debug, info) in [("", false, true), ("DEBUG", true, true), ("FATAL", false, false), ("nonsense=x", false, true)] {
+            assert_eq!(targets(text).would_enable("pullsafe", &Level::DEBUG), debug, "{text}");
+            assert_eq!(targets(text).would_enable("pullsafe", &Level::INFO), info, "{text}");
+        }
+    }
+}
