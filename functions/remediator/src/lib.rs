@@ -18,8 +18,6 @@ pub mod observe;
 mod tally;
 pub mod work;
 
-use std::sync::Arc;
-
 use pullsafe::aws::ecr::EcrRegistries;
 use pullsafe::aws::ecs::Ecs;
 use pullsafe::aws::outbox::{Events, Topic};
@@ -29,6 +27,7 @@ use pullsafe::aws::scaling::Scaling;
 use pullsafe::aws::stack::Stacks;
 use pullsafe::aws::table::{Leased, Table};
 use pullsafe::aws::{Failure, FailureKind};
+use pullsafe::clock::Clock;
 use pullsafe::domain::diagnose;
 use pullsafe::domain::event::{self, BuildFailed, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe::domain::incident::{Added, Record};
@@ -42,9 +41,6 @@ pub use tally::Tally;
 
 /// How long an event waits in the queue while another invocation holds its subject's lease.
 const DEFER_SECONDS: i32 = 20;
-
-/// Tells the time. The only clock of the function; tests move theirs by hand.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The remediator with everything it speaks to.
 #[derive(Clone)]

@@ -14,8 +14,11 @@ use crate::domain::timestamp::Timestamp;
 
 #[cfg(feature = "registry")]
 mod credentials;
+mod lookup;
+
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
+pub use lookup::EcrRegistries;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;

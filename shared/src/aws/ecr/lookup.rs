@@ -1,0 +1,47 @@
+//! What a reference to a private ECR registry means right now, in the domain's words.
+
+use aws_config::SdkConfig;
+
+use super::{Ecr, EcrErrorKind, ImageId};
+use crate::domain::manifest::Contents;
+use crate::domain::observation::{Lookup, Resolved};
+use crate::domain::reference::{Reference, ecr_host};
+
+/// Every private registry of ECR that the caller may look into, in any account and region.
+#[derive(Debug, Clone)]
+pub struct EcrRegistries(SdkConfig);
+
+impl EcrRegistries {
+    /// With the credentials and HTTP client of this configuration.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(config.clone())
+    }
+
+    /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the last pull.
+    pub async fn resolve(&self, reference: &Reference) -> Lookup<Resolved> {
+        let Some(host) = ecr_host(reference.registry()) else {
+            return Lookup::Unknown(format!("{} is not a private ECR registry", reference.registry()));
+        };
+        let id = match reference.digest() {
+            Some(digest) => ImageId::Digest(digest.clone()),
+            None => ImageId::Tag(reference.tag_or_digest().to_owned()),
+        };
+        let batch = match Ecr::in_region(&self.0, host.region).batch_get_image(Some(host.account), reference.repository(), &[id]).await {
+            Ok(batch) => batch,
+            Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Lookup::Absent,
+            Err(error) => return Lookup::Unknown(error.to_string()),
+        };
+        match (batch.images.first(), batch.failures.first()) {
+            (Some(image), _) => Lookup::Found(Resolved { digest: image.digest.clone(), platforms: offered(&image.manifest) }),
+            (None, Some(failure)) if failure.is_absent() => Lookup::Absent,
+            (None, Some(failure)) => Lookup::Unknown(format!("ECR answered {}: {}", failure.code, failure.reason)),
+            (None, None) => Lookup::Unknown("ECR answered neither an image nor a failure".to_owned()),
+        }
+    }
+}
+
+/// An index says for which platforms it is; a single image says so only in its config.
+fn offered(manifest: &str) -> Option<Vec<String>> {
+    let platforms = Contents::parse(manifest.as_bytes()).ok()?.platforms();
+    if platforms.is_empty() { None } else { Some(platforms.iter().map(ToString::to_string).collect()) }
+}
