@@ -157,7 +157,7 @@ impl Remediator {
         }
         match self.registry.resolve(reference).await {
             Ok(found) => Answer {
-                limit: found.quota.map(|quota| quota.limit),
+                limit: found.quota.and_then(|quota| u32::try_from(quota.limit).ok()),
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
             Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None },
