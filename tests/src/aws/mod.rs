@@ -1,3 +1,40 @@
-//! A fake AWS.
+//! A fake AWS behind the real SDK clients, without a socket.
+//!
+//! [`FakeAws`] is the HTTP client of an SDK configuration. It reads what a client wrote for the wire (awsJson or awsQuery), hands
+//! operation and JSON to the [`service::Service`] of that name and renders the answer, or the error, in the protocol of the request:
+//! the typed exception arrives as it does from AWS. Every call is numbered and logged, and any call can be made to fail in the
+//! ways a network and a busy service fail, or to be the last act of a process.
+//!
+//! No time passes in here: the services read a [`crate::clock::VirtualClock`], and the SDK's pauses between attempts end at once.
+//!
+//! Why these fakes are our own: the published in-process mocks lose most fields of a task definition and ignore immutable tags, and
+//! those that are right about DynamoDB, SQS and logs bring the default features of the SDK crates with them, a second TLS stack and a
+//! rebuild of every client. What is here is the subset that pullsafe calls, with the refusals of the real services that it could run
+//! into.
 
+pub mod call;
+mod config;
+mod connector;
+pub mod dynamodb;
+pub mod eventbridge;
+mod fake;
+pub mod fault;
+mod ids;
+pub mod names;
+mod query;
 pub mod service;
+pub mod sns;
+pub mod sqs;
+mod wire;
+
+pub use call::{Call, Outcome};
+pub use fake::FakeAws;
+pub use fault::{Fault, FaultKind, Which};
+
+/// The region that everything pretends to be in.
+pub const REGION: &str = "eu-west-1";
+/// The account that everything pretends to belong to.
+pub const ACCOUNT: &str = "123456789012";
+
+#[cfg(test)]
+mod tests;

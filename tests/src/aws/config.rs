@@ -1,0 +1,35 @@
+//! The SDK configuration that leads to the fake.
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::{AsyncSleep, Credentials, SharedCredentialsProvider, Sleep};
+use std::time::Duration;
+
+use super::{FakeAws, REGION};
+
+/// A sleeper that is awake at once.
+#[derive(Debug)]
+struct NoSleep;
+
+impl AsyncSleep for NoSleep {
+    fn sleep(&self, _: Duration) -> Sleep {
+        Sleep::new(std::future::ready(()))
+    }
+}
+
+/// A configuration whose clients call the fake, `attempts` times before they give up.
+pub(super) fn sdk_config(fake: FakeAws, attempts: u32) -> SdkConfig {
+    let credentials = Credentials::new("AKIDEXAMPLE", "example-secret", None, None, "fake");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(1)))
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .sleep_impl(NoSleep)
+        .http_client(fake)
+        .build()
+}

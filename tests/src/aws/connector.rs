@@ -1,0 +1,35 @@
+//! The fake as the HTTP client of an SDK client.
+
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use http_body_util::BodyExt;
+
+use super::FakeAws;
+use super::fake::Reply;
+use super::wire::WireRequest;
+
+impl HttpClient for FakeAws {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for FakeAws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let fake = self.clone();
+        HttpConnectorFuture::new(async move { answer(&fake, request).await })
+    }
+}
+
+async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let body = request.take_body().collect().await.map_err(ConnectorError::user)?.to_bytes();
+    let wire = WireRequest::read(request.headers().get("x-amz-target"), &body).map_err(|why| ConnectorError::user(why.into()))?;
+    let reply = fake.handle(&wire.service, &wire.operation, wire.request.clone());
+    match reply {
+        Reply::Answer(answer) => wire.render(answer),
+        Reply::Lost(error) => Err(error),
+        Reply::Never => std::future::pending().await,
+    }
+}

@@ -1,0 +1,148 @@
+//! Document paths: `attribute`, `map.member`, `list[3]`.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::value::{Item, parts};
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Name(String),
+    Index(usize),
+}
+
+/// A place in an item. It starts with an attribute's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Path(pub(super) Vec<Step>);
+
+impl Path {
+    /// The attribute that it starts with.
+    pub(super) fn attribute(&self) -> &str {
+        match self.0.first() {
+            Some(Step::Name(name)) => name,
+            Some(Step::Index(_)) | None => "",
+        }
+    }
+
+    /// Whether one of the two lies within the other.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(left, right)| left == right)
+    }
+
+    /// The value there.
+    pub(super) fn get<'item>(&self, item: &'item Item) -> Option<&'item Value> {
+        let (first, rest) = self.0.split_first()?;
+        let Step::Name(name) = first else { return None };
+        rest.iter().try_fold(item.get(name)?, |value, step| match step {
+            Step::Name(name) => value.get("M")?.get(name),
+            Step::Index(index) => value.get("L")?.get(index),
+        })
+    }
+
+    /// Puts a value there; `None` if the parent does not exist. Beyond the end of a list means at its end.
+    pub(super) fn set(&self, item: &mut Item, new: Value) -> Option<()> {
+        let (last, parents) = self.0.split_last()?;
+        if parents.is_empty() {
+            item.insert(self.attribute().to_owned(), new);
+            return Some(());
+        }
+        let parent = Self(parents.to_vec()).get_mut(item)?;
+        match last {
+            Step::Name(name) => {
+                parent.get_mut("M")?.as_object_mut()?.insert(name.clone(), new);
+            }
+            Step::Index(index) => {
+                let list = parent.get_mut("L")?.as_array_mut()?;
+                match list.get_mut(*index) {
+                    Some(place) => *place = new,
+                    None => list.push(new),
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Removes what is there; `None` if the parent does not exist.
+    pub(super) fn remove(&self, item: &mut Item) -> Option<()> {
+        let (last, parents) = self.0.split_last()?;
+        if parents.is_empty() {
+            item.shift_remove(self.attribute());
+            return Some(());
+        }
+        let parent = Self(parents.to_vec()).get_mut(item)?;
+        match last {
+            Step::Name(name) => {
+                parent.get_mut("M")?.as_object_mut()?.shift_remove(name);
+            }
+            Step::Index(index) => {
+                let list = parent.get_mut("L")?.as_array_mut()?;
+                if *index < list.len() {
+                    list.remove(*index);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn get_mut<'item>(&self, item: &'item mut Item) -> Option<&'item mut Value> {
+        let (first, rest) = self.0.split_first()?;
+        let Step::Name(name) = first else { return None };
+        rest.iter().try_fold(item.get_mut(name)?, |value, step| match step {
+            Step::Name(name) => value.get_mut("M")?.get_mut(name),
+            Step::Index(index) => value.get_mut("L")?.get_mut(index),
+        })
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps: Vec<String> = self
+            .0
+            .iter()
+            .map(|step| match step {
+                Step::Name(name) => name.clone(),
+                Step::Index(index) => format!("[{index}]"),
+            })
+            .collect();
+        write!(formatter, "[{}]", steps.join(", "))
+    }
+}
+
+/// What is left of an item if only these places are kept.
+pub(super) fn project(item: &Item, paths: &[Path]) -> Item {
+    let mut kept = Item::new();
+    for path in paths {
+        if let Some(value) = path.get(item) {
+            keep(&mut kept, item, &path.0, value);
+        }
+    }
+    kept
+}
+
+fn keep(kept: &mut Item, item: &Item, steps: &[Step], value: &Value) {
+    let Some((Step::Name(name), rest)) = steps.split_first() else { return };
+    match rest.first() {
+        None => {
+            kept.insert(name.clone(), value.clone());
+        }
+        // Members of lists move together: the index says nothing about the place in what is kept.
+        Some(Step::Index(_)) => {
+            let list = kept.entry(name.clone()).or_insert_with(|| json!({"L": []}));
+            let mut wrapped = Item::new();
+            let inner: Vec<Step> = std::iter::once(Step::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
+            keep(&mut wrapped, item, &inner, value);
+            if let (Some(list), Some(member)) = (list.get_mut("L").and_then(Value::as_array_mut), wrapped.shift_remove("")) {
+                list.push(member);
+            }
+        }
+        Some(Step::Name(_)) => {
+            let map = kept.entry(name.clone()).or_insert_with(|| json!({"M": {}}));
+            if parts(map).0 == "M"
+                && let Some(members) = map.get_mut("M").and_then(Value::as_object_mut)
+            {
+                keep(members, item, rest, value);
+            }
+        }
+    }
+}

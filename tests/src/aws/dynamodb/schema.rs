@@ -1,0 +1,210 @@
+//! What a table is made of: its key, its indexes, and the order of its items.
+
+use serde_json::{Value, json};
+
+use super::number::Number;
+use super::value::{Item, normal, parts};
+
+/// The type that a key attribute has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyType {
+    Text,
+    Number,
+}
+
+impl KeyType {
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Text => "S",
+            Self::Number => "N",
+        }
+    }
+}
+
+/// An attribute that is part of a key.
+#[derive(Debug, Clone)]
+pub struct KeyAttribute {
+    /// Its name.
+    pub(super) name: String,
+    kind: KeyType,
+}
+
+/// A string attribute of a key.
+pub fn text(name: &str) -> KeyAttribute {
+    KeyAttribute { name: name.to_owned(), kind: KeyType::Text }
+}
+
+/// A number attribute of a key.
+pub fn numeric(name: &str) -> KeyAttribute {
+    KeyAttribute { name: name.to_owned(), kind: KeyType::Number }
+}
+
+/// The key of a table or an index: partition key, and sort key if there is one.
+#[derive(Debug, Clone)]
+pub(super) struct KeySchema(pub(super) Vec<KeyAttribute>);
+
+/// What an index keeps of an item beside the keys.
+#[derive(Debug, Clone)]
+pub enum Projection {
+    /// Everything.
+    All,
+    /// Nothing.
+    KeysOnly,
+    /// These attributes.
+    Include(Vec<String>),
+}
+
+/// A global secondary index. It holds the items that have all of its key attributes, so it may be sparse.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    pub(super) name: String,
+    pub(super) key: KeySchema,
+    pub(super) projection: Projection,
+}
+
+/// The definition of a table.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// Its name.
+    pub(super) name: String,
+    pub(super) key: KeySchema,
+    pub(super) indexes: Vec<Index>,
+}
+
+impl Schema {
+    /// A table with a partition key.
+    pub fn new(name: &str, partition: KeyAttribute) -> Self {
+        Self { name: name.to_owned(), key: KeySchema(vec![partition]), indexes: Vec::new() }
+    }
+
+    /// Adds the sort key.
+    #[must_use]
+    pub fn sort(mut self, sort: KeyAttribute) -> Self {
+        self.key.0.truncate(1);
+        self.key.0.push(sort);
+        self
+    }
+
+    /// Adds a global secondary index with a partition key and, maybe, a sort key.
+    #[must_use]
+    pub fn index(mut self, name: &str, partition: KeyAttribute, sort: Option<KeyAttribute>, projection: Projection) -> Self {
+        let key = KeySchema(std::iter::once(partition).chain(sort).collect());
+        self.indexes.push(Index { name: name.to_owned(), key, projection });
+        self
+    }
+}
+
+/// A key, in the order in which DynamoDB sorts it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(Vec<KeyPart>);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyPart {
+    Text(String),
+    Number(Number),
+}
+
+impl KeyAttribute {
+    fn part(&self, item: &Item) -> Option<KeyPart> {
+        let value = item.get(&self.name)?;
+        match self.kind {
+            KeyType::Text => value["S"].as_str().map(|text| KeyPart::Text(text.to_owned())),
+            KeyType::Number => value["N"].as_str().and_then(Number::parse).map(KeyPart::Number),
+        }
+    }
+
+    /// Whether a value may stand in a key condition about this attribute.
+    pub(super) fn accepts(&self, value: &Value) -> bool {
+        parts(value).0 == self.kind.letter()
+    }
+}
+
+impl KeySchema {
+    /// The key of an item, if it has one.
+    pub(super) fn of(&self, item: &Item) -> Option<Key> {
+        self.0.iter().map(|attribute| attribute.part(item)).collect::<Option<_>>().map(Key)
+    }
+
+    /// The key in a request, which has to hold the key attributes and nothing else.
+    pub(super) fn of_request(&self, key: &Value) -> Result<(Key, Item), String> {
+        let mismatch = || "The provided key element does not match the schema".to_owned();
+        let given = key.as_object().filter(|given| given.len() == self.0.len()).ok_or_else(mismatch)?;
+        let item = super::value::normal_item(given)?;
+        let key = self.of(&item).ok_or_else(mismatch)?;
+        self.not_empty(&item, "")?;
+        Ok((key, item))
+    }
+
+    /// The key of an item to be stored.
+    pub(super) fn of_new(&self, item: &Item) -> Result<Key, String> {
+        for attribute in &self.0 {
+            let name = &attribute.name;
+            match item.get(name) {
+                None => return Err(format!("One or more parameter values were invalid: Missing the key {name} in the item")),
+                Some(value) if !attribute.accepts(value) => {
+                    return Err(format!(
+                        "One or more parameter values were invalid: Type mismatch for key {name} expected: {} actual: {}",
+                        attribute.kind.letter(),
+                        parts(value).0
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        self.not_empty(item, "")?;
+        self.of(item).ok_or_else(|| "The provided key element does not match the schema".to_owned())
+    }
+
+    fn not_empty(&self, item: &Item, index: &str) -> Result<(), String> {
+        match self.0.iter().find(|attribute| item.get(&attribute.name) == Some(&json!({"S": ""}))) {
+            None => Ok(()),
+            Some(attribute) => Err(format!(
+                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value.{index} Key: {}",
+                attribute.name
+            )),
+        }
+    }
+
+    /// The key attributes of an item.
+    pub(super) fn pick(&self, item: &Item) -> Item {
+        let names = self.0.iter().map(|attribute| &attribute.name);
+        names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect()
+    }
+}
+
+impl Index {
+    /// Refuses an item whose attributes could not be keys of this index. An absent attribute only keeps the item out of it.
+    pub(super) fn check(&self, item: &Item) -> Result<(), String> {
+        for attribute in &self.key.0 {
+            if let Some(value) = item.get(&attribute.name).filter(|value| !attribute.accepts(value)) {
+                return Err(format!(
+                    "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} Actual: {} IndexName: {}",
+                    attribute.name,
+                    attribute.kind.letter(),
+                    parts(value).0,
+                    self.name
+                ));
+            }
+        }
+        self.key.not_empty(item, &format!(" IndexName: {},", self.name))
+    }
+
+    /// What the index keeps of an item.
+    pub(super) fn projected(&self, item: &Item, table: &KeySchema) -> Item {
+        let included = match &self.projection {
+            Projection::All => return item.clone(),
+            Projection::KeysOnly => &[][..],
+            Projection::Include(names) => names,
+        };
+        let mut kept = table.pick(item);
+        kept.extend(self.key.pick(item));
+        kept.extend(included.iter().filter_map(|name| Some((name.clone(), item.get(name)?.clone()))));
+        kept
+    }
+}
+
+/// Reads the item of a request.
+pub(super) fn item_of(value: &Value) -> Result<Item, String> {
+    let given = value.as_object().ok_or("1 validation error detected: Value null at 'item' failed to satisfy constraint")?;
+    given.iter().map(|(name, value)| Ok((name.clone(), normal(value)?))).collect()
+}

@@ -1,0 +1,235 @@
+//! The fake itself: services by name, the call log, the faults, and the end of a process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::call::{Call, Outcome};
+use super::dynamodb::DynamoDb;
+use super::fault::{Fault, FaultKind, FaultQueue};
+use super::service::{AwsError, Service};
+use super::wire::{Failure, Said};
+use super::{config, names};
+use crate::clock::VirtualClock;
+
+/// A whole AWS for one test. Clones are the same AWS.
+#[derive(Clone)]
+pub struct FakeAws(Arc<Shared>);
+
+struct Shared {
+    clock: VirtualClock,
+    state: Mutex<State>,
+    died: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    services: BTreeMap<String, Backend>,
+    calls: Vec<Call>,
+    faults: FaultQueue,
+    die_after: Option<u64>,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Plain(Arc<dyn Service>),
+    // Its errors carry more than a code and a message.
+    DynamoDb(DynamoDb),
+}
+
+impl Backend {
+    fn call(&self, operation: &str, request: &Value) -> Said {
+        match self {
+            Self::Plain(service) => service.call(operation, request).map_err(Failure::from),
+            Self::DynamoDb(tables) => tables.call(operation, request),
+        }
+    }
+}
+
+/// What goes back to the SDK.
+pub(super) enum Reply {
+    /// An answer of the service.
+    Answer(Said),
+    /// No answer.
+    Lost(ConnectorError),
+    /// Nothing, ever: the process that asked is gone.
+    Never,
+}
+
+impl FakeAws {
+    /// An AWS without services.
+    pub fn new(clock: VirtualClock) -> Self {
+        Self(Arc::new(Shared { clock, state: Mutex::default(), died: watch::Sender::new(false) }))
+    }
+
+    /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
+    /// `cloudformation`, `logs`, `secretsmanager`, `ssm`.
+    ///
+    /// # Panics
+    /// On a name that no request would be routed to.
+    #[must_use]
+    pub fn with_service(self, name: &str, service: Arc<dyn Service>) -> Self {
+        assert!(names::is_service(name), "no request is routed to a service called `{name}`");
+        assert_ne!(name, "dynamodb", "use with_dynamodb, which keeps what its errors carry");
+        self.lock().services.insert(name.to_owned(), Backend::Plain(service));
+        self
+    }
+
+    /// Sets up DynamoDB.
+    #[must_use]
+    pub fn with_dynamodb(self, tables: DynamoDb) -> Self {
+        self.lock().services.insert("dynamodb".to_owned(), Backend::DynamoDb(tables));
+        self
+    }
+
+    /// The clock that its services read.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.0.clock
+    }
+
+    /// A configuration whose clients call this AWS and try three times, without pauses.
+    ///
+    /// The SDK bounds retries by a budget that all clients of a service in a process share: some fifty operations that fail for good
+    /// use it up. A matrix of faults is better off with [`Self::sdk_config_with_attempts`] and one attempt.
+    pub fn sdk_config(&self) -> SdkConfig {
+        self.sdk_config_with_attempts(3)
+    }
+
+    /// A configuration whose clients try this many times; with 1, every fault reaches the caller.
+    pub fn sdk_config_with_attempts(&self, attempts: u32) -> SdkConfig {
+        config::sdk_config(self.clone(), attempts)
+    }
+
+    /// Makes a call fail.
+    pub fn inject(&self, fault: Fault) {
+        self.lock().faults.push(fault);
+    }
+
+    /// Takes back all faults that have not struck, and the death.
+    pub fn clear_faults(&self) {
+        let mut state = self.lock();
+        state.faults.clear();
+        state.die_after = None;
+    }
+
+    /// Lets the process of the caller end right after the effect of the call with this number: that call and all later ones never
+    /// answer, and the later ones have no effect, until [`Self::revive`].
+    pub fn die_after(&self, number: u64) {
+        self.lock().die_after = Some(number);
+    }
+
+    /// Waits until the process has died.
+    pub async fn died(&self) {
+        // The sender lives as long as the fake, so waiting cannot end otherwise.
+        let _ = self.0.died.subscribe().wait_for(|died| *died).await;
+    }
+
+    /// A new process starts: calls are answered again.
+    pub fn revive(&self) {
+        self.lock().die_after = None;
+        self.0.died.send_replace(false);
+    }
+
+    /// Runs a process to its end, or to its death by [`Self::die_after`]: then it is dropped, calls are answered again, and there is
+    /// no result.
+    pub async fn run<F: Future>(&self, process: F) -> Option<F::Output> {
+        let result = tokio::select! {
+            biased;
+            result = process => Some(result),
+            () = self.died() => None,
+        };
+        self.revive();
+        result
+    }
+
+    /// Every call so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The calls of one operation.
+    pub fn calls_of(&self, operation: &str) -> Vec<Call> {
+        self.lock().calls.iter().filter(|call| call.operation == operation).cloned().collect()
+    }
+
+    /// How often an operation was called, failed attempts included.
+    pub fn count(&self, operation: &str) -> usize {
+        self.lock().calls.iter().filter(|call| call.operation == operation).count()
+    }
+
+    /// The calls that ask for a change to something of the user's, successful or not. What goes to pullsafe's own table, queue, topic
+    /// and bus is not among them.
+    pub fn writes(&self) -> Vec<Call> {
+        self.lock().calls.iter().filter(|call| call.is_write()).cloned().collect()
+    }
+
+    /// The IAM actions that the calls so far need.
+    pub fn actions(&self) -> BTreeSet<String> {
+        self.lock().calls.iter().flat_map(|call| names::actions(&call.service, &call.operation, &call.request)).collect()
+    }
+
+    /// Empties the log; the next call is number 1.
+    pub fn clear_log(&self) {
+        self.lock().calls.clear();
+    }
+
+    /// Takes one request through fault, service and log.
+    pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> Reply {
+        let mut state = self.lock();
+        let number = state.calls.len() as u64 + 1;
+        let already_dead = *self.0.died.borrow();
+        let fault = if already_dead { None } else { state.faults.strike(number, service, operation) };
+        let backend = state.services.get(service).cloned();
+        let dies = already_dead || state.die_after == Some(number);
+
+        let reaches = !already_dead && fault.is_none_or(|kind| kind == FaultKind::ConnectionCutAfter);
+        let effect = backend.as_ref().filter(|_| reaches).map(|backend| backend.call(operation, &request));
+        let logged = effect.clone().map(|said| said.map_err(|failure| failure.error));
+
+        let (outcome, reply) = if backend.is_none() {
+            (Outcome::Unserved, Reply::Lost(ConnectorError::user(format!("the test set up no service `{service}`").into())))
+        } else if dies {
+            (Outcome::Died { effect: logged }, Reply::Never)
+        } else if let Some(kind) = fault {
+            (Outcome::Faulted { kind, effect: logged }, broken(kind, service, operation))
+        } else {
+            match effect {
+                Some(Ok(answer)) => (Outcome::Answered(answer.clone()), Reply::Answer(Ok(answer))),
+                Some(Err(failure)) => (Outcome::Refused(failure.error.clone()), Reply::Answer(Err(failure))),
+                None => (Outcome::Unserved, Reply::Never),
+            }
+        };
+        state.calls.push(Call { number, service: service.to_owned(), operation: operation.to_owned(), request, outcome });
+        drop(state);
+        if dies {
+            self.0.died.send_replace(true);
+        }
+        reply
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that panicked while it held the lock has failed already.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for FakeAws {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FakeAws")
+    }
+}
+
+/// What the caller sees of a fault.
+fn broken(kind: FaultKind, service: &str, operation: &str) -> Reply {
+    match (kind.error(service, operation), kind) {
+        (Some(error), _) => Reply::Answer(Err(AwsError::into(error))),
+        (None, FaultKind::Timeout) => Reply::Lost(ConnectorError::timeout("no answer within the time allowed".into())),
+        (None, _) => Reply::Lost(ConnectorError::io("connection reset by peer".into())),
+    }
+}

@@ -1,0 +1,104 @@
+//! The two protocols on the wire, in and out: awsJson (operation in `x-amz-target`) and awsQuery (form in, XML out).
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Map, Value};
+
+use super::service::AwsError;
+use super::{names, query};
+
+/// What a service says: an answer, or an error with what else its body carries.
+pub(super) type Said = Result<Value, Failure>;
+
+/// An error and the members of its body beside code and message.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    /// Code, message and status.
+    pub(super) error: AwsError,
+    /// Further members, such as `CancellationReasons`.
+    pub(super) fields: Map<String, Value>,
+}
+
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        Self { error, fields: Map::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Json,
+    Query,
+}
+
+/// A request, read from the wire.
+#[derive(Debug)]
+pub(super) struct WireRequest {
+    protocol: Protocol,
+    /// The service's IAM prefix.
+    pub(super) service: String,
+    /// The operation.
+    pub(super) operation: String,
+    /// Its input.
+    pub(super) request: Value,
+}
+
+impl WireRequest {
+    /// Reads a request; the error says what a test has to add here.
+    pub(super) fn read(target: Option<&str>, body: &[u8]) -> Result<Self, String> {
+        if let Some(target) = target {
+            let (prefix, operation) = target.split_once('.').ok_or_else(|| format!("x-amz-target `{target}` names no operation"))?;
+            let service = names::service_of_target(prefix).ok_or_else(|| format!("no service is known by x-amz-target `{prefix}`"))?;
+            let request = match body {
+                [] => Value::Object(Map::new()),
+                body => serde_json::from_slice(body).map_err(|error| format!("{operation} sent a body that is not JSON: {error}"))?,
+            };
+            return Ok(Self { protocol: Protocol::Json, service: service.to_owned(), operation: operation.to_owned(), request });
+        }
+        let form = std::str::from_utf8(body).map_err(|_| "a request without x-amz-target that is no form".to_owned())?;
+        let mut parameters = query::parse_form(form);
+        let mut take = |name: &str| {
+            let position = parameters.iter().position(|(key, _)| key == name)?;
+            Some(parameters.remove(position).1)
+        };
+        let (Some(operation), Some(version)) = (take("Action"), take("Version")) else {
+            return Err("a request with neither x-amz-target nor Action and Version: its protocol is not known here".to_owned());
+        };
+        let service = names::service_of_version(&version).ok_or_else(|| format!("no service is known by the version {version}"))?;
+        Ok(Self { protocol: Protocol::Query, service: service.to_owned(), operation, request: query::to_json(parameters) })
+    }
+
+    /// Renders what the service said.
+    pub(super) fn render(&self, said: Said) -> Result<HttpResponse, ConnectorError> {
+        let (status, body) = match (&said, self.protocol) {
+            (Ok(answer), Protocol::Json) => (200, answer.to_string()),
+            (Ok(answer), Protocol::Query) => (200, query::answer_xml(&self.operation, answer)),
+            (Err(failure), Protocol::Json) => (failure.error.status, error_json(failure)),
+            (Err(failure), Protocol::Query) => (failure.error.status, query::error_xml(&failure.error)),
+        };
+        let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        let content_type = match self.protocol {
+            Protocol::Json => "application/x-amz-json-1.1",
+            Protocol::Query => "text/xml",
+        };
+        response.headers_mut().insert("content-type", content_type);
+        response.headers_mut().insert("x-amzn-requestid", "00000000-0000-4000-8000-000000000000");
+        if let (Err(failure), "sqs") = (&said, self.service.as_str()) {
+            // SQS moved from awsQuery to awsJson and still tells its old error codes, by which the SDK recognises them.
+            let fault = if failure.error.status < 500 { "Sender" } else { "Receiver" };
+            response.headers_mut().insert("x-amzn-query-error", format!("{};{fault}", failure.error.code));
+        }
+        Ok(response)
+    }
+}
+
+fn error_json(failure: &Failure) -> String {
+    let mut body = Map::new();
+    body.insert("__type".to_owned(), Value::from(failure.error.code.as_str()));
+    body.insert("message".to_owned(), Value::from(failure.error.message.as_str()));
+    body.extend(failure.fields.clone());
+    Value::Object(body).to_string()
+}
