@@ -6,3 +6,4 @@ pub mod clock;
 pub mod ecr;
 pub mod ecs;
 pub mod registry;
+pub mod world;

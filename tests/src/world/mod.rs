@@ -1,0 +1,216 @@
+//! The world that a scenario plays in: one account with ECS, ECR and all the rest, Docker Hub outside, and pullsafe deployed
+//! into it. Everything is on one virtual clock; only the registries are spoken to over real sockets.
+//!
+//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous invocation with two
+//! retries and a failure destination, rules, queues with batches, a sweep every minute.
+
+mod setup;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use mirror::Mirror;
+use pullsafe::domain::timestamp::Timestamp;
+use remediator::Remediator;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::aws::FakeAws;
+use crate::aws::cloudformation::CloudFormation;
+use crate::aws::dynamodb::DynamoDb;
+use crate::aws::eventbridge::EventBridge;
+use crate::aws::iam::Iam;
+use crate::aws::scaling::AutoScaling;
+use crate::aws::sns::{Published, Sns};
+use crate::aws::sqs::Sqs;
+use crate::clock::VirtualClock;
+use crate::ecr::{self, ecr_push_event};
+use crate::ecs::{EcsApi, Scheduler};
+use crate::registry::RegistryServer;
+
+pub use setup::{NAT, Setup};
+
+/// The cluster of every scenario.
+pub const CLUSTER: &str = "prod";
+/// The execution role that may pull from the mirror.
+pub const ROLE: &str = "arn:aws:iam::123456789012:role/pull";
+/// The table of incidents.
+pub const TABLE: &str = "pullsafe";
+/// The remediator's queue, and where its messages end that fail for good.
+pub const WORK_QUEUE: &str = "pullsafe-work";
+/// The remediator's dead letters.
+pub const DEAD_LETTERS: &str = "pullsafe-dead";
+/// The mirror's jobs.
+pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
+/// The topic for people.
+pub const TOPIC: &str = "pullsafe";
+
+/// How often Lambda invokes asynchronously before it gives the event to the failure destination.
+const TRIES: u32 = 3;
+const SWEEP_SECONDS: i64 = 60;
+
+/// One account, its outside, and pullsafe in it.
+pub struct World {
+    /// The clock of everything.
+    pub clock: VirtualClock,
+    /// The wire between the functions and AWS.
+    pub aws: FakeAws,
+    /// ECS's control plane.
+    pub ecs: EcsApi,
+    /// ECS's scheduler.
+    pub scheduler: Scheduler,
+    /// Docker Hub.
+    pub hub: RegistryServer,
+    /// The account's private registry, with its API.
+    pub images: ecr::EcrApi,
+    /// The account's private registry, its data plane.
+    pub ecr: RegistryServer,
+    /// ECR Public.
+    pub public: RegistryServer,
+    /// The queues.
+    pub queues: Sqs,
+    /// The topic.
+    pub topic: Sns,
+    /// The bus.
+    pub bus: EventBridge,
+    /// The tables.
+    pub tables: DynamoDb,
+    /// Roles.
+    pub iam: Iam,
+    /// Autoscaling.
+    pub scaling: AutoScaling,
+    /// Stacks.
+    pub stacks: CloudFormation,
+    /// pullsafe's remediator; `None` where it is not deployed.
+    pub remediator: Option<Remediator>,
+    /// pullsafe's mirror.
+    pub mirror: Mirror,
+    /// The answers of the remediator, oldest first.
+    pub answers: Vec<Value>,
+    config: SdkConfig,
+    next_sweep: Timestamp,
+    events_seen: usize,
+    pushes_seen: usize,
+    invocations: u64,
+}
+
+impl World {
+    /// Plays on until a moment: ECS does what is due, its events reach pullsafe, queues are worked off, the sweep runs.
+    pub async fn run_until(&mut self, moment: Timestamp) {
+        while self.clock.now() < moment {
+            let until = moment.min(self.next_sweep);
+            for event in self.scheduler.next_events(until).await {
+                self.deliver(&event).await;
+            }
+            self.settle().await;
+            if self.clock.now() >= self.next_sweep {
+                self.next_sweep = self.next_sweep.plus_seconds(SWEEP_SECONDS);
+                self.deliver(&json!({ "pullsafe": "sweep" })).await;
+                self.settle().await;
+            }
+        }
+    }
+
+    /// Plays on for some seconds.
+    pub async fn run_for(&mut self, seconds: i64) {
+        self.run_until(self.clock.now().plus_seconds(seconds)).await;
+    }
+
+    /// Works off what lies in queues and on buses, until nothing moves any more. No time passes.
+    pub async fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            let events = self.bus.events();
+            for event in events.iter().skip(self.events_seen) {
+                // The rule of the template: the remediator hears its own source only for what the mirror did.
+                if event["detail-type"] == "Image Mirrored" {
+                    moved = true;
+                    self.deliver(event).await;
+                }
+            }
+            self.events_seen = self.events_seen.max(events.len());
+            let pushes = self.images.store().pushes();
+            for push in pushes.iter().skip(self.pushes_seen).filter(|push| push.tag.is_some()) {
+                moved = true;
+                self.deliver(&ecr_push_event(&push.repository, push.tag.as_deref(), &push.digest, push.time)).await;
+            }
+            self.pushes_seen = self.pushes_seen.max(pushes.len());
+            while let Some(batch) = self.queues.deliver(MIRROR_QUEUE, 1) {
+                moved = true;
+                let answer = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900)).await;
+                self.queues.settle(MIRROR_QUEUE, &batch, &failures(&answer));
+            }
+            moved |= self.work_off().await;
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure destination.
+    pub async fn deliver(&mut self, event: &Value) {
+        let Some(remediator) = self.remediator.clone() else { return };
+        self.invocations += 1;
+        let id = format!("invocation-{}", self.invocations);
+        for _ in 0..TRIES {
+            // A process that died leaves nothing behind but what it wrote.
+            if let Some(Ok(answer)) = self.aws.run(remediator.handle(event, &id)).await {
+                self.answers.push(answer);
+                return;
+            }
+        }
+        self.queues.send(WORK_QUEUE, &json!({ "version": "1.0", "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": event }));
+    }
+
+    async fn work_off(&mut self) -> bool {
+        let Some(remediator) = self.remediator.clone() else { return false };
+        let mut moved = false;
+        while let Some(batch) = self.queues.deliver(WORK_QUEUE, 10) {
+            moved = true;
+            self.invocations += 1;
+            let id = format!("invocation-{}", self.invocations);
+            if let Some(Ok(answer)) = self.aws.run(remediator.handle(&batch, &id)).await {
+                self.queues.settle(WORK_QUEUE, &batch, &failures(&answer));
+            }
+        }
+        moved
+    }
+
+    /// A new instance of the remediator, as after a cold start.
+    pub fn restart(&mut self, settings: &[(&str, &str)]) {
+        self.remediator = Some(setup::remediator(&self.config, self, settings));
+    }
+
+    /// The service, as DescribeServices shows it.
+    pub fn service(&self, name: &str) -> Value {
+        self.ecs.service(CLUSTER, name)
+    }
+
+    /// The value of one of a service's tags; null if it has none of this key.
+    pub fn service_tag(&self, name: &str, key: &str) -> Value {
+        let service = self.service(name);
+        let tag = service["tags"].as_array().into_iter().flatten().find(|tag| tag["key"] == key);
+        tag.map_or(Value::Null, |tag| tag["value"].clone())
+    }
+
+    /// What people were told.
+    pub fn told(&self) -> Vec<Published> {
+        self.topic.published()
+    }
+
+    /// The incident rows and states, as the table has them.
+    pub fn records(&self) -> Vec<Value> {
+        let rows = self.tables.items(TABLE);
+        rows.iter().filter_map(|row| serde_json::from_str(row.get("doc")?.as_str()?).ok()).collect()
+    }
+
+    /// The calls that changed something of the user's, as `ecs:UpdateService`.
+    pub fn writes(&self) -> Vec<String> {
+        self.aws.writes().iter().filter(|call| call.took_effect()).map(|call| format!("{}:{}", call.service, call.operation)).collect()
+    }
+}
+
+fn failures(answer: &Value) -> Vec<String> {
+    let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+    failures.filter_map(|failure| failure["itemIdentifier"].as_str()).map(str::to_owned).collect()
+}

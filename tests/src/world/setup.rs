@@ -1,0 +1,242 @@
+//! Building a [`World`].
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use mirror::Mirror;
+use pullsafe::clock::Clock;
+use pullsafe::domain::settings::Settings;
+use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::registry::{Client, Config, Endpoints};
+use remediator::Remediator;
+use serde_json::{Value, json};
+
+use super::{CLUSTER, DEAD_LETTERS, MIRROR_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World};
+use crate::aws::FakeAws;
+use crate::aws::cloudformation::CloudFormation;
+use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
+use crate::aws::eventbridge::EventBridge;
+use crate::aws::iam::Iam;
+use crate::aws::scaling::AutoScaling;
+use crate::aws::service::Service as _;
+use crate::aws::sns::Sns;
+use crate::aws::sqs::Sqs;
+use crate::clock::VirtualClock;
+use crate::ecr::EcrApi;
+use crate::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
+use crate::registry::{EcrOptions, HubOptions, ImageStore, OpenOptions, RegistryServer};
+
+/// The address that all tasks share.
+pub const NAT: &str = "203.0.113.7";
+
+/// What a world is to be like.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// When it begins.
+    pub start: Timestamp,
+    /// The rhythm of ECS.
+    pub pacing: Pacing,
+    /// Whether pullsafe is deployed.
+    pub pullsafe: bool,
+    /// Settings that differ from those of a stack in act mode.
+    pub settings: Vec<(String, String)>,
+    /// How often the SDK tries a call.
+    pub attempts: u32,
+}
+
+impl Setup {
+    /// pullsafe deployed in act mode, at case A's hour.
+    pub fn new() -> Self {
+        let start = Timestamp::from_millis(1_768_504_620_000); // 2026-01-15T19:17:00Z
+        Self { start, pacing: Pacing::case_a(), pullsafe: true, settings: Vec::new(), attempts: 3 }
+    }
+
+    /// Without pullsafe.
+    #[must_use]
+    pub fn without_pullsafe(mut self) -> Self {
+        self.pullsafe = false;
+        self
+    }
+
+    /// With another value of a setting (`PULLSAFE_MODE`, ...).
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With another rhythm.
+    #[must_use]
+    pub fn paced(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
+    /// With SDK clients that try every call once, so that every fault reaches the function.
+    #[must_use]
+    pub fn without_sdk_retries(mut self) -> Self {
+        self.attempts = 1;
+        self
+    }
+
+    /// Builds the world.
+    pub fn build(self) -> World {
+        let clock = VirtualClock::at(self.start);
+        let ecs = EcsApi::new(clock.clone());
+        let store = ImageStore::new(clock.clone());
+        let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), HubOptions::default());
+        let ecr = RegistryServer::ecr(&store, EcrOptions::default());
+        let public = RegistryServer::open(&ImageStore::new(clock.clone()), OpenOptions { anonymous_token: true, ..OpenOptions::default() });
+        let images = EcrApi::new(&store).downloads_from(&ecr);
+
+        let queues = Sqs::new(clock.clone()).with_queue(WORK_QUEUE, 360).with_queue(DEAD_LETTERS, 30).with_queue(MIRROR_QUEUE, 5400);
+        let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 5);
+        let topic = Sns::new(clock.clone()).with_topic(TOPIC);
+        let bus = EventBridge::new(clock.clone());
+        let schema = Schema::new(TABLE, text("pk")).sort(text("sk"));
+        let tables = DynamoDb::new(clock.clone()).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
+        let iam = Iam::new();
+        iam.allow(ROLE, "ecr:*", "*");
+        let scaling = AutoScaling::new();
+        let stacks = CloudFormation::new();
+        let aws = FakeAws::new(clock.clone())
+            .with_service("ecs", Arc::new(ecs.clone()))
+            .with_service("ecr", Arc::new(images.clone()))
+            .with_service("sqs", Arc::new(queues.clone()))
+            .with_service("sns", Arc::new(topic.clone()))
+            .with_service("events", Arc::new(bus.clone()))
+            .with_service("iam", Arc::new(iam.clone()))
+            .with_service("application-autoscaling", Arc::new(scaling.clone()))
+            .with_service("cloudformation", Arc::new(stacks.clone()))
+            .with_dynamodb(tables.clone());
+
+        let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
+        ecs.call("CreateCluster", &json!({ "clusterName": CLUSTER })).expect("a new ECS takes a cluster");
+        let config = aws.sdk_config_with_attempts(self.attempts);
+        let mirror = Mirror::new(config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
+        let mut world = World {
+            next_sweep: self.start.plus_seconds(SWEEP_SECONDS),
+            clock,
+            aws,
+            ecs,
+            scheduler,
+            hub,
+            images,
+            ecr,
+            public,
+            queues,
+            topic,
+            bus,
+            tables,
+            iam,
+            scaling,
+            stacks,
+            remediator: None,
+            mirror,
+            answers: Vec::new(),
+            config: config.clone(),
+            events_seen: 0,
+            pushes_seen: 0,
+            invocations: 0,
+        };
+        if self.pullsafe {
+            let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            world.remediator = Some(remediator(&config, &world, &settings));
+        }
+        world
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// Registers a task definition whose containers are named `app`, `side`, ... in order, with these images.
+    ///
+    /// # Panics
+    /// If ECS refuses it.
+    pub fn define(&self, family: &str, images: &[&str]) -> String {
+        let names = ["app", "side", "third"];
+        let containers: Vec<Value> = images.iter().zip(names).map(|(image, name)| json!({ "name": name, "image": image, "essential": true })).collect();
+        let definition = json!({
+            "family": family, "executionRoleArn": ROLE, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
+            "containerDefinitions": containers,
+        });
+        let answer = self.ecs.call("RegisterTaskDefinition", &definition).expect("ECS takes the definition");
+        answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Creates a service of a task definition; `more` is merged into the request.
+    ///
+    /// # Panics
+    /// If ECS refuses it.
+    pub fn create_service(&self, name: &str, definition: &str, count: i64, more: Value) {
+        let mut request = json!({
+            "cluster": CLUSTER, "serviceName": name, "taskDefinition": definition, "desiredCount": count, "launchType": "FARGATE",
+        });
+        if let (Value::Object(request), Value::Object(more)) = (&mut request, more) {
+            request.extend(more);
+        }
+        self.ecs.call("CreateService", &request).expect("ECS takes the service");
+    }
+
+    /// What a person does with UpdateService.
+    ///
+    /// # Panics
+    /// If ECS refuses it.
+    pub fn update_service(&self, name: &str, change: Value) {
+        let mut request = json!({ "cluster": CLUSTER, "service": name });
+        if let (Value::Object(request), Value::Object(change)) = (&mut request, change) {
+            request.extend(change);
+        }
+        self.ecs.call("UpdateService", &request).expect("ECS takes the change");
+    }
+}
+
+pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &str)]) -> Remediator {
+    let registry_host = world.images.host();
+    let lookup = |name: &str| {
+        if let Some((_, value)) = settings.iter().rev().find(|(key, _)| *key == name) {
+            return Some((*value).to_owned());
+        }
+        match name {
+            "PULLSAFE_MODE" => Some("act".to_owned()),
+            "PULLSAFE_TABLE" => Some(TABLE.to_owned()),
+            "PULLSAFE_TOPIC_ARN" => Some(Sns::arn(TOPIC)),
+            "PULLSAFE_QUEUE_URL" => Some(Sqs::url(WORK_QUEUE)),
+            "PULLSAFE_MIRROR_QUEUE_URL" => Some(Sqs::url(MIRROR_QUEUE)),
+            "PULLSAFE_MIRROR_REGISTRY" => Some(registry_host.clone()),
+            _ => None,
+        }
+    };
+    let settings = Settings::read(lookup).expect("the scenario's settings are right");
+    let clock = reading(&world.clock);
+    let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
+    let registry = Client::new(Config { endpoints, ..Config::new(clock.clone()) });
+    Remediator::new(settings, config, registry, clock)
+}
+
+fn reading(clock: &VirtualClock) -> Clock {
+    let clock = clock.clone();
+    Arc::new(move || clock.now())
+}
+
+fn endpoints(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer, images: &EcrApi) -> Endpoints {
+    let text = format!("docker.io={},{}={},public.ecr.aws={}", hub.url(), images.host(), ecr.url(), public.url());
+    text.parse().expect("addresses of local servers are well-formed")
+}
+
+/// The tasks' side of the registries: one NAT address, and ECR's password only for a role that may have it.
+fn puller(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer, images: &EcrApi, store: &ImageStore) -> HttpPuller {
+    let (host, store) = (images.host(), store.clone());
+    HttpPuller::new(NAT)
+        .endpoint("docker.io", hub.url())
+        .endpoint("public.ecr.aws", public.url())
+        .endpoint(&images.host(), ecr.url())
+        .login(Arc::new(move |registry: &str, role: Option<&str>| {
+            (registry == host && role == Some(ROLE)).then(|| ("AWS".to_owned(), store.credentials().issue(store.clock().now()).0))
+        }))
+}
