@@ -12,16 +12,22 @@
 //! rebuild of every client. What is here is the subset that pullsafe calls, with the refusals of the real services that it could run
 //! into.
 
+pub mod autoscaling;
 pub mod call;
+pub mod cloudformation;
 mod config;
 mod connector;
 pub mod dynamodb;
 pub mod eventbridge;
 mod fake;
 pub mod fault;
+pub mod iam;
 mod ids;
+pub mod logs;
 pub mod names;
+pub mod parameters;
 mod query;
+pub mod secrets;
 pub mod service;
 pub mod sns;
 pub mod sqs;

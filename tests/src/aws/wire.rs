@@ -18,12 +18,12 @@ pub(super) struct Failure {
     /// Code, message and status.
     pub(super) error: AwsError,
     /// Further members, such as `CancellationReasons`.
-    pub(super) fields: Map<String, Value>,
+    pub(super) fields: Box<Map<String, Value>>,
 }
 
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
-        Self { error, fields: Map::new() }
+        Self { error, fields: Box::default() }
     }
 }
 
@@ -99,6 +99,6 @@ fn error_json(failure: &Failure) -> String {
     let mut body = Map::new();
     body.insert("__type".to_owned(), Value::from(failure.error.code.as_str()));
     body.insert("message".to_owned(), Value::from(failure.error.message.as_str()));
-    body.extend(failure.fields.clone());
+    body.extend(failure.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
     Value::Object(body).to_string()
 }

@@ -114,13 +114,13 @@ pub(super) fn project(item: &Item, paths: &[Path]) -> Item {
     let mut kept = Item::new();
     for path in paths {
         if let Some(value) = path.get(item) {
-            keep(&mut kept, item, &path.0, value);
+            keep(&mut kept, &path.0, value);
         }
     }
     kept
 }
 
-fn keep(kept: &mut Item, item: &Item, steps: &[Step], value: &Value) {
+fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
     let Some((Step::Name(name), rest)) = steps.split_first() else { return };
     match rest.first() {
         None => {
@@ -131,7 +131,7 @@ fn keep(kept: &mut Item, item: &Item, steps: &[Step], value: &Value) {
             let list = kept.entry(name.clone()).or_insert_with(|| json!({"L": []}));
             let mut wrapped = Item::new();
             let inner: Vec<Step> = std::iter::once(Step::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
-            keep(&mut wrapped, item, &inner, value);
+            keep(&mut wrapped, &inner, value);
             if let (Some(list), Some(member)) = (list.get_mut("L").and_then(Value::as_array_mut), wrapped.shift_remove("")) {
                 list.push(member);
             }
@@ -141,7 +141,7 @@ fn keep(kept: &mut Item, item: &Item, steps: &[Step], value: &Value) {
             if parts(map).0 == "M"
                 && let Some(members) = map.get_mut("M").and_then(Value::as_object_mut)
             {
-                keep(members, item, rest, value);
+                keep(members, rest, value);
             }
         }
     }

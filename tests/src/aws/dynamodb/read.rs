@@ -22,7 +22,7 @@ pub(super) fn get(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
     let mut scope = Scope::of(request).map_err(invalid)?;
     let kept = projection(request, &mut scope)?;
     scope.all_used().map_err(invalid)?;
-    Ok(answer_with("Item", table.get(&key).map(|item| kept(item))))
+    Ok(answer_with("Item", table.get(&key).map(kept)))
 }
 
 /// `BatchGetItem`.
@@ -46,7 +46,7 @@ pub(super) fn batch_get(tables: &BTreeMap<String, Table>, request: &Value) -> Sa
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(invalid("Provided list of item keys contains duplicates"));
         }
-        let found: Vec<Item> = keys.iter().filter_map(|key| table.get(key)).map(|item| kept(item)).collect();
+        let found: Vec<Item> = keys.iter().filter_map(|key| table.get(key)).map(&kept).collect();
         responses.insert(name.clone(), json!(found));
     }
     Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))

@@ -127,7 +127,7 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     if reasons.iter().any(|reason| reason["Code"] != "None") {
         let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
         let message = format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));
-        let fields = [("CancellationReasons".to_owned(), Value::Array(reasons))].into_iter().collect();
+        let fields = Box::new([("CancellationReasons".to_owned(), Value::Array(reasons))].into_iter().collect());
         return Err(Failure { error: AwsError::client("TransactionCanceledException", message), fields });
     }
     for change in changes {

@@ -1,5 +1,6 @@
 //! The fake, driven by the real SDK clients.
 
+mod control;
 mod dynamodb;
 mod faults;
 mod messaging;

@@ -1,0 +1,136 @@
+//! IAM: `SimulatePrincipalPolicy` over what the test says that each role may do.
+//!
+//! Not modelled: conditions, permission boundaries, resource policies. Like the real simulation it knows nothing of service control
+//! policies.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::ACCOUNT;
+use super::service::{AwsError, Service};
+
+/// Roles. Clones are the same roles.
+#[derive(Debug, Clone, Default)]
+pub struct Iam(Arc<Mutex<BTreeMap<String, Vec<Statement>>>>);
+
+#[derive(Debug)]
+struct Statement {
+    allow: bool,
+    action: String,
+    resource: String,
+}
+
+impl Iam {
+    /// No roles yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The ARN of a role with this name.
+    pub fn role_arn(name: &str) -> String {
+        format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+    }
+
+    /// Creates a role that may do nothing.
+    #[must_use]
+    pub fn with_role(self, name: &str) -> Self {
+        self.lock().entry(Self::role_arn(name)).or_default();
+        self
+    }
+
+    /// Creates a role that may do this; both patterns may have `*` and `?`.
+    #[must_use]
+    pub fn allow(self, role: &str, action: &str, resource: &str) -> Self {
+        self.state(true, role, action, resource)
+    }
+
+    /// Creates a role that is denied this, whatever it is allowed.
+    #[must_use]
+    pub fn deny(self, role: &str, action: &str, resource: &str) -> Self {
+        self.state(false, role, action, resource)
+    }
+
+    fn state(self, allow: bool, role: &str, action: &str, resource: &str) -> Self {
+        let statement = Statement { allow, action: action.to_owned(), resource: resource.to_owned() };
+        self.lock().entry(Self::role_arn(role)).or_default().push(statement);
+        self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Statement>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service for Iam {
+    fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        match operation {
+            "SimulatePrincipalPolicy" => simulate(&self.lock(), request),
+            _ => Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake"))),
+        }
+    }
+}
+
+fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result<Value, AwsError> {
+    let principal = request["PolicySourceArn"].as_str().unwrap_or_default();
+    if !principal.starts_with("arn:aws:iam::") {
+        // Among others the ARN of an assumed role, which is easily taken for that of the role.
+        return Err(AwsError::client(
+            "InvalidInput",
+            format!("Invalid Entity Arn: {principal} does not clearly define entity type and name."),
+        ));
+    }
+    let missing = || {
+        let name = principal.rsplit('/').next().unwrap_or_default();
+        let message = format!("The role with name {name} cannot be found.");
+        AwsError { status: 404, code: "NoSuchEntity".to_owned(), message }
+    };
+    let statements = roles.get(principal).ok_or_else(missing)?;
+    let texts = |member: &str| -> Vec<&str> { request[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
+    let mut resources = texts("ResourceArns");
+    if resources.is_empty() {
+        resources.push("*");
+    }
+    let mut results = Vec::new();
+    for action in texts("ActionNames") {
+        for resource in &resources {
+            let decision = decide(statements, action, resource);
+            results.push(json!({
+                "EvalActionName": action,
+                "EvalResourceName": resource,
+                "EvalDecision": decision,
+                "MatchedStatements": [],
+                "MissingContextValues": [],
+                "ResourceSpecificResults": [{"EvalResourceName": resource, "EvalResourceDecision": decision}],
+            }));
+        }
+    }
+    Ok(json!({"IsTruncated": false, "EvaluationResults": results}))
+}
+
+fn decide(statements: &[Statement], action: &str, resource: &str) -> &'static str {
+    let applies = |statement: &&Statement| {
+        matches(&statement.action.to_lowercase(), &action.to_lowercase()) && matches(&statement.resource, resource)
+    };
+    let mut applying = statements.iter().filter(applies).peekable();
+    if applying.peek().is_none() {
+        return "implicitDeny";
+    }
+    if applying.all(|statement| statement.allow) { "allowed" } else { "explicitDeny" }
+}
+
+/// Whether a text fits a pattern with `*` and `?`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut characters = pattern.chars();
+    match characters.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            (0..=text.len()).filter(|start| text.is_char_boundary(*start)).any(|start| matches(characters.as_str(), &text[start..]))
+        }
+        Some(expected) => {
+            let mut rest = text.chars();
+            rest.next().is_some_and(|found| expected == '?' || expected == found) && matches(characters.as_str(), rest.as_str())
+        }
+    }
+}
