@@ -4,6 +4,7 @@
 //! The adapters carry its decisions out: [`aws`] speaks to AWS, [`registry`] to OCI registries. Each is a
 //! feature, so that `cargo check -p pullsafe --no-default-features` proves that the domain needs neither.
 
+pub mod clock;
 pub mod domain;
 
 #[cfg(feature = "aws")]
