@@ -1,2 +1,26 @@
-//! stub
-fn main() {}
+//! Wiring only: configuration from the environment, clients, the runtime. The flow is in the library.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use mirror::Mirror;
+use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
+use pullsafe::{clock, telemetry};
+use serde_json::Value;
+use tokio::time::Instant;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init_logging();
+    let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
+    let clock = clock::system();
+    let mirror = Arc::new(Mirror::new(aws_config::load_from_env().await, endpoints, Arc::clone(&clock)));
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let mirror = Arc::clone(&mirror);
+        let now = clock().millis().unsigned_abs();
+        let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
+        async move { Ok::<Value, Error>(mirror.handle(&event.payload, deadline).await) }
+    }))
+    .await
+}

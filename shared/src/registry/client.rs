@@ -19,15 +19,12 @@ use super::endpoints::{Endpoints, is_loopback};
 use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
+use crate::clock::Clock;
 use crate::domain::reference::Reference;
-use crate::domain::timestamp::Timestamp;
 
 /// What a client calls itself.
 pub(super) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
 const MOST_REDIRECTS: usize = 5;
-
-/// The present moment, for limits that are given as a date.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a client works with.
 #[derive(Clone)]
@@ -36,7 +33,7 @@ pub struct Config {
     pub endpoints: Endpoints,
     /// Who signs in.
     pub credentials: Arc<dyn CredentialsProvider>,
-    /// What time it is.
+    /// What time it is, for limits that are given as a date.
     pub clock: Clock,
     /// How long to wait for what.
     pub timeouts: Timeouts,

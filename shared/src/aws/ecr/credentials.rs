@@ -8,9 +8,9 @@ use base64::Engine as _;
 use futures_util::future::BoxFuture;
 
 use super::{Ecr, EcrError};
+use crate::clock::Clock;
 use crate::domain::reference::ecr_host;
 use crate::domain::timestamp::Timestamp;
-use crate::registry::client::Clock;
 use crate::registry::credentials::CredentialsError;
 use crate::registry::{Basic, CredentialsProvider, Secret};
 

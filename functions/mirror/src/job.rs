@@ -1,0 +1,150 @@
+//! A job: which image to copy where, and for whom.
+
+use pullsafe::aws::ecr::EcrError;
+use pullsafe::domain::reference::{Reference, ecr_host};
+use pullsafe::registry::RegistryError;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::announce::AnnounceError;
+
+/// One image to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The image.
+    pub source: Reference,
+    /// Where it goes: a tag of a private ECR repository.
+    pub target: Reference,
+    /// The account of the target's registry.
+    pub account: String,
+    /// The region of the target's registry.
+    pub region: String,
+    /// Who asked, which `Image Mirrored` repeats.
+    pub requested_by: String,
+}
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The message is not a job.
+    #[error("the message is not a job: {0}")]
+    Bad(String),
+    /// ECR's API failed.
+    #[error(transparent)]
+    Ecr(#[from] EcrError),
+    /// The copy failed.
+    #[error(transparent)]
+    Copy(#[from] RegistryError),
+    /// The copy is done and could not be announced.
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
+    /// The function's time ran out in the middle; what has arrived stays.
+    #[error("the function's time ran out during the copy; the next attempt continues it")]
+    OutOfTime,
+}
+
+impl JobError {
+    /// Whether the job should come again, until the queue gives it up.
+    pub const fn comes_again(&self) -> bool {
+        match self {
+            Self::Bad(_) => false,
+            Self::Copy(error) => {
+                !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
+            }
+            // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
+            Self::Ecr(_) | Self::Announce(_) | Self::OutOfTime => true,
+        }
+    }
+
+    /// What a person can do about it, where that is known.
+    pub const fn what_to_do(&self) -> &'static str {
+        match self {
+            Self::Copy(RegistryError::TagImmutable { .. }) => {
+                "the source's tag has moved: delete the tag at the target, or allow its repository's tags to change, and ask again; what runs on the old digest is not affected"
+            }
+            Self::Copy(error) if error.is_pull_quota() => "wait for the quota's window, or give the mirror credentials of Docker Hub",
+            Self::Copy(RegistryError::NotFound { .. }) => "check the name and the tag at the source",
+            Self::Copy(RegistryError::Denied { .. }) => "check that the image exists, and the credentials for its registry",
+            Self::Ecr(_) => "check the function's permissions on the target's repository",
+            Self::Bad(_) => "correct the sender",
+            Self::Copy(_) | Self::Announce(_) | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
+        }
+    }
+}
+
+/// The id of an SQS record, and its job.
+pub(crate) fn of_record(record: &Value) -> (&str, Result<Job, JobError>) {
+    let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default();
+    let body = record.get("body").and_then(Value::as_str).ok_or_else(|| JobError::Bad("the record has no body".to_owned()));
+    (id, body.and_then(parse))
+}
+
+fn parse(body: &str) -> Result<Job, JobError> {
+    #[derive(Deserialize)]
+    struct Body {
+        source: Reference,
+        target: Reference,
+        #[serde(default)]
+        requested_by: Option<String>,
+    }
+    let bad = |why: &str| JobError::Bad(why.to_owned());
+    let body: Body = serde_json::from_str(body).map_err(|error| JobError::Bad(error.to_string()))?;
+    if body.source.is_docker_hub() && body.source.repository() == "library/scratch" {
+        return Err(bad("`scratch` is not an image"));
+    }
+    let host = ecr_host(body.target.registry()).ok_or_else(|| bad("the target is not in a private ECR registry"))?;
+    if body.target.tag().is_none() {
+        return Err(bad("the target has no tag"));
+    }
+    Ok(Job {
+        account: host.account.to_owned(),
+        region: host.region.to_owned(),
+        source: body.source,
+        target: body.target,
+        requested_by: body.requested_by.unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TARGET: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim";
+
+    fn of(body: &Value) -> Result<Job, String> {
+        of_record(&json!({"messageId": "m", "body": body.to_string()})).1.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_job_names_source_target_and_who_asked() {
+        let job = of(&json!({"source": "python:3.11-slim", "target": TARGET, "requested_by": "me", "later": 1})).unwrap();
+        assert_eq!(job.source.to_string(), "docker.io/library/python:3.11-slim");
+        assert_eq!((job.account.as_str(), job.region.as_str(), job.requested_by.as_str()), ("123456789012", "eu-west-1", "me"));
+    }
+
+    #[test]
+    fn a_bad_job_says_why_and_does_not_come_again() {
+        for (body, why) in [
+            (json!({"target": TARGET}), "missing field `source`"),
+            (json!({"source": "Python", "target": TARGET}), "lower case"),
+            (json!({"source": "python", "target": "ghcr.io/a/b:1"}), "not in a private ECR registry"),
+            (json!({"source": "python", "target": TARGET.trim_end_matches(":3.11-slim")}), "no tag"),
+            (json!("python"), "not a job"),
+        ] {
+            let error = of(&body).unwrap_err();
+            assert!(error.contains(why), "{body}: {error}");
+        }
+        let (id, job) = of_record(&json!({"messageId": "m"}));
+        assert_eq!(id, "m");
+        assert!(!job.unwrap_err().comes_again());
+    }
+
+    #[test]
+    fn what_repetition_cannot_cure_is_dropped() {
+        let immutable = JobError::Copy(RegistryError::TagImmutable { reference: TARGET.to_owned() });
+        assert!(!immutable.comes_again() && immutable.what_to_do().contains("delete the tag"));
+        assert!(JobError::Copy(RegistryError::Connection { host: "h".to_owned(), why: "reset".to_owned() }).comes_again());
+    }
+}
