@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::aws::FakeAws;
+use crate::aws::autoscaling::AutoScaling;
 use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::DynamoDb;
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
-use crate::aws::scaling::AutoScaling;
 use crate::aws::sns::{Published, Sns};
 use crate::aws::sqs::Sqs;
 use crate::clock::VirtualClock;

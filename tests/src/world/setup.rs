@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use super::{CLUSTER, DEAD_LETTERS, MIRROR_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World};
 use crate::aws::FakeAws;
+use crate::aws::autoscaling::AutoScaling;
 use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
-use crate::aws::scaling::AutoScaling;
 use crate::aws::service::Service as _;
 use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
@@ -95,10 +95,9 @@ impl Setup {
         let bus = EventBridge::new(clock.clone());
         let schema = Schema::new(TABLE, text("pk")).sort(text("sk"));
         let tables = DynamoDb::new(clock.clone()).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
-        let iam = Iam::new();
-        iam.allow(ROLE, "ecr:*", "*");
-        let scaling = AutoScaling::new();
-        let stacks = CloudFormation::new();
+        let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
+        let scaling = AutoScaling::new(clock.clone());
+        let stacks = CloudFormation::new(clock.clone());
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
             .with_service("ecr", Arc::new(images.clone()))

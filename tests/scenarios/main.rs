@@ -1,0 +1,3 @@
+//! The cases as scenarios, and what must hold whatever happens.
+
+mod case_a;
