@@ -34,6 +34,14 @@ struct State {
     calls: Vec<Call>,
     faults: FaultQueue,
     die_after: Option<u64>,
+    hooks: Vec<Hook>,
+}
+
+/// Something that happens in the outside world just before a call.
+struct Hook {
+    service: String,
+    operation: String,
+    happens: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Clone)]
@@ -69,7 +77,7 @@ impl FakeAws {
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `logs`, `secretsmanager`, `ssm`.
+    /// `cloudformation`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that calls it: it is locked meanwhile.
     ///
     /// # Panics
     /// On a name that no request would be routed to.
@@ -109,6 +117,13 @@ impl FakeAws {
     /// Makes a call fail.
     pub fn inject(&self, fault: Fault) {
         self.lock().faults.push(fault);
+    }
+
+    /// Lets something happen once, just before the next call of this operation: a person acts between what was read and what is
+    /// written.
+    pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
+        let hook = Hook { service: service.to_owned(), operation: operation.to_owned(), happens: Box::new(happens) };
+        self.lock().hooks.push(hook);
     }
 
     /// Takes back all faults that have not struck, and the death.
@@ -181,6 +196,9 @@ impl FakeAws {
 
     /// Takes one request through fault, service and log.
     pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> Reply {
+        for hook in self.due_hooks(service, operation) {
+            (hook.happens)();
+        }
         let mut state = self.lock();
         let number = state.calls.len() as u64 + 1;
         let already_dead = *self.0.died.borrow();
@@ -211,6 +229,14 @@ impl FakeAws {
             self.0.died.send_replace(true);
         }
         reply
+    }
+
+    fn due_hooks(&self, service: &str, operation: &str) -> Vec<Hook> {
+        let mut state = self.lock();
+        let due = |hook: &Hook| hook.service == service && hook.operation == operation;
+        let (due, waiting) = state.hooks.drain(..).partition(due);
+        state.hooks = waiting;
+        due
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

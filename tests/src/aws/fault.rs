@@ -1,5 +1,6 @@
 //! Faults: which call fails, and how.
 
+use super::ACCOUNT;
 use super::service::AwsError;
 
 /// How a call fails.
@@ -51,7 +52,7 @@ impl FaultKind {
             }
             Self::AccessDenied => {
                 let message = format!(
-                    "User: arn:aws:sts::123456789012:assumed-role/pullsafe/function is not authorized to perform: {service}:{operation}"
+                    "User: arn:aws:sts::{ACCOUNT}:assumed-role/pullsafe/function is not authorized to perform: {service}:{operation}"
                 );
                 Some(match service {
                     "sns" => AwsError { status: 403, code: "AuthorizationError".to_owned(), message },

@@ -92,32 +92,60 @@ fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result
     if resources.is_empty() {
         resources.push("*");
     }
-    let mut results = Vec::new();
-    for action in texts("ActionNames") {
-        for resource in &resources {
-            let decision = decide(statements, action, resource);
-            results.push(json!({
-                "EvalActionName": action,
-                "EvalResourceName": resource,
-                "EvalDecision": decision,
-                "MatchedStatements": [],
-                "MissingContextValues": [],
-                "ResourceSpecificResults": [{"EvalResourceName": resource, "EvalResourceDecision": decision}],
-            }));
-        }
-    }
+    let results: Vec<Value> = texts("ActionNames").into_iter().map(|action| evaluate(statements, action, &resources)).collect();
     Ok(json!({"IsTruncated": false, "EvaluationResults": results}))
 }
 
-fn decide(statements: &[Statement], action: &str, resource: &str) -> &'static str {
+/// The result of one action: the most restrictive decision over all resources, and the decision of each where there are several.
+///
+/// Until 2026 there was one result per action and resource, with the decision over all of them in each; so only what reads the
+/// decisions of the resources, or asks for one resource at a time, is right on both.
+fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value {
+    let decisions: Vec<Decision> = resources.iter().map(|resource| decide(statements, action, resource)).collect();
+    let worst = decisions.iter().max().copied().unwrap_or(Decision::ImplicitDeny);
+    let mut result = json!({
+        "EvalActionName": action,
+        // No longer the resource asked for, but the form of its ARN, or `*`.
+        "EvalResourceName": "*",
+        "EvalDecision": worst.name(),
+        "MatchedStatements": [],
+        "MissingContextValues": [],
+    });
+    if resources.len() > 1 {
+        let each = resources.iter().zip(decisions);
+        let each = each.map(|(resource, decision)| json!({"EvalResourceName": resource, "EvalResourceDecision": decision.name()}));
+        result["ResourceSpecificResults"] = each.collect();
+    }
+    result
+}
+
+/// A decision; the more restrictive is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Decision {
+    Allowed,
+    ImplicitDeny,
+    ExplicitDeny,
+}
+
+impl Decision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::ImplicitDeny => "implicitDeny",
+            Self::ExplicitDeny => "explicitDeny",
+        }
+    }
+}
+
+fn decide(statements: &[Statement], action: &str, resource: &str) -> Decision {
     let applies = |statement: &&Statement| {
         matches(&statement.action.to_lowercase(), &action.to_lowercase()) && matches(&statement.resource, resource)
     };
     let mut applying = statements.iter().filter(applies).peekable();
     if applying.peek().is_none() {
-        return "implicitDeny";
+        return Decision::ImplicitDeny;
     }
-    if applying.all(|statement| statement.allow) { "allowed" } else { "explicitDeny" }
+    if applying.all(|statement| statement.allow) { Decision::Allowed } else { Decision::ExplicitDeny }
 }
 
 /// Whether a text fits a pattern with `*` and `?`.

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::service::{AwsError, Service};
-use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
 /// As many events as a page holds at most.
@@ -173,7 +172,7 @@ fn describe(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
     };
     let size = limit(request, STREAMS_PAGE);
     let page = found.iter().skip(start).take(size).map(|(name, events)| {
-        let mut stream = json!({"logStreamName": name, "arn": format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-stream:{name}")});
+        let mut stream = json!({"logStreamName": name});
         if let (Some(first), Some(last)) = (events.first(), events.last()) {
             stream["firstEventTimestamp"] = Value::from(first.at);
             stream["lastEventTimestamp"] = Value::from(last.at);

@@ -11,7 +11,7 @@ use super::service::{AwsError, Service};
 use super::{ACCOUNT, REGION};
 use crate::clock::VirtualClock;
 
-/// The largest message, in bytes.
+/// The largest message with its attributes, in bytes.
 const LARGEST_MESSAGE: usize = 256 * 1024;
 
 /// A message that a topic got.
@@ -95,7 +95,14 @@ impl State {
         if message.is_empty() {
             return Err(AwsError::client("InvalidParameter", "Invalid parameter: Empty message"));
         }
-        if message.len() > LARGEST_MESSAGE {
+        let attributes: BTreeMap<String, String> = request["MessageAttributes"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value["StringValue"].as_str().unwrap_or_default().to_owned()))
+            .collect();
+        let attribute_bytes: usize = attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if message.len() + attribute_bytes > LARGEST_MESSAGE {
             return Err(AwsError::client("InvalidParameter", "Invalid parameter: Message too long"));
         }
         if text("MessageStructure").as_deref() == Some("json") {
@@ -107,15 +114,13 @@ impl State {
                 ));
             }
         }
-        let attributes = request["MessageAttributes"].as_object().into_iter().flatten();
-        let attributes = attributes.map(|(name, value)| (name.clone(), value["StringValue"].as_str().unwrap_or_default().to_owned()));
         let id = self.ids.next();
-        self.published.push(Published { topic, subject, message, attributes: attributes.collect(), at: self.clock.now(), id: id.clone() });
+        self.published.push(Published { topic, subject, message, attributes, at: self.clock.now(), id: id.clone() });
         Ok(json!({"MessageId": id}))
     }
 }
 
-/// ASCII without control characters, at most 100 characters, and not empty.
+/// ASCII without control characters, at most 100 characters, and not empty. Newer documentation says UTF-8; ASCII passes by both.
 fn is_subject(subject: &str) -> bool {
     (1..=100).contains(&subject.len()) && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !subject.starts_with(' ')
 }

@@ -1,7 +1,7 @@
 //! DynamoDB: the operations and expressions that pullsafe uses, with the refusals it could run into: reserved words, unused names and
 //! values, keys that do not match, sets that are empty, items that are too large, conditions that fail with the item as it is.
 //!
-//! Not modelled: TTL (housekeeping only: nothing may rely on it), the delay of index reads, parallel scans, `BatchWriteItem`, and the
+//! Not modelled: TTL (housekeeping only: nothing may rely on it), parallel scans, `BatchWriteItem`, and the
 //! parameters that expressions replaced.
 
 mod condition;
@@ -88,6 +88,11 @@ impl DynamoDb {
     /// The items of a table, in the order of the keys, in the form of the wire.
     pub fn wire_items(&self, table: &str) -> Vec<Item> {
         self.lock().tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Lets the indexes fall behind from now on, as they may for a moment, or catch up again.
+    pub fn hold_indexes(&self, hold: bool) {
+        self.lock().tables.values_mut().for_each(|table| table.hold_indexes(hold));
     }
 
     /// Carries out one operation.

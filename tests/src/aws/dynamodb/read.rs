@@ -117,9 +117,16 @@ impl<'table> Source<'table> {
 
     fn entries(&self) -> Vec<((Key, Key), Item)> {
         let projected = |item: &Item| self.index.map_or_else(|| item.clone(), |index| index.projected(item, &self.table.schema.key));
-        let mut entries: Vec<_> = self.table.items().filter_map(|item| Some((self.place(item)?, projected(item)))).collect();
+        let mut entries: Vec<_> = self.items().filter_map(|item| Some((self.place(item)?, projected(item)))).collect();
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
         entries
+    }
+
+    fn items(&self) -> Box<dyn Iterator<Item = &'table Item> + 'table> {
+        match self.index {
+            None => Box::new(self.table.items()),
+            Some(_) => Box::new(self.table.indexed_items()),
+        }
     }
 
     /// The key from which a further page starts.
@@ -198,7 +205,17 @@ fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), 
             }
             Condition::Between(Operand::Path(path), low, high) => (path, vec![low, high], false),
             Condition::BeginsWith(Operand::Path(path), prefix) => (path, vec![prefix], false),
-            _ => return Err("Invalid operator used in KeyConditionExpression".to_owned()),
+            Condition::Compare(..)
+            | Condition::Between(..)
+            | Condition::In(..)
+            | Condition::Exists(_)
+            | Condition::NotExists(_)
+            | Condition::HasType(..)
+            | Condition::BeginsWith(..)
+            | Condition::Contains(..)
+            | Condition::And(..)
+            | Condition::Or(..)
+            | Condition::Not(_) => return Err("Invalid operator used in KeyConditionExpression".to_owned()),
         };
         let position = schema.0.iter().position(|attribute| path.0.len() == 1 && attribute.name == path.attribute());
         let Some(position) = position else {

@@ -17,6 +17,8 @@ const LARGEST_ITEM: usize = 400 * 1024;
 pub(super) struct Table {
     pub(super) schema: Schema,
     items: BTreeMap<Key, Item>,
+    // What the indexes show, while they are behind.
+    behind: Option<BTreeMap<Key, Item>>,
 }
 
 /// A change to one item that has been found possible.
@@ -31,7 +33,7 @@ pub(super) struct Change {
 impl Table {
     /// An empty table.
     pub(super) fn new(schema: Schema) -> Self {
-        Self { schema, items: BTreeMap::new() }
+        Self { schema, items: BTreeMap::new(), behind: None }
     }
 
     /// The item with this key.
@@ -42,6 +44,16 @@ impl Table {
     /// Every item, in the order of the keys.
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         self.items.values()
+    }
+
+    /// The items that the indexes know of.
+    pub(super) fn indexed_items(&self) -> impl Iterator<Item = &Item> {
+        self.behind.as_ref().unwrap_or(&self.items).values()
+    }
+
+    /// Keeps the indexes as they are now, or lets them catch up.
+    pub(super) fn hold_indexes(&mut self, hold: bool) {
+        self.behind = hold.then(|| self.items.clone());
     }
 
     /// Refuses an item that the table or one of its indexes could not hold.

@@ -37,8 +37,11 @@ async fn a_role_is_simulated() {
         .send()
         .await
         .unwrap();
-    let decisions: Vec<_> = answer.evaluation_results().iter().map(|result| result.eval_decision().as_str()).collect();
-    assert_eq!(decisions, ["allowed", "explicitDeny", "implicitDeny", "allowed", "allowed", "allowed"]);
+    let [pull, token] = answer.evaluation_results() else { panic!("one result per action") };
+    assert_eq!((pull.eval_decision().as_str(), token.eval_decision().as_str()), ("explicitDeny", "allowed"));
+    let decisions: Vec<_> = pull.resource_specific_results().iter().map(|result| result.eval_resource_decision().as_str()).collect();
+    assert_eq!(decisions, ["allowed", "explicitDeny", "implicitDeny"]);
+    assert_eq!(pull.resource_specific_results()[0].eval_resource_name(), repository("docker-hub/library/python"));
     assert!(!answer.is_truncated());
 
     let bare = simulate(&Iam::role_arn("bare")).send().await.unwrap();

@@ -269,3 +269,19 @@ async fn batches_and_deletes() {
     let got = client.get_item().table_name("state").set_key(Some(key("1"))).consistent_read(true).send().await.unwrap();
     assert!(got.item().is_none());
 }
+
+#[tokio::test]
+async fn indexes_may_be_behind() {
+    let (tables, _, client) = setup();
+    let put = |sk: &str| tables.put("state", json!({"pk": {"S": "a"}, "sk": {"S": sk}, "open_key": {"S": "open"}}));
+    let open = || async {
+        let query = client.query().table_name("state").index_name("keys").key_condition_expression("open_key = :open");
+        query.expression_attribute_values(":open", s("open")).send().await.unwrap().count()
+    };
+    put("1");
+    tables.hold_indexes(true);
+    put("2");
+    assert_eq!((open().await, tables.items("state").len()), (1, 2));
+    tables.hold_indexes(false);
+    assert_eq!(open().await, 2);
+}

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
+use super::super::dynamodb::{DynamoDb, Schema, text};
 use super::super::service::{AwsError, Service};
 use super::super::sns::Sns;
+use super::super::sqs::Sqs;
 use super::super::{FakeAws, Fault, FaultKind, Outcome};
 use super::clock;
 
@@ -62,7 +65,8 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
             match kind {
                 FaultKind::ConnectionCutAfter => 2,
                 FaultKind::AccessDenied => 0,
-                _ => 1,
+                FaultKind::Throttle | FaultKind::InternalError | FaultKind::Unavailable | FaultKind::Timeout | FaultKind::ConnectionCut =>
+                    1,
             },
             "{kind:?}"
         );
@@ -86,6 +90,63 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
         assert!(matches!(call.outcome, Outcome::Faulted { .. }));
         assert_eq!(call.took_effect(), kind == FaultKind::ConnectionCutAfter);
     }
+}
+
+#[tokio::test]
+async fn passing_faults_are_retried_in_the_json_protocols_too() {
+    for kind in FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::AccessDenied) {
+        let tables = DynamoDb::new(clock()).with_table(Schema::new("state", text("pk")));
+        let fake = aws().0.with_dynamodb(tables).with_service("sqs", Arc::new(Sqs::new(clock()).with_queue("work", 30)));
+        let config = fake.sdk_config();
+        for (service, operation) in [("ecs", "ListClusters"), ("dynamodb", "Scan"), ("sqs", "SendMessage")] {
+            fake.inject(Fault::on(service, operation, kind));
+        }
+        aws_sdk_ecs::Client::new(&config).list_clusters().send().await.unwrap();
+        aws_sdk_dynamodb::Client::new(&config).scan().table_name("state").send().await.unwrap();
+        aws_sdk_sqs::Client::new(&config).send_message().queue_url(Sqs::url("work")).message_body("x").send().await.unwrap();
+        assert_eq!(fake.calls().len(), 6, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_the_sdk_did_not_write_arrives_as_it_is() {
+    let fake = FakeAws::new(clock()).with_service("ecs", Arc::new(Echo)).with_service("ecr", Arc::new(Echo));
+    let body = r#"{"family":"worker","aFieldNoSdkKnows":{"deep":[1,{"x":null}]}}"#;
+    let register = aws_sdk_ecs::Client::new(&fake.sdk_config()).register_task_definition().family("replaced");
+    let replaced = register.customize().mutate_request(move |request| *request.body_mut() = SdkBody::from(body));
+    replaced.send().await.unwrap();
+    assert_eq!(fake.calls()[0].request.to_string(), body);
+
+    aws_sdk_ecr::Client::new(&fake.sdk_config()).describe_repositories().repository_names("app").send().await.unwrap();
+    assert_eq!((fake.calls()[1].service.as_str(), &fake.calls()[1].request), ("ecr", &json!({"repositoryNames": ["app"]})));
+}
+
+#[tokio::test]
+async fn something_happens_between_two_calls() {
+    let (fake, sns) = aws();
+    let client = aws_sdk_ecs::Client::new(&fake.sdk_config());
+    let seen = sns.clone();
+    fake.before("ecs", "UpdateService", move || {
+        seen.call("Publish", &json!({"TopicArn": Sns::arn("people"), "Message": "a person was faster"})).unwrap();
+    });
+    client.list_clusters().send().await.unwrap();
+    assert_eq!(sns.published(), []);
+    client.update_service().service("worker").send().await.unwrap();
+    client.update_service().service("worker").send().await.unwrap();
+    assert_eq!(sns.published().len(), 1);
+}
+
+#[tokio::test]
+async fn two_handlers_at_once_meet_between_calls() {
+    let (fake, _) = aws();
+    let client = aws_sdk_ecs::Client::new(&fake.sdk_config());
+    let handler = async |name: &str| {
+        client.list_services().cluster(name).send().await.unwrap();
+        client.update_service().service(name).send().await.unwrap();
+    };
+    tokio::join!(handler("a"), handler("b"));
+    let order: Vec<String> = fake.calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(order, ["ListServices", "ListServices", "UpdateService", "UpdateService"]);
 }
 
 #[tokio::test]
