@@ -1,3 +1,8 @@
 //! The cases as scenarios, and what must hold whatever happens.
 
+mod ahead;
 mod case_a;
+mod case_d;
+mod crash;
+mod left_alone;
+mod order;

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::aws::Failure;
 use pullsafe::domain::arn::{Arn, ServiceId};
 use pullsafe::domain::cause::Cause;
 use pullsafe::domain::incident::CauseSeen;
-use pullsafe::domain::observation::{HubImage, Lookup, Observation, Resolved};
+use pullsafe::domain::observation::{Doubt, HubImage, Lookup, Observation, Resolved};
 use pullsafe::domain::reference::{Digest, Reference, Registry, ecr_host};
 use pullsafe::domain::remedy::target;
 use pullsafe::domain::service::{Service, marks};
@@ -28,7 +27,7 @@ impl Remediator {
         match self.ecs.service(id).await {
             Ok(Some(service)) => Lookup::Found(service),
             Ok(None) => Lookup::Absent,
-            Err(failure) => unknown(&failure),
+            Err(failure) => failure.doubt(),
         }
     }
 
@@ -49,7 +48,7 @@ impl Remediator {
                 let image = blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
                 seen.wanted = match image.and_then(|image| by_tag(&image)) {
                     Some(image) => self.resolve(&image).await.resolved,
-                    None => Lookup::Unknown("the message names no image by its tag".to_owned()),
+                    None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
                 if blocker.diagnosis.cause == Cause::ImageDigestGone {
                     seen.task_definition = self.look_at_definition(&found.task_definition).await;
@@ -61,7 +60,7 @@ impl Remediator {
                 seen.scaling = match self.scaling.target(&found.id).await {
                     Ok(Some(target)) => Lookup::Found(target),
                     Ok(None) => Lookup::Absent,
-                    Err(failure) => unknown(&failure),
+                    Err(failure) => failure.doubt(),
                 };
             }
             // No remedy looks at anything else for these: they get advice.
@@ -82,7 +81,7 @@ impl Remediator {
     async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
         match self.ecs.task_definition(arn).await {
             Ok(definition) => Lookup::Found(definition),
-            Err(failure) => unknown(&failure),
+            Err(failure) => failure.doubt(),
         }
     }
 
@@ -112,7 +111,10 @@ impl Remediator {
             let mirror = match &self.settings.mirror {
                 Some(mirror) => match target::in_mirror(mirror, &reference) {
                     Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                    Err(error) => Some((reference.clone(), Lookup::Unknown(format!("the mirror's settings make no reference: {error}")))),
+                    Err(error) => Some((
+                        reference.clone(),
+                        Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}"))),
+                    )),
                 },
                 None => None,
             };
@@ -139,7 +141,7 @@ impl Remediator {
                     let arn = format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, place.repository());
                     repositories.insert(arn, place.repository().to_owned());
                 }
-                None => return all(Lookup::Unknown("the mirror is not in ECR, so IAM does not decide about it".to_owned())),
+                None => return all(Lookup::Unknown(Doubt::lasting("the mirror is not in ECR, so IAM does not decide about it"))),
             }
         }
         if repositories.is_empty() {
@@ -161,7 +163,7 @@ impl Remediator {
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
             Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None },
-            Err(error) => Answer { resolved: Lookup::Unknown(error.to_string()), limit: None },
+            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None },
         }
     }
 }
@@ -173,8 +175,4 @@ fn by_tag(image: &Reference) -> Option<Reference> {
         None if image.digest().is_none() => Some(image.clone()),
         None => None,
     }
-}
-
-fn unknown<T>(failure: &Failure) -> Lookup<T> {
-    Lookup::Unknown(failure.to_string())
 }

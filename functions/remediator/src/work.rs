@@ -17,6 +17,9 @@ use serde_json::Value;
 
 use super::{Remediator, Tally};
 
+/// For how long a lookup that fails is tried again, with every sweep, before people are told what is known.
+const PATIENCE_SECONDS: i64 = 5 * 60;
+
 impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
     pub(crate) async fn work(&self, subject: &Subject, mut record: Record, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
@@ -68,12 +71,22 @@ impl Remediator {
         incident.declined = decision.declined;
         let Some(plan) = decision.plan else {
             wait_for(incident, decision.waiting, now);
-            advise(subject, record);
+            if seen.is_worth_another_look() && now.seconds_since(blocker.first_at) < PATIENCE_SECONDS {
+                return Ok(Tally::worked("postponed", "something could not be found out; the sweep looks again", None));
+            }
+            if !incident.is_settling() {
+                advise(subject, record);
+            }
             return Ok(Tally::worked("advised", "no remedy was applied", None));
         };
         if mode == Mode::Observe {
             let remedy = plan.remedy;
-            incident.act.get_or_insert(Act { plan: plan.clone(), decided_at: now, state: ActState::Observed });
+            incident.act.get_or_insert(Act {
+                cause: blocker.diagnosis.cause,
+                plan: plan.clone(),
+                decided_at: now,
+                state: ActState::Observed,
+            });
             record.tell(&format!("would:{}", plan.key()), |incident, id| {
                 notice::about(&subject.to_string(), incident, &blocker, &Outcome::WouldApply(&plan), id)
             });
@@ -82,7 +95,7 @@ impl Remediator {
         // Asking the mirror is no act upon the service: the act is the move that follows.
         if plan.remedy != RemedyName::PrepareMirror {
             incident.log(now, format!("decided: {}", plan.summary));
-            incident.act = Some(Act { plan: plan.clone(), decided_at: now, state: ActState::Acting });
+            incident.act = Some(Act { cause: blocker.diagnosis.cause, plan: plan.clone(), decided_at: now, state: ActState::Acting });
             self.table.save(subject, owner, record, now, false).await?;
         }
         self.carry_out(subject, record, plan, now).await

@@ -4,6 +4,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::domain::observation::{Doubt, Lookup};
+
 /// Whose fault a failed call is, and so what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
@@ -61,6 +63,11 @@ impl Failure {
     /// An answer of the service that makes no sense.
     pub fn unexpected(call: &'static str, problem: impl Into<String>) -> Self {
         Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }
+    }
+
+    /// What could not be found out because of this.
+    pub fn doubt<T>(&self) -> Lookup<T> {
+        Lookup::Unknown(Doubt::new(self.to_string(), self.is_transient()))
     }
 
     /// Whether the same call may succeed later.

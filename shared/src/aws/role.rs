@@ -22,25 +22,28 @@ impl Roles {
     /// For each repository (by ARN): whether the role's policies allow a pull from it. Policies of the repository or
     /// of the organisation are not part of the simulation.
     pub async fn may_pull(&self, role_arn: &str, repository_arns: &[String]) -> BTreeMap<String, Lookup<bool>> {
-        let every = |answer: &Lookup<bool>| repository_arns.iter().map(|arn| (arn.clone(), answer.clone())).collect();
+        let mut answers = BTreeMap::new();
+        // One resource at a time: for several, IAM's answer is the strictest decision over all of them.
+        for arn in repository_arns {
+            answers.insert(arn.clone(), self.may_pull_from(role_arn, arn).await);
+        }
+        answers
+    }
+
+    async fn may_pull_from(&self, role_arn: &str, repository_arn: &str) -> Lookup<bool> {
         let operation = self
             .0
             .simulate_principal_policy()
             .policy_source_arn(role_arn)
             .set_action_names(Some(PULL.iter().map(|action| (*action).to_owned()).collect()))
-            .set_resource_arns(Some(repository_arns.to_vec()));
-        let answer = match operation.send().await.map_err(|error| Failure::of("iam:SimulatePrincipalPolicy", &error)) {
-            Ok(answer) => answer,
-            Err(failure) if failure.kind == FailureKind::NotFound => return every(&Lookup::Found(false)),
-            Err(failure) => return every(&Lookup::Unknown(failure.to_string())),
-        };
-        let mut allowed: BTreeMap<String, usize> = BTreeMap::new();
-        for result in answer.evaluation_results() {
-            if result.eval_decision().as_str() == "allowed" {
-                *allowed.entry(result.eval_resource_name().unwrap_or("*").to_owned()).or_default() += 1;
+            .resource_arns(repository_arn);
+        match operation.send().await.map_err(|error| Failure::of("iam:SimulatePrincipalPolicy", &error)) {
+            Ok(answer) => {
+                let allowed = answer.evaluation_results().iter().filter(|result| result.eval_decision().as_str() == "allowed").count();
+                Lookup::Found(allowed == PULL.len())
             }
+            Err(failure) if failure.kind == FailureKind::NotFound => Lookup::Found(false),
+            Err(failure) => failure.doubt(),
         }
-        let may = |arn: &String| allowed.get(arn).copied().unwrap_or_default() == PULL.len();
-        repository_arns.iter().map(|arn| (arn.clone(), Lookup::Found(may(arn)))).collect()
     }
 }

@@ -31,7 +31,7 @@ impl Stacks {
             {
                 Lookup::Absent
             }
-            Err(failure) => Lookup::Unknown(failure.to_string()),
+            Err(failure) => failure.doubt(),
         }
     }
 }

@@ -140,6 +140,8 @@ pub enum ActState {
 /// What pullsafe decided to do, and how far it came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Act {
+    /// The cause that it is for.
+    pub cause: Cause,
     /// The remedy and its steps.
     pub plan: Plan,
     /// When it was decided.
@@ -281,6 +283,20 @@ impl Incident {
     /// Pulls of Docker Hub that failed launches spent since `from`.
     pub fn pulls_since(&self, from: Timestamp) -> u32 {
         self.launches.iter().filter(|launch| launch.at > from).map(|launch| launch.pulls).sum()
+    }
+
+    /// Whether the blocker is only the echo of what an act has cured: tasks that were on their way when it was done.
+    pub fn is_settling(&self) -> bool {
+        /// A task that was being launched tries for some minutes before it gives up.
+        const SECONDS: i64 = 15 * 60;
+        match (&self.act, self.blocker()) {
+            (Some(act), Some(blocker)) => {
+                act.state == ActState::Done
+                    && act.cause == blocker.diagnosis.cause
+                    && blocker.last_at < act.decided_at.plus_seconds(SECONDS)
+            }
+            _ => false,
+        }
     }
 
     /// The remedy that was carried out or is under way, if any.

@@ -12,6 +12,7 @@
 pub mod event;
 
 pub mod cause;
+pub mod diagnose;
 pub mod stopped_task;
 
 pub mod incident;

@@ -19,8 +19,33 @@ pub enum Lookup<T> {
     Found(T),
     /// It is certainly not there.
     Absent,
-    /// It could not be found out, and why.
-    Unknown(String),
+    /// It could not be found out.
+    Unknown(Doubt),
+}
+
+/// Why something could not be found out. Displays as the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    why: String,
+    passing: bool,
+}
+
+impl Doubt {
+    /// Looking again changes nothing: somebody has to mend something first.
+    pub fn lasting(why: impl Into<String>) -> Self {
+        Self { why: why.into(), passing: false }
+    }
+
+    /// Looking again in a minute may settle it, if `passing` says so.
+    pub fn new(why: impl Into<String>, passing: bool) -> Self {
+        Self { why: why.into(), passing }
+    }
+}
+
+impl std::fmt::Display for Doubt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.why)
+    }
 }
 
 impl<T> Lookup<T> {
@@ -32,14 +57,8 @@ impl<T> Lookup<T> {
         }
     }
 
-    /// Applies a function to the thing, if it was found.
-    pub fn map<U>(self, function: impl FnOnce(T) -> U) -> Lookup<U> {
-        match self {
-            Self::NotNeeded => Lookup::NotNeeded,
-            Self::Found(value) => Lookup::Found(function(value)),
-            Self::Absent => Lookup::Absent,
-            Self::Unknown(why) => Lookup::Unknown(why),
-        }
+    fn will_pass(&self) -> bool {
+        matches!(self, Self::Unknown(doubt) if doubt.passing)
     }
 }
 
@@ -102,8 +121,21 @@ pub struct Observation {
     pub scaling: Lookup<ScalingTarget>,
     /// The image whose absence was diagnosed: what its tag means now.
     pub wanted: Lookup<Resolved>,
-    /// The cluster's `pullsafe:mode` tag.
-    pub cluster_mode: Option<String>,
+}
+
+impl Observation {
+    /// Whether something could not be found out this time, and may be at the next look.
+    pub fn is_worth_another_look(&self) -> bool {
+        let places = self.hub_images.iter().flat_map(|image| [&image.mirror, &image.public]).flatten();
+        self.service.will_pass()
+            || self.task_definition.will_pass()
+            || self.stack.will_pass()
+            || self.scaling.will_pass()
+            || self.wanted.will_pass()
+            || self.role_may_pull.values().any(Lookup::will_pass)
+            || self.hub_images.iter().any(|image| image.hub.will_pass())
+            || places.into_iter().any(|(_, copy)| copy.will_pass())
+    }
 }
 
 impl Default for Observation {
@@ -116,7 +148,6 @@ impl Default for Observation {
             stack: Lookup::NotNeeded,
             scaling: Lookup::NotNeeded,
             wanted: Lookup::NotNeeded,
-            cluster_mode: None,
         }
     }
 }

@@ -159,7 +159,8 @@ impl World {
                 return;
             }
         }
-        self.queues.send(WORK_QUEUE, &json!({ "version": "1.0", "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": event }));
+        self.queues
+            .send(WORK_QUEUE, &json!({ "version": "1.0", "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": event }));
     }
 
     async fn work_off(&mut self) -> bool {

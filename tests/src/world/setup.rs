@@ -158,10 +158,19 @@ impl World {
     /// # Panics
     /// If ECS refuses it.
     pub fn define(&self, family: &str, images: &[&str]) -> String {
+        self.define_with_role(family, images, ROLE)
+    }
+
+    /// As [`Self::define`], with another execution role.
+    ///
+    /// # Panics
+    /// If ECS refuses it.
+    pub fn define_with_role(&self, family: &str, images: &[&str], role: &str) -> String {
         let names = ["app", "side", "third"];
-        let containers: Vec<Value> = images.iter().zip(names).map(|(image, name)| json!({ "name": name, "image": image, "essential": true })).collect();
+        let containers: Vec<Value> =
+            images.iter().zip(names).map(|(image, name)| json!({ "name": name, "image": image, "essential": true })).collect();
         let definition = json!({
-            "family": family, "executionRoleArn": ROLE, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
+            "family": family, "executionRoleArn": role, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
             "containerDefinitions": containers,
         });
         let answer = self.ecs.call("RegisterTaskDefinition", &definition).expect("ECS takes the definition");
@@ -178,8 +187,41 @@ impl World {
         });
         if let (Value::Object(request), Value::Object(more)) = (&mut request, more) {
             request.extend(more);
+            // A DAEMON service has no count of its own.
+            if request.get("schedulingStrategy").is_some_and(|strategy| strategy == "DAEMON") {
+                request.remove("desiredCount");
+            }
         }
         self.ecs.call("CreateService", &request).expect("ECS takes the service");
+    }
+
+    /// Makes Application Auto Scaling scale a service between these counts.
+    pub fn scale(&mut self, resource: &str, minimum: i64, maximum: i64) {
+        self.scaling = self.scaling.clone().with_service(resource, minimum, maximum);
+    }
+
+    /// Lets a person suspend scaling in.
+    ///
+    /// # Panics
+    /// If the service is not scaled.
+    pub fn suspend_scale_in(&self, resource: &str) {
+        let request = json!({
+            "ServiceNamespace": "ecs", "ResourceId": resource, "ScalableDimension": "ecs:service:DesiredCount",
+            "SuspendedState": { "DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false },
+        });
+        self.scaling.call("RegisterScalableTarget", &request).expect("the service is scaled");
+    }
+
+    /// Makes a service part of a stack in this status.
+    pub fn in_stack(&mut self, service: &str, stack: &str, status: &str) {
+        self.stacks = self.stacks.clone().with_stack(stack, status);
+        let arn = self.service(service)["serviceArn"].as_str().unwrap_or_default().to_owned();
+        self.ecs.set_aws_tag(&arn, "aws:cloudformation:stack-name", stack);
+    }
+
+    /// Forgets the push events that have not been delivered: ECR's events are best effort.
+    pub fn lose_push_events(&mut self) {
+        self.pushes_seen = self.images.store().pushes().len();
     }
 
     /// What a person does with UpdateService.
@@ -203,6 +245,8 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
         }
         match name {
             "PULLSAFE_MODE" => Some("act".to_owned()),
+            // A scenario about a failure wants it to happen.
+            "PULLSAFE_AHEAD" => Some("off".to_owned()),
             "PULLSAFE_TABLE" => Some(TABLE.to_owned()),
             "PULLSAFE_TOPIC_ARN" => Some(Sns::arn(TOPIC)),
             "PULLSAFE_QUEUE_URL" => Some(Sqs::url(WORK_QUEUE)),

@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 
 use super::{Ecr, EcrErrorKind, ImageId};
 use crate::domain::manifest::Contents;
-use crate::domain::observation::{Lookup, Resolved};
+use crate::domain::observation::{Doubt, Lookup, Resolved};
 use crate::domain::reference::{Reference, ecr_host};
 
 /// Every private registry of ECR that the caller may look into, in any account and region.
@@ -20,7 +20,7 @@ impl EcrRegistries {
     /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the last pull.
     pub async fn resolve(&self, reference: &Reference) -> Lookup<Resolved> {
         let Some(host) = ecr_host(reference.registry()) else {
-            return Lookup::Unknown(format!("{} is not a private ECR registry", reference.registry()));
+            return Lookup::Unknown(Doubt::lasting(format!("{} is not a private ECR registry", reference.registry())));
         };
         let id = match reference.digest() {
             Some(digest) => ImageId::Digest(digest.clone()),
@@ -29,13 +29,13 @@ impl EcrRegistries {
         let batch = match Ecr::in_region(&self.0, host.region).batch_get_image(Some(host.account), reference.repository(), &[id]).await {
             Ok(batch) => batch,
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Lookup::Absent,
-            Err(error) => return Lookup::Unknown(error.to_string()),
+            Err(error) => return Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
         };
         match (batch.images.first(), batch.failures.first()) {
             (Some(image), _) => Lookup::Found(Resolved { digest: image.digest.clone(), platforms: offered(&image.manifest) }),
             (None, Some(failure)) if failure.is_absent() => Lookup::Absent,
-            (None, Some(failure)) => Lookup::Unknown(format!("ECR answered {}: {}", failure.code, failure.reason)),
-            (None, None) => Lookup::Unknown("ECR answered neither an image nor a failure".to_owned()),
+            (None, Some(failure)) => Lookup::Unknown(Doubt::lasting(format!("ECR answered {}: {}", failure.code, failure.reason))),
+            (None, None) => Lookup::Unknown(Doubt::lasting("ECR answered neither an image nor a failure")),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Kind};
 use crate::domain::incident::{Act, ActState};
-use crate::domain::observation::{HubImage, Lookup, Resolved, ScalingTarget, Stack};
+use crate::domain::observation::{Doubt, HubImage, Lookup, Resolved, ScalingTarget, Stack};
 use crate::domain::plan::{Step, Suspended};
 use crate::domain::reference::{Digest, Reference, Registry};
 use crate::domain::service::Service;
@@ -121,7 +121,6 @@ fn case(cause: Cause, image: &str) -> Case {
             stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
             scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() } }),
             wanted: if cause == Cause::ImageDigestGone { resolved("new") } else { Lookup::Absent },
-            cluster_mode: None,
         },
         now: at(3),
     }
@@ -193,7 +192,7 @@ fn a_move_gives_its_reasons_for_not_moving() {
         (Box::new(|case| case.incident.causes[0].diagnosis.kind = Some(Kind::Burst)), "declined: "),
         (Box::new(|case| case.incident.causes[0].diagnosis.registry = Some(Registry::Ghcr)), "declined: "),
         (Box::new(|case| case.seen.service = Lookup::Absent), "declined: the service no longer exists"),
-        (Box::new(|case| case.seen.service = Lookup::Unknown("denied".to_owned())), "could not be looked up: denied"),
+        (Box::new(|case| case.seen.service = Lookup::Unknown(Doubt::lasting("denied"))), "could not be looked up: denied"),
         (Box::new(set_service(|service| service["status"] = json!("DRAINING"))), "the service is DRAINING"),
         (
             Box::new(set_service(|service| service["deploymentController"] = json!({"type": "CODE_DEPLOY"}))),
@@ -229,13 +228,13 @@ fn a_move_gives_its_reasons_for_not_moving() {
         (Box::new(|case| (case.incident.causes[0].tasks, case.incident.causes[0].diagnosis.attempts) = (1, None)), "met once, on one task"),
         (Box::new(|case| case.seen.hub_images.clear()), "names no image of Docker Hub"),
         (
-            Box::new(|case| case.seen.task_definition = Lookup::Unknown("throttled".to_owned())),
+            Box::new(|case| case.seen.task_definition = Lookup::Unknown(Doubt::lasting("throttled"))),
             "the task definition could not be read: throttled",
         ),
         (
             Box::new(|case| {
                 let plan = decided(&limited()).plan.unwrap();
-                case.incident.act = Some(Act { plan, decided_at: at(1), state: ActState::Done });
+                case.incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: at(1), state: ActState::Done });
             }),
             "this incident has had its one act (move-to-mirror)",
         ),
@@ -259,8 +258,11 @@ fn an_image_goes_only_where_it_is_certainly_the_same() {
             }),
             "act: clone",
         ),
-        (Box::new(|image| image.hub = Lookup::Unknown("timeout".to_owned())), "Docker Hub could not be asked whether that is the same"),
-        (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Unknown("denied".to_owned())), "could not be looked up: denied"),
+        (
+            Box::new(|image| image.hub = Lookup::Unknown(Doubt::lasting("timeout"))),
+            "Docker Hub could not be asked whether that is the same",
+        ),
+        (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Unknown(Doubt::lasting("denied"))), "could not be looked up: denied"),
         (Box::new(|image| image.mirror = None), "acme/app:1 has nowhere to go: no mirror is configured; it is not an official image"),
         (
             Box::new(|image| {
@@ -336,15 +338,15 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
             "stack app is CREATE_IN_PROGRESS",
         ),
         (
-            Box::new(|case| case.seen.stack = Lookup::Unknown("denied".to_owned())),
+            Box::new(|case| case.seen.stack = Lookup::Unknown(Doubt::lasting("denied"))),
             "whether the service's stack is being deployed could not be found out: denied",
         ),
         (
-            Box::new(|case| case.seen.scaling = Lookup::Unknown("denied".to_owned())),
+            Box::new(|case| case.seen.scaling = Lookup::Unknown(Doubt::lasting("denied"))),
             "whether autoscaling would raise the count again could not be found out: denied",
         ),
         (Box::new(|case| case.seen.wanted = resolved("x")), "exists now; ECS will find it at its next try"),
-        (Box::new(|case| case.seen.wanted = Lookup::Unknown("denied".to_owned())), "could not be confirmed: denied"),
+        (Box::new(|case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied"))), "could not be confirmed: denied"),
         (Box::new(|case| add_other_cause(case, at(1))), "tasks of this service also stopped for another cause (app-crashed)"),
         (Box::new(|case| case.incident.causes[0].diagnosis.image = None), "the message does not name the image"),
         (Box::new(set_service(|service| service["schedulingStrategy"] = json!("DAEMON"))), "it is a DAEMON service"),
@@ -388,7 +390,7 @@ fn a_digest_that_is_gone_needs_a_new_deployment() {
         "a new deployment would replace them with whatever the tag means now",
     );
     check(gone, |case| case.seen.wanted = Lookup::Absent, "set the desired count of prod/web from 2 to 0");
-    check(gone, |case| case.seen.wanted = Lookup::Unknown("denied".to_owned()), "could not be confirmed: denied");
+    check(gone, |case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied")), "could not be confirmed: denied");
     let by_digest = |case: &mut Case| {
         let image = format!("{MIRROR}/app@{}", digest("old"));
         let definition =

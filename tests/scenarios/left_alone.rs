@@ -1,0 +1,113 @@
+//! Services that pullsafe advises about and does not touch, whatever stops their tasks.
+
+use scenarios::aws::service::Service as _;
+use scenarios::ecs::{Behaviour, Pacing};
+use scenarios::registry::Sample;
+use scenarios::world::{CLUSTER, NAT, Setup, World};
+use serde_json::{Value, json};
+
+fn quota_used_up() -> World {
+    let world = Setup::new().build();
+    for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
+        Sample::new(1).build().push(store, repository, "1");
+    }
+    world.hub.quota().spend(NAT, 100, world.clock.now());
+    world
+}
+
+/// The service's tasks meet the limit; nothing is changed, and the message has the reason.
+async fn check(more: Value, reason: &str) {
+    let mut world = quota_used_up();
+    let definition = world.define("app", &["acme/app:1"]);
+    world.create_service("web", &definition, 1, more);
+    world.run_for(900).await;
+    assert_eq!(world.writes(), Vec::<String>::new(), "{reason}");
+    let told = world.told();
+    assert!(told.iter().any(|notice| notice.message.contains(reason)), "{reason}: {told:?}");
+}
+
+#[tokio::test]
+async fn services_with_another_owner_get_advice() {
+    check(json!({ "deploymentController": { "type": "CODE_DEPLOY" } }), "CodeDeploy deploys this service").await;
+    check(json!({ "deploymentController": { "type": "EXTERNAL" } }), "an external controller deploys this service").await;
+    check(json!({ "resourceManagementType": "ECS" }), "ECS itself owns this service's configuration").await;
+    check(json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } }), "its deployments are BLUE_GREEN").await;
+}
+
+#[tokio::test]
+async fn a_daemon_service_gets_advice() {
+    check(json!({ "schedulingStrategy": "DAEMON" }), "it is a DAEMON service").await;
+}
+
+#[tokio::test]
+async fn a_task_without_a_service_gets_advice() {
+    let mut world = quota_used_up();
+    world.define("batch", &["acme/app:1"]);
+    world.ecs.call("RunTask", &json!({ "cluster": CLUSTER, "taskDefinition": "batch", "launchType": "FARGATE" })).unwrap();
+    world.run_for(900).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
+    assert_eq!(subjects, ["pullsafe: prod/batch (no service): registry-rate-limited"]);
+    // A day later the story is over, and nobody is told that nothing happened.
+    world.run_for(25 * 3600).await;
+    assert!(world.records().iter().all(|record| record.get("open").is_none()));
+}
+
+/// A rollback is ECS's own cure: nothing may come between.
+#[tokio::test]
+async fn a_circuit_breaker_at_work_is_left_alone() {
+    let mut world = Setup::new().build();
+    Sample::new(1).build().push(world.images.store(), "good", "1");
+    Sample::new(2).build().push(world.hub.store(), "acme/app", "1");
+    let breaker = json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } });
+    let good = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/good:1"]);
+    world.create_service("web", &good, 1, breaker);
+    world.run_for(600).await;
+    world.hub.quota().spend(NAT, 100, world.clock.now());
+    let bad = world.define("app", &["acme/app:1"]);
+    // The mirror cannot help in time: it is not there to be asked.
+    world.restart(&[("PULLSAFE_MIRROR_QUEUE_URL", "")]);
+    world.update_service("web", json!({ "taskDefinition": bad }));
+    world.run_for(3600).await;
+    assert_eq!(world.service("web")["taskDefinition"], good, "ECS has rolled it back");
+    assert_eq!(world.writes(), Vec::<String>::new());
+}
+
+/// Case C's end: the pull works, the application does not, and nobody calls it resolved.
+#[tokio::test]
+async fn a_failing_application_is_told_and_not_touched() {
+    let mut world = Setup::new().paced(Pacing::default()).build();
+    Sample::new(1).build().push(world.images.store(), "app", "1");
+    let definition = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]);
+    let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    world.scheduler.set_behaviour("app", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() });
+    world.create_service("web", &definition, 1, json!({}));
+    world.run_for(4 * 3600).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
+    assert_eq!(subjects, ["pullsafe: prod/web: load-balancer-health-check-failed"]);
+}
+
+#[tokio::test]
+async fn a_service_that_is_switched_off_is_not_touched() {
+    let mut world = quota_used_up();
+    let definition = world.define("app", &["acme/app:1"]);
+    world.create_service("web", &definition, 1, json!({ "tags": [{ "key": "pullsafe:mode", "value": "off" }] }));
+    world.run_for(900).await;
+    assert_eq!((world.writes(), world.told().len()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn what_is_not_a_failure_is_no_news() {
+    let mut world = Setup::new().build();
+    Sample::new(1).build().push(world.images.store(), "app", "1");
+    let definition = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]);
+    world.create_service("web", &definition, 3, json!({}));
+    world.run_for(600).await;
+    world.update_service("web", json!({ "desiredCount": 1 }));
+    world.run_for(600).await;
+    let tasks = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER })).unwrap();
+    world.ecs.call("StopTask", &json!({ "cluster": CLUSTER, "task": tasks["taskArns"][0], "reason": "maintenance" })).unwrap();
+    world.run_for(600).await;
+    assert_eq!((world.told().len(), world.writes(), world.records().len()), (0, Vec::new(), 0), "not even a row was written");
+}
