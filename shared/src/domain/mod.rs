@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod cause;
+pub mod diagnose;
 pub mod reference;
 pub mod stopped_task;
 pub mod timestamp;
