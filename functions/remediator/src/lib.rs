@@ -18,6 +18,8 @@ pub mod observe;
 mod tally;
 pub mod work;
 
+use std::collections::BTreeMap;
+
 use pullsafe::aws::ecr::EcrRegistries;
 use pullsafe::aws::ecs::Ecs;
 use pullsafe::aws::outbox::{Events, Topic};
@@ -28,10 +30,12 @@ use pullsafe::aws::stack::Stacks;
 use pullsafe::aws::table::{Leased, Table};
 use pullsafe::aws::{Failure, FailureKind};
 use pullsafe::clock::Clock;
-use pullsafe::domain::diagnose;
+use pullsafe::domain::diagnose::build::diagnose_build;
+use pullsafe::domain::diagnose::diagnose;
 use pullsafe::domain::event::{self, BuildFailed, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe::domain::incident::{Added, Record};
 use pullsafe::domain::settings::Settings;
+use pullsafe::domain::stopped_task::StoppedTask;
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::domain::waiting::Waiting;
 use pullsafe::registry;
@@ -124,7 +128,7 @@ impl Remediator {
 
     async fn task_stopped(&self, stopped: TaskStopped, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let TaskStopped { subject, task } = stopped;
-        let diagnosis = diagnose::diagnose(&task, &Default::default());
+        let diagnosis = diagnose(&task, &BTreeMap::new());
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
@@ -158,7 +162,9 @@ impl Remediator {
     }
 
     async fn build_failed(&self, build: BuildFailed, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let (task, diagnosis) = diagnose::of_build(&build);
+        // A build is remembered as a task is: by its ARN, and once.
+        let task = StoppedTask { task_arn: build.build, version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
+        let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
         let Some(mut record) = self.lease(&build.project, payload, owner, now).await? else { return Ok(Tally::deferred()) };
         match record.add_failure(&build.project.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&build.project, record, owner, now).await,

@@ -32,7 +32,6 @@ pub mod permission;
 pub mod settings;
 
 pub mod arn;
-pub mod build;
 pub mod manifest;
 pub mod reference;
 pub mod timestamp;

@@ -116,6 +116,19 @@ impl StoppedTask {
         self.task_arn.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether this is a stop rather than another change of the task. A task without a status is taken for a stop if
+    /// it says why it stopped: a field may be missing.
+    pub fn is_stop(&self) -> bool {
+        match self.last_status.as_deref() {
+            Some(status) => status.eq_ignore_ascii_case("STOPPED"),
+            None => {
+                self.stop_code.is_some()
+                    || self.stopped_reason.is_some()
+                    || self.containers.iter().any(|container| container.reason.is_some() || container.exit_code.is_some())
+            }
+        }
+    }
+
     /// Whether any container of the task ran: a pull error beside an exit code was survived from a cached image.
     pub fn ran(&self) -> bool {
         self.started_at.is_some() || self.containers.iter().any(|container| container.exit_code.is_some())

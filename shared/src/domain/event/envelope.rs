@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Subject, ecr, ecs};
+use super::{Event, Subject, codebuild, ecr, ecs};
 use crate::domain::timestamp::Timestamp;
 
 /// One record of an SQS batch.
@@ -49,7 +49,7 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
         (_, "ECR Image Action") => ecr::image_action(payload, detail),
         (_, "ECR Replication Action") => ecr::replication(payload, detail),
         (_, "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),
-        (_, "CodeBuild Build State Change") => super::super::build::failed_build(detail, at),
+        (_, "CodeBuild Build State Change") => codebuild::build_state_change(detail, at),
         ("pullsafe", "Image Mirrored") => match detail.get("source").and_then(Value::as_str).map(str::parse) {
             Some(Ok(reference)) => Event::ImageMirrored(reference),
             Some(Err(error)) => Event::Ignored(format!("`detail.source`: {error}")),

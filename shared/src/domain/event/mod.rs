@@ -3,6 +3,7 @@
 //! An event is a hint to look. What it says is used to find out where to look and why; whatever is acted upon is
 //! looked up again. An event that is not understood is an outcome with a reason, never a failure.
 
+mod codebuild;
 mod ecr;
 mod ecs;
 mod envelope;
@@ -117,16 +118,14 @@ pub struct ServiceChanged {
 }
 
 /// A build that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BuildFailed {
     /// The project.
     pub project: Subject,
     /// The build's ARN.
     pub build: String,
-    /// The phases that failed, with their contexts.
-    pub phases: Vec<(String, String)>,
-    /// Log group and stream, where the event names them.
-    pub log: Option<(String, String)>,
+    /// The event's detail, with the phases and their contexts.
+    pub detail: serde_json::Value,
     /// When.
     pub at: Timestamp,
 }

@@ -1,0 +1,122 @@
+//! Reads events: one JSON object on each line, or a single one over many lines.
+//!
+//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is the
+//! beginning of an object rather than one makes the rest be read at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, BufRead, Read as _};
+
+use pullsafe::domain::diagnose::event::{Verdict, diagnose_event};
+use serde_json::Value;
+
+/// One input and its answer.
+pub(super) struct Item {
+    pub(super) id: Value,
+    pub(super) verdict: Verdict,
+}
+
+/// An input that could not be read.
+pub(super) struct Fault {
+    pub(super) id: Option<Value>,
+    pub(super) line: usize,
+    pub(super) problem: String,
+}
+
+/// The inputs, in order.
+pub(super) struct Lines {
+    reader: Box<dyn BufRead>,
+    buffered: VecDeque<Vec<u8>>,
+    number: usize,
+}
+
+impl Lines {
+    pub(super) fn new(reader: Box<dyn BufRead>) -> Self {
+        Self { reader, buffered: VecDeque::new(), number: 0 }
+    }
+
+    fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(line) = self.buffered.pop_front() {
+            return Ok(Some(line));
+        }
+        let mut line = Vec::new();
+        Ok((self.reader.read_until(b'\n', &mut line)? > 0).then_some(line))
+    }
+
+    /// The whole input as one value, if that is what it is; else its lines are kept for later.
+    fn as_one_value(&mut self, first: &[u8]) -> io::Result<Option<Value>> {
+        let mut whole = first.to_vec();
+        self.reader.read_to_end(&mut whole)?;
+        let value = serde_json::from_slice(&whole).ok();
+        if value.is_none() {
+            self.buffered = whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        }
+        Ok(value)
+    }
+}
+
+impl Iterator for Lines {
+    type Item = io::Result<Result<Item, Fault>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.next_line() {
+                Ok(line) => line?,
+                Err(error) => return Some(Err(error)),
+            };
+            self.number += 1;
+            let first = self.number == 1;
+            let content = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
+            if content.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let error = match serde_json::from_slice::<Value>(content) {
+                Ok(value) => return Some(Ok(answer(value, self.number))),
+                Err(error) => error,
+            };
+            if first && error.is_eof() {
+                match self.as_one_value(content) {
+                    Ok(Some(value)) => return Some(Ok(answer(value, 1))),
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            let problem = format!("not JSON: {error}");
+            return Some(Ok(Err(Fault { id: None, line: self.number, problem })));
+        }
+    }
+}
+
+/// Diagnoses a value: `{"id"?, "event", "logs"?}`, or an event as it is.
+fn answer(value: Value, line: usize) -> Result<Item, Fault> {
+    let fault = |id: Option<&Value>, problem: String| Fault { id: id.cloned(), line, problem };
+    let Value::Object(object) = &value else { return Err(fault(None, "the line is not an object".to_owned())) };
+    let wrapped = object.contains_key("event");
+    let event = if wrapped { &value["event"] } else { &value };
+    let own = object.get("id").filter(|id| id.is_string() || id.is_number());
+    let id = own.or_else(|| event.get("id").filter(|id| id.is_string()));
+    if !wrapped && object.get("detail").is_none() {
+        return Err(fault(id, "event: it is missing, and the line is no EventBridge event either (no `detail`)".to_owned()));
+    }
+    let logs = match object.get("logs").filter(|_| wrapped) {
+        Some(logs) => read_logs(logs).map_err(|problem| fault(id, problem))?,
+        None => BTreeMap::new(),
+    };
+    let verdict = diagnose_event(event, &logs).map_err(|error| fault(id, error.to_string()))?;
+    Ok(Item { id: id.cloned().unwrap_or(Value::Null), verdict })
+}
+
+fn read_logs(logs: &Value) -> Result<BTreeMap<String, Vec<String>>, String> {
+    match logs {
+        Value::Null => Ok(BTreeMap::new()),
+        Value::Object(containers) => containers.iter().map(|(name, lines)| Ok((name.clone(), read_lines(name, lines)?))).collect(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err("logs: it is not an object of containers".to_owned()),
+    }
+}
+
+fn read_lines(container: &str, lines: &Value) -> Result<Vec<String>, String> {
+    let Value::Array(lines) = lines else { return Err(format!("logs.{container}: it is not an array of lines")) };
+    let text = |(index, line): (usize, &Value)| {
+        line.as_str().map(str::to_owned).ok_or_else(|| format!("logs.{container}[{index}]: it is not a string"))
+    };
+    lines.iter().enumerate().map(text).collect()
+}

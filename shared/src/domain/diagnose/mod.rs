@@ -1,0 +1,430 @@
+//! From the text of a stop to its cause.
+//!
+//! The order of reading matters more than the patterns:
+//! 1. who stopped the task: a stop from outside explains exit codes, never the other way round;
+//! 2. whether anything ran;
+//! 3. the first phase that failed, in the order of [`tables::REASONS`];
+//! 4. the container that failed first, not the first in the list; injected ones only if they are at fault;
+//! 5. the image's host before the words of the message;
+//! 6. for what ran: its log, then its exit code, which is a hint only.
+//!
+//! A text that is cut before it tells is [`Cause::Unknown`]. [`Diagnosis::docker_hub_quota`] can come from the
+//! `hub-pull-quota*` rows of [`tables::limits`] alone, and only where the image is not known to be elsewhere.
+
+mod advice;
+pub mod build;
+pub mod event;
+mod exit;
+mod logs;
+mod matcher;
+pub mod row;
+pub mod tables;
+mod target;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use self::logs::Finding;
+use self::matcher::{Context, Matcher};
+use self::row::Row;
+use self::target::Target;
+use super::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, RemedyName};
+use super::reference::{Reference, Registry};
+use super::stopped_task::{Container, StoppedTask};
+
+static REASONS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::REASONS));
+static LOGS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::LOGS));
+
+/// Why this task stopped. `logs` has the lines of each container, where there are any.
+///
+/// A task that has not stopped is diagnosed from its log only: [`Cause::AppDegraded`], or unknown.
+pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
+    if !task.is_stop() {
+        return still_running(logs);
+    }
+    let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
+    let subject = Read { source: "stoppedReason".to_owned(), target: target::of_task(&reason, &task.containers), text: &reason };
+    let by_text = subject.row();
+    if let Some((cause, confidence)) = stopped_from_outside(task, by_text) {
+        return from_outside(task, cause, confidence, by_text, &subject, logs);
+    }
+    if let Some(row) = by_text {
+        let mut diagnosis = of_row(row, &subject);
+        if diagnosis.container.is_none() && !is_about_image(diagnosis.cause) {
+            diagnosis.container = failed_first(&task.containers).map(|container| container.name.clone());
+        }
+        return diagnosis;
+    }
+    if let Some(diagnosis) = by_container_reason(task) {
+        return diagnosis;
+    }
+    if is_pull(&reason) {
+        return unknown(&subject);
+    }
+    by_log_or_exit(task, logs, &subject)
+}
+
+/// What a text says that does not come from a task, such as a line of a build log. `None` if it says nothing known.
+///
+/// A text that begins as a failed pull and is cut before it tells gives [`Cause::Unknown`].
+pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Option<Diagnosis> {
+    let normal = text::normalise(text);
+    let read = Read { source: source.to_owned(), target: target::of_container(&normal, image_hint, None), text: &normal };
+    match read.row() {
+        Some(row) => Some(of_row(row, &read)),
+        None => is_pull(&normal).then(|| unknown(&read)),
+    }
+}
+
+/// The signature in the lines of a log that belongs to no task, such as the log of a build.
+pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
+    let logs = BTreeMap::from([(source.to_owned(), lines.to_vec())]);
+    logs::read(&LOGS, &logs, None).map(|finding| of_finding(&finding))
+}
+
+/// What pullsafe does about a diagnosis, before any guard.
+pub fn remedy_for(diagnosis: &Diagnosis) -> RemedyName {
+    if diagnosis.docker_hub_quota() {
+        return RemedyName::MoveToMirror;
+    }
+    if diagnosis.cause.is_benign() {
+        return RemedyName::None;
+    }
+    if diagnosis.cause == Cause::ImageNotFound {
+        RemedyName::PauseAndRestore
+    } else if diagnosis.cause == Cause::ImageDigestGone {
+        RemedyName::ForceNewDeployment
+    } else {
+        RemedyName::Advise
+    }
+}
+
+/// A normalised text, where it stood, and what it is about.
+struct Read<'a> {
+    source: String,
+    target: Target,
+    text: &'a str,
+}
+
+impl Read<'_> {
+    fn row(&self) -> Option<&'static Row> {
+        let official = self.target.registry == Some(Registry::DockerHub)
+            && self.target.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).is_some_and(|image| image.is_official());
+        REASONS.first(self.text, Context { registry: self.target.registry, official })
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence { source: self.source.clone(), text: text::redact(self.text) }
+    }
+}
+
+/// Step 1: the stop code and the head of the text say that somebody outside stopped the task.
+fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Option<(Cause, Confidence)> {
+    let code = task.stop_code.as_deref().unwrap_or_default();
+    let is = |name: &str| code.eq_ignore_ascii_case(name);
+    let said = by_text.map(|row| row.cause);
+    if is("UserInitiated") {
+        Some((Cause::UserStopped, Confidence::High))
+    } else if is("SpotInterruption") {
+        Some((Cause::SpotInterrupted, Confidence::High))
+    } else if is("TerminationNotice") {
+        let fargate = task.launch_type.as_deref().is_none_or(|launch| launch.eq_ignore_ascii_case("FARGATE"));
+        Some((said.unwrap_or(if fargate { Cause::SpotInterrupted } else { Cause::HostTerminated }), Confidence::High))
+    } else if is("InfrastructureHealth") {
+        Some((said.unwrap_or(Cause::HostTerminated), Confidence::Medium))
+    } else if is("ServiceSchedulerInitiated") {
+        Some((said.unwrap_or(Cause::ScalingOrDeployment), by_text.map_or(Confidence::Medium, |row| row.confidence)))
+    } else {
+        None
+    }
+}
+
+/// The diagnosis of a stop from outside: the text as evidence, and for failed health checks what the log tells.
+fn from_outside(
+    task: &StoppedTask,
+    cause: Cause,
+    confidence: Confidence,
+    by_text: Option<&'static Row>,
+    read: &Read<'_>,
+    logs: &BTreeMap<String, Vec<String>>,
+) -> Diagnosis {
+    let mut diagnosis = match by_text.filter(|row| row.cause == cause) {
+        Some(row) => of_row(row, read),
+        None => {
+            let advice = match exit::row_of(cause) {
+                Some(row) => row.advice.to_owned(),
+                None => advice::unknown(None, false),
+            };
+            Diagnosis { evidence: vec![read.evidence()], advice, ..blank(cause, confidence) }
+        }
+    };
+    let unhealthy = matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
+    if diagnosis.container.is_none() {
+        diagnosis.container = failed_first(&task.containers).map(|container| container.name.clone()).filter(|_| unhealthy);
+    }
+    if unhealthy {
+        explain_by_log(&mut diagnosis, logs);
+    }
+    diagnosis.evidence.retain(|evidence| !evidence.text.is_empty());
+    diagnosis
+}
+
+/// Adds the likely explanation from the log to a failed health check, without calling it the cause.
+fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Vec<String>>) {
+    let Some(finding) = logs::read(&LOGS, logs, None).filter(Finding::is_specific) else { return };
+    let inner = of_finding(&finding);
+    diagnosis.signature = inner.signature;
+    diagnosis.container = Some(finding.container);
+    diagnosis.evidence.extend(inner.evidence);
+    diagnosis.advice = format!(
+        "The health check failed; the log suggests why ({}, not certain): {} Then look at the check itself: path, port, timeout, grace period.",
+        inner.signature.map_or(inner.cause.as_str(), |signature| signature.as_str()),
+        inner.advice
+    );
+}
+
+/// A task that has not stopped: only its log can say anything.
+fn still_running(logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
+    match logs::read(&LOGS, logs, None).filter(Finding::is_specific) {
+        Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding) },
+        None => Diagnosis {
+            advice: "The task has not stopped, and its log shows no known error.".to_owned(),
+            ..blank(Cause::Unknown, Confidence::Low)
+        },
+    }
+}
+
+/// Steps 3 and 4: the reason of a container that failed before anything ran in it.
+fn by_container_reason(task: &StoppedTask) -> Option<Diagnosis> {
+    let mut cut_pull = None;
+    for injected in [false, true] {
+        for container in task.containers.iter().filter(|container| container.is_injected() == injected) {
+            let Some(reason) = container.reason.as_deref() else { continue };
+            let reason = text::normalise(reason);
+            // A container that has an exit code ran: it survived the failed pull from a cached image.
+            if container.exit_code.is_some() && is_pull(&reason) {
+                continue;
+            }
+            let target = target::of_container(&reason, container.image.as_deref(), Some(&container.name));
+            let read = Read { source: format!("containers[{}].reason", container.name), target, text: &reason };
+            match read.row() {
+                Some(row) => return Some(of_row(row, &read)),
+                None if is_pull(&reason) && cut_pull.is_none() => cut_pull = Some(unknown(&read)),
+                None => {}
+            }
+        }
+    }
+    cut_pull
+}
+
+/// Step 6: the log of the container that failed first, then its exit code.
+fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>, read: &Read<'_>) -> Diagnosis {
+    let failed = failed_first(&task.containers);
+    let exited = failed.and_then(|container| container.exit_code);
+    let finding = logs::read(&LOGS, logs, failed.map(|container| container.name.as_str()));
+    let finding = finding.or_else(|| logs::read(&LOGS, logs, None).filter(Finding::is_specific));
+    let finding = finding.filter(|finding| exited != Some(0) || finding.is_specific());
+    let mut diagnosis = match (finding, exited) {
+        (Some(finding), _) => of_finding(&finding),
+        (None, Some(code)) => exit::of_code(code, logs.values().any(|lines| !lines.is_empty())),
+        (None, None) => {
+            return Diagnosis {
+                container: failed.map(|container| container.name.clone()).filter(|name| !name.is_empty()),
+                ..unknown(read)
+            };
+        }
+    };
+    if diagnosis.container.is_none() {
+        diagnosis.container = failed.map(|container| container.name.clone()).filter(|name| !name.is_empty());
+    }
+    if let (Some(container), Some(code)) = (failed, exited) {
+        diagnosis.evidence.push(Evidence { source: format!("containers[{}].exitCode", container.name), text: code.to_string() });
+    }
+    if !read.text.is_empty() {
+        diagnosis.evidence.push(read.evidence());
+    }
+    diagnosis
+}
+
+/// The container that failed first, by what is left of it: an exit code of its own before one that a signal from
+/// ECS explains, an injected container last.
+fn failed_first(containers: &[Container]) -> Option<&Container> {
+    let rank = |container: &Container| {
+        let by_exit = match container.exit_code {
+            Some(0) => 2,
+            Some(137) => 1,
+            Some(143) => 3,
+            Some(_) => 0,
+            None if container.reason.is_some() => 4,
+            None => 5,
+        };
+        by_exit + if container.is_injected() { 10 } else { 0 }
+    };
+    containers.iter().min_by_key(|container| rank(container))
+}
+
+/// Whether a text begins as the report of a failed pull, whatever follows.
+fn is_pull(text: &str) -> bool {
+    const HEADS: &[&str] = &[
+        "cannotpull",
+        "pull image manifest",
+        "ref pull has been retried",
+        "failed to resolve ref",
+        "httpreadseeker",
+        "unable to pull secrets or registry auth",
+        "failed to pull",
+    ];
+    let lower = text.to_ascii_lowercase();
+    HEADS.iter().any(|head| lower.contains(head))
+}
+
+fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
+    Diagnosis {
+        cause,
+        registry: None,
+        kind: None,
+        why: None,
+        phase: None,
+        signature: None,
+        image: None,
+        container: None,
+        attempts: None,
+        anonymous: None,
+        confidence,
+        evidence: Vec::new(),
+        settled_by: None,
+        advice: String::new(),
+    }
+}
+
+/// The diagnosis of a row that matched the reason of a task or a container.
+fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
+    let about_image = is_about_image(row.cause);
+    let mut registry = read.target.registry.or(row.registry);
+    // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
+    if row.registry == Some(Registry::EcrPrivateApi) {
+        registry = row.registry;
+    }
+    let foreign = read.target.text_registry.filter(|host| *host != Registry::DockerHub);
+    let mut settled_by = row.settled_by;
+    if row.kind == Some(Kind::Quota)
+        && registry == Some(Registry::DockerHub)
+        && let Some(other) = foreign
+    {
+        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps nobody.
+        registry = Some(other);
+        settled_by = Some("which registry answered: the image and the address in the text differ");
+    }
+    let attempts = text::attempts(read.text).filter(|_| about_image);
+    let mut target = Target { registry, ..read.target.clone() };
+    if let (None, Some(Registry::DockerHub), Some((container, image))) = (&target.image, registry, &read.target.hub) {
+        target.image = Some(image.clone());
+        target.container = Some(container.clone());
+    }
+    Diagnosis {
+        registry: registry.filter(|_| about_image),
+        kind: row.kind,
+        why: row.why,
+        phase: row.phase.or_else(|| phase_of(row.cause, read.text)),
+        signature: row.signature,
+        image: target.image.clone().filter(|_| about_image),
+        container: target.container.clone(),
+        attempts,
+        anonymous: row.anonymous.or_else(|| read.text.contains("anonymous token").then_some(true)),
+        evidence: vec![read.evidence()],
+        settled_by: settled_by.map(str::to_owned),
+        advice: advice::render(row, &target, read.text, attempts, row.anonymous),
+        ..blank(row.cause, row.confidence)
+    }
+}
+
+/// The diagnosis of a row that matched a line of a log.
+fn of_finding(finding: &Finding) -> Diagnosis {
+    let row = finding.row;
+    Diagnosis {
+        kind: row.kind,
+        signature: row.signature,
+        container: Some(finding.container.clone()),
+        evidence: finding.evidence.clone(),
+        settled_by: row.settled_by.map(str::to_owned),
+        advice: advice::render(row, &Target::default(), &finding.line, None, None),
+        ..blank(row.cause, row.confidence)
+    }
+}
+
+/// No signature: the text stays as it is, and nothing acts on it.
+fn unknown(read: &Read<'_>) -> Diagnosis {
+    let pull = is_pull(read.text);
+    let image = read.target.image.clone().filter(|_| pull);
+    Diagnosis {
+        registry: read.target.registry.filter(|_| pull),
+        container: read.target.container.clone(),
+        attempts: text::attempts(read.text).filter(|_| pull),
+        evidence: if read.text.is_empty() { Vec::new() } else { vec![read.evidence()] },
+        settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
+        advice: advice::unknown(image.as_deref(), pull),
+        image,
+        ..blank(Cause::Unknown, Confidence::Low)
+    }
+}
+
+/// An event of a service or deployment whose words name no cause.
+fn unknown_event(said: &str, name: &str) -> Diagnosis {
+    Diagnosis {
+        evidence: vec![Evidence { source: "reason".to_owned(), text: text::redact(said) }],
+        settled_by: Some("the stopped tasks of the service".to_owned()),
+        advice: format!("{name} does not say why. Diagnose the tasks of the service that stopped."),
+        ..blank(Cause::Unknown, Confidence::Low)
+    }
+}
+
+/// A build that somebody stopped.
+fn stopped_build() -> Diagnosis {
+    Diagnosis {
+        advice: "Nothing to do: a person or a program stopped the build.".to_owned(),
+        ..blank(Cause::UserStopped, Confidence::High)
+    }
+}
+
+/// Whether a cause has to do with an image and its registry.
+fn is_about_image(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::RegistryRateLimited
+            | Cause::RegistryDataLimit
+            | Cause::ImageNotFound
+            | Cause::ImageDigestGone
+            | Cause::RepositoryNotFound
+            | Cause::RegistryAuthDenied
+            | Cause::EcrPermissionDenied
+            | Cause::RegistryUnreachable
+            | Cause::RegistryServerError
+            | Cause::PlatformMismatch
+            | Cause::InvalidImageReference
+            | Cause::ImageCorrupt
+            | Cause::ImageUnsupported
+    )
+}
+
+/// In which phase a pull failed that did not get through.
+fn phase_of(cause: Cause, text: &str) -> Option<super::cause::Phase> {
+    use super::cause::Phase;
+    if !matches!(cause, Cause::RegistryUnreachable | Cause::RegistryServerError) {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&["/blobs/", "failed to copy", "httpreadseeker", "layer", "pulling image configuration"]) {
+        Some(Phase::Layer)
+    } else if has(&["token", "auth"]) {
+        Some(Phase::Auth)
+    } else if has(&["/manifests/", "manifest", "failed to resolve ref", "/v2/"]) {
+        Some(Phase::Manifest)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

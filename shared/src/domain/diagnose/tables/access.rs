@@ -1,0 +1,253 @@
+//! The registry answered and refused: permission, credentials, or a repository that is not there.
+
+use super::prelude::*;
+
+const ACTION: Option<Subject> =
+    Some(Subject { after: &["not authorized to perform: ", "no identity-based policy allows the "], until: &[' ', ','] });
+const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
+/// Registries whose credentials are repositoryCredentials rather than IAM.
+const OTHERS: &[Registry] =
+    &[Registry::DockerHub, Registry::EcrPublic, Registry::Ghcr, Registry::Quay, Registry::Gitlab, Registry::Proxy, Registry::Other];
+const FORBIDDEN: &[&str] =
+    &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
+const UNAUTHORIZED: &[&str] = &[
+    "401 unauthorized",
+    "status code 401",
+    "http status: 401",
+    "unauthorized:",
+    "authentication required",
+    "no basic auth",
+    "incorrect username",
+    "invalid username",
+    "invalid user name",
+    "unauthorized: incorrect",
+    "failed to fetch anonymous token",
+    "failed to fetch oauth token",
+    "access forbidden",
+    "access to the resource is denied",
+    "authorization token has expired",
+    "authorization token is invalid",
+    "insufficient_scope",
+    "authorization failed",
+    "no valid credentials",
+    "invalid credentials",
+    "failed to authorize",
+    "unable to retrieve auth token",
+    "bad credentials",
+    "access token has insufficient scopes",
+    "http basic: access denied",
+    "denied: access forbidden",
+    "your authorization token has",
+    "error from registry: denied",
+    "personal access token is expired",
+    "token is expired",
+    "unable to retrieve private registry auth",
+];
+const NETWORK: &[&str] = &[
+    "i/o timeout",
+    "dial tcp",
+    "no such host",
+    "tls handshake",
+    "connection refused",
+    "deadline exceeded",
+    "failed to do request",
+    "x509:",
+    "eof$",
+    "429",
+    "toomanyrequests",
+];
+const LOGIN: &str = "{host|The registry} does not accept the pull: no credentials were sent, or wrong ones. Give the container `repositoryCredentials` with a secret with the keys `username` and `password` \
+    that is still valid, and the execution role `secretsmanager:GetSecretValue` on it; or check that the image is public and its name is spelt right.";
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        id: "ecr-action-denied",
+        cause: Cause::EcrPermissionDenied,
+        registry: Some(Registry::EcrPrivate),
+        why: Some(Why::Permission),
+        all: &[&["not authorized to perform: ecr", "policy allows the ecr:"]],
+        subject: ACTION,
+        advice: "The role may not `{subject|pull}` from `{repository|this repository}`. Add `{subject|ecr:BatchGetImage}` to the role that pulls (Fargate: the execution role; EC2: the instance's role), \
+                 usually together with ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken. Across accounts the repository policy must allow it as well.",
+        example: seen(
+            "CannotPullContainerError: The task can't pull the image. Check that the role has the permissions to pull images from the registry. Error response from daemon: pull access denied for 123456789012.dkr.ecr.us-east-1.amazonaws.com/my_image, repository does not exist or may require 'docker login': denied: User: arn:aws:sts::123456789012:assumed-role/MyBrokenRole/xyz is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123456789012:repository/test_image because no identity-based policy allows the ecr:BatchGetImage action",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "ecr-layer-bucket-denied",
+        cause: Cause::EcrPermissionDenied,
+        registry: Some(Registry::EcrPrivate),
+        phase: Some(Phase::Layer),
+        why: Some(Why::Permission),
+        all: &[&["starport-layer-bucket", "redacted ecr url"], FORBIDDEN],
+        advice: "The manifest could be read and the layers could not: the policy of the S3 gateway endpoint (or the proxy) blocks ECR's layer bucket. Allow `s3:GetObject` on \
+                 `arn:aws:s3:::prod-<region>-starport-layer-bucket/*` there.",
+        example: seen(
+            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/...: 403 Forbidden",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "repository-name-unknown",
+        cause: Cause::RepositoryNotFound,
+        all: &[&[
+            "name unknown",
+            "name_unknown",
+            "repositorynotfoundexception",
+            "does not exist in the registry",
+            "repository name not known to registry",
+            "project not found",
+            "the repository with name",
+        ]],
+        settled_by: Some("DescribeRepositories with the registry's id; near names"),
+        advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Check account, region and name; create it, or correct the image. Through a pull-through cache rule the \
+                 role also needs `ecr:CreateRepository` and `ecr:BatchImportUpstreamImage`.",
+        example: seen(
+            "CannotPullContainerError: Error response from daemon: repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/ecr-public/amazonlinux/amazonlinux not found: name unknown: The repository with name 'ecr-public/amazonlinux/amazonlinux' does not exist in the registry with id '123456789012'",
+            "Amazon ECR User Guide",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "ecr-access-denied",
+        cause: Cause::EcrPermissionDenied,
+        why: Some(Why::Permission),
+        confidence: Confidence::Medium,
+        all: &[&[
+            "pull access denied",
+            "access denied",
+            "requested access to the resource is denied",
+            "insufficient_scope",
+            "no basic auth",
+            "401 unauthorized",
+            "403 forbidden",
+            "status code 403",
+            "status code 401",
+            "http status: 403",
+            "status: 403",
+            "accessdenied",
+            "denied: user",
+            "unauthorized:",
+            "authorization token",
+        ]],
+        none: NETWORK,
+        hosts: ECR,
+        settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
+        subject: ACTION,
+        advice: "Amazon ECR refuses the pull of `{image|the image}`. Check `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` of the role that pulls, the repository policy (across \
+                 accounts), the policy of the `ecr.dkr` endpoint, and account and region in the image's host. Through a pull-through cache of Docker Hub an official image needs `library/` in its path.",
+        example: seen_with(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests latest]: 403 Forbidden",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "hub-official-image-missing",
+        cause: Cause::RepositoryNotFound,
+        registry: Some(Registry::DockerHub),
+        official_image: true,
+        all: &[&["pull access denied", "insufficient_scope", "access to the resource is denied", "repository does not exist"]],
+        none: NETWORK,
+        settled_by: Some("nothing: official images are public, so that a name under library/ can only be missing"),
+        advice: "Docker Hub has no official image `{image|of this name}`. It is a misspelling, or the host of a private registry was forgotten (`<account>.dkr.ecr.<region>.amazonaws.com/...`).",
+        example: seen_with(
+            "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"docker.io/library/ngin:latest\": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+            "ngin:latest",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "image-does-not-exist-or-denied",
+        cause: Cause::RegistryAuthDenied,
+        confidence: Confidence::Medium,
+        all: &[&["pull access denied", "requested access to the resource is denied", "repository does not exist or may require"]],
+        none: NETWORK,
+        settled_by: Some("an anonymous token and a manifest HEAD; Docker Hub answers alike for a missing and a private repository"),
+        advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent; {host|the registry} answers alike for both. Check the spelling (was the host of a private registry \
+                 forgotten?); for a private image give the container `repositoryCredentials`.",
+        example: seen_with(
+            "CannotPullContainerError: Error response from daemon: pull access denied for some/nonsense, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+            "some/nonsense",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "login-refused",
+        cause: Cause::RegistryAuthDenied,
+        all: &[UNAUTHORIZED],
+        none: NETWORK,
+        settled_by: Some("a manifest HEAD with the credentials of the task definition"),
+        advice: LOGIN,
+        example: seen_with(
+            "failed to resolve reference \"acme-docker-local.artifactory.example.com/db/server:11\": failed to fetch oauth token: unexpected status: 401 Unauthorized",
+            "acme-docker-local.artifactory.example.com/db/server:11",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "forbidden-elsewhere",
+        cause: Cause::RegistryAuthDenied,
+        all: &[FORBIDDEN],
+        none: NETWORK,
+        hosts: OTHERS,
+        confidence: Confidence::Medium,
+        settled_by: Some("a manifest HEAD with the credentials of the task definition"),
+        advice: LOGIN,
+        example: seen_with(
+            "failed to resolve ref ghcr.io/acme/api:1: unexpected status from HEAD request to https://ghcr.io/v2/acme/api/manifests/1: 403 Forbidden",
+            "ghcr.io/acme/api:1",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "forbidden-of-unknown-host",
+        cause: Cause::EcrPermissionDenied,
+        all: &[FORBIDDEN],
+        none: NETWORK,
+        confidence: Confidence::Low,
+        settled_by: Some("the host of the image in the task definition; ECR is the usual one in ECS"),
+        advice: "A registry answered 403 Forbidden. If the image is in Amazon ECR: `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` of the role that pulls, the repository policy, the endpoint policy. Otherwise its \
+                 credentials (`repositoryCredentials`).",
+        example: seen(
+            "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"xxxxx.xxx\": unexpected status code [manifests 6981141]: 403 Forbidden",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "check-the-role",
+        cause: Cause::EcrPermissionDenied,
+        why: Some(Why::Permission),
+        all: &[&["check that the role has the permissions to pull images"]],
+        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
+                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
+        example: seen(
+            "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "execution-role-404",
+        cause: Cause::RepositoryNotFound,
+        confidence: Confidence::Medium,
+        all: &[&["from amazon elastic container registry using the task execution role"]],
+        settled_by: Some("DescribeRepositories with the registry's id"),
+        advice: "Amazon ECR has no `{image|such image}`, or the execution role may not see it. Check account, region and repository of the image.",
+        example: seen(
+            "The task can\u{2019}t pull the image 'repo/image' from Amazon Elastic Container Registry using the task execution role 'exec'. To fix this, verify that the image URI is correct. Status Code: 404. Response: 'not found'",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+];

@@ -1,0 +1,98 @@
+//! The agent or the container runtime itself failed. Last, because their heads stand before every other text too.
+
+use super::prelude::*;
+
+const HOST: &str = "The agent or the container runtime of the host failed, not the task. ECS starts another; if the same host fails again, drain and replace it (EC2), and look at its load and disk.";
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        id: "transition-timeout",
+        cause: Cause::AgentError,
+        confidence: Confidence::Medium,
+        all: &[&["dockertimeouterror", "containerruntimetimeouterror", "could not transition to"]],
+        none: &["manifest_pulled", "transition to pulled"],
+        advice: HOST,
+        example: seen("DockerTimeoutError: Could not transition to created; timed out after waiting 4m0s", "ECS agent"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "agent",
+        cause: Cause::AgentError,
+        confidence: Confidence::Medium,
+        all: &[&[
+            "taskstateerror",
+            "containervanishederror",
+            "cannotstopcontainererror",
+            "cannotinspectcontainererror",
+            "cannotdescribecontainererror",
+            "cannotlistcontainers",
+            "cannotremovecontainer",
+            "cannotgetcontainertop",
+            "cannotgetdockerclient",
+            "containerruntimeerror",
+            "^internalerror",
+            "failed to get container status",
+            "failed sending sigterm",
+            "no container matching saved id",
+            "task dependencies cannot be resolved",
+            "could not progress task",
+            "could not transition",
+            "nosuchcontainererror",
+            "container not found:",
+            "cannot connect to the docker daemon",
+            "containerd: ",
+            "shim reaped",
+            "ttrpc: closed",
+            "context deadline exceeded: unknown",
+            "cannotcreatecontainerexec",
+            "cannotstartcontainerexec",
+            "unable to retrieve container",
+            "dockerstateerror",
+            "containermonitoringerror",
+            "agent could not",
+            "agent disconnected",
+            "invalid state transition",
+            "failed to create task: connect",
+            "cgroup",
+            "unrecognized container state",
+            "unexpectederror",
+            "server error",
+            "internal error",
+            "fatal error: runtime",
+        ]],
+        none: &["cannotpullcontainererror", "500 internal server error", "memory usage"],
+        advice: HOST,
+        example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "storage-driver",
+        cause: Cause::AgentError,
+        confidence: Confidence::Medium,
+        all: &[
+            &["cannotcreatecontainererror", "cannotstartcontainererror"],
+            &[
+                "devicemapper",
+                "devmapper",
+                "overlay2",
+                "error creating overlay mount",
+                "input/output error",
+                "rootfs",
+                "failed to mount overlay",
+                "iptables",
+                "failed to create endpoint",
+                "network bridge",
+                "sandbox",
+            ],
+        ],
+        none: &["thin pool has"],
+        settled_by: Some("a start on another host"),
+        advice: HOST,
+        example: seen(
+            "CannotCreateContainerError: API error (500): devicemapper: Error running deviceResume dm_task_run failed",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+];

@@ -1,0 +1,162 @@
+//! Go, Rust, Ruby, PHP, .NET, Perl, and servers such as nginx.
+
+use super::logs_common::{ENV, WORD, crash};
+use super::prelude::*;
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        subject: Some(Subject {
+            after: &["cannot load such file -- ", "can't locate ", "could not find ", "class \"", "class '", "assembly '"],
+            until: WORD,
+        }),
+        advice: "A library or class (`{subject|see the log}`) is not in the image. Install it there (bundle install, composer install, cpanm, publish with its dependencies), and check .dockerignore and the paths.",
+        example: seen("Can't locate Foo/Bar.pm in @INC (you may need to install the Foo::Bar module)", "Perl"),
+        ..crash(
+            "library-missing",
+            Signature::ModuleMissing,
+            3,
+            &[&[
+                "in @inc",
+                "cannot load such file",
+                "in any of the sources",
+                "bundler::gemnotfound",
+                "gem::missingspecerror",
+                "could not find gem",
+                "class not found",
+                "vendor/autoload.php",
+                "could not load file or assembly",
+                "filenotfoundexception: could not load",
+                "call to undefined function",
+                "cannot find package \"",
+                "error while loading shared libraries",
+                "cannot find the specified module",
+                "gem::loaderror",
+                "uninitialized constant",
+                "not installed in the bundle",
+                "unable to load dynamic library",
+                "failed opening required",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["class \""], until: WORD }),
+        advice: "PHP has no class `{subject|see the log}`: run composer install in the image, or dump its autoloader.",
+        example: seen("PHP Fatal error:  Uncaught Error: Class \"App\\Kernel\" not found in /app/public/index.php:7", "PHP"),
+        ..crash(
+            "php-class",
+            Signature::ModuleMissing,
+            3,
+            &[&["uncaught error: class", "error: class \"", "error: class '"], &["not found"]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["key not found: \"", "environment variable `", "required key "], until: WORD }),
+        advice: ENV,
+        example: seen("called `Result::unwrap()` on an `Err` value: NotPresent", "Rust"),
+        ..crash(
+            "env-typed",
+            Signature::EnvMissing,
+            3,
+            &[
+                &[
+                    "on an `err` value: notpresent",
+                    "an `err` value: notpresent",
+                    "err` value: varerror",
+                    "envvar(\"",
+                    "notpresent",
+                    "key not found: \"",
+                    "required key",
+                    "missing value for",
+                    "environment variable not found",
+                    "fetch': key not found",
+                    "missing `secret_key_base`",
+                    "missing secret_key_base",
+                    "envconfig",
+                ],
+                &["notpresent", "key not found", "missing value", "envvar", "not found", "missing", "secret_key_base"],
+            ],
+        )
+    },
+    Row {
+        advice: "The source or the server's configuration does not parse. Correct the line that the log names.",
+        example: seen("PHP Parse error:  syntax error, unexpected '}' in /app/index.php on line 7", "PHP"),
+        ..crash(
+            "other-syntax",
+            Signature::SyntaxError,
+            3,
+            &[&[
+                "parse error:",
+                "syntax error, unexpected",
+                "syntax error near",
+                "syntax error at",
+                "syntaxerror (",
+                "syntax errors found",
+                "syntax error: ",
+                "unexpected end-of-input",
+                "syntax error: unterminated",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["[emerg] "], until: &[] }),
+        advice: "nginx rejects its configuration: {subject|see the log}.",
+        example: seen("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/conf.d/default.conf:3", "nginx"),
+        ..crash(
+            "nginx-config",
+            Signature::ConfigMissing,
+            2,
+            &[
+                &["[emerg]"],
+                &[
+                    "directive",
+                    "nginx.conf",
+                    "/etc/nginx",
+                    "open()",
+                    "duplicate",
+                    "invalid",
+                    "no \"ssl_certificate\"",
+                    "cannot load certificate",
+                ],
+            ],
+        )
+    },
+    Row {
+        advice: "The program panicked or threw, and no other signature explains it: read the line itself and the top of its stack. If the revision before ran, compare the two.",
+        example: seen("panic: runtime error: integer divide by zero", "Go"),
+        ..crash(
+            "other-exception",
+            Signature::UncaughtException,
+            1,
+            &[&[
+                "panic: ",
+                "goroutine 1 [running]",
+                "panicked at",
+                "unhandled exception.",
+                "unhandled exception:",
+                "uncaught phpexception",
+                "php fatal error",
+                "uncaught ",
+                "(runtimeerror)",
+                "nomethoderror",
+                "system.nullreferenceexception",
+                "system.invalidoperationexception",
+                "system.argumentnullexception",
+                "system.aggregateexception",
+                "system.io.",
+                "begin failed--compilation aborted",
+                "undefined method",
+                "died at",
+                "rust_backtrace",
+                "(nomethoderror)",
+                "(argumenterror)",
+                "(nameerror)",
+                "(loaderror)",
+                "called `result::unwrap()`",
+                "called `option::unwrap()`",
+                "fatal error: all goroutines are asleep",
+                "log.fatal",
+            ]],
+        )
+    },
+];

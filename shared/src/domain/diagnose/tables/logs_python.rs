@@ -1,0 +1,175 @@
+//! Python, with the frameworks whose words differ.
+
+use super::logs_common::{ENV, WORD, crash, names_a_variable};
+use super::prelude::*;
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        subject: Some(Subject { after: &["no module named '", "no module named ", "import module \"", "the module "], until: WORD }),
+        advice: "Python cannot import module `{subject|that the log names}`. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
+        settled_by: Some("whether the module's files are in the image, with `__init__.py`"),
+        example: seen("ModuleNotFoundError: No module named 'core.aws_service'", "Python"),
+        ..crash(
+            "python-module",
+            Signature::ModuleMissing,
+            3,
+            &[&[
+                "no module named",
+                "modulenotfounderror",
+                "error loading asgi app. could not import module",
+                "unable to load celery application",
+                "could not import module",
+                "failed to find flask application",
+                "error: class uri",
+                "failed to find application object",
+                "could not locate a flask application",
+                "could not import '",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["the module "], until: WORD }),
+        advice: "Celery cannot import module `{subject|of the application}`. Check `-A`, PYTHONPATH and WORKDIR.",
+        example: seen("The module nosuch was not found.", "Celery"),
+        ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
+    },
+    Row {
+        subject: Some(Subject { after: &["cannot import name '"], until: WORD }),
+        advice: "A module was found and failed while it was imported ({subject|see the log}): a version that does not fit, or an import in a circle. Pin the versions that worked.",
+        example: seen(
+            "ImportError: cannot import name 'Markup2' from 'flask' (/usr/local/lib/python3.11/site-packages/flask/__init__.py)",
+            "Python",
+        ),
+        ..crash(
+            "python-import",
+            Signature::ImportError,
+            3,
+            &[&[
+                "cannot import name",
+                "importerror:",
+                "undefined symbol",
+                "cannot open shared object file",
+                "partially initialized module",
+                "dll load failed",
+                "attributeerror: module '",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["keyerror: '", "set the ", "undefinedvalueerror: "], until: WORD }),
+        advice: ENV,
+        settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
+        example: seen("  Field required [type=missing, input_value={}, input_type=dict]", "pydantic-settings"),
+        ..crash(
+            "python-env",
+            Signature::EnvMissing,
+            3,
+            &[&[
+                "undefinedvalueerror",
+                "field required [type=missing",
+                "enverror:",
+                "set the secret_key",
+                "the secret_key setting must not be empty",
+                "environment variable not found",
+                "improperlyconfigured: set the",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["keyerror: '"], until: WORD }),
+        advice: ENV,
+        settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
+        also: Some(names_a_variable),
+        example: seen("KeyError: 'DATABASE_URL'", "Python"),
+        ..crash("python-env-key", Signature::EnvMissing, 2, &[&["keyerror: '"]])
+    },
+    Row {
+        none: &[
+            "cannot use import",
+            "unexpected token",
+            "unexpected identifier",
+            "unexpected end of",
+            "await is only",
+            "the requested module",
+        ],
+        advice: "The source does not parse under the Python of the image. Correct it, or use the Python version that it was written for.",
+        example: seen("SyntaxError: invalid syntax", "Python"),
+        ..crash("python-syntax", Signature::SyntaxError, 3, &[&["^syntaxerror:", "indentationerror", "^taberror:", " syntaxerror: "]])
+    },
+    Row {
+        advice: "The program needs another version of its language runtime. Use the base image of that version.",
+        example: seen("ERROR: Package 'x' requires a different Python: 3.8.10 not in '>=3.10'", "pip"),
+        ..crash(
+            "runtime-version",
+            Signature::RuntimeVersion,
+            3,
+            &[&[
+                "requires a different python",
+                "unsupported class file major version",
+                "unsupportedclassversionerror",
+                "compiled by a more recent version of the java runtime",
+                "node_module_version",
+                "the engine \"node\" is incompatible",
+                "ebadengine",
+                "you must install or update .net",
+                "framework: 'microsoft",
+                "your ruby version is",
+                "requires php",
+                "php version",
+                "version `glibc_",
+                "version `glibcxx_",
+                "your composer dependencies require a php version",
+                "requires node",
+                "node.js version",
+                "requires go",
+                "unsupported engine",
+            ]],
+        )
+    },
+    Row {
+        advice: "Python ended with an exception that no other signature explains: read its last line. If the revision before ran, compare the two.",
+        example: seen("Traceback (most recent call last):", "Python"),
+        ..crash(
+            "python-exception",
+            Signature::UncaughtException,
+            1,
+            &[&[
+                "traceback (most recent call last)",
+                "valueerror:",
+                "typeerror:",
+                "attributeerror:",
+                "runtimeerror:",
+                "nameerror:",
+                "assertionerror",
+                "keyerror:",
+                "indexerror:",
+                "oserror:",
+                "filenotfounderror",
+                "zerodivisionerror",
+                "notimplementederror",
+                "recursionerror",
+                "unicodedecodeerror",
+                "application startup failed",
+                "worker failed to boot",
+                "exception in worker process",
+            ]],
+        )
+    },
+    Row {
+        id: "python-memory",
+        cause: Cause::OutOfMemory,
+        kind: Some(Kind::Heap),
+        weight: 3,
+        all: &[
+            &["^memoryerror", "numpy.core._exceptions._arraymemoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
+            &["memoryerror", "array with shape", "arraymemoryerror", "out of memory"],
+        ],
+        advice: "Python could not allocate memory. Raise `memory` of the task, or load less at once.",
+        example: seen(
+            "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1000000000,) and data type float64",
+            "NumPy",
+        ),
+        ..Row::EMPTY
+    },
+];

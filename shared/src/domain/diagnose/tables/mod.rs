@@ -1,0 +1,52 @@
+//! The tables of signatures, by family. Their order is the order in which a task starts, because the first phase
+//! that fails hides the later ones; within a table the particular stands before the general.
+
+pub mod access;
+pub mod agent;
+pub mod image;
+pub mod limits;
+pub mod logs_common;
+pub mod logs_java;
+pub mod logs_native;
+pub mod logs_node;
+pub mod logs_other;
+pub mod logs_python;
+pub mod network;
+pub mod placement;
+pub mod resources;
+pub mod secrets;
+pub mod start;
+pub mod stopper;
+
+use super::row::Row;
+
+/// What the tables are written with.
+mod prelude {
+    pub(super) use crate::domain::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
+    pub(super) use crate::domain::diagnose::row::{Row, Subject, seen, seen_with};
+    pub(super) use crate::domain::reference::Registry;
+}
+
+/// The tables for the reason of a task or a container.
+pub static REASONS: &[&[Row]] = &[
+    stopper::ROWS,
+    start::MEMORY,
+    resources::EFS,
+    resources::DISK,
+    placement::ROWS,
+    secrets::ROWS,
+    resources::LOG_DRIVER,
+    limits::ROWS,
+    image::PLATFORM,
+    image::DIGEST,
+    access::ROWS,
+    image::MISSING,
+    image::BROKEN,
+    network::ROWS,
+    resources::VOLUMES,
+    start::ROWS,
+    agent::ROWS,
+];
+
+/// The tables for the lines of a container's log.
+pub static LOGS: &[&[Row]] = &[logs_common::ROWS, logs_python::ROWS, logs_node::ROWS, logs_java::ROWS, logs_other::ROWS, logs_native::ROWS];

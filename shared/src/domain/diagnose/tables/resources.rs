@@ -1,0 +1,302 @@
+//! Disks, volumes and log drivers.
+
+use super::prelude::*;
+
+/// EFS before everything: its helper prints a Python traceback and mount errors of its own.
+pub static EFS: &[Row] = &[
+    Row {
+        id: "efs-dns",
+        cause: Cause::VolumeMountFailed,
+        why: Some(Why::Dns),
+        all: &[
+            &["efs utils", "mount.efs", "efs volumes", ".efs."],
+            &["failed to resolve \"fs-", "failed to resolve 'fs-", "failed to resolve fs-", "name or service not known"],
+        ],
+        subject: Some(Subject { after: &["failed to resolve \"", "failed to resolve '", "failed to resolve "], until: &['"', '\'', ' '] }),
+        advice: "The name of the EFS file system ({subject|fs-...}) does not resolve. It must have a mount target in the task's Availability Zone, and the VPC DNS support and DNS host names.",
+        example: seen(
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "efs-denied",
+        cause: Cause::VolumeMountFailed,
+        why: Some(Why::Permission),
+        all: &[
+            &["efs utils", "mount.efs", "efs volumes", "mount.nfs"],
+            &["access denied", "accessdenied", "permission denied", "not authorized"],
+        ],
+        advice: "EFS refuses the mount. With iam ENABLED the task role needs `elasticfilesystem:ClientMount` (and ClientWrite); check the file system's policy and the access point.",
+        example: seen(
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' : unsuccessful EFS utils command execution; code: 32",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "efs",
+        cause: Cause::VolumeMountFailed,
+        all: &[&[
+            "efs utils",
+            "mount.nfs4",
+            "mount.efs",
+            "mount.nfs:",
+            "supervisor_mount_efs",
+            "efs volumes",
+            "efs volume",
+            "fsx for windows",
+            "s3files",
+        ]],
+        none: &["s3 config file"],
+        settled_by: Some("the mount target in the task's Availability Zone and its security group"),
+        advice: "The EFS file system could not be mounted. Its mount target must stand in the task's Availability Zone and let port 2049 in from the task's security group; the root directory or access point must exist; the platform version must be 1.4.0 or \
+                 later.",
+        example: seen(
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount attempt 1/3 failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount system call failed' Traceback (most recent call last): File \"/usr/sbin/supervisor_mount_efs\", line 52, in",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+];
+
+/// A full disk explains whatever it is found in.
+pub static DISK: &[Row] = &[
+    Row {
+        id: "disk-full",
+        cause: Cause::DiskFull,
+        all: &[&[
+            "no space left on device",
+            "thin pool has",
+            "not enough space on the disk",
+            "disk quota exceeded",
+            "there is not enough space on the disk",
+            "insufficient free space",
+            "write error: no space",
+            "enospc",
+            "disk is full",
+            "no free inodes",
+        ]],
+        advice: "The disk is full. On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free or enlarge the instance's disk (unused images, logs, volumes; ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION). A smaller image helps both.",
+        example: seen_with(
+            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): write /usr/share/vim/vim74/syntax/sisu.vim: no space left on device",
+            "nvcr.io/nvidia/digits:18.01",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "layer-without-a-word",
+        cause: Cause::DiskFull,
+        confidence: Confidence::Low,
+        all: &[&["applylayer exit status 1 stdout: stderr:$", "applylayer exit status 1 stdout: stderr: $"]],
+        settled_by: Some("the free disk of the host"),
+        advice: "A layer could not be unpacked and Docker does not say why: usually the host's disk is full. Look at its free space; enlarge it, or free unused images.",
+        example: seen("CannotPullContainerError: failed to register layer: ApplyLayer exit status 1 stdout: stderr:", "Docker Engine"),
+        ..Row::EMPTY
+    },
+];
+
+const LOGS: &[&str] = &[
+    "log group",
+    "logging driver",
+    "logger args",
+    "awslogs",
+    "log driver",
+    "log stream",
+    "cloudwatch",
+    "firelens",
+    "fluentd",
+    "splunk",
+    "syslog",
+    "s3 config file",
+];
+const LOG_ADVICE: &str = "The log driver could not start. By the text: options of logConfiguration, the log group and its region, `logs:CreateLogStream` and `logs:PutLogEvents` of the execution role, the route to the log service.";
+
+/// The log driver.
+pub static LOG_DRIVER: &[Row] = &[
+    Row {
+        id: "firelens-config",
+        cause: Cause::LogDriverFailed,
+        all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens configuration", "firelens resource"]],
+        subject: Some(Subject { after: &["from bucket "], until: &[':', ' '] }),
+        advice: "The FireLens configuration could not be read from S3 ({subject|its bucket}). Check `config-file-value`, `s3:GetObject` and `s3:GetBucketLocation` of the execution role, and the route to S3.",
+        example: seen(
+            "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket my-config: AccessDenied: Access Denied",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-network",
+        cause: Cause::LogDriverFailed,
+        why: Some(Why::Network),
+        all: &[
+            &[
+                "failed to validate logger args",
+                "failed to initialize logging driver",
+                "cloudwatch log group",
+                "cloudwatch log stream",
+                "task and amazon cloudwatch",
+                "log driver",
+            ],
+            &[
+                "connection issue",
+                "signal: killed",
+                "i/o timeout",
+                "deadline exceeded",
+                "dial tcp",
+                "no such host",
+                "request send failed",
+                "requestcanceled",
+                "connection refused",
+                "no route to host",
+                "tls handshake",
+            ],
+        ],
+        advice: "The task cannot reach CloudWatch Logs (or the driver's address). In a private subnet: a NAT gateway or the interface endpoint `logs`, whose security group lets the task in on 443. Check also that the log group exists.",
+        example: seen(
+            "ResourceInitializationError: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration.",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-denied",
+        cause: Cause::LogDriverFailed,
+        why: Some(Why::Permission),
+        all: &[LOGS, &["accessdenied", "is not authorized to perform", "access denied", "not authorized"]],
+        none: &["perform: ecr", "secretsmanager", "perform: ssm"],
+        subject: Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] }),
+        advice: "The execution role may not write the log. Add `{subject|logs:CreateLogStream, logs:PutLogEvents}` on the log group to it (`logs:CreateLogGroup` as well with awslogs-create-group).",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: logs:CreateLogGroup on resource: x",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-group-missing",
+        cause: Cause::LogDriverFailed,
+        why: Some(Why::Missing),
+        all: &[
+            LOGS,
+            &[
+                "specified log group does not exist",
+                "log group does not exist",
+                "resourcenotfoundexception",
+                "the specified log stream does not exist",
+            ],
+        ],
+        advice: "The log group does not exist. Create the group that `awslogs-group` names, in the region of `awslogs-region`, or set `awslogs-create-group` to true and give the execution role `logs:CreateLogGroup`.",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-options",
+        cause: Cause::LogDriverFailed,
+        why: Some(Why::Configuration),
+        all: &[
+            &[
+                "unable to get awslogs driver arguments",
+                "is required",
+                "unknown log opt",
+                "invalid log opt",
+                "no log driver named",
+                "log driver arguments",
+                "must specify a value for log opt",
+            ],
+            LOGS,
+        ],
+        none: &["manifest", "pull"],
+        subject: Some(Subject { after: &["driver arguments: ", "unknown log opt "], until: &[' ', ','] }),
+        advice: "An option of the log driver is missing or wrong ({subject|see the text}). Set awslogs-group, awslogs-region and awslogs-stream-prefix (required on Fargate) in logConfiguration.",
+        example: seen(
+            "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-driver",
+        cause: Cause::LogDriverFailed,
+        confidence: Confidence::Medium,
+        all: &[&[
+            "failed to validate logger args",
+            "failed to initialize logging driver",
+            "cannot find the amazon cloudwatch log group",
+            "failed to create cloudwatch log",
+            "unable to create cloudwatch log",
+            "log driver configuration",
+            "logger name not found",
+            "could not start log driver",
+            "failed to create logging driver",
+            "the specified log group does not exist",
+            "unable to create log group",
+            "log router",
+        ]],
+        settled_by: Some("DescribeLogGroups; the execution role by simulation; the route to CloudWatch Logs"),
+        advice: LOG_ADVICE,
+        example: seen("ResourceInitializationError: failed to initialize logging driver", "Fargate, cut"),
+        ..Row::EMPTY
+    },
+];
+
+/// Volumes and mounts of a container.
+pub static VOLUMES: &[Row] = &[
+    Row {
+        id: "gpu-runtime",
+        cause: Cause::AgentError,
+        all: &[&["nvidia-container-cli", "nvidia-container-runtime"]],
+        settled_by: Some("a start on another host"),
+        advice: "The GPU runtime of the host failed. Use the ECS GPU-optimised AMI of today, or replace the host; an image that brings its own driver libraries can clash with it.",
+        example: seen(
+            "CannotStartContainerError: nvidia-container-cli: mount error: file creation failed: /var/lib/docker/overlay2/x/merged/usr/lib/libcuda.so.1.1: read-only file system: unknown",
+            "NVIDIA container runtime",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "volume",
+        cause: Cause::VolumeMountFailed,
+        all: &[&[
+            "cannotcreatevolume",
+            "failed to mount local volume",
+            "failed to copy file info",
+            "failed to chown",
+            "error mounting",
+            "error while mounting volume",
+            "volume driver",
+            "error creating volume",
+            "volumedriver.",
+            "invalid volume specification",
+            "failed to attach ebs",
+            "ebs volume",
+            "failed to create volume",
+            "bind source path does not exist",
+            "invalid mount config",
+            "are you trying to mount a directory onto a file",
+            "error while creating mount source path",
+            "mounts denied",
+            "ebs attachment",
+            "volume attachment",
+            "not a shared or slave mount",
+            "failed to mount volume",
+            "unable to mount",
+            "create volume",
+        ]],
+        none: &["overlay mount", "manifest"],
+        settled_by: Some("the volume's definition and what exists on the host or file system"),
+        advice: "A volume could not be created or mounted. By the text: does the host path, file system or access point exist; may the container's user own it (EFS access points have a PosixUser of their own); is the mount point inside a read-only file system; is a \
+                 directory mounted onto a file?",
+        example: seen(
+            "CannotCreateVolumeError: Error response from daemon: create ecs-app-1-data: failed to mount local volume",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+];

@@ -1,0 +1,180 @@
+//! The container was created or started, and the runtime refused; or the kernel ended it.
+
+use super::prelude::*;
+
+/// The kernel's out-of-memory kill, as ECS reports it.
+pub static MEMORY: &[Row] = &[Row {
+    id: "memory-limit",
+    cause: Cause::OutOfMemory,
+    kind: Some(Kind::Cgroup),
+    all: &[&[
+        "killed due to memory usage",
+        "outofmemoryerror: container",
+        "oom-kill",
+        "oomkilled",
+        "container killed due to memory",
+        "outofmemory: container",
+    ]],
+    none: &["efs utils"],
+    advice: "The kernel killed the container at its memory limit. Raise `memory` of the container (and of the task on Fargate), or make the program use less; look at its memory in Container Insights first.",
+    example: seen("OutOfMemoryError: Container killed due to memory usage", "ECS agent"),
+    ..Row::EMPTY
+}];
+
+/// The program, its architecture, its configuration.
+pub static ROWS: &[Row] = &[
+    Row {
+        id: "exec-format",
+        cause: Cause::ExecFormat,
+        all: &[&["exec format error", "cannot execute binary file", "exec user process caused: exec format", "bad cpu type"]],
+        settled_by: Some("the platform of the image against runtimePlatform"),
+        advice: "The program in the image is for another processor. Build the image for the task's architecture (`docker buildx build --platform linux/amd64` or `linux/arm64`), or set `runtimePlatform.cpuArchitecture` to the image's. (A script without `#!` \
+                 says the same.)",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec /app/run: exec format error: unknown",
+            "runc",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "device",
+        cause: Cause::InvalidConfiguration,
+        all: &[&[
+            "error gathering device information",
+            "adding custom device",
+            "no such device",
+            "could not select device driver",
+            "unknown or invalid runtime name",
+        ]],
+        subject: Some(Subject { after: &["custom device \"", "custom device '"], until: &['"', '\''] }),
+        advice: "The host has no device {subject|as linuxParameters.devices names it}. Correct the path, or place the task on instances that have it.",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device \"/dev/dri/renderD130\": no such file or directory",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "host-port",
+        cause: Cause::HostPortConflict,
+        all: &[&[
+            "port is already allocated",
+            "ports are not available",
+            "bind: address already in use",
+            "listen tcp 0.0.0.0",
+            "already using a port",
+            "driver failed programming external connectivity",
+        ]],
+        none: &["iptables"],
+        subject: Some(Subject { after: &["bind for ", "listen tcp ", "listen tcp4 "], until: &[' '] }),
+        advice: "The host port is taken ({subject|see the text}). Use hostPort 0 behind a load balancer or the awsvpc network mode, or stop what holds it.",
+        example: seen("CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated", "Docker Engine"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "command",
+        cause: Cause::CommandNotFound,
+        all: &[
+            &[
+                "executable file not found",
+                "exec: no command",
+                "no command specified",
+                "is a directory: unknown",
+                "exec: \"\": ",
+                "no such file or directory: unknown",
+                "permission denied: unknown",
+                "stat /bin/sh -c",
+                "starting container process caused: no such file",
+                "no such file or directory\": unknown",
+                "permission denied\": unknown",
+                "exec user process caused \"no such file",
+                "exec user process caused: no such file",
+                "exec: permission denied",
+                "no such file or directory$",
+                "permission denied$",
+            ],
+            &[
+                "cannotstartcontainer",
+                "cannotcreatecontainer",
+                "oci runtime",
+                "exec user process",
+                "no command specified",
+                "executable file not found",
+            ],
+        ],
+        none: &["error mounting", "mount", "device", "cgroup", "sysctl", "chdir to cwd", "overlay", "network namespace", "logging driver"],
+        subject: Some(Subject { after: &["exec: \\\"", "exec: \"", "exec: '", "exec "], until: &['"', '\\', '\''] }),
+        advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod +x`, a `#!` line whose interpreter exists, Unix \
+                 line ends. If the revision before ran, roll back to it.",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: failed to create shim: OCI runtime create failed: runc create failed: unable to start container process: exec: \"ls\": executable file not found in $PATH: unknown",
+            "runc",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "working-directory",
+        cause: Cause::InvalidConfiguration,
+        all: &[&["chdir to cwd", "working directory", "workingdirectory"]],
+        subject: Some(Subject { after: &["chdir to cwd (\"", "chdir to cwd (\\\""], until: &['"', '\\'] }),
+        advice: "The working directory {subject|of the container} does not exist or may not be entered by the container's user. Correct `workingDirectory` or WORKDIR.",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd (\"/app\") set in config.json failed: permission denied: unknown",
+            "runc",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "user",
+        cause: Cause::InvalidConfiguration,
+        all: &[&["unable to find user", "no matching entries in passwd file", "unable to find group", "no matching entries in group file"]],
+        subject: Some(Subject { after: &["unable to find user ", "unable to find group "], until: &[':', ' '] }),
+        advice: "The image has no user or group `{subject|of that name}`. Correct `user` of the container, or use a numeric id.",
+        example: seen(
+            "CannotStartContainerError: Error response from daemon: unable to find user appuser: no matching entries in passwd file",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "links",
+        cause: Cause::InvalidConfiguration,
+        all: &[&[
+            "hostconfigerror",
+            "link target not available",
+            "conflicting options",
+            "minimum memory limit",
+            "sysctl",
+            "invalid capability",
+            "unknown capability",
+            "cpu shares",
+            "invalid cpu",
+            "range of cpus",
+            "cpu.cfs_quota_us",
+            "dockerclientconfigerror",
+            "cannot link to",
+            "no such container: link",
+            "invalid environment variable",
+            "ulimit",
+            "invalid ipc mode",
+            "invalid pid mode",
+            "shm-size",
+            "invalid hostname",
+            "conflict. the container name",
+            "invalid value for memory",
+            "apparmor profile",
+            "security-opt",
+            "invalid security option",
+            "linuxparameters",
+            "failed to create task for container: invalid",
+            "invalid request provided",
+            "memory limit too low",
+            "invalid container",
+            "invalid option",
+        ]],
+        none: &["manifest", "no space left"],
+        advice: "The runtime rejects the container's configuration. Correct what the text names in the task definition (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
+        example: seen("HostConfigError: Link target not available: db", "ECS agent"),
+        ..Row::EMPTY
+    },
+];

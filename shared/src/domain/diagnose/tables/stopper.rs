@@ -1,0 +1,173 @@
+//! Who stopped the task: these texts win over exit codes, which a stop from outside sets as it likes.
+
+use super::prelude::*;
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        id: "stopped-by-user",
+        cause: Cause::UserStopped,
+        all: &[&["task stopped by user", "task stopped by a user", "stopped by user request"]],
+        advice: "Nothing to do: a person or a program called StopTask.",
+        example: seen("Task stopped by user", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "load-balancer-unhealthy",
+        cause: Cause::LoadBalancerHealthCheckFailed,
+        all: &[&[
+            "failed elb health checks",
+            "failed elb healthchecks",
+            "elb healthcheck failed",
+            "elb health check failed",
+            "is unhealthy in (target-group",
+            "is unhealthy in (target group",
+            "is unhealthy in target-group",
+            "is unhealthy in (elb",
+            "is not healthy in target-group",
+            "is not healthy in (target-group",
+            "unhealthy in target group",
+            "target group is not found",
+            "health checks failed with these codes",
+            "failed load balancer health check",
+        ]],
+        settled_by: Some("DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, Target.FailedHealthChecks)"),
+        advice: "The load balancer got no healthy answer. Look at the reason of DescribeTargetHealth and at the log of the container: does it \
+                 listen on the target's port on 0.0.0.0, does the health path answer within the timeout, does the security group let the load \
+                 balancer in, is healthCheckGracePeriodSeconds longer than the start takes?",
+        example: seen(
+            "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0)",
+            "ECS",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "container-unhealthy",
+        cause: Cause::ContainerHealthCheckFailed,
+        all: &[&[
+            "failed container health check",
+            "failed container healthcheck",
+            "container health checks failed",
+            "container health check failed",
+            "due to container health",
+            "failed due to health check",
+            "container is unhealthy",
+        ]],
+        settled_by: Some("the container's log, and its healthCheck command run inside the image"),
+        advice: "The container's own health check failed. Check that its command exists in the image (curl and wget often do not), that it asks the \
+                 right port and path, and that startPeriod is longer than the start takes; then read the container's log.",
+        example: seen("Task failed container health checks", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "dependency-unhealthy",
+        cause: Cause::ContainerHealthCheckFailed,
+        all: &[
+            &["container ordering dependency", "container dependency"],
+            &["has timed out", "did not become healthy", "is unhealthy", "not healthy"],
+        ],
+        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        settled_by: Some("the log and the health check of the container that was waited for"),
+        advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log and its health check; raise its \
+                 startTimeout only if it is slow but sound.",
+        example: seen("dependency graph: container ordering dependency [envoy] for target [app] has timed out.", "ECS agent"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "dependency-exited",
+        cause: Cause::AppCrashed,
+        all: &[&["dependency did not exit successfully", "dependency did not complete successfully"]],
+        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        settled_by: Some("the exit code and the log of the container that was waited for"),
+        confidence: Confidence::Medium,
+        advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with an error. Read its log; the \
+                 container that waited is not at fault.",
+        example: seen(
+            "dependency graph: failed to resolve container ordering dependency [migrate] for target [app] as dependency did not exit successfully.",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "dependency-undefined",
+        cause: Cause::InvalidConfiguration,
+        all: &[&["container ordering dependency"], &["does not exist"]],
+        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct the name.",
+        example: seen("dependency graph: container ordering dependency [db] for target [app] does not exist.", "ECS agent"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "spot-interrupted",
+        cause: Cause::SpotInterrupted,
+        all: &[&[
+            "spot task was interrupted",
+            "spot interruption",
+            "spot instance interruption",
+            "spot instance was terminated",
+            "spot capacity was reclaimed",
+        ]],
+        advice: "Nothing to do: Spot took the capacity back, and the service starts another task.",
+        example: seen("Your Spot Task was interrupted.", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "host-terminated",
+        cause: Cause::HostTerminated,
+        all: &[&[
+            "host ec2 (instance",
+            "host ec2 instance",
+            "container instance was terminated",
+            "container instance has been terminated",
+            "instance terminated",
+            "container instance deregist",
+            "container instance was deregist",
+            "performing maintenance on the underlying infrastructure",
+            "underlying infrastructure hosting the task",
+            "infrastructure maintenance",
+            "instance retirement",
+            "task retirement",
+            "scheduled for retirement",
+            "host is impaired",
+            "infrastructure became unhealthy",
+        ]],
+        advice: "Nothing to do: the host went away, and the service starts another task elsewhere.",
+        example: seen("Host EC2 (instance i-0da6526579af3bd1b) terminated.", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "stopped-before-pull",
+        cause: Cause::ScalingOrDeployment,
+        all: &[&["taskstoppedbeforepullbegin", "task stopped before image pull could begin"]],
+        advice: "Nothing to do: the task was told to stop before its pull began.",
+        example: seen(
+            "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:us-west-2:123456789012:task/c/1",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "scaled-or-deployed",
+        cause: Cause::ScalingOrDeployment,
+        all: &[&[
+            "scaling activity initiated by",
+            "service scheduler initiated",
+            "^(deployment ecs-svc",
+            "^(taskset ecs-svc",
+            "^(service ",
+            "stopped by deployment",
+            "task was replaced",
+            "replaced by newer deployment",
+            "instance is draining",
+            "container instance is in draining",
+            "availability zone rebalancing",
+            "rebalance availability zone",
+            "has stopped 1 running task",
+            "has begun draining connections",
+        ]],
+        none: &["unable to", "unhealthy", "failed", "could not", "cannot", "can't", "impaired", "not healthy", "error"],
+        advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
+        example: seen("Scaling activity initiated by (deployment ecs-svc/4770560200895743049)", "ECS"),
+        ..Row::EMPTY
+    },
+];

@@ -1,0 +1,6 @@
+//! The diagnosis against real stops: every labelled row, every row mutated, and the document that shows the result.
+
+mod corpus;
+mod document;
+mod labels;
+mod mutations;
