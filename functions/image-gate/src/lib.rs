@@ -17,7 +17,7 @@ use pullsafe::clock::Clock;
 use pullsafe::registry::http::{Http, Timeouts};
 use pullsafe::registry::{Client, Config, Endpoints};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use answer::Answer;
 use look::Look;
@@ -124,8 +124,10 @@ impl Gate {
         let waited = || queued + started.elapsed();
         let by_function = deadline.checked_sub(self.settings.time_to_answer).unwrap_or(deadline);
         let by_stack = started + properties.patience().saturating_sub(queued);
+        let mut why_not = "ECR did not answer in time".to_owned();
         loop {
-            let why_not = match self.look(&place, properties).await {
+            let look = timeout_at(by_function, self.look(&place, properties)).await;
+            why_not = match look.unwrap_or(Look::NotYet(why_not)) {
                 Look::Present(attributes) => return Answer::present(*attributes, waited()),
                 Look::Never(reason) => return Answer::failed(&reason),
                 Look::Denied(reason) if started.elapsed() >= self.settings.permission_grace => return Answer::failed(&reason),
@@ -133,7 +135,8 @@ impl Gate {
             };
             if Instant::now() + self.settings.pause >= by_function.min(by_stack) {
                 let ended_by = if by_function < by_stack { "the time that the gate function may run" } else { "ServiceTimeout" };
-                let newest = self.newest_tags(&place).await;
+                // A help for people, for which the answer does not wait.
+                let newest = timeout(self.settings.time_to_answer / 5, self.newest_tags(&place)).await.unwrap_or_default();
                 return Answer::failed(&place.reason(properties, &why_not, waited(), ended_by, &newest));
             }
             sleep(self.settings.pause).await;

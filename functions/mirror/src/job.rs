@@ -136,7 +136,8 @@ mod tests {
             let error = of(&body).unwrap_err();
             assert!(error.contains(why), "{body}: {error}");
         }
-        let (id, job) = of_record(&json!({"messageId": "m"}));
+        let record = json!({"messageId": "m"});
+        let (id, job) = of_record(&record);
         assert_eq!(id, "m");
         assert!(!job.unwrap_err().comes_again());
     }

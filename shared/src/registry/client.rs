@@ -141,7 +141,6 @@ impl Client {
     /// Sends a request until it succeeds, fails for good, or has failed often enough.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
         let config = &self.inner.config;
-        let mut pause = config.first_pause;
         let mut attempt = 1;
         loop {
             let error = match self.attempt(call).await {
@@ -149,15 +148,23 @@ impl Client {
                 Err(error) => error,
             };
             let asked_for = if let RegistryError::Limited { retry_after, .. } = &error { *retry_after } else { None };
-            let wait = asked_for.unwrap_or_default().max(pause);
+            let wait = asked_for.unwrap_or_default().max(self.pause_after(attempt));
             if attempt >= config.attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
                 return Err(error);
             }
             tracing::debug!(registry = call.registry, what = %call.what, attempt, %error, "the request is repeated");
             tokio::time::sleep(wait).await;
             attempt += 1;
-            pause *= 2;
         }
+    }
+
+    /// The pause before trying for the next time what has failed so often.
+    pub(super) async fn pause(&self, failures: u32) {
+        tokio::time::sleep(self.pause_after(failures)).await;
+    }
+
+    fn pause_after(&self, failures: u32) -> Duration {
+        self.inner.config.first_pause * 2_u32.saturating_pow(failures.saturating_sub(1).min(6))
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {

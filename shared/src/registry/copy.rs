@@ -266,6 +266,7 @@ impl<'a> Run<'a> {
                     }
                     Err(TransferError::Target(error)) if error.retryable() && sends < MOST_SENDS => {
                         tracing::debug!(digest = %blob.digest, %error, "the upload of a blob is repeated");
+                        self.client.pause(sends).await;
                     }
                     Err(TransferError::Target(error)) => return Err(error),
                 }

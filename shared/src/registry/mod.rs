@@ -19,6 +19,8 @@ pub mod error;
 pub mod http;
 pub mod limits;
 mod manifests;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 pub use blobs::BlobReader;
