@@ -3,3 +3,4 @@
 
 pub mod aws;
 pub mod clock;
+pub mod runtime_api;
