@@ -3,4 +3,5 @@
 
 pub mod aws;
 pub mod clock;
+pub mod e2e;
 pub mod runtime_api;
