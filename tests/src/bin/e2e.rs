@@ -11,6 +11,7 @@ use scenarios::e2e::report::Report;
 use scenarios::e2e::scenarios::{case_a, case_d, every_way_in};
 use scenarios::e2e::stack::Stack;
 use scenarios::e2e::{Result, tools};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,9 +27,22 @@ async fn main() -> ExitCode {
     tokio::select! {
         // A step that failed has been printed and counted; what follows it cannot be tried.
         _ = run(profile, &mut report) => {}
-        _ = tokio::signal::ctrl_c() => eprintln!("interrupted"),
+        // Everything that was started is dropped with `run`, and ends.
+        () = interrupted() => {
+            eprintln!("interrupted");
+            return ExitCode::FAILURE;
+        }
     }
     if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Waits for Ctrl-C, or for the signal with which CI ends a job.
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
 }
 
 async fn run(profile: Profile, report: &mut Report) -> Result<()> {

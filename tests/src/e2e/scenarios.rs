@@ -15,6 +15,8 @@ pub struct Deployed {
     pub task_definition: String,
     /// The deployment that runs it, as `startedBy` of its tasks has it.
     pub deployment: String,
+    /// One of its tasks, which has stopped.
+    pub task: String,
 }
 
 impl Deployed {
@@ -26,6 +28,8 @@ impl Deployed {
         let mut stop = event(name)?;
         stop["detail"]["taskDefinitionArn"] = json!(self.task_definition);
         stop["detail"]["startedBy"] = json!(self.deployment);
+        stop["detail"]["taskArn"] = json!(self.task);
+        stop["resources"] = json!([self.task]);
         Ok(stop)
     }
 }
@@ -42,6 +46,7 @@ pub async fn every_way_in(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("an event on the bus comes through its rule", through_the_rule(stack).await)?;
     report.step("an event on the work queue comes back", through_the_queue(stack).await)?;
     report.step("the table can be read", stack.items().await.map(drop))?;
+    report.step("the topic has a listener", stack.notifications().await.map(drop))?;
     Ok(())
 }
 
@@ -119,7 +124,8 @@ async fn through_the_queue(stack: &Stack) -> Result<()> {
     stack.until("the queue wakes the remediator", async |stack| Ok((runs(stack, "remediator").await? > before).then_some(()))).await
 }
 
-/// Registers a task definition of one container and creates a service of it.
+/// Registers a task definition of one container and creates a service of it, of which no task runs: in the emulator
+/// every task starts, so they are stopped, and it does not replace them.
 async fn deploy_service(stack: &Stack, cluster: &str, name: &str, image: &str, count: i32) -> Result<Deployed> {
     stack.ecs.create_cluster().cluster_name(cluster).send().await.context("create the cluster")?;
     let container = ContainerDefinition::builder().name("app").image(image).essential(true).build();
@@ -140,7 +146,18 @@ async fn deploy_service(stack: &Stack, cluster: &str, name: &str, image: &str, c
     let created = stack.ecs.create_service().cluster(cluster).service_name(name).task_definition(&task_definition).desired_count(count);
     let service = created.send().await.context("create the service")?.service.context("no service")?;
     let deployment = service.deployments().first().and_then(|deployment| deployment.id()).context("the service has no deployment")?;
-    Ok(Deployed { task_definition, deployment: deployment.to_owned() })
+    let tasks = stack
+        .until("the service has its tasks", async |stack| {
+            let listed = stack.ecs.list_tasks().cluster(cluster).service_name(name).send().await.context("list the tasks")?;
+            let tasks = listed.task_arns.unwrap_or_default();
+            Ok((i32::try_from(tasks.len()) == Ok(count)).then_some(tasks))
+        })
+        .await?;
+    for task in &tasks {
+        stack.ecs.stop_task().cluster(cluster).task(task).send().await.context("stop a task")?;
+    }
+    let task = tasks.into_iter().next().context("a service of no task")?;
+    Ok(Deployed { task_definition, deployment: deployment.to_owned(), task })
 }
 
 /// Pushes an image to the emulated ECR, over the registry protocol as `docker push` does.
