@@ -49,3 +49,12 @@ fn every_queue_is_encrypted() {
     }
     assert_eq!(template.resource("Table")["SSESpecification"]["SSEEnabled"], true);
 }
+
+/// CloudFormation takes any text; a dashboard that is no JSON fails only when it is deployed.
+#[test]
+fn the_dashboard_is_json() {
+    let template = Template::load();
+    let body = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
+    let dashboard: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert!(dashboard["widgets"].as_array().is_some_and(|widgets| widgets.iter().all(|widget| widget["properties"]["title"].is_string())));
+}
