@@ -1,0 +1,80 @@
+//! `cargo e2e`: deploys the real template with the real functions into an emulated AWS, and plays the cases on it.
+//!
+//! `--dev` runs the functions' dev build, which is faster to make. The last line of the output is the count.
+
+use std::process::ExitCode;
+
+use scenarios::e2e::emulator::{ACCOUNT, Emulator, REGION};
+use scenarios::e2e::hub::Hub;
+use scenarios::e2e::package::{Profile, build, pack};
+use scenarios::e2e::report::Report;
+use scenarios::e2e::scenarios::{case_a, case_d, every_way_in};
+use scenarios::e2e::stack::Stack;
+use scenarios::e2e::{Result, tools};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let profile = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => Profile::Release,
+        [flag] if flag == "--dev" => Profile::Dev,
+        _ => {
+            eprintln!("usage: cargo e2e [--dev]");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::default();
+    tokio::select! {
+        // A step that failed has been printed and counted; what follows it cannot be tried.
+        _ = run(profile, &mut report) => {}
+        // Everything that was started is dropped with `run`, and ends.
+        () = interrupted() => {
+            eprintln!("interrupted");
+            return ExitCode::FAILURE;
+        }
+    }
+    if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Waits for Ctrl-C, or for the signal with which CI ends a job.
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+async fn run(profile: Profile, report: &mut Report) -> Result<()> {
+    report.heading("Tools, in .e2e/");
+    let emulator = report.step("the emulated AWS is installed", tools::emulator())?;
+    let registry = report.step("the registry is installed", tools::docker_registry())?;
+
+    report.heading("The functions");
+    let binaries = report.step("they are built", build(profile))?;
+    let packed = report.step("they are packed", pack(&binaries))?;
+    for function in &packed {
+        report.note(&format!("{}.zip: {} bytes", function.name, function.bytes));
+    }
+
+    report.heading("The stack");
+    let hub = report.step("the registry answers", Hub::start(&registry).await)?;
+    let emulator = report.step("the emulated AWS answers", Emulator::start(&emulator).await)?;
+    let registry = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
+    let endpoints = format!("docker.io={},{registry}={}", hub.endpoint(), emulator.endpoint());
+    let parameters = [
+        ("Mode", "act"),
+        ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
+        // The scenarios sweep when they want to.
+        ("SweepMinutes", "60"),
+        ("RegistryEndpoints", &endpoints),
+        ("AllowLocalResponseUrl", "true"),
+    ];
+    let stack = report.step("the template is deployed by change set", Stack::deploy(emulator, &packed, &parameters).await)?;
+
+    // Each is played whatever became of the one before it; every failure is in the report.
+    every_way_in(&stack, report).await.ok();
+    case_a(&stack, &hub, report).await.ok();
+    case_d(&stack, report).await.ok();
+    Ok(())
+}

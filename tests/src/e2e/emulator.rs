@@ -1,0 +1,114 @@
+//! The emulated AWS: ministack, on a free port of this machine.
+
+use std::path::Path;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use http::Method;
+use serde_json::Value;
+
+use super::http::{Answer, Http};
+use super::process::{Process, command, free_port};
+use super::tools::folder;
+use super::{Context as _, Failure, Result};
+
+/// The account of `events/`. The emulator takes an access key of twelve digits for the account.
+pub const ACCOUNT: &str = "123456789012";
+/// The region of `events/`.
+pub const REGION: &str = "us-east-1";
+
+/// How often another port is tried if somebody takes the one that was free.
+const TRIES: usize = 3;
+
+/// A running emulator.
+#[derive(Debug)]
+pub struct Emulator {
+    endpoint: String,
+    http: Http,
+    process: Process,
+}
+
+impl Emulator {
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start(program: &Path) -> Result<Self> {
+        let mut last = Failure("never tried".to_owned());
+        for _ in 0..TRIES {
+            match Self::try_start(program).await {
+                Ok(emulator) => return Ok(emulator),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(last)
+    }
+
+    async fn try_start(program: &Path) -> Result<Self> {
+        let (port, http) = (free_port()?, Http::default());
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut command = command(program);
+        command.envs([
+            ("BIND_HOST", "127.0.0.1"),
+            ("MINISTACK_HOST", "127.0.0.1"),
+            ("GATEWAY_PORT", &port.to_string()),
+            ("AWS_ENDPOINT_URL", &endpoint),
+            ("MINISTACK_REGION", REGION),
+            ("MINISTACK_ACCOUNT_ID", ACCOUNT),
+        ]);
+        let mut process = Process::start("the emulator", &mut command, &folder().join("emulator.log"))?;
+        process.until_it_answers(&http, &format!("{endpoint}/_ministack/health")).await?;
+        Ok(Self { endpoint, http, process })
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Where it writes what it does.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+
+    /// What every SDK client is made from.
+    pub fn sdk_config(&self) -> SdkConfig {
+        let credentials = Credentials::new(ACCOUNT, "local", None, None, "local");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .endpoint_url(&self.endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
+    }
+
+    /// Puts one object into S3, for which no SDK crate is linked. An object without a key is a bucket.
+    ///
+    /// # Errors
+    /// If the emulator refuses.
+    pub async fn put(&self, path: &str, body: Vec<u8>) -> Result<()> {
+        self.call("s3", Method::PUT, path, &[], body).await.map(drop)
+    }
+
+    /// Calls an operation of a service that speaks AWS's JSON protocol and for which no SDK crate is linked.
+    ///
+    /// # Errors
+    /// If the emulator refuses.
+    pub async fn json(&self, service: &str, target: &str, request: &Value) -> Result<Value> {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
+        let answer = self.call(service, Method::POST, "", &headers, request.to_string().into_bytes()).await?;
+        serde_json::from_slice(&answer.body).context(target)
+    }
+
+    /// Any call. The emulator reads account, region and service from the credential and does not check the signature.
+    ///
+    /// # Errors
+    /// If the emulator refuses.
+    pub async fn call(&self, service: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
+        let credential =
+            format!("AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0");
+        let mut all = vec![("authorization", credential.as_str())];
+        all.extend(headers);
+        self.http.expect(method, &format!("{}/{path}", self.endpoint), &all, body).await
+    }
+}

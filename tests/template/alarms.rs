@@ -1,0 +1,60 @@
+//! What goes wrong is told to somebody.
+
+use std::collections::BTreeSet;
+
+use crate::template::{Template, events, refers_to};
+
+/// The resources that an alarm on this metric watches.
+fn watched<'a>(template: &'a Template, metric: &str) -> BTreeSet<&'a str> {
+    let alarms = template.resources("AWS::CloudWatch::Alarm").into_iter().filter(|(_, alarm)| alarm["MetricName"] == metric);
+    alarms.map(|(_, alarm)| refers_to(&alarm["Dimensions"][0]["Value"])).collect()
+}
+
+#[test]
+fn every_alarm_reaches_the_topic_and_says_what_is_wrong() {
+    let template = Template::load();
+    for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
+        assert_eq!(refers_to(&alarm["AlarmActions"][0]), "Topic", "{id}");
+        assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.ends_with('.')), "{id}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}: silence is the normal state");
+    }
+    // With AWS's own key (alias/aws/sns) on the topic, CloudWatch could not publish to it.
+    assert!(template.resource("Topic").get("KmsMasterKeyId").is_none());
+}
+
+#[test]
+fn every_function_and_every_queue_is_watched() {
+    let template = Template::load();
+    let functions: BTreeSet<&str> = template.functions().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(watched(&template, "Errors"), functions);
+    assert_eq!(watched(&template, "Throttles"), functions);
+    let queues: BTreeSet<&str> = template.resources("AWS::SQS::Queue").into_iter().map(|(id, _)| id).collect();
+    let worked_off: BTreeSet<&str> = template
+        .functions()
+        .into_iter()
+        .flat_map(|(_, function)| events(function))
+        .filter(|(_, kind, _)| *kind == "SQS")
+        .map(|(_, _, source)| refers_to(&source["Queue"]))
+        .collect();
+    assert_eq!(watched(&template, "ApproximateAgeOfOldestMessage"), worked_off, "a queue that is worked off is watched for age");
+    let kept: BTreeSet<&str> = queues.difference(&worked_off).copied().collect();
+    assert_eq!(watched(&template, "ApproximateNumberOfMessagesVisible"), kept, "a queue that nobody works off is watched for depth");
+}
+
+#[test]
+fn every_queue_is_encrypted() {
+    let template = Template::load();
+    for (id, queue) in template.resources("AWS::SQS::Queue") {
+        assert_eq!(queue["SqsManagedSseEnabled"], true, "{id}");
+    }
+    assert_eq!(template.resource("Table")["SSESpecification"]["SSEEnabled"], true);
+}
+
+/// CloudFormation takes any text; a dashboard that is no JSON fails only when it is deployed.
+#[test]
+fn the_dashboard_is_json() {
+    let template = Template::load();
+    let body = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
+    let dashboard: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert!(dashboard["widgets"].as_array().is_some_and(|widgets| widgets.iter().all(|widget| widget["properties"]["title"].is_string())));
+}

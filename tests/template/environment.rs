@@ -1,0 +1,54 @@
+//! The template sets what the code reads, and asks for nothing that it does not use.
+
+use std::collections::BTreeSet;
+
+use crate::declared::FUNCTIONS;
+use crate::template::Template;
+
+#[test]
+fn every_function_gets_the_variables_that_it_reads_and_no_other() {
+    let template = Template::load();
+    let functions: BTreeSet<&str> = template.functions().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(functions, FUNCTIONS.iter().map(|declared| declared.function).collect(), "declared.rs knows every function");
+    for declared in FUNCTIONS {
+        let variables = template.resource(declared.function)["Environment"]["Variables"].as_object().expect("variables");
+        let set: BTreeSet<&str> = variables.keys().map(String::as_str).collect();
+        assert_eq!(set, declared.environment.iter().copied().collect(), "{}", declared.function);
+    }
+}
+
+#[test]
+fn every_parameter_is_explained_grouped_and_used() {
+    let template = Template::load();
+    let parameters = template.section("Parameters");
+    let text = template.text();
+    for (name, parameter) in parameters {
+        assert!(parameter["Description"].as_str().is_some_and(|help| help.len() > 30), "{name} has a help text");
+        assert!(parameter.get("Default").is_some(), "{name}: the stack deploys without a question");
+        let used = [format!("{{\"Ref\":\"{name}\"}}"), format!("${{{name}}}")];
+        assert!(used.iter().any(|form| text.contains(form)), "{name} is not used");
+    }
+    let groups = template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array().expect("groups");
+    let grouped: BTreeSet<&str> = groups.iter().flat_map(|group| crate::template::strings(&group["Parameters"])).collect();
+    assert_eq!(grouped, parameters.keys().map(String::as_str).collect());
+}
+
+#[test]
+fn the_safe_value_is_the_default() {
+    let template = Template::load();
+    let parameters = template.section("Parameters");
+    assert_eq!(parameters["Mode"]["Default"], "observe");
+    assert_eq!(parameters["AllowLocalResponseUrl"]["Default"], "false");
+    assert_eq!(parameters["RegistryEndpoints"]["Default"], "");
+}
+
+#[test]
+fn every_function_is_where_cargo_lambda_puts_it() {
+    for (id, function) in Template::load().functions() {
+        let name = function["CodeUri"].as_str().and_then(|uri| uri.strip_prefix("target/lambda/")?.strip_suffix('/'));
+        let name = name.unwrap_or_else(|| panic!("{id}: CodeUri"));
+        assert!(crate::template::project().join("functions").join(name).join("Cargo.toml").is_file(), "{id}: functions/{name}");
+        assert_eq!(function["FunctionName"]["Fn::Sub"], format!("${{AWS::StackName}}-{name}"), "{id}");
+        assert!((128..=512).contains(&function["MemorySize"].as_i64().expect("a size")), "{id}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Each function may do what its code calls, and nothing else, on as little as AWS lets us say.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::declared::FUNCTIONS;
+use crate::template::{Template, events, refers_to, strings};
+
+/// The only actions that are granted on `*`, and why. That AWS authorises them on no narrower resource is stated in the
+/// Service Authorization Reference of each service.
+const ON_EVERYTHING: &[(&str, &str)] = &[
+    ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
+    ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
+    ("ecs:DeregisterTaskDefinition", "has no resource type"),
+    ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
+    ("ecs:ListTaskDefinitions", "reads; has no resource type"),
+];
+
+/// Actions that are granted under a condition only, and the condition's key.
+const CONDITIONED: &[(&str, &[&str])] = &[
+    ("application-autoscaling:RegisterScalableTarget", &["application-autoscaling:service-namespace"]),
+    ("ecs:TagResource", &["aws:TagKeys", "ecs:CreateAction"]),
+    ("ecs:UntagResource", &["aws:TagKeys"]),
+    ("events:PutEvents", &["events:source"]),
+    ("iam:PassRole", &["iam:PassedToService"]),
+];
+
+/// The statements of a function's role.
+fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
+    let role = template.resource(refers_to(&function["Role"]));
+    assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
+    let policies = role["Policies"].as_array().expect("policies");
+    let statements: Vec<&Value> =
+        policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements")).collect();
+    assert!(statements.iter().all(|statement| statement["Effect"] == "Allow" && statement["Sid"].is_string()));
+    statements
+}
+
+/// What Lambda itself calls under the function's role, because of how the template wires the function.
+fn called_by_lambda(function: &Value) -> BTreeSet<&'static str> {
+    let mut actions = BTreeSet::from(["logs:CreateLogStream", "logs:PutLogEvents"]);
+    if events(function).iter().any(|(_, kind, _)| *kind == "SQS") {
+        actions.extend(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]);
+    }
+    if !function["EventInvokeConfig"].is_null() {
+        actions.insert("sqs:SendMessage");
+    }
+    actions
+}
+
+/// A resource of a statement in one line: the text of a `Sub`, or `Resource.Attribute`.
+fn render(resource: &Value) -> String {
+    if let Some(text) = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()) {
+        return text.to_owned();
+    }
+    resource["Fn::GetAtt"][1]
+        .as_str()
+        .map_or_else(|| refers_to(resource).to_owned(), |attribute| format!("{}.{attribute}", refers_to(resource)))
+}
+
+fn resources(statement: &Value) -> Vec<String> {
+    statement["Resource"].as_array().map_or_else(|| vec![render(&statement["Resource"])], |list| list.iter().map(render).collect())
+}
+
+#[test]
+fn granted_actions_are_declared_actions_both_ways() {
+    let template = Template::load();
+    for declared in FUNCTIONS {
+        let function = template.resource(declared.function);
+        let granted: BTreeSet<&str> =
+            statements(&template, function).into_iter().flat_map(|statement| strings(&statement["Action"])).collect();
+        let mut needed = called_by_lambda(function);
+        needed.extend(declared.actions);
+        let superfluous: Vec<_> = granted.difference(&needed).collect();
+        let missing: Vec<_> = needed.difference(&granted).collect();
+        assert!(
+            superfluous.is_empty() && missing.is_empty(),
+            "{}: granted, not needed {superfluous:?}; needed, not granted {missing:?}",
+            declared.function
+        );
+    }
+}
+
+#[test]
+fn nothing_is_granted_by_wildcard_beyond_the_list() {
+    let template = Template::load();
+    let mut on_everything = BTreeSet::new();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            let actions = strings(&statement["Action"]);
+            assert!(actions.iter().all(|action| !action.contains('*')), "{id}: {actions:?}");
+            for resource in resources(statement) {
+                if resource == "*" {
+                    on_everything.extend(actions.iter().copied());
+                    continue;
+                }
+                // arn:partition:service:... : the service is always named, so that no resource is a wildcard in disguise.
+                let service = resource.split(':').nth(if resource.starts_with("arn:${AWS::Partition}") { 4 } else { 2 });
+                assert!(
+                    !resource.starts_with("arn:") || service.is_some_and(|service| !service.is_empty() && service != "*"),
+                    "{id}: {resource}"
+                );
+                assert!(!resource.ends_with(":*"), "{id}: {resource} names every type of resource");
+            }
+        }
+    }
+    assert_eq!(on_everything, ON_EVERYTHING.iter().map(|(action, _)| *action).collect(), "granted on *, and allowed to be");
+}
+
+#[test]
+fn what_can_reach_further_is_held_by_a_condition() {
+    let template = Template::load();
+    let mut seen = BTreeSet::new();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            for action in strings(&statement["Action"]) {
+                let Some((_, keys)) = CONDITIONED.iter().find(|(name, _)| *name == action) else { continue };
+                seen.insert(action);
+                let conditions = statement["Condition"].as_object().unwrap_or_else(|| panic!("{id}: {action} needs a condition"));
+                let held = conditions.values().flat_map(|condition| condition.as_object().expect("keys").keys());
+                assert!(held.into_iter().any(|key| keys.contains(&key.as_str())), "{id}: {action} under {conditions:?}");
+            }
+        }
+    }
+    assert_eq!(seen, CONDITIONED.iter().map(|(action, _)| *action).collect());
+}
+
+/// `ForAllValues` holds for a request without any tag key, so the condition has to ask for one.
+#[test]
+fn services_get_only_our_own_tags() {
+    let template = Template::load();
+    let function = template.resource("RemediatorFunction");
+    let tagging = statements(&template, function).into_iter().filter(|statement| {
+        strings(&statement["Action"]).iter().any(|action| action.ends_with("agResource"))
+            && resources(statement).iter().any(|resource| resource.ends_with(":service/*"))
+    });
+    let tagging: Vec<&Value> = tagging.collect();
+    assert_eq!(tagging.len(), 1);
+    assert_eq!(tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"], "pullsafe:*");
+    assert_eq!(tagging[0]["Condition"]["Null"]["aws:TagKeys"], "false");
+}
+
+#[test]
+fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
+    let template = Template::load();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            let writes = strings(&statement["Action"]).iter().any(|action| ["ecr:PutImage", "ecr:CreateRepository"].contains(action));
+            if writes {
+                assert_eq!(id, "MirrorFunction");
+                assert_eq!(resources(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
+            }
+        }
+    }
+}
