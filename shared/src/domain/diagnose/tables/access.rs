@@ -12,6 +12,8 @@ const FORBIDDEN: &[&str] =
     &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
+    ": denied$",
+    "denied: denied",
     "status code 401",
     "http status: 401",
     "unauthorized:",

@@ -193,6 +193,9 @@ pub static ROWS: &[Row] = &[
                 "connectionrefused",
                 "connect call failed",
                 "etimedout",
+                "sockettimeoutexception",
+                "connect timed out",
+                "connection attempt failed",
                 "connection timed out",
                 "connect timeout",
                 "connection timeout",
@@ -381,6 +384,7 @@ pub static ROWS: &[Row] = &[
         all: &[
             &[
                 ": not found$",
+                "exec user process caused",
                 ": command not found",
                 "executable file not found",
                 "env: can't execute",
@@ -399,6 +403,8 @@ pub static ROWS: &[Row] = &[
             ],
             &[
                 "^sh:",
+                "standard_init_linux",
+                "process caused",
                 "^bash:",
                 "^/bin/sh",
                 "^/bin/bash",
