@@ -79,6 +79,19 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
+        id: "check-the-role",
+        cause: Cause::EcrPermissionDenied,
+        why: Some(Why::Permission),
+        all: &[&["check that the role has the permissions to pull images"]],
+        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
+                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
+        example: seen(
+            "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
         id: "ecr-layer-bucket-denied",
         cause: Cause::EcrPermissionDenied,
         registry: Some(Registry::EcrPrivate),
@@ -169,7 +182,8 @@ pub static ROWS: &[Row] = &[
         id: "image-does-not-exist-or-denied",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
-        all: &[&["pull access denied", "requested access to the resource is denied", "repository does not exist or may require"]],
+        // The host of a text that is cut behind `pull access denied for` may be cut too.
+        all: &[&["requested access to the resource is denied", "repository does not exist or may require"]],
         none: NETWORK,
         settled_by: Some("an anonymous token and a manifest HEAD; Docker Hub answers alike for a missing and a private repository"),
         advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent; {host|the registry} answers alike for both. Check the spelling (was the host of a private registry \
@@ -223,19 +237,6 @@ pub static ROWS: &[Row] = &[
         example: seen(
             "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"xxxxx.xxx\": unexpected status code [manifests 6981141]: 403 Forbidden",
             "containerd",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "check-the-role",
-        cause: Cause::EcrPermissionDenied,
-        why: Some(Why::Permission),
-        all: &[&["check that the role has the permissions to pull images"]],
-        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
-                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
-        example: seen(
-            "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
-            "ECS agent",
         ),
         ..Row::EMPTY
     },
