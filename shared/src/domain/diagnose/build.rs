@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::assemble::{blank, is_about_image};
 use super::target::image_in;
 use super::text::{normalise, redact};
-use super::{LOGS, blank, diagnose_text, is_about_image, logs};
+use super::{LOGS, diagnose_text, logs};
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence};
 use crate::domain::reference::Reference;
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::assemble::{stopped_build, unknown_event};
 use super::build::{BuildDiagnosis, diagnose_build};
-use super::{diagnose, diagnose_text, unknown_event};
+use super::{diagnose, diagnose_text};
 use crate::domain::cause::{Cause, Diagnosis};
 use crate::domain::stopped_task::StoppedTask;
 
@@ -95,7 +96,7 @@ fn of_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
         ["build-status", "completed-phase-status"].iter().find_map(|key| detail.get(*key).and_then(Value::as_str)).unwrap_or_default();
     match status {
         "SUCCEEDED" | "IN_PROGRESS" => Verdict::NotAStop(format!("Not a failure: the build is {status}.")),
-        "STOPPED" => Verdict::Diagnosed(Box::new(super::stopped_build())),
+        "STOPPED" => Verdict::Diagnosed(Box::new(stopped_build())),
         _ => Verdict::Build(Box::new(diagnose_build(detail, logs))),
     }
 }

@@ -1,8 +1,9 @@
 //! What an exit code alone tells, which is little.
 
+use super::advice;
+use super::assemble::blank;
 use super::row::Row;
 use super::tables;
-use super::{advice, blank};
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Signature};
 
 /// The diagnosis of a container that exited and whose log, if there is one, shows nothing known.

@@ -12,6 +12,7 @@
 //! `hub-pull-quota*` rows of [`tables::limits`] alone, and only where the image is not known to be elsewhere.
 
 mod advice;
+mod assemble;
 pub mod build;
 pub mod event;
 mod exit;
@@ -25,11 +26,12 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use self::assemble::{blank, is_about_image, of_finding, of_row, unknown};
 use self::logs::Finding;
 use self::matcher::{Context, Matcher};
 use self::row::Row;
 use self::target::Target;
-use super::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, RemedyName};
+use super::cause::{Cause, Confidence, Diagnosis, Evidence, RemedyName};
 use super::reference::{Reference, Registry};
 use super::stopped_task::{Container, StoppedTask};
 
@@ -277,153 +279,6 @@ fn is_pull(text: &str) -> bool {
     ];
     let lower = text.to_ascii_lowercase();
     HEADS.iter().any(|head| lower.contains(head))
-}
-
-fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
-    Diagnosis {
-        cause,
-        registry: None,
-        kind: None,
-        why: None,
-        phase: None,
-        signature: None,
-        image: None,
-        container: None,
-        attempts: None,
-        anonymous: None,
-        confidence,
-        evidence: Vec::new(),
-        settled_by: None,
-        advice: String::new(),
-    }
-}
-
-/// The diagnosis of a row that matched the reason of a task or a container.
-fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
-    let about_image = is_about_image(row.cause);
-    let mut registry = read.target.registry.or(row.registry);
-    // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
-    if row.registry == Some(Registry::EcrPrivateApi) {
-        registry = row.registry;
-    }
-    let foreign = read.target.text_registry.filter(|host| *host != Registry::DockerHub);
-    let mut settled_by = row.settled_by;
-    if row.kind == Some(Kind::Quota)
-        && registry == Some(Registry::DockerHub)
-        && let Some(other) = foreign
-    {
-        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps nobody.
-        registry = Some(other);
-        settled_by = Some("which registry answered: the image and the address in the text differ");
-    }
-    let attempts = text::attempts(read.text).filter(|_| about_image);
-    let mut target = Target { registry, ..read.target.clone() };
-    if let (None, Some(Registry::DockerHub), Some((container, image))) = (&target.image, registry, &read.target.hub) {
-        target.image = Some(image.clone());
-        target.container = Some(container.clone());
-    }
-    Diagnosis {
-        registry: registry.filter(|_| about_image),
-        kind: row.kind,
-        why: row.why,
-        phase: row.phase.or_else(|| phase_of(row.cause, read.text)),
-        signature: row.signature,
-        image: target.image.clone().filter(|_| about_image),
-        container: target.container.clone(),
-        attempts,
-        anonymous: row.anonymous.or_else(|| read.text.contains("anonymous token").then_some(true)),
-        evidence: vec![read.evidence()],
-        settled_by: settled_by.map(str::to_owned),
-        advice: advice::render(row, &target, read.text, attempts, row.anonymous),
-        ..blank(row.cause, row.confidence)
-    }
-}
-
-/// The diagnosis of a row that matched a line of a log.
-fn of_finding(finding: &Finding) -> Diagnosis {
-    let row = finding.row;
-    Diagnosis {
-        kind: row.kind,
-        signature: row.signature,
-        container: Some(finding.container.clone()),
-        evidence: finding.evidence.clone(),
-        settled_by: row.settled_by.map(str::to_owned),
-        advice: advice::render(row, &Target::default(), &finding.line, None, None),
-        ..blank(row.cause, row.confidence)
-    }
-}
-
-/// No signature: the text stays as it is, and nothing acts on it.
-fn unknown(read: &Read<'_>) -> Diagnosis {
-    let pull = is_pull(read.text);
-    let image = read.target.image.clone().filter(|_| pull);
-    Diagnosis {
-        registry: read.target.registry.filter(|_| pull),
-        container: read.target.container.clone(),
-        attempts: text::attempts(read.text).filter(|_| pull),
-        evidence: if read.text.is_empty() { Vec::new() } else { vec![read.evidence()] },
-        settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
-        advice: advice::unknown(image.as_deref(), pull),
-        image,
-        ..blank(Cause::Unknown, Confidence::Low)
-    }
-}
-
-/// An event of a service or deployment whose words name no cause.
-fn unknown_event(said: &str, name: &str) -> Diagnosis {
-    Diagnosis {
-        evidence: vec![Evidence { source: "reason".to_owned(), text: text::redact(said) }],
-        settled_by: Some("the stopped tasks of the service".to_owned()),
-        advice: format!("{name} does not say why. Diagnose the tasks of the service that stopped."),
-        ..blank(Cause::Unknown, Confidence::Low)
-    }
-}
-
-/// A build that somebody stopped.
-fn stopped_build() -> Diagnosis {
-    Diagnosis {
-        advice: "Nothing to do: a person or a program stopped the build.".to_owned(),
-        ..blank(Cause::UserStopped, Confidence::High)
-    }
-}
-
-/// Whether a cause has to do with an image and its registry.
-fn is_about_image(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::RegistryRateLimited
-            | Cause::RegistryDataLimit
-            | Cause::ImageNotFound
-            | Cause::ImageDigestGone
-            | Cause::RepositoryNotFound
-            | Cause::RegistryAuthDenied
-            | Cause::EcrPermissionDenied
-            | Cause::RegistryUnreachable
-            | Cause::RegistryServerError
-            | Cause::PlatformMismatch
-            | Cause::InvalidImageReference
-            | Cause::ImageCorrupt
-            | Cause::ImageUnsupported
-    )
-}
-
-/// In which phase a pull failed that did not get through.
-fn phase_of(cause: Cause, text: &str) -> Option<super::cause::Phase> {
-    use super::cause::Phase;
-    if !matches!(cause, Cause::RegistryUnreachable | Cause::RegistryServerError) {
-        return None;
-    }
-    let lower = text.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&["/blobs/", "failed to copy", "httpreadseeker", "layer", "pulling image configuration"]) {
-        Some(Phase::Layer)
-    } else if has(&["token", "auth"]) {
-        Some(Phase::Auth)
-    } else if has(&["/manifests/", "manifest", "failed to resolve ref", "/v2/"]) {
-        Some(Phase::Manifest)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

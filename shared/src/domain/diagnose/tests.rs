@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::domain::cause::Signature;
+use crate::domain::cause::{Kind, Signature};
 
 #[test]
 fn every_example_is_found_by_its_own_row() {
@@ -145,4 +145,29 @@ fn remedies_follow_the_cause() {
     assert_eq!(remedy("failed to resolve ref acme/api:1: not found", "acme/api:1"), RemedyName::PauseAndRestore);
     assert_eq!(remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"), RemedyName::ForceNewDeployment);
     assert_eq!(remedy("Your Spot Task was interrupted.", ""), RemedyName::None);
+}
+
+#[test]
+fn an_example_of_a_pull_cut_anywhere_gives_its_cause_or_none() {
+    let pulls = [
+        tables::limits::ROWS,
+        tables::image::PLATFORM,
+        tables::image::DIGEST,
+        tables::access::ROWS,
+        tables::image::MISSING,
+        tables::network::ROWS,
+    ];
+    let mut wrong = BTreeMap::new();
+    for row in pulls.into_iter().flatten() {
+        let text = row.example.text;
+        let whole = diagnose_text(text, Some(row.example.image), "x").map(|found| found.docker_hub_quota());
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let Some(found) = diagnose_text(&text[..end], Some(row.example.image), "x") else { continue };
+            assert!(!found.docker_hub_quota() || whole == Some(true), "{} cut at {end} became Docker Hub's quota", row.id);
+            if found.cause != row.cause && found.cause != Cause::Unknown {
+                wrong.insert(format!("{}: {} rather than {}", row.id, found.cause, row.cause), text[..end].to_owned());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -12,6 +12,8 @@ const FORBIDDEN: &[&str] =
     &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
+    ": denied$",
+    "denied: denied",
     "status code 401",
     "http status: 401",
     "unauthorized:",
@@ -72,6 +74,19 @@ pub static ROWS: &[Row] = &[
                  usually together with ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken. Across accounts the repository policy must allow it as well.",
         example: seen(
             "CannotPullContainerError: The task can't pull the image. Check that the role has the permissions to pull images from the registry. Error response from daemon: pull access denied for 123456789012.dkr.ecr.us-east-1.amazonaws.com/my_image, repository does not exist or may require 'docker login': denied: User: arn:aws:sts::123456789012:assumed-role/MyBrokenRole/xyz is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123456789012:repository/test_image because no identity-based policy allows the ecr:BatchGetImage action",
+            "ECS agent",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "check-the-role",
+        cause: Cause::EcrPermissionDenied,
+        why: Some(Why::Permission),
+        all: &[&["check that the role has the permissions to pull images"]],
+        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
+                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
+        example: seen(
+            "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
             "ECS agent",
         ),
         ..Row::EMPTY
@@ -167,7 +182,8 @@ pub static ROWS: &[Row] = &[
         id: "image-does-not-exist-or-denied",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
-        all: &[&["pull access denied", "requested access to the resource is denied", "repository does not exist or may require"]],
+        // The host of a text that is cut behind `pull access denied for` may be cut too.
+        all: &[&["requested access to the resource is denied", "repository does not exist or may require"]],
         none: NETWORK,
         settled_by: Some("an anonymous token and a manifest HEAD; Docker Hub answers alike for a missing and a private repository"),
         advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent; {host|the registry} answers alike for both. Check the spelling (was the host of a private registry \
@@ -221,19 +237,6 @@ pub static ROWS: &[Row] = &[
         example: seen(
             "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"xxxxx.xxx\": unexpected status code [manifests 6981141]: 403 Forbidden",
             "containerd",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "check-the-role",
-        cause: Cause::EcrPermissionDenied,
-        why: Some(Why::Permission),
-        all: &[&["check that the role has the permissions to pull images"]],
-        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
-                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
-        example: seen(
-            "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
-            "ECS agent",
         ),
         ..Row::EMPTY
     },

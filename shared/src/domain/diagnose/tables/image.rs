@@ -160,7 +160,7 @@ pub static MISSING: &[Row] = &[
         cause: Cause::RepositoryNotFound,
         confidence: Confidence::Medium,
         all: &[&["repository "], &[" not found", "does not exist"]],
-        none: &["log group", "in repository", "secret", "no such host"],
+        none: &["log group", "in repository", "secret", "no such host", "pull access denied"],
         settled_by: Some("DescribeRepositories with the registry's id; near names"),
         advice: "Repository `{image|of the image}` does not exist in {host|its registry}. Check account, region and name; create it, or correct the image.",
         example: seen(

@@ -37,6 +37,7 @@ pub static ROWS: &[Row] = &[
     Row {
         subject: Some(Subject { after: &["cannot import name '"], until: WORD }),
         advice: "A module was found and failed while it was imported ({subject|see the log}): a version that does not fit, or an import in a circle. Pin the versions that worked.",
+        none: &["error while loading shared libraries"],
         example: seen(
             "ImportError: cannot import name 'Markup2' from 'flask' (/usr/local/lib/python3.11/site-packages/flask/__init__.py)",
             "Python",

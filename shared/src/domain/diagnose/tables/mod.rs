@@ -5,12 +5,16 @@ pub mod access;
 pub mod agent;
 pub mod image;
 pub mod limits;
-pub mod logs_common;
+mod logs_common;
+pub mod logs_config;
+pub mod logs_dependency;
 pub mod logs_java;
 pub mod logs_native;
 pub mod logs_node;
 pub mod logs_other;
 pub mod logs_python;
+pub mod logs_shell;
+pub mod logs_system;
 pub mod network;
 pub mod placement;
 pub mod resources;
@@ -49,4 +53,14 @@ pub static REASONS: &[&[Row]] = &[
 ];
 
 /// The tables for the lines of a container's log.
-pub static LOGS: &[&[Row]] = &[logs_common::ROWS, logs_python::ROWS, logs_node::ROWS, logs_java::ROWS, logs_other::ROWS, logs_native::ROWS];
+pub static LOGS: &[&[Row]] = &[
+    logs_system::ROWS,
+    logs_dependency::ROWS,
+    logs_shell::ROWS,
+    logs_config::ROWS,
+    logs_python::ROWS,
+    logs_node::ROWS,
+    logs_java::ROWS,
+    logs_other::ROWS,
+    logs_native::ROWS,
+];

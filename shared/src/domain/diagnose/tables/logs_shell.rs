@@ -1,0 +1,110 @@
+//! The shell and the file system's permissions, whose exit codes 126 and 127 say the same.
+
+use super::logs_common::{ENV, WORD, crash};
+use super::prelude::*;
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        subject: Some(Subject { after: &["line 1: ", "line 2: ", "line 3: ", "sh: 1: ", "sh: 2: ", "sh: 3: ", "sh: 0: "], until: &[':'] }),
+        advice: ENV,
+        example: seen("bash: line 1: DB_HOST: unbound variable", "bash"),
+        ..crash("shell-unbound", Signature::EnvMissing, 3, &[&["unbound variable", "parameter not set", "parameter null or not set"]])
+    },
+    Row {
+        id: "shell-not-found",
+        cause: Cause::CommandNotFound,
+        weight: 3,
+        all: &[
+            &[
+                ": not found$",
+                "exec user process caused",
+                ": command not found",
+                "executable file not found",
+                "env: can't execute",
+                "cannot open /",
+                "exec failed: no such file",
+                "^exec /",
+                "/usr/bin/env: ",
+                "bad interpreter",
+                "^/bin/sh: can't open",
+                "sh: 0: can't open",
+                "sh: can't open",
+                "[fatal tini",
+                "no such file or directory: exec",
+                "not found or not executable",
+                "exec: fatal: unable to exec",
+            ],
+            &[
+                "^sh:",
+                "standard_init_linux",
+                "process caused",
+                "^bash:",
+                "^/bin/sh",
+                "^/bin/bash",
+                "^env:",
+                "^/usr/bin/env",
+                "entrypoint",
+                "line ",
+                "^exec ",
+                "^-bash",
+                "^ash:",
+                "^zsh:",
+                "tini",
+                ".sh:",
+                "s6-",
+                "^/",
+            ],
+        ],
+        none: &[
+            "exec format",
+            "module",
+            "manifest",
+            "page not found",
+            "http",
+            "errorexception",
+            "permission denied",
+            "import",
+            "line 1, in",
+        ],
+        subject: Some(Subject { after: &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], until: &[':'] }),
+        advice: "The command `{subject|of the container}` is not in the image or not on PATH. Install it, or correct `command`, `entryPoint` or the script; a `#!` line with Windows line ends or a missing interpreter says the same. If the revision before ran, roll back to it.",
+        example: seen("sh: 1: gunicorn2: not found", "dash"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "shell-not-executable",
+        cause: Cause::CommandNotFound,
+        weight: 3,
+        all: &[
+            &["^sh:", "^bash:", "^/bin/sh", "^/bin/bash", "^exec ", "tini", "^exec:", "^ash:", ".sh: line", "entrypoint.sh: "],
+            &["permission denied$", "permission denied", "is a directory$"],
+        ],
+        none: &["cannot create", "can't create", "touch", "mkdir", "traceback", "error:", "cp:", "chown", "chmod"],
+        subject: Some(Subject { after: &["sh: 1: ", "line 1: ", "exec ", "sh: "], until: &[':'] }),
+        advice: "`{subject|The command}` is not executable. Add `chmod +x` (or `COPY --chmod=755`) to the Dockerfile; check the user of the container. If the revision before ran, roll back to it.",
+        example: seen("sh: 1: ./x.sh: Permission denied", "dash"),
+        ..Row::EMPTY
+    },
+    Row {
+        subject: Some(Subject { after: &["permission denied: '", "open '", "open ", "permission denied: "], until: WORD }),
+        advice: "The system refuses access to `{subject|what the log names}`. Check owner and mode of the file, the container's user, and for ports below 1024 and system calls the container's capabilities.",
+        example: seen("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "Python"),
+        ..crash(
+            "permission-denied",
+            Signature::PermissionDenied,
+            2,
+            &[&[
+                "permission denied",
+                "eacces:",
+                "'eacces'",
+                "eperm:",
+                "'eperm'",
+                "operation not permitted",
+                "accessdeniedexception: /",
+                "permissionerror",
+                "unauthorizedaccessexception",
+            ]],
+        )
+    },
+];

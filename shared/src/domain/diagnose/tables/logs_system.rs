@@ -1,0 +1,75 @@
+//! What the system refuses, in any language: a full disk, another processor, a taken port, a read-only file system.
+
+use super::logs_common::{WORD, crash};
+use super::prelude::*;
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        id: "log-disk-full",
+        cause: Cause::DiskFull,
+        weight: 3,
+        all: &[&[
+            "no space left on device",
+            "enospc",
+            "disk quota exceeded",
+            "not enough space on the disk",
+            "could not extend file",
+            "database or disk is full",
+        ]],
+        none: &["file watchers", "inotify"],
+        advice: "The disk is full. On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free or enlarge the instance's disk; or write less to the container's layer.",
+        example: seen("dd: error writing '/dev/full': No space left on device", "coreutils"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "log-exec-format",
+        cause: Cause::ExecFormat,
+        weight: 3,
+        all: &[&[
+            "exec format error",
+            "cannot execute binary file",
+            "qemu: could not open '/lib",
+            "qemu-x86_64: could not open",
+            "rosetta error",
+        ]],
+        settled_by: Some("the platform of the image against runtimePlatform"),
+        advice: "The program in the image is for another processor. Build the image for the task's architecture (`docker buildx build --platform linux/amd64` or `linux/arm64`), or set `runtimePlatform.cpuArchitecture` to the image's.",
+        example: seen("exec /usr/local/bin/node: exec format error", "runc"),
+        ..Row::EMPTY
+    },
+    Row {
+        subject: Some(Subject {
+            after: &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
+            until: &[')', ' ', ':'],
+        }),
+        advice: "The port is taken inside the task: another container of the task listens on it too (awsvpc shares the ports of a task), or the program was started twice.",
+        example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
+        ..crash(
+            "port-in-use",
+            Signature::PortInUse,
+            3,
+            &[&[
+                "address already in use",
+                "eaddrinuse",
+                "address in use",
+                "only one usage of each socket address",
+                "port is already in use",
+                "was already in use",
+                "port is in use",
+                "bind: address already",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["read-only file system: '", "open '"], until: WORD }),
+        advice: "The program writes to a read-only file system ({subject|see the log}). Mount a volume or tmpfs there, or turn readonlyRootFilesystem off.",
+        example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),
+        ..crash(
+            "read-only",
+            Signature::ReadOnlyFs,
+            3,
+            &[&["read-only file system", "erofs:", "readonlyfilesystem", "attempt to write a readonly database"]],
+        )
+    },
+];
