@@ -61,7 +61,7 @@ async fn the_first_stopped_task_moves_the_service_to_the_mirror() {
     assert_eq!((&service["runningCount"], &service["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
     assert_eq!(images(&world), [MIRRORED]);
     assert_eq!(world.writes(), ["ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:TagResource"]);
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: move-to-mirror applied (registry-rate-limited)", "pullsafe: prod/web: resolved"]);
+    assert_eq!(subjects(&world), ["pullsafe: prod/web: moved to the mirror (registry-rate-limited)", "pullsafe: prod/web: resolved"]);
     assert_eq!(acts(&world), 1);
     let pulls = world.hub.log().iter().skip(requests).filter(|access| access.source == NAT && access.is_manifest_of(REPOSITORY)).count();
     assert_eq!(pulls, 0, "no pull of Docker Hub by the service after the act");
@@ -82,8 +82,8 @@ async fn a_mirror_that_lacks_the_image_is_asked_and_the_move_follows() {
     assert_eq!(
         subjects(&world),
         [
-            "pullsafe: prod/web: prepare-mirror applied (registry-rate-limited)",
-            "pullsafe: prod/web: move-to-mirror applied (registry-rate-limited)",
+            "pullsafe: prod/web: being mirrored (registry-rate-limited)",
+            "pullsafe: prod/web: moved to the mirror (registry-rate-limited)",
             "pullsafe: prod/web: resolved"
         ]
     );
@@ -168,7 +168,7 @@ async fn in_observe_mode_nothing_is_changed_and_the_message_says_what_would_be()
     world.run_for(1200).await;
     assert_eq!(world.writes(), Vec::<String>::new());
     assert_eq!(world.queues.bodies(MIRROR_QUEUE), Vec::<Value>::new());
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: registry-rate-limited, move-to-mirror would help (observing)"]);
+    assert_eq!(subjects(&world), ["pullsafe: prod/web: registry-rate-limited, would be moved to the mirror (observing)"]);
     insta::assert_snapshot!("case_a_observed", world.told()[0].message);
 
     // A tag on the service is leave to act, and takes effect with the next look.

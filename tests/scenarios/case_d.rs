@@ -63,8 +63,8 @@ async fn a_loop_is_paused_and_restored_when_the_image_is_pushed() {
         subjects(&world),
         [
             "pullsafe: prod/web: image-not-found",
-            "pullsafe: prod/web: pause-and-restore applied (image-not-found)",
-            "pullsafe: prod/web: pause-and-restore applied (image-not-found)",
+            "pullsafe: prod/web: paused (image-not-found)",
+            "pullsafe: prod/web: restored (image-not-found)",
             "pullsafe: prod/web: resolved"
         ]
     );
@@ -147,7 +147,7 @@ async fn in_observe_mode_the_loop_goes_on_and_people_know() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_MODE", "observe"), json!({}));
     world.run_for(1800).await;
     assert_eq!(world.writes(), Vec::<String>::new());
-    assert!(subjects(&world).contains(&"pullsafe: prod/web: image-not-found, pause-and-restore would help (observing)".to_owned()));
+    assert!(subjects(&world).contains(&"pullsafe: prod/web: image-not-found, would be paused (observing)".to_owned()));
 }
 
 /// A tag that was resolved once and whose image was deleted: ECS keeps asking for the digest, and a push does not help.
@@ -168,5 +168,5 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     world.run_for(1200).await;
     assert!(world.writes().contains(&"ecs:UpdateService".to_owned()), "{:?}", world.answers);
     assert_eq!(world.service("web")["runningCount"], 1);
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: force-new-deployment applied (image-digest-gone)", "pullsafe: prod/web: resolved"]);
+    assert_eq!(subjects(&world), ["pullsafe: prod/web: deployed anew (image-digest-gone)", "pullsafe: prod/web: resolved"]);
 }

@@ -1,2 +1,233 @@
-//! The crash matrix: every call that a cure makes fails in every way, or is the last act of its process; the event comes again; and
-//! the end is the same as without the fault.
+//! The crash matrix: every call that a cure makes fails in every way, or is the last act of its process; the event comes
+//! again; and the end is the same as without the fault.
+//!
+//! What may differ: a message can be published twice, always with the same id (docs/adr/0008), and a read that is denied or
+//! keeps failing can lead to a message that says so, before the next look cures after all.
+
+use std::collections::BTreeMap;
+
+use scenarios::aws::{Call, Fault, FaultKind};
+use scenarios::ecs::Pacing;
+use scenarios::registry::{Mutability, Sample};
+use scenarios::world::{NAT, Setup, World};
+use serde_json::{Value, json};
+
+const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
+const SCALING: &str = "service/prod/web";
+
+/// A cure: how the world gets to the event that starts it, and the event.
+struct Cure {
+    name: &'static str,
+    prepare: fn() -> World,
+    /// The detail of the stop, or `None` for an event that the world brings by itself (a push).
+    trigger: fn(&mut World) -> Option<Value>,
+}
+
+const RESTORE: &str = "restore";
+
+/// What counts when everything has come to rest.
+#[derive(Debug, PartialEq)]
+struct End {
+    image: Value,
+    desired: Value,
+    deployments: usize,
+    revisions: usize,
+    tags: Vec<String>,
+    suspended: Value,
+    applied: BTreeMap<String, usize>,
+    open: Vec<Value>,
+}
+
+fn setup() -> Setup {
+    Setup::new().paced(Pacing::default()).without_sdk_retries()
+}
+
+fn create(world: &World, image: &str) {
+    let definition = world.define("app", &[image]);
+    world.create_service("web", &definition, 2, json!({}));
+}
+
+fn quota_used_up() -> World {
+    let world = mirror_lacks_it();
+    Sample::new(1).build().push(world.images.store(), "docker-hub/acme/app", "1");
+    world
+}
+
+fn mirror_lacks_it() -> World {
+    let world = setup().build();
+    Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
+    world.hub.quota().spend(NAT, 100, world.clock.now());
+    create(&world, "acme/app:1");
+    world
+}
+
+fn image_missing() -> World {
+    let mut world = setup().with("PULLSAFE_PAUSE_AFTER", "1").build();
+    world.images.store().create_repository("app", Mutability::Mutable);
+    world.scale(SCALING, 1, 10);
+    create(&world, APP);
+    world
+}
+
+fn digest_gone() -> World {
+    let world = setup().build();
+    Sample::new(2).build().push(world.images.store(), "app", "1");
+    create(&world, APP);
+    world
+}
+
+fn stop(world: &World, reason: &str) -> Option<Value> {
+    let service = world.service("web");
+    let now = world.clock.now();
+    let task = "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef";
+    Some(json!({
+        "version": "0", "id": "1", "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012", "time": now, "region": "eu-west-1",
+        "resources": [task],
+        "detail": {
+            "taskArn": task, "clusterArn": service["clusterArn"], "taskDefinitionArn": service["taskDefinition"], "group": "service:web",
+            "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": reason, "stoppedAt": now, "version": 5,
+            "launchType": "FARGATE", "containers": [{ "name": "app", "lastStatus": "STOPPED" }],
+        },
+    }))
+}
+
+fn stop_by_quota(world: &mut World) -> Option<Value> {
+    stop(
+        world,
+        "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+    )
+}
+
+fn stop_by_missing_image(world: &mut World) -> Option<Value> {
+    stop(
+        world,
+        &format!("CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {APP}: {APP}: not found"),
+    )
+}
+
+fn stop_by_missing_digest(world: &mut World) -> Option<Value> {
+    let pinned = format!("{APP}@sha256:{}", "ab".repeat(32));
+    stop(
+        world,
+        &format!(
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {pinned}: {pinned}: not found"
+        ),
+    )
+}
+
+fn push(world: &mut World) -> Option<Value> {
+    Sample::new(3).build().push(world.images.store(), "app", "1");
+    None
+}
+
+/// Brings a cure's world to the point where its event is about to come.
+async fn begin(cure: &Cure) -> (World, Option<Value>) {
+    let mut world = (cure.prepare)();
+    if cure.name == RESTORE {
+        let event = stop_by_missing_image(&mut world).expect("a stop is an event");
+        world.deliver(&event).await;
+        world.settle().await;
+        assert_eq!(world.service("web")["desiredCount"], 0, "the pause came before");
+    }
+    let event = (cure.trigger)(&mut world);
+    world.aws.clear_log();
+    (world, event)
+}
+
+/// Plays the cure's event, delivers it once more, and waits until leases have run out and sweeps have looked again. ECS itself
+/// stands still, so that nothing but the cure happens.
+async fn play(world: &mut World, event: Option<Value>) -> End {
+    for event in event.iter().chain(&event) {
+        world.deliver(event).await;
+        world.settle().await;
+    }
+    world.settle().await;
+    for _ in 0..18 {
+        world.clock.advance(60);
+        world.deliver(&json!({ "pullsafe": "sweep" })).await;
+        world.settle().await;
+    }
+    end(world)
+}
+
+fn end(world: &World) -> End {
+    use scenarios::aws::service::Service as _;
+    let service = world.service("web");
+    let definition = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] })).expect("it exists");
+    let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
+    let tags = service["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["key"].as_str()).map(str::to_owned);
+    let mut applied = BTreeMap::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for notice in world.told() {
+        let is_new = ids.insert(notice.attributes.get("pullsafe-id").cloned());
+        if is_new && notice.attributes.get("detail-type").is_some_and(|kind| kind == "Remedy Applied") {
+            *applied.entry(notice.subject.unwrap_or_default()).or_default() += 1;
+        }
+    }
+    End {
+        image: definition["taskDefinition"]["containerDefinitions"][0]["image"].clone(),
+        desired: service["desiredCount"].clone(),
+        deployments: service["deployments"].as_array().map_or(0, Vec::len),
+        revisions: revisions["taskDefinitionArns"].as_array().map_or(0, Vec::len),
+        tags: tags.collect(),
+        suspended: world.scaling.target(SCALING).map_or(Value::Null, |target| target["SuspendedState"].clone()),
+        applied,
+        open: world.records().iter().map(|record| record["open"]["act"]["state"].clone()).collect(),
+    }
+}
+
+/// Plays a cure without a fault, then with every fault at every call that matters.
+async fn matrix(cure: &Cure) {
+    let (mut world, event) = begin(cure).await;
+    let expected = play(&mut world, event).await;
+    assert!(!expected.applied.is_empty(), "{}: {expected:?} {:#?} {:#?}", cure.name, world.answers, world.told());
+    assert!(expected.applied.values().all(|count| *count == 1), "{}: {expected:?}", cure.name);
+    let calls = world.aws.calls();
+    let matters = |call: &Call| call.is_write() || matches!(call.operation.as_str(), "Publish" | "PutEvents");
+    // The record is saved once more after the last message; the sweeps that follow find nothing to do.
+    let last = calls.iter().rposition(matters).map_or(0, |at| at + 2);
+    let mut pairs = 0;
+    for call in calls.iter().take(last) {
+        for kind in FaultKind::ALL.map(Some).into_iter().chain([None]) {
+            let (mut world, event) = begin(cure).await;
+            match kind {
+                Some(kind) => world.aws.inject(Fault::at_call(call.number, kind)),
+                None => world.aws.die_after(call.number),
+            }
+            let found = play(&mut world, event).await;
+            let pair = format!("{}: call {} ({}:{}), {}", cure.name, call.number, call.service, call.operation, name(kind));
+            assert_eq!(found, expected, "{pair}\n{:#?}\n{:#?}", world.answers, world.told());
+            pairs += 1;
+        }
+    }
+    println!("crash matrix, {}: {last} calls, {pairs} pairs of call and fault, every end the same", cure.name);
+}
+
+fn name(kind: Option<FaultKind>) -> String {
+    kind.map_or_else(|| "the process dies right after it".to_owned(), |kind| format!("{kind:?}"))
+}
+
+#[tokio::test]
+async fn a_move_survives_everything() {
+    matrix(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
+}
+
+#[tokio::test]
+async fn asking_the_mirror_and_moving_survives_everything() {
+    matrix(&Cure { name: "ask the mirror, then move", prepare: mirror_lacks_it, trigger: stop_by_quota }).await;
+}
+
+#[tokio::test]
+async fn a_pause_survives_everything() {
+    matrix(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
+}
+
+#[tokio::test]
+async fn a_restore_survives_everything() {
+    matrix(&Cure { name: RESTORE, prepare: image_missing, trigger: push }).await;
+}
+
+#[tokio::test]
+async fn a_forced_deployment_survives_everything() {
+    matrix(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
+}

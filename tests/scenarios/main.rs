@@ -4,5 +4,7 @@ mod ahead;
 mod case_a;
 mod case_d;
 mod crash;
+mod documents;
+mod events;
 mod left_alone;
 mod order;

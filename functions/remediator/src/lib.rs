@@ -111,11 +111,15 @@ impl Remediator {
 
     async fn one(&self, payload: &Value, owner: &str) -> Result<Tally, Failure> {
         let now = (self.clock)();
-        match event::parse(payload, now) {
-            Event::Ignored(why) => {
-                tracing::debug!(why, "event ignored: {why}");
-                Ok(Tally::ignored(why))
-            }
+        let tally = self.dispatch(event::parse(payload, now), payload, owner, now).await?;
+        tracing::info!(outcome = tally.outcome, remedy = tally.remedy, why = tally.why, "event handled: {}", tally.outcome);
+        tally.count(now);
+        Ok(tally)
+    }
+
+    async fn dispatch(&self, event: Event, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        match event {
+            Event::Ignored(why) => Ok(Tally::ignored(why)),
             Event::TaskStopped(stopped) => self.task_stopped(*stopped, payload, owner, now).await,
             Event::ServiceChanged(changed) => self.service_changed(changed, payload, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, payload, owner, now).await,

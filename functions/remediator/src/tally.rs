@@ -1,5 +1,7 @@
 //! What came of an event: the function's answer, and its metrics.
 
+use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 
 /// What came of one event.
@@ -32,6 +34,14 @@ impl Tally {
     /// An incident was worked on.
     pub fn worked(outcome: &'static str, why: impl Into<String>, remedy: Option<&'static str>) -> Self {
         Self { outcome, why: why.into(), remedy }
+    }
+
+    /// Counts it in the metrics: events by outcome, remedies by name.
+    pub fn count(&self, now: Timestamp) {
+        emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);
+        if let (Some(remedy), "acted") = (self.remedy, self.outcome) {
+            emf(now, &[("Remedy", remedy)], &[("RemediesApplied", Unit::Count, 1)]);
+        }
     }
 
     /// The function's answer, for whoever invokes it by hand.

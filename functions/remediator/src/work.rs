@@ -12,7 +12,7 @@ use pullsafe::domain::remedy::{self, Situation};
 use pullsafe::domain::service::{self, Service};
 use pullsafe::domain::settings::{Ahead, Mode};
 use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::domain::waiting::Waiting;
+use pullsafe::domain::waiting::{Waiting, WaitingFor};
 use serde_json::Value;
 
 use super::{Remediator, Tally};
@@ -74,7 +74,9 @@ impl Remediator {
             if seen.is_worth_another_look() && now.seconds_since(blocker.first_at) < PATIENCE_SECONDS {
                 return Ok(Tally::worked("postponed", "something could not be found out; the sweep looks again", None));
             }
-            if !incident.is_settling() {
+            // Who waits for the mirror has been told so when it was asked.
+            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_), .. }));
+            if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
             return Ok(Tally::worked("advised", "no remedy was applied", None));
@@ -215,7 +217,7 @@ fn advise(subject: &Subject, record: &mut Record) {
 }
 
 /// Keeps the beginning of a wait that goes on.
-fn wait_for(incident: &mut Incident, cause: Option<pullsafe::domain::waiting::WaitingFor>, now: Timestamp) {
+fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, now: Timestamp) {
     incident.waiting = cause.map(|cause| {
         let since = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause).map_or(now, |waiting| waiting.since);
         Waiting { cause, since }

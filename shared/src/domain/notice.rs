@@ -44,8 +44,8 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let diagnosis = &blocker.diagnosis;
     let (detail_type, headline) = match outcome {
         Outcome::Advised(_) => ("Diagnosis", format!("{subject}: {}", diagnosis.cause)),
-        Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} applied ({})", plan.remedy, diagnosis.cause)),
-        Outcome::WouldApply(plan) => ("Diagnosis", format!("{subject}: {}, {} would help (observing)", diagnosis.cause, plan.remedy)),
+        Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
+        Outcome::WouldApply(plan) => ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result)),
         Outcome::Abandoned(plan, _) => ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause)),
     };
     let mut text = Text::default();

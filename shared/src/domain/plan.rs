@@ -24,6 +24,8 @@ pub struct Declined {
 pub struct Plan {
     /// The remedy.
     pub remedy: RemedyName,
+    /// What becomes of the service, in a word or two that complete "it was ...".
+    pub result: String,
     /// One sentence that says what is done and why, for people.
     pub summary: String,
     /// The steps. Each may be repeated: it looks first, and says `already done`.

@@ -137,8 +137,10 @@ impl World {
             self.pushes_seen = self.pushes_seen.max(pushes.len());
             while let Some(batch) = self.queues.deliver(MIRROR_QUEUE, 1) {
                 moved = true;
-                let answer = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900)).await;
-                self.queues.settle(MIRROR_QUEUE, &batch, &failures(&answer));
+                let work = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900));
+                if let Some(answer) = self.aws.run(work).await {
+                    self.queues.settle(MIRROR_QUEUE, &batch, &failures(&answer));
+                }
             }
             moved |= self.work_off().await;
             if !moved {

@@ -89,7 +89,7 @@ impl Setup {
         let public = RegistryServer::open(&ImageStore::new(clock.clone()), OpenOptions { anonymous_token: true, ..OpenOptions::default() });
         let images = EcrApi::new(&store).downloads_from(&ecr);
 
-        let queues = Sqs::new(clock.clone()).with_queue(WORK_QUEUE, 360).with_queue(DEAD_LETTERS, 30).with_queue(MIRROR_QUEUE, 5400);
+        let queues = Sqs::new(clock.clone()).with_queue(WORK_QUEUE, 360).with_queue(DEAD_LETTERS, 30).with_queue(MIRROR_QUEUE, 960);
         let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 5);
         let topic = Sns::new(clock.clone()).with_topic(TOPIC);
         let bus = EventBridge::new(clock.clone());

@@ -35,6 +35,7 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         let advice = follow_up(&moves);
         return Some(Plan {
             remedy: RemedyName::MoveToMirror,
+            result: "moved to the mirror".to_owned(),
             summary: format!(
                 "a deployment of {} starts with {} image(s) of Docker Hub: move it to verified copies first",
                 service.id,
@@ -54,6 +55,7 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
     }
     Some(Plan {
         remedy: RemedyName::PrepareMirror,
+        result: "being mirrored".to_owned(),
         summary: format!(
             "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the same address: {} have a verified copy, the mirror is asked for {}, {} have none",
             service.id,

@@ -50,6 +50,7 @@ pub(super) fn consider(situation: Situation<'_>) -> Verdict {
     }
     Verdict::Act(Box::new(Plan {
         remedy: RemedyName::ForceNewDeployment,
+        result: "deployed anew".to_owned(),
         summary: format!("the pinned digest is gone and the tag now means {}: force a new deployment of {}", resolved.digest, service.id),
         steps: vec![Step::ForceNewDeployment { service: service.id.clone(), deployment: primary.id.clone() }],
         then_wait_for: None,

@@ -112,6 +112,7 @@ fn ask(situation: &Situation<'_>, asked: Vec<(crate::domain::reference::Referenc
     let names: Vec<_> = asked.iter().map(|(source, _)| source.to_string()).collect();
     Plan {
         remedy: RemedyName::PrepareMirror,
+        result: "being mirrored".to_owned(),
         summary: format!(
             "Docker Hub's pull quota is used up and the mirror lacks {}: ask the mirror, then move the service",
             names.join(", ")
@@ -130,6 +131,7 @@ fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinitio
     ]);
     Plan {
         remedy: RemedyName::MoveToMirror,
+        result: "moved to the mirror".to_owned(),
         summary: format!(
             "Docker Hub's pull quota is used up: move {} image(s) of {} to a verified copy. {}",
             moves.len(),

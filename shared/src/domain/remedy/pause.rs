@@ -124,6 +124,7 @@ fn plan(situation: &Situation<'_>, service: &Service, image: Reference, suspende
     steps.push(Step::SetDesiredCount { service: service.id.clone(), from: service.desired, to: 0, force: false });
     Plan {
         remedy: RemedyName::PauseAndRestore,
+        result: "paused".to_owned(),
         summary: format!(
             "{image} does not exist and nothing of {} runs: pause it ({} -> 0 tasks) until the image is pushed, then restore it",
             service.id, service.desired

@@ -18,6 +18,7 @@ pub(super) fn consider(situation: Situation<'_>) -> Verdict {
     if service.desired != 0 {
         return Verdict::Act(Box::new(Plan {
             remedy: RemedyName::PauseAndRestore,
+            result: "left as a person set it".to_owned(),
             summary: format!(
                 "the desired count of {} was set to {} while it was paused: that stands, and the marks of the pause go",
                 service.id, service.desired
@@ -36,6 +37,7 @@ pub(super) fn consider(situation: Situation<'_>) -> Verdict {
             let restore = Step::SetDesiredCount { service: service.id.clone(), from: 0, to: count, force: pinned };
             Verdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
+                result: "restored".to_owned(),
                 summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
                 steps: way_back(service, Some(restore)),
                 then_wait_for: None,

@@ -1,0 +1,154 @@
+//! What pullsafe makes of every event in `events/`: the fact, the diagnosis, and what it would do where every guard holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use pullsafe::domain::arn::ServiceId;
+use pullsafe::domain::cause::{Cause, Diagnosis};
+use pullsafe::domain::diagnose::build::diagnose_build;
+use pullsafe::domain::diagnose::diagnose;
+use pullsafe::domain::event::{self, Event, Subject, TaskStopped};
+use pullsafe::domain::incident::Record;
+use pullsafe::domain::observation::{HubImage, Lookup, Observation, Resolved};
+use pullsafe::domain::plan::Step;
+use pullsafe::domain::reference::{Digest, Reference};
+use pullsafe::domain::remedy::{self, Situation, target};
+use pullsafe::domain::service::Service;
+use pullsafe::domain::settings::{Mirror, Settings};
+use pullsafe::domain::task_definition::TaskDefinition;
+use pullsafe::domain::timestamp::Timestamp;
+use serde_json::{Value, json};
+
+const MIRROR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+#[test]
+fn every_event_is_read_as_it_should_be() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let mut document = String::new();
+    for file in files {
+        let payload: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy();
+        writeln!(document, "== {name}").unwrap();
+        match event::records(&payload) {
+            Some(records) => {
+                for record in records {
+                    writeln!(document, "message {}:", record.message_id).unwrap();
+                    document += &record.body.map_or_else(|problem| format!("{problem}\n"), |body| read(&body));
+                }
+            }
+            None => document += &read(&payload),
+        }
+        document.push('\n');
+    }
+    insta::assert_snapshot!("events", document);
+}
+
+fn read(payload: &Value) -> String {
+    let now = Timestamp::parse("2026-01-15T20:00:00Z").unwrap();
+    match event::parse(payload, now) {
+        Event::TaskStopped(stopped) => of_stop(&stopped, now),
+        Event::ServiceChanged(changed) => format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason),
+        Event::ImageArrived(arrival) => format!("fact: {} appeared with tag {:?}\n", arrival.repository, arrival.tag),
+        Event::ImageMirrored(reference) => format!("fact: {reference} is in the mirror\n"),
+        Event::BuildFailed(build) => {
+            let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
+            format!("fact: a build of {} failed\n{}", build.project, described(&diagnosis))
+        }
+        Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
+        Event::Look(subject) => format!("fact: look at {subject}\n"),
+        Event::Ignored(why) => format!("ignored: {why}\n"),
+    }
+}
+
+fn of_stop(stopped: &TaskStopped, now: Timestamp) -> String {
+    let diagnosis = diagnose(&stopped.task, &BTreeMap::new());
+    let fact = format!("fact: a task of {} stopped\n{}", stopped.subject, described(&diagnosis));
+    let (false, Subject::Service(service)) = (diagnosis.cause.is_benign(), &stopped.subject) else { return fact };
+    let mut record = Record::default();
+    for number in 0..2 {
+        let mut task = stopped.task.clone();
+        task.task_arn = format!("{}{number}", task.task_arn);
+        record.add_failure(&stopped.subject.to_string(), &task, diagnosis.clone(), now);
+    }
+    let incident = record.open.unwrap();
+    let blocker = incident.blocker().unwrap();
+    let seen = favourable(stopped, service, &diagnosis);
+    let decision = remedy::decide(Situation { now, settings: &settings(), service, incident: &incident, blocker, seen: &seen });
+    let mut text = fact;
+    if let Some(plan) = &decision.plan {
+        let steps: Vec<_> = plan.steps.iter().map(Step::describe).collect();
+        writeln!(text, "plan: {}\n  {}", plan.remedy, steps.join("\n  ")).unwrap();
+    }
+    for declined in &decision.declined {
+        writeln!(text, "declined: {}: {}", declined.remedy, declined.reasons.join("; ")).unwrap();
+    }
+    text
+}
+
+fn described(diagnosis: &Diagnosis) -> String {
+    let evidence: Vec<_> = diagnosis.evidence.iter().map(|evidence| format!("  {}: {}", evidence.source, evidence.text)).collect();
+    format!(
+        "diagnosis: {}, confidence {}\n{}\nadvice: {}\n",
+        pullsafe::domain::incident::summary(diagnosis),
+        diagnosis.confidence,
+        evidence.join("\n"),
+        diagnosis.advice
+    )
+}
+
+/// A world in which every guard holds.
+fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis) -> Observation {
+    let definition = &stopped.task.task_definition_arn;
+    let image = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
+    let found = || Lookup::Found(Resolved { digest: Digest::of(b"image"), platforms: None });
+    let mirror = Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
+    let hub_images: Vec<_> = image
+        .iter()
+        .filter(|image| image.is_docker_hub())
+        .map(|image| HubImage {
+            written: diagnosis.image.clone().unwrap_or_default(),
+            reference: image.clone(),
+            hub: found(),
+            last_run: None,
+            mirror: target::in_mirror(&mirror, image).ok().map(|place| (place, found())),
+            public: None,
+        })
+        .collect();
+    let places = hub_images.iter().filter_map(|image| image.mirror.as_ref());
+    let role_may_pull = places.map(|(place, _)| (place.repository().to_owned(), Lookup::Found(true))).collect();
+    let deployment = json!({ "id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": definition, "rolloutState": "IN_PROGRESS" });
+    let service = json!({
+        "serviceName": service.name, "clusterArn": service.cluster_arn, "status": "ACTIVE", "desiredCount": 2, "runningCount": 0,
+        "taskDefinition": definition, "deployments": [deployment],
+    });
+    let registered = json!({ "taskDefinition": { "taskDefinitionArn": definition, "containerDefinitions": [{ "name": "app", "image": diagnosis.image }] } });
+    Observation {
+        service: Service::from_json(&service).map_or(Lookup::Absent, Lookup::Found),
+        task_definition: TaskDefinition::from_json(&registered).map_or(Lookup::Absent, Lookup::Found),
+        hub_images,
+        role_may_pull,
+        stack: Lookup::Absent,
+        scaling: Lookup::Absent,
+        wanted: if diagnosis.cause == Cause::ImageDigestGone { found() } else { Lookup::Absent },
+    }
+}
+
+fn settings() -> Settings {
+    let lookup = |name: &str| {
+        (!name.contains("MIRROR_PREFIX")).then(|| match name {
+            "PULLSAFE_MODE" => "act".to_owned(),
+            "PULLSAFE_MIRROR_REGISTRY" => MIRROR.to_owned(),
+            "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x".to_owned(),
+            other => pullsafe::domain::settings::ALL
+                .iter()
+                .find(|setting| setting.name == other)
+                .and_then(|setting| setting.default)
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    };
+    Settings::read(lookup).unwrap()
+}
