@@ -124,7 +124,9 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         "serviceName": service.name, "clusterArn": service.cluster_arn, "status": "ACTIVE", "desiredCount": 2, "runningCount": 0,
         "taskDefinition": definition, "deployments": [deployment],
     });
-    let registered = json!({ "taskDefinition": { "taskDefinitionArn": definition, "containerDefinitions": [{ "name": "app", "image": diagnosis.image }] } });
+    // ECS pins the digest; the definition names the tag.
+    let written = diagnosis.image.as_deref().and_then(|image| image.split('@').next());
+    let registered = json!({ "taskDefinition": { "taskDefinitionArn": definition, "containerDefinitions": [{ "name": diagnosis.container, "image": written }] } });
     Observation {
         service: Service::from_json(&service).map_or(Lookup::Absent, Lookup::Found),
         task_definition: TaskDefinition::from_json(&registered).map_or(Lookup::Absent, Lookup::Found),

@@ -111,3 +111,23 @@ async fn what_is_not_a_failure_is_no_news() {
     world.run_for(600).await;
     assert_eq!((world.told().len(), world.writes(), world.records().len()), (0, Vec::new(), 0), "not even a row was written");
 }
+
+/// No task is launched, so none stops: ECS's own event is the failure.
+#[tokio::test]
+async fn a_task_that_cannot_be_placed_is_told_once() {
+    let mut world = Setup::new().build();
+    let definition = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]);
+    world.create_service("web", &definition, 1, json!({}));
+    for minute in 0..3 {
+        let at = world.clock.now();
+        let event = json!({
+            "version": "0", "id": minute.to_string(), "detail-type": "ECS Service Action", "source": "aws.ecs", "time": at, "account": "123456789012",
+            "region": "eu-west-1", "resources": [world.service("web")["serviceArn"]],
+            "detail": { "eventType": "ERROR", "eventName": "SERVICE_TASK_PLACEMENT_FAILURE", "reason": "RESOURCE:FARGATE", "clusterArn": world.service("web")["clusterArn"], "createdAt": at },
+        });
+        world.deliver(&event).await;
+        world.clock.advance(60);
+    }
+    let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
+    assert_eq!(subjects, ["pullsafe: prod/web: capacity-unavailable"], "{:?}", world.answers);
+}

@@ -31,7 +31,7 @@ use pullsafe::aws::table::{Leased, Table};
 use pullsafe::aws::{Failure, FailureKind};
 use pullsafe::clock::Clock;
 use pullsafe::domain::diagnose::build::diagnose_build;
-use pullsafe::domain::diagnose::diagnose;
+use pullsafe::domain::diagnose::{diagnose, diagnose_text};
 use pullsafe::domain::event::{self, BuildFailed, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe::domain::incident::{Added, Record};
 use pullsafe::domain::settings::Settings;
@@ -111,7 +111,8 @@ impl Remediator {
 
     async fn one(&self, payload: &Value, owner: &str) -> Result<Tally, Failure> {
         let now = (self.clock)();
-        let tally = self.dispatch(event::parse(payload, now), payload, owner, now).await?;
+        // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
+        let tally = Box::pin(self.dispatch(event::parse(payload, now), payload, owner, now)).await?;
         tracing::info!(outcome = tally.outcome, remedy = tally.remedy, why = tally.why, "event handled: {}", tally.outcome);
         tally.count(now);
         Ok(tally)
@@ -152,6 +153,7 @@ impl Remediator {
         let open = self.table.read(&subject).await?.is_some_and(|record| record.open.is_some() || !record.outbox.is_empty());
         match changed.change {
             ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, payload, owner, now).await,
+            ServiceChange::Unplaceable => self.cannot_launch(&changed, payload, owner, now).await,
             ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble if open => {
                 let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
                 if let Some(incident) = &mut record.open {
@@ -162,6 +164,22 @@ impl Remediator {
             ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble => {
                 Ok(Tally::ignored(format!("{} and no incident of {subject} is open", changed.name)))
             }
+        }
+    }
+
+    /// No task could even be launched, so that none will stop: the event itself is the failure.
+    async fn cannot_launch(&self, changed: &ServiceChanged, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let Some(diagnosis) = diagnose_text(&changed.reason, None, &changed.name) else {
+            return Ok(Tally::ignored(format!("{} says nothing that is known: {}", changed.name, changed.reason)));
+        };
+        let subject = Subject::Service(changed.service.clone());
+        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        // It is remembered as a task is: once, however often it is repeated.
+        let version = changed.at.seconds().unsigned_abs();
+        let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
+        match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
+            Added::New => self.work(&subject, record, owner, now).await,
+            Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
         }
     }
 

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use pullsafe::domain::arn::{Arn, ServiceId};
-use pullsafe::domain::cause::Cause;
+use pullsafe::domain::cause::{Cause, RemedyName};
+use pullsafe::domain::diagnose::remedy_for;
 use pullsafe::domain::incident::CauseSeen;
 use pullsafe::domain::observation::{Doubt, HubImage, Lookup, Observation, Resolved};
 use pullsafe::domain::reference::{Digest, Reference, Registry, ecr_host};
@@ -39,12 +40,12 @@ impl Remediator {
             seen.wanted = self.resolve(&image).await.resolved;
             return seen;
         }
-        match blocker.diagnosis.cause {
-            Cause::RegistryRateLimited if blocker.diagnosis.docker_hub_quota() => {
+        match remedy_for(&blocker.diagnosis) {
+            RemedyName::MoveToMirror => {
                 seen.task_definition = self.look_at_definition(&found.task_definition).await;
                 self.observe_images(&mut seen, &found, Some(blocker), quota_limit).await;
             }
-            Cause::ImageNotFound | Cause::ImageDigestGone => {
+            RemedyName::PauseAndRestore | RemedyName::ForceNewDeployment => {
                 let image = blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
                 seen.wanted = match image.and_then(|image| by_tag(&image)) {
                     Some(image) => self.resolve(&image).await.resolved,
@@ -63,8 +64,7 @@ impl Remediator {
                     Err(failure) => failure.doubt(),
                 };
             }
-            // No remedy looks at anything else for these: they get advice.
-            _ => {}
+            RemedyName::PrepareMirror | RemedyName::Advise | RemedyName::None => {}
         }
         seen
     }

@@ -98,8 +98,10 @@ pub enum ServiceChange {
     DeploymentStarted,
     /// A deployment ended well, or the service is steady.
     Settled,
-    /// A deployment failed, or tasks cannot be started or placed.
+    /// A deployment failed, or tasks fail to start.
     Trouble,
+    /// Tasks cannot even be launched.
+    Unplaceable,
 }
 
 /// A change that a service reports of itself.

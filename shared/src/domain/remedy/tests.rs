@@ -164,6 +164,9 @@ fn check(start: fn() -> Case, change: impl FnOnce(&mut Case), expected: &str) {
     assert!(outcome.contains(expected), "expected {expected:?} in\n{outcome}");
 }
 
+/// A change, and what is expected of it.
+type Row<T> = (Box<dyn FnOnce(&mut T)>, &'static str);
+
 fn set_service(change: impl FnOnce(&mut Value)) -> impl FnOnce(&mut Case) {
     |case| case.seen.service = Lookup::Found(service(change))
 }
@@ -188,7 +191,7 @@ fn a_quota_moves_every_docker_hub_image() {
 
 #[test]
 fn a_move_gives_its_reasons_for_not_moving() {
-    let rows: Vec<(Box<dyn FnOnce(&mut Case)>, &str)> = vec![
+    let rows: Vec<Row<Case>> = vec![
         (Box::new(|case| case.incident.causes[0].diagnosis.kind = Some(Kind::Burst)), "declined: "),
         (Box::new(|case| case.incident.causes[0].diagnosis.registry = Some(Registry::Ghcr)), "declined: "),
         (Box::new(|case| case.seen.service = Lookup::Absent), "declined: the service no longer exists"),
@@ -246,7 +249,7 @@ fn a_move_gives_its_reasons_for_not_moving() {
 
 #[test]
 fn an_image_goes_only_where_it_is_certainly_the_same() {
-    let rows: Vec<(Box<dyn FnOnce(&mut HubImage)>, &str)> = vec![
+    let rows: Vec<Row<HubImage>> = vec![
         // The mirror lacks it or is behind: it can be asked.
         (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Absent), "act: ask the mirror to copy docker.io/acme/app:1"),
         (Box::new(|image| image.mirror.as_mut().unwrap().1 = resolved("older")), "act: ask the mirror to copy docker.io/acme/app:1"),
@@ -323,7 +326,7 @@ fn a_missing_image_pauses_a_service_of_which_nothing_runs() {
 
 #[test]
 fn a_pause_gives_its_reasons_for_not_pausing() {
-    let rows: Vec<(Box<dyn FnOnce(&mut Case)>, &str)> = vec![
+    let rows: Vec<Row<Case>> = vec![
         (Box::new(|case| case.settings.pause = false), "pausing services is switched off"),
         (Box::new(set_service(|service| service["runningCount"] = json!(1))), "1 task(s) of the service run"),
         (
