@@ -2,6 +2,8 @@
 
 mod ahead;
 mod case_a;
+mod case_b;
+mod case_c;
 mod case_d;
 mod crash;
 mod documents;

@@ -34,12 +34,13 @@ impl Remediator {
 
     /// What is no service has no state to cure: the cause and the advice are told.
     async fn work_on_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(incident) = &record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
-        if let Recovery::Ended(how) = recovery::of_anything_else(incident, now) {
-            return self.close(subject, record, now, how, false).await;
-        }
+        // Told first: an event can be so late that its story is over when it comes.
         advise(subject, record);
-        Ok(Tally::worked("advised", "there is no service to act on", None))
+        let Some(incident) = &record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
+        match recovery::of_anything_else(incident, now) {
+            Recovery::Ended(how) => self.close(subject, record, now, how, Silence::Always).await,
+            Recovery::Steady(_) | Recovery::NotYet(_) => Ok(Tally::worked("advised", "there is no service to act on", None)),
+        }
     }
 
     async fn work_on_service(
@@ -60,8 +61,8 @@ impl Remediator {
             return self.carry_out(subject, record, act.plan, now).await;
         }
         match recovery::of_service(incident, &service, now) {
-            Recovery::Steady(how) => return self.close(subject, record, now, how, true).await,
-            Recovery::Ended(how) => return self.close(subject, record, now, how, false).await,
+            Recovery::Steady(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
+            Recovery::Ended(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
             Recovery::NotYet(_) => {}
         }
         let Some(blocker) = incident.blocker().cloned() else { return Ok(Tally::worked("open", "no cause is known yet", None)) };
@@ -131,12 +132,12 @@ impl Remediator {
     }
 
     /// Ends an incident: the archive first, so that it is never lost, then the message.
-    async fn close(&self, subject: &Subject, record: &mut Record, now: Timestamp, how: String, recovered: bool) -> Result<Tally, Failure> {
+    async fn close(&self, subject: &Subject, record: &mut Record, now: Timestamp, how: String, silence: Silence) -> Result<Tally, Failure> {
         if let Some(incident) = &mut record.open {
             incident.log(now, how.clone());
         }
-        // An incident that nobody was told of ends in silence.
-        if recovered || record.open.as_ref().is_some_and(|incident| !incident.told.is_empty()) {
+        let told = record.open.as_ref().is_some_and(|incident| !incident.told.is_empty());
+        if told && silence == Silence::IfNobodyKnows {
             record.tell("resolved", |incident, id| notice::resolved(&subject.to_string(), incident, &how, id));
         }
         if let Some(incident) = record.close(now) {
@@ -204,6 +205,15 @@ impl Remediator {
         self.table.save(&subject, owner, &record, now, true).await?;
         Ok(Tally::worked("prepared", given_up.unwrap_or_default(), Some(plan.remedy.as_str())))
     }
+}
+
+/// When an incident ends without a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// Where nobody was told that it began.
+    IfNobodyKnows,
+    /// Always: what has no steady state is only forgotten, and that is no news.
+    Always,
 }
 
 fn advise(subject: &Subject, record: &mut Record) {
