@@ -68,7 +68,7 @@ pub struct Row {
     pub settled_by: Option<&'static str>,
     /// Where its subject stands.
     pub subject: Option<Subject>,
-    /// What to do; see [`super::advice`] for the names in braces.
+    /// What to do; `{image}` and other names in braces are filled in (see `advice.rs`).
     pub advice: &'static str,
     /// The text that it was written for.
     pub example: Example,
