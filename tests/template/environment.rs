@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use pullsafe::domain::settings::{ALL, Settings};
+
 use crate::declared::FUNCTIONS;
 use crate::template::Template;
 
@@ -13,8 +15,34 @@ fn every_function_gets_the_variables_that_it_reads_and_no_other() {
     for declared in FUNCTIONS {
         let variables = template.resource(declared.function)["Environment"]["Variables"].as_object().expect("variables");
         let set: BTreeSet<&str> = variables.keys().map(String::as_str).collect();
-        assert_eq!(set, declared.environment.iter().copied().collect(), "{}", declared.function);
+        assert_eq!(set, declared.environment(), "{}", declared.function);
     }
+}
+
+/// A stack that deploys and a function that then refuses to start would be worse than a stack that does not deploy.
+#[test]
+fn whatever_a_parameter_allows_the_remediator_takes() {
+    let template = Template::load();
+    let variables = template.resource("RemediatorFunction")["Environment"]["Variables"].as_object().expect("variables");
+    let parameters = template.section("Parameters");
+    let mut tried = 0;
+    for (name, value) in variables {
+        let Some(parameter) = value["Ref"].as_str().and_then(|parameter| parameters.get(parameter)) else { continue };
+        let allowed = parameter["AllowedValues"].as_array().cloned().unwrap_or_default();
+        let bounds = ["MinValue", "MaxValue", "Default"].iter().filter_map(|key| parameter.get(key).cloned());
+        for value in allowed.into_iter().chain(bounds) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let lookup = |asked: &str| Some(if asked == name { value.clone() } else { sensible(asked)? });
+            assert!(Settings::read(lookup).is_ok(), "{name}={value}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried} values");
+}
+
+/// What has to be set, set.
+fn sensible(name: &str) -> Option<String> {
+    ALL.iter().any(|setting| setting.name == name && setting.default.is_none()).then(|| "set".to_owned())
 }
 
 #[test]

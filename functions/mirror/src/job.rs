@@ -1,19 +1,21 @@
 //! A job: which image to copy where, and for whom.
 
+use pullsafe::aws::Failure;
 use pullsafe::aws::ecr::EcrError;
 use pullsafe::domain::reference::{Reference, ecr_host};
 use pullsafe::registry::RegistryError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::announce::AnnounceError;
+const FIRST_PAUSE_SECONDS: i32 = 30;
+const LONGEST_PAUSE_SECONDS: i32 = 900;
 
 /// One image to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The image.
     pub source: Reference,
-    /// Where it goes: a tag of a private ECR repository.
+    /// Where it goes: a tag or a digest of a private ECR repository, or `latest` without either.
     pub target: Reference,
     /// The account of the target's registry.
     pub account: String,
@@ -36,8 +38,8 @@ pub enum JobError {
     #[error(transparent)]
     Copy(#[from] RegistryError),
     /// The copy is done and could not be announced.
-    #[error(transparent)]
-    Announce(#[from] AnnounceError),
+    #[error("the copy is done and could not be announced: {0}")]
+    Announce(#[from] Failure),
     /// The function's time ran out in the middle; what has arrived stays.
     #[error("the function's time ran out during the copy; the next attempt continues it")]
     OutOfTime,
@@ -72,14 +74,39 @@ impl JobError {
     }
 }
 
-/// The id of an SQS record, and its job.
-pub(crate) fn of_record(record: &Value) -> (&str, Result<Job, JobError>) {
-    let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default();
-    let body = record.get("body").and_then(Value::as_str).ok_or_else(|| JobError::Bad("the record has no body".to_owned()));
-    (id, body.and_then(parse))
+/// One message of the queue.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// What it is known by at the queue until it comes again.
+    pub(crate) receipt_handle: &'a str,
+    /// How often it has been received, this time included.
+    pub(crate) receive_count: i32,
+    /// The job in it, or why it is none.
+    pub(crate) job: Result<Job, String>,
 }
 
-fn parse(body: &str) -> Result<Job, JobError> {
+impl<'a> Message<'a> {
+    /// Reads an SQS record.
+    pub(crate) fn of(record: &'a Value) -> Self {
+        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        let body = text("/body").ok_or_else(|| "the record has no body".to_owned());
+        Self {
+            id: text("/messageId").unwrap_or_default(),
+            receipt_handle: text("/receiptHandle").unwrap_or_default(),
+            receive_count: text("/attributes/ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
+            job: body.and_then(parse),
+        }
+    }
+
+    /// How many seconds a failed message stays hidden: longer each time, for what fails twice is rarely cured in a moment.
+    pub(crate) fn pause(&self) -> i32 {
+        FIRST_PAUSE_SECONDS.saturating_mul(self.receive_count.max(1)).min(LONGEST_PAUSE_SECONDS)
+    }
+}
+
+fn parse(body: &str) -> Result<Job, String> {
     #[derive(Deserialize)]
     struct Body {
         source: Reference,
@@ -87,15 +114,11 @@ fn parse(body: &str) -> Result<Job, JobError> {
         #[serde(default)]
         requested_by: Option<String>,
     }
-    let bad = |why: &str| JobError::Bad(why.to_owned());
-    let body: Body = serde_json::from_str(body).map_err(|error| JobError::Bad(error.to_string()))?;
+    let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
     if body.source.is_docker_hub() && body.source.repository() == "library/scratch" {
-        return Err(bad("`scratch` is not an image"));
+        return Err("`scratch` is not an image".to_owned());
     }
-    let host = ecr_host(body.target.registry()).ok_or_else(|| bad("the target is not in a private ECR registry"))?;
-    if body.target.tag().is_none() {
-        return Err(bad("the target has no tag"));
-    }
+    let host = ecr_host(body.target.registry()).ok_or("the target is not in a private ECR registry")?;
     Ok(Job {
         account: host.account.to_owned(),
         region: host.region.to_owned(),
@@ -114,7 +137,7 @@ mod tests {
     const TARGET: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim";
 
     fn of(body: &Value) -> Result<Job, String> {
-        of_record(&json!({"messageId": "m", "body": body.to_string()})).1.map_err(|error| error.to_string())
+        Message::of(&json!({"messageId": "m", "body": body.to_string()})).job
     }
 
     #[test]
@@ -130,16 +153,32 @@ mod tests {
             (json!({"target": TARGET}), "missing field `source`"),
             (json!({"source": "Python", "target": TARGET}), "lower case"),
             (json!({"source": "python", "target": "ghcr.io/a/b:1"}), "not in a private ECR registry"),
-            (json!({"source": "python", "target": TARGET.trim_end_matches(":3.11-slim")}), "no tag"),
-            (json!("python"), "not a job"),
+            (json!("python"), "invalid type"),
         ] {
             let error = of(&body).unwrap_err();
             assert!(error.contains(why), "{body}: {error}");
         }
         let record = json!({"messageId": "m"});
-        let (id, job) = of_record(&record);
-        assert_eq!(id, "m");
-        assert!(!job.unwrap_err().comes_again());
+        let message = Message::of(&record);
+        assert_eq!(message.id, "m");
+        assert!(!JobError::Bad(message.job.unwrap_err()).comes_again());
+    }
+
+    #[test]
+    fn a_target_may_lack_a_tag() {
+        let repository = TARGET.trim_end_matches(":3.11-slim");
+        let pinned = format!("{repository}@sha256:{}", "0".repeat(64));
+        for target in [repository, &pinned] {
+            let job = of(&json!({"source": "python", "target": target})).unwrap();
+            assert_eq!((job.target.to_string().as_str(), job.target.tag()), (target, None));
+        }
+    }
+
+    #[test]
+    fn a_failed_message_waits_longer_each_time() {
+        let pause = |count: &str| Message::of(&json!({"body": "", "attributes": {"ApproximateReceiveCount": count}})).pause();
+        assert_eq!(["1", "2", "29", "30", "31", "0", "many", "2147483647"].map(pause), [30, 60, 870, 900, 900, 30, 30, 900]);
+        assert_eq!(Message::of(&json!({})).pause(), 30);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The mirror: copies images into ECR private, byte for byte, on request.
 //!
 //! Jobs come from a queue, a few at a time. Each is safe to repeat; what cannot succeed by repetition is reported once and
-//! dropped, everything else goes back to the queue, whose redrive policy ends it. A finished copy is announced by the event
+//! dropped, everything else comes again after a pause that grows, until the queue's redrive policy ends it. A finished copy is announced by the event
 //! `Image Mirrored`, also when there was nothing to copy, for somebody waits for it.
 
 mod announce;
@@ -12,12 +12,16 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use pullsafe::aws::ecr::{Ecr, EcrCredentials};
+use pullsafe::aws::outbox::Events;
+use pullsafe::aws::queue::Queues;
 use pullsafe::clock::Clock;
+use pullsafe::domain::settings::MirrorSettings;
 use pullsafe::registry::{Client, Config, Copier, CopyReport, CopyRequest, Endpoints};
 use pullsafe::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use job::Message;
 pub use job::{Job, JobError};
 
 /// With less time than this left, no further job is taken.
@@ -27,17 +31,19 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
 
 /// The function, for as long as its process lives.
 pub struct Mirror {
+    settings: MirrorSettings,
     config: SdkConfig,
     endpoints: Endpoints,
     clock: Clock,
     copier: OnceLock<Copier>,
-    announcer: OnceLock<announce::Announcer>,
+    events: OnceLock<Events>,
+    queues: OnceLock<Queues>,
 }
 
 impl Mirror {
     /// Nothing is loaded or connected until an event needs it.
-    pub const fn new(config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
-        Self { config, endpoints, clock, copier: OnceLock::new(), announcer: OnceLock::new() }
+    pub const fn new(settings: MirrorSettings, config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
+        Self { settings, config, endpoints, clock, copier: OnceLock::new(), events: OnceLock::new(), queues: OnceLock::new() }
     }
 
     /// Handles one event. There is no event that makes it fail: what failed is in the answer.
@@ -55,33 +61,48 @@ impl Mirror {
 
     /// Copies one after the other; the ids of what should come again are the answer that SQS expects.
     async fn batch(&self, records: &[Value], deadline: Instant) -> Value {
-        let jobs: Vec<(&str, Result<Job, JobError>)> = records.iter().map(job::of_record).collect();
-        let sources: Vec<_> = jobs.iter().filter_map(|(_, job)| job.as_ref().ok()).map(|job| job.source.clone()).collect();
+        let messages: Vec<Message<'_>> = records.iter().map(Message::of).collect();
+        let sources: Vec<_> = messages.iter().filter_map(|message| message.job.as_ref().ok()).map(|job| job.source.clone()).collect();
         // One token of Docker Hub then serves the whole batch.
         self.copier().client().expect_pulls(&sources).await;
         let mut failures = Vec::new();
         let last_moment = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
-        for (id, job) in jobs {
-            let outcome = match job {
+        for message in messages {
+            let outcome = match &message.job {
                 Ok(_) if Instant::now() + TIME_FOR_A_JOB > deadline => {
-                    tracing::info!(message_id = id, "too little time is left for another job; it goes back to the queue");
-                    failures.push(json!({"itemIdentifier": id}));
+                    tracing::info!(message_id = message.id, "too little time is left for another job; it goes back to the queue");
+                    failures.push(json!({"itemIdentifier": message.id}));
                     continue;
                 }
-                Ok(job) => timeout_at(last_moment, self.run(&job)).await.unwrap_or(Err(JobError::OutOfTime)),
-                Err(error) => Err(error),
+                Ok(job) => timeout_at(last_moment, self.run(job)).await.unwrap_or(Err(JobError::OutOfTime)),
+                Err(why) => Err(JobError::Bad(why.clone())),
             };
             match outcome {
                 Ok(report) => self.count(&report),
                 Err(error) => {
                     if error.comes_again() {
-                        failures.push(json!({"itemIdentifier": id}));
+                        failures.push(json!({"itemIdentifier": message.id}));
+                        self.hide(&message, deadline).await;
                     }
-                    self.report(id, &error);
+                    self.report(message.id, &error);
                 }
             }
         }
         json!({"batchItemFailures": failures})
+    }
+
+    /// Lets a failed message come again after its pause, and not only when the queue would show it, which is after six times as
+    /// long as a run may take. If that fails, it comes later, and no harm is done.
+    async fn hide(&self, message: &Message<'_>, deadline: Instant) {
+        let Some(queue) = self.settings.queue_url.as_deref().filter(|_| !message.receipt_handle.is_empty()) else { return };
+        let seconds = message.pause();
+        let queues = self.queues.get_or_init(|| Queues::new(&self.config));
+        let last_moment = deadline.checked_sub(TIME_TO_ANSWER / 3).unwrap_or(deadline);
+        match timeout_at(last_moment, queues.hide(queue, message.receipt_handle, seconds)).await {
+            Ok(Ok(())) => tracing::info!(message_id = message.id, seconds, "the job comes again in {seconds} s"),
+            Ok(Err(failure)) => tracing::warn!(message_id = message.id, %failure, "the job comes again late: {failure}"),
+            Err(_) => tracing::warn!(message_id = message.id, "the job comes again late: the queue did not answer in time"),
+        }
     }
 
     async fn run(&self, job: &Job) -> Result<CopyReport, JobError> {
@@ -94,7 +115,8 @@ impl Mirror {
             blobs_mounted = report.blobs_mounted, foreign_layers = report.foreign_layers,
             source_manifest_gets = report.source_manifest_gets, "the image is mirrored"
         );
-        self.announcer().mirrored(job, &report).await?;
+        let events = self.events.get_or_init(|| Events::new(&self.config));
+        events.put(&self.settings.event_bus, announce::DETAIL_TYPE, None, &announce::detail(job, &report)).await?;
         Ok(report)
     }
 
@@ -114,10 +136,6 @@ impl Mirror {
             let config = Config::new(Arc::clone(&self.clock));
             Copier::new(Client::new(Config { endpoints: self.endpoints.clone(), credentials: Arc::new(credentials), ..config }))
         })
-    }
-
-    fn announcer(&self) -> &announce::Announcer {
-        self.announcer.get_or_init(|| announce::Announcer::new(&self.config))
     }
 
     fn count(&self, report: &CopyReport) {

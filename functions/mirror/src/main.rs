@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use mirror::Mirror;
+use pullsafe::domain::settings::MirrorSettings;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe::{clock, telemetry};
 use serde_json::Value;
@@ -14,8 +15,12 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Error> {
     telemetry::init_logging();
     let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
+    let settings = MirrorSettings::read(|name| std::env::var(name).ok()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        format!("the configuration is wrong:\n{}", lines.join("\n"))
+    })?;
     let clock = clock::system();
-    let mirror = Arc::new(Mirror::new(aws_config::load_from_env().await, endpoints, Arc::clone(&clock)));
+    let mirror = Arc::new(Mirror::new(settings, aws_config::load_from_env().await, endpoints, Arc::clone(&clock)));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let mirror = Arc::clone(&mirror);
         let now = clock().millis().unsigned_abs();

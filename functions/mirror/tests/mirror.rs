@@ -8,6 +8,7 @@ use aws_sdk_ecr::config::{Credentials, Region, SharedCredentialsProvider};
 use mirror::Mirror;
 use pullsafe::clock;
 use pullsafe::domain::reference::Digest;
+use pullsafe::domain::settings::MirrorSettings;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,7 +57,8 @@ impl World {
             .endpoint_url(format!("http://{}", self.address))
             .build();
         let endpoints = format!("docker.io=http://{0},{ECR}=http://{0}", self.address);
-        Mirror::new(config, endpoints.parse().unwrap(), clock::system())
+        let settings = MirrorSettings { queue_url: Some(format!("http://{}/jobs", self.address)), event_bus: "events".to_owned() };
+        Mirror::new(settings, config, endpoints.parse().unwrap(), clock::system())
     }
 
     fn asked(&self, operation: &str) -> Vec<Value> {
@@ -72,6 +74,7 @@ fn usual(operation: &str) -> (u16, String) {
         "GetAuthorizationToken" => {
             answer(200, json!({"authorizationData": [{"authorizationToken": "QVdTOmh1bnRlcjI=", "expiresAt": 4_000_000_000_u32}]}))
         }
+        "ChangeMessageVisibility" => answer(200, json!({})),
         "PutEvents" => answer(200, json!({"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]})),
         _ if operation.starts_with("PUT") => (201, String::new()),
         _ if operation.contains("/v2/library/") => (200, MANIFEST.to_owned()),
@@ -103,7 +106,8 @@ async fn read(stream: &mut TcpStream) -> Option<(String, Value)> {
 fn job(id: &str, source: &str) -> Value {
     let target = format!("{ECR}/docker-hub/library/{source}");
     let body = json!({"source": source, "target": target, "requested_by": "arn:aws:ecs:eu-west-1:123456789012:service/c/s", "later": true});
-    json!({"messageId": id, "eventSource": "aws:sqs", "body": body.to_string()})
+    let attributes = json!({"ApproximateReceiveCount": "2"});
+    json!({"messageId": id, "receiptHandle": format!("handle of {id}"), "attributes": attributes, "eventSource": "aws:sqs", "body": body.to_string()})
 }
 
 fn in_seconds(seconds: u64) -> Instant {
@@ -122,6 +126,7 @@ async fn a_job_creates_the_repository_copies_and_is_announced() {
     let events = world.asked("PutEvents");
     let entry = &events[0]["Entries"][0];
     assert_eq!((&entry["Source"], &entry["DetailType"]), (&json!("pullsafe"), &json!("Image Mirrored")));
+    assert_eq!(entry["EventBusName"], "events");
     let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
     let expected = json!({
         "source": "docker.io/library/redis:7", "target": format!("{ECR}/docker-hub/library/redis:7"),
@@ -155,6 +160,46 @@ async fn only_what_repetition_can_cure_comes_again() {
     let answer = world.mirror().handle(&json!({"Records": records}), in_seconds(60)).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "limited"}]}));
     assert_eq!(world.asked("PutEvents").len(), 1, "only the copy that succeeded is announced");
+    let hidden = world.asked("ChangeMessageVisibility");
+    let queue = format!("http://{}/jobs", world.address);
+    let expected = json!({"QueueUrl": queue, "ReceiptHandle": "handle of limited", "VisibilityTimeout": 60});
+    assert_eq!(hidden, [expected], "what comes again comes soon, and nothing else is touched");
+}
+
+#[tokio::test]
+async fn a_queue_that_refuses_the_pause_changes_nothing() {
+    let refused = json!({"__type": "com.amazonaws.sqs#ReceiptHandleIsInvalid", "message": "expired"}).to_string();
+    let world = World::start(move |operation| match operation {
+        "HEAD /v2/library/limited/manifests/1" => Some((401, String::new())),
+        "ChangeMessageVisibility" => Some((400, refused.clone())),
+        _ => None,
+    })
+    .await;
+    let answer = world.mirror().handle(&json!({"Records": [job("limited", "limited:1"), job("good", "redis:7")]}), in_seconds(60)).await;
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "limited"}]}));
+    assert_eq!(world.asked("PutEvents").len(), 1);
+}
+
+#[tokio::test]
+async fn a_target_without_a_tag_is_stored_as_latest_or_under_its_digest() {
+    let world = World::start(|_| None).await;
+    let digest = Digest::of(MANIFEST.as_bytes());
+    let repository = format!("{ECR}/docker-hub/library/redis");
+    let record = |source: &str, target: String| json!({"messageId": "a", "body": json!({"source": source, "target": target}).to_string()});
+    let records = [record("redis", repository.clone()), record(&format!("redis@{digest}"), format!("{repository}@{digest}"))];
+    let answer = world.mirror().handle(&json!({"Records": records}), in_seconds(60)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(world.asked("PUT /v2/docker-hub/library/redis/manifests/latest").len(), 1);
+    assert_eq!(world.asked(&format!("PUT /v2/docker-hub/library/redis/manifests/{digest}")).len(), 1);
+    let targets = world
+        .asked("PutEvents")
+        .iter()
+        .map(|event| {
+            let detail: Value = serde_json::from_str(event["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
+            detail["target"].clone()
+        })
+        .collect::<Vec<_>>();
+    assert_eq!(targets, [json!(repository), json!(format!("{repository}@{digest}"))]);
 }
 
 #[tokio::test]

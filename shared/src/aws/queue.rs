@@ -1,4 +1,4 @@
-//! Amazon SQS: putting messages into the own queue and the mirror's.
+//! Amazon SQS: putting messages into the own queue and the mirror's, and having a failed one come again soon.
 
 use serde_json::Value;
 
@@ -21,6 +21,16 @@ impl Queues {
     pub async fn send(&self, queue_url: &str, message: &Value, delay_seconds: i32) -> Result<(), Failure> {
         let operation = self.0.send_message().queue_url(queue_url).message_body(message.to_string()).delay_seconds(delay_seconds);
         operation.send().await.map_err(|error| Failure::of("sqs:SendMessage", &error))?;
+        Ok(())
+    }
+
+    /// Hides a message that was received for so many more seconds, counted from now. Repeating it only starts the count anew.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn hide(&self, queue_url: &str, receipt_handle: &str, seconds: i32) -> Result<(), Failure> {
+        let operation = self.0.change_message_visibility().queue_url(queue_url).receipt_handle(receipt_handle).visibility_timeout(seconds);
+        operation.send().await.map_err(|error| Failure::of("sqs:ChangeMessageVisibility", &error))?;
         Ok(())
     }
 }

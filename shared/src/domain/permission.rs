@@ -1,9 +1,9 @@
-//! The permissions that the remediator needs: each observation and each step declares its own.
+//! The permissions that each function needs: each observation and each step declares its own.
 //!
-//! A test holds the role of `template.yaml` against this list in both directions, and the scenarios hold every call
-//! that was made against it. The README's table is generated from it.
+//! A test holds the roles of `template.yaml` against these lists in both directions, and the scenarios hold every call
+//! that the remediator makes against its list. The README's table is generated from them.
 
-/// Something the remediator does that needs permission.
+/// Something a function does that needs permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// What is done, in a few words.
@@ -45,9 +45,37 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// All actions of the remediator, sorted.
-pub fn remediator_actions() -> Vec<&'static str> {
-    let mut actions: Vec<_> = REMEDIATOR.iter().flat_map(|permission| permission.actions).copied().collect();
+/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in.
+pub const MIRROR: &[Permission] = &[
+    reads("sign in to ECR", &["ecr:GetAuthorizationToken"]),
+    reads(
+        "see what the mirror holds, and what one of its repositories can give to another",
+        &["ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"],
+    ),
+    writes("create the mirror's repositories", &["ecr:CreateRepository"]),
+    writes("store copies there", &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"]),
+    reads("take jobs from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    reads("let a failed job come again soon", &["sqs:ChangeMessageVisibility"]),
+    reads("tell whoever asked", &["events:PutEvents"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
+/// Every permission of the image gate.
+pub const GATE: &[Permission] = &[
+    reads("look whether the image is there, and what it is", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
+    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]),
+    reads("keep a request that failed", &["sqs:SendMessage"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
+/// All actions of a list, sorted.
+pub fn actions(permissions: &[Permission]) -> Vec<&'static str> {
+    let mut actions: Vec<_> = permissions.iter().flat_map(|permission| permission.actions).copied().collect();
     actions.sort_unstable();
     actions
+}
+
+/// All actions of the remediator, sorted.
+pub fn remediator_actions() -> Vec<&'static str> {
+    actions(REMEDIATOR)
 }

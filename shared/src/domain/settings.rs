@@ -1,4 +1,4 @@
-//! The remediator's configuration: names, meaning, defaults, and how each value is read.
+//! The configuration of the remediator, and of the mirror: names, meaning, defaults, and how each value is read.
 //!
 //! Everything is read before anything is reported, so that one look shows every fault. A bad value is never
 //! replaced by a default in silence.
@@ -19,7 +19,7 @@ pub struct Setting {
 macro_rules! settings {
     ($($constant:ident = $name:literal, $default:expr, $meaning:literal;)+) => {
         $(#[doc = $meaning] pub const $constant: Setting = Setting { name: $name, default: $default, meaning: $meaning };)+
-        /// Every setting, in the order in which the documents show them.
+        /// Every setting of the remediator, in the order in which the documents show them.
         pub const ALL: &[Setting] = &[$($constant,)+];
     };
 }
@@ -40,6 +40,9 @@ settings! {
     MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
+
+/// The settings that the mirror reads; they mean the same to both.
+pub const OF_MIRROR: &[Setting] = &[MIRROR_QUEUE, EVENT_BUS];
 
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +194,28 @@ impl Settings {
     }
 }
 
+/// The mirror's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSettings {
+    /// The own job queue, if its messages can be had again sooner than it shows them.
+    pub queue_url: Option<String>,
+    /// Event bus.
+    pub event_bus: String,
+}
+
+impl MirrorSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let queue = reader.text(MIRROR_QUEUE);
+        let settings = Self { queue_url: (!queue.is_empty()).then_some(queue), event_bus: reader.text(EVENT_BUS) };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
 struct Reader<L> {
     lookup: L,
     faults: Vec<Fault>,
@@ -243,6 +268,15 @@ mod tests {
         let settings = read(&REQUIRED).unwrap();
         assert_eq!((settings.mode, settings.ahead, settings.pause_after), (Mode::Observe, Ahead::Warn, 2));
         assert_eq!((settings.mirror, settings.mirror_queue_url), (None, None));
+    }
+
+    #[test]
+    fn the_mirror_runs_without_any_setting() {
+        let settings = MirrorSettings::read(|_| None).unwrap();
+        assert_eq!(settings, MirrorSettings { queue_url: None, event_bus: "default".to_owned() });
+        let set = MirrorSettings::read(|name| OF_MIRROR.iter().any(|setting| setting.name == name).then(|| name.to_owned())).unwrap();
+        assert_eq!(set.queue_url.as_deref(), Some("PULLSAFE_MIRROR_QUEUE_URL"));
+        assert_eq!(set.event_bus, "PULLSAFE_EVENT_BUS");
     }
 
     #[test]

@@ -42,11 +42,12 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(project()).arg("build").args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
-    let (flag, output) = match profile {
-        Profile::Release => (Some("--release"), "release"),
-        Profile::Dev => (None, "debug"),
+    let (flags, output) = match profile {
+        Profile::Release => (["--release"].as_slice(), "release"),
+        // With this package beside them, the functions' dependencies get the features that every other dev build has given them.
+        Profile::Dev => (["--package", env!("CARGO_PKG_NAME"), "--lib"].as_slice(), "debug"),
     };
-    let status = command.args(flag).status().context("run cargo")?;
+    let status = command.args(flags).status().context("run cargo")?;
     ensure(status.success(), "the functions do not build")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from);
     Ok(target.join(output))

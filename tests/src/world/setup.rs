@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use mirror::Mirror;
 use pullsafe::clock::Clock;
-use pullsafe::domain::settings::Settings;
+use pullsafe::domain::settings::{MirrorSettings, Settings};
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::registry::{Client, Config, Endpoints};
 use remediator::Remediator;
@@ -112,7 +112,7 @@ impl Setup {
         let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
         ecs.call("CreateCluster", &json!({ "clusterName": CLUSTER })).expect("a new ECS takes a cluster");
         let config = aws.sdk_config_with_attempts(self.attempts);
-        let mirror = Mirror::new(config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
+        let mirror = Mirror::new(mirror_settings(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
         let mut world = World {
             next_sweep: self.start.plus_seconds(SWEEP_SECONDS),
             clock,
@@ -260,6 +260,11 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
     let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
     let registry = Client::new(Config { endpoints, ..Config::new(clock.clone()) });
     Remediator::new(settings, config, registry, clock)
+}
+
+/// As the stack sets them.
+fn mirror_settings() -> MirrorSettings {
+    MirrorSettings { queue_url: Some(Sqs::url(MIRROR_QUEUE)), event_bus: "default".to_owned() }
 }
 
 fn reading(clock: &VirtualClock) -> Clock {
