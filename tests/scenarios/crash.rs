@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use pullsafe::domain::permission;
 use scenarios::aws::{Call, Fault, FaultKind};
 use scenarios::ecs::Pacing;
 use scenarios::registry::{Mutability, Sample};
@@ -182,6 +183,9 @@ async fn matrix(cure: &Cure) {
     let expected = play(&mut world, event).await;
     assert!(!expected.applied.is_empty(), "{}: {expected:?} {:#?} {:#?}", cure.name, world.answers, world.told());
     assert!(expected.applied.values().all(|count| *count == 1), "{}: {expected:?}", cure.name);
+    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    let undeclared: Vec<String> = world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
+    assert!(undeclared.is_empty(), "{}: the template does not grant {undeclared:?}", cure.name);
     let calls = world.aws.calls();
     let matters = |call: &Call| call.is_write() || matches!(call.operation.as_str(), "Publish" | "PutEvents");
     // The record is saved once more after the last message; the sweeps that follow find nothing to do.
