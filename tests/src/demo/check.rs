@@ -17,6 +17,9 @@ pub fn faults(left: &Replay, right: &Replay) -> Vec<String> {
 fn alone(replay: &Replay, faults: &mut Faults) {
     let used_up = replay.used_up();
     faults.unless(used_up.map(clock).as_deref() == Some("19:47"), || format!("the 100th pull came at {}, not at 19:47", shown(used_up)));
+    faults.unless(replay.last_pull() == Some((7, 2)), || {
+        format!("the 100th pull was not the seventh task's second but (task, try) {:?}", replay.last_pull())
+    });
     faults.unless(replay.tasks.iter().all(|task| task.tries() == Some(7)), || "a task did not try seven times".to_owned());
     faults.unless(replay.tasks.iter().take(6).all(|task| !task.met_the_quota()), || {
         "the quota stopped one of the first six tasks".to_owned()
@@ -40,6 +43,13 @@ fn cured(replay: &Replay, faults: &mut Faults) {
     faults.unless(replay.mirrored.is_some() && replay.mirror_pulls > 0, || "the mirror copied nothing".to_owned());
     let acts = replay.writes.iter().filter(|write| *write == "ecs:UpdateService").count();
     faults.unless(acts == 1, || format!("the service was updated {acts} times instead of once"));
+    let moved = replay.told.iter().rfind(|notice| notice.subject.as_deref().is_some_and(|subject| subject.contains("move-to-mirror")));
+    let tried_since = moved.is_none_or(|notice| {
+        // The sample that saw the move is at most one step later.
+        let then = replay.samples.iter().find(|sample| sample.at > notice.at);
+        then.is_none_or(|then| (then.used, then.refused) != replay.samples.last().map_or((0, 0), |last| (last.used, last.refused)))
+    });
+    faults.unless(!tried_since, || "the tasks asked Docker Hub again after the move".to_owned());
     let resolved = replay.told.last().and_then(|notice| notice.subject.as_deref()).is_some_and(|subject| subject.ends_with("resolved"));
     faults.unless(resolved, || "the incident is not resolved".to_owned());
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::aws::service::Service as _;
 use crate::aws::sns::Published;
-use crate::ecs::{StackOutcome, StackWatch};
+use crate::ecs::{Pacing, StackOutcome, StackWatch};
 use crate::registry::{Fault, Rule, Sample};
 use crate::world::{CLUSTER, NAT, Setup, World};
 
@@ -91,6 +91,15 @@ impl Task {
         reason.split_once("retried ")?.1.split_once(" time(s)")?.0.parse().ok()
     }
 
+    /// Which of its tries it makes at a moment, if any.
+    fn try_at(&self, moment: Timestamp) -> Option<i64> {
+        let pacing = Pacing::case_a();
+        let first = self.created.plus_seconds(pacing.provisioning_seconds + pacing.before_pull_seconds);
+        let since = moment.seconds_since(first);
+        let number = since / pacing.failing_attempt_seconds + 1;
+        (since >= 0 && since % pacing.failing_attempt_seconds == 0 && number <= i64::from(pacing.pull_attempts)).then_some(number)
+    }
+
     /// Whether Docker Hub's quota stopped it.
     pub fn met_the_quota(&self) -> bool {
         self.stopped.as_ref().is_some_and(|(_, reason)| reason.contains("429 Too Many Requests"))
@@ -101,6 +110,17 @@ impl Replay {
     /// When the last unit of the quota was used.
     pub fn used_up(&self) -> Option<Timestamp> {
         self.samples.iter().find(|sample| sample.used >= QUOTA).map(|sample| sample.at)
+    }
+
+    /// The number of the task that used it, and of its try.
+    pub fn last_pull(&self) -> Option<(usize, i64)> {
+        let at = self.used_up()?;
+        self.tasks.iter().enumerate().find_map(|(index, task)| Some((index + 1, task.try_at(at)?)))
+    }
+
+    /// How many tasks were launched before the first that the quota stopped.
+    pub fn before_quota(&self) -> usize {
+        self.tasks.iter().position(Task::met_the_quota).unwrap_or(self.tasks.len())
     }
 
     /// What was left of the quota at a moment.

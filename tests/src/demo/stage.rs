@@ -84,7 +84,7 @@ impl<'a> Stage<'a> {
         let text = self.paint(paint, &format!("{text:<BESIDE_BAR$}"));
         let line = format!(" {}  {text} {} {left:>2}", clock(at), self.paint(colour, &cells));
         self.line(&line)?;
-        self.beat(450);
+        self.beat(350);
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl<'a> Stage<'a> {
             let line = format!("          {}", self.paint(paint, &line));
             self.line(&line)?;
         }
-        self.beat(250);
+        self.beat(180);
         Ok(())
     }
 

@@ -29,10 +29,17 @@ pub(super) fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
 pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     stage.heading("1. Left alone")?;
     the_start(stage, replay)?;
-    before_the_quota_is_gone(stage, replay, |_, _| Ok(()))?;
+    let mut said = false;
+    before_the_quota_is_gone(stage, replay, |stage, _| {
+        if std::mem::replace(&mut said, true) {
+            return Ok(());
+        }
+        stage
+            .detail(Paint::Plain, "What stopped these tasks is not on record; here a transfer breaks off. Each try is a pull all the same.")
+    })?;
     the_hundredth(stage, replay)?;
     let mut told = false;
-    for (index, task) in replay.tasks.iter().enumerate().skip(6) {
+    for (index, task) in replay.tasks.iter().enumerate().skip(replay.before_quota()) {
         stopped(stage, replay, index, task, Paint::Red)?;
         if !told && let Some((_, reason)) = &task.stopped {
             stage.detail(Paint::Dim, reason)?;
@@ -63,8 +70,8 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
 pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     stage.heading("2. The same evening, with pullsafe in act mode")?;
     stage.say(
-        "AheadOfFailure is off here, so that the failure happens. As deployed (`warn`) pullsafe would have filled the mirror at 19:17; \
-         with `move`, it would have moved the service before the first pull failed. The mirror is empty.",
+        "AheadOfFailure is off here, so that the failure happens. By default (`warn`) pullsafe fills the mirror and says so when such a \
+         deployment starts; with `move`, it moves the service then. Here the mirror is empty.",
     )?;
     stage.line("")?;
     the_start(stage, replay)?;
@@ -80,8 +87,8 @@ pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Resul
         Ok(())
     })?;
     the_hundredth(stage, replay)?;
-    let Some(task) = replay.tasks.get(6) else { return Ok(()) };
-    stopped(stage, replay, 6, task, Paint::Red)?;
+    let Some(task) = replay.tasks.get(replay.before_quota()) else { return Ok(()) };
+    stopped(stage, replay, replay.before_quota(), task, Paint::Red)?;
     if let Some((_, reason)) = &task.stopped {
         stage.detail(Paint::Dim, reason)?;
     }
@@ -143,7 +150,9 @@ fn the_start(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     let head = stage.paint(Paint::Dim, &format!(" {:<5}  {:<49} {}", "time", "what happens", "pulls left"));
     stage.line(&head)?;
     stage.row(replay.start, Paint::Plain, "Deployment 77 starts", replay.left_at(replay.start))?;
-    let text = format!("{USED_BEFORE} of {QUOTA} pulls are used: deployment 75, 6 tasks x 7 = 42; deployment 76, 2 x 7 = 14.");
+    let text = format!(
+        "{USED_BEFORE} of {QUOTA} pulls are used, as the record counts: deployment 75, 6 tasks x 7 = 42; deployment 76, 2 x 7 = 14."
+    );
     stage.detail(Paint::Plain, &text)
 }
 
@@ -154,7 +163,7 @@ fn before_the_quota_is_gone(
     mut then: impl FnMut(&mut Stage<'_>, Timestamp) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut told = false;
-    for (index, task) in replay.tasks.iter().enumerate().take(6) {
+    for (index, task) in replay.tasks.iter().enumerate().take(replay.before_quota()) {
         stopped(stage, replay, index, task, Paint::Plain)?;
         let Some((at, reason)) = &task.stopped else { continue };
         if !told {
@@ -174,8 +183,8 @@ fn stopped(stage: &mut Stage<'_>, replay: &Replay, index: usize, task: &Task, pa
 }
 
 fn the_hundredth(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
-    let Some(at) = replay.used_up() else { return Ok(()) };
-    let text = format!("task {}'s second try is the {QUOTA}th pull", replay.tasks.iter().filter(|task| task.created < at).count().min(7));
+    let Some((at, (task, number))) = replay.used_up().zip(replay.last_pull()) else { return Ok(()) };
+    let text = format!("try {number} of task {task} is the {QUOTA}th pull");
     stage.row(at, Paint::Red, &text, 0)?;
     stage.detail(Paint::Plain, &format!("{} launches of 7 tries empty a quota of {QUOTA}. From here on, every pull fails.", QUOTA / 7))
 }
@@ -216,7 +225,7 @@ fn moved(stage: &mut Stage<'_>, notice: &Published) -> io::Result<()> {
 }
 
 fn started(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
-    for (index, task) in replay.tasks.iter().enumerate().skip(7) {
+    for (index, task) in replay.tasks.iter().enumerate().skip(replay.before_quota() + 1) {
         match (&task.stopped, task.started) {
             (Some((at, _)), _) => {
                 let text = format!("task {} STOPPED: replaced", index + 1);
