@@ -142,12 +142,13 @@ impl Replay {
 
 /// The world without pullsafe.
 pub async fn without_pullsafe() -> Replay {
-    play(Setup::new().without_pullsafe()).await
+    // Boxed, for the compiler gives up on a future with a world in it when it is nested further.
+    Box::pin(play(Setup::new().without_pullsafe())).await
 }
 
 /// The same world with pullsafe in act mode; its mirror is empty.
 pub async fn with_pullsafe() -> Replay {
-    play(Setup::new()).await
+    Box::pin(play(Setup::new())).await
 }
 
 async fn play(setup: Setup) -> Replay {
