@@ -41,6 +41,8 @@ fn cured(replay: &Replay, faults: &mut Faults) {
     });
     faults.unless(replay.stack.0 == StackOutcome::Complete, || format!("the stack is not complete but {:?}", replay.stack.0));
     faults.unless(replay.mirrored.is_some() && replay.mirror_pulls > 0, || "the mirror copied nothing".to_owned());
+    let copied = replay.mirrored.as_ref().and_then(|mirrored| mirrored["digest"].as_str());
+    faults.unless(copied == Some(replay.digest.as_str()), || format!("the copy is {copied:?}, the image {}", replay.digest));
     let acts = replay.writes.iter().filter(|write| *write == "ecs:UpdateService").count();
     faults.unless(acts == 1, || format!("the service was updated {acts} times instead of once"));
     let moved = replay.told.iter().rfind(|notice| notice.subject.as_deref().is_some_and(|subject| subject.contains("move-to-mirror")));

@@ -44,6 +44,8 @@ pub struct Replay {
     pub tasks: Vec<Task>,
     /// What people were told.
     pub told: Vec<Published>,
+    /// The digest of the image at Docker Hub.
+    pub digest: String,
     /// What the mirror announced.
     pub mirrored: Option<Value>,
     /// Pulls that the mirror spent from its own address.
@@ -156,7 +158,8 @@ async fn play(setup: Setup) -> Replay {
     let end = start.plus_seconds(PATIENCE_SECONDS);
     let mut world = setup.build();
     // Without an image index: a pull is then one request that counts, as in the case.
-    Sample::new(1).layers(&[3_400_000, 1_100_000]).build().push(world.hub.store(), REPOSITORY, "latest");
+    let pushed = Sample::new(1).layers(&[3_400_000, 1_100_000]).build();
+    pushed.push(world.hub.store(), REPOSITORY, "latest");
     world.hub.quota().spend(NAT, USED_BEFORE, start);
     world.hub.plant(Rule::get("/blobs/", Fault::Reset { after: 0 }).times((QUOTA - USED_BEFORE) as usize));
     let definition = world.define("court", &[IMAGE]);
@@ -181,6 +184,7 @@ async fn play(setup: Setup) -> Replay {
         samples,
         tasks: tasks(&world),
         told: world.told(),
+        digest: pushed.digest().to_string(),
         mirrored: world
             .bus
             .events()
