@@ -4,6 +4,7 @@
 //! levels are shut for them, whatever the configuration asks for.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 use tracing::Level;
@@ -67,9 +68,22 @@ impl fmt::Display for Unit {
 /// One metric: name, unit, value.
 pub type Metric<'a> = (&'a str, Unit, u64);
 
+/// Where the lines of [`emf`] go if not to standard output.
+static METRIC_SINK: OnceLock<fn(&str)> = OnceLock::new();
+
 /// Prints metrics as one line, which CloudWatch turns into metrics by itself.
 pub fn emf(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) {
-    println!("{}", emf_line(now, dimensions, metrics));
+    let line = emf_line(now, dimensions, metrics);
+    match METRIC_SINK.get() {
+        Some(sink) => sink(&line),
+        None => println!("{line}"),
+    }
+}
+
+/// Sends the lines of [`emf`] elsewhere, for a process whose standard output is for people. The first call decides.
+pub fn send_metrics_to(sink: fn(&str)) {
+    // A second sink would be another part of the same process; the first keeps its lines.
+    let _ = METRIC_SINK.set(sink);
 }
 
 /// The line that [`emf`] prints.

@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod demo;
 pub mod e2e;
 pub mod ecr;
 pub mod ecs;

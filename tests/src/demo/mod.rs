@@ -1,0 +1,52 @@
+//! `cargo demo`: case A replayed twice, told in a terminal.
+//!
+//! First both worlds are played to their end on their virtual clocks ([`replay`]), then what happened is compared with
+//! what the case's record says ([`check`]), then it is told ([`story`]). What is told is read from the replay, so that a
+//! demo which ends well is also a passed test. Nothing here waits: the pauses between lines are the caller's.
+
+pub mod check;
+mod plot;
+pub mod replay;
+pub mod stage;
+mod story;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use replay::Replay;
+pub use stage::Stage;
+
+/// Why the demo did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The terminal, or what stands for it, took no more.
+    #[error("the story could not be written: {0}")]
+    Write(#[from] io::Error),
+    /// The replay did not go as the case did, or pullsafe did not cure it.
+    #[error("the replay went wrong: {}", .0.join("; "))]
+    Wrong(Vec<String>),
+}
+
+/// Plays both worlds, tells the story, and says whether it went as it should.
+///
+/// # Errors
+/// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
+pub async fn run(stage: &mut Stage<'_>) -> Result<(), DemoError> {
+    // Standard output is the story's.
+    pullsafe::telemetry::send_metrics_to(|_| {});
+    story::opening(stage)?;
+    let left = replay::without_pullsafe().await;
+    let right = replay::with_pullsafe().await;
+    story::left_alone(stage, &left)?;
+    story::with_pullsafe(stage, &right)?;
+    plot::draw(stage, &left, &right)?;
+    story::notices(stage, &right)?;
+    let faults = check::faults(&left, &right);
+    if !faults.is_empty() {
+        return Err(DemoError::Wrong(faults));
+    }
+    story::closing(stage, &left, &right)?;
+    Ok(())
+}
