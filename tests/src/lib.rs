@@ -1,6 +1,6 @@
 //! What the scenarios, the demo and the end-to-end run share: a fake AWS, registries in this process, a model of
 //! the ECS scheduler, all on one virtual clock, the world that joins them, and the real thing: an emulator and the
-//! functions' binaries behind a Lambda Runtime API.
+//! functions' binaries behind a Lambda Runtime API. What is measured of them is in [`figures`].
 
 pub mod aws;
 pub mod clock;
@@ -8,6 +8,7 @@ pub mod demo;
 pub mod e2e;
 pub mod ecr;
 pub mod ecs;
+pub mod figures;
 pub mod registry;
 pub mod runtime_api;
 pub mod world;

@@ -28,6 +28,7 @@ pub mod names;
 pub mod parameters;
 mod query;
 pub mod secrets;
+pub mod server;
 pub mod service;
 pub mod sns;
 pub mod sqs;

@@ -128,6 +128,11 @@ impl Runtime {
         self.answer(answer).await
     }
 
+    /// The process, as the system numbers it; `None` once it has ended.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// The most memory that the process has had resident so far, in bytes. Known on Linux only.
     pub fn peak_resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;

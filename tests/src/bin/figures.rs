@@ -1,0 +1,63 @@
+//! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
+//!
+//! With names of parts (`size crates start memory events pure trips`) only these are measured, and nothing is written.
+
+use std::process::ExitCode;
+
+use pullsafe::clock;
+use scenarios::e2e::{Context as _, Result, ensure};
+use scenarios::figures::account::Account;
+use scenarios::figures::build::{BUILD, Binaries};
+use scenarios::figures::report::Report;
+use scenarios::figures::{crates, load, machine, size, speed, start, trips};
+
+const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "trips"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = chosen.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("there is no part `{unknown}`; usage: cargo figures [{}]", PARTS.join("] ["));
+        return ExitCode::from(2);
+    }
+    match run(&chosen).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(chosen: &[String]) -> Result<()> {
+    let now = clock::system()();
+    let mut report = Report::default();
+    let binaries = Binaries::build()?;
+    let remediator = binaries.function("remediator");
+    for part in PARTS.iter().filter(|part| chosen.is_empty() || chosen.iter().any(|name| name == *part)) {
+        match *part {
+            "size" => size::measure(&binaries, &mut report)?,
+            "crates" => crates::measure(&binaries, &mut report)?,
+            "start" => start::measure(&binaries, &Account::new(now), &mut report).await?,
+            "memory" => load::memory(&remediator, &mut report).await?,
+            "events" => load::throughput(&remediator, &mut report).await?,
+            "pure" => speed::measure(&mut report)?,
+            "trips" => trips::measure(&mut report).await?,
+            other => ensure(false, format!("`{other}` is not measured"))?,
+        }
+    }
+    if chosen.is_empty() {
+        let head = format!(
+            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`.\n\nTaken on {}, {}.",
+            now.to_string().split('T').next().unwrap_or_default(),
+            machine::describe()
+        );
+        let file = scenarios::e2e::tools::project().join("docs/figures.md");
+        std::fs::write(&file, report.document(&head)).context("write docs/figures.md")?;
+        println!("\nwritten to docs/figures.md");
+    }
+    if !report.missed().is_empty() {
+        println!("missed: {}", report.missed().join("; "));
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! The figures: what the functions weigh, how fast they start, what memory and how many round trips they need.
+//!
+//! `cargo figures` is `src/bin/figures.rs`; it measures the release binaries and writes `docs/figures.md`. Nothing here judges a
+//! run by a time: a figure that misses its goal is written down as missed.
+
+pub mod account;
+pub mod build;
+pub mod crates;
+pub mod events;
+pub mod load;
+pub mod machine;
+pub mod report;
+pub mod size;
+pub mod speed;
+pub mod start;
+pub mod trips;
