@@ -5,6 +5,9 @@
 pub mod analysis;
 pub mod detect;
 pub mod finding;
+pub mod mirror_config;
+pub mod report;
+pub mod rewrite;
 pub mod walk;
 
 mod dockerfile;
