@@ -106,10 +106,15 @@ impl<'a> Analysis<'a> {
             }
         };
         let (file, line, column) = self.position(origin);
-        let head = resolved.head.and_then(|(range, bare)| {
-            let has_host = !range.is_empty();
-            let (source, range) = value.written_at(range)?;
-            Some(Head { file: self.sources[source].path.clone(), range, has_host, bare })
+        let head = resolved.head.and_then(|(host, repository, bare)| {
+            let place = |range| value.written_at(range).map(|(source, range)| (self.sources[source].path.clone(), range));
+            let before = || place(repository..repository).map(|(file, range)| (file, range.start));
+            let head = if host.is_empty() {
+                Head { host: None, repository: Some(before()?), bare }
+            } else {
+                Head { host: Some(place(host)?), repository: if bare { Some(before()?) } else { None }, bare }
+            };
+            Some(head)
         });
         self.findings.push(Finding {
             file,

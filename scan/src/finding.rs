@@ -124,15 +124,13 @@ impl Finding {
     }
 }
 
-/// The registry's part of a Docker Hub reference: the bytes that a move to another registry replaces.
+/// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// Path of the file that has the bytes.
-    pub(crate) file: String,
-    /// The host, or the empty range before the repository.
-    pub(crate) range: Range<usize>,
-    /// Whether a host is written there.
-    pub(crate) has_host: bool,
+    /// The file and the bytes of the host, where one is written.
+    pub(crate) host: Option<(String, Range<usize>)>,
+    /// The file and the byte where the repository begins, where something has to go before it.
+    pub(crate) repository: Option<(String, usize)>,
     /// Whether the repository is written without its `library/`.
     pub(crate) bare: bool,
 }

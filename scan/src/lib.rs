@@ -3,6 +3,7 @@
 //! Text in, findings and edits out: but for the file walk nothing here reads a file, and nothing asks a network.
 
 pub mod analysis;
+pub mod audit;
 pub mod detect;
 pub mod finding;
 pub mod mirror_config;

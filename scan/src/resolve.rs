@@ -20,8 +20,9 @@ pub(crate) struct Resolved {
     pub(crate) certain: bool,
     pub(crate) variables: Vec<String>,
     pub(crate) parsed: Option<Reference>,
-    /// The host's range in the text (empty where none is written), and whether the repository lacks its `library/`.
-    pub(crate) head: Option<(Range<usize>, bool)>,
+    /// The host's range in the text (empty where none is written), where the repository begins, and whether that lacks its
+    /// `library/`; for a reference of Docker Hub that can be moved.
+    pub(crate) head: Option<(Range<usize>, usize, bool)>,
 }
 
 /// Reads the text of a reference. The error says why no value of its variables makes it one.
@@ -58,7 +59,7 @@ pub(crate) fn resolve(text: &Traced) -> Result<Resolved, String> {
             _ => without_unset(text).is_some_and(|parsed| parsed.is_official()),
         };
     // A bare name that is not known might have a namespace: where `library/` belongs is open.
-    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| (shape.host.clone(), bare));
+    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| (shape.host.clone(), shape.repository.start, bare));
     let has_assumed = text.unknowns().next().is_some();
     Ok(Resolved {
         reference: display(text, &shape, registry, certain || known),

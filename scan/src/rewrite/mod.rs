@@ -63,14 +63,14 @@ pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Pl
     let mut moves: Vec<Move<'_>> = Vec::new();
     let mut plan = Plan::default();
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        match target.edit(finding) {
-            Ok((file, edit, reference)) => moves.push(Move { finding, file, edit, reference }),
+        match target.edits(finding) {
+            Ok((edits, reference)) => moves.push(Move { finding, edits, reference }),
             Err(why) => plan.leave(finding, why),
         }
     }
     loop {
         let contested = contested(&moves);
-        let (bad, good): (Vec<_>, Vec<_>) = moves.into_iter().partition(|step| contested.contains(&step.place()));
+        let (bad, good): (Vec<_>, Vec<_>) = moves.into_iter().partition(|step| step.places().any(|place| contested.contains(&place)));
         for step in bad {
             plan.leave(step.finding, "another image needs the same bytes to be something else".to_owned());
         }
@@ -82,8 +82,8 @@ pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Pl
             break;
         }
         // Without the edits of a failed file nothing that shares them may stay either.
-        let tainted: BTreeSet<_> = good.iter().filter(|step| failed.contains_key(&step.finding.file)).map(Move::place).collect();
-        let (bad, rest): (Vec<_>, Vec<_>) = good.into_iter().partition(|step| tainted.contains(&step.place()));
+        let tainted: BTreeSet<_> = good.iter().filter(|step| failed.contains_key(&step.finding.file)).flat_map(Move::places).collect();
+        let (bad, rest): (Vec<_>, Vec<_>) = good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
         for step in bad {
             let why = failed.get(&step.finding.file).cloned().unwrap_or_else(|| "shares its text with a file that is left alone".to_owned());
             plan.leave(step.finding, why);
@@ -109,15 +109,15 @@ pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
 
 struct Move<'f> {
     finding: &'f Finding,
-    file: String,
-    edit: Edit,
+    /// Each with its file.
+    edits: Vec<(String, Edit)>,
     /// What the finding's reference is afterwards.
     reference: String,
 }
 
 impl Move<'_> {
-    fn place(&self) -> PlaceKey {
-        (self.file.clone(), self.edit.start, self.edit.end)
+    fn places(&self) -> impl Iterator<Item = PlaceKey> {
+        self.edits.iter().map(|(file, edit)| (file.clone(), edit.start, edit.end))
     }
 }
 
@@ -132,19 +132,13 @@ type PlaceKey = (String, usize, usize);
 
 /// Places that two moves want to change differently, or that overlap.
 fn contested(moves: &[Move<'_>]) -> BTreeSet<PlaceKey> {
-    let mut by_file: BTreeMap<&str, Vec<&Move<'_>>> = BTreeMap::new();
-    for step in moves {
-        by_file.entry(&step.file).or_default().push(step);
-    }
     let mut contested = BTreeSet::new();
-    for steps in by_file.values_mut() {
-        steps.sort_by(|a, b| a.edit.cmp(&b.edit));
-        for pair in steps.windows(2) {
-            let (first, second) = (&pair[0].edit, &pair[1].edit);
+    for (file, edits) in edits(moves) {
+        for pair in edits.windows(2) {
+            let (first, second) = (&pair[0], &pair[1]);
             let same_place = first.start == second.start && first.end == second.end;
-            if first != second && (same_place || second.start < first.end) {
-                contested.insert(pair[0].place());
-                contested.insert(pair[1].place());
+            if same_place || second.start < first.end {
+                contested.extend([first, second].map(|edit| (file.clone(), edit.start, edit.end)));
             }
         }
     }
@@ -153,8 +147,8 @@ fn contested(moves: &[Move<'_>]) -> BTreeSet<PlaceKey> {
 
 fn edits(moves: &[Move<'_>]) -> BTreeMap<String, Vec<Edit>> {
     let mut edits: BTreeMap<String, Vec<Edit>> = BTreeMap::new();
-    for step in moves {
-        edits.entry(step.file.clone()).or_default().push(step.edit.clone());
+    for (file, edit) in moves.iter().flat_map(|step| &step.edits) {
+        edits.entry(file.clone()).or_default().push(edit.clone());
     }
     for edits in edits.values_mut() {
         edits.sort();

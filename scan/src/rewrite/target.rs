@@ -71,8 +71,8 @@ impl Target {
         if self.official_to_ecr_public && finding.official { Some(format!("{ECR_PUBLIC}/docker")) } else { self.base.clone() }
     }
 
-    /// The file, the edit that moves a finding, and its reference afterwards; or why it stays.
-    pub(super) fn edit(&self, finding: &Finding) -> Result<(String, Edit, String), String> {
+    /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
+    pub(super) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, Edit)>, String), String> {
         let Some(base) = self.base_for(finding) else {
             return Err("not an official image: ECR Public has no copy of it; give --registry".to_owned());
         };
@@ -85,10 +85,11 @@ impl Target {
         let Some(reference) = self.moved(finding) else {
             return Err("the reference is not in its plain form".to_owned());
         };
-        let library = if head.bare { "/library" } else { "" };
-        let separator = if head.has_host { "" } else { "/" };
-        let edit = Edit { start: head.range.start, end: head.range.end, text: format!("{base}{library}{separator}") };
-        Ok((head.file.clone(), edit, reference))
+        let library = if head.bare { "library/" } else { "" };
+        let before = if head.host.is_some() { library.to_owned() } else { format!("{base}/{library}") };
+        let host = head.host.iter().map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.clone() }));
+        let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
+        Ok((host.chain(repository).collect(), reference))
     }
 }
 
