@@ -1,2 +1,32 @@
-//! stub
-fn main() {}
+//! `pullsafe`: the same capabilities as the functions, from a terminal or a CI job.
+//!
+//! Wiring only: each subcommand is one file, with its arguments and a `run` that gives the exit status.
+//! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
+
+mod audit;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps Amazon ECS deployments alive when a container image cannot be pulled.
+#[derive(Debug, Parser)]
+#[command(name = "pullsafe", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(scan::Arguments),
+    Audit(audit::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+    }
+}

@@ -154,9 +154,8 @@ impl<'a> Analysis<'a> {
 
     /// Everything found, in the order of the file, each place once.
     pub(crate) fn finish(mut self) -> (Vec<Finding>, Vec<Problem>) {
-        self.findings.sort_by(|a, b| {
-            (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place))
-        });
+        self.findings
+            .sort_by(|a, b| (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place)));
         self.findings.dedup_by(|a, b| (&a.file, a.line, a.column, &a.reference) == (&b.file, b.line, b.column, &b.reference));
         (self.findings, self.problems)
     }

@@ -119,9 +119,7 @@ impl Shape {
         let name_end = text.find('@').unwrap_or(text.len());
         let host = match text[..name_end].split_once('/') {
             Some((first, _))
-                if first == "localhost"
-                    || first.contains(['.', ':'])
-                    || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+                if first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
             {
                 0..first.len()
             }
@@ -140,12 +138,12 @@ impl Shape {
     /// Whether the unknown parts leave no doubt about the registry.
     fn host_is_known(&self, text: &Traced) -> bool {
         let whole = text.as_str();
-        let assumed_only = |range: Range<usize>| {
-            text.unknowns().filter(|(at, _)| range.contains(at)).all(|(_, unknown)| unknown.assumed.is_some())
-        };
+        let assumed_only =
+            |range: Range<usize>| text.unknowns().filter(|(at, _)| range.contains(at)).all(|(_, unknown)| unknown.assumed.is_some());
         // `${HOST:...}.example.com/app` is no Docker Hub host, whatever the variable holds.
         if !self.host.is_empty() {
-            return assumed_only(self.host.clone()) || self.host(text).contains('.') && !self.host(text).starts_with(HOLE)
+            return assumed_only(self.host.clone())
+                || self.host(text).contains('.') && !self.host(text).starts_with(HOLE)
                 || self.host(text).contains(".dkr.ecr");
         }
         match whole[..self.repository.end].split_once('/') {
@@ -195,7 +193,13 @@ mod tests {
             ("<!PREFIX>redis:7", "${PREFIX}redis:7", None, false, false),
             ("ghcr.io/acme/<X>:1", "ghcr.io/acme/${X}:1", Some(Ghcr), false, false),
             ("<A>.dkr.ecr.<R>.amazonaws.com/app:1", "${A}.dkr.ecr.${R}.amazonaws.com/app:1", Some(EcrPrivate), false, false),
-            ("<AWS::AccountId>.dkr.ecr.eu-west-1.amazonaws.com/app", "${AWS::AccountId}.dkr.ecr.eu-west-1.amazonaws.com/app", Some(EcrPrivate), false, true),
+            (
+                "<AWS::AccountId>.dkr.ecr.eu-west-1.amazonaws.com/app",
+                "${AWS::AccountId}.dkr.ecr.eu-west-1.amazonaws.com/app",
+                Some(EcrPrivate),
+                false,
+                true,
+            ),
             ("registry.k8s.io/pause:<T>", "registry.k8s.io/pause:${T}", Some(Other), false, false),
         ] {
             let resolved = resolve(&text(pattern)).unwrap_or_else(|error| panic!("{pattern}: {error}"));

@@ -116,9 +116,7 @@ impl Traced {
                 continue;
             }
             let from = match &self.runs[index].from {
-                From::Written(origin) => {
-                    From::Written(Origin { source: origin.source, offset: origin.offset + (start - extent.start) })
-                }
+                From::Written(origin) => From::Written(Origin { source: origin.source, offset: origin.offset + (start - extent.start) }),
                 From::Computed => From::Computed,
                 From::Unknown(unknown, origin) => From::Unknown(Rc::clone(unknown), *origin),
             };
@@ -138,9 +136,7 @@ impl Traced {
     pub(crate) fn origin(&self, offset: usize) -> Option<Origin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
         self.runs.iter().skip(first).find_map(|run| match &run.from {
-            From::Written(origin) => {
-                Some(Origin { source: origin.source, offset: origin.offset + offset.saturating_sub(run.start) })
-            }
+            From::Written(origin) => Some(Origin { source: origin.source, offset: origin.offset + offset.saturating_sub(run.start) }),
             From::Unknown(_, origin) => *origin,
             From::Computed => None,
         })

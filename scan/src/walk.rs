@@ -205,7 +205,11 @@ fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
             result.problems.append(&mut problems);
         }
         Err(_) => {
-            result.problems.push(Problem { file: shown, line: 0, message: "the scan of this file failed: please report it with the file".to_owned() });
+            result.problems.push(Problem {
+                file: shown,
+                line: 0,
+                message: "the scan of this file failed: please report it with the file".to_owned(),
+            });
         }
     }
 }

@@ -127,7 +127,8 @@ fn the_corpus_is_adopted_but_for_what_has_a_reason() {
     let done = fix(&root, &target);
     let after = scanned(&root);
     let name = |file: &str| file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();
-    let left: Vec<String> = done.left.iter().map(|left| format!("{}:{} {}: {}", name(&left.file), left.line, left.reference, left.why)).collect();
+    let left: Vec<String> =
+        done.left.iter().map(|left| format!("{}:{} {}: {}", name(&left.file), left.line, left.reference, left.why)).collect();
     insta::assert_snapshot!("left", left.join("\n"));
     assert_eq!(hub(&after).len(), done.left.len(), "what is left is what is still found");
     assert_eq!(after.findings.len(), before.findings.len());

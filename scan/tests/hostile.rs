@@ -10,8 +10,20 @@ use pullsafe_scan::walk::{Options, scan};
 
 /// Names that lead to each of the parsers.
 const NAMES: [&str; 14] = [
-    "Dockerfile", "compose.yml", "task.json", "main.tf", "values.yaml", ".gitlab-ci.yml", ".github/workflows/a.yml", "buildspec.yml",
-    "template.yaml", "deployment.yaml", "templates/x.yaml", "a.json.tpl", "kustomization.yaml", "unnamed",
+    "Dockerfile",
+    "compose.yml",
+    "task.json",
+    "main.tf",
+    "values.yaml",
+    ".gitlab-ci.yml",
+    ".github/workflows/a.yml",
+    "buildspec.yml",
+    "template.yaml",
+    "deployment.yaml",
+    "templates/x.yaml",
+    "a.json.tpl",
+    "kustomization.yaml",
+    "unnamed",
 ];
 
 fn directory(name: &str) -> PathBuf {
@@ -94,7 +106,8 @@ fn files_that_are_not_text_or_too_large_are_named() {
     );
     let problems: Vec<String> = scanned.problems.iter().map(|problem| format!("{}:{}", name(&problem.file), problem.line)).collect();
     assert_eq!(problems, ["compose.yml:4", "main.tf:1"]);
-    let found: Vec<String> = scanned.findings.iter().map(|finding| format!("{}:{}:{}", name(&finding.file), finding.line, finding.column)).collect();
+    let found: Vec<String> =
+        scanned.findings.iter().map(|finding| format!("{}:{}:{}", name(&finding.file), finding.line, finding.column)).collect();
     assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
 }
 

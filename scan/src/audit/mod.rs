@@ -159,13 +159,12 @@ pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
                 quota,
             });
             address.services.push(format!("{}/{}", service.cluster, service.name));
-            address.pulls_per_deployment_of_all = address.pulls_per_deployment_of_all.saturating_add(times(service.desired_count, anonymous));
+            address.pulls_per_deployment_of_all =
+                address.pulls_per_deployment_of_all.saturating_add(times(service.desired_count, anonymous));
         }
         exposed.push(found);
     }
-    exposed.sort_by(|a, b| {
-        (b.pulls_per_deployment, &a.cluster, &a.service).cmp(&(a.pulls_per_deployment, &b.cluster, &b.service))
-    });
+    exposed.sort_by(|a, b| (b.pulls_per_deployment, &a.cluster, &a.service).cmp(&(a.pulls_per_deployment, &b.cluster, &b.service)));
     let mut addresses: Vec<Address> = addresses.into_values().collect();
     addresses.sort_by(|a, b| b.pulls_per_deployment_of_all.cmp(&a.pulls_per_deployment_of_all).then_with(|| a.subnets.cmp(&b.subnets)));
     Audit {

@@ -63,7 +63,11 @@ fn service(text: &mut String, exposed: &Exposed) {
     for image in &exposed.images {
         let _ = writeln!(text, "  {}: {}{}", image.container, image.reference, notes(image));
     }
-    let _ = writeln!(text, "  one deployment costs up to {} pulls, one failing launch up to {}", exposed.pulls_per_deployment, exposed.pulls_per_failing_launch);
+    let _ = writeln!(
+        text,
+        "  one deployment costs up to {} pulls, one failing launch up to {}",
+        exposed.pulls_per_deployment, exposed.pulls_per_failing_launch
+    );
     if let Some(launches) = exposed.failing_launches_to_empty_quota {
         let _ = writeln!(text, "  {launches} failing launches empty the quota of its address");
     }

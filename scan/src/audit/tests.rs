@@ -21,7 +21,12 @@ fn inventory() -> Inventory {
         region: "eu-west-1".to_owned(),
         services: vec![
             service("case-a", 2, "subnet-1", &[("iseepatterns/court-case-backend:latest", false)]),
-            service("web", 3, "subnet-1", &[("nginx:1.27", false), ("redis:7", false), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/x", false)]),
+            service(
+                "web",
+                3,
+                "subnet-1",
+                &[("nginx:1.27", false), ("redis:7", false), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/x", false)],
+            ),
             service("paid", 1, "subnet-2", &[("acme/app:1", true)]),
             service("own", 9, "subnet-1", &[("public.ecr.aws/docker/library/nginx:1", false)]),
             service("odd", 1, "subnet-1", &[("Not An Image", false)]),
@@ -40,7 +45,14 @@ fn counts_what_a_deployment_and_a_failure_cost() {
     let rows: Vec<_> = audit
         .exposed
         .iter()
-        .map(|exposed| (exposed.service.as_str(), exposed.pulls_per_deployment, exposed.pulls_per_failing_launch, exposed.failing_launches_to_empty_quota))
+        .map(|exposed| {
+            (
+                exposed.service.as_str(),
+                exposed.pulls_per_deployment,
+                exposed.pulls_per_failing_launch,
+                exposed.failing_launches_to_empty_quota,
+            )
+        })
         .collect();
     // Case A: 100 pulls, 7 for each failing launch.
     assert_eq!(rows, [("web", 6, 8, Some(12)), ("case-a", 2, 7, Some(14)), ("paid", 1, 7, None)]);

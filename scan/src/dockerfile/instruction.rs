@@ -160,7 +160,9 @@ fn heredocs(arguments: &str) -> Vec<(String, bool)> {
             let word = word.strip_prefix("<<")?;
             let (word, strips_tabs) = word.strip_prefix('-').map_or((word, false), |word| (word, true));
             let name: String = word.chars().filter(|&character| !matches!(character, '"' | '\'')).collect();
-            let valid = !name.is_empty() && !word.starts_with('<') && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+            let valid = !name.is_empty()
+                && !word.starts_with('<')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
             valid.then_some((name, strips_tabs))
         })
         .collect()

@@ -23,13 +23,28 @@ pub(crate) struct Outside {
     pub(crate) contexts: Vec<String>,
 }
 
-const PLATFORM_ARGUMENTS: [&str; 8] = [
-    "TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT",
-];
+const PLATFORM_ARGUMENTS: [&str; 8] =
+    ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"];
 
 const KEYWORDS: [&str; 18] = [
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN",
-    "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
 ];
 
 /// Records what the Dockerfile pulls.
@@ -88,13 +103,14 @@ pub(crate) fn looks_like(text: &str) -> bool {
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let first = lines.by_ref().find(|line| !line.is_empty() && (!line.starts_with('#') || is_syntax(line)));
     let word = |line: &str, keyword: &str| {
-        line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
-            && line[keyword.len()..].starts_with([' ', '\t'])
+        line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword)) && line[keyword.len()..].starts_with([' ', '\t'])
     };
     let from = |line: &str| {
         word(line, "FROM") && {
             let mut words = line.split_whitespace().skip(1).skip_while(|word| word.starts_with("--"));
-            let image = words.next().is_some_and(|image| image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/:@._-${}+?\"'".contains(&byte)));
+            let image = words
+                .next()
+                .is_some_and(|image| image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/:@._-${}+?\"'".contains(&byte)));
             image && words.next().is_none_or(|next| next.eq_ignore_ascii_case("as"))
         }
     };
@@ -227,8 +243,7 @@ impl Build<'_> {
         let parts: Vec<&str> = image.split(HOLE).collect();
         let known: usize = parts.iter().map(|part| part.len()).sum();
         self.stages.iter().flatten().any(|name| {
-            *name == image
-                || parts.len() == 2 && known > 0 && name.len() >= known && name.starts_with(parts[0]) && name.ends_with(parts[1])
+            *name == image || parts.len() == 2 && known > 0 && name.len() >= known && name.starts_with(parts[0]) && name.ends_with(parts[1])
         })
     }
 }

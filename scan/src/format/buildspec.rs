@@ -157,13 +157,31 @@ fn takes_value(option: &str, verb: &str) -> bool {
         return option == "--platform";
     }
     let alone = [
-        "--detach", "--disable-content-trust", "--help", "--init", "--interactive", "--no-healthcheck", "--oom-kill-disable",
-        "--privileged", "--publish-all", "--quiet", "--read-only", "--rm", "--sig-proxy", "--tty", "--use-api-socket",
+        "--detach",
+        "--disable-content-trust",
+        "--help",
+        "--init",
+        "--interactive",
+        "--no-healthcheck",
+        "--oom-kill-disable",
+        "--privileged",
+        "--publish-all",
+        "--quiet",
+        "--read-only",
+        "--rm",
+        "--sig-proxy",
+        "--tty",
+        "--use-api-socket",
     ];
     match option.strip_prefix('-') {
         Some(long) if long.starts_with('-') => !alone.contains(&option),
         // `-it` and the like; `-v` and `-e` take a value, unless it is stuck to them.
-        Some(short) => short.len() == 1 && !matches!(short, "d" | "i" | "t" | "P" | "q") || short.len() > 1 && short.ends_with(['e', 'v', 'p', 'w', 'u']) && short[..short.len() - 1].bytes().all(|flag| b"ditPq".contains(&flag)),
+        Some(short) => {
+            short.len() == 1 && !matches!(short, "d" | "i" | "t" | "P" | "q")
+                || short.len() > 1
+                    && short.ends_with(['e', 'v', 'p', 'w', 'u'])
+                    && short[..short.len() - 1].bytes().all(|flag| b"ditPq".contains(&flag))
+        }
         None => false,
     }
 }

@@ -14,9 +14,18 @@ use crate::yaml::{Node, Tree};
 
 /// Resource types that run containers; the image is under `Image`, `ImageUri` or `ImageIdentifier` somewhere below.
 const TYPES: [&str; 12] = [
-    "AWS::AppRunner::Service", "AWS::Batch::JobDefinition", "AWS::BedrockAgentCore::Runtime", "AWS::CodeBuild::Fleet",
-    "AWS::CodeBuild::Project", "AWS::ECS::ExpressGatewayService", "AWS::ECS::TaskDefinition", "AWS::Lambda::Function",
-    "AWS::Lightsail::Container", "AWS::SageMaker::Model", "AWS::Serverless::Function", "AWS::GreengrassV2::ComponentVersion",
+    "AWS::AppRunner::Service",
+    "AWS::Batch::JobDefinition",
+    "AWS::BedrockAgentCore::Runtime",
+    "AWS::CodeBuild::Fleet",
+    "AWS::CodeBuild::Project",
+    "AWS::ECS::ExpressGatewayService",
+    "AWS::ECS::TaskDefinition",
+    "AWS::Lambda::Function",
+    "AWS::Lightsail::Container",
+    "AWS::SageMaker::Model",
+    "AWS::Serverless::Function",
+    "AWS::GreengrassV2::ComponentVersion",
 ];
 
 /// How many values one expression may have, and how deep functions may nest.
@@ -28,9 +37,7 @@ const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repos
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
     root.get("AWSTemplateFormatVersion").is_some()
         || root.get("Resources").is_some_and(|resources| {
-            resources.own_entries().any(|(_, resource)| {
-                resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::"))
-            })
+            resources.own_entries().any(|(_, resource)| resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::")))
         })
 }
 
@@ -214,9 +221,7 @@ impl<'t> Template<'t> {
 
     fn find_in_map(&self, arguments: &[Node<'t>], depth: usize) -> Vec<Traced> {
         let [map, row, column, ..] = arguments else { return Vec::new() };
-        let one = |node: &Node<'t>| {
-            self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none())
-        };
+        let one = |node: &Node<'t>| self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none());
         let Some(rows) = one(map).and_then(|map| self.root.at(&["Mappings", map.as_str()])) else {
             return vec![unknown("Fn::FindInMap", None)];
         };

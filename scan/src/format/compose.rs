@@ -17,9 +17,7 @@ use crate::yaml::Node;
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
     root.get("jobs").is_none()
         && root.get("services").is_some_and(|services| {
-            services.entries().iter().any(|(_, service)| {
-                ["image", "build", "extends"].iter().any(|key| service.get(key).is_some())
-            })
+            services.entries().iter().any(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
         })
 }
 
@@ -100,8 +98,7 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
 /// `NAME: value` or `- NAME=value`.
 fn pairs(node: Option<Node<'_>>) -> Vec<(String, Traced)> {
     let Some(node) = node else { return Vec::new() };
-    let mut pairs: Vec<_> =
-        node.entries().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
+    let mut pairs: Vec<_> = node.entries().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
     for item in node.items() {
         let Some(text) = item.text() else { continue };
         let Some((name, _)) = text.as_str().split_once('=') else { continue };

@@ -10,9 +10,9 @@ const LIMIT: usize = 64;
 
 /// Whether a document is a workflow or an action, by its content; the path is the surer sign.
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
-    let workflow = root.get("jobs").is_some_and(|jobs| {
-        jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some())
-    });
+    let workflow = root
+        .get("jobs")
+        .is_some_and(|jobs| jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some()));
     workflow || root.at(&["runs", "using"]).is_some()
 }
 
@@ -93,7 +93,8 @@ impl<'t> Scope<'t> {
 
     /// What an expression can be, where the workflow itself says it.
     fn values(&self, expression: &str) -> Vec<Traced> {
-        let unknown = || vec![Traced::unknown(Unknown { name: expression.to_owned(), written: None, assumed: None, empty_if_unset: false })];
+        let unknown =
+            || vec![Traced::unknown(Unknown { name: expression.to_owned(), written: None, assumed: None, empty_if_unset: false })];
         let path: Vec<&str> = expression.split('.').collect();
         let values: Vec<Traced> = match path.as_slice() {
             ["matrix", keys @ ..] => self.matrix(keys),

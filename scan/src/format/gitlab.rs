@@ -20,7 +20,9 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
         && root.get("version").is_none()
         && root.entries().iter().any(|(_, job)| {
             let has = |key: &str| job.get(key).is_some();
-            job.is_mapping() && (has("script") || has("trigger")) && ["stage", "image", "rules", "only", "extends"].iter().any(|key| has(key))
+            job.is_mapping()
+                && (has("script") || has("trigger"))
+                && ["stage", "image", "rules", "only", "extends"].iter().any(|key| has(key))
         })
 }
 

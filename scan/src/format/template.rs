@@ -53,12 +53,8 @@ fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
         marked.push(&text.slice(copied..start));
         let name = whole[inside..inside + length].trim_matches(|character: char| character == '-' || character.is_whitespace());
         let close = inside + length + end.len();
-        let unknown = Unknown {
-            name: name.to_owned(),
-            written: Some(whole[start..close].to_owned()),
-            assumed: None,
-            empty_if_unset: false,
-        };
+        let unknown =
+            Unknown { name: name.to_owned(), written: Some(whole[start..close].to_owned()), assumed: None, empty_if_unset: false };
         marked.push(&Traced::unknown_at(unknown, text.origin(start)));
         copied = close;
         for (start, (begin, _)) in next.iter_mut().zip(pairs) {

@@ -25,7 +25,13 @@ pub fn text(scanned: &Scanned, all: bool) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    let _ = write!(text, "{} in {}, {} from Docker Hub", count(summary.findings, "image"), count(summary.files_read, "file"), summary.docker_hub);
+    let _ = write!(
+        text,
+        "{} in {}, {} from Docker Hub",
+        count(summary.findings, "image"),
+        count(summary.files_read, "file"),
+        summary.docker_hub
+    );
     if summary.undecided > 0 {
         let _ = write!(text, ", {} undecided", summary.undecided);
     }

@@ -85,7 +85,8 @@ pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Pl
         let tainted: BTreeSet<_> = good.iter().filter(|step| failed.contains_key(&step.finding.file)).flat_map(Move::places).collect();
         let (bad, rest): (Vec<_>, Vec<_>) = good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
         for step in bad {
-            let why = failed.get(&step.finding.file).cloned().unwrap_or_else(|| "shares its text with a file that is left alone".to_owned());
+            let why =
+                failed.get(&step.finding.file).cloned().unwrap_or_else(|| "shares its text with a file that is left alone".to_owned());
             plan.leave(step.finding, why);
         }
         moves = rest;

@@ -44,8 +44,7 @@ impl Target {
             return if official_to_ecr_public { Ok(Self { base: None, official_to_ecr_public }) } else { Err(InvalidTarget::Nowhere) };
         };
         let host = registry.trim_end_matches('/');
-        let parsed: Reference =
-            format!("{host}/image").parse().map_err(|_| InvalidTarget::Registry(registry.to_owned()))?;
+        let parsed: Reference = format!("{host}/image").parse().map_err(|_| InvalidTarget::Registry(registry.to_owned()))?;
         if parsed.is_docker_hub() && (host.contains('.') || host == DOCKER_HUB) {
             return Err(InvalidTarget::DockerHub);
         }

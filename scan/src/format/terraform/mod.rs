@@ -210,7 +210,12 @@ fn runs_containers(kind: &str) -> bool {
         .any(|prefix| kind.starts_with(prefix))
         || matches!(
             kind,
-            "docker_container" | "docker_service" | "aws_codebuild_project" | "aws_codebuild_fleet" | "aws_apprunner_service"
-                | "aws_lambda_function" | "aws_sagemaker_model"
+            "docker_container"
+                | "docker_service"
+                | "aws_codebuild_project"
+                | "aws_codebuild_fleet"
+                | "aws_apprunner_service"
+                | "aws_lambda_function"
+                | "aws_sagemaker_model"
         )
 }

@@ -136,9 +136,7 @@ impl Module {
             Expression::Traversal(traversal) if traversal.operators.len() == 1 => {
                 let Expression::Variable(root) = &traversal.expr else { return at };
                 let Some(key) = key_of(traversal.operators[0].value()) else { return at };
-                self.values
-                    .get(&format!("{}.{key}", root.as_str()))
-                    .map_or(at, |(file, expression)| At { file: *file, expression })
+                self.values.get(&format!("{}.{key}", root.as_str())).map_or(at, |(file, expression)| At { file: *file, expression })
             }
             _ => at,
         }
@@ -197,10 +195,7 @@ impl Module {
                     let source = self.source(at.file, interpolation.span());
                     let name = source.as_str().trim_start_matches("${").trim_end_matches('}').trim_matches(['~', ' ']).to_owned();
                     values.insert(name.clone(), self.evaluate(At { file: at.file, expression: &interpolation.expr }, 0));
-                    text.push(&Traced::unknown_at(
-                        Unknown { name, written: None, assumed: None, empty_if_unset: false },
-                        source.origin(0),
-                    ));
+                    text.push(&Traced::unknown_at(Unknown { name, written: None, assumed: None, empty_if_unset: false }, source.origin(0)));
                 }
                 Element::Directive(_) => text.push(&unknown("%{...}", None)),
             }
@@ -248,9 +243,7 @@ impl Module {
         for element in elements {
             let alternatives = match element {
                 Element::Literal(text) => vec![self.literal(file, text.as_str(), text.span(), quoting)],
-                Element::Interpolation(interpolation) => {
-                    self.evaluate(At { file, expression: &interpolation.expr }, depth + 1)
-                }
+                Element::Interpolation(interpolation) => self.evaluate(At { file, expression: &interpolation.expr }, depth + 1),
                 Element::Directive(_) => vec![unknown("%{...}", None)],
             };
             results = results
@@ -290,7 +283,9 @@ impl Module {
 /// The value of an object's member, or of an array's item.
 fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
     match expression {
-        Expression::Object(object) => object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr()),
+        Expression::Object(object) => {
+            object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr())
+        }
         Expression::Array(array) => array.get(key.parse().ok()?),
         _ => None,
     }
