@@ -31,8 +31,8 @@ fn expand_within(text: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option
     while let Some(found) = whole[at..].find(['$', '\\']) {
         let here = at + found;
         let rest = &whole[here..];
-        if rest.starts_with('\\') {
-            let escapes = matches!(dialect, Dialect::Docker | Dialect::Shell) && rest[1..].starts_with('$');
+        if let Some(escaped) = rest.strip_prefix('\\') {
+            let escapes = matches!(dialect, Dialect::Docker | Dialect::Shell) && escaped.starts_with('$');
             if escapes {
                 expanded.push(&text.slice(copied..here));
                 copied = here + 1;

@@ -184,10 +184,8 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
 
 fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
     let shown = shown(path);
-    let kind = match candidate(&shown) {
-        Candidate::No if explicit => Candidate::Unnamed,
-        other => other,
-    };
+    let named = candidate(&shown);
+    let kind = if named == Candidate::No && explicit { Candidate::Unnamed } else { named };
     let text = match read(path, kind, explicit, options.max_bytes) {
         Ok(Some(text)) => text,
         Ok(None) => return,

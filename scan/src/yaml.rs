@@ -140,7 +140,7 @@ impl<'t> Node<'t> {
     pub(crate) fn scalar(self) -> Option<&'t str> {
         match &self.stored().kind {
             Kind::Scalar { value, style } if *style != ScalarStyle::Plain || !matches!(value.as_str(), "" | "~" | "null") => Some(value),
-            _ => None,
+            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_) | Kind::Alias(_) => None,
         }
     }
 
@@ -158,7 +158,7 @@ impl<'t> Node<'t> {
     pub(crate) fn items(self) -> Vec<Node<'t>> {
         match &self.stored().kind {
             Kind::Sequence(items) => items.iter().map(|&id| Node { tree: self.tree, id }).collect(),
-            _ => Vec::new(),
+            Kind::Scalar { .. } | Kind::Mapping(_) | Kind::Alias(_) => Vec::new(),
         }
     }
 
@@ -190,7 +190,7 @@ impl<'t> Node<'t> {
     pub(crate) fn own_entries(self) -> impl Iterator<Item = (&'t str, Node<'t>)> {
         let entries: &[(usize, usize)] = match &self.stored().kind {
             Kind::Mapping(entries) => entries,
-            _ => &[],
+            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Alias(_) => &[],
         };
         let tree = self.tree;
         entries.iter().filter_map(move |&(key, value)| Some((Node { tree, id: key }.scalar()?, Node { tree, id: value })))

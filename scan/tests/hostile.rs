@@ -68,7 +68,7 @@ fn nothing_hangs_or_panics() {
         format!("image = {}", repeated("\"${", 50_000)),
         format!("image = {}", repeated("a ? ", 50_000)),
         format!("container_definitions = <<A\n{}\nA\n", repeated("${x}", 20_000)),
-        format!("locals {{\n image = local.image\n}}\nresource \"docker_container\" \"a\" {{\n image = local.image\n}}\n"),
+        "locals {\n image = local.image\n}\nresource \"docker_container\" \"a\" {\n image = local.image\n}\n".to_owned(),
         "\u{feff}\u{feff}\0\u{1}\u{E000}image: \u{E000}\n".to_owned(),
         "image: \u{85}\u{2028}a\u{a0}b\n".to_owned(),
         repeated("\r", 100_000),

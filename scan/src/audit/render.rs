@@ -65,7 +65,7 @@ fn service(text: &mut String, exposed: &Exposed) {
     }
     let _ = writeln!(
         text,
-        "  one deployment costs up to {} pulls, one failing launch up to {}",
+        "  pulls at most: {} by one deployment, {} by one failing launch",
         exposed.pulls_per_deployment, exposed.pulls_per_failing_launch
     );
     if let Some(launches) = exposed.failing_launches_to_empty_quota {

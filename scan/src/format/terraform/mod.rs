@@ -4,6 +4,8 @@
 //! Values come from `variable` defaults, `locals` and `terraform.tfvars` of the same directory. A JSON file that
 //! `file()` reads is found as a file of its own.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
+
 mod module;
 
 use hcl_edit::expr::Expression;
