@@ -3,7 +3,9 @@
 //! Wiring only: each subcommand is one file, with its arguments and a `run` that gives the exit status.
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
+mod audit;
 mod diagnose;
+mod scan;
 
 use std::process::ExitCode;
 
@@ -20,10 +22,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Diagnose(diagnose::Arguments),
+    Scan(scan::Arguments),
+    Audit(audit::Arguments),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
+        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
     }
 }

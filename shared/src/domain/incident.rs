@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::{Cause, Diagnosis, RemedyName};
 use super::notice::Notice;
 use super::plan::{Declined, Plan};
+use super::reference::Registry;
 use super::stopped_task::StoppedTask;
 use super::timestamp::Timestamp;
 use super::waiting::Waiting;
@@ -232,7 +233,8 @@ impl Incident {
     }
 
     fn add_failure(&mut self, task: &StoppedTask, diagnosis: Diagnosis, at: Timestamp) {
-        let pulls = if diagnosis.docker_hub_quota() { diagnosis.attempts.unwrap_or(1) } else { 0 };
+        // Every try that Docker Hub answered with a manifest, or with 429, was a pull; what failed afterwards does not matter.
+        let pulls = if diagnosis.registry == Some(Registry::DockerHub) { diagnosis.attempts.unwrap_or(1) } else { 0 };
         self.launches.push(Launch { at, pulls });
         if self.launches.len() > LAUNCHES_KEPT {
             self.launches.remove(0);

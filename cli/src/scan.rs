@@ -1,0 +1,141 @@
+//! `pullsafe scan`: every image that a repository's files pull, and the move to another registry.
+
+mod fix;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use pullsafe_scan::mirror_config::mirror_config;
+use pullsafe_scan::report;
+use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
+use pullsafe_scan::walk::{self, Options, Scanned};
+
+/// Find every image that a repository's files pull, and move them away from Docker Hub.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Files and directories
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// For people, for tools, as annotations of GitHub Actions, or for code scanning
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// List images of every registry, and files that were skipped
+    #[arg(long, short = 'v')]
+    all: bool,
+    /// Fail also where a variable decides the registry, and where a file cannot be read
+    #[arg(long)]
+    strict: bool,
+    /// Scan files that ignore files (.gitignore, .ignore, .pullsafeignore) name, too
+    #[arg(long)]
+    no_ignore: bool,
+    /// Skip files with more bytes
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_bytes)]
+    max_file_size: u64,
+    /// Print a configuration for `pullsafe mirror` instead
+    #[arg(long, conflicts_with_all = ["fix", "diff", "compose_override", "output"])]
+    mirror_config: bool,
+    /// Rewrite the files, so that Docker Hub's images come from --registry or from ECR Public
+    #[arg(long, conflicts_with = "compose_override")]
+    fix: bool,
+    /// Show what --fix would change as a unified diff, and change nothing
+    #[arg(long, conflicts_with = "compose_override")]
+    diff: bool,
+    /// Write a compose override file with the moved images instead of changing compose files
+    #[arg(long, value_name = "FILE")]
+    compose_override: Option<PathBuf>,
+    /// The registry with the mirror, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com
+    #[arg(long, value_name = "REGISTRY")]
+    registry: Option<String>,
+    /// What the mirror's repositories begin with
+    #[arg(long, value_name = "PREFIX", default_value = DEFAULT_PREFIX)]
+    prefix: String,
+    /// Take Docker Official Images from public.ecr.aws/docker/library
+    #[arg(long)]
+    ecr_public: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let rewrites = arguments.fix || arguments.diff || arguments.compose_override.is_some();
+    let target = if rewrites || arguments.registry.is_some() {
+        match Target::new(arguments.registry.as_deref(), &arguments.prefix, arguments.ecr_public) {
+            Ok(target) => Some(target),
+            Err(error) => return usage_error(&error.to_string()),
+        }
+    } else {
+        None
+    };
+    let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, ..Options::default() };
+    let scanned = match walk::scan(&arguments.paths, options) {
+        Ok(scanned) => scanned,
+        Err(error) => return usage_error(&error.to_string()),
+    };
+    let result = match target.filter(|_| rewrites) {
+        Some(target) => fix::run(arguments, &scanned, &target),
+        None if arguments.mirror_config => print_mirror_config(arguments, &scanned),
+        None => print_report(arguments, &scanned),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever read the output has had enough, such as `head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => failure(&error.to_string()),
+    }
+}
+
+fn print_report(arguments: &Arguments, scanned: &Scanned) -> io::Result<ExitCode> {
+    print(&match arguments.output {
+        Output::Text => report::text(scanned, arguments.all),
+        Output::Json => report::json(scanned),
+        Output::Github => report::github(scanned),
+        Output::Sarif => report::sarif(scanned),
+    })?;
+    let from_docker_hub = scanned.findings.iter().any(|finding| finding.is_docker_hub());
+    let open = !scanned.problems.is_empty() || scanned.findings.iter().any(|finding| finding.registry.is_none());
+    Ok(if from_docker_hub || arguments.strict && open { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn print_mirror_config(arguments: &Arguments, scanned: &Scanned) -> io::Result<ExitCode> {
+    print(&mirror_config(&scanned.findings, arguments.registry.as_deref(), &arguments.prefix))?;
+    problems(scanned);
+    if !scanned.findings.iter().any(|finding| finding.is_docker_hub()) {
+        eprintln!("nothing is pulled from Docker Hub: there is nothing to mirror");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Files that could not be read in full, for people, where the output is for something else.
+fn problems(scanned: &Scanned) {
+    for problem in &scanned.problems {
+        eprintln!("{problem}");
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn usage_error(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(2)
+}
+
+fn failure(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(1)
+}

@@ -1,0 +1,260 @@
+//! One file's analysis: the sources it draws on, and what was found so far.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::finding::{Finding, Head, Place, Problem};
+use crate::resolve::resolve;
+use crate::traced::{Origin, Traced};
+use crate::yaml::Node;
+
+/// Other files that belong to a scanned one: a compose file's `.env`, a Terraform module's `variables.tf`.
+///
+/// Paths are relative to the scan's working directory, with `/`. A missing or unreadable file is `None`.
+pub trait Neighbours {
+    /// The text of a file.
+    fn read(&self, path: &str) -> Option<String>;
+    /// The paths of the files of a directory.
+    fn list(&self, directory: &str) -> Vec<String>;
+}
+
+/// No other files: each text stands alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNeighbours;
+
+impl Neighbours for NoNeighbours {
+    fn read(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn list(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Files held in memory, by path.
+impl Neighbours for BTreeMap<String, String> {
+    fn read(&self, path: &str) -> Option<String> {
+        self.get(path).cloned()
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        self.keys().filter(|path| parent(path) == directory).cloned().collect()
+    }
+}
+
+/// What to do with a text that is no image reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    /// The format allows nothing else there: report it.
+    Report,
+    /// The place was found by its looks only: it is something else.
+    Ignore,
+}
+
+/// What one file's analysis has and gives.
+pub(crate) struct Analysis<'a> {
+    pub(crate) neighbours: &'a dyn Neighbours,
+    sources: Vec<Source>,
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+}
+
+struct Source {
+    path: String,
+    lines: Lines,
+}
+
+impl<'a> Analysis<'a> {
+    /// An analysis of the file at `path`, and its text.
+    pub(crate) fn new(path: &str, text: &str, neighbours: &'a dyn Neighbours) -> (Self, Traced) {
+        let mut analysis = Self { neighbours, sources: Vec::new(), findings: Vec::new(), problems: Vec::new() };
+        let text = analysis.add_source(path, text);
+        (analysis, text)
+    }
+
+    /// Path of the scanned file.
+    pub(crate) fn path(&self) -> &str {
+        &self.sources[0].path
+    }
+
+    /// Adds a source that findings may come from.
+    pub(crate) fn add_source(&mut self, path: &str, text: &str) -> Traced {
+        let source = self.sources.len();
+        self.sources.push(Source { path: path.to_owned(), lines: Lines::of(text) });
+        Traced::written(text, Origin { source, offset: 0 })
+    }
+
+    /// The text of the file that `relative` names, seen from the scanned file's directory, as a further source.
+    pub(crate) fn neighbour(&mut self, relative: &str) -> Option<Traced> {
+        let path = beside(self.path(), relative)?;
+        let text = self.neighbours.read(&path)?;
+        Some(self.add_source(&path, &text))
+    }
+
+    /// Records a reference: as written, and with its variables' values in.
+    pub(crate) fn found(&mut self, place: Place, written: &Traced, value: &Traced, otherwise: Otherwise) -> Option<&mut Finding> {
+        let value = value.trimmed();
+        let origin = written.origin(0).or_else(|| value.origin(0)).unwrap_or(Origin { source: 0, offset: 0 });
+        let resolved = match resolve(&value) {
+            Ok(resolved) => resolved,
+            Err(message) => {
+                if otherwise == Otherwise::Report {
+                    self.problem_at(origin, message);
+                }
+                return None;
+            }
+        };
+        let (file, line, column) = self.position(origin);
+        let head = resolved.head.and_then(|(host, repository, bare)| {
+            let place = |range| value.written_at(range).map(|(source, range)| (self.sources[source].path.clone(), range));
+            let before = || place(repository..repository).map(|(file, range)| (file, range.start));
+            let head = if host.is_empty() {
+                Head { host: None, repository: Some(before()?), bare }
+            } else {
+                Head { host: Some(place(host)?), repository: if bare { Some(before()?) } else { None }, bare }
+            };
+            Some(head)
+        });
+        self.findings.push(Finding {
+            file,
+            line,
+            column,
+            place,
+            written: as_written(written),
+            reference: resolved.reference,
+            registry: resolved.registry,
+            official: resolved.official,
+            pinned: resolved.pinned,
+            certain: resolved.certain,
+            variables: resolved.variables,
+            service: None,
+            head,
+            parsed: resolved.parsed,
+        });
+        self.findings.last_mut()
+    }
+
+    /// Records what keeps the file from being read in full.
+    pub(crate) fn problem(&mut self, text: &Traced, offset: usize, message: impl Into<String>) {
+        let origin = text.origin(offset).unwrap_or(Origin { source: 0, offset: 0 });
+        self.problem_at(origin, message.into());
+    }
+
+    /// Records what is wrong with a node.
+    pub(crate) fn problem_at_node(&mut self, node: Node<'_>, message: String) {
+        let origin = node.origin();
+        self.problem_at(origin.unwrap_or(Origin { source: 0, offset: 0 }), message);
+    }
+
+    fn problem_at(&mut self, origin: Origin, message: String) {
+        let (file, line, _) = self.position(origin);
+        self.problems.push(Problem { file, line, message });
+    }
+
+    /// Everything found, in the order of the file, each place once.
+    pub(crate) fn finish(mut self) -> (Vec<Finding>, Vec<Problem>) {
+        self.findings
+            .sort_by(|a, b| (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place)));
+        self.findings.dedup_by(|a, b| (&a.file, a.line, a.column, &a.reference) == (&b.file, b.line, b.column, &b.reference));
+        (self.findings, self.problems)
+    }
+
+    /// File, line and column, the latter two from 1.
+    fn position(&self, origin: Origin) -> (String, usize, usize) {
+        let source = &self.sources[origin.source];
+        let (line, column) = source.lines.position(origin.offset);
+        (source.path.clone(), line, column)
+    }
+}
+
+/// The reference as its author wrote it.
+fn as_written(text: &Traced) -> String {
+    text.filled(|unknown| unknown.written.as_deref().map_or_else(|| Cow::Owned(format!("${{{}}}", unknown.name)), Cow::Borrowed))
+        .trim()
+        .to_owned()
+}
+
+/// Where the lines of a text begin, and the characters that take more than one byte.
+struct Lines {
+    starts: Vec<usize>,
+    /// Offsets of continuation bytes of UTF-8: subtracted from byte columns to get characters.
+    continuations: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let mut starts = vec![0];
+        let mut continuations = Vec::new();
+        for (offset, byte) in text.bytes().enumerate() {
+            if byte == b'\n' {
+                starts.push(offset + 1);
+            } else if byte & 0xC0 == 0x80 {
+                continuations.push(offset);
+            }
+        }
+        Self { starts, continuations }
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|&start| start <= offset).max(1);
+        let start = self.starts[line - 1];
+        let before = |end: usize| self.continuations.partition_point(|&at| at < end);
+        (line, offset - start - (before(offset) - before(start)) + 1)
+    }
+}
+
+/// The directory part of a path.
+pub(crate) fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// A path relative to another file's directory, without `.` and `..` where they can be resolved.
+pub(crate) fn beside(file: &str, relative: &str) -> Option<String> {
+    if relative.starts_with('/') {
+        return Some(relative.to_owned());
+    }
+    let absolute = file.starts_with('/');
+    let mut parts: Vec<&str> = parent(file).split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&last) if last != ".." && last != "." => {
+                    parts.pop();
+                }
+                _ if absolute => return None,
+                _ => parts.push(".."),
+            },
+            other => parts.push(other),
+        }
+    }
+    Some(format!("{}{}", if absolute { "/" } else { "" }, parts.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let lines = Lines::of("é: x\r\nb: é y\n");
+        assert_eq!(lines.position(4), (1, 4));
+        assert_eq!(lines.position(7), (2, 1));
+        assert_eq!(lines.position(13), (2, 6));
+        assert_eq!(lines.position(15), (3, 1));
+    }
+
+    #[test]
+    fn relative_paths_are_resolved() {
+        for (file, relative, path) in [
+            ("infra/docker-compose.yml", ".env", "infra/.env"),
+            ("infra/docker-compose.yml", "../Dockerfile", "Dockerfile"),
+            ("docker-compose.yml", "./a/../b", "b"),
+            ("docker-compose.yml", "../b", "../b"),
+            ("/abs/x/y.yml", "../z", "/abs/z"),
+        ] {
+            assert_eq!(beside(file, relative).as_deref(), Some(path), "{file} {relative}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a scan finds: one place in a file that pulls an image.
+
+use std::ops::Range;
+
+use pullsafe::domain::reference::{Reference, Registry};
+use serde::Serialize;
+
+/// What kind of place names the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// `FROM` of a Dockerfile.
+    DockerfileFrom,
+    /// `COPY --from=` of a Dockerfile.
+    DockerfileCopyFrom,
+    /// `RUN --mount=...,from=` of a Dockerfile.
+    DockerfileMount,
+    /// `# syntax=` of a Dockerfile: BuildKit pulls that frontend before anything else.
+    DockerfileSyntax,
+    /// `image:` of a compose service.
+    ComposeImage,
+    /// `docker-image://` of a build's `additional_contexts` in a compose file.
+    ComposeBuildContext,
+    /// `image` of a container definition of Amazon ECS, as JSON.
+    EcsTaskDefinition,
+    /// A container image of a CloudFormation, SAM or CDK template.
+    CloudFormation,
+    /// `Environment.Image` of a CodeBuild project in a CloudFormation template.
+    CodeBuildEnvironment,
+    /// A command of a CodeBuild build specification.
+    BuildspecCommand,
+    /// `container:` of a GitHub Actions job.
+    GithubContainer,
+    /// `services:` of a GitHub Actions job.
+    GithubService,
+    /// `docker://` of a GitHub Actions step, or of an action.
+    GithubAction,
+    /// `image:` of GitLab CI.
+    GitlabImage,
+    /// `services:` of GitLab CI.
+    GitlabService,
+    /// An image of another CI system's file.
+    CiImage,
+    /// An image of a Kubernetes manifest.
+    Kubernetes,
+    /// An image of a Helm chart's values.
+    HelmValues,
+    /// An image of a Terraform file.
+    Terraform,
+}
+
+impl Place {
+    /// The name used in output, as `serde` writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DockerfileFrom => "dockerfile-from",
+            Self::DockerfileCopyFrom => "dockerfile-copy-from",
+            Self::DockerfileMount => "dockerfile-mount",
+            Self::DockerfileSyntax => "dockerfile-syntax",
+            Self::ComposeImage => "compose-image",
+            Self::ComposeBuildContext => "compose-build-context",
+            Self::EcsTaskDefinition => "ecs-task-definition",
+            Self::CloudFormation => "cloud-formation",
+            Self::CodeBuildEnvironment => "code-build-environment",
+            Self::BuildspecCommand => "buildspec-command",
+            Self::GithubContainer => "github-container",
+            Self::GithubService => "github-service",
+            Self::GithubAction => "github-action",
+            Self::GitlabImage => "gitlab-image",
+            Self::GitlabService => "gitlab-service",
+            Self::CiImage => "ci-image",
+            Self::Kubernetes => "kubernetes",
+            Self::HelmValues => "helm-values",
+            Self::Terraform => "terraform",
+        }
+    }
+}
+
+/// One place in a file that pulls an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Path of the file, as it was given or found, with `/`.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What kind of place this is.
+    pub place: Place,
+    /// The reference as its author wrote it.
+    pub written: String,
+    /// The reference with everything filled in; what has no value stays as `${NAME}`.
+    pub reference: String,
+    /// Whose registry it is pulled from; `None` where a variable decides.
+    pub registry: Option<Registry>,
+    /// Whether it is a Docker Official Image.
+    pub official: bool,
+    /// Whether a digest fixes what is pulled.
+    pub pinned: bool,
+    /// Whether every part of the reference is known.
+    pub certain: bool,
+    /// The variables without a value.
+    pub variables: Vec<String>,
+    /// Name of the compose service, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where the registry's part of the reference is written, for the rewriting.
+    #[serde(skip)]
+    pub(crate) head: Option<Head>,
+    /// The reference as a value, where everything is known.
+    #[serde(skip)]
+    pub(crate) parsed: Option<Reference>,
+}
+
+impl Finding {
+    /// Whether a pull of this goes to Docker Hub, as far as the files tell.
+    pub fn is_docker_hub(&self) -> bool {
+        self.registry == Some(Registry::DockerHub)
+    }
+
+    /// The reference as a value, where every part of it is known.
+    pub fn parsed(&self) -> Option<&Reference> {
+        self.parsed.as_ref()
+    }
+}
+
+/// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The file and the bytes of the host, where one is written.
+    pub(crate) host: Option<(String, Range<usize>)>,
+    /// The file and the byte where the repository begins, where something has to go before it.
+    pub(crate) repository: Option<(String, usize)>,
+    /// Whether the repository is written without its `library/`.
+    pub(crate) bare: bool,
+}
+
+/// Something that kept a file from being read in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Path of the file.
+    pub file: String,
+    /// Line, from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            0 => write!(formatter, "{}: {}", self.file, self.message),
+            line => write!(formatter, "{}:{line}: {}", self.file, self.message),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! CloudFormation, SAM and CDK templates, as YAML with short tags or as JSON.
+//!
+//! Intrinsic functions are evaluated as far as the template itself decides: parameters' defaults, `Fn::Sub`, `Fn::Join`,
+//! both sides of `Fn::If`, every row of a mapping that a parameter without a default selects.
+
+use std::collections::HashMap;
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::format::buildspec;
+use crate::format::template::mark_templates;
+use crate::traced::{Traced, Unknown, join};
+use crate::yaml::{Node, Tree};
+
+/// Resource types that run containers; the image is under `Image`, `ImageUri` or `ImageIdentifier` somewhere below.
+const TYPES: [&str; 12] = [
+    "AWS::AppRunner::Service",
+    "AWS::Batch::JobDefinition",
+    "AWS::BedrockAgentCore::Runtime",
+    "AWS::CodeBuild::Fleet",
+    "AWS::CodeBuild::Project",
+    "AWS::ECS::ExpressGatewayService",
+    "AWS::ECS::TaskDefinition",
+    "AWS::Lambda::Function",
+    "AWS::Lightsail::Container",
+    "AWS::SageMaker::Model",
+    "AWS::Serverless::Function",
+    "AWS::GreengrassV2::ComponentVersion",
+];
+
+/// How many values one expression may have, and how deep functions may nest.
+const LIMIT: usize = 32;
+
+const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository";
+
+/// Whether a document is a template.
+pub(crate) fn looks_like(root: Node<'_>) -> bool {
+    root.get("AWSTemplateFormatVersion").is_some()
+        || root.get("Resources").is_some_and(|resources| {
+            resources.own_entries().any(|(_, resource)| resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::")))
+        })
+}
+
+/// Records the images of a template's resources.
+pub(crate) fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let template = Template { root };
+    for resource in tree.mappings() {
+        let kind = resource.get("Type").and_then(Node::scalar).unwrap_or_default();
+        let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else { continue };
+        let codebuild = kind == "AWS::CodeBuild::Project";
+        let mut waiting = vec![properties];
+        while let Some(node) = waiting.pop() {
+            for (key, value) in node.own_entries() {
+                match key {
+                    "Image" | "ImageUri" | "ImageIdentifier" => template.image(value, codebuild, analysis),
+                    "BuildSpec" => template.buildspec(value, analysis),
+                    _ => waiting.push(value),
+                }
+            }
+            waiting.extend(node.items());
+        }
+    }
+}
+
+struct Template<'t> {
+    root: Node<'t>,
+}
+
+impl<'t> Template<'t> {
+    fn image(&self, node: Node<'t>, codebuild: bool, analysis: &mut Analysis<'_>) {
+        let place = if codebuild { Place::CodeBuildEnvironment } else { Place::CloudFormation };
+        let written = node.text().unwrap_or_else(|| scalars(node));
+        for value in self.evaluate(node, 0) {
+            // CodeBuild's own images have a name like a repository, but come from no registry.
+            if value.is_empty() || codebuild && value.as_str().starts_with("aws/codebuild/") {
+                continue;
+            }
+            analysis.found(place, &written, &value, Otherwise::Ignore);
+        }
+    }
+
+    fn buildspec(&self, node: Node<'t>, analysis: &mut Analysis<'_>) {
+        for text in self.evaluate(node, 0) {
+            let (tree, _) = Tree::read(&text);
+            for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
+                buildspec::scan(document, analysis);
+            }
+        }
+    }
+
+    /// Every value that an expression can have.
+    fn evaluate(&self, node: Node<'t>, depth: usize) -> Vec<Traced> {
+        if depth > LIMIT {
+            return Vec::new();
+        }
+        if let Some(function) = node.tag() {
+            return self.call(function, node, depth);
+        }
+        if let Some(text) = node.text() {
+            return vec![mark_templates(&text)];
+        }
+        let mut entries = node.own_entries();
+        match (entries.next(), entries.next()) {
+            (Some((name, argument)), None) if name == "Ref" || name.starts_with("Fn::") => {
+                self.call(name.strip_prefix("Fn::").unwrap_or(name), argument, depth)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn call(&self, function: &str, argument: Node<'t>, depth: usize) -> Vec<Traced> {
+        let arguments = argument.items();
+        let plain = || argument.scalar().unwrap_or_default();
+        match function {
+            "Ref" => self.reference(plain(), depth),
+            "GetAtt" => {
+                let parts: Vec<&str> = arguments.iter().filter_map(|part| part.scalar()).collect();
+                let name = if parts.is_empty() { plain().to_owned() } else { parts.join(".") };
+                vec![self.attribute(&name)]
+            }
+            "Sub" => {
+                let (pattern, values) = match arguments.as_slice() {
+                    [pattern, values, ..] => (*pattern, Some(*values)),
+                    [pattern] => (*pattern, None),
+                    [] => (argument, None),
+                };
+                pattern.text().map(|pattern| self.substitute(&pattern, values, depth)).unwrap_or_default()
+            }
+            "Join" => match arguments.as_slice() {
+                [separator, list] => self.joined(separator.scalar().unwrap_or_default(), *list, depth),
+                _ => Vec::new(),
+            },
+            "If" => arguments.iter().skip(1).flat_map(|side| self.evaluate(*side, depth + 1)).take(LIMIT).collect(),
+            "FindInMap" => self.find_in_map(&arguments, depth),
+            "Select" => match arguments.as_slice() {
+                [index, list] => {
+                    let index = index.scalar().and_then(|index| index.parse::<usize>().ok());
+                    let chosen = index.and_then(|index| list.items().get(index).copied());
+                    chosen.map_or_else(|| vec![unknown("Fn::Select", None)], |chosen| self.evaluate(chosen, depth + 1))
+                }
+                _ => Vec::new(),
+            },
+            "ImportValue" => {
+                let name = argument.scalar().map_or_else(|| "Fn::ImportValue".to_owned(), str::to_owned);
+                vec![unknown(&name, None)]
+            }
+            other => vec![unknown(&format!("Fn::{other}"), None)],
+        }
+    }
+
+    fn reference(&self, name: &str, depth: usize) -> Vec<Traced> {
+        if name == "AWS::NoValue" {
+            return Vec::new();
+        }
+        if let Some(assumed) = pseudo_parameter(name) {
+            return vec![unknown(name, Some(assumed))];
+        }
+        let parameter = self.root.at(&["Parameters", name]);
+        let from_store = parameter
+            .and_then(|parameter| parameter.get("Type")?.scalar())
+            .is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"));
+        match parameter.and_then(|parameter| parameter.get("Default")) {
+            Some(default) if !from_store => default.text().map(|text| mark_templates(&text)).into_iter().collect(),
+            _ if depth > LIMIT => Vec::new(),
+            _ => vec![unknown(name, None)],
+        }
+    }
+
+    /// An attribute of a resource; that of a repository or of an image gate tells the registry.
+    fn attribute(&self, name: &str) -> Traced {
+        let (resource, attribute) = name.split_once('.').unwrap_or((name, ""));
+        let kind = self.root.at(&["Resources", resource, "Type"]).and_then(Node::scalar).unwrap_or_default();
+        let assumed = match (kind, attribute) {
+            ("AWS::ECR::Repository", "RepositoryUri") | ("Custom::PullsafeImage", "ImageUri" | "RepositoryUri") => Some(ECR_REPOSITORY),
+            ("AWS::ECR::PublicRepository", "RepositoryUri") => Some("public.ecr.aws/alias/repository"),
+            _ => None,
+        };
+        unknown(name, assumed)
+    }
+
+    fn substitute(&self, pattern: &Traced, values: Option<Node<'t>>, depth: usize) -> Vec<Traced> {
+        let text = pattern.as_str();
+        let mut results = vec![Traced::default()];
+        let mut copied = 0;
+        while let Some(found) = text[copied..].find("${") {
+            let start = copied + found;
+            let Some(length) = text[start..].find('}') else { break };
+            append(&mut results, &[pattern.slice(copied..start)]);
+            copied = start + length + 1;
+            let name = &text[start + 2..start + length];
+            if let Some(literal) = name.strip_prefix('!') {
+                append(&mut results, &[Traced::computed(&format!("${{{literal}}}"))]);
+                continue;
+            }
+            let local = values.and_then(|values| values.get(name.trim()));
+            let alternatives = match local {
+                Some(local) => self.evaluate(local, depth + 1),
+                None if name.contains('.') => vec![self.attribute(name.trim())],
+                None => self.reference(name.trim(), depth + 1),
+            };
+            append(&mut results, &alternatives);
+        }
+        append(&mut results, &[pattern.slice(copied..text.len())]);
+        results
+    }
+
+    fn joined(&self, separator: &str, list: Node<'t>, depth: usize) -> Vec<Traced> {
+        let mut results: Option<Vec<Traced>> = None;
+        for item in list.items() {
+            let alternatives = self.evaluate(item, depth + 1);
+            match &mut results {
+                None => results = Some(alternatives),
+                Some(results) => {
+                    append(results, &[Traced::computed(separator)]);
+                    append(results, &alternatives);
+                }
+            }
+        }
+        results.unwrap_or_default()
+    }
+
+    fn find_in_map(&self, arguments: &[Node<'t>], depth: usize) -> Vec<Traced> {
+        let [map, row, column, ..] = arguments else { return Vec::new() };
+        let one = |node: &Node<'t>| self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none());
+        let Some(rows) = one(map).and_then(|map| self.root.at(&["Mappings", map.as_str()])) else {
+            return vec![unknown("Fn::FindInMap", None)];
+        };
+        let (row, column) = (one(row), one(column));
+        let matches = |wanted: &Option<Traced>, key: &str| wanted.as_ref().is_none_or(|wanted| wanted.as_str() == key);
+        let mut values: HashMap<String, Traced> = HashMap::new();
+        let mut ordered = Vec::new();
+        for (_, columns) in rows.entries().into_iter().filter(|(key, _)| matches(&row, key)) {
+            for (_, value) in columns.entries().into_iter().filter(|(key, _)| matches(&column, key)) {
+                if let Some(value) = value.text()
+                    && values.insert(value.as_str().to_owned(), value.clone()).is_none()
+                    && ordered.len() < LIMIT
+                {
+                    ordered.push(value);
+                }
+            }
+        }
+        ordered
+    }
+}
+
+/// Appends each alternative to each result.
+fn append(results: &mut Vec<Traced>, alternatives: &[Traced]) {
+    let mut combined = Vec::new();
+    for result in results.iter() {
+        for alternative in alternatives {
+            if combined.len() < LIMIT {
+                let mut longer = result.clone();
+                longer.push(alternative);
+                combined.push(longer);
+            }
+        }
+    }
+    *results = combined;
+}
+
+fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
+    Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed, empty_if_unset: false })
+}
+
+fn pseudo_parameter(name: &str) -> Option<&'static str> {
+    match name {
+        "AWS::AccountId" => Some("123456789012"),
+        "AWS::Region" => Some("us-east-1"),
+        "AWS::URLSuffix" => Some("amazonaws.com"),
+        "AWS::Partition" => Some("aws"),
+        "AWS::StackName" => Some("stack"),
+        _ => None,
+    }
+}
+
+/// The scalars of an expression side by side, to show what was written.
+fn scalars(node: Node<'_>) -> Traced {
+    let mut parts = Vec::new();
+    let mut waiting = vec![node];
+    while let Some(node) = waiting.pop() {
+        parts.extend(node.text());
+        let below: Vec<_> = node.items().into_iter().chain(node.own_entries().map(|(_, value)| value)).collect();
+        waiting.extend(below.into_iter().rev());
+        if parts.len() > LIMIT {
+            break;
+        }
+    }
+    join(&parts, " ")
+}

@@ -1,0 +1,139 @@
+//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` of steps, and Docker actions.
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::traced::{Traced, Unknown};
+use crate::yaml::Node;
+
+/// How many values one expression may have.
+const LIMIT: usize = 64;
+
+/// Whether a document is a workflow or an action, by its content; the path is the surer sign.
+pub(crate) fn looks_like(root: Node<'_>) -> bool {
+    let workflow = root
+        .get("jobs")
+        .is_some_and(|jobs| jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some()));
+    workflow || root.at(&["runs", "using"]).is_some()
+}
+
+/// Records what a workflow or an action pulls.
+pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    for (_, job) in root.get("jobs").map(Node::entries).unwrap_or_default() {
+        let scope = Scope { root, job: Some(job) };
+        if let Some(container) = job.get("container") {
+            scope.image(Place::GithubContainer, container.get("image").unwrap_or(container), analysis);
+        }
+        for (_, service) in job.get("services").map(Node::entries).unwrap_or_default() {
+            if let Some(image) = service.get("image") {
+                scope.image(Place::GithubService, image, analysis);
+            }
+        }
+        scope.steps(job.get("steps"), analysis);
+    }
+    let scope = Scope { root, job: None };
+    if let Some(runs) = root.get("runs") {
+        scope.steps(runs.get("steps"), analysis);
+        if let Some(image) = runs.get("image").and_then(Node::text) {
+            docker_scheme(&image, analysis);
+        }
+    }
+}
+
+struct Scope<'t> {
+    root: Node<'t>,
+    job: Option<Node<'t>>,
+}
+
+impl<'t> Scope<'t> {
+    fn steps(&self, steps: Option<Node<'t>>, analysis: &mut Analysis<'_>) {
+        for step in steps.map(Node::items).unwrap_or_default() {
+            if let Some(uses) = step.get("uses").and_then(Node::text) {
+                docker_scheme(&uses, analysis);
+            }
+        }
+    }
+
+    fn image(&self, place: Place, node: Node<'t>, analysis: &mut Analysis<'_>) {
+        let Some(written) = node.text() else { return };
+        for value in self.expand(&written) {
+            // An empty image is a job without a container.
+            if !value.as_str().trim().is_empty() {
+                analysis.found(place, &written, &value, Otherwise::Report);
+            }
+        }
+    }
+
+    /// The text with the values of its `${{ }}` in: one text for each row of a matrix.
+    fn expand(&self, text: &Traced) -> Vec<Traced> {
+        let whole = text.as_str();
+        let mut results = vec![Traced::default()];
+        let mut copied = 0;
+        while let Some(found) = whole[copied..].find("${{") {
+            let start = copied + found;
+            let Some(length) = whole[start..].find("}}") else { break };
+            let literal = text.slice(copied..start);
+            let values = self.values(whole[start + 3..start + length].trim());
+            results = results
+                .iter()
+                .flat_map(|result| values.iter().map(move |value| (result, value)))
+                .take(LIMIT)
+                .map(|(result, value)| {
+                    let mut longer = result.clone();
+                    longer.push(&literal);
+                    longer.push(value);
+                    longer
+                })
+                .collect();
+            copied = start + length + 2;
+        }
+        let rest = text.slice(copied..whole.len());
+        results.iter_mut().for_each(|result| result.push(&rest));
+        results
+    }
+
+    /// What an expression can be, where the workflow itself says it.
+    fn values(&self, expression: &str) -> Vec<Traced> {
+        let unknown =
+            || vec![Traced::unknown(Unknown { name: expression.to_owned(), written: None, assumed: None, empty_if_unset: false })];
+        let path: Vec<&str> = expression.split('.').collect();
+        let values: Vec<Traced> = match path.as_slice() {
+            ["matrix", keys @ ..] => self.matrix(keys),
+            ["env", name] => {
+                let job = self.job.and_then(|job| job.at(&["env", name]));
+                job.or_else(|| self.root.at(&["env", name])).and_then(Node::text).into_iter().collect()
+            }
+            ["inputs", name] => ["workflow_call", "workflow_dispatch"]
+                .iter()
+                .filter_map(|event| self.root.at(&["on", event, "inputs", name, "default"]))
+                .chain(self.root.at(&["inputs", name, "default"]))
+                .filter_map(Node::text)
+                .take(1)
+                .collect(),
+            _ => Vec::new(),
+        };
+        if values.is_empty() || values.iter().any(|value| value.as_str().contains("${{")) { unknown() } else { values }
+    }
+
+    fn matrix(&self, keys: &[&str]) -> Vec<Traced> {
+        let Some(matrix) = self.job.and_then(|job| job.at(&["strategy", "matrix"])) else { return Vec::new() };
+        let Some((first, rest)) = keys.split_first() else { return Vec::new() };
+        let own = matrix.get(first).map(Node::items).unwrap_or_default();
+        let own = own.into_iter().filter_map(|item| item.at(rest)?.text());
+        let included = matrix.get("include").map(Node::items).unwrap_or_default();
+        let included = included.into_iter().filter_map(|item| item.at(keys)?.text());
+        let mut values: Vec<Traced> = Vec::new();
+        for value in own.chain(included) {
+            if !values.iter().any(|seen| seen.as_str() == value.as_str()) {
+                values.push(value);
+            }
+        }
+        values
+    }
+}
+
+fn docker_scheme(text: &Traced, analysis: &mut Analysis<'_>) {
+    if text.as_str().starts_with("docker://") {
+        let image = text.slice("docker://".len()..text.as_str().len());
+        analysis.found(Place::GithubAction, &image, &image, Otherwise::Report);
+    }
+}

@@ -1,0 +1,139 @@
+//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included.
+
+use std::collections::HashMap;
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::traced::{Traced, Unknown};
+use crate::variables::{Dialect, expand};
+use crate::yaml::Node;
+
+const LIMIT: usize = 64;
+
+/// Keys at the top that are no jobs.
+const GLOBAL: [&str; 10] =
+    ["default", "include", "stages", "variables", "workflow", "image", "services", "cache", "before_script", "after_script"];
+
+/// Whether a document is a GitLab CI file, by its content: a job with a script and what else only a job has.
+pub(crate) fn looks_like(root: Node<'_>) -> bool {
+    root.get("apiVersion").is_none()
+        && root.get("version").is_none()
+        && root.entries().iter().any(|(_, job)| {
+            let has = |key: &str| job.get(key).is_some();
+            job.is_mapping()
+                && (has("script") || has("trigger"))
+                && ["stage", "image", "rules", "only", "extends"].iter().any(|key| has(key))
+        })
+}
+
+/// Records the images of a GitLab CI file.
+pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let global = variables(root.get("variables"));
+    let scope = Scope { global: &global, job: HashMap::new(), matrix: Vec::new() };
+    scope.places(root, analysis);
+    for (name, job) in root.entries() {
+        if name != "default" && GLOBAL.contains(&name) || !job.is_mapping() {
+            continue;
+        }
+        let matrix = job.at(&["parallel", "matrix"]).map(Node::items).unwrap_or_default();
+        Scope { global: &global, job: variables(job.get("variables")), matrix }.places(job, analysis);
+    }
+}
+
+struct Scope<'s, 't> {
+    global: &'s HashMap<String, Traced>,
+    job: HashMap<String, Traced>,
+    matrix: Vec<Node<'t>>,
+}
+
+impl Scope<'_, '_> {
+    fn places(&self, node: Node<'_>, analysis: &mut Analysis<'_>) {
+        if let Some(image) = node.get("image") {
+            self.image(Place::GitlabImage, image.get("name").unwrap_or(image), analysis);
+        }
+        for service in node.get("services").map(Node::items).unwrap_or_default() {
+            self.image(Place::GitlabService, service.get("name").unwrap_or(service), analysis);
+        }
+    }
+
+    fn image(&self, place: Place, node: Node<'_>, analysis: &mut Analysis<'_>) {
+        // `!reference [.job, image]` repeats what another job says.
+        if node.tag().is_some() {
+            return;
+        }
+        let Some(written) = node.text() else { return };
+        for value in self.expand(&written) {
+            if !value.is_empty() {
+                analysis.found(place, &written, &value, Otherwise::Report);
+            }
+        }
+    }
+
+    /// The values of a text: one for each row of a matrix that it depends on.
+    fn expand(&self, text: &Traced) -> Vec<Traced> {
+        let once = |row: &HashMap<String, Traced>| self.fill(text, row, 0);
+        let mut values: Vec<Traced> = Vec::new();
+        for row in self.rows() {
+            let value = once(&row);
+            if !values.iter().any(|seen| seen == &value) {
+                values.push(value);
+            }
+        }
+        if values.is_empty() { vec![once(&HashMap::new())] } else { values }
+    }
+
+    fn rows(&self) -> Vec<HashMap<String, Traced>> {
+        let mut all = Vec::new();
+        for row in &self.matrix {
+            let mut rows = vec![HashMap::new()];
+            for (name, value) in row.entries() {
+                let choices: Vec<Traced> = value.items().into_iter().chain([value]).filter_map(Node::text).collect();
+                rows = rows
+                    .iter()
+                    .flat_map(|row| choices.iter().map(move |choice| (row, choice)))
+                    .take(LIMIT)
+                    .map(|(row, choice)| {
+                        let mut longer: HashMap<String, Traced> = row.clone();
+                        longer.insert(name.to_owned(), choice.clone());
+                        longer
+                    })
+                    .collect();
+            }
+            all.extend(rows);
+            all.truncate(LIMIT);
+        }
+        all
+    }
+
+    fn fill(&self, text: &Traced, row: &HashMap<String, Traced>, depth: usize) -> Traced {
+        expand(text, Dialect::Gitlab, &|name| {
+            let value = row.get(name).or_else(|| self.job.get(name)).or_else(|| self.global.get(name));
+            match value {
+                Some(value) if depth < 8 => Some(self.fill(value, row, depth + 1)),
+                Some(value) => Some(value.clone()),
+                None => predefined(name),
+            }
+        })
+    }
+}
+
+fn variables(node: Option<Node<'_>>) -> HashMap<String, Traced> {
+    let entries = node.map(Node::entries).unwrap_or_default();
+    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.get("value").unwrap_or(value).text()?))).collect()
+}
+
+/// What GitLab itself sets, as far as it tells the registry.
+fn predefined(name: &str) -> Option<Traced> {
+    let assumed = match name {
+        "CI_REGISTRY" | "CI_TEMPLATE_REGISTRY_HOST" => "registry.gitlab.com",
+        "CI_REGISTRY_IMAGE" => "registry.gitlab.com/group/project",
+        "CI_DEPENDENCY_PROXY_SERVER" => "gitlab.com:443",
+        "CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX" | "CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX" => {
+            "gitlab.com:443/group/dependency_proxy/containers"
+        }
+        "CI_COMMIT_SHA" | "CI_COMMIT_SHORT_SHA" | "CI_COMMIT_REF_SLUG" | "CI_PIPELINE_ID" | "CI_PIPELINE_IID" => "0",
+        "CI_PROJECT_PATH" | "CI_PROJECT_NAMESPACE" | "CI_PROJECT_NAME" => "project",
+        _ => return None,
+    };
+    Some(Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed: Some(assumed), empty_if_unset: false }))
+}

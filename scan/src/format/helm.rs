@@ -1,0 +1,77 @@
+//! Values of Helm charts: `image: {registry, repository, tag, digest}` and `image: name:tag`, under any key.
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::format::kubernetes::{assembled, looks_like_reference};
+use crate::format::template::mark_templates;
+use crate::traced::{Traced, Unknown};
+use crate::yaml::{Node, Tree};
+
+/// Whether a path is a chart's values by its name.
+pub(crate) fn is_path(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or_default();
+    stem == "values" || stem.starts_with("values-") || stem.starts_with("values.") || stem.ends_with("-values") || stem.ends_with(".values")
+}
+
+/// Whether a document is values by its content: an image in parts.
+pub(crate) fn looks_like(tree: &Tree) -> bool {
+    tree.mappings().any(|node| {
+        node.own_entries().any(|(key, value)| is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some()))
+    })
+}
+
+/// Records the images of the values.
+pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    let global = tree
+        .documents()
+        .find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))
+        .and_then(Node::text)
+        .filter(|registry| !registry.is_empty());
+    for node in tree.mappings() {
+        let image_like = node.get("repository").is_some() && ["tag", "registry", "digest"].iter().any(|key| node.get(key).is_some());
+        if image_like {
+            parts(node, global.as_ref(), analysis);
+        }
+        for (_, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
+            if value.get("repository").is_some() && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some()) {
+                parts(value, global.as_ref(), analysis);
+            }
+            let Some(written) = value.text() else { continue };
+            let sibling = |key: &str| node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(Node::text);
+            let tag = sibling("tag").or_else(|| sibling("imageTag"));
+            if looks_like_reference(written.as_str()) || tag.is_some() {
+                let value = assembled(None, written.clone(), tag, None);
+                analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
+            }
+        }
+    }
+}
+
+fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
+    let part = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+    let Some(repository) = part("repository") else { return };
+    // A chart's `repository` of another kind is an address.
+    if repository.as_str().contains("://") {
+        return;
+    }
+    let digest = part("digest").filter(|digest| digest.as_str().starts_with("sha256:"));
+    let tag = part("tag").or_else(|| if digest.is_none() { Some(app_version(analysis)) } else { None });
+    let registry = global.cloned().or_else(|| part("registry"));
+    let value = assembled(registry, repository.clone(), tag, digest);
+    analysis.found(Place::HelmValues, &repository, &mark_templates(&value), Otherwise::Ignore);
+}
+
+/// Without a tag most charts take the version that `Chart.yaml` gives.
+fn app_version(analysis: &mut Analysis<'_>) -> Traced {
+    let chart = analysis.neighbour("Chart.yaml").and_then(|text| {
+        let (tree, _) = Tree::read(&text);
+        tree.documents().next().and_then(|root| root.get("appVersion")?.text())
+    });
+    let name = ".Chart.AppVersion".to_owned();
+    chart.unwrap_or_else(|| Traced::unknown(Unknown { name, written: None, assumed: None, empty_if_unset: false }))
+}
+
+fn is_image_key(key: &str) -> bool {
+    key == "image" || key.ends_with("Image") || key.ends_with("_image") || key.ends_with("-image")
+}

@@ -1,0 +1,93 @@
+//! Kubernetes manifests, and the templates of Helm charts as far as they name images plainly.
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::format::template::mark_templates;
+use crate::traced::{HOLE, Traced, join};
+use crate::yaml::{Node, Tree};
+
+/// Whether a document is a manifest.
+pub(crate) fn looks_like(root: Node<'_>) -> bool {
+    let has = |key: &str| root.get(key).is_some_and(|value| value.scalar().is_some());
+    has("apiVersion") && has("kind") || is_kustomization(root)
+}
+
+fn is_kustomization(root: Node<'_>) -> bool {
+    root.get("images").is_some_and(|images| {
+        images.items().iter().any(|image| image.get("name").is_some() && (image.get("newTag").is_some() || image.get("newName").is_some()))
+    })
+}
+
+/// Records the images of every container in the file, in resources of any kind.
+pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    for root in tree.documents().filter(|root| is_kustomization(*root)) {
+        kustomization(root, analysis);
+    }
+    for node in tree.mappings() {
+        for (key, value) in node.own_entries() {
+            match key {
+                "containers" | "initContainers" | "ephemeralContainers" | "sidecars" | "steps" => {
+                    for container in value.items() {
+                        image(container.get("image"), true, analysis);
+                    }
+                }
+                // Custom resources name images in many places; only what can be nothing else counts there.
+                "image" => image(Some(value), false, analysis),
+                "reference" => image(Some(value).filter(|_| node.get("pullPolicy").is_some()), true, analysis),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn image(node: Option<Node<'_>>, sure: bool, analysis: &mut Analysis<'_>) {
+    let Some(written) = node.and_then(Node::text) else { return };
+    let value = mark_templates(&written);
+    let text = value.as_str();
+    // What a template decides altogether is found in the values that it takes.
+    let repository = text.rsplit_once(':').map_or(text, |(repository, _)| repository);
+    if repository.replace(HOLE, "").trim_matches(['/', ':', '@', '-', '.']).is_empty() {
+        return;
+    }
+    if sure || looks_like_reference(text) {
+        let otherwise = if sure && !text.contains(HOLE) { Otherwise::Report } else { Otherwise::Ignore };
+        analysis.found(Place::Kubernetes, &written, &value, otherwise);
+    }
+}
+
+/// Whether a text is more likely an image than a word: it has a tag, a digest or a registry.
+pub(crate) fn looks_like_reference(text: &str) -> bool {
+    let last = text.rsplit('/').next().unwrap_or(text);
+    last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
+}
+
+/// `images:` of a kustomization: the name that it puts in, with its tag or digest.
+fn kustomization(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    for image in root.get("images").map(Node::items).unwrap_or_default() {
+        let part = |key: &str| image.get(key).and_then(Node::text);
+        // Without a new name the image is found in the manifest that has it.
+        let Some(name) = part("newName") else { continue };
+        let mut value = name.clone();
+        for (mark, key) in [(":", "newTag"), ("@", "digest")] {
+            if let Some(part) = part(key) {
+                value = join(&[value, part], mark);
+            }
+        }
+        analysis.found(Place::Kubernetes, &name, &value, Otherwise::Ignore);
+    }
+}
+
+/// A reference from a repository and a tag that are written apart.
+pub(crate) fn assembled(registry: Option<Traced>, repository: Traced, tag: Option<Traced>, digest: Option<Traced>) -> Traced {
+    let mut value = match registry {
+        Some(registry) => join(&[registry, repository], "/"),
+        None => repository,
+    };
+    if let Some(tag) = tag {
+        value = join(&[value, tag], ":");
+    }
+    if let Some(digest) = digest {
+        value = join(&[value, digest], "@");
+    }
+    value
+}

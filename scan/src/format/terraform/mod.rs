@@ -1,0 +1,223 @@
+//! Terraform and OpenTofu: `container_definitions` (as `jsonencode`, heredoc or string), and `image` attributes of
+//! resources that run containers.
+//!
+//! Values come from `variable` defaults, `locals` and `terraform.tfvars` of the same directory. A JSON file that
+//! `file()` reads is found as a file of its own.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
+
+mod module;
+
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::{Block, Body};
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::format::kubernetes::looks_like_reference;
+use crate::format::{buildspec, ecs};
+use crate::traced::Traced;
+use crate::yaml::{Node, Tree};
+use module::{At, LIMIT, Module, object_key};
+
+/// Records the images of a Terraform file.
+pub(crate) fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
+    let start = if text.as_str().starts_with('\u{feff}') { 3 } else { 0 };
+    let text = text.slice(start..text.as_str().len());
+    match hcl_edit::parser::parse_body(text.as_str()) {
+        Ok(body) => {
+            let module = Module::load(text, body, analysis);
+            let mut finder = Finder { module: &module, analysis };
+            finder.body(module.body(), "", "");
+        }
+        Err(error) => {
+            let line = error.location().line().saturating_sub(1);
+            let offset = text.as_str().split_inclusive('\n').take(line).map(str::len).sum();
+            let message = error.message().lines().collect::<Vec<_>>().join("; ");
+            analysis.problem(&text, offset, format!("not readable as Terraform: {message}"));
+        }
+    }
+}
+
+/// Records the container definitions of a `.tf.json` file.
+pub(crate) fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
+    for node in tree.mappings() {
+        for (key, value) in node.own_entries() {
+            match key {
+                "container_definitions" | "container_properties" => {
+                    for image in value.text().map(|text| embedded(&text)).unwrap_or_default() {
+                        let value = super::template::mark_templates(&image);
+                        analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
+                    }
+                }
+                "image" => {
+                    if let Some(image) = value.text().filter(|image| looks_like_reference(image.as_str())) {
+                        let value = super::template::mark_templates(&image);
+                        analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The images of container definitions that are a JSON text.
+fn embedded(text: &Traced) -> Vec<Traced> {
+    let (tree, _) = Tree::read(text);
+    let of_one = |document: Node<'_>| {
+        if ecs::looks_like(document) { ecs::images(document) } else { document.get("image").and_then(Node::text).into_iter().collect() }
+    };
+    tree.documents().flat_map(of_one).collect()
+}
+
+struct Finder<'f, 'a> {
+    module: &'f Module,
+    analysis: &'f mut Analysis<'a>,
+}
+
+impl<'f> Finder<'f, '_> {
+    fn body(&mut self, body: &'f Body, kind: &str, block: &str) {
+        for attribute in body.attributes() {
+            let at = At { file: 0, expression: &attribute.value };
+            self.attribute(attribute.key.as_str(), at, kind, block);
+        }
+        for inner in body.blocks() {
+            match kind {
+                "" => self.body(&inner.body, &kind_of(inner), inner.ident.as_str()),
+                _ => self.body(&inner.body, kind, inner.ident.as_str()),
+            }
+        }
+    }
+
+    fn attribute(&mut self, name: &str, at: At<'f>, kind: &str, block: &str) {
+        let definitions = name.contains("container_definition") || name == "container_properties" || name == "containers";
+        match name {
+            _ if definitions && kind != "output" && kind != "variable" => self.definitions(at),
+            "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
+            "yaml_body" if kind.starts_with("kubectl_") => {}
+            "buildspec" => self.buildspec(at),
+            "image" | "image_uri" | "image_identifier" if runs_containers(kind) => self.image(at, true),
+            "name" if kind == "docker_image" && block == "resource" => self.image(at, true),
+            "image" if !kind.is_empty() => self.image(at, false),
+            _ if kind == "module" && (name.ends_with("_image") || name.ends_with("_image_uri")) => self.image(at, false),
+            _ => {}
+        }
+    }
+
+    fn definitions(&mut self, at: At<'f>) {
+        let at = self.module.follow(at);
+        match at.expression {
+            Expression::FuncCall(call) if matches!(call.name.name.as_str(), "jsonencode" | "concat" | "merge" | "flatten") => {
+                for argument in call.args.iter() {
+                    self.definitions(At { expression: argument, ..at });
+                }
+            }
+            Expression::String(_) | Expression::StringTemplate(_) | Expression::HeredocTemplate(_) => {
+                // Interpolations are filled in afterwards, so that an image is found where it is used.
+                let (text, values) = self.module.with_interpolations(at);
+                for written in embedded(&text) {
+                    for value in written.substituted(LIMIT, |unknown| values.get(&unknown.name).cloned().unwrap_or_default()) {
+                        self.analysis.found(Place::Terraform, &written, &value, Otherwise::Ignore);
+                    }
+                }
+            }
+            _ => self.images_in(at, 0),
+        }
+    }
+
+    /// The `image` of every object in an expression.
+    fn images_in(&mut self, at: At<'f>, depth: usize) {
+        if depth > 64 {
+            return;
+        }
+        let at = self.module.follow(at);
+        let inner = |expression| At { expression, ..at };
+        match at.expression {
+            Expression::Object(object) => {
+                for (key, value) in object.iter() {
+                    match object_key(key).as_deref() {
+                        Some("image" | "Image") => self.image(inner(value.expr()), true),
+                        _ => self.images_in(inner(value.expr()), depth + 1),
+                    }
+                }
+            }
+            Expression::Array(items) => items.iter().for_each(|item| self.images_in(inner(item), depth + 1)),
+            Expression::FuncCall(call) => call.args.iter().for_each(|argument| self.images_in(inner(argument), depth + 1)),
+            Expression::Conditional(conditional) => {
+                self.images_in(inner(&conditional.true_expr), depth + 1);
+                self.images_in(inner(&conditional.false_expr), depth + 1);
+            }
+            Expression::ForExpr(each) => self.images_in(inner(&each.value_expr), depth + 1),
+            Expression::Null(_)
+            | Expression::Bool(_)
+            | Expression::Number(_)
+            | Expression::String(_)
+            | Expression::StringTemplate(_)
+            | Expression::HeredocTemplate(_)
+            | Expression::Parenthesis(_)
+            | Expression::Variable(_)
+            | Expression::Traversal(_)
+            | Expression::UnaryOp(_)
+            | Expression::BinaryOp(_) => {}
+        }
+    }
+
+    /// An image; where the resource is of no known kind, only what looks like one.
+    fn image(&mut self, at: At<'f>, sure: bool) {
+        let written = self.module.source(at.file, hcl_edit::Span::span(at.expression));
+        for value in self.module.evaluate(at, 0) {
+            let text = value.as_str();
+            if text.starts_with("aws/codebuild/") || !sure && !looks_like_reference(text) {
+                continue;
+            }
+            let unknown_altogether = !sure && value.unknowns().any(|(at, _)| at == 0)
+                // A `docker_image` is found for itself.
+                || value.unknowns().any(|(_, unknown)| unknown.name.starts_with("docker_image."));
+            if !unknown_altogether {
+                let written = unquoted(&written);
+                self.analysis.found(Place::Terraform, &written, &value, Otherwise::Ignore);
+            }
+        }
+    }
+
+    fn buildspec(&mut self, at: At<'f>) {
+        for text in self.module.evaluate(at, 0) {
+            let (tree, _) = Tree::read(&text);
+            for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
+                buildspec::scan(document, self.analysis);
+            }
+        }
+    }
+}
+
+fn unquoted(text: &Traced) -> Traced {
+    let text = text.trimmed();
+    let inner = text.as_str().len() >= 2 && text.as_str().starts_with('"') && text.as_str().ends_with('"');
+    if inner { text.slice(1..text.as_str().len() - 1) } else { text }
+}
+
+/// The type of a resource or data source; of any other block its own name.
+fn kind_of(block: &Block) -> String {
+    let label = block.labels.first().map(|label| label.as_str().to_owned());
+    match block.ident.as_str() {
+        "resource" | "data" => label.unwrap_or_default(),
+        other => other.to_owned(),
+    }
+}
+
+/// Resource types whose `image` is a container image and nothing else.
+fn runs_containers(kind: &str) -> bool {
+    ["kubernetes_", "google_cloud_run", "azurerm_container", "aws_lightsail_container", "aws_ecs_", "aws_batch_job"]
+        .iter()
+        .any(|prefix| kind.starts_with(prefix))
+        || matches!(
+            kind,
+            "docker_container"
+                | "docker_service"
+                | "aws_codebuild_project"
+                | "aws_codebuild_fleet"
+                | "aws_apprunner_service"
+                | "aws_lambda_function"
+                | "aws_sagemaker_model"
+        )
+}

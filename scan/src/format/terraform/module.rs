@@ -1,0 +1,322 @@
+//! A Terraform module: the files of one directory, and the values that its variables and locals have.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use hcl_edit::Span;
+use hcl_edit::expr::{Expression, ObjectKey, TraversalOperator};
+use hcl_edit::structure::Body;
+use hcl_edit::template::Element;
+
+use crate::analysis::{Analysis, parent};
+use crate::traced::{Quoting, Traced, Unknown, align, join};
+
+/// How deep one value may lead to another, and how many values one expression may have.
+pub(crate) const LIMIT: usize = 16;
+/// Files and bytes that are read of a module beside the scanned file.
+const SIBLINGS: usize = 200;
+const SIBLING_BYTES: usize = 4 << 20;
+
+/// The files of a module, the scanned one first.
+pub(crate) struct Module {
+    files: Vec<(Traced, Body)>,
+    /// Where `variable` and `locals` blocks, or a `.tfvars` file, give a name a value: file and path to the expression.
+    values: HashMap<String, (usize, Expression)>,
+}
+
+/// An expression and the file that has it.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'m> {
+    pub(crate) file: usize,
+    pub(crate) expression: &'m Expression,
+}
+
+impl Module {
+    /// The scanned file, and, where it refers to anything, the files beside it.
+    pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
+        let refers = ["var.", "local."].iter().any(|mark| text.as_str().contains(mark));
+        let mut module = Self { files: vec![(text, body)], values: HashMap::new() };
+        if refers {
+            module.load_siblings(analysis);
+        }
+        for file in 0..module.files.len() {
+            module.collect(file);
+        }
+        module
+    }
+
+    fn load_siblings(&mut self, analysis: &mut Analysis<'_>) {
+        let own = analysis.path().to_owned();
+        let mut budget = SIBLING_BYTES;
+        let mut paths = analysis.neighbours.list(parent(&own));
+        paths.retain(|path| *path != own && (path.ends_with(".tf") || path.ends_with(".tofu") || is_variables(path)));
+        // Values of `terraform.tfvars` come last, because they win.
+        paths.sort_by_key(|path| (is_variables(path), path.clone()));
+        for path in paths.into_iter().take(SIBLINGS) {
+            let Some(text) = analysis.neighbours.read(&path) else { continue };
+            let Some(left) = budget.checked_sub(text.len()) else { break };
+            budget = left;
+            if let Ok(body) = hcl_edit::parser::parse_body(&text) {
+                let text = analysis.add_source(&path, &text);
+                self.files.push((text, body));
+                if is_variables(&path) {
+                    let file = self.files.len() - 1;
+                    let attributes: Vec<_> =
+                        self.files[file].1.attributes().map(|value| (format!("var.{}", value.key.as_str()), value.value.clone())).collect();
+                    self.values.extend(attributes.into_iter().map(|(name, value)| (name, (file, value))));
+                }
+            }
+        }
+    }
+
+    fn collect(&mut self, file: usize) {
+        let mut found = Vec::new();
+        for block in self.files[file].1.blocks() {
+            match block.ident.as_str() {
+                "variable" => {
+                    if let (Some(label), Some(default)) = (block.labels.first(), block.body.get_attribute("default")) {
+                        found.push((format!("var.{}", label.as_str()), default.value.clone()));
+                    }
+                }
+                "locals" => {
+                    found.extend(block.body.attributes().map(|local| (format!("local.{}", local.key.as_str()), local.value.clone())));
+                }
+                _ => {}
+            }
+        }
+        for (name, value) in found {
+            self.values.entry(name).or_insert((file, value));
+        }
+    }
+
+    /// The scanned file.
+    pub(crate) fn body(&self) -> &Body {
+        &self.files[0].1
+    }
+
+    /// Source text of a range of a file.
+    pub(crate) fn source(&self, file: usize, span: Option<Range<usize>>) -> Traced {
+        span.map(|span| self.files[file].0.slice(span)).unwrap_or_default()
+    }
+
+    /// The expression that a reference stands for, if the module gives it.
+    pub(crate) fn follow<'m>(&'m self, at: At<'m>) -> At<'m> {
+        let mut at = at;
+        for _ in 0..LIMIT {
+            at = match at.expression {
+                Expression::Parenthesis(inner) => At { expression: inner.inner(), ..at },
+                Expression::Traversal(_) => match self.target(at) {
+                    Some(target) => target,
+                    None => return at,
+                },
+                _ => return at,
+            };
+        }
+        at
+    }
+
+    /// `var.a`, `local.a.b`, `local.a["b"]`.
+    fn target<'m>(&'m self, at: At<'m>) -> Option<At<'m>> {
+        let Expression::Traversal(traversal) = at.expression else { return None };
+        let Expression::Variable(root) = &traversal.expr else { return None };
+        let mut operators = traversal.operators.iter().map(|operator| operator.value());
+        let first = key_of(operators.next()?)?;
+        let (file, expression) = self.values.get(&format!("{}.{first}", root.as_str()))?;
+        let mut at = At { file: *file, expression };
+        for operator in operators {
+            at = self.follow_once(at);
+            at = At { expression: member(at.expression, &key_of(operator)?)?, ..at };
+        }
+        Some(at)
+    }
+
+    /// A local that is itself only a reference, once: chains are followed by the caller, within its limit.
+    fn follow_once<'m>(&'m self, at: At<'m>) -> At<'m> {
+        match at.expression {
+            Expression::Traversal(traversal) if traversal.operators.len() == 1 => {
+                let Expression::Variable(root) = &traversal.expr else { return at };
+                let Some(key) = key_of(traversal.operators[0].value()) else { return at };
+                self.values.get(&format!("{}.{key}", root.as_str())).map_or(at, |(file, expression)| At { file: *file, expression })
+            }
+            _ => at,
+        }
+    }
+
+    /// Every text that an expression can be.
+    pub(crate) fn evaluate(&self, at: At<'_>, depth: usize) -> Vec<Traced> {
+        if depth > LIMIT {
+            return vec![self.unknown(at)];
+        }
+        let deeper = |expression| self.evaluate(At { file: at.file, expression }, depth + 1);
+        match at.expression {
+            Expression::Null(_) => Vec::new(),
+            Expression::String(value) => vec![self.literal(at.file, value.as_str(), value.span(), Quoting::Backslash)],
+            Expression::StringTemplate(template) => self.template(at.file, template.iter(), Quoting::Backslash, depth),
+            Expression::HeredocTemplate(heredoc) => self.template(at.file, heredoc.template.iter(), Quoting::None, depth),
+            Expression::Number(number) => vec![Traced::computed(&number.value().to_string())],
+            Expression::Bool(value) => vec![Traced::computed(&value.value().to_string())],
+            Expression::Parenthesis(inner) => deeper(inner.inner()),
+            Expression::Conditional(conditional) => {
+                let mut values = deeper(&conditional.true_expr);
+                values.extend(deeper(&conditional.false_expr));
+                values.truncate(LIMIT);
+                values
+            }
+            Expression::Traversal(_) => match self.target(at) {
+                Some(target) => self.evaluate(target, depth + 1),
+                None => vec![self.unknown(at)],
+            },
+            Expression::FuncCall(call) => {
+                let arguments: Vec<&Expression> = call.args.iter().collect();
+                self.call(call.name.name.as_str(), &arguments, at, depth)
+            }
+            Expression::Array(_)
+            | Expression::Object(_)
+            | Expression::Variable(_)
+            | Expression::UnaryOp(_)
+            | Expression::BinaryOp(_)
+            | Expression::ForExpr(_) => vec![self.unknown(at)],
+        }
+    }
+
+    /// A template's text with its interpolations as unknown parts, and the values that these can have.
+    pub(crate) fn with_interpolations(&self, at: At<'_>) -> (Traced, HashMap<String, Vec<Traced>>) {
+        let (elements, quoting): (Vec<&Element>, _) = match at.expression {
+            Expression::StringTemplate(template) => (template.iter().collect(), Quoting::Backslash),
+            Expression::HeredocTemplate(heredoc) => (heredoc.template.iter().collect(), Quoting::None),
+            _ => return (self.evaluate(at, 0).into_iter().next().unwrap_or_default(), HashMap::new()),
+        };
+        let mut text = Traced::default();
+        let mut values = HashMap::new();
+        for element in elements {
+            match element {
+                Element::Literal(literal) => text.push(&self.literal(at.file, literal.as_str(), literal.span(), quoting)),
+                Element::Interpolation(interpolation) => {
+                    let source = self.source(at.file, interpolation.span());
+                    let name = source.as_str().trim_start_matches("${").trim_end_matches('}').trim_matches(['~', ' ']).to_owned();
+                    values.insert(name.clone(), self.evaluate(At { file: at.file, expression: &interpolation.expr }, 0));
+                    text.push(&Traced::unknown_at(Unknown { name, written: None, assumed: None, empty_if_unset: false }, source.origin(0)));
+                }
+                Element::Directive(_) => text.push(&unknown("%{...}", None)),
+            }
+        }
+        (text, values)
+    }
+
+    fn call(&self, name: &str, arguments: &[&Expression], at: At<'_>, depth: usize) -> Vec<Traced> {
+        let one = |expression: &Expression| self.evaluate(At { file: at.file, expression }, depth + 1).into_iter().next();
+        match (name, arguments) {
+            ("format", [pattern, values @ ..]) => {
+                let Some(pattern) = one(pattern) else { return Vec::new() };
+                let mut result = Traced::default();
+                let mut copied = 0;
+                let mut values = values.iter();
+                for (index, _) in pattern.as_str().match_indices("%s").chain(pattern.as_str().match_indices("%d")) {
+                    if index < copied {
+                        continue;
+                    }
+                    result.push(&pattern.slice(copied..index));
+                    result.push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
+                    copied = index + 2;
+                }
+                result.push(&pattern.slice(copied..pattern.as_str().len()));
+                vec![result]
+            }
+            ("join", [separator, Expression::Array(items)]) => {
+                let separator = one(separator).unwrap_or_default();
+                let parts: Option<Vec<Traced>> = items.iter().map(one).collect();
+                parts.map(|parts| join(&parts, separator.as_str())).into_iter().collect()
+            }
+            ("coalesce" | "try", arguments) => {
+                let values: Vec<Traced> = arguments.iter().filter_map(|argument| one(argument)).filter(|value| !value.is_empty()).collect();
+                let known = values.iter().find(|value| value.unknowns().next().is_none());
+                known.or(values.first()).cloned().into_iter().collect()
+            }
+            ("trimspace" | "lower" | "tostring" | "nonsensitive", [argument]) => one(argument).into_iter().collect(),
+            ("lookup", [.., default]) if arguments.len() == 3 => one(default).into_iter().collect(),
+            _ => vec![self.unknown(at)],
+        }
+    }
+
+    fn template<'e>(&self, file: usize, elements: impl Iterator<Item = &'e Element>, quoting: Quoting, depth: usize) -> Vec<Traced> {
+        let mut results = vec![Traced::default()];
+        for element in elements {
+            let alternatives = match element {
+                Element::Literal(text) => vec![self.literal(file, text.as_str(), text.span(), quoting)],
+                Element::Interpolation(interpolation) => self.evaluate(At { file, expression: &interpolation.expr }, depth + 1),
+                Element::Directive(_) => vec![unknown("%{...}", None)],
+            };
+            results = results
+                .iter()
+                .flat_map(|result| alternatives.iter().map(move |alternative| join(&[result.clone(), alternative.clone()], "")))
+                .take(LIMIT)
+                .collect();
+        }
+        results
+    }
+
+    fn literal(&self, file: usize, value: &str, span: Option<Range<usize>>, quoting: Quoting) -> Traced {
+        let source = self.source(file, span);
+        let text = source.as_str();
+        let quoted = quoting == Quoting::Backslash && text.len() >= 2 && text.starts_with('"') && text.ends_with('"') && text != value;
+        if quoted { align(value, &source.slice(1..text.len() - 1), quoting) } else { align(value, &source, quoting) }
+    }
+
+    /// A value that the module does not give, under its name; some names tell the registry.
+    fn unknown(&self, at: At<'_>) -> Traced {
+        let name = self.source(at.file, at.expression.span());
+        let name = name.as_str().trim();
+        let name = if name.is_empty() || name.len() > 80 { "an expression" } else { name };
+        let assumed = if name.starts_with("aws_ecr_repository.") || name.starts_with("data.aws_ecr_repository.") {
+            name.ends_with(".repository_url").then_some("123456789012.dkr.ecr.us-east-1.amazonaws.com/repository")
+        } else if name.starts_with("data.aws_caller_identity.") {
+            Some("123456789012")
+        } else if name.starts_with("data.aws_region.") {
+            Some("us-east-1")
+        } else {
+            None
+        };
+        unknown(name, assumed)
+    }
+}
+
+/// The value of an object's member, or of an array's item.
+fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
+    match expression {
+        Expression::Object(object) => {
+            object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr())
+        }
+        Expression::Array(array) => array.get(key.parse().ok()?),
+        _ => None,
+    }
+}
+
+/// A key of an object as a text.
+pub(crate) fn object_key(key: &ObjectKey) -> Option<String> {
+    match key {
+        ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
+        ObjectKey::Expression(Expression::String(name)) => Some(name.as_str().to_owned()),
+        ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
+        ObjectKey::Expression(_) => None,
+    }
+}
+
+fn key_of(operator: &TraversalOperator) -> Option<String> {
+    match operator {
+        TraversalOperator::GetAttr(name) => Some(name.as_str().to_owned()),
+        TraversalOperator::Index(Expression::String(name)) => Some(name.as_str().to_owned()),
+        TraversalOperator::Index(Expression::Number(number)) => Some(number.value().to_string()),
+        TraversalOperator::LegacyIndex(index) => Some(index.value().to_string()),
+        TraversalOperator::Index(_) | TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
+    }
+}
+
+fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
+    Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed, empty_if_unset: false })
+}
+
+fn is_variables(path: &str) -> bool {
+    path.ends_with("terraform.tfvars") || path.ends_with(".auto.tfvars")
+}

@@ -1,0 +1,19 @@
+//! Finds every container image that a repository's files pull, and moves it to another registry.
+//!
+//! Text in, findings and edits out: but for the file walk nothing here reads a file, and nothing asks a network.
+
+pub mod analysis;
+pub mod audit;
+pub mod detect;
+pub mod finding;
+pub mod mirror_config;
+pub mod report;
+pub mod rewrite;
+pub mod walk;
+
+mod dockerfile;
+mod format;
+mod resolve;
+mod traced;
+mod variables;
+mod yaml;

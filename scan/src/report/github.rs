@@ -1,0 +1,40 @@
+//! The report as workflow commands of GitHub Actions, which shows them at the lines of a pull request.
+
+use std::fmt::Write as _;
+
+use super::advice;
+use crate::walk::Scanned;
+
+/// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for what cannot be read.
+pub fn github(scanned: &Scanned) -> String {
+    let mut text = String::new();
+    for finding in &scanned.findings {
+        let level = match (finding.is_docker_hub(), finding.registry) {
+            (true, _) => "warning",
+            (false, None) => "notice",
+            (false, Some(_)) => continue,
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "::{level} file={},line={},col={},title=Docker Hub pull::{}",
+            property(&finding.file),
+            finding.line,
+            finding.column,
+            data(&advice(finding))
+        );
+    }
+    for problem in &scanned.problems {
+        let _ = writeln!(text, "::error file={},line={}::{}", property(&problem.file), problem.line.max(1), data(&problem.message));
+    }
+    text
+}
+
+/// A command's message: line ends and the sign that begins an escape are escaped.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

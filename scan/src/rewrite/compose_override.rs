@@ -1,0 +1,56 @@
+//! A compose override: the images of services from the new registry, without a change of the compose file itself.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Left, Target, target::in_compose_service};
+use crate::finding::Finding;
+
+/// An override file's text, and the Docker Hub images that it cannot move.
+#[derive(Debug)]
+pub struct Override {
+    /// YAML, for `docker compose -f FILE -f OVERRIDE`.
+    pub text: String,
+    /// What has to be moved otherwise.
+    pub left: Vec<Left>,
+}
+
+/// Writes the override for the services among the findings.
+pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
+    let mut services: BTreeMap<&str, (String, &Finding)> = BTreeMap::new();
+    let mut left = Vec::new();
+    let mut leave = |finding: &Finding, why: String| {
+        left.push(Left { file: finding.file.clone(), line: finding.line, reference: finding.reference.clone(), why });
+    };
+    for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
+        let service = finding.service.as_deref().filter(|_| in_compose_service(finding.place));
+        match (service, target.moved(finding)) {
+            (None, _) => leave(finding, "not the image of a compose service: move it with --fix".to_owned()),
+            (Some(_), None) => leave(finding, "its repository or its new registry is not known".to_owned()),
+            (Some(service), Some(image)) => match services.get(service) {
+                Some((other, first)) if *other != image => {
+                    let why = format!("service `{service}` has another image in {}:{}", first.file, first.line);
+                    leave(finding, why);
+                }
+                _ => {
+                    services.insert(service, (image, finding));
+                }
+            },
+        }
+    }
+    let mut text = String::from("# Written by `pullsafe scan --compose-override`: the same images, from the mirror.\n");
+    text.push_str(if services.is_empty() { "services: {}\n" } else { "services:\n" });
+    for (service, (image, _)) in services {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "  {}:\n    image: \"{image}\"\n", quoted(service));
+    }
+    Override { text, left }
+}
+
+/// A service's name as a YAML key: plain where nothing else can be meant.
+fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        && !matches!(name, "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+}

@@ -1,0 +1,98 @@
+//! Where images move to, and the edit that moves one.
+
+use pullsafe::domain::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
+
+use super::Edit;
+use crate::finding::{Finding, Place};
+
+/// The prefix that ECR's own pull-through cache uses for Docker Hub.
+pub const DEFAULT_PREFIX: &str = "docker-hub";
+
+/// The registry that images move to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `host/prefix`, where there is a registry.
+    base: Option<String>,
+    /// Whether official images go to ECR Public instead.
+    official_to_ecr_public: bool,
+}
+
+/// A registry or prefix that references cannot have.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidTarget {
+    /// Not a registry's host.
+    #[error("`{0}` is not a registry: give a host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com")]
+    Registry(String),
+    /// Docker Hub itself.
+    #[error("the registry is Docker Hub itself: nothing would be gained")]
+    DockerHub,
+    /// Not a repository prefix.
+    #[error("`{0}` is not a repository prefix: give lower-case letters and digits, such as docker-hub")]
+    Prefix(String),
+    /// Neither a registry nor ECR Public.
+    #[error("nowhere to move to: give --registry, --ecr-public or both")]
+    Nowhere,
+}
+
+impl Target {
+    /// A target. Without a registry only official images move, to ECR Public.
+    ///
+    /// # Errors
+    /// The registry or the prefix is malformed, or there is nowhere to move to.
+    pub fn new(registry: Option<&str>, prefix: &str, official_to_ecr_public: bool) -> Result<Self, InvalidTarget> {
+        let Some(registry) = registry else {
+            return if official_to_ecr_public { Ok(Self { base: None, official_to_ecr_public }) } else { Err(InvalidTarget::Nowhere) };
+        };
+        let host = registry.trim_end_matches('/');
+        let parsed: Reference = format!("{host}/image").parse().map_err(|_| InvalidTarget::Registry(registry.to_owned()))?;
+        if parsed.is_docker_hub() && (host.contains('.') || host == DOCKER_HUB) {
+            return Err(InvalidTarget::DockerHub);
+        }
+        if parsed.registry() != host.to_ascii_lowercase() {
+            return Err(InvalidTarget::Registry(registry.to_owned()));
+        }
+        let prefix = prefix.trim_matches('/');
+        let base = if prefix.is_empty() { host.to_owned() } else { format!("{host}/{prefix}") };
+        match format!("{base}/library/image").parse::<Reference>() {
+            Ok(_) => Ok(Self { base: Some(base), official_to_ecr_public }),
+            Err(_) => Err(InvalidTarget::Prefix(prefix.to_owned())),
+        }
+    }
+
+    /// Where a Docker Hub reference is after the move, if it moves.
+    pub fn moved(&self, finding: &Finding) -> Option<String> {
+        let base = self.base_for(finding)?;
+        let rest = finding.reference.strip_prefix(DOCKER_HUB)?;
+        Some(format!("{base}{rest}"))
+    }
+
+    fn base_for(&self, finding: &Finding) -> Option<String> {
+        if self.official_to_ecr_public && finding.official { Some(format!("{ECR_PUBLIC}/docker")) } else { self.base.clone() }
+    }
+
+    /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
+    pub(super) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, Edit)>, String), String> {
+        let Some(base) = self.base_for(finding) else {
+            return Err("not an official image: ECR Public has no copy of it; give --registry".to_owned());
+        };
+        let Some(head) = &finding.head else {
+            return Err(match finding.variables.first() {
+                Some(variable) => format!("`{variable}` decides the repository: set its value instead"),
+                None => "the reference is put together from several places".to_owned(),
+            });
+        };
+        let Some(reference) = self.moved(finding) else {
+            return Err("the reference is not in its plain form".to_owned());
+        };
+        let library = if head.bare { "library/" } else { "" };
+        let before = if head.host.is_some() { library.to_owned() } else { format!("{base}/{library}") };
+        let host = head.host.iter().map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.clone() }));
+        let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
+        Ok((host.chain(repository).collect(), reference))
+    }
+}
+
+/// Whether a place's pulls can be moved by a compose override.
+pub(super) const fn in_compose_service(place: Place) -> bool {
+    matches!(place, Place::ComposeImage)
+}

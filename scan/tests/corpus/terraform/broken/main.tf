@@ -1,0 +1,4 @@
+resource "docker_image" "x" {
+  name = "nginx
+}
+image

@@ -1,0 +1,134 @@
+//! Input that means harm or is merely broken: an answer in bounded time, never a panic, and a word that names the file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pullsafe_scan::analysis::NoNeighbours;
+use pullsafe_scan::detect::scan_text;
+use pullsafe_scan::walk::{Options, scan};
+
+/// Names that lead to each of the parsers.
+const NAMES: [&str; 14] = [
+    "Dockerfile",
+    "compose.yml",
+    "task.json",
+    "main.tf",
+    "values.yaml",
+    ".gitlab-ci.yml",
+    ".github/workflows/a.yml",
+    "buildspec.yml",
+    "template.yaml",
+    "deployment.yaml",
+    "templates/x.yaml",
+    "a.json.tpl",
+    "kustomization.yaml",
+    "unnamed",
+];
+
+fn directory(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if path.exists() {
+        fs::remove_dir_all(&path).unwrap();
+    }
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[test]
+fn nothing_hangs_or_panics() {
+    let repeated = |part: &str, count: usize| part.repeat(count);
+    let mut bomb = "x: &a0 {image: redis}\n".to_owned();
+    for level in 1..60 {
+        let before = level - 1;
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 9].join(", ")));
+    }
+    bomb.push_str("services: {x: {<<: [*a59], image: *a59, build: *a58}}\n");
+    let nested = |depth: usize| (0..depth).map(|level| format!("{}image:\n", " ".repeat(level))).collect::<String>();
+    let inputs = [
+        repeated("[", 200_000),
+        repeated("{\"image\":", 100_000),
+        repeated("- ", 100_000),
+        repeated("image: ", 50_000),
+        nested(1_500),
+        bomb,
+        format!("image: {}\n", repeated("${A:-", 50_000)),
+        format!("FROM {}\n", repeated("${A:-", 50_000)),
+        format!("FROM {}\n", repeated("${A:-b}", 50_000)),
+        format!("services:\n  a:\n    image: \"{}\"\n", repeated("${A:-$B}", 50_000)),
+        format!("FROM a \\\n{}", repeated("# c\n\\\n", 50_000)),
+        format!("FROM a\nRUN {}\n", repeated("<<A ", 20_000)),
+        format!("FROM a\n{}", repeated("RUN <<A\nA\n", 20_000)),
+        format!("ONBUILD {}FROM x", repeated("ONBUILD ", 50_000)),
+        format!("services:\n  a:\n    image: |\n{}", repeated("      x\n\n", 50_000)),
+        format!("kind: a\napiVersion: b\nspec: {}\n", repeated("{{ x }} image ", 50_000)),
+        format!("image: \"{}\"\n", repeated("\\u0041", 100_000)),
+        format!("x = {}1{}\nimage = 2", repeated("(", 50_000), repeated(")", 50_000)),
+        format!("image = {}", repeated("!", 50_000)),
+        format!("image = {}", repeated("\"${", 50_000)),
+        format!("image = {}", repeated("a ? ", 50_000)),
+        format!("container_definitions = <<A\n{}\nA\n", repeated("${x}", 20_000)),
+        "locals {\n image = local.image\n}\nresource \"docker_container\" \"a\" {\n image = local.image\n}\n".to_owned(),
+        "\u{feff}\u{feff}\0\u{1}\u{E000}image: \u{E000}\n".to_owned(),
+        "image: \u{85}\u{2028}a\u{a0}b\n".to_owned(),
+        repeated("\r", 100_000),
+        repeated("a: &a *a\n", 2_000),
+        "a: *missing\nimage: x:1\n".to_owned(),
+        "? ? ?\n: : :\n".to_owned(),
+    ];
+    for (index, input) in inputs.iter().enumerate() {
+        for name in NAMES {
+            let start = Instant::now();
+            let _ = scan_text(name, input, &NoNeighbours);
+            let taken = start.elapsed();
+            assert!(taken < Duration::from_secs(20), "input {index} as {name} took {taken:?}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_not_text_or_too_large_are_named() {
+    let root = directory("hostile");
+    fs::write(root.join("compose.yml"), "services:\n  a:\n    image: redis:7\n   b: [\n").unwrap();
+    fs::write(root.join("Dockerfile"), b"FROM alpine:3\nRUN \0\0\0\n").unwrap();
+    fs::write(root.join("Dockerfile.latin"), b"# caf\xe9 \xff\nFROM alpine:3\n").unwrap();
+    fs::write(root.join("Dockerfile.wide"), b"\xff\xfeF\0R\0O\0M\0").unwrap();
+    fs::write(root.join("Dockerfile.long"), format!("FROM alpine:3\nRUN echo {}\n", "x".repeat(1 << 20))).unwrap();
+    fs::write(root.join("empty.yml"), "").unwrap();
+    fs::write(root.join("main.tf"), "image = \n\nresource {{{\n").unwrap();
+    let options = Options { max_bytes: 1 << 20, ..Options::default() };
+    let scanned = scan(std::slice::from_ref(&root), options).unwrap();
+    let name = |file: &str| file.rsplit('/').next().unwrap().to_owned();
+    let skipped: Vec<String> = scanned.skipped.iter().map(|skipped| format!("{}: {}", name(&skipped.file), skipped.reason)).collect();
+    assert_eq!(
+        skipped,
+        ["Dockerfile: a binary file", "Dockerfile.long: 1048600 bytes, more than 1048576", "Dockerfile.wide: UTF-16 is not supported"]
+    );
+    let problems: Vec<String> = scanned.problems.iter().map(|problem| format!("{}:{}", name(&problem.file), problem.line)).collect();
+    assert_eq!(problems, ["compose.yml:4", "main.tf:1"]);
+    let found: Vec<String> =
+        scanned.findings.iter().map(|finding| format!("{}:{}:{}", name(&finding.file), finding.line, finding.column)).collect();
+    assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_an_error_that_names_it() {
+    let error = scan(&[PathBuf::from("no/such/path")], Options::default()).unwrap_err();
+    assert!(error.to_string().starts_with("no/such/path: "), "{error}");
+}
+
+#[test]
+fn ignored_files_are_found_only_when_asked_for() {
+    let root = directory("ignored");
+    fs::create_dir_all(root.join("vendor")).unwrap();
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::write(root.join(".gitignore"), "vendor/\n").unwrap();
+    fs::write(root.join("vendor/Dockerfile"), "FROM alpine:3\n").unwrap();
+    fs::write(root.join(".git/Dockerfile"), "FROM alpine:3\n").unwrap();
+    let count = |paths: &[PathBuf], respect_ignore_files| {
+        scan(paths, Options { respect_ignore_files, ..Options::default() }).unwrap().findings.len()
+    };
+    assert_eq!(count(std::slice::from_ref(&root), true), 0);
+    assert_eq!(count(std::slice::from_ref(&root), false), 1);
+    assert_eq!(count(&[root.join("vendor/Dockerfile")], true), 1, "a file that is named is scanned");
+}
