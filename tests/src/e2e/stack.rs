@@ -38,8 +38,10 @@ pub struct Stack {
     pub ecs: aws_sdk_ecs::Client,
     /// ECR's API.
     pub ecr: aws_sdk_ecr::Client,
-    /// The table.
-    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// CloudFormation, as whoever deploys a stack uses it.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
     /// The queues.
     pub sqs: aws_sdk_sqs::Client,
 }
@@ -56,11 +58,13 @@ impl Stack {
             emulator.put(&format!("{BUCKET}/{}.zip", function.name), zip).await?;
         }
         let config = emulator.sdk_config();
-        let outputs = deploy(&aws_sdk_cloudformation::Client::new(&config), template(packed, BUCKET)?, parameters).await?;
+        let cloudformation = aws_sdk_cloudformation::Client::new(&config);
+        let outputs = deploy(&cloudformation, template(packed, BUCKET)?, parameters).await?;
         let mut stack = Self {
             ecs: aws_sdk_ecs::Client::new(&config),
             ecr: aws_sdk_ecr::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            cloudformation,
+            iam: aws_sdk_iam::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             notifications: String::new(),
             emulator,
