@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, Parameter};
@@ -34,6 +35,7 @@ pub struct Stack {
     emulator: Emulator,
     outputs: BTreeMap<String, String>,
     notifications: String,
+    heard: Mutex<Vec<(String, String)>>,
     /// ECS, as a service's owner uses it.
     pub ecs: aws_sdk_ecs::Client,
     /// ECR's API.
@@ -67,6 +69,7 @@ impl Stack {
             iam: aws_sdk_iam::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             notifications: String::new(),
+            heard: Mutex::default(),
             emulator,
             outputs,
         };
@@ -132,26 +135,47 @@ impl Stack {
         Ok(answer["Items"].as_array().context("items")?.clone())
     }
 
-    /// The notifications that have come since the last call: subject and text.
+    /// Takes the oldest notification with this in its subject, if it has come; returns its text. Others are kept.
     ///
     /// # Errors
     /// If the queue behind the topic cannot be read.
-    pub async fn notifications(&self) -> Result<Vec<(String, String)>> {
-        let mut found = Vec::new();
+    pub async fn take_notification(&self, subject: &str) -> Result<Option<String>> {
+        self.listen().await?;
+        let mut heard = self.heard();
+        let place = heard.iter().position(|(found, _)| found.contains(subject));
+        Ok(place.map(|place| heard.remove(place).1))
+    }
+
+    /// Takes every notification that has come and was not taken: subject and text, the oldest first.
+    ///
+    /// # Errors
+    /// If the queue behind the topic cannot be read.
+    pub async fn take_notifications(&self) -> Result<Vec<(String, String)>> {
+        self.listen().await?;
+        Ok(std::mem::take(&mut *self.heard()))
+    }
+
+    /// Moves what has come from the queue to where it is kept.
+    async fn listen(&self) -> Result<()> {
         loop {
             let batch =
                 self.sqs.receive_message().queue_url(&self.notifications).max_number_of_messages(10).send().await.context("receive")?;
             if batch.messages().is_empty() {
-                return Ok(found);
+                return Ok(());
             }
             for message in batch.messages() {
                 let envelope: Value = serde_json::from_str(message.body().unwrap_or_default()).context("read a notification")?;
                 let text = |key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
-                found.push((text("Subject"), text("Message")));
+                self.heard().push((text("Subject"), text("Message")));
                 let receipt = message.receipt_handle().unwrap_or_default();
                 self.sqs.delete_message().queue_url(&self.notifications).receipt_handle(receipt).send().await.context("delete")?;
             }
         }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // A panic elsewhere cannot leave the list half changed.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks again and again until something is there.

@@ -129,6 +129,6 @@ async fn nothing_twice(stack: &Stack, deployed: &Deployed) -> Result<()> {
     }
     let after = (deployed.look(stack).await?, deployed.revisions(stack).await?, runs(stack, "mirror").await?);
     ensure(before == after, format!("{before:?} became {after:?}"))?;
-    let told = stack.notifications().await?;
+    let told = stack.take_notifications().await?;
     ensure(told.is_empty(), format!("told again: {told:?}"))
 }

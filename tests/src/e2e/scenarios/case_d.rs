@@ -46,7 +46,8 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     let mut pushed = event("ecr-image-pushed")?;
     pushed["detail"]["image-digest"] = json!(digest);
     report.step("the push restores the service", restored_by(stack, &pushed, scaling, &deployed).await)?;
-    report.step("people are told", told(stack, "app-mp: ").await.map(drop))?;
+    let text = report.step("people are told", told(stack, "pause-and-restore applied (image-not-found)").await)?;
+    report.step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} task(s)")]))?;
     Ok(())
 }
 

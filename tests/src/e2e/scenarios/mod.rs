@@ -23,7 +23,7 @@ pub async fn every_way_in(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("an event on the bus comes through its rule", through_the_rule(stack).await)?;
     report.step("an event on the work queue comes back", through_the_queue(stack).await)?;
     // What these events have said is not what the cases are about.
-    report.step("the topic has a listener", stack.notifications().await.map(drop))?;
+    report.step("the topic has a listener", stack.take_notifications().await.map(drop))?;
     Ok(())
 }
 
@@ -42,11 +42,7 @@ async fn remediate(stack: &Stack, event: &Value, outcome: &str, remedy: Option<&
 
 /// Waits for a notification with this in its subject; returns its text.
 async fn told(stack: &Stack, subject: &str) -> Result<String> {
-    stack
-        .until(&format!("a message about `{subject}`"), async |stack| {
-            Ok(stack.notifications().await?.into_iter().find(|(found, _)| found.contains(subject)).map(|(_, text)| text))
-        })
-        .await
+    stack.until(&format!("a message about `{subject}`"), async |stack| stack.take_notification(subject).await).await
 }
 
 /// Fails if a text lacks one of these parts.
