@@ -52,7 +52,9 @@ async fn run(profile: Profile, report: &mut Report) -> Result<()> {
     let registry = tools::docker_registry();
     match &registry {
         Ok(_) => report.note("Docker Hub is Debian's docker-registry"),
-        Err(failure) => report.note(&format!("Docker Hub is played in this process, for docker-registry cannot be had: {failure}")),
+        Err(failure) => {
+            report.note(&format!("Docker Hub is played in this process, for docker-registry cannot be had: {}", failure.0.trim()))
+        }
     }
 
     report.heading("The functions");

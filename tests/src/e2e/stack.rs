@@ -35,6 +35,7 @@ pub struct Stack {
     emulator: Emulator,
     outputs: BTreeMap<String, String>,
     notifications: String,
+    events: String,
     heard: Mutex<Vec<(String, String)>>,
     /// ECS, as a service's owner uses it.
     pub ecs: aws_sdk_ecs::Client,
@@ -69,11 +70,13 @@ impl Stack {
             iam: aws_sdk_iam::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             notifications: String::new(),
+            events: String::new(),
             heard: Mutex::default(),
             emulator,
             outputs,
         };
         stack.notifications = stack.subscribe(&aws_sdk_sns::Client::new(&config)).await?;
+        stack.events = stack.tap().await?;
         Ok(stack)
     }
 
@@ -155,20 +158,34 @@ impl Stack {
         Ok(std::mem::take(&mut *self.heard()))
     }
 
+    /// Takes every event of pullsafe's that has passed the bus and was not taken, as other programs get it.
+    ///
+    /// # Errors
+    /// If the queue behind the bus cannot be read.
+    pub async fn take_events(&self) -> Result<Vec<Value>> {
+        self.drain(&self.events).await
+    }
+
     /// Moves what has come from the queue to where it is kept.
     async fn listen(&self) -> Result<()> {
+        let text = |envelope: &Value, key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
+        let come = self.drain(&self.notifications).await?;
+        self.heard().extend(come.iter().map(|envelope| (text(envelope, "Subject"), text(envelope, "Message"))));
+        Ok(())
+    }
+
+    /// Everything in a queue, which is empty then.
+    async fn drain(&self, queue: &str) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
         loop {
-            let batch =
-                self.sqs.receive_message().queue_url(&self.notifications).max_number_of_messages(10).send().await.context("receive")?;
+            let batch = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await.context("receive")?;
             if batch.messages().is_empty() {
-                return Ok(());
+                return Ok(found);
             }
             for message in batch.messages() {
-                let envelope: Value = serde_json::from_str(message.body().unwrap_or_default()).context("read a notification")?;
-                let text = |key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
-                self.heard().push((text("Subject"), text("Message")));
+                found.push(serde_json::from_str(message.body().unwrap_or_default()).context("read a message")?);
                 let receipt = message.receipt_handle().unwrap_or_default();
-                self.sqs.delete_message().queue_url(&self.notifications).receipt_handle(receipt).send().await.context("delete")?;
+                self.sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await.context("delete")?;
             }
         }
     }
@@ -194,11 +211,26 @@ impl Stack {
     }
 
     async fn subscribe(&self, sns: &aws_sdk_sns::Client) -> Result<String> {
-        let queue = self.sqs.create_queue().queue_name("notifications").send().await.context("create a queue")?;
-        let queue = queue.queue_url().context("the queue has no URL")?.to_owned();
-        let arn = format!("arn:aws:sqs:{}:{}:notifications", super::emulator::REGION, super::emulator::ACCOUNT);
+        let (url, arn) = self.queue("notifications").await?;
         sns.subscribe().topic_arn(self.output("TopicArn")?).protocol("sqs").endpoint(arn).send().await.context("subscribe to the topic")?;
-        Ok(queue)
+        Ok(url)
+    }
+
+    /// A rule of somebody else's, for every event of pullsafe's.
+    async fn tap(&self) -> Result<String> {
+        let (url, arn) = self.queue("events").await?;
+        let rule = json!({"Name": "listener", "EventPattern": json!({"source": ["pullsafe"]}).to_string()});
+        self.emulator.json("events", "AWSEvents.PutRule", &rule).await?;
+        let targets = json!({"Rule": "listener", "Targets": [{"Id": "queue", "Arn": arn}]});
+        self.emulator.json("events", "AWSEvents.PutTargets", &targets).await?;
+        Ok(url)
+    }
+
+    /// A new queue: its URL and ARN.
+    async fn queue(&self, name: &str) -> Result<(String, String)> {
+        let queue = self.sqs.create_queue().queue_name(name).send().await.context("create a queue")?;
+        let url = queue.queue_url().context("the queue has no URL")?.to_owned();
+        Ok((url, format!("arn:aws:sqs:{}:{}:{name}", super::emulator::REGION, super::emulator::ACCOUNT)))
     }
 }
 

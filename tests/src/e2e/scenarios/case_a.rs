@@ -1,12 +1,14 @@
 //! Case A: the service's image is on Docker Hub, the quota is used up, every failed task spends seven pulls more.
 
+use std::collections::BTreeSet;
+
 use super::service::{Deployed, Plan};
 use super::{digest_in_ecr, remediate, runs, says, told};
 use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::hub::Hub;
 use crate::e2e::report::Report;
-use crate::e2e::stack::Stack;
-use crate::e2e::{Result, ensure};
+use crate::e2e::stack::{Stack, event};
+use crate::e2e::{Context as _, Result, ensure};
 
 const IMAGE: &str = "iseepatterns/court-case-backend";
 /// Where the mirror keeps it.
@@ -36,6 +38,7 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     let text = report.step("people are told of the move", told(stack, "move-to-mirror applied (registry-rate-limited)").await)?;
     report.step("the message names the change to make", says(&text, &["Change there", COPY]))?;
     report.step("the incident has its one act", one_act(stack, &deployed).await)?;
+    report.step("other programs get what events/ shows them", as_documented(stack).await)?;
     report.step("the same events again change nothing", nothing_twice(stack, &deployed).await)?;
     Ok(())
 }
@@ -120,6 +123,19 @@ async fn one_act(stack: &Stack, deployed: &Deployed) -> Result<()> {
         })
         .await?;
     ensure(act["plan"]["remedy"] == "move-to-mirror", act)
+}
+
+/// The events that pullsafe has put on the bus have the fields of their examples in `events/`, and no others.
+async fn as_documented(stack: &Stack) -> Result<()> {
+    let events = stack.take_events().await?;
+    for (name, detail_type) in [("image-mirrored", "Image Mirrored"), ("remedy-applied", "Remedy Applied")] {
+        let example = event(name)?;
+        // The last one, for the stack's own checks have put one of `events/` on the bus.
+        let real = events.iter().rfind(|event| event["detail-type"] == detail_type).context(format!("no {detail_type}"))?;
+        let fields = |event: &serde_json::Value| event["detail"].as_object().map(|detail| detail.keys().cloned().collect::<BTreeSet<_>>());
+        ensure(fields(real) == fields(&example), format!("events/{name}.json is not like {real}"))?;
+    }
+    Ok(())
 }
 
 async fn nothing_twice(stack: &Stack, deployed: &Deployed) -> Result<()> {
