@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::http::{Answer, Http};
 use super::process::{Process, command, free_port};
+use super::scaling::{self, Scaling};
 use super::tools::folder;
 use super::{Context as _, Failure, Result};
 
@@ -33,10 +34,10 @@ impl Emulator {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn start(program: &Path) -> Result<Self> {
+    pub async fn start(program: &Path, scaling: &Scaling) -> Result<Self> {
         let mut last = Failure("never tried".to_owned());
         for _ in 0..TRIES {
-            match Self::try_start(program).await {
+            match Self::try_start(program, scaling).await {
                 Ok(emulator) => return Ok(emulator),
                 Err(failure) => last = failure,
             }
@@ -44,7 +45,7 @@ impl Emulator {
         Err(last)
     }
 
-    async fn try_start(program: &Path) -> Result<Self> {
+    async fn try_start(program: &Path, scaling: &Scaling) -> Result<Self> {
         let (port, http) = (free_port()?, Http::default());
         let endpoint = format!("http://127.0.0.1:{port}");
         let mut command = command(program);
@@ -53,6 +54,8 @@ impl Emulator {
             ("MINISTACK_HOST", "127.0.0.1"),
             ("GATEWAY_PORT", &port.to_string()),
             ("AWS_ENDPOINT_URL", &endpoint),
+            // The emulator hands its environment on to the functions.
+            (scaling::VARIABLE, scaling.endpoint()),
             ("MINISTACK_REGION", REGION),
             ("MINISTACK_ACCOUNT_ID", ACCOUNT),
         ]);

@@ -1,9 +1,11 @@
-//! Docker Hub's stand-in: Debian's docker-registry on a free port, and what it takes to fill it.
+//! Docker Hub's stand-in, and what it takes to fill it: Debian's docker-registry on a free port; where it cannot be had,
+//! this project's own registry in this process.
 
 use std::fs;
 use std::path::Path;
 
 use http::Method;
+use pullsafe::domain::timestamp::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -11,17 +13,27 @@ use super::http::Http;
 use super::process::{Process, command, free_port};
 use super::tools::folder;
 use super::{Context as _, Result, ensure};
+use crate::clock::VirtualClock;
+use crate::registry::{HubOptions, ImageStore, RegistryServer, Sample};
 
 /// A running registry.
 #[derive(Debug)]
 pub struct Hub {
     endpoint: String,
     http: Http,
-    process: Process,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A program that others have written, and open to everybody.
+    DockerRegistry(Process),
+    /// Our own, which plays Docker Hub's tokens and quota too.
+    InProcess(RegistryServer),
 }
 
 impl Hub {
-    /// Starts it, empty.
+    /// Starts docker-registry, empty.
     ///
     /// # Errors
     /// If it does not start.
@@ -42,7 +54,14 @@ impl Hub {
         let mut process = Process::start("the registry", &mut command, &folder().join("docker-registry.log"))?;
         let endpoint = format!("http://127.0.0.1:{port}");
         process.until_it_answers(&http, &format!("{endpoint}/v2/")).await?;
-        Ok(Self { endpoint, http, process })
+        Ok(Self { endpoint, http, kind: Kind::DockerRegistry(process) })
+    }
+
+    /// Starts the registry of this process, empty.
+    pub fn in_process() -> Self {
+        let store = ImageStore::new(VirtualClock::at(Timestamp::from_millis(1_768_504_620_000)));
+        let server = RegistryServer::hub(&store, HubOptions::default());
+        Self { endpoint: server.url().to_owned(), http: Http::default(), kind: Kind::InProcess(server) }
     }
 
     /// Where it answers.
@@ -50,13 +69,22 @@ impl Hub {
         &self.endpoint
     }
 
-    /// Its access log: every request that anybody made.
+    /// Every request for a manifest of a repository that anybody made: the method, and the tag or digest.
     ///
     /// # Errors
-    /// If it cannot be read.
-    pub fn requests(&self) -> Result<Vec<String>> {
-        let log = fs::read_to_string(self.process.log()).context("read the registry's log")?;
-        Ok(log.lines().filter(|line| line.contains("HTTP/1.1")).map(str::to_owned).collect())
+    /// If the log cannot be read.
+    pub fn manifest_requests(&self, repository: &str) -> Result<Vec<(String, String)>> {
+        let prefix = format!("/v2/{repository}/manifests/");
+        Ok(match &self.kind {
+            Kind::DockerRegistry(process) => {
+                let log = fs::read_to_string(process.log()).context("read the registry's log")?;
+                log.lines().filter_map(|line| requested(line, &prefix)).collect()
+            }
+            Kind::InProcess(server) => {
+                let named = |path: &str| path.strip_prefix(&prefix).map(str::to_owned);
+                server.log().iter().filter_map(|access| Some((access.method.to_string(), named(&access.path)?))).collect()
+            }
+        })
     }
 
     /// Pushes an image of one small layer for linux/amd64 and returns its digest.
@@ -64,8 +92,23 @@ impl Hub {
     /// # Errors
     /// If the registry refuses.
     pub async fn push(&self, repository: &str, tag: &str) -> Result<String> {
-        push(&self.http, &self.endpoint, &[], repository, tag).await
+        match &self.kind {
+            Kind::DockerRegistry(_) => push(&self.http, &self.endpoint, &[], repository, tag).await,
+            // Past its server: only owners may push to Docker Hub.
+            Kind::InProcess(server) => {
+                let image = Sample::new(1).build();
+                image.push(server.store(), repository, tag);
+                Ok(image.top.digest.to_string())
+            }
+        }
     }
+}
+
+/// Method and last part of a request for a manifest, from a line of the access log (`... "GET /v2/... HTTP/1.1" ...`).
+fn requested(line: &str, prefix: &str) -> Option<(String, String)> {
+    let mut words = line.split('"').find(|part| part.contains(" HTTP/1."))?.split(' ');
+    let (method, path) = (words.next()?, words.next()?);
+    Some((method.to_owned(), path.strip_prefix(prefix)?.to_owned()))
 }
 
 /// Pushes an image of one small layer for linux/amd64 to any registry and returns its digest.

@@ -1,6 +1,9 @@
 //! The end-to-end run: the real template and the real release binaries on an emulated AWS, with a real registry as
 //! Docker Hub. Every call between them goes over the wire.
 //!
+//! What the emulator lacks: Application Auto Scaling, for which [`scaling`] stands in, and events of ECS and ECR, which
+//! the scenarios send by invoking the remediator, as its rules would. IAM's policy simulation is the emulator's own.
+//!
 //! What it needs it installs into `.e2e/` in the project's folder; what it starts it stops, also when it fails.
 //! `cargo e2e` is `src/bin/e2e.rs`; the scenarios that it plays are in [`scenarios`].
 
@@ -10,6 +13,7 @@ pub mod hub;
 pub mod package;
 pub mod process;
 pub mod report;
+pub mod scaling;
 pub mod scenarios;
 pub mod stack;
 pub mod tools;

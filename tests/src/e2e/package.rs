@@ -45,7 +45,7 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
     let (flags, output) = match profile {
         Profile::Release => (["--release"].as_slice(), "release"),
         // With this package beside them, the functions' dependencies get the features that every other dev build has given them.
-        Profile::Dev => (["--package", env!("CARGO_PKG_NAME"), "--lib"].as_slice(), "debug"),
+        Profile::Dev => (["--package", env!("CARGO_PKG_NAME"), "--bins"].as_slice(), "debug"),
     };
     let status = command.args(flags).status().context("run cargo")?;
     ensure(status.success(), "the functions do not build")?;
@@ -60,12 +60,12 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
 ///
 /// # Errors
 /// If a binary is missing, or cannot be packed.
-pub fn pack(binaries: &Path) -> Result<Vec<Packed>> {
+pub fn pack(binaries: &Path, profile: Profile) -> Result<Vec<Packed>> {
     let output = folder().join("packed");
     fs::create_dir_all(&output).context("make .e2e/packed")?;
     let pack = |name: &&'static str| {
         let zip = output.join(format!("{name}.zip"));
-        let bytes = pack_one(&binaries.join(name), &zip)?;
+        let bytes = pack_one(&binaries.join(name), &zip, profile)?;
         Ok(Packed { name, zip, bytes })
     };
     FUNCTIONS.iter().map(pack).collect()
@@ -76,11 +76,16 @@ pub fn pack(binaries: &Path) -> Result<Vec<Packed>> {
 ///
 /// # Errors
 /// If the binary cannot be read, or the zip not written.
-pub fn pack_one(binary: &Path, zip: &Path) -> Result<u64> {
+pub fn pack_one(binary: &Path, zip: &Path, profile: Profile) -> Result<u64> {
     let content = fs::read(binary).context(format!("read {}", binary.display()))?;
     let mut writer = ZipWriter::new(File::create(zip).context(format!("write {}", zip.display()))?);
+    let level = match profile {
+        Profile::Release => 9,
+        // Debug information is large, and nobody keeps these zips.
+        Profile::Dev => 1,
+    };
     let options =
-        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(9)).unix_permissions(0o755);
+        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(level)).unix_permissions(0o755);
     writer.start_file("bootstrap", options).context("pack")?;
     writer.write_all(&content).context("pack")?;
     let file = writer.finish().context("pack")?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, Parameter};
@@ -34,12 +35,16 @@ pub struct Stack {
     emulator: Emulator,
     outputs: BTreeMap<String, String>,
     notifications: String,
+    events: String,
+    heard: Mutex<Vec<(String, String)>>,
     /// ECS, as a service's owner uses it.
     pub ecs: aws_sdk_ecs::Client,
     /// ECR's API.
     pub ecr: aws_sdk_ecr::Client,
-    /// The table.
-    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// CloudFormation, as whoever deploys a stack uses it.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
     /// The queues.
     pub sqs: aws_sdk_sqs::Client,
 }
@@ -56,17 +61,22 @@ impl Stack {
             emulator.put(&format!("{BUCKET}/{}.zip", function.name), zip).await?;
         }
         let config = emulator.sdk_config();
-        let outputs = deploy(&aws_sdk_cloudformation::Client::new(&config), template(packed, BUCKET)?, parameters).await?;
+        let cloudformation = aws_sdk_cloudformation::Client::new(&config);
+        let outputs = deploy(&cloudformation, template(packed, BUCKET)?, parameters).await?;
         let mut stack = Self {
             ecs: aws_sdk_ecs::Client::new(&config),
             ecr: aws_sdk_ecr::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            cloudformation,
+            iam: aws_sdk_iam::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             notifications: String::new(),
+            events: String::new(),
+            heard: Mutex::default(),
             emulator,
             outputs,
         };
         stack.notifications = stack.subscribe(&aws_sdk_sns::Client::new(&config)).await?;
+        stack.events = stack.tap().await?;
         Ok(stack)
     }
 
@@ -128,26 +138,61 @@ impl Stack {
         Ok(answer["Items"].as_array().context("items")?.clone())
     }
 
-    /// The notifications that have come since the last call: subject and text.
+    /// Takes the oldest notification with this in its subject, if it has come; returns its text. Others are kept.
     ///
     /// # Errors
     /// If the queue behind the topic cannot be read.
-    pub async fn notifications(&self) -> Result<Vec<(String, String)>> {
+    pub async fn take_notification(&self, subject: &str) -> Result<Option<String>> {
+        self.listen().await?;
+        let mut heard = self.heard();
+        let place = heard.iter().position(|(found, _)| found.contains(subject));
+        Ok(place.map(|place| heard.remove(place).1))
+    }
+
+    /// Takes every notification that has come and was not taken: subject and text, the oldest first.
+    ///
+    /// # Errors
+    /// If the queue behind the topic cannot be read.
+    pub async fn take_notifications(&self) -> Result<Vec<(String, String)>> {
+        self.listen().await?;
+        Ok(std::mem::take(&mut *self.heard()))
+    }
+
+    /// Takes every event of pullsafe's that has passed the bus and was not taken, as other programs get it.
+    ///
+    /// # Errors
+    /// If the queue behind the bus cannot be read.
+    pub async fn take_events(&self) -> Result<Vec<Value>> {
+        self.drain(&self.events).await
+    }
+
+    /// Moves what has come from the queue to where it is kept.
+    async fn listen(&self) -> Result<()> {
+        let text = |envelope: &Value, key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
+        let come = self.drain(&self.notifications).await?;
+        self.heard().extend(come.iter().map(|envelope| (text(envelope, "Subject"), text(envelope, "Message"))));
+        Ok(())
+    }
+
+    /// Everything in a queue, which is empty then.
+    async fn drain(&self, queue: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         loop {
-            let batch =
-                self.sqs.receive_message().queue_url(&self.notifications).max_number_of_messages(10).send().await.context("receive")?;
+            let batch = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await.context("receive")?;
             if batch.messages().is_empty() {
                 return Ok(found);
             }
             for message in batch.messages() {
-                let envelope: Value = serde_json::from_str(message.body().unwrap_or_default()).context("read a notification")?;
-                let text = |key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
-                found.push((text("Subject"), text("Message")));
+                found.push(serde_json::from_str(message.body().unwrap_or_default()).context("read a message")?);
                 let receipt = message.receipt_handle().unwrap_or_default();
-                self.sqs.delete_message().queue_url(&self.notifications).receipt_handle(receipt).send().await.context("delete")?;
+                self.sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await.context("delete")?;
             }
         }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // A panic elsewhere cannot leave the list half changed.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks again and again until something is there.
@@ -166,11 +211,26 @@ impl Stack {
     }
 
     async fn subscribe(&self, sns: &aws_sdk_sns::Client) -> Result<String> {
-        let queue = self.sqs.create_queue().queue_name("notifications").send().await.context("create a queue")?;
-        let queue = queue.queue_url().context("the queue has no URL")?.to_owned();
-        let arn = format!("arn:aws:sqs:{}:{}:notifications", super::emulator::REGION, super::emulator::ACCOUNT);
+        let (url, arn) = self.queue("notifications").await?;
         sns.subscribe().topic_arn(self.output("TopicArn")?).protocol("sqs").endpoint(arn).send().await.context("subscribe to the topic")?;
-        Ok(queue)
+        Ok(url)
+    }
+
+    /// A rule of somebody else's, for every event of pullsafe's.
+    async fn tap(&self) -> Result<String> {
+        let (url, arn) = self.queue("events").await?;
+        let rule = json!({"Name": "listener", "EventPattern": json!({"source": ["pullsafe"]}).to_string()});
+        self.emulator.json("events", "AWSEvents.PutRule", &rule).await?;
+        let targets = json!({"Rule": "listener", "Targets": [{"Id": "queue", "Arn": arn}]});
+        self.emulator.json("events", "AWSEvents.PutTargets", &targets).await?;
+        Ok(url)
+    }
+
+    /// A new queue: its URL and ARN.
+    async fn queue(&self, name: &str) -> Result<(String, String)> {
+        let queue = self.sqs.create_queue().queue_name(name).send().await.context("create a queue")?;
+        let url = queue.queue_url().context("the queue has no URL")?.to_owned();
+        Ok((url, format!("arn:aws:sqs:{}:{}:{name}", super::emulator::REGION, super::emulator::ACCOUNT)))
     }
 }
 
