@@ -45,7 +45,7 @@ fn cured(replay: &Replay, faults: &mut Faults) {
     faults.unless(copied == Some(replay.digest.as_str()), || format!("the copy is {copied:?}, the image {}", replay.digest));
     let acts = replay.writes.iter().filter(|write| *write == "ecs:UpdateService").count();
     faults.unless(acts == 1, || format!("the service was updated {acts} times instead of once"));
-    let moved = replay.told.iter().rfind(|notice| notice.subject.as_deref().is_some_and(|subject| subject.contains("move-to-mirror")));
+    let moved = replay.told.iter().rfind(|notice| notice.subject.as_deref().is_some_and(|subject| subject.contains("moved to the mirror")));
     let tried_since = moved.is_none_or(|notice| {
         // The sample that saw the move is at most one step later.
         let then = replay.samples.iter().find(|sample| sample.at > notice.at);

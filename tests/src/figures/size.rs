@@ -2,7 +2,7 @@
 
 use super::build::{Binaries, folder};
 use super::report::{Goal, Report, megabytes, thousands};
-use crate::e2e::package::{FUNCTIONS, pack_one};
+use crate::e2e::package::{FUNCTIONS, Profile, pack_one};
 use crate::e2e::{Context as _, Result};
 
 /// The largest zip that each function may be, in megabytes.
@@ -19,7 +19,7 @@ pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
     report.prose("Of the zip that is uploaded, deflated at level 9, and of the binary in it. 1 MB is 1,000,000 bytes.");
     for function in FUNCTIONS {
         let binary = binaries.function(function);
-        let zip = pack_one(&binary, &folder()?.join(format!("{function}.zip")))?;
+        let zip = pack_one(&binary, &folder()?.join(format!("{function}.zip")), Profile::Release)?;
         report.figure(
             &format!("{function}.zip"),
             &format!("{} MB", megabytes(zip)),
