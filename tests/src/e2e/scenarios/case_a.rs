@@ -35,7 +35,7 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     report.step("the service's tags say what was done", tags(stack, &deployed).await)?;
     report.step("ECR holds the digest of Docker Hub", same_digest(stack, &digest).await)?;
     report.step("nobody asked Docker Hub by GET what the tag means", by_digest_only(hub))?;
-    let text = report.step("people are told of the move", told(stack, "move-to-mirror applied (registry-rate-limited)").await)?;
+    let text = report.step("people are told of the move", told(stack, "moved to the mirror (registry-rate-limited)").await)?;
     report.step("the message names the change to make", says(&text, &["Change there", COPY]))?;
     report.step("the incident has its one act", one_act(stack, &deployed).await)?;
     report.step("other programs get what events/ shows them", as_documented(stack).await)?;

@@ -36,7 +36,7 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     let stop = deployed.stop("task-stopped-image-not-found", 1)?;
     report.step("the second one pauses the service", remediate(stack, &stop, "acted", Some("pause-and-restore")).await)?;
     report.step("the count is 0, the old one on a tag, scaling suspended", is_paused(stack, scaling, &deployed, &image).await)?;
-    let text = report.step("people are told", told(stack, "pause-and-restore applied (image-not-found)").await)?;
+    let text = report.step("people are told", told(stack, "paused (image-not-found)").await)?;
     report.step("the message names the image to push", says(&text, &[&format!("Push {image}")]))?;
     let sweep = event("sweep")?;
     report.step("a sweep before the push changes nothing", remediate(stack, &sweep, "swept", None).await)?;
@@ -46,7 +46,7 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     let mut pushed = event("ecr-image-pushed")?;
     pushed["detail"]["image-digest"] = json!(digest);
     report.step("the push restores the service", restored_by(stack, &pushed, scaling, &deployed).await)?;
-    let text = report.step("people are told", told(stack, "pause-and-restore applied (image-not-found)").await)?;
+    let text = report.step("people are told", told(stack, "restored (image-not-found)").await)?;
     report.step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} task(s)")]))?;
     Ok(())
 }
