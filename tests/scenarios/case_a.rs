@@ -82,7 +82,7 @@ async fn a_mirror_that_lacks_the_image_is_asked_and_the_move_follows() {
     assert_eq!(
         subjects(&world),
         [
-            "pullsafe: prod/web: being mirrored (registry-rate-limited)",
+            "pullsafe: prod/web: queued for the mirror (registry-rate-limited)",
             "pullsafe: prod/web: moved to the mirror (registry-rate-limited)",
             "pullsafe: prod/web: resolved"
         ]

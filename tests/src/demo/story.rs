@@ -94,7 +94,7 @@ pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Resul
     }
     while let Some(notice) = notices.next_if(|notice| !is_resolved(notice)) {
         spoken(stage, replay, notice)?;
-        if is_of(notice, "being mirrored") {
+        if is_of(notice, "queued for the mirror") {
             asked(stage, replay, notice)?;
         } else {
             moved(stage, notice)?;

@@ -21,7 +21,7 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
         "20:10  53 minutes in, a person gives the stack up",
         "8 tasks, 56 tries: 44 pulls, 12 refusals, 0 of 2 tasks RUNNING",
         "> pullsafe: registry-unreachable",
-        "> pullsafe: being mirrored",
+        "> pullsafe: queued for the mirror",
         "1 pull from the mirror's own address",
         "> pullsafe: moved to the mirror",
         "task 10 RUNNING, from the mirror",

@@ -55,7 +55,7 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
     }
     Some(Plan {
         remedy: RemedyName::PrepareMirror,
-        result: "being mirrored".to_owned(),
+        result: "queued for the mirror".to_owned(),
         summary: format!(
             "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the same address: {} have a verified copy, the mirror is asked for {}, {} have none",
             service.id,

@@ -112,7 +112,7 @@ fn ask(situation: &Situation<'_>, asked: Vec<(crate::domain::reference::Referenc
     let names: Vec<_> = asked.iter().map(|(source, _)| source.to_string()).collect();
     Plan {
         remedy: RemedyName::PrepareMirror,
-        result: "being mirrored".to_owned(),
+        result: "queued for the mirror".to_owned(),
         summary: format!(
             "Docker Hub's pull quota is used up and the mirror lacks {}: ask the mirror, then move the service",
             names.join(", ")

@@ -28,7 +28,7 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
 
     let stop = deployed.stop("task-stopped-hub-quota", 0)?;
     report.step("the first STOPPED event asks the mirror", remediate(stack, &stop, "acted", Some("prepare-mirror")).await)?;
-    let text = report.step("people are told", told(stack, "prepare-mirror applied (registry-rate-limited)").await)?;
+    let text = report.step("people are told", told(stack, "queued for the mirror (registry-rate-limited)").await)?;
     report.step("the message reads alone", says(&text, &["429", IMAGE, "ask the mirror", "Incident "]))?;
     report.step("the mirror copies, the bus says so, the service is moved", moved(stack, &deployed).await)?;
     report.step("its task definition differs in the image alone", only_the_image_differs(stack, &deployed).await)?;
@@ -51,7 +51,7 @@ async fn observed(stack: &Stack) -> Result<()> {
     let deployed = Deployed::deploy(stack, &plan("observed", 1, &[("pullsafe:mode", "observe")])).await?;
     let before = (deployed.look(stack).await?, deployed.revisions(stack).await?, runs(stack, "mirror").await?);
     remediate(stack, &deployed.stop("task-stopped-hub-quota", 0)?, "observed", Some("prepare-mirror")).await?;
-    let text = told(stack, "prepare-mirror would help (observing)").await?;
+    let text = told(stack, "would be queued for the mirror (observing)").await?;
     says(&text, &["nothing was changed", "would ask the mirror"])?;
     let after = (deployed.look(stack).await?, deployed.revisions(stack).await?, runs(stack, "mirror").await?);
     ensure(before == after, format!("{before:?} became {after:?}"))?;
