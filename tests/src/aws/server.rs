@@ -1,6 +1,8 @@
 //! The fake over a real socket, for programs that cannot be given an HTTP client: they find it by `AWS_ENDPOINT_URL`.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use axum::Router;
@@ -20,10 +22,16 @@ use super::wire::WireRequest;
 #[derive(Debug)]
 pub struct Served {
     url: String,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 impl Served {
+    /// How many connections it has taken so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// What belongs into `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> &str {
         &self.url
@@ -45,14 +53,19 @@ impl FakeAws {
     pub async fn serve(&self) -> std::io::Result<Served> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        // Without this, an answer in two packets would wait for the acknowledgement of its first.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connections);
+        let listener = listener.tap_io(move |stream| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            // Without this, an answer in two packets would wait for the acknowledgement of its first. A stream that refuses is slower.
+            stream.set_nodelay(true).ok();
+        });
         let routes = Router::new().fallback(answer).with_state(self.clone());
         let task = tokio::spawn(async move {
             // An end by an error shows as an AWS that cannot be reached.
             axum::serve(listener, routes).await.ok();
         });
-        Ok(Served { url, task })
+        Ok(Served { url, connections, task })
     }
 }
 
@@ -112,6 +125,6 @@ mod tests {
         let sqs = aws_sdk_sqs::Client::new(&config);
         let error = sqs.send_message().queue_url(Sqs::url("none")).message_body("x").send().await.unwrap_err();
         assert!(error.into_service_error().is_queue_does_not_exist());
-        assert_eq!((aws.count("Publish"), aws.count("SendMessage")), (1, 1));
+        assert_eq!((aws.count("Publish"), aws.count("SendMessage"), served.connections()), (1, 1, 2), "each client has its own");
     }
 }

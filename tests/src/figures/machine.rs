@@ -23,19 +23,16 @@ fn processor(info: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The processor's time that a process has used so far, in seconds, of itself and in the kernel.
+/// The processor's time that the threads of a process have used so far, in seconds, in the program and in the kernel.
 pub fn processor_seconds(process: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    ticks(&stat).map(|ticks| ticks as f64 / TICKS_PER_SECOND)
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.filter_map(Result::ok);
+    let used = threads.filter_map(|thread| nanoseconds(&fs::read_to_string(thread.path().join("schedstat")).ok()?));
+    Some(used.sum::<u64>() as f64 / 1e9)
 }
 
-/// `USER_HZ`, which Linux has fixed for what it shows to programs.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-fn ticks(stat: &str) -> Option<u64> {
-    // The name in parentheses may have blanks; utime and stime are the 12th and 13th field after it.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+/// The first of the three numbers is the time that the thread ran.
+fn nanoseconds(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().next()?.parse().ok()
 }
 
 /// The memory that a process has resident now, in bytes.
@@ -52,7 +49,6 @@ mod tests {
     #[test]
     fn reads_what_linux_shows() {
         assert_eq!(processor("processor\t: 0\nmodel name\t: A CPU @ 2 GHz\n").as_deref(), Some("A CPU @ 2 GHz"));
-        assert_eq!(ticks("7 (a (b) c) S 1 7 7 0 -1 4194304 100 0 0 0 25 5 0 0 20 0 1 0 100 1000 10"), Some(30));
-        assert_eq!(ticks("nonsense"), None);
+        assert_eq!((nanoseconds("19318912 32124 90\n"), nanoseconds("")), (Some(19_318_912), None));
     }
 }
