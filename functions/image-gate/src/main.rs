@@ -8,6 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe::{clock, telemetry};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,12 +18,15 @@ async fn main() -> Result<(), Error> {
     let allow_local = std::env::var(ALLOW_LOCAL_VARIABLE).is_ok_and(|value| value == "true");
     let clock = clock::system();
     let settings = Settings { endpoints, allow_local_response_url: allow_local, ..Settings::default() };
-    let gate = Arc::new(Gate::new(aws_config::load_from_env().await, settings, Arc::clone(&clock)));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        let gate = Arc::clone(&gate);
+    // Made for the first request, not at start: a cold start stays that of a bare runtime.
+    let gate = OnceCell::new();
+    let (settings, clock, gate) = (&settings, &clock, &gate);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
-        async move { gate.handle(event.payload, deadline).await.map_err(Error::from) }
+        let build = || async { Arc::new(Gate::new(aws_config::load_from_env().await, settings.clone(), Arc::clone(clock))) };
+        let gate: &Arc<Gate> = gate.get_or_init(build).await;
+        Arc::clone(gate).handle(event.payload, deadline).await.map_err(Error::from)
     }))
     .await
 }

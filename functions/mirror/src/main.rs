@@ -9,6 +9,7 @@ use pullsafe::domain::settings::MirrorSettings;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe::{clock, telemetry};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,12 +21,15 @@ async fn main() -> Result<(), Error> {
         format!("the configuration is wrong:\n{}", lines.join("\n"))
     })?;
     let clock = clock::system();
-    let mirror = Arc::new(Mirror::new(settings, aws_config::load_from_env().await, endpoints, Arc::clone(&clock)));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        let mirror = Arc::clone(&mirror);
+    // Made for the first event, not at start: a cold start stays that of a bare runtime.
+    let mirror = OnceCell::new();
+    let (settings, endpoints, clock, mirror) = (&settings, &endpoints, &clock, &mirror);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
-        async move { Ok::<Value, Error>(mirror.handle(&event.payload, deadline).await) }
+        let build = || async { Mirror::new(settings.clone(), aws_config::load_from_env().await, endpoints.clone(), Arc::clone(clock)) };
+        let mirror: &Mirror = mirror.get_or_init(build).await;
+        Ok::<Value, Error>(mirror.handle(&event.payload, deadline).await)
     }))
     .await
 }
