@@ -18,10 +18,7 @@ pub(super) fn consider(situation: Situation<'_>) -> Verdict {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),
     };
-    let mut reasons = guard::deployed_by_ecs(service);
-    reasons.extend(guard::first_act(&situation));
-    reasons.extend(guard::not_rolling_back(service));
-    reasons.extend(guard::current_definition(&situation, service));
+    let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend(
         guard::nothing_runs(service).map(|why| format!("{why}; a new deployment would replace them with whatever the tag means now")),
     );

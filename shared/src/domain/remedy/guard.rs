@@ -16,6 +16,15 @@ pub(super) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Servic
     }
 }
 
+/// What must hold for every act on a service, whatever the remedy.
+pub(super) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
+    let mut reasons = deployed_by_ecs(service);
+    reasons.extend(first_act(situation));
+    reasons.extend(not_rolling_back(service));
+    reasons.extend(current_definition(situation, service));
+    reasons
+}
+
 /// Only services that ECS itself deploys, by replacing tasks, may be changed from outside.
 pub(super) fn deployed_by_ecs(service: &Service) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -40,18 +49,18 @@ pub(super) fn deployed_by_ecs(service: &Service) -> Vec<String> {
 }
 
 /// The circuit breaker is left alone.
-pub(super) fn not_rolling_back(service: &Service) -> Option<String> {
+fn not_rolling_back(service: &Service) -> Option<String> {
     service.is_rolling_back().then(|| "the deployment circuit breaker is rolling the service back, or has failed the deployment".to_owned())
 }
 
 /// One act per incident: a second one would fight with whatever undid the first.
-pub(super) fn first_act(situation: &Situation<'_>) -> Option<String> {
+fn first_act(situation: &Situation<'_>) -> Option<String> {
     let remedy = situation.incident.acted()?;
     Some(format!("this incident has had its one act ({remedy})"))
 }
 
 /// The failure must be one of what the service runs now, not of what it ran before.
-pub(super) fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<String> {
+fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<String> {
     let failed = situation.blocker.task_definition.as_str();
     (service.task_definition != failed).then(|| {
         let revision = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();

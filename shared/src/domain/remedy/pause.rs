@@ -39,11 +39,8 @@ pub(super) fn consider(situation: Situation<'_>) -> Verdict {
             false => Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]),
         };
     }
-    let mut reasons = guard::deployed_by_ecs(service);
+    let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
-    reasons.extend(guard::first_act(&situation));
-    reasons.extend(guard::not_rolling_back(service));
-    reasons.extend(guard::current_definition(&situation, service));
     reasons.extend(guard::nothing_runs(service));
     reasons.extend(certainly_absent(&situation, &image));
     reasons.extend(no_other_cause(&situation));
