@@ -1,7 +1,7 @@
 //! The speed of the pure path, on one core: `cargo bench -p pullsafe --no-default-features`.
 //!
-//! The bench profile inherits the release profile, so that this is the code as the functions ship it: optimised for size. The
-//! observation is given; what it costs to make one are round trips, which `cargo figures` counts.
+//! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation is given;
+//! what it costs to make one are round trips, which `cargo figures` counts.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
