@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use pullsafe::aws::ecr::{Ecr, EcrCredentials};
+use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe::clock::Clock;
 use pullsafe::registry::{Client, Config, Copier, CopyReport, CopyRequest, Endpoints};
 use pullsafe::telemetry::{Unit, emf};
@@ -28,6 +28,7 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
 /// The function, for as long as its process lives.
 pub struct Mirror {
     config: SdkConfig,
+    ecr: EcrRegions,
     endpoints: Endpoints,
     clock: Clock,
     copier: OnceLock<Copier>,
@@ -36,8 +37,8 @@ pub struct Mirror {
 
 impl Mirror {
     /// Nothing is loaded or connected until an event needs it.
-    pub const fn new(config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
-        Self { config, endpoints, clock, copier: OnceLock::new(), announcer: OnceLock::new() }
+    pub fn new(config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
+        Self { ecr: EcrRegions::new(config.clone()), config, endpoints, clock, copier: OnceLock::new(), announcer: OnceLock::new() }
     }
 
     /// Handles one event. There is no event that makes it fail: what failed is in the answer.
@@ -99,7 +100,7 @@ impl Mirror {
     }
 
     async fn ensure_repository(&self, job: &Job) -> Result<(), JobError> {
-        let ecr = Ecr::in_region(&self.config, &job.region);
+        let ecr = self.ecr.get(&job.region);
         let (registry_id, repository) = (Some(job.account.as_str()), job.target.repository());
         if !ecr.repository_exists(registry_id, repository).await? {
             ecr.create_repository(registry_id, repository).await?;
@@ -110,7 +111,7 @@ impl Mirror {
 
     fn copier(&self) -> &Copier {
         self.copier.get_or_init(|| {
-            let credentials = EcrCredentials::new(self.config.clone(), Arc::clone(&self.clock));
+            let credentials = EcrCredentials::new(self.ecr.clone(), Arc::clone(&self.clock));
             let config = Config::new(Arc::clone(&self.clock));
             Copier::new(Client::new(Config { endpoints: self.endpoints.clone(), credentials: Arc::new(credentials), ..config }))
         })
