@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe::clock::Clock;
 use pullsafe::registry::http::{Http, Timeouts};
 use pullsafe::registry::{Client, Config, Endpoints};
@@ -56,7 +57,8 @@ impl Default for Settings {
 
 /// The function, for as long as its process lives.
 pub struct Gate {
-    config: SdkConfig,
+    own_region: Option<String>,
+    ecr: EcrRegions,
     settings: Settings,
     clock: Clock,
     http: Http,
@@ -67,7 +69,8 @@ impl Gate {
     /// Nothing is loaded or connected until a request needs it.
     pub fn new(config: SdkConfig, settings: Settings, clock: Clock) -> Self {
         let timeouts = Timeouts { connect: Duration::from_secs(2), first_byte: Duration::from_secs(5), ..Timeouts::default() };
-        Self { config, settings, clock, http: Http::new(timeouts), registries: OnceLock::new() }
+        let own_region = config.region().map(ToString::to_string);
+        Self { own_region, ecr: EcrRegions::new(config), settings, clock, http: Http::new(timeouts), registries: OnceLock::new() }
     }
 
     /// Handles one event. Only an answer that could not be delivered is an error: then a repetition may help.
@@ -118,7 +121,7 @@ impl Gate {
     }
 
     async fn wait(&self, envelope: &Envelope, properties: &Properties, deadline: Instant) -> Answer {
-        let place = look::Place::of(properties, envelope, self.config.region().map(AsRef::as_ref));
+        let place = look::Place::of(properties, envelope, self.own_region.as_deref());
         let started = Instant::now();
         let queued = envelope.response_url_age((self.clock)());
         let waited = || queued + started.elapsed();
@@ -145,7 +148,7 @@ impl Gate {
 
     fn registries(&self) -> &Client {
         self.registries.get_or_init(|| {
-            let credentials = pullsafe::aws::ecr::EcrCredentials::new(self.config.clone(), Arc::clone(&self.clock));
+            let credentials = EcrCredentials::new(self.ecr.clone(), Arc::clone(&self.clock));
             let config = Config::new(Arc::clone(&self.clock));
             Client::new(Config { endpoints: self.settings.endpoints.clone(), credentials: Arc::new(credentials), ..config })
         })

@@ -80,7 +80,7 @@ impl Place {
 
 impl Gate {
     pub(crate) async fn look(&self, place: &Place, properties: &Properties) -> Look {
-        let ecr = Ecr::in_region(&self.config, &place.region);
+        let ecr = self.ecr.get(&place.region);
         let id = match &properties.wanted {
             Wanted::Tag(tag) => ImageId::Tag(tag.clone()),
             Wanted::Digest(digest) => ImageId::Digest(digest.clone()),
@@ -109,7 +109,7 @@ impl Gate {
 
     /// The newest tags, for the reason of a failure; none where they cannot be had.
     pub(crate) async fn newest_tags(&self, place: &Place) -> Vec<String> {
-        let ecr = Ecr::in_region(&self.config, &place.region);
+        let ecr = self.ecr.get(&place.region);
         ecr.newest_tags(place.account.as_deref(), &place.repository, 5).await.unwrap_or_default()
     }
 

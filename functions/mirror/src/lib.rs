@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use pullsafe::aws::ecr::{Ecr, EcrCredentials};
+use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe::aws::outbox::Events;
 use pullsafe::aws::queue::Queues;
 use pullsafe::clock::Clock;
@@ -33,6 +33,7 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
 pub struct Mirror {
     settings: MirrorSettings,
     config: SdkConfig,
+    ecr: EcrRegions,
     endpoints: Endpoints,
     clock: Clock,
     copier: OnceLock<Copier>,
@@ -42,8 +43,9 @@ pub struct Mirror {
 
 impl Mirror {
     /// Nothing is loaded or connected until an event needs it.
-    pub const fn new(settings: MirrorSettings, config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
-        Self { settings, config, endpoints, clock, copier: OnceLock::new(), events: OnceLock::new(), queues: OnceLock::new() }
+    pub fn new(settings: MirrorSettings, config: SdkConfig, endpoints: Endpoints, clock: Clock) -> Self {
+        let ecr = EcrRegions::new(config.clone());
+        Self { settings, config, ecr, endpoints, clock, copier: OnceLock::new(), events: OnceLock::new(), queues: OnceLock::new() }
     }
 
     /// Handles one event. There is no event that makes it fail: what failed is in the answer.
@@ -121,7 +123,7 @@ impl Mirror {
     }
 
     async fn ensure_repository(&self, job: &Job) -> Result<(), JobError> {
-        let ecr = Ecr::in_region(&self.config, &job.region);
+        let ecr = self.ecr.get(&job.region);
         let (registry_id, repository) = (Some(job.account.as_str()), job.target.repository());
         if !ecr.repository_exists(registry_id, repository).await? {
             ecr.create_repository(registry_id, repository).await?;
@@ -132,7 +134,7 @@ impl Mirror {
 
     fn copier(&self) -> &Copier {
         self.copier.get_or_init(|| {
-            let credentials = EcrCredentials::new(self.config.clone(), Arc::clone(&self.clock));
+            let credentials = EcrCredentials::new(self.ecr.clone(), Arc::clone(&self.clock));
             let config = Config::new(Arc::clone(&self.clock));
             Copier::new(Client::new(Config { endpoints: self.endpoints.clone(), credentials: Arc::new(credentials), ..config }))
         })

@@ -20,7 +20,7 @@ pub mod work;
 
 use std::collections::BTreeMap;
 
-use pullsafe::aws::ecr::EcrRegistries;
+use pullsafe::aws::ecr::EcrRegions;
 use pullsafe::aws::ecs::Ecs;
 use pullsafe::aws::outbox::{Events, Topic};
 use pullsafe::aws::queue::Queues;
@@ -52,7 +52,7 @@ pub struct Remediator {
     settings: Settings,
     clock: Clock,
     ecs: Ecs,
-    ecr: EcrRegistries,
+    ecr: EcrRegions,
     events: Events,
     queues: Queues,
     registry: registry::Client,
@@ -68,7 +68,7 @@ impl Remediator {
     pub fn new(settings: Settings, config: &pullsafe::aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
             ecs: Ecs::new(config),
-            ecr: EcrRegistries::new(config),
+            ecr: EcrRegions::new(config.clone()),
             events: Events::new(config),
             queues: Queues::new(config),
             registry,

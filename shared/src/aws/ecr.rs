@@ -3,6 +3,10 @@
 //! Manifests come back only if their bytes belong to their digest, and always as they were pushed: every request accepts
 //! all four media types, or ECR would convert between Docker's and OCI's.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
@@ -18,7 +22,6 @@ mod lookup;
 
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
-pub use lookup::EcrRegistries;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
@@ -180,12 +183,6 @@ impl Ecr {
         Self { client }
     }
 
-    /// ECR in a region, with everything else from the shared configuration.
-    pub fn in_region(config: &aws_config::SdkConfig, region: &str) -> Self {
-        let region = aws_sdk_ecr::config::Region::new(region.to_owned());
-        Self::new(Client::from_conf(aws_sdk_ecr::config::Builder::from(config).region(region).build()))
-    }
-
     /// The manifests of images, a hundred to a call. An image that does not exist is among the failures.
     ///
     /// # Errors
@@ -282,6 +279,37 @@ impl Ecr {
             Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => Ok(()),
             Err(error) => Err(EcrError::from_sdk("CreateRepository", &error)),
         }
+    }
+}
+
+/// ECR in every region that is asked for: one client each, kept with its connections. Clones share them.
+#[derive(Clone)]
+pub struct EcrRegions {
+    config: SdkConfig,
+    clients: Arc<Mutex<HashMap<String, Ecr>>>,
+}
+
+impl EcrRegions {
+    /// Clients by this configuration, each made when it is first needed.
+    pub fn new(config: SdkConfig) -> Self {
+        Self { config, clients: Arc::default() }
+    }
+
+    /// ECR in a region.
+    pub fn get(&self, region: &str) -> Ecr {
+        // A panic elsewhere cannot leave the map half changed.
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let region = aws_sdk_ecr::config::Region::new(region.to_owned());
+            Ecr::new(Client::from_conf(aws_sdk_ecr::config::Builder::from(&self.config).region(region).build()))
+        };
+        clients.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+}
+
+impl std::fmt::Debug for EcrRegions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("EcrRegions")
     }
 }
 

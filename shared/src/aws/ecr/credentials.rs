@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aws_config::SdkConfig;
 use base64::Engine as _;
 use futures_util::future::BoxFuture;
 
-use super::{Ecr, EcrError};
+use super::{Ecr, EcrError, EcrRegions};
 use crate::clock::Clock;
 use crate::domain::reference::ecr_host;
 use crate::domain::timestamp::Timestamp;
@@ -47,7 +46,7 @@ impl Ecr {
 
 /// Signs in to private ECR registries of any region, and to nothing else. A password is fetched when it is first needed.
 pub struct EcrCredentials {
-    config: SdkConfig,
+    regions: EcrRegions,
     clock: Clock,
     by_region: Mutex<HashMap<String, Authorization>>,
 }
@@ -59,9 +58,9 @@ impl std::fmt::Debug for EcrCredentials {
 }
 
 impl EcrCredentials {
-    /// Credentials by this configuration.
-    pub fn new(config: SdkConfig, clock: Clock) -> Self {
-        Self { config, clock, by_region: Mutex::default() }
+    /// Credentials from these clients.
+    pub fn new(regions: EcrRegions, clock: Clock) -> Self {
+        Self { regions, clock, by_region: Mutex::default() }
     }
 
     fn cached(&self) -> MutexGuard<'_, HashMap<String, Authorization>> {
@@ -77,7 +76,7 @@ impl EcrCredentials {
         if let Some(authorization) = self.cached().get(region).filter(fresh) {
             return Ok(authorization.basic.clone());
         }
-        let authorization = Ecr::in_region(&self.config, region).authorization_token().await?;
+        let authorization = self.regions.get(region).authorization_token().await?;
         self.cached().insert(region.to_owned(), authorization.clone());
         Ok(authorization.basic)
     }

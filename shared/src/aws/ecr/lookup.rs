@@ -1,22 +1,11 @@
 //! What a reference to a private ECR registry means right now, in the domain's words.
 
-use aws_config::SdkConfig;
-
-use super::{Ecr, EcrErrorKind, ImageId};
+use super::{EcrErrorKind, EcrRegions, ImageId};
 use crate::domain::manifest::Contents;
 use crate::domain::observation::{Doubt, Lookup, Resolved};
 use crate::domain::reference::{Reference, ecr_host};
 
-/// Every private registry of ECR that the caller may look into, in any account and region.
-#[derive(Debug, Clone)]
-pub struct EcrRegistries(SdkConfig);
-
-impl EcrRegistries {
-    /// With the credentials and HTTP client of this configuration.
-    pub fn new(config: &SdkConfig) -> Self {
-        Self(config.clone())
-    }
-
+impl EcrRegions {
     /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the last pull.
     pub async fn resolve(&self, reference: &Reference) -> Lookup<Resolved> {
         let Some(host) = ecr_host(reference.registry()) else {
@@ -26,7 +15,7 @@ impl EcrRegistries {
             Some(digest) => ImageId::Digest(digest.clone()),
             None => ImageId::Tag(reference.tag_or_digest().to_owned()),
         };
-        let batch = match Ecr::in_region(&self.0, host.region).batch_get_image(Some(host.account), reference.repository(), &[id]).await {
+        let batch = match self.get(host.region).batch_get_image(Some(host.account), reference.repository(), &[id]).await {
             Ok(batch) => batch,
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Lookup::Absent,
             Err(error) => return Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
