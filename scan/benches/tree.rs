@@ -57,11 +57,8 @@ fn make(root: &Path) {
     for index in 0..FILES {
         let area = if index % 10 == 9 { "node_modules" } else { "src" };
         let directory: PathBuf = root.join(format!("project{}/{area}/part{}", index % 100, (index / 100) % 50));
-        if index < 10_000 {
-            fs::create_dir_all(&directory).expect("a directory can be made");
-        }
         let (name, content) = match index % 100 {
-            0 => ("Dockerfile".to_owned(), "# syntax=docker/dockerfile:1\nFROM python:3.11-slim AS base\nCOPY . .\n".to_owned()),
+            0 => (format!("Dockerfile.part{index}"), "# syntax=docker/dockerfile:1\nFROM python:3.11-slim AS base\nCOPY . .\n".to_owned()),
             1..=3 => (format!("deploy{index}.yaml"), manifest.to_owned()),
             4..=13 => (format!("settings{index}.json"), settings.clone()),
             14..=16 => (format!("LICENSE{index}"), source.clone()),

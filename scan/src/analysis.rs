@@ -128,7 +128,7 @@ impl<'a> Analysis<'a> {
             pinned: resolved.pinned,
             certain: resolved.certain,
             variables: resolved.variables,
-            service: None,
+            services: Vec::new(),
             head,
             parsed: resolved.parsed,
         });
@@ -156,7 +156,14 @@ impl<'a> Analysis<'a> {
     pub(crate) fn finish(mut self) -> (Vec<Finding>, Vec<Problem>) {
         self.findings
             .sort_by(|a, b| (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place)));
-        self.findings.dedup_by(|a, b| (&a.file, a.line, a.column, &a.reference) == (&b.file, b.line, b.column, &b.reference));
+        self.findings.dedup_by(|later, first| {
+            let same =
+                (&later.file, later.line, later.column, &later.reference) == (&first.file, first.line, first.column, &first.reference);
+            if same {
+                first.services.append(&mut later.services);
+            }
+            same
+        });
         (self.findings, self.problems)
     }
 

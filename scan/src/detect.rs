@@ -288,12 +288,12 @@ fn documents(path: &str, tree: &Tree, analysis: &mut Analysis<'_>) {
     } else if any(buildspec::looks_like) {
         tree.documents().for_each(|root| buildspec::scan(root, analysis));
     } else if helm::is_path(path) {
-        helm::scan(tree, analysis);
+        helm::scan(tree, true, analysis);
     } else if any(github::looks_like) {
         tree.documents().for_each(|root| github::scan(root, analysis));
     } else if any(gitlab::looks_like) {
         tree.documents().for_each(|root| gitlab::scan(root, analysis));
     } else if helm::looks_like(tree) {
-        helm::scan(tree, analysis);
+        helm::scan(tree, false, analysis);
     }
 }

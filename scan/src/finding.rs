@@ -101,9 +101,9 @@ pub struct Finding {
     pub certain: bool,
     /// The variables without a value.
     pub variables: Vec<String>,
-    /// Name of the compose service, where it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
+    /// The compose services that use it: an anchor may serve several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// Where the registry's part of the reference is written, for the rewriting.
     #[serde(skip)]
     pub(crate) head: Option<Head>,

@@ -34,7 +34,9 @@ pub(crate) fn resolve(text: &Traced) -> Result<Resolved, String> {
         }
     }
     let certain = variables.is_empty();
-    let filled = text.filled(|unknown| Cow::Borrowed(unknown.assumed.unwrap_or("0")));
+    // A digest that is not known says nothing of the rest.
+    let name_end = text.as_str().find('@').filter(|&at| text.as_str()[at..].contains(HOLE)).unwrap_or(text.as_str().len());
+    let filled = text.slice(0..name_end).filled(|unknown| Cow::Borrowed(unknown.assumed.unwrap_or("0")));
     let shape = Shape::of(text);
     let known = shape.host_is_known(text);
     let parsed = match filled.parse::<Reference>() {
@@ -201,6 +203,7 @@ mod tests {
                 true,
             ),
             ("registry.k8s.io/pause:<T>", "registry.k8s.io/pause:${T}", Some(Other), false, false),
+            ("redis:7@<D>", "docker.io/library/redis:7@${D}", Some(DockerHub), true, false),
         ] {
             let resolved = resolve(&text(pattern)).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             assert_eq!(

@@ -137,6 +137,8 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
     });
     walk.standard_filters(options.respect_ignore_files)
         .hidden(false)
+        // A user's own ignore file would make the answer differ from machine to machine.
+        .git_global(false)
         .require_git(false)
         .follow_links(false)
         .threads(threads(options))

@@ -99,7 +99,17 @@ fn case_e_by_an_override_leaves_the_dockerfile() {
     let found = scanned(&root);
     let of_override: Vec<_> = found.findings.iter().filter(|finding| finding.file.ends_with("override.yml")).collect();
     assert_eq!(of_override.len(), 4);
-    assert!(of_override.iter().all(|finding| !finding.is_docker_hub() && finding.service.is_some()));
+    assert!(of_override.iter().all(|finding| !finding.is_docker_hub() && finding.services.len() == 1));
+}
+
+#[test]
+fn an_override_moves_every_service_of_an_anchor() {
+    let root = copy("corpus/compose/anchors", "anchors");
+    let written = compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    let moved = |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
+    for (service, image) in [("web", "node:22-alpine"), ("worker", "node:22-alpine"), ("db", "postgres:16"), ("replica", "postgres:16")] {
+        assert!(written.text.contains(&moved(service, image)), "{service}: {}", written.text);
+    }
 }
 
 #[test]

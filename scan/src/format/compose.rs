@@ -51,7 +51,7 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
             _ => true,
         };
         if pulls && let Some(finding) = analysis.found(Place::ComposeImage, &written, &value, Otherwise::Report) {
-            finding.service = Some((*name).to_owned());
+            finding.services.push((*name).to_owned());
         }
     }
 }

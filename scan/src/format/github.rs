@@ -72,7 +72,7 @@ impl<'t> Scope<'t> {
             let start = copied + found;
             let Some(length) = whole[start..].find("}}") else { break };
             let literal = text.slice(copied..start);
-            let values = self.values(whole[start + 3..start + length].trim());
+            let values = self.values(&text.slice(start + 3..start + length).trimmed());
             results = results
                 .iter()
                 .flat_map(|result| values.iter().map(move |value| (result, value)))
@@ -92,11 +92,31 @@ impl<'t> Scope<'t> {
     }
 
     /// What an expression can be, where the workflow itself says it.
-    fn values(&self, expression: &str) -> Vec<Traced> {
-        let unknown =
-            || vec![Traced::unknown(Unknown { name: expression.to_owned(), written: None, assumed: None, empty_if_unset: false })];
+    fn values(&self, expression: &Traced) -> Vec<Traced> {
+        let text = expression.as_str();
+        let mut values = Vec::new();
+        let mut start = 0;
+        // Of `a || b` each side can be it; one without a value leaves it to the other.
+        for side in text.split("||") {
+            let end = start + side.len();
+            let side = expression.slice(start..end).trimmed();
+            start = end + "||".len();
+            match side.as_str().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+                Some(literal) => values.push(side.slice(1..1 + literal.len())),
+                None => values.extend(self.context(side.as_str())),
+            }
+        }
+        if values.is_empty() || values.iter().any(|value| value.as_str().contains("${{")) {
+            let unknown = Unknown { name: text.to_owned(), written: None, assumed: None, empty_if_unset: false };
+            return vec![Traced::unknown_at(unknown, expression.origin(0))];
+        }
+        values
+    }
+
+    /// What a path into the contexts can be.
+    fn context(&self, expression: &str) -> Vec<Traced> {
         let path: Vec<&str> = expression.split('.').collect();
-        let values: Vec<Traced> = match path.as_slice() {
+        match path.as_slice() {
             ["matrix", keys @ ..] => self.matrix(keys),
             ["env", name] => {
                 let job = self.job.and_then(|job| job.at(&["env", name]));
@@ -110,8 +130,7 @@ impl<'t> Scope<'t> {
                 .take(1)
                 .collect(),
             _ => Vec::new(),
-        };
-        if values.is_empty() || values.iter().any(|value| value.as_str().contains("${{")) { unknown() } else { values }
+        }
     }
 
     fn matrix(&self, keys: &[&str]) -> Vec<Traced> {

@@ -2,7 +2,7 @@
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::kubernetes::{assembled, looks_like_reference};
+use crate::format::kubernetes::{assembled, is_plausible};
 use crate::format::template::mark_templates;
 use crate::traced::{Traced, Unknown};
 use crate::yaml::{Node, Tree};
@@ -21,8 +21,8 @@ pub(crate) fn looks_like(tree: &Tree) -> bool {
     })
 }
 
-/// Records the images of the values.
-pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+/// Records the images of the values. In a file that is `named` like values, `image: busybox` needs no tag to be one.
+pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
     let global = tree
         .documents()
         .find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))
@@ -33,14 +33,15 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         if image_like {
             parts(node, global.as_ref(), analysis);
         }
-        for (_, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
+        for (key, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
             if value.get("repository").is_some() && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some()) {
                 parts(value, global.as_ref(), analysis);
             }
             let Some(written) = value.text() else { continue };
             let sibling = |key: &str| node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(Node::text);
             let tag = sibling("tag").or_else(|| sibling("imageTag"));
-            if looks_like_reference(written.as_str()) || tag.is_some() {
+            let word = named && key == "image" && !written.as_str().contains(['.', '/']);
+            if word || is_plausible(written.as_str()) || tag.is_some() {
                 let value = assembled(None, written.clone(), tag, None);
                 analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
             }

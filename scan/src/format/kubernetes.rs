@@ -2,6 +2,7 @@
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::helm;
 use crate::format::template::mark_templates;
 use crate::traced::{HOLE, Traced, join};
 use crate::yaml::{Node, Tree};
@@ -22,6 +23,12 @@ fn is_kustomization(root: Node<'_>) -> bool {
 pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for root in tree.documents().filter(|root| is_kustomization(*root)) {
         kustomization(root, analysis);
+    }
+    // Flux, Argo CD and k3s carry a chart's values in a resource.
+    let carries_values =
+        |root: Node<'_>| matches!(root.get("kind").and_then(Node::scalar), Some("HelmRelease" | "Application" | "HelmChart"));
+    if tree.documents().any(carries_values) {
+        helm::scan(tree, false, analysis);
     }
     for node in tree.mappings() {
         for (key, value) in node.own_entries() {
@@ -49,7 +56,7 @@ fn image(node: Option<Node<'_>>, sure: bool, analysis: &mut Analysis<'_>) {
     if repository.replace(HOLE, "").trim_matches(['/', ':', '@', '-', '.']).is_empty() {
         return;
     }
-    if sure || looks_like_reference(text) {
+    if sure || is_plausible(text) {
         let otherwise = if sure && !text.contains(HOLE) { Otherwise::Report } else { Otherwise::Ignore };
         analysis.found(Place::Kubernetes, &written, &value, otherwise);
     }
@@ -59,6 +66,14 @@ fn image(node: Option<Node<'_>>, sure: bool, analysis: &mut Analysis<'_>) {
 pub(crate) fn looks_like_reference(text: &str) -> bool {
     let last = text.rsplit('/').next().unwrap_or(text);
     last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
+}
+
+/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be expected.
+pub(crate) fn is_plausible(text: &str) -> bool {
+    let picture = ["png", "jpg", "jpeg", "svg", "gif", "ico", "webp"]
+        .iter()
+        .any(|extension| text.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension)));
+    !picture && !text.starts_with(['/', '.']) && (looks_like_reference(text) || text.contains('/'))
 }
 
 /// `images:` of a kustomization: the name that it puts in, with its tag or digest.

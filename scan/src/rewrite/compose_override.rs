@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Left, Target, target::in_compose_service};
+use super::{Left, Target};
 use crate::finding::Finding;
 
 /// An override file's text, and the Docker Hub images that it cannot move.
@@ -23,19 +23,23 @@ pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
         left.push(Left { file: finding.file.clone(), line: finding.line, reference: finding.reference.clone(), why });
     };
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        let service = finding.service.as_deref().filter(|_| in_compose_service(finding.place));
-        match (service, target.moved(finding)) {
-            (None, _) => leave(finding, "not the image of a compose service: move it with --fix".to_owned()),
-            (Some(_), None) => leave(finding, "its repository or its new registry is not known".to_owned()),
-            (Some(service), Some(image)) => match services.get(service) {
+        let Some(image) = target.moved(finding) else {
+            leave(finding, "its repository or its new registry is not known".to_owned());
+            continue;
+        };
+        if finding.services.is_empty() {
+            leave(finding, "not the image of a compose service: move it with --fix".to_owned());
+        }
+        for service in &finding.services {
+            match services.get(service.as_str()) {
                 Some((other, first)) if *other != image => {
                     let why = format!("service `{service}` has another image in {}:{}", first.file, first.line);
                     leave(finding, why);
                 }
                 _ => {
-                    services.insert(service, (image, finding));
+                    services.insert(service, (image.clone(), finding));
                 }
-            },
+            }
         }
     }
     let mut text = String::from("# Written by `pullsafe scan --compose-override`: the same images, from the mirror.\n");

@@ -3,7 +3,7 @@
 use pullsafe::domain::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
 
 use super::Edit;
-use crate::finding::{Finding, Place};
+use crate::finding::Finding;
 
 /// The prefix that ECR's own pull-through cache uses for Docker Hub.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -90,9 +90,4 @@ impl Target {
         let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
         Ok((host.chain(repository).collect(), reference))
     }
-}
-
-/// Whether a place's pulls can be moved by a compose override.
-pub(super) const fn in_compose_service(place: Place) -> bool {
-    matches!(place, Place::ComposeImage)
 }

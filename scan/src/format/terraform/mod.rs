@@ -93,6 +93,7 @@ impl<'f> Finder<'f, '_> {
         let definitions = name.contains("container_definition") || name == "container_properties" || name == "containers";
         match name {
             _ if definitions && kind != "output" && kind != "variable" => self.definitions(at),
+            "vars" if kind == "template_file" => self.template_values(at),
             "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
             "yaml_body" if kind.starts_with("kubectl_") => {}
             "buildspec" => self.buildspec(at),
@@ -112,6 +113,11 @@ impl<'f> Finder<'f, '_> {
                     self.definitions(At { expression: argument, ..at });
                 }
             }
+            Expression::FuncCall(call) if call.name.name.as_str() == "templatefile" => {
+                if let Some(values) = call.args.iter().nth(1) {
+                    self.template_values(At { expression: values, ..at });
+                }
+            }
             Expression::String(_) | Expression::StringTemplate(_) | Expression::HeredocTemplate(_) => {
                 // Interpolations are filled in afterwards, so that an image is found where it is used.
                 let (text, values) = self.module.with_interpolations(at);
@@ -122,6 +128,17 @@ impl<'f> Finder<'f, '_> {
                 }
             }
             _ => self.images_in(at, 0),
+        }
+    }
+
+    /// The images among the values that a template of container definitions is given.
+    fn template_values(&mut self, at: At<'f>) {
+        let at = self.module.follow(at);
+        let Expression::Object(values) = at.expression else { return };
+        for (key, value) in values.iter() {
+            if object_key(key).is_some_and(|key| key == "image" || key.ends_with("_image") || key.ends_with("Image")) {
+                self.image(At { expression: value.expr(), ..at }, true);
+            }
         }
     }
 
