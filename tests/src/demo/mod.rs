@@ -1,7 +1,7 @@
 //! `cargo demo`: case A replayed twice, told in a terminal.
 //!
-//! First both worlds are played to their end on their virtual clocks ([`replay`]), then what happened is compared with
-//! what the case's record says ([`check`]), then it is told ([`story`]). What is told is read from the replay, so that a
+//! First both worlds are played to their end on their virtual clocks (`replay.rs`), then what happened is compared with
+//! what the case's record says (`check.rs`), then it is told (`story.rs`). What is told is read from the replay, so that a
 //! demo which ends well is also a passed test. Nothing here waits: the pauses between lines are the caller's.
 
 pub mod check;
