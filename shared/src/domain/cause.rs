@@ -290,6 +290,9 @@ pub struct Diagnosis {
     /// What the log of a crashed or degraded application looks like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// What probably lies behind the cause: [`Cause::AppDegraded`] where health checks failed and the log has errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Cause>,
     /// The image that could not be pulled, as the text or the task has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,

@@ -13,6 +13,8 @@ pub mod event;
 
 pub mod cause;
 pub mod diagnose;
+pub mod log_place;
+pub mod log_reading;
 pub mod stopped_task;
 
 pub mod incident;

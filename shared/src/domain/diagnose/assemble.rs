@@ -15,6 +15,7 @@ pub(super) fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
         why: None,
         phase: None,
         signature: None,
+        explanation: None,
         image: None,
         container: None,
         attempts: None,

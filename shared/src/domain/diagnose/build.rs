@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::assemble::{blank, is_about_image};
 use super::target::image_in;
 use super::text::{normalise, redact};
-use super::{LOGS, diagnose_text, logs};
+use super::{diagnose_text, logs, picked};
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence};
 use crate::domain::reference::Reference;
 
@@ -167,7 +167,7 @@ fn about(what: &str, found: Diagnosis) -> Diagnosis {
 
 /// A failure that is no pull, or whose log is not there: the phase and what it says.
 fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
-    let finding = logs::read(&LOGS, logs, None).filter(|_| !matches!(phase, "PROVISIONING" | "DOWNLOAD_SOURCE"));
+    let finding = logs::read(&picked(logs), None).filter(|_| !matches!(phase, "PROVISIONING" | "DOWNLOAD_SOURCE"));
     let mut evidence = Vec::new();
     if !context.is_empty() {
         evidence.push(Evidence { source: source.to_owned(), text: redact(&normalise(context)) });
