@@ -88,7 +88,8 @@ impl Picker {
         let Some(row) = LOGS.heaviest(&text) else { return };
         let score = i32::from(row.weight) * STEP - i32::from(is_mild(trimmed)) * 3;
         let is_best = self.best.as_ref().is_none_or(|best| supersedes(best, row, score, index));
-        let is_kept = row.weight > 1 && score > 0 && (self.telling.len() < KEPT || self.telling.iter().any(|kept| kept.score < score));
+        let is_kept =
+            score > 0 && !is_heading(trimmed) && (self.telling.len() < KEPT || self.telling.iter().any(|kept| kept.score < score));
         if !is_best && !is_kept {
             return;
         }
@@ -163,6 +164,11 @@ impl Picker {
 fn supersedes(best: &Candidate, row: &Row, score: i32, index: i64) -> bool {
     let continues = best.row.id == row.id && index - best.index <= ONE_MESSAGE;
     score > best.score || (score == best.score && !continues)
+}
+
+/// Whether a line only says that an error follows.
+fn is_heading(line: &str) -> bool {
+    line.ends_with("(most recent call last):")
 }
 
 fn cut(line: &str) -> &str {
