@@ -14,6 +14,7 @@
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
 pub mod act;
+pub mod build;
 pub mod evidence;
 pub mod observe;
 mod tally;
@@ -32,9 +33,8 @@ use pullsafe::aws::stack::Stacks;
 use pullsafe::aws::table::{Leased, Table};
 use pullsafe::aws::{Failure, FailureKind};
 use pullsafe::clock::Clock;
-use pullsafe::domain::diagnose::build::diagnose_build;
 use pullsafe::domain::diagnose::{diagnose, diagnose_text};
-use pullsafe::domain::event::{self, BuildFailed, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
+use pullsafe::domain::event::{self, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe::domain::incident::{Added, Record};
 use pullsafe::domain::settings::Settings;
 use pullsafe::domain::stopped_task::StoppedTask;
@@ -191,17 +191,6 @@ impl Remediator {
         match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&subject, record, owner, now).await,
             Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
-        }
-    }
-
-    async fn build_failed(&self, build: BuildFailed, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        // A build is remembered as a task is: by its ARN, and once.
-        let task = StoppedTask { task_arn: build.build, version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
-        let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
-        let Some(mut record) = self.lease(&build.project, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        match record.add_failure(&build.project.to_string(), &task, diagnosis, now) {
-            Added::New => self.work(&build.project, record, owner, now).await,
-            Added::Seen | Added::Old => self.give_back(&build.project, &record, owner, "this build was seen before").await,
         }
     }
 

@@ -102,6 +102,25 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
     }
 }
 
+/// Where a build's log is, by the `detail` of its event.
+pub fn of_build(detail: &Value) -> LogPlace {
+    let logs = detail.pointer("/additional-information/logs");
+    let link = logs.and_then(|logs| logs.get("deep-link")).and_then(Value::as_str).unwrap_or_default();
+    let named = |key: &str, in_link: &str| {
+        let value = logs.and_then(|logs| logs.get(key)).and_then(Value::as_str);
+        // The console's link has it too; a project without CloudWatch Logs has `group=null` there.
+        let from_link = link.split_once(in_link).map(|(_, rest)| rest.split([';', '&']).next().unwrap_or_default());
+        value.or(from_link).map(str::trim).filter(|value| !value.is_empty() && *value != "null").map(str::to_owned)
+    };
+    match (named("group-name", "group="), named("stream-name", "stream=")) {
+        (Some(group), Some(stream)) => {
+            let region = link.split_once("region=").map(|(_, rest)| rest.split(['#', '&']).next().unwrap_or_default());
+            LogPlace::Stream(LogStream { region: region.filter(|region| !region.is_empty()).map(str::to_owned), group, stream })
+        }
+        _ => LogPlace::Nowhere("the project sends the logs of its builds to S3 or nowhere, not to CloudWatch Logs".to_owned()),
+    }
+}
+
 /// Whether a log can tell more about this diagnosis: something ran, and how it ended is not explained.
 pub fn is_worth_reading(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     match diagnosis.cause {
@@ -232,6 +251,30 @@ mod tests {
         task.started_at = None;
         task.containers.iter_mut().for_each(|container| container.exit_code = None);
         assert!(!is_worth_reading(&task, &diagnosis));
+    }
+
+    #[test]
+    fn a_build_names_its_log_itself() {
+        let of = |logs: Value| of_build(&json!({"additional-information": {"logs": logs}}));
+        let stream = |region: Option<&str>| {
+            LogPlace::Stream(LogStream {
+                region: region.map(str::to_owned),
+                group: "/aws/codebuild/web".to_owned(),
+                stream: "abc".to_owned(),
+            })
+        };
+        let link = "https://console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEvent:group=/aws/codebuild/web;stream=abc";
+        assert_eq!(of(json!({"group-name": "/aws/codebuild/web", "stream-name": "abc"})), stream(None));
+        assert_eq!(of(json!({"group-name": "/aws/codebuild/web", "stream-name": "abc", "deep-link": link})), stream(Some("us-east-1")));
+        assert_eq!(of(json!({"deep-link": link})), stream(Some("us-east-1")));
+        for nothing in [
+            json!(null),
+            json!({}),
+            json!({"deep-link": "https://x/?region=us-east-1#logEvent:group=null;stream=null"}),
+            json!({"group-name": 7}),
+        ] {
+            assert!(matches!(of(nothing.clone()), LogPlace::Nowhere(_)), "{nothing}");
+        }
     }
 
     #[test]

@@ -140,11 +140,16 @@ impl Spent {
 
     /// Adds what a stop took, and what came of it.
     pub fn add(&mut self, calls: u32, by_text: Cause, found: &Diagnosis) {
-        self.of_revision += calls;
-        self.total += calls;
+        self.count(calls);
         if found.signature.is_some() || found.cause != by_text {
             self.known.insert(by_text, found.clone());
         }
+    }
+
+    /// Adds what was taken.
+    pub fn count(&mut self, calls: u32) {
+        self.of_revision += calls;
+        self.total += calls;
     }
 
     /// What the log of an earlier stop of the same revision said about the same text.

@@ -26,6 +26,7 @@ pub mod observation;
 pub mod service;
 pub mod task_definition;
 
+pub mod build_remedy;
 pub mod plan;
 pub mod remedy;
 

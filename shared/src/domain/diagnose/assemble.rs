@@ -16,6 +16,7 @@ pub(super) fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
         phase: None,
         signature: None,
         explanation: None,
+        build: None,
         image: None,
         container: None,
         attempts: None,

@@ -14,6 +14,7 @@
 mod advice;
 mod assemble;
 pub mod build;
+pub mod build_log;
 pub mod event;
 mod exit;
 mod logs;

@@ -86,6 +86,7 @@ fn case(cause: Cause, image: &str) -> Case {
         phase: None,
         signature: None,
         explanation: None,
+        build: None,
         image: Some(image.to_owned()),
         container: Some("app".to_owned()),
         attempts: Some(7),
