@@ -3,6 +3,7 @@
 mod control;
 mod dynamodb;
 mod faults;
+mod json;
 mod messaging;
 
 use pullsafe::domain::timestamp::Timestamp;
