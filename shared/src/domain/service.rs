@@ -225,6 +225,6 @@ fn moment(value: Option<&Value>) -> Option<Timestamp> {
     match value? {
         Value::Number(seconds) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
         Value::String(text) => Timestamp::parse(text),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

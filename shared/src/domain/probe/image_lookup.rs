@@ -38,17 +38,16 @@ pub fn settle(diagnosis: &Diagnosis, image: &Reference, found: &Lookup<Resolved>
         Lookup::Found(resolved) => {
             let platforms = resolved.platforms.as_ref().map(|platforms| format!(", for {}", platforms.join(", "))).unwrap_or_default();
             let text = format!("`{image}` is there now: {}{platforms}", resolved.digest);
-            let (meaning, confidence, settles) = match diagnosis.cause {
-                Cause::RegistryAuthDenied => {
-                    ("; whoever has no credentials can read it, so that those that the task sends are at fault", Confidence::High, true)
-                }
-                Cause::EcrPermissionDenied => ("; so it is the permission, not the image", Confidence::High, true),
-                Cause::RepositoryNotFound => ("; it may have been created since", Confidence::Low, false),
-                _ => ("", diagnosis.confidence, false),
-            };
             // In ECR pullsafe asks with its own permissions, which say nothing about the task's credentials.
-            let own = diagnosis.cause == Cause::RegistryAuthDenied && image.kind() == Registry::EcrPrivate;
-            let (meaning, confidence, settles) = if own { ("", diagnosis.confidence, false) } else { (meaning, confidence, settles) };
+            let (meaning, confidence, settles) = if diagnosis.cause == Cause::RegistryAuthDenied && image.kind() != Registry::EcrPrivate {
+                ("; whoever has no credentials can read it, so that those that the task sends are at fault", Confidence::High, true)
+            } else if diagnosis.cause == Cause::EcrPermissionDenied {
+                ("; so it is the permission, not the image", Confidence::High, true)
+            } else if diagnosis.cause == Cause::RepositoryNotFound {
+                ("; it may have been created since", Confidence::Low, false)
+            } else {
+                ("", diagnosis.confidence, false)
+            };
             Settled { confidence: Some(confidence), settles, ..Settled::saying(source, format!("{text}{meaning}")) }
         }
         Lookup::Absent => {
