@@ -131,7 +131,7 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
 });
 
 /// The text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
-pub(super) fn redact(text: &str) -> String {
+pub(in crate::domain) fn redact(text: &str) -> String {
     let mut out = Cow::Borrowed(text);
     if SUSPECTS.as_ref().is_none_or(|suspects| suspects.is_match(text)) {
         for (mask, with) in MASKS.iter() {
