@@ -1,8 +1,10 @@
 //! Incidents of the cases, as the table has them after the real functions have worked on them: for reports to be made of.
 
 use pullsafe::domain::arn::ServiceId;
+use pullsafe::domain::diagnose::diagnose_text;
 use pullsafe::domain::event::Subject;
 use pullsafe::domain::incident::{Incident, Record};
+use pullsafe::domain::stopped_task::StoppedTask;
 use pullsafe::domain::timestamp::Timestamp;
 use serde_json::json;
 
@@ -81,4 +83,20 @@ pub fn open(world: &World) -> Incident {
 /// If there is none.
 pub fn archived(world: &World) -> Incident {
     world.records().into_iter().find_map(|row| serde_json::from_value::<Incident>(row).ok()).expect("an incident is resolved")
+}
+
+/// The record of a service whose incident is open: two tasks met Docker Hub's quota, and nothing was done.
+///
+/// # Panics
+/// If the text of the quota is no longer known.
+pub fn open_record() -> Record {
+    let mut record = Record::default();
+    let text = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
+    for minute in 0..2 {
+        let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(minute * 180);
+        let diagnosis = diagnose_text(text, Some("redis:7"), "stoppedReason").expect("the text is known");
+        let task = StoppedTask { task_arn: format!("task-{minute}"), version: 1, stopped_at: Some(at), ..StoppedTask::default() };
+        record.add_failure("test/api", &task, diagnosis, at);
+    }
+    record
 }
