@@ -31,6 +31,7 @@ pub mod plan;
 pub mod remedy;
 
 pub mod notice;
+pub mod report;
 
 pub mod permission;
 pub mod settings;
