@@ -26,6 +26,8 @@ pub mod task_definition;
 pub mod plan;
 pub mod remedy;
 
+pub mod mirror;
+
 pub mod notice;
 
 pub mod permission;
