@@ -6,8 +6,13 @@ mod config;
 mod glob;
 mod keys;
 mod parse;
+pub mod plan;
+pub mod prune;
 mod read;
+mod select;
+pub mod text;
 mod version;
+mod want;
 mod yaml;
 
 #[cfg(test)]
@@ -19,5 +24,7 @@ pub use config::{
 pub use glob::Glob;
 pub use keys::{KEYS, Key, table};
 pub use read::ConfigFault;
+pub use select::{Chosen, Selected, TagFacts, select};
 pub use version::{Range, Version};
+pub use want::{InUse, Want, Wants};
 pub use yaml::Position;
