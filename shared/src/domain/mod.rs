@@ -30,6 +30,8 @@ pub mod build_remedy;
 pub mod plan;
 pub mod remedy;
 
+pub mod mirror;
+
 pub mod notice;
 pub mod report;
 
