@@ -47,6 +47,8 @@ fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
         why: None,
         phase: None,
         signature: None,
+        explanation: None,
+        build: None,
         image: Some(text(0)),
         container: Some(text(1)),
         attempts: Some(7),
