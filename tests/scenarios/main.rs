@@ -5,6 +5,7 @@ mod case_a;
 mod case_b;
 mod case_c;
 mod case_d;
+mod case_e;
 mod crash;
 mod documents;
 mod events;

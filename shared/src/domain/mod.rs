@@ -31,7 +31,10 @@ pub mod build_remedy;
 pub mod plan;
 pub mod remedy;
 
+pub mod mirror;
+
 pub mod notice;
+pub mod report;
 
 pub mod permission;
 pub mod settings;

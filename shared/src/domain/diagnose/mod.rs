@@ -22,7 +22,7 @@ mod matcher;
 pub mod row;
 pub mod tables;
 mod target;
-mod text;
+pub(in crate::domain) mod text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
