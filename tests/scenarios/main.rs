@@ -9,4 +9,5 @@ mod crash;
 mod documents;
 mod events;
 mod left_alone;
+mod mirror_plan;
 mod order;

@@ -13,15 +13,18 @@ use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::domain::manifest::ACCEPTED;
+use crate::domain::mirror::RepositorySettings;
 use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
 
 #[cfg(feature = "registry")]
 mod credentials;
 mod lookup;
+mod repositories;
 
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
+pub use repositories::TagMutability;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
@@ -268,17 +271,25 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with ECR's own defaults. That it exists already is success.
+    /// Creates a repository with these settings. That it exists already is success, and leaves it as it is.
     ///
     /// # Errors
     /// Whatever else ECR answers.
-    pub async fn create_repository(&self, registry_id: Option<&str>, repository: &str) -> Result<(), EcrError> {
-        let request = self.client.create_repository().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => Ok(()),
-            Err(error) => Err(EcrError::from_sdk("CreateRepository", &error)),
-        }
+    pub async fn create_repository(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        settings: &RepositorySettings,
+    ) -> Result<(), EcrError> {
+        repositories::create(&self.client, registry_id, repository, settings).await
+    }
+
+    /// Which tags of a repository cannot be changed; `None` if there is no such repository.
+    ///
+    /// # Errors
+    /// Whatever else ECR answers.
+    pub async fn tag_mutability(&self, registry_id: Option<&str>, repository: &str) -> Result<Option<TagMutability>, EcrError> {
+        repositories::mutability(&self.client, registry_id, repository).await
     }
 }
 

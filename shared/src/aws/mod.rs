@@ -6,9 +6,13 @@
 pub mod ecr;
 pub mod ecs;
 pub mod failure;
+#[cfg(feature = "registry")]
+pub mod hub_secret;
 pub mod inventory;
 pub mod json;
+pub mod mirror_table;
 pub mod outbox;
+pub mod parameter;
 pub mod queue;
 pub mod role;
 pub mod scaling;
