@@ -10,5 +10,6 @@ pub mod ecr;
 pub mod ecs;
 pub mod figures;
 pub mod registry;
+pub mod reported;
 pub mod runtime_api;
 pub mod world;

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod hub_secret;
 pub mod inventory;
 pub mod json;
+pub mod logs;
 pub mod mirror_table;
 pub mod outbox;
 pub mod parameter;

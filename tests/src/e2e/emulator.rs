@@ -47,8 +47,15 @@ impl Emulator {
 
     async fn try_start(program: &Path, scaling: &Scaling) -> Result<Self> {
         let (port, http) = (free_port()?, Http::default());
+        // It unpacks every function that it runs, and leaves it there.
+        let scratch = folder().join("scratch");
+        match std::fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("empty the emulator's scratch folder"),
+            Ok(()) | Err(_) => std::fs::create_dir_all(&scratch).context("make the emulator's scratch folder"),
+        }?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let mut command = command(program);
+        command.env("TMPDIR", &scratch);
         command.envs([
             ("BIND_HOST", "127.0.0.1"),
             ("MINISTACK_HOST", "127.0.0.1"),
