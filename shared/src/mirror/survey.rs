@@ -157,7 +157,7 @@ async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<
 
 async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, Option<Quota>) {
     let image = |digest, media_type, manifest_size| {
-        AtSource::Is(SourceImage { digest, media_type, manifest_size, children: None, pushed_at: None, elsewhere: false })
+        AtSource::Is(SourceImage { digest, media_type, manifest_size, children: None, pushed_at: None, elsewhere: false, made: None })
     };
     // What a digest means never changes: who holds it is current, whatever became of the source.
     if let (Some(digest), AtTarget::Holds(held)) = (want.source.digest(), target)
