@@ -12,3 +12,4 @@ mod events;
 mod left_alone;
 mod log_evidence;
 mod order;
+mod second_looks;

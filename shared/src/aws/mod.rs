@@ -8,6 +8,7 @@ pub mod ecs;
 pub mod failure;
 pub mod inventory;
 pub mod json;
+pub mod load_balancing;
 pub mod logs;
 pub mod outbox;
 pub mod queue;
