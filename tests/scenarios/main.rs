@@ -9,4 +9,5 @@ mod crash;
 mod documents;
 mod events;
 mod left_alone;
+mod log_evidence;
 mod order;

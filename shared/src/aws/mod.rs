@@ -7,6 +7,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod failure;
 pub mod json;
+pub mod logs;
 pub mod outbox;
 pub mod queue;
 pub mod role;
