@@ -70,6 +70,12 @@ pub const GATE: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
+/// Every permission of the widget. Read only, and no other index or table.
+pub const WIDGET: &[Permission] = &[
+    reads("list the open incidents, by the index of the own table", &["dynamodb:Query"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
 /// All actions of a list, sorted.
 pub fn actions(permissions: &[Permission]) -> Vec<&'static str> {
     let mut actions: Vec<_> = permissions.iter().flat_map(|permission| permission.actions).copied().collect();
