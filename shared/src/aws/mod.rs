@@ -6,6 +6,7 @@
 pub mod ecr;
 pub mod ecs;
 pub mod failure;
+pub mod gate_table;
 pub mod json;
 pub mod outbox;
 pub mod queue;

@@ -28,6 +28,8 @@ pub mod remedy;
 
 pub mod notice;
 
+pub mod gate;
+
 pub mod permission;
 pub mod settings;
 

@@ -44,6 +44,9 @@ settings! {
 /// The settings that the mirror reads; they mean the same to both.
 pub const OF_MIRROR: &[Setting] = &[MIRROR_QUEUE, EVENT_BUS];
 
+/// The settings that the image gate and its waker read; they mean the same to all.
+pub const OF_GATE: &[Setting] = &[TABLE, MIRROR_QUEUE];
+
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
