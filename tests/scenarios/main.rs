@@ -8,5 +8,6 @@ mod case_d;
 mod crash;
 mod documents;
 mod events;
+mod gate;
 mod left_alone;
 mod order;
