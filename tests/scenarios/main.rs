@@ -9,5 +9,6 @@ mod crash;
 mod documents;
 mod events;
 mod gate;
+mod gate_interleavings;
 mod left_alone;
 mod order;
