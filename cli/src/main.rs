@@ -5,6 +5,7 @@
 
 mod audit;
 mod diagnose;
+mod report;
 mod scan;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ enum Command {
     Diagnose(diagnose::Arguments),
     Scan(scan::Arguments),
     Audit(audit::Arguments),
+    Report(report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,5 +33,6 @@ fn main() -> ExitCode {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     }
 }

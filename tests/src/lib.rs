@@ -11,5 +11,6 @@ pub mod ecs;
 pub mod figures;
 pub mod gate;
 pub mod registry;
+pub mod reported;
 pub mod runtime_api;
 pub mod world;

@@ -103,29 +103,34 @@ impl Remediator {
             let last_run = ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone());
             let pinned =
                 blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(&written)).and_then(|seen| seen.image_digest.clone());
-            let hub = match reference.digest() {
-                Some(digest) => Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None },
-                None => self.resolve(&reference).await,
-            };
-            *quota_limit = hub.limit.or(*quota_limit);
-            let mirror = match &self.settings.mirror {
-                Some(mirror) => match target::in_mirror(mirror, &reference) {
-                    Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                    Err(error) => Some((
-                        reference.clone(),
-                        Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}"))),
-                    )),
-                },
-                None => None,
-            };
-            let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
-                Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                None => None,
-            };
-            let last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
-            seen.hub_images.push(HubImage { written, reference, hub: hub.resolved, last_run, mirror, public });
+            let (mut image, limit) = self.everywhere(written, reference).await;
+            *quota_limit = limit.or(*quota_limit);
+            image.last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
+            seen.hub_images.push(image);
         }
         seen.role_may_pull = self.role_may_pull(role.as_deref(), &seen.hub_images).await;
+    }
+
+    /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
+    pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
+        let hub = match reference.digest() {
+            Some(digest) => Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None },
+            None => self.resolve(&reference).await,
+        };
+        let mirror = match &self.settings.mirror {
+            Some(mirror) => match target::in_mirror(mirror, &reference) {
+                Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+                Err(error) => {
+                    Some((reference.clone(), Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}")))))
+                }
+            },
+            None => None,
+        };
+        let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
+            Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+            None => None,
+        };
+        (HubImage { written, reference, hub: hub.resolved, last_run: None, mirror, public }, hub.limit)
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.

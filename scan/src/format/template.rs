@@ -37,7 +37,8 @@ pub(crate) fn without_steering(text: &Traced) -> Traced {
     mark(&kept, &[("{{", "}}"), ("{%", "%}"), ("${", "}")])
 }
 
-fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
+/// The text with what stands between each pair of marks as an unknown part.
+pub(crate) fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     let whole = text.as_str();
     let mut marked = Traced::default();
     let mut copied = 0;
@@ -67,11 +68,54 @@ fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     marked
 }
 
+/// JSON with comments as JSON: each byte of a comment is a space, so that everything else stays in its place.
+pub(crate) fn without_comments(text: &str) -> String {
+    let mut kept = text.as_bytes().to_vec();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let length = match rest {
+            [b'"', ..] => {
+                let mut escaped = false;
+                let end = rest[1..].iter().position(|&byte| {
+                    let ends = byte == b'"' && !escaped || byte == b'\n';
+                    escaped = byte == b'\\' && !escaped;
+                    ends
+                });
+                at += end.map_or(rest.len(), |end| end + 2);
+                continue;
+            }
+            [b'/', b'/', ..] => rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len()),
+            [b'/', b'*', ..] => rest[2..].windows(2).position(|two| two == b"*/").map_or(rest.len(), |end| end + 4),
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        kept[at..at + length].iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        at += length;
+    }
+    // Comments begin and end at characters of one byte, so that what is left is text.
+    String::from_utf8(kept).unwrap_or_else(|_| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::resolve::shown;
     use crate::traced::Origin;
+
+    #[test]
+    fn comments_become_spaces() {
+        let text = "// é\n{\"a\": \"x // y\\\" /*\", /* \"b\":\n 1 */ \"c\": 2} // end";
+        let json = without_comments(text);
+        assert_eq!(json, "     \n{\"a\": \"x // y\\\" /*\",        \n      \"c\": 2}       ");
+        assert_eq!(json.len(), text.len());
+        for odd in ["/*", "/", "//", "\"", "\"\\", "/*/", "\"a\n/*x"] {
+            assert_eq!(without_comments(odd).len(), odd.len());
+        }
+    }
 
     #[test]
     fn steering_lines_go_and_values_stay_unknown() {

@@ -29,6 +29,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("find the digests that the service's tasks run", &["ecs:ListTasks", "ecs:DescribeTasks"]),
     reads("look up a tag or digest in ECR", &["ecr:BatchGetImage"]),
     reads("find out whether the execution role may pull from the mirror", &["iam:SimulatePrincipalPolicy"]),
+    reads("read the log of a task that failed, and of a build", &["logs:GetLogEvents"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),

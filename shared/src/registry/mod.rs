@@ -19,6 +19,7 @@ pub mod error;
 pub mod http;
 pub mod limits;
 mod manifests;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 mod uploads;
