@@ -9,6 +9,8 @@ mod case_e;
 mod crash;
 mod documents;
 mod events;
+mod gate;
+mod gate_interleavings;
 mod left_alone;
 mod log_evidence;
 mod order;

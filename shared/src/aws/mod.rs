@@ -6,6 +6,7 @@
 pub mod ecr;
 pub mod ecs;
 pub mod failure;
+pub mod gate_table;
 pub mod inventory;
 pub mod json;
 pub mod load_balancing;

@@ -36,6 +36,8 @@ pub mod mirror;
 pub mod notice;
 pub mod report;
 
+pub mod gate;
+
 pub mod permission;
 pub mod settings;
 
