@@ -31,6 +31,8 @@ pub mod notice;
 pub mod permission;
 pub mod settings;
 
+pub mod copy;
+
 pub mod arn;
 pub mod manifest;
 pub mod reference;

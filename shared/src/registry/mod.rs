@@ -19,13 +19,17 @@ pub mod error;
 pub mod http;
 pub mod limits;
 mod manifests;
+mod pace;
+mod reader;
+mod referrers;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod verify;
 
-pub use blobs::BlobReader;
+pub use blobs::{BlobReader, OnFailure};
 pub use client::{Client, Config};
-pub use copy::{Copier, CopyReport, CopyRequest};
+pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Native, Progress};
 pub use credentials::{Basic, CredentialsProvider, Secret};
 pub use endpoints::Endpoints;
 pub use error::{Fault, RegistryError};
