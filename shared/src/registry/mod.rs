@@ -14,6 +14,7 @@ mod challenge;
 pub mod client;
 pub mod copy;
 pub mod credentials;
+pub mod docker_config;
 pub mod endpoints;
 pub mod error;
 pub mod http;
