@@ -41,6 +41,8 @@ pub mod gate;
 pub mod permission;
 pub mod settings;
 
+pub mod copy;
+
 pub mod arn;
 pub mod manifest;
 pub mod reference;

@@ -44,13 +44,10 @@ settings! {
 /// The settings that the mirror reads; they mean the same to both.
 pub const OF_MIRROR: &[Setting] = &[MIRROR_QUEUE, EVENT_BUS];
 
-<<<<<<< HEAD
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[TABLE];
-=======
 /// The settings that the image gate and its waker read; they mean the same to all.
 pub const OF_GATE: &[Setting] = &[TABLE, MIRROR_QUEUE];
->>>>>>> gate
 
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
