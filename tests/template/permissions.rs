@@ -17,6 +17,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListClusters", "reads; has no resource type"),
     ("ecs:ListServices", "reads; has no resource type"),
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
+    ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
 ];
 
 /// Actions that are granted under a condition only, and the condition's key.

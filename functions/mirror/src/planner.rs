@@ -9,12 +9,12 @@ use pullsafe::aws::Failure;
 use pullsafe::aws::mirror_table::MirrorTable;
 use pullsafe::aws::outbox::Topic;
 use pullsafe::aws::queue::Queues;
-use pullsafe::domain::mirror::MirrorConfig;
 use pullsafe::domain::mirror::plan::{Item, Memory, Plan, batches, plan};
+use pullsafe::domain::mirror::{MirrorConfig, Want};
 use pullsafe::domain::notice::Notice;
 use pullsafe::domain::reference::Digest;
 use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::mirror::{Survey, survey};
+use pullsafe::mirror::{Pruner, survey};
 use pullsafe::telemetry::{Metric, Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -46,14 +46,14 @@ impl Mirror {
 
     async fn run_under_lease(&self, owner: &str, deadline: Instant) -> Result<Value, Failure> {
         let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
-        let Some(table) = table else { return Ok(self.run(&Memory::default()).await?.1) };
+        let Some(table) = table else { return Ok(self.run(&Memory::default(), None).await?.1) };
         let left = deadline.saturating_duration_since(Instant::now()) + LEASE_RESERVE;
         let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
         let Some(memory) = table.take_memory(owner, self.now(), seconds).await? else {
             tracing::info!("another run is planning; this one has nothing to do");
             return Ok(json!({"planned": 0, "reason": "another run is planning"}));
         };
-        let outcome = self.run(&memory).await;
+        let outcome = self.run(&memory, Some(&table)).await;
         // Free it in any case, or the next run would wait for it.
         match outcome {
             Ok((memory, answer)) => {
@@ -67,7 +67,7 @@ impl Mirror {
         }
     }
 
-    async fn run(&self, memory: &Memory) -> Result<(Memory, Value), Failure> {
+    async fn run(&self, memory: &Memory, table: Option<&MirrorTable>) -> Result<(Memory, Value), Failure> {
         let config = match self.configuration().await {
             Ok(Some(config)) => config,
             Ok(None) => return Ok((memory.clone(), json!({"planned": 0, "reason": "no selection configured"}))),
@@ -75,14 +75,28 @@ impl Mirror {
             Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
         };
         let now = self.now();
-        let seen = survey(&config, self.around(), now).await;
-        let Survey { seen: images, budget, warnings, .. } = seen;
-        let mut plan = plan(images, budget, memory, now);
-        plan.warnings = warnings;
+        let mut survey = survey(&config, self.around(), now).await;
+        let mut plan = plan(std::mem::take(&mut survey.seen), survey.budget, memory, now);
+        plan.warnings = std::mem::take(&mut survey.warnings);
         let copies: Vec<&Item> = plan.copies().collect();
         self.hand_out(&copies).await?;
         self.log(&config, &plan, now);
-        let remembered = Memory { told: None, ..plan.remember(memory, &copies, now) };
+        let mut remembered = Memory { told: None, ..plan.remember(memory, &copies, now) };
+        let wants: Vec<Want> = plan.items.iter().map(|item| item.want.clone()).collect();
+        let pruned = match table {
+            Some(table) if config.prune.is_some() => {
+                let pruner = Pruner { config: &config, around: self.around(), table, wants: &wants, survey: &survey };
+                let outcome = pruner.run(memory, now).await;
+                remembered.unwanted = outcome.remembered;
+                emf(
+                    now,
+                    &[],
+                    &[("ImagesUnwanted", Unit::Count, outcome.plan.unwanted.len() as u64), ("ImagesPruned", Unit::Count, outcome.gone)],
+                );
+                outcome.gone
+            }
+            Some(_) | None => 0,
+        };
         let answer = json!({
             "planned": copies.len(),
             "current": plan.count("current"),
@@ -91,6 +105,7 @@ impl Mirror {
             "blocked": plan.count("blocked"),
             "absent": plan.count("absent"),
             "unknown": plan.count("unknown"),
+            "pruned": pruned,
             "warnings": plan.warnings,
         });
         Ok((remembered, answer))
@@ -147,7 +162,7 @@ impl Mirror {
 
     /// Logs the faults every time, and tells people once: until the faults are others, or have been mended in between.
     async fn tell_faults(&self, faults: &[String], memory: &Memory) -> Memory {
-        emf(self.now(), &[], &[("MirrorConfigurationFaults", Unit::Count, faults.len() as u64)]);
+        emf(self.now(), &[], &[("MirrorRunFailures", Unit::Count, 1)]);
         for fault in faults {
             tracing::error!(fault, "the mirror's configuration is wrong: {fault}");
         }

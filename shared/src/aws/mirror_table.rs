@@ -2,15 +2,16 @@
 //!
 //! The memory is one row (`pk` = `mirror`, `sk` = `state`), changed only under its lease. A lease on an image is a row of its own
 //! (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process that died holds nothing up
-//! for long, and deleted when the copy is done.
+//! for long, and deleted when the copy is done. What indexes name is kept too (`sk` = `children#<repository>`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::failure::{Failure, FailureKind};
 use crate::domain::mirror::plan::Memory;
+use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
 
 const MEMORY: (&str, &str) = ("mirror", "state");
@@ -18,6 +19,9 @@ const MEMORY: (&str, &str) = ("mirror", "state");
 const CLEAR_UP_SECONDS: i64 = 24 * 3600;
 /// DynamoDB refuses items beyond 400 KB; the rest is room for names.
 const LARGEST_MEMORY: usize = 380 * 1024;
+
+/// The manifests that indexes name, by the index.
+pub type Children = BTreeMap<Digest, Vec<Digest>>;
 
 /// The mirror's part of the table.
 #[derive(Debug, Clone)]
@@ -105,6 +109,38 @@ impl MirrorTable {
         }
     }
 
+    /// What the indexes of a repository name, as far as it was read before. A digest never names anything else, and reading it from ECR
+    /// would count as a pull.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn known_children(&self, repository: &str) -> Result<Children, Failure> {
+        let operation = self.client.get_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&children_key(repository)));
+        let answer = operation.send().await.map_err(|error| Failure::of("dynamodb:GetItem", &error))?;
+        let document = answer.item().and_then(|item| item.get("doc")).and_then(|document| document.as_s().ok().cloned());
+        Ok(document.and_then(|document| serde_json::from_str(&document).ok()).unwrap_or_default())
+    }
+
+    /// Keeps what the indexes of a repository name; `false` if that is more than a row can hold.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn keep_children(&self, repository: &str, children: &Children) -> Result<bool, Failure> {
+        // Digests are strings, so that writing them as JSON cannot fail.
+        let document = serde_json::to_string(children).unwrap_or_default();
+        if document.len() > LARGEST_MEMORY {
+            return Ok(false);
+        }
+        let operation =
+            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&children_key(repository)));
+        let operation = operation
+            .update_expression("SET #doc = :doc")
+            .expression_attribute_names("#doc", "doc")
+            .expression_attribute_values(":doc", text(&document));
+        operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
+        Ok(true)
+    }
+
     async fn take(
         &self,
         (pk, sk): (&str, &str),
@@ -135,6 +171,10 @@ impl MirrorTable {
             Err(failure) => Err(failure),
         }
     }
+}
+
+fn children_key(repository: &str) -> String {
+    format!("children#{repository}")
 }
 
 fn text(value: &str) -> AttributeValue {

@@ -64,6 +64,11 @@ pub const HUB_SECRET: Setting = Setting {
 pub const OF_MIRROR: &[Setting] =
     &[TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
+/// The settings that the widget reads.
+pub const OF_WIDGET: &[Setting] = &[TABLE];
+/// The settings that the image gate and its waker read; they mean the same to all.
+pub const OF_GATE: &[Setting] = &[TABLE, MIRROR_QUEUE];
+
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -268,6 +273,25 @@ impl MirrorSettings {
             hub_secret: reader.optional(HUB_SECRET),
             format: reader.format(),
         };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
+/// The widget's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WidgetSettings {
+    /// DynamoDB table.
+    pub table: String,
+}
+
+impl WidgetSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let settings = Self { table: reader.text(TABLE) };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
 }

@@ -4,7 +4,9 @@
 //! costs no pull quota: tags are resolved by HEAD, lists of tags come from where pulls are not counted, and ECR is asked through its own
 //! API, a hundred images at a time, which leaves the times of its last pulls alone.
 
+pub mod prune;
 pub mod survey;
 mod target;
 
+pub use prune::{Pruned, Pruner};
 pub use survey::{Around, Survey, survey};

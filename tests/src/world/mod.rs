@@ -22,6 +22,7 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::DynamoDb;
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::parameters::Parameters;
 use crate::aws::secrets::Secrets;
@@ -91,6 +92,8 @@ pub struct World {
     pub scaling: AutoScaling,
     /// Stacks.
     pub stacks: CloudFormation,
+    /// Target groups.
+    pub balancers: LoadBalancing,
     /// The log groups of tasks and builds.
     pub logs: Logs,
     /// pullsafe's remediator; `None` where it is not deployed.

@@ -20,6 +20,7 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::parameters::Parameters;
 use crate::aws::secrets::Secrets;
@@ -153,6 +154,7 @@ impl Setup {
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());
+        let balancers = LoadBalancing::new();
         let logs = Logs::new(clock.clone());
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
@@ -165,6 +167,7 @@ impl Setup {
             .with_service("cloudformation", Arc::new(stacks.clone()))
             .with_service("ssm", Arc::new(parameters.clone()))
             .with_service("secretsmanager", Arc::new(secrets.clone()))
+            .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
             .with_dynamodb(tables.clone());
 
@@ -194,6 +197,7 @@ impl Setup {
             iam,
             scaling,
             stacks,
+            balancers,
             logs,
             remediator: None,
             mirror,

@@ -294,9 +294,10 @@ impl Plan {
         self.copies().fold((0, 0), |(expected, worst), item| (expected + item.expected_pulls, worst + item.worst_pulls))
     }
 
-    /// For how many seconds the image that has been behind for longest has been so.
+    /// For how many seconds the image that has been behind for longest has been so. What is blocked is left out: that is for a person to
+    /// decide, and would be behind for ever.
     pub fn oldest_behind_seconds(&self, now: Timestamp) -> u64 {
-        let oldest = self.items.iter().filter_map(|item| item.behind_since).min();
+        let oldest = self.items.iter().filter(|item| item.action != Action::Blocked).filter_map(|item| item.behind_since).min();
         oldest.map_or(0, |since| u64::try_from(now.seconds_since(since)).unwrap_or_default())
     }
 
