@@ -14,3 +14,4 @@ mod gate_interleavings;
 mod left_alone;
 mod log_evidence;
 mod order;
+mod second_looks;

@@ -33,6 +33,7 @@ impl Declared {
 pub(crate) const FUNCTIONS: &[Declared] = &[
     Declared { function: "RemediatorFunction", settings: settings::ALL, adapters: &[VARIABLE], permissions: permission::REMEDIATOR },
     Declared { function: "MirrorFunction", settings: settings::OF_MIRROR, adapters: &[VARIABLE], permissions: permission::MIRROR },
+    Declared { function: "WidgetFunction", settings: settings::OF_WIDGET, adapters: &[], permissions: permission::WIDGET },
     Declared {
         function: "ImageGateFunction",
         settings: settings::OF_GATE,

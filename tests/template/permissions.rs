@@ -15,6 +15,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
+    ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
 ];
 
 /// Actions that are granted under a condition only, and the condition's key.

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod gate_table;
 pub mod inventory;
 pub mod json;
+pub mod load_balancing;
 pub mod logs;
 pub mod outbox;
 pub mod queue;

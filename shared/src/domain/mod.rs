@@ -16,6 +16,7 @@ pub mod diagnose;
 pub mod log_evidence;
 pub mod log_place;
 pub mod log_reading;
+pub mod probe;
 pub mod stopped_task;
 
 pub mod incident;
@@ -39,6 +40,8 @@ pub mod gate;
 
 pub mod permission;
 pub mod settings;
+
+pub mod copy;
 
 pub mod arn;
 pub mod manifest;

@@ -30,6 +30,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("look up a tag or digest in ECR", &["ecr:BatchGetImage"]),
     reads("find out whether the execution role may pull from the mirror", &["iam:SimulatePrincipalPolicy"]),
     reads("read the log of a task that failed, and of a build", &["logs:GetLogEvents"]),
+    reads("see why a load balancer's health check fails", &["elasticloadbalancing:DescribeTargetHealth"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
@@ -77,6 +78,12 @@ pub const WAKER: &[Permission] = &[
     reads("find who waits, claim and mark an answer, remember digests", &["dynamodb:PutItem", "dynamodb:Query"]),
     reads("ask the mirror again, and keep what failed", &["sqs:SendMessage"]),
     reads("take requests that the gate failed at", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
+/// Every permission of the widget. Read only, and no other index or table.
+pub const WIDGET: &[Permission] = &[
+    reads("list the open incidents, by the index of the own table", &["dynamodb:Query"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 

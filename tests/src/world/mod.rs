@@ -21,6 +21,7 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::DynamoDb;
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::sns::{Published, Sns};
 use crate::aws::sqs::Sqs;
@@ -82,6 +83,8 @@ pub struct World {
     pub scaling: AutoScaling,
     /// Stacks.
     pub stacks: CloudFormation,
+    /// Target groups.
+    pub balancers: LoadBalancing,
     /// The log groups of tasks and builds.
     pub logs: Logs,
     /// pullsafe's remediator; `None` where it is not deployed.

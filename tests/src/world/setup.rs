@@ -18,6 +18,7 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::service::Service as _;
 use crate::aws::sns::Sns;
@@ -99,6 +100,7 @@ impl Setup {
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());
+        let balancers = LoadBalancing::new();
         let logs = Logs::new(clock.clone());
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
@@ -109,6 +111,7 @@ impl Setup {
             .with_service("iam", Arc::new(iam.clone()))
             .with_service("application-autoscaling", Arc::new(scaling.clone()))
             .with_service("cloudformation", Arc::new(stacks.clone()))
+            .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
             .with_dynamodb(tables.clone());
 
@@ -133,6 +136,7 @@ impl Setup {
             iam,
             scaling,
             stacks,
+            balancers,
             logs,
             remediator: None,
             mirror,
