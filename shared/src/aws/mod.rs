@@ -6,7 +6,11 @@
 pub mod ecr;
 pub mod ecs;
 pub mod failure;
+pub mod gate_table;
+pub mod inventory;
 pub mod json;
+pub mod load_balancing;
+pub mod logs;
 pub mod outbox;
 pub mod queue;
 pub mod role;

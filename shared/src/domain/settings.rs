@@ -44,6 +44,11 @@ settings! {
 /// The settings that the mirror reads; they mean the same to both.
 pub const OF_MIRROR: &[Setting] = &[MIRROR_QUEUE, EVENT_BUS];
 
+/// The settings that the widget reads.
+pub const OF_WIDGET: &[Setting] = &[TABLE];
+/// The settings that the image gate and its waker read; they mean the same to all.
+pub const OF_GATE: &[Setting] = &[TABLE, MIRROR_QUEUE];
+
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -212,6 +217,25 @@ impl MirrorSettings {
         let mut reader = Reader { lookup, faults: Vec::new() };
         let queue = reader.text(MIRROR_QUEUE);
         let settings = Self { queue_url: (!queue.is_empty()).then_some(queue), event_bus: reader.text(EVENT_BUS) };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
+/// The widget's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WidgetSettings {
+    /// DynamoDB table.
+    pub table: String,
+}
+
+impl WidgetSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let settings = Self { table: reader.text(TABLE) };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
 }

@@ -21,6 +21,8 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::DynamoDb;
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
+use crate::aws::logs::Logs;
 use crate::aws::sns::{Published, Sns};
 use crate::aws::sqs::Sqs;
 use crate::clock::VirtualClock;
@@ -81,6 +83,10 @@ pub struct World {
     pub scaling: AutoScaling,
     /// Stacks.
     pub stacks: CloudFormation,
+    /// Target groups.
+    pub balancers: LoadBalancing,
+    /// The log groups of tasks and builds.
+    pub logs: Logs,
     /// pullsafe's remediator; `None` where it is not deployed.
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
@@ -99,7 +105,11 @@ impl World {
     pub async fn run_until(&mut self, moment: Timestamp) {
         while self.clock.now() < moment {
             let until = moment.min(self.next_sweep);
-            for event in self.scheduler.next_events(until).await {
+            let events = self.scheduler.next_events(until).await;
+            for line in self.scheduler.drain_logs() {
+                self.logs.write_at(&line.group, &line.stream, line.at, &line.message);
+            }
+            for event in events {
                 self.deliver(&event).await;
             }
             self.settle().await;

@@ -18,6 +18,8 @@ use crate::aws::cloudformation::CloudFormation;
 use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
+use crate::aws::load_balancing::LoadBalancing;
+use crate::aws::logs::Logs;
 use crate::aws::service::Service as _;
 use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
@@ -98,6 +100,8 @@ impl Setup {
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());
+        let balancers = LoadBalancing::new();
+        let logs = Logs::new(clock.clone());
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
             .with_service("ecr", Arc::new(images.clone()))
@@ -107,6 +111,8 @@ impl Setup {
             .with_service("iam", Arc::new(iam.clone()))
             .with_service("application-autoscaling", Arc::new(scaling.clone()))
             .with_service("cloudformation", Arc::new(stacks.clone()))
+            .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
+            .with_service("logs", Arc::new(logs.clone()))
             .with_dynamodb(tables.clone());
 
         let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
@@ -130,6 +136,8 @@ impl Setup {
             iam,
             scaling,
             stacks,
+            balancers,
+            logs,
             remediator: None,
             mirror,
             answers: Vec::new(),
@@ -171,6 +179,19 @@ impl World {
             images.iter().zip(names).map(|(image, name)| json!({ "name": name, "image": image, "essential": true })).collect();
         let definition = json!({
             "family": family, "executionRoleArn": role, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
+            "containerDefinitions": containers,
+        });
+        let answer = self.ecs.call("RegisterTaskDefinition", &definition).expect("ECS takes the definition");
+        answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Registers a task definition of these containers, whole as the caller writes them.
+    ///
+    /// # Panics
+    /// If ECS refuses it.
+    pub fn define_containers(&self, family: &str, containers: Value) -> String {
+        let definition = json!({
+            "family": family, "executionRoleArn": ROLE, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
             "containerDefinitions": containers,
         });
         let answer = self.ecs.call("RegisterTaskDefinition", &definition).expect("ECS takes the definition");

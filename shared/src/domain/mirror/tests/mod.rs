@@ -1,0 +1,3 @@
+//! Tests of the mirror's domain.
+
+mod config;
