@@ -18,6 +18,12 @@ const REPOSITORY: &str = "iseepatterns/court-case-backend";
 /// Case D's image.
 pub const MISSING: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:3f2c1ab";
 
+/// The lines of case C's log, of a server that listens all the same.
+const CASE_C: [&str; 2] = [
+    r#"{"error": "Core services import failed: CaseService.__init__() missing 2 required positional arguments", "timestamp": "2026-01-15T20:18:32.474088Z"}"#,
+    r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#,
+];
+
 /// The service of every case.
 pub fn subject() -> Subject {
     Subject::Service(ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() })
@@ -52,8 +58,16 @@ pub async fn case_a_observed() -> (Subject, Incident, Timestamp) {
 /// Case C: the pull works again, and the application behind it never gets healthy.
 pub async fn case_c() -> (Subject, Incident, Timestamp) {
     let mut world = limited(Setup::new());
+    let mut log: Vec<String> = (0..900).map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#)).collect();
+    log.splice(400..400, CASE_C.map(str::to_owned));
     let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
-    world.scheduler.set_behaviour("court", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() });
+    world.scheduler.set_behaviour("court", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log });
+    let options = json!({ "awslogs-group": "/ecs/court-case-prod", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "backend" });
+    let definition = world.define_containers(
+        "court",
+        json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": { "logDriver": "awslogs", "options": options } }]),
+    );
+    world.update_service("web", json!({ "taskDefinition": definition }));
     world.run_for(3 * 3600).await;
     (subject(), open(&world), world.clock.now())
 }
@@ -82,7 +96,12 @@ pub fn open(world: &World) -> Incident {
 /// # Panics
 /// If there is none.
 pub fn archived(world: &World) -> Incident {
-    world.records().into_iter().find_map(|row| serde_json::from_value::<Incident>(row).ok()).expect("an incident is resolved")
+    find_archived(world).expect("an incident is resolved")
+}
+
+/// The resolved incident of a world, if there is one.
+pub fn find_archived(world: &World) -> Option<Incident> {
+    world.records().into_iter().find_map(|row| serde_json::from_value::<Incident>(row).ok())
 }
 
 /// The record of a service whose incident is open: two tasks met Docker Hub's quota, and nothing was done.

@@ -36,8 +36,12 @@ pub mod mirror;
 pub mod notice;
 pub mod report;
 
+pub mod gate;
+
 pub mod permission;
 pub mod settings;
+
+pub mod copy;
 
 pub mod arn;
 pub mod manifest;

@@ -14,4 +14,5 @@ pub mod report;
 pub mod size;
 pub mod speed;
 pub mod start;
+pub mod tree;
 pub mod trips;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::domain::arn::{Arn, family_and_revision};
 use crate::domain::cause::Cause;
+use crate::domain::diagnose::build_log::BaseImage;
 use crate::domain::event::Subject;
 use crate::domain::incident::{ActState, CauseSeen, Incident};
 use crate::domain::plan::{Move, Step};
@@ -45,7 +46,7 @@ pub struct Edit {
 /// The changes that an incident asks for.
 pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
     let mut changes = planned(subject, incident);
-    if let Some(change) = incident.blocker().and_then(|blocker| diagnosed(subject, blocker)) {
+    for change in incident.blocker().into_iter().flat_map(|blocker| diagnosed(subject, blocker)) {
         let known = changes.iter().flat_map(|change| &change.edits).any(|edit| change.edits.iter().any(|new| new.before == edit.before));
         if !known {
             changes.push(change);
@@ -95,24 +96,45 @@ fn moved(subject: &Subject, from: &str, request: &Value, image: &Move) -> Change
     change
 }
 
-/// The change for a blocker that no plan is about.
-fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Option<Change> {
+/// The changes for a blocker that no plan is about.
+fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Vec<Change> {
     let diagnosis = &blocker.diagnosis;
-    let written = diagnosis.image.as_deref()?;
-    let image: Reference = written.parse().ok()?;
+    let bases = diagnosis.build.iter().filter(|build| !build.of_environment).flat_map(|build| &build.bases);
     if diagnosis.docker_hub_quota() {
-        if let Some(public) = in_ecr_public(&image) {
-            let note = "Docker publishes the same official images there. A mirror of your own is the safer place for production.";
-            return Some(image_change(subject, &line(written), &line(&public.to_string()), note.to_owned()));
-        }
-        let registry = own_registry(subject)?;
-        let prefix = MIRROR_PREFIX.default.unwrap_or_default();
-        let target = image.moved_to(&registry, &format!("{prefix}/{}", image.repository())).ok()?;
-        let note = format!("Copy it first, from an address that Docker Hub does not limit: pullsafe copy {image} {target}");
-        return Some(image_change(subject, &line(written), &line(&target.to_string()), line(&note)));
+        let bases: Vec<Change> = bases.filter_map(|base| base_moved(subject, base)).collect();
+        let image = diagnosis.image.as_deref().filter(|_| bases.is_empty());
+        let moved = image.and_then(|written| {
+            let (target, note) = elsewhere(subject, written)?;
+            Some(image_change(subject, &line(written), &line(&target), note))
+        });
+        return bases.into_iter().chain(moved).collect();
     }
-    let is_service = matches!(subject, Subject::Service(_));
-    (is_service && diagnosis.cause == Cause::ImageNotFound && image.kind() == Registry::EcrPrivate).then(|| gate(written, &image)).flatten()
+    let Some(written) = diagnosis.image.as_deref() else { return Vec::new() };
+    let Ok(image) = written.parse::<Reference>() else { return Vec::new() };
+    let is_missing =
+        matches!(subject, Subject::Service(_)) && diagnosis.cause == Cause::ImageNotFound && image.kind() == Registry::EcrPrivate;
+    if is_missing { gate(written, &image).into_iter().collect() } else { Vec::new() }
+}
+
+/// The `FROM` line of a build's base image, with its flags and its stage.
+fn base_moved(subject: &Subject, base: &BaseImage) -> Option<Change> {
+    let (target, note) = elsewhere(subject, &base.image)?;
+    let edit = Edit { file: "Dockerfile".to_owned(), before: vec![line(&base.line(&base.image))], after: vec![line(&base.line(&target))] };
+    Some(Change { what: "A base image of the build".to_owned(), note, edits: vec![edit] })
+}
+
+/// Where else an image of Docker Hub can be pulled from, and what has to be done first.
+fn elsewhere(subject: &Subject, written: &str) -> Option<(String, String)> {
+    let image: Reference = written.parse().ok().filter(Reference::is_docker_hub)?;
+    if let Some(public) = in_ecr_public(&image) {
+        let note = "Docker publishes the same official images there. A mirror of your own is the safer place for production.";
+        return Some((public.to_string(), note.to_owned()));
+    }
+    let registry = own_registry(subject)?;
+    let prefix = MIRROR_PREFIX.default.unwrap_or_default();
+    let target = image.moved_to(&registry, &format!("{prefix}/{}", image.repository())).ok()?;
+    let note = format!("Copy it first, from an address that Docker Hub does not limit: pullsafe copy {image} {target}");
+    Some((target.to_string(), line(&note)))
 }
 
 /// A stack that waits for its image instead of starting a service without it.

@@ -93,6 +93,9 @@ fn facts(page: &mut Html, report: &Report) {
         facts.push((if report.state.is_over() { "Last blocker" } else { "Current blocker" }, blocker.summary.clone()));
         facts.push(("Confidence", blocker.confidence.to_string()));
     }
+    if let Some(likely) = report.blocker.as_ref().and_then(|blocker| blocker.likely.clone()) {
+        facts.push(("Likely explanation", likely));
+    }
     if let Some(resolved) = report.resolved_at {
         facts.push(("Over since", resolved.to_string()));
     }
@@ -208,6 +211,9 @@ fn evidence(page: &mut Html, causes: &[CauseLine]) {
         page.element("p", &[], |page| {
             page.element("strong", &[], |page| page.text(cause.cause.as_str()));
             page.text(&format!(" (confidence {}{container})", cause.confidence));
+            if let Some(likely) = &cause.likely {
+                page.text(&format!(". {likely}"));
+            }
             if let Some(settled_by) = &cause.settled_by {
                 page.text(&format!(". What would settle it: {settled_by}"));
             }

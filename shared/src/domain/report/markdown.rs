@@ -23,6 +23,9 @@ pub fn report(report: &Report) -> String {
         let name = if report.state.is_over() { "Last blocker" } else { "Current blocker" };
         facts.push((name, format!("{} (confidence {})", code(&blocker.summary, true), blocker.confidence)));
     }
+    if let Some(likely) = report.blocker.as_ref().and_then(|blocker| blocker.likely.as_deref()) {
+        facts.push(("Likely explanation", markdown(likely)));
+    }
     if let Some(resolved) = report.resolved_at {
         facts.push(("Over since", resolved.to_string()));
     }
@@ -112,7 +115,8 @@ fn acted(page: &mut Page, report: &Report) {
 fn evidence(page: &mut Page, cause: &CauseLine) {
     let container = cause.container.as_deref().map_or_else(String::new, |container| format!(", container {}", code(container, false)));
     let settled = cause.settled_by.as_deref().map_or_else(String::new, |by| format!(" What would settle it: {}", markdown(by)));
-    page.line(&format!("**{}** (confidence {}{container}).{settled}", cause.cause, cause.confidence));
+    let likely = cause.likely.as_deref().map_or_else(String::new, |likely| format!(" {}", markdown(likely)));
+    page.line(&format!("**{}** (confidence {}{container}).{likely}{settled}", cause.cause, cause.confidence));
     for evidence in &cause.evidence {
         page.line(&format!("\n{}:\n", code(&evidence.source, false)));
         page.0.push_str(&block("text", &evidence.text));

@@ -20,7 +20,7 @@ pub mod widget;
 
 use serde::Serialize;
 
-use super::cause::{Cause, Confidence, Evidence, RemedyName};
+use super::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
 use super::diagnose::text::redact;
 use super::event::Subject;
 use super::incident::{self, Act, ActState, CauseSeen, Incident};
@@ -137,6 +137,9 @@ pub struct CauseLine {
     /// The container that failed first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// What probably lies behind it, by the log: likely, never certain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likely: Option<String>,
     /// How far to rely on the diagnosis.
     pub confidence: Confidence,
     /// When it first stopped a task.
@@ -271,6 +274,7 @@ fn cause_line(seen: &CauseSeen) -> CauseLine {
         cause: diagnosis.cause,
         summary: line(&incident::summary(diagnosis)),
         container: diagnosis.container.as_deref().map(line),
+        likely: likely(diagnosis.explanation, diagnosis.signature),
         confidence: diagnosis.confidence,
         first_at: seen.first_at,
         last_at: seen.last_at,
@@ -312,6 +316,12 @@ fn advice(incident: &Incident, state: State) -> Vec<String> {
         .filter(|text| !text.trim().is_empty())
         .map(|text| cut(&text.lines().map(redact).collect::<Vec<_>>().join("\n"), 2 * LINE))
         .collect()
+}
+
+/// What the log suggests.
+fn likely(explanation: Option<Cause>, signature: Option<Signature>) -> Option<String> {
+    let words: Vec<&str> = explanation.map(Cause::as_str).into_iter().chain(signature.map(Signature::as_str)).collect();
+    (!words.is_empty()).then(|| format!("Its log suggests {}; likely, not certain.", words.join(", ")))
 }
 
 /// What stood before a cause, in a sentence.

@@ -25,9 +25,12 @@ pub enum Theme {
 pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe services whose image pulls or tasks fail right now: since when, the current blocker, \
                                what pullsafe did or waits for, and an estimate of Docker Hub's quota. It takes no parameters and changes nothing.\n";
 
-/// The open incidents, the longest open first.
-pub fn incidents(reports: &[Report], theme: Theme, width: Option<u32>, now: Timestamp) -> String {
+/// The open incidents, the longest open first, under a warning if there is one.
+pub fn incidents(reports: &[Report], warning: Option<&str>, theme: Theme, width: Option<u32>, now: Timestamp) -> String {
     fragment(theme, |page| {
+        if let Some(warning) = warning {
+            page.element("p", &[("role", "alert")], |page| page.element("strong", &[], |page| page.text(warning)));
+        }
         if reports.is_empty() {
             page.paragraph(&format!("No incident is open ({now})."));
             return;
