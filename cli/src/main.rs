@@ -6,6 +6,7 @@
 mod audit;
 mod copy;
 mod diagnose;
+mod mirror;
 mod progress;
 mod registry;
 mod report;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Diagnose(diagnose::Arguments),
     Copy(copy::Arguments),
+    Mirror(mirror::Arguments),
     Scan(scan::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
+        Command::Mirror(arguments) => mirror::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
