@@ -10,7 +10,7 @@ use pullsafe::registry::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest
 use serde_json::json;
 
 use crate::progress::{Meter, size};
-use crate::registry;
+use crate::{memory, registry};
 
 /// Copy one image from one registry to another, byte for byte, sending only what is missing.
 ///
@@ -71,8 +71,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     request.artifacts = Artifacts { referrers: arguments.referrers, cosign_tags: arguments.cosign_tags };
     let meter = Meter::new(1);
     let options = CopyOptions { describe: false, progress: Some(meter.progress()), ..CopyOptions::default() };
-    let results = runtime.block_on(Copier::new(client).copy_all(std::slice::from_ref(&request), &options));
+    let copier = Copier::new(client);
+    memory::recall(&copier);
+    let results = runtime.block_on(copier.copy_all(std::slice::from_ref(&request), &options));
     meter.end();
+    if results.iter().flatten().any(|report| !report.up_to_date) {
+        memory::keep(&copier);
+    }
     match results.into_iter().next() {
         Some(Ok(report)) => print(&report, arguments),
         Some(Err(error)) => stop(&error.to_string(), 1),

@@ -6,6 +6,7 @@
 mod audit;
 mod copy;
 mod diagnose;
+mod memory;
 mod progress;
 mod registry;
 mod scan;

@@ -278,9 +278,11 @@ fn manifest(
     let mut store = registry.store.lock().expect("the store");
     let key = (repository.to_string(), reference.to_string());
     if request.method == "PUT" {
-        let digest = if reference.starts_with("sha256:") { reference.to_string() } else { String::new() };
+        let digest = sha256(&body);
         let media_type = request.headers.get("content-type").cloned().unwrap_or_default();
-        store.manifests.insert(key, (media_type, Arc::new(body), digest.clone()));
+        let held = (media_type, Arc::new(body), digest.clone());
+        store.manifests.insert((repository.to_string(), digest), held.clone());
+        store.manifests.insert(key, held);
         drop(store);
         return send(output, "201 Created", &[("location", &request.path)], b"", false);
     }
@@ -290,7 +292,6 @@ fn manifest(
     let Some((media_type, bytes, digest)) = held else {
         return send(output, "404 Not Found", &[], br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}"#, head_only);
     };
-    let digest = if digest.is_empty() { sha256(&bytes) } else { digest };
     let length = bytes.len().to_string();
     send(output, "200 OK", &[("content-type", &media_type), ("docker-content-digest", &digest), ("content-length", &length)], &bytes, head_only)
 }

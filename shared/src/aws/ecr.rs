@@ -19,9 +19,13 @@ use crate::domain::timestamp::Timestamp;
 #[cfg(feature = "registry")]
 mod credentials;
 mod lookup;
+#[cfg(feature = "registry")]
+mod native;
 
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
+#[cfg(feature = "registry")]
+pub use native::EcrNative;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
