@@ -9,6 +9,7 @@ mod diagnose;
 mod memory;
 mod progress;
 mod registry;
+mod report;
 mod scan;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ enum Command {
     Copy(copy::Arguments),
     Scan(scan::Arguments),
     Audit(audit::Arguments),
+    Report(report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,5 +39,6 @@ fn main() -> ExitCode {
         Command::Copy(arguments) => copy::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     }
 }

@@ -185,7 +185,7 @@ pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Fi
     match candidate(path) {
         Candidate::Dockerfile => {
             let traced = if text.contains("{{") || text.contains("{%") { template::without_steering(&traced) } else { traced };
-            dockerfile::scan(&traced, &Outside::default(), &mut analysis);
+            dockerfile(&traced, &mut analysis);
         }
         Candidate::Terraform if text.contains("image") || text.contains("buildspec") || text.contains("container_") => {
             terraform::scan(&traced, &mut analysis);
@@ -194,13 +194,18 @@ pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Fi
         Candidate::Document => document(path, &traced, &mut analysis),
         Candidate::Unnamed | Candidate::No => {
             if dockerfile::looks_like(text) {
-                dockerfile::scan(&traced, &Outside::default(), &mut analysis);
+                dockerfile(&traced, &mut analysis);
             } else if is_document(text) {
                 document(path, &traced, &mut analysis);
             }
         }
     }
     analysis.finish()
+}
+
+fn dockerfile(text: &Traced, analysis: &mut Analysis<'_>) {
+    let contexts = if dockerfile::names_a_word(text) { compose::contexts_of_dockerfile(analysis) } else { Vec::new() };
+    dockerfile::scan(text, &Outside { contexts, ..Outside::default() }, analysis);
 }
 
 /// Whether the beginning of a file without a known name is that of a Dockerfile, or of YAML or JSON with images.
@@ -222,6 +227,15 @@ fn may_name_images(text: &str) -> bool {
 
 fn document(path: &str, text: &Traced, analysis: &mut Analysis<'_>) {
     if !may_name_images(text.as_str()) {
+        return;
+    }
+    if is_devcontainer(path) {
+        let plain = text.origin(0).map(|origin| Traced::written(&template::without_comments(text.as_str()), origin)).unwrap_or_default();
+        let (tree, broken) = Tree::read(&plain);
+        tree.documents().for_each(|root| ci::scan_devcontainer(root, analysis));
+        if let Some(broken) = broken {
+            analysis.problem(text, broken.offset, format!("not readable as JSON: {}", broken.message));
+        }
         return;
     }
     let (tree, broken) = Tree::read(text);
@@ -257,6 +271,10 @@ fn is_ours(path: &str, text: &str) -> bool {
             .any(|word| text.contains(word))
 }
 
+fn is_devcontainer(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("devcontainer.json" | ".devcontainer.json"))
+}
+
 fn is_workflow(path: &str) -> bool {
     path.starts_with(".github/workflows/") || path.contains("/.github/workflows/")
 }
@@ -273,18 +291,19 @@ fn documents(path: &str, tree: &Tree, analysis: &mut Analysis<'_>) {
     } else if is_workflow(path) || matches!(name, "action.yml" | "action.yaml") {
         tree.documents().for_each(|root| github::scan(root, analysis));
     } else if is_gitlab(path) {
-        // A GitLab file may begin with a document that declares its inputs.
-        tree.documents().for_each(|root| gitlab::scan(root, analysis));
+        gitlab::scan(tree, analysis);
     } else if path.ends_with(".tf.json") {
         terraform::scan_json(tree, analysis);
     } else if any(cloudformation::looks_like) {
         tree.documents().for_each(|root| cloudformation::scan(tree, root, analysis));
     } else if any(compose::looks_like) {
         tree.documents().for_each(|root| compose::scan(root, analysis));
+    } else if name.contains("compose") && any(compose::is_version_1) {
+        tree.documents().for_each(|root| compose::scan(root, analysis));
     } else if any(kubernetes::looks_like) {
         kubernetes::scan(tree, analysis);
-    } else if any(ecs::looks_like) {
-        tree.documents().for_each(|root| ecs::scan(root, analysis));
+    } else if ecs::looks_like(tree) {
+        ecs::scan(tree, analysis);
     } else if any(buildspec::looks_like) {
         tree.documents().for_each(|root| buildspec::scan(root, analysis));
     } else if helm::is_path(path) {
@@ -292,7 +311,7 @@ fn documents(path: &str, tree: &Tree, analysis: &mut Analysis<'_>) {
     } else if any(github::looks_like) {
         tree.documents().for_each(|root| github::scan(root, analysis));
     } else if any(gitlab::looks_like) {
-        tree.documents().for_each(|root| gitlab::scan(root, analysis));
+        gitlab::scan(tree, analysis);
     } else if helm::looks_like(tree) {
         helm::scan(tree, false, analysis);
     }

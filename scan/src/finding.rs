@@ -19,6 +19,8 @@ pub enum Place {
     DockerfileSyntax,
     /// `image:` of a compose service.
     ComposeImage,
+    /// A volume of type `image` of a compose service.
+    ComposeVolume,
     /// `docker-image://` of a build's `additional_contexts` in a compose file.
     ComposeBuildContext,
     /// `image` of a container definition of Amazon ECS, as JSON.
@@ -39,6 +41,8 @@ pub enum Place {
     GitlabImage,
     /// `services:` of GitLab CI.
     GitlabService,
+    /// `image` of a development container.
+    Devcontainer,
     /// An image of another CI system's file.
     CiImage,
     /// An image of a Kubernetes manifest.
@@ -58,6 +62,7 @@ impl Place {
             Self::DockerfileMount => "dockerfile-mount",
             Self::DockerfileSyntax => "dockerfile-syntax",
             Self::ComposeImage => "compose-image",
+            Self::ComposeVolume => "compose-volume",
             Self::ComposeBuildContext => "compose-build-context",
             Self::EcsTaskDefinition => "ecs-task-definition",
             Self::CloudFormation => "cloud-formation",
@@ -68,6 +73,7 @@ impl Place {
             Self::GithubAction => "github-action",
             Self::GitlabImage => "gitlab-image",
             Self::GitlabService => "gitlab-service",
+            Self::Devcontainer => "devcontainer",
             Self::CiImage => "ci-image",
             Self::Kubernetes => "kubernetes",
             Self::HelmValues => "helm-values",

@@ -80,6 +80,16 @@ impl Traced {
         traced
     }
 
+    /// The same text, its unknown parts asked for at `origin` where they do not say otherwise.
+    pub(crate) fn asked_at(mut self, origin: Option<Origin>) -> Self {
+        for run in &mut self.runs {
+            if let From::Unknown(_, place @ None) = &mut run.from {
+                *place = origin;
+            }
+        }
+        self
+    }
+
     /// The text, with [`HOLE`] where a value is unknown.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

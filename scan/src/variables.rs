@@ -4,6 +4,8 @@ use crate::traced::{Origin, Traced, Unknown};
 
 /// How deep defaults in defaults are followed.
 const DEPTH: usize = 16;
+/// Longer values are not taken apart by patterns.
+const PATTERN: usize = 256;
 
 /// What differs between the tools that know `${...}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,32 +99,79 @@ fn braced(inner: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Trace
         Some('+') => known.map_or_else(Traced::default, |_| word(1)),
         Some('?') => known.unwrap_or_else(|| required(name, place)),
         None => known.unwrap_or_else(|| unknown(name, dialect, place)),
-        Some('#' | '%' | '/') if known.is_some() => known.map_or_else(Traced::default, |known| trimmed(&known, operation, name, place)),
+        Some(kind @ ('#' | '%' | '/')) => {
+            known.and_then(|known| edited(&known, kind, &word(1))).unwrap_or_else(|| unknown(name, dialect, place))
+        }
         Some(_) => unknown(name, dialect, place),
     }
 }
 
-/// `${name#prefix}`, `${name%suffix}` and `${name/old/new}` for patterns without wildcards.
-fn trimmed(known: &Traced, operation: &str, name: &str, place: Option<Origin>) -> Traced {
+/// `${name#prefix}`, `${name%suffix}`, `${name/old/new}` and their greedy forms, with the wildcards `*` and `?`.
+fn edited(known: &Traced, kind: char, word: &Traced) -> Option<Traced> {
+    if known.unknowns().next().is_some() || word.unknowns().next().is_some() || known.as_str().len() + word.as_str().len() > PATTERN {
+        return None;
+    }
     let text = known.as_str();
-    let kind = operation.chars().next().unwrap_or_default();
-    let pattern = operation.trim_start_matches(kind);
-    if kind == '/' {
-        let (old, new) = pattern.split_once('/').unwrap_or((pattern, ""));
-        let Some(at) = text.find(old).filter(|_| !old.is_empty() && !old.contains(['*', '?'])) else { return known.clone() };
-        let mut replaced = known.slice(0..at);
-        replaced.push_computed(new);
-        replaced.push(&known.slice(at + old.len()..text.len()));
-        return replaced;
-    }
-    if pattern.contains(['*', '?', '$']) {
-        return required(name, place);
-    }
+    let (twice, pattern) = match word.as_str().strip_prefix(kind) {
+        Some(rest) => (true, rest),
+        None => (false, word.as_str()),
+    };
     match kind {
-        '#' if text.starts_with(pattern) => known.slice(pattern.len()..text.len()),
-        '%' if text.ends_with(pattern) => known.slice(0..text.len() - pattern.len()),
-        _ => known.clone(),
+        '#' => {
+            let ends = matched(pattern, text);
+            let end = if twice { ends.last() } else { ends.first() };
+            Some(known.slice(end.copied().unwrap_or(0)..text.len()))
+        }
+        '%' => {
+            let mut starts = text.char_indices().map(|(start, _)| start).chain([text.len()]);
+            let fits = |start: &usize| matched(pattern, &text[*start..]).last() == Some(&(text.len() - start));
+            let start = if twice { starts.find(fits) } else { starts.rfind(fits) };
+            Some(known.slice(0..start.unwrap_or(text.len())))
+        }
+        _ => {
+            let (old, new) = pattern.split_once('/').unwrap_or((pattern, ""));
+            let mut replaced = Traced::default();
+            let mut copied = 0;
+            let mut at = 0;
+            while at < text.len() {
+                let length = matched(old, &text[at..]).last().copied().unwrap_or(0);
+                if length == 0 {
+                    at += text[at..].chars().next().map_or(1, char::len_utf8);
+                    continue;
+                }
+                replaced.push(&known.slice(copied..at));
+                replaced.push_computed(new);
+                at += length;
+                copied = at;
+                if !twice {
+                    break;
+                }
+            }
+            replaced.push(&known.slice(copied..text.len()));
+            Some(replaced)
+        }
     }
+}
+
+/// The lengths of the text's beginnings that a pattern matches, shortest first.
+fn matched(pattern: &str, text: &str) -> Vec<usize> {
+    let mut ends = vec![0];
+    let mut pattern = pattern.chars();
+    while let Some(wanted) = pattern.next() {
+        let next = |end: usize| text[end..].chars().next();
+        ends = match wanted {
+            '*' => match ends.first() {
+                Some(&first) => text[first..].char_indices().map(|(at, _)| first + at).chain([text.len()]).collect(),
+                None => Vec::new(),
+            },
+            '?' => ends.iter().filter_map(|&end| Some(end + next(end)?.len_utf8())).collect(),
+            _ => {
+                let literal = if wanted == '\\' { pattern.next().unwrap_or(wanted) } else { wanted };
+                ends.iter().filter(|end| next(**end) == Some(literal)).map(|end| end + literal.len_utf8()).collect()
+            }
+        };
+    }
+    ends
 }
 
 fn unknown(name: &str, dialect: Dialect, place: Option<Origin>) -> Traced {
@@ -206,5 +255,32 @@ mod tests {
         check("$(cmd x)/a", Dialect::Shell, "${(cmd x)}/a");
         check("${SET%is}${SET#re}", Dialect::Docker, "reddis");
         check("${SET/red/blue}", Dialect::Docker, "blueis");
+    }
+
+    #[test]
+    fn patterns_cut_and_replace() {
+        let values = |name: &str| match name {
+            "V" => Some(Traced::computed("v3.12-rc1-x")),
+            "CUT" => Some(Traced::computed("v")),
+            _ => None,
+        };
+        for (text, wanted) in [
+            ("${V#v}", "3.12-rc1-x"),
+            ("${V#*-}", "rc1-x"),
+            ("${V##*-}", "x"),
+            ("${V%-*}", "v3.12-rc1"),
+            ("${V%%-*}", "v3.12"),
+            ("${V%no}", "v3.12-rc1-x"),
+            ("${V#$CUT}", "3.12-rc1-x"),
+            ("${V//-/_}", "v3.12_rc1_x"),
+            ("${V/-/}", "v3.12rc1-x"),
+            ("${V/r?1/final}", "v3.12-final-x"),
+            ("${V//[}", "v3.12-rc1-x"),
+            ("${NO#v}", "${NO}"),
+            ("${V#$NO}", "${V}"),
+        ] {
+            let traced = Traced::written(text, Origin { source: 0, offset: 0 });
+            assert_eq!(shown(&expand(&traced, Dialect::Docker, &values)), wanted, "{text}");
+        }
     }
 }

@@ -233,7 +233,11 @@ impl<'t> Node<'t> {
             ScalarStyle::DoubleQuoted => Quoting::Backslash,
             ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => Quoting::None,
         };
-        let start = content_start(source.as_str(), quoting);
+        let mut start = content_start(source.as_str(), quoting);
+        // The span of a block scalar begins at its content, but at its tag or anchor where it has one.
+        if start > 0 && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            start += source.as_str()[start..].find('\n').map_or(0, |end| end + 1);
+        }
         let end = source.as_str().len() - usize::from(quoting != Quoting::None && source.as_str().len() > start);
         Some(align(value, &source.slice(start..end), quoting))
     }
@@ -297,6 +301,7 @@ mod tests {
             ("a: 'redis:7'\n", "redis:7", 4),
             ("a: &x !Sub \"redis:7\"\n", "redis:7", 12),
             ("a: |\n  redis:7\n", "redis:7\n", 7),
+            ("a: !Sub |\n  redis:7\n", "redis:7\n", 12),
             ("é: >-\n  redis:7\n", "redis:7", 9),
             ("{\"a\": \"redis:7\"}", "redis:7", 7),
             ("\u{feff}a: redis:7\r\n", "redis:7", 6),

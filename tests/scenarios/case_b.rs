@@ -1,10 +1,62 @@
 //! Case B, the build's base image: CodeBuild meets Docker Hub's limit.
 
-use scenarios::world::Setup;
-use serde_json::Value;
+use pullsafe::domain::permission;
+use scenarios::aws::{Fault, FaultKind};
+use scenarios::registry::Sample;
+use scenarios::world::{Setup, World};
+use serde_json::{Value, json};
+
+const GROUP: &str = "/aws/codebuild/court-case-backend";
+const MIRRORED: &str = "FROM 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim AS builder";
+const PUBLIC: &str = "FROM public.ecr.aws/docker/library/python:3.11-slim AS builder";
 
 fn event(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
+}
+
+/// The build that failed in BUILD, as CodeBuild in this region reports it.
+fn failed_build() -> Value {
+    let text = include_str!("../../events/codebuild-failed-build.json").replace("us-east-1", "eu-west-1");
+    let mut event = event(&text);
+    event["time"] = json!("2026-01-15T19:17:30Z");
+    event
+}
+
+fn stream(event: &Value) -> String {
+    event["detail"]["additional-information"]["logs"]["stream-name"].as_str().unwrap().to_owned()
+}
+
+/// The log of `docker build`, in the middle of a long build.
+fn write_log(world: &World, event: &Value) {
+    let stream = stream(event);
+    let mut lines: Vec<String> = (0..3_000).map(|number| format!("#{number} Collecting package-{number}")).collect();
+    for (at, line) in [
+        (2_950, "[Container] 2026/01/12 16:13:18 Running command docker build -t court-case-backend ."),
+        (2_951, "Step 1/14 : FROM python:3.11-slim AS builder"),
+        (2_952, "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"),
+        (2_953, "[Container] 2026/01/12 16:13:27 Command did not exit successfully docker build -t court-case-backend . exit status 1"),
+    ] {
+        lines[at] = line.to_owned();
+    }
+    world.logs.write(GROUP, &stream, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Docker Hub and ECR Public have the base image, and the mirror does not.
+fn world(mode: &str) -> World {
+    let world = Setup::new().with("PULLSAFE_MODE", mode).build();
+    let image = Sample::new(1).build();
+    image.push(world.hub.store(), "library/python", "3.11-slim");
+    image.push(world.public.store(), "docker/library/python", "3.11-slim");
+    world
+}
+
+fn asked(world: &World) -> usize {
+    world
+        .aws
+        .calls_of("SendMessage")
+        .iter()
+        .filter(|call| call.request["QueueUrl"].as_str().is_some_and(|url| url.ends_with("mirror")))
+        .count()
 }
 
 #[tokio::test]
@@ -16,23 +68,119 @@ async fn a_build_image_over_the_limit_is_named_with_its_replacement() {
     let told = world.told();
     assert_eq!(told.len(), 1, "the same build is told once: {told:?}");
     assert_eq!(told[0].subject.as_deref(), Some("pullsafe: build project court-case-backend: registry-rate-limited"));
-    assert!(told[0].message.contains("public.ecr.aws/docker/library/python:3.11-slim"), "{}", told[0].message);
+    let message = &told[0].message;
+    assert!(message.contains("public.ecr.aws/docker/library/python:3.11-slim"), "{message}");
+    assert!(message.contains("As the project's environment image, instead of") && !message.contains("FROM "), "{message}");
+    assert_eq!(world.aws.count("GetLogEvents"), 0, "the context says it all");
 }
 
-/// The phase that misled the investigation is not taken for a pull.
+/// The phase that misled the investigation is not taken for a pull, and its log is not read.
 #[tokio::test]
 async fn a_source_that_cannot_be_downloaded_is_no_pull() {
     let mut world = Setup::new().build();
     world.deliver(&event(include_str!("../../events/codebuild-failed-download-source.json"))).await;
     let message = &world.told()[0].message;
     assert!(message.contains("DOWNLOAD_SOURCE") && message.contains("not a pull of an image"), "{message}");
+    assert_eq!((world.aws.count("GetLogEvents"), asked(&world)), (0, 0));
 }
 
-/// Only the log says why `docker build` failed, and the message says that it has to be read.
+/// Both builds of the case, in their order: two causes, told apart; then the copy, and the lines once it is there.
 #[tokio::test]
-async fn a_failed_command_points_to_the_log() {
-    let mut world = Setup::new().build();
-    world.deliver(&event(include_str!("../../events/codebuild-failed-build.json"))).await;
+async fn the_log_names_the_base_image_and_the_lines_to_write_instead() {
+    let mut world = world("act");
+    let mut first = event(&include_str!("../../events/codebuild-failed-download-source.json").replace("us-east-1", "eu-west-1"));
+    first["time"] = json!("2026-01-15T19:03:57Z");
+    world.deliver(&first).await;
+    let failed = failed_build();
+    write_log(&world, &failed);
+    world.deliver(&failed).await;
+    world.deliver(&failed).await;
+    let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
+    assert_eq!(
+        subjects,
+        ["pullsafe: build project court-case-backend: unknown", "pullsafe: build project court-case-backend: registry-rate-limited"]
+    );
+    let message = &world.told()[1].message;
+    for wanted in [
+        "logs[build]: toomanyrequests: You have reached your unauthenticated pull rate limit",
+        "FROM python:3.11-slim AS builder\n",
+        &format!("{MIRRORED}\n      (not yet: the image is not there; the mirror was asked for it just now)"),
+        &format!("{PUBLIC}\n      (verified: ECR Public has the same sha256:"),
+        "read from log group `/aws/codebuild/court-case-backend`",
+    ] {
+        assert!(message.contains(wanted), "{wanted}: {message}");
+    }
+    let records = world.records();
+    let causes: Vec<Value> =
+        records[0]["open"]["causes"].as_array().into_iter().flatten().map(|cause| cause["diagnosis"]["cause"].clone()).collect();
+    assert_eq!(causes, ["unknown", "registry-rate-limited"]);
+    assert_eq!((asked(&world), world.writes()), (1, Vec::new()));
+
+    world.settle().await;
+    let told = world.told();
+    let message = &told[2].message;
+    assert!(message.contains(&format!("{MIRRORED}\n      (verified: the mirror has the same sha256:")), "{message}");
+    world.settle().await;
+    world.run_for(600).await;
+    assert_eq!(world.told().len(), 3, "nobody is told twice");
+    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    assert!(world.aws.actions().iter().all(|action| declared.contains(&action.as_str())), "{:?}", world.aws.actions());
+}
+
+#[tokio::test]
+async fn observing_asks_nobody() {
+    let mut world = world("observe");
+    let failed = failed_build();
+    write_log(&world, &failed);
+    world.deliver(&failed).await;
     let message = &world.told()[0].message;
-    assert!(message.contains("unknown") && message.contains("Read the build's log"), "{message}");
+    assert!(message.contains("in act mode the mirror would be asked for it") && message.contains(PUBLIC), "{message}");
+    assert_eq!((asked(&world), world.writes()), (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn every_stage_has_its_line() {
+    let mut world = world("act");
+    Sample::new(2).build().push(world.hub.store(), "library/node", "20-alpine");
+    let failed = failed_build();
+    for line in [
+        "#2 [internal] load metadata for docker.io/library/node:20-alpine",
+        "#3 [internal] load metadata for docker.io/library/python:3.11-slim",
+        "#3 ERROR: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
+        "Dockerfile:6",
+        "   1 |     FROM node:20-alpine AS web",
+        "   6 | >>> FROM python:3.11-slim",
+    ] {
+        world.logs.write(GROUP, &stream(&failed), &[line]);
+    }
+    world.deliver(&failed).await;
+    let message = &world.told()[0].message;
+    assert!(
+        message.contains("docker-hub/library/node:20-alpine AS web") && message.contains("docker-hub/library/python:3.11-slim\n"),
+        "{message}"
+    );
+    assert!(
+        message.contains("public.ecr.aws/docker/library/node:20-alpine AS web\n      (not verified: the image is not there)"),
+        "{message}"
+    );
+    assert_eq!(asked(&world), 2);
+}
+
+/// Only the log says why `docker build` failed: where it cannot be read, that is said, and nothing is guessed.
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_said_to_be() {
+    let unreadable = |spoil: fn(&World, &mut Value), said: &'static str| async move {
+        let mut world = world("act");
+        let mut failed = failed_build();
+        write_log(&world, &failed);
+        spoil(&world, &mut failed);
+        world.deliver(&failed).await;
+        let message = world.told()[0].message.clone();
+        assert!(message.contains("unknown") && message.contains("Read the build's log") && message.contains(said), "{said}: {message}");
+        assert_eq!(asked(&world), 0);
+    };
+    unreadable(|world, _| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(9)), "AccessDenied").await;
+    unreadable(|_, event| event["detail"]["additional-information"]["logs"] = json!({}), "not to CloudWatch Logs").await;
+    unreadable(|_, event| event["detail"]["additional-information"]["logs"]["stream-name"] = json!("gone"), "log stream does not exist")
+        .await;
 }

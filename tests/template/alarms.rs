@@ -56,5 +56,20 @@ fn the_dashboard_is_json() {
     let template = Template::load();
     let body = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
     let dashboard: serde_json::Value = serde_json::from_str(body).expect("JSON");
-    assert!(dashboard["widgets"].as_array().is_some_and(|widgets| widgets.iter().all(|widget| widget["properties"]["title"].is_string())));
+    let widgets = dashboard["widgets"].as_array().expect("widgets");
+    assert!(widgets.iter().all(|widget| widget["properties"]["title"].is_string()));
+    let custom: Vec<_> = widgets.iter().filter(|widget| widget["type"] == "custom").collect();
+    assert_eq!(custom.len(), 1);
+    assert_eq!(custom[0]["properties"]["endpoint"], "${WidgetFunction.Arn}");
+    // No two widgets lie on each other.
+    let place = |widget: &serde_json::Value, key: &str| widget[key].as_i64().expect("a place");
+    for (index, one) in widgets.iter().enumerate() {
+        for other in &widgets[index + 1..] {
+            let apart = |start: &str, length: &str| {
+                place(one, start) + place(one, length) <= place(other, start)
+                    || place(other, start) + place(other, length) <= place(one, start)
+            };
+            assert!(apart("x", "width") || apart("y", "height"), "{one} lies on {other}");
+        }
+    }
 }

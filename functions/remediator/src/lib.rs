@@ -4,7 +4,7 @@
 //!
 //! 1. **Parse.** An event is a hint where to look ([`pullsafe::domain::event`]).
 //! 2. **Lease.** Only one invocation at a time works on a subject; another one puts its event back for later.
-//! 3. **Diagnose** a stop, and add it to the subject's incident.
+//! 3. **Diagnose** a stop, look closer where its text leaves something open ([`evidence`]), and add it to the subject's incident.
 //! 4. **Observe** what a decision needs, read only ([`observe`]).
 //! 5. **Decide.** The domain makes a plan, or says why not; the plan is stored before anything is done.
 //! 6. **Act**, step by step ([`act`]). Every step looks first, so that whoever finds a stored plan can repeat it.
@@ -14,6 +14,8 @@
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
 pub mod act;
+pub mod build;
+pub mod evidence;
 pub mod observe;
 mod tally;
 pub mod work;
@@ -22,6 +24,8 @@ use std::collections::BTreeMap;
 
 use pullsafe::aws::ecr::EcrRegions;
 use pullsafe::aws::ecs::Ecs;
+use pullsafe::aws::load_balancing::LoadBalancing;
+use pullsafe::aws::logs::Logs;
 use pullsafe::aws::outbox::{Events, Topic};
 use pullsafe::aws::queue::Queues;
 use pullsafe::aws::role::Roles;
@@ -30,9 +34,8 @@ use pullsafe::aws::stack::Stacks;
 use pullsafe::aws::table::{Leased, Table};
 use pullsafe::aws::{Failure, FailureKind};
 use pullsafe::clock::Clock;
-use pullsafe::domain::diagnose::build::diagnose_build;
 use pullsafe::domain::diagnose::{diagnose, diagnose_text};
-use pullsafe::domain::event::{self, BuildFailed, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
+use pullsafe::domain::event::{self, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe::domain::incident::{Added, Record};
 use pullsafe::domain::settings::Settings;
 use pullsafe::domain::stopped_task::StoppedTask;
@@ -51,9 +54,11 @@ const DEFER_SECONDS: i32 = 20;
 pub struct Remediator {
     settings: Settings,
     clock: Clock,
+    balancers: LoadBalancing,
     ecs: Ecs,
     ecr: EcrRegions,
     events: Events,
+    logs: Logs,
     queues: Queues,
     registry: registry::Client,
     roles: Roles,
@@ -67,9 +72,11 @@ impl Remediator {
     /// A remediator over these clients. Nothing is connected before an event needs it.
     pub fn new(settings: Settings, config: &pullsafe::aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
+            balancers: LoadBalancing::new(config),
             ecs: Ecs::new(config),
             ecr: EcrRegions::new(config.clone()),
             events: Events::new(config),
+            logs: Logs::new(config),
             queues: Queues::new(config),
             registry,
             roles: Roles::new(config),
@@ -139,7 +146,14 @@ impl Remediator {
         }
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
         let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
+        let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
+        let is_new = record.would_add(&task, now) == Added::New && !record.has_counted(&task);
+        let diagnosis = if is_new { self.look_closer(&task, diagnosis, &mut spent, now).await } else { diagnosis };
+        let added = record.add_failure(&subject.to_string(), &task, diagnosis, now);
+        if let Some(incident) = &mut record.open {
+            incident.log_calls = spent;
+        }
+        match added {
             Added::New => self.work(&subject, record, owner, now).await,
             Added::Seen if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
             Added::Seen => self.give_back(&subject, &record, owner, "this event was seen before").await,
@@ -180,17 +194,6 @@ impl Remediator {
         match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&subject, record, owner, now).await,
             Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
-        }
-    }
-
-    async fn build_failed(&self, build: BuildFailed, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        // A build is remembered as a task is: by its ARN, and once.
-        let task = StoppedTask { task_arn: build.build, version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
-        let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
-        let Some(mut record) = self.lease(&build.project, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        match record.add_failure(&build.project.to_string(), &task, diagnosis, now) {
-            Added::New => self.work(&build.project, record, owner, now).await,
-            Added::Seen | Added::Old => self.give_back(&build.project, &record, owner, "this build was seen before").await,
         }
     }
 

@@ -18,9 +18,11 @@ use pullsafe::domain::task_definition::TaskDefinition;
 use super::Remediator;
 
 /// What a pull of an image would find, and what Docker Hub said of the limit on the way.
-struct Answer {
-    resolved: Lookup<Resolved>,
+pub(crate) struct Answer {
+    pub(crate) resolved: Lookup<Resolved>,
     limit: Option<u32>,
+    /// How many of how many pulls are left.
+    pub(crate) left: Option<(u64, u64)>,
 }
 
 impl Remediator {
@@ -103,29 +105,36 @@ impl Remediator {
             let last_run = ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone());
             let pinned =
                 blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(&written)).and_then(|seen| seen.image_digest.clone());
-            let hub = match reference.digest() {
-                Some(digest) => Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None },
-                None => self.resolve(&reference).await,
-            };
-            *quota_limit = hub.limit.or(*quota_limit);
-            let mirror = match &self.settings.mirror {
-                Some(mirror) => match target::in_mirror(mirror, &reference) {
-                    Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                    Err(error) => Some((
-                        reference.clone(),
-                        Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}"))),
-                    )),
-                },
-                None => None,
-            };
-            let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
-                Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                None => None,
-            };
-            let last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
-            seen.hub_images.push(HubImage { written, reference, hub: hub.resolved, last_run, mirror, public });
+            let (mut image, limit) = self.everywhere(written, reference).await;
+            *quota_limit = limit.or(*quota_limit);
+            image.last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
+            seen.hub_images.push(image);
         }
         seen.role_may_pull = self.role_may_pull(role.as_deref(), &seen.hub_images).await;
+    }
+
+    /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
+    pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
+        let hub = match reference.digest() {
+            Some(digest) => {
+                Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
+            }
+            None => self.resolve(&reference).await,
+        };
+        let mirror = match &self.settings.mirror {
+            Some(mirror) => match target::in_mirror(mirror, &reference) {
+                Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+                Err(error) => {
+                    Some((reference.clone(), Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}")))))
+                }
+            },
+            None => None,
+        };
+        let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
+            Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
+            None => None,
+        };
+        (HubImage { written, reference, hub: hub.resolved, last_run: None, mirror, public }, hub.limit)
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
@@ -153,17 +162,18 @@ impl Remediator {
     }
 
     /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
-    async fn resolve(&self, reference: &Reference) -> Answer {
+    pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
         if reference.kind() == Registry::EcrPrivate {
-            return Answer { resolved: self.ecr.resolve(reference).await, limit: None };
+            return Answer { resolved: self.ecr.resolve(reference).await, limit: None, left: None };
         }
         match self.registry.resolve(reference).await {
             Ok(found) => Answer {
-                limit: found.quota.and_then(|quota| u32::try_from(quota.limit).ok()),
+                limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
+                left: found.quota.map(|quota| (quota.remaining, quota.limit)),
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
-            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None },
-            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None },
+            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
+            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None, left: None },
         }
     }
 }

@@ -36,6 +36,9 @@ impl Remediator {
     async fn work_on_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Result<Tally, Failure> {
         // Told first: an event can be so late that its story is over when it comes.
         advise(subject, record);
+        if matches!(subject, Subject::Project { .. }) {
+            self.look_at_copies(subject, record, now).await;
+        }
         let Some(incident) = &record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
         match recovery::of_anything_else(incident, now) {
             Recovery::Ended(how) => self.close(subject, record, now, how, Silence::Always).await,
@@ -219,9 +222,17 @@ enum Silence {
 fn advise(subject: &Subject, record: &mut Record) {
     let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else { return };
     let diagnosis = &blocker.diagnosis;
-    let key = format!("advice:{}:{}", diagnosis.cause, diagnosis.container.as_deref().unwrap_or_default());
+    let about = match subject {
+        Subject::Service(_) | Subject::Family { .. } => diagnosis.container.as_deref(),
+        // Two builds of a project can fail in different phases, and of different images.
+        Subject::Project { .. } => {
+            diagnosis.image.as_deref().or_else(|| diagnosis.evidence.first().map(|evidence| evidence.source.as_str()))
+        }
+    };
+    let key = format!("advice:{}:{}", diagnosis.cause, about.unwrap_or_default());
     record.tell(&key, |incident, id| {
-        let waiting = incident.waiting.as_ref().map(|waiting| &waiting.cause);
+        // Nothing is moved when the copies of a build's base images have come: its owner changes the lines.
+        let waiting = incident.waiting.as_ref().filter(|_| matches!(subject, Subject::Service(_))).map(|waiting| &waiting.cause);
         notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
     });
 }

@@ -76,8 +76,21 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
     }
 }
 
+/// Whether a Dockerfile names an image by a bare word, which may be a context that its build is given.
+pub(crate) fn names_a_word(text: &Traced) -> bool {
+    let bare = |word: &str| !word.is_empty() && !word.contains(['/', ':', '@', '$', '.']);
+    parse(text).instructions.iter().any(|instruction| {
+        let line = instruction.arguments.as_str();
+        match instruction.keyword.as_str() {
+            "FROM" => words(line).into_iter().map(|(start, end)| &line[start..end]).find(|word| !word.starts_with("--")).is_some_and(bare),
+            "COPY" | "RUN" => line.split("from=").skip(1).any(|rest| bare(rest.split([' ', '\t', ',']).next().unwrap_or_default())),
+            _ => false,
+        }
+    })
+}
+
 /// Records what a Dockerfile's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile itself.
-pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>) {
+pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
     let own = text.origin(0).map(|origin| origin.source);
     let parsed = parse(text);
     let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: Vec::new() };
@@ -89,7 +102,7 @@ pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, analysis: &mut An
                     && let Some(origin) = image.origin(0)
                     && Some(origin.source) != own
                 {
-                    analysis.found(Place::ComposeBuildContext, &image, &image, Otherwise::Ignore);
+                    analysis.found(place, &image, &image, Otherwise::Ignore);
                 }
                 build.stages.push(stage_name(instruction));
             }

@@ -1,8 +1,11 @@
-//! Files of other CI systems: CircleCI, Bitbucket Pipelines, Drone, Woodpecker and Azure Pipelines.
+//! Files of other CI systems: CircleCI, Bitbucket Pipelines, Drone, Woodpecker and Azure Pipelines; and development containers.
+
+use std::collections::HashSet;
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::template::mark_templates;
+use crate::format::template::{mark, mark_templates};
+use crate::traced::Traced;
 use crate::yaml::Node;
 
 /// Whether a path is a file of one of them.
@@ -10,25 +13,58 @@ pub(crate) fn is_path(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.ends_with(".circleci/config.yml")
         || path.contains(".woodpecker/")
-        || matches!(name, "bitbucket-pipelines.yml" | ".drone.yml" | ".woodpecker.yml" | ".woodpecker.yaml" | "azure-pipelines.yml")
+        || matches!(name, "bitbucket-pipelines.yml" | ".drone.yml" | ".woodpecker.yml" | ".woodpecker.yaml")
+        || name.starts_with("azure-pipelines") && (name.ends_with(".yml") || name.ends_with(".yaml"))
 }
 
 /// Records the images of jobs and their services.
 pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    let mut waiting = vec![root];
-    while let Some(node) = waiting.pop() {
+    // Azure's jobs name containers that `resources` declare.
+    let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
+    let declared: HashSet<&str> = declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
+    let mut waiting = vec![(root, None)];
+    while let Some((node, parameters)) = waiting.pop() {
+        let parameters = node.get("parameters").or(parameters);
         for (key, value) in node.own_entries() {
             match key {
+                "container" if value.scalar().is_some_and(|name| declared.contains(name)) => {}
+                "pipe" => {
+                    if let Some(image) = value.text().filter(|pipe| pipe.as_str().starts_with("docker://")) {
+                        let image = image.slice("docker://".len()..image.as_str().len());
+                        analysis.found(Place::CiImage, &image, &image, Otherwise::Ignore);
+                    }
+                }
                 // A virtual machine of CircleCI, a build agent of Azure: no containers.
                 "machine" | "pool" => {}
                 "image" | "container" if value.scalar().is_some() || value.get("name").is_some() => {
                     let image = value.get("name").unwrap_or(value);
                     let Some(written) = image.text() else { continue };
-                    analysis.found(Place::CiImage, &written, &mark_templates(&written), Otherwise::Ignore);
+                    let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
+                    analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
                 }
-                _ => waiting.push(value),
+                _ => waiting.push((value, parameters)),
             }
         }
-        waiting.extend(node.items());
+        waiting.extend(node.items().into_iter().map(|item| (item, parameters)));
     }
+}
+
+/// Records the image of a development container (`devcontainer.json`).
+pub(crate) fn scan_devcontainer(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    if let Some(written) = root.get("image").and_then(Node::text) {
+        analysis.found(Place::Devcontainer, &written, &mark_templates(&written), Otherwise::Report);
+    }
+}
+
+/// The text with the defaults of CircleCI's `<< parameters.name >>` in.
+fn with_parameters(text: &Traced, own: Option<Node<'_>>, of_pipeline: Option<Node<'_>>) -> Traced {
+    let marked = mark(text, &[("<<", ">>")]);
+    let default = |name: &str| {
+        let (parameters, name) = match name.strip_prefix("pipeline.parameters.") {
+            Some(name) => (of_pipeline, name),
+            None => (own, name.strip_prefix("parameters.")?),
+        };
+        parameters?.at(&[name, "default"])?.text()
+    };
+    marked.substituted(1, |unknown| default(&unknown.name).into_iter().collect()).pop().unwrap_or(marked)
 }

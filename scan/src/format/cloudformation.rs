@@ -13,7 +13,7 @@ use crate::traced::{Traced, Unknown, join};
 use crate::yaml::{Node, Tree};
 
 /// Resource types that run containers; the image is under `Image`, `ImageUri` or `ImageIdentifier` somewhere below.
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 13] = [
     "AWS::AppRunner::Service",
     "AWS::Batch::JobDefinition",
     "AWS::BedrockAgentCore::Runtime",
@@ -21,6 +21,7 @@ const TYPES: [&str; 12] = [
     "AWS::CodeBuild::Project",
     "AWS::ECS::ExpressGatewayService",
     "AWS::ECS::TaskDefinition",
+    "AWS::ImageBuilder::ContainerRecipe",
     "AWS::Lambda::Function",
     "AWS::Lightsail::Container",
     "AWS::SageMaker::Model",
@@ -52,7 +53,9 @@ pub(crate) fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
         while let Some(node) = waiting.pop() {
             for (key, value) in node.own_entries() {
                 match key {
-                    "Image" | "ImageUri" | "ImageIdentifier" => template.image(value, codebuild, analysis),
+                    // Names and values of people's own.
+                    "Variables" | "DockerLabels" | "Tags" => {}
+                    "Image" | "ImageUri" | "ImageIdentifier" | "ParentImage" => template.image(value, codebuild, 0, analysis),
                     "BuildSpec" => template.buildspec(value, analysis),
                     _ => waiting.push(value),
                 }
@@ -67,9 +70,19 @@ struct Template<'t> {
 }
 
 impl<'t> Template<'t> {
-    fn image(&self, node: Node<'t>, codebuild: bool, analysis: &mut Analysis<'_>) {
+    fn image(&self, node: Node<'t>, codebuild: bool, depth: usize, analysis: &mut Analysis<'_>) {
         let place = if codebuild { Place::CodeBuildEnvironment } else { Place::CloudFormation };
-        let written = node.text().unwrap_or_else(|| scalars(node));
+        let function = called(node);
+        // Each side of a condition is an image of its own.
+        if let Some(("If", sides)) = function {
+            let sides = if depth < LIMIT { sides.items() } else { Vec::new() };
+            sides.into_iter().skip(1).for_each(|side| self.image(side, codebuild, depth + 1, analysis));
+            return;
+        }
+        let written = match function {
+            Some(("Join", argument)) => argument.items().get(1).map(|list| scalars(*list)).unwrap_or_default(),
+            _ => node.text().unwrap_or_else(|| scalars(node)),
+        };
         for value in self.evaluate(node, 0) {
             // CodeBuild's own images have a name like a repository, but come from no registry.
             if value.is_empty() || codebuild && value.as_str().starts_with("aws/codebuild/") {
@@ -93,19 +106,10 @@ impl<'t> Template<'t> {
         if depth > LIMIT {
             return Vec::new();
         }
-        if let Some(function) = node.tag() {
-            return self.call(function, node, depth);
+        if let Some((name, argument)) = called(node) {
+            return self.call(name, argument, depth);
         }
-        if let Some(text) = node.text() {
-            return vec![mark_templates(&text)];
-        }
-        let mut entries = node.own_entries();
-        match (entries.next(), entries.next()) {
-            (Some((name, argument)), None) if name == "Ref" || name.starts_with("Fn::") => {
-                self.call(name.strip_prefix("Fn::").unwrap_or(name), argument, depth)
-            }
-            _ => Vec::new(),
-        }
+        node.text().map(|text| mark_templates(&text)).into_iter().collect()
     }
 
     fn call(&self, function: &str, argument: Node<'t>, depth: usize) -> Vec<Traced> {
@@ -135,8 +139,11 @@ impl<'t> Template<'t> {
             "Select" => match arguments.as_slice() {
                 [index, list] => {
                     let index = index.scalar().and_then(|index| index.parse::<usize>().ok());
-                    let chosen = index.and_then(|index| list.items().get(index).copied());
-                    chosen.map_or_else(|| vec![unknown("Fn::Select", None)], |chosen| self.evaluate(chosen, depth + 1))
+                    let chosen = index.and_then(|index| list.items().get(index).copied().filter(|_| called(*list).is_none()));
+                    chosen.map_or_else(
+                        || vec![unknown("Fn::Select", self.part_of_arn(index, *list))],
+                        |chosen| self.evaluate(chosen, depth + 1),
+                    )
                 }
                 _ => Vec::new(),
             },
@@ -159,10 +166,28 @@ impl<'t> Template<'t> {
         let from_store = parameter
             .and_then(|parameter| parameter.get("Type")?.scalar())
             .is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"));
+        let kind = self.root.at(&["Resources", name, "Type"]).and_then(Node::scalar);
         match parameter.and_then(|parameter| parameter.get("Default")) {
+            None if kind == Some("AWS::ECR::Repository") => vec![unknown(name, Some("repository"))],
             Some(default) if !from_store => default.text().map(|text| mark_templates(&text)).into_iter().collect(),
             _ if depth > LIMIT => Vec::new(),
             _ => vec![unknown(name, None)],
+        }
+    }
+
+    /// The region or the account, where they are taken from an ARN of this template as CDK does it.
+    fn part_of_arn(&self, index: Option<usize>, list: Node<'t>) -> Option<&'static str> {
+        let Some(("Split", argument)) = called(list) else { return None };
+        let arguments = argument.items();
+        let [separator, text] = arguments.as_slice() else { return None };
+        let is_arn = called(*text).is_some_and(|(name, argument)| {
+            let attribute = argument.items().get(1).and_then(|part| part.scalar()).or_else(|| argument.scalar()?.rsplit('.').next());
+            name == "GetAtt" && attribute == Some("Arn")
+        });
+        match (separator.scalar(), index) {
+            (Some(":"), Some(3)) if is_arn => pseudo_parameter("AWS::Region"),
+            (Some(":"), Some(4)) if is_arn => pseudo_parameter("AWS::AccountId"),
+            _ => None,
         }
     }
 
@@ -198,7 +223,8 @@ impl<'t> Template<'t> {
                 None if name.contains('.') => vec![self.attribute(name.trim())],
                 None => self.reference(name.trim(), depth + 1),
             };
-            append(&mut results, &alternatives);
+            let place = pattern.origin(start);
+            append(&mut results, &alternatives.into_iter().map(|value| value.asked_at(place)).collect::<Vec<_>>());
         }
         append(&mut results, &[pattern.slice(copied..text.len())]);
         results
@@ -240,6 +266,20 @@ impl<'t> Template<'t> {
             }
         }
         ordered
+    }
+}
+
+/// The function that an expression calls, in its short or long form, and its argument.
+fn called(node: Node<'_>) -> Option<(&str, Node<'_>)> {
+    if let Some(name) = node.tag() {
+        return Some((name, node));
+    }
+    let mut entries = node.own_entries();
+    match (entries.next(), entries.next()) {
+        (Some((name, argument)), None) if name == "Ref" || name.starts_with("Fn::") => {
+            Some((name.strip_prefix("Fn::").unwrap_or(name), argument))
+        }
+        _ => None,
     }
 }
 

@@ -6,12 +6,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::analysis::{Analysis, Otherwise};
+use crate::analysis::{Analysis, Otherwise, beside, parent};
 use crate::dockerfile::{self, Outside};
 use crate::finding::Place;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
-use crate::yaml::Node;
+use crate::yaml::{Node, Tree};
+
+/// How many services one after the other may extend each other.
+const EXTENDS: usize = 16;
+/// How far above a Dockerfile the compose file that builds it is looked for, and how many of each directory are read.
+const LEVELS: usize = 4;
+const FILES: usize = 16;
 
 /// Whether a document is a compose file.
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
@@ -21,14 +27,23 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
         })
 }
 
+/// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named like one.
+pub(crate) fn is_version_1(root: Node<'_>) -> bool {
+    let entries = root.entries();
+    !entries.is_empty() && entries.iter().all(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
+}
+
 /// Records what the services of a compose file pull.
 pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else { return };
     let environment = analysis.neighbour(".env").map(|text| read_environment(&text)).unwrap_or_default();
     let fill = |text: &Traced| expand(text, Dialect::Compose, &|name| environment.get(name).cloned());
-    let services = root.get("services").map(Node::entries).unwrap_or_default();
+    let services = services.entries();
+    let is_built: HashMap<&str, bool> =
+        services.iter().map(|(name, service)| (*name, is_built(*service, &services, analysis, 0))).collect();
     let built: HashSet<String> = services
         .iter()
-        .filter(|(_, service)| is_built(*service))
+        .filter(|(name, _)| is_built[name])
         .filter_map(|(_, service)| service.get("image")?.text())
         .map(|image| fill(&image).as_str().to_owned())
         .collect();
@@ -36,7 +51,9 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         if let Some(build) = service.get("build") {
             scan_build(build, &fill, analysis);
         }
-        let Some(image) = service.get("image") else { continue };
+        scan_volumes(service.get("volumes"), &fill, analysis);
+        // An override file takes a value away with `!reset`.
+        let Some(image) = service.get("image").filter(|image| image.tag() != Some("reset")) else { continue };
         let Some(written) = image.text() else {
             if image.is_mapping() || image.is_sequence() {
                 analysis.problem_at_node(image, format!("service `{name}`: `image` is not a text"));
@@ -47,7 +64,7 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         let policy = service.get("pull_policy").and_then(Node::scalar).unwrap_or_default();
         let pulls = match policy {
             "never" | "build" => false,
-            "" => !is_built(*service) && !built.contains(value.as_str()),
+            "" => !is_built[name] && !built.contains(value.as_str()),
             _ => true,
         };
         if pulls && let Some(finding) = analysis.found(Place::ComposeImage, &written, &value, Otherwise::Report) {
@@ -56,8 +73,70 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     }
 }
 
-fn is_built(service: Node<'_>) -> bool {
-    service.get("build").is_some_and(|build| build.scalar().is_some() || build.is_mapping())
+/// Whether a service is built, by itself or by what it extends, here or in another file.
+fn is_built(service: Node<'_>, services: &[(&str, Node<'_>)], analysis: &mut Analysis<'_>, depth: usize) -> bool {
+    if let Some(build) = service.get("build") {
+        return build.tag() != Some("reset") && (build.scalar().is_some() || build.is_mapping());
+    }
+    let Some(extends) = service.get("extends").filter(|_| depth < EXTENDS) else { return false };
+    let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else { return false };
+    match extends.get("file").and_then(Node::scalar) {
+        None => {
+            let base = services.iter().find(|(name, _)| *name == base);
+            base.is_some_and(|(_, base)| is_built(*base, services, analysis, depth + 1))
+        }
+        Some(file) => {
+            let Some(text) = analysis.neighbour(file) else { return false };
+            let (tree, _) = Tree::read(&text);
+            let services = tree.documents().find_map(|root| root.get("services")).map(Node::entries).unwrap_or_default();
+            let base = services.iter().find(|(name, _)| *name == base);
+            base.is_some_and(|(_, base)| base.get("build").is_some())
+        }
+    }
+}
+
+/// A volume of type `image` is pulled like the service's own.
+fn scan_volumes(volumes: Option<Node<'_>>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
+    for volume in volumes.map(Node::items).unwrap_or_default() {
+        if volume.get("type").and_then(Node::scalar) == Some("image")
+            && let Some(written) = volume.get("source").and_then(Node::text)
+        {
+            analysis.found(Place::ComposeVolume, &written, &fill(&written), Otherwise::Report);
+        }
+    }
+}
+
+/// The names of the contexts that compose files near the scanned Dockerfile give to its build: `FROM name` is then no image.
+pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String> {
+    let dockerfile = analysis.path().to_owned();
+    let mut names = Vec::new();
+    let mut directory = parent(&dockerfile);
+    for _ in 0..LEVELS {
+        let mut files = analysis.neighbours.list(directory);
+        files.retain(|path| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            name.contains("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"))
+        });
+        files.sort();
+        for path in files.into_iter().take(FILES) {
+            let Some(text) = analysis.neighbours.read(&path) else { continue };
+            let (tree, _) = Tree::read(&analysis.add_source(&path, &text));
+            for service in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries).map(|(_, service)| service) {
+                let Some(build) = service.get("build") else { continue };
+                let part = |key: &str| build.get(key).and_then(Node::scalar);
+                let context = part("context").unwrap_or(".");
+                let built = beside(&path, &format!("{context}/{}", part("dockerfile").unwrap_or("Dockerfile")));
+                if built.as_ref() == Some(&dockerfile) {
+                    names.extend(pairs(build.get("additional_contexts")).into_iter().map(|(name, _)| name));
+                }
+            }
+        }
+        if directory.is_empty() || directory.ends_with("..") {
+            break;
+        }
+        directory = parent(directory);
+    }
+    names
 }
 
 fn scan_build(build: Node<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
@@ -92,7 +171,7 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
     }
     let dockerfile = part("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
     let Some(text) = analysis.neighbour(&format!("{context}/{dockerfile}")) else { return };
-    dockerfile::scan_arguments(&text, outside, analysis);
+    dockerfile::scan_arguments(&text, outside, Place::ComposeBuildContext, analysis);
 }
 
 /// `NAME: value` or `- NAME=value`.

@@ -5,16 +5,16 @@ use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::template::mark_templates;
 use crate::traced::Traced;
-use crate::yaml::Node;
+use crate::yaml::{Node, Tree};
 
-/// Whether a document is a task definition, or a list of container definitions.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
-    !containers(root).is_empty() || root.at(&["Image", "Name"]).is_some() && root.get("AWSEBDockerrunVersion").is_some()
+/// Whether a file has task definitions, or lists of container definitions.
+pub(crate) fn looks_like(tree: &Tree) -> bool {
+    !containers(tree).is_empty() || tree.documents().any(|root| beanstalk(root).is_some())
 }
 
 /// Records the images of the container definitions.
-pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    for written in images(root) {
+pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    for written in images(tree) {
         let value = mark_templates(&written);
         // CodePipeline's blue/green deployment puts `<IMAGE1_NAME>` in.
         if !value.as_str().starts_with('<') {
@@ -24,29 +24,39 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
 }
 
 /// The images of the container definitions, as written.
-pub(crate) fn images(root: Node<'_>) -> Vec<Traced> {
-    let beanstalk = root.get("AWSEBDockerrunVersion").and_then(|_| root.at(&["Image", "Name"]));
-    let images = containers(root).into_iter().filter_map(|container| key(container, "image").or_else(|| container.get("imageUri")));
-    images.chain(beanstalk).filter_map(Node::text).collect()
+pub(crate) fn images(tree: &Tree) -> Vec<Traced> {
+    let images = containers(tree).into_iter().filter_map(|container| key(container, "image").or_else(|| container.get("imageUri")));
+    images.chain(tree.documents().filter_map(beanstalk)).filter_map(Node::text).collect()
 }
 
-fn containers(root: Node<'_>) -> Vec<Node<'_>> {
-    let definition = root.get("taskDefinition").filter(|inner| inner.is_mapping()).unwrap_or(root);
-    if let Some(containers) = key(definition, "containerDefinitions") {
-        return containers.items();
-    }
-    let listed = root.items();
-    let all_named = !listed.is_empty()
-        && listed.iter().all(|item| {
+/// The image of a `Dockerrun.aws.json` of the first version.
+fn beanstalk(root: Node<'_>) -> Option<Node<'_>> {
+    root.get("AWSEBDockerrunVersion").and_then(|_| root.at(&["Image", "Name"]))
+}
+
+/// Container definitions wherever they are: in a task definition alone, in a list or wrapped; or a document that is a list of them.
+fn containers(tree: &Tree) -> Vec<Node<'_>> {
+    let mut containers: Vec<_> = tree
+        .mappings()
+        .filter_map(|node| key(node, "containerDefinitions"))
+        .filter(|list| list.is_sequence())
+        .flat_map(Node::items)
+        .collect();
+    for listed in tree.documents().map(Node::items) {
+        let all_named = listed.iter().all(|item| {
             item.get("name").is_some_and(|name| name.scalar().is_some())
                 && ["image", "imageUri"].iter().any(|key| item.get(key).is_some_and(|image| image.scalar().is_some()))
         });
-    if all_named { listed } else { Vec::new() }
+        if all_named {
+            containers.extend(listed);
+        }
+    }
+    containers
 }
 
 /// A key as the AWS CLI writes it (`image`), or as CloudFormation does (`Image`).
 fn key<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
-    let mut capital = name.to_owned();
-    capital[..1].make_ascii_uppercase();
-    node.get(name).or_else(|| node.get(&capital))
+    let capital = |key: &str| key.get(1..) == name.get(1..) && key.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
+    let found = node.own_entries().find(|(key, _)| *key == name || capital(key) && key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
 }

@@ -2,6 +2,7 @@
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
 use crate::yaml::Node;
 
@@ -99,11 +100,16 @@ impl<'t> Scope<'t> {
         // Of `a || b` each side can be it; one without a value leaves it to the other.
         for side in text.split("||") {
             let end = start + side.len();
-            let side = expression.slice(start..end).trimmed();
+            // Of `condition && a` it is `a`.
+            let condition = side.rfind("&&").map_or(0, |and| and + "&&".len());
+            let side = expression.slice(start + condition..end).trimmed();
             start = end + "||".len();
             match side.as_str().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
                 Some(literal) => values.push(side.slice(1..1 + literal.len())),
-                None => values.extend(self.context(side.as_str())),
+                None => match side.as_str().strip_prefix("format(").and_then(|rest| rest.strip_suffix(')')) {
+                    Some(arguments) => values.extend(self.format(&side.slice("format(".len().."format(".len() + arguments.len()))),
+                    None => values.extend(self.context(side.as_str())),
+                },
             }
         }
         if values.is_empty() || values.iter().any(|value| value.as_str().contains("${{")) {
@@ -133,13 +139,38 @@ impl<'t> Scope<'t> {
         }
     }
 
+    /// `format('postgres:{0}', matrix.version)`: every combination of the values.
+    fn format(&self, arguments: &Traced) -> Vec<Traced> {
+        let text = arguments.as_str();
+        let Some(length) = text.strip_prefix('\'').and_then(|rest| rest.find('\'')) else { return Vec::new() };
+        let pattern = mark(&arguments.slice(1..1 + length), &[("{", "}")]);
+        let mut values = Vec::new();
+        for argument in text[length + 2..].split(',').skip(1) {
+            let found = self.values(&Traced::computed(argument.trim()));
+            if found.iter().any(|value| value.unknowns().next().is_some()) {
+                return Vec::new();
+            }
+            values.push(found);
+        }
+        let value = |unknown: &Unknown| unknown.name.parse::<usize>().ok().and_then(|index| values.get(index).cloned()).unwrap_or_default();
+        pattern.substituted(LIMIT, value)
+    }
+
     fn matrix(&self, keys: &[&str]) -> Vec<Traced> {
         let Some(matrix) = self.job.and_then(|job| job.at(&["strategy", "matrix"])) else { return Vec::new() };
         let Some((first, rest)) = keys.split_first() else { return Vec::new() };
         let own = matrix.get(first).map(Node::items).unwrap_or_default();
-        let own = own.into_iter().filter_map(|item| item.at(rest)?.text());
+        // A row may be all that `container` takes.
+        let text = |node: Node<'_>| node.text().or_else(|| node.get("image")?.text());
+        // A row that is left out for this key alone, whatever the others are.
+        let excluded = matrix.get("exclude").map(Node::items).unwrap_or_default();
+        let is_left_out = |item: Node<'_>| {
+            item.scalar().is_some()
+                && excluded.iter().any(|row| row.own_entries().count() == 1 && row.get(first).and_then(Node::scalar) == item.scalar())
+        };
+        let own = own.into_iter().filter(|item| !is_left_out(*item)).filter_map(|item| text(item.at(rest)?));
         let included = matrix.get("include").map(Node::items).unwrap_or_default();
-        let included = included.into_iter().filter_map(|item| item.at(keys)?.text());
+        let included = included.into_iter().filter_map(|item| text(item.at(keys)?));
         let mut values: Vec<Traced> = Vec::new();
         for value in own.chain(included) {
             if !values.iter().any(|seen| seen.as_str() == value.as_str()) {

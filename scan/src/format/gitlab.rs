@@ -1,12 +1,13 @@
 //! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
 use crate::variables::{Dialect, expand};
-use crate::yaml::Node;
+use crate::yaml::{Node, Tree};
 
 const LIMIT: usize = 64;
 
@@ -26,22 +27,63 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
         })
 }
 
-/// Records the images of a GitLab CI file.
-pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    let global = variables(root.get("variables"));
-    let scope = Scope { global: &global, job: HashMap::new(), matrix: Vec::new() };
-    scope.places(root, analysis);
-    for (name, job) in root.entries() {
-        if name != "default" && GLOBAL.contains(&name) || !job.is_mapping() {
-            continue;
+/// Records the images of a GitLab CI file. A first document may declare the inputs of a second one.
+pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    let inputs = tree.documents().find_map(|root| root.at(&["spec", "inputs"])).map(Node::entries).unwrap_or_default();
+    let inputs = inputs.into_iter().map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text))).collect();
+    for root in tree.documents().filter(|root| root.get("spec").is_none()) {
+        let file = File { root, inputs: &inputs, global: variables(root.get("variables")) };
+        Scope { file: &file, job: HashMap::new(), matrix: Vec::new() }.places(root, analysis);
+        for (name, job) in file.jobs() {
+            // What a template leaves open is decided by the jobs that extend it.
+            let mut users = if name.starts_with('.') { file.heirs(name) } else { Vec::new() };
+            if users.is_empty() {
+                users.push(job);
+            }
+            for user in users {
+                let matrix = user.at(&["parallel", "matrix"]).map(Node::items).unwrap_or_default();
+                let mut values = variables(job.get("variables"));
+                values.extend(variables(user.get("variables")));
+                Scope { file: &file, job: values, matrix }.places(job, analysis);
+            }
         }
-        let matrix = job.at(&["parallel", "matrix"]).map(Node::items).unwrap_or_default();
-        Scope { global: &global, job: variables(job.get("variables")), matrix }.places(job, analysis);
+    }
+}
+
+/// A document and what holds for all of its jobs.
+struct File<'s, 't> {
+    root: Node<'t>,
+    inputs: &'s HashMap<String, Option<Traced>>,
+    global: HashMap<String, Traced>,
+}
+
+impl<'t> File<'_, 't> {
+    fn jobs(&self) -> impl Iterator<Item = (&'t str, Node<'t>)> {
+        self.root.entries().into_iter().filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
+    }
+
+    /// The jobs that a template's image and services are for: those that extend it, through other templates too.
+    fn heirs(&self, template: &str) -> Vec<Node<'t>> {
+        let mut seen = HashSet::from([template]);
+        let mut waiting = vec![template];
+        let mut heirs = Vec::new();
+        while let Some(base) = waiting.pop() {
+            for (name, job) in self.jobs() {
+                let extends = job.get("extends");
+                let named = extends.and_then(Node::scalar) == Some(base)
+                    || extends.map(Node::items).unwrap_or_default().iter().any(|item| item.scalar() == Some(base));
+                if named && seen.insert(name) {
+                    waiting.push(name);
+                    heirs.push(job);
+                }
+            }
+        }
+        heirs
     }
 }
 
 struct Scope<'s, 't> {
-    global: &'s HashMap<String, Traced>,
+    file: &'s File<'s, 't>,
     job: HashMap<String, Traced>,
     matrix: Vec<Node<'t>>,
 }
@@ -51,7 +93,8 @@ impl Scope<'_, '_> {
         if let Some(image) = node.get("image") {
             self.image(Place::GitlabImage, image.get("name").unwrap_or(image), analysis);
         }
-        for service in node.get("services").map(Node::items).unwrap_or_default() {
+        // `!reference [.job, services]` repeats what another job says.
+        for service in node.get("services").filter(|services| services.tag().is_none()).map(Node::items).unwrap_or_default() {
             self.image(Place::GitlabService, service.get("name").unwrap_or(service), analysis);
         }
     }
@@ -71,6 +114,7 @@ impl Scope<'_, '_> {
 
     /// The values of a text: one for each row of a matrix that it depends on.
     fn expand(&self, text: &Traced) -> Vec<Traced> {
+        let text = &self.with_inputs(text);
         let once = |row: &HashMap<String, Traced>| self.fill(text, row, 0);
         let mut values: Vec<Traced> = Vec::new();
         for row in self.rows() {
@@ -80,6 +124,16 @@ impl Scope<'_, '_> {
             }
         }
         if values.is_empty() { vec![once(&HashMap::new())] } else { values }
+    }
+
+    /// The text with the defaults of its `$[[ inputs.name ]]` in.
+    fn with_inputs(&self, text: &Traced) -> Traced {
+        let marked = mark(text, &[("$[[", "]]")]);
+        let default = |unknown: &Unknown| {
+            let name = unknown.name.split('|').next().unwrap_or_default().trim();
+            name.strip_prefix("inputs.").and_then(|name| self.file.inputs.get(name).cloned().flatten()).into_iter().collect()
+        };
+        marked.substituted(1, default).pop().unwrap_or(marked)
     }
 
     fn rows(&self) -> Vec<HashMap<String, Traced>> {
@@ -107,7 +161,7 @@ impl Scope<'_, '_> {
 
     fn fill(&self, text: &Traced, row: &HashMap<String, Traced>, depth: usize) -> Traced {
         expand(text, Dialect::Gitlab, &|name| {
-            let value = row.get(name).or_else(|| self.job.get(name)).or_else(|| self.global.get(name));
+            let value = row.get(name).or_else(|| self.job.get(name)).or_else(|| self.file.global.get(name));
             match value {
                 Some(value) if depth < 8 => Some(self.fill(value, row, depth + 1)),
                 Some(value) => Some(value.clone()),

@@ -40,7 +40,9 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 }
                 // Custom resources name images in many places; only what can be nothing else counts there.
                 "image" => image(Some(value), false, analysis),
-                "reference" => image(Some(value).filter(|_| node.get("pullPolicy").is_some()), true, analysis),
+                // The one container of a template of Argo Workflows.
+                "container" | "script" => image(value.get("image"), true, analysis),
+                "volumes" => value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, analysis)),
                 _ => {}
             }
         }

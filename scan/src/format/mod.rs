@@ -9,5 +9,6 @@ pub(crate) mod github;
 pub(crate) mod gitlab;
 pub(crate) mod helm;
 pub(crate) mod kubernetes;
+pub(crate) mod shell;
 pub(crate) mod template;
 pub(crate) mod terraform;

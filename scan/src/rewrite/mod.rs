@@ -5,6 +5,7 @@
 //! would be afterwards, and has to pull the same images from the new registry and nothing else. A file that does not is
 //! left alone and reported.
 
+mod check;
 mod compose_override;
 mod diff;
 mod target;
@@ -20,8 +21,7 @@ pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
 pub use write::replace;
 
 use crate::analysis::Neighbours;
-use crate::detect::scan_text;
-use crate::finding::{Finding, Place};
+use crate::finding::Finding;
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,20 +74,23 @@ pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Pl
         for step in bad {
             plan.leave(step.finding, "another image needs the same bytes to be something else".to_owned());
         }
-        let edits = edits(&good);
-        let failed = failed(findings, &good, &edits, files);
+        let failed = check::failed(findings, &good, files);
         if failed.is_empty() {
             plan.moved = good.len();
-            plan.edits = edits;
+            plan.edits = edits(&good);
             break;
         }
-        // Without the edits of a failed file nothing that shares them may stay either.
-        let tainted: BTreeSet<_> = good.iter().filter(|step| failed.contains_key(&step.finding.file)).flat_map(Move::places).collect();
+        // Without the edits of what failed nothing that shares them may stay either.
+        let tainted: BTreeSet<_> = good
+            .iter()
+            .filter(|step| failed.get(&step.finding.file).is_some_and(|failed| failed.names(step)))
+            .flat_map(Move::places)
+            .collect();
         let (bad, rest): (Vec<_>, Vec<_>) = good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
         for step in bad {
-            let why =
-                failed.get(&step.finding.file).cloned().unwrap_or_else(|| "shares its text with a file that is left alone".to_owned());
-            plan.leave(step.finding, why);
+            let failed = failed.get(&step.finding.file).filter(|failed| failed.names(&step));
+            let why = failed.map_or("shares its text with an image that is left alone", |failed| failed.why.as_str());
+            plan.leave(step.finding, why.to_owned());
         }
         moves = rest;
     }
@@ -108,6 +111,7 @@ pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
     result
 }
 
+#[derive(Clone)]
 struct Move<'f> {
     finding: &'f Finding,
     /// Each with its file.
@@ -156,77 +160,4 @@ fn edits(moves: &[Move<'_>]) -> BTreeMap<String, Vec<Edit>> {
         edits.dedup();
     }
     edits
-}
-
-/// The files that would not pull the same images from the new registry, and why.
-fn failed(
-    findings: &[Finding],
-    moves: &[Move<'_>],
-    edits: &BTreeMap<String, Vec<Edit>>,
-    files: &dyn Neighbours,
-) -> BTreeMap<String, String> {
-    let after = Edited { files, edits };
-    let mut failed = BTreeMap::new();
-    // A file is touched by its own edits, and by those of files that it draws values from.
-    let touched: BTreeSet<&String> = moves.iter().map(|step| &step.finding.file).collect();
-    for file in touched {
-        let (Some(before), Some(text)) = (files.read(file), after.read(file)) else {
-            failed.insert(file.clone(), "the file cannot be read any more".to_owned());
-            continue;
-        };
-        let (found_before, problems_before) = scan_text(file, &before, files);
-        let (found, problems) = scan_text(file, &text, &after);
-        let scanned: Vec<_> = findings.iter().filter(|finding| finding.file == *file).map(key).collect();
-        if found_before.iter().filter(|finding| finding.file == *file).any(|finding| !scanned.contains(&key(finding))) {
-            failed.insert(file.clone(), "the file has changed since it was scanned".to_owned());
-        } else if problems.len() > problems_before.len() {
-            let why = problems.iter().find(|problem| !problems_before.contains(problem)).map(|problem| problem.message.clone());
-            failed.insert(file.clone(), format!("would not be readable afterwards: {}", why.unwrap_or_default()));
-        } else {
-            let mut wanted: Vec<_> = found_before.iter().map(|finding| expected(finding, moves)).collect();
-            let mut real: Vec<_> = found.iter().map(key).collect();
-            wanted.sort();
-            wanted.dedup();
-            real.sort();
-            real.dedup();
-            if wanted != real {
-                failed.insert(file.clone(), "would not name the same images afterwards".to_owned());
-            }
-        }
-    }
-    failed
-}
-
-/// What a finding is after the moves.
-fn expected(finding: &Finding, moves: &[Move<'_>]) -> Key {
-    let moved = moves.iter().find(|step| key(step.finding) == key(finding));
-    let (file, line, place, reference) = key(finding);
-    (file, line, place, moved.map_or(reference, |step| step.reference.clone()))
-}
-
-type Key = (String, usize, Place, String);
-
-fn key(finding: &Finding) -> Key {
-    (finding.file.clone(), finding.line, finding.place, finding.reference.clone())
-}
-
-/// Files as they are after the edits.
-struct Edited<'e> {
-    files: &'e dyn Neighbours,
-    edits: &'e BTreeMap<String, Vec<Edit>>,
-}
-
-impl Neighbours for Edited<'_> {
-    fn read(&self, path: &str) -> Option<String> {
-        let text = self.files.read(path)?;
-        match self.edits.get(path) {
-            Some(edits) if edits.last().is_none_or(|last| last.end <= text.len()) => String::from_utf8(apply(text.as_bytes(), edits)).ok(),
-            Some(_) => None,
-            None => Some(text),
-        }
-    }
-
-    fn list(&self, directory: &str) -> Vec<String> {
-        self.files.list(directory)
-    }
 }

@@ -4,6 +4,8 @@
 //! `open` (present only while an incident is open: the key of a sparse index), and the lease.
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
+mod history;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -14,6 +16,8 @@ use super::failure::{Failure, FailureKind};
 use crate::domain::event::Subject;
 use crate::domain::incident::{Incident, Record};
 use crate::domain::timestamp::Timestamp;
+
+pub use history::History;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
 pub const LEASE_SECONDS: i64 = 90;

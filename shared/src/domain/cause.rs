@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::diagnose::build_log::BuildFacts;
 use super::reference::Registry;
 
 /// Declares a closed set whose members have a contract name, with both directions of the conversion.
@@ -168,6 +169,10 @@ names! {
         Kms = "kms",
         /// The service cannot be reached.
         Network = "network",
+        /// A health check got another status code than it wants.
+        ResponseCodeMismatch = "response-code-mismatch",
+        /// A health check failed without an answer that says more.
+        FailedHealthChecks = "failed-health-checks",
         /// The configuration is wrong.
         Configuration = "configuration",
     }
@@ -290,9 +295,15 @@ pub struct Diagnosis {
     /// What the log of a crashed or degraded application looks like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// What probably lies behind the cause: [`Cause::AppDegraded`] where health checks failed and the log has errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Cause>,
     /// The image that could not be pulled, as the text or the task has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The build that failed, where it was one and a pull failed in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildFacts>,
     /// The container that failed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,

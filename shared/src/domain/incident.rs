@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Diagnosis, RemedyName};
+use super::log_reading::Spent;
 use super::notice::Notice;
 use super::plan::{Declined, Plan};
 use super::reference::Registry;
@@ -77,6 +78,9 @@ pub struct Incident {
     /// The pull limit that Docker Hub's headers last named, per window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_limit: Option<u32>,
+    /// What was spent on reading logs.
+    #[serde(default)]
+    pub log_calls: Spent,
     /// What people were already told, so that they are told once.
     #[serde(default)]
     pub told: Vec<String>,
@@ -166,10 +170,9 @@ impl Record {
     /// Adds a task that failed, with its diagnosis. Opens an incident if none is open.
     pub fn add_failure(&mut self, subject: &str, task: &StoppedTask, diagnosis: Diagnosis, now: Timestamp) -> Added {
         let at = task.stopped_at.or(task.stopping_at).unwrap_or(now);
-        match self.tasks.get(&task.task_arn) {
-            Some(seen) if seen.version >= task.version => return Added::Seen,
-            _ if self.closed_at.is_some_and(|closed| at <= closed) => return Added::Old,
-            Some(_) | None => {}
+        match self.would_add(task, now) {
+            Added::New => {}
+            known @ (Added::Seen | Added::Old) => return known,
         }
         let counted = self.tasks.contains_key(&task.task_arn);
         self.remember(task, at);
@@ -178,6 +181,21 @@ impl Record {
             incident.add_failure(task, diagnosis, at);
         }
         Added::New
+    }
+
+    /// What [`Self::add_failure`] would say: whoever looks closer at a stop does so for a new one only.
+    pub fn would_add(&self, task: &StoppedTask, now: Timestamp) -> Added {
+        let at = task.stopped_at.or(task.stopping_at).unwrap_or(now);
+        match self.tasks.get(&task.task_arn) {
+            Some(seen) if seen.version >= task.version => Added::Seen,
+            _ if self.closed_at.is_some_and(|closed| at <= closed) => Added::Old,
+            Some(_) | None => Added::New,
+        }
+    }
+
+    /// Whether a task was counted already, in an older version of its event.
+    pub fn has_counted(&self, task: &StoppedTask) -> bool {
+        self.tasks.contains_key(&task.task_arn)
     }
 
     fn remember(&mut self, task: &StoppedTask, at: Timestamp) {
@@ -227,6 +245,7 @@ impl Incident {
             declined: Vec::new(),
             timeline: Vec::new(),
             quota_limit: None,
+            log_calls: Spent::default(),
             told: Vec::new(),
             resolved_at: None,
         }

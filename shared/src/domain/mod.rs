@@ -13,6 +13,10 @@ pub mod event;
 
 pub mod cause;
 pub mod diagnose;
+pub mod log_evidence;
+pub mod log_place;
+pub mod log_reading;
+pub mod probe;
 pub mod stopped_task;
 
 pub mod incident;
@@ -23,10 +27,16 @@ pub mod observation;
 pub mod service;
 pub mod task_definition;
 
+pub mod build_remedy;
 pub mod plan;
 pub mod remedy;
 
+pub mod mirror;
+
 pub mod notice;
+pub mod report;
+
+pub mod gate;
 
 pub mod permission;
 pub mod settings;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
+use super::report::short;
 use super::waiting::WaitingFor;
 
 /// A message that is to go out.
@@ -59,7 +60,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         Outcome::Advised(waiting) => {
             text.section("What to do", [diagnosis.advice.clone()]);
             if let Some(waiting) = waiting {
-                text.section("pullsafe waits", [waiting_for(waiting)]);
+                text.section("pullsafe waits", [waiting.describe()]);
             }
             None
         }
@@ -90,6 +91,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         "Other causes in this incident, oldest first",
         earlier.map(|seen| format!("{} from {} to {} ({} task(s))", seen.diagnosis.cause, seen.first_at, seen.last_at, seen.tasks)),
     );
+    text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
     let detail = json!({
         "notice": id, "incident": incident.id, "subject": subject, "diagnosis": diagnosis, "docker_hub_quota": diagnosis.docker_hub_quota(),
@@ -97,7 +99,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         "steps": plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect::<Vec<_>>()),
         "declined": incident.declined, "tasks": blocker.tasks, "since": blocker.first_at,
     });
-    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text: text.0, detail }
+    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text: text.finish(), detail }
 }
 
 /// The message that an incident is over.
@@ -115,12 +117,19 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
             text.section("Still for you to do", [act.plan.follow_up.clone()]);
         }
     }
+    text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
     let detail = json!({
         "notice": id, "incident": incident.id, "subject": subject, "how": how, "opened_at": incident.opened_at,
         "causes": incident.causes.iter().map(|seen| seen.diagnosis.cause).collect::<Vec<_>>(), "remedy": incident.acted(),
     });
-    Notice { id, detail_type: "Incident Resolved".to_owned(), subject: subject_line(&format!("{subject}: resolved")), text: text.0, detail }
+    Notice {
+        id,
+        detail_type: "Incident Resolved".to_owned(),
+        subject: subject_line(&format!("{subject}: resolved")),
+        text: text.finish(),
+        detail,
+    }
 }
 
 /// The warning that a starting deployment pulls from Docker Hub.
@@ -138,7 +147,7 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
         id,
         detail_type: detail_type.to_owned(),
         subject: subject_line(&format!("{subject}: a deployment pulls from Docker Hub")),
-        text: text.0,
+        text: text.finish(),
         detail,
     }
 }
@@ -147,20 +156,9 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
 pub fn chatbot(notice: &Notice) -> Value {
     json!({
         "version": "1.0", "source": "custom", "id": notice.id,
-        "content": { "textType": "client-markdown", "title": notice.subject, "description": notice.text },
+        "content": { "textType": "client-markdown", "title": notice.subject, "description": bounded(&notice.text, LONGEST_DESCRIPTION) },
         "metadata": { "threadId": notice.detail.get("incident"), "summary": notice.subject, "eventType": notice.detail_type },
     })
-}
-
-fn waiting_for(waiting: &WaitingFor) -> String {
-    match waiting {
-        WaitingFor::Mirror(images) => {
-            let names: Vec<_> = images.iter().map(ToString::to_string).collect();
-            format!("for the mirror to copy {}; then the service is moved", names.join(", "))
-        }
-        WaitingFor::Image(image) => format!("for {image} to be pushed; then the service is restored"),
-        WaitingFor::MoreFailures => "for another failing task to confirm it before it acts".to_owned(),
-    }
 }
 
 fn declined(declined: &Declined) -> String {
@@ -177,10 +175,35 @@ fn subject_line(text: &str) -> String {
     }
 }
 
+/// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
+const LONGEST_TEXT: usize = 60_000;
+/// A message in a chat channel is shorter still: what is longer is shown in part, or not at all.
+const LONGEST_DESCRIPTION: usize = 8_000;
+
+/// A text with its end cut off if it is longer than this many bytes, and said to be.
+fn bounded(text: &str, bytes: usize) -> String {
+    const CUT: &str = "\n[cut; `pullsafe report` has the rest]\n";
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = (0..=bytes.saturating_sub(CUT.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
+    format!("{}{CUT}", &text[..end])
+}
+
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
+    /// The telling lines of the timeline, and what the quota looks like.
+    fn short_form(&mut self, incident: &Incident) {
+        self.section("Docker Hub's quota, an estimate", short::quota(incident));
+        self.section("Timeline", short::timeline(incident));
+    }
+
+    fn finish(self) -> String {
+        bounded(&self.0, LONGEST_TEXT)
+    }
+
     fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
@@ -204,5 +227,16 @@ mod tests {
         let subject = subject_line(&"naïve ".repeat(40));
         assert!(subject.len() == 100 && subject.is_ascii() && subject.ends_with("..."), "{subject}");
         assert_eq!(subject_line("prod/web: resolved"), "pullsafe: prod/web: resolved");
+    }
+
+    #[test]
+    fn a_text_fits_sns_and_a_description_fits_a_chat_channel() {
+        let mut text = Text::default();
+        (0..10_000).for_each(|_| text.line("nothing but naïve evidence"));
+        let text = text.finish();
+        assert!(text.len() <= LONGEST_TEXT && text.ends_with("has the rest]\n"), "{}", text.len());
+        let notice = Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, detail: Value::Null };
+        let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
+        assert!(description <= LONGEST_DESCRIPTION, "{description}");
     }
 }

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::task_definition::TaskDefinition;
 use super::timestamp::Timestamp;
 
 /// One container of a task.
@@ -25,6 +26,12 @@ pub struct Container {
     pub reason: Option<String>,
     /// `PENDING`, `RUNNING`, `STOPPED`.
     pub last_status: Option<String>,
+    /// The container's id in its runtime.
+    #[serde(default)]
+    pub runtime_id: Option<String>,
+    /// Whether the task cannot go on without it; no event says so, only the task definition.
+    #[serde(default)]
+    pub essential: Option<bool>,
 }
 
 impl Container {
@@ -129,6 +136,16 @@ impl StoppedTask {
         }
     }
 
+    /// The same task, with what its definition says of its containers.
+    #[must_use]
+    pub fn with_definition(mut self, definition: &TaskDefinition) -> Self {
+        for container in &mut self.containers {
+            let essential = |container: &Value| container.get("essential").and_then(Value::as_bool).unwrap_or(true);
+            container.essential = definition.container(&container.name).map(essential);
+        }
+        self
+    }
+
     /// Whether any container of the task ran: a pull error beside an exit code was survived from a cached image.
     pub fn ran(&self) -> bool {
         self.started_at.is_some() || self.containers.iter().any(|container| container.exit_code.is_some())
@@ -144,5 +161,7 @@ fn container(value: &Value) -> Container {
         exit_code: value.get("exitCode").and_then(Value::as_i64),
         reason: text("reason"),
         last_status: text("lastStatus"),
+        runtime_id: text("runtimeId"),
+        essential: None,
     }
 }

@@ -78,6 +78,12 @@ impl TaskDefinition {
         format!("{os}/{architecture}")
     }
 
+    /// What the definition says of one container.
+    pub fn container(&self, name: &str) -> Option<&Value> {
+        let containers = self.definition.get("containerDefinitions").and_then(Value::as_array);
+        containers.into_iter().flatten().find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+    }
+
     /// The value of one of the definition's tags.
     pub fn tag(&self, key: &str) -> Option<&str> {
         let found = self.tags.iter().find(|tag| tag.get("key").and_then(Value::as_str) == Some(key))?;

@@ -41,6 +41,20 @@ pub struct Arrival {
     pub digest: Option<String>,
 }
 
+impl WaitingFor {
+    /// What is waited for and what comes then, to complete "pullsafe waits".
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Mirror(images) => {
+                let names: Vec<_> = images.iter().map(ToString::to_string).collect();
+                format!("for the mirror to copy {}; then the service is moved", names.join(", "))
+            }
+            Self::Image(image) => format!("for {image} to be pushed; then the service is restored"),
+            Self::MoreFailures => "for another failing task to confirm it before it acts".to_owned(),
+        }
+    }
+}
+
 impl Waiting {
     /// Whether this arrival may be what is waited for. A hint only: whoever acts on it looks again.
     pub fn may_end_with(&self, arrival: &Arrival) -> bool {

@@ -23,6 +23,7 @@ mod manifests;
 mod pace;
 mod reader;
 mod referrers;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 mod uploads;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pullsafe::domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::service::{AwsError, Service};
@@ -48,10 +49,15 @@ impl Logs {
 
     /// Writes lines to a stream, at the time of the clock; creates what is missing.
     pub fn write(&self, group: &str, stream: &str, lines: &[&str]) {
+        let at = self.lock().clock.now();
+        lines.iter().for_each(|line| self.write_at(group, stream, at, line));
+    }
+
+    /// Writes one line to a stream, stamped with this moment; creates what is missing.
+    pub fn write_at(&self, group: &str, stream: &str, at: Timestamp, line: &str) {
         let mut state = self.lock();
-        let at = state.clock.now().millis();
         let events = state.groups.entry(group.to_owned()).or_default().entry(stream.to_owned()).or_default();
-        events.extend(lines.iter().map(|line| Event { at, message: (*line).to_owned() }));
+        events.push(Event { at: at.millis(), message: line.to_owned() });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

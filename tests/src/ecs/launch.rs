@@ -222,9 +222,12 @@ impl State {
         let (Some("awslogs"), Some(group)) = (logging["logDriver"].as_str(), logging["options"]["awslogs-group"].as_str()) else {
             return Vec::new();
         };
-        let prefix = logging["options"]["awslogs-stream-prefix"].as_str().unwrap_or_default();
-        let name = task.containers.get(container).map(|container| container.name.as_str()).unwrap_or_default();
-        let stream = format!("{prefix}/{name}/{}", task.id());
+        let Some(container) = task.containers.get(container) else { return Vec::new() };
+        let stream = match logging["options"]["awslogs-stream-prefix"].as_str() {
+            Some(prefix) => format!("{prefix}/{}/{}", container.name, task.id()),
+            // Docker names the stream by the container's id.
+            None => container.runtime_id.clone().unwrap_or_default(),
+        };
         let line = |message: &String| LogLine { group: group.to_owned(), stream: stream.clone(), at: self.now(), message: message.clone() };
         lines.iter().map(line).collect()
     }

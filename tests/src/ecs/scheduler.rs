@@ -72,6 +72,8 @@ pub struct Scheduler {
 struct Inside {
     /// By family and container.
     behaviours: BTreeMap<(String, String), Behaviour>,
+    /// What a container writes beside that, by family and container.
+    chatter: BTreeMap<(String, String), Vec<String>>,
     logs: Vec<LogLine>,
 }
 
@@ -89,6 +91,11 @@ impl Scheduler {
     /// What the tasks of a family whose containers start from now on do with one container. Without it: healthy.
     pub fn set_behaviour(&self, family: &str, container: &str, behaviour: Behaviour) {
         self.inside().behaviours.insert((family.to_owned(), container.to_owned()), behaviour);
+    }
+
+    /// What one container of a family writes when it starts, whatever its task does.
+    pub fn set_log(&self, family: &str, container: &str, lines: Vec<String>) {
+        self.inside().chatter.insert((family.to_owned(), container.to_owned()), lines);
     }
 
     /// When the next thing is due; `None` if nothing will ever happen by itself.
@@ -162,8 +169,16 @@ impl Scheduler {
         let mut state = self.api.lock();
         let Some((container, behaviour)) = self.decisive(&state, task) else { return };
         state.run(task, &behaviour);
-        let lines = state.log_lines(task, container, behaviour.log());
-        self.inside().logs.extend(lines);
+        let (family, names) = match state.tasks.get(task) {
+            Some(task) => (task.family().to_owned(), task.containers.iter().map(|container| container.name.clone()).collect()),
+            None => (String::new(), Vec::new()),
+        };
+        let mut inside = self.inside();
+        for (index, name) in names.into_iter().enumerate() {
+            let chatter = inside.chatter.get(&(family.clone(), name)).cloned().unwrap_or_default();
+            inside.logs.extend(state.log_lines(task, index, &chatter));
+        }
+        inside.logs.extend(state.log_lines(task, container, behaviour.log()));
     }
 
     fn end(&self, task: &str) {

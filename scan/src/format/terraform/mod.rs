@@ -7,6 +7,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
 
 mod module;
+mod scope;
 
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body};
@@ -16,7 +17,7 @@ use crate::finding::Place;
 use crate::format::kubernetes::looks_like_reference;
 use crate::format::{buildspec, ecs};
 use crate::traced::Traced;
-use crate::yaml::{Node, Tree};
+use crate::yaml::Tree;
 use module::{At, LIMIT, Module, object_key};
 
 /// Records the images of a Terraform file.
@@ -64,10 +65,11 @@ pub(crate) fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
 /// The images of container definitions that are a JSON text.
 fn embedded(text: &Traced) -> Vec<Traced> {
     let (tree, _) = Tree::read(text);
-    let of_one = |document: Node<'_>| {
-        if ecs::looks_like(document) { ecs::images(document) } else { document.get("image").and_then(Node::text).into_iter().collect() }
-    };
-    tree.documents().flat_map(of_one).collect()
+    if ecs::looks_like(&tree) {
+        ecs::images(&tree)
+    } else {
+        tree.documents().filter_map(|document| document.get("image")?.text()).collect()
+    }
 }
 
 struct Finder<'f, 'a> {
@@ -82,8 +84,12 @@ impl<'f> Finder<'f, '_> {
             self.attribute(attribute.key.as_str(), at, kind, block);
         }
         for inner in body.blocks() {
+            let module = self.module;
             match kind {
-                "" => self.body(&inner.body, &kind_of(inner), inner.ident.as_str()),
+                "" => {
+                    let each = inner.body.get_attribute("for_each").map(|each| At { file: 0, expression: &each.value });
+                    module.with_each(each, &mut || self.body(&inner.body, &kind_of(inner), inner.ident.as_str()));
+                }
                 _ => self.body(&inner.body, kind, inner.ident.as_str()),
             }
         }
@@ -164,7 +170,10 @@ impl<'f> Finder<'f, '_> {
                 self.images_in(inner(&conditional.true_expr), depth + 1);
                 self.images_in(inner(&conditional.false_expr), depth + 1);
             }
-            Expression::ForExpr(each) => self.images_in(inner(&each.value_expr), depth + 1),
+            Expression::ForExpr(each) => {
+                let module = self.module;
+                module.with_for(at.file, each, &mut || self.images_in(inner(&each.value_expr), depth + 1));
+            }
             Expression::Null(_)
             | Expression::Bool(_)
             | Expression::Number(_)

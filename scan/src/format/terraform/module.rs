@@ -10,6 +10,7 @@ use hcl_edit::expr::{Expression, ObjectKey, TraversalOperator};
 use hcl_edit::structure::Body;
 use hcl_edit::template::Element;
 
+use super::scope::Scope;
 use crate::analysis::{Analysis, parent};
 use crate::traced::{Quoting, Traced, Unknown, align, join};
 
@@ -24,6 +25,8 @@ pub(crate) struct Module {
     files: Vec<(Traced, Body)>,
     /// Where `variable` and `locals` blocks, or a `.tfvars` file, give a name a value: file and path to the expression.
     values: HashMap<String, (usize, Expression)>,
+    /// What the variables of loops are at the moment.
+    pub(super) scope: Scope,
 }
 
 /// An expression and the file that has it.
@@ -37,7 +40,7 @@ impl Module {
     /// The scanned file, and, where it refers to anything, the files beside it.
     pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
         let refers = ["var.", "local."].iter().any(|mark| text.as_str().contains(mark));
-        let mut module = Self { files: vec![(text, body)], values: HashMap::new() };
+        let mut module = Self { files: vec![(text, body)], values: HashMap::new(), scope: Scope::default() };
         if refers {
             module.load_siblings(analysis);
         }
@@ -164,20 +167,19 @@ impl Module {
                 values.truncate(LIMIT);
                 values
             }
-            Expression::Traversal(_) => match self.target(at) {
-                Some(target) => self.evaluate(target, depth + 1),
-                None => vec![self.unknown(at)],
+            Expression::Traversal(traversal) => match (self.evaluate_bound(traversal, depth), self.target(at)) {
+                (Some(values), _) => values,
+                (None, Some(target)) => self.evaluate(target, depth + 1),
+                (None, None) => vec![self.unknown(at)],
             },
+            Expression::Variable(name) => self.evaluate_variable(name.as_str(), depth).unwrap_or_else(|| vec![self.unknown(at)]),
             Expression::FuncCall(call) => {
                 let arguments: Vec<&Expression> = call.args.iter().collect();
                 self.call(call.name.name.as_str(), &arguments, at, depth)
             }
-            Expression::Array(_)
-            | Expression::Object(_)
-            | Expression::Variable(_)
-            | Expression::UnaryOp(_)
-            | Expression::BinaryOp(_)
-            | Expression::ForExpr(_) => vec![self.unknown(at)],
+            Expression::Array(_) | Expression::Object(_) | Expression::UnaryOp(_) | Expression::BinaryOp(_) | Expression::ForExpr(_) => {
+                vec![self.unknown(at)]
+            }
         }
     }
 
@@ -199,7 +201,7 @@ impl Module {
                     values.insert(name.clone(), self.evaluate(At { file: at.file, expression: &interpolation.expr }, 0));
                     text.push(&Traced::unknown_at(Unknown { name, written: None, assumed: None, empty_if_unset: false }, source.origin(0)));
                 }
-                Element::Directive(_) => text.push(&unknown("%{...}", None)),
+                Element::Directive(_) => text.push(&self.directive(at.file, element)),
             }
         }
         (text, values)
@@ -213,12 +215,16 @@ impl Module {
                 let mut result = Traced::default();
                 let mut copied = 0;
                 let mut values = values.iter();
-                for (index, _) in pattern.as_str().match_indices("%s").chain(pattern.as_str().match_indices("%d")) {
-                    if index < copied {
-                        continue;
-                    }
+                while let Some(index) = pattern.as_str()[copied..].find('%').map(|found| copied + found) {
                     result.push(&pattern.slice(copied..index));
-                    result.push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
+                    match pattern.as_str()[index + 1..].chars().next() {
+                        Some('s' | 'd' | 'v') => {
+                            result.push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
+                        }
+                        Some('%') => result.push_computed("%"),
+                        // A width or another kind of value: no image is written like that.
+                        _ => return vec![self.unknown(at)],
+                    }
                     copied = index + 2;
                 }
                 result.push(&pattern.slice(copied..pattern.as_str().len()));
@@ -235,7 +241,15 @@ impl Module {
                 known.or(values.first()).cloned().into_iter().collect()
             }
             ("trimspace" | "lower" | "tostring" | "nonsensitive", [argument]) => one(argument).into_iter().collect(),
-            ("lookup", [.., default]) if arguments.len() == 3 => one(default).into_iter().collect(),
+            ("lookup", [map, key, default @ ..]) => {
+                let map = self.follow(At { file: at.file, expression: map });
+                let found = one(key).and_then(|key| member(map.expression, key.as_str()));
+                match (found, default) {
+                    (Some(found), _) => self.evaluate(At { expression: found, ..map }, depth + 1),
+                    (None, [default]) => one(default).into_iter().collect(),
+                    (None, _) => vec![self.unknown(at)],
+                }
+            }
             _ => vec![self.unknown(at)],
         }
     }
@@ -246,7 +260,7 @@ impl Module {
             let alternatives = match element {
                 Element::Literal(text) => vec![self.literal(file, text.as_str(), text.span(), quoting)],
                 Element::Interpolation(interpolation) => self.evaluate(At { file, expression: &interpolation.expr }, depth + 1),
-                Element::Directive(_) => vec![unknown("%{...}", None)],
+                Element::Directive(_) => vec![self.directive(file, element)],
             };
             results = results
                 .iter()
@@ -255,6 +269,12 @@ impl Module {
                 .collect();
         }
         results
+    }
+
+    /// `%{ if ... }` and `%{ for ... }` are not followed.
+    fn directive(&self, file: usize, element: &Element) -> Traced {
+        let origin = self.source(file, element.span()).origin(0);
+        Traced::unknown_at(Unknown { name: "%{...}".to_owned(), written: None, assumed: None, empty_if_unset: false }, origin)
     }
 
     fn literal(&self, file: usize, value: &str, span: Option<Range<usize>>, quoting: Quoting) -> Traced {
@@ -283,7 +303,7 @@ impl Module {
 }
 
 /// The value of an object's member, or of an array's item.
-fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
+pub(super) fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
     match expression {
         Expression::Object(object) => {
             object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr())
@@ -303,7 +323,7 @@ pub(crate) fn object_key(key: &ObjectKey) -> Option<String> {
     }
 }
 
-fn key_of(operator: &TraversalOperator) -> Option<String> {
+pub(super) fn key_of(operator: &TraversalOperator) -> Option<String> {
     match operator {
         TraversalOperator::GetAttr(name) => Some(name.as_str().to_owned()),
         TraversalOperator::Index(Expression::String(name)) => Some(name.as_str().to_owned()),

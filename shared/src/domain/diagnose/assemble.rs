@@ -15,6 +15,8 @@ pub(super) fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
         why: None,
         phase: None,
         signature: None,
+        explanation: None,
+        build: None,
         image: None,
         container: None,
         attempts: None,

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::assemble::{blank, is_about_image};
-use super::target::image_in;
+use super::build_log::{BuildFacts, BuildLog};
 use super::text::{normalise, redact};
-use super::{LOGS, diagnose_text, logs};
+use super::{diagnose_text, logs};
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence};
 use crate::domain::reference::Reference;
 
@@ -26,21 +26,58 @@ pub struct BuildDiagnosis {
     pub replacement_from: Option<String>,
 }
 
+/// What a failed phase runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseKind {
+    /// The build container is set up: its image is pulled.
+    Provisioning,
+    /// Nothing that pulls an image.
+    WithoutPulls,
+    /// The commands of the build specification, whose log says why they failed.
+    Commands,
+}
+
+impl PhaseKind {
+    fn of(name: &str) -> Self {
+        match name {
+            "PROVISIONING" => Self::Provisioning,
+            "DOWNLOAD_SOURCE" | "SUBMITTED" | "QUEUED" => Self::WithoutPulls,
+            _ => Self::Commands,
+        }
+    }
+}
+
+/// What the phase that failed runs, so that its log is read only where it can tell.
+pub fn failed_kind(detail: &Value) -> PhaseKind {
+    PhaseKind::of(failed_phase(detail).map(|phase| phase.name).unwrap_or_default().as_str())
+}
+
 /// Reads the `detail` of a `CodeBuild Build State Change` and the lines of the build's log, under whatever key.
 pub fn diagnose_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> BuildDiagnosis {
+    let read = |(name, lines): (&String, &Vec<String>)| (name.clone(), BuildLog::of(lines.iter().map(String::as_str)));
+    diagnose_build_read(detail, &logs.iter().map(read).collect())
+}
+
+/// As [`diagnose_build`], with logs that were read before, page by page.
+pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) -> BuildDiagnosis {
     let phase = failed_phase(detail);
     let name = phase.as_ref().map(|phase| phase.name.as_str()).unwrap_or_default();
     let context = phase.as_ref().map(|phase| phase.context.as_str()).unwrap_or_default();
     let source = format!("phases[{name}]");
-    let diagnosis = match name {
-        "PROVISIONING" => {
+    let diagnosis = match PhaseKind::of(name) {
+        PhaseKind::Provisioning => {
             let image = detail.pointer("/additional-information/environment/image").and_then(Value::as_str);
             diagnose_text(context, image, &source).map(|found| about("The build image could not be pulled (PROVISIONING)", found))
         }
-        "DOWNLOAD_SOURCE" | "SUBMITTED" | "QUEUED" => None,
-        _ => by_log(logs).or_else(|| diagnose_text(context, None, &source).filter(|found| is_about_image(found.cause))),
+        PhaseKind::WithoutPulls => None,
+        PhaseKind::Commands => by_log(logs).or_else(|| diagnose_text(context, None, &source).filter(|found| is_about_image(found.cause))),
     };
-    let diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
+    let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
+    if is_about_image(diagnosis.cause) {
+        let of_environment = PhaseKind::of(name) == PhaseKind::Provisioning;
+        let bases = if of_environment { Vec::new() } else { logs.values().flat_map(BuildLog::bases).collect() };
+        diagnosis.build = Some(BuildFacts { bases, platform: platform(detail).to_owned(), of_environment });
+    }
     let reference = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let official = reference.filter(|reference| reference.is_official() && is_about_image(diagnosis.cause));
     let replacement_from = official.map(|reference| {
@@ -48,6 +85,18 @@ pub fn diagnose_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> B
         format!("FROM public.ecr.aws/docker/{}{tag}", reference.repository())
     });
     BuildDiagnosis { phase: phase.map(|phase| phase.name), diagnosis, replacement_from }
+}
+
+/// The platform that a build runs on, by the type of its environment.
+fn platform(detail: &Value) -> &'static str {
+    let environment = detail.pointer("/additional-information/environment/type").and_then(Value::as_str).unwrap_or_default();
+    if environment.starts_with("ARM") {
+        "linux/arm64"
+    } else if environment.starts_with("WINDOWS") {
+        "windows/amd64"
+    } else {
+        "linux/amd64"
+    }
 }
 
 struct Phase {
@@ -81,82 +130,10 @@ fn context_of(value: Option<&Value>) -> String {
     }
 }
 
-/// The failed pull in a build's log, with the base image that the lines before it name.
-fn by_log(logs: &BTreeMap<String, Vec<String>>) -> Option<Diagnosis> {
-    for (name, lines) in logs {
-        let mut base = None;
-        let mut cut = None;
-        for line in lines {
-            if let Some(image) = base_image(line) {
-                base = Some(image);
-            }
-            if !may_tell(line) {
-                continue;
-            }
-            let source = format!("logs[{name}]");
-            let own = image_in(line).filter(|image| is_reference(image)).map(str::to_owned);
-            let image = own.or_else(|| image_of_url(line)).or_else(|| base.clone());
-            match diagnose_text(line, image.as_deref(), &source) {
-                Some(found) if found.cause == Cause::Unknown => cut = cut.or(Some(found)),
-                Some(found) if is_about_image(found.cause) || found.cause == Cause::DiskFull => {
-                    return Some(about("A pull of the build failed", found));
-                }
-                Some(_) | None => {}
-            }
-        }
-        if cut.is_some() {
-            return cut;
-        }
-    }
-    None
-}
-
-/// Whether a line can be the report of a failed pull; most lines of a build are not.
-fn may_tell(line: &str) -> bool {
-    let lower = line.to_ascii_lowercase();
-    [
-        "toomanyrequests",
-        "pull",
-        "manifest",
-        "failed to solve",
-        "failed to resolve",
-        "failed to copy",
-        "registry",
-        "error response from daemon",
-        "no space left",
-        "load metadata",
-    ]
-    .iter()
-    .any(|word| lower.contains(word))
-        && ["error", "fail", "toomanyrequests", "denied", "unauthorized", "not found", "forbidden", "no matching", "no space", "rate limit"]
-            .iter()
-            .any(|word| lower.contains(word))
-}
-
-/// The image of a `FROM` line, as Docker and BuildKit print it.
-fn base_image(line: &str) -> Option<String> {
-    let rest = line
-        .split_once(" FROM ")
-        .or_else(|| line.split_once("load metadata for "))
-        .map(|(_, rest)| rest)
-        .or_else(|| line.trim_start().strip_prefix("FROM "))?;
-    let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
-    let image = words.next()?.trim_end_matches([':', ',']);
-    is_reference(image).then(|| image.to_owned())
-}
-
-fn is_reference(word: &str) -> bool {
-    !word.eq_ignore_ascii_case("scratch") && word.parse::<Reference>().is_ok()
-}
-
-/// The image of a manifest URL of Docker Hub.
-fn image_of_url(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("registry-1.docker.io/v2/")?;
-    let (repository, rest) = rest.split_once("/manifests/")?;
-    let tag: String = rest.chars().take_while(|next| next.is_ascii_alphanumeric() || matches!(next, '.' | '_' | '-' | ':')).collect();
-    let tag = tag.trim_end_matches([':', '.']);
-    let image = if tag.starts_with("sha256:") || tag.is_empty() { repository.to_owned() } else { format!("{repository}:{tag}") };
-    is_reference(&image).then_some(image)
+/// The failed pull in a build's log.
+fn by_log(logs: &BTreeMap<String, BuildLog>) -> Option<Diagnosis> {
+    let found = logs.iter().find_map(|(name, log)| log.failed_pull(name))?;
+    Some(if found.cause == Cause::Unknown { found } else { about("A pull of the build failed", found) })
 }
 
 fn about(what: &str, found: Diagnosis) -> Diagnosis {
@@ -166,8 +143,14 @@ fn about(what: &str, found: Diagnosis) -> Diagnosis {
 }
 
 /// A failure that is no pull, or whose log is not there: the phase and what it says.
-fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
-    let finding = logs::read(&LOGS, logs, None).filter(|_| !matches!(phase, "PROVISIONING" | "DOWNLOAD_SOURCE"));
+fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, BuildLog>) -> Diagnosis {
+    let of_commands = PhaseKind::of(phase) == PhaseKind::Commands;
+    let pickers = logs.iter().map(|(name, log)| (name.clone(), log.picker().clone())).collect();
+    let finding = logs::read(&pickers, None).filter(|_| of_commands);
+    let tail: Vec<Evidence> = match finding {
+        None if of_commands => logs.iter().flat_map(|(name, log)| log.tail(name)).collect(),
+        _ => Vec::new(),
+    };
     let mut evidence = Vec::new();
     if !context.is_empty() {
         evidence.push(Evidence { source: source.to_owned(), text: redact(&normalise(context)) });
@@ -186,7 +169,13 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, V
         (_, None) => format!("The build failed in {phase}, and its log shows no failed pull. Read the last lines of the log."),
     };
     evidence.extend(finding.into_iter().flat_map(|finding| finding.evidence));
-    Diagnosis { evidence, advice, settled_by: logs.is_empty().then(|| "the build's log".to_owned()), ..blank(cause, Confidence::Low) }
+    evidence.extend(tail);
+    Diagnosis {
+        evidence,
+        advice,
+        settled_by: (logs.is_empty() && of_commands).then(|| "the build's log".to_owned()),
+        ..blank(cause, Confidence::Low)
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,12 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
             Confidence::Low,
             "Exit code 143: SIGTERM, and ECS gives no reason. Something in the task asked the program to stop.",
         ),
+        _ if has_log => (
+            Cause::AppCrashed,
+            None,
+            Confidence::Low,
+            "The program ended by itself with an error, and its log shows no error that is known: its last lines are in the evidence.",
+        ),
         _ => (
             Cause::AppCrashed,
             None,

@@ -14,6 +14,7 @@
 mod advice;
 mod assemble;
 pub mod build;
+pub mod build_log;
 pub mod event;
 mod exit;
 mod logs;
@@ -21,13 +22,14 @@ mod matcher;
 pub mod row;
 pub mod tables;
 mod target;
-mod text;
+pub(in crate::domain) mod text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use self::assemble::{blank, is_about_image, of_finding, of_row, unknown};
 use self::logs::Finding;
+pub use self::logs::Picker;
 use self::matcher::{Context, Matcher};
 use self::row::Row;
 use self::target::Target;
@@ -42,6 +44,11 @@ static LOGS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::LOGS));
 ///
 /// A task that has not stopped is diagnosed from its log only: [`Cause::AppDegraded`], or unknown.
 pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
+    diagnose_read(task, &picked(logs))
+}
+
+/// As [`diagnose`], with logs that were read before, page by page.
+pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Diagnosis {
     if !task.is_stop() {
         return still_running(logs);
     }
@@ -54,7 +61,7 @@ pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Dia
     if let Some(row) = by_text {
         let mut diagnosis = of_row(row, &subject);
         if diagnosis.container.is_none() && !is_about_image(diagnosis.cause) {
-            diagnosis.container = failed_first(&task.containers).map(|container| container.name.clone());
+            diagnosis.container = failed_first(task).map(|container| container.name.clone());
         }
         return diagnosis;
     }
@@ -65,6 +72,10 @@ pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Dia
         return unknown(&subject);
     }
     by_log_or_exit(task, logs, &subject)
+}
+
+fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
+    logs.iter().map(|(name, lines)| (name.clone(), Picker::of(lines.iter().map(String::as_str)))).collect()
 }
 
 /// What a text says that does not come from a task, such as a line of a build log. `None` if it says nothing known.
@@ -81,8 +92,13 @@ pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Opti
 
 /// The signature in the lines of a log that belongs to no task, such as the log of a build.
 pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
-    let logs = BTreeMap::from([(source.to_owned(), lines.to_vec())]);
-    logs::read(&LOGS, &logs, None).map(|finding| of_finding(&finding))
+    let logs = BTreeMap::from([(source.to_owned(), Picker::of(lines.iter().map(String::as_str)))]);
+    logs::read(&logs, None).map(|finding| of_finding(&finding))
+}
+
+/// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
+pub fn masked(text: &str) -> String {
+    text::redact(text)
 }
 
 /// What pullsafe does about a diagnosis, before any guard.
@@ -149,7 +165,7 @@ fn from_outside(
     confidence: Confidence,
     by_text: Option<&'static Row>,
     read: &Read<'_>,
-    logs: &BTreeMap<String, Vec<String>>,
+    logs: &BTreeMap<String, Picker>,
 ) -> Diagnosis {
     let mut diagnosis = match by_text.filter(|row| row.cause == cause) {
         Some(row) => of_row(row, read),
@@ -163,7 +179,7 @@ fn from_outside(
     };
     let unhealthy = matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
     if diagnosis.container.is_none() {
-        diagnosis.container = failed_first(&task.containers).map(|container| container.name.clone()).filter(|_| unhealthy);
+        diagnosis.container = failed_first(task).map(|container| container.name.clone()).filter(|_| unhealthy);
     }
     if unhealthy {
         explain_by_log(&mut diagnosis, logs);
@@ -173,9 +189,15 @@ fn from_outside(
 }
 
 /// Adds the likely explanation from the log to a failed health check, without calling it the cause.
-fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Vec<String>>) {
-    let Some(finding) = logs::read(&LOGS, logs, None).filter(Finding::is_specific) else { return };
+fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>) {
+    let Some(finding) = logs::read(logs, None) else { return };
     let inner = of_finding(&finding);
+    if !finding.is_specific() {
+        // An error, but none that is known: shown, and not called the explanation.
+        diagnosis.evidence.extend(inner.evidence);
+        return;
+    }
+    diagnosis.explanation = Some(Cause::AppDegraded);
     diagnosis.signature = inner.signature;
     diagnosis.container = Some(finding.container);
     diagnosis.evidence.extend(inner.evidence);
@@ -187,8 +209,8 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Vec<String>
 }
 
 /// A task that has not stopped: only its log can say anything.
-fn still_running(logs: &BTreeMap<String, Vec<String>>) -> Diagnosis {
-    match logs::read(&LOGS, logs, None).filter(Finding::is_specific) {
+fn still_running(logs: &BTreeMap<String, Picker>) -> Diagnosis {
+    match logs::read(logs, None).filter(Finding::is_specific) {
         Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding) },
         None => Diagnosis {
             advice: "The task has not stopped, and its log shows no known error.".to_owned(),
@@ -221,15 +243,16 @@ fn by_container_reason(task: &StoppedTask) -> Option<Diagnosis> {
 }
 
 /// Step 6: the log of the container that failed first, then its exit code.
-fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>, read: &Read<'_>) -> Diagnosis {
-    let failed = failed_first(&task.containers);
+fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Read<'_>) -> Diagnosis {
+    let failed = failed_first(task);
     let exited = failed.and_then(|container| container.exit_code);
-    let finding = logs::read(&LOGS, logs, failed.map(|container| container.name.as_str()));
-    let finding = finding.or_else(|| logs::read(&LOGS, logs, None).filter(Finding::is_specific));
+    let finding = logs::read(logs, failed.map(|container| container.name.as_str()));
+    let finding = finding.or_else(|| logs::read(logs, None).filter(Finding::is_specific));
     let finding = finding.filter(|finding| exited != Some(0) || finding.is_specific());
+    let told = finding.is_some();
     let mut diagnosis = match (finding, exited) {
         (Some(finding), _) => of_finding(&finding),
-        (None, Some(code)) => exit::of_code(code, logs.values().any(|lines| !lines.is_empty())),
+        (None, Some(code)) => exit::of_code(code, logs.values().any(|log| !log.is_empty())),
         (None, None) => {
             return Diagnosis {
                 container: failed.map(|container| container.name.clone()).filter(|name| !name.is_empty()),
@@ -242,6 +265,9 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>, read
     }
     if let (Some(container), Some(code)) = (failed, exited) {
         diagnosis.evidence.push(Evidence { source: format!("containers[{}].exitCode", container.name), text: code.to_string() });
+        if !told && let Some(log) = logs.get(&container.name) {
+            diagnosis.evidence.extend(log.tail(&container.name));
+        }
     }
     if !read.text.is_empty() {
         diagnosis.evidence.push(read.evidence());
@@ -250,8 +276,10 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>, read
 }
 
 /// The container that failed first, by what is left of it: an exit code of its own before one that a signal from
-/// ECS explains, an injected container last.
-fn failed_first(containers: &[Container]) -> Option<&Container> {
+/// ECS explains, one that is not essential later, an injected container last.
+fn failed_first(task: &StoppedTask) -> Option<&Container> {
+    // Only an essential container stops its task; one that is not can still be what others waited for.
+    let by_exit_of_essential = task.stop_code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("EssentialContainerExited"));
     let rank = |container: &Container| {
         let by_exit = match container.exit_code {
             Some(0) => 2,
@@ -261,9 +289,10 @@ fn failed_first(containers: &[Container]) -> Option<&Container> {
             None if container.reason.is_some() => 4,
             None => 5,
         };
-        by_exit + if container.is_injected() { 10 } else { 0 }
+        let beside = by_exit_of_essential && container.essential == Some(false);
+        by_exit + if container.is_injected() { 20 } else { 0 } + if beside { 10 } else { 0 }
     };
-    containers.iter().min_by_key(|container| rank(container))
+    task.containers.iter().min_by_key(|container| rank(container))
 }
 
 /// Whether a text begins as the report of a failed pull, whatever follows.

@@ -196,6 +196,11 @@ fn text_has_path(text: &str, host: &str) -> bool {
 /// The host of the first URL that is an address of a registry rather than of a page about it.
 fn url_host(text: &str) -> Option<&str> {
     text.match_indices("://").find_map(|(at, _)| {
+        // podman writes `docker://python:3.11`, which is no address.
+        let scheme = text.get(..at)?;
+        if !scheme.ends_with("http") && !scheme.ends_with("https") {
+            return None;
+        }
         let rest = text.get(at + 3..)?;
         let host = rest.split(['/', '"', '\'', ' ', '?', ')', '\\']).next()?;
         let whole = rest.len() > host.len();

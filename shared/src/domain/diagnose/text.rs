@@ -89,40 +89,96 @@ static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = [
         "://",
         "x-amz-",
-        "signature=",
+        "signature",
         "password",
         "passwd",
-        "pwd=",
+        "passphrase",
+        "pwd",
         "secret",
         "token",
         "bearer ",
         "basic ",
+        "authorization",
         "api_key",
         "apikey",
         "api-key",
+        "access_key",
+        "accesskey",
+        "access-key",
+        "private_key",
+        "privatekey",
+        "account_key",
+        "accountkey",
+        "encryption_key",
+        "signing_key",
+        "sharedaccesskey",
         "akia",
         "asia",
+        "begin ",
         "private key",
         "credential",
+        "cookie",
+        "session",
+        "eyj",
+        "ghp_",
+        "gho_",
+        "ghs_",
+        "ghu_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+        "xox",
+        "sk_live",
+        "sk_test",
+        "rk_live",
+        "sk-",
+        "aiza",
+        "npm_",
+        "dckr_pat_",
+        "hooks.slack",
+        " -p",
+        "sig=",
     ];
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
 static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
-        // The query of a URL: signatures and session tokens of layer downloads.
-        (r#"(?i)(https?://[^\s"'?]+)\?[^\s"']+"#, "$1?[masked]"),
-        (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid)=[^\s&"']+"#, "$1=[masked]"),
-        // User and password of a connection string.
-        (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"']*:[^\s/@"']+@"#, "$1[masked]@"),
-        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", "[masked]"),
-        (r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{12,}", "$1 [masked]"),
-        (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+", "[masked]"),
-        // An assignment to something that is called a secret; a name alone (`SECRET_KEY is not set`) stays.
+        // A key in PEM, as far as it stands on this line (in JSON, its line ends are written `\n`).
+        (r"(?s)(-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----).*?(-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)", "$1[masked]$2"),
+        // The query of a URL: signatures and session tokens of layer downloads, parameters of connection strings.
+        (r#"(?i)\b([a-z][a-z0-9+.-]*://[^\s"'?<>]+)\?[^\s"'<>]+"#, "$1?[masked]"),
+        (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid|sig)=[^\s&"';,]+"#, "$1=[masked]"),
+        // User and password of a connection string; the password may hold any of the reserved characters but the last `@`.
+        (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"'<>]*:[^\s"'<>]*@"#, "$1[masked]@"),
+        // A webhook's path is its password.
+        (r#"(?i)(hooks\.slack\.com/[a-z]+/)[^\s"']+"#, "$1[masked]"),
+        // Tokens that are known by their shape.
+        (r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b", "[masked]"),
+        (r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|dckr_pat_[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,})", "[masked]"),
+        (r"\b(?:xox[abeoprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,})", "[masked]"),
+        (r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_.-]*)?", "[masked]"),
+        (r#"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"#, "$1 [masked]"),
+        (r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)(["']?\s*[:=]\s*["']?)(?:bearer |basic |token )?[^\s"',\[][^"'\r\n]*"#, "$1$2[masked]"),
+        // An assignment to something that is called a secret; a name alone (`SECRET_KEY is not set`) stays. In quotes the value can
+        // hold blanks.
         (
-            r#"(?i)\b([a-z0-9_.-]*(?:password|passwd|pwd|secret(?:[_-]?(?:access)?[_-]?key)?|token|api[_-]?key|private[_-]?key)["']?\s*[=:]\s*["']?)([^\s"',;&)}\]\[]{4,})"#,
+            r#"(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|pwd|secret(?:[_-]?(?:access)?[_-]?(?:key|string))?|token|(?:api|access|private|account|encryption|signing|shared[_-]?access|auth|session)[_-]?key|credentials?)["'\\]*\s*(?:=>|[=:])\s*)(\\?["'])[^"'\r\n]{2,}?(\\?["'])"#,
+            "$1$2[masked]$3",
+        ),
+        (
+            r#"(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|pwd|secret(?:[_-]?(?:access)?[_-]?(?:key|string))?|(?:api|access|private|account|encryption|signing|shared[_-]?access|auth|session)[_-]?key)["'\\]*\s*(?:=>|=|:)\s*["']?)([^\s"',;&)}\]\[\\]{4,})"#,
             "$1[masked]",
         ),
+        (r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*(?:=>|=)\s*["']?)([^\s"',;&)}\]\[\\]{4,})"#, "$1[masked]"),
+        // In prose a colon ends a thought (`failed to fetch oauth token: unexpected status`): only what looks like one is a token.
+        (
+            r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*:\s*["']?)([^\s"',;&)}\]\[\\/:]*[0-9][^\s"',;&)}\]\[\\/:]{3,})"#,
+            "$1[masked]",
+        ),
+        // On a command line: `mysql -psecret`, `--password secret`, `redis-cli -a secret`.
+        (r"(?i)(--?(?:password|passwd|token|secret|api-key|auth)[ =])[^\s-][^\s]*", "$1[masked]"),
+        (r"\b((?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;\n]*?\s-p)[^\s]+", "$1[masked]"),
     ]
     .into_iter()
     // The expressions are constants; a test compiles them all.
@@ -130,8 +186,21 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .collect()
 });
 
+/// A line that is nothing but the inside of a key or a certificate.
+fn is_key_material(text: &str) -> bool {
+    let text = text.trim();
+    text.len() >= 40
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
 /// The text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
-pub(super) fn redact(text: &str) -> String {
+pub(in crate::domain) fn redact(text: &str) -> String {
+    if is_key_material(text) {
+        return "[masked]".to_owned();
+    }
     let mut out = Cow::Borrowed(text);
     if SUSPECTS.as_ref().is_none_or(|suspects| suspects.is_match(text)) {
         for (mask, with) in MASKS.iter() {
@@ -168,7 +237,7 @@ mod tests {
 
     #[test]
     fn masks_signed_urls_and_secrets_but_not_names() {
-        assert_eq!(MASKS.len(), 7);
+        assert_eq!(MASKS.len(), 17);
         for (text, masked) in [
             (
                 "Get \"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abc&X-Amz-Signature=1\": EOF",
@@ -177,7 +246,49 @@ mod tests {
             ("postgres://app:hunter2@db:5432/x refused", "postgres://[masked]@db:5432/x refused"),
             ("DB_PASSWORD=hunter22 was rejected", "DB_PASSWORD=[masked] was rejected"),
             ("{\"token\":\"abcdefgh\"}", "{\"token\":\"[masked]\"}"),
-            ("Authorization: Bearer abcdefghijklmnop", "Authorization: Bearer [masked]"),
+            ("Authorization: Bearer abcdefghijklmnop", "Authorization: [masked]"),
+            ("sent Bearer abcdefghijklmnop to it", "sent Bearer [masked] to it"),
+            ("postgres://app:p@ss/w:rd@db:5432/x refused", "postgres://[masked]@db:5432/x refused"),
+            ("amqp://guest:guest@rabbit:5672// failed", "amqp://[masked]@rabbit:5672// failed"),
+            ("mongodb+srv://u:p@cluster/db?authSource=admin&password=hunter22", "mongodb+srv://[masked]@cluster/db?[masked]"),
+            ("redis://:hunter22@cache:6379/0", "redis://[masked]@cache:6379/0"),
+            (
+                "Server=db;Database=x;User Id=sa;Password=hunter22;Encrypt=true",
+                "Server=db;Database=x;User Id=sa;Password=[masked];Encrypt=true",
+            ),
+            (
+                "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abcd1234==;x",
+                "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=[masked];x",
+            ),
+            (
+                "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=abcd1234=",
+                "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=[masked]",
+            ),
+            ("host=db user=app password='two words' dbname=x", "host=db user=app password='[masked]' dbname=x"),
+            (r#"{"password": "two words", "user": "app"}"#, r#"{"password": "[masked]", "user": "app"}"#),
+            (r#"{"log":"{\"apiKey\":\"abcd1234\"}"}"#, r#"{"log":"{\"apiKey\":\"[masked]\"}"}"#),
+            ("['api_key' => 'abcd1234']", "['api_key' => '[masked]']"),
+            ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_secret_access_key = [masked]"),
+            ("key AKIAIOSFODNN7EXAMPLE was rejected", "key [masked] was rejected"),
+            ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_1 expired", "jwt [masked] expired"),
+            ("Authorization: Basic dXNlcjpwYXNz", "Authorization: [masked]"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\\nMIIEow\\n-----END RSA PRIVATE KEY----- bad",
+                "-----BEGIN RSA PRIVATE KEY-----[masked]-----END RSA PRIVATE KEY----- bad",
+            ),
+            ("-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNz", "-----BEGIN OPENSSH PRIVATE KEY-----[masked]"),
+            ("MIIEowIBAAKCAQEA7bq98mh1e0Lw3Zk0v5o2q8Jx0cKf4V7mGQ1hQ2nTz9aB", "[masked]"),
+            ("git clone https://x-access-token:ghs_abcdefghijklmnop@github.com/a/b", "git clone https://[masked]@github.com/a/b"),
+            ("token ghp_abcdefghijklmnopqrstuvwxyz012345 is bad", "token [masked] is bad"),
+            ("mysqldump -uroot -phunter22 app", "mysqldump -uroot -p[masked] app"),
+            ("exec: app --password hunter22 --port 80", "exec: app --password [masked] --port 80"),
+            ("POST https://hooks.slack.com/services/T0/B0/abc failed", "POST https://hooks.slack.com/services/[masked] failed"),
+            ("Set-Cookie: sid=abcd1234; Path=/", "Set-Cookie: [masked]"),
+            ("password authentication failed for user \"app\"", "password authentication failed for user \"app\""),
+            ("unexpected token } in JSON at position 3", "unexpected token } in JSON at position 3"),
+            ("SyntaxError: Unexpected token: punc (;)", "SyntaxError: Unexpected token: punc (;)"),
+            ("failed to fetch oauth token: unexpected status 401", "failed to fetch oauth token: unexpected status 401"),
+            ("token: a1b2c3d4e5", "token: [masked]"),
             ("RuntimeError: SECRET_KEY is not set", "RuntimeError: SECRET_KEY is not set"),
             ("secret arn:aws:secretsmanager:x", "secret arn:aws:secretsmanager:x"),
         ] {

@@ -14,7 +14,7 @@ use super::stopped_task::StoppedTask;
 use super::timestamp::Timestamp;
 use super::waiting::Arrival;
 
-pub use envelope::{parse, records};
+pub use envelope::{QueueRecord, parse, records};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +67,21 @@ impl Subject {
             Self::Family { cluster_arn, family } => format!("{cluster_arn}#family/{family}"),
             Self::Project { scope, name } => format!("{scope}#project/{name}"),
         }
+    }
+}
+
+impl Subject {
+    /// Whether a person means it by this: its name, cluster and name, or ARN in either form.
+    pub fn is_called(&self, text: &str) -> bool {
+        let (name, place) = match self {
+            Self::Service(service) => (&service.name, service.cluster()),
+            Self::Family { cluster_arn, family } => (family, cluster_arn.rsplit('/').next().unwrap_or_default()),
+            Self::Project { name, .. } => (name, "project"),
+        };
+        let key = self.key();
+        // The old form of a service's ARN does not name the cluster.
+        let short = || key.strip_suffix(&format!("{place}/{name}")).map(|head| format!("{head}{name}"));
+        text == name || text == key || text.split_once('/') == Some((place, name)) || short().as_deref() == Some(text)
     }
 }
 
@@ -130,4 +145,25 @@ pub struct BuildFailed {
     pub detail: serde_json::Value,
     /// When.
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_called_by_its_name_or_arn() {
+        let cluster_arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned();
+        let service = Subject::Service(ServiceId { cluster_arn: cluster_arn.clone(), name: "web".to_owned() });
+        for text in
+            ["web", "prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/web"]
+        {
+            assert!(service.is_called(text), "{text}");
+        }
+        for text in ["", "we", "prod", "test/web", "arn:aws:ecs:us-east-1:123456789012:service/prod/web", "prod/web/x"] {
+            assert!(!service.is_called(text), "{text}");
+        }
+        assert!(Subject::Family { cluster_arn, family: "batch".to_owned() }.is_called("prod/batch"));
+        assert!(Subject::Project { scope: "arn:aws:codebuild:eu-west-1:1".to_owned(), name: "app".to_owned() }.is_called("app"));
+    }
 }

@@ -82,7 +82,8 @@ fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
     Target::Verified(Move { from: image.written.clone(), to: place.to_string(), digest })
 }
 
-enum Mismatch {
+/// Why a copy cannot be used.
+pub(crate) enum Mismatch {
     /// A fresh copy would cure it.
     Fillable(String),
     /// A fresh copy would not cure it, or it cannot be known.
@@ -91,7 +92,7 @@ enum Mismatch {
 
 /// Whether a copy is the same as what Docker Hub would give: the digest that Docker Hub names now, or, for a tag that
 /// has moved or cannot be asked for, the digest that this service last ran.
-fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) -> Result<Digest, Mismatch> {
+pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) -> Result<Digest, Mismatch> {
     let hub = image.hub.found().map(|resolved| &resolved.digest).or(image.reference.digest());
     let copy = match copy {
         Lookup::Found(copy) => copy,

@@ -85,6 +85,8 @@ fn case(cause: Cause, image: &str) -> Case {
         why: None,
         phase: None,
         signature: None,
+        explanation: None,
+        build: None,
         image: Some(image.to_owned()),
         container: Some("app".to_owned()),
         attempts: Some(7),

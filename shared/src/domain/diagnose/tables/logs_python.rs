@@ -154,6 +154,8 @@ pub static ROWS: &[Row] = &[
                 "application startup failed",
                 "worker failed to boot",
                 "exception in worker process",
+                "required positional argument",
+                "unexpected keyword argument",
             ]],
         )
     },

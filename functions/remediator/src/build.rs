@@ -1,0 +1,140 @@
+//! A build that failed: its phase, the pull in its log, the copies of its base images, and the lines to write instead.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pullsafe::aws::Failure;
+use pullsafe::domain::build_remedy::{self, Asking, Offer};
+use pullsafe::domain::cause::{Diagnosis, Evidence};
+use pullsafe::domain::diagnose::build::{PhaseKind, diagnose_build_read, failed_kind};
+use pullsafe::domain::diagnose::build_log::BuildLog;
+use pullsafe::domain::event::{BuildFailed, Subject};
+use pullsafe::domain::incident::{Added, Incident, Record};
+use pullsafe::domain::log_place::{LogPlace, Window, of_build};
+use pullsafe::domain::log_reading::Spent;
+use pullsafe::domain::notice::{self, Outcome};
+use pullsafe::domain::plan::Step;
+use pullsafe::domain::reference::Reference;
+use pullsafe::domain::settings::Mode;
+use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::domain::waiting::{Waiting, WaitingFor};
+use serde_json::{Value, json};
+
+use super::{Remediator, Tally};
+
+/// For how long a build's log is read, whatever the budget of calls.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many base images are looked up.
+const IMAGES: usize = 8;
+
+impl Remediator {
+    pub(crate) async fn build_failed(&self, build: BuildFailed, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let project = build.project.clone();
+        // A build is remembered as a task is: by its ARN, and once.
+        let task = StoppedTask { task_arn: build.build.clone(), version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
+        let Some(mut record) = self.lease(&project, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        if record.would_add(&task, now) != Added::New {
+            return self.give_back(&project, &record, owner, "this build was seen before").await;
+        }
+        let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
+        let diagnosis = self.diagnose_build(&build, &mut spent).await;
+        let offer = self.offer(&project, &diagnosis).await;
+        let diagnosis = with_offer(diagnosis, &offer);
+        let asked = self.ask(&offer).await?;
+        record.add_failure(&project.to_string(), &task, diagnosis, now);
+        if let Some(incident) = &mut record.open {
+            incident.log_calls = spent;
+            if !asked.is_empty() {
+                incident.log(now, format!("asked the mirror for {}", asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+                incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(asked), since: now });
+            }
+        }
+        self.work(&project, record, owner, now).await
+    }
+
+    /// The diagnosis of a build by its event, and by its log where the phase ran commands.
+    async fn diagnose_build(&self, build: &BuildFailed, spent: &mut Spent) -> Diagnosis {
+        let mut log = BuildLog::default();
+        let mut note = None;
+        if failed_kind(&build.detail) == PhaseKind::Commands {
+            spent.begin(&build.build);
+            let mut budget = spent.budget();
+            let before = budget.calls;
+            let said = match of_build(&build.detail) {
+                LogPlace::Nowhere(why) => format!("no log evidence: {why}"),
+                LogPlace::Stream(_) if budget.calls == 0 => "no log evidence: this incident has used up its calls for logs".to_owned(),
+                LogPlace::Stream(stream) => {
+                    let reading = self.logs.read(&stream, Window::around(None, build.at), &mut budget, |page| log.before(page));
+                    match tokio::time::timeout(PATIENCE, reading).await {
+                        Ok(Ok(reading)) => format!("read from {stream}: {}", reading.describe()),
+                        Ok(Err(failure)) => format!("no log evidence: {stream} could not be read ({failure})"),
+                        Err(_) => format!("no log evidence: {stream} gave no answer within {} s", PATIENCE.as_secs()),
+                    }
+                }
+            };
+            spent.count(before - budget.calls);
+            note = Some(Evidence { source: "logs[build]".to_owned(), text: said });
+        }
+        let logs = if log.is_empty() { BTreeMap::new() } else { BTreeMap::from([("build".to_owned(), log)]) };
+        let mut diagnosis = diagnose_build_read(&build.detail, &logs).diagnosis;
+        diagnosis.evidence.extend(note);
+        diagnosis
+    }
+
+    /// Looks where the base images could come from instead.
+    async fn offer(&self, project: &Subject, diagnosis: &Diagnosis) -> Offer {
+        let Some(facts) = &diagnosis.build else { return Offer::default() };
+        let mut images = Vec::new();
+        for (base, reference) in build_remedy::hub_images(diagnosis).into_iter().take(IMAGES) {
+            images.push((base.clone(), self.everywhere(base.image, reference).await.0));
+        }
+        let asking = match (&self.settings.mirror_queue_url, self.settings.mode) {
+            (None, _) => Asking::Impossible,
+            (Some(_), Mode::Act) => Asking::Now,
+            (Some(_), Mode::Observe | Mode::Off) => Asking::Observing,
+        };
+        build_remedy::offer(project, facts, &images, self.settings.public_fallback, asking)
+    }
+
+    /// The mirror has copied something that a failed build waits for: once it has everything, the lines are verified and told.
+    pub(crate) async fn look_at_copies(&self, project: &Subject, record: &mut Record, now: Timestamp) {
+        let waits = record.open.as_ref().and_then(|incident| incident.waiting.as_ref());
+        if !waits.is_some_and(|waiting| matches!(waiting.cause, WaitingFor::Mirror(_))) {
+            return;
+        }
+        let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else { return };
+        let offer = self.offer(project, &blocker.diagnosis).await;
+        if !offer.asks.is_empty() {
+            return;
+        }
+        let mut blocker = blocker;
+        blocker.diagnosis.advice = format!("The mirror has been filled.{}", offer.text);
+        if let Some(incident) = &mut record.open {
+            incident.waiting = None;
+            incident.log(now, "the mirror has every base image of the build");
+        }
+        record.tell(&format!("mirrored:{}", blocker.last_at), |incident, id| {
+            notice::about(&project.to_string(), incident, &blocker, &Outcome::Advised(None), id)
+        });
+    }
+
+    /// Asks the mirror for what it lacks. It may be asked twice for the same: the second copy finds nothing to do.
+    async fn ask(&self, offer: &Offer) -> Result<Vec<Reference>, Failure> {
+        let mut asked = Vec::new();
+        let Some(queue) = &self.settings.mirror_queue_url else { return Ok(asked) };
+        for step in &offer.asks {
+            if let Step::AskMirror { source, target, requested_by } = step {
+                let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                self.queues.send(queue, &job, 0).await?;
+                asked.push(source.clone());
+            }
+        }
+        Ok(asked)
+    }
+}
+
+fn with_offer(diagnosis: Diagnosis, offer: &Offer) -> Diagnosis {
+    let advice = format!("{}{}", diagnosis.advice, offer.text);
+    Diagnosis { advice, ..diagnosis }
+}

@@ -1,0 +1,66 @@
+//! The widget: shows the open incidents on a CloudWatch dashboard, as its custom widget. Read only.
+//!
+//! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something to
+//! look at: a failure is told in the widget, and in the log, and is no failure of the function.
+
+use pullsafe::aws::table::{History, Table};
+use pullsafe::aws::{Failure, FailureKind, SdkConfig};
+use pullsafe::clock::Clock;
+use pullsafe::domain::report::Report;
+use pullsafe::domain::report::widget::{self, Theme};
+use pullsafe::domain::timestamp::Timestamp;
+use serde_json::{Value, json};
+
+/// The widget with the table that it reads.
+#[derive(Clone)]
+pub struct Widget {
+    table: Table,
+    clock: Clock,
+}
+
+impl Widget {
+    /// A widget over a table. Nothing is connected before somebody looks.
+    pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
+        Self { table: Table::new(config, table), clock }
+    }
+
+    /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
+    pub async fn handle(&self, event: &Value) -> Value {
+        if event["describe"] == true {
+            return json!({ "markdown": widget::DESCRIPTION });
+        }
+        let context = &event["widgetContext"];
+        let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
+        // Of whatever form: a width that makes no sense is none.
+        let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
+        Value::String(match self.table.open_incidents().await {
+            Ok(history) => shown(&history, theme, width, (self.clock)()),
+            Err(failure) => {
+                tracing::error!(%failure, "the open incidents cannot be read: {failure}");
+                widget::error(theme, &explained(&failure))
+            }
+        })
+    }
+}
+
+fn shown(history: &History, theme: Theme, width: Option<u32>, now: Timestamp) -> String {
+    let reports: Vec<Report> = history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
+    for missing in &history.missing {
+        tracing::error!(missing, "an incident cannot be shown: {missing}");
+    }
+    tracing::info!(incidents = reports.len(), missing = history.missing.len(), "{} open incident(s) shown", reports.len());
+    let warning =
+        (!history.missing.is_empty()).then(|| format!("{} row(s) of the table cannot be read; the log says which.", history.missing.len()));
+    widget::incidents(&reports, warning.as_deref(), theme, width, now)
+}
+
+/// What a person at the dashboard can do about it.
+fn explained(failure: &Failure) -> String {
+    let what = match failure.kind {
+        FailureKind::Denied => "The widget's role may not read the table.",
+        FailureKind::NotFound => "The table does not exist.",
+        FailureKind::Throttled | FailureKind::Unavailable => "DynamoDB did not answer; refresh the widget.",
+        FailureKind::Refused | FailureKind::ConditionFailed => "DynamoDB refused the query.",
+    };
+    format!("{what} The function's log has more. ({}: {})", failure.call, failure.code.as_deref().unwrap_or("no answer"))
+}

@@ -1,0 +1,2 @@
+FROM users AS u
+WHERE x

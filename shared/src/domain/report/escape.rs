@@ -1,0 +1,147 @@
+//! Texts from outside, made harmless for where they are written.
+//!
+//! Image names, reasons and log lines are what somebody else wrote. In every form, control characters and those that
+//! change the direction of a text or cannot be seen are shown by their number, so that a text is what it looks like.
+
+use std::borrow::Cow;
+
+/// Characters that are not seen, or that turn others around: a name that contains one reads as another name.
+fn is_treacherous(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2028}'..='\u{2029}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    ) || (character.is_control() && character != '\n')
+}
+
+/// The text with everything that cannot be seen shown by its number. Line ends stay.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if character == '\t' {
+            out.push(' ');
+        } else if is_treacherous(character) {
+            out.push_str(&format!("[U+{:04X}]", u32::from(character)));
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// For HTML, as text or as the value of an attribute in double quotes.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for character in visible(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// For a paragraph, list item, heading or table cell of Markdown: on one line, and no character means anything.
+pub(super) fn markdown(text: &str) -> String {
+    let text = visible(text);
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    let mut characters = text.chars().map(|character| if character == '\n' { ' ' } else { character }).peekable();
+    while let Some(character) = characters.next() {
+        let inside_word = before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric());
+        let special = match character {
+            '\\' | '`' | '*' | '[' | ']' | '<' | '|' | '~' | '&' | '$' => true,
+            // Elsewhere they mean nothing, and names are full of them.
+            '_' => !inside_word,
+            '#' | '+' | '-' | '=' | '>' => out.is_empty(),
+            // `1. ` begins a list; a version or an account does not.
+            '.' | ')' => {
+                !out.is_empty() && out.bytes().all(|digit| digit.is_ascii_digit()) && characters.peek().is_none_or(|next| *next == ' ')
+            }
+            '!' => characters.peek() == Some(&'['),
+            _ => false,
+        };
+        if special {
+            out.push('\\');
+        }
+        out.push(character);
+        before = character;
+    }
+    out
+}
+
+/// For Markdown, as code within a line. A pipe would end the cell of a table even there, so it is escaped if asked to.
+pub(super) fn code(text: &str, in_table: bool) -> String {
+    let text = visible(text).replace('\n', " ");
+    let text = if in_table { text.replace('|', "\\|") } else { text };
+    let fence = "`".repeat(longest_run(&text, '`') + 1);
+    // A space keeps a text that begins or ends with a backtick apart from the fence; Markdown drops one on each side.
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) || text.is_empty() { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// For Markdown, a fenced block that its content cannot end.
+pub(super) fn block(language: &str, text: &str) -> String {
+    let text = visible(text);
+    let fence = "`".repeat((longest_run(&text, '`') + 1).max(3));
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end_matches('\n'))
+}
+
+fn longest_run(text: &str, of: char) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    for character in text.chars() {
+        run = if character == of { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_means_anything_in_html() {
+        assert_eq!(html("<script>alert('x')</script> \"&\""), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;&amp;&quot;");
+        assert_eq!(html("acme\u{202e}gpj.exe\u{0}"), "acme[U+202E]gpj.exe[U+0000]");
+    }
+
+    #[test]
+    fn nothing_means_anything_in_markdown() {
+        for (text, expected) in [
+            ("a | b", "a \\| b"),
+            ("# title\n- item", "\\# title - item"),
+            ("1. first", "1\\. first"),
+            ("123456789012.dkr.ecr", "123456789012.dkr.ecr"),
+            ("snake_case and _emphasis_", "snake_case and \\_emphasis\\_"),
+            ("![x](http://e)", "\\!\\[x\\](http://e)"),
+            ("<img src=x>", "\\<img src=x>"),
+            ("docker-hub/library/python:3.11-slim", "docker-hub/library/python:3.11-slim"),
+        ] {
+            assert_eq!(markdown(text), expected);
+        }
+    }
+
+    #[test]
+    fn code_cannot_be_left() {
+        assert_eq!(code("a`b", false), "``a`b``");
+        assert_eq!(code("`", false), "`` ` ``");
+        assert_eq!(code("a|b\nc", true), "`a\\|b c`");
+        assert_eq!(block("text", "```\nx"), "````text\n```\nx\n````\n");
+    }
+}

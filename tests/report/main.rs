@@ -1,0 +1,5 @@
+//! The report of an incident: what a person reads of the five cases, and that nothing from outside can break it.
+
+mod cases;
+mod html;
+mod properties;
