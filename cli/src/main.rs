@@ -7,6 +7,7 @@ mod audit;
 mod copy;
 mod diagnose;
 mod mirror;
+mod memory;
 mod progress;
 mod registry;
 mod report;
