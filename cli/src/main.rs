@@ -4,7 +4,10 @@
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
 mod audit;
+mod copy;
 mod diagnose;
+mod progress;
+mod registry;
 mod report;
 mod scan;
 
@@ -23,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Diagnose(diagnose::Arguments),
+    Copy(copy::Arguments),
     Scan(scan::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
@@ -31,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
+        Command::Copy(arguments) => copy::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Skip files with more bytes
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_bytes)]
     max_file_size: u64,
+    /// Files that are scanned at a time; 0 is one for each processor
+    #[arg(long, value_name = "THREADS", default_value_t = 0)]
+    threads: usize,
     /// Print a configuration for `pullsafe mirror` instead
     #[arg(long, conflicts_with_all = ["fix", "diff", "compose_override", "output"])]
     mirror_config: bool,
@@ -78,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         None
     };
-    let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, ..Options::default() };
+    let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, threads: arguments.threads };
     let scanned = match walk::scan(&arguments.paths, options) {
         Ok(scanned) => scanned,
         Err(error) => return usage_error(&error.to_string()),

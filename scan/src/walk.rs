@@ -83,7 +83,7 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
             return Err(BadPath { path: path.display().to_string(), why: error.to_string() });
         }
     }
-    let (mut files, seen, mut skipped) = candidates(paths, options);
+    let (mut files, seen, mut problems) = candidates(paths, options);
     files.sort();
     files.dedup();
     let next = AtomicUsize::new(0);
@@ -113,9 +113,9 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     scanned.findings.sort_by_cached_key(key);
     // A value of a `.env` file or of a neighbouring module is found from each file that uses it.
     scanned.findings.dedup_by(|a, b| key(a) == key(b));
+    scanned.problems.append(&mut problems);
     scanned.problems.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
     scanned.problems.dedup();
-    scanned.skipped.append(&mut skipped);
     scanned.skipped.sort();
     scanned.seen = seen;
     Ok(scanned)
@@ -129,7 +129,7 @@ fn threads(options: Options) -> usize {
 }
 
 /// Paths that are worth opening, each with whether it was given by name.
-fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usize, Vec<Skipped>) {
+fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usize, Vec<Problem>) {
     let Some((first, rest)) = paths.split_first() else { return (Vec::new(), 0, Vec::new()) };
     let mut walk = WalkBuilder::new(first);
     rest.iter().for_each(|path| {
@@ -175,13 +175,28 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
                     let given = entry.depth() == 0 && explicit.contains(&entry.path().to_path_buf());
                     found.0.push((entry.into_path(), given));
                 }
-                Err(error) => found.1.push(Skipped { file: String::new(), reason: error.to_string() }),
+                Err(error) => found.1.push(unreadable(&error)),
             }
             WalkState::Continue
         })
     });
-    let (files, skipped) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    (files, seen.into_inner(), skipped)
+    let (files, problems) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    (files, seen.into_inner(), problems)
+}
+
+/// A directory that cannot be looked into, as far as the walk says which.
+fn unreadable(error: &ignore::Error) -> Problem {
+    let (mut inner, mut file) = (error, String::new());
+    loop {
+        match inner {
+            ignore::Error::WithPath { path, err } => {
+                file = shown(path);
+                inner = err;
+            }
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => inner = err,
+            _ => return Problem { file, line: 0, message: format!("cannot be read: {inner}") },
+        }
+    }
 }
 
 fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
@@ -191,8 +206,12 @@ fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
     let text = match read(path, kind, explicit, options.max_bytes) {
         Ok(Some(text)) => text,
         Ok(None) => return,
-        Err(reason) => {
+        Err(Unread::Skipped(reason)) => {
             result.skipped.push(Skipped { file: shown, reason });
+            return;
+        }
+        Err(Unread::Failed(error)) => {
+            result.problems.push(Problem { file: shown, line: 0, message: format!("cannot be read: {error}") });
             return;
         }
     };
@@ -224,9 +243,17 @@ fn shown(path: &Path) -> String {
     text.to_owned()
 }
 
+/// Why a file that could be one of the formats was not read.
+enum Unread {
+    /// It is left out on purpose.
+    Skipped(String),
+    /// It could not be read.
+    Failed(std::io::Error),
+}
+
 /// The text of a file; `None` where it is of no format, an error where it should have been read and was not.
-fn read(path: &Path, kind: Candidate, explicit: bool, max_bytes: u64) -> Result<Option<String>, String> {
-    let failed = |error: std::io::Error| error.to_string();
+fn read(path: &Path, kind: Candidate, explicit: bool, max_bytes: u64) -> Result<Option<String>, Unread> {
+    let failed = Unread::Failed;
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let unnamed = kind == Candidate::Unnamed && !explicit;
@@ -241,15 +268,15 @@ fn read(path: &Path, kind: Candidate, explicit: bool, max_bytes: u64) -> Result<
         bytes.extend_from_slice(begin);
     }
     if length > max_bytes {
-        return Err(format!("{length} bytes, more than {max_bytes}"));
+        return Err(Unread::Skipped(format!("{length} bytes, more than {max_bytes}")));
     }
     // The limit holds for a file that grows while it is read, too.
     file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err("UTF-16 is not supported".to_owned());
+        return Err(Unread::Skipped("UTF-16 is not supported".to_owned()));
     }
     if bytes[..bytes.len().min(SNIFF * 2)].contains(&0) {
-        return Err("a binary file".to_owned());
+        return Err(Unread::Skipped("a binary file".to_owned()));
     }
     Ok(Some(text_of(bytes)))
 }

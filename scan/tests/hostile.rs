@@ -111,6 +111,37 @@ fn files_that_are_not_text_or_too_large_are_named() {
     assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
 }
 
+/// The kernel refuses to read this one whoever asks.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem_and_the_rest_goes_on() {
+    let root = directory("unreadable");
+    fs::write(root.join("Dockerfile.good"), "FROM alpine:3\n").unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", root.join("Dockerfile.bad")).unwrap();
+    let scanned = scan(&[root.join("Dockerfile.bad"), root.clone()], Options::default()).unwrap();
+    assert_eq!(scanned.findings.len(), 1);
+    let [problem] = scanned.problems.as_slice() else { panic!("{:?}", scanned.problems) };
+    assert!(problem.file.ends_with("unreadable/Dockerfile.bad") && problem.message.starts_with("cannot be read: "), "{problem}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_circle_and_links_to_nowhere_are_left_out() {
+    let root = directory("links");
+    fs::create_dir(root.join("a")).unwrap();
+    fs::write(root.join("a/Dockerfile"), "FROM alpine:3\n").unwrap();
+    std::os::unix::fs::symlink("..", root.join("a/up")).unwrap();
+    std::os::unix::fs::symlink("nowhere", root.join("Dockerfile.link")).unwrap();
+    std::os::unix::fs::symlink("a/Dockerfile", root.join("Dockerfile")).unwrap();
+    let scanned = scan(std::slice::from_ref(&root), Options::default()).unwrap();
+    let files: Vec<_> = scanned.findings.iter().map(|finding| finding.file.rsplit('/').next().unwrap()).collect();
+    assert_eq!((files.as_slice(), scanned.problems.len()), (["Dockerfile"].as_slice(), 0), "{scanned:?}");
+    let named = scan(&[root.join("Dockerfile")], Options::default()).unwrap();
+    assert_eq!(named.findings.len(), 1, "a link that is named is followed");
+    let circle = root.join("a/up/a/up/a");
+    assert_eq!(scan(&[circle], Options::default()).unwrap().findings.len(), 1);
+}
+
 #[test]
 fn a_path_that_does_not_exist_is_an_error_that_names_it() {
     let error = scan(&[PathBuf::from("no/such/path")], Options::default()).unwrap_err();

@@ -10,6 +10,7 @@ pub mod e2e;
 pub mod ecr;
 pub mod ecs;
 pub mod figures;
+pub mod gate;
 pub mod registry;
 pub mod reported;
 pub mod runtime_api;

@@ -33,8 +33,19 @@ impl Declared {
 pub(crate) const FUNCTIONS: &[Declared] = &[
     Declared { function: "RemediatorFunction", settings: settings::ALL, adapters: &[VARIABLE], permissions: permission::REMEDIATOR },
     Declared { function: "MirrorFunction", settings: settings::OF_MIRROR, adapters: &[VARIABLE], permissions: permission::MIRROR },
-    Declared { function: "ImageGateFunction", settings: &[], adapters: &[ALLOW_LOCAL_VARIABLE, VARIABLE], permissions: permission::GATE },
     Declared { function: "WidgetFunction", settings: settings::OF_WIDGET, adapters: &[], permissions: permission::WIDGET },
+    Declared {
+        function: "ImageGateFunction",
+        settings: settings::OF_GATE,
+        adapters: &[ALLOW_LOCAL_VARIABLE, VARIABLE],
+        permissions: permission::GATE,
+    },
+    Declared {
+        function: "GateWakerFunction",
+        settings: settings::OF_GATE,
+        adapters: &[ALLOW_LOCAL_VARIABLE, VARIABLE],
+        permissions: permission::WAKER,
+    },
 ];
 
 #[test]

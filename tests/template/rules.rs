@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::pattern::matches;
 use crate::template::{Template, events, project};
 
-/// Each file of `events/`, and the rules of the remediator that pass it on.
+/// Each file of `events/`, and the rules that pass it on.
 const CLAIMS: &[(&str, &[&str])] = &[
     ("codebuild-failed-build", &["BuildFailed"]),
     ("codebuild-failed-download-source", &["BuildFailed"]),
@@ -18,13 +18,20 @@ const CLAIMS: &[(&str, &[&str])] = &[
     ("deployment-in-progress", &["DeploymentChanged"]),
     ("deployment-rollback", &["DeploymentChanged"]),
     ("ecr-image-deleted", &[]),
-    ("ecr-image-pushed", &["ImagePushed"]),
+    ("ecr-image-pushed", &["GateImagePushed", "ImagePushed"]),
     ("ecr-image-pushed-without-tag", &[]),
-    ("ecr-image-replicated", &["ImageReplicated"]),
+    ("ecr-image-replicated", &["GateImageReplicated", "ImageReplicated"]),
     ("ecr-image-replication-failed", &[]),
+    ("ecr-image-restored", &["GateImageRestored"]),
     ("ecr-pull-through-failed", &[]),
-    ("ecr-pull-through-succeeded", &["ImagePulledThrough"]),
-    ("image-mirrored", &["ImageMirrored"]),
+    ("ecr-pull-through-succeeded", &["GateImagePulledThrough", "ImagePulledThrough"]),
+    // CloudFormation invokes by itself, or through the topic.
+    ("gate-create", &[]),
+    ("gate-delete", &[]),
+    ("gate-failed", &[]),
+    ("gate-notification", &[]),
+    ("gate-update", &[]),
+    ("image-mirrored", &["GateImageMirrored", "ImageMirrored"]),
     ("remedy-applied", &[]),
     ("service-desired-count-updated", &[]),
     ("service-steady-state", &["ServiceAction"]),
@@ -110,6 +117,9 @@ fn the_schedule_sends_the_sweep() {
     let sweep = &remediator["Events"]["Sweep"]["Properties"];
     let input: Value = serde_json::from_str(sweep["Input"].as_str().expect("an input")).expect("JSON");
     assert_eq!(input, files()["sweep"]);
+    let waker = &template.resource("GateWakerFunction")["Events"]["GateSweep"]["Properties"];
+    assert_eq!((&waker["Input"], waker["Schedule"].as_str()), (&sweep["Input"], Some("rate(1 minute)")));
+    assert_eq!(pullsafe::domain::gate::deadline::TICK_SECONDS, 60, "what the gate counts on");
     // EventBridge refuses `rate(1 minutes)`.
     assert_eq!(sweep["Schedule"]["Fn::If"][1], "rate(1 minute)");
 }

@@ -6,11 +6,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::Service as EcsService;
 use pullsafe::aws::Failure;
+use pullsafe::aws::inventory::{Inventory as Ecs, last_part};
 use pullsafe::domain::reference::{Reference, ecr_host};
 use pullsafe_scan::audit::{Container, Inventory, Mirrored, Service};
 
-/// Services that DescribeServices takes at once.
-const SERVICES_AT_ONCE: usize = 10;
 /// Images that BatchGetImage takes at once.
 const IMAGES_AT_ONCE: usize = 100;
 
@@ -34,12 +33,12 @@ impl Mirror {
 /// Looks at the account and region of the AWS configuration.
 pub(super) async fn take(clusters: &[String], mirror: Option<&Mirror>) -> Result<Inventory, Failure> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let ecs = aws_sdk_ecs::Client::new(&config);
+    let ecs = Ecs::of(&config);
     let mut inventory = Inventory { region: config.region().map(ToString::to_string).unwrap_or_default(), ..Inventory::default() };
-    let clusters = if clusters.is_empty() { all_clusters(&ecs).await? } else { clusters.to_vec() };
+    let clusters = if clusters.is_empty() { ecs.clusters().await? } else { clusters.to_vec() };
     let mut definitions: BTreeMap<String, Vec<Container>> = BTreeMap::new();
     for cluster in &clusters {
-        match services_of(&ecs, cluster).await {
+        match ecs.services(cluster).await {
             Ok(services) => {
                 for service in services {
                     add(&ecs, &mut inventory, &mut definitions, cluster, &service).await;
@@ -54,30 +53,8 @@ pub(super) async fn take(clusters: &[String], mirror: Option<&Mirror>) -> Result
     Ok(inventory)
 }
 
-async fn all_clusters(ecs: &aws_sdk_ecs::Client) -> Result<Vec<String>, Failure> {
-    let pages = ecs.list_clusters().into_paginator().items().send();
-    pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListClusters", &error))
-}
-
-async fn services_of(ecs: &aws_sdk_ecs::Client, cluster: &str) -> Result<Vec<EcsService>, Failure> {
-    let pages = ecs.list_services().cluster(cluster).into_paginator().items().send();
-    let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListServices", &error))?;
-    let mut services = Vec::new();
-    for some in arns.chunks(SERVICES_AT_ONCE) {
-        let answer = ecs
-            .describe_services()
-            .cluster(cluster)
-            .set_services(Some(some.to_vec()))
-            .send()
-            .await
-            .map_err(|error| Failure::of("ecs:DescribeServices", &error))?;
-        services.extend(answer.services.unwrap_or_default());
-    }
-    Ok(services)
-}
-
 async fn add(
-    ecs: &aws_sdk_ecs::Client,
+    ecs: &Ecs,
     inventory: &mut Inventory,
     definitions: &mut BTreeMap<String, Vec<Container>>,
     cluster: &str,
@@ -105,23 +82,17 @@ async fn add(
     }
     let subnets = service.network_configuration().and_then(|network| network.awsvpc_configuration()).map(|network| network.subnets());
     inventory.services.push(Service {
-        cluster: last_part(cluster),
+        cluster: last_part(cluster).to_owned(),
         name: name.to_owned(),
         desired_count: u32::try_from(service.desired_count()).unwrap_or_default(),
-        task_definition: last_part(definition),
+        task_definition: last_part(definition).to_owned(),
         containers: definitions.get(definition).cloned().unwrap_or_default(),
         subnets: subnets.unwrap_or_default().iter().cloned().collect(),
     });
 }
 
-async fn containers_of(ecs: &aws_sdk_ecs::Client, definition: &str) -> Result<Vec<Container>, Failure> {
-    let answer = ecs
-        .describe_task_definition()
-        .task_definition(definition)
-        .send()
-        .await
-        .map_err(|error| Failure::of("ecs:DescribeTaskDefinition", &error))?;
-    let containers = answer.task_definition.and_then(|definition| definition.container_definitions).unwrap_or_default();
+async fn containers_of(ecs: &Ecs, definition: &str) -> Result<Vec<Container>, Failure> {
+    let containers = ecs.containers(definition).await?;
     Ok(containers
         .iter()
         .map(|container| Container {
@@ -182,9 +153,4 @@ async fn held(
         found.map_or(Mirrored::Missing, |id| Mirrored::Held { digest: id.image_digest().unwrap_or_default().to_owned() })
     };
     Ok(references.iter().map(|reference| (reference.to_string(), state(reference))).collect())
-}
-
-/// The name at the end of an ARN.
-fn last_part(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or(arn).to_owned()
 }

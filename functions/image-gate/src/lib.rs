@@ -1,28 +1,44 @@
 //! The image gate: the custom resource `Custom::PullsafeImage`, which lets a stack go on once an image exists.
 //!
-//! One request of CloudFormation gets one answer, whatever happens: a bad property, a panic and a timeout are answered FAILED
-//! with a reason. A Delete is answered first of all and needs no permission. In this version the gate looks again and again
-//! within its own invocation, so it waits as long as the function may run; `ServiceTimeout` ends it earlier.
+//! One program, deployed as two functions; the event's shape says which of them it is.
+//!
+//! - The **gate** gets CloudFormation's requests, directly or through a topic. It looks; if the image is absent, it parks the
+//!   request in the table, looks once more (a push may have come between) and ends. It never waits in a running function,
+//!   unless parking is impossible: then it looks again and again until shortly before its end, and answers FAILED.
+//! - The **waker** gets what brings images, the sweep of every minute, and the requests that the gate failed at. It looks
+//!   where somebody waits, once for a repository, and answers.
+//!
+//! One request gets one answer, whatever happens: a bad property, a panic and a timeout are answered FAILED with a reason. The
+//! answer is decided under a claim on the request's row and stored in it, so that whoever repeats it sends the same bytes. A
+//! Delete is answered first of all and needs no permission.
 
-mod answer;
+mod deliver;
 mod look;
-mod request;
+mod poll;
+mod requested;
 mod response_url;
+mod waker;
 
+use std::future::Future;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use pullsafe::aws::Failure;
 use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
+use pullsafe::aws::gate_table::GateTable;
+use pullsafe::aws::queue::Queues;
 use pullsafe::clock::Clock;
+use pullsafe::domain::event;
+use pullsafe::domain::gate::request::Envelope;
+use pullsafe::domain::gate::wait::Wait;
+use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::registry::http::{Http, Timeouts};
 use pullsafe::registry::{Client, Config, Endpoints};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use answer::Answer;
-use look::Look;
-use request::{Envelope, Properties, RequestType};
 pub use response_url::Unanswered;
 
 /// The environment variable that allows answers to local addresses.
@@ -35,12 +51,22 @@ pub struct Settings {
     pub endpoints: Endpoints,
     /// Whether an answer may go to this machine over http, as in a local run.
     pub allow_local_response_url: bool,
-    /// The pause between two looks.
+    /// The table in which requests are parked; without one nothing is.
+    pub table: Option<String>,
+    /// The queue of the mirror's jobs; without one no `Source` is asked for.
+    pub mirror_queue: Option<String>,
+    /// The pause between two looks of a function that has to wait by itself.
     pub pause: Duration,
+    /// The pause before a tag that was moved just now is read again.
+    pub settle: Duration,
+    /// How long one look may take.
+    pub look_budget: Duration,
+    /// How long one call to the table may take.
+    pub table_budget: Duration,
+    /// How long the delivery of an answer may take: less than the lease under which it is delivered.
+    pub delivery_budget: Duration,
     /// Kept back of the function's time for the answer.
     pub time_to_answer: Duration,
-    /// So long a refused permission may be one that is still on its way.
-    pub permission_grace: Duration,
 }
 
 impl Default for Settings {
@@ -48,101 +74,131 @@ impl Default for Settings {
         Self {
             endpoints: Endpoints::default(),
             allow_local_response_url: false,
+            table: None,
+            mirror_queue: None,
             pause: Duration::from_secs(3),
+            settle: Duration::from_millis(700),
+            look_budget: Duration::from_secs(20),
+            table_budget: Duration::from_secs(5),
+            delivery_budget: Duration::from_secs(25),
             time_to_answer: Duration::from_secs(15),
-            permission_grace: Duration::from_secs(30),
         }
     }
+}
+
+/// Why an event was not handled, so that a repetition may help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// An answer could not be delivered.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// It could not be found out who waits.
+    #[error("who waits is not known: {0}")]
+    Table(#[from] Failure),
+}
+
+/// One invocation: who it is, and until when it runs.
+#[derive(Debug, Clone)]
+struct Call {
+    /// The same for every try of an event.
+    owner: String,
+    deadline: Instant,
 }
 
 /// The function, for as long as its process lives.
 pub struct Gate {
     own_region: Option<String>,
     ecr: EcrRegions,
+    table: Option<GateTable>,
+    mirror: Option<(Queues, String)>,
     settings: Settings,
     clock: Clock,
     http: Http,
     registries: OnceLock<Client>,
+    /// How many batches ECR was asked for.
+    batches: AtomicUsize,
 }
 
 impl Gate {
-    /// Nothing is loaded or connected until a request needs it.
+    /// Nothing is connected until an event needs it.
     pub fn new(config: SdkConfig, settings: Settings, clock: Clock) -> Self {
         let timeouts = Timeouts { connect: Duration::from_secs(2), first_byte: Duration::from_secs(5), ..Timeouts::default() };
         let own_region = config.region().map(ToString::to_string);
-        Self { own_region, ecr: EcrRegions::new(config), settings, clock, http: Http::new(timeouts), registries: OnceLock::new() }
+        let table = settings.table.as_deref().map(|name| GateTable::new(&config, name));
+        let mirror = settings.mirror_queue.clone().map(|queue| (Queues::new(&config), queue));
+        Self {
+            own_region,
+            ecr: EcrRegions::new(config),
+            table,
+            mirror,
+            settings,
+            clock,
+            http: Http::new(timeouts),
+            registries: OnceLock::new(),
+            batches: AtomicUsize::default(),
+        }
     }
 
-    /// Handles one event. Only an answer that could not be delivered is an error: then a repetition may help.
+    /// Handles one event. `owner` names the invocation, the same for every try of it. It is an error if an answer could not be
+    /// delivered, or if it is not known who waits: then a repetition may help.
     ///
     /// # Errors
-    /// [`Unanswered`].
-    pub async fn handle(self: Arc<Self>, event: Value, deadline: Instant) -> Result<Value, Unanswered> {
-        let Some(envelope) = Envelope::find(&event) else {
-            tracing::error!("an event that is no request of CloudFormation was ignored");
-            return Ok(json!({"answered": false, "reason": "the event has no ResponseURL"}));
-        };
-        let url = match response_url::ResponseUrl::parse(&envelope.response_url, self.settings.allow_local_response_url) {
-            Ok(url) => url,
-            Err(error) => {
-                tracing::error!(stack = envelope.stack_id, %error, "a request cannot be answered: {error}");
-                return Ok(json!({"answered": false, "reason": error.to_string()}));
-            }
-        };
-        let answer = match envelope.request_type {
-            Some(RequestType::Delete) => Answer::deleted(),
-            Some(RequestType::Create | RequestType::Update) => self.decided(&envelope, deadline).await,
-            None => Answer::failed("RequestType is none of Create, Update and Delete"),
-        };
-        tracing::info!(
-            stack = envelope.stack_id,
-            logical_resource_id = envelope.logical_resource_id,
-            request_id = envelope.request_id,
-            success = answer.is_success(),
-            reason = answer.reason(),
-            "the request is decided"
-        );
-        url.put(&self.http, &answer.body(&envelope), deadline).await?;
-        Ok(json!({"answered": true, "success": answer.is_success()}))
-    }
-
-    /// A panic while deciding is an answer too, at once, and not after CloudFormation's patience.
-    async fn decided(self: &Arc<Self>, envelope: &Envelope, deadline: Instant) -> Answer {
-        if let Some(condition) = &envelope.failed_before {
-            return Answer::failed(&format!("the gate function could not handle this request ({condition}); its log says why"));
+    /// [`GateError`].
+    pub async fn handle(self: Arc<Self>, event: Value, owner: &str, deadline: Instant) -> Result<Value, GateError> {
+        let call = Call { owner: owner.to_owned(), deadline };
+        if let Some(records) = event::records(&event) {
+            return Ok(Box::pin(self.rescue(records, &call)).await);
         }
-        let properties = match Properties::parse(&envelope.properties) {
-            Ok(properties) => properties,
-            Err(error) => return Answer::failed(&error.to_string()),
-        };
-        let (gate, envelope) = (Arc::clone(self), envelope.clone());
-        let decision = tokio::spawn(async move { gate.wait(&envelope, &properties, deadline).await });
-        decision.await.unwrap_or_else(|_panic| Answer::failed("the gate met a fault of its own; its log says where"))
+        match Envelope::find(&event) {
+            // Boxed, for the types of these futures are deep and their values large.
+            Some(envelope) => Ok(Box::pin(self.requested(envelope, &call)).await?),
+            None => Box::pin(self.wake(&event, &call)).await,
+        }
     }
 
-    async fn wait(&self, envelope: &Envelope, properties: &Properties, deadline: Instant) -> Answer {
-        let place = look::Place::of(properties, envelope, self.own_region.as_deref());
-        let started = Instant::now();
-        let queued = envelope.response_url_age((self.clock)());
-        let waited = || queued + started.elapsed();
-        let by_function = deadline.checked_sub(self.settings.time_to_answer).unwrap_or(deadline);
-        let by_stack = started + properties.patience().saturating_sub(queued);
-        let mut why_not = "ECR did not answer in time".to_owned();
-        loop {
-            let look = timeout_at(by_function, self.look(&place, properties)).await;
-            why_not = match look.unwrap_or(Look::NotYet(why_not)) {
-                Look::Present(attributes) => return Answer::present(*attributes, waited()),
-                Look::Never(reason) => return Answer::failed(&reason),
-                Look::Denied(reason) if started.elapsed() >= self.settings.permission_grace => return Answer::failed(&reason),
-                Look::Denied(reason) | Look::NotYet(reason) => reason,
+    /// Answers the requests that the gate failed at for good; the ids of those that should come again are what SQS expects.
+    async fn rescue(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &Call) -> Value {
+        let mut failures = Vec::new();
+        for record in records {
+            // What else failed was a hint to look, and the next sweep looks.
+            let Some(envelope) = record.body.as_ref().ok().and_then(Envelope::find) else {
+                tracing::info!(message_id = record.message_id, "a failed event that is no request needs no answer");
+                continue;
             };
-            if Instant::now() + self.settings.pause >= by_function.min(by_stack) {
-                let ended_by = if by_function < by_stack { "the time that the gate function may run" } else { "ServiceTimeout" };
-                // A help for people, for which the answer does not wait.
-                let newest = timeout(self.settings.time_to_answer / 5, self.newest_tags(&place)).await.unwrap_or_default();
-                return Answer::failed(&place.reason(properties, &why_not, waited(), ended_by, &newest));
+            if let Err(error) = self.requested(envelope, call).await {
+                tracing::error!(message_id = record.message_id, %error, "a request is still unanswered: {error}");
+                failures.push(json!({"itemIdentifier": record.message_id}));
             }
-            sleep(self.settings.pause).await;
+        }
+        json!({"batchItemFailures": failures})
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// A call to the table, which is not waited for longer than sensible. Without a table nothing is parked.
+    async fn stored<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match timeout(self.settings.table_budget, call).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::unexpected("dynamodb", "the table did not answer in time")),
+        }
+    }
+
+    /// Asks the mirror for the source of a request, if that is due. Whether it was asked.
+    async fn ask_mirror(&self, wait: &Wait) -> bool {
+        let (Some((queues, queue)), Some(source)) = (&self.mirror, &wait.asked.source) else { return false };
+        let target = wait.asked.image_at(&wait.place.uri());
+        let job = json!({"source": source, "target": target, "requested_by": wait.requester.stack_id});
+        match self.stored(queues.send(queue, &job, 0)).await {
+            Ok(()) => {
+                tracing::info!(%source, target, "the mirror is asked for {source}");
+                true
+            }
+            Err(failure) => {
+                tracing::warn!(%source, %failure, "the mirror could not be asked: {failure}");
+                false
+            }
         }
     }
 

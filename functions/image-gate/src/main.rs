@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
 use image_gate::{ALLOW_LOCAL_VARIABLE, Gate, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pullsafe::domain::settings;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe::{clock, telemetry};
 use serde_json::Value;
@@ -15,18 +18,29 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Error> {
     telemetry::init_logging();
     let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
-    let allow_local = std::env::var(ALLOW_LOCAL_VARIABLE).is_ok_and(|value| value == "true");
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let clock = clock::system();
-    let settings = Settings { endpoints, allow_local_response_url: allow_local, ..Settings::default() };
+    let settings = Settings {
+        endpoints,
+        allow_local_response_url: set(ALLOW_LOCAL_VARIABLE).is_some_and(|value| value == "true"),
+        table: set(settings::TABLE.name),
+        mirror_queue: set(settings::MIRROR_QUEUE.name),
+        ..Settings::default()
+    };
     // Made for the first request, not at start: a cold start stays that of a bare runtime.
     let gate = OnceCell::new();
     let (settings, clock, gate) = (&settings, &clock, &gate);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
-        let build = || async { Arc::new(Gate::new(aws_config::load_from_env().await, settings.clone(), Arc::clone(clock))) };
+        let build = || async {
+            let timeouts =
+                TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(3)).build();
+            let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
+            Arc::new(Gate::new(config, settings.clone(), Arc::clone(clock)))
+        };
         let gate: &Arc<Gate> = gate.get_or_init(build).await;
-        Arc::clone(gate).handle(event.payload, deadline).await.map_err(Error::from)
+        Arc::clone(gate).handle(event.payload, &event.context.request_id, deadline).await.map_err(Error::from)
     }))
     .await
 }

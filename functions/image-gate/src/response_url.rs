@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
-use pullsafe::registry::Secret;
+use pullsafe::domain::gate::url::ResponseUrl as Signed;
 use pullsafe::registry::endpoints::is_loopback;
 use pullsafe::registry::http::{Http, full, host_of};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 const MOST_TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -16,10 +16,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The answer could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("CloudFormation's answer address took no answer after {tries} tries: {why}")]
+#[error("CloudFormation's answer address took no answer in {tries} try(s): {why}")]
 pub struct Unanswered {
     tries: u32,
     why: String,
+    /// Whether the address refuses for good: it has expired, or was never signed.
+    pub(crate) refused: bool,
+}
+
+impl Unanswered {
+    /// Nothing was sent, and nothing will be.
+    pub(crate) const fn impossible(why: String) -> Self {
+        Self { tries: 0, why, refused: true }
+    }
 }
 
 /// An address that no answer may go to. The address itself is not in it.
@@ -31,7 +40,7 @@ pub(crate) struct InvalidResponseUrl(&'static str);
 pub(crate) struct ResponseUrl(Uri);
 
 impl ResponseUrl {
-    pub(crate) fn parse(url: &Secret, allow_local: bool) -> Result<Self, InvalidResponseUrl> {
+    pub(crate) fn parse(url: &Signed, allow_local: bool) -> Result<Self, InvalidResponseUrl> {
         // A `Uri` keeps path and query byte for byte, and the signature covers them.
         let uri: Uri = url.expose().parse().map_err(|_| InvalidResponseUrl("is not a URL"))?;
         let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
@@ -52,18 +61,19 @@ impl ResponseUrl {
         }
     }
 
-    /// Delivers an answer. The same bytes may arrive twice, which does no harm; not arriving does.
+    /// Delivers an answer before `deadline`. The same bytes may arrive twice, which does no harm; not arriving does.
     pub(crate) async fn put(&self, http: &Http, body: &str, deadline: Instant) -> Result<(), Unanswered> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
-            let (why, can_pass) = match self.try_put(http, body).await {
+            let out_of_time = || Err(("no answer in the time that is left".to_owned(), true));
+            let (why, can_pass) = match timeout_at(deadline, self.try_put(http, body)).await.unwrap_or_else(|_| out_of_time()) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
             tracing::warn!(tries, why, "an answer was not taken");
             if !can_pass || tries >= MOST_TRIES || Instant::now() + pause >= deadline {
-                return Err(Unanswered { tries, why });
+                return Err(Unanswered { tries, why, refused: !can_pass });
             }
             sleep(pause).await;
             tries += 1;
@@ -99,11 +109,11 @@ mod tests {
 
     #[test]
     fn answers_go_only_to_aws() {
-        let check = |url: &str, allow_local| ResponseUrl::parse(&Secret::new(url), allow_local).err().map(|error| error.to_string());
+        let check = |url: &str, allow_local| ResponseUrl::parse(&Signed::new(url), allow_local).err().map(|error| error.to_string());
         let real =
             "https://cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com/arn%3Aaws%3A/a%7Cb?X-Amz-Signature=0";
         assert_eq!(check(real, false), None);
-        assert_eq!(ResponseUrl::parse(&Secret::new(real), false).ok().map(|url| url.0.to_string()).as_deref(), Some(real));
+        assert_eq!(ResponseUrl::parse(&Signed::new(real), false).ok().map(|url| url.0.to_string()).as_deref(), Some(real));
         assert_eq!(check("https://x.s3.cn-north-1.amazonaws.com.cn/x", false), None);
         assert_eq!(check("http://127.0.0.1:4566/x", true), None);
         for (url, allow_local, why) in [

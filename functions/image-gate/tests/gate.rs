@@ -70,6 +70,7 @@ impl Aws {
         let settings = Settings {
             allow_local_response_url: true,
             pause: Duration::from_millis(5),
+            settle: Duration::from_millis(5),
             time_to_answer: Duration::from_millis(600),
             ..Settings::default()
         };
@@ -153,7 +154,7 @@ async fn a_stack_goes_on_once_the_image_is_there() {
         _ => (200, Value::Null),
     })
     .await;
-    let outcome = aws.gate().handle(aws.request("Create", properties()), in_seconds(60)).await.unwrap();
+    let outcome = aws.gate().handle(aws.request("Create", properties()), "call", in_seconds(60)).await.unwrap();
     assert_eq!(outcome, json!({"answered": true, "success": true}));
     assert_eq!(aws.count("BatchGetImage"), 3);
     let [(line, headers, body)]: [Request; 1] = aws.answers().try_into().unwrap();
@@ -176,10 +177,17 @@ async fn an_image_that_never_comes_fails_in_time_and_says_what_to_do() {
         _ => (200, Value::Null),
     })
     .await;
-    aws.gate().handle(aws.request("Create", properties()), in_seconds(1)).await.unwrap();
+    aws.gate().handle(aws.request("Create", properties()), "call", in_seconds(1)).await.unwrap();
     let (_, _, body) = aws.answers().remove(0);
     let reason = body["Reason"].as_str().unwrap();
-    for part in ["web:1.4.3 did not appear", "no such image", "Newest tags there: 1.4.2", "docker push 111122223333.dkr.ecr.eu-west-1"] {
+    for part in [
+        "web:1.4.3 did not appear",
+        "could not be parked: ",
+        "no such image",
+        "Newest tags there: 1.4.2",
+        "Similar to 1.4.3: 1.4.2",
+        "docker push 111122223333.dkr.ecr.eu-west-1",
+    ] {
         assert!(reason.contains(part), "{reason}");
     }
     assert_eq!((&body["Status"], &body["PhysicalResourceId"]), (&json!("FAILED"), &json!("pullsafe-image/app/0a1b/Image")));
@@ -190,7 +198,7 @@ async fn a_delete_needs_nothing_of_ecr_and_keeps_the_id() {
     let aws = Aws::start(|_, _| (200, Value::Null)).await;
     let mut request = aws.request("Delete", json!({"Nonsense": 1}));
     request["PhysicalResourceId"] = json!("as-returned-before");
-    aws.gate().handle(request, in_seconds(60)).await.unwrap();
+    aws.gate().handle(request, "call", in_seconds(60)).await.unwrap();
     assert_eq!(aws.log.lock().unwrap().len(), 1);
     let (_, _, body) = aws.answers().remove(0);
     assert_eq!((&body["Status"], &body["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("as-returned-before")));
@@ -210,7 +218,7 @@ async fn what_cannot_be_done_is_answered_at_once() {
         (aws.request("Update", properties()), "InvalidParameterException"),
         (failed, "RetriesExhausted"),
     ] {
-        aws.gate().handle(event, in_seconds(60)).await.unwrap();
+        aws.gate().handle(event, "call", in_seconds(60)).await.unwrap();
         let (_, _, body) = aws.answers().pop().unwrap();
         assert!(body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains(reason), "{body}");
     }
@@ -220,14 +228,17 @@ async fn what_cannot_be_done_is_answered_at_once() {
 #[tokio::test]
 async fn an_answer_is_sent_until_it_is_taken_or_refused() {
     let passing = Aws::start(|_, before| (if before < 2 { 503 } else { 200 }, Value::Null)).await;
-    passing.gate().handle(passing.request("Delete", Value::Null), in_seconds(60)).await.unwrap();
+    passing.gate().handle(passing.request("Delete", Value::Null), "call", in_seconds(60)).await.unwrap();
     assert_eq!(passing.count("PUT"), 3);
+    let failing = Aws::start(|_, _| (500, Value::Null)).await;
+    let error = failing.gate().handle(failing.request("Delete", Value::Null), "call", in_seconds(1)).await.unwrap_err();
+    assert!(error.to_string().contains("HTTP 500") && !error.to_string().contains("Signature"), "{error}");
     let refusing = Aws::start(|_, _| (403, Value::Null)).await;
-    let error = refusing.gate().handle(refusing.request("Delete", Value::Null), in_seconds(60)).await.unwrap_err();
-    assert!(error.to_string().contains("HTTP 403") && !error.to_string().contains("Signature"), "{error}");
-    assert_eq!(refusing.count("PUT"), 1);
+    let outcome = refusing.gate().handle(refusing.request("Delete", Value::Null), "call", in_seconds(60)).await.unwrap();
+    assert!(outcome["reason"].as_str().unwrap().contains("HTTP 403") && !outcome.to_string().contains("Signature"), "{outcome}");
+    assert_eq!(refusing.count("PUT"), 1, "a signature that is refused stays refused");
     let event = json!({"RequestType": "Create", "ResponseURL": "https://evil.example/x?X-Amz-Signature=s"});
-    let outcome = refusing.gate().handle(event, in_seconds(60)).await.unwrap();
+    let outcome = refusing.gate().handle(event, "call", in_seconds(60)).await.unwrap();
     assert_eq!(outcome["answered"], false);
 }
 
@@ -235,7 +246,7 @@ async fn an_answer_is_sent_until_it_is_taken_or_refused() {
 async fn a_panic_is_answered() {
     let aws = Aws::start(|_, _| (200, Value::Null)).await;
     let gate = aws.gate_with(Arc::new(|| panic!("a fault of the gate's own")));
-    gate.handle(aws.request("Create", properties()), in_seconds(60)).await.unwrap();
+    gate.handle(aws.request("Create", properties()), "call", in_seconds(60)).await.unwrap();
     let (_, _, body) = aws.answers().remove(0);
     assert!(body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("fault of its own"), "{body}");
 }
@@ -245,7 +256,7 @@ async fn an_ecr_that_hangs_does_not_hold_the_answer_up() {
     let aws = Aws::start(|_, _| (200, Value::Null)).await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ecr = Aws { address: silent.local_addr().unwrap().to_string(), log: Arc::default() };
-    ecr.gate().handle(aws.request("Create", properties()), in_seconds(1)).await.unwrap();
+    ecr.gate().handle(aws.request("Create", properties()), "call", in_seconds(1)).await.unwrap();
     let (_, _, body) = aws.answers().remove(0);
     assert!(body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("did not answer in time"), "{body}");
 }

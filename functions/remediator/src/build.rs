@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::{Remediator, Tally};
 
 /// For how long a build's log is read, whatever the budget of calls.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// So many base images are looked up.
 const IMAGES: usize = 8;
 
@@ -58,7 +58,8 @@ impl Remediator {
         let mut log = BuildLog::default();
         let mut note = None;
         if failed_kind(&build.detail) == PhaseKind::Commands {
-            let mut budget = spent.budget(&build.build);
+            spent.begin(&build.build);
+            let mut budget = spent.budget();
             let before = budget.calls;
             let said = match of_build(&build.detail) {
                 LogPlace::Nowhere(why) => format!("no log evidence: {why}"),

@@ -1,38 +1,79 @@
-//! A closer look at a stop whose text leaves something open: the logs of its containers.
+//! A closer look at a stop whose text leaves something open: the probes of [`pullsafe::domain::probe`], carried out.
 //!
 //! Read only, within a budget of calls, bytes and time, and only for a stop that nobody has seen before. Whatever
 //! fails is said in the evidence; the diagnosis by the text stands, and the function goes on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullsafe::aws::{Failure, FailureKind};
+use pullsafe::domain::arn::ServiceId;
 use pullsafe::domain::cause::Diagnosis;
 use pullsafe::domain::diagnose::{Picker, diagnose_read};
 use pullsafe::domain::log_evidence::{self, Obstacle, Outcome};
 use pullsafe::domain::log_place::{self, LogPlace, LogStream, Window};
 use pullsafe::domain::log_reading::{Budget, Spent};
+use pullsafe::domain::observation::{Doubt, Lookup};
+use pullsafe::domain::probe::{PROBES, ProbeName, Settled, execution_role, image_lookup, service_events, target_health};
+use pullsafe::domain::service::Service;
 use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe::domain::task_definition::TaskDefinition;
 use pullsafe::domain::timestamp::Timestamp;
 
 use super::Remediator;
 
-/// For how long the logs of one stop or build are read, whatever the budget of calls.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// For how long the logs of one stop are read, whatever the budget of calls.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What several probes of one stop look up once.
+#[derive(Default)]
+struct Seen {
+    definition: Option<Result<TaskDefinition, Failure>>,
+    service: Option<Lookup<Service>>,
+}
 
 impl Remediator {
-    /// The diagnosis of a stop by its text and by its logs.
+    /// The diagnosis of a stop by its text, and by whatever probe is worth it.
     pub(crate) async fn look_closer(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, now: Timestamp) -> Diagnosis {
-        if !log_place::is_worth_reading(task, &by_text) {
-            return by_text;
+        let (mut seen, mut found, mut settled) = (Seen::default(), by_text.clone(), Vec::new());
+        spent.begin(&task.task_definition_arn);
+        let known = spent.settled(by_text.cause, now);
+        for probe in PROBES.iter().filter(|probe| (probe.is_worth)(task, &by_text)) {
+            let result = match probe.name {
+                ProbeName::ContainerLog => {
+                    found = self.read_logs(task, by_text.clone(), spent, &mut seen, now).await;
+                    continue;
+                }
+                // The others say the same of every task that stops alike: they are asked now and then.
+                _ if known.is_some() => continue,
+                ProbeName::ServiceEvents => self.ask_service(task, &mut seen).await,
+                ProbeName::TargetHealth => self.ask_target_group(task, &mut seen).await,
+                ProbeName::ImageLookup => self.ask_registry(&by_text).await,
+                ProbeName::ExecutionRole => self.ask_role(task, &by_text, &mut seen).await,
+            };
+            settled.push(result);
         }
-        let mut budget = spent.budget(&task.task_definition_arn);
+        let settled = match known {
+            Some(known) => known,
+            None => {
+                spent.settle(by_text.cause, settled.clone(), now);
+                settled
+            }
+        };
+        settled.iter().for_each(|settled| settled.apply(&mut found));
+        found
+    }
+
+    /// The diagnosis with the logs of the containers, in the order of suspicion, until one explains it.
+    async fn read_logs(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, seen: &mut Seen, now: Timestamp) -> Diagnosis {
+        let mut budget = spent.budget();
         if budget.calls == 0 {
             return match spent.known(by_text.cause) {
                 Some(known) => log_evidence::as_before(known, by_text),
                 None => log_evidence::without_logs(by_text, "this incident has used up its calls for logs", None),
             };
         }
-        let definition = match self.ecs.task_definition(&task.task_definition_arn).await {
+        let definition = match self.definition(task, seen).await {
             Ok(definition) => definition,
             Err(failure) => {
                 let settled_by = "the task definition, which says where the log is".to_owned();
@@ -44,7 +85,7 @@ impl Remediator {
             }
         };
         let task = task.clone().with_definition(&definition);
-        let named = diagnose_read(&task, &Default::default());
+        let named = diagnose_read(&task, &BTreeMap::new());
         let before = budget.calls;
         let window = Window::of_task(&task, now);
         let mut outcomes = Vec::new();
@@ -68,7 +109,11 @@ impl Remediator {
         let mut picker = Picker::default();
         let reading = self.logs.read(&stream, window, budget, |page| picker.before(page.iter().copied()));
         match tokio::time::timeout(PATIENCE, reading).await {
-            Ok(Ok(reading)) => Outcome::Read(stream, reading, Box::new(picker)),
+            Ok(Ok(reading)) => Outcome::Read(stream, reading.describe(), Box::new(picker)),
+            // What came before the failure tells all the same: it is the end of the log.
+            Ok(Err(failure)) if !picker.is_empty() => {
+                Outcome::Read(stream, format!("only its end, because then {failure}"), Box::new(picker))
+            }
             Ok(Err(failure)) => Outcome::Failed(stream, obstacle(&failure)),
             Err(_) => {
                 budget.calls = 0;
@@ -76,10 +121,61 @@ impl Remediator {
             }
         }
     }
+
+    async fn ask_service(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
+        match self.service(task, seen).await {
+            Lookup::Found(service) => service_events::settle(&service, task),
+            Lookup::Unknown(doubt) => Settled::failed("service", doubt, "the service's events"),
+            Lookup::Absent | Lookup::NotNeeded => Settled::default(),
+        }
+    }
+
+    async fn ask_target_group(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
+        let service = self.service(task, seen).await;
+        let Some(group) = target_health::group(task, service.found()) else { return Settled::default() };
+        match self.balancers.target_health(&group).await {
+            Ok(targets) => target_health::settle(&group, &targets),
+            Err(failure) => Settled::failed("target group", failure, format!("the health of the targets in {group}")),
+        }
+    }
+
+    async fn ask_registry(&self, diagnosis: &Diagnosis) -> Settled {
+        let Some(image) = image_lookup::image(diagnosis) else { return Settled::default() };
+        let answer = self.resolve(&image).await;
+        image_lookup::settle(diagnosis, &image, &answer.resolved, answer.left)
+    }
+
+    async fn ask_role(&self, task: &StoppedTask, diagnosis: &Diagnosis, seen: &mut Seen) -> Settled {
+        let definition = match self.definition(task, seen).await {
+            Ok(definition) => definition,
+            Err(failure) => return Settled::failed("execution role", failure, "the task definition's execution role"),
+        };
+        let Some(role) = definition.execution_role_arn() else { return execution_role::settle(None, &Lookup::NotNeeded) };
+        let Some(repository) = execution_role::repository(diagnosis, role) else { return Settled::default() };
+        let answers = self.roles.may_pull(role, std::slice::from_ref(&repository)).await;
+        execution_role::settle(Some(role), answers.get(&repository).unwrap_or(&Lookup::Absent))
+    }
+
+    async fn definition(&self, task: &StoppedTask, seen: &mut Seen) -> Result<TaskDefinition, Failure> {
+        if seen.definition.is_none() {
+            seen.definition = Some(self.ecs.task_definition(&task.task_definition_arn).await);
+        }
+        seen.definition.clone().unwrap_or_else(|| Err(Failure::unexpected("ecs:DescribeTaskDefinition", "nothing was asked")))
+    }
+
+    async fn service(&self, task: &StoppedTask, seen: &mut Seen) -> Lookup<Service> {
+        if seen.service.is_none() {
+            seen.service = Some(match task.service_name() {
+                Some(name) => self.look_at_service(&ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }).await,
+                None => Lookup::Absent,
+            });
+        }
+        seen.service.clone().unwrap_or(Lookup::Unknown(Doubt::lasting("nothing was asked")))
+    }
 }
 
 /// Why a log could not be read, of a call that failed.
-pub(crate) fn obstacle(failure: &Failure) -> Obstacle {
+fn obstacle(failure: &Failure) -> Obstacle {
     match failure.kind {
         FailureKind::NotFound => Obstacle::Missing(failure.message.clone().unwrap_or_else(|| "it does not exist".to_owned())),
         FailureKind::Denied => Obstacle::Denied,

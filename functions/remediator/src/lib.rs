@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 
 use pullsafe::aws::ecr::EcrRegions;
 use pullsafe::aws::ecs::Ecs;
+use pullsafe::aws::load_balancing::LoadBalancing;
 use pullsafe::aws::logs::Logs;
 use pullsafe::aws::outbox::{Events, Topic};
 use pullsafe::aws::queue::Queues;
@@ -53,6 +54,7 @@ const DEFER_SECONDS: i32 = 20;
 pub struct Remediator {
     settings: Settings,
     clock: Clock,
+    balancers: LoadBalancing,
     ecs: Ecs,
     ecr: EcrRegions,
     events: Events,
@@ -70,6 +72,7 @@ impl Remediator {
     /// A remediator over these clients. Nothing is connected before an event needs it.
     pub fn new(settings: Settings, config: &pullsafe::aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
+            balancers: LoadBalancing::new(config),
             ecs: Ecs::new(config),
             ecr: EcrRegions::new(config.clone()),
             events: Events::new(config),

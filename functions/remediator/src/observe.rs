@@ -18,9 +18,11 @@ use pullsafe::domain::task_definition::TaskDefinition;
 use super::Remediator;
 
 /// What a pull of an image would find, and what Docker Hub said of the limit on the way.
-struct Answer {
-    resolved: Lookup<Resolved>,
+pub(crate) struct Answer {
+    pub(crate) resolved: Lookup<Resolved>,
     limit: Option<u32>,
+    /// How many of how many pulls are left.
+    pub(crate) left: Option<(u64, u64)>,
 }
 
 impl Remediator {
@@ -114,7 +116,9 @@ impl Remediator {
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
     pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
         let hub = match reference.digest() {
-            Some(digest) => Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None },
+            Some(digest) => {
+                Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
+            }
             None => self.resolve(&reference).await,
         };
         let mirror = match &self.settings.mirror {
@@ -158,17 +162,18 @@ impl Remediator {
     }
 
     /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
-    async fn resolve(&self, reference: &Reference) -> Answer {
+    pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
         if reference.kind() == Registry::EcrPrivate {
-            return Answer { resolved: self.ecr.resolve(reference).await, limit: None };
+            return Answer { resolved: self.ecr.resolve(reference).await, limit: None, left: None };
         }
         match self.registry.resolve(reference).await {
             Ok(found) => Answer {
-                limit: found.quota.and_then(|quota| u32::try_from(quota.limit).ok()),
+                limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
+                left: found.quota.map(|quota| (quota.remaining, quota.limit)),
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
-            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None },
-            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None },
+            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
+            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None, left: None },
         }
     }
 }

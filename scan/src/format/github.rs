@@ -162,7 +162,13 @@ impl<'t> Scope<'t> {
         let own = matrix.get(first).map(Node::items).unwrap_or_default();
         // A row may be all that `container` takes.
         let text = |node: Node<'_>| node.text().or_else(|| node.get("image")?.text());
-        let own = own.into_iter().filter_map(|item| text(item.at(rest)?));
+        // A row that is left out for this key alone, whatever the others are.
+        let excluded = matrix.get("exclude").map(Node::items).unwrap_or_default();
+        let is_left_out = |item: Node<'_>| {
+            item.scalar().is_some()
+                && excluded.iter().any(|row| row.own_entries().count() == 1 && row.get(first).and_then(Node::scalar) == item.scalar())
+        };
+        let own = own.into_iter().filter(|item| !is_left_out(*item)).filter_map(|item| text(item.at(rest)?));
         let included = matrix.get("include").map(Node::items).unwrap_or_default();
         let included = included.into_iter().filter_map(|item| text(item.at(keys)?));
         let mut values: Vec<Traced> = Vec::new();

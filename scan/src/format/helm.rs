@@ -33,6 +33,11 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
         if image_like {
             parts(node, global.as_ref(), analysis);
         }
+        for (_, listed) in node.own_entries().filter(|(key, _)| *key == "images") {
+            for written in listed.own_entries().filter_map(|(_, value)| value.text()).filter(|text| is_plausible(text.as_str())) {
+                analysis.found(Place::HelmValues, &written, &mark_templates(&written), Otherwise::Ignore);
+            }
+        }
         for (key, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
             if value.get("repository").is_some() && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some()) {
                 parts(value, global.as_ref(), analysis);

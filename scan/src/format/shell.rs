@@ -15,6 +15,8 @@ pub(crate) struct Shell {
     pub(crate) pulls: Vec<(Traced, Traced)>,
     /// The builds, each with what decides its base images.
     pub(crate) builds: Vec<Build>,
+    /// What the variables of `for` loops are in turn.
+    loops: HashMap<String, Vec<Traced>>,
     /// Images that the commands so far have made.
     built: HashSet<String>,
 }
@@ -40,11 +42,11 @@ impl Shell {
             }
             let text = command.as_str();
             let words: Vec<Traced> = shell_words(text).into_iter().map(|(start, end)| command.slice(start..end)).collect();
-            self.command(&words);
+            self.command(&words, depth);
         }
     }
 
-    fn command(&mut self, words: &[Traced]) {
+    fn command(&mut self, words: &[Traced], depth: usize) {
         let mut words = words;
         while let Some((first, rest)) = words.split_first() {
             let length = name_length(first.as_str());
@@ -58,6 +60,21 @@ impl Shell {
         }
         let Some((tool, mut rest)) = words.split_first() else { return };
         let tool = tool.as_str().rsplit('/').next().unwrap_or_default();
+        if tool == "for"
+            && let [name, keyword, values @ ..] = rest
+            && keyword.as_str() == "in"
+        {
+            let values = values.iter().take(LOOP).map(|value| self.fill(&without_quotes(value))).collect();
+            self.loops.insert(name.as_str().to_owned(), values);
+            return;
+        }
+        if SHELLS.contains(&tool) && depth < DEPTH {
+            let script = rest.iter().position(|word| word.as_str() == "-c").and_then(|option| rest.get(option + 1));
+            if let Some(script) = script {
+                self.run_within(&without_quotes(script), depth + 1);
+            }
+            return;
+        }
         if !matches!(tool, "docker" | "podman" | "nerdctl" | "finch") {
             return;
         }
@@ -78,7 +95,8 @@ impl Shell {
                     let value = self.fill(&written);
                     // What an earlier command made is run from where it is; `pull` asks the registry all the same.
                     if verb.as_str() == "pull" || !self.built.contains(&shown(&value)) {
-                        self.pulls.push((written, value));
+                        let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
+                        self.pulls.extend(in_turn.into_iter().map(|value| (written.clone(), value)));
                     }
                 }
             }
@@ -175,6 +193,12 @@ impl Shell {
 
 /// How deep commands in commands are followed.
 const DEPTH: usize = 8;
+
+/// How many values of a loop are followed.
+const LOOP: usize = 64;
+
+/// What runs a script that it is given with `-c`.
+const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
 
 /// Words that may stand before a command.
 const PREFIXES: [&str; 17] =

@@ -1,5 +1,7 @@
 //! Go, Jinja and HCL templates around other formats: `{{ ... }}`, `{% ... %}` and `${...}` that are filled in elsewhere.
 
+use std::ops::Range;
+
 use crate::traced::{Traced, Unknown};
 
 /// The text with each `{{ ... }}`, `${...}` and `<%= ... %>` as an unknown part.
@@ -52,11 +54,19 @@ pub(crate) fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
         let inside = start + begin.len();
         let Some(length) = whole[inside..].find(end) else { break };
         marked.push(&text.slice(copied..start));
-        let name = whole[inside..inside + length].trim_matches(|character: char| character == '-' || character.is_whitespace());
+        let is_padding = |character: char| character == '-' || character.is_whitespace();
+        let expression = whole[inside..inside + length].trim_start_matches(is_padding);
+        let name_start = inside + length - expression.len();
+        let name = expression.trim_end_matches(is_padding);
         let close = inside + length + end.len();
-        let unknown =
-            Unknown { name: name.to_owned(), written: Some(whole[start..close].to_owned()), assumed: None, empty_if_unset: false };
-        marked.push(&Traced::unknown_at(unknown, text.origin(start)));
+        let default = if begin == "{{" { default_of(name) } else { None };
+        marked.push(&match default {
+            Some(default) => text.slice(name_start + default.start..name_start + default.end),
+            None => {
+                let written = Some(whole[start..close].to_owned());
+                Traced::unknown_at(Unknown { name: name.to_owned(), written, assumed: None, empty_if_unset: false }, text.origin(start))
+            }
+        });
         copied = close;
         for (start, (begin, _)) in next.iter_mut().zip(pairs) {
             if *start < copied {
@@ -66,6 +76,27 @@ pub(crate) fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     }
     marked.push(&text.slice(copied..whole.len()));
     marked
+}
+
+/// The text that an expression gives where its value is not set, as a part of the expression: `.a | default "text"` and
+/// `default "text" .a` of Helm, `a | default('text')` of Jinja, ``env `A` `text` `` of ecspresso.
+fn default_of(expression: &str) -> Option<Range<usize>> {
+    let literal = |from: usize| {
+        let rest = expression[from..].trim_start_matches(['(', ' ']);
+        let start = expression.len() - rest.len() + 1;
+        let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\'' | '`'))?;
+        let length = expression[start..].find(quote)?;
+        Some(start..start + length)
+    };
+    let range = if let Some(rest) = expression.strip_prefix("env ") {
+        let name = literal(expression.len() - rest.len())?;
+        literal(name.end + 1)?
+    } else {
+        let at = expression.rfind("default")?;
+        let is_call = expression[..at].trim_end().ends_with('|') || expression[..at].trim().is_empty();
+        literal(at + "default".len()).filter(|_| is_call)?
+    };
+    Some(range).filter(|range| !range.is_empty())
 }
 
 /// JSON with comments as JSON: each byte of a comment is a space, so that everything else stays in its place.
@@ -105,6 +136,25 @@ mod tests {
     use super::*;
     use crate::resolve::shown;
     use crate::traced::Origin;
+
+    #[test]
+    fn defaults_of_expressions_are_taken() {
+        for (text, wanted) in [
+            ("{{ .Values.registry | default \"docker.io\" }}/x", "docker.io/x"),
+            ("{{- default \"1.27\" .Values.tag -}}", "1.27"),
+            ("{{ tag | default('3.20', true) }}", "3.20"),
+            ("{{ env `TAG` `7` }}", "7"),
+            ("{{ must_env `TAG` }}", "${must_env `TAG`}"),
+            ("{{ .Values.tag | default .Chart.AppVersion }}", "${.Values.tag | default .Chart.AppVersion}"),
+            ("{{ .Values.a | default \"\" }}", "${.Values.a | default \"\"}"),
+            ("{{ default_tag \"x\" }}", "${default_tag \"x\"}"),
+            ("{{ .default }}", "${.default}"),
+            ("{{}}", "${}"),
+        ] {
+            let traced = Traced::written(text, Origin { source: 0, offset: 0 });
+            assert_eq!(shown(&mark_templates(&traced)), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn comments_become_spaces() {

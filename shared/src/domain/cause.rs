@@ -169,6 +169,10 @@ names! {
         Kms = "kms",
         /// The service cannot be reached.
         Network = "network",
+        /// A health check got another status code than it wants.
+        ResponseCodeMismatch = "response-code-mismatch",
+        /// A health check failed without an answer that says more.
+        FailedHealthChecks = "failed-health-checks",
         /// The configuration is wrong.
         Configuration = "configuration",
     }

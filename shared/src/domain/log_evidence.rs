@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use super::cause::{Cause, Diagnosis, Evidence};
 use super::diagnose::{Picker, diagnose_read};
 use super::log_place::LogStream;
-use super::log_reading::Reading;
 use super::stopped_task::StoppedTask;
 
 /// What became of the log of one container.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It was read.
-    Read(LogStream, Reading, Box<Picker>),
+    /// It was read, as far as the words say.
+    Read(LogStream, String, Box<Picker>),
     /// There is none that could be read, and why.
     Nowhere(String),
     /// It should be there and could not be read.
@@ -84,9 +83,9 @@ fn note(task: &StoppedTask, container: &str, outcome: &Outcome) -> (String, Opti
         None => "it does not say whether the container started".to_owned(),
     };
     match outcome {
-        Outcome::Read(place, reading, log) if !log.is_empty() => (format!("read from {place}: {}", reading.describe()), None),
+        Outcome::Read(place, reading, log) if !log.is_empty() => (format!("read from {place}: {reading}"), None),
         Outcome::Read(place, reading, _) => (
-            format!("no log evidence: {place}: {}; {ran}", reading.describe()),
+            format!("no log evidence: {place}: {reading}; {ran}"),
             Some(format!("whether container `{container}` writes to stdout and stderr, unbuffered")),
         ),
         Outcome::Nowhere(why) => {

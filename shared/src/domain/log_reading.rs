@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Diagnosis};
+use super::probe::Settled;
+use super::timestamp::Timestamp;
 
 /// Calls for the logs of one stop or build.
 pub const CALLS_OF_ONE: u32 = 6;
@@ -126,14 +128,21 @@ pub struct Spent {
     /// What the logs of this revision made of a cause that the text alone gave.
     #[serde(default)]
     known: BTreeMap<Cause, Diagnosis>,
+    /// What the other probes said of stops with this cause, and when they were asked.
+    #[serde(default)]
+    settled: BTreeMap<Cause, (Timestamp, Vec<Settled>)>,
 }
 
 impl Spent {
-    /// What may be spent on a stop of this revision.
-    pub fn budget(&mut self, revision: &str) -> Budget {
+    /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
+    pub fn begin(&mut self, revision: &str) {
         if self.revision != revision {
-            *self = Self { revision: revision.to_owned(), of_revision: 0, total: self.total, known: BTreeMap::new() };
+            *self = Self { revision: revision.to_owned(), total: self.total, ..Self::default() };
         }
+    }
+
+    /// What may be spent on the logs of one stop.
+    pub fn budget(&self) -> Budget {
         let left = CALLS_OF_A_REVISION.saturating_sub(self.of_revision).min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
         Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
     }
@@ -150,6 +159,21 @@ impl Spent {
     pub fn count(&mut self, calls: u32) {
         self.of_revision += calls;
         self.total += calls;
+    }
+
+    /// What the other probes said of this cause not long ago.
+    pub fn settled(&self, by_text: Cause, now: Timestamp) -> Option<Vec<Settled>> {
+        /// A crash loop asks every ten minutes, not with every task.
+        const SECONDS: i64 = 10 * 60;
+        let (at, settled) = self.settled.get(&by_text)?;
+        (now.seconds_since(*at) < SECONDS).then(|| settled.clone())
+    }
+
+    /// Remembers what they said.
+    pub fn settle(&mut self, by_text: Cause, settled: Vec<Settled>, now: Timestamp) {
+        if !settled.is_empty() {
+            self.settled.insert(by_text, (now, settled));
+        }
     }
 
     /// What the log of an earlier stop of the same revision said about the same text.
@@ -214,18 +238,21 @@ mod tests {
         let mut spent = Spent::default();
         let found = crate::domain::diagnose::diagnose_log("app", &["No module named 'x'".to_owned()]).unwrap();
         for stop in 0..4 {
-            let budget = spent.budget("web:1");
+            spent.begin("web:1");
+            let budget = spent.budget();
             assert_eq!(budget.calls, if stop < 2 { 6 } else { 0 });
             spent.add(budget.calls, Cause::AppCrashed, &found);
         }
         assert!(spent.known(Cause::AppCrashed).is_some());
         for revision in 2..=5 {
             for _ in 0..2 {
-                let calls = spent.budget(&format!("web:{revision}")).calls;
+                spent.begin(&format!("web:{revision}"));
+                let calls = spent.budget().calls;
                 assert_eq!(calls, 6);
                 spent.add(calls, Cause::Unknown, &found);
             }
         }
-        assert_eq!((spent.budget("web:6").calls, spent.known(Cause::AppCrashed)), (0, None));
+        spent.begin("web:6");
+        assert_eq!((spent.budget().calls, spent.known(Cause::AppCrashed)), (0, None));
     }
 }

@@ -16,6 +16,7 @@ pub mod diagnose;
 pub mod log_evidence;
 pub mod log_place;
 pub mod log_reading;
+pub mod probe;
 pub mod stopped_task;
 
 pub mod incident;
@@ -30,11 +31,17 @@ pub mod build_remedy;
 pub mod plan;
 pub mod remedy;
 
+pub mod mirror;
+
 pub mod notice;
 pub mod report;
 
+pub mod gate;
+
 pub mod permission;
 pub mod settings;
+
+pub mod copy;
 
 pub mod arn;
 pub mod manifest;

@@ -30,6 +30,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("look up a tag or digest in ECR", &["ecr:BatchGetImage"]),
     reads("find out whether the execution role may pull from the mirror", &["iam:SimulatePrincipalPolicy"]),
     reads("read the log of a task that failed, and of a build", &["logs:GetLogEvents"]),
+    reads("see why a load balancer's health check fails", &["elasticloadbalancing:DescribeTargetHealth"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
@@ -46,26 +47,51 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in.
+/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in; deleting, the
+/// configuration and the secret come with the stack parameters that ask for them.
 pub const MIRROR: &[Permission] = &[
     reads("sign in to ECR", &["ecr:GetAuthorizationToken"]),
     reads(
         "see what the mirror holds, and what one of its repositories can give to another",
-        &["ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"],
+        &[
+            "ecr:DescribeRepositories",
+            "ecr:DescribeImages",
+            "ecr:BatchGetImage",
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:GetDownloadUrlForLayer",
+        ],
     ),
-    writes("create the mirror's repositories", &["ecr:CreateRepository"]),
+    writes("create the mirror's repositories", &["ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource"]),
     writes("store copies there", &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"]),
-    reads("take jobs from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    writes("delete what nothing wants, where a parameter allows it", &["ecr:BatchDeleteImage"]),
+    reads("read what to mirror", &["ssm:GetParameter"]),
+    reads("read Docker Hub's credentials", &["secretsmanager:GetSecretValue"]),
+    reads("see which images run in ECS", &["ecs:ListClusters", "ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"]),
+    reads("see, before it deletes, what else uses an image", &["ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListTaskDefinitions"]),
+    reads("keep its memory and leases in the own table", &["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]),
+    reads("hand out planned copies, and keep a run that failed", &["sqs:SendMessage"]),
+    reads("take jobs from the own queues", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads("let a failed job come again soon", &["sqs:ChangeMessageVisibility"]),
-    reads("tell whoever asked", &["events:PutEvents"]),
+    reads("tell people and whoever asked", &["sns:Publish", "events:PutEvents"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the image gate.
+/// Every permission of the image gate. A Delete is answered without any.
 pub const GATE: &[Permission] = &[
     reads("look whether the image is there, and what it is", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
     reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]),
-    reads("keep a request that failed", &["sqs:SendMessage"]),
+    reads("park requests in the own table, and remember digests there", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
+    reads("ask the mirror for a `Source`, and keep a request that failed", &["sqs:SendMessage"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
+/// Every permission of the gate's waker.
+pub const WAKER: &[Permission] = &[
+    reads("look whether the images are there that stacks wait for", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
+    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]),
+    reads("find who waits, claim and mark an answer, remember digests", &["dynamodb:PutItem", "dynamodb:Query"]),
+    reads("ask the mirror again, and keep what failed", &["sqs:SendMessage"]),
+    reads("take requests that the gate failed at", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 

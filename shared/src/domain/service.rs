@@ -93,8 +93,21 @@ pub struct Service {
     pub managed_by_ecs: bool,
     /// Its deployments, the newest first.
     pub deployments: Vec<Deployment>,
+    /// The ARNs of its target groups.
+    pub target_groups: Vec<String>,
+    /// What it says of itself, the newest first.
+    pub events: Vec<ServiceEvent>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A line of a service's own log, of which ECS keeps the last hundred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub message: String,
 }
 
 impl Service {
@@ -103,6 +116,7 @@ impl Service {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let number = |key: &str| value.get(key).and_then(Value::as_i64).unwrap_or_default();
         let nested = |outer: &str, key: &str| value.get(outer).and_then(|inner| inner.get(key)).and_then(Value::as_str);
+        let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
         let tags = value.get("tags").and_then(Value::as_array);
         let deployments = value.get("deployments").and_then(Value::as_array);
         let name = text("serviceName");
@@ -126,6 +140,12 @@ impl Service {
             daemon: text("schedulingStrategy") == "DAEMON",
             managed_by_ecs: text("resourceManagementType") == "ECS",
             deployments: deployments.into_iter().flatten().map(deployment).collect(),
+            target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
+            events: list("events")
+                .filter_map(|event| {
+                    Some(ServiceEvent { at: moment(event.get("createdAt"))?, message: event.get("message")?.as_str()?.to_owned() })
+                })
+                .collect(),
             tags: tags
                 .into_iter()
                 .flatten()
@@ -197,10 +217,14 @@ fn deployment(value: &Value) -> Deployment {
         failed: number("failedTasks"),
         rollout_state: value.get("rolloutState").and_then(Value::as_str).map(str::to_owned),
         rollout_reason: text("rolloutStateReason"),
-        created_at: match value.get("createdAt") {
-            Some(Value::Number(seconds)) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
-            Some(Value::String(text)) => Timestamp::parse(text),
-            _ => None,
-        },
+        created_at: moment(value.get("createdAt")),
+    }
+}
+
+fn moment(value: Option<&Value>) -> Option<Timestamp> {
+    match value? {
+        Value::Number(seconds) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
+        Value::String(text) => Timestamp::parse(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -61,12 +61,16 @@ struct SignIn {
     scheme: Scheme,
     tokens: Vec<Token>,
     expected: BTreeSet<Scope>,
+    /// Held by the first request, until it knows how to sign in.
+    introduction: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
 enum Scheme {
-    /// Not asked yet, or nothing needed.
+    /// Not asked yet.
     Unknown,
+    /// Nothing needed so far.
+    Open,
     Basic,
     Bearer {
         realm: String,
@@ -107,9 +111,9 @@ impl Auth {
     ) -> Result<Option<Secret>, RegistryError> {
         let sign_in = self.sign_in(config, registry);
         let mut sign_in = sign_in.lock().await;
-        let SignIn { scheme, tokens, expected } = &mut *sign_in;
+        let SignIn { scheme, tokens, expected, introduction: _ } = &mut *sign_in;
         let (realm, service, fixed_scope) = match scheme {
-            Scheme::Unknown => return Ok(None),
+            Scheme::Unknown | Scheme::Open => return Ok(None),
             Scheme::Basic => return Ok(credentials(config, registry).await?.as_ref().map(Basic::header)),
             Scheme::Bearer { realm, service, fixed_scope } => (&*realm, service.as_deref(), fixed_scope.as_deref()),
         };
@@ -127,6 +131,8 @@ impl Auth {
         {
             wanted.insert(scope);
         }
+        let all = wanted.clone();
+        wanted.retain(|scope| !all.iter().any(|other| other != scope && other.covers(scope)));
         let parameters = match fixed_scope {
             Some(scope) => vec![scope.to_owned()],
             None => wanted.iter().map(Scope::as_parameter).collect(),
@@ -136,6 +142,28 @@ impl Auth {
         let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
         tokens.push(Token { header: header.clone(), scopes, good_until: now + life * 4 / 5 });
         Ok(Some(header))
+    }
+
+    /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as soon as
+    /// it is known how to sign in.
+    pub(super) async fn introduction(&self, config: &Config, registry: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let sign_in = self.sign_in(config, registry);
+        let is_unknown = |sign_in: &SignIn| matches!(sign_in.scheme, Scheme::Unknown);
+        let introduction = {
+            let sign_in = sign_in.lock().await;
+            is_unknown(&sign_in).then(|| Arc::clone(&sign_in.introduction))?
+        };
+        let guard = introduction.lock_owned().await;
+        is_unknown(&*sign_in.lock().await).then_some(guard)
+    }
+
+    /// A registry has answered without asking who is there.
+    pub(super) async fn let_in(&self, config: &Config, registry: &str) {
+        let sign_in = self.sign_in(config, registry);
+        let mut sign_in = sign_in.lock().await;
+        if matches!(sign_in.scheme, Scheme::Unknown) {
+            sign_in.scheme = Scheme::Open;
+        }
     }
 
     /// Learns from a 401 how to sign in, and forgets what the registry has just refused.
@@ -182,7 +210,12 @@ impl Auth {
             } else {
                 Scheme::Unknown
             };
-            Arc::new(tokio::sync::Mutex::new(SignIn { scheme, tokens: Vec::new(), expected: BTreeSet::new() }))
+            Arc::new(tokio::sync::Mutex::new(SignIn {
+                scheme,
+                tokens: Vec::new(),
+                expected: BTreeSet::new(),
+                introduction: Arc::default(),
+            }))
         });
         Arc::clone(known)
     }

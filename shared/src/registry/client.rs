@@ -19,7 +19,9 @@ use super::endpoints::{Endpoints, is_loopback};
 use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
+use super::pace::{Pace, Permit};
 use crate::clock::Clock;
+use crate::domain::copy::limiter::Action;
 use crate::domain::reference::Reference;
 
 /// What a client calls itself.
@@ -77,6 +79,7 @@ pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) http: Http,
     auth: Auth,
+    pace: Pace,
 }
 
 /// One request, as its operation describes it.
@@ -97,6 +100,17 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     fn follows_redirects(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD) && !self.is_head_of_blob()
+    }
+
+    fn action(&self) -> Action {
+        let is_manifest = self.path.contains("/manifests/") || self.path.contains("/referrers/");
+        match (&self.method, is_manifest) {
+            (&Method::PUT, true) => Action::WriteManifest,
+            (_, true) => Action::ReadManifest,
+            (&Method::POST, false) => Action::OpenUpload,
+            (&Method::PUT, false) => Action::WriteBlob,
+            _ => Action::ReadBlob,
+        }
     }
 
     /// A blob's storage address is signed for GET alone; that there is one says that the blob exists.
@@ -122,7 +136,7 @@ impl Client {
     /// A client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
         let http = Http::new(config.timeouts);
-        Self { inner: Arc::new(Inner { config, http, auth: Auth::default() }) }
+        Self { inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }) }
     }
 
     /// The addresses that this client uses.
@@ -132,24 +146,46 @@ impl Client {
 
     /// These will be pulled from soon: the next token of their registry covers them all.
     pub async fn expect_pulls(&self, references: &[Reference]) {
+        self.expect(references, false).await;
+    }
+
+    /// These will be pushed to soon: the next token of their registry covers them all.
+    pub async fn expect_pushes(&self, references: &[Reference]) {
+        self.expect(references, true).await;
+    }
+
+    async fn expect(&self, references: &[Reference], push: bool) {
         for reference in references {
-            let scope = Scope { repository: reference.repository().to_owned(), push: false };
+            let scope = Scope { repository: reference.repository().to_owned(), push };
             self.inner.auth.expect(&self.inner.config, reference.registry(), [scope]).await;
         }
     }
 
     /// Sends a request until it succeeds, fails for good, or has failed often enough.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        self.call_at_most(call, self.inner.config.attempts).await
+    }
+
+    /// How often a request is sent at most.
+    pub(super) fn attempts(&self) -> u32 {
+        self.inner.config.attempts
+    }
+
+    /// [`Self::call`], with another number of attempts.
+    pub(super) async fn call_at_most(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, RegistryError> {
         let config = &self.inner.config;
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(call).await {
+            let permit = self.permit(call).await;
+            let outcome = self.attempt(call).await;
+            settle(permit, outcome.as_ref().err(), config.longest_pause);
+            let error = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let asked_for = if let RegistryError::Limited { retry_after, .. } = &error { *retry_after } else { None };
             let wait = asked_for.unwrap_or_default().max(self.pause_after(attempt));
-            if attempt >= config.attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
+            if attempt >= attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
                 return Err(error);
             }
             tracing::debug!(registry = call.registry, what = %call.what, attempt, %error, "the request is repeated");
@@ -167,12 +203,25 @@ impl Client {
         self.inner.config.first_pause * 2_u32.saturating_pow(failures.saturating_sub(1).min(6))
     }
 
+    /// Waits until the host may be asked for this.
+    pub(super) async fn permit(&self, call: &Call<'_>) -> Permit {
+        self.inner.pace.admit(call.registry, call.action()).await
+    }
+
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
         let base = self.inner.config.endpoints.of(call.registry);
         let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
-        let (mut answer, refused) = self.send(call, &address).await?;
+        // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their own.
+        let first = self.inner.auth.introduction(&self.inner.config, call.registry).await;
+        let sent = self.send(call, &address).await;
+        if first.is_some() && !matches!(&sent, Ok((answer, _)) if answer.status() == StatusCode::UNAUTHORIZED) {
+            // Also if it did not answer at all: the others need not find that out one after the other.
+            self.inner.auth.let_in(&self.inner.config, call.registry).await;
+        }
+        let (mut answer, refused) = sent?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.challenged(call, answer.headers(), refused.as_ref()).await?;
+            drop(first);
             (answer, _) = self.send(call, &address).await?;
         }
         let mut from = address;
@@ -230,13 +279,25 @@ impl Client {
             StatusCode::TOO_MANY_REQUESTS => {
                 let is_manifest = call.method == Method::GET && call.path.contains("/manifests/");
                 let quota = Quota::from_headers(&head.headers);
-                let limit = Limit::of_429(call.registry, is_manifest, quota.as_ref(), &why);
+                let remaining = quota.as_ref().map(|quota| quota.remaining);
+                let limit = Limit::of_429(call.registry, is_manifest, remaining, &why);
                 let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
                 RegistryError::Limited { registry, limit, quota, retry_after }
             }
             status if status.is_server_error() => RegistryError::Unavailable { registry, what, status: status.as_u16() },
             status => RegistryError::Refused { registry, what, status: status.as_u16(), why },
         }
+    }
+}
+
+/// Tells the limiter how a request ended. A wait that nobody will wait for does not hold up the requests that follow.
+pub(super) fn settle(permit: Permit, error: Option<&RegistryError>, longest_pause: Duration) {
+    match error {
+        None => permit.well(),
+        Some(RegistryError::Limited { limit, retry_after, .. }) if !limit.lasts() => {
+            permit.throttled(retry_after.filter(|wait| *wait <= longest_pause));
+        }
+        Some(_) => drop(permit),
     }
 }
 

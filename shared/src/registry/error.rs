@@ -17,6 +17,8 @@ pub enum Fault {
     Network,
     /// What the service sent is not what was asked for.
     Content,
+    /// The caller gave too little time.
+    Time,
 }
 
 /// Why a registry did not do what it was asked to. No variant holds a token, a password or a signed address.
@@ -121,6 +123,12 @@ pub enum RegistryError {
         /// How it differs.
         why: String,
     },
+    /// The caller's time ran out before this was done; what has arrived stays.
+    #[error("the time ran out before {what} was copied; the next run continues")]
+    OutOfTime {
+        /// What was to be copied.
+        what: String,
+    },
     /// The answer breaks the protocol.
     #[error("{registry} answered {what} in a way that cannot be used: {why}")]
     Answer {
@@ -141,13 +149,19 @@ impl RegistryError {
             Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => Fault::Refused,
             Self::Connection { .. } | Self::Stalled { .. } => Fault::Network,
             Self::Content { .. } | Self::Answer { .. } => Fault::Content,
+            Self::OutOfTime { .. } => Fault::Time,
         }
     }
 
     /// Whether the same request can succeed later without anybody changing anything.
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::Limited { .. } | Self::Unavailable { .. } | Self::Connection { .. } | Self::Stalled { .. } | Self::Content { .. } => true,
+            Self::Limited { .. }
+            | Self::Unavailable { .. }
+            | Self::Connection { .. }
+            | Self::Stalled { .. }
+            | Self::Content { .. }
+            | Self::OutOfTime { .. } => true,
             Self::Credentials { retryable, .. } => *retryable,
             Self::Invalid(_)
             | Self::NotFound { .. }
@@ -173,6 +187,10 @@ fn describe_limit(limit: Limit, quota: Option<&Quota>, retry_after: Option<Durat
     let mut text = match limit {
         Limit::PullQuota => "its pull quota is used up".to_owned(),
         Limit::Burst => "too many requests in a short time".to_owned(),
+        Limit::HubApi => "too many requests to its web API".to_owned(),
+        Limit::EcrPublicRate => "too many pulls in a second".to_owned(),
+        Limit::EcrPublicData => "the month's data for callers that have not signed in is used up".to_owned(),
+        Limit::Ecr => "too many requests of this kind in a second".to_owned(),
         Limit::Other => "too many requests".to_owned(),
     };
     if let Some(quota) = quota {
@@ -180,6 +198,9 @@ fn describe_limit(limit: Limit, quota: Option<&Quota>, retry_after: Option<Durat
     }
     if let Some(wait) = retry_after {
         text.push_str(&format!(", it says to come back in {} s", wait.as_secs()));
+    } else if let Some(quota) = quota.filter(|_| limit == Limit::PullQuota) {
+        let window = quota.window_seconds / 3600;
+        text.push_str(&format!(", it returns pull by pull and is whole again in {window} h at the latest"));
     }
     text
 }

@@ -22,6 +22,9 @@ use tokio::time::timeout;
 
 use super::error::RegistryError;
 
+/// Bytes that one connection reads or writes at a time at most.
+const LARGEST_BUFFER: usize = 128 * 1024;
+
 /// An error of a request's body.
 pub type BodyError = Box<dyn StdError + Send + Sync>;
 /// A request's body.
@@ -49,7 +52,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(15),
+            first_byte: Duration::from_secs(10),
             stall: Duration::from_secs(12),
             upload_answer: Duration::from_secs(120),
         }
@@ -161,6 +164,8 @@ fn builder() -> hyper_util::client::legacy::Builder {
     let mut builder = Client::builder(TokioExecutor::new());
     // A function that was frozen for longer finds its connections dead.
     builder.pool_idle_timeout(Duration::from_secs(30)).pool_timer(TokioTimer::new());
+    // What one connection holds of a body at most: many of them are open at once.
+    builder.http1_max_buf_size(LARGEST_BUFFER);
     builder
 }
 

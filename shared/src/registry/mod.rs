@@ -14,18 +14,24 @@ mod challenge;
 pub mod client;
 pub mod copy;
 pub mod credentials;
+pub mod docker_config;
 pub mod endpoints;
 pub mod error;
 pub mod http;
 pub mod limits;
 mod manifests;
+mod pace;
+mod reader;
+mod referrers;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod verify;
 
-pub use blobs::BlobReader;
+pub use blobs::{BlobReader, OnFailure};
 pub use client::{Client, Config};
-pub use copy::{Copier, CopyReport, CopyRequest};
+pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Native, Progress};
 pub use credentials::{Basic, CredentialsProvider, Secret};
 pub use endpoints::Endpoints;
 pub use error::{Fault, RegistryError};

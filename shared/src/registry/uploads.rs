@@ -1,14 +1,15 @@
 //! Uploads of blobs: one POST, that mounts the blob where another repository holds it, and one streaming PUT.
 //!
 //! Never PATCH: ECR's differs from the specification. The PUT announces its length and streams; what is in flight
-//! between source and target is a few chunks.
+//! between source and target is a few chunks. Where a PUT breaks off, a registry that is not ECR is asked what it has of
+//! the upload, and a second PUT brings the rest.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RANGE};
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -18,11 +19,11 @@ use tokio::time::timeout;
 
 use super::auth::{Scope, push_encoded};
 use super::blobs::BlobReader;
-use super::client::{Call, Client, request, resolve_location, same_origin};
+use super::client::{Call, Client, request, resolve_location, same_origin, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
 use crate::domain::manifest::Descriptor;
-use crate::domain::reference::{Digest, Reference};
+use crate::domain::reference::{Digest, Reference, Registry};
 
 /// Chunks between reading and sending; the transport's chunks have at most about 400 kB.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -46,9 +47,19 @@ pub enum Upload {
 }
 
 /// An upload that the registry waits for. Its address may be signed and does not show.
+#[derive(Clone)]
 pub struct OpenUpload {
     address: Uri,
     origin: Uri,
+    /// Bytes that it has.
+    offset: u64,
+}
+
+impl OpenUpload {
+    /// Bytes that the registry has of it.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
 }
 
 impl std::fmt::Debug for OpenUpload {
@@ -105,26 +116,56 @@ impl Client {
             let why = "it does not say where to send the content".to_owned();
             return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
         };
-        Ok(Upload::Open(OpenUpload { address, origin }))
+        Ok(Upload::Open(OpenUpload { address, origin, offset: 0 }))
     }
 
-    /// Streams a blob into an upload.
+    /// An upload that broke off, as the registry has it now. `None` where it has nothing of it, or does not say.
+    pub(super) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload) -> Option<OpenUpload> {
+        let same = same_origin(&broken.origin, &broken.address);
+        if target.kind() == Registry::EcrPrivate || !same {
+            return None;
+        }
+        let base = self.endpoints().of(target.registry());
+        let path = broken.address.to_string().strip_prefix(&format!("{base}/v2/"))?.to_owned();
+        let call = Call {
+            method: Method::GET,
+            registry: target.registry(),
+            path,
+            scopes: vec![Scope { repository: target.repository().to_owned(), push: true }],
+            headers: Vec::new(),
+            body: Bytes::new(),
+            what: format!("an upload to {}", target.repository()),
+        };
+        let answer = self.call_at_most(&call, 2).await.ok().filter(|answer| answer.response.status() == StatusCode::NO_CONTENT)?;
+        let last: u64 = answer.header(RANGE)?.trim_start_matches("bytes=").split_once('-')?.1.trim().parse().ok()?;
+        let address = match answer.header(LOCATION) {
+            Some(location) => resolve_location(&broken.address, location)?,
+            None => broken.address.clone(),
+        };
+        // An empty upload is `0-0` like one of a single byte, so that byte is sent again in a new upload.
+        (last > 0).then(|| OpenUpload { address, origin: broken.origin.clone(), offset: last + 1 })
+    }
+
+    /// Streams a blob, from the reader's next byte on, into an upload.
     ///
     /// # Errors
-    /// The side that failed. After either, the upload is void and the blob does not exist.
+    /// The side that failed. After either, the blob does not exist.
     pub async fn upload(
         &self,
         target: &Reference,
         upload: OpenUpload,
         blob: &Descriptor,
-        mut reader: BlobReader,
+        reader: &mut BlobReader,
+        on_bytes: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), TransferError> {
         let stall = self.inner.config.timeouts.stall;
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let call = self.upload_call(target, blob);
         let host = host_of(&upload.address);
+        let permit = self.permit(&call).await;
         let read = async {
             while let Some(chunk) = reader.next().await.map_err(TransferError::Source)? {
+                on_bytes(u64::try_from(chunk.len()).unwrap_or_default());
                 match timeout(stall, sender.send(chunk)).await {
                     Ok(Ok(())) => {}
                     // The request is over; its own outcome says why.
@@ -139,9 +180,9 @@ impl Client {
             drop(sender);
             Ok(())
         };
-        let body = Chunks { receiver, left: blob.size };
+        let body = Chunks { receiver, left: blob.size.saturating_sub(upload.offset) };
         let sent = self.send_upload(&call, upload, body, blob);
-        match select(pin!(read), pin!(sent)).await {
+        let outcome = match select(pin!(read), pin!(sent)).await {
             // Dropping the request breaks its connection off, so the registry never sees the end of the content.
             Either::Left((Err(error), _)) => Err(error),
             Either::Left((Ok(()), sent)) => {
@@ -153,7 +194,13 @@ impl Client {
             }
             .map_err(TransferError::Target),
             Either::Right((outcome, _)) => outcome.map_err(TransferError::Target),
+        };
+        match &outcome {
+            Ok(()) => permit.well(),
+            Err(TransferError::Target(error)) => settle(permit, Some(error), self.inner.config.longest_pause),
+            Err(TransferError::Source(_)) => drop(permit),
         }
+        outcome
     }
 
     async fn send_upload(&self, call: &Call<'_>, upload: OpenUpload, body: Chunks, blob: &Descriptor) -> Result<(), RegistryError> {
@@ -169,7 +216,7 @@ impl Client {
         // Where content goes straight to a storage host, the address itself is the authorization.
         let authorization = if same_origin(&upload.origin, &address) { self.authorization(call).await? } else { None };
         let mut request = request(call, &address, authorization.as_ref())?.map(|_| body.boxed_unsync());
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(blob.size));
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(blob.size.saturating_sub(upload.offset)));
         let answer = self.inner.http.send_unlimited(request).await?;
         match answer.status() {
             status if status.is_success() => stored_as(call, &answer, &blob.digest),

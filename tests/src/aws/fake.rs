@@ -77,7 +77,7 @@ impl FakeAws {
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that calls it: it is locked meanwhile.
+    /// `cloudformation`, `elasticloadbalancing`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that calls it: it is locked meanwhile.
     ///
     /// # Panics
     /// On a name that no request would be routed to.

@@ -23,6 +23,7 @@ mod fake;
 pub mod fault;
 pub mod iam;
 mod ids;
+pub mod load_balancing;
 pub mod logs;
 pub mod names;
 pub mod parameters;

@@ -18,7 +18,8 @@ const TARGETS: &[(&str, &str)] = &[
 ];
 
 /// The API version that each service of the awsQuery protocol sends with every request.
-const QUERY_VERSIONS: &[(&str, &str)] = &[("2010-03-31", "sns"), ("2010-05-08", "iam"), ("2010-05-15", "cloudformation")];
+const QUERY_VERSIONS: &[(&str, &str)] =
+    &[("2010-03-31", "sns"), ("2010-05-08", "iam"), ("2010-05-15", "cloudformation"), ("2015-12-01", "elasticloadbalancing")];
 
 /// The first words of operations that read only.
 const READING: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Filter", "Query", "Scan"];

@@ -1,6 +1,7 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
 //! With names of parts (`size crates start memory events pure trips`) only these are measured, and nothing is written.
+//! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
 
 use std::process::ExitCode;
 
@@ -9,18 +10,25 @@ use scenarios::e2e::{Context as _, Result, ensure};
 use scenarios::figures::account::Account;
 use scenarios::figures::build::{BUILD, Binaries};
 use scenarios::figures::report::Report;
-use scenarios::figures::{crates, load, machine, size, speed, start, trips};
+use scenarios::figures::{crates, load, machine, size, speed, start, tree, trips};
 
 const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "trips"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if chosen == ["scan"] {
+        return finished(tree::write());
+    }
     if let Some(unknown) = chosen.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        eprintln!("there is no part `{unknown}`; usage: cargo figures [{}]", PARTS.join("] ["));
+        eprintln!("there is no part `{unknown}`; usage: cargo figures [{}], or cargo figures scan", PARTS.join("] ["));
         return ExitCode::from(2);
     }
-    match run(&chosen).await {
+    finished(run(&chosen).await)
+}
+
+fn finished(result: Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");

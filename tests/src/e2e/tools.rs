@@ -43,14 +43,30 @@ pub fn emulator() -> Result<PathBuf> {
 /// # Errors
 /// If this system has no apt, or apt does not have the package.
 pub fn docker_registry() -> Result<PathBuf> {
-    let root = folder().join("docker-registry");
-    let program = root.join("usr/bin/docker-registry");
+    unpacked("docker-registry", "usr/bin/docker-registry")
+}
+
+/// ripgrep: the one on the path, or else Debian's, unpacked but not installed.
+///
+/// # Errors
+/// If there is none on the path, and this system has no apt or apt does not have the package.
+pub fn ripgrep() -> Result<PathBuf> {
+    if Command::new("rg").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return Ok(PathBuf::from("rg"));
+    }
+    unpacked("ripgrep", "usr/bin/rg")
+}
+
+/// A program of a Debian package, which is unpacked beside the system.
+fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
+    let root = folder().join(name);
+    let program = root.join(program);
     if program.is_file() {
         return Ok(program);
     }
-    let download = folder().join("download");
+    let download = folder().join("download").join(name);
     fs::create_dir_all(&download).context("make .e2e/download")?;
-    let fetch = || run(Command::new("apt-get").args(["download", "--quiet", "docker-registry"]).current_dir(&download));
+    let fetch = || run(Command::new("apt-get").args(["download", "--quiet", name]).current_dir(&download));
     if fetch().is_err() {
         // A fresh container image comes without package lists.
         run(Command::new("apt-get").args(["update", "--quiet"]))?;
@@ -61,7 +77,7 @@ pub fn docker_registry() -> Result<PathBuf> {
     let package =
         packages.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb")).context("no package came")?;
     run(Command::new("dpkg").arg("-x").arg(&package).arg(&root))?;
-    ensure(program.is_file(), "the package has no usr/bin/docker-registry")?;
+    ensure(program.is_file(), format!("the package has no {}", program.display()))?;
     Ok(program)
 }
 

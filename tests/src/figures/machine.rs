@@ -37,8 +37,17 @@ fn nanoseconds(schedstat: &str) -> Option<u64> {
 
 /// The memory that a process has resident now, in bytes.
 pub fn resident_bytes(process: u32) -> Option<u64> {
+    status_bytes(process, "VmRSS:")
+}
+
+/// The most memory that a process has had resident so far, in bytes.
+pub fn peak_bytes(process: u32) -> Option<u64> {
+    status_bytes(process, "VmHWM:")
+}
+
+fn status_bytes(process: u32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 

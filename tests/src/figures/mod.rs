@@ -13,4 +13,5 @@ pub mod report;
 pub mod size;
 pub mod speed;
 pub mod start;
+pub mod tree;
 pub mod trips;

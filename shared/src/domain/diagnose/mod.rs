@@ -96,6 +96,11 @@ pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
     logs::read(&logs, None).map(|finding| of_finding(&finding))
 }
 
+/// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
+pub fn masked(text: &str) -> String {
+    text::redact(text)
+}
+
 /// What pullsafe does about a diagnosis, before any guard.
 pub fn remedy_for(diagnosis: &Diagnosis) -> RemedyName {
     if diagnosis.docker_hub_quota() {

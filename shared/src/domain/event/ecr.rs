@@ -1,4 +1,4 @@
-//! Events of ECR: three ways in which an image can appear. All are best effort; the sweep is the truth.
+//! Events of ECR: four ways in which an image can appear. All are best effort; the sweep is the truth.
 
 use serde_json::Value;
 
@@ -7,7 +7,8 @@ use crate::domain::waiting::Arrival;
 
 pub(super) fn image_action(payload: &Value, detail: &Value) -> Event {
     match (text(detail, "action-type"), text(detail, "result")) {
-        ("PUSH", "SUCCESS") => arrival(payload, detail),
+        // An image comes back from the archive: it can be pulled again, where this did not lead the other way.
+        ("PUSH" | "UPDATE_STORAGE_CLASS", "SUCCESS") => arrival(payload, detail),
         (action, result) => Event::Ignored(format!("an image action {action} with result {result} brings no image")),
     }
 }

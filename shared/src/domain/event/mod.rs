@@ -14,7 +14,7 @@ use super::stopped_task::StoppedTask;
 use super::timestamp::Timestamp;
 use super::waiting::Arrival;
 
-pub use envelope::{parse, records};
+pub use envelope::{QueueRecord, parse, records};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,43 +2,72 @@
 //!
 //! The envelope, which is what an answer needs, is read apart from the properties, so that bad properties are answered.
 
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use pullsafe::domain::manifest::Platform;
-use pullsafe::domain::reference::{Digest, Reference, ecr_host};
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::Secret;
-use serde_json::Value;
-
-/// CloudFormation's own limit, which also holds where a template sets none.
-const LONGEST_TIMEOUT_SECONDS: u64 = 3600;
+use super::deadline::LONGEST_TIMEOUT_SECONDS;
+use super::url::ResponseUrl;
+use crate::domain::manifest::Platform;
+use crate::domain::reference::{Digest, Reference, ecr_host};
+use crate::domain::timestamp::Timestamp;
 
 /// What CloudFormation wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestType {
+pub enum RequestType {
+    /// A new resource.
     Create,
+    /// Other properties of a resource; a rollback too.
     Update,
+    /// An end of a resource.
     Delete,
 }
 
-/// Who asks, and where the answer goes.
+/// Who asks, in CloudFormation's own words, which an answer has to repeat.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requester {
+    /// The stack.
+    pub stack_id: String,
+    /// The request.
+    pub request_id: String,
+    /// The resource in the template.
+    pub logical_resource_id: String,
+    /// What was answered for this resource before.
+    pub physical_resource_id: Option<String>,
+}
+
+impl Requester {
+    /// The id of the resource: constant, so that no change of an image makes CloudFormation replace and delete it.
+    pub fn physical_id(&self) -> String {
+        let own = || {
+            let stack = self.stack_id.split_once(":stack/").map_or(self.stack_id.as_str(), |(_, stack)| stack);
+            format!("pullsafe-image/{stack}/{}", self.logical_resource_id)
+        };
+        let id = self.physical_resource_id.clone().unwrap_or_else(own);
+        id.chars().take(1000).collect()
+    }
+}
+
+/// A request, and where its answer goes.
 #[derive(Debug, Clone)]
-pub(crate) struct Envelope {
-    pub(crate) request_type: Option<RequestType>,
-    pub(crate) response_url: Secret,
-    pub(crate) stack_id: String,
-    pub(crate) request_id: String,
-    pub(crate) logical_resource_id: String,
-    pub(crate) physical_resource_id: Option<String>,
-    pub(crate) properties: Value,
+pub struct Envelope {
+    /// What is wanted; `None` if that cannot be read.
+    pub request_type: Option<RequestType>,
+    /// Where the answer goes.
+    pub response_url: ResponseUrl,
+    /// Who asks.
+    pub requester: Requester,
+    /// The properties as they came.
+    pub properties: Value,
+    /// When the request was on its way, where its wrapping says so.
+    pub sent_at: Option<Timestamp>,
     /// The condition under which Lambda gave an earlier invocation up, where this is the record of that.
-    pub(crate) failed_before: Option<String>,
+    pub failed_before: Option<String>,
 }
 
 impl Envelope {
     /// Finds the request in an event: the event itself, an SNS notification that carries it, or Lambda's record of an
     /// invocation that failed.
-    pub(crate) fn find(event: &Value) -> Option<Self> {
+    pub fn find(event: &Value) -> Option<Self> {
         if let Some(response_url) = event.get("ResponseURL").and_then(Value::as_str) {
             return Some(Self::of(event, response_url));
         }
@@ -47,7 +76,11 @@ impl Envelope {
             return Some(Self { failed_before: Some(condition.to_owned()), ..Self::find(payload)? });
         }
         let message = event.pointer("/Records/0/Sns/Message").and_then(Value::as_str)?;
-        Self::find(&serde_json::from_str(message).ok()?)
+        let message: Value = serde_json::from_str(message).ok()?;
+        let sent_at = event.pointer("/Records/0/Sns/Timestamp").and_then(Value::as_str).and_then(Timestamp::parse);
+        // A notification holds a request, and never another notification.
+        let response_url = message.get("ResponseURL").and_then(Value::as_str)?;
+        Some(Self { sent_at, ..Self::of(&message, response_url) })
     }
 
     fn of(event: &Value, response_url: &str) -> Self {
@@ -64,75 +97,75 @@ impl Envelope {
                 "Delete" => Some(RequestType::Delete),
                 _ => None,
             },
-            response_url: Secret::new(response_url),
-            stack_id: text("StackId"),
-            request_id: text("RequestId"),
-            logical_resource_id: text("LogicalResourceId"),
-            physical_resource_id: Some(text("PhysicalResourceId")).filter(|id| !id.is_empty()),
+            response_url: ResponseUrl::new(response_url),
+            requester: Requester {
+                stack_id: text("StackId"),
+                request_id: text("RequestId"),
+                logical_resource_id: text("LogicalResourceId"),
+                physical_resource_id: Some(text("PhysicalResourceId")).filter(|id| !id.is_empty()),
+            },
             properties,
+            sent_at: None,
             failed_before: None,
         }
-    }
-
-    /// The id of the resource: constant, so that no change of an image makes CloudFormation replace and delete it.
-    pub(crate) fn physical_id(&self) -> String {
-        let own = || {
-            let stack = self.stack_id.split_once(":stack/").map_or(self.stack_id.as_str(), |(_, stack)| stack);
-            format!("pullsafe-image/{stack}/{}", self.logical_resource_id)
-        };
-        let id = self.physical_resource_id.clone().unwrap_or_else(own);
-        id.chars().take(1000).collect()
-    }
-
-    /// How long ago CloudFormation signed the address for the answer, which is when it began to wait. Zero if that does not
-    /// show or cannot be.
-    pub(crate) fn response_url_age(&self, now: Timestamp) -> Duration {
-        let signed_at = || {
-            let (_, rest) = self.response_url.expose().split_once("X-Amz-Date=")?;
-            let (date, time) = rest.get(..16)?.split_once('T')?;
-            let part = |text: &str, from: usize, to: usize| text.get(from..to).map(str::to_owned);
-            let date = format!("{}-{}-{}", part(date, 0, 4)?, part(date, 4, 6)?, part(date, 6, 8)?);
-            Timestamp::parse(&format!("{date}T{}:{}:{}Z", part(time, 0, 2)?, part(time, 2, 4)?, part(time, 4, 6)?))
-        };
-        let age = signed_at().map(|signed_at| now.seconds_since(signed_at)).filter(|age| (0..7200).contains(age));
-        Duration::from_secs(age.unwrap_or_default().unsigned_abs())
     }
 }
 
 /// Which image of the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// What a tag means.
     Tag(String),
+    /// This very one.
     Digest(Digest),
 }
 
 /// What a template asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Properties {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Properties {
     /// The repository's name, without its registry.
-    pub(crate) repository: String,
+    pub repository: String,
     /// The registry's host, where the template gave the whole address.
-    pub(crate) registry: Option<String>,
-    pub(crate) wanted: Wanted,
-    pub(crate) platforms: Vec<Platform>,
-    pub(crate) source: Option<String>,
-    service_timeout_seconds: u64,
+    pub registry: Option<String>,
+    /// Which image.
+    pub wanted: Wanted,
+    /// The platforms that it has to be for.
+    pub platforms: Vec<Platform>,
+    /// The image that the mirror copies where this one is absent.
+    pub source: Option<Reference>,
+    /// Any text; a change makes CloudFormation ask again.
+    pub trigger: Option<String>,
+    /// How long CloudFormation waits.
+    pub timeout_seconds: i64,
 }
 
 /// Properties that cannot be used, in words for the template's author.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Custom::PullsafeImage: {0}")]
-pub(crate) struct InvalidProperties(String);
+pub struct InvalidProperties(String);
 
 impl Properties {
-    pub(crate) fn parse(properties: &Value) -> Result<Self, InvalidProperties> {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// One is missing, unknown, or cannot be used.
+    pub fn parse(properties: &Value) -> Result<Self, InvalidProperties> {
         const KNOWN: [&str; 8] =
             ["ImageDigest", "ImageTag", "Platforms", "RepositoryName", "ServiceTimeout", "ServiceToken", "Source", "Trigger"];
         let fail = |why: String| InvalidProperties(why);
+        if !properties.is_object() && !properties.is_null() {
+            return Err(fail("ResourceProperties is not an object".to_owned()));
+        }
         let unknown = properties.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).filter(|key| !KNOWN.contains(key));
         let unknown: Vec<&str> = unknown.collect();
         if !unknown.is_empty() {
             return Err(fail(format!("unknown property {}; known are {}", unknown.join(", "), KNOWN.join(", "))));
+        }
+        // An object where a text belongs must not pass for one that is missing.
+        let scalar = |key: &&&str| **key != "Platforms" && properties.get(**key).is_some_and(|value| value.is_object() || value.is_array());
+        if let Some(key) = KNOWN.iter().find(scalar) {
+            return Err(fail(format!("{key} is not a text")));
         }
         let text = |key: &str| properties.get(key).and_then(as_text);
         let name = text("RepositoryName").ok_or_else(|| fail("RepositoryName is missing".to_owned()))?;
@@ -149,21 +182,36 @@ impl Properties {
         };
         let platforms = properties.get("Platforms").map(as_list).unwrap_or_default();
         let platforms = platforms.iter().map(|platform| platform.parse()).collect::<Result<_, _>>();
+        let source = text("Source").map(|source| source.parse::<Reference>()).transpose();
+        let timeout = match text("ServiceTimeout") {
+            None => LONGEST_TIMEOUT_SECONDS,
+            // CloudFormation itself refuses what is not 1 to 3600, but it lets a template's author write 3600.0.
+            Some(seconds) => {
+                seconds.parse::<f64>().map_err(|_| fail(format!("ServiceTimeout `{seconds}` is not a number of seconds")))? as i64
+            }
+        };
         Ok(Self {
             repository,
             registry,
             wanted,
             platforms: platforms.map_err(|error| fail(format!("Platforms: {error}")))?,
-            source: text("Source"),
-            // CloudFormation itself refuses what is not 1 to 3600.
-            service_timeout_seconds: text("ServiceTimeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(LONGEST_TIMEOUT_SECONDS),
+            source: source.map_err(|error| fail(format!("Source: {error}")))?,
+            trigger: text("Trigger"),
+            timeout_seconds: timeout.clamp(1, LONGEST_TIMEOUT_SECONDS),
         })
     }
 
-    /// How long to wait: somewhat shorter than CloudFormation does, or the answer comes too late.
-    pub(crate) fn patience(&self) -> Duration {
-        let seconds = self.service_timeout_seconds.clamp(1, LONGEST_TIMEOUT_SECONDS);
-        Duration::from_secs(seconds - (seconds / 4).min(30))
+    /// What makes these properties the same as others: everything but how long to wait.
+    pub fn identity(&self) -> String {
+        json!([self.registry, self.repository, self.wanted, self.platforms, self.source, self.trigger]).to_string()
+    }
+
+    /// The image in a repository with this address.
+    pub fn image_at(&self, uri: &str) -> String {
+        match &self.wanted {
+            Wanted::Tag(tag) => format!("{uri}:{tag}"),
+            Wanted::Digest(digest) => format!("{uri}@{digest}"),
+        }
     }
 }
 
@@ -221,10 +269,14 @@ mod tests {
         assert_eq!(properties.registry.as_deref(), Some("111122223333.dkr.ecr.eu-west-1.amazonaws.com"));
         assert_eq!((properties.repository.as_str(), &properties.wanted), ("team/web", &Wanted::Tag("14".to_owned())));
         assert_eq!(properties.platforms.len(), 2);
-        assert_eq!(properties.patience(), Duration::from_secs(570));
+        assert_eq!((properties.timeout_seconds, properties.trigger.as_deref()), (600, Some("true")));
         let plain = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "20"})).unwrap();
         assert_eq!((plain.registry.as_deref(), plain.repository.as_str()), (None, "web"));
-        assert_eq!(plain.patience(), Duration::from_secs(15));
+        assert_eq!(plain.timeout_seconds, 20);
+        let slower = parse(&json!({"RepositoryName": "web", "ImageTag": 1, "ServiceTimeout": 3600, "ServiceToken": "x"})).unwrap();
+        assert_eq!((plain.identity(), slower.timeout_seconds), (slower.identity(), 3600));
+        let touched = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "Trigger": "2"})).unwrap();
+        assert_ne!(plain.identity(), touched.identity());
     }
 
     #[test]
@@ -239,6 +291,10 @@ mod tests {
             (json!({"RepositoryName": "web", "ImageDigest": "sha256:1"}), "not a digest"),
             (json!({"RepositoryName": "web", "ImageTag": "1", "ImageDigest": "x"}), "not both"),
             (json!({"RepositoryName": "web", "ImageTag": "1", "Platforms": ["arm64"]}), "os/architecture"),
+            (json!({"RepositoryName": "web", "ImageTag": "1", "Source": "Redis"}), "Source: "),
+            (json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "soon"}), "not a number of seconds"),
+            (json!({"RepositoryName": {"a": 1}, "ImageTag": "1"}), "RepositoryName is not a text"),
+            (json!([1]), "not an object"),
         ] {
             let error = parse(&properties).unwrap_err();
             assert!(error.contains(why), "{properties}: {error}");
@@ -260,20 +316,11 @@ mod tests {
         let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": sns.clone()});
         for event in [request(), sns, failed] {
             let envelope = Envelope::find(&event).unwrap();
-            assert_eq!((envelope.request_id.as_str(), envelope.request_type), ("r-1", Some(RequestType::Create)));
-            assert_eq!(envelope.physical_id(), "pullsafe-image/app/0a1b/Image");
+            assert_eq!((envelope.requester.request_id.as_str(), envelope.request_type), ("r-1", Some(RequestType::Create)));
+            assert_eq!(envelope.requester.physical_id(), "pullsafe-image/app/0a1b/Image");
             assert!(!format!("{envelope:?}").contains("secret"));
         }
         assert!(Envelope::find(&json!({"Records": [{"Sns": {"Message": "hello"}}]})).is_none());
         assert!(Envelope::find(&json!("text")).is_none());
-    }
-
-    #[test]
-    fn the_wait_is_counted_from_the_signature() {
-        let envelope = Envelope::find(&request()).unwrap();
-        let at = |text: &str| envelope.response_url_age(Timestamp::parse(text).unwrap()).as_secs();
-        assert_eq!(at("2026-11-21T06:01:30Z"), 90);
-        assert_eq!(at("2026-11-21T05:59:00Z"), 0);
-        assert_eq!(at("2026-11-22T06:00:00Z"), 0);
     }
 }

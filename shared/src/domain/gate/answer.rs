@@ -1,11 +1,10 @@
 //! The answer to CloudFormation: at most 4,096 bytes, always the same attributes, always the same physical id.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::request::Envelope;
+use super::request::Requester;
 
 /// CloudFormation takes no longer answer.
 const LONGEST_ANSWER: usize = 4096;
@@ -15,20 +14,27 @@ const ATTRIBUTES: [&str; 9] =
     ["ImageDigest", "ImageTag", "ImageUri", "MediaType", "Platforms", "PushedAt", "RepositoryUri", "SizeBytes", "WaitedSeconds"];
 
 /// What the image turned out to be; an empty text where something is not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Attributes {
-    pub(crate) digest: String,
-    pub(crate) tag: String,
-    pub(crate) repository_uri: String,
-    pub(crate) media_type: String,
-    pub(crate) platforms: String,
-    pub(crate) pushed_at: String,
-    pub(crate) size_bytes: String,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// The digest.
+    pub digest: String,
+    /// The tag that was asked for; empty where it was a digest.
+    pub tag: String,
+    /// The repository's address.
+    pub repository_uri: String,
+    /// The manifest's media type.
+    pub media_type: String,
+    /// What it is for, with commas.
+    pub platforms: String,
+    /// When it was pushed.
+    pub pushed_at: String,
+    /// Its size as ECR counts it.
+    pub size_bytes: String,
 }
 
 /// What is told to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     outcome: Result<BTreeMap<&'static str, String>, String>,
 }
 
@@ -48,7 +54,7 @@ struct Body<'a> {
 
 impl Answer {
     /// The image exists.
-    pub(crate) fn present(attributes: Attributes, waited: Duration) -> Self {
+    pub fn present(attributes: Attributes, waited_seconds: u64) -> Self {
         let image_uri = format!("{}@{}", attributes.repository_uri, attributes.digest);
         let values = [
             attributes.digest,
@@ -59,41 +65,66 @@ impl Answer {
             attributes.pushed_at,
             attributes.repository_uri,
             attributes.size_bytes,
-            waited.as_secs().to_string(),
+            waited_seconds.to_string(),
         ];
         Self { outcome: Ok(ATTRIBUTES.into_iter().zip(values).collect()) }
     }
 
     /// There is nothing to delete.
-    pub(crate) const fn deleted() -> Self {
+    pub const fn deleted() -> Self {
         Self { outcome: Ok(BTreeMap::new()) }
     }
 
     /// The stack has to stop, for this reason.
-    pub(crate) fn failed(reason: &str) -> Self {
+    pub fn failed(reason: &str) -> Self {
         Self { outcome: Err(reason.to_owned()) }
     }
 
-    pub(crate) const fn is_success(&self) -> bool {
+    /// Whether the stack can go on.
+    pub const fn is_success(&self) -> bool {
         self.outcome.is_ok()
     }
 
-    pub(crate) fn reason(&self) -> Option<&str> {
+    /// Why it has to stop.
+    pub fn reason(&self) -> Option<&str> {
         self.outcome.as_ref().err().map(String::as_str)
     }
 
+    /// What an answer that was made before says of the image; `None` if it says FAILED, or answers a Delete.
+    pub fn image_of(body: &str) -> Option<Attributes> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Data {
+            image_digest: String,
+            image_tag: String,
+            repository_uri: String,
+            media_type: String,
+            platforms: String,
+            pushed_at: String,
+            size_bytes: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Sent {
+            data: Data,
+        }
+        let Data { image_digest: digest, image_tag: tag, repository_uri, media_type, platforms, pushed_at, size_bytes } =
+            serde_json::from_str::<Sent>(body).ok()?.data;
+        Some(Attributes { digest, tag, repository_uri, media_type, platforms, pushed_at, size_bytes })
+    }
+
     /// The JSON that is sent. A reason that is too long loses its middle: it begins with what failed and ends with what to do.
-    pub(crate) fn body(&self, envelope: &Envelope) -> String {
-        let physical_id = envelope.physical_id();
+    pub fn body(&self, requester: &Requester) -> String {
+        let physical_id = requester.physical_id();
         let none = BTreeMap::new();
         let serialise = |reason: Option<&str>| {
             let body = Body {
                 status: if self.is_success() { "SUCCESS" } else { "FAILED" },
                 reason,
                 physical_resource_id: &physical_id,
-                stack_id: &envelope.stack_id,
-                request_id: &envelope.request_id,
-                logical_resource_id: &envelope.logical_resource_id,
+                stack_id: &requester.stack_id,
+                request_id: &requester.request_id,
+                logical_resource_id: &requester.logical_resource_id,
                 data: self.outcome.as_ref().unwrap_or(&none),
             };
             // A struct of texts always serialises.
@@ -127,16 +158,17 @@ mod tests {
 
     use super::*;
 
-    fn envelope(stack_id: &str) -> Envelope {
-        let request = json!({"RequestType": "Create", "ResponseURL": "https://x", "StackId": stack_id, "RequestId": "r", "LogicalResourceId": "Image"});
-        Envelope::find(&request).unwrap()
+    fn requester(stack_id: &str) -> Requester {
+        let text = str::to_owned;
+        Requester { stack_id: text(stack_id), request_id: text("r"), logical_resource_id: text("Image"), physical_resource_id: None }
     }
 
     #[test]
     fn a_success_has_every_attribute_as_text() {
         let attributes = Attributes { digest: "sha256:0".to_owned(), repository_uri: "r/web".to_owned(), ..Attributes::default() };
-        let body: Value =
-            serde_json::from_str(&Answer::present(attributes, Duration::from_secs(7)).body(&envelope("arn:x:stack/app/1"))).unwrap();
+        let body = Answer::present(attributes.clone(), 7).body(&requester("arn:x:stack/app/1"));
+        assert_eq!(Answer::image_of(&body), Some(attributes));
+        let body: Value = serde_json::from_str(&body).unwrap();
         let data = body["Data"].as_object().unwrap();
         assert_eq!(data.keys().map(String::as_str).collect::<Vec<_>>(), ATTRIBUTES);
         assert!(data.values().all(Value::is_string));
@@ -148,7 +180,7 @@ mod tests {
     #[test]
     fn a_long_reason_loses_its_middle_and_nothing_else() {
         let reason = format!("It failed. {} docker push r/web:1", "\"quotes\" \u{1} and ünïcode ".repeat(500));
-        let body = Answer::failed(&reason).body(&envelope(&format!("arn:x:stack/{}/1", "a".repeat(255))));
+        let body = Answer::failed(&reason).body(&requester(&format!("arn:x:stack/{}/1", "a".repeat(255))));
         assert!(body.len() <= LONGEST_ANSWER, "{}", body.len());
         let body: Value = serde_json::from_str(&body).unwrap();
         let reason = body["Reason"].as_str().unwrap();
@@ -159,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_delete_is_a_success_without_data() {
-        let body: Value = serde_json::from_str(&Answer::deleted().body(&envelope("s"))).unwrap();
+        let body: Value = serde_json::from_str(&Answer::deleted().body(&requester("s"))).unwrap();
         assert_eq!((&body["Status"], body.get("Data")), (&json!("SUCCESS"), None));
     }
 }

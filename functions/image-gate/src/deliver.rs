@@ -1,0 +1,163 @@
+//! From a decision to the answer that CloudFormation has: claim the row, send what it says, mark it.
+
+use std::time::Duration;
+
+use pullsafe::aws::Failure;
+use pullsafe::aws::gate_table::{GateTable, Inserted};
+use pullsafe::domain::gate::answer::Answer;
+use pullsafe::domain::gate::request::Envelope;
+use pullsafe::domain::gate::wait::{Claim, State, Wait};
+use pullsafe::telemetry::{Unit, emf};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::response_url::ResponseUrl;
+use crate::{Call, Gate, Unanswered};
+
+impl Gate {
+    /// Answers a request that has no row yet, as far as is known. A row that is there after all decides.
+    pub(crate) async fn answer_fresh(&self, fresh: &Wait, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+        let Claim::Take(claimed) = fresh.claim(&call.owner, || answer.body(&fresh.requester), self.now()) else {
+            return Ok(json!({"answered": false, "reason": "the request is over"}));
+        };
+        let stored = match &self.table {
+            Some(table) => self.stored(table.insert(&claimed)).await,
+            None => Err(Failure::unexpected("dynamodb", "no table is configured")),
+        };
+        match stored {
+            Ok(Inserted::New) => self.deliver(&claimed, call).await,
+            Ok(Inserted::Known(row)) => self.answer_known(&row, answer, call).await,
+            Err(failure) => {
+                tracing::warn!(%failure, "an answer goes out without a row: {failure}");
+                self.deliver(&claimed, call).await
+            }
+        }
+    }
+
+    /// Answers a request by its row, with what the row says if anything was decided before.
+    pub(crate) async fn answer_known(&self, row: &Wait, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+        let now = self.now();
+        let claimed = match row.claim(&call.owner, || answer.body(&row.requester), now) {
+            Claim::Take(claimed) => claimed,
+            Claim::Busy(_) => return Ok(json!({"answered": false, "reason": "another invocation answers"})),
+            Claim::Over => return Ok(json!({"answered": false, "reason": "the request is over"})),
+        };
+        let Some(table) = &self.table else { return self.deliver(&claimed, call).await };
+        match self.stored(table.replace(&claimed)).await {
+            Ok(true) => self.deliver(&claimed, call).await,
+            Ok(false) => Ok(json!({"answered": false, "reason": "another invocation was faster"})),
+            // Towards the end an answer without a claim is better than none.
+            Err(failure) if row.patience.has_to_end(now) => {
+                tracing::warn!(%failure, "an answer goes out without a claim: {failure}");
+                self.deliver(&claimed, call).await
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "an answer could not be claimed; the next sweep tries again: {failure}");
+                Ok(json!({"answered": false, "reason": "the table does not take the claim"}))
+            }
+        }
+    }
+
+    /// Sends the answer of a claimed row. Sending and remembering what the image is do not wait for each other.
+    async fn deliver(&self, claimed: &Wait, call: &Call) -> Result<Value, Unanswered> {
+        let State::Answering { body, .. } = &claimed.state else { return Ok(json!({"answered": false})) };
+        let Some(url) = &claimed.url else { return Ok(json!({"answered": false, "reason": "the address is gone"})) };
+        let image = Answer::image_of(body);
+        let remember = async {
+            if let (Some(table), Some(image)) = (&self.table, &image)
+                && let Err(failure) = self.stored(table.remember(&claimed.requester, &claimed.asked.identity(), image, self.now())).await
+            {
+                tracing::warn!(%failure, "a rollback to this image would not find it again: {failure}");
+            }
+        };
+        let send = async {
+            match ResponseUrl::parse(url, self.settings.allow_local_response_url) {
+                Ok(url) => url.put(&self.http, body, self.delivery_deadline(call)).await,
+                Err(error) => Err(Unanswered::impossible(error.to_string())),
+            }
+        };
+        let ((), sent) = tokio::join!(remember, send);
+        let (taken, why) = match sent {
+            Ok(()) => (true, None),
+            Err(error) if error.refused => (false, Some(error.to_string())),
+            // The claim runs out, and the row says what to send again.
+            Err(error) => return Err(error),
+        };
+        let now = self.now();
+        if let Some(table) = &self.table
+            && let Err(failure) = self.stored(table.replace(&claimed.answered(taken, now))).await
+        {
+            tracing::warn!(%failure, "an answer will be sent once more: {failure}");
+        }
+        let (success, waited) = (image.is_some(), claimed.patience.waited(now));
+        let requester = &claimed.requester;
+        if let Some(why) = &why {
+            tracing::error!(
+                stack = requester.stack_id,
+                request_id = requester.request_id,
+                why,
+                "a request cannot be answered any more: {why}"
+            );
+        } else {
+            let outcome = if success { "success" } else { "failed" };
+            tracing::info!(
+                stack = requester.stack_id,
+                logical_resource_id = requester.logical_resource_id,
+                request_id = requester.request_id,
+                success,
+                waited_seconds = waited,
+                image = claimed.asked.image_at(&claimed.place.uri()),
+                "answered: {outcome}"
+            );
+            emf(now, &[("Outcome", outcome)], &[("GateAnswers", Unit::Count, 1), ("GateWaitSeconds", Unit::Seconds, waited)]);
+        }
+        Ok(json!({"answered": taken, "success": success}))
+    }
+
+    /// Sends an answer that needs no row: always the same for the same request.
+    pub(crate) async fn send(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
+        let requester = &envelope.requester;
+        let (success, reason) = (answer.is_success(), answer.reason());
+        let sent = match ResponseUrl::parse(&envelope.response_url, self.settings.allow_local_response_url) {
+            Ok(url) => url.put(&self.http, &answer.body(requester), self.delivery_deadline(call)).await,
+            Err(error) => Err(Unanswered::impossible(error.to_string())),
+        };
+        match sent {
+            Ok(()) => {
+                tracing::info!(stack = requester.stack_id, request_id = requester.request_id, success, reason, "answered at once");
+                Ok(json!({"answered": true, "success": success}))
+            }
+            Err(error) if error.refused => {
+                tracing::error!(stack = requester.stack_id, request_id = requester.request_id, %error, "a request cannot be answered: {error}");
+                Ok(json!({"answered": false, "reason": error.to_string()}))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does no harm.
+    pub(crate) async fn cancel(&self, envelope: &Envelope) {
+        let Some(table) = &self.table else { return };
+        match self.stored(table.open_of(&envelope.requester)).await {
+            Ok(waits) => {
+                for cancelled in waits.iter().filter_map(|wait| wait.cancelled(self.now())) {
+                    self.cancel_one(table, &cancelled).await;
+                }
+            }
+            Err(failure) => tracing::info!(%failure, "what waits for a deleted resource waits on: {failure}"),
+        }
+    }
+
+    async fn cancel_one(&self, table: &GateTable, cancelled: &Wait) {
+        match self.stored(table.replace(cancelled)).await {
+            Ok(done) => tracing::info!(stack = cancelled.requester.stack_id, done, "the resource was deleted while it waited"),
+            Err(failure) => tracing::info!(%failure, "what waits for a deleted resource waits on: {failure}"),
+        }
+    }
+
+    /// Within the lease, and within the function's life.
+    fn delivery_deadline(&self, call: &Call) -> Instant {
+        let life = call.deadline.checked_sub(Duration::from_millis(100)).unwrap_or(call.deadline);
+        life.min(Instant::now() + self.settings.delivery_budget)
+    }
+}

@@ -1,0 +1,84 @@
+//! Patterns for tags: `*` is any run of characters, `?` one character, everything else is itself.
+
+use std::fmt;
+
+/// A pattern that a whole tag has to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(String);
+
+impl Glob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// It is empty, longer than a tag can be, or has a character that no tag has.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'*' | b'?');
+        if text.is_empty() {
+            return Err("a pattern must not be empty");
+        }
+        if text.len() > 128 || !text.bytes().all(allowed) {
+            return Err("a pattern is at most 128 letters, digits, `_`, `.`, `-`, `*` (any run of characters) and `?` (one character)");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether a tag matches, in time that grows with both lengths and never faster.
+    pub fn matches(&self, tag: &str) -> bool {
+        let (pattern, tag) = (self.0.as_bytes(), tag.as_bytes());
+        let (mut at, mut place) = (0, 0);
+        // Where to go on if the run that the last `*` stands for has to be one longer.
+        let mut retry: Option<(usize, usize)> = None;
+        while place < tag.len() {
+            match pattern.get(at) {
+                Some(b'*') => {
+                    retry = Some((at + 1, place));
+                    at += 1;
+                }
+                Some(&byte) if byte == b'?' || byte == tag[place] => {
+                    at += 1;
+                    place += 1;
+                }
+                Some(_) | None => match retry {
+                    Some((after, from)) => {
+                        retry = Some((after, from + 1));
+                        at = after;
+                        place = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[at..].iter().all(|&byte| byte == b'*')
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_whole_tags() {
+        for (pattern, tag, expected) in [
+            ("*-alpine", "22.1.0-alpine", true),
+            ("*-alpine", "22.1.0-alpine3.20", false),
+            ("*-alpine*", "22.1.0-alpine3.20", true),
+            ("3.1?-slim", "3.11-slim", true),
+            ("3.1?-slim", "3.1-slim", false),
+            ("latest", "latest", true),
+            ("latest", "latest-alpine", false),
+            ("*", "anything", true),
+            ("*a*b*c", "xxaxxbxbxc", true),
+            ("*a*b*c", "xxaxxbxbx", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(Glob::parse(pattern).unwrap().matches(tag), expected, "{pattern} {tag}");
+        }
+        assert!(Glob::parse("").is_err() && Glob::parse("[ab]").is_err() && Glob::parse("a b").is_err());
+    }
+}

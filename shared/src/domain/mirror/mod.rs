@@ -1,0 +1,30 @@
+//! What is mirrored: the configuration, the selection of tags, the plan, and what is no longer wanted.
+//!
+//! Pure, as everything in the domain: what registries and ECS say comes in as values, and the plan goes out as one.
+
+mod config;
+mod glob;
+mod keys;
+mod parse;
+pub mod plan;
+pub mod prune;
+mod read;
+mod select;
+pub mod text;
+mod version;
+mod want;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{
+    By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, RepositorySettings, TagRule, TagSelection,
+};
+pub use glob::Glob;
+pub use keys::{KEYS, Key, table};
+pub use read::ConfigFault;
+pub use select::{Chosen, Selected, TagFacts, select};
+pub use version::{Range, Version};
+pub use want::{InUse, Want, Wants};
+pub use yaml::Position;
