@@ -26,6 +26,10 @@ fn the_permissions_in_the_readme_are_those_of_the_code() {
         let changes = if permission.writes { " (act mode)" } else { "" };
         table += &format!("| {}{changes} | `{}` |\n", permission.purpose, permission.actions.join("`, `"));
     }
+    table += "\n| The widget may | Actions |\n|---|---|\n";
+    for permission in permission::WIDGET {
+        table += &format!("| {} | `{}` |\n", permission.purpose, permission.actions.join("`, `"));
+    }
     check("README.md", "permissions", &table);
 }
 
