@@ -44,7 +44,9 @@ fn settings_table(list: &[Setting], all_optional: bool) -> String {
 
 #[test]
 fn the_permissions_in_the_readme_are_those_of_the_code() {
-    check("README.md", "permissions", &permission_table("remediator", permission::REMEDIATOR, " (act mode)"));
+    let remediator = permission_table("remediator", permission::REMEDIATOR, " (act mode)");
+    let widget = permission_table("widget", permission::WIDGET, "");
+    check("README.md", "permissions", &format!("{remediator}\n{widget}"));
 }
 
 #[test]
