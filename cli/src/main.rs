@@ -10,6 +10,7 @@ mod progress;
 mod registry;
 mod report;
 mod scan;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ enum Command {
     Diagnose(diagnose::Arguments),
     Copy(copy::Arguments),
     Scan(scan::Arguments),
+    Wait(wait::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
 }
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
+        Command::Wait(arguments) => wait::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     }
