@@ -13,5 +13,7 @@ mod gate;
 mod gate_interleavings;
 mod left_alone;
 mod log_evidence;
+mod mirror_plan;
+mod mirror_prune;
 mod order;
 mod second_looks;
