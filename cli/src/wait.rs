@@ -167,7 +167,7 @@ impl Waiter<'_> {
         if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
             return match self.ecr().await.resolve(reference).await {
                 Lookup::Found(resolved) => Ok(resolved.digest),
-                Lookup::Absent => Err(Look::NotYet("ECR has no such image".to_owned())),
+                Lookup::Absent | Lookup::NotNeeded => Err(Look::NotYet("ECR has no such image".to_owned())),
                 Lookup::Unknown(doubt) => Err(Look::NotYet(doubt.to_string())),
             };
         }
@@ -218,21 +218,11 @@ impl Waiter<'_> {
 
 /// Many registries answer for what does not exist as for what is not allowed; so that is waited for too.
 fn judge(error: &RegistryError) -> Look {
-    match error {
-        RegistryError::Invalid(_) => Look::Never(error.to_string()),
-        RegistryError::Credentials { retryable: false, .. } => Look::Never(error.to_string()),
-        RegistryError::NotFound { .. }
-        | RegistryError::Denied { .. }
-        | RegistryError::Credentials { .. }
-        | RegistryError::Limited { .. }
-        | RegistryError::OutOfTime { .. }
-        | RegistryError::TagImmutable { .. }
-        | RegistryError::Refused { .. }
-        | RegistryError::Unavailable { .. }
-        | RegistryError::Connection { .. }
-        | RegistryError::Stalled { .. }
-        | RegistryError::Content { .. }
-        | RegistryError::Answer { .. } => Look::NotYet(error.to_string()),
+    let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
+    if no_credentials || matches!(error, RegistryError::Invalid(_)) {
+        Look::Never(error.to_string())
+    } else {
+        Look::NotYet(error.to_string())
     }
 }
 
