@@ -5,7 +5,7 @@ use pullsafe::domain::settings::Setting;
 use pullsafe::domain::{mirror, permission, settings};
 
 /// Holds what stands between `<!-- generated: NAME -->` and `<!-- end -->` against what the code says.
-fn check(file: &str, name: &str, table: &str) {
+pub(crate) fn check(file: &str, name: &str, table: &str) {
     let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
     let document = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- generated: {name} -->\n");
