@@ -24,9 +24,9 @@ async fn mirrored() -> World {
     for (seed, tag) in [(11, "3.11"), (12, "3.12")] {
         image(seed).push(world.hub.store(), "library/python", tag);
     }
-    world.plan_mirror().await.unwrap();
+    let answer = world.plan_mirror().await.unwrap();
     world.settle().await;
-    assert_eq!(held(&world), everything(&[11, 12]));
+    assert_eq!(held(&world), everything(&[11, 12]), "{answer} {:?}", world.queues.bodies(scenarios::world::PLAN_QUEUE));
     world.parameters.set(MIRROR_CONFIG, &config("'3.12'").replace("{registry}", &world.images.host()));
     world
 }

@@ -131,6 +131,8 @@ async fn a_quota_that_is_used_up_ends_a_planned_copy_and_delays_a_requested_one(
     assert_eq!(world.hub.log().len(), before, "and it waits long enough not to try in vain");
     for _ in 0..28 {
         world.clock.advance(901);
+        // A worker that lives on remembers, by the real clock, when it was told to come back.
+        world.restart_mirror();
         world.settle().await;
     }
     assert!(holds(&world, "1"), "after the window it is there, on its own");
