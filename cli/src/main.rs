@@ -6,6 +6,8 @@
 mod audit;
 mod copy;
 mod diagnose;
+mod mirror;
+mod memory;
 mod progress;
 mod registry;
 mod report;
@@ -28,6 +30,7 @@ struct Cli {
 enum Command {
     Diagnose(diagnose::Arguments),
     Copy(copy::Arguments),
+    Mirror(mirror::Arguments),
     Scan(scan::Arguments),
     Wait(wait::Arguments),
     Audit(audit::Arguments),
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
+        Command::Mirror(arguments) => mirror::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Wait(arguments) => wait::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),

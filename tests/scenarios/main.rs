@@ -16,5 +16,6 @@ mod left_alone;
 mod log_evidence;
 mod mirror_plan;
 mod mirror_prune;
+mod mirror_work;
 mod order;
 mod second_looks;
