@@ -7,10 +7,12 @@ mod audit;
 mod copy;
 mod diagnose;
 mod mirror;
+mod memory;
 mod progress;
 mod registry;
 mod report;
 mod scan;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ enum Command {
     Copy(copy::Arguments),
     Mirror(mirror::Arguments),
     Scan(scan::Arguments),
+    Wait(wait::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Copy(arguments) => copy::run(&arguments),
         Command::Mirror(arguments) => mirror::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
+        Command::Wait(arguments) => wait::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     }

@@ -5,7 +5,7 @@ use pullsafe::domain::settings::Setting;
 use pullsafe::domain::{mirror, permission, settings};
 
 /// Holds what stands between `<!-- generated: NAME -->` and `<!-- end -->` against what the code says.
-fn check(file: &str, name: &str, table: &str) {
+pub(crate) fn check(file: &str, name: &str, table: &str) {
     let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
     let document = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- generated: {name} -->\n");
@@ -44,7 +44,9 @@ fn settings_table(list: &[Setting], all_optional: bool) -> String {
 
 #[test]
 fn the_permissions_in_the_readme_are_those_of_the_code() {
-    check("README.md", "permissions", &permission_table("remediator", permission::REMEDIATOR, " (act mode)"));
+    let remediator = permission_table("remediator", permission::REMEDIATOR, " (act mode)");
+    let widget = permission_table("widget", permission::WIDGET, "");
+    check("README.md", "permissions", &format!("{remediator}\n{widget}"));
 }
 
 #[test]

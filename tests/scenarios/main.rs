@@ -10,6 +10,7 @@ mod crash;
 mod documents;
 mod events;
 mod gate;
+mod gate_examples;
 mod gate_interleavings;
 mod left_alone;
 mod log_evidence;

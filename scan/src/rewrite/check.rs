@@ -7,8 +7,8 @@ use crate::analysis::Neighbours;
 use crate::detect::scan_text;
 use crate::finding::{Finding, Place};
 
-/// Where more images of one file than this are in question, the file is left alone as a whole.
-const ALONE: usize = 500;
+/// Where more text than this would have to be scanned to tell the images of a file apart, it is left alone as a whole.
+const ALONE: usize = 1 << 20;
 
 /// Why a file cannot be changed as planned.
 pub(super) struct Failed {
@@ -96,7 +96,8 @@ impl Before<'_> {
 
     /// Which moves are at fault: those that do not work alone, with the others that need the same bytes changed.
     fn blame(&self, own: &[&Move<'_>], why: String) -> Failed {
-        if own.len() > ALONE {
+        let length = self.files.read(self.file).map_or(0, |text| text.len());
+        if own.len().saturating_mul(length) > ALONE {
             return Failed::whole(why);
         }
         let mut images = BTreeSet::new();

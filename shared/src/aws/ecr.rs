@@ -20,10 +20,14 @@ use crate::domain::timestamp::Timestamp;
 #[cfg(feature = "registry")]
 mod credentials;
 mod lookup;
+#[cfg(feature = "registry")]
+mod native;
 mod repositories;
 
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
+#[cfg(feature = "registry")]
+pub use native::EcrNative;
 pub use repositories::TagMutability;
 
 /// ECR takes so many image ids at a time.
