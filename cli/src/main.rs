@@ -6,8 +6,8 @@
 mod audit;
 mod copy;
 mod diagnose;
-mod mirror;
 mod memory;
+mod mirror;
 mod progress;
 mod registry;
 mod report;

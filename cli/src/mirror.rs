@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use pullsafe::aws::ecr::EcrRegions;
+use pullsafe::aws::ecr::{EcrNative, EcrRegions};
 use pullsafe::aws::inventory::Inventory;
 use pullsafe::aws::mirror_table::MirrorTable;
 use pullsafe::clock;
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(client) => client,
         Err(message) => return stop(&message, 2),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match registry::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return stop(&error.to_string(), 1),
     };
@@ -97,7 +98,10 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
         aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
     };
     let (ecr, ecs) = (EcrRegions::new(aws.clone()), Inventory::of(&aws));
-    let copier = Copier::new(client);
+    let mut copier = Copier::new(client);
+    if ecr_host(&config.registry).is_some() {
+        copier = copier.with_native(Arc::new(EcrNative::new(ecr.clone())));
+    }
     let around = Around { client: copier.client(), ecr: &ecr, ecs: &ecs };
     let now = clock();
     let table = arguments.table.as_deref().map(|name| MirrorTable::new(&aws, name));

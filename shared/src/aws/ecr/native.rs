@@ -47,12 +47,7 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever ECR answers but that there is no such repository, which holds no layer.
-    pub async fn available_layers(
-        &self,
-        registry_id: Option<&str>,
-        repository: &str,
-        digests: &[Digest],
-    ) -> Result<Vec<Digest>, EcrError> {
+    pub async fn available_layers(&self, registry_id: Option<&str>, repository: &str, digests: &[Digest]) -> Result<Vec<Digest>, EcrError> {
         let mut available = Vec::new();
         for some in digests.chunks(MOST_IDS) {
             let request = self.client.batch_check_layer_availability().set_registry_id(registry_id.map(str::to_owned));
