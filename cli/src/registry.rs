@@ -19,14 +19,19 @@ use tokio::sync::OnceCell;
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
 /// asks ECR about many images at once.
 pub(crate) fn copier(targets: &[&Reference]) -> Result<Copier, String> {
-    let (client, credentials) = client()?;
+    let (client, credentials) = connect()?;
     let by_aws = |target: &&Reference| ecr_host(target.registry()).is_some() && !credentials.docker.knows(target.registry());
     let native = targets.iter().all(by_aws);
     let copier = Copier::new(client);
     Ok(if native { copier.with_native(credentials) } else { copier })
 }
 
-fn client() -> Result<(Client, Arc<Credentials>), String> {
+/// A client, or what is wrong with the configuration of this machine.
+pub(crate) fn client() -> Result<Client, String> {
+    Ok(connect()?.0)
+}
+
+fn connect() -> Result<(Client, Arc<Credentials>), String> {
     let endpoints: Endpoints = env::var(VARIABLE).unwrap_or_default().parse().map_err(|error| format!("{error}"))?;
     let docker = match docker_config_path() {
         Some(path) => DockerConfig::load(&path).map_err(|error| error.to_string())?,

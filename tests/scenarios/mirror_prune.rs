@@ -1,6 +1,5 @@
 //! Pruning: what nothing wants goes, late, and nothing else ever.
 
-use pullsafe::domain::timestamp::Timestamp;
 use scenarios::aws::{Fault, FaultKind};
 use scenarios::registry::{Sample, SampleImage};
 use scenarios::world::{MIRROR_CONFIG, Setup, World};
@@ -25,9 +24,9 @@ async fn mirrored() -> World {
     for (seed, tag) in [(11, "3.11"), (12, "3.12")] {
         image(seed).push(world.hub.store(), "library/python", tag);
     }
-    world.plan_mirror().await.unwrap();
+    let answer = world.plan_mirror().await.unwrap();
     world.settle().await;
-    assert_eq!(held(&world), everything(&[11, 12]));
+    assert_eq!(held(&world), everything(&[11, 12]), "{answer} {:?}", world.queues.bodies(scenarios::world::PLAN_QUEUE));
     world.parameters.set(MIRROR_CONFIG, &config("'3.12'").replace("{registry}", &world.images.host()));
     world
 }
@@ -115,20 +114,18 @@ async fn tags_that_cannot_be_listed_delete_nothing() {
 
 #[tokio::test]
 async fn a_process_that_dies_while_it_deletes_is_taken_up_by_the_next() {
-    let mut world = mirrored().await;
-    assert_eq!(run_after(&mut world, 1).await, 0);
-    let calls = world.aws.calls().len() as u64;
-    let start: Timestamp = world.clock.now();
     let mut died = 0;
     for after in 1..60 {
         let mut world = mirrored().await;
         assert_eq!(run_after(&mut world, 1).await, 0);
         world.clock.advance(3 * DAY);
-        world.aws.die_after(after);
+        let last = world.aws.calls().last().map_or(0, |call| call.number);
+        world.aws.die_after(last + after);
         let alive = world.plan_mirror().await.is_some();
-        world.aws.revive();
+        world.aws.clear_faults();
         world.restart_mirror();
-        assert!(everything(&[12]).iter().all(|digest| held(&world).contains(digest)), "after call {after}");
+        let held_now = held(&world);
+        assert!(everything(&[12]).iter().all(|digest| held_now.contains(digest)), "after call {after}");
         if alive {
             break;
         }
@@ -137,5 +134,5 @@ async fn a_process_that_dies_while_it_deletes_is_taken_up_by_the_next() {
         world.plan_mirror().await.unwrap();
         assert_eq!(held(&world), everything(&[12]), "after call {after}");
     }
-    assert!(died > 10 && calls > 10 && world.clock.now() == start, "{died} deaths");
+    assert!(died > 10, "{died} deaths");
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
+use pullsafe::aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
 use pullsafe::aws::hub_secret::{HubSecret, MirrorCredentials};
 use pullsafe::aws::inventory::Inventory;
 use pullsafe::aws::outbox::Events;
@@ -93,7 +93,8 @@ impl Mirror {
             let hub = secret.map(|arn| HubSecret::new(self.config.clone(), arn, Arc::clone(&self.clock)));
             let config = Config::new(Arc::clone(&self.clock));
             let credentials = Arc::new(MirrorCredentials::new(ecr, hub));
-            Copier::new(Client::new(Config { endpoints: self.endpoints.clone(), credentials, ..config }))
+            let client = Client::new(Config { endpoints: self.endpoints.clone(), credentials, ..config });
+            Copier::new(client).with_native(Arc::new(EcrNative::new(self.ecr.clone())))
         })
     }
 }

@@ -1,17 +1,18 @@
 //! Copies, message by message.
 //!
-//! A message stays hidden, and the image that is being copied stays leased, for as long as somebody works on it and [`HELD_FOR`] longer:
+//! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and [`HELD_FOR`] longer:
 //! both are renewed while the work goes on. So a process that dies holds its job up for two minutes, however long a copy may take.
 
 use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pullsafe::aws::Failure;
 use pullsafe::aws::mirror_table::MirrorTable;
 use pullsafe::aws::outbox::Events;
 use pullsafe::aws::queue::Queues;
 use pullsafe::domain::mirror::RepositorySettings;
-use pullsafe::registry::{CopyReport, CopyRequest};
+use pullsafe::registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
 use pullsafe::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -34,8 +35,15 @@ struct Held<'a> {
     message: &'a Message<'a>,
     queue: Option<&'a str>,
     table: Option<MirrorTable>,
-    /// The image that is being copied.
-    image: Mutex<Option<String>>,
+    /// The images that are being copied.
+    images: Mutex<Vec<String>>,
+}
+
+impl Held<'_> {
+    fn images(&self) -> MutexGuard<'_, Vec<String>> {
+        // A panic elsewhere cannot leave the list half changed.
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Mirror {
@@ -55,7 +63,7 @@ impl Mirror {
                 continue;
             }
             let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
-            let held = Held { message, queue, table, image: Mutex::default() };
+            let held = Held { message, queue, table, images: Mutex::default() };
             let pause = tokio::select! {
                 pause = self.work(&held, last_moment) => pause,
                 never = self.stay_alive(&held) => match never {},
@@ -71,46 +79,66 @@ impl Mirror {
     /// Does what a message asks for; `Some` if it should come again, and in how many seconds.
     async fn work(&self, held: &Held<'_>, last_moment: Instant) -> Option<i32> {
         let message = held.message;
-        match &message.work {
-            Err(why) => self.settle(message, Err(JobError::Bad(why.clone()))),
-            Ok(Work::Asked(job)) => {
-                let outcome = self.within(held, job, last_moment, true).await;
-                self.settle(message, outcome)
-            }
-            Ok(Work::Planned(jobs)) => {
-                let mut pause = None;
-                for job in jobs {
-                    if Instant::now() + TIME_FOR_A_JOB > last_moment + TIME_TO_ANSWER {
-                        tracing::info!(message_id = message.id, "too little time is left for the rest of the job; it comes again");
-                        return Some(1);
-                    }
-                    match self.within(held, job, last_moment, false).await {
-                        // The next run plans it anew, in its order among all the others.
-                        Err(error) if error.is_pull_quota() => self.report(message.id, &error, false),
-                        outcome => pause = self.settle(message, outcome).or(pause),
-                    }
+        let planned = match &message.work {
+            Err(why) => return self.settle(message, Err(JobError::Bad(why.clone()))),
+            Ok(Work::Asked(_)) => false,
+            Ok(Work::Planned(_)) => true,
+        };
+        let outcomes = self.copy(held, message.jobs(), last_moment, !planned).await;
+        let leases = std::mem::take(&mut *held.images());
+        if let Some(table) = &held.table {
+            for image in leases {
+                if let Ok(Err(failure)) = timeout(TIME_TO_ANSWER / 3, table.give_image(&image, message.id)).await {
+                    tracing::info!(image, %failure, "the lease on an image runs out by itself: {failure}");
                 }
-                pause
             }
         }
-    }
-
-    async fn within(&self, held: &Held<'_>, job: &Job, last_moment: Instant, asked: bool) -> Result<CopyReport, JobError> {
-        let outcome = timeout_at(last_moment, self.copy(held, job, asked)).await.unwrap_or(Err(JobError::OutOfTime));
-        let image = held.image.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(image), Some(table)) = (image, &held.table)
-            && let Ok(Err(failure)) = timeout(TIME_TO_ANSWER / 3, table.give_image(&image, held.message.id)).await
-        {
-            tracing::info!(image, %failure, "the lease on an image runs out by itself: {failure}");
+        let mut pause = None;
+        for outcome in outcomes {
+            match outcome {
+                // The next run plans it anew, in its order among all the others.
+                Err(error) if planned && error.is_pull_quota() => self.report(message.id, &error, false),
+                outcome => pause = self.settle(message, outcome).or(pause),
+            }
         }
-        outcome
+        pause
     }
 
-    async fn copy(&self, held: &Held<'_>, job: &Job, asked: bool) -> Result<CopyReport, JobError> {
+    /// Copies the images of a message at once: what they share is sent once. The outcomes are in the order of the jobs.
+    async fn copy(&self, held: &Held<'_>, jobs: &[Job], last_moment: Instant, asked: bool) -> Vec<Result<CopyReport, JobError>> {
+        let mut outcomes: Vec<Option<Result<CopyReport, JobError>>> = Vec::new();
+        let mut ready = Vec::new();
+        let mut requests = Vec::new();
+        for (place, job) in jobs.iter().enumerate() {
+            match timeout_at(last_moment, self.prepare(held, job)).await.unwrap_or(Err(JobError::OutOfTime)) {
+                Ok(()) => {
+                    ready.push(place);
+                    let request = CopyRequest::new(job.source.clone(), job.target.clone(), &self.endpoints);
+                    requests.push(CopyRequest { platforms: job.platforms.clone(), ..request });
+                    outcomes.push(None);
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        let options = CopyOptions { deadline: Some(last_moment), ..CopyOptions::default() };
+        let reports = self.copier().copy_all(&requests, &options).await;
+        for (place, report) in ready.into_iter().zip(reports) {
+            let outcome = match report {
+                Ok(report) => self.announce(&jobs[place], report, asked, last_moment).await,
+                Err(RegistryError::OutOfTime { .. }) => Err(JobError::OutOfTime),
+                Err(error) => Err(JobError::Copy(error)),
+            };
+            outcomes[place] = Some(outcome);
+        }
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(JobError::OutOfTime))).collect()
+    }
+
+    async fn prepare(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
         self.lease(held, job).await?;
-        self.ensure_repository(job).await?;
-        let request = CopyRequest::new(job.source.clone(), job.target.clone(), &self.endpoints);
-        let report = self.copier().copy(&request).await?;
+        self.ensure_repository(job).await
+    }
+
+    async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
         tracing::info!(
             source = %job.source, target = %job.target, digest = %report.digest, up_to_date = report.up_to_date,
             bytes_copied = report.bytes_copied, blobs_copied = report.blobs_copied, blobs_skipped = report.blobs_skipped,
@@ -120,7 +148,9 @@ impl Mirror {
         // Who asked waits for the answer, also where there was nothing to copy.
         if asked || !report.up_to_date {
             let events = self.events.get_or_init(|| Events::new(&self.config));
-            events.put(&self.settings.event_bus, announce::DETAIL_TYPE, None, &announce::detail(job, &report)).await?;
+            let detail = announce::detail(job, &report);
+            let put = events.put(&self.settings.event_bus, announce::DETAIL_TYPE, None, &detail);
+            timeout_at(last_moment, put).await.unwrap_or_else(|_| Err(Failure::unexpected("events:PutEvents", "no answer in time")))?;
         }
         Ok(report)
     }
@@ -136,7 +166,7 @@ impl Mirror {
         let image = format!("{}@{digest}", job.target.repository());
         let seconds = i64::try_from(HELD_FOR.as_secs()).unwrap_or(i64::MAX);
         match table.take_image(&image, held.message.id, self.now(), seconds).await {
-            Ok(true) => *held.image.lock().unwrap_or_else(PoisonError::into_inner) = Some(image),
+            Ok(true) => held.images().push(image),
             Ok(false) => return Err(JobError::Busy),
             Err(failure) => tracing::warn!(image, %failure, "an image is copied without a lease: {failure}"),
         }
@@ -217,8 +247,9 @@ impl Mirror {
                 }
             }
             sleep(SIGN_OF_LIFE).await;
-            let image = held.image.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let (Some(image), Some(table)) = (image, &held.table) {
+            let Some(table) = &held.table else { continue };
+            let images = held.images().clone();
+            for image in images {
                 let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
                 if let Err(failure) = table.take_image(&image, held.message.id, self.now(), seconds).await {
                     tracing::warn!(image, %failure, "the lease on an image was not renewed: {failure}");

@@ -9,9 +9,11 @@ use futures_util::{StreamExt as _, stream};
 use super::target;
 use crate::aws::ecr::EcrRegions;
 use crate::aws::inventory::{Inventory, Reach};
+use crate::domain::copy::platforms::taken_from;
+use crate::domain::manifest::{Contents, Platform};
 use crate::domain::mirror::plan::{AtSource, AtTarget, Budget, Seen, SourceImage};
 use crate::domain::mirror::{By, Chosen, ImageRule, InUse, MirrorConfig, TagFacts, TagRule, TagSelection, Want, Wants, select};
-use crate::domain::reference::{Reference, ecr_host};
+use crate::domain::reference::{Digest, Reference, ecr_host};
 use crate::domain::timestamp::Timestamp;
 use crate::registry::{Client, CopyRequest, Quota, RegistryError};
 
@@ -88,6 +90,7 @@ pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -
     survey.budget = budget;
     survey.seen =
         wants.into_iter().zip(sources).zip(targets).map(|((want, source), target)| Seen { want, source, target, frozen: false }).collect();
+    made(around.client, &mut survey.seen).await;
     details(around.client, &mut survey.seen).await;
     elsewhere(around.client, &mut survey.seen).await;
     frozen(around.ecr, &mut survey.seen).await;
@@ -179,9 +182,61 @@ async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, O
 fn moving(seen: &mut [Seen]) -> impl Iterator<Item = (&Want, &mut SourceImage)> {
     seen.iter_mut().filter_map(|seen| {
         let AtSource::Is(image) = &mut seen.source else { return None };
-        let current = matches!(&seen.target, AtTarget::Holds(held) if *held == image.digest);
+        let current = matches!(&seen.target, AtTarget::Holds(held) if *held == image.digest || image.made.as_ref() == Some(held));
         (!current && !matches!(seen.target, AtTarget::Unknown(_))).then_some((&seen.want, image))
     })
+}
+
+/// Where only some platforms are wanted the target's digest is another than the source's: whether it was made of what the source has now.
+async fn made(client: &Client, seen: &mut [Seen]) {
+    let reduced = seen.iter_mut().filter_map(|seen| {
+        let (AtSource::Is(image), AtTarget::Holds(held)) = (&mut seen.source, &seen.target) else { return None };
+        (!seen.want.platforms.is_empty() && *held != image.digest).then_some((&seen.want, image, held))
+    });
+    let looks = reduced.map(|(want, image, held)| async move {
+        let fits = match want.platforms.as_slice() {
+            [only] => is_image_of(client, want, only, image, held).await,
+            several => match client.manifest(&want.target, held).await {
+                Ok(index) => {
+                    let held = index.contents().map(|contents| contents.platforms()).unwrap_or_default();
+                    let all = several.iter().all(|wanted| held.iter().any(|held| held.satisfies(wanted)));
+                    let no_other = held.iter().all(|held| several.iter().any(|wanted| held.satisfies(wanted)));
+                    taken_from(&index.bytes).as_ref() == Some(&image.digest) && all && no_other
+                }
+                Err(_) => false,
+            },
+        };
+        if fits {
+            image.made = Some(held.clone());
+        }
+    });
+    stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).collect::<()>().await;
+}
+
+/// Whether a digest is the image of one platform: by what Docker Hub's web API says, or else by the index itself where a source without
+/// a quota has it.
+async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &SourceImage, held: &Digest) -> bool {
+    if let Some(tag) = want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))
+        && let Ok(facts) = client.hub_tag(&want.source, tag).await
+        && facts.digest.as_ref() == Some(&image.digest)
+    {
+        return facts.images.iter().any(|(own, digest)| own.satisfies(platform) && digest == held);
+    }
+    let request = CopyRequest::new(want.source.clone(), want.target.clone(), client.endpoints());
+    let mut sources = request.alternates;
+    if !want.source.is_docker_hub() {
+        sources.push(want.source.clone());
+    }
+    for source in sources {
+        if let Ok(index) = client.manifest(&source, &image.digest).await
+            && let Ok(Contents::Index { children }) = index.contents()
+        {
+            return children
+                .iter()
+                .any(|child| child.digest == *held && child.platform.as_ref().is_some_and(|own| own.satisfies(platform)));
+        }
+    }
+    false
 }
 
 /// When what moves was pushed, and how many manifests it has.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 
-use crate::aws::ecr::{Ecr, EcrError, EcrErrorKind, EcrRegions, ImageId, ImageSummary};
+use crate::aws::ecr::{Ecr, EcrRegions, ImageId};
 use crate::domain::mirror::Want;
 use crate::domain::mirror::plan::AtTarget;
 use crate::domain::reference::{Reference, ecr_host};
@@ -41,7 +40,7 @@ pub(super) async fn look(client: &Client, ecr: &EcrRegions, wants: &[Want]) -> V
 async fn in_ecr(ecr: &Ecr, account: &str, targets: &[&Reference]) -> Vec<AtTarget> {
     let Some(repository) = targets.first().map(|target| target.repository()) else { return Vec::new() };
     let ids: Vec<ImageId> = targets.iter().map(|target| id(target)).collect();
-    match find(ecr, account, repository, &ids).await {
+    match ecr.find_images(Some(account), repository, &ids).await {
         Err(error) => ids.iter().map(|_| AtTarget::Unknown(error.to_string())).collect(),
         Ok(images) => ids
             .iter()
@@ -65,28 +64,6 @@ fn id(target: &Reference) -> ImageId {
         (None, Some(digest)) => ImageId::Digest(digest.clone()),
         (tag, _) => ImageId::Tag(tag.unwrap_or("latest").to_owned()),
     }
-}
-
-/// One image that does not exist makes ECR refuse a whole call, so the call is halved until it is found. Where everything exists, which
-/// is the usual case, a hundred images are one call.
-fn find<'a>(ecr: &'a Ecr, account: &'a str, repository: &'a str, ids: &'a [ImageId]) -> BoxFuture<'a, Result<Vec<ImageSummary>, EcrError>> {
-    Box::pin(async move {
-        let mut images = Vec::new();
-        for some in ids.chunks(100) {
-            match ecr.describe_images(Some(account), repository, some).await {
-                Ok(found) => images.extend(found),
-                Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Vec::new()),
-                Err(error) if error.kind == EcrErrorKind::ImageNotFound => {
-                    let (one, other) = some.split_at(some.len() / 2);
-                    for half in [one, other].into_iter().filter(|half| !half.is_empty() && half.len() < some.len()) {
-                        images.extend(find(ecr, account, repository, half).await?);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(images)
-    })
 }
 
 async fn by_head(client: &Client, targets: &[&Reference]) -> Vec<AtTarget> {

@@ -9,7 +9,7 @@ use scenarios::e2e::hub::Hub;
 use scenarios::e2e::package::{Profile, build, pack};
 use scenarios::e2e::report::Report;
 use scenarios::e2e::scaling::Scaling;
-use scenarios::e2e::scenarios::{case_a, case_d, every_way_in, gate};
+use scenarios::e2e::scenarios::{case_a, case_d, every_way_in, gate, widget};
 use scenarios::e2e::stack::Stack;
 use scenarios::e2e::{Result, tools};
 use tokio::signal::unix::{SignalKind, signal};
@@ -91,6 +91,7 @@ async fn run(profile: Profile, only_gate: bool, report: &mut Report) -> Result<(
     }
     every_way_in(&stack, report).await.ok();
     case_a::play(&stack, &hub, report).await.ok();
+    widget::play(&stack, report).await.ok();
     case_d::play(&stack, &scaling, report).await.ok();
     gate::play(&stack, report).await.ok();
     Ok(())
