@@ -28,7 +28,7 @@ pub enum RegistryError {
     #[error("{0}")]
     Invalid(String),
     /// There is no such repository, manifest or blob.
-    #[error("{registry} has no {what}")]
+    #[error("{registry} does not have {what}")]
     NotFound {
         /// The registry's host.
         registry: String,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, timeout};
 
 use super::board::{Claim, Leader, State, reached};
 use super::image::{Image, add};
@@ -19,6 +19,8 @@ use crate::registry::uploads::{Mount, OpenUpload, TransferError, Upload};
 
 /// So often a blob is sent to a target that breaks off.
 const MOST_SENDS: u32 = 5;
+/// So long another image is waited for whose manifest would allow a mount.
+const LONGEST_WAIT_FOR_MANIFEST: Duration = Duration::from_secs(60);
 /// No connection of one blob brings more in a second, so a blob that would need more is not begun.
 const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;
 
@@ -60,8 +62,17 @@ impl Image<'_> {
     async fn mountable(&self, mut leader: Leader) -> Option<String> {
         // ECR mounts only what a manifest refers to. An image later in the list than this one may itself wait for this one.
         let is_ecr = self.request.target.kind() == Registry::EcrPrivate;
-        let wanted = if is_ecr && leader.image < self.index { State::Referred } else { State::There };
-        (reached(&mut leader.state, wanted).await != State::Failed).then_some(leader.repository)
+        if reached(&mut leader.state, State::There).await == State::Failed {
+            return None;
+        }
+        if is_ecr && leader.image < self.index {
+            // Over three images and two blobs the waits could still meet. A mount that comes too early only costs the transfer.
+            let referred = timeout(LONGEST_WAIT_FOR_MANIFEST, reached(&mut leader.state, State::Referred));
+            if referred.await == Ok(State::Failed) {
+                return None;
+            }
+        }
+        Some(leader.repository)
     }
 
     async fn bring_blob(&self, blob: &Descriptor, there: Option<&HashSet<Digest>>, holder: Option<String>) -> Result<(), RegistryError> {

@@ -131,8 +131,7 @@ mod tests {
         for _ in 0..FLOWS {
             taken.push(flows.take(1).await);
         }
-        let given_up = Box::pin(flows.take(99));
-        let mut given_up = given_up;
+        let mut given_up = Box::pin(flows.take(99));
         assert!(given_up.as_mut().now_or_never().is_none());
         let mut waiting: FuturesUnordered<_> = [5, 50, 7].into_iter().map(|size| flows.take(size).map(move |flow| (size, flow))).collect();
         assert!(waiting.next().now_or_never().is_none());
