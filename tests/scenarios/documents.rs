@@ -43,10 +43,15 @@ fn settings_table(list: &[Setting], all_optional: bool) -> String {
 }
 
 #[test]
-fn the_permissions_in_the_readme_are_those_of_the_code() {
-    let remediator = permission_table("remediator", permission::REMEDIATOR, " (act mode)");
-    let widget = permission_table("widget", permission::WIDGET, "");
-    check("README.md", "permissions", &format!("{remediator}\n{widget}"));
+fn the_permissions_in_the_documents_are_those_of_the_code() {
+    for (name, who, list, changes) in [
+        ("remediator", "remediator", permission::REMEDIATOR, " (act mode)"),
+        ("gate", "image gate", permission::GATE, ""),
+        ("waker", "waker", permission::WAKER, ""),
+        ("widget", "widget", permission::WIDGET, ""),
+    ] {
+        check("docs/permissions.md", &format!("permissions-{name}"), &permission_table(who, list, changes));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The permissions that each function needs: each observation and each step declares its own.
 //!
 //! A test holds the roles of `template.yaml` against these lists in both directions, and the scenarios hold every call
-//! that the remediator makes against its list. The README's table is generated from them.
+//! that the remediator makes against its list. The tables of docs/permissions.md and docs/mirror.md are generated from them.
 
 /// Something a function does that needs permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
