@@ -1,6 +1,6 @@
 //! The dashboard's widget, invoked as the dashboard does, while the incidents of the cases are open.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{invoke, says};
 use crate::e2e::report::Report;
@@ -33,10 +33,8 @@ async fn describes(stack: &Stack) -> Result<()> {
 
 async fn look(stack: &Stack, theme: &str) -> Result<String> {
     let context = json!({ "dashboardName": "pullsafe", "widgetId": "widget-1", "theme": theme, "width": 1200, "height": 400 });
-    match invoke(stack, "widget", &json!({ "widgetContext": context })).await? {
-        Value::String(html) => Ok(html),
-        other => None.context(format!("no HTML: {other}")),
-    }
+    let answer = invoke(stack, "widget", &json!({ "widgetContext": context })).await?;
+    answer.as_str().map(str::to_owned).context(format!("no HTML: {answer}"))
 }
 
 fn harmless(html: &str) -> Result<()> {
