@@ -92,7 +92,11 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     let clock = clock::system();
     let uses_aws = config.discover_ecs || config.prune.is_some() || ecr_host(&config.registry).is_some() || arguments.table.is_some();
     // Where AWS has no part in it, nobody is asked who we are.
-    let aws = if uses_aws { aws_config::load_from_env().await } else { aws_config::SdkConfig::builder().build() };
+    let aws = if uses_aws {
+        aws_config::load_from_env().await
+    } else {
+        aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
+    };
     let (ecr, ecs) = (EcrRegions::new(aws.clone()), Inventory::of(&aws));
     let mut copier = Copier::new(client);
     if ecr_host(&config.registry).is_some() {

@@ -187,16 +187,14 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
 /// A directory that cannot be looked into, as far as the walk says which.
 fn unreadable(error: &ignore::Error) -> Problem {
     let (mut inner, mut file) = (error, String::new());
-    loop {
-        match inner {
-            ignore::Error::WithPath { path, err } => {
-                file = shown(path);
-                inner = err;
-            }
-            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => inner = err,
-            _ => return Problem { file, line: 0, message: format!("cannot be read: {inner}") },
+    while let ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } = inner
+    {
+        if let ignore::Error::WithPath { path, .. } = inner {
+            file = shown(path);
         }
+        inner = err;
     }
+    Problem { file, line: 0, message: format!("cannot be read: {inner}") }
 }
 
 fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {

@@ -259,6 +259,14 @@ fn content_start(span: &str, quoting: Quoting) -> usize {
     start + usize::from(quoting != Quoting::None && span[start..].starts_with(['\'', '"']))
 }
 
+/// A name as a YAML key: plain where nothing else can be meant.
+pub(crate) fn plain_or_quoted(name: &str) -> String {
+    let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.'))
+        && !matches!(name.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
 /// From the parser's character positions to byte offsets.
 struct Bytes {
     /// Offsets of characters, kept only where the text is not ASCII.

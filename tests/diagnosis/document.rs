@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use pullsafe::domain::cause::Cause;
 use pullsafe::domain::diagnose::row::Row;
 use pullsafe::domain::diagnose::tables;
+use pullsafe::domain::probe::PROBES;
 
 use crate::corpus::Stop;
 use crate::labels::ARGUED;
@@ -32,6 +33,7 @@ fn the_document_is_up_to_date() {
 fn document() -> String {
     let mut out = String::from(HEAD);
     confusion(&mut out);
+    probes(&mut out);
     out.push_str("\n## Signatures of reasons\n\nIn the order in which they are tried; the first that matches decides. A text must contain one phrase of each group (groups are joined by *and*), whatever its case; `^` is the start of the text, `$` its end.\n");
     for table in tables::REASONS {
         signatures(&mut out, table);
@@ -59,6 +61,15 @@ How a stop is read, in this order:
 A text that is cut before it tells is `unknown`, and nothing acts on it. Only the rows `hub-pull-quota*` can mean Docker Hub's pull quota, and only where
 the image is not known to come from elsewhere.
 ";
+
+/// The second looks.
+fn probes(out: &mut String) {
+    out.push_str("\n## Second looks\n\nWhat the remediator asks where a text leaves something open. All of it only reads; a look that fails leaves the diagnosis as it was and is said in the evidence; none ever makes one cause into another.\n\n| looks at | settles | permission |\n|---|---|---|\n");
+    for probe in PROBES {
+        let needs: Vec<String> = probe.needs.iter().map(|action| format!("`{action}`")).collect();
+        let _ = writeln!(out, "| {} | {} | {} |", probe.looks_at, probe.settles, needs.join(", "));
+    }
+}
 
 /// The confusion table: labelled cause against the cause that was found.
 fn confusion(out: &mut String) {

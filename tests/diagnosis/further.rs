@@ -7,7 +7,7 @@ use pullsafe::domain::stopped_task::StoppedTask;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::corpus::Logs;
+use crate::corpus::{Expected, Logs, Stop};
 
 /// A message and what it means: the reason of a stop, or the log of a container that exited.
 #[derive(Debug, Deserialize)]
@@ -69,10 +69,21 @@ impl Message {
     }
 }
 
+/// The messages as stops, for whoever changes them.
+pub(crate) fn stops() -> Vec<Stop> {
+    let stop = |message: Message| Stop {
+        event: json!({ "detail-type": "ECS Task State Change", "detail": message.event() }),
+        logs: if message.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), message.log.clone())]) },
+        expect: Expected { cause: message.cause, signature: message.signature, docker_hub_quota: message.docker_hub_quota },
+        id: message.id,
+    };
+    Message::all().into_iter().map(stop).collect()
+}
+
 #[test]
 fn every_message_means_what_it_says() {
     let all = Message::all();
-    assert!(all.len() >= 140, "{} messages", all.len());
+    assert!(all.len() >= 260, "{} messages", all.len());
     let mut wrong = Vec::new();
     for message in &all {
         let found = message.diagnosis();

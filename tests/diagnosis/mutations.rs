@@ -1,4 +1,4 @@
-//! Every row of the corpus, changed as real events are: reordered, incomplete, wrapped, cut, shouted, of wrong types.
+//! Every row of the corpus and every further message, changed as real events are: reordered, incomplete, wrapped, cut, shouted, of wrong types.
 //!
 //! Three things hold for all of them: nothing panics, nothing becomes Docker Hub's quota that was not, and a cut text
 //! gives the cause or `unknown`, never another cause.
@@ -7,6 +7,11 @@ use pullsafe::domain::cause::Cause;
 use serde_json::{Value, json};
 
 use crate::corpus::{Logs, Stop, of_event};
+
+/// The labelled stops, and the further messages.
+fn every() -> Vec<Stop> {
+    Stop::all().into_iter().chain(crate::further::stops()).collect()
+}
 
 /// A change of an event.
 type Change = fn(&mut Value);
@@ -133,7 +138,7 @@ fn check_quota(stop: &Stop, event: &Value, logs: &Logs, what: &str) -> Cause {
 #[test]
 fn harmless_changes_keep_the_cause() {
     let mut wrong = Vec::new();
-    for stop in Stop::all() {
+    for stop in every() {
         let before = stop.diagnosis();
         for (what, change) in HARMLESS {
             let event = changed(&stop, change);
@@ -151,7 +156,7 @@ fn harmless_changes_keep_the_cause() {
 
 #[test]
 fn harmful_changes_never_panic_and_never_make_a_quota() {
-    for stop in Stop::all() {
+    for stop in every() {
         for (what, change) in HARMFUL {
             let event = changed(&stop, change);
             check_quota(&stop, &event, &stop.logs, what);
@@ -166,7 +171,7 @@ fn harmful_changes_never_panic_and_never_make_a_quota() {
 #[test]
 fn pull_messages_cut_anywhere_are_right_or_unknown() {
     let mut wrong = Vec::new();
-    for stop in Stop::all().iter().filter(|stop| is_pull(stop)) {
+    for stop in every().iter().filter(|stop| is_pull(stop)) {
         let whole = stop.diagnosis().cause;
         let longest = stop.event["detail"]["stoppedReason"].as_str().map(str::len).unwrap_or_default().max(600);
         for length in (0..longest).chain([255, 1024]) {
@@ -182,7 +187,7 @@ fn pull_messages_cut_anywhere_are_right_or_unknown() {
 
 #[test]
 fn other_messages_cut_at_the_agents_lengths_are_right_or_unknown() {
-    for stop in Stop::all().iter().filter(|stop| !is_pull(stop)) {
+    for stop in every().iter().filter(|stop| !is_pull(stop)) {
         let whole = stop.diagnosis().cause;
         for length in [255, 1024] {
             let event = changed(stop, |event| in_reasons(event, |text| cut(text, length)));

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pullsafe::domain::mirror::{MirrorConfig, Wants};
 use pullsafe::domain::reference::Reference;
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::registry::{Client, Config, Copier, CopyRequest};
@@ -97,21 +98,15 @@ impl Adoption {
     }
 }
 
-/// Sources and targets of a mirror configuration, where it lists tags.
+/// Sources and targets of a mirror configuration, as the mirror reads it.
 fn selected(config: &str) -> Vec<(Reference, Reference)> {
-    let documents = Yaml::load_from_str(config).unwrap();
-    let root = &documents[0];
-    let text = |key: &str| root[key].as_str().unwrap();
-    let mut wanted = Vec::new();
-    for rule in root["images"].as_vec().unwrap() {
-        let (name, tags) = rule.as_mapping().unwrap().iter().next().unwrap();
-        for tag in tags.as_vec().unwrap() {
-            let source: Reference = format!("{}:{}", name.as_str().unwrap(), tag.as_str().unwrap()).parse().unwrap();
-            let target = source.moved_to(text("registry"), &format!("{}/{}", text("prefix"), source.repository())).unwrap();
-            wanted.push((source, target));
-        }
+    let config = MirrorConfig::parse(config).unwrap_or_else(|faults| panic!("{faults:?}\n{config}"));
+    let mut wants = Wants::default();
+    for rule in &config.images {
+        wants.add_rule(&config, rule, &[]);
     }
-    wanted
+    assert!(wants.warnings.is_empty(), "{:?}", wants.warnings);
+    wants.into_list().into_iter().map(|want| (want.source, want.target)).collect()
 }
 
 /// Word by word the two texts are the same, but that an image of Docker Hub in one is the image that it moved to in the other.
@@ -162,9 +157,24 @@ async fn the_compose_stack_moves_to_the_mirror() {
     assert_eq!(spent, 0, "official images came from ECR Public");
     adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
-    // The mirror is not asked for more than it has, and a second round finds everything done.
-    let again = mirror_config(&adoption.scan(), Some(&registry), "docker-hub");
-    assert_eq!(adoption.fill(&again).await, 0);
+    assert!(mirror_config(&adoption.scan(), Some(&registry), "docker-hub").ends_with("images: []\n"), "nothing is left to mirror");
+}
+
+/// A pinned image keeps its digest on the whole way, with its tag or without.
+#[tokio::test]
+async fn pinned_images_keep_their_digest() {
+    let images = [("library/python", "3.11-slim"), ("library/redis", "7-alpine"), ("bitnami/nginx", "1.27")];
+    let adoption = Adoption::of("case-b", "adopt-pinned", &images);
+    let digest = |repository: &str, tag: &str| adoption.hub.store().image(repository, tag).unwrap().digest;
+    let (python, nginx) = (digest("library/python", "3.11-slim"), digest("bitnami/nginx", "1.27"));
+    let text = format!("FROM python:3.11-slim@{python}\nFROM redis:7-alpine\nCOPY --from=bitnami/nginx@{nginx} /x /x\n");
+    fs::write(adoption.root.join("Dockerfile"), text).unwrap();
+    let registry = adoption.mirror.host().to_owned();
+    assert_eq!(adoption.fill(&mirror_config(&adoption.scan(), Some(&registry), "docker-hub")).await, 3);
+    adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
+    assert_eq!(adoption.scan().iter().filter(|finding| finding.pinned).count(), 2);
+    adoption.everything_is_there_without_docker_hub().await;
+    assert_eq!(adoption.mirror.store().image("docker-hub/library/python", "3.11-slim").unwrap().digest, python);
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use pullsafe::domain::gate::answer::Attributes;
 use pullsafe::domain::gate::look::{Look, Verdict, verdict};
 use pullsafe::domain::gate::place::Place;
 use pullsafe::domain::gate::request::{Envelope, Properties};
@@ -182,7 +181,7 @@ impl Model {
     }
 
     fn look(&self) -> Look {
-        if self.image { Look::Present(Box::new(Attributes::default())) } else { Look::NotYet("absent".to_owned()) }
+        if self.image { Look::Present(Box::default()) } else { Look::NotYet("absent".to_owned()) }
     }
 
     /// The table: only the next version replaces a row.

@@ -15,6 +15,7 @@ mod gate_interleavings;
 mod left_alone;
 mod log_evidence;
 mod mirror_plan;
+mod mirror_properties;
 mod mirror_prune;
 mod mirror_work;
 mod order;

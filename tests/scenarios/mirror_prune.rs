@@ -62,6 +62,7 @@ fn deletions(world: &World) -> usize {
 #[tokio::test]
 async fn an_unwanted_image_goes_with_all_its_manifests_after_the_grace() {
     let mut world = mirrored().await;
+    world.aws.clear_log();
     assert_eq!(run_after(&mut world, 5).await, 0, "the first run only marks");
     assert_eq!(run_after(&mut world, 1).await, 0, "within the grace");
     assert_eq!(run_after(&mut world, 1).await, 5, "an index with two platforms and their attestations");

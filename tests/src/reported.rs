@@ -61,6 +61,7 @@ pub async fn case_c() -> (Subject, Incident, Timestamp) {
     let mut log: Vec<String> = (0..900).map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#)).collect();
     log.splice(400..400, CASE_C.map(str::to_owned));
     let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    world.balancers.register(&target_group, "unhealthy", "Target.Timeout", "Request timed out");
     world.scheduler.set_behaviour("court", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log });
     let options = json!({ "awslogs-group": "/ecs/court-case-prod", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "backend" });
     let definition = world.define_containers(

@@ -21,7 +21,7 @@ impl Gate {
             return Ok(json!({"answered": false, "reason": "the request is over"}));
         };
         let stored = match &self.table {
-            Some(table) => self.stored(table.insert(&claimed)).await,
+            Some(table) => self.stored(call, table.insert(&claimed)).await,
             None => Err(Failure::unexpected("dynamodb", "no table is configured")),
         };
         match stored {
@@ -43,7 +43,7 @@ impl Gate {
             Claim::Over => return Ok(json!({"answered": false, "reason": "the request is over"})),
         };
         let Some(table) = &self.table else { return self.deliver(&claimed, call).await };
-        match self.stored(table.replace(&claimed)).await {
+        match self.stored(call, table.replace(&claimed)).await {
             Ok(true) => self.deliver(&claimed, call).await,
             Ok(false) => Ok(json!({"answered": false, "reason": "another invocation was faster"})),
             // Towards the end an answer without a claim is better than none.
@@ -65,7 +65,8 @@ impl Gate {
         let image = Answer::image_of(body);
         let remember = async {
             if let (Some(table), Some(image)) = (&self.table, &image)
-                && let Err(failure) = self.stored(table.remember(&claimed.requester, &claimed.asked.identity(), image, self.now())).await
+                && let Err(failure) =
+                    self.stored(call, table.remember(&claimed.requester, &claimed.asked.identity(), image, self.now())).await
             {
                 tracing::warn!(%failure, "a rollback to this image would not find it again: {failure}");
             }
@@ -85,7 +86,7 @@ impl Gate {
         };
         let now = self.now();
         if let Some(table) = &self.table
-            && let Err(failure) = self.stored(table.replace(&claimed.answered(taken, now))).await
+            && let Err(failure) = self.stored(call, table.replace(&claimed.answered(taken, now))).await
         {
             tracing::warn!(%failure, "an answer will be sent once more: {failure}");
         }
@@ -136,20 +137,20 @@ impl Gate {
     }
 
     /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does no harm.
-    pub(crate) async fn cancel(&self, envelope: &Envelope) {
+    pub(crate) async fn cancel(&self, envelope: &Envelope, call: &Call) {
         let Some(table) = &self.table else { return };
-        match self.stored(table.open_of(&envelope.requester)).await {
+        match self.stored(call, table.open_of(&envelope.requester)).await {
             Ok(waits) => {
                 for cancelled in waits.iter().filter_map(|wait| wait.cancelled(self.now())) {
-                    self.cancel_one(table, &cancelled).await;
+                    self.cancel_one(table, &cancelled, call).await;
                 }
             }
             Err(failure) => tracing::info!(%failure, "what waits for a deleted resource waits on: {failure}"),
         }
     }
 
-    async fn cancel_one(&self, table: &GateTable, cancelled: &Wait) {
-        match self.stored(table.replace(cancelled)).await {
+    async fn cancel_one(&self, table: &GateTable, cancelled: &Wait, call: &Call) {
+        match self.stored(call, table.replace(cancelled)).await {
             Ok(done) => tracing::info!(stack = cancelled.requester.stack_id, done, "the resource was deleted while it waited"),
             Err(failure) => tracing::info!(%failure, "what waits for a deleted resource waits on: {failure}"),
         }

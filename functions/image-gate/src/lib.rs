@@ -177,20 +177,22 @@ impl Gate {
         (self.clock)()
     }
 
-    /// A call to the table, which is not waited for longer than sensible. Without a table nothing is parked.
-    async fn stored<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        match timeout(self.settings.table_budget, call).await {
+    /// A call to the table or a queue, which is not waited for longer than sensible, and never so long that no time is left for
+    /// what comes after it.
+    async fn stored<T>(&self, call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let left = call.deadline.saturating_duration_since(Instant::now());
+        match timeout(self.settings.table_budget.min(left / 3), work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::unexpected("dynamodb", "the table did not answer in time")),
         }
     }
 
     /// Asks the mirror for the source of a request, if that is due. Whether it was asked.
-    async fn ask_mirror(&self, wait: &Wait) -> bool {
+    async fn ask_mirror(&self, wait: &Wait, call: &Call) -> bool {
         let (Some((queues, queue)), Some(source)) = (&self.mirror, &wait.asked.source) else { return false };
         let target = wait.asked.image_at(&wait.place.uri());
         let job = json!({"source": source, "target": target, "requested_by": wait.requester.stack_id});
-        match self.stored(queues.send(queue, &job, 0)).await {
+        match self.stored(call, queues.send(queue, &job, 0)).await {
             Ok(()) => {
                 tracing::info!(%source, target, "the mirror is asked for {source}");
                 true

@@ -20,7 +20,7 @@ impl Gate {
             // First of all, and with nothing that could fail.
             Some(RequestType::Delete) => {
                 let answered = self.send(&envelope, &Answer::deleted(), call).await?;
-                self.cancel(&envelope).await;
+                self.cancel(&envelope, call).await;
                 return Ok(answered);
             }
             Some(RequestType::Create | RequestType::Update) => {}
@@ -65,7 +65,7 @@ impl Gate {
             return self.given_up_by_lambda(&wait, condition, call).await;
         }
         // An ECR that does not answer must not use up the time for an answer.
-        let first = Box::pin(self.first_look(&wait, envelope.request_type == Some(RequestType::Update)));
+        let first = Box::pin(self.first_look(&wait, envelope.request_type == Some(RequestType::Update), call));
         match timeout_at(self.last_look(call), first).await.unwrap_or_default() {
             Some(answer) => self.answer_fresh(&wait, &answer, call).await,
             None => Box::pin(self.park(wait, call)).await,
@@ -75,7 +75,7 @@ impl Gate {
     /// Lambda has given an invocation up. A request that it had parked is not lost: it is swept like the others.
     async fn given_up_by_lambda(&self, wait: &Wait, condition: &str, call: &Call) -> Result<Value, Unanswered> {
         if let Some(table) = &self.table
-            && let Ok(open) = self.stored(table.open_at(&wait.key.partition)).await
+            && let Ok(open) = self.stored(call, table.open_at(&wait.key.partition)).await
             && open.iter().any(|row| row.key == wait.key && row.is_undecided())
         {
             return Ok(json!({"answered": false, "reason": "the request is parked"}));
@@ -85,12 +85,12 @@ impl Gate {
     }
 
     /// An answer, if there can be one now: by what is in ECR, or where the tag of a rollback is gone, by what it was.
-    async fn first_look(&self, wait: &Wait, is_update: bool) -> Option<Answer> {
+    async fn first_look(&self, wait: &Wait, is_update: bool, call: &Call) -> Option<Answer> {
         let look = self.look_settled(&wait.place, &wait.asked).await;
         if let Some(answer) = self.answer_of(wait, verdict(wait, look, self.now())) {
             return Some(answer);
         }
-        let image = if is_update { self.recalled(wait).await? } else { return None };
+        let image = if is_update { self.recalled(wait, call).await? } else { return None };
         tracing::info!(
             stack = wait.requester.stack_id,
             digest = image.digest,
@@ -100,9 +100,9 @@ impl Gate {
         Some(Answer::present(image, wait.patience.waited(self.now())))
     }
 
-    async fn recalled(&self, wait: &Wait) -> Option<Attributes> {
+    async fn recalled(&self, wait: &Wait, call: &Call) -> Option<Attributes> {
         let table = self.table.as_ref()?;
-        match self.stored(table.recall(&wait.requester, &wait.asked.identity())).await {
+        match self.stored(call, table.recall(&wait.requester, &wait.asked.identity())).await {
             Ok(image) => image,
             Err(failure) => {
                 tracing::warn!(%failure, "what the tag meant before is not known: {failure}");
@@ -122,7 +122,7 @@ impl Gate {
 
     /// Parks the request and looks once more, for a push may have come between the first look and the parking.
     async fn park(&self, mut wait: Wait, call: &Call) -> Result<Value, Unanswered> {
-        if wait.should_ask_mirror(self.now()) && self.ask_mirror(&wait).await {
+        if wait.should_ask_mirror(self.now()) && self.ask_mirror(&wait, call).await {
             wait = wait.asked_mirror(self.now());
         }
         if !wait.patience.can_be_parked(self.now()) {
@@ -133,7 +133,7 @@ impl Gate {
             let answer = self.poll(&wait, Some("no table is configured"), call).await;
             return self.answer_fresh(&wait, &answer, call).await;
         };
-        let row = match self.stored(table.insert(&wait)).await {
+        let row = match self.stored(call, table.insert(&wait)).await {
             Ok(Inserted::New) => wait,
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
             // What was decided is sent again, should whoever decided it have died.

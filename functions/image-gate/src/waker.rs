@@ -28,8 +28,8 @@ impl Gate {
             return Ok(json!({"outcome": "ignored", "reason": "no table is configured, so nobody waits"}));
         };
         let (waits, is_sweep) = match &hint {
-            Hint::Sweep => (self.stored(table.open()).await?, true),
-            Hint::Repository(partition) => (self.stored(table.open_at(partition)).await?, false),
+            Hint::Sweep => (self.stored(call, table.open()).await?, true),
+            Hint::Repository(partition) => (self.stored(call, table.open_at(partition)).await?, false),
             Hint::Nothing(why) => {
                 tracing::info!(why, "an event that wakes nobody: {why}");
                 return Ok(json!({"outcome": "ignored", "reason": why}));
@@ -87,7 +87,7 @@ impl Gate {
                     }
                     Verdict::Fail(reason) => due.push((wait, Answer::failed(&reason))),
                     Verdict::GiveUp(why_not) => given_up.push((wait, why_not)),
-                    Verdict::Wait => self.ask_mirror_again(&wait).await,
+                    Verdict::Wait => self.ask_mirror_again(&wait, call).await,
                 }
             }
             if !given_up.is_empty() {
@@ -109,12 +109,12 @@ impl Gate {
         answers.buffer_unordered(TOGETHER).fold(0, async |sum, answered| sum + answered).await
     }
 
-    async fn ask_mirror_again(&self, wait: &Wait) {
+    async fn ask_mirror_again(&self, wait: &Wait, call: &Call) {
         let (Some(table), now) = (&self.table, self.now()) else { return };
-        if !wait.should_ask_mirror(now) || !self.ask_mirror(wait).await {
+        if !wait.should_ask_mirror(now) || !self.ask_mirror(wait, call).await {
             return;
         }
-        if let Err(failure) = self.stored(table.replace(&wait.asked_mirror(now))).await {
+        if let Err(failure) = self.stored(call, table.replace(&wait.asked_mirror(now))).await {
             tracing::warn!(%failure, "the mirror will be asked once more: {failure}");
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Left, Target};
 use crate::finding::Finding;
+use crate::yaml::plain_or_quoted;
 
 /// An override file's text, and the Docker Hub images that it cannot move.
 #[derive(Debug)]
@@ -46,15 +47,7 @@ pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
     text.push_str(if services.is_empty() { "services: {}\n" } else { "services:\n" });
     for (service, (image, _)) in services {
         // Writing to a string cannot fail.
-        let _ = write!(text, "  {}:\n    image: \"{image}\"\n", quoted(service));
+        let _ = write!(text, "  {}:\n    image: \"{image}\"\n", plain_or_quoted(service));
     }
     Override { text, left }
-}
-
-/// A service's name as a YAML key: plain where nothing else can be meant.
-fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-        && !matches!(name, "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
 }

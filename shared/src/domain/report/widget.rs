@@ -90,6 +90,7 @@ fn incident(page: &mut Html, report: &Report, index: usize, with_picture: bool) 
             });
         }
         if let Some(quota) = &report.quota {
+            page.paragraph("Docker Hub's quota, an estimate from what failed launches tried:");
             page.element("ul", &[], |page| {
                 quota.sentences().iter().take(2).for_each(|sentence| page.element("li", &[], |page| page.text(sentence)));
             });

@@ -129,13 +129,21 @@ async fn rolled_back(stack: &Stack) -> Result<()> {
     ensure(outputs.get("ImageUri").is_none_or(|uri| uri.ends_with(&old)), format!("not {old}: {outputs:?}"))
 }
 
+/// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent here.
 async fn deleted(stack: &Stack) -> Result<()> {
     begin(stack, "deleted", &one("not-yet", LONG)).await?;
+    let waiting = rows(stack, "deleted").await?.pop().context("nothing waits")?;
     let begin = Instant::now();
     remove(stack, "deleted").await?;
     ensure(begin.elapsed() < Duration::from_secs(20), format!("it took {:?}", begin.elapsed()))?;
-    let open = open(stack, "deleted").await?;
-    ensure(open == 0, "the request still waits")
+    let answers = Answers::start().await.context("listen for answers")?;
+    let request = json!({
+        "RequestType": "Delete", "RequestId": "deleted", "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+        "ResponseURL": answers.url("deleted"), "StackId": waiting["requester"]["stack_id"], "ResourceProperties": {"RepositoryName": REPOSITORY},
+    });
+    invoke(stack, "image-gate", &request).await?;
+    ensure(answers.taken("deleted").first().is_some_and(|answer| answer.json()["Status"] == "SUCCESS"), "the Delete is not answered")?;
+    ensure(open(stack, "deleted").await? == 0, "the request still waits")
 }
 
 async fn never_created(stack: &Stack) -> Result<()> {
@@ -253,9 +261,15 @@ async fn waiting(stack: &Stack, name: &str, count: usize) -> Result<()> {
 
 /// How many requests of a stack are parked.
 async fn open(stack: &Stack, name: &str) -> Result<usize> {
+    rows(stack, name).await.map(|rows| rows.len())
+}
+
+/// The parked requests of a stack.
+async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
     let mine = format!(":stack/{name}/");
     let items = stack.items().await?;
-    Ok(items.iter().filter(|item| item["open"]["S"] == "gate" && item["doc"]["S"].as_str().is_some_and(|doc| doc.contains(&mine))).count())
+    let docs = items.iter().filter(|item| item["open"]["S"] == "gate").filter_map(|item| item["doc"]["S"].as_str());
+    docs.filter(|doc| doc.contains(&mine)).map(|doc| serde_json::from_str(doc).context("read a row")).collect()
 }
 
 /// Pushes an image and sends its event, as ECR would; from the push to the answer.

@@ -16,7 +16,7 @@ pub(super) enum Route<'a> {
     Upload { repository: &'a str, id: &'a str },
     Tags { repository: &'a str },
     Referrers { repository: &'a str, digest: &'a str },
-    HubTags { namespace: &'a str, repository: &'a str },
+    HubTags { namespace: &'a str, repository: &'a str, tag: Option<&'a str> },
     Unknown,
 }
 
@@ -64,8 +64,12 @@ impl<'a> Route<'a> {
 
 fn hub_tags(rest: &str) -> Option<Route<'_>> {
     let (namespace, rest) = rest.strip_prefix("namespaces/")?.split_once("/repositories/")?;
-    let repository = rest.trim_end_matches('/').strip_suffix("/tags")?;
-    Some(Route::HubTags { namespace, repository })
+    let rest = rest.trim_end_matches('/');
+    let (repository, tag) = match rest.strip_suffix("/tags") {
+        Some(repository) => (repository, None),
+        None => rest.split_once("/tags/").map(|(repository, tag)| (repository, Some(tag)))?,
+    };
+    Some(Route::HubTags { namespace, repository, tag })
 }
 
 /// The query of a request, decoded.
@@ -144,7 +148,11 @@ mod tests {
             ("/v2/a/b/c/blobs/uploads/", Route::Uploads { repository: "a/b/c" }),
             ("/v2/a/b/blobs/uploads/7", Route::Upload { repository: "a/b", id: "7" }),
             ("/v2/a/tags/list", Route::Tags { repository: "a" }),
-            ("/v2/namespaces/library/repositories/python/tags", Route::HubTags { namespace: "library", repository: "python" }),
+            ("/v2/namespaces/library/repositories/python/tags", Route::HubTags { namespace: "library", repository: "python", tag: None }),
+            (
+                "/v2/namespaces/library/repositories/python/tags/3.11",
+                Route::HubTags { namespace: "library", repository: "python", tag: Some("3.11") },
+            ),
             ("/v2/a/referrers/sha256:1", Route::Referrers { repository: "a", digest: "sha256:1" }),
             ("/favicon.ico", Route::Unknown),
         ];

@@ -122,7 +122,9 @@ impl Server {
         let route = Route::of(parts.uri.path());
         match route {
             Route::Token => return Ok(self.token(headers, &query)),
-            Route::HubTags { namespace, repository } => return Ok(self.hub_tags(headers, namespace, repository, &query)),
+            Route::HubTags { namespace, repository, tag } => {
+                return Ok(self.hub_tags(headers, &format!("{namespace}/{repository}"), tag, &query));
+            }
             Route::Unknown => return Ok(error(StatusCode::NOT_FOUND, "NOT_FOUND", "page not found")),
             Route::Ping
             | Route::Manifest { .. }

@@ -33,8 +33,9 @@ impl Server {
         json_body(response, &json!({"name": repository, "tags": tags}))
     }
 
-    /// GET `/v2/namespaces/{namespace}/repositories/{repository}/tags` of hub.docker.com: newest first, with digests and dates, no pull units.
-    pub(super) fn hub_tags(&self, headers: &HeaderMap, namespace: &str, repository: &str, query: &Query) -> Response<Body> {
+    /// GET `/v2/namespaces/{namespace}/repositories/{repository}/tags` of hub.docker.com: newest first, with digests and dates, no pull
+    /// units. With a tag behind it that tag alone.
+    pub(super) fn hub_tags(&self, headers: &HeaderMap, name: &str, tag: Option<&str>, query: &Query) -> Response<Body> {
         let not_found = || json_body(respond(StatusCode::NOT_FOUND), &json!({"message": "httperror 404: object not found", "errinfo": {}}));
         if !matches!(self.mode, Mode::Hub(_)) {
             return not_found();
@@ -45,11 +46,15 @@ impl Server {
             // An epoch, against the standard: https://github.com/docker/hub-feedback/issues/2459
             return too_many_requests(RetryAfter::Epoch(reset), "TOOMANYREQUESTS", "Rate limit exceeded");
         }
-        let name = format!("{namespace}/{repository}");
-        let Some(mut tags) = self.store.read(&name, all_tags) else { return not_found() };
+        let Some(mut tags) = self.store.read(name, all_tags) else { return not_found() };
+        if let Some(wanted) = tag {
+            let found = tags.into_iter().find(|(_, tag, _)| tag == wanted);
+            return found.map_or_else(not_found, |(_, _, tag)| json_body(respond(StatusCode::OK), &tag));
+        }
         tags.sort_by(|(a, a_name, _), (b, b_name, _)| b.cmp(a).then(a_name.cmp(b_name)));
         let size = query.number("page_size").unwrap_or(10).clamp(1, 100);
         let page = query.number("page").unwrap_or(1).max(1);
+        let (namespace, repository) = name.split_once('/').unwrap_or_default();
         let link =
             |page: usize| format!("{}/v2/namespaces/{namespace}/repositories/{repository}/tags?page={page}&page_size={size}", self.url);
         let (count, pages) = (tags.len(), tags.len().div_ceil(size).max(1));

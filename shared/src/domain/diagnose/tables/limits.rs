@@ -9,6 +9,12 @@ const QUOTA_ADVICE: &str = "Docker Hub's pull quota for {who|this address or acc
 const OTHER_LIMIT: &str = "{host|The registry} limits its callers. Wait and retry with growing pauses; start fewer tasks at once; pull with credentials; \
     copy the image to a private ECR repository if it lasts. This is not Docker Hub's pull quota.";
 
+/// A layer of ECR Public is refused for two reasons, and only the registry's own words behind the status tell which.
+fn says_which_limit(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    !(lower.contains("public.ecr.aws") && lower.contains("/blobs/")) || lower.contains("toomanyrequests:")
+}
+
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
@@ -208,6 +214,7 @@ pub static ROWS: &[Row] = &[
         ]],
         hosts: &[Registry::EcrPublic, Registry::Ghcr, Registry::Quay, Registry::Gitlab, Registry::Proxy, Registry::Other],
         cut_inside: &["toomanyrequests: data limit exceeded"],
+        also: Some(says_which_limit),
         advice: OTHER_LIMIT,
         example: seen_with(
             "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref registry.gitlab.com/g/p:1: unexpected status from HEAD request to https://registry.gitlab.com/v2/g/p/manifests/1: 429 Too Many Requests",
@@ -232,6 +239,7 @@ pub static ROWS: &[Row] = &[
         ]],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         settled_by: Some("the host of the image"),
+        also: Some(says_which_limit),
         advice: "A registry answered 429, and neither the text nor the task says which one or which limit. Look at the image of the task definition.",
         example: seen(
             "CannotPullContainerError: ref pull has been retried 5 time(s): unexpected status: 429 Too Many Requests",

@@ -86,6 +86,7 @@ pub static ROWS: &[Row] = &[
                     "non-empty value",
                     "not configured",
                     "required but",
+                    "\"message\": \"required\"",
                 ],
             ],
         )
@@ -165,6 +166,7 @@ pub static ROWS: &[Row] = &[
             3,
             &[&[
                 "can't open file",
+                "no such file or directory -- ",
                 "could not open input file",
                 "unable to access jarfile",
                 "no rakefile found",

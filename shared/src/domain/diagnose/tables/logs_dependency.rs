@@ -6,12 +6,38 @@ use super::prelude::*;
 const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Check that it runs, that its address in the configuration is right, and that its security group lets the task in on that port.";
 const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the task definition; in a task of several containers with awsvpc, check the sidecar.";
 
+/// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ, Elasticsearch, memcached, SQL
+/// Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j, etcd, ClickHouse, OpenTelemetry.
+const DEFAULT_PORTS: &[&str] = &[
+    "5432", "6379", "3306", "27017", "9092", "5672", "5671", "9200", "11211", "1433", "1521", "2181", "4222", "8500", "8200", "9042",
+    "5984", "8086", "7687", "2379", "8123", "4317", "4318",
+];
+
+/// Whether a text names this very host and a client's default port right behind it.
+fn asks_itself_at_a_default_port(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("through socket") || lower.contains("local mysql server") || lower.contains("mysql server on 'localhost'") {
+        return true;
+    }
+    ["localhost", "127.0.0.1", "::1"].iter().any(|host| {
+        lower.match_indices(host).any(|(at, _)| {
+            // Between the two stands little: `:`, `', `, `"), port `, `/127.0.0.1:`, `/<unresolved>:`, `]:`.
+            let behind = lower.get(at + host.len()..).unwrap_or_default();
+            let near = behind.char_indices().nth(36).map_or(behind, |(end, _)| &behind[..end]);
+            near.split(|next: char| !next.is_ascii_digit())
+                .find(|digits| digits.len() >= 4)
+                .is_some_and(|port| DEFAULT_PORTS.contains(&port))
+        })
+    })
+}
+
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
         subject: Some(Subject { after: &["econnrefused ", "connection to server at \"", "connecting to ", "('"], until: WORD }),
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
+        also: Some(asks_itself_at_a_default_port),
         example: seen("Error: connect ECONNREFUSED 127.0.0.1:6379", "Node.js"),
         ..crash(
             "refused-on-localhost",
@@ -27,51 +53,11 @@ pub static ROWS: &[Row] = &[
                     "actively refused",
                     "refused. check that the hostname and port",
                     "can't connect to local",
+                    "unable to connect to localhost",
+                    "could not connect to localhost",
+                    "failed to connect to localhost",
                 ],
-                &[
-                    "localhost:5432",
-                    "127.0.0.1:5432",
-                    "::1:5432",
-                    "localhost:6379",
-                    "127.0.0.1:6379",
-                    "::1:6379",
-                    "localhost:3306",
-                    "127.0.0.1:3306",
-                    "::1:3306",
-                    "localhost:27017",
-                    "127.0.0.1:27017",
-                    "::1:27017",
-                    "localhost:9092",
-                    "127.0.0.1:9092",
-                    "localhost:5672",
-                    "127.0.0.1:5672",
-                    "::1:5672",
-                    "localhost:9200",
-                    "127.0.0.1:9200",
-                    "localhost:11211",
-                    "127.0.0.1:11211",
-                    "localhost:1433",
-                    "127.0.0.1:1433",
-                    "localhost:2181",
-                    "127.0.0.1:2181",
-                    "localhost:4222",
-                    "127.0.0.1:4222",
-                    "localhost:8500",
-                    "127.0.0.1:8500",
-                    "'127.0.0.1', 5432",
-                    "'127.0.0.1', 6379",
-                    "'127.0.0.1', 3306",
-                    "'localhost', 5432",
-                    "\"localhost\" (127.0.0.1), port 5432",
-                    "\"127.0.0.1\", port 5432",
-                    "\"localhost\" (::1), port 5432",
-                    "\"localhost\", port 5432",
-                    "mysql server on 'localhost'",
-                    "through socket",
-                    "localhost/127.0.0.1:5432",
-                    "localhost/127.0.0.1:6379",
-                    "localhost/127.0.0.1:3306",
-                ],
+                &["localhost", "127.0.0.1", "::1", "through socket", "local mysql server"],
             ],
         )
     },
@@ -104,6 +90,8 @@ pub static ROWS: &[Row] = &[
                 "unable to connect to",
                 "failed to connect to",
                 "serverselectiontimeout",
+                "timeout connecting to",
+                "timed out waiting for a node assignment",
                 "server selection timed out",
                 "no reachable servers",
                 "econnreset",

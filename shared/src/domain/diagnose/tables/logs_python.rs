@@ -124,6 +124,7 @@ pub static ROWS: &[Row] = &[
                 "requires node",
                 "node.js version",
                 "requires go",
+                "compatible framework version",
                 "unsupported engine",
             ]],
         )

@@ -53,6 +53,7 @@ pub static ROWS: &[Row] = &[
                 "address already in use",
                 "eaddrinuse",
                 "address in use",
+                "connection in use: (",
                 "only one usage of each socket address",
                 "port is already in use",
                 "was already in use",

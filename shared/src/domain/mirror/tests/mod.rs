@@ -1,4 +1,4 @@
-//! Tests of the mirror's domain. Its properties, which need more than this crate has, are in `tests/mirror`.
+//! Tests of the mirror's domain. Its properties are held in the package `scenarios`.
 
 mod config;
 mod plan;
