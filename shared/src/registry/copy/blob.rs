@@ -38,7 +38,7 @@ impl Image<'_> {
                     }
                 }
                 Claim::Lead(turn) => {
-                    let holder = self.run.copier.holder(target.registry(), &blob.digest);
+                    let holder = self.run.copier.holder(target, &blob.digest);
                     self.bring_blob(blob, there, holder).await?;
                     turn.done();
                     return Ok(());

@@ -41,6 +41,8 @@ use crate::domain::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
 const IMAGES_AT_ONCE: usize = 64;
 /// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
 const MOST_REMEMBERED: usize = 10_000;
+/// Repositories remembered for each of them.
+const MOST_HOLDERS: usize = 4;
 
 /// What to copy, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,8 +199,8 @@ pub struct Copier {
     client: Client,
     native: Option<Arc<dyn Native>>,
     sources: Arc<Sources>,
-    /// For each registry and blob a repository with a manifest that refers to it.
-    held: Mutex<HashMap<(String, Digest), String>>,
+    /// For each registry and blob some repositories with a manifest that refers to it.
+    held: Mutex<HashMap<(String, Digest), Vec<String>>>,
     /// How each registry treats a mount from the repository itself.
     own_mounts: Mutex<HashMap<String, OwnMounts>>,
 }
@@ -239,18 +241,22 @@ impl Copier {
     /// costs nothing, for a mount that fails opens the upload that is needed then.
     pub fn recall(&self, held: impl IntoIterator<Item = Holder>) {
         let mut known = lock(&self.held);
-        known.extend(held.into_iter().take(MOST_REMEMBERED).map(|held| ((held.registry, held.digest), held.repository)));
+        for held in held.into_iter().take(MOST_REMEMBERED) {
+            note(&mut known, held.registry, held.digest, held.repository);
+        }
     }
 
     /// What a later process may take up.
     pub fn remembered(&self) -> Vec<Holder> {
         let held = lock(&self.held);
-        let holder = |((registry, digest), repository): (&(String, Digest), &String)| Holder {
-            registry: registry.clone(),
-            repository: repository.clone(),
-            digest: digest.clone(),
-        };
-        held.iter().map(holder).collect()
+        let holders = held.iter().flat_map(|((registry, digest), repositories)| {
+            repositories.iter().map(|repository| Holder {
+                registry: registry.clone(),
+                repository: repository.clone(),
+                digest: digest.clone(),
+            })
+        });
+        holders.collect()
     }
 
     /// Copies one image. Safe to repeat: what has arrived is not sent again.
@@ -309,9 +315,11 @@ impl Copier {
         known
     }
 
-    /// A repository of a registry that refers to this blob.
-    fn holder(&self, registry: &str, digest: &Digest) -> Option<String> {
-        lock(&self.held).get(&(registry.to_owned(), digest.clone())).cloned()
+    /// A repository of the target's registry that refers to this blob: the target's own, if it does.
+    fn holder(&self, target: &Reference, digest: &Digest) -> Option<String> {
+        let held = lock(&self.held);
+        let repositories = held.get(&(target.registry().to_owned(), digest.clone()))?;
+        repositories.iter().find(|repository| *repository == target.repository()).or(repositories.last()).cloned()
     }
 
     /// Only when a manifest refers to a blob do registries mount it.
@@ -320,7 +328,19 @@ impl Copier {
         if held.len() + blobs.len() > MOST_REMEMBERED {
             held.clear();
         }
-        held.extend(blobs.iter().map(|digest| ((target.registry().to_owned(), digest.clone()), target.repository().to_owned())));
+        for digest in blobs {
+            note(&mut held, target.registry().to_owned(), digest.clone(), target.repository().to_owned());
+        }
+    }
+}
+
+fn note(held: &mut HashMap<(String, Digest), Vec<String>>, registry: String, digest: Digest, repository: String) {
+    let repositories = held.entry((registry, digest)).or_default();
+    if !repositories.contains(&repository) {
+        if repositories.len() == MOST_HOLDERS {
+            repositories.remove(0);
+        }
+        repositories.push(repository);
     }
 }
 
