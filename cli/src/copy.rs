@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use pullsafe::domain::manifest::Platform;
 use pullsafe::domain::reference::Reference;
-use pullsafe::registry::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest};
+use pullsafe::registry::{Artifacts, CopyOptions, CopyReport, CopyRequest};
 use serde_json::json;
 
 use crate::progress::{Meter, size};
-use crate::registry;
+use crate::{memory, registry};
 
 /// Copy one image from one registry to another, byte for byte, sending only what is missing.
 ///
@@ -58,21 +58,25 @@ fn platform(text: &str) -> Result<Platform, String> {
 
 /// 0 if the target has the image now, 1 if it could not be copied, 2 for a configuration that cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let client = match registry::client() {
-        Ok(client) => client,
+    let copier = match registry::copier(&[&arguments.target]) {
+        Ok(copier) => copier,
         Err(message) => return stop(&message, 2),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match registry::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return stop(&error.to_string(), 1),
     };
-    let mut request = CopyRequest::new(arguments.source.clone(), arguments.target.clone(), client.endpoints());
+    let mut request = CopyRequest::new(arguments.source.clone(), arguments.target.clone(), copier.client().endpoints());
     request.platforms.clone_from(&arguments.platforms);
     request.artifacts = Artifacts { referrers: arguments.referrers, cosign_tags: arguments.cosign_tags };
     let meter = Meter::new(1);
     let options = CopyOptions { describe: false, progress: Some(meter.progress()), ..CopyOptions::default() };
-    let results = runtime.block_on(Copier::new(client).copy_all(std::slice::from_ref(&request), &options));
+    memory::recall(&copier);
+    let results = runtime.block_on(copier.copy_all(std::slice::from_ref(&request), &options));
     meter.end();
+    if results.iter().flatten().any(|report| !report.up_to_date) {
+        memory::keep(&copier);
+    }
     match results.into_iter().next() {
         Some(Ok(report)) => print(&report, arguments),
         Some(Err(error)) => stop(&error.to_string(), 1),

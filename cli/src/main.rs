@@ -6,10 +6,13 @@
 mod audit;
 mod copy;
 mod diagnose;
+mod memory;
+mod mirror;
 mod progress;
 mod registry;
 mod report;
 mod scan;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -27,7 +30,9 @@ struct Cli {
 enum Command {
     Diagnose(diagnose::Arguments),
     Copy(copy::Arguments),
+    Mirror(mirror::Arguments),
     Scan(scan::Arguments),
+    Wait(wait::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
 }
@@ -36,7 +41,9 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
+        Command::Mirror(arguments) => mirror::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
+        Command::Wait(arguments) => wait::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     }

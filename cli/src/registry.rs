@@ -1,28 +1,50 @@
 //! A client for registries with everything that this machine knows about them: Docker's configuration and its helpers, the
 //! AWS credentials of the environment for ECR, and `PULLSAFE_REGISTRY_ENDPOINTS`.
 
+use std::collections::HashMap;
 use std::env;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
+use pullsafe::aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
 use pullsafe::clock;
-use pullsafe::domain::reference::ecr_host;
+use pullsafe::domain::reference::{Digest, Reference, ecr_host};
 use pullsafe::registry::credentials::CredentialsError;
 use pullsafe::registry::docker_config::DockerConfig;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::registry::{Basic, Client, Config, CredentialsProvider};
+use pullsafe::registry::{Basic, Client, Config, Copier, CredentialsProvider, Native};
 use tokio::sync::OnceCell;
+
+/// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
+/// asks ECR about many images at once.
+pub(crate) fn copier(targets: &[&Reference]) -> Result<Copier, String> {
+    let (client, credentials) = connect()?;
+    let by_aws = |target: &&Reference| ecr_host(target.registry()).is_some() && !credentials.docker.knows(target.registry());
+    let native = targets.iter().all(by_aws);
+    let copier = Copier::new(client);
+    Ok(if native { copier.with_native(credentials) } else { copier })
+}
 
 /// A client, or what is wrong with the configuration of this machine.
 pub(crate) fn client() -> Result<Client, String> {
+    Ok(connect()?.0)
+}
+
+fn connect() -> Result<(Client, Arc<Credentials>), String> {
     let endpoints: Endpoints = env::var(VARIABLE).unwrap_or_default().parse().map_err(|error| format!("{error}"))?;
     let docker = match docker_config_path() {
         Some(path) => DockerConfig::load(&path).map_err(|error| error.to_string())?,
         None => DockerConfig::default(),
     };
-    let credentials = Arc::new(Credentials { docker, ecr: OnceCell::new() });
-    Ok(Client::new(Config { endpoints, credentials, ..Config::new(clock::system()) }))
+    let credentials = Arc::new(Credentials { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
+    let shared: Arc<dyn CredentialsProvider> = Arc::<Credentials>::clone(&credentials);
+    Ok((Client::new(Config { endpoints, credentials: shared, ..Config::new(clock::system()) }), credentials))
+}
+
+/// Where copies run: this thread hashes, the others move bytes.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 fn docker_config_path() -> Option<PathBuf> {
@@ -30,25 +52,46 @@ fn docker_config_path() -> Option<PathBuf> {
     set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker"))).map(|folder| folder.join("config.json"))
 }
 
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// What Docker knows comes first; an ECR registry that it does not know is signed in to as AWS does.
 struct Credentials {
     docker: DockerConfig,
+    regions: OnceCell<EcrRegions>,
     ecr: OnceCell<EcrCredentials>,
 }
 
 impl Credentials {
     /// Loaded when the first ECR registry needs it: it can mean asking the network who we are.
+    async fn regions(&self) -> &EcrRegions {
+        self.regions.get_or_init(|| async { EcrRegions::new(aws_config::load_from_env().await) }).await
+    }
+
     async fn ecr(&self) -> &EcrCredentials {
-        let load = || async { EcrCredentials::new(EcrRegions::new(aws_config::load_from_env().await), clock::system()) };
-        self.ecr.get_or_init(load).await
+        self.ecr.get_or_init(|| async { EcrCredentials::new(self.regions().await.clone(), clock::system()) }).await
+    }
+
+    async fn native(&self) -> EcrNative {
+        EcrNative::new(self.regions().await.clone())
+    }
+}
+
+impl Native for Credentials {
+    fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> Boxed<'a, Option<HashMap<String, Digest>>> {
+        Box::pin(async move { self.native().await.tags(repository, tags).await })
+    }
+
+    fn manifests<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> Boxed<'a, Option<Vec<Digest>>> {
+        Box::pin(async move { self.native().await.manifests(repository, digests).await })
+    }
+
+    fn blobs<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> Boxed<'a, Option<Vec<Digest>>> {
+        Box::pin(async move { self.native().await.blobs(repository, digests).await })
     }
 }
 
 impl CredentialsProvider for Credentials {
-    fn credentials<'a>(
-        &'a self,
-        registry: &'a str,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Option<Basic>, CredentialsError>> + Send + 'a>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> Boxed<'a, Result<Option<Basic>, CredentialsError>> {
         Box::pin(async move {
             if self.docker.knows(registry) {
                 let found = self.docker.credentials(registry).await?;

@@ -9,6 +9,8 @@ pub mod domain;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(all(feature = "aws", feature = "registry"))]
+pub mod mirror;
 #[cfg(feature = "registry")]
 pub mod registry;
 #[cfg(feature = "aws")]

@@ -2,5 +2,6 @@
 
 mod corpus;
 mod document;
+mod further;
 mod labels;
 mod mutations;

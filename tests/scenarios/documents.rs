@@ -1,9 +1,11 @@
 //! Tables in documents that repeat code: made from it, and stale only until this test runs. `UPDATE_DOCS=1` rewrites them.
 
-use pullsafe::domain::{permission, settings};
+use pullsafe::domain::permission::Permission;
+use pullsafe::domain::settings::Setting;
+use pullsafe::domain::{mirror, permission, settings};
 
 /// Holds what stands between `<!-- generated: NAME -->` and `<!-- end -->` against what the code says.
-fn check(file: &str, name: &str, table: &str) {
+pub(crate) fn check(file: &str, name: &str, table: &str) {
     let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
     let document = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- generated: {name} -->\n");
@@ -19,23 +21,42 @@ fn check(file: &str, name: &str, table: &str) {
     std::fs::write(&path, format!("{before}{begin}{table}<!-- end -->{after}")).unwrap();
 }
 
-#[test]
-fn the_permissions_in_the_readme_are_those_of_the_code() {
-    let mut table = "| The remediator may | Actions |\n|---|---|\n".to_owned();
-    for permission in permission::REMEDIATOR {
-        let changes = if permission.writes { " (act mode)" } else { "" };
+/// `changes` stands behind a permission that changes something of the user's.
+fn permission_table(who: &str, list: &[Permission], changes: &str) -> String {
+    let mut table = format!("| The {who} may | Actions |\n|---|---|\n");
+    for permission in list {
+        let changes = if permission.writes { changes } else { "" };
         table += &format!("| {}{changes} | `{}` |\n", permission.purpose, permission.actions.join("`, `"));
     }
-    check("README.md", "permissions", &table);
+    table
+}
+
+fn settings_table(list: &[Setting], all_optional: bool) -> String {
+    let mut table = "| Variable | Default | |\n|---|---|---|\n".to_owned();
+    for setting in list {
+        let missing = if all_optional { "" } else { "must be set" };
+        let default =
+            setting.default.map_or(missing.to_owned(), |value| if value.is_empty() { String::new() } else { format!("`{value}`") });
+        table += &format!("| `{}` | {default} | {} |\n", setting.name, setting.meaning);
+    }
+    table
+}
+
+#[test]
+fn the_permissions_in_the_readme_are_those_of_the_code() {
+    let remediator = permission_table("remediator", permission::REMEDIATOR, " (act mode)");
+    let widget = permission_table("widget", permission::WIDGET, "");
+    check("README.md", "permissions", &format!("{remediator}\n{widget}"));
 }
 
 #[test]
 fn the_settings_in_the_readme_are_those_of_the_code() {
-    let mut table = "| Variable | Default | |\n|---|---|---|\n".to_owned();
-    for setting in settings::ALL {
-        let default =
-            setting.default.map_or("must be set".to_owned(), |value| if value.is_empty() { String::new() } else { format!("`{value}`") });
-        table += &format!("| `{}` | {default} | {} |\n", setting.name, setting.meaning);
-    }
-    check("README.md", "settings", &table);
+    check("README.md", "settings", &settings_table(settings::ALL, false));
+}
+
+#[test]
+fn the_mirrors_page_has_every_key_setting_and_permission() {
+    check("docs/mirror.md", "mirror-keys", &mirror::table());
+    check("docs/mirror.md", "mirror-settings", &settings_table(settings::OF_MIRROR, true));
+    check("docs/mirror.md", "mirror-permissions", &permission_table("mirror", permission::MIRROR, ""));
 }

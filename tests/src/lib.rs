@@ -3,6 +3,7 @@
 //! functions' binaries behind a Lambda Runtime API. What is measured of them is in [`figures`].
 
 pub mod aws;
+pub mod browser;
 pub mod clock;
 pub mod demo;
 pub mod e2e;

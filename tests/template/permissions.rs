@@ -14,6 +14,8 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
+    ("ecs:ListClusters", "reads; has no resource type"),
+    ("ecs:ListServices", "reads; has no resource type"),
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
 ];
@@ -33,9 +35,20 @@ fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
     let policies = role["Policies"].as_array().expect("policies");
     let statements: Vec<&Value> =
-        policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements")).collect();
+        policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements")).map(granted).collect();
     assert!(statements.iter().all(|statement| statement["Effect"] == "Allow" && statement["Sid"].is_string()));
     statements
+}
+
+/// A statement that a condition adds counts as if it were there: the most that the role can be given.
+fn granted(statement: &Value) -> &Value {
+    match statement["Fn::If"].as_array() {
+        Some(choice) => {
+            assert_eq!(choice[2]["Ref"], "AWS::NoValue", "a condition adds a statement or does not");
+            &choice[1]
+        }
+        None => statement,
+    }
 }
 
 /// What Lambda itself calls under the function's role, because of how the template wires the function.
@@ -145,11 +158,42 @@ fn services_get_only_our_own_tags() {
 }
 
 #[test]
+fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
+    let template = Template::load();
+    let role = template.resource("MirrorRole");
+    let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().expect("statements");
+    let conditions = |action: &str| {
+        let under = statements.iter().filter(|statement| strings(&granted(statement)["Action"]).contains(&action));
+        under.map(|statement| statement["Fn::If"][0].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(conditions("ecr:BatchDeleteImage"), [Some("MirrorMayDeleteImages")]);
+    assert_eq!(conditions("secretsmanager:GetSecretValue"), [Some("HasDockerHubSecret")]);
+    assert_eq!(conditions("ssm:GetParameter"), [Some("HasMirrorConfig")]);
+    let parameters = template.section("Parameters");
+    assert_eq!((&parameters["MirrorMayDelete"]["Default"], &parameters["DockerHubSecretArn"]["Default"]), (&"false".into(), &"".into()));
+}
+
+/// The table is the remediator's too; the mirror gets at its own rows alone.
+#[test]
+fn the_mirror_sees_only_its_own_rows() {
+    let template = Template::load();
+    let function = template.resource("MirrorFunction");
+    let statements = statements(&template, function);
+    let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]), ["mirror", "mirror-copy#*"]);
+    assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
+}
+
+#[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
     let template = Template::load();
     for (id, function) in template.functions() {
         for statement in statements(&template, function) {
-            let writes = strings(&statement["Action"]).iter().any(|action| ["ecr:PutImage", "ecr:CreateRepository"].contains(action));
+            let writes = strings(&statement["Action"])
+                .iter()
+                .any(|action| ["ecr:PutImage", "ecr:CreateRepository", "ecr:BatchDeleteImage"].contains(action));
             if writes {
                 assert_eq!(id, "MirrorFunction");
                 assert_eq!(resources(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);

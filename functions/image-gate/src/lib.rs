@@ -20,6 +20,7 @@ mod response_url;
 mod waker;
 
 use std::future::Future;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl Default for Settings {
             pause: Duration::from_secs(3),
             settle: Duration::from_millis(700),
             look_budget: Duration::from_secs(20),
-            table_budget: Duration::from_secs(8),
+            table_budget: Duration::from_secs(5),
             delivery_budget: Duration::from_secs(25),
             time_to_answer: Duration::from_secs(15),
         }
@@ -114,6 +115,8 @@ pub struct Gate {
     clock: Clock,
     http: Http,
     registries: OnceLock<Client>,
+    /// How many batches ECR was asked for.
+    batches: AtomicUsize,
 }
 
 impl Gate {
@@ -132,6 +135,7 @@ impl Gate {
             clock,
             http: Http::new(timeouts),
             registries: OnceLock::new(),
+            batches: AtomicUsize::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits there.
 
+use std::sync::atomic::Ordering;
+
 use pullsafe::aws::ecr::{Ecr, EcrError, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary};
 use pullsafe::domain::gate::answer::Attributes;
 use pullsafe::domain::gate::look::Look;
@@ -11,6 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::Gate;
 
+/// ECR takes so many image ids at a time.
+const MOST_IDS: usize = 100;
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// A tag that moves on and on is taken as it is after so many looks.
 const MOST_LOOKS: usize = 4;
@@ -62,6 +66,7 @@ impl Gate {
                 ids.push(id);
             }
         }
+        self.batches.fetch_add(ids.len().div_ceil(MOST_IDS), Ordering::Relaxed);
         let batch = match ecr.batch_get_image(place.account.as_deref(), &place.repository, &ids).await {
             Ok(batch) => batch,
             Err(error) => return vec![refused(&error); asked.len()],

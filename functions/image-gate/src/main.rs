@@ -35,7 +35,7 @@ async fn main() -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
         let build = || async {
             let timeouts =
-                TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(5)).build();
+                TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(3)).build();
             let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
             Arc::new(Gate::new(config, settings.clone(), Arc::clone(clock)))
         };

@@ -1,6 +1,7 @@
 //! The waker: looks where somebody waits, once for each repository, and answers whom it can.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -46,13 +47,15 @@ impl Gate {
         // Whose time is over comes first, should there be too little for all.
         repositories.sort_by_key(|waits| waits.iter().map(|wait| wait.patience.gives_up_at).min());
         let looked_at = repositories.len();
+        let batches_before = self.batches.load(Ordering::Relaxed);
         let work = stream::iter(repositories).map(|waits| Box::pin(self.wake_repository(waits, is_sweep, call))).buffer_unordered(TOGETHER);
         let work = work.fold(0_usize, async |sum, answered| sum + answered);
         let end = call.deadline.checked_sub(TIME_TO_END).unwrap_or(call.deadline);
         match timeout_at(end, work).await {
             Ok(answered) => {
-                tracing::info!(is_sweep, waiting, repositories = looked_at, answered, "woken");
-                Ok(json!({"outcome": "woken", "waiting": waiting, "repositories": looked_at, "answered": answered}))
+                let batches = self.batches.load(Ordering::Relaxed) - batches_before;
+                tracing::info!(is_sweep, waiting, repositories = looked_at, batches, answered, "woken");
+                Ok(json!({"outcome": "woken", "waiting": waiting, "repositories": looked_at, "batches": batches, "answered": answered}))
             }
             Err(_) => {
                 tracing::warn!(is_sweep, waiting, repositories = looked_at, "the time is over; the next sweep goes on");

@@ -1,7 +1,11 @@
-//! A job: which image to copy where, and for whom.
+//! A job: which image to copy where, and for whom; and the messages that carry jobs.
+//!
+//! A message holds one image that somebody asked for, `{"source", "target", "requested_by"}`, or several that a scheduled run planned,
+//! `{"images": [{"source", "target", "platforms"}]}`.
 
 use pullsafe::aws::Failure;
 use pullsafe::aws::ecr::EcrError;
+use pullsafe::domain::manifest::Platform;
 use pullsafe::domain::reference::{Reference, ecr_host};
 use pullsafe::registry::RegistryError;
 use serde::Deserialize;
@@ -9,6 +13,8 @@ use serde_json::Value;
 
 const FIRST_PAUSE_SECONDS: i32 = 30;
 const LONGEST_PAUSE_SECONDS: i32 = 900;
+/// More than a planned message ever has.
+const MOST_IMAGES: usize = 100;
 
 /// One image to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,17 @@ pub struct Job {
     pub region: String,
     /// Who asked, which `Image Mirrored` repeats.
     pub requested_by: String,
+    /// Only these platforms; empty for all.
+    pub platforms: Vec<Platform>,
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Somebody waits for this image.
+    Asked(Box<Job>),
+    /// A scheduled run planned these. What cannot be done now is planned again.
+    Planned(Vec<Job>),
 }
 
 /// Why a job was not done.
@@ -40,6 +57,9 @@ pub enum JobError {
     /// The copy is done and could not be announced.
     #[error("the copy is done and could not be announced: {0}")]
     Announce(#[from] Failure),
+    /// Somebody else copies the same image.
+    #[error("the image is being copied already")]
+    Busy,
     /// The function's time ran out in the middle; what has arrived stays.
     #[error("the function's time ran out during the copy; the next attempt continues it")]
     OutOfTime,
@@ -54,7 +74,7 @@ impl JobError {
                 !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
             }
             // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
-            Self::Ecr(_) | Self::Announce(_) | Self::OutOfTime => true,
+            Self::Ecr(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => true,
         }
     }
 
@@ -69,8 +89,13 @@ impl JobError {
             Self::Copy(RegistryError::Denied { .. }) => "check that the image exists, and the credentials for its registry",
             Self::Ecr(_) => "check the function's permissions on the target's repository",
             Self::Bad(_) => "correct the sender",
-            Self::Copy(_) | Self::Announce(_) | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
+            Self::Copy(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
         }
+    }
+
+    /// Whether Docker Hub's pull quota is used up.
+    pub const fn is_pull_quota(&self) -> bool {
+        matches!(self, Self::Copy(error) if error.is_pull_quota())
     }
 }
 
@@ -83,8 +108,10 @@ pub(crate) struct Message<'a> {
     pub(crate) receipt_handle: &'a str,
     /// How often it has been received, this time included.
     pub(crate) receive_count: i32,
-    /// The job in it, or why it is none.
-    pub(crate) job: Result<Job, String>,
+    /// The name of its queue.
+    pub(crate) queue: &'a str,
+    /// What it asks for, or why it is no message of ours.
+    pub(crate) work: Result<Work, String>,
 }
 
 impl<'a> Message<'a> {
@@ -96,35 +123,70 @@ impl<'a> Message<'a> {
             id: text("/messageId").unwrap_or_default(),
             receipt_handle: text("/receiptHandle").unwrap_or_default(),
             receive_count: text("/attributes/ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
-            job: body.and_then(parse),
+            queue: text("/eventSourceARN").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default(),
+            work: body.and_then(parse),
         }
     }
 
-    /// How many seconds a failed message stays hidden: longer each time, for what fails twice is rarely cured in a moment.
+    /// The images in it.
+    pub(crate) fn jobs(&self) -> &[Job] {
+        match &self.work {
+            Ok(Work::Asked(job)) => std::slice::from_ref(job),
+            Ok(Work::Planned(jobs)) => jobs,
+            Err(_) => &[],
+        }
+    }
+
+    /// How many seconds a failed message stays hidden: twice as long each time, for what fails twice is rarely cured in a moment.
     pub(crate) fn pause(&self) -> i32 {
-        FIRST_PAUSE_SECONDS.saturating_mul(self.receive_count.max(1)).min(LONGEST_PAUSE_SECONDS)
+        let doublings = u32::try_from(self.receive_count.clamp(1, 10) - 1).unwrap_or_default();
+        FIRST_PAUSE_SECONDS.saturating_mul(2_i32.saturating_pow(doublings)).min(LONGEST_PAUSE_SECONDS)
+    }
+
+    /// How many seconds it stays hidden where a quota of hours is used up.
+    pub(crate) const fn long_pause() -> i32 {
+        LONGEST_PAUSE_SECONDS
     }
 }
 
-fn parse(body: &str) -> Result<Job, String> {
+#[derive(Deserialize)]
+struct Image {
+    source: Reference,
+    target: Reference,
+    #[serde(default)]
+    requested_by: Option<String>,
+    #[serde(default)]
+    platforms: Vec<Platform>,
+}
+
+fn parse(body: &str) -> Result<Work, String> {
     #[derive(Deserialize)]
-    struct Body {
-        source: Reference,
-        target: Reference,
-        #[serde(default)]
-        requested_by: Option<String>,
+    struct Planned {
+        images: Vec<Image>,
     }
-    let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
-    if body.source.is_docker_hub() && body.source.repository() == "library/scratch" {
+    let body: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    if body.get("images").is_some() {
+        let planned = Planned::deserialize(body).map_err(|error| error.to_string())?;
+        if planned.images.len() > MOST_IMAGES {
+            return Err(format!("the message has more than {MOST_IMAGES} images"));
+        }
+        return Ok(Work::Planned(planned.images.into_iter().map(job).collect::<Result<_, _>>()?));
+    }
+    Image::deserialize(body).map_err(|error| error.to_string()).and_then(job).map(|job| Work::Asked(Box::new(job)))
+}
+
+fn job(image: Image) -> Result<Job, String> {
+    if image.source.is_docker_hub() && image.source.repository() == "library/scratch" {
         return Err("`scratch` is not an image".to_owned());
     }
-    let host = ecr_host(body.target.registry()).ok_or("the target is not in a private ECR registry")?;
+    let host = ecr_host(image.target.registry()).ok_or("the target is not in a private ECR registry")?;
     Ok(Job {
         account: host.account.to_owned(),
         region: host.region.to_owned(),
-        source: body.source,
-        target: body.target,
-        requested_by: body.requested_by.unwrap_or_default(),
+        source: image.source,
+        target: image.target,
+        requested_by: image.requested_by.unwrap_or_default(),
+        platforms: image.platforms,
     })
 }
 
@@ -137,7 +199,10 @@ mod tests {
     const TARGET: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim";
 
     fn of(body: &Value) -> Result<Job, String> {
-        Message::of(&json!({"messageId": "m", "body": body.to_string()})).job
+        match Message::of(&json!({"messageId": "m", "body": body.to_string()})).work? {
+            Work::Asked(job) => Ok(*job),
+            Work::Planned(jobs) => Err(format!("{} planned", jobs.len())),
+        }
     }
 
     #[test]
@@ -161,7 +226,18 @@ mod tests {
         let record = json!({"messageId": "m"});
         let message = Message::of(&record);
         assert_eq!(message.id, "m");
-        assert!(!JobError::Bad(message.job.unwrap_err()).comes_again());
+        assert!(!JobError::Bad(message.work.unwrap_err()).comes_again());
+    }
+
+    #[test]
+    fn planned_images_come_together() {
+        let record = json!({"body": json!({"images": [
+            {"source": "redis:7", "target": TARGET}, {"source": "node:22", "target": TARGET, "platforms": ["linux/amd64"]},
+        ]}).to_string(), "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:plan"});
+        let message = Message::of(&record);
+        assert_eq!((message.jobs().len(), message.queue, message.jobs()[1].platforms.len()), (2, "plan", 1));
+        assert!(matches!(message.work, Ok(Work::Planned(_))));
+        assert!(of(&json!({"images": [{"source": "redis"}]})).unwrap_err().contains("target"));
     }
 
     #[test]
@@ -177,7 +253,7 @@ mod tests {
     #[test]
     fn a_failed_message_waits_longer_each_time() {
         let pause = |count: &str| Message::of(&json!({"body": "", "attributes": {"ApproximateReceiveCount": count}})).pause();
-        assert_eq!(["1", "2", "29", "30", "31", "0", "many", "2147483647"].map(pause), [30, 60, 870, 900, 900, 30, 30, 900]);
+        assert_eq!(["1", "2", "5", "6", "31", "0", "many", "2147483647"].map(pause), [30, 60, 480, 900, 900, 30, 30, 900]);
         assert_eq!(Message::of(&json!({})).pause(), 30);
     }
 

@@ -15,7 +15,7 @@ async fn start(served: &Served, table: &str) -> Runtime {
 async fn html(runtime: &mut Runtime, event: &Value) -> String {
     match runtime.invoke(event).await.expect("it answers") {
         Outcome::Response(Value::String(html)) => html,
-        other => panic!("{other:?}"),
+        other @ (Outcome::Response(_) | Outcome::Error(_)) => panic!("{other:?}"),
     }
 }
 

@@ -13,15 +13,22 @@ use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::domain::manifest::ACCEPTED;
+use crate::domain::mirror::RepositorySettings;
 use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
 
 #[cfg(feature = "registry")]
 mod credentials;
 mod lookup;
+#[cfg(feature = "registry")]
+mod native;
+mod repositories;
 
 #[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
+#[cfg(feature = "registry")]
+pub use native::EcrNative;
+pub use repositories::TagMutability;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
@@ -169,6 +176,10 @@ pub struct ImageSummary {
     pub media_type: Option<String>,
     /// Whether it lies in the archive, from where it cannot be pulled.
     pub archived: bool,
+    /// When it was last pulled, as far as ECR has recorded it.
+    pub pulled_at: Option<Timestamp>,
+    /// What it is attached to.
+    pub subject: Option<Digest>,
 }
 
 /// ECR in one region.
@@ -212,12 +223,7 @@ impl Ecr {
                     media_type: image.image_manifest_media_type,
                 });
             }
-            batch.failures.extend(answer.failures.unwrap_or_default().into_iter().map(|failure| ImageFailure {
-                tag: failure.image_id.as_ref().and_then(|id| id.image_tag.clone()),
-                digest: failure.image_id.and_then(|id| id.image_digest),
-                code: failure.failure_code.map_or_else(String::new, |code| code.as_str().to_owned()),
-                reason: failure.failure_reason.unwrap_or_default(),
-            }));
+            batch.failures.extend(answer.failures.unwrap_or_default().into_iter().map(image_failure));
         }
         Ok(batch)
     }
@@ -255,6 +261,45 @@ impl Ecr {
         Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
     }
 
+    /// Every image of a repository, a thousand to a call; none if there is no such repository.
+    ///
+    /// # Errors
+    /// Whatever else ECR answers.
+    pub async fn all_images(&self, registry_id: Option<&str>, repository: &str) -> Result<Vec<ImageSummary>, EcrError> {
+        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let mut pages = request.max_results(1000).into_paginator().items().send();
+        let mut images = Vec::new();
+        while let Some(image) = pages.next().await {
+            match image.map_err(|error| EcrError::from_sdk("DescribeImages", &error)) {
+                Ok(image) => images.extend(summary(&image)),
+                Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(images)
+    }
+
+    /// Deletes images with all their tags, a hundred to a call, in order. What ECR refuses, such as what an index still names, is among
+    /// the failures; what is gone already is not.
+    ///
+    /// # Errors
+    /// A call failed as a whole; the images before it are gone.
+    pub async fn delete_images(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        digests: &[Digest],
+    ) -> Result<Vec<ImageFailure>, EcrError> {
+        let mut failures = Vec::new();
+        for some in digests.chunks(MOST_IDS) {
+            let request = self.client.batch_delete_image().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+            let ids = some.iter().map(|digest| ImageId::Digest(digest.clone()).to_sdk()).collect();
+            let answer = request.set_image_ids(Some(ids)).send().await.map_err(|error| EcrError::from_sdk("BatchDeleteImage", &error))?;
+            failures.extend(answer.failures.unwrap_or_default().into_iter().map(image_failure).filter(|failure| !failure.is_absent()));
+        }
+        Ok(failures)
+    }
+
     /// Whether a repository exists.
     ///
     /// # Errors
@@ -268,17 +313,25 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with ECR's own defaults. That it exists already is success.
+    /// Creates a repository with these settings. That it exists already is success, and leaves it as it is.
     ///
     /// # Errors
     /// Whatever else ECR answers.
-    pub async fn create_repository(&self, registry_id: Option<&str>, repository: &str) -> Result<(), EcrError> {
-        let request = self.client.create_repository().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => Ok(()),
-            Err(error) => Err(EcrError::from_sdk("CreateRepository", &error)),
-        }
+    pub async fn create_repository(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        settings: &RepositorySettings,
+    ) -> Result<(), EcrError> {
+        repositories::create(&self.client, registry_id, repository, settings).await
+    }
+
+    /// Which tags of a repository cannot be changed; `None` if there is no such repository.
+    ///
+    /// # Errors
+    /// Whatever else ECR answers.
+    pub async fn tag_mutability(&self, registry_id: Option<&str>, repository: &str) -> Result<Option<TagMutability>, EcrError> {
+        repositories::mutability(&self.client, registry_id, repository).await
     }
 }
 
@@ -313,6 +366,15 @@ impl std::fmt::Debug for EcrRegions {
     }
 }
 
+fn image_failure(failure: aws_sdk_ecr::types::ImageFailure) -> ImageFailure {
+    ImageFailure {
+        tag: failure.image_id.as_ref().and_then(|id| id.image_tag.clone()),
+        digest: failure.image_id.and_then(|id| id.image_digest),
+        code: failure.failure_code.map_or_else(String::new, |code| code.as_str().to_owned()),
+        reason: failure.failure_reason.unwrap_or_default(),
+    }
+}
+
 fn summary(detail: &ImageDetail) -> Option<ImageSummary> {
     let moment = |moment: &aws_sdk_ecr::primitives::DateTime| moment.to_millis().ok().map(Timestamp::from_millis);
     Some(ImageSummary {
@@ -322,6 +384,8 @@ fn summary(detail: &ImageDetail) -> Option<ImageSummary> {
         pushed_at: detail.image_pushed_at().and_then(moment),
         media_type: detail.image_manifest_media_type().map(str::to_owned),
         archived: matches!(detail.image_status(), Some(ImageStatus::Archived | ImageStatus::Activating)),
+        pulled_at: detail.last_recorded_pull_time().and_then(moment),
+        subject: detail.subject_manifest_digest().and_then(|subject| subject.parse().ok()),
     })
 }
 

@@ -7,11 +7,15 @@ pub mod ecr;
 pub mod ecs;
 pub mod failure;
 pub mod gate_table;
+#[cfg(feature = "registry")]
+pub mod hub_secret;
 pub mod inventory;
 pub mod json;
 pub mod load_balancing;
 pub mod logs;
+pub mod mirror_table;
 pub mod outbox;
+pub mod parameter;
 pub mod queue;
 pub mod role;
 pub mod scaling;

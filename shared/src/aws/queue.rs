@@ -1,5 +1,6 @@
 //! Amazon SQS: putting messages into the own queue and the mirror's, and having a failed one come again soon.
 
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -21,6 +22,29 @@ impl Queues {
     pub async fn send(&self, queue_url: &str, message: &Value, delay_seconds: i32) -> Result<(), Failure> {
         let operation = self.0.send_message().queue_url(queue_url).message_body(message.to_string()).delay_seconds(delay_seconds);
         operation.send().await.map_err(|error| Failure::of("sqs:SendMessage", &error))?;
+        Ok(())
+    }
+
+    /// Sends messages, ten to a call. What the queue did not take is sent no more; how many that were is the error.
+    ///
+    /// # Errors
+    /// A call failed, or the queue did not take a message. The messages before it are sent.
+    pub async fn send_all(&self, queue_url: &str, messages: &[Value]) -> Result<(), Failure> {
+        const CALL: &str = "sqs:SendMessageBatch";
+        for some in messages.chunks(10) {
+            let mut operation = self.0.send_message_batch().queue_url(queue_url);
+            for (number, message) in some.iter().enumerate() {
+                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(message.to_string()).build();
+                operation = operation.entries(entry.map_err(|error| Failure::unexpected(CALL, error.to_string()))?);
+            }
+            let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
+            if let Some(failed) = answer.failed().first() {
+                return Err(Failure::unexpected(
+                    CALL,
+                    format!("{} of {} messages were not taken: {}", answer.failed().len(), some.len(), failed.code()),
+                ));
+            }
+        }
         Ok(())
     }
 

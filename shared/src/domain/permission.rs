@@ -47,18 +47,32 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in.
+/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in; deleting, the
+/// configuration and the secret come with the stack parameters that ask for them.
 pub const MIRROR: &[Permission] = &[
     reads("sign in to ECR", &["ecr:GetAuthorizationToken"]),
     reads(
         "see what the mirror holds, and what one of its repositories can give to another",
-        &["ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"],
+        &[
+            "ecr:DescribeRepositories",
+            "ecr:DescribeImages",
+            "ecr:BatchGetImage",
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:GetDownloadUrlForLayer",
+        ],
     ),
-    writes("create the mirror's repositories", &["ecr:CreateRepository"]),
+    writes("create the mirror's repositories", &["ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource"]),
     writes("store copies there", &["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"]),
-    reads("take jobs from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    writes("delete what nothing wants, where a parameter allows it", &["ecr:BatchDeleteImage"]),
+    reads("read what to mirror", &["ssm:GetParameter"]),
+    reads("read Docker Hub's credentials", &["secretsmanager:GetSecretValue"]),
+    reads("see which images run in ECS", &["ecs:ListClusters", "ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"]),
+    reads("see, before it deletes, what else uses an image", &["ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListTaskDefinitions"]),
+    reads("keep its memory and leases in the own table", &["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]),
+    reads("hand out planned copies, and keep a run that failed", &["sqs:SendMessage"]),
+    reads("take jobs from the own queues", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads("let a failed job come again soon", &["sqs:ChangeMessageVisibility"]),
-    reads("tell whoever asked", &["events:PutEvents"]),
+    reads("tell people and whoever asked", &["sns:Publish", "events:PutEvents"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 

@@ -41,8 +41,28 @@ settings! {
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
 
-/// The settings that the mirror reads; they mean the same to both.
-pub const OF_MIRROR: &[Setting] = &[MIRROR_QUEUE, EVENT_BUS];
+/// The mirror's queue for planned copies.
+pub const MIRROR_PLAN_QUEUE: Setting = Setting {
+    name: "PULLSAFE_MIRROR_PLAN_QUEUE_URL",
+    default: Some(""),
+    meaning: "URL of the queue for the copies that a scheduled run plans; empty means that nothing is planned.",
+};
+/// Where the mirror's configuration is.
+pub const MIRROR_CONFIG: Setting = Setting {
+    name: "PULLSAFE_MIRROR_CONFIG",
+    default: Some(""),
+    meaning: "Name of the SSM parameter with the mirror's configuration; empty means that images are mirrored on request only.",
+};
+/// Where Docker Hub's credentials are.
+pub const HUB_SECRET: Setting = Setting {
+    name: "PULLSAFE_DOCKER_HUB_SECRET",
+    default: Some(""),
+    meaning: "ARN of the secret with Docker Hub's credentials; empty means anonymous.",
+};
+
+/// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must be set.
+pub const OF_MIRROR: &[Setting] =
+    &[TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[TABLE];
@@ -189,11 +209,7 @@ impl Settings {
             move_cooldown_hours: reader.parsed(MOVE_COOLDOWN, 24, "a whole number from 0 to 720", |value| {
                 value.parse().ok().filter(|hours| (0..=720).contains(hours))
             }),
-            format: reader.parsed(FORMAT, Format::Text, "`text` or `chatbot`", |value| match choice(value).as_str() {
-                "text" => Some(Format::Text),
-                "chatbot" => Some(Format::Chatbot),
-                _ => None,
-            }),
+            format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
@@ -202,10 +218,41 @@ impl Settings {
 /// The mirror's configuration, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorSettings {
-    /// The own job queue, if its messages can be had again sooner than it shows them.
+    /// The table with its memory and leases.
+    pub table: Option<String>,
+    /// The topic for people.
+    pub topic_arn: Option<String>,
+    /// The own queue of copies that were asked for, if its messages can be had again sooner than it shows them.
     pub queue_url: Option<String>,
+    /// The own queue of copies that were planned.
+    pub plan_queue_url: Option<String>,
     /// Event bus.
     pub event_bus: String,
+    /// First part of the repository names that the function may write to.
+    pub prefix: String,
+    /// The parameter with the configuration.
+    pub config_parameter: Option<String>,
+    /// The secret with Docker Hub's credentials.
+    pub hub_secret: Option<String>,
+    /// How messages for people are written.
+    pub format: Format,
+}
+
+impl Default for MirrorSettings {
+    /// Copies on request only, as a user without a name.
+    fn default() -> Self {
+        Self {
+            table: None,
+            topic_arn: None,
+            queue_url: None,
+            plan_queue_url: None,
+            event_bus: "default".to_owned(),
+            prefix: "docker-hub".to_owned(),
+            config_parameter: None,
+            hub_secret: None,
+            format: Format::Text,
+        }
+    }
 }
 
 impl MirrorSettings {
@@ -215,8 +262,17 @@ impl MirrorSettings {
     /// All faults, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { lookup, faults: Vec::new() };
-        let queue = reader.text(MIRROR_QUEUE);
-        let settings = Self { queue_url: (!queue.is_empty()).then_some(queue), event_bus: reader.text(EVENT_BUS) };
+        let settings = Self {
+            table: reader.optional(TABLE),
+            topic_arn: reader.optional(TOPIC),
+            queue_url: reader.optional(MIRROR_QUEUE),
+            plan_queue_url: reader.optional(MIRROR_PLAN_QUEUE),
+            event_bus: reader.text(EVENT_BUS),
+            prefix: reader.text(MIRROR_PREFIX).trim_matches('/').to_owned(),
+            config_parameter: reader.optional(MIRROR_CONFIG),
+            hub_secret: reader.optional(HUB_SECRET),
+            format: reader.format(),
+        };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
 }
@@ -268,6 +324,19 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
+    /// A text that need not be set.
+    fn optional(&mut self, setting: Setting) -> Option<String> {
+        (self.lookup)(setting.name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn format(&mut self) -> Format {
+        self.parsed(FORMAT, Format::Text, "`text` or `chatbot`", |value| match value.to_ascii_lowercase().as_str() {
+            "text" => Some(Format::Text),
+            "chatbot" => Some(Format::Chatbot),
+            _ => None,
+        })
+    }
+
     fn flag(&mut self, setting: Setting) -> bool {
         self.parsed(setting, false, "`true` or `false`", |value| match value.to_ascii_lowercase().as_str() {
             "true" => Some(true),
@@ -296,11 +365,15 @@ mod tests {
 
     #[test]
     fn the_mirror_runs_without_any_setting() {
-        let settings = MirrorSettings::read(|_| None).unwrap();
-        assert_eq!(settings, MirrorSettings { queue_url: None, event_bus: "default".to_owned() });
-        let set = MirrorSettings::read(|name| OF_MIRROR.iter().any(|setting| setting.name == name).then(|| name.to_owned())).unwrap();
+        assert_eq!(MirrorSettings::read(|_| None).unwrap(), MirrorSettings::default());
+        let value = |name: &str| if name == FORMAT.name { "chatbot".to_owned() } else { name.to_owned() };
+        let set = MirrorSettings::read(|name| OF_MIRROR.iter().any(|setting| setting.name == name).then(|| value(name))).unwrap();
         assert_eq!(set.queue_url.as_deref(), Some("PULLSAFE_MIRROR_QUEUE_URL"));
-        assert_eq!(set.event_bus, "PULLSAFE_EVENT_BUS");
+        assert_eq!(set.plan_queue_url.as_deref(), Some("PULLSAFE_MIRROR_PLAN_QUEUE_URL"));
+        assert_eq!(set.config_parameter.as_deref(), Some("PULLSAFE_MIRROR_CONFIG"));
+        assert_eq!(set.hub_secret.as_deref(), Some("PULLSAFE_DOCKER_HUB_SECRET"));
+        assert_eq!((set.event_bus.as_str(), set.format), ("PULLSAFE_EVENT_BUS", Format::Chatbot));
+        assert!(MirrorSettings::read(|name| (name == FORMAT.name).then(|| "xml".to_owned())).is_err());
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod verify;
 
 pub use blobs::{BlobReader, OnFailure};
 pub use client::{Client, Config};
-pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Native, Progress};
+pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress};
 pub use credentials::{Basic, CredentialsProvider, Secret};
 pub use endpoints::Endpoints;
 pub use error::{Fault, RegistryError};

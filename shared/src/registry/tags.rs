@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::auth::Scope;
 use super::client::{Call, Client};
 use super::error::RegistryError;
+use crate::domain::manifest::Platform;
 use crate::domain::mirror::TagFacts;
-use crate::domain::reference::{DOCKER_HUB, Reference};
+use crate::domain::reference::{DOCKER_HUB, Digest, Reference};
 use crate::domain::timestamp::Timestamp;
 
 /// Docker Hub's web API, which has a limit of its own (180 requests a minute) and nothing to do with pulls.
@@ -33,7 +34,24 @@ struct HubTag {
     #[serde(default)]
     media_type: Option<String>,
     #[serde(default)]
-    images: Option<Vec<serde_json::Value>>,
+    images: Option<Vec<HubImage>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HubImage {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    digest: Option<String>,
+}
+
+impl HubImage {
+    fn facts(&self) -> Option<(Platform, Digest)> {
+        let (os, architecture) = (self.os.clone()?, self.architecture.clone()?);
+        let variant = self.variant.clone().filter(|variant| !variant.is_empty());
+        Some((Platform { os, architecture, variant }, self.digest.as_deref()?.parse().ok()?))
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,6 +65,7 @@ impl HubTag {
     fn facts(self) -> TagFacts {
         let pushed = self.tag_last_pushed.or(self.last_updated);
         let is_index = self.media_type.as_deref().is_some_and(|kind| kind.contains("index") || kind.contains("list"));
+        let images = self.images.iter().flatten().filter_map(HubImage::facts).collect();
         let children = match self.images {
             Some(images) if is_index || images.len() > 1 => u32::try_from(images.len()).ok(),
             Some(_) if self.media_type.is_some() => Some(0),
@@ -56,6 +75,7 @@ impl HubTag {
             pushed_at: pushed.as_deref().and_then(Timestamp::parse),
             digest: self.digest.and_then(|digest| digest.parse().ok()),
             children,
+            images,
             name: self.name,
         }
     }

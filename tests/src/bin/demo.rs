@@ -3,10 +3,20 @@
 //! `--fast` leaves out the pauses, as does an output that is not a terminal. `NO_COLOR` is honoured.
 
 use std::io::{BufWriter, IsTerminal as _, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pullsafe::domain::report::{Report, html};
 use scenarios::demo::{Stage, run};
+use scenarios::figures::build::target;
+
+/// Writes the report for a browser into the target folder.
+fn keep(report: &Report) -> std::io::Result<PathBuf> {
+    let file = target().join("demo-report.html");
+    std::fs::write(&file, html::page("pullsafe: incidents", std::slice::from_ref(report)))?;
+    Ok(file)
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -27,7 +37,16 @@ async fn main() -> ExitCode {
     };
     let mut out = BufWriter::new(stdout());
     match run(&mut Stage::new(&mut out, colours, &mut pause)).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(report) => match keep(&report) {
+            Ok(file) => {
+                println!("\n The whole report, for a browser: {}", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("cargo demo: the report could not be written: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             eprintln!("cargo demo: {error}");
             ExitCode::FAILURE

@@ -1,8 +1,9 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
-//! With names of parts (`size crates start memory events pure trips`) only these are measured, and nothing is written.
+//! With names of parts (`size crates start memory events pure log trips`) only these are measured, and nothing is written.
 //! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use pullsafe::clock;
@@ -10,9 +11,9 @@ use scenarios::e2e::{Context as _, Result, ensure};
 use scenarios::figures::account::Account;
 use scenarios::figures::build::{BUILD, Binaries};
 use scenarios::figures::report::Report;
-use scenarios::figures::{crates, load, machine, size, speed, start, tree, trips};
+use scenarios::figures::{crates, load, logs, machine, size, speed, start, tree, trips};
 
-const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "trips"];
+const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,16 +41,21 @@ fn finished(result: Result<()>) -> ExitCode {
 async fn run(chosen: &[String]) -> Result<()> {
     let now = clock::system()();
     let mut report = Report::default();
-    let binaries = Binaries::build()?;
-    let remediator = binaries.function("remediator");
+    // Built when the first part needs them: some parts measure the domain alone.
+    let built = OnceCell::new();
+    let binaries = || match built.get() {
+        Some(binaries) => Ok(binaries),
+        None => Binaries::build().map(|binaries| built.get_or_init(|| binaries)),
+    };
     for part in PARTS.iter().filter(|part| chosen.is_empty() || chosen.iter().any(|name| name == *part)) {
         match *part {
-            "size" => size::measure(&binaries, &mut report)?,
-            "crates" => crates::measure(&binaries, &mut report)?,
-            "start" => start::measure(&binaries, &Account::new(now), &mut report).await?,
-            "memory" => load::memory(&remediator, &mut report).await?,
-            "events" => load::throughput(&remediator, &mut report).await?,
+            "size" => size::measure(binaries()?, &mut report)?,
+            "crates" => crates::measure(binaries()?, &mut report)?,
+            "start" => start::measure(binaries()?, &Account::new(now), &mut report).await?,
+            "memory" => load::memory(&binaries()?.function("remediator"), &mut report).await?,
+            "events" => load::throughput(&binaries()?.function("remediator"), &mut report).await?,
             "pure" => speed::measure(&mut report)?,
+            "log" => logs::measure(&mut report)?,
             "trips" => trips::measure(&mut report).await?,
             other => ensure(false, format!("`{other}` is not measured"))?,
         }

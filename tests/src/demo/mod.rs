@@ -15,6 +15,8 @@ mod tests;
 
 use std::io;
 
+use pullsafe::domain::report::Report;
+
 pub use replay::Replay;
 pub use stage::Stage;
 
@@ -29,11 +31,11 @@ pub enum DemoError {
     Wrong(Vec<String>),
 }
 
-/// Plays both worlds, tells the story, and says whether it went as it should.
+/// Plays both worlds, tells the story, and says whether it went as it should. Gives the report of the incident.
 ///
 /// # Errors
 /// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
-pub async fn run(stage: &mut Stage<'_>) -> Result<(), DemoError> {
+pub async fn run(stage: &mut Stage<'_>) -> Result<Report, DemoError> {
     // Standard output is the story's.
     pullsafe::telemetry::send_metrics_to(|_| {});
     story::opening(stage)?;
@@ -43,10 +45,17 @@ pub async fn run(stage: &mut Stage<'_>) -> Result<(), DemoError> {
     story::with_pullsafe(stage, &right)?;
     plot::draw(stage, &left, &right)?;
     story::notices(stage, &right)?;
-    let faults = check::faults(&left, &right);
-    if !faults.is_empty() {
-        return Err(DemoError::Wrong(faults));
+    let report = right.report();
+    if let Some(report) = &report {
+        story::report(stage, report)?;
     }
-    story::closing(stage, &left, &right)?;
-    Ok(())
+    let mut faults = check::faults(&left, &right);
+    faults.extend(report.is_none().then(|| "there is no incident to report".to_owned()));
+    match report {
+        Some(report) if faults.is_empty() => {
+            story::closing(stage, &left, &right)?;
+            Ok(report)
+        }
+        Some(_) | None => Err(DemoError::Wrong(faults)),
+    }
 }

@@ -5,6 +5,8 @@
 //! pulls of the deployments before are put into the window as used at the start, which is how the record counts them.
 
 use http::Method;
+use pullsafe::domain::incident::Incident;
+use pullsafe::domain::report::Report;
 use pullsafe::domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::aws::service::Service as _;
 use crate::aws::sns::Published;
 use crate::ecs::{Pacing, StackOutcome, StackWatch};
 use crate::registry::{Fault, Rule, Sample};
+use crate::reported;
 use crate::world::{CLUSTER, NAT, Setup, World};
 
 /// The repository at Docker Hub.
@@ -60,6 +63,8 @@ pub struct Replay {
     pub image: String,
     /// When ECS would have done the next thing.
     pub next_due: Option<Timestamp>,
+    /// The incident, as the table has it; none where nothing is deployed.
+    pub incident: Option<Incident>,
 }
 
 /// A look at a moment.
@@ -109,6 +114,11 @@ impl Task {
 }
 
 impl Replay {
+    /// The report of its incident, as of the end.
+    pub fn report(&self) -> Option<Report> {
+        Some(Report::of(&reported::subject(), self.incident.as_ref()?, self.end))
+    }
+
     /// When the last unit of the quota was used.
     pub fn used_up(&self) -> Option<Timestamp> {
         self.samples.iter().find(|sample| sample.used >= QUOTA).map(|sample| sample.at)
@@ -197,6 +207,7 @@ async fn play(setup: Setup) -> Replay {
         running: (count("runningCount"), count("desiredCount")),
         image: image(&world, &service),
         next_due: world.scheduler.next_due(),
+        incident: reported::find_archived(&world),
     }
 }
 

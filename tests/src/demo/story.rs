@@ -2,6 +2,7 @@
 
 use std::io;
 
+use pullsafe::domain::report::{Report, markdown};
 use pullsafe::domain::timestamp::Timestamp;
 
 use super::replay::{IMAGE, QUOTA, Replay, Task, USED_BEFORE};
@@ -126,6 +127,24 @@ pub(super) fn notices(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> 
         stage.line(" └")?;
         stage.beat(1500);
     }
+    Ok(())
+}
+
+/// The report of the incident, to where it says what to change.
+pub(super) fn report(stage: &mut Stage<'_>, report: &Report) -> io::Result<()> {
+    stage.heading("5. The report of the incident")?;
+    let text = markdown::report(report);
+    let mut in_block = false;
+    let shown = text.lines().take_while(|line| *line != "## What to do").filter(|line| !line.starts_with("|---") && *line != "| | |");
+    for line in shown {
+        in_block ^= line.starts_with("```");
+        // What is drawn, or is to be copied, stays as it is.
+        let lines = if in_block { vec![line.to_owned()] } else { wrap(line, WIDTH - 1) };
+        for line in lines {
+            stage.line(&format!(" {line}"))?;
+        }
+    }
+    stage.beat(1500);
     Ok(())
 }
 

@@ -28,6 +28,11 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
         "the stack complete",
         "> pullsafe: resolved",
         "prod/web: 2 of 2 task(s) of the newest deployment run and the service is steady.",
+        "5. The report of the incident",
+        "# prod/web: resolved, last blocker registry-rate-limited",
+        "It was hidden by registry-unreachable.",
+        "Docker Hub refused at 2026-01-15T19:48",
+        "+ Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest",
         "the cure held",
     ];
     // A sentence may go over two lines.

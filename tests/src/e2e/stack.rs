@@ -62,7 +62,10 @@ impl Stack {
         }
         let config = emulator.sdk_config();
         let cloudformation = aws_sdk_cloudformation::Client::new(&config);
-        let outputs = deploy(&cloudformation, template(packed, BUCKET)?, parameters).await?;
+        // From the bucket, as `sam deploy` does: it is longer than a request may carry.
+        emulator.put(&format!("{BUCKET}/template.yaml"), template(packed, BUCKET)?.into_bytes()).await?;
+        let url = format!("{}/{BUCKET}/template.yaml", emulator.endpoint());
+        let outputs = deploy(&cloudformation, &url, parameters).await?;
         let mut stack = Self {
             ecs: aws_sdk_ecs::Client::new(&config),
             ecr: aws_sdk_ecr::Client::new(&config),
@@ -247,7 +250,7 @@ pub fn event(name: &str) -> Result<Value> {
 /// Deploys by change set and returns the outputs.
 async fn deploy(
     cloudformation: &aws_sdk_cloudformation::Client,
-    template: String,
+    template_url: &str,
     parameters: &[(&str, &str)],
 ) -> Result<BTreeMap<String, String>> {
     let parameters =
@@ -259,7 +262,7 @@ async fn deploy(
         .change_set_type(ChangeSetType::Create)
         .set_capabilities(Some(vec![Capability::CapabilityIam, Capability::CapabilityAutoExpand]))
         .set_parameters(Some(parameters))
-        .template_body(template);
+        .template_url(template_url);
     change_set.send().await.context("create the change set")?;
     let begin = Instant::now();
     let patient = |what: &str| ensure(begin.elapsed() < 2 * PATIENCE, format!("{what} takes too long"));

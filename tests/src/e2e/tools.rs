@@ -82,7 +82,7 @@ fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
 }
 
 /// Runs a command to its end; its output is part of the error.
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}");
     let output = command.output().context(&shown)?;
     ensure(output.status.success(), format!("{shown}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))

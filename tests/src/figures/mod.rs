@@ -8,6 +8,7 @@ pub mod build;
 pub mod crates;
 pub mod events;
 pub mod load;
+pub mod logs;
 pub mod machine;
 pub mod report;
 pub mod size;

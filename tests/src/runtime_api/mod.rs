@@ -128,6 +128,15 @@ impl Runtime {
         self.answer(answer).await
     }
 
+    /// Sends bytes that need not be JSON, as nobody but a broken caller does.
+    ///
+    /// # Errors
+    /// If the process ends, or takes longer than the timeout.
+    pub async fn invoke_bytes(&mut self, event: Vec<u8>) -> Result<Outcome, RuntimeError> {
+        let answer = self.server.send(event.into());
+        self.answer(answer).await
+    }
+
     /// The process, as the system numbers it; `None` once it has ended.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()

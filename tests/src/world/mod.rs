@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use mirror::Mirror;
+use pullsafe::domain::settings::MirrorSettings;
 use pullsafe::domain::timestamp::Timestamp;
 use remediator::Remediator;
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
+use crate::aws::parameters::Parameters;
+use crate::aws::secrets::Secrets;
 use crate::aws::sns::{Published, Sns};
 use crate::aws::sqs::Sqs;
 use crate::clock::VirtualClock;
@@ -42,8 +45,14 @@ pub const TABLE: &str = "pullsafe";
 pub const WORK_QUEUE: &str = "pullsafe-work";
 /// The remediator's dead letters.
 pub const DEAD_LETTERS: &str = "pullsafe-dead";
-/// The mirror's jobs.
+/// The mirror's jobs that somebody asked for.
 pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
+/// The mirror's jobs that a scheduled run planned.
+pub const PLAN_QUEUE: &str = "pullsafe-mirror-plan";
+/// The parameter with the mirror's configuration.
+pub const MIRROR_CONFIG: &str = "/pullsafe/mirror";
+/// The secret with Docker Hub's credentials, where a setup has them.
+pub const HUB_SECRET: &str = "ecr-pullthroughcache/docker-hub";
 /// The topic for people.
 pub const TOPIC: &str = "pullsafe";
 
@@ -91,9 +100,14 @@ pub struct World {
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
     pub mirror: Mirror,
+    /// Parameters: the mirror's configuration is one.
+    pub parameters: Parameters,
+    /// Secrets: Docker Hub's credentials are one.
+    pub secrets: Secrets,
     /// The answers of the remediator, oldest first.
     pub answers: Vec<Value>,
     config: SdkConfig,
+    mirror_settings: MirrorSettings,
     next_sweep: Timestamp,
     events_seen: usize,
     pushes_seen: usize,
@@ -145,11 +159,13 @@ impl World {
                 self.deliver(&ecr_push_event(&push.repository, push.tag.as_deref(), &push.digest, push.time)).await;
             }
             self.pushes_seen = self.pushes_seen.max(pushes.len());
-            while let Some(batch) = self.queues.deliver(MIRROR_QUEUE, 1) {
-                moved = true;
-                let work = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900));
-                if let Some(answer) = self.aws.run(work).await {
-                    self.queues.settle(MIRROR_QUEUE, &batch, &failures(&answer));
+            for queue in [MIRROR_QUEUE, PLAN_QUEUE] {
+                while let Some(batch) = self.queues.deliver(queue, 1) {
+                    moved = true;
+                    let work = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900));
+                    if let Some(answer) = self.aws.run(work).await {
+                        self.queues.settle(queue, &batch, &failures(&answer));
+                    }
                 }
             }
             moved |= self.work_off().await;
@@ -187,6 +203,19 @@ impl World {
             }
         }
         moved
+    }
+
+    /// The schedule invokes the mirror: the answer, or nothing if the process died. What was planned lies in its queue.
+    pub async fn plan_mirror(&mut self) -> Option<Value> {
+        self.invocations += 1;
+        let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "id": format!("schedule-{}", self.invocations) });
+        let run = self.mirror.handle(&event, Instant::now() + Duration::from_secs(900));
+        self.aws.run(run).await
+    }
+
+    /// A new instance of the mirror, as after a cold start.
+    pub fn restart_mirror(&mut self) {
+        self.mirror = setup::mirror(&self.config, self);
     }
 
     /// A new instance of the remediator, as after a cold start.

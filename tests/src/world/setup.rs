@@ -11,7 +11,9 @@ use pullsafe::registry::{Client, Config, Endpoints};
 use remediator::Remediator;
 use serde_json::{Value, json};
 
-use super::{CLUSTER, DEAD_LETTERS, MIRROR_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World};
+use super::{
+    CLUSTER, DEAD_LETTERS, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, PLAN_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World,
+};
 use crate::aws::FakeAws;
 use crate::aws::autoscaling::AutoScaling;
 use crate::aws::cloudformation::CloudFormation;
@@ -20,13 +22,15 @@ use crate::aws::eventbridge::EventBridge;
 use crate::aws::iam::Iam;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
+use crate::aws::parameters::Parameters;
+use crate::aws::secrets::Secrets;
 use crate::aws::service::Service as _;
 use crate::aws::sns::Sns;
 use crate::aws::sqs::Sqs;
 use crate::clock::VirtualClock;
 use crate::ecr::EcrApi;
 use crate::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
-use crate::registry::{EcrOptions, HubOptions, ImageStore, OpenOptions, RegistryServer};
+use crate::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer};
 
 /// The address that all tasks share.
 pub const NAT: &str = "203.0.113.7";
@@ -44,13 +48,28 @@ pub struct Setup {
     pub settings: Vec<(String, String)>,
     /// How often the SDK tries a call.
     pub attempts: u32,
+    /// What the mirror is configured to mirror.
+    pub mirror_config: Option<String>,
+    /// Pulls that Docker Hub grants an address without an account.
+    pub anonymous_pulls: u32,
+    /// An account at Docker Hub, its password, and its pulls; its secret is in Secrets Manager.
+    pub hub_account: Option<HubAccount>,
 }
 
 impl Setup {
     /// pullsafe deployed in act mode, at case A's hour.
     pub fn new() -> Self {
         let start = Timestamp::from_millis(1_768_504_620_000); // 2026-01-15T19:17:00Z
-        Self { start, pacing: Pacing::case_a(), pullsafe: true, settings: Vec::new(), attempts: 3 }
+        Self {
+            start,
+            pacing: Pacing::case_a(),
+            pullsafe: true,
+            settings: Vec::new(),
+            attempts: 3,
+            mirror_config: None,
+            anonymous_pulls: 100,
+            hub_account: None,
+        }
     }
 
     /// Without pullsafe.
@@ -81,17 +100,52 @@ impl Setup {
         self
     }
 
+    /// With a mirror that is configured like this. `{registry}` stands for the account's registry.
+    #[must_use]
+    pub fn mirroring(mut self, config: &str) -> Self {
+        self.mirror_config = Some(config.to_owned());
+        self
+    }
+
+    /// With another quota of Docker Hub.
+    #[must_use]
+    pub fn with_pulls(mut self, pulls: u32) -> Self {
+        self.anonymous_pulls = pulls;
+        self
+    }
+
+    /// With an account at Docker Hub, which the mirror has the credentials of.
+    #[must_use]
+    pub fn with_hub_account(mut self, pulls: Option<u32>) -> Self {
+        self.hub_account = Some(HubAccount { name: "acme".to_owned(), password: "hunter2".to_owned(), pulls });
+        self
+    }
+
     /// Builds the world.
     pub fn build(self) -> World {
         let clock = VirtualClock::at(self.start);
         let ecs = EcsApi::new(clock.clone());
         let store = ImageStore::new(clock.clone());
-        let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), HubOptions::default());
+        let accounts = self.hub_account.iter().cloned().collect();
+        let hub_options = HubOptions { anonymous_pulls: Some(self.anonymous_pulls), accounts, ..HubOptions::default() };
+        let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), hub_options);
         let ecr = RegistryServer::ecr(&store, EcrOptions::default());
         let public = RegistryServer::open(&ImageStore::new(clock.clone()), OpenOptions { anonymous_token: true, ..OpenOptions::default() });
         let images = EcrApi::new(&store).downloads_from(&ecr);
 
-        let queues = Sqs::new(clock.clone()).with_queue(WORK_QUEUE, 360).with_queue(DEAD_LETTERS, 30).with_queue(MIRROR_QUEUE, 960);
+        let queues = Sqs::new(clock.clone())
+            .with_queue(WORK_QUEUE, 360)
+            .with_queue(DEAD_LETTERS, 30)
+            .with_queue(MIRROR_QUEUE, 960)
+            .with_queue(PLAN_QUEUE, 960);
+        let parameters = Parameters::new(clock.clone());
+        if let Some(text) = &self.mirror_config {
+            parameters.set(MIRROR_CONFIG, &text.replace("{registry}", &images.host()));
+        }
+        let secrets = Secrets::new();
+        if let Some(account) = &self.hub_account {
+            secrets.set(HUB_SECRET, &json!({"username": account.name, "accessToken": account.password}).to_string());
+        }
         let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 5);
         let topic = Sns::new(clock.clone()).with_topic(TOPIC);
         let bus = EventBridge::new(clock.clone());
@@ -111,6 +165,8 @@ impl Setup {
             .with_service("iam", Arc::new(iam.clone()))
             .with_service("application-autoscaling", Arc::new(scaling.clone()))
             .with_service("cloudformation", Arc::new(stacks.clone()))
+            .with_service("ssm", Arc::new(parameters.clone()))
+            .with_service("secretsmanager", Arc::new(secrets.clone()))
             .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
             .with_dynamodb(tables.clone());
@@ -118,7 +174,12 @@ impl Setup {
         let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
         ecs.call("CreateCluster", &json!({ "clusterName": CLUSTER })).expect("a new ECS takes a cluster");
         let config = aws.sdk_config_with_attempts(self.attempts);
-        let mirror = Mirror::new(mirror_settings(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
+        let mirror_settings = MirrorSettings {
+            config_parameter: self.mirror_config.is_some().then(|| MIRROR_CONFIG.to_owned()),
+            hub_secret: self.hub_account.is_some().then(|| Secrets::arn(HUB_SECRET)),
+            ..mirror_settings()
+        };
+        let mirror = Mirror::new(mirror_settings.clone(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
         let mut world = World {
             next_sweep: self.start.plus_seconds(SWEEP_SECONDS),
             clock,
@@ -140,6 +201,9 @@ impl Setup {
             logs,
             remediator: None,
             mirror,
+            parameters,
+            secrets,
+            mirror_settings,
             answers: Vec::new(),
             config: config.clone(),
             events_seen: 0,
@@ -283,9 +347,20 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
     Remediator::new(settings, config, registry, clock)
 }
 
+pub(super) fn mirror(config: &SdkConfig, world: &World) -> Mirror {
+    let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
+    Mirror::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock))
+}
+
 /// As the stack sets them.
 fn mirror_settings() -> MirrorSettings {
-    MirrorSettings { queue_url: Some(Sqs::url(MIRROR_QUEUE)), event_bus: "default".to_owned() }
+    MirrorSettings {
+        table: Some(TABLE.to_owned()),
+        topic_arn: Some(Sns::arn(TOPIC)),
+        queue_url: Some(Sqs::url(MIRROR_QUEUE)),
+        plan_queue_url: Some(Sqs::url(PLAN_QUEUE)),
+        ..MirrorSettings::default()
+    }
 }
 
 fn reading(clock: &VirtualClock) -> Clock {
@@ -294,7 +369,8 @@ fn reading(clock: &VirtualClock) -> Clock {
 }
 
 fn endpoints(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer, images: &EcrApi) -> Endpoints {
-    let text = format!("docker.io={},{}={},public.ecr.aws={}", hub.url(), images.host(), ecr.url(), public.url());
+    let (hub, host) = (hub.url(), images.host());
+    let text = format!("docker.io={hub},hub.docker.com={hub},{host}={},public.ecr.aws={}", ecr.url(), public.url());
     text.parse().expect("addresses of local servers are well-formed")
 }
 

@@ -84,9 +84,11 @@ impl Picker {
             }
             self.tail.push_back(cut(trimmed).to_owned());
         }
-        let text = message(trimmed);
-        let Some(row) = LOGS.heaviest(&text) else { return };
-        let score = i32::from(row.weight) * STEP - i32::from(is_mild(trimmed)) * 3;
+        let Said { text, mild } = read_line(trimmed);
+        // What is not where loggers put it still counts, unless the line is only a warning: its other fields may say anything.
+        let whole = || if mild || matches!(text, Cow::Borrowed(_)) { None } else { LOGS.heaviest(trimmed) };
+        let Some(row) = LOGS.heaviest(&text).or_else(whole) else { return };
+        let score = i32::from(row.weight) * STEP - i32::from(mild) * 3;
         let is_best = self.best.as_ref().is_none_or(|best| supersedes(best, row, score, index));
         let is_kept =
             score > 0 && !is_heading(trimmed) && (self.telling.len() < KEPT || self.telling.iter().any(|kept| kept.score < score));
@@ -186,32 +188,82 @@ pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> 
         .map(|(_, finding)| finding)
 }
 
-/// What a line says: for a JSON object its message, error and stack; else the line without colours.
-fn message(line: &str) -> Cow<'_, str> {
-    let trimmed = line.trim();
+/// What a line says, and whether it says of itself that it is a warning or less.
+struct Said<'a> {
+    text: Cow<'a, str>,
+    mild: bool,
+}
+
+/// Where loggers put what they have to say, the most telling first. A dot stands in the name itself, or between two objects.
+const MESSAGES: &[&str] = &[
+    "error",
+    "err",
+    "exception",
+    "message",
+    "msg",
+    "log",
+    "stack",
+    "stack_trace",
+    "stacktrace",
+    "traceback",
+    "exc_info",
+    "detail",
+    "reason",
+    "cause",
+    "event",
+    "text",
+    "@message",
+    "@m",
+    "@x",
+    "error.type",
+    "error.message",
+    "error.stack_trace",
+    "exception.type",
+    "exception.message",
+    "exception.stacktrace",
+    "err.type",
+    "err.message",
+    "err.stack",
+    "jsonPayload.message",
+];
+/// Where they put the level.
+const LEVELS: &[&str] = &["level", "severity", "levelname", "log.level", "lvl", "loglevel", "@l", "log_level", "levelName", "level_name"];
+
+/// For a JSON object its message, error and stack; else the line without colours.
+fn read_line(trimmed: &str) -> Said<'_> {
     if trimmed.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str::<Value>(trimmed)
     {
+        let field = |key: &str| {
+            let nested = || key.split_once('.').and_then(|(outer, inner)| object.get(outer)?.as_object()?.get(inner));
+            object.get(key).or_else(nested)
+        };
         let mut text = String::new();
-        for key in
-            ["error", "err", "exception", "message", "msg", "log", "stack", "stack_trace", "exc_info", "detail", "@message", "reason"]
-        {
-            let inner = match object.get(key) {
-                Some(Value::Object(inner)) => inner.get("message").or_else(|| inner.get("stack")),
-                other => other,
-            };
-            if let Some(Value::String(value)) = inner {
-                if !text.is_empty() {
-                    text.push_str(" | ");
-                }
-                text.push_str(value);
+        for value in MESSAGES.iter().filter_map(|key| field(key)?.as_str()) {
+            if !text.is_empty() {
+                text.push_str(" | ");
             }
+            text.push_str(value);
         }
+        let mild = match LEVELS.iter().find_map(|key| field(key)) {
+            Some(Value::String(level)) => is_mild_level(level),
+            // bunyan and pino: 40 is a warning, 50 an error.
+            Some(Value::Number(level)) => level.as_i64().is_some_and(|level| level <= 40),
+            Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => is_mild(trimmed),
+        };
         if !text.is_empty() {
-            return Cow::Owned(normalise(&text).into_owned());
+            return Said { text: Cow::Owned(normalise(&text).into_owned()), mild };
         }
+        return Said { text: Cow::Borrowed(trimmed), mild };
     }
-    if trimmed.contains('\u{1b}') { normalise(trimmed) } else { Cow::Borrowed(trimmed) }
+    let text = if trimmed.contains('\u{1b}') { normalise(trimmed) } else { Cow::Borrowed(trimmed) };
+    let mild = is_mild(&text);
+    Said { text, mild }
+}
+
+fn is_mild_level(level: &str) -> bool {
+    let lower = level.to_ascii_lowercase();
+    ["info", "warn", "debug", "trace", "notice", "verbose", "fine"].iter().any(|mild| lower.starts_with(mild))
 }
 
 /// Whether a line says of itself that it is a warning or less.

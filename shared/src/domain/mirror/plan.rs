@@ -47,6 +47,8 @@ pub struct SourceImage {
     pub pushed_at: Option<Timestamp>,
     /// Whether a source without a quota holds this digest.
     pub elsewhere: bool,
+    /// What the target holds, if it was made of this image by choosing some of its platforms.
+    pub made: Option<Digest>,
 }
 
 /// What the target holds under the name.
@@ -237,7 +239,7 @@ fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
     let asked = memory.asked.get(&key).is_some_and(|(digest, at)| *digest == image.digest && now.seconds_since(*at) < ASK_AGAIN_SECONDS);
     let action = match &target {
         AtTarget::Unknown(why) => Action::Unknown(why.clone()),
-        AtTarget::Holds(digest) if *digest == image.digest => Action::Current,
+        AtTarget::Holds(digest) if *digest == image.digest || image.made.as_ref() == Some(digest) => Action::Current,
         AtTarget::Holds(_) | AtTarget::Archived(_) if seen.frozen => Action::Blocked,
         AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) if asked => Action::Asked,
         AtTarget::Absent | AtTarget::Holds(_) | AtTarget::Archived(_) => Action::Copy,
@@ -292,9 +294,10 @@ impl Plan {
         self.copies().fold((0, 0), |(expected, worst), item| (expected + item.expected_pulls, worst + item.worst_pulls))
     }
 
-    /// For how many seconds the image that has been behind for longest has been so.
+    /// For how many seconds the image that has been behind for longest has been so. What is blocked is left out: that is for a person to
+    /// decide, and would be behind for ever.
     pub fn oldest_behind_seconds(&self, now: Timestamp) -> u64 {
-        let oldest = self.items.iter().filter_map(|item| item.behind_since).min();
+        let oldest = self.items.iter().filter(|item| item.action != Action::Blocked).filter_map(|item| item.behind_since).min();
         oldest.map_or(0, |since| u64::try_from(now.seconds_since(since)).unwrap_or_default())
     }
 

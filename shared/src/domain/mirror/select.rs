@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::config::{By, TagRule};
 use super::version::Version;
+use crate::domain::manifest::Platform;
 use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
 
@@ -18,12 +19,14 @@ pub struct TagFacts {
     pub digest: Option<Digest>,
     /// The manifests below it: the platforms of an index; none of a single image.
     pub children: Option<u32>,
+    /// The image of each platform, where they were told.
+    pub images: Vec<(Platform, Digest)>,
 }
 
 impl TagFacts {
     /// A tag of which nothing else is known.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pushed_at: None, digest: None, children: None }
+        Self { name: name.into(), pushed_at: None, digest: None, children: None, images: Vec::new() }
     }
 }
 

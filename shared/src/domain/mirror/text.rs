@@ -106,7 +106,7 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
     let behind = item.behind_since.map(|since| format!("behind for {}", duration(now.seconds_since(since))));
     let pulls = (item.worst_pulls > 0).then(|| {
         if item.expected_pulls == item.worst_pulls {
-            format!("{} pulls", item.worst_pulls)
+            if item.worst_pulls == 1 { "1 pull".to_owned() } else { format!("{} pulls", item.worst_pulls) }
         } else {
             format!("{} to {} pulls", item.expected_pulls, item.worst_pulls)
         }
@@ -116,7 +116,7 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
         text.line(&format!("    {}", facts.join("; ")));
     }
     for why in &item.want.why {
-        text.line(&format!("    because of {why}"));
+        text.line(&format!("    why: {why}"));
     }
     if !item.want.platforms.is_empty() {
         let platforms: Vec<String> = item.want.platforms.iter().map(ToString::to_string).collect();

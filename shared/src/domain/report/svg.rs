@@ -46,6 +46,11 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
                 page.element("title", &[], |page| page.text(&format!("{}: a launch tried {} pull(s)", used.at, used.pulls)));
             });
         }
+        if let Some(refused) = quota.refused_at.filter(|refused| *refused >= quota.from) {
+            line(page, "refused", (x(refused), y(quota.limit)), (x(refused), zero));
+            let (side, anchor) = if x(refused) > WIDTH / 2 { (-5, "end") } else { (5, "start") };
+            label(page, (x(refused) + side, y(quota.limit) + 16), anchor, "refused: nothing left");
+        }
         if quota.at >= quota.from && quota.at <= quota.until {
             line(page, "now", (x(quota.at), TOP), (x(quota.at), zero));
             let anchor = if x(quota.at) > WIDTH / 2 { "end" } else { "start" };

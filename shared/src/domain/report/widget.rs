@@ -63,7 +63,7 @@ fn fragment(theme: Theme, content: impl FnOnce(&mut Html)) -> String {
         Theme::Light => LIGHT,
         Theme::Dark => DARK,
     };
-    page.style(&format!(".pullsafe{{{colours}}}\n{STYLE}"));
+    page.style(&format!("{STYLE}.pullsafe{{{colours}max-width:none}}.pullsafe table{{min-width:0}}"));
     page.element("div", &[("class", "pullsafe")], content);
     page.into_string()
 }

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use self::board::Board;
@@ -181,6 +181,17 @@ pub trait Native: Send + Sync {
     fn blobs<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
 }
 
+/// A repository that refers to a blob.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Holder {
+    /// The registry's host.
+    pub registry: String,
+    /// The repository.
+    pub repository: String,
+    /// The blob.
+    pub digest: Digest,
+}
+
 /// Copies images. One serves a whole process: it remembers which repository holds which blob, and which sources fail.
 pub struct Copier {
     client: Client,
@@ -222,6 +233,24 @@ impl Copier {
     /// The client.
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Takes up what an earlier process remembered: repositories of a registry that refer to blobs. What is no longer true
+    /// costs nothing, for a mount that fails opens the upload that is needed then.
+    pub fn recall(&self, held: impl IntoIterator<Item = Holder>) {
+        let mut known = lock(&self.held);
+        known.extend(held.into_iter().take(MOST_REMEMBERED).map(|held| ((held.registry, held.digest), held.repository)));
+    }
+
+    /// What a later process may take up.
+    pub fn remembered(&self) -> Vec<Holder> {
+        let held = lock(&self.held);
+        let holder = |((registry, digest), repository): (&(String, Digest), &String)| Holder {
+            registry: registry.clone(),
+            repository: repository.clone(),
+            digest: digest.clone(),
+        };
+        held.iter().map(holder).collect()
     }
 
     /// Copies one image. Safe to repeat: what has arrived is not sent again.

@@ -1,5 +1,7 @@
 //! The client and the copy engine against registries that misbehave.
 
+mod faults;
+mod many;
 mod server;
 
 use std::sync::Arc;

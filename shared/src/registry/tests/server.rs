@@ -58,12 +58,24 @@ impl Reply {
 
 type Fault = Box<dyn Fn(&Request, usize) -> Option<Reply> + Send + Sync>;
 
+/// How a server treats content that it is sent.
+#[derive(Default)]
+pub(super) struct Uploads {
+    /// Breaks off PUTs of blobs after so many bytes, this often.
+    pub(super) cut_after: usize,
+    pub(super) cuts: Mutex<usize>,
+    /// Keeps what arrived of an upload, and says so when asked.
+    pub(super) keeps: bool,
+}
+
 /// What the registry holds, and what it was asked.
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) manifests: HashMap<(String, String), (String, Vec<u8>)>,
     pub(super) blobs: HashMap<(String, Digest), Vec<u8>>,
     pub(super) log: Vec<Request>,
+    /// What arrived of uploads that broke off, by their path.
+    pub(super) partial: HashMap<String, Vec<u8>>,
 }
 
 pub(super) struct Server {
@@ -74,13 +86,17 @@ pub(super) struct Server {
 impl Server {
     /// A registry that answers as `fault` says, given the request and how many of the same line came before, else as a registry does.
     pub(super) async fn start(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self::start_with(fault, Uploads::default()).await
+    }
+
+    pub(super) async fn start_with(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static, uploads: Uploads) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let store = Arc::new(Mutex::new(Store::default()));
-        let (shared, fault) = (Arc::clone(&store), Arc::new(Box::new(fault) as Fault));
+        let (shared, fault, uploads) = (Arc::clone(&store), Arc::new(Box::new(fault) as Fault), Arc::new(uploads));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared), Arc::clone(&fault)));
+                tokio::spawn(serve(stream, Arc::clone(&shared), Arc::clone(&fault), Arc::clone(&uploads)));
             }
         });
         Self { address, store }
@@ -115,8 +131,8 @@ impl Server {
     }
 }
 
-async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>, fault: Arc<Fault>) -> Option<()> {
-    let request = read(&mut stream).await?;
+async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>, fault: Arc<Fault>, uploads: Arc<Uploads>) -> Option<()> {
+    let request = read(&mut stream, &store, &uploads).await?;
     let reply = {
         let mut store = store.lock().unwrap();
         let before = store.log.iter().filter(|earlier| earlier.line() == request.line()).count();
@@ -141,7 +157,7 @@ async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>, fault: Arc<Fault
 }
 
 /// `None` if the connection breaks before the request is whole.
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut TcpStream, store: &Mutex<Store>, uploads: &Uploads) -> Option<Request> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -160,7 +176,15 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
         lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
     let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = bytes[head_end + 4..].to_vec();
+    let is_blob = method == "PUT" && path.contains("/uploads/");
     while body.len() < length {
+        if is_blob && uploads.cut_after > 0 && body.len() >= uploads.cut_after && *uploads.cuts.lock().unwrap() > 0 {
+            *uploads.cuts.lock().unwrap() -= 1;
+            if uploads.keeps {
+                store.lock().unwrap().partial.entry(path.to_owned()).or_default().extend(body);
+            }
+            return None;
+        }
         if stream.read_buf(&mut body).await.ok()? == 0 {
             return None;
         }
@@ -187,7 +211,14 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
             None => Reply::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}"#),
         };
     }
-    let (repository, rest) = path.split_once("/blobs/").unwrap();
+    // No referrers API: whoever looks for referrers has to find the tag that stands in for it.
+    let Some((repository, rest)) = path.split_once("/blobs/") else { return Reply::new(404, "") };
+    if request.method == "GET" && rest.starts_with("uploads/") {
+        return match store.partial.get(&request.path) {
+            Some(held) => Reply::new(204, "").with("range", format!("0-{}", held.len() - 1)).with("location", request.path.clone()),
+            None => Reply::new(404, ""),
+        };
+    }
     if request.method == "POST" {
         if let (Some(digest), Some(from)) = (query.get("mount"), query.get("from"))
             && let Some(blob) = store.blobs.get(&(from.clone(), digest.parse().unwrap())).cloned()
@@ -198,7 +229,9 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
         return Reply::new(202, "").with("location", format!("/v2/{repository}/blobs/uploads/{}?_state=x%2By", store.log.len()));
     }
     if request.method == "PUT" {
-        store.blobs.insert((repository.to_owned(), query["digest"].parse().unwrap()), request.body.clone());
+        let mut content = store.partial.remove(&request.path).unwrap_or_default();
+        content.extend_from_slice(&request.body);
+        store.blobs.insert((repository.to_owned(), query["digest"].parse().unwrap()), content);
         return Reply::new(201, "");
     }
     let Some(blob) = store.blobs.get(&(repository.to_owned(), rest.parse().unwrap())) else { return Reply::new(404, "") };

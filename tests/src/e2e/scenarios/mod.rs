@@ -4,6 +4,7 @@ pub mod case_a;
 pub mod case_d;
 pub mod gate;
 pub mod service;
+pub mod widget;
 
 use serde_json::{Value, json};
 

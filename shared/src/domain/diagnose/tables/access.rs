@@ -128,6 +128,20 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
+        id: "no-credentials-sent",
+        cause: Cause::RegistryAuthDenied,
+        all: &[&["no basic auth"]],
+        none: NETWORK,
+        advice: "No credentials were sent to {host|the registry}. For Amazon ECR the task's execution role (or the instance's role) gets them by `ecr:GetAuthorizationToken`; for any other registry name a secret in \
+                 repositoryCredentials.",
+        example: seen_with(
+            "CannotPullContainerError: Error response from daemon: Get \"https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/1\": no basic auth credentials",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",
+            "Docker",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
         id: "ecr-access-denied",
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),

@@ -6,6 +6,16 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
+        advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD or MYSQL_ROOT_PASSWORD). Add it to `secrets` of the container.",
+        example: seen("error: database is uninitialized and password option is not specified", "the mysql image"),
+        ..crash(
+            "env-missing-database-password",
+            Signature::EnvMissing,
+            3,
+            &[&["database is uninitialized and"], &["password", "not specified"]],
+        )
+    },
+    Row {
         subject: Some(Subject {
             after: &[
                 "environment variable ",
@@ -71,6 +81,11 @@ pub static ROWS: &[Row] = &[
                     "not provided",
                     "must be provided",
                     "is not present",
+                    "must specify",
+                    "must set",
+                    "non-empty value",
+                    "not configured",
+                    "required but",
                 ],
             ],
         )

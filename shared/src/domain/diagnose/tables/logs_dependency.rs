@@ -25,6 +25,7 @@ pub static ROWS: &[Row] = &[
                     "connectionrefused",
                     "can't connect to mysql server on 'localhost'",
                     "actively refused",
+                    "refused. check that the hostname and port",
                     "can't connect to local",
                 ],
                 &[
@@ -117,6 +118,7 @@ pub static ROWS: &[Row] = &[
                 "bootstrap broker",
                 "i/o timeout",
                 "actively refused",
+                "refused. check that the hostname and port",
                 "p1001:",
                 "can't reach database server",
                 "mongonetworkerror",

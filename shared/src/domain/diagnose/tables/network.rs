@@ -11,7 +11,15 @@ const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]
         cause: Cause::RegistryUnreachable,
         why: Some(why),
         all,
-        none: &["failed to initialize logging driver", "log group", "mount.nfs"],
+        none: &[
+            "failed to initialize logging driver",
+            "log group",
+            "mount.nfs",
+            "could not transition to running",
+            "could not transition to started",
+            "could not transition to created",
+            "could not transition to stopped",
+        ],
         advice: ROUTE,
         ..Row::EMPTY
     }

@@ -1,3 +1,22 @@
-//! Tests of the mirror's domain.
+//! Tests of the mirror's domain. Its properties, which need more than this crate has, are in `tests/mirror`.
 
 mod config;
+mod plan;
+mod prune;
+mod select;
+
+use super::MirrorConfig;
+use crate::domain::reference::Digest;
+use crate::domain::timestamp::Timestamp;
+
+fn config(rest: &str) -> MirrorConfig {
+    MirrorConfig::parse(&format!("registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n{rest}")).expect("a right configuration")
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+fn at_hour(hour: i64) -> Timestamp {
+    Timestamp::from_millis(1_768_000_000_000).plus_seconds(hour * 3600)
+}

@@ -1,0 +1,248 @@
+//! `pullsafe wait`: waits until an image exists, for jobs that run without CloudFormation.
+//!
+//! A tag is asked for by what costs nothing: HEAD on a registry, the native API on ECR. Its manifest is read only if a
+//! platform is asked for, and only once for each digest that the tag comes to mean.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use pullsafe::aws::ecr::EcrRegions;
+use pullsafe::domain::gate::similar::similar;
+use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::domain::observation::Lookup;
+use pullsafe::domain::reference::{Digest, Reference, ecr_host};
+use pullsafe::registry::{Client, RegistryError};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::registry;
+
+/// The pause after the first look; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A config is a few kilobytes.
+const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
+/// How long the tags of a repository may take, which only help.
+const TIME_FOR_TAGS: Duration = Duration::from_secs(5);
+const MOST_TAGS: usize = 1000;
+const SHOWN_TAGS: usize = 5;
+
+/// Wait until an image exists, and print its digest.
+///
+/// Exit status 1 if it has not come in time, with the reason on standard error. Credentials come from Docker's configuration
+/// and its helpers; for an ECR registry from AWS.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The image to wait for; a short name is one of Docker Hub
+    #[arg(value_name = "REFERENCE", value_parser = reference)]
+    reference: Reference,
+    /// How long: seconds, or with units, such as 90s, 30m, 1h30m
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    timeout: Duration,
+    /// Also wait until it is for this platform, such as linux/arm64
+    #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
+    platforms: Vec<Platform>,
+}
+
+fn reference(text: &str) -> Result<Reference, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// Numbers with units, one after the other; a number without one is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let fail = || format!("`{text}` is not a time: write seconds, or units such as 90s, 30m, 1h30m");
+    let (mut seconds, mut rest) = (0_u64, text.trim());
+    if rest.is_empty() {
+        return Err(fail());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().map_err(|_| fail())?;
+        let after = &rest[digits..];
+        let unit = after.find(|character: char| character.is_ascii_digit()).unwrap_or(after.len());
+        let factor = match after[..unit].trim() {
+            "s" => 1,
+            "" if after.is_empty() => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            _ => return Err(fail()),
+        };
+        seconds = number.checked_mul(factor).and_then(|part| seconds.checked_add(part)).ok_or_else(fail)?;
+        rest = &after[unit..];
+    }
+    // A year: longer than anything waits, and far from what a clock cannot add.
+    if seconds > 366 * 24 * 3600 { Err(fail()) } else { Ok(Duration::from_secs(seconds)) }
+}
+
+/// What a look showed.
+enum Look {
+    Present(Digest),
+    NotYet(String),
+    Never(String),
+}
+
+/// 0 once the image exists, 1 if it did not come in time or cannot be asked for, 2 for a configuration that cannot be read.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let client = match registry::client() {
+        Ok(client) => client,
+        Err(message) => return stop(&message, 2),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return stop(&error.to_string(), 1),
+    };
+    let waiter = Waiter { client, ecr: OnceCell::new(), arguments };
+    match runtime.block_on(waiter.wait()) {
+        Ok(digest) => match writeln!(io::stdout(), "{digest}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
+            Ok(()) | Err(_) => ExitCode::SUCCESS,
+        },
+        Err(reason) => stop(&reason, 1),
+    }
+}
+
+struct Waiter<'a> {
+    client: Client,
+    ecr: OnceCell<EcrRegions>,
+    arguments: &'a Arguments,
+}
+
+impl Waiter<'_> {
+    async fn wait(&self) -> Result<Digest, String> {
+        let Arguments { reference, timeout, .. } = self.arguments;
+        let deadline = Instant::now() + *timeout;
+        let (mut pause, mut told) = (FIRST_PAUSE, String::new());
+        let mut why_not = format!("{} did not answer in time", reference.registry());
+        let mut seen = None;
+        loop {
+            match timeout_at(deadline, self.look(&mut seen)).await {
+                Ok(Look::Present(digest)) => return Ok(digest),
+                Ok(Look::Never(reason)) => return Err(reason),
+                Ok(Look::NotYet(reason)) => why_not = reason,
+                Err(_) => {}
+            }
+            if Instant::now() + pause >= deadline {
+                break;
+            }
+            if told != why_not {
+                eprintln!("waiting for {reference}: {why_not}");
+                told.clone_from(&why_not);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(format!("{reference} did not appear in {} s: {why_not}.{}", timeout.as_secs(), self.tags().await))
+    }
+
+    /// `seen` is the last digest whose platforms did not suffice, so that its manifest is read once.
+    async fn look(&self, seen: &mut Option<(Digest, String)>) -> Look {
+        let digest = match self.digest().await {
+            Ok(digest) => digest,
+            Err(look) => return look,
+        };
+        if self.arguments.platforms.is_empty() {
+            return Look::Present(digest);
+        }
+        if let Some((_, reason)) = seen.as_ref().filter(|(known, _)| *known == digest) {
+            return Look::NotYet(reason.clone());
+        }
+        match self.missing(&digest).await {
+            Ok(None) => Look::Present(digest),
+            Ok(Some(reason)) => {
+                *seen = Some((digest, reason.clone()));
+                Look::NotYet(reason)
+            }
+            Err(error) => judge(&error),
+        }
+    }
+
+    async fn digest(&self) -> Result<Digest, Look> {
+        let reference = &self.arguments.reference;
+        if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
+            return match self.ecr().await.resolve(reference).await {
+                Lookup::Found(resolved) => Ok(resolved.digest),
+                Lookup::Absent | Lookup::NotNeeded => Err(Look::NotYet("ECR has no such image".to_owned())),
+                Lookup::Unknown(doubt) => Err(Look::NotYet(doubt.to_string())),
+            };
+        }
+        self.client.resolve(reference).await.map(|resolved| resolved.digest).map_err(|error| judge(&error))
+    }
+
+    /// Which of the platforms asked for an image is not for, in words.
+    async fn missing(&self, digest: &Digest) -> Result<Option<String>, RegistryError> {
+        let reference = &self.arguments.reference;
+        let manifest = self.client.manifest(reference, digest).await?;
+        let offered = match manifest.contents() {
+            Ok(Contents::Image { config: Some(config), .. }) => {
+                let config = self.client.small_blob(reference, &config, LARGEST_CONFIG).await?;
+                platform_of_config(&config).into_iter().collect()
+            }
+            Ok(contents) => contents.platforms(),
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let lacks = |wanted: &&Platform| !offered.iter().any(|platform| platform.satisfies(wanted));
+        let missing: Vec<String> = self.arguments.platforms.iter().filter(lacks).map(Platform::to_string).collect();
+        let offered: Vec<String> = offered.iter().map(Platform::to_string).collect();
+        Ok((!missing.is_empty()).then(|| format!("it is there for {} and not for {}", offered.join(", "), missing.join(", "))))
+    }
+
+    /// What an ECR repository has instead: a help for people.
+    async fn tags(&self) -> String {
+        let reference = &self.arguments.reference;
+        let Some(host) = ecr_host(reference.registry()).filter(|_| !self.client.endpoints().is_mapped(reference.registry())) else {
+            return String::new();
+        };
+        let ecr = self.ecr().await.get(host.region);
+        let tags = timeout(TIME_FOR_TAGS, ecr.newest_tags(Some(host.account), reference.repository(), MOST_TAGS)).await;
+        let tags = tags.ok().and_then(Result::ok).unwrap_or_default();
+        if tags.is_empty() {
+            return String::new();
+        }
+        let newest = tags.iter().take(SHOWN_TAGS).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let alike = similar(reference.tag_or_digest(), tags.iter().map(String::as_str)).join(", ");
+        let alike = if alike.is_empty() { alike } else { format!(" Similar: {alike}.") };
+        format!(" Newest tags there: {newest}.{alike}")
+    }
+
+    /// Loaded when it is first needed: it can mean asking the network who we are.
+    async fn ecr(&self) -> &EcrRegions {
+        self.ecr.get_or_init(|| async { EcrRegions::new(aws_config::load_from_env().await) }).await
+    }
+}
+
+/// Many registries answer for what does not exist as for what is not allowed; so that is waited for too.
+fn judge(error: &RegistryError) -> Look {
+    let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
+    if no_credentials || matches!(error, RegistryError::Invalid(_)) {
+        Look::Never(error.to_string())
+    } else {
+        Look::NotYet(error.to_string())
+    }
+}
+
+fn stop(message: &str, code: u8) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_people_write_it() {
+        for (text, seconds) in [("30m", 1800), ("90", 90), ("1h30m", 5400), (" 2min ", 120), ("45s", 45), ("0", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "m", "1d", "-1", "1.5h", "99999999999999999999", "9999999h", "30m5"] {
+            let read = duration(text);
+            assert!(read.is_err() || text == "30m5", "{text}: {read:?}");
+        }
+    }
+}

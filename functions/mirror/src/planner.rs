@@ -1,0 +1,199 @@
+//! A scheduled run: look, plan, hand out the copies, remember.
+//!
+//! Nothing is copied here: the plan becomes messages, and the workers take those under a lease. A run that dies is repeated by the next:
+//! what it handed out twice is found current by whoever comes second.
+
+use std::time::Duration;
+
+use pullsafe::aws::Failure;
+use pullsafe::aws::mirror_table::MirrorTable;
+use pullsafe::aws::outbox::Topic;
+use pullsafe::aws::queue::Queues;
+use pullsafe::domain::mirror::plan::{Item, Memory, Plan, batches, plan};
+use pullsafe::domain::mirror::{MirrorConfig, Want};
+use pullsafe::domain::notice::Notice;
+use pullsafe::domain::reference::Digest;
+use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::mirror::{Pruner, survey};
+use pullsafe::telemetry::{Metric, Unit, emf};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::configuration::Unusable;
+use crate::{Mirror, TIME_TO_ANSWER};
+
+/// Images of one message: what a function can copy in its time, unless they are very large.
+const IMAGES_IN_A_MESSAGE: usize = 8;
+/// A little longer than the function may run.
+const LEASE_RESERVE: Duration = Duration::from_secs(5);
+
+impl Mirror {
+    /// One run. What failed is in the answer; the next run tries again.
+    pub(crate) async fn scheduled(&self, event: &Value, deadline: Instant) -> Value {
+        if self.settings.config_parameter.is_none() {
+            tracing::info!("the schedule ran; no selection of images is configured, so there is nothing to plan");
+            return json!({"planned": 0, "reason": "no selection configured"});
+        }
+        // A retry of Lambda's has the same event, and goes on at once.
+        let owner = event.get("id").and_then(Value::as_str).unwrap_or("by hand");
+        let last_moment = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
+        match timeout_at(last_moment, self.run_under_lease(owner, deadline)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => failed(&failure.to_string(), self.now()),
+            Err(_) => failed("the function's time ran out before the plan was made", self.now()),
+        }
+    }
+
+    async fn run_under_lease(&self, owner: &str, deadline: Instant) -> Result<Value, Failure> {
+        let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
+        let Some(table) = table else { return Ok(self.run(&Memory::default(), None).await?.1) };
+        let left = deadline.saturating_duration_since(Instant::now()) + LEASE_RESERVE;
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        let Some(memory) = table.take_memory(owner, self.now(), seconds).await? else {
+            tracing::info!("another run is planning; this one has nothing to do");
+            return Ok(json!({"planned": 0, "reason": "another run is planning"}));
+        };
+        let outcome = self.run(&memory, Some(&table)).await;
+        // Free it in any case, or the next run would wait for it.
+        match outcome {
+            Ok((memory, answer)) => {
+                table.keep_memory(owner, &memory).await?;
+                Ok(answer)
+            }
+            Err(failure) => {
+                table.keep_memory(owner, &memory).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn run(&self, memory: &Memory, table: Option<&MirrorTable>) -> Result<(Memory, Value), Failure> {
+        let config = match self.configuration().await {
+            Ok(Some(config)) => config,
+            Ok(None) => return Ok((memory.clone(), json!({"planned": 0, "reason": "no selection configured"}))),
+            Err(Unusable::Unread(failure)) => return Err(failure),
+            Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
+        };
+        let now = self.now();
+        let mut survey = survey(&config, self.around(), now).await;
+        let mut plan = plan(std::mem::take(&mut survey.seen), survey.budget, memory, now);
+        plan.warnings = std::mem::take(&mut survey.warnings);
+        let copies: Vec<&Item> = plan.copies().collect();
+        self.hand_out(&copies).await?;
+        self.log(&config, &plan, now);
+        let mut remembered = Memory { told: None, ..plan.remember(memory, &copies, now) };
+        let wants: Vec<Want> = plan.items.iter().map(|item| item.want.clone()).collect();
+        let pruned = match table {
+            Some(table) if config.prune.is_some() => {
+                let pruner = Pruner { config: &config, around: self.around(), table, wants: &wants, survey: &survey };
+                let outcome = pruner.run(memory, now).await;
+                remembered.unwanted = outcome.remembered;
+                emf(
+                    now,
+                    &[],
+                    &[("ImagesUnwanted", Unit::Count, outcome.plan.unwanted.len() as u64), ("ImagesPruned", Unit::Count, outcome.gone)],
+                );
+                outcome.gone
+            }
+            Some(_) | None => 0,
+        };
+        let answer = json!({
+            "planned": copies.len(),
+            "current": plan.count("current"),
+            "asked": plan.count("asked"),
+            "later": plan.count("later"),
+            "blocked": plan.count("blocked"),
+            "absent": plan.count("absent"),
+            "unknown": plan.count("unknown"),
+            "pruned": pruned,
+            "warnings": plan.warnings,
+        });
+        Ok((remembered, answer))
+    }
+
+    async fn hand_out(&self, copies: &[&Item]) -> Result<(), Failure> {
+        let Some(queue) = self.settings.plan_queue_url.as_deref() else { return Ok(()) };
+        let messages: Vec<Value> = batches(copies.iter().copied(), IMAGES_IN_A_MESSAGE)
+            .into_iter()
+            .map(|batch| {
+                let images = batch.iter().map(|item| {
+                    json!({"source": item.want.source, "target": item.want.target, "platforms": item.want.platforms, "requested_by": "schedule"})
+                });
+                json!({"images": images.collect::<Vec<_>>()})
+            })
+            .collect();
+        let queues = self.queues.get_or_init(|| Queues::new(&self.config));
+        queues.send_all(queue, &messages).await
+    }
+
+    fn log(&self, config: &MirrorConfig, plan: &Plan, now: Timestamp) {
+        for warning in &plan.warnings {
+            tracing::warn!(registry = config.registry, "{warning}");
+        }
+        for item in plan.items.iter().filter(|item| item.action.as_str() != "current") {
+            tracing::info!(
+                source = %item.want.source, target = %item.want.target, action = item.action.as_str(), why = item.want.why.join("; "),
+                expected_pulls = item.expected_pulls, worst_pulls = item.worst_pulls, "planned: {} {}", item.action.as_str(), item.want.target
+            );
+        }
+        let oldest = plan.oldest_behind_seconds(now);
+        tracing::info!(
+            copies = plan.count("copy"),
+            current = plan.count("current"),
+            later = plan.count("later"),
+            blocked = plan.count("blocked"),
+            unknown = plan.count("unknown"),
+            absent = plan.count("absent"),
+            oldest_unsynced_seconds = oldest,
+            "the mirror's run is planned"
+        );
+        let mut metrics: Vec<Metric<'_>> = vec![
+            ("ImagesWanted", Unit::Count, plan.items.len() as u64),
+            ("ImagesCurrent", Unit::Count, plan.count("current")),
+            ("ImagesPlanned", Unit::Count, plan.count("copy")),
+            ("ImagesPostponed", Unit::Count, plan.count("later")),
+            ("ImagesBlocked", Unit::Count, plan.count("blocked")),
+            ("ImagesUnknown", Unit::Count, plan.count("unknown") + plan.count("absent")),
+            ("OldestUnsyncedSeconds", Unit::Seconds, oldest),
+        ];
+        metrics.extend(plan.budget.map(|budget| ("PullQuotaRemaining", Unit::Count, budget.remaining)));
+        emf(now, &[], &metrics);
+    }
+
+    /// Logs the faults every time, and tells people once: until the faults are others, or have been mended in between.
+    async fn tell_faults(&self, faults: &[String], memory: &Memory) -> Memory {
+        emf(self.now(), &[], &[("MirrorRunFailures", Unit::Count, 1)]);
+        for fault in faults {
+            tracing::error!(fault, "the mirror's configuration is wrong: {fault}");
+        }
+        let id = Digest::of(faults.join("\n").as_bytes()).to_string();
+        if memory.told.as_ref() == Some(&id) {
+            return memory.clone();
+        }
+        let Some(topic) = &self.settings.topic_arn else { return memory.clone() };
+        let text = format!(
+            "The mirror's configuration is wrong, so that nothing is planned until it is mended. What was asked for on its own is still mirrored.\n\n{}\n",
+            faults.join("\n")
+        );
+        let notice = Notice {
+            id: format!("mirror-configuration#{id}"),
+            detail_type: "Diagnosis".to_owned(),
+            subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
+            text,
+            detail: json!({"faults": faults}),
+        };
+        match Topic::new(&self.config, topic, self.settings.format).publish(&notice).await {
+            Ok(()) => Memory { told: Some(id), ..memory.clone() },
+            Err(failure) => {
+                tracing::warn!(%failure, "people could not be told: {failure}");
+                memory.clone()
+            }
+        }
+    }
+}
+
+fn failed(why: &str, now: Timestamp) -> Value {
+    emf(now, &[], &[("MirrorRunFailures", Unit::Count, 1)]);
+    tracing::error!(why, "the mirror's run failed: {why}");
+    json!({"planned": 0, "error": why})
+}

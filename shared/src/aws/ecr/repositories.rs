@@ -1,0 +1,77 @@
+//! Repositories: created with their settings, and which of their tags cannot be changed.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability, Tag};
+use serde_json::json;
+
+use super::{EcrError, EcrErrorKind};
+use crate::domain::mirror::{Glob, RepositorySettings};
+
+/// Which tags of a repository cannot be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagMutability {
+    immutable: bool,
+    /// Patterns of tags for which the opposite holds.
+    except: Vec<Glob>,
+}
+
+impl TagMutability {
+    /// Whether this tag cannot be changed.
+    pub fn freezes(&self, tag: &str) -> bool {
+        self.immutable != self.except.iter().any(|glob| glob.matches(tag))
+    }
+}
+
+pub(super) async fn mutability(client: &Client, registry_id: Option<&str>, repository: &str) -> Result<Option<TagMutability>, EcrError> {
+    let request = client.describe_repositories().set_registry_id(registry_id.map(str::to_owned)).repository_names(repository);
+    let answer = match request.send().await.map_err(|error| EcrError::from_sdk("DescribeRepositories", &error)) {
+        Ok(answer) => answer,
+        Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(answer.repositories().first().map(|repository| TagMutability {
+        immutable: repository.image_tag_mutability().is_some_and(|mutability| mutability.as_str().starts_with("IMMUTABLE")),
+        except: repository.image_tag_mutability_exclusion_filters().iter().filter_map(|filter| Glob::parse(filter.filter()).ok()).collect(),
+    }))
+}
+
+/// The lifecycle policy follows the repository in a second call: should the process die between the two, the repository has none.
+pub(super) async fn create(
+    client: &Client,
+    registry_id: Option<&str>,
+    repository: &str,
+    settings: &RepositorySettings,
+) -> Result<(), EcrError> {
+    let registry_id = registry_id.map(str::to_owned);
+    let mut request = client.create_repository().set_registry_id(registry_id.clone()).repository_name(repository);
+    if settings.immutable {
+        request = request.image_tag_mutability(ImageTagMutability::Immutable);
+    }
+    if settings.scan_on_push {
+        request = request.image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build());
+    }
+    for (key, value) in &settings.tags {
+        // Key and value are there, so that building cannot fail.
+        if let Ok(tag) = Tag::builder().key(key).value(value).build() {
+            request = request.tags(tag);
+        }
+    }
+    match request.send().await {
+        Ok(_) => {}
+        // Whoever was there first has set it up.
+        Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => return Ok(()),
+        Err(error) => return Err(EcrError::from_sdk("CreateRepository", &error)),
+    }
+    let Some(keep) = settings.lifecycle_keep else { return Ok(()) };
+    let policy = json!({"rules": [{
+        "rulePriority": 1,
+        "description": "pullsafe: the newest images",
+        // Only what has a tag: the images of an index have none, and go with it.
+        "selection": {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "imageCountMoreThan", "countNumber": keep},
+        "action": {"type": "expire"},
+    }]});
+    let request = client.put_lifecycle_policy().set_registry_id(registry_id).repository_name(repository);
+    let request = request.lifecycle_policy_text(policy.to_string());
+    request.send().await.map_err(|error| EcrError::from_sdk("PutLifecyclePolicy", &error))?;
+    Ok(())
+}

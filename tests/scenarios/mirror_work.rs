@@ -1,0 +1,139 @@
+//! The mirror's workers: leases, deaths, and what comes again when.
+
+use pullsafe::aws::mirror_table::MirrorTable;
+use scenarios::registry::{Sample, SampleImage};
+use scenarios::world::{MIRROR_QUEUE, PLAN_QUEUE, Setup, TABLE, World};
+use serde_json::{Value, json};
+
+const REPOSITORY: &str = "docker-hub/acme/app";
+
+fn image() -> SampleImage {
+    Sample::multi_arch(3).build()
+}
+
+fn world() -> World {
+    let world = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1', '1.0']\n").build();
+    for tag in ["1", "1.0"] {
+        image().push(world.hub.store(), "acme/app", tag);
+    }
+    world
+}
+
+fn ask(world: &World, tag: &str) {
+    let target = format!("{}/{REPOSITORY}:{tag}", world.images.host());
+    world.queues.send(MIRROR_QUEUE, &json!({"source": format!("acme/app:{tag}"), "target": target, "requested_by": "me"}));
+}
+
+fn holds(world: &World, tag: &str) -> bool {
+    world.images.store().image(REPOSITORY, tag).is_some_and(|held| held.digest == *image().digest())
+}
+
+fn leases(world: &World) -> Vec<Value> {
+    let rows = world.tables.items(TABLE);
+    rows.iter().filter(|row| row["pk"].as_str().is_some_and(|key| key.starts_with("mirror-copy#"))).map(|row| json!(row)).collect()
+}
+
+/// Uploads of blobs that ECR took.
+fn uploads(world: &World) -> usize {
+    world
+        .ecr
+        .log()
+        .iter()
+        .filter(|access| access.method == "PUT" && access.path.contains("/blobs/uploads/") && access.status == 201)
+        .count()
+}
+
+#[tokio::test]
+async fn two_tags_of_one_image_are_one_copy_and_the_lease_is_given_back() {
+    let mut world = world();
+    assert_eq!(world.plan_mirror().await.unwrap()["planned"], 2);
+    assert_eq!(world.queues.bodies(PLAN_QUEUE).len(), 1, "one message, for they share everything");
+    world.settle().await;
+    assert!(holds(&world, "1") && holds(&world, "1.0"));
+    assert_eq!(uploads(&world), image().blobs.len());
+    assert_eq!(leases(&world), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn whoever_finds_the_image_leased_comes_again_in_a_minute() {
+    let mut world = world();
+    let table = MirrorTable::new(&world.aws.sdk_config(), TABLE);
+    assert!(table.take_image(&format!("{REPOSITORY}@{}", image().digest()), "another", world.clock.now(), 90).await.unwrap());
+    ask(&world, "1");
+    world.settle().await;
+    assert_eq!(uploads(&world), 0, "somebody else copies it");
+    assert_eq!(world.queues.bodies(MIRROR_QUEUE).len(), 1);
+    world.clock.advance(61);
+    world.settle().await;
+    assert_eq!(uploads(&world), 0, "still");
+    // The other has died: its lease runs out.
+    world.clock.advance(61);
+    world.settle().await;
+    assert!(holds(&world, "1") && world.queues.bodies(MIRROR_QUEUE).is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
+    let mut died = 0;
+    for after in 1..60 {
+        let mut world = world();
+        ask(&world, "1");
+        world.plan_mirror().await.unwrap();
+        let last = world.aws.calls().last().map_or(0, |call| call.number);
+        world.aws.die_after(last + after);
+        world.settle().await;
+        let dead = world.aws.calls().last().is_some_and(|call| call.number >= last + after);
+        world.aws.clear_faults();
+        world.restart_mirror();
+        if let Some(held) = world.images.store().image(REPOSITORY, "1") {
+            assert_eq!(held.digest, *image().digest(), "after call {after}: what there is, is right");
+        }
+        if !dead {
+            break;
+        }
+        died += 1;
+        // Before the worker has sent its first sign of life the queue's own time counts.
+        for _ in 0..3 {
+            world.clock.advance(if after == 1 { 960 } else { 121 });
+            world.settle().await;
+        }
+        assert!(holds(&world, "1") && holds(&world, "1.0"), "after call {after}");
+        assert!(world.queues.bodies(MIRROR_QUEUE).is_empty() && world.queues.bodies(PLAN_QUEUE).is_empty(), "after call {after}");
+        assert_eq!(uploads(&world), image().blobs.len(), "after call {after}: every blob once");
+    }
+    assert!(died > 8, "{died} deaths");
+}
+
+#[tokio::test]
+async fn without_its_table_the_mirror_copies_all_the_same() {
+    let mut world = world();
+    world.aws.inject(scenarios::aws::Fault::on("dynamodb", "UpdateItem", scenarios::aws::FaultKind::InternalError).always());
+    ask(&world, "1");
+    world.settle().await;
+    assert!(holds(&world, "1"));
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_ends_a_planned_copy_and_delays_a_requested_one() {
+    let mut world = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1.0']\n").with_pulls(100).build();
+    for tag in ["1", "1.0"] {
+        image().push(world.hub.store(), "acme/app", tag);
+    }
+    assert_eq!(world.plan_mirror().await.unwrap()["planned"], 1);
+    world.hub.quota().spend("lambda", 100, world.clock.now());
+    ask(&world, "1");
+    world.settle().await;
+    assert!(world.queues.bodies(PLAN_QUEUE).is_empty(), "the next run plans it anew");
+    assert_eq!(world.queues.bodies(MIRROR_QUEUE).len(), 1, "somebody waits for this one");
+    let before = world.hub.log().len();
+    world.clock.advance(600);
+    world.settle().await;
+    assert_eq!(world.hub.log().len(), before, "and it waits long enough not to try in vain");
+    for _ in 0..28 {
+        world.clock.advance(901);
+        // A worker that lives on remembers, by the real clock, when it was told to come back.
+        world.restart_mirror();
+        world.settle().await;
+    }
+    assert!(holds(&world, "1"), "after the window it is there, on its own");
+}
