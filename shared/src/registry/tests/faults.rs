@@ -57,10 +57,13 @@ impl Played {
     }
 }
 
+/// How a source answers a request for this blob, if not as it should.
+type Answering = fn(&Request, &Digest, &[u8]) -> Option<Reply>;
+
 /// Copies from a hub with a fault (and, if `other` gives one, an alternate that has everything) to a target with a fault.
 async fn play(
     hub: impl Fn(&Request, usize, &Digest, &[u8]) -> Option<Reply> + Send + Sync + 'static,
-    other: Option<fn(&Request, &Digest, &[u8]) -> Option<Reply>>,
+    other: Option<Answering>,
     target: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
     uploads: Uploads,
 ) -> Played {
