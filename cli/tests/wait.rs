@@ -70,7 +70,7 @@ async fn it_waits_for_the_push() {
     // It has looked once it says that it waits.
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stderr.take().expect("piped")));
     let line = lines.next_line().await.expect("readable").expect("a line");
-    assert!(line.starts_with("waiting for ") && line.contains("has no"), "{line}");
+    assert!(line.starts_with("waiting for ") && line.contains("does not have"), "{line}");
     let image = Sample::new(2).build();
     image.push(&machine.store, "team/web", "1");
     let output = child.wait_with_output().await.expect("it ends");
@@ -82,7 +82,7 @@ async fn it_waits_for_the_push() {
 async fn an_image_that_does_not_come_is_a_no_with_its_reason() {
     let machine = Machine::new();
     Sample::new(1).build().push(&machine.store, "team/web", "1");
-    for (arguments, why) in [(vec!["2"], "has no"), (vec!["1", "--platform", "linux/s390x"], "and not for linux/s390x")] {
+    for (arguments, why) in [(vec!["2"], "does not have"), (vec!["1", "--platform", "linux/s390x"], "and not for linux/s390x")] {
         let reference = machine.reference(arguments[0]);
         let mut all = vec![reference.as_str(), "--timeout", "1s"];
         all.extend(&arguments[1..]);
