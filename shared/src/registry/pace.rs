@@ -29,7 +29,7 @@ struct Gate {
     started: Instant,
 }
 
-/// The right to send one request. Without [`Permit::ended`] it ends as one that says nothing about rates.
+/// The right to send one request. Dropped, it ends as one that says nothing about rates.
 #[derive(Debug)]
 pub(super) struct Permit {
     gate: Arc<Gate>,

@@ -1,7 +1,7 @@
 //! The report as HTML: one self-contained file that asks nobody for anything.
 //!
 //! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
-//! than through [`Html`]. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
+//! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
 
 use super::escape::{html, visible};
 use super::plot;
