@@ -60,7 +60,7 @@ def install():
         (apt / folder).mkdir(parents=True, exist_ok=True)
     (apt / "status").touch()
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (apt / "sources.list").write_text(f"deb [signed-by={keys}] http://deb.debian.org/debian sid main\n")
+    (apt / "sources.list").write_text(f"deb [signed-by={keys}] {archive()} sid main\n")
     (apt / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{apt}/sources.list";\nDir::Etc::sourceparts "-";\nDir::State::lists "{apt}/lists";\n'
         f'Dir::State::status "{apt}/status";\nDir::Cache "{apt}/cache";\nAcquire::Languages "none";\n'
@@ -70,6 +70,21 @@ def install():
     run("apt-get", "-qq", "download", *PACKAGES, env=environment, cwd=apt / "debs")
     for package in (apt / "debs").glob("*.deb"):
         run("dpkg", "-x", package, SYSTEM)
+
+
+def archive():
+    """Where this machine gets Debian's packages from."""
+    command = ["apt-get", "indextargets", "--format", "$(SITE)", "Codename: " + codename()]
+    sites = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    if not sites:
+        sys.exit("apt knows no archive of Debian: the other tools cannot be installed")
+    return sites[0]
+
+
+def codename():
+    """The release that this machine runs."""
+    fields = (line.partition("=") for line in pathlib.Path("/etc/os-release").read_text().splitlines())
+    return next((value.strip('"') for name, _, value in fields if name == "VERSION_CODENAME"), "")
 
 
 def tool(name):
