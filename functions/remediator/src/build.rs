@@ -10,8 +10,8 @@ use pullsafe::domain::diagnose::build::{PhaseKind, diagnose_build_read, failed_k
 use pullsafe::domain::diagnose::build_log::BuildLog;
 use pullsafe::domain::event::{BuildFailed, Subject};
 use pullsafe::domain::incident::{Added, Incident, Record};
-use pullsafe::domain::log_place::{LogPlace, Window, of_build};
-use pullsafe::domain::log_reading::Spent;
+use pullsafe::domain::log::place::{LogPlace, Window, of_build};
+use pullsafe::domain::log::reading::Spent;
 use pullsafe::domain::notice::{self, Outcome};
 use pullsafe::domain::plan::Step;
 use pullsafe::domain::reference::Reference;

@@ -10,9 +10,9 @@ use pullsafe::aws::{Failure, FailureKind};
 use pullsafe::domain::arn::ServiceId;
 use pullsafe::domain::cause::Diagnosis;
 use pullsafe::domain::diagnose::{Picker, diagnose_read};
-use pullsafe::domain::log_evidence::{self, Obstacle, Outcome};
-use pullsafe::domain::log_place::{self, LogPlace, LogStream, Window};
-use pullsafe::domain::log_reading::{Budget, Spent};
+use pullsafe::domain::log::evidence::{self, Obstacle, Outcome};
+use pullsafe::domain::log::place::{self, LogPlace, LogStream, Window};
+use pullsafe::domain::log::reading::{Budget, Spent};
 use pullsafe::domain::observation::{Doubt, Lookup};
 use pullsafe::domain::probe::{PROBES, ProbeName, Settled, execution_role, image_lookup, service_events, target_health};
 use pullsafe::domain::service::Service;
@@ -69,19 +69,15 @@ impl Remediator {
         let mut budget = spent.budget();
         if budget.calls == 0 {
             return match spent.known(by_text.cause) {
-                Some(known) => log_evidence::as_before(known, by_text),
-                None => log_evidence::without_logs(by_text, "this incident has used up its calls for logs", None),
+                Some(known) => evidence::as_before(known, by_text),
+                None => evidence::without_logs(by_text, "this incident has used up its calls for logs", None),
             };
         }
         let definition = match self.definition(task, seen).await {
             Ok(definition) => definition,
             Err(failure) => {
                 let settled_by = "the task definition, which says where the log is".to_owned();
-                return log_evidence::without_logs(
-                    by_text,
-                    &format!("the task definition could not be read ({failure})"),
-                    Some(settled_by),
-                );
+                return evidence::without_logs(by_text, &format!("the task definition could not be read ({failure})"), Some(settled_by));
             }
         };
         let task = task.clone().with_definition(&definition);
@@ -89,18 +85,18 @@ impl Remediator {
         let before = budget.calls;
         let window = Window::of_task(&task, now);
         let mut outcomes = Vec::new();
-        for container in log_place::containers(&task, &named) {
-            let outcome = match log_place::of_container(&definition, &task, container) {
+        for container in place::containers(&task, &named) {
+            let outcome = match place::of_container(&definition, &task, container) {
                 LogPlace::Nowhere(why) => Outcome::Nowhere(why),
                 LogPlace::Stream(_) if budget.calls == 0 => continue,
                 LogPlace::Stream(stream) => self.read_log(stream, window, &mut budget).await,
             };
             outcomes.push((container.to_owned(), outcome));
-            if log_evidence::is_explained(by_text.cause, &log_evidence::explain(&task, &outcomes)) {
+            if evidence::is_explained(by_text.cause, &evidence::explain(&task, &outcomes)) {
                 break;
             }
         }
-        let found = log_evidence::explain(&task, &outcomes);
+        let found = evidence::explain(&task, &outcomes);
         spent.add(before - budget.calls, by_text.cause, &found);
         found
     }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::SdkConfig;
 use super::failure::Failure;
 use super::json::{self, JsonApi};
-use crate::domain::log_place::{LogStream, Window};
-use crate::domain::log_reading::{Ask, Budget, PAGE_LINES, Reading};
+use crate::domain::log::place::{LogStream, Window};
+use crate::domain::log::reading::{Ask, Budget, PAGE_LINES, Reading};
 
 const GET: &str = "logs:GetLogEvents";
 

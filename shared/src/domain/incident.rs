@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Diagnosis, RemedyName};
-use super::log_reading::Spent;
+use super::log::reading::Spent;
 use super::notice::Notice;
 use super::plan::{Declined, Plan};
 use super::reference::Registry;

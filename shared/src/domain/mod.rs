@@ -13,9 +13,7 @@ pub mod event;
 
 pub mod cause;
 pub mod diagnose;
-pub mod log_evidence;
-pub mod log_place;
-pub mod log_reading;
+pub mod log;
 pub mod probe;
 pub mod stopped_task;
 

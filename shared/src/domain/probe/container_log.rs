@@ -1,8 +1,8 @@
-//! The logs of the task's containers. How they are found and read: [`crate::domain::log_place`] and
-//! [`crate::domain::log_reading`]; what they add: [`crate::domain::log_evidence`].
+//! The logs of the task's containers. How they are found and read: [`crate::domain::log::place`] and
+//! [`crate::domain::log::reading`]; what they add: [`crate::domain::log::evidence`].
 
 use super::{Probe, ProbeName};
-use crate::domain::log_place;
+use crate::domain::log::place;
 
 /// See the module.
 pub const PROBE: Probe = Probe {
@@ -10,5 +10,5 @@ pub const PROBE: Probe = Probe {
     looks_at: "the end and the beginning of the container's log, by the task definition's own awslogs options",
     settles: "why a program ended, and what lies behind a failed health check",
     needs: &["ecs:DescribeTaskDefinition", "logs:GetLogEvents"],
-    is_worth: log_place::is_worth_reading,
+    is_worth: place::is_worth_reading,
 };

@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use super::cause::{Cause, Diagnosis};
-use super::stopped_task::StoppedTask;
-use super::task_definition::TaskDefinition;
-use super::timestamp::Timestamp;
+use crate::domain::cause::{Cause, Diagnosis};
+use crate::domain::stopped_task::StoppedTask;
+use crate::domain::task_definition::TaskDefinition;
+use crate::domain::timestamp::Timestamp;
 
 /// So many containers of one task are read at most.
 const CONTAINERS: usize = 3;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::cause::{Cause, Diagnosis, Evidence};
-use super::diagnose::{Picker, diagnose_read};
-use super::log_place::LogStream;
-use super::stopped_task::StoppedTask;
+use super::place::LogStream;
+use crate::domain::cause::{Cause, Diagnosis, Evidence};
+use crate::domain::diagnose::{Picker, diagnose_read};
+use crate::domain::stopped_task::StoppedTask;
 
 /// What became of the log of one container.
 #[derive(Debug, Clone)]

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::{Cause, Diagnosis};
-use super::probe::Settled;
-use super::timestamp::Timestamp;
+use crate::domain::cause::{Cause, Diagnosis};
+use crate::domain::probe::Settled;
+use crate::domain::timestamp::Timestamp;
 
 /// Calls for the logs of one stop or build.
 pub const CALLS_OF_ONE: u32 = 6;
