@@ -454,7 +454,7 @@ def main():
     if arguments.check:
         print(f"{check()} files pulled back by skopeo are byte for byte what the source has")
         return
-    lines = []
+    lines, load = [], os.getloadavg()[0]
     round_trips = [int(number) for number in arguments.round_trips.split(",")]
     for title, image, kind, wanted in CASES:
         if image not in arguments.only.split(",") or kind == "second" and not CLI.exists():
@@ -477,7 +477,7 @@ def main():
         cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
         head = (
             "# The copy engine beside other tools\n\nMade by `tests/peers/peers.py --write`, which says what it needs. "
-            f"Taken on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {cpu}, other work going on; the median of {arguments.runs}. "
+            f"Taken on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {cpu}, load average {load:.1f} before the first run; the median of {arguments.runs}. "
             f"{', '.join(versions())} (Debian).\n\n"
             "S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. L has 1.25 GB, one layer of it 800 MB. N is 60\n"
             "indexes of 2 platforms on shared bases, in 3 repositories of 20 tags. Source and target are servers that do as little as they\n"
