@@ -2,12 +2,13 @@
 
 mod inventory;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
+
+use crate::terminal::{Output, answer, stop};
 
 /// Say which services of this account and region depend on Docker Hub, and what that can cost them.
 #[derive(Debug, Args)]
@@ -27,14 +28,6 @@ pub(crate) struct Arguments {
     /// For people, or one JSON document
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
 }
 
 /// 0 if no service pulls from Docker Hub, 1 if one does or if the account could not be looked at.
@@ -59,14 +52,5 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             Err(error) => return stop(&error.to_string(), 1),
         },
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
-        Ok(()) | Err(_) if audit.is_exposed() || !audit.unknown.is_empty() => ExitCode::from(1),
-        Ok(()) | Err(_) => ExitCode::SUCCESS,
-    }
-}
-
-fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(code)
+    answer(&text, !audit.is_exposed() && audit.unknown.is_empty())
 }

@@ -1,15 +1,16 @@
 //! `pullsafe copy`: one image from one registry to another, byte for byte.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pullsafe::domain::manifest::Platform;
 use pullsafe::domain::reference::Reference;
 use pullsafe::registry::{Artifacts, CopyOptions, CopyReport, CopyRequest};
 use serde_json::json;
 
+use crate::arguments::{platform, reference};
 use crate::progress::{Meter, size};
+use crate::terminal::{Output, answer, stop};
 use crate::{memory, registry};
 
 /// Copy one image from one registry to another, byte for byte, sending only what is missing.
@@ -38,22 +39,6 @@ pub(crate) struct Arguments {
     /// For people, or one JSON object
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-}
-
-fn reference(text: &str) -> Result<Reference, String> {
-    text.parse().map_err(|error| format!("{error}"))
-}
-
-fn platform(text: &str) -> Result<Platform, String> {
-    text.parse().map_err(|error| format!("{error}"))
 }
 
 /// 0 if the target has the image now, 1 if it could not be copied, 2 for a configuration that cannot be read.
@@ -98,10 +83,7 @@ fn print(report: &CopyReport, arguments: &Arguments) -> ExitCode {
         })
         .to_string(),
     };
-    match writeln!(io::stdout(), "{line}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
-        Ok(()) | Err(_) => ExitCode::SUCCESS,
-    }
+    answer(&format!("{line}\n"), true)
 }
 
 fn text(report: &CopyReport, arguments: &Arguments) -> String {
@@ -131,9 +113,4 @@ fn text(report: &CopyReport, arguments: &Arguments) -> String {
         text.push_str("\nan index of chosen platforms is written anew where the source has more: then its digest is another");
     }
     text
-}
-
-fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(code)
 }

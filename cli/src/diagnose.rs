@@ -8,9 +8,10 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::input::Lines;
+use crate::terminal::{Output, stop};
 
 /// Say why a task stopped or a build failed, with evidence and advice.
 #[derive(Debug, Args)]
@@ -21,14 +22,6 @@ pub(crate) struct Arguments {
     /// For people, or one JSON object on each line
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON object on each line, in the order of the input
-    Json,
 }
 
 /// How many inputs could be read, and how many not.
@@ -45,18 +38,18 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         None => Box::new(io::stdin().lock()),
         Some(path) => match File::open(path) {
             Ok(file) => Box::new(BufReader::new(file)),
-            Err(error) => return usage_error(&format!("{name}: {error}")),
+            Err(error) => return stop(&format!("{name}: {error}"), 2),
         },
     };
     let mut out = BufWriter::new(io::stdout().lock());
     match diagnose_all(reader, &name, arguments.output, &mut out).and_then(|tally| out.flush().map(|()| tally)) {
-        Ok(Tally { read: 0, failed: 0 }) => usage_error(&format!("{name}: there is no event in it")),
+        Ok(Tally { read: 0, failed: 0 }) => stop(&format!("{name}: there is no event in it"), 2),
         Ok(Tally { read: 0, .. }) => ExitCode::from(2),
         Ok(Tally { failed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         // Whoever read the output has had enough, such as `head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => usage_error(&format!("{name}: {error}")),
+        Err(error) => stop(&format!("{name}: {error}"), 2),
     }
 }
 
@@ -79,14 +72,9 @@ fn diagnose_all(reader: Box<dyn BufRead>, name: &str, output: Output, out: &mut 
                 if output == Output::Json {
                     writeln!(out, "{}", output::json_error(fault.id.as_ref(), &message))?;
                 }
-                eprintln!("pullsafe: {message}");
+                eprintln!("error: {message}");
             }
         }
     }
     Ok(tally)
-}
-
-fn usage_error(message: &str) -> ExitCode {
-    eprintln!("pullsafe: {message}");
-    ExitCode::from(2)
 }

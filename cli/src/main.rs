@@ -3,6 +3,7 @@
 //! Wiring only: each subcommand is one file, with its arguments and a `run` that gives the exit status.
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
+mod arguments;
 mod audit;
 mod copy;
 mod diagnose;
@@ -12,6 +13,7 @@ mod progress;
 mod registry;
 mod report;
 mod scan;
+mod terminal;
 mod wait;
 
 use std::process::ExitCode;

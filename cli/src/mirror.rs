@@ -1,11 +1,11 @@
 //! `pullsafe mirror`: what the mirror function does, from here, and to any registry.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pullsafe::aws::ecr::{EcrNative, EcrRegions};
 use pullsafe::aws::inventory::Inventory;
 use pullsafe::aws::mirror_table::MirrorTable;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::progress::{Meter, size};
 use crate::registry;
+use crate::terminal::{Output, answer, stop};
 
 /// For how long a run from a terminal holds the mirror's memory; it is given back when the run ends.
 const LEASE_SECONDS: i64 = 3600;
@@ -41,14 +42,6 @@ pub(crate) struct Arguments {
     /// For people, or one JSON document
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
 }
 
 /// 0 if everything that is wanted is in the mirror, or would be after the plan; 1 if not; 2 for a configuration that is wrong.
@@ -150,7 +143,7 @@ fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pul
         Output::Text => text::text(planned, prune, now),
         Output::Json => format!("{:#}\n", text::json(planned, prune)),
     };
-    print(&shown, planned.is_complete())
+    answer(&shown, planned.is_complete())
 }
 
 /// An image of the plan and what became of it.
@@ -204,7 +197,7 @@ fn report(output: Output, planned: &Plan, results: &[Outcome<'_>], pruned: u64, 
         Output::Text => report_text(planned, results, pruned),
         Output::Json => format!("{:#}\n", report_json(planned, results, pruned, found)),
     };
-    print(&shown, failed == 0 && planned.is_complete())
+    answer(&shown, failed == 0 && planned.is_complete())
 }
 
 fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
@@ -268,17 +261,4 @@ fn report_json(planned: &Plan, results: &[Outcome<'_>], pruned: u64, found: &Sur
         "warnings": planned.warnings,
         "not_looked_at": found.unknown_use,
     })
-}
-
-fn print(text: &str, complete: bool) -> ExitCode {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
-        Ok(()) | Err(_) if complete => ExitCode::SUCCESS,
-        Ok(()) | Err(_) => ExitCode::from(1),
-    }
-}
-
-fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(code)
 }

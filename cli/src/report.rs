@@ -1,7 +1,7 @@
 //! `pullsafe report`: what happened to a service, or to all of them, from the table of incidents. Reads only.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pullsafe::aws::table::{History, Table};
@@ -10,6 +10,9 @@ use pullsafe::domain::arn::ServiceId;
 use pullsafe::domain::report::{Report, html, markdown};
 use pullsafe::domain::settings::TABLE;
 use pullsafe::domain::timestamp::Timestamp;
+
+use crate::arguments::duration;
+use crate::terminal::{answer, stop};
 
 /// Report the incidents of a service, or of everything: causes, quota, evidence, what was done, what to change.
 ///
@@ -20,8 +23,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "SERVICE")]
     service: Option<String>,
     /// Also what was resolved no longer ago than this: 90m, 24h, 7d
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = seconds)]
-    since: i64,
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    since: Duration,
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Output::Markdown)]
     output: Output,
@@ -50,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return stop(&error.to_string(), 1),
     };
     let now = pullsafe::clock::system()();
-    let history = match runtime.block_on(read(&table, arguments.service.as_deref(), now.plus_seconds(-arguments.since))) {
+    let history = match runtime.block_on(read(
+        &table,
+        arguments.service.as_deref(),
+        now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX)),
+    )) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);
@@ -66,12 +73,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             Err(error) => return stop(&error.to_string(), 1),
         },
     };
-    history.missing.iter().for_each(|missing| eprintln!("pullsafe: {missing}"));
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
-        Ok(()) | Err(_) if !history.missing.is_empty() => ExitCode::from(1),
-        Ok(()) | Err(_) => ExitCode::SUCCESS,
-    }
+    history.missing.iter().for_each(|missing| eprintln!("error: {missing}"));
+    answer(&text, history.missing.is_empty())
 }
 
 /// A service's ARN is the table's own key; any other name is looked for among all.
@@ -85,37 +88,5 @@ async fn read(table: &str, service: Option<&str>, since: Timestamp) -> Result<Hi
             Ok(history)
         }
         None => table.histories(since).await,
-    }
-}
-
-/// A number and a unit: `90s`, `30m`, `24h`, `7d`.
-fn seconds(text: &str) -> Result<i64, String> {
-    let problem = || format!("`{text}` is no duration; write 90m, 24h or 7d");
-    let (number, unit) = text.trim().split_at_checked(text.trim().len().saturating_sub(1)).ok_or_else(problem)?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(problem()),
-    };
-    number.parse::<u32>().ok().map(|number| i64::from(number) * factor).ok_or_else(problem)
-}
-
-fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("pullsafe: {message}");
-    ExitCode::from(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_durations() {
-        assert_eq!((seconds("90s"), seconds("30m"), seconds("24h"), seconds("7d")), (Ok(90), Ok(1_800), Ok(86_400), Ok(604_800)));
-        for text in ["", "h", "24", "-1h", "1w", "1.5h", "é"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
     }
 }

@@ -12,6 +12,8 @@ use pullsafe_scan::report;
 use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
 use pullsafe_scan::walk::{self, Options, Scanned};
 
+use crate::terminal::stop;
+
 /// Find every image that a repository's files pull, and move them away from Docker Hub.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -76,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let target = if rewrites || arguments.registry.is_some() {
         match Target::new(arguments.registry.as_deref(), &arguments.prefix, arguments.ecr_public) {
             Ok(target) => Some(target),
-            Err(error) => return usage_error(&error.to_string()),
+            Err(error) => return stop(&error.to_string(), 2),
         }
     } else {
         None
@@ -84,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, threads: arguments.threads };
     let scanned = match walk::scan(&arguments.paths, options) {
         Ok(scanned) => scanned,
-        Err(error) => return usage_error(&error.to_string()),
+        Err(error) => return stop(&error.to_string(), 2),
     };
     let result = match target.filter(|_| rewrites) {
         Some(target) => fix::run(arguments, &scanned, &target),
@@ -95,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(code) => code,
         // Whoever read the output has had enough, such as `head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => failure(&error.to_string()),
+        Err(error) => stop(&error.to_string(), 1),
     }
 }
 
@@ -131,14 +133,4 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
-}
-
-fn usage_error(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(2)
-}
-
-fn failure(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(1)
 }

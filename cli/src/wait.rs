@@ -3,7 +3,6 @@
 //! A tag is asked for by what costs nothing: HEAD on a registry, the native API on ECR. Its manifest is read only if a
 //! platform is asked for, and only once for each digest that the tag comes to mean.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +16,9 @@ use pullsafe::registry::{Client, RegistryError};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::arguments::{duration, platform, reference};
 use crate::registry;
+use crate::terminal::{answer, stop};
 
 /// The pause after the first look; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -38,46 +39,12 @@ pub(crate) struct Arguments {
     /// The image to wait for; a short name is one of Docker Hub
     #[arg(value_name = "REFERENCE", value_parser = reference)]
     reference: Reference,
-    /// How long: seconds, or with units, such as 90s, 30m, 1h30m
+    /// How long: seconds, or with units, such as 90s, 30m, 1h30m, 1d
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     timeout: Duration,
     /// Also wait until it is for this platform, such as linux/arm64
     #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
     platforms: Vec<Platform>,
-}
-
-fn reference(text: &str) -> Result<Reference, String> {
-    text.parse().map_err(|error| format!("{error}"))
-}
-
-fn platform(text: &str) -> Result<Platform, String> {
-    text.parse().map_err(|error| format!("{error}"))
-}
-
-/// Numbers with units, one after the other; a number without one is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let fail = || format!("`{text}` is not a time: write seconds, or units such as 90s, 30m, 1h30m");
-    let (mut seconds, mut rest) = (0_u64, text.trim());
-    if rest.is_empty() {
-        return Err(fail());
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
-        let number: u64 = rest[..digits].parse().map_err(|_| fail())?;
-        let after = &rest[digits..];
-        let unit = after.find(|character: char| character.is_ascii_digit()).unwrap_or(after.len());
-        let factor = match after[..unit].trim() {
-            "s" => 1,
-            "" if after.is_empty() => 1,
-            "m" | "min" => 60,
-            "h" => 3600,
-            _ => return Err(fail()),
-        };
-        seconds = number.checked_mul(factor).and_then(|part| seconds.checked_add(part)).ok_or_else(fail)?;
-        rest = &after[unit..];
-    }
-    // A year: longer than anything waits, and far from what a clock cannot add.
-    if seconds > 366 * 24 * 3600 { Err(fail()) } else { Ok(Duration::from_secs(seconds)) }
 }
 
 /// What a look showed.
@@ -99,10 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let waiter = Waiter { client, ecr: OnceCell::new(), arguments };
     match runtime.block_on(waiter.wait()) {
-        Ok(digest) => match writeln!(io::stdout(), "{digest}") {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
-            Ok(()) | Err(_) => ExitCode::SUCCESS,
-        },
+        Ok(digest) => answer(&format!("{digest}\n"), true),
         Err(reason) => stop(&reason, 1),
     }
 }
@@ -223,26 +187,5 @@ fn judge(error: &RegistryError) -> Look {
         Look::Never(error.to_string())
     } else {
         Look::NotYet(error.to_string())
-    }
-}
-
-fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_read_as_people_write_it() {
-        for (text, seconds) in [("30m", 1800), ("90", 90), ("1h30m", 5400), (" 2min ", 120), ("45s", 45), ("0", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "m", "1d", "-1", "1.5h", "99999999999999999999", "9999999h", "30m5"] {
-            let read = duration(text);
-            assert!(read.is_err() || text == "30m5", "{text}: {read:?}");
-        }
     }
 }

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::failure::{Failure, FailureKind};
+use super::item::{Item, QUERY, document, each_row, json, number, text};
 use super::table::OPEN_INDEX;
 use crate::domain::gate::answer::Attributes;
 use crate::domain::gate::key::{self, Key};
@@ -25,8 +26,6 @@ use crate::domain::timestamp::Timestamp;
 const OPEN: &str = "gate";
 /// A rollback may come years after the deployment that it goes back to.
 const MEMORY_SECONDS: i64 = 5 * 365 * 24 * 3600;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// What became of a new row.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,27 +141,21 @@ impl GateTable {
         let Key { partition, sort } = Key::of_memory(requester, properties);
         let operation = self.client.get_item().table_name(&self.name).key("pk", text(&partition)).key("sk", text(&sort));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        answer.item().map(|item| document(CALL, item)).transpose()
+        answer.item().map_or(Ok(None), |item| document(CALL, item))
     }
 
     async fn all(&self, operation: QueryFluentBuilder) -> Result<Vec<Wait>, Failure> {
-        const CALL: &str = "dynamodb:Query";
-        let (mut waits, mut from) = (Vec::new(), None);
-        loop {
-            let page = operation.clone().set_exclusive_start_key(from);
-            let answer = page.send().await.map_err(|error| Failure::of(CALL, &error))?;
-            for item in answer.items() {
-                // One row that cannot be read must not hold the others up.
-                match wait_of(CALL, item) {
-                    Ok(wait) => waits.push(wait),
-                    Err(failure) => tracing::error!(%failure, "a row of the gate cannot be read: {failure}"),
-                }
+        let mut waits = Vec::new();
+        each_row(operation, |row| {
+            // One row that cannot be read must not hold the others up.
+            match wait_of(QUERY, row) {
+                Ok(wait) => waits.push(wait),
+                Err(failure) => tracing::error!(%failure, "a row of the gate cannot be read: {failure}"),
             }
-            from = answer.last_evaluated_key().cloned();
-            if from.is_none() {
-                return Ok(waits);
-            }
-        }
+            Ok(())
+        })
+        .await?;
+        Ok(waits)
     }
 }
 
@@ -184,35 +177,15 @@ fn item_of(wait: &Wait) -> Item {
 }
 
 fn wait_of(call: &'static str, item: &Item) -> Result<Wait, Failure> {
-    let mut wait: Wait = document(call, item)?;
+    let mut wait: Wait = document(call, item)?.ok_or_else(|| Failure::unexpected(call, "the attribute `doc` is missing"))?;
     if let Some(AttributeValue::S(url)) = item.get("response_url") {
         wait.url = Some(ResponseUrl::new(url));
     }
     Ok(wait)
 }
 
-fn document<T: serde::de::DeserializeOwned>(call: &'static str, item: &Item) -> Result<T, Failure> {
-    let Some(AttributeValue::S(document)) = item.get("doc") else {
-        return Err(Failure::unexpected(call, "the attribute `doc` is missing"));
-    };
-    serde_json::from_str(document).map_err(|error| Failure::unexpected(call, format!("the attribute `doc` cannot be read: {error}")))
-}
-
 /// The row that stood in the way.
 fn found<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
     let PutItemError::ConditionalCheckFailedException(exception) = error.as_service_error()? else { return None };
     exception.item()
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// Waiters and attributes have string keys only, so that writing them as JSON cannot fail.
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }

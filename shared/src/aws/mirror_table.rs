@@ -4,12 +4,13 @@
 //! (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process that died holds nothing up
 //! for long, and deleted when the copy is done. What indexes name is kept too (`sk` = `children#<repository>`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::failure::{Failure, FailureKind};
+use super::item::{Item, json, number, text};
 use crate::domain::mirror::plan::Memory;
 use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
@@ -126,8 +127,7 @@ impl MirrorTable {
     /// # Errors
     /// The call failed.
     pub async fn keep_children(&self, repository: &str, children: &Children) -> Result<bool, Failure> {
-        // Digests are strings, so that writing them as JSON cannot fail.
-        let document = serde_json::to_string(children).unwrap_or_default();
+        let document = json(children);
         if document.len() > LARGEST_MEMORY {
             return Ok(false);
         }
@@ -148,7 +148,7 @@ impl MirrorTable {
         now: Timestamp,
         seconds: i64,
         expires: Option<i64>,
-    ) -> Result<Option<HashMap<String, AttributeValue>>, Failure> {
+    ) -> Result<Option<Item>, Failure> {
         let operation = self.client.update_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(sk));
         let mut operation = operation
             .condition_expression("attribute_not_exists(#until) OR #until < :now OR #owner = :owner")
@@ -175,17 +175,4 @@ impl MirrorTable {
 
 fn children_key(repository: &str) -> String {
     format!("children#{repository}")
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// A memory has string keys and finite numbers only, so that writing it as JSON cannot fail.
-fn json(memory: &Memory) -> String {
-    serde_json::to_string(memory).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ pub mod gate_table;
 #[cfg(feature = "registry")]
 pub mod hub_secret;
 pub mod inventory;
+mod item;
 pub mod json;
 pub mod load_balancing;
 pub mod logs;

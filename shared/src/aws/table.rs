@@ -6,13 +6,13 @@
 
 mod history;
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use aws_sdk_dynamodb::{Client, operation::update_item::builders::UpdateItemFluentBuilder};
-use serde::de::DeserializeOwned;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use super::failure::{Failure, FailureKind};
+use super::item::{QUERY, document, each_row, json, number, parsed, text};
 use crate::domain::event::Subject;
 use crate::domain::incident::{Incident, Record};
 use crate::domain::timestamp::Timestamp;
@@ -177,58 +177,25 @@ impl Table {
     /// # Errors
     /// A call failed, or a row cannot be read.
     pub async fn open(&self) -> Result<Vec<(Subject, Record)>, Failure> {
-        const CALL: &str = "dynamodb:Query";
         let mut found = Vec::new();
-        let mut from = None;
-        loop {
-            let operation = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(OPEN_INDEX)
-                .key_condition_expression("#open = :open")
-                .expression_attribute_names("#open", "open")
-                .expression_attribute_values(":open", text("incident"))
-                .set_exclusive_start_key(from);
-            let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-            for item in answer.items() {
-                if let (Some(subject), Some(record)) = (parsed(CALL, item, "subject")?, document(CALL, item)?) {
-                    found.push((subject, record));
-                }
+        each_row(self.open_rows(), |row| {
+            if let (Some(subject), Some(record)) = (parsed(QUERY, row, "subject")?, document(QUERY, row)?) {
+                found.push((subject, record));
             }
-            from = answer.last_evaluated_key().cloned();
-            if from.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The rows with an open incident, by the index.
+    fn open_rows(&self) -> QueryFluentBuilder {
+        let operation = self.client.query().table_name(&self.name).index_name(OPEN_INDEX).key_condition_expression("#open = :open");
+        operation.expression_attribute_names("#open", "open").expression_attribute_values(":open", text("incident"))
     }
 
     fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {
         let operation = self.client.update_item().table_name(&self.name).key("pk", text(&subject.key())).key("sk", text(STATE));
         operation.expression_attribute_names("#owner", "lease_owner")
     }
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// Records and subjects have string keys and finite numbers only, so that writing them as JSON cannot fail.
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn document<T: DeserializeOwned>(call: &'static str, item: &HashMap<String, AttributeValue>) -> Result<Option<T>, Failure> {
-    parsed(call, item, "doc")
-}
-
-fn parsed<T: DeserializeOwned>(call: &'static str, item: &HashMap<String, AttributeValue>, name: &str) -> Result<Option<T>, Failure> {
-    let Some(AttributeValue::S(document)) = item.get(name) else { return Ok(None) };
-    serde_json::from_str(document)
-        .map(Some)
-        .map_err(|error| Failure::unexpected(call, format!("the attribute `{name}` cannot be read: {error}")))
 }

@@ -2,20 +2,17 @@
 //!
 //! A row that cannot be read does not hide the others: it is named, and the rest is given.
 
-use std::collections::HashMap;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
-use super::{OPEN_INDEX, STATE, Table, parsed, text};
+use super::{STATE, Table};
 use crate::aws::failure::Failure;
+use crate::aws::item::{Item, QUERY, each_row, parsed, text};
 use crate::domain::event::Subject;
 use crate::domain::incident::{Incident, Record};
 use crate::domain::timestamp::Timestamp;
 
 /// How many pages of up to a megabyte a look at the whole archive reads.
 const PAGES: usize = 64;
-
-type Row = HashMap<String, AttributeValue>;
 
 /// Incidents, and what could not be told of them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,25 +29,9 @@ impl Table {
     /// # Errors
     /// A call failed.
     pub async fn history(&self, key: &str, since: Timestamp) -> Result<History, Failure> {
-        const CALL: &str = "dynamodb:Query";
-        let mut history = History::default();
-        let mut from = None;
-        loop {
-            let operation = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", "pk")
-                .expression_attribute_values(":pk", text(key))
-                .set_exclusive_start_key(from);
-            let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-            answer.items().iter().for_each(|row| history.add(CALL, row, since));
-            from = answer.last_evaluated_key().cloned();
-            if from.is_none() {
-                return Ok(history.sorted());
-            }
-        }
+        let operation = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk");
+        let operation = operation.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(key));
+        self.told(operation, since).await
     }
 
     /// The open incidents of everything, as far as the index knows them.
@@ -58,26 +39,17 @@ impl Table {
     /// # Errors
     /// A call failed.
     pub async fn open_incidents(&self) -> Result<History, Failure> {
-        const CALL: &str = "dynamodb:Query";
+        self.told(self.open_rows(), Timestamp::from_millis(i64::MIN)).await
+    }
+
+    async fn told(&self, rows: QueryFluentBuilder, since: Timestamp) -> Result<History, Failure> {
         let mut history = History::default();
-        let mut from = None;
-        loop {
-            let operation = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(OPEN_INDEX)
-                .key_condition_expression("#open = :open")
-                .expression_attribute_names("#open", "open")
-                .expression_attribute_values(":open", text("incident"))
-                .set_exclusive_start_key(from);
-            let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-            answer.items().iter().for_each(|row| history.add(CALL, row, Timestamp::from_millis(i64::MIN)));
-            from = answer.last_evaluated_key().cloned();
-            if from.is_none() {
-                return Ok(history.sorted());
-            }
-        }
+        each_row(rows, |row| {
+            history.add(QUERY, row, since);
+            Ok(())
+        })
+        .await?;
+        Ok(history.sorted())
     }
 
     /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so that
@@ -118,7 +90,7 @@ impl Table {
 
 impl History {
     /// Adds what a row tells, if it was open since then.
-    fn add(&mut self, call: &'static str, row: &Row, since: Timestamp) {
+    fn add(&mut self, call: &'static str, row: &Item, since: Timestamp) {
         let attribute = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         let incident = if attribute("sk") == Some(STATE) {
             parsed::<Record>(call, row, "doc").map(|record| record.and_then(|record| record.open))

@@ -123,38 +123,10 @@ pub fn of_build(detail: &Value) -> LogPlace {
 
 /// Whether a log can tell more about this diagnosis: something ran, and how it ended is not explained.
 pub fn is_worth_reading(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
-    match diagnosis.cause {
-        Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed => true,
-        Cause::AppCrashed | Cause::AppDegraded | Cause::CommandNotFound | Cause::ExecFormat | Cause::Unknown => task.ran(),
-        Cause::RegistryRateLimited
-        | Cause::RegistryDataLimit
-        | Cause::ImageNotFound
-        | Cause::ImageDigestGone
-        | Cause::RepositoryNotFound
-        | Cause::RegistryAuthDenied
-        | Cause::EcrPermissionDenied
-        | Cause::RegistryUnreachable
-        | Cause::RegistryServerError
-        | Cause::PlatformMismatch
-        | Cause::InvalidImageReference
-        | Cause::ImageCorrupt
-        | Cause::ImageUnsupported
-        | Cause::DiskFull
-        | Cause::SecretUnavailable
-        | Cause::RoleAssumeFailed
-        | Cause::LogDriverFailed
-        | Cause::VolumeMountFailed
-        | Cause::NetworkSetupFailed
-        | Cause::CapacityUnavailable
-        | Cause::InvalidConfiguration
-        | Cause::HostPortConflict
-        | Cause::OutOfMemory
-        | Cause::HostTerminated
-        | Cause::SpotInterrupted
-        | Cause::UserStopped
-        | Cause::ScalingOrDeployment
-        | Cause::AgentError => false,
-    }
+    let unhealthy = matches!(diagnosis.cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
+    let unexplained =
+        matches!(diagnosis.cause, Cause::AppCrashed | Cause::AppDegraded | Cause::CommandNotFound | Cause::ExecFormat | Cause::Unknown);
+    unhealthy || unexplained && task.ran()
 }
 
 /// The containers whose logs to read, the most likely one first: the one that the diagnosis names, then essential ones,

@@ -1,0 +1,31 @@
+//! What every command says to a terminal in the same way.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+/// For whom the output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Ends with an error, and this exit status.
+pub(crate) fn stop(message: &str, code: u8) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
+/// Writes what was found out: 0 if the answer is yes, 1 if it is no or not whole.
+pub(crate) fn answer(text: &str, yes: bool) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever read the output has had enough, such as `head`.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => stop(&error.to_string(), 1),
+        Ok(()) | Err(_) if yes => ExitCode::SUCCESS,
+        Ok(()) | Err(_) => ExitCode::from(1),
+    }
+}
