@@ -6,7 +6,7 @@ use pullsafe::domain::manifest::Platform;
 use pullsafe::domain::reference::Reference;
 
 /// Longer than anything waits or is looked back on, and far from what a clock cannot add.
-const LONGEST: u64 = 366 * 24 * 3600;
+const LONGEST: u64 = 36_525 * 24 * 3600;
 
 /// An image, as a person writes it; a short name is one of Docker Hub.
 pub(crate) fn reference(text: &str) -> Result<Reference, String> {
@@ -18,10 +18,10 @@ pub(crate) fn platform(text: &str) -> Result<Platform, String> {
     text.parse().map_err(|error| format!("{error}"))
 }
 
-/// Numbers with units, one after the other (`90s`, `1h30m`, `7d`), or a number of seconds; at most a year.
+/// Numbers with units, one after the other (`90s`, `1h30m`, `7d`), or a number of seconds; at most a century.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().or_else(|| in_units(text.trim())).filter(|seconds| *seconds <= LONGEST);
-    let problem = || format!("`{text}` is no duration: write seconds, or units such as 90s, 30m, 1h30m, 7d, up to a year");
+    let problem = || format!("`{text}` is no duration: write seconds, or units such as 90s, 30m, 1h30m, 7d, up to a century");
     seconds.map(Duration::from_secs).ok_or_else(problem)
 }
 

@@ -53,11 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return stop(&error.to_string(), 1),
     };
     let now = pullsafe::clock::system()();
-    let history = match runtime.block_on(read(
-        &table,
-        arguments.service.as_deref(),
-        now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX)),
-    )) {
+    let since = now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX));
+    let history = match runtime.block_on(read(&table, arguments.service.as_deref(), since)) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);
