@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::Deserialize;
 
+use super::ahead::Room;
 use super::auth::{Auth, Scope};
 use super::credentials::{Anonymous, CredentialsProvider, Secret};
 use super::endpoints::{Endpoints, is_loopback};
@@ -21,6 +22,7 @@ use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
 use super::pace::{Pace, Permit};
 use crate::clock::Clock;
+use crate::domain::copy::ahead::ReadAhead;
 use crate::domain::copy::limiter::Action;
 use crate::domain::reference::Reference;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// The longest pause that a registry may ask for without the request failing instead.
     pub longest_pause: Duration,
+    /// How far large blobs are read ahead.
+    pub read_ahead: ReadAhead,
 }
 
 impl Config {
@@ -58,6 +62,7 @@ impl Config {
             attempts: 4,
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
+            read_ahead: ReadAhead::default(),
         }
     }
 }
@@ -78,6 +83,7 @@ pub struct Client {
 pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) http: Http,
+    pub(super) room: Room,
     auth: Auth,
     pace: Pace,
 }
@@ -135,8 +141,8 @@ impl Answer {
 impl Client {
     /// A client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
-        let http = Http::new(config.timeouts);
-        Self { inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }) }
+        let (http, room) = (Http::new(config.timeouts), Room::new(config.read_ahead));
+        Self { inner: Arc::new(Inner { config, http, room, auth: Auth::default(), pace: Pace::default() }) }
     }
 
     /// The addresses that this client uses.

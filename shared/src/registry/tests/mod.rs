@@ -1,5 +1,6 @@
 //! The client and the copy engine against registries that misbehave.
 
+mod ahead;
 mod faults;
 mod many;
 mod server;

@@ -235,8 +235,9 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
         return Reply::new(201, "");
     }
     let Some(blob) = store.blobs.get(&(repository.to_owned(), rest.parse().unwrap())) else { return Reply::new(404, "") };
-    match request.header("range").strip_prefix("bytes=").and_then(|range| range.trim_end_matches('-').parse::<usize>().ok()) {
-        Some(start) => Reply::new(206, &blob[start..]).with("content-range", format!("bytes {start}-{}/{}", blob.len() - 1, blob.len())),
+    let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    match range.map(|(first, last)| (first.parse::<usize>().unwrap(), last.parse().unwrap_or(blob.len() - 1))) {
+        Some((first, last)) => Reply::new(206, &blob[first..=last]).with("content-range", format!("bytes {first}-{last}/{}", blob.len())),
         None => Reply::new(200, blob.clone()),
     }
 }
