@@ -1,6 +1,7 @@
 //! `cargo e2e`: deploys the real template with the real functions into an emulated AWS, and plays the cases on it.
 //!
-//! `--dev` runs the functions' dev build, which is faster to make; `--gate` plays the gate alone. The last line of the output is the count.
+//! `--dev` runs the functions' dev build, which is faster to make; `--gate` and `--mirror`
+//! play the gate or the mirror's schedule alone. The last line of the output is the count.
 
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use scenarios::e2e::hub::Hub;
 use scenarios::e2e::package::{Profile, build, pack};
 use scenarios::e2e::report::Report;
 use scenarios::e2e::scaling::Scaling;
-use scenarios::e2e::scenarios::{case_a, case_d, every_way_in, gate, widget};
+use scenarios::e2e::scenarios::{case_a, case_d, every_way_in, gate, mirror, widget};
 use scenarios::e2e::stack::Stack;
 use scenarios::e2e::{Result, tools};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,17 +18,17 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|argument| !["--dev", "--gate"].contains(&argument.as_str())) {
-        eprintln!("usage: cargo e2e [--dev] [--gate]");
+    if arguments.iter().any(|argument| !["--dev", "--gate", "--mirror"].contains(&argument.as_str())) {
+        eprintln!("usage: cargo e2e [--dev] [--gate] [--mirror]");
         return ExitCode::from(2);
     }
     let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let profile = if given("--dev") { Profile::Dev } else { Profile::Release };
-    let only_gate = given("--gate");
+    let only = Only { gate: given("--gate"), mirror: given("--mirror") };
     let mut report = Report::default();
     tokio::select! {
         // A step that failed has been printed and counted; what follows it cannot be tried.
-        _ = run(profile, only_gate, &mut report) => {}
+        _ = run(profile, only, &mut report) => {}
         // Everything that was started is dropped with `run`, and ends.
         () = interrupted() => {
             eprintln!("interrupted");
@@ -46,7 +47,14 @@ async fn interrupted() {
     }
 }
 
-async fn run(profile: Profile, only_gate: bool, report: &mut Report) -> Result<()> {
+/// What is to be played where not everything is.
+#[derive(Debug, Clone, Copy)]
+struct Only {
+    gate: bool,
+    mirror: bool,
+}
+
+async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
     report.heading("Tools, in .e2e/");
     let emulator = report.step("the emulated AWS is installed", tools::emulator())?;
     let registry = tools::docker_registry();
@@ -81,18 +89,25 @@ async fn run(profile: Profile, only_gate: bool, report: &mut Report) -> Result<(
         ("SweepMinutes", "60"),
         ("RegistryEndpoints", &endpoints),
         ("AllowLocalResponseUrl", "true"),
+        ("MirrorConfigParameter", mirror::PARAMETER),
     ];
     let stack = report.step("the template is deployed by change set", Stack::deploy(emulator, &packed, &parameters).await)?;
 
     // Each is played whatever became of the one before it; every failure is in the report.
-    if only_gate {
-        gate::play(&stack, report).await.ok();
+    if only.gate || only.mirror {
+        if only.mirror {
+            mirror::play(&stack, &hub, report).await.ok();
+        }
+        if only.gate {
+            gate::play(&stack, report).await.ok();
+        }
         return Ok(());
     }
     every_way_in(&stack, report).await.ok();
     case_a::play(&stack, &hub, report).await.ok();
     widget::play(&stack, report).await.ok();
     case_d::play(&stack, &scaling, report).await.ok();
+    mirror::play(&stack, &hub, report).await.ok();
     gate::play(&stack, report).await.ok();
     Ok(())
 }

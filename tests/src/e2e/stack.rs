@@ -203,12 +203,20 @@ impl Stack {
     /// # Errors
     /// If it is not there in time; the last failure of the look itself.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn(&Self) -> Result<Option<T>>) -> Result<T> {
+        self.until_within(PATIENCE, what, look).await
+    }
+
+    /// [`Self::until`], for what is known to take its time.
+    ///
+    /// # Errors
+    /// If it is not there in time; the last failure of the look itself.
+    pub async fn until_within<T>(&self, patience: Duration, what: &str, look: impl AsyncFn(&Self) -> Result<Option<T>>) -> Result<T> {
         let begin = Instant::now();
         loop {
             if let Some(found) = look(self).await? {
                 return Ok(found);
             }
-            ensure(begin.elapsed() < PATIENCE, format!("not within {PATIENCE:?}: {what}; see {}", self.emulator.log().display()))?;
+            ensure(begin.elapsed() < patience, format!("not within {patience:?}: {what}; see {}", self.emulator.log().display()))?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

@@ -3,6 +3,7 @@
 pub mod case_a;
 pub mod case_d;
 pub mod gate;
+pub mod mirror;
 pub mod service;
 pub mod widget;
 
