@@ -13,7 +13,6 @@ mod select;
 pub mod text;
 mod version;
 mod want;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -27,4 +26,3 @@ pub use read::ConfigFault;
 pub use select::{Chosen, Selected, TagFacts, select};
 pub use version::{Range, Version};
 pub use want::{InUse, Want, Wants};
-pub use yaml::Position;
