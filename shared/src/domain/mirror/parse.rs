@@ -231,8 +231,8 @@ fn rule(reader: &mut Reader, value: &Value<'_>) -> Option<TagRule> {
     });
     let include = entries.get("include").map(|value| globs(reader, value)).unwrap_or_default();
     let exclude = entries.get("exclude").map(|value| globs(reader, value)).unwrap_or_default();
-    let newest = entries.get("newest").and_then(|value| reader.number(value, 1, 1000));
-    let max_age_days = entries.get("max_age_days").and_then(|value| reader.number(value, 1, 36_500));
+    let newest = entries.number(reader, "newest");
+    let max_age_days = entries.number(reader, "max_age_days");
     let prereleases = entries.get("prereleases").and_then(|value| reader.flag(value)).unwrap_or_default();
     let by = entries.get("by").and_then(|value| match reader.text(value, "version or push_time")? {
         "version" => Some(By::Version),
@@ -292,8 +292,8 @@ fn repositories(reader: &mut Reader, value: &Value<'_>) -> Option<RepositorySett
     let scan_on_push = entries.get("scan_on_push").and_then(|value| reader.flag(value)).unwrap_or_default();
     let lifecycle_keep = entries.get("lifecycle").and_then(|value| {
         let lifecycle = reader.mapping(value, LIFECYCLE)?;
-        let keep = lifecycle.required(reader, "keep", "how many images to keep")?;
-        reader.number(&keep, 1, 10_000)
+        lifecycle.required(reader, "keep", "how many images to keep")?;
+        lifecycle.number(reader, "keep")
     });
     let mut tags = BTreeMap::new();
     if let Some(value) = entries.get("tags") {
@@ -316,15 +316,15 @@ fn prune(reader: &mut Reader, value: &Value<'_>) -> Option<PruneRule> {
     if let Some(enabled) = entries.get("enabled").and_then(|value| reader.flag(value)) {
         rule.enabled = enabled;
     }
-    if let Some(days) = entries.get("grace_days").and_then(|value| reader.number(value, 1, 365)) {
+    if let Some(days) = entries.number(reader, "grace_days") {
         rule.grace_days = days;
     }
     if let Some(keep) = entries.get("keep").and_then(|value| reader.mapping(value, KEEP)) {
         rule.keep_tags = keep.get("tags").map(|value| globs(reader, value)).unwrap_or_default();
-        if let Some(newest) = keep.get("newest").and_then(|value| reader.number(value, 0, 10_000)) {
+        if let Some(newest) = keep.number(reader, "newest") {
             rule.keep_newest = newest;
         }
-        if let Some(days) = keep.get("pulled_within_days").and_then(|value| reader.number(value, 0, 3650)) {
+        if let Some(days) = keep.number(reader, "pulled_within_days") {
             rule.keep_pulled_within_days = days;
         }
     }

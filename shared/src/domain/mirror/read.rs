@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::keys::names;
+use super::keys::{Kind, kind, names};
 use crate::domain::yaml::{self, Position, Style};
 
 /// A node of a configuration.
@@ -48,6 +48,7 @@ pub(super) struct Value<'t> {
 pub(super) struct Entries<'t> {
     at: Position,
     path: String,
+    within: &'static str,
     found: HashMap<&'t str, Value<'t>>,
 }
 
@@ -115,7 +116,7 @@ impl Reader {
     }
 
     /// A mapping with these keys and no other; `within` names it in the list of keys.
-    pub(super) fn mapping<'t>(&mut self, value: &Value<'t>, within: &str) -> Option<Entries<'t>> {
+    pub(super) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<Entries<'t>> {
         let known = names(within);
         let pairs = self.pairs(value, &format!("a mapping with the keys {}", listed(&known)))?;
         let mut found = HashMap::new();
@@ -128,7 +129,7 @@ impl Reader {
                 self.fault(at, &entry.path, problem);
             }
         }
-        Some(Entries { at: value.node.position(), path: value.path.clone(), found })
+        Some(Entries { at: value.node.position(), path: value.path.clone(), within, found })
     }
 
     pub(super) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
@@ -181,7 +182,7 @@ impl Reader {
     }
 
     /// A whole number between two bounds.
-    pub(super) fn number(&mut self, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
+    fn number(&mut self, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
         let wanted = format!("a whole number from {least} to {most}");
         match self.shape(value)? {
             Shape::Scalar(text, style) => {
@@ -203,6 +204,12 @@ impl Reader {
 impl<'t> Entries<'t> {
     pub(super) fn get(&self, name: &str) -> Option<&Value<'t>> {
         self.found.get(name)
+    }
+
+    /// A whole number between the bounds that the list of keys has for it.
+    pub(super) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
+        let Some(Kind::Number(least, most)) = kind(self.within, name) else { return None };
+        reader.number(self.get(name)?, least, most)
     }
 
     /// An entry that has to be there.
