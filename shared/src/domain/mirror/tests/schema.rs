@@ -44,9 +44,9 @@ fn valid(root: &Value, schema: &Value, value: &Value) -> bool {
     schema.iter().all(|(keyword, wanted)| match keyword.as_str() {
         "$schema" | "$defs" | "title" | "description" | "then" | "else" => true,
         "$ref" => valid(root, root.pointer(wanted.as_str().unwrap().trim_start_matches('#')).unwrap(), value),
-        "type" => match wanted {
-            Value::Array(names) => names.iter().any(|name| is(value, name.as_str().unwrap())),
-            name => is(value, name.as_str().unwrap()),
+        "type" => match wanted.as_array() {
+            Some(names) => names.iter().any(|name| is(value, name.as_str().unwrap())),
+            None => is(value, wanted.as_str().unwrap()),
         },
         "const" => value == wanted,
         "enum" => wanted.as_array().unwrap().contains(value),
