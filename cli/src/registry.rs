@@ -13,7 +13,7 @@ use pullsafe::domain::reference::{Digest, Reference, ecr_host};
 use pullsafe::registry::credentials::CredentialsError;
 use pullsafe::registry::docker_config::DockerConfig;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::registry::{Basic, Client, Config, Copier, CredentialsProvider, Native};
+use pullsafe::registry::{self, Client, Config, Copier, CredentialsProvider, Native};
 use tokio::sync::OnceCell;
 
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
@@ -91,7 +91,7 @@ impl Native for Credentials {
 }
 
 impl CredentialsProvider for Credentials {
-    fn credentials<'a>(&'a self, registry: &'a str) -> Boxed<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> Boxed<'a, Result<Option<registry::Credentials>, CredentialsError>> {
         Box::pin(async move {
             if self.docker.knows(registry) {
                 let found = self.docker.credentials(registry).await?;

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use pullsafe::domain::timestamp::Timestamp;
 use scenarios::clock::VirtualClock;
-use scenarios::registry::{HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
+use scenarios::registry::{Fault, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer, Rule, Sample};
 use serde_json::Value;
 
 /// A folder of this test alone, with Docker's configuration in it.
@@ -87,6 +87,36 @@ fn docker_hub_is_signed_in_to_with_dockers_credentials() {
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("user name or the password is wrong") && !error.contains("d3Jvbmc") && !error.contains("wrong\""), "{error}");
+}
+
+#[test]
+fn an_identity_token_is_exchanged_for_a_token_of_the_registry() {
+    let (source, target) = (store(), store());
+    Sample::new(2).build().push(&source, "library/redis", "7");
+    let account = HubAccount { name: "ada".to_owned(), password: "hunter2".to_owned(), pulls: Some(200) };
+    let identity = account.identity_token();
+    let hub = RegistryServer::hub(&source, HubOptions { accounts: vec![account], ..HubOptions::default() });
+    let to = RegistryServer::open(&target, OpenOptions::default());
+    let endpoints = format!("docker.io={}", hub.url());
+    let config =
+        |token: &str| format!(r#"{{"auths": {{"https://index.docker.io/v1/": {{"auth": "YWRhOg==", "identitytoken": "{token}"}}}}}}"#);
+    let home = Home::new("identity", &config(&identity));
+    let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:7", to.host())]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let asked = |method: &str| hub.log().iter().filter(|access| access.path == "/token" && access.method == *method).count();
+    assert_eq!((asked("POST"), asked("GET")), (1, 0));
+    // A token service without OAuth2.
+    hub.clear_log();
+    hub.plant(Rule::post("/token", Fault::Status(405)));
+    let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:8", to.host())]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!((asked("POST"), asked("GET")), (1, 1));
+    // One that has been taken back.
+    hub.clear_faults();
+    let output = Home::new("identity-refused", &config("gone")).run(&endpoints, &["redis:7", &format!("{}/redis:9", to.host())]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("identity token is not accepted") && !error.contains("gone"), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::finding::{Finding, Head, Place, Problem};
 use crate::resolve::resolve;
 use crate::traced::{Origin, Traced};
-use crate::yaml::Node;
+use crate::yaml::{Node, Written as _};
 
 /// Other files that belong to a scanned one: a compose file's `.env`, a Terraform module's `variables.tf`.
 ///

@@ -231,21 +231,21 @@ fn document(path: &str, text: &Traced, analysis: &mut Analysis<'_>) {
     }
     if is_devcontainer(path) {
         let plain = text.origin(0).map(|origin| Traced::written(&template::without_comments(text.as_str()), origin)).unwrap_or_default();
-        let (tree, broken) = Tree::read(&plain);
+        let (tree, broken) = Tree::read(plain);
         tree.documents().for_each(|root| ci::scan_devcontainer(root, analysis));
         if let Some(broken) = broken {
             analysis.problem(text, broken.offset, format!("not readable as JSON: {}", broken.message));
         }
         return;
     }
-    let (tree, broken) = Tree::read(text);
+    let (tree, broken) = Tree::read(text.clone());
     let Some(broken) = broken else {
         documents(path, &tree, analysis);
         return;
     };
     // A chart's template is YAML only once it is rendered; so is a task definition with `${cpu}` in it.
     if ["{{", "{%", "${", "%{"].iter().any(|mark| text.as_str().contains(mark)) {
-        let (tree, still_broken) = Tree::read(&template::without_steering(text));
+        let (tree, still_broken) = Tree::read(template::without_steering(text));
         documents(path, &tree, analysis);
         if still_broken.is_none() || path.contains("/templates/") || path.starts_with("templates/") {
             return;

@@ -53,6 +53,12 @@ pub(crate) struct Traced {
     runs: Vec<Run>,
 }
 
+impl AsRef<str> for Traced {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
 impl Traced {
     /// Text that stands at `origin`, byte for byte.
     pub(crate) fn written(text: &str, origin: Origin) -> Self {

@@ -44,6 +44,10 @@ fn nothing_hangs_or_panics() {
         bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 9].join(", ")));
     }
     bomb.push_str("services: {x: {<<: [*a59], image: *a59, build: *a58}}\n");
+    // A list of mappings that many others merge: the square of the text, for whoever follows all of it.
+    let bases: String = (0..1_500).map(|at| format!("- &b{at} {{image: redis:{at}, k{at}: x}}\n")).collect();
+    let list: String = (0..1_500).map(|at| format!("*b{at}, ")).collect();
+    let merged = format!("bases:\n{bases}list: &list [{list}]\nservices:\n{}", repeated("- {<<: *list}\n", 1_500));
     let nested = |depth: usize| (0..depth).map(|level| format!("{}image:\n", " ".repeat(level))).collect::<String>();
     let inputs = [
         repeated("[", 80_000),
@@ -52,6 +56,7 @@ fn nothing_hangs_or_panics() {
         repeated("image: ", 10_000),
         nested(1_500),
         bomb,
+        merged,
         format!("image: {}\n", repeated("${A:-", 10_000)),
         format!("FROM {}\n", repeated("${A:-", 10_000)),
         format!("FROM {}\n", repeated("${A:-b}", 10_000)),

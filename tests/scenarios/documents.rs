@@ -65,3 +65,17 @@ fn the_mirrors_page_has_every_key_setting_and_permission() {
     check("docs/mirror.md", "mirror-settings", &settings_table(settings::OF_MIRROR, true));
     check("docs/mirror.md", "mirror-permissions", &permission_table("mirror", permission::MIRROR, ""));
 }
+
+#[test]
+fn the_schema_of_the_mirrors_configuration_is_that_of_the_code() {
+    let path = format!("{}/../docs/mirror.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = format!("{}\n", serde_json::to_string_pretty(&mirror::schema()).unwrap());
+    if std::fs::read_to_string(&path).unwrap_or_default() == schema {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE_DOCS").is_some(),
+        "docs/mirror.schema.json is stale; run UPDATE_DOCS=1 cargo test -p scenarios documents"
+    );
+    std::fs::write(&path, schema).unwrap();
+}

@@ -5,7 +5,7 @@ use crate::dockerfile::{self, Outside};
 use crate::finding::Place;
 use crate::format::kubernetes::looks_like_reference;
 use crate::format::shell::{Build, Shell};
-use crate::yaml::Node;
+use crate::yaml::{Node, Written as _};
 
 const LEVELS: [&str; 4] = ["", "../", "../../", "../../../"];
 

@@ -6,7 +6,7 @@ use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::template::{mark, mark_templates};
 use crate::traced::Traced;
-use crate::yaml::Node;
+use crate::yaml::{Node, Written as _};
 
 /// Whether a path is a file of one of them.
 pub(crate) fn is_path(path: &str) -> bool {

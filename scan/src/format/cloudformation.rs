@@ -10,7 +10,7 @@ use crate::finding::Place;
 use crate::format::buildspec;
 use crate::format::template::mark_templates;
 use crate::traced::{Traced, Unknown, join};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 /// Resource types that run containers; the image is under `Image`, `ImageUri` or `ImageIdentifier` somewhere below.
 const TYPES: [&str; 13] = [
@@ -94,7 +94,7 @@ impl<'t> Template<'t> {
 
     fn buildspec(&self, node: Node<'t>, analysis: &mut Analysis<'_>) {
         for text in self.evaluate(node, 0) {
-            let (tree, _) = Tree::read(&text);
+            let (tree, _) = Tree::read(text);
             for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
                 buildspec::scan(document, analysis);
             }

@@ -11,7 +11,7 @@ use crate::dockerfile::{self, Outside};
 use crate::finding::Place;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 /// How many services one after the other may extend each other.
 const EXTENDS: usize = 16;
@@ -87,7 +87,7 @@ fn is_built(service: Node<'_>, services: &[(&str, Node<'_>)], analysis: &mut Ana
         }
         Some(file) => {
             let Some(text) = analysis.neighbour(file) else { return false };
-            let (tree, _) = Tree::read(&text);
+            let (tree, _) = Tree::read(text);
             let services = tree.documents().find_map(|root| root.get("services")).map(Node::entries).unwrap_or_default();
             let base = services.iter().find(|(name, _)| *name == base);
             base.is_some_and(|(_, base)| base.get("build").is_some())
@@ -120,7 +120,7 @@ pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String>
         files.sort();
         for path in files.into_iter().take(FILES) {
             let Some(text) = analysis.neighbours.read(&path) else { continue };
-            let (tree, _) = Tree::read(&analysis.add_source(&path, &text));
+            let (tree, _) = Tree::read(analysis.add_source(&path, &text));
             for service in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries).map(|(_, service)| service) {
                 let Some(build) = service.get("build") else { continue };
                 let part = |key: &str| build.get(key).and_then(Node::scalar);

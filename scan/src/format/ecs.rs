@@ -5,7 +5,7 @@ use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::template::mark_templates;
 use crate::traced::Traced;
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 /// Whether a file has task definitions, or lists of container definitions.
 pub(crate) fn looks_like(tree: &Tree) -> bool {

@@ -4,7 +4,7 @@ use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
-use crate::yaml::Node;
+use crate::yaml::{Node, Written as _};
 
 /// How many values one expression may have.
 const LIMIT: usize = 64;

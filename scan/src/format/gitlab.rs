@@ -7,7 +7,7 @@ use crate::finding::Place;
 use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
 use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 const LIMIT: usize = 64;
 

@@ -5,7 +5,7 @@ use crate::finding::Place;
 use crate::format::kubernetes::{assembled, is_plausible};
 use crate::format::template::mark_templates;
 use crate::traced::{Traced, Unknown};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 /// Whether a path is a chart's values by its name.
 pub(crate) fn is_path(path: &str) -> bool {
@@ -71,7 +71,7 @@ fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
 /// Without a tag most charts take the version that `Chart.yaml` gives.
 fn app_version(analysis: &mut Analysis<'_>) -> Traced {
     let chart = analysis.neighbour("Chart.yaml").and_then(|text| {
-        let (tree, _) = Tree::read(&text);
+        let (tree, _) = Tree::read(text);
         tree.documents().next().and_then(|root| root.get("appVersion")?.text())
     });
     let name = ".Chart.AppVersion".to_owned();

@@ -5,7 +5,7 @@ use crate::finding::Place;
 use crate::format::helm;
 use crate::format::template::mark_templates;
 use crate::traced::{HOLE, Traced, join};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Node, Tree, Written as _};
 
 /// Whether a document is a manifest.
 pub(crate) fn looks_like(root: Node<'_>) -> bool {

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::domain::reference::DOCKER_HUB;
 use crate::domain::timestamp::Timestamp;
 use crate::registry::credentials::CredentialsError;
-use crate::registry::{Basic, CredentialsProvider, Secret};
+use crate::registry::{Basic, Credentials, CredentialsProvider, Secret};
 
 /// A secret that was rotated is noticed after so long.
 const GOOD_FOR_SECONDS: i64 = 15 * 60;
@@ -112,9 +112,9 @@ impl MirrorCredentials {
 }
 
 impl CredentialsProvider for MirrorCredentials {
-    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         match &self.hub {
-            Some(hub) if registry == DOCKER_HUB => Box::pin(async move { hub.basic().await.map(Some) }),
+            Some(hub) if registry == DOCKER_HUB => Box::pin(async move { hub.basic().await.map(|basic| Some(basic.into())) }),
             Some(_) | None => self.ecr.credentials(registry),
         }
     }

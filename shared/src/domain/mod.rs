@@ -45,3 +45,4 @@ pub mod arn;
 pub mod manifest;
 pub mod reference;
 pub mod timestamp;
+pub mod yaml;

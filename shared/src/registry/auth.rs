@@ -8,20 +8,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use serde::Deserialize;
+use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
 use tokio::time::Instant;
 
 use super::challenge::Challenge;
 use super::client::Config;
-use super::credentials::{Basic, Secret};
-use super::endpoints::is_loopback;
+use super::credentials::{Credentials, Secret};
 use super::error::RegistryError;
-use super::http::{Http, full, host_of};
-use super::limits::{Limit, retry_after};
+use super::http::Http;
+use super::token::TokenRequest;
 use crate::domain::reference::{DOCKER_HUB, ecr_host};
 
 /// Docker Hub's token service, which it would name in a 401.
@@ -29,8 +26,6 @@ const DOCKER_HUB_REALM: &str = "https://auth.docker.io/token";
 const DOCKER_HUB_SERVICE: &str = "registry.docker.io";
 /// So many repositories are asked for with one token; the address of the request has to stay short.
 const MOST_SCOPES: usize = 20;
-/// The life of a token whose answer does not say, by the specification.
-const DEFAULT_LIFE_SECONDS: u64 = 60;
 
 /// What a request needs to be allowed to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,13 +83,6 @@ struct Token {
     good_until: Instant,
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-    access_token: Option<String>,
-    expires_in: Option<u64>,
-}
-
 impl Auth {
     /// These repositories will be asked for, so the next token of this registry covers them too.
     pub(super) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
@@ -114,7 +102,16 @@ impl Auth {
         let SignIn { scheme, tokens, expected, introduction: _ } = &mut *sign_in;
         let (realm, service, fixed_scope) = match scheme {
             Scheme::Unknown | Scheme::Open => return Ok(None),
-            Scheme::Basic => return Ok(credentials(config, registry).await?.as_ref().map(Basic::header)),
+            Scheme::Basic => {
+                return match credentials(config, registry).await? {
+                    Some(Credentials::Basic(basic)) => Ok(Some(basic.header())),
+                    Some(Credentials::Identity(_)) => {
+                        let why = "it takes a user name and a password, and an identity token is configured".to_owned();
+                        Err(RegistryError::Credentials { registry: registry.to_owned(), why, retryable: false })
+                    }
+                    None => Ok(None),
+                };
+            }
             Scheme::Bearer { realm, service, fixed_scope } => (&*realm, service.as_deref(), fixed_scope.as_deref()),
         };
         let now = Instant::now();
@@ -137,8 +134,9 @@ impl Auth {
             Some(scope) => vec![scope.to_owned()],
             None => wanted.iter().map(Scope::as_parameter).collect(),
         };
-        let basic = credentials(config, registry).await?;
-        let (header, life) = fetch_token(http, config, registry, realm, service, &parameters, basic).await?;
+        let credentials = credentials(config, registry).await?;
+        let request = TokenRequest { registry, realm, service, scopes: &parameters };
+        let (header, life) = request.send(http, config, credentials.as_ref()).await?;
         let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
         tokens.push(Token { header: header.clone(), scopes, good_until: now + life * 4 / 5 });
         Ok(Some(header))
@@ -221,84 +219,11 @@ impl Auth {
     }
 }
 
-async fn credentials(config: &Config, registry: &str) -> Result<Option<Basic>, RegistryError> {
+async fn credentials(config: &Config, registry: &str) -> Result<Option<Credentials>, RegistryError> {
     let fail = |error: super::credentials::CredentialsError| RegistryError::Credentials {
         registry: registry.to_owned(),
         why: error.reason,
         retryable: error.retryable,
     };
     config.credentials.credentials(registry).await.map_err(fail)
-}
-
-async fn fetch_token(
-    http: &Http,
-    config: &Config,
-    registry: &str,
-    realm: &str,
-    service: Option<&str>,
-    scopes: &[String],
-    basic: Option<Basic>,
-) -> Result<(Secret, Duration), RegistryError> {
-    let what = || "a token".to_owned();
-    let unusable = |why: String| RegistryError::Answer { registry: registry.to_owned(), what: what(), why };
-    let mut address = realm.to_owned();
-    let parameters = service.map(|service| ("service", service)).into_iter().chain(scopes.iter().map(|scope| ("scope", scope.as_str())));
-    for (name, value) in parameters {
-        address.push(if address.contains('?') { '&' } else { '?' });
-        address.push_str(name);
-        address.push('=');
-        push_encoded(&mut address, value);
-    }
-    let uri: Uri = address.parse().map_err(|_| unusable("its 401 names a token service by an unreadable address".to_owned()))?;
-    let host = host_of(&uri);
-    // A password in clear text is for this machine only.
-    if uri.scheme_str() != Some("https") && !is_loopback(&host) && !config.endpoints.is_mapped(registry) {
-        return Err(unusable(format!("its token service {host} is not reached by https")));
-    }
-    let mut request = Request::builder().method(Method::GET).uri(uri);
-    if let Some(basic) = &basic {
-        request = request.header(AUTHORIZATION, basic.header().expose());
-    }
-    let request = request.body(full("")).map_err(|error| unusable(error.to_string()))?;
-    let answer = http.send(request).await?;
-    let status = answer.status();
-    let denied = |why: &str| RegistryError::Denied { registry: registry.to_owned(), what: what(), why: why.to_owned() };
-    match status {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if basic.is_some() => {
-            return Err(denied("the user name or the password is wrong"));
-        }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(denied("it needs credentials, and none are configured")),
-        StatusCode::TOO_MANY_REQUESTS => {
-            let limit = if registry == DOCKER_HUB { Limit::Burst } else { Limit::Other };
-            let retry_after = retry_after(answer.headers(), (config.clock)());
-            return Err(RegistryError::Limited { registry: registry.to_owned(), limit, quota: None, retry_after });
-        }
-        status if status.is_server_error() => {
-            return Err(RegistryError::Unavailable { registry: host, what: what(), status: status.as_u16() });
-        }
-        status => {
-            let why = "the token service refused".to_owned();
-            return Err(RegistryError::Refused { registry: host, what: what(), status: status.as_u16(), why });
-        }
-    }
-    let body = http.whole(answer.into_body(), &host, 256 * 1024).await?.ok_or_else(|| unusable("it is too long".to_owned()))?;
-    // The parser's own message could quote the token.
-    let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| unusable("it is not the JSON of a token".to_owned()))?;
-    let value =
-        token.token.or(token.access_token).filter(|token| !token.is_empty()).ok_or_else(|| unusable("it holds no token".to_owned()))?;
-    Ok((Secret::new(format!("Bearer {value}")), Duration::from_secs(token.expires_in.unwrap_or(DEFAULT_LIFE_SECONDS))))
-}
-
-/// Percent-encodes a value of a query, leaving what scopes and digests are made of readable where RFC 3986 allows it.
-pub(super) fn push_encoded(address: &mut String, value: &str) {
-    use std::fmt::Write as _;
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b',') {
-            address.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(address, "%{byte:02X}");
-        }
-    }
 }

@@ -44,6 +44,41 @@ impl Basic {
     }
 }
 
+/// An OAuth2 refresh token that Docker keeps for a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityToken {
+    /// The user name beside it; often none.
+    pub username: String,
+    /// The token.
+    pub token: Secret,
+}
+
+impl IdentityToken {
+    /// What a token service takes that knows no OAuth2: the token in the place of the password.
+    pub(super) fn as_basic(&self) -> Basic {
+        let username = if self.username.is_empty() { IDENTITY_USER } else { &self.username };
+        Basic { username: username.to_owned(), password: self.token.clone() }
+    }
+}
+
+/// The user name that stands for an identity token, by the protocol of credential helpers.
+pub(super) const IDENTITY_USER: &str = "<token>";
+
+/// What somebody signs in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user name and a password.
+    Basic(Basic),
+    /// An identity token, which only a token service takes.
+    Identity(IdentityToken),
+}
+
+impl From<Basic> for Credentials {
+    fn from(basic: Basic) -> Self {
+        Self::Basic(basic)
+    }
+}
+
 /// Why credentials that should be there could not be had, in words without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -57,7 +92,7 @@ pub struct CredentialsError {
 /// Where credentials come from. It caches them itself, and renews them in time.
 pub trait CredentialsProvider: Send + Sync {
     /// The credentials for a registry, by its host as references write it; `None` to go without.
-    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>>;
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>>;
 
     /// The registry has refused the credentials of this provider: what is cached of them is worthless.
     fn refused(&self, _registry: &str) {}
@@ -68,7 +103,7 @@ pub trait CredentialsProvider: Send + Sync {
 pub struct Anonymous;
 
 impl CredentialsProvider for Anonymous {
-    fn credentials<'a>(&'a self, _registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, _registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         Box::pin(async { Ok(None) })
     }
 }
@@ -82,5 +117,8 @@ mod tests {
         let basic = Basic { username: "AWS".to_owned(), password: Secret::new("hunter2") };
         assert_eq!(format!("{basic:?}"), r#"Basic { username: "AWS", password: [redacted] }"#);
         assert_eq!(basic.header().expose(), "Basic QVdTOmh1bnRlcjI=");
+        let identity = IdentityToken { username: String::new(), token: Secret::new("hunter2") };
+        assert_eq!(identity.as_basic().username, "<token>");
+        assert!(!format!("{:?}", Credentials::Identity(identity)).contains("hunter2"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A helper is the program `docker-credential-<name>`, which gets the registry on its standard input after the word `get`
 //! and answers JSON. Docker Hub is known to all of them as `https://index.docker.io/v1/`.
+//! An `identitytoken`, or a helper's answer for the user `<token>`, is an OAuth2 refresh token.
 //! No message here holds what a file or a helper said beyond the names of registries.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use base64::Engine as _;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::credentials::{Basic, CredentialsError, CredentialsProvider, Secret};
+use super::credentials::{Basic, Credentials, CredentialsError, CredentialsProvider, IDENTITY_USER, IdentityToken, Secret};
 use crate::domain::reference::DOCKER_HUB;
 
 /// What Docker Hub is called in the file and by helpers.
@@ -106,27 +107,35 @@ impl DockerConfig {
         self.file.auths.iter().find(|(key, _)| host_of_key(key) == registry).map(|(_, auth)| auth)
     }
 
-    fn basic_of(&self, registry: &str, auth: &Auth) -> Result<Option<Basic>, CredentialsError> {
-        let fail = |why: &str| CredentialsError { reason: format!("{}: {registry} {why}", self.path.display()), retryable: false };
-        if !auth.identitytoken.is_empty() {
-            return Err(fail("has an identity token, which is not supported: sign in with a password or an access token"));
+    fn credentials_of(&self, registry: &str, auth: &Auth) -> Result<Option<Credentials>, CredentialsError> {
+        let pair = self.pair_of(registry, auth);
+        if auth.identitytoken.is_empty() {
+            return Ok(pair?.map(|(username, password)| basic(&username, &password)));
         }
+        // Beside the token Docker keeps the user name, with nothing behind its colon; nothing else of it is needed.
+        let username = pair.ok().flatten().map(|(username, _)| username).unwrap_or_default();
+        Ok(Some(Credentials::Identity(IdentityToken { username, token: Secret::new(&*auth.identitytoken) })))
+    }
+
+    fn pair_of(&self, registry: &str, auth: &Auth) -> Result<Option<(String, String)>, CredentialsError> {
         if !auth.username.is_empty() {
-            return Ok(Some(basic(&auth.username, &auth.password)));
+            return Ok(Some((auth.username.clone(), auth.password.clone())));
         }
         if auth.auth.is_empty() {
             return Ok(None);
         }
         let decoded = base64::engine::general_purpose::STANDARD.decode(auth.auth.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
-        let pair = decoded.as_deref().and_then(|pair| pair.split_once(':'));
-        let (username, password) = pair.ok_or_else(|| fail("has an `auth` that is not base64 of a user name, a colon and a password"))?;
+        let Some((username, password)) = decoded.as_deref().and_then(|pair| pair.split_once(':')) else {
+            let why = "has an `auth` that is not base64 of a user name, a colon and a password";
+            return Err(failure(format!("{}: {registry} {why}", self.path.display())));
+        };
         // Docker pads old entries with zero bytes.
-        Ok(Some(basic(username, password.trim_end_matches('\0'))))
+        Ok(Some((username.to_owned(), password.trim_end_matches('\0').to_owned())))
     }
 }
 
 impl CredentialsProvider for DockerConfig {
-    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         Box::pin(async move {
             if let Some(helper) = self.helper(registry) {
                 let (helper, key) = (helper.to_owned(), helper_key(registry).to_owned());
@@ -136,7 +145,7 @@ impl CredentialsProvider for DockerConfig {
                     return Ok(answer);
                 }
             }
-            self.auth(registry).map_or(Ok(None), |auth| self.basic_of(registry, auth))
+            self.auth(registry).map_or(Ok(None), |auth| self.credentials_of(registry, auth))
         })
     }
 }
@@ -154,8 +163,8 @@ fn helper_key(registry: &str) -> &str {
     if registry == DOCKER_HUB { HUB_KEY } else { registry }
 }
 
-fn basic(username: &str, password: &str) -> Basic {
-    Basic { username: username.to_owned(), password: Secret::new(password) }
+fn basic(username: &str, password: &str) -> Credentials {
+    Basic { username: username.to_owned(), password: Secret::new(password) }.into()
 }
 
 fn failure(reason: String) -> CredentialsError {
@@ -163,7 +172,7 @@ fn failure(reason: String) -> CredentialsError {
 }
 
 /// Asks a helper; `None` where it has nothing for this registry.
-fn ask(helper: &str, key: &str) -> Result<Option<Basic>, CredentialsError> {
+fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError> {
     if !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         return Err(failure(format!("`{}` is not the name of a credential helper", helper.escape_debug())));
     }
@@ -195,10 +204,16 @@ fn ask(helper: &str, key: &str) -> Result<Option<Basic>, CredentialsError> {
     }
     let answer: HelperAnswer =
         serde_json::from_slice(&answer).map_err(|_| failure(format!("{program} answered something else than JSON for {key}")))?;
-    if answer.username == "<token>" {
-        return Err(failure(format!("{program} has an identity token for {key}, which is not supported")));
+    Ok(answer.into_credentials())
+}
+
+impl HelperAnswer {
+    fn into_credentials(self) -> Option<Credentials> {
+        if self.username == IDENTITY_USER && !self.secret.is_empty() {
+            return Some(Credentials::Identity(IdentityToken { username: String::new(), token: Secret::new(self.secret) }));
+        }
+        (!self.username.is_empty() || !self.secret.is_empty()).then(|| basic(&self.username, &self.secret))
     }
-    Ok((!answer.username.is_empty() || !answer.secret.is_empty()).then(|| basic(&answer.username, &answer.secret)))
 }
 
 #[cfg(test)]
@@ -210,8 +225,10 @@ mod tests {
     }
 
     async fn pair(config: &DockerConfig, registry: &str) -> Option<(String, String)> {
-        let basic = config.credentials(registry).await.unwrap()?;
-        Some((basic.username, basic.password.expose().to_owned()))
+        match config.credentials(registry).await.unwrap()? {
+            Credentials::Basic(basic) => Some((basic.username, basic.password.expose().to_owned())),
+            Credentials::Identity(identity) => Some((format!("identity of {}", identity.username), identity.token.expose().to_owned())),
+        }
     }
 
     #[tokio::test]
@@ -240,8 +257,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_identity_token_wins_over_the_password_beside_it() {
+        // 00000000-0000-0000-0000-000000000000: without a password, as `az acr login` leaves it
+        let config = config(
+            r#"{"auths": {"a.azurecr.io": {"auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==", "identitytoken": "refresh"},
+                "b.example": {"auth": "!", "identitytoken": "other"}}}"#,
+        );
+        let found = |name: &str, token: &str| Some((format!("identity of {name}"), token.to_owned()));
+        assert_eq!(pair(&config, "a.azurecr.io").await, found("00000000-0000-0000-0000-000000000000", "refresh"));
+        assert_eq!(pair(&config, "b.example").await, found("", "other"));
+    }
+
+    #[test]
+    fn a_helpers_answer_for_the_user_token_is_an_identity_token() {
+        let read = |json: &str| serde_json::from_str::<HelperAnswer>(json).unwrap().into_credentials();
+        let token = IdentityToken { username: String::new(), token: Secret::new("refresh") };
+        assert_eq!(read(r#"{"ServerURL": "x", "Username": "<token>", "Secret": "refresh"}"#), Some(Credentials::Identity(token)));
+        assert_eq!(read(r#"{"Username": "u", "Secret": "p"}"#), Some(basic("u", "p")));
+        assert_eq!(read("{}"), None);
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_used_is_an_error_without_the_secret() {
-        let config = config(r#"{"auths": {"a.example": {"auth": "aHVudGVyMg=="}, "b.example": {"identitytoken": "hunter2"}}}"#);
+        let config = config(r#"{"auths": {"a.example": {"auth": "aHVudGVyMg=="}, "b.example": {"auth": "!"}}}"#);
         for registry in ["a.example", "b.example"] {
             let error = config.credentials(registry).await.unwrap_err();
             assert!(error.reason.contains(registry) && !error.reason.contains("hunter2") && !error.retryable, "{error}");

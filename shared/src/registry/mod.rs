@@ -27,13 +27,14 @@ mod referrers;
 pub mod tags;
 #[cfg(test)]
 mod tests;
+mod token;
 mod uploads;
 mod verify;
 
 pub use blobs::{BlobReader, OnFailure};
 pub use client::{Client, Config};
 pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress};
-pub use credentials::{Basic, CredentialsProvider, Secret};
+pub use credentials::{Basic, Credentials, CredentialsProvider, IdentityToken, Secret};
 pub use endpoints::Endpoints;
 pub use error::{Fault, RegistryError};
 pub use limits::Quota;

@@ -17,11 +17,12 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::auth::{Scope, push_encoded};
+use super::auth::Scope;
 use super::blobs::BlobReader;
 use super::client::{Call, Client, request, resolve_location, same_origin, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
+use super::token::push_encoded;
 use crate::domain::manifest::Descriptor;
 use crate::domain::reference::{Digest, Reference, Registry};
 

@@ -17,7 +17,7 @@ use crate::finding::Place;
 use crate::format::kubernetes::looks_like_reference;
 use crate::format::{buildspec, ecs};
 use crate::traced::Traced;
-use crate::yaml::Tree;
+use crate::yaml::{Tree, Written as _};
 use module::{At, LIMIT, Module, object_key};
 
 /// Records the images of a Terraform file.
@@ -64,7 +64,7 @@ pub(crate) fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
 
 /// The images of container definitions that are a JSON text.
 fn embedded(text: &Traced) -> Vec<Traced> {
-    let (tree, _) = Tree::read(text);
+    let (tree, _) = Tree::read(text.clone());
     if ecs::looks_like(&tree) {
         ecs::images(&tree)
     } else {
@@ -208,7 +208,7 @@ impl<'f> Finder<'f, '_> {
 
     fn buildspec(&mut self, at: At<'f>) {
         for text in self.module.evaluate(at, 0) {
-            let (tree, _) = Tree::read(&text);
+            let (tree, _) = Tree::read(text);
             for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
                 buildspec::scan(document, self.analysis);
             }

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::reference::ecr_host;
 use crate::domain::timestamp::Timestamp;
 use crate::registry::credentials::CredentialsError;
-use crate::registry::{Basic, CredentialsProvider, Secret};
+use crate::registry::{Basic, Credentials, CredentialsProvider, Secret};
 
 /// Of the twelve hours that ECR gives, so much is not used: a copy that starts now has to end with the same password.
 const RESERVE_SECONDS: i64 = 2 * 3600;
@@ -83,11 +83,11 @@ impl EcrCredentials {
 }
 
 impl CredentialsProvider for EcrCredentials {
-    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         Box::pin(async move {
             let Some(host) = ecr_host(registry) else { return Ok(None) };
             match self.basic(host.region).await {
-                Ok(basic) => Ok(Some(basic)),
+                Ok(basic) => Ok(Some(basic.into())),
                 Err(error) => Err(CredentialsError { retryable: error.retryable(), reason: error.to_string() }),
             }
         })

@@ -7,16 +7,56 @@ pub struct Key {
     pub within: &'static str,
     /// The key.
     pub name: &'static str,
-    /// What its value may be.
+    /// What its value may be, in words.
     pub value: &'static str,
+    /// The same for a program.
+    pub kind: Kind,
     /// What holds where it is left out.
     pub default: &'static str,
     /// What it decides, in one sentence.
     pub meaning: &'static str,
 }
 
-const fn key(within: &'static str, name: &'static str, value: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { within, name, value, default, meaning }
+/// What a value may be, as far as its form tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A registry's host, with its port.
+    Host,
+    /// The first part of repositories' names, or nothing.
+    Prefix,
+    /// A repository without tag and digest.
+    Repository,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// The list of what is mirrored.
+    Images,
+    /// What of one image.
+    Selection,
+    /// Platforms, at least one.
+    Platforms,
+    /// A range of versions.
+    Range,
+    /// A pattern, or a list of them.
+    Patterns,
+    /// True or false.
+    Flag,
+    /// A whole number, the least and the most.
+    Number(u32, u32),
+    /// A mapping with keys of its own, under this name.
+    Mapping(&'static str),
+    /// A mapping of names to texts.
+    Texts,
+}
+
+const fn key(
+    within: &'static str,
+    name: &'static str,
+    kind: Kind,
+    value: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key { within, name, value, kind, default, meaning }
 }
 
 /// The name of an entry of `images`.
@@ -33,6 +73,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "registry",
+        Kind::Host,
         "host",
         "must be set",
         "The registry that the copies go to: a private one of Amazon ECR, or any other OCI registry.",
@@ -40,6 +81,7 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "prefix",
+        Kind::Prefix,
         "name",
         "`docker-hub`",
         "First part of the repositories' names (`docker-hub/library/python`), as ECR's pull-through cache names them.",
@@ -47,16 +89,32 @@ pub const KEYS: &[Key] = &[
     key(
         "",
         "discover",
+        Kind::Choice(&["ecs"]),
         "`ecs`",
         "off",
         "Also every Docker Hub image of the task definitions that the ECS services of the account and region use.",
     ),
-    key("", "images", "list", "empty", "What is mirrored. Each entry is `- repository: tags`, or a mapping with the keys below."),
-    key("", "repositories", "mapping", "ECR's own", "How repositories are created. Those that exist stay as they are."),
-    key("", "prune", "mapping", "off", "Whether images that are no longer wanted are deleted from the mirror."),
+    key(
+        "",
+        "images",
+        Kind::Images,
+        "list",
+        "empty",
+        "What is mirrored. Each entry is `- repository: tags`, or a mapping with the keys below.",
+    ),
+    key(
+        "",
+        "repositories",
+        Kind::Mapping(REPOSITORIES),
+        "mapping",
+        "ECR's own",
+        "How repositories are created. Those that exist stay as they are.",
+    ),
+    key("", "prune", Kind::Mapping(PRUNE), "mapping", "off", "Whether images that are no longer wanted are deleted from the mirror."),
     key(
         IMAGE,
         "source",
+        Kind::Repository,
         "repository",
         "must be set",
         "Where the image comes from (`python`, `bitnami/redis`, `docker.io/library/node`, `ghcr.io/owner/name`), without a tag.",
@@ -64,6 +122,7 @@ pub const KEYS: &[Key] = &[
     key(
         IMAGE,
         "tags",
+        Kind::Selection,
         "list or mapping",
         "must be set",
         "A list of tags, digests and `tag@digest` pins; or a mapping with the keys below that selects among the tags there are.",
@@ -71,6 +130,7 @@ pub const KEYS: &[Key] = &[
     key(
         IMAGE,
         "platforms",
+        Kind::Platforms,
         "list",
         "all",
         "Only these platforms (`linux/amd64`, `linux/arm/v7`). The copy of an index is then another index, with another digest.",
@@ -78,6 +138,7 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "semver",
+        Kind::Range,
         "range",
         "any",
         "Tags whose version is in the range: `>=20 <23`, `^3.11`, `~1.2`, `1.2.x`, `1.2 - 1.4`, several with `||` between them. The variant behind the version (`-slim`) does not matter.",
@@ -85,17 +146,33 @@ pub const KEYS: &[Key] = &[
     key(
         TAGS,
         "include",
+        Kind::Patterns,
         "pattern or list",
         "any",
         "Tags that match one of the patterns as a whole; `*` is any run of characters, `?` one.",
     ),
-    key(TAGS, "exclude", "pattern or list", "none", "Tags that match none of the patterns. It wins over everything else."),
-    key(TAGS, "newest", "number", "all", "Only so many of them, the newest."),
-    key(TAGS, "by", "`version` or `push_time`", "`version`", "What makes a tag newer. Times are known of Docker Hub alone."),
-    key(TAGS, "max_age_days", "number", "any", "Only tags that were pushed within so many days. Times are known of Docker Hub alone."),
+    key(TAGS, "exclude", Kind::Patterns, "pattern or list", "none", "Tags that match none of the patterns. It wins over everything else."),
+    key(TAGS, "newest", Kind::Number(1, 1000), "number", "all", "Only so many of them, the newest."),
+    key(
+        TAGS,
+        "by",
+        Kind::Choice(&["version", "push_time"]),
+        "`version` or `push_time`",
+        "`version`",
+        "What makes a tag newer. Times are known of Docker Hub alone.",
+    ),
+    key(
+        TAGS,
+        "max_age_days",
+        Kind::Number(1, 36_500),
+        "number",
+        "any",
+        "Only tags that were pushed within so many days. Times are known of Docker Hub alone.",
+    ),
     key(
         TAGS,
         "prereleases",
+        Kind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether `semver` and `newest` by version count release candidates, betas and the like.",
@@ -103,25 +180,52 @@ pub const KEYS: &[Key] = &[
     key(
         REPOSITORIES,
         "immutable",
+        Kind::Flag,
         "`true` or `false`",
         "`false`",
         "Whether tags cannot be overwritten. A tag that moves at the source is then reported as blocked.",
     ),
-    key(REPOSITORIES, "scan_on_push", "`true` or `false`", "`false`", "Whether ECR scans an image when it arrives."),
-    key(REPOSITORIES, "lifecycle", "mapping", "none", "ECR's lifecycle policy."),
-    key(REPOSITORIES, "tags", "mapping of texts", "none", "AWS tags of the repository."),
-    key(LIFECYCLE, "keep", "number", "all", "ECR expires the oldest tagged images beyond so many, wanted or not."),
-    key(PRUNE, "enabled", "`true` or `false`", "`false`", "Whether anything is deleted. Without it the plan only says what would be."),
-    key(PRUNE, "grace_days", "number", "`7`", "For so many days, and at least two runs, an image has to be unwanted before it is deleted."),
-    key(PRUNE, "keep", "mapping", "see below", "What is kept although nothing wants it."),
-    key(KEEP, "tags", "pattern or list", "none", "Images with a tag that matches one of the patterns."),
-    key(KEEP, "newest", "number", "`0`", "So many images of each repository, those pushed last."),
-    key(KEEP, "pulled_within_days", "number", "`30`", "Images that were pulled from the mirror within so many days."),
+    key(REPOSITORIES, "scan_on_push", Kind::Flag, "`true` or `false`", "`false`", "Whether ECR scans an image when it arrives."),
+    key(REPOSITORIES, "lifecycle", Kind::Mapping(LIFECYCLE), "mapping", "none", "ECR's lifecycle policy."),
+    key(REPOSITORIES, "tags", Kind::Texts, "mapping of texts", "none", "AWS tags of the repository."),
+    key(LIFECYCLE, "keep", Kind::Number(1, 10_000), "number", "all", "ECR expires the oldest tagged images beyond so many, wanted or not."),
+    key(
+        PRUNE,
+        "enabled",
+        Kind::Flag,
+        "`true` or `false`",
+        "`false`",
+        "Whether anything is deleted. Without it the plan only says what would be.",
+    ),
+    key(
+        PRUNE,
+        "grace_days",
+        Kind::Number(1, 365),
+        "number",
+        "`7`",
+        "For so many days, and at least two runs, an image has to be unwanted before it is deleted.",
+    ),
+    key(PRUNE, "keep", Kind::Mapping(KEEP), "mapping", "see below", "What is kept although nothing wants it."),
+    key(KEEP, "tags", Kind::Patterns, "pattern or list", "none", "Images with a tag that matches one of the patterns."),
+    key(KEEP, "newest", Kind::Number(0, 10_000), "number", "`0`", "So many images of each repository, those pushed last."),
+    key(
+        KEEP,
+        "pulled_within_days",
+        Kind::Number(0, 3650),
+        "number",
+        "`30`",
+        "Images that were pulled from the mirror within so many days.",
+    ),
 ];
 
 /// The keys of one mapping.
 pub(super) fn names(within: &str) -> Vec<&'static str> {
     KEYS.iter().filter(|key| key.within == within).map(|key| key.name).collect()
+}
+
+/// What the value of a key may be.
+pub(super) fn kind(within: &str, name: &str) -> Option<Kind> {
+    KEYS.iter().find(|key| key.within == within && key.name == name).map(|key| key.kind)
 }
 
 /// The table for the documents, in Markdown.

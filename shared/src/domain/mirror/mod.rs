@@ -9,11 +9,11 @@ mod parse;
 pub mod plan;
 pub mod prune;
 mod read;
+mod schema;
 mod select;
 pub mod text;
 mod version;
 mod want;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -22,9 +22,9 @@ pub use config::{
     By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, RepositorySettings, TagRule, TagSelection,
 };
 pub use glob::Glob;
-pub use keys::{KEYS, Key, table};
+pub use keys::{KEYS, Key, Kind, table};
 pub use read::ConfigFault;
+pub use schema::schema;
 pub use select::{Chosen, Selected, TagFacts, select};
 pub use version::{Range, Version};
 pub use want::{InUse, Want, Wants};
-pub use yaml::Position;

@@ -7,11 +7,11 @@ use super::config::{
 };
 use super::glob::Glob;
 use super::keys::{IMAGE, KEEP, LIFECYCLE, PRUNE, REPOSITORIES, TAGS};
-use super::read::{ConfigFault, Reader, Value, listed, short};
+use super::read::{ConfigFault, Reader, Shape, Value, listed, short};
 use super::version::{RANGE_FORMS, Range};
-use super::yaml::{Position, Shape, Tree};
 use crate::domain::manifest::Platform;
 use crate::domain::reference::{DOCKER_HUB, Reference};
+use crate::domain::yaml::{Position, Style, Tree};
 
 /// Everything that a text says, or every fault in it.
 pub(super) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
@@ -20,9 +20,16 @@ pub(super) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
     if text.len() > LARGEST_CONFIG {
         return Err(whole(start, format!("the configuration has {} bytes, more than {LARGEST_CONFIG}", text.len())));
     }
-    let tree =
-        Tree::read(text.trim_start_matches('\u{feff}')).map_err(|broken| whole(broken.at, format!("this is no YAML: {}", broken.why)))?;
-    let Some(root) = tree.root() else {
+    let (tree, broken) = Tree::read(text.trim_start_matches('\u{feff}'));
+    let mut documents = tree.documents();
+    let (root, second) = (documents.next(), documents.next());
+    if let Some(second) = second {
+        return Err(whole(second.position(), "this is a second document; one text is one configuration".to_owned()));
+    }
+    if let Some(broken) = broken {
+        return Err(whole(broken.at, format!("this is no YAML: {}", broken.message)));
+    }
+    let Some(root) = root else {
         return Err(whole(start, "the configuration is empty; it needs at least `registry`, and `images` or `discover`".to_owned()));
     };
     let mut reader = Reader::default();
@@ -53,7 +60,7 @@ fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
     };
     let selects_nothing = images.as_ref().is_some_and(Vec::is_empty) && discover_ecs == Some(false);
     if selects_nothing {
-        let at = entries.get("images").unwrap_or(value).node.at();
+        let at = entries.get("images").unwrap_or(value).node.position();
         reader.fault(at, "images", "selects nothing; list images, or write `discover: ecs`");
     }
     let repositories = entries.get("repositories").map_or_else(|| Some(RepositorySettings::default()), |value| repositories(reader, value));
@@ -85,7 +92,7 @@ fn registry(reader: &mut Reader, value: &Value<'_>, wanted: &str) -> Option<Stri
 
 fn prefix(reader: &mut Reader, value: &Value<'_>) -> Option<String> {
     // A registry for the mirror alone needs no prefix, and `""` says so.
-    if matches!(value.node.shape(), Shape::Scalar("", false)) {
+    if matches!(value.node.shape(), Shape::Scalar("", style) if style != Style::Plain) {
         return Some(String::new());
     }
     let wanted = "a repository's first part, such as docker-hub";
@@ -118,7 +125,7 @@ fn images(reader: &mut Reader, list: &Value<'_>) -> Option<Vec<ImageRule>> {
 
 fn image(reader: &mut Reader, item: &Value<'_>) -> Option<ImageRule> {
     let wanted = "`repository: [tags]`, or a mapping with `source` and `tags`";
-    let line = item.node.at().line;
+    let line = item.node.position().line;
     let pairs = reader.pairs(item, wanted)?;
     let long_form = pairs.iter().any(|(name, _)| *name == "source" || *name == "tags" || *name == "platforms");
     if long_form {
@@ -224,8 +231,8 @@ fn rule(reader: &mut Reader, value: &Value<'_>) -> Option<TagRule> {
     });
     let include = entries.get("include").map(|value| globs(reader, value)).unwrap_or_default();
     let exclude = entries.get("exclude").map(|value| globs(reader, value)).unwrap_or_default();
-    let newest = entries.get("newest").and_then(|value| reader.number(value, 1, 1000));
-    let max_age_days = entries.get("max_age_days").and_then(|value| reader.number(value, 1, 36_500));
+    let newest = entries.number(reader, "newest");
+    let max_age_days = entries.number(reader, "max_age_days");
     let prereleases = entries.get("prereleases").and_then(|value| reader.flag(value)).unwrap_or_default();
     let by = entries.get("by").and_then(|value| match reader.text(value, "version or push_time")? {
         "version" => Some(By::Version),
@@ -285,8 +292,8 @@ fn repositories(reader: &mut Reader, value: &Value<'_>) -> Option<RepositorySett
     let scan_on_push = entries.get("scan_on_push").and_then(|value| reader.flag(value)).unwrap_or_default();
     let lifecycle_keep = entries.get("lifecycle").and_then(|value| {
         let lifecycle = reader.mapping(value, LIFECYCLE)?;
-        let keep = lifecycle.required(reader, "keep", "how many images to keep")?;
-        reader.number(&keep, 1, 10_000)
+        lifecycle.required(reader, "keep", "how many images to keep")?;
+        lifecycle.number(reader, "keep")
     });
     let mut tags = BTreeMap::new();
     if let Some(value) = entries.get("tags") {
@@ -309,15 +316,15 @@ fn prune(reader: &mut Reader, value: &Value<'_>) -> Option<PruneRule> {
     if let Some(enabled) = entries.get("enabled").and_then(|value| reader.flag(value)) {
         rule.enabled = enabled;
     }
-    if let Some(days) = entries.get("grace_days").and_then(|value| reader.number(value, 1, 365)) {
+    if let Some(days) = entries.number(reader, "grace_days") {
         rule.grace_days = days;
     }
     if let Some(keep) = entries.get("keep").and_then(|value| reader.mapping(value, KEEP)) {
         rule.keep_tags = keep.get("tags").map(|value| globs(reader, value)).unwrap_or_default();
-        if let Some(newest) = keep.get("newest").and_then(|value| reader.number(value, 0, 10_000)) {
+        if let Some(newest) = keep.number(reader, "newest") {
             rule.keep_newest = newest;
         }
-        if let Some(days) = keep.get("pulled_within_days").and_then(|value| reader.number(value, 0, 3650)) {
+        if let Some(days) = keep.number(reader, "pulled_within_days") {
             rule.keep_pulled_within_days = days;
         }
     }

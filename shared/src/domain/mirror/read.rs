@@ -3,8 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::keys::names;
-use super::yaml::{Node, Position, Shape};
+use super::keys::{Kind, kind, names};
+use crate::domain::yaml::{self, Position, Style};
+
+/// A node of a configuration.
+pub(super) type Node<'t> = yaml::Node<'t, &'t str>;
+/// What it is.
+pub(super) type Shape<'t> = yaml::Shape<'t, &'t str>;
 
 /// More than a person writes; a document that unfolds to more is a mistake or an attack.
 const MOST_VALUES: usize = 20_000;
@@ -43,6 +48,7 @@ pub(super) struct Value<'t> {
 pub(super) struct Entries<'t> {
     at: Position,
     path: String,
+    within: &'static str,
     found: HashMap<&'t str, Value<'t>>,
 }
 
@@ -61,7 +67,7 @@ impl Reader {
     }
 
     pub(super) fn wrong(&mut self, value: &Value<'_>, problem: impl Into<String>) {
-        self.fault(value.node.at(), &value.path, problem);
+        self.fault(value.node.position(), &value.path, problem);
     }
 
     /// The shape, unless too much has been read already.
@@ -96,21 +102,21 @@ impl Reader {
         let mut pairs = Vec::new();
         for (key, node) in entries {
             let Shape::Scalar(name, _) = key.shape() else {
-                self.fault(key.at(), &value.path, "has a key that is no text");
+                self.fault(key.position(), &value.path, "has a key that is no text");
                 continue;
             };
             let path = if value.path.is_empty() { name.to_owned() } else { format!("{}.{name}", value.path) };
-            if let Some(line) = lines.insert(name, key.at().line) {
-                self.fault(key.at(), &path, format!("comes a second time; the first is in line {line}"));
+            if let Some(line) = lines.insert(name, key.position().line) {
+                self.fault(key.position(), &path, format!("comes a second time; the first is in line {line}"));
                 continue;
             }
-            pairs.push((name, Value { node, path }, key.at()));
+            pairs.push((name, Value { node, path }, key.position()));
         }
         Some(pairs.into_iter().map(|(name, value, _)| (name, value)).collect())
     }
 
     /// A mapping with these keys and no other; `within` names it in the list of keys.
-    pub(super) fn mapping<'t>(&mut self, value: &Value<'t>, within: &str) -> Option<Entries<'t>> {
+    pub(super) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<Entries<'t>> {
         let known = names(within);
         let pairs = self.pairs(value, &format!("a mapping with the keys {}", listed(&known)))?;
         let mut found = HashMap::new();
@@ -119,11 +125,11 @@ impl Reader {
                 found.insert(name, entry);
             } else {
                 let problem = format!("is no key of the configuration; allowed here: {}", listed(&known));
-                let at = key_position(value, name).unwrap_or_else(|| entry.node.at());
+                let at = key_position(value, name).unwrap_or_else(|| entry.node.position());
                 self.fault(at, &entry.path, problem);
             }
         }
-        Some(Entries { at: value.node.at(), path: value.path.clone(), found })
+        Some(Entries { at: value.node.position(), path: value.path.clone(), within, found })
     }
 
     pub(super) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
@@ -162,8 +168,8 @@ impl Reader {
 
     pub(super) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
         match self.shape(value)? {
-            Shape::Scalar("true", true) => Some(true),
-            Shape::Scalar("false", true) => Some(false),
+            Shape::Scalar("true", Style::Plain) => Some(true),
+            Shape::Scalar("false", Style::Plain) => Some(false),
             Shape::Scalar(text, _) => {
                 self.wrong(value, format!("is `{}`; write true or false", short(text)));
                 None
@@ -176,11 +182,11 @@ impl Reader {
     }
 
     /// A whole number between two bounds.
-    pub(super) fn number(&mut self, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
+    fn number(&mut self, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
         let wanted = format!("a whole number from {least} to {most}");
         match self.shape(value)? {
-            Shape::Scalar(text, plain) => {
-                let digits = plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            Shape::Scalar(text, style) => {
+                let digits = style == Style::Plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
                 if number.is_none() {
                     self.wrong(value, format!("is `{}`; write {wanted}", short(text)));
@@ -200,6 +206,12 @@ impl<'t> Entries<'t> {
         self.found.get(name)
     }
 
+    /// A whole number between the bounds that the list of keys has for it.
+    pub(super) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
+        let Some(Kind::Number(least, most)) = kind(self.within, name) else { return None };
+        reader.number(self.get(name)?, least, most)
+    }
+
     /// An entry that has to be there.
     pub(super) fn required(&self, reader: &mut Reader, name: &str, wanted: &str) -> Option<Value<'t>> {
         let found = self.get(name).cloned();
@@ -214,7 +226,7 @@ impl<'t> Entries<'t> {
 /// Where a key was written.
 fn key_position(value: &Value<'_>, name: &str) -> Option<Position> {
     let Shape::Mapping(entries) = value.node.shape() else { return None };
-    entries.into_iter().find(|(key, _)| matches!(key.shape(), Shape::Scalar(found, _) if found == name)).map(|(key, _)| key.at())
+    entries.into_iter().find(|(key, _)| matches!(key.shape(), Shape::Scalar(found, _) if found == name)).map(|(key, _)| key.position())
 }
 
 /// Words in backquotes, with commas.

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod faults;
+mod identity;
 mod many;
 mod server;
 
@@ -28,9 +29,9 @@ const REPOSITORY: &str = "library/redis";
 struct Passwords;
 
 impl CredentialsProvider for Passwords {
-    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Basic>, CredentialsError>> {
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         let username = if registry == ECR { "AWS" } else { "account" };
-        Box::pin(async move { Ok(Some(Basic { username: username.to_owned(), password: Secret::new("hunter2") })) })
+        Box::pin(async move { Ok(Some(Basic { username: username.to_owned(), password: Secret::new("hunter2") }.into())) })
     }
 }
 

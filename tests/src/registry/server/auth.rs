@@ -55,9 +55,17 @@ impl Server {
         }
     }
 
-    /// Answers a request for a token.
-    pub(super) fn token(&self, headers: &HeaderMap, query: &Query) -> Response<Body> {
-        match &self.mode {
+    /// Answers a request for a token; `form` is what was posted.
+    pub(super) fn token(&self, headers: &HeaderMap, query: &Query, form: Option<&Query>) -> Response<Body> {
+        match (&self.mode, form) {
+            (Mode::Hub(options), Some(form)) => self.hub_oauth(options, form),
+            (_, Some(_)) => error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported."),
+            (mode, None) => self.token_by_get(mode, headers, query),
+        }
+    }
+
+    fn token_by_get(&self, mode: &Mode, headers: &HeaderMap, query: &Query) -> Response<Body> {
+        match mode {
             Mode::Hub(options) => self.hub_token(options, headers, query),
             Mode::Open(options) if options.anonymous_token => {
                 let token = self.issue(Vec::new(), 12 * 60 * 60, None);
@@ -71,13 +79,34 @@ impl Server {
         let account = match (headers.contains_key(AUTHORIZATION), basic(headers)) {
             (false, _) => None,
             (true, Some((name, password))) => {
-                let known = options.accounts.iter().find(|account| account.name == name && account.password == password);
+                // An identity token may stand in the place of the password, whoever is named.
+                let is =
+                    |account: &&HubAccount| account.name == name && account.password == password || account.identity_token() == password;
+                let known = options.accounts.iter().find(is);
                 let Some(account) = known else { return wrong_password() };
                 Some(account.clone())
             }
             (true, None) => return wrong_password(),
         };
-        let wanted = query.all("scope").flat_map(|scopes| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        self.hub_grant(options, account, query.all("scope"))
+    }
+
+    /// OAuth2 with an identity token: <https://distribution.github.io/distribution/spec/auth/oauth/>.
+    fn hub_oauth(&self, options: &HubOptions, form: &Query) -> Response<Body> {
+        let refused = |why: &str| json_body(respond(StatusCode::BAD_REQUEST), &json!({"error": why}));
+        if form.get("grant_type") != Some("refresh_token") {
+            return refused("unsupported_grant_type");
+        }
+        if form.get("service").is_none() || form.get("client_id").is_none() {
+            return refused("invalid_request");
+        }
+        let account = options.accounts.iter().find(|account| form.get("refresh_token") == Some(&account.identity_token()));
+        let Some(account) = account else { return refused("invalid_grant") };
+        self.hub_grant(options, Some(account.clone()), form.all("scope"))
+    }
+
+    fn hub_grant<'q>(&self, options: &HubOptions, account: Option<HubAccount>, scopes: impl Iterator<Item = &'q str>) -> Response<Body> {
+        let wanted = scopes.flat_map(|scopes| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let wanted = wanted.filter_map(|scope| Some(scope.strip_prefix("repository:")?.rsplit_once(':')?.0.to_owned()));
         // A token for fewer repositories than were asked for is no error: a repository that does not exist, or is private, is left out.
         let granted: Vec<String> = wanted.filter(|name| self.store.read(name, |_| ()).is_some()).collect();

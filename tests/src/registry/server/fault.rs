@@ -103,6 +103,11 @@ impl Rule {
         Self::new(Method::GET, path, fault)
     }
 
+    /// [`Rule::new`] for `POST`.
+    pub fn post(path: &str, fault: Fault) -> Self {
+        Self::new(Method::POST, path, fault)
+    }
+
     /// Strikes the nth such request (from 1) instead of the first.
     pub fn nth(mut self, n: usize) -> Self {
         self.skip = n.saturating_sub(1);

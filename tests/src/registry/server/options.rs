@@ -26,6 +26,13 @@ pub struct HubAccount {
     pub pulls: Option<u32>,
 }
 
+impl HubAccount {
+    /// The identity token of the account, as Docker would keep it.
+    pub fn identity_token(&self) -> String {
+        format!("identity/{}+{}", self.name, self.password)
+    }
+}
+
 impl Default for HubOptions {
     /// 100 anonymous pulls in six hours.
     fn default() -> Self {

@@ -121,7 +121,11 @@ impl Server {
         let query = Query::of(parts.uri.query().unwrap_or_default());
         let route = Route::of(parts.uri.path());
         match route {
-            Route::Token => return Ok(self.token(headers, &query)),
+            Route::Token if method == Method::POST => {
+                let form = form(body).await;
+                return Ok(self.token(headers, &query, Some(&Query::of(&form))));
+            }
+            Route::Token => return Ok(self.token(headers, &query, None)),
             Route::HubTags { namespace, repository, tag } => {
                 return Ok(self.hub_tags(headers, &format!("{namespace}/{repository}"), tag, &query));
             }
@@ -164,4 +168,13 @@ impl Server {
             | Route::Unknown => Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported.")),
         }
     }
+}
+
+/// The whole of a posted form.
+async fn form(body: &mut Body) -> String {
+    let mut bytes = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -4,7 +4,9 @@ use crate::domain::mirror::{By, KEYS, MirrorConfig, TagSelection};
 
 const REGISTRY: &str = "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n";
 
+/// Reads a text that is right, by the schema as well.
 fn parse(text: &str) -> MirrorConfig {
+    assert!(super::schema::takes(text), "the schema refuses {text}");
     MirrorConfig::parse(text).unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>()))
 }
 
@@ -13,8 +15,14 @@ fn faults(text: &str) -> Vec<String> {
     MirrorConfig::parse(text).expect_err(text).iter().map(ToString::to_string).collect()
 }
 
-/// Holds the only fault of a text against its place, its key and a part of its words.
+/// Holds the only fault of a text against its place, its key and a part of its words. The schema knows it, too.
 fn check(text: &str, place: &str, part: &str) {
+    assert!(!super::schema::takes(text), "the schema takes {text}");
+    check_beyond_schema(text, place, part);
+}
+
+/// The same for a fault that no schema can know.
+fn check_beyond_schema(text: &str, place: &str, part: &str) {
     let found = faults(text);
     assert_eq!(found.len(), 1, "{text}\n{found:#?}");
     assert!(found[0].starts_with(place) && found[0].contains(part), "{text}\n{found:#?}\nexpected {place} ... {part}");
@@ -112,7 +120,11 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
     check(&image("tags: ['1']"), "line 3, column 5: `images[0].source` is missing", "");
     check(&image("source: a\n    tags: ['1']\n    platforms: []"), "line 5, column 16: ", "selects nothing");
     check(&image("source: a\n    tags: ['1']\n    platforms: [linux]"), "line 5, column 17: ", "os/architecture");
-    check(&with("images:\n- a: ['1']\nimages:\n- b: ['1']\n"), "line 4, column 1: `images` ", "second time; the first is in line 2");
+    check_beyond_schema(
+        &with("images:\n- a: ['1']\nimages:\n- b: ['1']\n"),
+        "line 4, column 1: `images` ",
+        "second time; the first is in line 2",
+    );
     check(&with("discover: eks\n"), "line 2, column 11: `discover` is `eks`", "ecs");
     check(
         &with("discover: ecs\nrepositories: {immutable: yes}\n"),

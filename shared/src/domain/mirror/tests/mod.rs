@@ -3,6 +3,7 @@
 mod config;
 mod plan;
 mod prune;
+mod schema;
 mod select;
 
 use super::MirrorConfig;
