@@ -131,6 +131,14 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// What tells this node from others; an alias is the node that it stands for.
+    pub(crate) fn id(self) -> usize {
+        match self.tree.nodes[self.id].kind {
+            Kind::Alias(target) => target,
+            Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_) => self.id,
+        }
+    }
+
     /// The local tag without its `!`: `Sub`, `Ref`, `reference`.
     pub(crate) fn tag(self) -> Option<&'t str> {
         self.stored().tag.as_deref()
