@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Head, Place, Problem};
-use crate::resolve::resolve;
+use crate::finding::{Finding, Head, Place, Problem, Selects};
+use crate::resolve::{Resolved, resolve};
 use crate::traced::{Origin, Traced};
 use crate::yaml::{Node, Written as _};
 
@@ -51,6 +51,9 @@ pub(crate) enum Otherwise {
     /// The place was found by its looks only: it is something else.
     Ignore,
 }
+
+/// How many characters a message has at most: it may quote what the file says.
+const MESSAGE: usize = 400;
 
 /// What one file's analysis has and gives.
 pub(crate) struct Analysis<'a> {
@@ -106,16 +109,7 @@ impl<'a> Analysis<'a> {
             }
         };
         let (file, line, column) = self.position(origin);
-        let head = resolved.head.and_then(|(host, repository, bare)| {
-            let place = |range| value.written_at(range).map(|(source, range)| (self.sources[source].path.clone(), range));
-            let before = || place(repository..repository).map(|(file, range)| (file, range.start));
-            let head = if host.is_empty() {
-                Head { host: None, repository: Some(before()?), bare }
-            } else {
-                Head { host: Some(place(host)?), repository: if bare { Some(before()?) } else { None }, bare }
-            };
-            Some(head)
-        });
+        let head = self.head(&value, &resolved);
         self.findings.push(Finding {
             file,
             line,
@@ -130,9 +124,29 @@ impl<'a> Analysis<'a> {
             variables: resolved.variables,
             services: Vec::new(),
             head,
+            selects: None,
             parsed: resolved.parsed,
         });
         self.findings.last_mut()
+    }
+
+    /// Where the registry's part of a Docker Hub reference is written.
+    fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
+        let (host, repository, bare) = resolved.head.clone()?;
+        let place = |range| value.written_at(range).map(|(source, range)| (self.sources[source].path.clone(), range));
+        let before = || place(repository..repository).map(|(file, range)| (file, range.start));
+        let head = if host.is_empty() {
+            Head { host: None, repository: Some(before()?), bare }
+        } else {
+            Head { host: Some(place(host)?), repository: if bare { Some(before()?) } else { None }, bare }
+        };
+        Some(head)
+    }
+
+    /// The name by which an entry of a kustomization finds its image in the manifests.
+    pub(crate) fn selects(&self, name: &Traced, replaced: bool) -> Option<Selects> {
+        let head = resolve(name).ok().and_then(|resolved| self.head(name, &resolved))?;
+        Some(Selects { name: name.as_str().to_owned(), head, replaced })
     }
 
     /// Records what keeps the file from being read in full.
@@ -149,7 +163,7 @@ impl<'a> Analysis<'a> {
 
     fn problem_at(&mut self, origin: Origin, message: String) {
         let (file, line, _) = self.position(origin);
-        self.problems.push(Problem { file, line, message });
+        self.problems.push(Problem { file, line, message: shortened(message) });
     }
 
     /// Everything found, in the order of the file, each place once.
@@ -173,6 +187,16 @@ impl<'a> Analysis<'a> {
         let (line, column) = source.lines.position(origin.offset);
         (source.path.clone(), line, column)
     }
+}
+
+/// A message without the middle of what it quotes, where that is long.
+fn shortened(message: String) -> String {
+    let count = message.chars().count();
+    if count <= MESSAGE {
+        return message;
+    }
+    let part = |skipped: usize| message.chars().skip(skipped).take(MESSAGE / 2).collect::<String>();
+    format!("{} ... {}", part(0), part(count - MESSAGE / 2))
 }
 
 /// The reference as its author wrote it.

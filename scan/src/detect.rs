@@ -304,6 +304,8 @@ fn documents(path: &str, tree: &Tree, analysis: &mut Analysis<'_>) {
         kubernetes::scan(tree, analysis);
     } else if ecs::looks_like(tree) {
         ecs::scan(tree, analysis);
+    } else if any(ecs::is_copilot) {
+        tree.documents().for_each(|root| ecs::scan_copilot(root, analysis));
     } else if any(buildspec::looks_like) {
         tree.documents().for_each(|root| buildspec::scan(root, analysis));
     } else if helm::is_path(path) {

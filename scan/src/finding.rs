@@ -31,6 +31,8 @@ pub enum Place {
     CodeBuildEnvironment,
     /// A command of a CodeBuild build specification.
     BuildspecCommand,
+    /// A command of another CI system's script: GitHub Actions, GitLab and so on.
+    CiCommand,
     /// `container:` of a GitHub Actions job.
     GithubContainer,
     /// `services:` of a GitHub Actions job.
@@ -68,6 +70,7 @@ impl Place {
             Self::CloudFormation => "cloud-formation",
             Self::CodeBuildEnvironment => "code-build-environment",
             Self::BuildspecCommand => "buildspec-command",
+            Self::CiCommand => "ci-command",
             Self::GithubContainer => "github-container",
             Self::GithubService => "github-service",
             Self::GithubAction => "github-action",
@@ -113,6 +116,9 @@ pub struct Finding {
     /// Where the registry's part of the reference is written, for the rewriting.
     #[serde(skip)]
     pub(crate) head: Option<Head>,
+    /// In a kustomization: the name by which the entry finds its image in the manifests.
+    #[serde(skip)]
+    pub(crate) selects: Option<Selects>,
     /// The reference as a value, where everything is known.
     #[serde(skip)]
     pub(crate) parsed: Option<Reference>,
@@ -128,6 +134,17 @@ impl Finding {
     pub fn parsed(&self) -> Option<&Reference> {
         self.parsed.as_ref()
     }
+}
+
+/// How an entry of a kustomization finds its image: it has to name it as the manifests do, before a move and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selects {
+    /// The name, without tag and digest.
+    pub(crate) name: String,
+    /// Where the name's registry is written.
+    pub(crate) head: Head,
+    /// Whether the entry puts another name in its place.
+    pub(crate) replaced: bool,
 }
 
 /// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.

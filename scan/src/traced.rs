@@ -148,6 +148,14 @@ impl Traced {
         if start >= end { Self::default() } else { self.slice(start..end) }
     }
 
+    /// The parts between the separators.
+    pub(crate) fn split<'t>(&'t self, separator: &str) -> impl Iterator<Item = Self> + use<'t> {
+        let length = separator.len();
+        let ends: Vec<usize> = self.text.match_indices(separator).map(|(at, _)| at).chain([self.text.len()]).collect();
+        let starts = [0].into_iter().chain(ends.iter().map(|end| end + length)).collect::<Vec<_>>();
+        starts.into_iter().zip(ends).map(|(start, end)| self.slice(start..end))
+    }
+
     /// Where the byte at `offset` was written, or else the first one after it that was written anywhere.
     pub(crate) fn origin(&self, offset: usize) -> Option<Origin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
@@ -204,6 +212,10 @@ impl Traced {
             };
             if alternatives.is_empty() {
                 alternatives.push(self.slice(self.extent(index)));
+            }
+            if let [only] = alternatives.as_slice() {
+                results.iter_mut().for_each(|result| result.push(only));
+                continue;
             }
             results = results
                 .iter()

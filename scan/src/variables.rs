@@ -4,6 +4,8 @@ use crate::traced::{Origin, Traced, Unknown};
 
 /// How deep defaults in defaults are followed.
 const DEPTH: usize = 16;
+/// By how many bytes values may make a text longer: one that doubles another again and again is no image.
+const GROWTH: usize = 1 << 16;
 /// Longer values are not taken apart by patterns.
 const PATTERN: usize = 256;
 
@@ -65,7 +67,11 @@ fn expand_within(text: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option
             (1 + name_length, value(name).unwrap_or_else(|| unknown(name, dialect, text.origin(here))))
         };
         expanded.push(&text.slice(copied..here));
-        expanded.push(&result);
+        if expanded.as_str().len() + result.as_str().len() <= whole.len() + GROWTH {
+            expanded.push(&result);
+        } else {
+            expanded.push(&unknown("a value that is too long", dialect, text.origin(here)));
+        }
         copied = here + length;
         at = copied;
     }

@@ -128,6 +128,26 @@ fn case_b_goes_to_ecr_public_with_one_line() {
 }
 
 #[test]
+fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
+    let root = copy("corpus/further/k8s-base", "kustomization");
+    let target = Target::new(Some(REGISTRY), "docker-hub", false).unwrap();
+    let done = fix(&root, &target);
+    assert!(done.left.is_empty(), "{:?}", done.left);
+    let names = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    assert_eq!(
+        names("prod/kustomization.yaml"),
+        format!(
+            "resources: [../base]\nimages:\n- name: {REGISTRY}/docker-hub/library/nginx\n  newTag: 1.27.1\n- name: {REGISTRY}/docker-hub/acme/app\n  newName: {REGISTRY}/docker-hub/acme/app2\n"
+        )
+    );
+    assert!(names("base/d.yaml").contains(&format!("image: {REGISTRY}/docker-hub/library/nginx}}")));
+    // Without the manifest nobody knows whether the name would still be found.
+    let alone = copy("corpus/further/k8s-base/prod", "kustomization-alone");
+    let left: Vec<String> = fix(&alone, &target).left.into_iter().map(|left| left.reference).collect();
+    assert_eq!(left, ["docker.io/library/nginx:1.27.1"]);
+}
+
+#[test]
 fn the_corpus_is_adopted_but_for_what_has_a_reason() {
     let root = copy("corpus", "corpus");
     let before = scanned(&root);

@@ -9,7 +9,7 @@ use pullsafe_scan::detect::scan_text;
 use pullsafe_scan::walk::{Options, scan};
 
 /// Names that lead to each of the parsers.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "Dockerfile",
     "compose.yml",
     "task.json",
@@ -23,6 +23,7 @@ const NAMES: [&str; 14] = [
     "templates/x.yaml",
     "a.json.tpl",
     "kustomization.yaml",
+    ".circleci/config.yml",
     "unnamed",
 ];
 
@@ -80,15 +81,51 @@ fn nothing_hangs_or_panics() {
         repeated("a: &a *a\n", 2_000),
         "a: *missing\nimage: x:1\n".to_owned(),
         "? ? ?\n: : :\n".to_owned(),
-    ];
-    for (index, input) in inputs.iter().enumerate() {
+    ]
+    .into_iter()
+    .chain(doubled());
+    for (index, input) in inputs.enumerate() {
         for name in NAMES {
             let start = Instant::now();
-            let _ = scan_text(name, input, &NoNeighbours);
+            let _ = scan_text(name, &input, &NoNeighbours);
             let taken = start.elapsed();
             assert!(taken < Duration::from_secs(20), "input {index} as {name} took {taken:?}");
         }
     }
+}
+
+/// Values made of values made of values, and aliases that lead back to where they stand.
+fn doubled() -> Vec<String> {
+    let levels = |line: &dyn Fn(usize) -> String| (0..30).map(line).collect::<String>();
+    let task =
+        |image: &str| format!("T:\n    Type: AWS::ECS::TaskDefinition\n    Properties: {{ContainerDefinitions: [{{Image: {image}}}]}}\n");
+    let sub = |inner: String| format!("{{\"Fn::Sub\": [\"{}\", {{\"X\": {inner}}}]}}", "${X}".repeat(20));
+    vec![
+        format!("{}FROM a${{V30}}\n", levels(&|i| format!("ARG V{}=${{V{i}:-x}}${{V{i}:-x}}\n", i + 1))),
+        format!("image: a$V30\nvariables:\n{}", levels(&|i| format!("  V{}: \"$V{i}$V{i}$V{i}\"\n", i + 1))),
+        format!(
+            "version: 0.2\nphases:\n  build:\n    commands:\n      - V0=x\n{}      - docker pull a$V30\n",
+            levels(&|i| format!("      - V{}=$V{i}$V{i}$V{i}\n", i + 1))
+        ),
+        format!("Resources:\n  {}", task(&(0..25).fold("a".to_owned(), |inner, _| sub(inner)))),
+        format!("Parameters: {{A: {{Default: a}}}}\nResources:\n  {}", task(&format!("!Sub \"{}\"", "${A}".repeat(20_000)))),
+        format!(
+            "x0: &x0 nginx\n{}Resources:\n  {}",
+            levels(&|i| format!("x{0}: &x{0} {{\"Fn::If\": [c, *x{i}, *x{i}]}}\n", i + 1)),
+            task("*x30")
+        ),
+        format!("x0: &x0 {{Image: a}}\n{}Resources:\n  {}", levels(&|i| format!("x{0}: &x{0} [*x{i}, *x{i}]\n", i + 1)), task("*x30")),
+        "jobs: &a\n  - *a\n  - image: redis:7\n    run: *a\n".to_owned(),
+        format!(
+            "locals {{\n  v0 = \"x\"\n{}}}\nresource \"docker_image\" \"x\" {{ name = local.v14 }}\n",
+            levels(&|i| format!("  v{} = \"{}\"\n", i + 1, format!("${{local.v{i}}}").repeat(20)))
+        ),
+        format!(
+            "locals {{\n  v0 = {{ image = \"redis:7\" }}\n{}}}\nresource \"aws_ecs_task_definition\" \"x\" {{ container_definitions = jsonencode(local.v30) }}\n",
+            levels(&|i| format!("  v{} = {{ a = local.v{i}, b = [local.v{i}, local.v{}] }}\n", i + 1, i + 1))
+        ),
+        (0..100).map(|i| format!(".j{i}:\n  extends: [.j{}, .j{}]\n  image: x:$V\n", (i + 1) % 100, (i + 2) % 100)).collect(),
+    ]
 }
 
 #[test]

@@ -34,11 +34,12 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
             }
         }
     }
-    for (written, value) in shell.pulls {
+    let (pulls, builds) = shell.finish();
+    for (written, value) in pulls {
         analysis.found(Place::BuildspecCommand, &written, &value, Otherwise::Ignore);
     }
-    for build in shell.builds {
-        scan_build(build, analysis);
+    for build in builds {
+        scan_build(build, Place::BuildspecCommand, analysis);
     }
     let listed = ["build-list", "build-graph"].iter().flat_map(|kind| root.at(&["batch", kind]).map(Node::items).unwrap_or_default());
     let matrix = ["static", "dynamic"].iter().filter_map(|kind| root.at(&["batch", "build-matrix", kind]));
@@ -52,17 +53,17 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
 }
 
 /// Records what a build pulls because of its arguments: the Dockerfile's `FROM` lines that they decide.
-fn scan_build(build: Build, analysis: &mut Analysis<'_>) {
+pub(crate) fn scan_build(build: Build, place: Place, analysis: &mut Analysis<'_>) {
     // The commands run at the top of the source, which is the specification's directory or above it.
     let paths = build.dockerfile.iter().flat_map(|path| LEVELS.map(|above| format!("{above}{path}"))).collect::<Vec<_>>();
     if let Some(text) = paths.iter().find_map(|path| analysis.neighbour(path)) {
         let outside = Outside { arguments: build.arguments, contexts: Vec::new() };
-        dockerfile::scan_arguments(&text, &outside, Place::BuildspecCommand, analysis);
+        dockerfile::scan_arguments(&text, &outside, place, analysis);
         return;
     }
     // Without the Dockerfile only the argument's name tells.
     for (_, value) in build.arguments.iter().filter(|(name, value)| is_image_argument(name) && looks_like_reference(value.as_str())) {
-        analysis.found(Place::BuildspecCommand, value, value, Otherwise::Ignore);
+        analysis.found(place, value, value, Otherwise::Ignore);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::commands::Commands;
 use crate::format::template::{mark, mark_templates};
 use crate::traced::Traced;
 use crate::yaml::{Node, Written as _};
@@ -17,13 +18,19 @@ pub(crate) fn is_path(path: &str) -> bool {
         || name.starts_with("azure-pipelines") && (name.ends_with(".yml") || name.ends_with(".yaml"))
 }
 
-/// Records the images of jobs and their services.
+/// Records the images of jobs and their services, and what their scripts pull.
 pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     // Azure's jobs name containers that `resources` declare.
     let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
     let declared: HashSet<&str> = declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
+    let mut scripts = Commands::default();
     let mut waiting = vec![(root, None)];
+    // An alias may lead back to where it stands.
+    let mut seen = HashSet::new();
     while let Some((node, parameters)) = waiting.pop() {
+        if !seen.insert(node.id()) {
+            continue;
+        }
         let parameters = node.get("parameters").or(parameters);
         for (key, value) in node.own_entries() {
             match key {
@@ -42,11 +49,16 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                     let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
                     analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
                 }
+                "run" | "script" | "commands" | "bash" | "command" if value.scalar().is_some() || value.is_sequence() => {
+                    scripts.run_all(value);
+                    waiting.push((value, parameters));
+                }
                 _ => waiting.push((value, parameters)),
             }
         }
         waiting.extend(node.items().into_iter().map(|item| (item, parameters)));
     }
+    scripts.finish(analysis);
 }
 
 /// Records the image of a development container (`devcontainer.json`).

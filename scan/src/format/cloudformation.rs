@@ -3,12 +3,13 @@
 //! Intrinsic functions are evaluated as far as the template itself decides: parameters' defaults, `Fn::Sub`, `Fn::Join`,
 //! both sides of `Fn::If`, every row of a mapping that a parameter without a default selects.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::buildspec;
-use crate::format::template::mark_templates;
+use crate::format::template::{mark, mark_templates};
 use crate::traced::{Traced, Unknown, join};
 use crate::yaml::{Node, Tree, Written as _};
 
@@ -31,6 +32,10 @@ const TYPES: [&str; 13] = [
 
 /// How many values one expression may have, and how deep functions may nest.
 const LIMIT: usize = 32;
+/// How many expressions are evaluated for one image: functions in functions name each other's values again and again.
+const EXPRESSIONS: usize = 20_000;
+/// How long a value may become.
+const LENGTH: usize = 1 << 20;
 
 const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository";
 
@@ -44,18 +49,26 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 
 /// Records the images of a template's resources.
 pub(crate) fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
-    let template = Template { root };
+    // An alias may lead back to where it stands.
+    let mut seen = HashSet::new();
+    let template = Template { root, left: Cell::new(EXPRESSIONS) };
     for resource in tree.mappings() {
         let kind = resource.get("Type").and_then(Node::scalar).unwrap_or_default();
         let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else { continue };
         let codebuild = kind == "AWS::CodeBuild::Project";
         let mut waiting = vec![properties];
         while let Some(node) = waiting.pop() {
+            if !seen.insert(node.id()) {
+                continue;
+            }
             for (key, value) in node.own_entries() {
                 match key {
                     // Names and values of people's own.
                     "Variables" | "DockerLabels" | "Tags" => {}
-                    "Image" | "ImageUri" | "ImageIdentifier" | "ParentImage" => template.image(value, codebuild, 0, analysis),
+                    "Image" | "ImageUri" | "ImageIdentifier" | "ParentImage" => {
+                        template.left.set(EXPRESSIONS);
+                        template.image(value, codebuild, 0, analysis);
+                    }
                     "BuildSpec" => template.buildspec(value, analysis),
                     _ => waiting.push(value),
                 }
@@ -67,6 +80,8 @@ pub(crate) fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
 
 struct Template<'t> {
     root: Node<'t>,
+    /// Expressions that may still be evaluated for the image at hand.
+    left: Cell<usize>,
 }
 
 impl<'t> Template<'t> {
@@ -75,7 +90,13 @@ impl<'t> Template<'t> {
         let function = called(node);
         // Each side of a condition is an image of its own.
         if let Some(("If", sides)) = function {
-            let sides = if depth < LIMIT { sides.items() } else { Vec::new() };
+            let left = self.left.get().checked_sub(1).filter(|_| depth < LIMIT);
+            let sides = if let Some(left) = left {
+                self.left.set(left);
+                sides.items()
+            } else {
+                Vec::new()
+            };
             sides.into_iter().skip(1).for_each(|side| self.image(side, codebuild, depth + 1, analysis));
             return;
         }
@@ -93,6 +114,7 @@ impl<'t> Template<'t> {
     }
 
     fn buildspec(&self, node: Node<'t>, analysis: &mut Analysis<'_>) {
+        self.left.set(EXPRESSIONS);
         for text in self.evaluate(node, 0) {
             let (tree, _) = Tree::read(text);
             for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
@@ -103,9 +125,8 @@ impl<'t> Template<'t> {
 
     /// Every value that an expression can have.
     fn evaluate(&self, node: Node<'t>, depth: usize) -> Vec<Traced> {
-        if depth > LIMIT {
-            return Vec::new();
-        }
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| depth <= LIMIT) else { return Vec::new() };
+        self.left.set(left);
         if let Some((name, argument)) = called(node) {
             return self.call(name, argument, depth);
         }
@@ -140,10 +161,11 @@ impl<'t> Template<'t> {
                 [index, list] => {
                     let index = index.scalar().and_then(|index| index.parse::<usize>().ok());
                     let chosen = index.and_then(|index| list.items().get(index).copied().filter(|_| called(*list).is_none()));
-                    chosen.map_or_else(
-                        || vec![unknown("Fn::Select", self.part_of_arn(index, *list))],
-                        |chosen| self.evaluate(chosen, depth + 1),
-                    )
+                    match (chosen, index.and_then(|index| self.selected(index, *list, depth))) {
+                        (Some(chosen), _) => self.evaluate(chosen, depth + 1),
+                        (None, Some(values)) => values,
+                        (None, None) => vec![unknown("Fn::Select", self.part_of_arn(index, *list))],
+                    }
                 }
                 _ => Vec::new(),
             },
@@ -173,6 +195,19 @@ impl<'t> Template<'t> {
             _ if depth > LIMIT => Vec::new(),
             _ => vec![unknown(name, None)],
         }
+    }
+
+    /// A part of a text that is split, or an item of a parameter that is a list.
+    fn selected(&self, index: usize, list: Node<'t>, depth: usize) -> Option<Vec<Traced>> {
+        let (name, argument) = called(list)?;
+        let (separator, text) = match (name, argument.items().as_slice()) {
+            ("Split", [separator, text]) => (separator.scalar()?, *text),
+            ("Ref", []) => (",", list),
+            _ => return None,
+        };
+        let values = self.evaluate(text, depth + 1);
+        let known = !values.is_empty() && !separator.is_empty() && values.iter().all(|value| value.unknowns().next().is_none());
+        known.then(|| values.iter().filter_map(|value| value.split(separator).nth(index).map(|part| part.trimmed())).collect())
     }
 
     /// The region or the account, where they are taken from an ARN of this template as CDK does it.
@@ -210,11 +245,13 @@ impl<'t> Template<'t> {
         while let Some(found) = text[copied..].find("${") {
             let start = copied + found;
             let Some(length) = text[start..].find('}') else { break };
-            append(&mut results, &[pattern.slice(copied..start)]);
+            append(&mut results, &[dynamic(pattern.slice(copied..start))]);
             copied = start + length + 1;
             let name = &text[start + 2..start + length];
-            if let Some(literal) = name.strip_prefix('!') {
-                append(&mut results, &[Traced::computed(&format!("${{{literal}}}"))]);
+            if name.starts_with('!') {
+                // `${!NAME}` is `${NAME}`, for whoever reads the text.
+                append(&mut results, &[pattern.slice(start..start + 2)]);
+                append(&mut results, &[pattern.slice(start + 3..copied)]);
                 continue;
             }
             let local = values.and_then(|values| values.get(name.trim()));
@@ -226,7 +263,7 @@ impl<'t> Template<'t> {
             let place = pattern.origin(start);
             append(&mut results, &alternatives.into_iter().map(|value| value.asked_at(place)).collect::<Vec<_>>());
         }
-        append(&mut results, &[pattern.slice(copied..text.len())]);
+        append(&mut results, &[dynamic(pattern.slice(copied..text.len()))]);
         results
     }
 
@@ -283,12 +320,22 @@ fn called(node: Node<'_>) -> Option<(&str, Node<'_>)> {
     }
 }
 
+/// The text with `{{resolve:...}}` in it as an unknown part.
+fn dynamic(text: Traced) -> Traced {
+    if text.as_str().contains("{{resolve:") { mark(&text, &[("{{", "}}")]) } else { text }
+}
+
 /// Appends each alternative to each result.
 fn append(results: &mut Vec<Traced>, alternatives: &[Traced]) {
+    let fits = |result: &Traced, alternative: &Traced| result.as_str().len() + alternative.as_str().len() <= LENGTH;
+    if let [only] = alternatives {
+        results.iter_mut().filter(|result| fits(result, only)).for_each(|result| result.push(only));
+        return;
+    }
     let mut combined = Vec::new();
     for result in results.iter() {
         for alternative in alternatives {
-            if combined.len() < LIMIT {
+            if combined.len() < LIMIT && fits(result, alternative) {
                 let mut longer = result.clone();
                 longer.push(alternative);
                 combined.push(longer);

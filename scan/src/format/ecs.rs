@@ -1,5 +1,6 @@
 //! Task definitions of Amazon ECS as JSON, and what has the same container definitions: Elastic Beanstalk's
-//! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline.
+//! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the manifests
+//! of AWS Copilot.
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
@@ -19,6 +20,25 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         // CodePipeline's blue/green deployment puts `<IMAGE1_NAME>` in.
         if !value.as_str().starts_with('<') {
             analysis.found(Place::EcsTaskDefinition, &written, &value, Otherwise::Report);
+        }
+    }
+}
+
+/// Whether a document is a manifest of AWS Copilot, which makes a task definition of it.
+pub(crate) fn is_copilot(root: Node<'_>) -> bool {
+    let kinds = ["Load Balanced Web Service", "Backend Service", "Worker Service", "Request-Driven Web Service", "Scheduled Job"];
+    root.get("name").is_some() && root.get("type").and_then(Node::scalar).is_some_and(|kind| kinds.contains(&kind))
+}
+
+/// Records the images of a manifest of AWS Copilot, for all its environments.
+pub(crate) fn scan_copilot(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let environments = root.get("environments").map(Node::entries).unwrap_or_default().into_iter().map(|(_, environment)| environment);
+    for manifest in std::iter::once(root).chain(environments) {
+        let sidecars = manifest.get("sidecars").map(Node::entries).unwrap_or_default();
+        let sidecars = sidecars.into_iter().filter_map(|(_, sidecar)| sidecar.get("image"));
+        let own = [["image", "location"], ["logging", "image"]].into_iter().filter_map(|path| manifest.at(&path));
+        for written in own.chain(sidecars).filter_map(|image| image.get("location").unwrap_or(image).text()) {
+            analysis.found(Place::EcsTaskDefinition, &written, &mark_templates(&written), Otherwise::Ignore);
         }
     }
 }

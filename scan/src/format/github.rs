@@ -1,13 +1,16 @@
-//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` of steps, and Docker actions.
+//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker actions.
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::commands::Commands;
 use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
 use crate::yaml::{Node, Written as _};
 
 /// How many values one expression may have.
 const LIMIT: usize = 64;
+/// For how many rows of a matrix a script is followed.
+const ROWS: usize = 8;
 
 /// Whether a document is a workflow or an action, by its content; the path is the surer sign.
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
@@ -19,6 +22,7 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 
 /// Records what a workflow or an action pulls.
 pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let mut commands = Commands::default();
     for (_, job) in root.get("jobs").map(Node::entries).unwrap_or_default() {
         let scope = Scope { root, job: Some(job) };
         if let Some(container) = job.get("container") {
@@ -29,15 +33,16 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                 scope.image(Place::GithubService, image, analysis);
             }
         }
-        scope.steps(job.get("steps"), analysis);
+        scope.steps(job.get("steps"), &mut commands, analysis);
     }
     let scope = Scope { root, job: None };
     if let Some(runs) = root.get("runs") {
-        scope.steps(runs.get("steps"), analysis);
+        scope.steps(runs.get("steps"), &mut commands, analysis);
         if let Some(image) = runs.get("image").and_then(Node::text) {
             docker_scheme(&image, analysis);
         }
     }
+    commands.finish(analysis);
 }
 
 struct Scope<'t> {
@@ -46,11 +51,60 @@ struct Scope<'t> {
 }
 
 impl<'t> Scope<'t> {
-    fn steps(&self, steps: Option<Node<'t>>, analysis: &mut Analysis<'_>) {
+    fn steps(&self, steps: Option<Node<'t>>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
         for step in steps.map(Node::items).unwrap_or_default() {
             if let Some(uses) = step.get("uses").and_then(Node::text) {
                 docker_scheme(&uses, analysis);
+                self.inputs(uses.as_str(), step, commands, analysis);
             }
+            let Some(script) = step.get("run").and_then(Node::text) else { continue };
+            let environments = [Some(self.root), self.job, Some(step)].into_iter().flatten().filter_map(|node| node.get("env"));
+            let variables =
+                environments.flat_map(Node::entries).filter_map(|(name, value)| Some((name.to_owned(), self.one(&value.text()?))));
+            commands.job(variables.collect::<Vec<_>>());
+            for script in self.expand(&script).into_iter().take(ROWS) {
+                commands.run(&script);
+            }
+        }
+    }
+
+    /// What actions of Docker's own are told to pull, and the names that they build.
+    fn inputs(&self, uses: &str, step: Node<'t>, commands: &mut Commands, analysis: &mut Analysis<'_>) {
+        let action = uses.split('@').next().unwrap_or_default();
+        let Some(with) = step.get("with") else { return };
+        match action {
+            "docker/setup-qemu-action" => {
+                if let Some(image) = with.get("image") {
+                    self.image(Place::GithubAction, image, analysis);
+                }
+            }
+            "docker/setup-buildx-action" => {
+                let Some(options) = with.get("driver-opts").and_then(Node::text) else { return };
+                for option in options.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
+                    let option = option.trimmed();
+                    if option.as_str().starts_with("image=") {
+                        let written = option.slice("image=".len()..option.as_str().len());
+                        analysis.found(Place::GithubAction, &written, &self.one(&written), Otherwise::Ignore);
+                    }
+                }
+            }
+            "docker/build-push-action" => {
+                let Some(tags) = with.get("tags").and_then(Node::text) else { return };
+                for tag in tags.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
+                    for tag in self.expand(&tag.trimmed()).into_iter().filter(|tag| !tag.is_empty()) {
+                        commands.made(&tag);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The text with the values of its `${{ }}` in, where these are decided; the others stay unknown.
+    fn one(&self, text: &Traced) -> Traced {
+        match self.expand(text).as_slice() {
+            [only] => only.clone(),
+            _ => mark(text, &[("${{", "}}")]),
         }
     }
 

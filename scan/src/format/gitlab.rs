@@ -1,15 +1,20 @@
-//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included.
+//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included; and scripts.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::format::commands::Commands;
 use crate::format::template::mark;
 use crate::traced::{Traced, Unknown};
 use crate::variables::{Dialect, expand};
 use crate::yaml::{Node, Tree, Written as _};
 
+/// How many rows of a matrix, and how many jobs of a template, are followed.
 const LIMIT: usize = 64;
+/// How many variables are looked up for one image: variables name each other again and again.
+const LOOKUPS: usize = 10_000;
 
 /// Keys at the top that are no jobs.
 const GLOBAL: [&str; 10] =
@@ -31,10 +36,13 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     let inputs = tree.documents().find_map(|root| root.at(&["spec", "inputs"])).map(Node::entries).unwrap_or_default();
     let inputs = inputs.into_iter().map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text))).collect();
+    let mut commands = Commands::default();
     for root in tree.documents().filter(|root| root.get("spec").is_none()) {
-        let file = File { root, inputs: &inputs, global: variables(root.get("variables")) };
-        Scope { file: &file, job: HashMap::new(), matrix: Vec::new() }.places(root, analysis);
-        for (name, job) in file.jobs() {
+        let file = File { inputs: &inputs, global: variables(root.get("variables")), extended: extended(root) };
+        let scope = Scope { file: &file, job: HashMap::new(), matrix: Vec::new() };
+        scope.places(root, analysis);
+        scope.scripts(root, &mut commands);
+        for (name, job) in jobs(root) {
             // What a template leaves open is decided by the jobs that extend it.
             let mut users = if name.starts_with('.') { file.heirs(name) } else { Vec::new() };
             if users.is_empty() {
@@ -44,35 +52,47 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 let matrix = user.at(&["parallel", "matrix"]).map(Node::items).unwrap_or_default();
                 let mut values = variables(job.get("variables"));
                 values.extend(variables(user.get("variables")));
-                Scope { file: &file, job: values, matrix }.places(job, analysis);
+                let scope = Scope { file: &file, job: values, matrix };
+                scope.places(job, analysis);
+                scope.scripts(job, &mut commands);
             }
         }
     }
+    commands.finish(analysis);
 }
 
 /// A document and what holds for all of its jobs.
 struct File<'s, 't> {
-    root: Node<'t>,
     inputs: &'s HashMap<String, Option<Traced>>,
     global: HashMap<String, Traced>,
+    /// The jobs that name a template in their `extends`.
+    extended: HashMap<&'t str, Vec<(&'t str, Node<'t>)>>,
+}
+
+fn jobs(root: Node<'_>) -> impl Iterator<Item = (&str, Node<'_>)> {
+    root.entries().into_iter().filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
+}
+
+fn extended(root: Node<'_>) -> HashMap<&str, Vec<(&str, Node<'_>)>> {
+    let mut extended: HashMap<&str, Vec<(&str, Node<'_>)>> = HashMap::new();
+    for (name, job) in jobs(root) {
+        let Some(extends) = job.get("extends") else { continue };
+        for base in extends.items().into_iter().chain([extends]).filter_map(Node::scalar) {
+            extended.entry(base).or_default().push((name, job));
+        }
+    }
+    extended
 }
 
 impl<'t> File<'_, 't> {
-    fn jobs(&self) -> impl Iterator<Item = (&'t str, Node<'t>)> {
-        self.root.entries().into_iter().filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
-    }
-
     /// The jobs that a template's image and services are for: those that extend it, through other templates too.
     fn heirs(&self, template: &str) -> Vec<Node<'t>> {
         let mut seen = HashSet::from([template]);
         let mut waiting = vec![template];
         let mut heirs = Vec::new();
         while let Some(base) = waiting.pop() {
-            for (name, job) in self.jobs() {
-                let extends = job.get("extends");
-                let named = extends.and_then(Node::scalar) == Some(base)
-                    || extends.map(Node::items).unwrap_or_default().iter().any(|item| item.scalar() == Some(base));
-                if named && seen.insert(name) {
+            for &(name, job) in self.extended.get(base).into_iter().flatten() {
+                if heirs.len() < LIMIT && seen.insert(name) {
                     waiting.push(name);
                     heirs.push(job);
                 }
@@ -99,6 +119,17 @@ impl Scope<'_, '_> {
         }
     }
 
+    fn scripts(&self, node: Node<'_>, commands: &mut Commands) {
+        let variables: HashMap<_, _> =
+            self.file.global.iter().chain(&self.job).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let left = Cell::new(LOOKUPS);
+        let filled = |(name, value): (String, Traced)| (name, self.fill(&value, &HashMap::new(), 0, &left));
+        commands.job(variables.into_iter().map(filled));
+        for script in ["before_script", "script", "after_script"].into_iter().filter_map(|key| node.get(key)) {
+            commands.run_all(script);
+        }
+    }
+
     fn image(&self, place: Place, node: Node<'_>, analysis: &mut Analysis<'_>) {
         // `!reference [.job, image]` repeats what another job says.
         if node.tag().is_some() {
@@ -115,7 +146,8 @@ impl Scope<'_, '_> {
     /// The values of a text: one for each row of a matrix that it depends on.
     fn expand(&self, text: &Traced) -> Vec<Traced> {
         let text = &self.with_inputs(text);
-        let once = |row: &HashMap<String, Traced>| self.fill(text, row, 0);
+        let left = Cell::new(LOOKUPS);
+        let once = |row: &HashMap<String, Traced>| self.fill(text, row, 0, &left);
         let mut values: Vec<Traced> = Vec::new();
         for row in self.rows() {
             let value = once(&row);
@@ -159,11 +191,14 @@ impl Scope<'_, '_> {
         all
     }
 
-    fn fill(&self, text: &Traced, row: &HashMap<String, Traced>, depth: usize) -> Traced {
+    fn fill(&self, text: &Traced, row: &HashMap<String, Traced>, depth: usize, left: &Cell<usize>) -> Traced {
         expand(text, Dialect::Gitlab, &|name| {
             let value = row.get(name).or_else(|| self.job.get(name)).or_else(|| self.file.global.get(name));
             match value {
-                Some(value) if depth < 8 => Some(self.fill(value, row, depth + 1)),
+                Some(value) if depth < 8 && left.get() > 0 => {
+                    left.set(left.get() - 1);
+                    Some(self.fill(value, row, depth + 1, left))
+                }
                 Some(value) => Some(value.clone()),
                 None => predefined(name),
             }

@@ -33,6 +33,12 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
         if image_like {
             parts(node, global.as_ref(), analysis);
         }
+        if let (Some(written), Some(tag)) = (node.get("imageRepository").or_else(|| node.get("imageName")), node.get("imageTag"))
+            && let (Some(written), Some(tag)) = (written.text().filter(|text| !text.is_empty()), tag.text().filter(|text| !text.is_empty()))
+        {
+            let value = assembled(None, written.clone(), Some(tag), None);
+            analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
+        }
         for (_, listed) in node.own_entries().filter(|(key, _)| *key == "images") {
             for written in listed.own_entries().filter_map(|(_, value)| value.text()).filter(|text| is_plausible(text.as_str())) {
                 analysis.found(Place::HelmValues, &written, &mark_templates(&written), Otherwise::Ignore);
@@ -40,6 +46,10 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
         }
         for (key, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
             if value.get("repository").is_some() && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some()) {
+                parts(value, global.as_ref(), analysis);
+            }
+            // Some charts call the repository a name.
+            if value.get("repository").is_none() && value.get("tag").is_some() && value.get("name").is_some() {
                 parts(value, global.as_ref(), analysis);
             }
             let Some(written) = value.text() else { continue };
@@ -56,7 +66,7 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
 
 fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
     let part = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
-    let Some(repository) = part("repository") else { return };
+    let Some(repository) = part("repository").or_else(|| part("name")) else { return };
     // A chart's `repository` of another kind is an address.
     if repository.as_str().contains("://") {
         return;

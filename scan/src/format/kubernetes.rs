@@ -1,4 +1,6 @@
-//! Kubernetes manifests, and the templates of Helm charts as far as they name images plainly.
+//! Kubernetes manifests, kustomizations, and the templates of Helm charts as far as they name images plainly.
+
+use std::collections::HashSet;
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
@@ -30,7 +32,14 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     if tree.documents().any(carries_values) {
         helm::scan(tree, false, analysis);
     }
+    // What a resource says about itself, and what a configuration holds for others, is pulled by nobody.
+    let mut passive = HashSet::new();
     for node in tree.mappings() {
+        let kind = node.get("kind").and_then(Node::scalar).unwrap_or_default();
+        let keys: &[&str] = if matches!(kind, "ConfigMap" | "Secret") { &["data", "stringData"] } else { &["annotations", "labels"] };
+        passive.extend(keys.iter().filter_map(|key| node.get(key)).map(Node::id));
+    }
+    for node in tree.mappings().filter(|node| !passive.contains(&node.id())) {
         for (key, value) in node.own_entries() {
             match key {
                 "containers" | "initContainers" | "ephemeralContainers" | "sidecars" | "steps" => {
@@ -40,6 +49,7 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 }
                 // Custom resources name images in many places; only what can be nothing else counts there.
                 "image" => image(Some(value), false, analysis),
+                "imageName" => image(Some(value), false, analysis),
                 // The one container of a template of Argo Workflows.
                 "container" | "script" => image(value.get("image"), true, analysis),
                 "volumes" => value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, analysis)),
@@ -78,19 +88,38 @@ pub(crate) fn is_plausible(text: &str) -> bool {
     !picture && !text.starts_with(['/', '.']) && (looks_like_reference(text) || text.contains('/'))
 }
 
-/// `images:` of a kustomization: the name that it puts in, with its tag or digest.
+/// `images:` of a kustomization, each with its tag or digest, and the patches that are written in it.
 fn kustomization(root: Node<'_>, analysis: &mut Analysis<'_>) {
     for image in root.get("images").map(Node::items).unwrap_or_default() {
         let part = |key: &str| image.get(key).and_then(Node::text);
-        // Without a new name the image is found in the manifest that has it.
-        let Some(name) = part("newName") else { continue };
+        let Some(named) = part("name") else { continue };
+        let name = part("newName").unwrap_or_else(|| named.clone());
         let mut value = name.clone();
         for (mark, key) in [(":", "newTag"), ("@", "digest")] {
             if let Some(part) = part(key) {
                 value = join(&[value, part], mark);
             }
         }
-        analysis.found(Place::Kubernetes, &name, &value, Otherwise::Ignore);
+        let is_changed = part("newName").is_some() || value.as_str() != name.as_str();
+        let selects = analysis.selects(&named, part("newName").is_some());
+        if is_changed && let Some(finding) = analysis.found(Place::Kubernetes, &name, &value, Otherwise::Ignore) {
+            finding.selects = selects;
+        }
+    }
+    let patches = root.get("patches").map(Node::items).unwrap_or_default().into_iter().filter_map(|patch| patch.get("patch"));
+    let merged = root.get("patchesStrategicMerge").map(Node::items).unwrap_or_default();
+    let replaced = root.get("patchesJson6902").map(Node::items).unwrap_or_default().into_iter().filter_map(|patch| patch.get("patch"));
+    for text in patches.chain(merged).chain(replaced).filter_map(Node::text).filter(|text| text.as_str().contains("image")) {
+        let (tree, _) = Tree::read(text);
+        if tree.documents().any(|root| root.get("kind").is_some() && !is_kustomization(root)) {
+            scan(&tree, analysis);
+        }
+        let replaces = |operation: &Node<'_>| {
+            operation.get("path").and_then(Node::scalar).is_some_and(|path| path.contains("ontainers/") && path.ends_with("/image"))
+        };
+        for operation in tree.documents().flat_map(Node::items).filter(replaces) {
+            image(operation.get("value"), true, analysis);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod buildspec;
 pub(crate) mod ci;
 pub(crate) mod cloudformation;
+pub(crate) mod commands;
 pub(crate) mod compose;
 pub(crate) mod ecs;
 pub(crate) mod github;

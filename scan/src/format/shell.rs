@@ -11,14 +11,22 @@ use crate::variables::{Dialect, expand, name_length};
 #[derive(Default)]
 pub(crate) struct Shell {
     pub(crate) variables: HashMap<String, Traced>,
-    /// As written, and with values in.
-    pub(crate) pulls: Vec<(Traced, Traced)>,
-    /// The builds, each with what decides its base images.
-    pub(crate) builds: Vec<Build>,
+    pulls: Vec<Pull>,
+    builds: Vec<Build>,
     /// What the variables of `for` loops are in turn.
     loops: HashMap<String, Vec<Traced>>,
     /// Images that the commands so far have made.
     built: HashSet<String>,
+    /// Whether images came from a file: any name may be one of them.
+    loaded: bool,
+}
+
+/// An image that a command names.
+struct Pull {
+    written: Traced,
+    value: Traced,
+    /// Whether the command asks the registry whatever is there already.
+    always: bool,
 }
 
 /// One `docker build`.
@@ -33,6 +41,20 @@ impl Shell {
     /// Follows the commands of a script.
     pub(crate) fn run(&mut self, script: &Traced) {
         self.run_within(script, 0);
+    }
+
+    /// Remembers the name of an image that something else than a command builds.
+    pub(crate) fn made(&mut self, name: &Traced) {
+        let name = self.fill(name);
+        self.built.insert(named(&name));
+    }
+
+    /// The images that are pulled, each as written and with values in; and the builds, each with what decides its base images.
+    pub(crate) fn finish(self) -> (Vec<(Traced, Traced)>, Vec<Build>) {
+        let Self { pulls, builds, built, loaded, .. } = self;
+        // What is made is run from where it is; `pull` asks the registry all the same.
+        let pulled = |pull: &Pull| pull.always || !loaded && !built.contains(&named(&pull.value));
+        (pulls.into_iter().filter(pulled).map(|pull| (pull.written, pull.value)).collect(), builds)
     }
 
     fn run_within(&mut self, script: &Traced, depth: usize) {
@@ -93,18 +115,16 @@ impl Shell {
                 if let Some(image) = positional(arguments, verb.as_str()) {
                     let written = without_quotes(image);
                     let value = self.fill(&written);
-                    // What an earlier command made is run from where it is; `pull` asks the registry all the same.
-                    if verb.as_str() == "pull" || !self.built.contains(&shown(&value)) {
-                        let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
-                        self.pulls.extend(in_turn.into_iter().map(|value| (written.clone(), value)));
-                    }
+                    let always = verb.as_str() == "pull";
+                    let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
+                    self.pulls.extend(in_turn.into_iter().map(|value| Pull { written: written.clone(), value, always }));
                 }
             }
             "build" | "b" => self.build(arguments),
+            "load" | "import" => self.loaded = true,
             "tag" => {
                 if let Some(target) = arguments.get(1) {
-                    let target = self.fill(&without_quotes(target));
-                    self.built.insert(shown(&target));
+                    self.made(&without_quotes(target));
                 }
             }
             _ => {}
@@ -135,8 +155,7 @@ impl Shell {
             let Some(value) = value.map(|value| without_quotes(&value)) else { continue };
             match name {
                 "-t" | "--tag" => {
-                    let name = shown(&self.fill(&value));
-                    self.built.insert(name);
+                    self.made(&value);
                 }
                 "-f" | "--file" => dockerfile = Some(shown(&self.fill(&value))),
                 "--build-arg" => {
@@ -149,7 +168,7 @@ impl Shell {
                     let filled = self.fill(&value);
                     if let Some(at) = filled.as_str().find("=docker-image://") {
                         let image = filled.slice(at + "=docker-image://".len()..filled.as_str().len());
-                        self.pulls.push((image.clone(), image));
+                        self.pulls.push(Pull { written: image.clone(), value: image, always: true });
                     }
                 }
                 _ => {}
@@ -179,7 +198,7 @@ impl Shell {
                 if option.starts_with("image=") {
                     let image = options.slice(start + "image=".len()..start + option.len());
                     let value = self.fill(&image);
-                    self.pulls.push((image, value));
+                    self.pulls.push(Pull { written: image, value, always: true });
                 }
                 start += option.len() + 1;
             }
@@ -227,6 +246,13 @@ const BUILD_FLAGS: [&str; 16] = [
     "--squash",
     "--use",
 ];
+
+/// The name of an image as another command may write it: without a tag it is `latest`.
+fn named(image: &Traced) -> String {
+    let name = shown(image);
+    let last = name.rsplit('/').next().unwrap_or(&name);
+    if last.contains([':', '@']) { name } else { format!("{name}:latest") }
+}
 
 /// The first argument that is neither an option nor an option's value.
 fn positional<'w>(arguments: &'w [Traced], verb: &str) -> Option<&'w Traced> {

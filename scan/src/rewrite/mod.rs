@@ -21,7 +21,7 @@ pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
 pub use write::replace;
 
 use crate::analysis::Neighbours;
-use crate::finding::Finding;
+use crate::finding::{Finding, Place, Selects};
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,9 +62,20 @@ pub struct Plan {
 pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Plan {
     let mut moves: Vec<Move<'_>> = Vec::new();
     let mut plan = Plan::default();
+    let selectors: Vec<&Finding> = findings.iter().filter(|finding| finding.selects.is_some()).collect();
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        match target.edits(finding) {
-            Ok((edits, reference)) => moves.push(Move { finding, edits, reference }),
+        let unnamed = finding.selects.as_ref().is_some_and(|selects| {
+            !selects.replaced && !findings.iter().any(|other| other.selects.is_none() && is_selected(other, selects))
+        });
+        let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
+        match edits {
+            Ok((mut edits, reference)) => {
+                // A kustomization finds an image by the name that the manifest has.
+                for selects in selectors.iter().filter_map(|other| other.selects.as_ref()).filter(|selects| is_selected(finding, selects)) {
+                    edits.extend(target.edits_at(&selects.head, finding));
+                }
+                moves.push(Move { finding, edits, reference });
+            }
             Err(why) => plan.leave(finding, why),
         }
     }
@@ -109,6 +120,17 @@ pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
     }
     result.extend_from_slice(&bytes[copied..]);
     result
+}
+
+/// Why a tag that a kustomization gives stays: with another name it would be no manifest's any more.
+const UNNAMED: &str = "no manifest that was scanned has this image: give the entry a `newName`";
+
+/// Whether a manifest's image is the one that an entry of a kustomization names.
+fn is_selected(finding: &Finding, selects: &Selects) -> bool {
+    let rest = finding.written.strip_prefix(selects.name.as_str());
+    finding.place == Place::Kubernetes
+        && finding.selects.is_none()
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
 }
 
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use pullsafe::domain::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
 
 use super::Edit;
-use crate::finding::Finding;
+use crate::finding::{Finding, Head};
 
 /// The prefix that ECR's own pull-through cache uses for Docker Hub.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -84,10 +84,19 @@ impl Target {
         let Some(reference) = self.moved(finding) else {
             return Err("the reference is not in its plain form".to_owned());
         };
-        let library = if head.bare { "library/" } else { "" };
-        let before = if head.host.is_some() { library.to_owned() } else { format!("{base}/{library}") };
-        let host = head.host.iter().map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.clone() }));
-        let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
-        Ok((host.chain(repository).collect(), reference))
+        Ok((edits_at(head, &base), reference))
     }
+
+    /// The edits that move a name with the image that it stands for.
+    pub(super) fn edits_at(&self, head: &Head, finding: &Finding) -> Vec<(String, Edit)> {
+        self.base_for(finding).map(|base| edits_at(head, &base)).unwrap_or_default()
+    }
+}
+
+fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {
+    let library = if head.bare { "library/" } else { "" };
+    let before = if head.host.is_some() { library.to_owned() } else { format!("{base}/{library}") };
+    let host = head.host.iter().map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.to_owned() }));
+    let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
+    host.chain(repository).collect()
 }

@@ -27,7 +27,7 @@ pub(crate) fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     match hcl_edit::parser::parse_body(text.as_str()) {
         Ok(body) => {
             let module = Module::load(text, body, analysis);
-            let mut finder = Finder { module: &module, analysis };
+            let mut finder = Finder { module: &module, analysis, left: EXPRESSIONS };
             finder.body(module.body(), "", "");
         }
         Err(error) => {
@@ -75,13 +75,20 @@ fn embedded(text: &Traced) -> Vec<Traced> {
 struct Finder<'f, 'a> {
     module: &'f Module,
     analysis: &'f mut Analysis<'a>,
+    /// Expressions that may still be looked into for the attribute at hand: locals hold each other again and again.
+    left: usize,
 }
+
+const EXPRESSIONS: usize = 20_000;
 
 impl<'f> Finder<'f, '_> {
     fn body(&mut self, body: &'f Body, kind: &str, block: &str) {
+        // An image that is built has its name for a push.
+        let built = kind == "docker_image" && body.blocks().any(|inner| matches!(inner.ident.as_str(), "build"));
         for attribute in body.attributes() {
             let at = At { file: 0, expression: &attribute.value };
-            self.attribute(attribute.key.as_str(), at, kind, block);
+            self.left = EXPRESSIONS;
+            self.attribute(attribute.key.as_str(), at, kind, block, built);
         }
         for inner in body.blocks() {
             let module = self.module;
@@ -95,7 +102,7 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
-    fn attribute(&mut self, name: &str, at: At<'f>, kind: &str, block: &str) {
+    fn attribute(&mut self, name: &str, at: At<'f>, kind: &str, block: &str, built: bool) {
         let definitions = name.contains("container_definition") || name == "container_properties" || name == "containers";
         match name {
             _ if definitions && kind != "output" && kind != "variable" => self.definitions(at),
@@ -104,9 +111,12 @@ impl<'f> Finder<'f, '_> {
             "yaml_body" if kind.starts_with("kubectl_") => {}
             "buildspec" => self.buildspec(at),
             "image" | "image_uri" | "image_identifier" if runs_containers(kind) => self.image(at, true),
-            "name" if kind == "docker_image" && block == "resource" => self.image(at, true),
+            "name" if kind == "docker_image" && block == "resource" && !built => self.image(at, true),
             "image" if !kind.is_empty() => self.image(at, false),
+            _ if kind == "module" && (name.ends_with("container_image") || name.ends_with("docker_image")) => self.image(at, true),
             _ if kind == "module" && (name.ends_with("_image") || name.ends_with("_image_uri")) => self.image(at, false),
+            // A module's inputs hold container definitions under any name.
+            _ if kind == "module" && block == "module" && !matches!(name, "source" | "version" | "providers") => self.inputs(at),
             _ => {}
         }
     }
@@ -148,31 +158,42 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
+    /// The images of the objects that a module is given, where they look like images.
+    fn inputs(&mut self, at: At<'f>) {
+        let at = self.module.follow(at);
+        if matches!(at.expression, Expression::Object(_) | Expression::Array(_) | Expression::ForExpr(_)) {
+            self.images_where(at, false, 0);
+        }
+    }
+
     /// The `image` of every object in an expression.
     fn images_in(&mut self, at: At<'f>, depth: usize) {
-        if depth > 64 {
-            return;
-        }
+        self.images_where(at, true, depth);
+    }
+
+    fn images_where(&mut self, at: At<'f>, sure: bool, depth: usize) {
+        let Some(left) = self.left.checked_sub(1).filter(|_| depth <= 64) else { return };
+        self.left = left;
         let at = self.module.follow(at);
         let inner = |expression| At { expression, ..at };
         match at.expression {
             Expression::Object(object) => {
                 for (key, value) in object.iter() {
                     match object_key(key).as_deref() {
-                        Some("image" | "Image") => self.image(inner(value.expr()), true),
-                        _ => self.images_in(inner(value.expr()), depth + 1),
+                        Some("image" | "Image") => self.image(inner(value.expr()), sure),
+                        _ => self.images_where(inner(value.expr()), sure, depth + 1),
                     }
                 }
             }
-            Expression::Array(items) => items.iter().for_each(|item| self.images_in(inner(item), depth + 1)),
-            Expression::FuncCall(call) => call.args.iter().for_each(|argument| self.images_in(inner(argument), depth + 1)),
+            Expression::Array(items) => items.iter().for_each(|item| self.images_where(inner(item), sure, depth + 1)),
+            Expression::FuncCall(call) => call.args.iter().for_each(|argument| self.images_where(inner(argument), sure, depth + 1)),
             Expression::Conditional(conditional) => {
-                self.images_in(inner(&conditional.true_expr), depth + 1);
-                self.images_in(inner(&conditional.false_expr), depth + 1);
+                self.images_where(inner(&conditional.true_expr), sure, depth + 1);
+                self.images_where(inner(&conditional.false_expr), sure, depth + 1);
             }
             Expression::ForExpr(each) => {
                 let module = self.module;
-                module.with_for(at.file, each, &mut || self.images_in(inner(&each.value_expr), depth + 1));
+                module.with_for(at.file, each, &mut || self.images_where(inner(&each.value_expr), sure, depth + 1));
             }
             Expression::Null(_)
             | Expression::Bool(_)

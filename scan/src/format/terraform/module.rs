@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -16,6 +17,10 @@ use crate::traced::{Quoting, Traced, Unknown, align, join};
 
 /// How deep one value may lead to another, and how many values one expression may have.
 pub(crate) const LIMIT: usize = 16;
+/// How many expressions are evaluated for one image: locals name each other again and again.
+const EXPRESSIONS: usize = 20_000;
+/// How long a text with values in may become.
+const LENGTH: usize = 1 << 20;
 /// Files and bytes that are read of a module beside the scanned file.
 const SIBLINGS: usize = 200;
 const SIBLING_BYTES: usize = 4 << 20;
@@ -27,6 +32,8 @@ pub(crate) struct Module {
     values: HashMap<String, (usize, Expression)>,
     /// What the variables of loops are at the moment.
     pub(super) scope: Scope,
+    /// Expressions that may still be evaluated for the image at hand.
+    left: Cell<usize>,
 }
 
 /// An expression and the file that has it.
@@ -39,8 +46,8 @@ pub(crate) struct At<'m> {
 impl Module {
     /// The scanned file, and, where it refers to anything, the files beside it.
     pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
-        let refers = ["var.", "local."].iter().any(|mark| text.as_str().contains(mark));
-        let mut module = Self { files: vec![(text, body)], values: HashMap::new(), scope: Scope::default() };
+        let refers = ["var.", "local.", "data.docker_registry_image."].iter().any(|mark| text.as_str().contains(mark));
+        let mut module = Self { files: vec![(text, body)], values: HashMap::new(), scope: Scope::default(), left: Cell::new(0) };
         if refers {
             module.load_siblings(analysis);
         }
@@ -81,6 +88,12 @@ impl Module {
                 "variable" => {
                     if let (Some(label), Some(default)) = (block.labels.first(), block.body.get_attribute("default")) {
                         found.push((format!("var.{}", label.as_str()), default.value.clone()));
+                    }
+                }
+                // Its name is an image's, for a resource that pulls it.
+                "data" if block.labels.first().is_some_and(|kind| kind.as_str() == "docker_registry_image") => {
+                    if let (Some(label), Some(name)) = (block.labels.get(1), block.body.get_attribute("name")) {
+                        found.push((format!("data.docker_registry_image.{}.name", label.as_str()), name.value.clone()));
                     }
                 }
                 "locals" => {
@@ -125,6 +138,11 @@ impl Module {
         let Expression::Traversal(traversal) = at.expression else { return None };
         let Expression::Variable(root) = &traversal.expr else { return None };
         let mut operators = traversal.operators.iter().map(|operator| operator.value());
+        if root.as_str() == "data" {
+            let keys: Option<Vec<String>> = operators.map(key_of).collect();
+            let (file, expression) = self.values.get(&format!("data.{}", keys?.join(".")))?;
+            return Some(At { file: *file, expression });
+        }
         let first = key_of(operators.next()?)?;
         let (file, expression) = self.values.get(&format!("{}.{first}", root.as_str()))?;
         let mut at = At { file: *file, expression };
@@ -149,9 +167,11 @@ impl Module {
 
     /// Every text that an expression can be.
     pub(crate) fn evaluate(&self, at: At<'_>, depth: usize) -> Vec<Traced> {
-        if depth > LIMIT {
+        let left = if depth == 0 { EXPRESSIONS } else { self.left.get() };
+        if depth > LIMIT || left == 0 {
             return vec![self.unknown(at)];
         }
+        self.left.set(left - 1);
         let deeper = |expression| self.evaluate(At { file: at.file, expression }, depth + 1);
         match at.expression {
             Expression::Null(_) => Vec::new(),
@@ -264,8 +284,10 @@ impl Module {
             };
             results = results
                 .iter()
-                .flat_map(|result| alternatives.iter().map(move |alternative| join(&[result.clone(), alternative.clone()], "")))
+                .flat_map(|result| alternatives.iter().map(move |alternative| (result, alternative)))
+                .filter(|(result, alternative)| result.as_str().len() + alternative.as_str().len() <= LENGTH)
                 .take(LIMIT)
+                .map(|(result, alternative)| join(&[result.clone(), alternative.clone()], ""))
                 .collect();
         }
         results

@@ -107,10 +107,11 @@ impl<'t, T> Node<'t, T> {
     }
 
     fn stored(self) -> &'t Stored {
-        &self.tree.nodes[self.followed()]
+        &self.tree.nodes[self.id()]
     }
 
-    fn followed(self) -> usize {
+    /// What tells this node from others of its tree; an alias is the node that it stands for.
+    pub fn id(self) -> usize {
         match self.tree.nodes[self.id].kind {
             // An anchor is never itself an alias.
             Kind::Alias(target) => target,
@@ -230,7 +231,7 @@ impl<'t, T> Node<'t, T> {
     fn merged(self) -> Vec<Self> {
         let mut found = vec![self];
         let Some(first) = self.own("<<") else { return found };
-        let mut seen = HashSet::from([self.followed()]);
+        let mut seen = HashSet::from([self.id()]);
         let mut waiting = vec![first];
         let mut left = MOST_MERGED;
         while let Some(node) = waiting.pop() {
@@ -238,7 +239,7 @@ impl<'t, T> Node<'t, T> {
                 break;
             }
             left -= 1;
-            if !seen.insert(node.followed()) {
+            if !seen.insert(node.id()) {
                 continue;
             }
             match &node.stored().kind {

@@ -1,0 +1,72 @@
+//! The commands of a CI system's scripts: what `docker pull` and `docker run` in them ask a registry for.
+//!
+//! A name that any script of the file builds, tags or loads is no pull: jobs hand images to each other. Where a
+//! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
+
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::Place;
+use crate::format::buildspec::scan_build;
+use crate::format::shell::Shell;
+use crate::resolve::{resolve, shown};
+use crate::traced::Traced;
+use crate::yaml::{Node, Written as _};
+
+/// The scripts of one file.
+#[derive(Default)]
+pub(crate) struct Commands {
+    shell: Shell,
+}
+
+impl Commands {
+    /// Begins a job, with the variables that are set for it.
+    pub(crate) fn job(&mut self, variables: impl IntoIterator<Item = (String, Traced)>) {
+        self.shell.variables = variables.into_iter().collect();
+    }
+
+    /// Follows the commands of a script.
+    pub(crate) fn run(&mut self, script: &Traced) {
+        self.shell.run(script);
+    }
+
+    /// Follows the commands of a node: a script, or a list of them, or a list of lists.
+    pub(crate) fn run_all(&mut self, node: Node<'_>) {
+        let mut waiting = vec![(node, 0)];
+        while let Some((node, depth)) = waiting.pop() {
+            // `!reference [.job, script]` repeats what another job says.
+            if node.tag().is_some() || depth > DEPTH {
+                continue;
+            }
+            if let Some(script) = node.text() {
+                self.run(&script);
+            }
+            waiting.extend(node.items().into_iter().rev().map(|item| (item, depth + 1)));
+        }
+    }
+
+    /// Remembers the name of an image that something else than a command builds.
+    pub(crate) fn made(&mut self, name: &Traced) {
+        self.shell.made(name);
+    }
+
+    /// Records what the scripts pull.
+    pub(crate) fn finish(self, analysis: &mut Analysis<'_>) {
+        let (pulls, builds) = self.shell.finish();
+        for (written, value) in pulls {
+            let decided = resolve(&value.trimmed()).is_ok_and(|resolved| resolved.registry.is_some());
+            if decided && !is_placeholder(&shown(&value)) {
+                analysis.found(Place::CiCommand, &written, &value, Otherwise::Ignore);
+            }
+        }
+        for build in builds {
+            scan_build(build, Place::CiCommand, analysis);
+        }
+    }
+}
+
+/// How deep lists of commands are followed: GitLab allows ten levels.
+const DEPTH: usize = 10;
+
+/// What a comment or a message has in the place of an image.
+fn is_placeholder(text: &str) -> bool {
+    text.is_empty() || text.starts_with(['.', '<', '>', '&'])
+}

@@ -1,0 +1,2 @@
+SELECT image FROM alpine;
+FROM scratch;
