@@ -1,0 +1,34 @@
+"""Where everything is, and what more than one module needs."""
+
+import base64
+import os
+import pathlib
+import socket
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+HOME = ROOT / ".e2e" / "peers"
+IMAGES = HOME / "images"
+DOCUMENT = ROOT / "docs" / "mirror-figures.md"
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+LIGHT = HOME / "light"
+PULLSAFE = TARGET / "release" / "pullsafe"
+COPIES = TARGET / "release" / "examples" / "copies"
+OCI_CLIENT = TARGET / "peers" / "release" / "peer-oci-client"
+
+# Any name and password are right at a light server; the same ones are in docker-registry's file.
+USER, PASSWORD = "u", "p"
+CREDENTIALS = f"{USER}:{PASSWORD}"
+BASIC = base64.b64encode(CREDENTIALS.encode()).decode()
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], check=True, **options)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
