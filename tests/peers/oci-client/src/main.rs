@@ -57,11 +57,14 @@ async fn run() -> Result<()> {
     stream::iter(images?).map(|(source, target)| copier.image(source, target)).buffer_unordered(IMAGES_AT_ONCE).try_collect().await
 }
 
+/// A repository at the target, and a digest.
+type Place = (String, String);
+
 struct Copier {
     client: Client,
     password: RegistryAuth,
-    /// Blobs that were seen, by the target's repository and digest: images share layers, and each goes there once.
-    blobs: Mutex<HashMap<(String, String), Arc<OnceCell<()>>>>,
+    /// Blobs that were seen: images share layers, and each goes to a repository once.
+    blobs: Mutex<HashMap<Place, Arc<OnceCell<()>>>>,
 }
 
 impl Copier {
