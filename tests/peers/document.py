@@ -46,9 +46,10 @@ def head(results, compared, unnoticed, runs, load):
             with 8 jobs, skopeo syncs whole repositories, oras copies one tag after the other. oci-client is a program of ours on that
             crate (`tests/peers/oci-client`), which copies 8 images at a time and 16 blobs of each. cdk-ecr-deployment is the program of
             the Lambda function that comes with that package of npm: from a Runtime API on this machine it gets a Create event of
-            CloudFormation for each tag, with `CopyImageIndex`, one after the other in one process; its time goes to the last answer. It
-            and skopeo try TLS first, which over a line costs them two round trips for each registry and image; against servers with TLS
-            the others would have to pay for a handshake too. Those attempts are not counted as requests.
+            CloudFormation for each tag, with `CopyImageIndex`, one after the other in one process; its time goes to the last answer.
+            It, skopeo and crane try TLS first, and are told at once that there is none: over a line that costs them up to two round
+            trips for each registry and image, where against servers with TLS every tool would pay for a handshake. Those attempts are
+            not counted as requests.
         """),
         filled(f"""
             A byte of a blob that is not what its digest says was not noticed by {others}, where the target does not look either. Copied

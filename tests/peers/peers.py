@@ -25,17 +25,17 @@ from place import HOME
 from tools import TOOLS
 
 RESULTS = HOME / "results.json"
-MINUTES = "S takes 1 minute, M 3, L 6, N 12, most of it N over a line by skopeo, oras and cdk-ecr-deployment"
+MINUTES = "S takes half a minute, M 2, L 5, N 7, most of it N over a line by skopeo, oras and cdk-ecr-deployment"
 
 
 FLAG = {"action": "store_true"}
 OPTIONS = [
-    ("--write", FLAG, "measure everything, check, and write docs/mirror-figures.md: 25 minutes on 2 idle cores"),
+    ("--write", FLAG, "measure everything, check, and write docs/mirror-figures.md: 15 to 20 minutes on 2 idle cores"),
     ("--check", FLAG, "measure nothing: copy S, M and N into docker-registry, pull them back by skopeo, compare every digest (1 minute)"),
     ("--hub", FLAG, "measure nothing: count what Docker Hub is asked when another source has the digests (seconds)"),
     ("--only", {"default": "S,M,L,N", "metavar": "IMAGES"}, f"only these of S,M,L,N: {MINUTES}"),
     ("--tools", {"default": ",".join(TOOLS), "metavar": "NAMES"}, f"only these of {', '.join(TOOLS)}; pullsafe alone takes 2 minutes"),
-    ("--round-trips", {"default": "0,20", "metavar": "MS"}, "only cases whose longer round trip is one of these; 0 alone takes 3 minutes"),
+    ("--round-trips", {"default": "0,20", "metavar": "MS"}, "only cases whose longer round trip is one of these; 0 alone takes 2 minutes"),
     ("--runs", {"type": int, "default": 3, "metavar": "N"}, "runs of each row, the median is taken (default 3); the time grows with it"),
     ("--resume", FLAG, "keep rows of earlier calls (.e2e/peers/results.json), measure what is missing: after an interruption"),
     ("--requests", FLAG, "also print what each row's requests are, by the access logs (takes no time)"),
