@@ -42,8 +42,8 @@ def many_new(ours, _):
     parts = [
         ("time", ours["seconds"] <= 4.5),
         ("blobs", ours["sent_twice"] == 0),
-        ("requests, source", source <= 434 * 1.05),
-        ("requests, target", target <= 690 * 1.05),
+        ("requests at the source", source <= 434 * 1.05),
+        ("requests at the target", target <= 690 * 1.05),
     ]
     return verdict(parts, f"{ours['seconds']:.2f} s, {source} + {target} requests, {ours['sent_twice']} blobs sent twice")
 

@@ -27,7 +27,8 @@ class Registry:
         self.port = free_port()
         config = data / "config.yml"
         config.write_text(
-            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {data}/store}}}}\n"
+            "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {data}/store}}}}\n"
             f"http: {{addr: 127.0.0.1:{self.port}}}\nauth: {{htpasswd: {{realm: local, path: {data}/htpasswd}}}}\n"
         )
         servers.start([*tool("docker-registry"), "serve", config], self.port)

@@ -24,34 +24,38 @@ def write(results, hub, compared, unnoticed, runs, load):
 def head(results, compared, unnoticed, runs, load):
     days = sorted({row["day"] for rows in results.values() for row in rows.values()})
     machine = f"{os.cpu_count()} cores, {processor()}, load average {load:.1f} before the first run"
+    often = f"the median of {runs} runs, but one run where that is said" if runs > 1 else "one run of each"
     others = " and ".join(unnoticed) if unnoticed else "none of them"
     return "\n\n".join([
         "# The copy engine beside other tools",
-        filled(
-            f"Made by `tests/peers/peers.py --write`, whose `--help` says what it needs. Taken on {' and '.join(days)}, {machine}; the median of "
-            f"{runs} runs, of N over a line one run for the tools that take long there. {versions()}."
-        ),
-        filled(
-            "S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. L has 1.25 GB, one layer of it 800 MB. N is 60 "
-            "indexes of 2 platforms on shared bases, in 3 repositories of 20 tags. Source and target are servers that do as little as they "
-            "can (`tests/peers/light`); the source wants a token, the target a password. A round trip of 20 ms is a line that lets each "
-            "connection have TCP's window in flight, at most 2.8 MB in each direction. Where the target is near, it is on loopback and the "
-            "source behind the line: the mirror's own place, in the Region of its registry. Requests and bytes are those of the servers' access logs; "
-            "a manifest GET is one that was answered with a manifest."
-        ),
-        filled(
-            "For N, `pullsafe` is one run of its engine (the example `copies`), else `pullsafe copy`. crane copies whole repositories with 8 "
-            "jobs, skopeo syncs whole repositories, oras copies one tag after the other. oci-client is a program of ours on that crate "
-            "(`tests/peers/oci-client`), with 8 images and 16 blobs of each at a time. cdk-ecr-deployment is the Lambda function of that "
-            "package of npm, as it is in the package: it gets a Create event of CloudFormation for each tag, with `CopyImageIndex`, one after "
-            "the other in one process, from a Runtime API on this machine; its time goes to the last answer. Against servers without TLS it and "
-            "skopeo try TLS first, which over a line costs them two round trips for each registry and image that they would not have lost to a real one."
-        ),
-        filled(
-            f"A byte of a blob that is not what its digest says was not noticed by {others}, when the target does not look either. Copied into "
-            "Debian's docker-registry and pulled back by skopeo, S, M and N were compared with the source digest by digest: "
-            f"{compared} files, all the same (`tests/peers/peers.py --check`)."
-        ),
+        filled(f"""
+            Made by `tests/peers/peers.py --write`, whose `--help` says what it needs. Taken on {' and '.join(days)}, {machine};
+            {often}. {versions()}.
+        """),
+        filled("""
+            S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. L has 1.25 GB, one layer of it 800 MB. N
+            is 60 indexes of 2 platforms on shared bases, in 3 repositories of 20 tags. Source and target are servers that do as little
+            as they can (`tests/peers/light`); the source wants a token, the target a password. A round trip of 20 ms is a line that
+            lets each connection have TCP's window in flight, at most 2.8 MB in each direction. Where the target is near, it is on
+            loopback and only the source behind the line: the mirror's own place, in the Region of its registry. Requests and bytes are
+            by the servers' access logs; a manifest GET is one that was answered with a manifest. After each run every tag's digest at
+            the target is compared with the source's.
+        """),
+        filled("""
+            For N, `pullsafe` is one run of its engine (the example `copies`), else `pullsafe copy`. crane copies whole repositories
+            with 8 jobs, skopeo syncs whole repositories, oras copies one tag after the other. oci-client is a program of ours on that
+            crate (`tests/peers/oci-client`), which copies 8 images at a time and 16 blobs of each. cdk-ecr-deployment is the program of
+            the Lambda function that comes with that package of npm: from a Runtime API on this machine it gets a Create event of
+            CloudFormation for each tag, with `CopyImageIndex`, one after the other in one process; its time goes to the last answer.
+            It, skopeo and crane try TLS first, and are told at once that there is none: over a line that costs them up to two round
+            trips for each registry and image, where against servers with TLS every tool would pay for a handshake. Those attempts are
+            not counted as requests.
+        """),
+        filled(f"""
+            A byte of a blob that is not what its digest says was not noticed by {others}, where the target does not look either. Copied
+            into Debian's docker-registry and pulled back by skopeo, S, M and N were compared with the source digest by digest:
+            {compared} files, all the same (`tests/peers/peers.py --check`).
+        """),
     ])
 
 
@@ -99,11 +103,12 @@ def line(name, row, columns=len(COLUMNS)):
 
 
 def hub_table(hub):
-    text = filled(
-        "A Docker Official Image with the content of M; `docker.io` and `public.ecr.aws` are mapped to a server each, and counted by its own "
-        "access log. Only `pullsafe`: the other tools take everything from where the tag is."
-    )
-    lines = [text, "", "| | Docker Hub: manifest HEADs | manifest GETs | blob GETs | ECR Public: manifest GETs | blob GETs | bytes to target |"]
+    text = filled("""
+        A Docker Official Image with the content of M; `docker.io` and `public.ecr.aws` are mapped to a server each, and counted by its own
+        access log. Only `pullsafe`: the other tools take everything from where the tag is.
+    """)
+    columns = ["Docker Hub: manifest HEADs", "manifest GETs", "blob GETs", "ECR Public: manifest GETs", "blob GETs", "bytes to target"]
+    lines = [text, "", f"| | {' | '.join(columns)} |"]
     lines.append("|---" * 7 + "|")
     for title, row in hub:
         keys = ["hub_heads", "hub_manifest_gets", "hub_blob_gets", "public_manifest_gets", "public_blob_gets"]
@@ -116,7 +121,8 @@ def requests(results):
     row = results.get("N-empty-20-20", {}).get("pullsafe", {})
     if "runs" not in row:
         return []
-    lines = ["## What the requests of pullsafe are: N, target empty, 20 ms round trip", "", "| | request and answer | number |", "|---|---|---|"]
+    lines = ["## What the requests of pullsafe are: N, target empty, 20 ms round trip", ""]
+    lines += ["| | request and answer | number |", "|---|---|---|"]
     for side in ["source", "target"]:
         lines += [f"| {side} | {kind} | {count} |" for kind, count in row[f"{side}_kinds"].items()]
     return ["\n".join(lines)]

@@ -25,21 +25,28 @@ from place import HOME
 from tools import TOOLS
 
 RESULTS = HOME / "results.json"
+MINUTES = "S takes half a minute, M 2, L 5, N 7, most of it N over a line by skopeo, oras and cdk-ecr-deployment"
+
+
+FLAG = {"action": "store_true"}
+OPTIONS = [
+    ("--write", FLAG, "measure everything, check, and write docs/mirror-figures.md: 15 to 20 minutes on 2 idle cores"),
+    ("--check", FLAG, "measure nothing: copy S, M and N into docker-registry, pull them back by skopeo, compare every digest (1 minute)"),
+    ("--hub", FLAG, "measure nothing: count what Docker Hub is asked when another source has the digests (seconds)"),
+    ("--only", {"default": "S,M,L,N", "metavar": "IMAGES"}, f"only these of S,M,L,N: {MINUTES}"),
+    ("--tools", {"default": ",".join(TOOLS), "metavar": "NAMES"}, f"only these of {', '.join(TOOLS)}; pullsafe alone takes 2 minutes"),
+    ("--round-trips", {"default": "0,20", "metavar": "MS"}, "only cases whose longer round trip is one of these; 0 alone takes 2 minutes"),
+    ("--runs", {"type": int, "default": 3, "metavar": "N"}, "runs of each row, the median is taken (default 3); the time grows with it"),
+    ("--resume", FLAG, "keep rows of earlier calls (.e2e/peers/results.json), measure what is missing: after an interruption"),
+    ("--requests", FLAG, "also print what each row's requests are, by the access logs (takes no time)"),
+    ("--no-build", FLAG, "measure the programs that are there already: seconds instead of minutes before the first row"),
+]
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--write", action="store_true", help="measure everything, check, and write docs/mirror-figures.md: half an hour on 2 idle cores")
-    add("--check", action="store_true", help="measure nothing: copy S, M and N into docker-registry, pull them back with skopeo and compare every digest (1 minute)")
-    add("--hub", action="store_true", help="measure nothing: only count what Docker Hub is asked when another source has the digests (seconds)")
-    add("--only", default="S,M,L,N", metavar="IMAGES", help="only these of S,M,L,N. S takes 1 minute, M 2, L 5, N 15, most of it N over a line by skopeo, oras and cdk-ecr-deployment")
-    add("--tools", default=",".join(TOOLS), metavar="NAMES", help=f"only these of {', '.join(TOOLS)}; pullsafe alone takes 2 minutes for everything")
-    add("--round-trips", default="0,20", metavar="MS", help="only cases whose largest round trip is one of these; 0 alone takes 3 minutes")
-    add("--runs", type=int, default=3, metavar="N", help="runs of each row, of which the median is taken; the time grows with it (default 3)")
-    add("--resume", action="store_true", help="keep rows that an earlier call has measured (.e2e/peers/results.json), and measure the others: after an interruption")
-    add("--requests", action="store_true", help="also print what each row's requests are, by the access logs (takes no time)")
-    add("--no-build", action="store_true", help="measure the programs that are there already: seconds instead of minutes before the first row")
+    for name, settings, what in OPTIONS:
+        parser.add_argument(name, help=what, **settings)
     return parser.parse_args()
 
 
@@ -83,7 +90,8 @@ def measured(arguments, names):
             print(document.line(name, rows[name]), flush=True)
             if arguments.requests and "runs" in rows[name]:
                 for side in ["source", "target"]:
-                    print("".join(f"    {side}: {count} {kind}\n" for kind, count in rows[name][f"{side}_kinds"].items()), end="", flush=True)
+                    for kind, count in rows[name][f"{side}_kinds"].items():
+                        print(f"    {side}: {count} {kind}", flush=True)
     return kept
 
 

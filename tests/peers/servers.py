@@ -10,7 +10,14 @@ import urllib.request
 from images import IMAGES
 from place import BASIC, LIGHT, free_port
 
-Entry = collections.namedtuple("Entry", "method kind status bytes_in bytes_out note path")
+
+class Entry(collections.namedtuple("Entry", "method kind status bytes_in bytes_out note path")):
+    """A request, by the access log (see light/log.rs)."""
+
+    @classmethod
+    def of(cls, line):
+        method, kind, status, bytes_in, bytes_out, note, path = line.split(" ", 6)
+        return cls(method, kind, int(status), int(bytes_in), int(bytes_out), note, path)
 
 
 class Light:
@@ -35,8 +42,7 @@ class Light:
     def log(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.own_port}/_log") as answer:
             lines = answer.read().decode().splitlines()
-        words = (line.split(" ", 6) for line in lines)
-        return [Entry(method, kind, int(status), int(taken), int(given), note, path) for method, kind, status, taken, given, note, path in words]
+        return [Entry.of(line) for line in lines]
 
     def forget(self):
         self.ask("POST", "/_forget")

@@ -1,5 +1,6 @@
 //! A line with a delay: every byte is held for half a round trip in each direction, and each connection has in each direction a
-//! window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s.
+//! window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s. What the other end
+//! does not take stays in flight, so a client that reads slowly slows its source.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -20,12 +21,15 @@ struct Line {
 
 #[derive(Default)]
 struct LineState {
+    /// What is on its way, and when it arrives.
     chunks: VecDeque<(Instant, Vec<u8>)>,
-    /// When what was sent is acknowledged, and how much it is.
-    unacknowledged: VecDeque<(Instant, usize)>,
+    /// When the sender hears that something has been taken, and how much it is.
+    acknowledgements: VecDeque<(Instant, usize)>,
     in_flight: usize,
     window: usize,
     ended: bool,
+    /// Nobody takes it any more.
+    broken: bool,
 }
 
 pub fn listen(port: u16, to: u16, millis: u64) {
@@ -42,7 +46,7 @@ pub fn listen(port: u16, to: u16, millis: u64) {
                 let writing = Arc::clone(&line);
                 // A connection takes a round trip to open, before which nothing goes.
                 thread::spawn(move || sender(&line, &mut from, opened + round_trip, round_trip));
-                thread::spawn(move || receiver(&writing, &mut to));
+                thread::spawn(move || receiver(&writing, &mut to, round_trip));
             }
         });
     }
@@ -51,29 +55,7 @@ pub fn listen(port: u16, to: u16, millis: u64) {
 fn sender(line: &Line, from: &mut TcpStream, opens: Instant, round_trip: Duration) {
     thread::sleep(opens.saturating_duration_since(Instant::now()));
     let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let room = {
-            let mut state = line.state.lock().expect("the line");
-            if state.window == 0 {
-                state.window = FIRST_WINDOW;
-            }
-            loop {
-                let now = Instant::now();
-                while let Some((at, bytes)) = state.unacknowledged.front().copied().filter(|(at, _)| *at <= now) {
-                    let _ = at;
-                    state.unacknowledged.pop_front();
-                    state.in_flight -= bytes;
-                    state.window = (state.window + bytes).min(LARGEST_WINDOW);
-                }
-                if state.in_flight < state.window {
-                    break state.window - state.in_flight;
-                }
-                let wait = state.unacknowledged.front().map_or(Duration::ZERO, |(at, _)| at.saturating_duration_since(now));
-                drop(state);
-                thread::sleep(wait);
-                state = line.state.lock().expect("the line");
-            }
-        };
+    while let Some(room) = room(line) {
         let most = room.min(buffer.len());
         let read = from.read(&mut buffer[..most]).unwrap_or(0);
         let mut state = line.state.lock().expect("the line");
@@ -82,36 +64,65 @@ fn sender(line: &Line, from: &mut TcpStream, opens: Instant, round_trip: Duratio
             line.changed.notify_all();
             return;
         }
-        let now = Instant::now();
-        state.chunks.push_back((now + round_trip / 2, buffer[..read].to_vec()));
-        state.unacknowledged.push_back((now + round_trip, read));
+        state.chunks.push_back((Instant::now() + round_trip / 2, buffer[..read].to_vec()));
         state.in_flight += read;
         line.changed.notify_all();
     }
+    let _ = from.shutdown(Shutdown::Both);
 }
 
-fn receiver(line: &Line, to: &mut TcpStream) {
+/// Waits until the window has room, and tells how much; `None` where nobody takes anything any more.
+fn room(line: &Line) -> Option<usize> {
+    let mut state = line.state.lock().expect("the line");
+    state.window = state.window.max(FIRST_WINDOW);
     loop {
-        let chunk = {
-            let mut state = line.state.lock().expect("the line");
-            loop {
-                if let Some(chunk) = state.chunks.pop_front() {
-                    break Some(chunk);
-                }
-                if state.ended {
-                    break None;
-                }
-                state = line.changed.wait(state).expect("the line");
-            }
+        let now = Instant::now();
+        while let Some((_, bytes)) = state.acknowledgements.pop_front_if(|(at, _)| *at <= now) {
+            state.in_flight -= bytes;
+            state.window = (state.window + bytes).min(LARGEST_WINDOW);
+        }
+        if state.broken {
+            return None;
+        }
+        if state.in_flight < state.window {
+            return Some(state.window - state.in_flight);
+        }
+        state = match state.acknowledgements.front().map(|(at, _)| at.saturating_duration_since(now)) {
+            Some(wait) => line.changed.wait_timeout(state, wait).expect("the line").0,
+            None => line.changed.wait(state).expect("the line"),
         };
-        let Some((at, bytes)) = chunk else {
-            let _ = to.shutdown(Shutdown::Write);
-            return;
-        };
+    }
+}
+
+fn receiver(line: &Line, to: &mut TcpStream, round_trip: Duration) {
+    // When the one at this end had taken everything so far. A thread that wakes late does not make the line slower.
+    let mut taken = Instant::now();
+    while let Some((at, bytes)) = next(line) {
         thread::sleep(at.saturating_duration_since(Instant::now()));
-        if to.write_all(&bytes).is_err() {
+        let started = Instant::now();
+        let written = to.write_all(&bytes);
+        taken = taken.max(at) + started.elapsed();
+        let mut state = line.state.lock().expect("the line");
+        state.acknowledgements.push_back((taken + round_trip / 2, bytes.len()));
+        state.broken = written.is_err();
+        line.changed.notify_all();
+        if state.broken {
             let _ = to.shutdown(Shutdown::Both);
             return;
         }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+fn next(line: &Line) -> Option<(Instant, Vec<u8>)> {
+    let mut state = line.state.lock().expect("the line");
+    loop {
+        if let Some(chunk) = state.chunks.pop_front() {
+            return Some(chunk);
+        }
+        if state.ended {
+            return None;
+        }
+        state = line.changed.wait(state).expect("the line");
     }
 }

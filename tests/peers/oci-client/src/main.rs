@@ -4,7 +4,9 @@
 //! Reads a source and a target from each line of standard input; the target's name and password from `PEER_USER` and
 //! `PEER_PASSWORD`. Everything goes over plain HTTP.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -14,7 +16,8 @@ use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciManifest,
 };
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
+use oci_client::{Client, Reference};
+use tokio::sync::OnceCell;
 
 /// As many images at a time as crane is told to copy.
 const IMAGES_AT_ONCE: usize = 8;
@@ -38,8 +41,11 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     // One PUT for a blob whose size is known; the default are chunks by PATCH, which ECR does not take as specified.
     let config = ClientConfig { protocol: ClientProtocol::Http, use_monolithic_push: true, ..ClientConfig::default() };
-    let copier =
-        Copier { client: Client::new(config), password: RegistryAuth::Basic(std::env::var("PEER_USER")?, std::env::var("PEER_PASSWORD")?) };
+    let copier = Copier {
+        client: Client::new(config),
+        password: RegistryAuth::Basic(std::env::var("PEER_USER")?, std::env::var("PEER_PASSWORD")?),
+        blobs: Mutex::default(),
+    };
     let images = std::io::read_to_string(std::io::stdin())?;
     let images: Result<Vec<(Reference, Reference)>> = images
         .lines()
@@ -51,15 +57,19 @@ async fn run() -> Result<()> {
     stream::iter(images?).map(|(source, target)| copier.image(source, target)).buffer_unordered(IMAGES_AT_ONCE).try_collect().await
 }
 
+/// A repository at the target, and a digest.
+type Place = (String, String);
+
 struct Copier {
     client: Client,
     password: RegistryAuth,
+    /// Blobs that were seen: images share layers, and each goes to a repository once.
+    blobs: Mutex<HashMap<Place, Arc<OnceCell<()>>>>,
 }
 
 impl Copier {
     /// A tag, unless the target's means the same already.
     async fn image(&self, source: Reference, target: Reference) -> Result<()> {
-        self.client.auth(&target, &self.password, RegistryOperation::Push).await?;
         let wanted = self.client.fetch_manifest_digest(&source, &RegistryAuth::Anonymous).await?;
         let current = self.client.fetch_manifest_digest(&target, &self.password).await;
         if current.is_ok_and(|current| current == wanted) {
@@ -91,8 +101,16 @@ impl Copier {
         })
     }
 
-    /// A blob, unless the target has it.
+    /// A blob, once, however many images have it.
     async fn blob(&self, source: &Reference, target: &Reference, blob: &OciDescriptor) -> Result<()> {
+        let key = (target.repository().to_owned(), blob.digest.clone());
+        let cell = Arc::clone(self.blobs.lock().map_err(|_| "another copy has panicked")?.entry(key).or_default());
+        cell.get_or_try_init(|| self.missing_blob(source, target, blob)).await?;
+        Ok(())
+    }
+
+    /// A blob, unless the target has it.
+    async fn missing_blob(&self, source: &Reference, target: &Reference, blob: &OciDescriptor) -> Result<()> {
         if self.client.blob_exists(target, &blob.digest).await? {
             return Ok(());
         }
