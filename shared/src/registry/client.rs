@@ -19,7 +19,7 @@ use super::endpoints::{Endpoints, is_loopback};
 use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
-use super::pace::{Pace, Permit};
+use super::pace::{Allowance, Pace, Permit};
 use crate::clock::Clock;
 use crate::domain::copy::limiter::Action;
 use crate::domain::reference::Reference;
@@ -45,6 +45,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// The longest pause that a registry may ask for without the request failing instead.
     pub longest_pause: Duration,
+    /// What other processes have a part in too.
+    pub allowance: Option<Arc<dyn Allowance>>,
 }
 
 impl Config {
@@ -58,6 +60,7 @@ impl Config {
             attempts: 4,
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
+            allowance: None,
         }
     }
 }
@@ -205,7 +208,11 @@ impl Client {
 
     /// Waits until the host may be asked for this.
     pub(super) async fn permit(&self, call: &Call<'_>) -> Permit {
-        self.inner.pace.admit(call.registry, call.action()).await
+        let permit = self.inner.pace.admit(call.registry, call.action()).await;
+        if let Some(allowance) = &self.inner.config.allowance {
+            allowance.admit(call.registry, call.action()).await;
+        }
+        permit
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
