@@ -121,16 +121,15 @@ impl SharedAllowance {
             }
         }
         let wanted = wanted.clamp(1, LARGEST_GRANT);
-        for _ in 0..ROUNDS {
-            if turn.alone_until.is_some_and(|until| Instant::now() < until) {
-                break;
-            }
+        let left_alone = turn.alone_until.is_some_and(|until| Instant::now() < until);
+        for _ in 0..if left_alone { 0 } else { ROUNDS } {
             let asked = timeout(PATIENCE, self.ask(turn, registry, wanted)).await;
             match asked.unwrap_or_else(|_| Err(Failure::unexpected("dynamodb:UpdateItem", "no answer in time"))) {
                 Ok(granted) => turn.granted.extend(granted),
                 Err(failure) => {
                     turn.alone_until = Some(Instant::now() + LEFT_ALONE);
                     tracing::warn!(registry, %failure, "the quota of PutImage is not shared for a while; this worker keeps to its own share: {failure}");
+                    break;
                 }
             }
             if let Some(moment) = turn.granted.pop_front() {
