@@ -101,11 +101,14 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     let owner = format!("pullsafe mirror {}", std::process::id());
     let memory = match &table {
         // A plan alone changes nothing and needs no lease; without the memory it says the same, but for what was asked for already.
-        Some(table) if !arguments.dry_run => table
-            .take_memory(&owner, now, LEASE_SECONDS)
-            .await
-            .map_err(|failure| failure.to_string())?
-            .ok_or("another run is planning or pruning this mirror; try again when it is done")?,
+        Some(table) if !arguments.dry_run => {
+            table
+                .take_memory(&owner, now, LEASE_SECONDS)
+                .await
+                .map_err(|failure| failure.to_string())?
+                .ok_or("another run is planning or pruning this mirror; try again when it is done")?
+                .memory
+        }
         Some(_) | None => Memory::default(),
     };
     let mut found = survey(config, around, now).await;

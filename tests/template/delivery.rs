@@ -34,6 +34,15 @@ fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
 }
 
 #[test]
+fn as_many_workers_of_the_mirror_run_as_share_the_quota_of_ecr() {
+    let template = Template::load();
+    let sources = events(template.resource("MirrorFunction"));
+    let queues = sources.iter().filter(|(_, kind, _)| *kind == "SQS");
+    let workers: i64 = queues.map(|(_, _, source)| source["ScalingConfig"]["MaximumConcurrency"].as_i64().expect("a number")).sum();
+    assert_eq!(usize::try_from(workers), Ok(pullsafe::aws::allowance::WORKERS));
+}
+
+#[test]
 fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
     let template = Template::load();
     for (id, function) in template.functions() {

@@ -8,14 +8,17 @@
 
 mod announce;
 mod configuration;
+mod holders;
 mod job;
 mod planner;
+mod repositories;
 mod work;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use pullsafe::aws::allowance::SharedAllowance;
 use pullsafe::aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
 use pullsafe::aws::hub_secret::{HubSecret, MirrorCredentials};
 use pullsafe::aws::inventory::Inventory;
@@ -25,10 +28,12 @@ use pullsafe::clock::Clock;
 use pullsafe::domain::settings::MirrorSettings;
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::mirror::Around;
-use pullsafe::registry::{Client, Config, Copier, Endpoints};
+use pullsafe::registry::http::Timeouts;
+use pullsafe::registry::{Allowance, Client, Config, Copier, Endpoints};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use holders::Known;
 pub use job::{Job, JobError};
 
 /// Kept back for the answer.
@@ -41,7 +46,9 @@ pub struct Mirror {
     ecr: EcrRegions,
     endpoints: Endpoints,
     clock: Clock,
+    timeouts: Timeouts,
     copier: OnceLock<Copier>,
+    known: Known,
     events: OnceLock<Events>,
     queues: OnceLock<Queues>,
     ecs: OnceLock<Inventory>,
@@ -56,11 +63,20 @@ impl Mirror {
             config,
             endpoints,
             clock,
+            timeouts: Timeouts::default(),
             copier: OnceLock::new(),
+            known: Known::default(),
             events: OnceLock::new(),
             queues: OnceLock::new(),
             ecs: OnceLock::new(),
         }
+    }
+
+    /// The same with other patience towards registries.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
     }
 
     /// Handles one event. There is no event that makes it fail: what failed is in the answer.
@@ -93,7 +109,11 @@ impl Mirror {
             let hub = secret.map(|arn| HubSecret::new(self.config.clone(), arn, Arc::clone(&self.clock)));
             let config = Config::new(Arc::clone(&self.clock));
             let credentials = Arc::new(MirrorCredentials::new(ecr, hub));
-            let client = Client::new(Config { endpoints: self.endpoints.clone(), credentials, ..config });
+            let shared =
+                |table: &String| -> Arc<dyn Allowance> { Arc::new(SharedAllowance::new(&self.config, table, Arc::clone(&self.clock))) };
+            let allowance = self.settings.table.as_ref().map(shared);
+            let client =
+                Client::new(Config { endpoints: self.endpoints.clone(), credentials, allowance, timeouts: self.timeouts, ..config });
             Copier::new(client).with_native(Arc::new(EcrNative::new(self.ecr.clone())))
         })
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use pullsafe::aws::Failure;
-use pullsafe::aws::mirror_table::MirrorTable;
+use pullsafe::aws::mirror_table::{MirrorTable, Taken};
 use pullsafe::aws::outbox::Topic;
 use pullsafe::aws::queue::Queues;
 use pullsafe::domain::mirror::plan::{Item, Memory, Plan, batches, plan};
@@ -46,14 +46,14 @@ impl Mirror {
 
     async fn run_under_lease(&self, owner: &str, deadline: Instant) -> Result<Value, Failure> {
         let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
-        let Some(table) = table else { return Ok(self.run(&Memory::default(), None).await?.1) };
+        let Some(table) = table else { return Ok(self.run(&Taken::default(), None).await?.1) };
         let left = deadline.saturating_duration_since(Instant::now()) + LEASE_RESERVE;
         let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-        let Some(memory) = table.take_memory(owner, self.now(), seconds).await? else {
+        let Some(taken) = table.take_memory(owner, self.now(), seconds).await? else {
             tracing::info!("another run is planning; this one has nothing to do");
             return Ok(json!({"planned": 0, "reason": "another run is planning"}));
         };
-        let outcome = self.run(&memory, Some(&table)).await;
+        let outcome = self.run(&taken, Some(&table)).await;
         // Free it in any case, or the next run would wait for it.
         match outcome {
             Ok((memory, answer)) => {
@@ -61,19 +61,23 @@ impl Mirror {
                 Ok(answer)
             }
             Err(failure) => {
-                table.keep_memory(owner, &memory).await?;
+                table.keep_memory(owner, &taken.memory).await?;
                 Err(failure)
             }
         }
     }
 
-    async fn run(&self, memory: &Memory, table: Option<&MirrorTable>) -> Result<(Memory, Value), Failure> {
+    async fn run(&self, taken: &Taken, table: Option<&MirrorTable>) -> Result<(Memory, Value), Failure> {
+        let memory = &taken.memory;
         let config = match self.configuration().await {
             Ok(Some(config)) => config,
             Ok(None) => return Ok((memory.clone(), json!({"planned": 0, "reason": "no selection configured"}))),
             Err(Unusable::Unread(failure)) => return Err(failure),
             Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
         };
+        if let Some(table) = table {
+            self.finish_repositories(&config, table, &taken.unfinished).await;
+        }
         let now = self.now();
         let mut survey = survey(&config, self.around(), now).await;
         let mut plan = plan(std::mem::take(&mut survey.seen), survey.budget, memory, now);

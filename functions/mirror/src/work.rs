@@ -11,7 +11,6 @@ use pullsafe::aws::Failure;
 use pullsafe::aws::mirror_table::MirrorTable;
 use pullsafe::aws::outbox::Events;
 use pullsafe::aws::queue::Queues;
-use pullsafe::domain::mirror::RepositorySettings;
 use pullsafe::registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
 use pullsafe::telemetry::{Unit, emf};
 use serde_json::{Value, json};
@@ -65,8 +64,10 @@ impl Mirror {
             let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
             let held = Held { message, queue, table, images: Mutex::default() };
             let pause = tokio::select! {
-                pause = self.work(&held, last_moment) => pause,
+                // The first sign of life goes out before anything is begun.
+                biased;
                 never = self.stay_alive(&held) => match never {},
+                pause = self.work(&held, last_moment) => pause,
             };
             if let Some(seconds) = pause {
                 failures.push(json!({"itemIdentifier": message.id}));
@@ -121,6 +122,9 @@ impl Mirror {
             }
         }
         let options = CopyOptions { deadline: Some(last_moment), ..CopyOptions::default() };
+        if let Some(table) = held.table.as_ref().filter(|_| !requests.is_empty()) {
+            self.recall(table, jobs, last_moment).await;
+        }
         let reports = self.copier().copy_all(&requests, &options).await;
         for (place, report) in ready.into_iter().zip(reports) {
             let outcome = match report {
@@ -130,12 +134,15 @@ impl Mirror {
             };
             outcomes[place] = Some(outcome);
         }
+        if let Some(table) = &held.table {
+            self.pass_on(table, last_moment).await;
+        }
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(JobError::OutOfTime))).collect()
     }
 
     async fn prepare(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
         self.lease(held, job).await?;
-        self.ensure_repository(job).await
+        self.ensure_repository(held.table.as_ref(), job).await
     }
 
     async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
@@ -170,28 +177,6 @@ impl Mirror {
             Ok(false) => return Err(JobError::Busy),
             Err(failure) => tracing::warn!(image, %failure, "an image is copied without a lease: {failure}"),
         }
-        Ok(())
-    }
-
-    async fn ensure_repository(&self, job: &Job) -> Result<(), JobError> {
-        let ecr = self.ecr.get(&job.region);
-        let (registry_id, repository) = (Some(job.account.as_str()), job.target.repository());
-        if ecr.repository_exists(registry_id, repository).await? {
-            return Ok(());
-        }
-        let settings = match self.configuration().await {
-            Ok(config) => config.map(|config| config.repositories),
-            Err(unusable) => {
-                tracing::warn!(
-                    ?unusable,
-                    repository,
-                    "the repository is created with ECR's own settings, for the configuration cannot be used"
-                );
-                None
-            }
-        };
-        ecr.create_repository(registry_id, repository, &settings.unwrap_or_else(RepositorySettings::default)).await?;
-        tracing::info!(repository, account = job.account, region = job.region, "the repository was created");
         Ok(())
     }
 

@@ -28,7 +28,7 @@ mod repositories;
 pub use credentials::{Authorization, EcrCredentials};
 #[cfg(feature = "registry")]
 pub use native::EcrNative;
-pub use repositories::TagMutability;
+pub use repositories::{Lifecycle, TagMutability};
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
@@ -313,7 +313,7 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with these settings. That it exists already is success, and leaves it as it is.
+    /// Creates a repository with these settings; whether it was created now. That it exists already is success, and leaves it as it is.
     ///
     /// # Errors
     /// Whatever else ECR answers.
@@ -322,8 +322,24 @@ impl Ecr {
         registry_id: Option<&str>,
         repository: &str,
         settings: &RepositorySettings,
-    ) -> Result<(), EcrError> {
+    ) -> Result<bool, EcrError> {
         repositories::create(&self.client, registry_id, repository, settings).await
+    }
+
+    /// Whether a repository has a lifecycle policy.
+    ///
+    /// # Errors
+    /// Whatever leaves that open.
+    pub async fn lifecycle(&self, registry_id: Option<&str>, repository: &str) -> Result<Lifecycle, EcrError> {
+        repositories::lifecycle(&self.client, registry_id, repository).await
+    }
+
+    /// Lets a repository keep so many images, in the place of any lifecycle policy that it has.
+    ///
+    /// # Errors
+    /// Whatever ECR answers.
+    pub async fn put_lifecycle(&self, registry_id: Option<&str>, repository: &str, keep: u32) -> Result<(), EcrError> {
+        repositories::put_lifecycle(&self.client, registry_id, repository, keep).await
     }
 
     /// Which tags of a repository cannot be changed; `None` if there is no such repository.

@@ -2,7 +2,12 @@
 //!
 //! The memory is one row (`pk` = `mirror`, `sk` = `state`), changed only under its lease. A lease on an image is a row of its own
 //! (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process that died holds nothing up
-//! for long, and deleted when the copy is done. What indexes name is kept too (`sk` = `children#<repository>`).
+//! for long, and deleted when the copy is done. What indexes name is kept too (`sk` = `children#<repository>`), and which repository refers to
+//! which blob (`held`).
+//!
+//! Beside the memory, in the same row, lie the marks of repositories that are being created: whoever takes the memory gets them with it.
+
+mod held;
 
 use std::collections::BTreeMap;
 
@@ -11,11 +16,16 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::failure::{Failure, FailureKind};
 use super::item::{Item, json, number, text};
+use crate::domain::mirror::Unfinished;
 use crate::domain::mirror::plan::Memory;
 use crate::domain::reference::Digest;
 use crate::domain::timestamp::Timestamp;
 
+pub use held::{Held, SLOTS};
+
 const MEMORY: (&str, &str) = ("mirror", "state");
+/// The attribute beside the memory that holds the marks.
+const UNFINISHED: &str = "unfinished";
 /// When DynamoDB may clear up a lease that nobody gave back.
 const CLEAR_UP_SECONDS: i64 = 24 * 3600;
 /// DynamoDB refuses items beyond 400 KB; the rest is room for names.
@@ -23,6 +33,15 @@ const LARGEST_MEMORY: usize = 380 * 1024;
 
 /// The manifests that indexes name, by the index.
 pub type Children = BTreeMap<Digest, Vec<Digest>>;
+
+/// The mirror's memory, for whoever has taken it.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// What earlier runs remembered.
+    pub memory: Memory,
+    /// Repositories that may lack some of their settings.
+    pub unfinished: Vec<Unfinished>,
+}
 
 /// The mirror's part of the table.
 #[derive(Debug, Clone)]
@@ -37,19 +56,22 @@ impl MirrorTable {
         Self { client: Client::new(config), name: name.to_owned() }
     }
 
-    /// Takes the memory for `seconds`; `None` if another run has it. The same owner may take it again, so that a retry carries on.
+    /// Takes the memory for `seconds`, and with it the marks of repositories that may not be finished; `None` if another run has it. The same owner may take it again, so that a retry carries on.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn take_memory(&self, owner: &str, now: Timestamp, seconds: i64) -> Result<Option<Memory>, Failure> {
+    pub async fn take_memory(&self, owner: &str, now: Timestamp, seconds: i64) -> Result<Option<Taken>, Failure> {
         const CALL: &str = "dynamodb:UpdateItem";
         let Some(row) = self.take(MEMORY, owner, now, seconds, None).await? else { return Ok(None) };
-        let Some(AttributeValue::S(document)) = row.get("doc") else { return Ok(Some(Memory::default())) };
+        let marks = row.get(UNFINISHED).and_then(|marks| marks.as_ss().ok()).into_iter().flatten();
+        let unfinished = marks.filter_map(|mark| mark.parse().ok()).collect();
+        let Some(AttributeValue::S(document)) = row.get("doc") else { return Ok(Some(Taken { memory: Memory::default(), unfinished })) };
         // What an older version wrote and this one cannot read is forgotten: it saves work, and decides nothing that is not looked at again.
-        Ok(Some(serde_json::from_str(document).unwrap_or_else(|error| {
+        let memory = serde_json::from_str(document).unwrap_or_else(|error| {
             tracing::warn!(call = CALL, %error, "the mirror's memory cannot be read and begins anew");
             Memory::default()
-        })))
+        });
+        Ok(Some(Taken { memory, unfinished }))
     }
 
     /// Writes the memory back and gives it free.
@@ -78,6 +100,32 @@ impl MirrorTable {
             .expression_attribute_names("#until", "lease_until")
             .expression_attribute_values(":doc", text(&document))
             .expression_attribute_values(":owner", text(owner));
+        operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
+        Ok(())
+    }
+
+    /// Marks a repository as about to be created.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn mark(&self, repository: &Unfinished) -> Result<(), Failure> {
+        self.change_marks("ADD #marks :mark", repository).await
+    }
+
+    /// Takes the mark away: everything is set on the repository, or nothing is to be.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn unmark(&self, repository: &Unfinished) -> Result<(), Failure> {
+        self.change_marks("DELETE #marks :mark", repository).await
+    }
+
+    async fn change_marks(&self, change: &str, repository: &Unfinished) -> Result<(), Failure> {
+        let operation = self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(MEMORY.1));
+        let operation = operation
+            .update_expression(change)
+            .expression_attribute_names("#marks", UNFINISHED)
+            .expression_attribute_values(":mark", AttributeValue::Ss(vec![repository.to_string()]));
         operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
         Ok(())
     }

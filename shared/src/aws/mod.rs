@@ -3,6 +3,8 @@
 //! Nothing is decided here. Every failure becomes a [`Failure`] that says which call failed, whether trying again
 //! can help, and nothing that should not be in a log.
 
+#[cfg(feature = "registry")]
+pub mod allowance;
 pub mod ecr;
 pub mod ecs;
 pub mod failure;

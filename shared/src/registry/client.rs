@@ -20,7 +20,7 @@ use super::endpoints::{Endpoints, is_loopback};
 use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
-use super::pace::{Pace, Permit};
+use super::pace::{Allowance, Pace, Permit};
 use crate::clock::Clock;
 use crate::domain::copy::ahead::ReadAhead;
 use crate::domain::copy::limiter::Action;
@@ -49,6 +49,8 @@ pub struct Config {
     pub longest_pause: Duration,
     /// How far large blobs are read ahead.
     pub read_ahead: ReadAhead,
+    /// What other processes have a part in too.
+    pub allowance: Option<Arc<dyn Allowance>>,
 }
 
 impl Config {
@@ -63,6 +65,7 @@ impl Config {
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
             read_ahead: ReadAhead::default(),
+            allowance: None,
         }
     }
 }
@@ -211,7 +214,11 @@ impl Client {
 
     /// Waits until the host may be asked for this.
     pub(super) async fn permit(&self, call: &Call<'_>) -> Permit {
-        self.inner.pace.admit(call.registry, call.action()).await
+        let permit = self.inner.pace.admit(call.registry, call.action()).await;
+        if let Some(allowance) = &self.inner.config.allowance {
+            allowance.admit(call.registry, call.action()).await;
+        }
+        permit
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {

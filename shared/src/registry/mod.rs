@@ -39,4 +39,5 @@ pub use endpoints::Endpoints;
 pub use error::{Fault, RegistryError};
 pub use limits::Quota;
 pub use manifests::{Manifest, Resolved};
+pub use pace::Allowance;
 pub use uploads::{Mount, Upload};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -14,6 +15,12 @@ use crate::domain::copy::limiter::{Action, Admission, Ended, Limiter, Rate};
 const METADATA_AT_ONCE: u32 = 16;
 /// Transfers at once: each has a connection of its own.
 const TRANSFERS_AT_ONCE: u32 = 48;
+
+/// A quota that several processes share, beside what each keeps to by itself.
+pub trait Allowance: Send + Sync {
+    /// Waits until one such request may go. Whoever waits may give up.
+    fn admit<'a>(&'a self, registry: &'a str, action: Action) -> BoxFuture<'a, ()>;
+}
 
 /// All limiters of a client.
 #[derive(Debug)]

@@ -213,9 +213,14 @@ impl World {
         self.aws.run(run).await
     }
 
+    /// One more instance of the mirror, as when several jobs run at a time.
+    pub fn another_mirror(&self) -> Mirror {
+        setup::mirror(&self.config, self)
+    }
+
     /// A new instance of the mirror, as after a cold start.
     pub fn restart_mirror(&mut self) {
-        self.mirror = setup::mirror(&self.config, self);
+        self.mirror = self.another_mirror();
     }
 
     /// A new instance of the remediator, as after a cold start.

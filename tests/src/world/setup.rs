@@ -1,12 +1,14 @@
 //! Building a [`World`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use mirror::Mirror;
 use pullsafe::clock::Clock;
 use pullsafe::domain::settings::{MirrorSettings, Settings};
 use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::registry::http::Timeouts;
 use pullsafe::registry::{Client, Config, Endpoints};
 use remediator::Remediator;
 use serde_json::{Value, json};
@@ -34,6 +36,15 @@ use crate::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOption
 
 /// The address that all tasks share.
 pub const NAT: &str = "203.0.113.7";
+
+/// The registries answer over real sockets. On a machine that is busy that can take its time, and a request that is repeated for it would
+/// be one too many.
+const PATIENT: Timeouts = Timeouts {
+    connect: Duration::from_secs(300),
+    first_byte: Duration::from_secs(300),
+    stall: Duration::from_secs(300),
+    upload_answer: Duration::from_secs(300),
+};
 
 /// What a world is to be like.
 #[derive(Debug, Clone)]
@@ -180,6 +191,7 @@ impl Setup {
             ..mirror_settings()
         };
         let mirror = Mirror::new(mirror_settings.clone(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
+        let mirror = mirror.with_timeouts(PATIENT);
         let mut world = World {
             next_sweep: self.start.plus_seconds(SWEEP_SECONDS),
             clock,
@@ -349,7 +361,7 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
 
 pub(super) fn mirror(config: &SdkConfig, world: &World) -> Mirror {
     let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
-    Mirror::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock))
+    Mirror::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock)).with_timeouts(PATIENT)
 }
 
 /// As the stack sets them.

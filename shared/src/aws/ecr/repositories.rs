@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{EcrError, EcrErrorKind};
 use crate::domain::mirror::{Glob, RepositorySettings};
+use crate::domain::timestamp::Timestamp;
 
 /// Which tags of a repository cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +36,48 @@ pub(super) async fn mutability(client: &Client, registry_id: Option<&str>, repos
     }))
 }
 
+/// What the lifecycle policy of a repository is, as far as finishing one is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// It has one, whoever set it.
+    Set,
+    /// It has none.
+    Unset {
+        /// When the repository was created, where ECR says.
+        created_at: Option<Timestamp>,
+    },
+    /// There is no such repository.
+    NoRepository,
+}
+
+pub(super) async fn lifecycle(client: &Client, registry_id: Option<&str>, repository: &str) -> Result<Lifecycle, EcrError> {
+    let request = client.get_lifecycle_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+    match request.send().await {
+        Ok(_) => return Ok(Lifecycle::Set),
+        Err(error) if error.as_service_error().is_some_and(|service| service.is_lifecycle_policy_not_found_exception()) => {}
+        Err(error) => {
+            let error = EcrError::from_sdk("GetLifecyclePolicy", &error);
+            return if error.kind == EcrErrorKind::RepositoryNotFound { Ok(Lifecycle::NoRepository) } else { Err(error) };
+        }
+    }
+    let request = client.describe_repositories().set_registry_id(registry_id.map(str::to_owned)).repository_names(repository);
+    let answer = match request.send().await.map_err(|error| EcrError::from_sdk("DescribeRepositories", &error)) {
+        Ok(answer) => answer,
+        Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Lifecycle::NoRepository),
+        Err(error) => return Err(error),
+    };
+    let created_at = answer.repositories().first().and_then(|repository| repository.created_at()?.to_millis().ok());
+    Ok(Lifecycle::Unset { created_at: created_at.map(Timestamp::from_millis) })
+}
+
 /// The lifecycle policy follows the repository in a second call: should the process die between the two, the repository has none.
 pub(super) async fn create(
     client: &Client,
     registry_id: Option<&str>,
     repository: &str,
     settings: &RepositorySettings,
-) -> Result<(), EcrError> {
-    let registry_id = registry_id.map(str::to_owned);
-    let mut request = client.create_repository().set_registry_id(registry_id.clone()).repository_name(repository);
+) -> Result<bool, EcrError> {
+    let mut request = client.create_repository().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
     if settings.immutable {
         request = request.image_tag_mutability(ImageTagMutability::Immutable);
     }
@@ -59,10 +93,18 @@ pub(super) async fn create(
     match request.send().await {
         Ok(_) => {}
         // Whoever was there first has set it up.
-        Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => return Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => {
+            return Ok(false);
+        }
         Err(error) => return Err(EcrError::from_sdk("CreateRepository", &error)),
     }
-    let Some(keep) = settings.lifecycle_keep else { return Ok(()) };
+    if let Some(keep) = settings.lifecycle_keep {
+        put_lifecycle(client, registry_id, repository, keep).await?;
+    }
+    Ok(true)
+}
+
+pub(super) async fn put_lifecycle(client: &Client, registry_id: Option<&str>, repository: &str, keep: u32) -> Result<(), EcrError> {
     let policy = json!({"rules": [{
         "rulePriority": 1,
         "description": "pullsafe: the newest images",
@@ -70,7 +112,7 @@ pub(super) async fn create(
         "selection": {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "imageCountMoreThan", "countNumber": keep},
         "action": {"type": "expire"},
     }]});
-    let request = client.put_lifecycle_policy().set_registry_id(registry_id).repository_name(repository);
+    let request = client.put_lifecycle_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
     let request = request.lifecycle_policy_text(policy.to_string());
     request.send().await.map_err(|error| EcrError::from_sdk("PutLifecyclePolicy", &error))?;
     Ok(())

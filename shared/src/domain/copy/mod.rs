@@ -4,6 +4,7 @@
 //! Time comes in as a [`std::time::Duration`] since a moment of the caller's choice, or as a timestamp.
 
 pub mod ahead;
+pub mod allowance;
 pub mod breaker;
 pub mod limiter;
 pub mod platforms;

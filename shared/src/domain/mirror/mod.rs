@@ -12,6 +12,7 @@ mod read;
 mod schema;
 mod select;
 pub mod text;
+mod unfinished;
 mod version;
 mod want;
 
@@ -26,5 +27,6 @@ pub use keys::{KEYS, Key, Kind, table};
 pub use read::ConfigFault;
 pub use schema::schema;
 pub use select::{Chosen, Selected, TagFacts, select};
+pub use unfinished::Unfinished;
 pub use version::{Range, Version};
 pub use want::{InUse, Want, Wants};

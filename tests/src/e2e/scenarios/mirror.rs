@@ -51,6 +51,7 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     report.step("ECR holds the digests of Docker Hub, and nothing else", same_digests(stack, &digests).await)?;
     report.step("every copy is announced once", announced(stack, &digests).await)?;
     report.step("nobody asked Docker Hub by GET what a tag means", by_digest_only(hub, &digests))?;
+    report.step("the table has what the workers share", shared(stack).await)?;
     let before = report.step("what there is is noted", Moved::look(stack, hub).await)?;
     report.step("the second run finds everything current", again(stack, &rule).await)?;
     let after = Moved::look(stack, hub).await;
@@ -184,6 +185,21 @@ async fn announced(stack: &Stack, digests: &Digests) -> Result<()> {
     let found: BTreeSet<(String, String)> = told.iter().map(|event| (text(event, "source"), text(event, "digest"))).collect();
     ensure(found == expected && told.len() == expected.len(), format!("{found:?} instead of {expected:?}"))?;
     ensure(told.iter().all(|event| text(event, "requested_by") == "schedule"), "somebody else has asked")
+}
+
+/// The moments of PutImage and the holders of blobs are there, no lease is held, and no repository is left unfinished.
+async fn shared(stack: &Stack) -> Result<()> {
+    stack
+        .until("the last job has given back what it held", async |stack| {
+            let items = stack.items().await?;
+            let named = |key: &str, prefix: &str| {
+                items.iter().filter(|item| item[key]["S"].as_str().is_some_and(|name| name.starts_with(prefix))).count()
+            };
+            let unfinished = items.iter().any(|item| item["unfinished"]["SS"].as_array().is_some_and(|marks| !marks.is_empty()));
+            let there = named("sk", "pace#") == 1 && named("sk", "held#") >= 2;
+            Ok((there && !unfinished && named("pk", "mirror-copy#") == 0).then_some(()))
+        })
+        .await
 }
 
 fn by_digest_only(hub: &Hub, digests: &Digests) -> Result<()> {
