@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::html::check;
 
-const START: Timestamp = Timestamp::from_millis(1_768_504_620_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 /// Smaller than any limit that a report has to fit: an answer of Lambda has 6 MB.
 const LARGEST: usize = 1024 * 1024;
 
@@ -38,7 +38,7 @@ const HOSTILE: &[&str] = &[
     "password=hunter2hunter2 AKIAIOSFODNN7EXAMPLE",
 ];
 
-fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
+pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
     let text = |index: usize| texts.get(index % texts.len().max(1)).cloned().unwrap_or_default();
     let diagnosis = Diagnosis {
         cause: Cause::RegistryRateLimited,

@@ -303,7 +303,8 @@ impl Incident {
 
     /// Pulls of Docker Hub that failed launches spent since `from`.
     pub fn pulls_since(&self, from: Timestamp) -> u32 {
-        self.launches.iter().filter(|launch| launch.at > from).map(|launch| launch.pulls).sum()
+        let after = self.launches.iter().filter(|launch| launch.at > from);
+        after.fold(0, |sum, launch| sum.saturating_add(launch.pulls))
     }
 
     /// Whether the blocker is only the echo of what an act has cured: tasks that were on their way when it was done.

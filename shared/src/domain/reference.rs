@@ -3,79 +3,21 @@
 //! Parsing fills in what a short reference leaves out (`python` is `docker.io/library/python`), and the parsed
 //! form can be moved to another registry without touching the tag or the digest that its author wrote.
 
+mod digest;
+mod registry;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use digest::Digest;
+pub use registry::{EcrHost, Registry, ecr_host};
+
 /// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
 pub const DOCKER_HUB: &str = "docker.io";
 /// Amazon ECR Public's host.
 pub const ECR_PUBLIC: &str = "public.ecr.aws";
-
-/// A content digest, always `sha256:` and 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(String);
-
-impl Digest {
-    /// The digest of these bytes.
-    pub fn of(content: &[u8]) -> Self {
-        use sha2::Digest as _;
-        Self::from_sha256(sha2::Sha256::digest(content).into())
-    }
-
-    /// The digest with this SHA-256 value.
-    pub fn from_sha256(value: [u8; 32]) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in value {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
-    }
-
-    /// The whole digest, with its algorithm.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = InvalidReference;
-
-    fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        let hex = text.strip_prefix("sha256:").unwrap_or_default();
-        let valid = hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidReference::new(text, "a digest is `sha256:` and 64 lower-case hexadecimal digits"))
-        }
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = InvalidReference;
-
-    fn try_from(text: String) -> Result<Self, InvalidReference> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.0
-    }
-}
 
 /// A text that is not an image reference, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,100 +31,6 @@ impl InvalidReference {
     fn new(text: &str, why: &'static str) -> Self {
         Self { text: text.chars().take(300).collect(), why }
     }
-}
-
-/// Who runs a registry, as far as its host tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Registry {
-    /// Docker Hub (`docker.io`).
-    #[serde(rename = "dockerhub")]
-    DockerHub,
-    /// Amazon ECR Public (`public.ecr.aws`).
-    EcrPublic,
-    /// A private registry of Amazon ECR, its image data plane.
-    EcrPrivate,
-    /// The API of Amazon ECR (`GetAuthorizationToken` and so on), as against its data plane.
-    EcrPrivateApi,
-    /// GitHub Container Registry.
-    Ghcr,
-    /// Red Hat Quay.
-    Quay,
-    /// A GitLab container registry.
-    Gitlab,
-    /// A proxy or cache in front of another registry (Artifactory, Nexus, Harbor, an ECR pull-through cache).
-    Proxy,
-    /// Any other registry.
-    Other,
-}
-
-impl Registry {
-    /// Which registry a host is.
-    pub fn of_host(host: &str) -> Self {
-        let host = host.to_ascii_lowercase();
-        let name = host.split(':').next().unwrap_or_default();
-        match name {
-            "docker.io"
-            | "index.docker.io"
-            | "registry-1.docker.io"
-            | "registry.hub.docker.com"
-            | "auth.docker.io"
-            | "production.cloudflare.docker.com" => Self::DockerHub,
-            "public.ecr.aws" | "ecr-public.aws.com" => Self::EcrPublic,
-            "ghcr.io" => Self::Ghcr,
-            "quay.io" => Self::Quay,
-            _ if ecr_host(name).is_some() => Self::EcrPrivate,
-            _ if name.starts_with("api.ecr.") || name.starts_with("ecr.") && name.contains(".amazonaws.com") => Self::EcrPrivateApi,
-            _ if name.contains("gitlab") => Self::Gitlab,
-            _ if ["artifactory", "jfrog", "nexus", "harbor", "proxy", "mirror", "cache"].iter().any(|word| name.contains(word)) => {
-                Self::Proxy
-            }
-            _ => Self::Other,
-        }
-    }
-
-    /// The name used in output (`dockerhub`, `ecr-public`, ...).
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DockerHub => "dockerhub",
-            Self::EcrPublic => "ecr-public",
-            Self::EcrPrivate => "ecr-private",
-            Self::EcrPrivateApi => "ecr-private-api",
-            Self::Ghcr => "ghcr",
-            Self::Quay => "quay",
-            Self::Gitlab => "gitlab",
-            Self::Proxy => "proxy",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China).
-pub fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
-    let (account, rest) = host.split_once('.')?;
-    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let rest = rest
-        .strip_prefix("dkr.ecr.")
-        .or_else(|| rest.strip_prefix("dkr.ecr-fips."))
-        .or_else(|| rest.strip_prefix("dkr-ecr."))
-        .or_else(|| rest.strip_prefix("dkr-ecr-fips."))?;
-    let region = rest
-        .strip_suffix(".amazonaws.com")
-        .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
-        .or_else(|| rest.strip_suffix(".on.aws"))
-        .or_else(|| rest.strip_suffix(".on.amazonwebservices.com.cn"))?;
-    Some(EcrHost { account, region })
-}
-
-/// Whose private ECR registry a host is, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EcrHost<'a> {
-    /// The twelve digits of the account, which is also ECR's `registryId`.
-    pub account: &'a str,
-    /// The region, such as `eu-west-1`.
-    pub region: &'a str,
 }
 
 /// An image reference with everything a short form leaves out filled in.

@@ -8,6 +8,7 @@
 //! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
 //! them together.
 
+mod address;
 mod ahead;
 mod auth;
 mod blobs;

@@ -17,9 +17,10 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::address::{resolve_location, same_origin};
 use super::auth::Scope;
 use super::blobs::BlobReader;
-use super::client::{Call, Client, request, resolve_location, same_origin, settle};
+use super::client::{Call, Client, request, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
 use super::token::push_encoded;

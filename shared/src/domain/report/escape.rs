@@ -5,19 +5,28 @@
 
 use std::borrow::Cow;
 
-/// Characters that are not seen, or that turn others around: a name that contains one reads as another name.
+/// Characters that are not seen, or that turn others around: a name that contains one reads as another name. Those that
+/// choose the look of the character before them (U+FE00 and following) are not among them: they stand behind many symbols of logs.
 fn is_treacherous(character: char) -> bool {
     matches!(
         character,
         '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2028}'..='\u{2029}'
-            | '\u{2060}'..='\u{2069}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
     ) || (character.is_control() && character != '\n')
 }
 
@@ -68,11 +77,14 @@ pub(super) fn markdown(text: &str) -> String {
             // Elsewhere they mean nothing, and names are full of them.
             '_' => !inside_word,
             '#' | '+' | '-' | '=' | '>' => out.is_empty(),
+            '.' if ends_with_www(&out) => true,
             // `1. ` begins a list; a version or an account does not.
             '.' | ')' => {
                 !out.is_empty() && out.bytes().all(|digit| digit.is_ascii_digit()) && characters.peek().is_none_or(|next| *next == ' ')
             }
             '!' => characters.peek() == Some(&'['),
+            // Bare addresses become links, wherever they lead.
+            ':' => characters.peek() == Some(&'/'),
             _ => false,
         };
         if special {
@@ -82,6 +94,10 @@ pub(super) fn markdown(text: &str) -> String {
         before = character;
     }
     out
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.len() >= 3 && text.is_char_boundary(text.len() - 3) && text[text.len() - 3..].eq_ignore_ascii_case("www")
 }
 
 /// For Markdown, as code within a line. A pipe would end the cell of a table even there, so it is escaped if asked to.
@@ -119,6 +135,8 @@ mod tests {
     fn nothing_means_anything_in_html() {
         assert_eq!(html("<script>alert('x')</script> \"&\""), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;&amp;&quot;");
         assert_eq!(html("acme\u{202e}gpj.exe\u{0}"), "acme[U+202E]gpj.exe[U+0000]");
+        assert_eq!(html("a\u{e0061}\u{3164}b\u{9b}m"), "a[U+E0061][U+3164]b[U+009B]m");
+        assert_eq!(html("\u{26a0}\u{fe0f} שלום"), "\u{26a0}\u{fe0f} שלום", "what can be seen stays");
     }
 
     #[test]
@@ -129,7 +147,9 @@ mod tests {
             ("1. first", "1\\. first"),
             ("123456789012.dkr.ecr", "123456789012.dkr.ecr"),
             ("snake_case and _emphasis_", "snake_case and \\_emphasis\\_"),
-            ("![x](http://e)", "\\!\\[x\\](http://e)"),
+            ("![x](http://e)", "\\!\\[x\\](http\\://e)"),
+            ("see https://e.example and www.e.example", "see https\\://e.example and www\\.e.example"),
+            ("python@sha256:1, é.www", "python@sha256:1, é.www"),
             ("<img src=x>", "\\<img src=x>"),
             ("docker-hub/library/python:3.11-slim", "docker-hub/library/python:3.11-slim"),
         ] {

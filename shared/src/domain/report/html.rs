@@ -7,7 +7,7 @@ use super::escape::{html, visible};
 use super::plot;
 use super::quota::CAVEAT;
 use super::svg;
-use super::{ActLine, CauseLine, Change, Moment, Quota, Report};
+use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
 use crate::domain::timestamp::Timestamp;
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
@@ -59,7 +59,7 @@ fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
         page.element(heading(level), &[("id", id)], |page| page.text(&report.title));
         facts(page, report);
         page.section(level, "How it stands", |page| page.paragraph(&report.resolution));
-        page.section(level, "Causes, oldest first", |page| causes(page, &report.causes, report.blocker.as_ref()));
+        page.section(level, "Causes, oldest first", |page| causes(page, report));
         if let Some(quota) = &report.quota {
             page.section(level, "Docker Hub's quota window (an estimate)", |page| {
                 page.paragraph(CAVEAT);
@@ -82,8 +82,12 @@ fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
         if !report.declined.is_empty() {
             page.section(level, "What was declined, and why", |page| declined(page, report));
         }
-        page.section(level, "Evidence", |page| evidence(page, &report.causes));
-        page.section(level, "Timeline", |page| timeline(page, &report.timeline));
+        if !report.causes.is_empty() {
+            page.section(level, "Evidence", |page| evidence(page, &report.causes));
+        }
+        if !report.timeline.is_empty() {
+            page.section(level, "Timeline", |page| timeline(page, &report.timeline));
+        }
     });
 }
 
@@ -110,13 +114,18 @@ fn facts(page: &mut Html, report: &Report) {
     });
 }
 
-fn causes(page: &mut Html, causes: &[CauseLine], blocker: Option<&CauseLine>) {
+fn causes(page: &mut Html, report: &Report) {
+    if report.causes.is_empty() {
+        page.paragraph(NO_CAUSE);
+        return;
+    }
+    let Report { causes, blocker, .. } = report;
     page.table("Causes of this incident, oldest first", &["Cause", "First", "Last", "Tasks", "What stood before it"], |page| {
         for cause in causes {
             page.element("tr", &[], |page| {
                 page.element("th", &[("scope", "row")], |page| {
                     page.text(&cause.summary);
-                    if blocker == Some(cause) {
+                    if blocker.as_ref() == Some(cause) {
                         page.text(" ");
                         page.element("strong", &[("class", "tag")], |page| page.text("latest"));
                     }
@@ -128,6 +137,9 @@ fn causes(page: &mut Html, causes: &[CauseLine], blocker: Option<&CauseLine>) {
             });
         }
     });
+    if let Some(left_out) = left_out(report) {
+        page.paragraph(&left_out);
+    }
 }
 
 fn picture_in_words(page: &mut Html, quota: &Quota) {

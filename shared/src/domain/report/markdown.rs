@@ -3,7 +3,7 @@
 use super::escape::{block, code, markdown};
 use super::plot;
 use super::quota::CAVEAT;
-use super::{CauseLine, Change, Moment, Report};
+use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
 
 /// Reports one after the other.
 pub fn page(reports: &[Report]) -> String {
@@ -64,12 +64,20 @@ pub fn report(report: &Report) -> String {
             );
         });
     }
-    page.section("Evidence", |page| page.paragraphs(&report.causes, evidence));
-    page.section("Timeline", |page| page.items(report.timeline.iter().map(moment)));
+    if !report.causes.is_empty() {
+        page.section("Evidence", |page| page.paragraphs(&report.causes, evidence));
+    }
+    if !report.timeline.is_empty() {
+        page.section("Timeline", |page| page.items(report.timeline.iter().map(moment)));
+    }
     page.0
 }
 
 fn causes(page: &mut Page, report: &Report) {
+    if report.causes.is_empty() {
+        page.line(NO_CAUSE);
+        return;
+    }
     page.line("| Cause | First | Last | Tasks | What stood before it |\n|---|---|---|---|---|");
     for cause in &report.causes {
         let latest = if report.blocker.as_ref() == Some(cause) { " **latest**" } else { "" };
@@ -81,6 +89,9 @@ fn causes(page: &mut Page, report: &Report) {
             cause.last_at,
             cause.tasks
         ));
+    }
+    if let Some(left_out) = left_out(report) {
+        page.line(&format!("\n{left_out}"));
     }
 }
 

@@ -33,6 +33,8 @@ pub use quota::{GivenBack, Quota, Used};
 
 /// How many causes are shown; the oldest and the newest tell most.
 const CAUSES: usize = 20;
+/// What is said instead of them.
+const NO_CAUSE: &str = "No cause is known yet.";
 /// How many lines of evidence are shown of a cause.
 const EVIDENCE: usize = 12;
 /// How many declined remedies, and how many reasons of each.
@@ -102,8 +104,11 @@ pub struct Report {
     /// What is in the way, or was last; the cause of the latest failure and not the root of it all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocker: Option<CauseLine>,
-    /// Every cause, oldest first.
+    /// The causes, oldest first; of many the oldest and the newest.
     pub causes: Vec<CauseLine>,
+    /// How many causes between them are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub causes_left_out: usize,
     /// Docker Hub's quota, where launches tried pulls of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
@@ -222,6 +227,7 @@ impl Report {
             resolved_at: incident.resolved_at,
             state,
             causes: causes(incident),
+            causes_left_out: incident.causes.len().saturating_sub(CAUSES),
             quota: Quota::of(incident, as_of),
             act: incident.act.as_ref().map(act_line),
             done: timeline.iter().filter(|moment| done(&moment.what)).cloned().collect(),
@@ -236,13 +242,19 @@ impl Report {
     }
 }
 
+// By reference, as serde wants it.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// A line of the timeline. What repeats the summary of the act names it only: the summary stands with the act.
 fn entry_line(incident: &Incident, what: &str) -> String {
     let repeated = incident.act.as_ref().and_then(|act| Some((what.strip_suffix(act.plan.summary.as_str())?, act.plan.remedy)));
-    match repeated.filter(|(head, _)| head.ends_with(": ")) {
-        Some((head, remedy)) => format!("{head}{remedy}"),
-        None => cut(&line(what), SHORT_LINE),
-    }
+    let short = match repeated.filter(|(head, _)| head.ends_with(": ")) {
+        Some((head, remedy)) => line(&format!("{head}{remedy}")),
+        None => line(what),
+    };
+    cut(&short, SHORT_LINE)
 }
 
 fn state_of(subject: &Subject, incident: &Incident) -> State {
@@ -305,6 +317,11 @@ fn declined(declined: &Declined) -> Declined {
 
 fn waiting(waiting: &Waiting) -> Moment {
     Moment { at: waiting.since, what: line(&waiting.cause.describe()) }
+}
+
+/// What is said of causes that are not shown.
+fn left_out(report: &Report) -> Option<String> {
+    (report.causes_left_out > 0).then(|| format!("{} more in the middle are left out.", report.causes_left_out))
 }
 
 /// The advice on the blocker as long as it is in the way, and what an act leaves to be done.

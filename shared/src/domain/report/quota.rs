@@ -79,7 +79,8 @@ impl Quota {
         launches.sort_by_key(|launch| launch.at);
         let last = launches.last()?.at;
         let per_launch = launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
-        let limit = incident.quota_limit.filter(|limit| *limit > 0).unwrap_or(ANONYMOUS_LIMIT);
+        let named = incident.quota_limit.filter(|limit| *limit > 0);
+        let limit = named.unwrap_or(ANONYMOUS_LIMIT);
         let refusals = incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).map(|seen| seen.last_at);
         let refused_at = refusals.filter(|refused| *refused <= at).max();
         let tried = within(&launches, at);
@@ -104,14 +105,15 @@ impl Quota {
         let shown = launches.iter().filter(|launch| launch.at >= from);
         Some(Self {
             limit,
-            limit_known: incident.quota_limit.is_some(),
+            limit_known: named.is_some(),
             window_seconds: WINDOW_SECONDS,
             at,
             tried,
             left_at_most,
             refused_at,
             per_launch,
-            launches_to_empty: limit / per_launch,
+            // One that tries more than there is empties it alone.
+            launches_to_empty: (limit / per_launch).max(1),
             all_back_at: gives_back.last().map(|back| back.at),
             gives_back,
             from,
@@ -217,6 +219,14 @@ mod tests {
         let quota = Quota::of(&incident(&[(0, 7)], None), at(1)).unwrap();
         assert!(quota.limit == 100 && !quota.limit_known && quota.sentences()[0].contains("assumed"));
         assert_eq!(Quota::of(&incident(&[(0, 0)], None), at(1)), None, "no pull of Docker Hub, no picture");
+        let none = Quota::of(&incident(&[(0, 7)], Some(0)), at(1)).unwrap();
+        assert_eq!((none.limit, none.limit_known), (100, false), "a limit of nothing is no limit that headers name");
+    }
+
+    #[test]
+    fn a_launch_that_tries_more_than_the_limit_empties_it_alone() {
+        let quota = Quota::of(&incident(&[(0, 70)], Some(10)), at(1)).unwrap();
+        assert_eq!((quota.launches_to_empty, quota.left_at_most), (1, 0));
     }
 
     #[test]

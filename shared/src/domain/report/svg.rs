@@ -13,6 +13,8 @@ const LEFT: i64 = 44;
 const RIGHT: i64 = 12;
 const TOP: i64 = 18;
 const BOTTOM: i64 = 44;
+/// The height of a label.
+const LABEL: i64 = 14;
 
 /// Draws it; `id` makes the names in it unique on the page.
 pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
@@ -39,7 +41,10 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
         line(page, "axis", (LEFT, zero), (right, zero));
         line(page, "limit", (LEFT, y(quota.limit)), (right, y(quota.limit)));
         label(page, (LEFT - 5, y(quota.limit) + 4), "end", &quota.limit.to_string());
-        label(page, (LEFT - 5, zero + 4), "end", "0");
+        // Far above the limit, the two labels would stand on each other.
+        if zero - y(quota.limit) >= LABEL {
+            label(page, (LEFT - 5, zero + 4), "end", "0");
+        }
         for used in &quota.launches {
             let at = x(used.at);
             page.element("path", &[("class", "launch"), ("d", &format!("M{at} {} l4 8 h-8 Z", zero + 4))], |page| {
@@ -92,7 +97,7 @@ fn label(page: &mut Html, at: (i64, i64), anchor: &str, text: &str) {
 fn clock(at: Timestamp) -> String {
     let text = at.to_string();
     match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) => format!("{day} {time}Z"),
+        (Some(day), Some(time)) if text.ends_with('Z') => format!("{day} {time}Z"),
         _ => text,
     }
 }

@@ -4,7 +4,7 @@
 //! nothing that opens or navigates. What is wrong is shown in the widget, for there is no other place.
 
 use super::html::{DARK, Html, LIGHT, STYLE};
-use super::{CauseLine, Report, svg};
+use super::{CauseLine, NO_CAUSE, Report, left_out, svg};
 use crate::domain::timestamp::Timestamp;
 
 /// How many incidents are drawn; a dashboard is looked at, not read.
@@ -88,6 +88,9 @@ fn incident(page: &mut Html, report: &Report, index: usize, with_picture: bool) 
                     });
                 }
             });
+            if let Some(left_out) = left_out(report) {
+                page.paragraph(&left_out);
+            }
         }
         if let Some(quota) = &report.quota {
             page.paragraph("Docker Hub's quota, an estimate from what failed launches tried:");
@@ -115,6 +118,6 @@ fn summary(blocker: Option<&CauseLine>) -> String {
         Some(blocker) => {
             format!("{}; {} task(s), the latest at {}, confidence {}.", blocker.summary, blocker.tasks, blocker.last_at, blocker.confidence)
         }
-        None => "No cause is known yet.".to_owned(),
+        None => NO_CAUSE.to_owned(),
     }
 }

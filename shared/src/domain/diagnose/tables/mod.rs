@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod agent;
+pub mod ecr_auth;
 pub mod image;
 pub mod limits;
 mod logs_common;
@@ -38,6 +39,7 @@ pub static REASONS: &[&[Row]] = &[
     resources::EFS,
     resources::DISK,
     placement::ROWS,
+    ecr_auth::ROWS,
     secrets::ROWS,
     resources::LOG_DRIVER,
     limits::ROWS,

@@ -1,9 +1,9 @@
-//! Secrets, parameters, environment files, credential specifications; and the credentials of ECR, which Fargate
-//! fetches in the same step and reports under the same head.
+//! Secrets, parameters, environment files, credential specifications, by what they are and why they failed.
 
 use super::prelude::*;
 
-const NETWORK: &[&str] = &[
+/// What says that the network is at fault, here and for ECR's credentials.
+pub(super) const NETWORK: &[&str] = &[
     "connection issue between the task and",
     "check your network connection",
     "check your task network configuration",
@@ -26,7 +26,8 @@ const NETWORK: &[&str] = &[
     "could not connect to",
     "network is unreachable",
 ];
-const DENIED: &[&str] = &[
+/// What says that a permission is missing, here and for ECR's credentials.
+pub(super) const DENIED: &[&str] = &[
     "accessdenied",
     "access denied",
     "is not authorized to perform",
@@ -71,7 +72,9 @@ const ARN: Option<Subject> = Some(Subject {
     ],
     until: &[' ', ',', '"'],
 });
-const ACTION: Option<Subject> = Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] });
+
+/// The action that a permission is missing for.
+pub(super) const ACTION: Option<Subject> = Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] });
 
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
@@ -106,108 +109,6 @@ const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'
 
 /// See the module.
 pub static ROWS: &[Row] = &[
-    // ECR's credentials, under the same head as secrets.
-    Row {
-        id: "ecr-auth-denied",
-        cause: Cause::EcrPermissionDenied,
-        registry: Some(Registry::EcrPrivateApi),
-        phase: Some(Phase::Auth),
-        why: Some(Why::Permission),
-        all: &[
-            &["ecr registry auth", "registry auth from amazon ecr", "ecr:getauthorizationtoken", "registry authentication from amazon ecr"],
-            DENIED,
-        ],
-        subject: ACTION,
-        advice: "The execution role may not log in to Amazon ECR. Add `{subject|ecr:GetAuthorizationToken}` on resource `*` to the execution role \
-                 (AmazonECSTaskExecutionRolePolicy has it).",
-        example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
-            "Fargate",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "ecr-auth-throttled",
-        cause: Cause::RegistryRateLimited,
-        registry: Some(Registry::EcrPrivateApi),
-        kind: Some(Kind::ApiThrottle),
-        all: &[
-            &["ecr registry auth", "registry auth from amazon ecr", "ecr: getauthorizationtoken"],
-            &["throttling", "rate exceeded", "toomanyrequests"],
-        ],
-        advice: "Amazon ECR throttles GetAuthorizationToken in this account and region. Start fewer tasks at once and retry.",
-        example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded",
-            "Fargate",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "ecr-auth-dns",
-        cause: Cause::RegistryUnreachable,
-        registry: Some(Registry::EcrPrivateApi),
-        phase: Some(Phase::Auth),
-        why: Some(Why::Dns),
-        all: &[
-            &[
-                "ecr registry auth",
-                "registry auth from amazon ecr",
-                "registry authentication from amazon ecr",
-                "ecr: getauthorizationtoken",
-            ],
-            &["no such host", "server misbehaving", "temporary failure in name resolution"],
-        ],
-        advice: "The name of ECR's API does not resolve from the task's subnet. Turn on DNS support and DNS host names of the VPC, and private DNS of the interface endpoint \
-                 `ecr.api` if there is one.",
-        example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by: Post \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp: lookup api.ecr.eu-west-1.amazonaws.com: no such host",
-            "Fargate",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "ecr-auth-unreachable",
-        cause: Cause::RegistryUnreachable,
-        registry: Some(Registry::EcrPrivateApi),
-        phase: Some(Phase::Auth),
-        why: Some(Why::Timeout),
-        all: &[
-            &[
-                "ecr registry auth",
-                "registry auth from amazon ecr",
-                "registry authentication from amazon ecr",
-                "ecr: getauthorizationtoken",
-                "api.ecr.",
-                "task and amazon ecr",
-            ],
-            NETWORK,
-        ],
-        none: &["can't pull the image", "cannot pull '", "cannotpullcontainererror"],
-        advice: "The task cannot reach ECR's API. In a private subnet: a route to a NAT gateway, or interface endpoints `ecr.api` and `ecr.dkr` with a gateway endpoint for \
-                 S3, whose security group lets the task in on 443. In a public subnet: assignPublicIp ENABLED. A missing `ecr:GetAuthorizationToken` may show up afterwards.",
-        example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://api.ecr.us-east-1.amazonaws.com/\": dial tcp 44.213.79.104:443: i/o timeout",
-            "Fargate",
-        ),
-        ..Row::EMPTY
-    },
-    Row {
-        id: "ecr-auth-cut-network",
-        cause: Cause::RegistryUnreachable,
-        registry: Some(Registry::EcrPrivateApi),
-        phase: Some(Phase::Auth),
-        confidence: Confidence::Low,
-        all: &[&["unable to retrieve ecr registry auth: service call has been retried 3 time(s)"]],
-        settled_by: Some("minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation"),
-        advice: "Probably the network: Fargate retries GetAuthorizationToken three times only then. Check the route to ECR's API (NAT gateway or interface endpoint \
-                 `ecr.api`), then `ecr:GetAuthorizationToken` of the execution role.",
-        example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
-            "Fargate, cut",
-        ),
-        ..Row::EMPTY
-    },
-    // Secrets and the rest, by what they are and why they failed.
     Row {
         advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",
         example: seen("DockerClientConfigError: unable to fetch valid credentialspec: fetching secret failed", "ECS agent"),

@@ -1,0 +1,327 @@
+//! A model of the gate, small enough to be walked as a whole.
+
+use std::collections::HashMap;
+
+use pullsafe::domain::gate::look::{Look, Verdict, verdict};
+use pullsafe::domain::gate::place::Place;
+use pullsafe::domain::gate::request::{Envelope, Properties};
+use pullsafe::domain::gate::wait::{Claim, State, Wait};
+use pullsafe::domain::timestamp::Timestamp;
+use serde_json::json;
+
+/// One tick of the model's clock: the length of a lease.
+const TICK: i64 = 30;
+/// CloudFormation gives up at this tick: just enough for the request to be parked, then one sweep that finds time left, and two
+/// that have to end it.
+const END: i64 = 11;
+/// Ticks within which a process comes to its end.
+const LIFE: i64 = 2;
+
+pub(super) fn at(tick: i64) -> Timestamp {
+    Timestamp::from_millis(1_768_504_620_000).plus_seconds(tick * TICK)
+}
+
+/// What a process does next. What it knows from its steps so far is in the step.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The gate's first look.
+    Look,
+    /// The gate stores the request, or with an answer at once the claim.
+    Insert(Option<String>),
+    /// The gate's second look.
+    LookAgain(Wait),
+    /// The waker finds the row.
+    Read,
+    /// The waker looks.
+    LookFor(Wait),
+    /// Somebody claims the answer, with this body if none was decided.
+    Claim(Wait, String),
+    /// The claim is held: the answer is sent.
+    Put(Wait),
+    /// The row is marked.
+    Mark(Wait),
+    /// A Delete cancels what it finds.
+    Cancel,
+}
+
+#[derive(Debug, Clone)]
+struct Process {
+    name: char,
+    begun: i64,
+    step: Step,
+    /// A gate that dies is started again; another process is not.
+    is_gate: bool,
+}
+
+/// What there is at a moment: the image, the row, what CloudFormation got, and everybody who is at work.
+#[derive(Debug, Clone)]
+pub(super) struct Model {
+    tick: i64,
+    image: bool,
+    row: Option<Wait>,
+    /// What CloudFormation got, first and later.
+    got: Vec<String>,
+    in_time: bool,
+    processes: Vec<Process>,
+    names: u8,
+    may_push: bool,
+    may_duplicate: bool,
+    may_delete: bool,
+    deleted: bool,
+    deaths: u8,
+}
+
+impl Model {
+    pub(super) fn new(may_duplicate: bool, may_delete: bool, deaths: u8) -> Self {
+        let mut model = Self {
+            tick: 0,
+            image: false,
+            row: None,
+            got: Vec::new(),
+            in_time: false,
+            processes: Vec::new(),
+            names: 0,
+            may_push: true,
+            may_duplicate,
+            may_delete,
+            deleted: false,
+            deaths,
+        };
+        model.start(Step::Look, true);
+        model
+    }
+
+    fn start(&mut self, step: Step, is_gate: bool) {
+        let name = char::from(b'a' + self.names);
+        self.names += 1;
+        self.processes.push(Process { name, begun: self.tick, step, is_gate });
+    }
+
+    /// Every state that can follow.
+    fn next(&self) -> Vec<Self> {
+        let mut states = Vec::new();
+        for index in 0..self.processes.len() {
+            let mut stepped = self.clone();
+            stepped.run(index);
+            states.push(stepped);
+            if self.deaths > 0 {
+                let mut died = self.clone();
+                died.deaths -= 1;
+                died.die(index);
+                states.push(died);
+                // The effect of the step was there, its answer was not.
+                let mut died = self.clone();
+                died.deaths -= 1;
+                let count = died.processes.len();
+                died.run(index);
+                if died.processes.len() == count {
+                    died.die(index);
+                }
+                states.push(died);
+            }
+        }
+        if self.may_push {
+            for heard in [true, false] {
+                let mut pushed = Self { may_push: false, image: true, ..self.clone() };
+                if heard {
+                    pushed.start(Step::Read, false);
+                }
+                states.push(pushed);
+            }
+        }
+        if self.may_duplicate {
+            let mut twice = Self { may_duplicate: false, ..self.clone() };
+            twice.start(Step::Look, true);
+            states.push(twice);
+        }
+        if self.may_delete {
+            let mut deleted = Self { may_delete: false, deleted: true, ..self.clone() };
+            deleted.start(Step::Cancel, false);
+            states.push(deleted);
+        }
+        if let Some(later) = self.later() {
+            states.push(later);
+        }
+        states
+    }
+
+    /// Time goes by, and every other tick the sweep comes. The gate is quick, and so is a delivery; no process lives for long,
+    /// or it dies, which is counted.
+    fn later(&self) -> Option<Self> {
+        let holds = |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || self.tick + 1 - process.begun >= LIFE;
+        if self.tick == END || self.processes.iter().any(holds) {
+            return None;
+        }
+        let mut later = Self { tick: self.tick + 1, ..self.clone() };
+        // The first half of the wait is like its second tick.
+        if later.tick % 2 == 1 && (later.tick == 1 || later.tick >= END - 6) {
+            later.start(Step::Read, false);
+        }
+        Some(later)
+    }
+
+    fn die(&mut self, index: usize) {
+        let process = self.processes.remove(index);
+        if process.is_gate {
+            // Lambda tries again.
+            self.processes.push(Process { begun: self.tick, step: Step::Look, ..process });
+        }
+    }
+
+    fn body(&self, name: char, success: bool) -> String {
+        format!("{success} by {name} at {}", self.tick)
+    }
+
+    fn look(&self) -> Look {
+        if self.image { Look::Present(Box::default()) } else { Look::NotYet("absent".to_owned()) }
+    }
+
+    /// The table: only the next version replaces a row.
+    fn replace(&mut self, next: &Wait) -> bool {
+        let fits = self.row.as_ref().is_some_and(|row| row.version + 1 == next.version);
+        if fits {
+            self.row = Some(next.clone());
+        }
+        fits
+    }
+
+    /// One step of one process, which may be its last.
+    fn run(&mut self, index: usize) {
+        let Process { name, step, .. } = self.processes[index].clone();
+        let owner = name.to_string();
+        let follow = match step {
+            Step::Look => match verdict(&fresh(), self.look(), at(self.tick)) {
+                Verdict::Succeed(_) => Some(Step::Insert(Some(self.body(name, true)))),
+                Verdict::Fail(_) | Verdict::GiveUp(_) | Verdict::Wait => Some(Step::Insert(None)),
+            },
+            Step::Insert(body) => {
+                let wait = match &body {
+                    Some(body) => match fresh().claim(&owner, || body.clone(), at(self.tick)) {
+                        Claim::Take(claimed) => *claimed,
+                        Claim::Busy(_) | Claim::Over => unreachable!("nobody knows it yet"),
+                    },
+                    None => fresh(),
+                };
+                match (&self.row, body) {
+                    (None, Some(_)) => {
+                        self.row = Some(wait.clone());
+                        Some(Step::Put(wait))
+                    }
+                    (None, None) => {
+                        self.row = Some(wait.clone());
+                        Some(Step::LookAgain(wait))
+                    }
+                    (Some(row), Some(body)) => Some(Step::Claim(row.clone(), body)),
+                    (Some(row), None) if row.is_undecided() => Some(Step::LookAgain(row.clone())),
+                    (Some(row), None) => Some(Step::Claim(row.clone(), "unused".to_owned())),
+                }
+            }
+            Step::Read => self
+                .row
+                .clone()
+                .filter(Wait::is_open)
+                .map(|row| if row.is_undecided() { Step::LookFor(row) } else { Step::Claim(row, "unused".to_owned()) }),
+            Step::LookAgain(row) | Step::LookFor(row) => match verdict(&row, self.look(), at(self.tick)) {
+                Verdict::Succeed(_) => Some(Step::Claim(row, self.body(name, true))),
+                Verdict::GiveUp(_) | Verdict::Fail(_) => Some(Step::Claim(row, self.body(name, false))),
+                Verdict::Wait => None,
+            },
+            Step::Claim(row, body) => match row.claim(&owner, || body, at(self.tick)) {
+                Claim::Take(claimed) if self.replace(&claimed) => Some(Step::Put(*claimed)),
+                Claim::Take(_) | Claim::Busy(_) | Claim::Over => None,
+            },
+            Step::Put(row) => {
+                let State::Answering { body, .. } = &row.state else { unreachable!("only a claimed row is sent") };
+                if self.got.is_empty() {
+                    self.in_time = self.tick < END;
+                }
+                if self.got.last() != Some(body) {
+                    self.got.push(body.clone());
+                }
+                Some(Step::Mark(row))
+            }
+            Step::Mark(row) => {
+                self.replace(&row.answered(true, at(self.tick)));
+                None
+            }
+            Step::Cancel => {
+                if let Some(cancelled) = self.row.as_ref().and_then(|row| row.cancelled(at(self.tick))) {
+                    self.replace(&cancelled);
+                }
+                None
+            }
+        };
+        match follow {
+            Some(step) => self.processes[index].step = step,
+            None => drop(self.processes.remove(index)),
+        }
+    }
+
+    /// Everything that the future depends on.
+    fn key(&self) -> String {
+        let row = |wait: &Wait| format!("{}{:?}", wait.version, wait.state);
+        let mut processes: Vec<String> = self
+            .processes
+            .iter()
+            .map(|process| {
+                let step = match &process.step {
+                    Step::Look => "L".to_owned(),
+                    Step::Insert(body) => format!("I{body:?}"),
+                    Step::LookAgain(wait) => format!("A{}", row(wait)),
+                    Step::Read => "R".to_owned(),
+                    Step::LookFor(wait) => format!("F{}", row(wait)),
+                    Step::Claim(wait, body) => format!("C{}{body}", row(wait)),
+                    Step::Put(wait) => format!("P{}", row(wait)),
+                    Step::Mark(wait) => format!("M{}", row(wait)),
+                    Step::Cancel => "D".to_owned(),
+                };
+                format!("{}{}{}{step}", process.name, process.begun, process.is_gate)
+            })
+            .collect();
+        processes.sort();
+        format!(
+            "{}{}{:?}{:?}{}{:?}{}{}{}{}{}{}",
+            self.tick,
+            self.image,
+            self.row.as_ref().map(row),
+            self.got,
+            self.in_time,
+            processes,
+            self.names,
+            self.may_push,
+            self.may_duplicate,
+            self.may_delete,
+            self.deleted,
+            self.deaths
+        )
+    }
+
+    /// How many ways lead from here to an end. Every end is checked.
+    pub(super) fn walk(&self, seen: &mut HashMap<String, u128>) -> u128 {
+        assert!(self.got.len() <= 1, "CloudFormation got different answers: {self:?}");
+        let key = self.key();
+        if let Some(ways) = seen.get(&key) {
+            return *ways;
+        }
+        let next = self.next();
+        if next.is_empty() {
+            assert!(self.deleted || (self.got.len() == 1 && self.in_time), "no answer in time: {self:?}");
+        }
+        let ways = if next.is_empty() { 1 } else { next.iter().map(|state| state.walk(seen)).sum() };
+        seen.insert(key, ways);
+        ways
+    }
+}
+
+/// The request as it is when it arrives.
+pub(super) fn fresh() -> Wait {
+    let request = json!({
+        "RequestType": "Create", "RequestId": "r", "LogicalResourceId": "Image", "ResponseURL": "https://x",
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/app/0a1b",
+        "ResourceProperties": {"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": END * TICK},
+    });
+    let envelope = Envelope::find(&request).expect("a request");
+    let asked = Properties::parse(&envelope.properties).expect("properties");
+    let place = Place::of(&asked, &envelope.requester, None);
+    Wait::new(&envelope, asked, place, at(0))
+}
