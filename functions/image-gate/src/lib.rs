@@ -149,11 +149,31 @@ impl Gate {
         if let Some(records) = event::records(&event) {
             return Ok(Box::pin(self.rescue(records, &call)).await);
         }
-        match Envelope::find(&event) {
-            // Boxed, for the types of these futures are deep and their values large.
-            Some(envelope) => Ok(Box::pin(self.requested(envelope, &call)).await?),
-            None => Box::pin(self.wake(&event, &call)).await,
+        if Envelope::is_unanswerable(&event) {
+            let reason = "a request without a ResponseURL cannot be answered";
+            tracing::error!("{reason}");
+            return Ok(json!({"answered": false, "reason": reason}));
         }
+        let mut envelopes = Envelope::find(&event);
+        // Boxed, for the types of these futures are deep and their values large.
+        match (envelopes.pop(), envelopes.is_empty()) {
+            (None, _) => Box::pin(self.wake(&event, &call)).await,
+            (Some(only), true) => Ok(Box::pin(self.requested(only, &call)).await?),
+            (Some(last), false) => {
+                envelopes.push(last);
+                Ok(Box::pin(self.requested_together(envelopes, &call)).await?)
+            }
+        }
+    }
+
+    /// Several requests in one event. One that stays unanswered makes the event come again, which the others do not mind.
+    async fn requested_together(self: &Arc<Self>, envelopes: Vec<Envelope>, call: &Call) -> Result<Value, Unanswered> {
+        let mut outcomes = Vec::new();
+        for envelope in envelopes {
+            outcomes.push(self.requested(envelope, call).await);
+        }
+        let outcomes: Vec<Value> = outcomes.into_iter().collect::<Result<_, _>>()?;
+        Ok(json!({"requests": outcomes}))
     }
 
     /// Answers the requests that the gate failed at for good; the ids of those that should come again are what SQS expects.
@@ -161,11 +181,12 @@ impl Gate {
         let mut failures = Vec::new();
         for record in records {
             // What else failed was a hint to look, and the next sweep looks.
-            let Some(envelope) = record.body.as_ref().ok().and_then(Envelope::find) else {
+            let envelopes = record.body.as_ref().map(Envelope::find).unwrap_or_default();
+            if envelopes.is_empty() {
                 tracing::info!(message_id = record.message_id, "a failed event that is no request needs no answer");
                 continue;
-            };
-            if let Err(error) = self.requested(envelope, call).await {
+            }
+            if let Err(error) = self.requested_together(envelopes, call).await {
                 tracing::error!(message_id = record.message_id, %error, "a request is still unanswered: {error}");
                 failures.push(json!({"itemIdentifier": record.message_id}));
             }

@@ -5,64 +5,14 @@ use std::time::{Duration, Instant};
 
 use scenarios::aws::{Fault, FaultKind};
 use scenarios::gate::answers::SIGNATURE;
-use scenarios::gate::stage::{MIRROR_QUEUE, TABLE};
 use scenarios::gate::{Manner, Stage};
-use scenarios::runtime_api::{Config, Outcome, Runtime};
-use serde_json::{Value, json};
+use scenarios::runtime_api::Outcome;
+use serde_json::json;
 use tokio::net::TcpListener;
 
-/// The program, with the account of a stage around it.
-struct Program {
-    stage: Stage,
-    runtime: Runtime,
-    _served: scenarios::aws::server::Served,
-}
+use support::Program;
 
-impl Program {
-    async fn start(more: &[(&str, &str)]) -> Self {
-        let stage = Stage::new().await;
-        let served = stage.aws.serve().await.expect("a port");
-        let mut config = Config { timeout: Duration::from_secs(20), ..Config::new(env!("CARGO_BIN_EXE_image-gate")) };
-        let mirror = scenarios::aws::sqs::Sqs::url(MIRROR_QUEUE);
-        let usual = [
-            ("AWS_ENDPOINT_URL", served.url()),
-            ("AWS_REGION", scenarios::aws::REGION),
-            ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
-            ("RUST_LOG", "trace"),
-            ("RUST_BACKTRACE", "full"),
-            ("PULLSAFE_TABLE", TABLE),
-            ("PULLSAFE_MIRROR_QUEUE_URL", &mirror),
-            ("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "true"),
-        ];
-        for (name, value) in usual.iter().chain(more) {
-            config = config.with(name, *value);
-        }
-        let runtime = Runtime::start(&config).await.expect("it starts");
-        Self { stage, runtime, _served: served }
-    }
-
-    async fn invoke(&mut self, event: &Value) -> Outcome {
-        self.runtime.invoke(event).await.expect("it answers the runtime")
-    }
-
-    async fn handled(&mut self, event: &Value) -> Value {
-        match self.invoke(event).await {
-            Outcome::Response(value) => value,
-            Outcome::Error(error) => panic!("{error}"),
-        }
-    }
-
-    /// Ends the program and searches everything that it has written.
-    async fn end(self) {
-        let lines = self.runtime.lines();
-        assert!(lines.iter().any(|line| line.contains("TRACE") || line.contains("DEBUG") || line.contains("INFO")), "it has logged");
-        for secret in [SIGNATURE, "X-Amz-Signature", "X-Amz-Algorithm"] {
-            let leak = lines.iter().find(|line| line.contains(secret));
-            assert!(leak.is_none(), "{leak:?}");
-        }
-        self.runtime.stop().await.expect("it ends");
-    }
-}
+mod support;
 
 #[tokio::test]
 async fn a_request_is_parked_woken_and_answered() {

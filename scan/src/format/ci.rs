@@ -43,6 +43,8 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                 }
                 // A virtual machine of CircleCI, a build agent of Azure: no containers.
                 "machine" | "pool" => {}
+                // Of Azure's own registry only the repository is named.
+                "image" if node.get("type").and_then(Node::scalar).is_some_and(|kind| kind.eq_ignore_ascii_case("acr")) => {}
                 "image" | "container" if value.scalar().is_some() || value.get("name").is_some() => {
                     let image = value.get("name").unwrap_or(value);
                     let Some(written) = image.text() else { continue };

@@ -320,7 +320,7 @@ pub(super) fn fresh() -> Wait {
         "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/app/0a1b",
         "ResourceProperties": {"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": END * TICK},
     });
-    let envelope = Envelope::find(&request).expect("a request");
+    let envelope = Envelope::find(&request).pop().expect("a request");
     let asked = Properties::parse(&envelope.properties).expect("properties");
     let place = Place::of(&asked, &envelope.requester, None);
     Wait::new(&envelope, asked, place, at(0))

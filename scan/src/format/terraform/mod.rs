@@ -105,7 +105,8 @@ impl<'f> Finder<'f, '_> {
     fn attribute(&mut self, name: &str, at: At<'f>, kind: &str, block: &str, built: bool) {
         let definitions = name.contains("container_definition") || name == "container_properties" || name == "containers";
         match name {
-            _ if definitions && kind != "output" && kind != "variable" => self.definitions(at),
+            // What a local or a variable holds is found where it is used.
+            _ if definitions && !matches!(kind, "output" | "variable" | "locals") => self.definitions(at),
             "vars" if kind == "template_file" => self.template_values(at),
             "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
             "yaml_body" if kind.starts_with("kubectl_") => {}
@@ -114,7 +115,7 @@ impl<'f> Finder<'f, '_> {
             "name" if kind == "docker_image" && block == "resource" && !built => self.image(at, true),
             "image" if !kind.is_empty() => self.image(at, false),
             _ if kind == "module" && (name.ends_with("container_image") || name.ends_with("docker_image")) => self.image(at, true),
-            _ if kind == "module" && (name.ends_with("_image") || name.ends_with("_image_uri")) => self.image(at, false),
+            _ if kind == "module" && (name.ends_with("_image") || name.ends_with("image_uri")) => self.image(at, false),
             // A module's inputs hold container definitions under any name.
             _ if kind == "module" && block == "module" && !matches!(name, "source" | "version" | "providers") => self.inputs(at),
             _ => {}
@@ -214,10 +215,11 @@ impl<'f> Finder<'f, '_> {
         let written = self.module.source(at.file, hcl_edit::Span::span(at.expression));
         for value in self.module.evaluate(at, 0) {
             let text = value.as_str();
-            if text.starts_with("aws/codebuild/") || !sure && !looks_like_reference(text) {
+            let known = value.unknowns().any(|(_, unknown)| unknown.assumed.is_some());
+            if text.starts_with("aws/codebuild/") || !sure && !known && !looks_like_reference(text) {
                 continue;
             }
-            let unknown_altogether = !sure && value.unknowns().any(|(at, _)| at == 0)
+            let unknown_altogether = !sure && value.unknowns().any(|(at, unknown)| at == 0 && unknown.assumed.is_none())
                 // A `docker_image` is found for itself.
                 || value.unknowns().any(|(_, unknown)| unknown.name.starts_with("docker_image."));
             if !unknown_altogether {

@@ -69,7 +69,7 @@ mod tests {
             "ResponseURL": "https://x", "StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/app/0a1b",
             "ResourceProperties": {"RepositoryName": "web", "ImageTag": "1.4.3", "Source": "redis"},
         });
-        let envelope = Envelope::find(&request).unwrap();
+        let envelope = Envelope::find(&request).pop().unwrap();
         let asked = Properties::parse(&envelope.properties).unwrap();
         let place = Place::of(&asked, &envelope.requester, None);
         let now = Timestamp::from_millis(1_768_504_620_000);

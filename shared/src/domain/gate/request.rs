@@ -11,6 +11,9 @@ use crate::domain::manifest::Platform;
 use crate::domain::reference::{Digest, Reference, ecr_host};
 use crate::domain::timestamp::Timestamp;
 
+/// So many bytes CloudFormation takes as the id of a resource.
+const LONGEST_ID: usize = 1024;
+
 /// What CloudFormation wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestType {
@@ -42,8 +45,10 @@ impl Requester {
             let stack = self.stack_id.split_once(":stack/").map_or(self.stack_id.as_str(), |(_, stack)| stack);
             format!("pullsafe-image/{stack}/{}", self.logical_resource_id)
         };
-        let id = self.physical_resource_id.clone().unwrap_or_else(own);
-        id.chars().take(1000).collect()
+        // Another id than the one that came would make CloudFormation replace the resource.
+        let mut id = self.physical_resource_id.clone().unwrap_or_else(own);
+        id.truncate(id.floor_char_boundary(LONGEST_ID));
+        id
     }
 }
 
@@ -65,22 +70,38 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Finds the request in an event: the event itself, an SNS notification that carries it, or Lambda's record of an
-    /// invocation that failed.
-    pub fn find(event: &Value) -> Option<Self> {
-        if let Some(response_url) = event.get("ResponseURL").and_then(Value::as_str) {
-            return Some(Self::of(event, response_url));
-        }
+    /// Finds the requests in an event: the event itself, SNS notifications that carry them (from Lambda, or from a queue), or
+    /// Lambda's record of an invocation that failed.
+    pub fn find(event: &Value) -> Vec<Self> {
         if let Some(payload) = event.get("requestPayload") {
             let condition = event.pointer("/requestContext/condition").and_then(Value::as_str).unwrap_or("no condition given");
-            return Some(Self { failed_before: Some(condition.to_owned()), ..Self::find(payload)? });
+            let failed = |envelope| Self { failed_before: Some(condition.to_owned()), ..envelope };
+            return Self::find_delivered(payload).into_iter().map(failed).collect();
         }
-        let message = event.pointer("/Records/0/Sns/Message").and_then(Value::as_str)?;
-        let message: Value = serde_json::from_str(message).ok()?;
-        let sent_at = event.pointer("/Records/0/Sns/Timestamp").and_then(Value::as_str).and_then(Timestamp::parse);
-        // A notification holds a request, and never another notification.
+        Self::find_delivered(event)
+    }
+
+    /// Finds the requests in what Lambda was given.
+    fn find_delivered(event: &Value) -> Vec<Self> {
+        if let Some(response_url) = event.get("ResponseURL").and_then(Value::as_str) {
+            return vec![Self::of(event, response_url)];
+        }
+        let records = event.get("Records").and_then(Value::as_array).into_iter().flatten().filter_map(|record| record.get("Sns"));
+        records.chain([event]).filter_map(Self::notified).collect()
+    }
+
+    /// The request in a notification: never another notification.
+    fn notified(notification: &Value) -> Option<Self> {
+        let message: Value = serde_json::from_str(notification.get("Message")?.as_str()?).ok()?;
+        let sent_at = notification.get("Timestamp").and_then(Value::as_str).and_then(Timestamp::parse);
         let response_url = message.get("ResponseURL").and_then(Value::as_str)?;
         Some(Self { sent_at, ..Self::of(&message, response_url) })
+    }
+
+    /// Whether an event is a request whose answer has nowhere to go.
+    pub fn is_unanswerable(event: &Value) -> bool {
+        let has = |key: &str| event.get(key).is_some();
+        (has("RequestType") || has("ResponseURL")) && !event.get("ResponseURL").is_some_and(Value::is_string)
     }
 
     fn of(event: &Value, response_url: &str) -> Self {
@@ -180,15 +201,16 @@ impl Properties {
                 Wanted::Tag(tag)
             }
         };
-        let platforms = properties.get("Platforms").map(as_list).unwrap_or_default();
+        let platforms = properties.get("Platforms").map(as_list).unwrap_or_else(|| Ok(Vec::new())).map_err(fail)?;
         let platforms = platforms.iter().map(|platform| platform.parse()).collect::<Result<_, _>>();
         let source = text("Source").map(|source| source.parse::<Reference>()).transpose();
         let timeout = match text("ServiceTimeout") {
             None => LONGEST_TIMEOUT_SECONDS,
             // CloudFormation itself refuses what is not 1 to 3600, but it lets a template's author write 3600.0.
-            Some(seconds) => {
-                seconds.parse::<f64>().map_err(|_| fail(format!("ServiceTimeout `{seconds}` is not a number of seconds")))? as i64
-            }
+            Some(seconds) => match seconds.parse::<f64>() {
+                Ok(number) if number.is_finite() && number >= 1.0 => number as i64,
+                _ => return Err(fail(format!("ServiceTimeout `{seconds}` is not a number of seconds"))),
+            },
         };
         Ok(Self {
             repository,
@@ -217,6 +239,15 @@ impl Properties {
 
 /// A name, or a repository's whole address in a private registry.
 fn split_repository(name: &str) -> Result<(Option<String>, String), String> {
+    if let Some((scheme, _)) = name.split_once("://") {
+        return Err(format!("RepositoryName `{name}` is a URL; give it without `{scheme}://`"));
+    }
+    if name.starts_with("arn:") {
+        return Err(format!("RepositoryName `{name}` is an ARN; give the repository's name or its URI"));
+    }
+    if ecr_host(name).is_some() {
+        return Err(format!("RepositoryName `{name}` names a registry and no repository"));
+    }
     let host = name.split('/').next().unwrap_or_default();
     let in_ecr = ecr_host(host).is_some();
     let reference = if in_ecr { name.to_owned() } else { format!("registry.example/{name}") };
@@ -237,13 +268,16 @@ fn as_text(value: &Value) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A list, or a text with commas.
-fn as_list(value: &Value) -> Vec<String> {
+/// A list of texts, or a text with commas.
+fn as_list(value: &Value) -> Result<Vec<String>, String> {
+    let is_text = |value: &Value| !value.is_object() && !value.is_array();
     match value {
-        Value::Array(values) => values.iter().filter_map(as_text).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+        Value::Array(values) if values.iter().all(is_text) => Ok(values.iter().filter_map(as_text).collect()),
+        Value::Array(_) => Err("Platforms has an item that is not a text".to_owned()),
+        Value::Object(_) => Err("Platforms is neither a text nor a list".to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             let text = as_text(value).unwrap_or_default();
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
         }
     }
 }
@@ -315,12 +349,12 @@ mod tests {
         let sns = json!({"Records": [{"Sns": {"Message": request().to_string()}}]});
         let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": sns.clone()});
         for event in [request(), sns, failed] {
-            let envelope = Envelope::find(&event).unwrap();
+            let [envelope] = Envelope::find(&event).try_into().unwrap();
             assert_eq!((envelope.requester.request_id.as_str(), envelope.request_type), ("r-1", Some(RequestType::Create)));
             assert_eq!(envelope.requester.physical_id(), "pullsafe-image/app/0a1b/Image");
             assert!(!format!("{envelope:?}").contains("secret"));
         }
-        assert!(Envelope::find(&json!({"Records": [{"Sns": {"Message": "hello"}}]})).is_none());
-        assert!(Envelope::find(&json!("text")).is_none());
+        assert!(Envelope::find(&json!({"Records": [{"Sns": {"Message": "hello"}}]})).is_empty());
+        assert!(Envelope::find(&json!("text")).is_empty());
     }
 }

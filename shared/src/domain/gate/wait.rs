@@ -186,7 +186,7 @@ mod tests {
             "ResponseURL": "https://bucket.s3.eu-west-1.amazonaws.com/x?X-Amz-Date=20261121T060000Z&X-Amz-Signature=secret",
             "ResourceProperties": {"RepositoryName": "docker-hub/library/redis", "ImageTag": "7", "Source": "redis:7"},
         });
-        let envelope = Envelope::find(&request).unwrap();
+        let envelope = Envelope::find(&request).pop().unwrap();
         let asked = Properties::parse(&envelope.properties).unwrap();
         let place = Place::of(&asked, &envelope.requester, None);
         Wait::new(&envelope, asked, place, now())

@@ -4,6 +4,13 @@ use super::prelude::*;
 
 const HOST: &str = "The agent or the container runtime of the host failed, not the task. ECS starts another; if the same host fails again, drain and replace it (EC2), and look at its load and disk.";
 
+/// Whether the text goes on behind a place in the runtime's source (`rootfs_linux.go:58`): there it says why.
+fn says_why(text: &str) -> bool {
+    let end = text.trim_end_matches(['.', ' ', '"', '\\']).trim_end_matches(|character: char| character.is_ascii_digit());
+    let end = end.to_ascii_lowercase();
+    ![".go:", ".go", "rootfs_linux"].iter().any(|place| end.ends_with(place))
+}
+
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
@@ -89,6 +96,8 @@ pub static ROWS: &[Row] = &[
             ],
         ],
         none: &["thin pool has"],
+        cut_inside: &["no space left on device", "thin pool has"],
+        also: Some(says_why),
         settled_by: Some("a start on another host"),
         advice: HOST,
         example: seen(

@@ -3,6 +3,12 @@
 use super::prelude::*;
 use super::secrets::{ACTION, DENIED, NETWORK};
 
+/// Whether the text is cut before the error's name: a part of one (`Throttli`) is not the network's.
+fn ends_before_the_error(text: &str) -> bool {
+    let error = text.rsplit("time(s)").next().unwrap_or_default().trim_matches([':', '.', ' ']);
+    !"throttlingexception".starts_with(&error.to_ascii_lowercase()) || error.is_empty()
+}
+
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
@@ -96,6 +102,7 @@ pub static ROWS: &[Row] = &[
         phase: Some(Phase::Auth),
         confidence: Confidence::Low,
         all: &[&["unable to retrieve ecr registry auth: service call has been retried 3 time(s)"]],
+        also: Some(ends_before_the_error),
         settled_by: Some("minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation"),
         advice: "Probably the network: Fargate retries GetAuthorizationToken three times only then. Check the route to ECR's API (NAT gateway or interface endpoint \
                  `ecr.api`), then `ecr:GetAuthorizationToken` of the execution role.",

@@ -71,6 +71,7 @@ pub static ROWS: &[Row] = &[
                     "required environment",
                     "must be defined",
                     "must not be empty",
+                    "should not be empty",
                     "is empty",
                     "unset",
                     "missing environment",
@@ -178,6 +179,7 @@ pub static ROWS: &[Row] = &[
                 "cannot find module '/usr/src/app",
                 "the application to execute does not exist",
                 "couldn't find a project to run",
+                "could not find a production build",
             ]],
         )
     },
@@ -198,6 +200,7 @@ pub static ROWS: &[Row] = &[
                 "flag provided but not defined",
                 "unrecognized vm option",
                 "the following arguments are required",
+                "required arguments were not provided",
                 "unexpected argument",
                 "illegal option",
                 "unknown command",

@@ -143,6 +143,8 @@ pub static ROWS: &[Row] = &[
                 "at process.processticksandrejections",
                 "err_invalid_arg",
                 "npm err! code elifecycle",
+                "nest can't resolve dependencies",
+                "migrate found failed migrations",
             ]],
         )
     },

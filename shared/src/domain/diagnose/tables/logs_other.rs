@@ -3,6 +3,17 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
+/// Whether a line begins with an exception's type and its namespace: `org.acme.WrongException: ...`, `Acme::WrongError: ...`.
+fn begins_with_its_type(line: &str) -> bool {
+    let Some((kind, _)) = line.split_once(": ") else { return false };
+    let (namespace, name) = kind.rsplit_once(['.', ':', '\\']).unwrap_or_default();
+    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'$'));
+    !namespace.is_empty()
+        && word(kind)
+        && name.starts_with(|first: char| first.is_ascii_uppercase())
+        && (name.ends_with("Exception") || name.ends_with("Error"))
+}
+
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
@@ -73,8 +84,18 @@ pub static ROWS: &[Row] = &[
                     "missing `secret_key_base`",
                     "missing secret_key_base",
                     "envconfig",
+                    "no application encryption key",
                 ],
-                &["notpresent", "key not found", "missing value", "envvar", "not found", "missing", "secret_key_base"],
+                &[
+                    "notpresent",
+                    "key not found",
+                    "missing value",
+                    "envvar",
+                    "not found",
+                    "missing",
+                    "secret_key_base",
+                    "has been specified",
+                ],
             ],
         )
     },
@@ -156,7 +177,15 @@ pub static ROWS: &[Row] = &[
                 "called `option::unwrap()`",
                 "fatal error: all goroutines are asleep",
                 "log.fatal",
+                "** (exit) ",
+                "rails aborted!",
             ]],
         )
+    },
+    Row {
+        advice: "The program ended with an exception that no other signature explains: read the line itself. If the revision before ran, compare the two.",
+        example: seen("ActiveRecord::PendingMigrationError: Migrations are pending.", "Rails"),
+        also: Some(begins_with_its_type),
+        ..crash("typed-exception", Signature::UncaughtException, 1, &[&["exception: ", "error: "]])
     },
 ];

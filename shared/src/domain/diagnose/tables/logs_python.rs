@@ -114,6 +114,7 @@ pub static ROWS: &[Row] = &[
                 "the engine \"node\" is incompatible",
                 "ebadengine",
                 "you must install or update .net",
+                "you must install .net to run",
                 "framework: 'microsoft",
                 "your ruby version is",
                 "requires php",

@@ -52,6 +52,7 @@ pub static ROWS: &[Row] = &[
             "status code 522",
             "status code 524",
             "error from registry: unknown",
+            "parsing http 5",
             "upstream connect error",
             "origin error",
         ]],

@@ -21,6 +21,7 @@ pub static ROWS: &[Row] = &[
             "elb healthcheck failed",
             "elb health check failed",
             "is unhealthy in (target-group",
+            ") (port ",
             "is unhealthy in (target group",
             "is unhealthy in target-group",
             "is unhealthy in (elb",
