@@ -92,7 +92,7 @@ def no_blobs(ours, _):
     return verdict([("bytes", ours["blob_bytes"] == 0)], f"{ours['blob_bytes'] / 1e6:.1f} MB")
 
 
-UPLOAD = "One connection carries the 800 MB up in 5.8 s at best (docs/adr/0014)"
+UPLOAD = "One connection carries the 800 MB up in 5.8 s at best (docs/adr/0014, 0016)"
 AIMS = [
     ("N, target empty, 20 ms", "N-empty-20-20", "4.5 s, each shared blob once, about 434 + 690 requests", many_new),
     ("N, nothing changed, 20 ms", "N-again-20-20", "half of 1.25 s and of the best peer here, 0 GETs", half_of(1.25, 0)),

@@ -100,4 +100,4 @@ def versions():
     lock = (HERE / "oci-client" / "Cargo.lock").read_text().splitlines()
     crate = next(lock[at + 1].split('"')[1] for at, line in enumerate(lock) if line == 'name = "oci-client"')
     engine = json.loads((CDK / "package.json").read_text())["version"]
-    return f"{', '.join(found)} (Debian), oci-client {crate} (crates.io), {CDK_PACKAGE} {engine} (npm)"
+    return f"{', '.join(found)} (Debian), oci-client {crate}, {CDK_PACKAGE} {engine}"
