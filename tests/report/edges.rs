@@ -34,7 +34,7 @@ fn what_is_left_out_is_said() {
     for minute in 0..300 {
         let at = START.plus_seconds(minute * 60);
         many.causes.push(CauseSeen {
-            diagnosis: Diagnosis { container: Some(format!("c{minute}")), ..diagnosis() },
+            diagnosis: Diagnosis { container: Some(format!("c{minute}")), ..Diagnosis::of(Cause::Unknown, Confidence::Low) },
             task_definition: String::new(),
             image_digest: None,
             first_at: at,
@@ -76,25 +76,4 @@ fn a_line_that_repeats_the_plan_is_masked_and_cut_like_any_other() {
     let report = Report::of(&reported::subject(), &repeated, START);
     let what = &report.timeline[0].what;
     assert!(!what.contains("hunter2hunter2") && what.chars().count() < 500, "{what}");
-}
-
-fn diagnosis() -> Diagnosis {
-    Diagnosis {
-        cause: Cause::Unknown,
-        registry: None,
-        kind: None,
-        why: None,
-        phase: None,
-        signature: None,
-        explanation: None,
-        build: None,
-        image: None,
-        container: None,
-        attempts: None,
-        anonymous: None,
-        confidence: Confidence::Low,
-        evidence: Vec::new(),
-        settled_by: None,
-        advice: String::new(),
-    }
 }

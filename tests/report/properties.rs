@@ -41,22 +41,16 @@ const HOSTILE: &[&str] = &[
 pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
     let text = |index: usize| texts.get(index % texts.len().max(1)).cloned().unwrap_or_default();
     let diagnosis = Diagnosis {
-        cause: Cause::RegistryRateLimited,
         registry: Some(Registry::DockerHub),
         kind: Some(Kind::Quota),
-        why: None,
-        phase: None,
-        signature: None,
         explanation: Some(Cause::AppDegraded),
-        build: None,
         image: Some(text(0)),
         container: Some(text(1)),
         attempts: Some(7),
-        anonymous: None,
-        confidence: Confidence::High,
         evidence: texts.iter().map(|text| Evidence { source: text.clone(), text: text.clone() }).collect(),
         settled_by: Some(text(2)),
         advice: text(3),
+        ..Diagnosis::of(Cause::RegistryRateLimited, Confidence::High)
     };
     let mut record = Record::default();
     let task = StoppedTask { task_arn: text(4), version: 1, stopped_at: Some(START), ..StoppedTask::default() };

@@ -325,6 +325,28 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// A cause of which nothing more is known.
+    pub const fn of(cause: Cause, confidence: Confidence) -> Self {
+        Self {
+            cause,
+            registry: None,
+            kind: None,
+            why: None,
+            phase: None,
+            signature: None,
+            explanation: None,
+            image: None,
+            build: None,
+            container: None,
+            attempts: None,
+            anonymous: None,
+            confidence,
+            evidence: Vec::new(),
+            settled_by: None,
+            advice: String::new(),
+        }
+    }
+
     /// Whether this is Docker Hub's pull quota, the only limit that moves a service by itself.
     pub fn docker_hub_quota(&self) -> bool {
         self.cause == Cause::RegistryRateLimited && self.registry == Some(Registry::DockerHub) && self.kind == Some(Kind::Quota)

@@ -7,27 +7,6 @@ use super::{Read, advice, is_pull, text};
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase};
 use crate::domain::reference::Registry;
 
-pub(super) fn blank(cause: Cause, confidence: Confidence) -> Diagnosis {
-    Diagnosis {
-        cause,
-        registry: None,
-        kind: None,
-        why: None,
-        phase: None,
-        signature: None,
-        explanation: None,
-        build: None,
-        image: None,
-        container: None,
-        attempts: None,
-        anonymous: None,
-        confidence,
-        evidence: Vec::new(),
-        settled_by: None,
-        advice: String::new(),
-    }
-}
-
 /// The diagnosis of a row that matched the reason of a task or a container.
 pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
     let about_image = is_about_image(row.cause);
@@ -65,7 +44,7 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
         evidence: vec![read.evidence()],
         settled_by: settled_by.map(str::to_owned),
         advice: advice::render(row, &target, read.text, attempts, row.anonymous),
-        ..blank(row.cause, row.confidence)
+        ..Diagnosis::of(row.cause, row.confidence)
     }
 }
 
@@ -79,7 +58,7 @@ pub(super) fn of_finding(finding: &Finding) -> Diagnosis {
         evidence: finding.evidence.clone(),
         settled_by: row.settled_by.map(str::to_owned),
         advice: advice::render(row, &Target::default(), &finding.line, None, None),
-        ..blank(row.cause, row.confidence)
+        ..Diagnosis::of(row.cause, row.confidence)
     }
 }
 
@@ -95,7 +74,7 @@ pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
         settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
         advice: advice::unknown(image.as_deref(), pull),
         image,
-        ..blank(Cause::Unknown, Confidence::Low)
+        ..Diagnosis::of(Cause::Unknown, Confidence::Low)
     }
 }
 
@@ -105,7 +84,7 @@ pub(super) fn unknown_event(said: &str, name: &str) -> Diagnosis {
         evidence: vec![Evidence { source: "reason".to_owned(), text: text::redact(said) }],
         settled_by: Some("the stopped tasks of the service".to_owned()),
         advice: format!("{name} does not say why. Diagnose the tasks of the service that stopped."),
-        ..blank(Cause::Unknown, Confidence::Low)
+        ..Diagnosis::of(Cause::Unknown, Confidence::Low)
     }
 }
 
@@ -113,7 +92,7 @@ pub(super) fn unknown_event(said: &str, name: &str) -> Diagnosis {
 pub(super) fn stopped_build() -> Diagnosis {
     Diagnosis {
         advice: "Nothing to do: a person or a program stopped the build.".to_owned(),
-        ..blank(Cause::UserStopped, Confidence::High)
+        ..Diagnosis::of(Cause::UserStopped, Confidence::High)
     }
 }
 

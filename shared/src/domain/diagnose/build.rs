@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::assemble::{blank, is_about_image};
+use super::assemble::is_about_image;
 use super::build_log::{BuildFacts, BuildLog};
 use super::text::{normalise, redact};
 use super::{diagnose_text, logs};
@@ -174,7 +174,7 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
         evidence,
         advice,
         settled_by: (logs.is_empty() && of_commands).then(|| "the build's log".to_owned()),
-        ..blank(cause, Confidence::Low)
+        ..Diagnosis::of(cause, Confidence::Low)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What an exit code alone tells, which is little.
 
 use super::advice;
-use super::assemble::blank;
 use super::row::Row;
 use super::tables;
 use crate::domain::cause::{Cause, Confidence, Diagnosis, Signature};
@@ -70,7 +69,7 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
             "The program ended by itself with an error, and there is no log evidence of why. Read the container's log (group and prefix are in the task definition's awslogs options).",
         ),
     };
-    Diagnosis { signature, advice: text.to_owned(), ..blank(cause, confidence) }
+    Diagnosis { signature, advice: text.to_owned(), ..Diagnosis::of(cause, confidence) }
 }
 
 /// A row of this cause among those that say who stopped a task, for its advice.

@@ -27,7 +27,7 @@ pub(in crate::domain) mod text;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use self::assemble::{blank, is_about_image, of_finding, of_row, unknown};
+use self::assemble::{is_about_image, of_finding, of_row, unknown};
 use self::logs::Finding;
 pub use self::logs::Picker;
 use self::matcher::{Context, Matcher};
@@ -174,7 +174,7 @@ fn from_outside(
                 Some(row) => row.advice.to_owned(),
                 None => advice::unknown(None, false),
             };
-            Diagnosis { evidence: vec![read.evidence()], advice, ..blank(cause, confidence) }
+            Diagnosis { evidence: vec![read.evidence()], advice, ..Diagnosis::of(cause, confidence) }
         }
     };
     let unhealthy = matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
@@ -214,7 +214,7 @@ fn still_running(logs: &BTreeMap<String, Picker>) -> Diagnosis {
         Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding) },
         None => Diagnosis {
             advice: "The task has not stopped, and its log shows no known error.".to_owned(),
-            ..blank(Cause::Unknown, Confidence::Low)
+            ..Diagnosis::of(Cause::Unknown, Confidence::Low)
         },
     }
 }

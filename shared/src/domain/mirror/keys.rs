@@ -59,6 +59,8 @@ const fn key(
     Key { within, name, value, kind, default, meaning }
 }
 
+/// What is said of a key without a default.
+pub(super) const MUST_BE_SET: &str = "must be set";
 /// The name of an entry of `images`.
 pub(super) const IMAGE: &str = "images[]";
 /// The name of a rule for tags.
@@ -75,7 +77,7 @@ pub const KEYS: &[Key] = &[
         "registry",
         Kind::Host,
         "host",
-        "must be set",
+        MUST_BE_SET,
         "The registry that the copies go to: a private one of Amazon ECR, or any other OCI registry.",
     ),
     key(
@@ -116,7 +118,7 @@ pub const KEYS: &[Key] = &[
         "source",
         Kind::Repository,
         "repository",
-        "must be set",
+        MUST_BE_SET,
         "Where the image comes from (`python`, `bitnami/redis`, `docker.io/library/node`, `ghcr.io/owner/name`), without a tag.",
     ),
     key(
@@ -124,7 +126,7 @@ pub const KEYS: &[Key] = &[
         "tags",
         Kind::Selection,
         "list or mapping",
-        "must be set",
+        MUST_BE_SET,
         "A list of tags, digests and `tag@digest` pins; or a mapping with the keys below that selects among the tags there are.",
     ),
     key(

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{IMAGE, KEYS, Key, Kind, LIFECYCLE, TAGS};
+use super::keys::{IMAGE, KEYS, Key, Kind, LIFECYCLE, MUST_BE_SET, TAGS};
 
 /// The schema, draft 2020-12.
 pub fn schema() -> Value {
@@ -79,7 +79,8 @@ fn properties(within: &str) -> Value {
 }
 
 fn property(key: &Key) -> Value {
-    let mut property = object(json!({"description": format!("{} Default: {}.", key.meaning, key.default)}));
+    let default = if key.default == MUST_BE_SET { "It must be set.".to_owned() } else { format!("Default: {}.", key.default) };
+    let mut property = object(json!({"description": format!("{} {default}", key.meaning)}));
     property.extend(object(value(key.kind)));
     Value::Object(property)
 }

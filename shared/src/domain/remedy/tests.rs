@@ -82,22 +82,12 @@ struct Case {
 fn case(cause: Cause, image: &str) -> Case {
     let quota = cause == Cause::RegistryRateLimited;
     let diagnosis = Diagnosis {
-        cause,
         registry: quota.then_some(Registry::DockerHub),
         kind: quota.then_some(Kind::Quota),
-        why: None,
-        phase: None,
-        signature: None,
-        explanation: None,
-        build: None,
         image: Some(image.to_owned()),
         container: Some("app".to_owned()),
         attempts: Some(7),
-        anonymous: None,
-        confidence: Confidence::High,
-        evidence: Vec::new(),
-        settled_by: None,
-        advice: String::new(),
+        ..Diagnosis::of(cause, Confidence::High)
     };
     let mut record = crate::domain::incident::Record::default();
     for (task, minute) in [("a", 1), ("b", 2)] {
