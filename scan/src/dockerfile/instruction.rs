@@ -174,7 +174,23 @@ pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
     let mut start = None;
     let mut quote = None;
     let mut escaped = false;
+    // Where a `$(...)` ends, which is a part of its word; and whether the last one searched for has an end.
+    let mut inside = 0;
+    let mut closed = true;
     for (index, character) in text.char_indices() {
+        if index < inside {
+            continue;
+        }
+        if closed && !escaped && quote != Some('\'') && text[index..].starts_with("$(") {
+            match substitution_end(text, index) {
+                Some(end) => {
+                    start.get_or_insert(index);
+                    inside = end;
+                    continue;
+                }
+                None => closed = false,
+            }
+        }
         if escaped {
             escaped = false;
             continue;
@@ -203,6 +219,28 @@ pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
     }
     words.extend(start.map(|start| (start, text.len())));
     words
+}
+
+/// Where the `$(...)` that begins at `start` ends.
+pub(crate) fn substitution_end(text: &str, start: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut quote = None;
+    for (index, byte) in text.bytes().enumerate().skip(start + 1) {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'') => quote = Some(byte),
+            (None, b'(') => depth += 1,
+            (None, b')') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(index + 1);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// A word without the quotes around it, or within it as in `--from="image"`.

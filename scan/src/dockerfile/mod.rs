@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use instruction::{Instruction, parse, unquoted, words};
 
-pub(crate) use instruction::{unquoted as without_quotes, words as shell_words};
+pub(crate) use instruction::{substitution_end, unquoted as without_quotes, words as shell_words};
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;

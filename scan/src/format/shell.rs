@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::dockerfile::{shell_words, without_quotes};
+use crate::dockerfile::{shell_words, substitution_end, without_quotes};
 use crate::resolve::shown;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
@@ -89,6 +89,11 @@ impl Shell {
             let values = values.iter().take(LOOP).map(|value| self.fill(&without_quotes(value))).collect();
             self.loops.insert(name.as_str().to_owned(), values);
             return;
+        }
+        // `timeout 60 docker run ...`: its options, how long, and a command.
+        if tool == "timeout" && depth < DEPTH {
+            let command = rest.iter().position(|word| word.as_str().starts_with(|first: char| first.is_ascii_digit()));
+            return self.command(command.and_then(|time| rest.get(time + 1..)).unwrap_or_default(), depth + 1);
         }
         if SHELLS.contains(&tool) && depth < DEPTH {
             let script = rest.iter().position(|word| word.as_str() == "-c").and_then(|option| rest.get(option + 1));
@@ -307,24 +312,23 @@ fn takes_value(option: &str, verb: &str) -> bool {
     }
 }
 
-/// The scripts in the `$(...)` of a command, which the shell runs, too.
+/// The scripts in the `$(...)` and the backquotes of a command, which the shell runs, too.
 fn substitutions(command: &Traced) -> Vec<Traced> {
     let text = command.as_str();
     let mut inner = Vec::new();
     let mut at = 0;
-    while let Some(start) = text[at..].find("$(").map(|found| at + found + 2) {
-        let mut depth = 1usize;
-        let end = text[start..].bytes().position(|byte| {
-            depth = match byte {
-                b'(' => depth + 1,
-                b')' => depth - 1,
-                _ => depth,
-            };
-            depth == 0
-        });
-        let Some(end) = end.map(|length| start + length) else { break };
+    while let Some(found) = text[at..].find(['$', '`']).map(|found| at + found) {
+        let (start, end) = match &text[found..] {
+            rest if rest.starts_with("$(") => (found + 2, substitution_end(text, found).map(|end| end - 1)),
+            rest if rest.starts_with('`') => (found + 1, rest[1..].find('`').map(|length| found + 1 + length)),
+            _ => {
+                at = found + 1;
+                continue;
+            }
+        };
+        let Some(end) = end else { break };
         inner.push(command.slice(start..end));
-        at = end;
+        at = end + 1;
     }
     inner
 }
@@ -338,9 +342,20 @@ fn commands(script: &Traced) -> Vec<Traced> {
     let mut start = 0;
     let mut quote = None;
     let mut at = 0;
+    let mut closed = true;
     while at < bytes.len() {
         let byte = bytes[at];
         let mut length = 1;
+        // What `$(...)` runs is a part of this command.
+        if closed && byte == b'$' && quote != Some(b'\'') && bytes.get(at + 1) == Some(&b'(') {
+            match substitution_end(text, at) {
+                Some(end) => {
+                    at = end;
+                    continue;
+                }
+                None => closed = false,
+            }
+        }
         let mut ends = false;
         match (quote, byte) {
             (Some(open), _) if byte == open => quote = None,
