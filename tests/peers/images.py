@@ -148,7 +148,9 @@ def write(folder, make):
     folder.mkdir(exist_ok=True)
     (folder / "images.txt").write_text("\n".join(dict.fromkeys(maker.lines)) + "\n")
     link = folder / "blobs"
-    if not link.exists():
+    if folder != IMAGES:
+        # Made anew, for the whole may have been moved.
+        link.unlink(missing_ok=True)
         link.symlink_to(IMAGES / "blobs")
 
 
