@@ -154,15 +154,11 @@ impl Gate {
             tracing::error!("{reason}");
             return Ok(json!({"answered": false, "reason": reason}));
         }
-        let mut envelopes = Envelope::find(&event);
         // Boxed, for the types of these futures are deep and their values large.
-        match (envelopes.pop(), envelopes.is_empty()) {
-            (None, _) => Box::pin(self.wake(&event, &call)).await,
-            (Some(only), true) => Ok(Box::pin(self.requested(only, &call)).await?),
-            (Some(last), false) => {
-                envelopes.push(last);
-                Ok(Box::pin(self.requested_together(envelopes, &call)).await?)
-            }
+        match <[Envelope; 1]>::try_from(Envelope::find(&event)) {
+            Ok([only]) => Ok(Box::pin(self.requested(only, &call)).await?),
+            Err(none) if none.is_empty() => Box::pin(self.wake(&event, &call)).await,
+            Err(several) => Ok(Box::pin(self.requested_together(several, &call)).await?),
         }
     }
 
