@@ -12,15 +12,16 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::failure::{Failure, FailureKind};
-use super::item::{Item, QUERY, document, each_row, json, number, text};
-use super::table::OPEN_INDEX;
-use crate::domain::gate::answer::Attributes;
-use crate::domain::gate::key::{self, Key};
-use crate::domain::gate::request::Requester;
-use crate::domain::gate::url::ResponseUrl;
-use crate::domain::gate::wait::Wait;
-use crate::domain::timestamp::Timestamp;
+use crate::decide::answer::Attributes;
+use crate::decide::key;
+use crate::decide::key::Key;
+use crate::decide::request::Requester;
+use crate::decide::url::ResponseUrl;
+use crate::decide::wait::Wait;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::{Failure, FailureKind};
+use pullsafe_aws::item::OPEN_INDEX;
+use pullsafe_aws::item::{Item, QUERY, document, each_row, json, number, text};
 
 /// The partition of the sparse index in which open waiters lie.
 const OPEN: &str = "gate";

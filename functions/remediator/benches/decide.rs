@@ -7,22 +7,25 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pullsafe::domain::diagnose::diagnose;
-use pullsafe::domain::event::{self, Event};
-use pullsafe::domain::incident::Record;
-use pullsafe::domain::observation::{HubImage, Lookup, Observation, Resolved};
-use pullsafe::domain::plan::Plan;
-use pullsafe::domain::reference::{Digest, Reference};
-use pullsafe::domain::remedy::{Situation, decide, target};
-use pullsafe::domain::service::Service;
-use pullsafe::domain::settings::{Mirror, Settings};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::task_definition::TaskDefinition;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::lookup::Lookup;
+use pullsafe::lookup::Resolved;
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::settings::{Mirror, Settings};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::diagnose;
+use pullsafe_events as event;
+use pullsafe_events::Event;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::incident::Record;
+use pullsafe_incident::plan::Plan;
+use remediator::decide::observation::{HubImage, Observation};
+use remediator::decide::remedy::{Situation, decide, target};
+use remediator::decide::service::Service;
 use serde_json::{Value, json};
 
-const EVENT: &str = include_str!("../../events/task-stopped-hub-quota.json");
-const CORPUS: &str = include_str!("../../tests/corpus/stops.jsonl");
+const EVENT: &str = include_str!("../../../events/task-stopped-hub-quota.json");
+const CORPUS: &str = include_str!("../../../tests/corpus/stops.jsonl");
 const MIRROR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
 fn settings() -> Settings {

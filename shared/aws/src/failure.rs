@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::domain::observation::{Doubt, Lookup};
+use pullsafe::lookup::{Doubt, Lookup};
 
 /// Whose fault a failed call is, and so what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

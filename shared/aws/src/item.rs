@@ -10,30 +10,32 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 
 /// A row.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
-pub(super) const QUERY: &str = "dynamodb:Query";
+/// The name of the sparse index over what is open: incidents, and requests that wait.
+pub const OPEN_INDEX: &str = "open-index";
+pub const QUERY: &str = "dynamodb:Query";
 
-pub(super) fn text(value: &str) -> AttributeValue {
+pub fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-pub(super) fn number(value: i64) -> AttributeValue {
+pub fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
 /// What is stored has string keys and finite numbers only, so that writing it as JSON cannot fail.
-pub(super) fn json(value: &impl Serialize) -> String {
+pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// What the attribute `doc` holds; `None` if there is none.
-pub(super) fn document<T: DeserializeOwned>(call: &'static str, item: &Item) -> Result<Option<T>, Failure> {
+pub fn document<T: DeserializeOwned>(call: &'static str, item: &Item) -> Result<Option<T>, Failure> {
     parsed(call, item, "doc")
 }
 
 /// What an attribute holds as JSON; `None` if there is none.
-pub(super) fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name: &str) -> Result<Option<T>, Failure> {
+pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name: &str) -> Result<Option<T>, Failure> {
     let Some(AttributeValue::S(document)) = item.get(name) else { return Ok(None) };
     serde_json::from_str(document)
         .map(Some)
@@ -41,7 +43,7 @@ pub(super) fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name:
 }
 
 /// Hands on every row that a query finds, page by page.
-pub(super) async fn each_row(query: QueryFluentBuilder, mut take: impl FnMut(&Item) -> Result<(), Failure>) -> Result<(), Failure> {
+pub async fn each_row(query: QueryFluentBuilder, mut take: impl FnMut(&Item) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut rows = query.into_paginator().items().send();
     while let Some(row) = rows.next().await {
         take(&row.map_err(|error| Failure::of(QUERY, &error))?)?;

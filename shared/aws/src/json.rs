@@ -193,7 +193,7 @@ fn error(header: Option<&str>, body: &str) -> ErrorMetadata {
 }
 
 /// The text of the first element of this name; enough for answers whose texts hold no markup.
-pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let after = xml.split_once(&format!("<{name}>"))?.1;
     after.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }

@@ -1,29 +1,19 @@
-//! Adapters to AWS: thin, one file per service, speaking the domain's types.
+//! Adapters to AWS that more than one function uses: thin, one file per service, each a feature.
 //!
 //! Nothing is decided here. Every failure becomes a [`Failure`] that says which call failed, whether trying again
 //! can help, and nothing that should not be in a log.
 
-#[cfg(feature = "registry")]
-pub mod allowance;
+#[cfg(feature = "ecr")]
 pub mod ecr;
-pub mod ecs;
 pub mod failure;
-pub mod gate_table;
-#[cfg(feature = "registry")]
-pub mod hub_secret;
-pub mod inventory;
-mod item;
+#[cfg(feature = "dynamodb")]
+pub mod item;
 pub mod json;
-pub mod load_balancing;
-pub mod logs;
-pub mod mirror_table;
+#[cfg(feature = "outbox")]
 pub mod outbox;
-pub mod parameter;
+#[cfg(feature = "queue")]
 pub mod queue;
-pub mod role;
-pub mod scaling;
-pub mod stack;
-pub mod table;
+pub mod telemetry;
 
 pub use aws_config::SdkConfig;
 pub use failure::{Failure, FailureKind};

@@ -5,8 +5,8 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 
 use super::failure::Failure;
-use crate::domain::notice::{Notice, chatbot};
-use crate::domain::settings::Format;
+use pullsafe::notice::{Notice, chatbot};
+use pullsafe::settings::Format;
 
 /// The event bus.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Pullsafe";
@@ -117,7 +117,7 @@ mod tests {
         for target in ["hyper::proto::h1", "aws_smithy_runtime::client", "lambda_runtime::layers", "rustls::client"] {
             assert!(allowed(target, Level::INFO) && !allowed(target, Level::DEBUG) && !allowed(target, Level::TRACE), "{target}");
         }
-        assert!(allowed("pullsafe::registry", Level::TRACE));
+        assert!(allowed("pullsafe_registry", Level::TRACE));
     }
 
     #[test]

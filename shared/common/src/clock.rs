@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::domain::timestamp::Timestamp;
+use crate::timestamp::Timestamp;
 
 /// What time it is, for those that have to know more than once.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -1,17 +1,24 @@
-//! What the pullsafe functions and the command line share.
+//! The common ground of the pullsafe crates: what every function and the command line speak about.
 //!
-//! [`domain`] is pure: it decides, and knows nothing of AWS clients, async, clocks, environment or logging.
-//! The adapters carry its decisions out: [`aws`] speaks to AWS, [`registry`] to OCI registries. Each is a
-//! feature, so that `cargo check -p pullsafe --no-default-features` proves that the domain needs neither.
+//! Nothing here is async, draws a random number, reads the environment, logs, or names a type of an SDK. Only [`clock`]
+//! reads the time; everything else is given it as a [`timestamp::Timestamp`].
 
+#![warn(missing_docs)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod arn;
 pub mod clock;
-pub mod domain;
-
-#[cfg(feature = "aws")]
-pub mod aws;
-#[cfg(all(feature = "aws", feature = "registry"))]
-pub mod mirror;
-#[cfg(feature = "registry")]
-pub mod registry;
-#[cfg(feature = "aws")]
-pub mod telemetry;
+pub mod digest;
+pub mod glob;
+pub mod host;
+pub mod lookup;
+pub mod manifest;
+pub mod notice;
+pub mod permission;
+pub mod platforms;
+pub mod reference;
+pub mod repository;
+pub mod settings;
+pub mod similar;
+pub mod tags;
+pub mod timestamp;

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::manifest::{Contents, InvalidManifest, Platform};
-use crate::domain::reference::Digest;
+use crate::manifest::{Contents, InvalidManifest, Platform};
+use crate::reference::Digest;
 
 /// The annotation of an index written here: the digest of the index it was taken from.
 pub const TAKEN_FROM: &str = "pullsafe.source.digest";

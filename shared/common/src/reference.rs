@@ -3,16 +3,13 @@
 //! Parsing fills in what a short reference leaves out (`python` is `docker.io/library/python`), and the parsed
 //! form can be moved to another registry without touching the tag or the digest that its author wrote.
 
-mod digest;
-mod registry;
-
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use digest::Digest;
-pub use registry::{EcrHost, Registry, ecr_host};
+pub use crate::digest::Digest;
+pub use crate::host::{EcrHost, Registry, ecr_host};
 
 /// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -28,7 +25,7 @@ pub struct InvalidReference {
 }
 
 impl InvalidReference {
-    fn new(text: &str, why: &'static str) -> Self {
+    pub(crate) fn new(text: &str, why: &'static str) -> Self {
         Self { text: text.chars().take(300).collect(), why }
     }
 }
@@ -252,6 +249,14 @@ fn is_path_component(component: &str) -> bool {
         && bytes
             .split(|&byte| alphanumeric(byte))
             .all(|between| matches!(between, b"" | b"." | b"_" | b"__") || between.iter().all(|&byte| byte == b'-'))
+}
+
+/// Where Docker publishes the same official image at ECR Public; `None` for all other images.
+pub fn in_ecr_public(image: &Reference) -> Option<Reference> {
+    if !image.is_official() {
+        return None;
+    }
+    image.moved_to(ECR_PUBLIC, &format!("docker/{}", image.repository())).ok()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use pullsafe::domain::diagnose::{Picker, diagnose_read};
-use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe_diagnosis::{Picker, diagnose_read};
+use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::json;
 
 /// The log's length.

@@ -6,7 +6,7 @@
 use super::row::Row;
 use super::target::Target;
 use super::text::redact;
-use crate::domain::reference::Reference;
+use pullsafe::reference::Reference;
 
 /// What opens a name in a template.
 pub(super) const OPEN: char = '{';

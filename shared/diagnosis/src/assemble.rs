@@ -4,8 +4,8 @@ use super::logs::Finding;
 use super::row::Row;
 use super::target::Target;
 use super::{Read, advice, is_pull, text};
-use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase};
-use crate::domain::reference::Registry;
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase};
+use pullsafe::reference::Registry;
 
 /// The diagnosis of a row that matched the reason of a task or a container.
 pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {

@@ -12,8 +12,8 @@ use super::assemble::is_about_image;
 use super::build_log::{BuildFacts, BuildLog};
 use super::text::{normalise, redact};
 use super::{diagnose_text, logs};
-use crate::domain::cause::{Cause, Confidence, Diagnosis, Evidence};
-use crate::domain::reference::Reference;
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
+use pullsafe::reference::Reference;
 
 /// What a failed build says.
 #[derive(Debug, Clone, PartialEq, Eq)]

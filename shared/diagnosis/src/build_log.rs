@@ -9,8 +9,8 @@ use super::assemble::is_about_image;
 use super::logs::Picker;
 use super::target::image_in;
 use super::{diagnose_text, text};
-use crate::domain::cause::{Cause, Diagnosis, Evidence};
-use crate::domain::reference::Reference;
+use crate::cause::{Cause, Diagnosis, Evidence};
+use pullsafe::reference::Reference;
 
 /// So many lines of a log are kept; a build with more of them repeats itself.
 const KEPT: usize = 2_000;

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::build_log::BuildFacts;
-use super::reference::Registry;
+use super::build_log::BuildFacts;
+use pullsafe::reference::Registry;
 
 /// Declares a closed set whose members have a contract name, with both directions of the conversion.
 macro_rules! names {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::assemble::{stopped_build, unknown_event};
 use super::build::{BuildDiagnosis, diagnose_build};
 use super::{diagnose, diagnose_text};
-use crate::domain::cause::{Cause, Diagnosis};
-use crate::domain::stopped_task::StoppedTask;
+use crate::cause::{Cause, Diagnosis};
+use pullsafe_events::stopped_task::StoppedTask;
 
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::advice;
 use super::row::Row;
 use super::tables;
-use crate::domain::cause::{Cause, Confidence, Diagnosis, Signature};
+use crate::cause::{Cause, Confidence, Diagnosis, Signature};
 
 /// The diagnosis of a container that exited and whose log, if there is one, shows nothing known.
 pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {

@@ -11,10 +11,14 @@
 //! A text that is cut before it tells is [`Cause::Unknown`]. [`Diagnosis::docker_hub_quota`] can come from the
 //! `hub-pull-quota*` rows of [`tables::limits`] alone, and only where the image is not known to be elsewhere.
 
+#![warn(missing_docs)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod advice;
 mod assemble;
 pub mod build;
 pub mod build_log;
+pub mod cause;
 pub mod event;
 mod exit;
 mod logs;
@@ -22,20 +26,20 @@ mod matcher;
 pub mod row;
 pub mod tables;
 mod target;
-pub(in crate::domain) mod text;
+pub mod text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use self::assemble::{is_about_image, of_finding, of_row, unknown};
-use self::logs::Finding;
-pub use self::logs::Picker;
-use self::matcher::{Context, Matcher};
-use self::row::Row;
-use self::target::Target;
-use super::cause::{Cause, Confidence, Diagnosis, Evidence, RemedyName};
-use super::reference::{Reference, Registry};
-use super::stopped_task::{Container, StoppedTask};
+use crate::assemble::{is_about_image, of_finding, of_row, unknown};
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence, RemedyName};
+use crate::logs::Finding;
+pub use crate::logs::Picker;
+use crate::matcher::{Context, Matcher};
+use crate::row::Row;
+use crate::target::Target;
+use pullsafe::reference::{Reference, Registry};
+use pullsafe_events::stopped_task::{Container, StoppedTask};
 
 static REASONS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::REASONS));
 static LOGS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::LOGS));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::LOGS;
 use super::row::Row;
 use super::text::{normalise, redact};
-use crate::domain::cause::Evidence;
+use crate::cause::Evidence;
 
 /// So many lines go into the evidence.
 const SHOWN: usize = 4;

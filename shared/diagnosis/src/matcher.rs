@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::row::Row;
-use crate::domain::reference::Registry;
+use pullsafe::reference::Registry;
 
 /// Room for this many different phrases in one matcher; a test watches that the tables stay below it.
 const CAPACITY: usize = 1024;

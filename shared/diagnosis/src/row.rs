@@ -3,8 +3,8 @@
 //! Rows are data. Adding a stop signature is adding one row; its own example is its test. The first row that
 //! matches decides, so within a table the particular stands before the general.
 
-use crate::domain::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
-use crate::domain::reference::Registry;
+use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
+use pullsafe::reference::Registry;
 
 /// A real text that a row stands for, and where it is from.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::domain::reference::{Reference, Registry};
-use crate::domain::stopped_task::Container;
+use pullsafe::reference::{Reference, Registry};
+use pullsafe_events::stopped_task::Container;
 
 /// What a text is about.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::domain::cause::{Kind, Signature};
+use crate::cause::{Kind, Signature};
 
 #[test]
 fn every_example_is_found_by_its_own_row() {

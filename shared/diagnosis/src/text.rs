@@ -197,7 +197,7 @@ fn is_key_material(text: &str) -> bool {
 }
 
 /// The text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
-pub(in crate::domain) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     if is_key_material(text) {
         return "[masked]".to_owned();
     }

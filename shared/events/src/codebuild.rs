@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{BuildFailed, Event, Subject};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 pub(super) fn build_state_change(detail: &Value, at: Timestamp) -> Event {
     let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Event;
-use crate::domain::waiting::Arrival;
+use crate::arrival::Arrival;
 
 pub(super) fn image_action(payload: &Value, detail: &Value) -> Event {
     match (text(detail, "action-type"), text(detail, "result")) {

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
-use crate::domain::arn::ServiceId;
-use crate::domain::stopped_task::StoppedTask;
-use crate::domain::timestamp::Timestamp;
+use crate::stopped_task::StoppedTask;
+use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
 
 pub(super) fn task_state_change(detail: &Value) -> Event {
     let task = StoppedTask::from_json(detail);

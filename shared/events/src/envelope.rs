@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Event, Subject, codebuild, ecr, ecs};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// One record of an SQS batch.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,16 +3,21 @@
 //! An event is a hint to look. What it says is used to find out where to look and why; whatever is acted upon is
 //! looked up again. An event that is not understood is an outcome with a reason, never a failure.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod arrival;
 mod codebuild;
 mod ecr;
 mod ecs;
 mod envelope;
+pub mod stopped_task;
+pub mod task_definition;
 
-use super::arn::ServiceId;
-use super::reference::Reference;
-use super::stopped_task::StoppedTask;
-use super::timestamp::Timestamp;
-use super::waiting::Arrival;
+use crate::arrival::Arrival;
+use crate::stopped_task::StoppedTask;
+use pullsafe::arn::ServiceId;
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
 
 pub use envelope::{QueueRecord, parse, records};
 

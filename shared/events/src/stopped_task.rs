@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::task_definition::TaskDefinition;
-use super::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// One container of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

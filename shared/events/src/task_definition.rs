@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference::Reference;
+use pullsafe::reference::Reference;
 
 /// The fields that AWS adds when it registers a definition, and refuses in a request.
 /// Source: the shapes of RegisterTaskDefinition and DescribeTaskDefinition in the API model.

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::{Cause, Diagnosis, RemedyName};
-use super::log::reading::Spent;
-use super::notice::Notice;
 use super::plan::{Declined, Plan};
-use super::reference::Registry;
-use super::stopped_task::StoppedTask;
-use super::timestamp::Timestamp;
+use super::spent::Spent;
 use super::waiting::Waiting;
+use pullsafe::notice::Notice;
+use pullsafe::reference::Registry;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
+use pullsafe_events::stopped_task::StoppedTask;
 
 /// How many tasks a record remembers, to tell a duplicate event from a new one.
 const TASKS_REMEMBERED: usize = 200;

@@ -4,28 +4,13 @@
 //! written once, kept in the record until it went out, and always carries the same id, so that a receiver can
 //! drop the second copy that at-least-once delivery may bring.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use pullsafe::notice::{Notice, bounded};
+use serde_json::json;
 
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
 use super::report::short;
 use super::waiting::WaitingFor;
-
-/// A message that is to go out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Always the same for the same message.
-    pub id: String,
-    /// `Diagnosis`, `Remedy Applied` or `Incident Resolved`: the detail-type of the event.
-    pub detail_type: String,
-    /// One line for people.
-    pub subject: String,
-    /// The message for people.
-    pub text: String,
-    /// The event's detail.
-    pub detail: Value,
-}
 
 /// What happened to a plan, for a message about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,15 +137,6 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
     }
 }
 
-/// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
-pub fn chatbot(notice: &Notice) -> Value {
-    json!({
-        "version": "1.0", "source": "custom", "id": notice.id,
-        "content": { "textType": "client-markdown", "title": notice.subject, "description": bounded(&notice.text, LONGEST_DESCRIPTION) },
-        "metadata": { "threadId": notice.detail.get("incident"), "summary": notice.subject, "eventType": notice.detail_type },
-    })
-}
-
 fn declined(declined: &Declined) -> String {
     format!("{}: {}", declined.remedy, declined.reasons.join("; "))
 }
@@ -177,19 +153,6 @@ fn subject_line(text: &str) -> String {
 
 /// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
 const LONGEST_TEXT: usize = 60_000;
-/// A message in a chat channel is shorter still: what is longer is shown in part, or not at all.
-const LONGEST_DESCRIPTION: usize = 8_000;
-
-/// A text with its end cut off if it is longer than this many bytes, and said to be.
-fn bounded(text: &str, bytes: usize) -> String {
-    const CUT: &str = "\n[cut; `pullsafe report` has the rest]\n";
-    if text.len() <= bytes {
-        return text.to_owned();
-    }
-    let end = (0..=bytes.saturating_sub(CUT.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
-    format!("{}{CUT}", &text[..end])
-}
-
 #[derive(Default)]
 struct Text(String);
 
@@ -230,13 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_fits_sns_and_a_description_fits_a_chat_channel() {
+    fn a_text_fits_sns() {
         let mut text = Text::default();
         (0..10_000).for_each(|_| text.line("nothing but naïve evidence"));
         let text = text.finish();
         assert!(text.len() <= LONGEST_TEXT && text.ends_with("has the rest]\n"), "{}", text.len());
-        let notice = Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, detail: Value::Null };
-        let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
-        assert!(description <= LONGEST_DESCRIPTION, "{description}");
     }
 }

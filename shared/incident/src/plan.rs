@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::arn::ServiceId;
-use super::cause::RemedyName;
-use super::reference::{Digest, Reference};
 use super::waiting::WaitingFor;
+use pullsafe::arn::ServiceId;
+use pullsafe::reference::{Digest, Reference};
+use pullsafe_diagnosis::cause::RemedyName;
 
 /// A remedy that was considered and not chosen, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

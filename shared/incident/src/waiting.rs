@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::{Reference, ecr_host};
-use super::timestamp::Timestamp;
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_events::arrival::Arrival;
 
 /// What has to happen before an incident can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,21 +25,6 @@ pub enum WaitingFor {
     Image(Reference),
     /// More failing tasks, before the guards of a remedy are satisfied.
     MoreFailures,
-}
-
-/// An image that appeared in a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// The registry's account.
-    pub account: String,
-    /// The registry's region.
-    pub region: String,
-    /// The repository.
-    pub repository: String,
-    /// The tag, where the event names one.
-    pub tag: Option<String>,
-    /// The digest, where the event names one.
-    pub digest: Option<String>,
 }
 
 impl WaitingFor {

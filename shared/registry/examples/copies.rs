@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use pullsafe::clock;
-use pullsafe::registry::docker_config::DockerConfig;
-use pullsafe::registry::{Client, Config, Copier, CopyOptions, CopyRequest};
+use pullsafe_registry::sign_in::docker_config::DockerConfig;
+use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest};
 
 fn main() -> ExitCode {
     match run() {
@@ -34,7 +34,7 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = CopyOptions { describe: false, ..CopyOptions::default() };
     let results = runtime.block_on(Copier::new(client).copy_all(&requests, &options));
-    let sum = |count: fn(&pullsafe::registry::CopyReport) -> u64| results.iter().flatten().map(count).sum::<u64>();
+    let sum = |count: fn(&pullsafe_registry::CopyReport) -> u64| results.iter().flatten().map(count).sum::<u64>();
     let (failed, current) = (results.iter().filter(|result| result.is_err()).count(), sum(|report| report.up_to_date.into()));
     println!(
         r#"{{"images": {}, "failed": {failed}, "up_to_date": {current}, "bytes_copied": {}, "blobs_copied": {}, "blobs_mounted": {}}}"#,

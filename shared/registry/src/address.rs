@@ -9,7 +9,7 @@ use super::error::RegistryError;
 use super::http::host_of;
 
 /// Resolves a `Location` against the address that gave it.
-pub(super) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
+pub(crate) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
     if location.contains("://") {
         return location.parse().ok();
     }
@@ -22,12 +22,12 @@ pub(super) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
 }
 
 /// Whether a credential for one address may go to the other.
-pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
     one.scheme() == other.scheme() && one.host() == other.host() && one.port_u16() == other.port_u16()
 }
 
 /// Where a redirect leads; never from https to anything else.
-pub(super) fn redirect_target(call: &Call<'_>, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
+pub(crate) fn redirect_target(call: &Call<'_>, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
     let unusable = |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: why.to_owned() };
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("a redirect leads nowhere"))?;
@@ -39,7 +39,7 @@ pub(super) fn redirect_target(call: &Call<'_>, from: &Uri, headers: &HeaderMap) 
 }
 
 /// The address of a call.
-pub(super) fn parse_address(call: &Call<'_>, address: &str) -> Result<Uri, RegistryError> {
+pub(crate) fn parse_address(call: &Call<'_>, address: &str) -> Result<Uri, RegistryError> {
     address.parse().map_err(|error| RegistryError::Invalid(format!("{} of {} has no address: {error}", call.what, call.registry)))
 }
 

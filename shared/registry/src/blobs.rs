@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::Method;
 
-use super::auth::Scope;
 use super::client::{Call, Client};
 use super::error::RegistryError;
 pub use super::reader::{BlobReader, OnFailure};
-use crate::domain::manifest::Descriptor;
-use crate::domain::reference::{Digest, Reference};
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::{Digest, Reference};
 
 impl Client {
     /// Whether the repository of a reference holds a blob.
@@ -69,7 +69,7 @@ impl Client {
     }
 }
 
-pub(super) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {
+pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {
     let repository = reference.repository();
     Call {
         method,

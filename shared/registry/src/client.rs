@@ -15,20 +15,20 @@ use serde::Deserialize;
 
 use super::address::{parse_address, redirect_target, same_origin};
 use super::ahead::Room;
-use super::auth::{Auth, Scope};
-use super::credentials::{Anonymous, CredentialsProvider, Secret};
 use super::endpoints::Endpoints;
 use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
 use super::pace::{Allowance, Pace, Permit};
-use crate::clock::Clock;
-use crate::domain::copy::ahead::ReadAhead;
-use crate::domain::copy::limiter::Action;
-use crate::domain::reference::Reference;
+use super::sign_in::auth::{Auth, Scope};
+use super::sign_in::credentials::{Anonymous, CredentialsProvider, Secret};
+use crate::decide::ahead::ReadAhead;
+use crate::decide::limiter::Action;
+use pullsafe::clock::Clock;
+use pullsafe::reference::Reference;
 
 /// What a client calls itself.
-pub(super) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
 const MOST_REDIRECTS: usize = 5;
 
 /// What a client works with.
@@ -80,31 +80,31 @@ impl fmt::Debug for Config {
 /// A client for all registries. Clones share connections and tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pub(super) inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) config: Config,
-    pub(super) http: Http,
-    pub(super) room: Room,
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) http: Http,
+    pub(crate) room: Room,
     auth: Auth,
     pace: Pace,
 }
 
 /// One request, as its operation describes it.
 #[derive(Debug, Clone)]
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
     /// The registry's host.
-    pub(super) registry: &'a str,
+    pub(crate) registry: &'a str,
     /// Below `/v2/`.
-    pub(super) path: String,
-    pub(super) scopes: Vec<Scope>,
-    pub(super) headers: Vec<(HeaderName, String)>,
-    pub(super) body: Bytes,
+    pub(crate) path: String,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    pub(crate) body: Bytes,
     /// What is asked for, in the words of an error.
-    pub(super) what: String,
+    pub(crate) what: String,
 }
 
 impl Call<'_> {
@@ -131,13 +131,13 @@ impl Call<'_> {
 
 /// An answer that is a success, with the host that gave it.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) response: Response<Incoming>,
-    pub(super) host: String,
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) host: String,
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }
 }
@@ -172,17 +172,17 @@ impl Client {
     }
 
     /// Sends a request until it succeeds, fails for good, or has failed often enough.
-    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
         self.call_at_most(call, self.inner.config.attempts).await
     }
 
     /// How often a request is sent at most.
-    pub(super) fn attempts(&self) -> u32 {
+    pub(crate) fn attempts(&self) -> u32 {
         self.inner.config.attempts
     }
 
     /// [`Self::call`], with another number of attempts.
-    pub(super) async fn call_at_most(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, RegistryError> {
+    pub(crate) async fn call_at_most(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, RegistryError> {
         let config = &self.inner.config;
         let mut attempt = 1;
         loop {
@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// The pause before trying for the next time what has failed so often.
-    pub(super) async fn pause(&self, failures: u32) {
+    pub(crate) async fn pause(&self, failures: u32) {
         tokio::time::sleep(self.pause_after(failures)).await;
     }
 
@@ -214,7 +214,7 @@ impl Client {
     }
 
     /// Waits until the host may be asked for this.
-    pub(super) async fn permit(&self, call: &Call<'_>) -> Permit {
+    pub(crate) async fn permit(&self, call: &Call<'_>) -> Permit {
         let permit = self.inner.pace.admit(call.registry, call.action()).await;
         if let Some(allowance) = &self.inner.config.allowance {
             allowance.admit(call.registry, call.action()).await;
@@ -267,16 +267,16 @@ impl Client {
         Ok((answer, authorization))
     }
 
-    pub(super) async fn authorization(&self, call: &Call<'_>) -> Result<Option<Secret>, RegistryError> {
+    pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<Secret>, RegistryError> {
         self.inner.auth.header(&self.inner.http, &self.inner.config, call.registry, &call.scopes).await
     }
 
-    pub(super) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
+    pub(crate) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
         self.inner.auth.challenged(&self.inner.config, call.registry, headers, refused, &call.what).await
     }
 
     /// The error that an answer stands for.
-    pub(super) async fn failure(&self, call: &Call<'_>, answer: Response<Incoming>) -> RegistryError {
+    pub(crate) async fn failure(&self, call: &Call<'_>, answer: Response<Incoming>) -> RegistryError {
         let (head, body) = answer.into_parts();
         let body = match self.inner.http.whole(body, call.registry, 64 * 1024).await {
             Ok(body) => body.unwrap_or_default(),
@@ -305,7 +305,7 @@ impl Client {
 }
 
 /// Tells the limiter how a request ended. A wait that nobody will wait for does not hold up the requests that follow.
-pub(super) fn settle(permit: Permit, error: Option<&RegistryError>, longest_pause: Duration) {
+pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_pause: Duration) {
     match error {
         None => permit.well(),
         Some(RegistryError::Limited { limit, retry_after, .. }) if !limit.lasts() => {
@@ -316,7 +316,7 @@ pub(super) fn settle(permit: Permit, error: Option<&RegistryError>, longest_paus
 }
 
 /// A request to an address, with this authorization and no other.
-pub(super) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<super::http::Body>, RegistryError> {
+pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<super::http::Body>, RegistryError> {
     let mut request = Request::builder().method(call.method.clone()).uri(address.clone()).header(USER_AGENT, AGENT);
     for (name, value) in &call.headers {
         request = request.header(name, value);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::domain::reference::DOCKER_HUB;
+use pullsafe::reference::DOCKER_HUB;
 
 /// The environment variable that maps registry hosts to addresses.
 pub const VARIABLE: &str = "PULLSAFE_REGISTRY_ENDPOINTS";

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::limits::{Limit, Quota};
-use crate::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

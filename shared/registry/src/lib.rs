@@ -8,37 +8,57 @@
 //! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
 //! them together.
 
+#![warn(missing_docs)]
+
+pub mod decide;
+
+#[cfg(feature = "client")]
 mod address;
+#[cfg(feature = "client")]
 mod ahead;
-mod auth;
+#[cfg(feature = "client")]
 mod blobs;
-mod challenge;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "client")]
 pub mod copy;
-pub mod credentials;
-pub mod docker_config;
+#[cfg(feature = "client")]
 pub mod endpoints;
+#[cfg(feature = "client")]
 pub mod error;
+#[cfg(feature = "client")]
 pub mod http;
+#[cfg(feature = "client")]
 pub mod limits;
+#[cfg(feature = "client")]
 mod manifests;
+#[cfg(feature = "client")]
 mod pace;
+#[cfg(feature = "client")]
 mod reader;
+#[cfg(feature = "client")]
 mod referrers;
+#[cfg(feature = "client")]
+pub mod sign_in;
+#[cfg(feature = "client")]
 pub mod tags;
-#[cfg(test)]
+#[cfg(all(test, feature = "client"))]
 mod tests;
-mod token;
+#[cfg(feature = "client")]
 mod uploads;
+#[cfg(feature = "client")]
 mod verify;
 
-pub use blobs::{BlobReader, OnFailure};
-pub use client::{Client, Config};
-pub use copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress};
-pub use credentials::{Basic, Credentials, CredentialsProvider, IdentityToken, Secret};
-pub use endpoints::Endpoints;
-pub use error::{Fault, RegistryError};
-pub use limits::Quota;
-pub use manifests::{Manifest, Resolved};
-pub use pace::Allowance;
-pub use uploads::{Mount, Upload};
+#[cfg(feature = "client")]
+pub use {
+    blobs::{BlobReader, OnFailure},
+    client::{Client, Config},
+    copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress},
+    endpoints::Endpoints,
+    error::{Fault, RegistryError},
+    limits::Quota,
+    manifests::{Manifest, Resolved},
+    pace::Allowance,
+    sign_in::credentials::{Basic, Credentials, CredentialsProvider, IdentityToken, Secret},
+    uploads::{Mount, Upload},
+};

@@ -5,12 +5,12 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 
-use super::auth::Scope;
 use super::client::{Answer, Call, Client};
 use super::error::RegistryError;
 use super::limits::Quota;
-use crate::domain::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST};
-use crate::domain::reference::{Digest, Reference};
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST};
+use pullsafe::reference::{Digest, Reference};
 
 /// No registry takes larger manifests, and none should be kept in memory.
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;

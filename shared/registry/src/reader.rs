@@ -18,9 +18,9 @@ use super::blobs::blob_call;
 use super::client::Client;
 use super::error::RegistryError;
 use super::verify::Content;
-use crate::domain::copy::ahead::Progress;
-use crate::domain::manifest::Descriptor;
-use crate::domain::reference::Reference;
+use crate::decide::ahead::Progress;
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::Reference;
 
 /// So often is a stream taken up again without this much progress in between.
 const MOST_RESUMES: u32 = 5;
@@ -41,7 +41,7 @@ pub struct BlobReader {
     client: Client,
     /// The one being read first.
     sources: Vec<Reference>,
-    pub(super) content: Content,
+    pub(crate) content: Content,
     /// Bytes that a server without Range support sends for the second time.
     skip: u64,
     stream: Option<Stream>,
@@ -102,7 +102,7 @@ impl fmt::Debug for BlobReader {
 }
 
 impl BlobReader {
-    pub(super) fn new(client: Client, sources: Vec<Reference>, blob: &Descriptor, on_failure: Option<OnFailure>) -> Self {
+    pub(crate) fn new(client: Client, sources: Vec<Reference>, blob: &Descriptor, on_failure: Option<OnFailure>) -> Self {
         let content = Content::new(blob.digest.clone(), blob.size);
         let (ahead, failed_ahead) = (None, 0);
         let (skip, stream, senders, resumes, resumed_at) = (0, None, Vec::new(), 0, 0);
@@ -140,7 +140,7 @@ impl BlobReader {
     }
 
     /// Goes back, so that the next byte handed on is this one.
-    pub(super) fn rewind(&mut self, to: u64) {
+    pub(crate) fn rewind(&mut self, to: u64) {
         let before = self.content.offset();
         self.content.rewind(to);
         if self.content.offset() != before {
@@ -149,12 +149,12 @@ impl BlobReader {
     }
 
     /// Whether the content came from more than one host, so that one of them may be to blame for what another sent.
-    pub(super) fn is_mixed(&self) -> bool {
+    pub(crate) fn is_mixed(&self) -> bool {
         self.senders.len() > 1
     }
 
     /// Starts over with these repositories.
-    pub(super) fn restart(&mut self, sources: Vec<Reference>) {
+    pub(crate) fn restart(&mut self, sources: Vec<Reference>) {
         self.content.restart();
         (self.stream, self.ahead, self.skip, self.resumes, self.resumed_at) = (None, None, 0, 0, 0);
         self.senders.clear();
@@ -162,7 +162,7 @@ impl BlobReader {
     }
 
     /// Who sent content that turned out to be wrong, if it can only have been one.
-    pub(super) fn sources(&self) -> &[Reference] {
+    pub(crate) fn sources(&self) -> &[Reference] {
         &self.sources
     }
 
@@ -268,7 +268,7 @@ impl BlobReader {
     }
 
     /// Opens the stream at the first repository that gives one. Those that do not are not asked again for this blob.
-    pub(super) async fn open(&mut self) -> Result<(), RegistryError> {
+    pub(crate) async fn open(&mut self) -> Result<(), RegistryError> {
         loop {
             let Some(source) = self.sources.first().cloned() else {
                 return Err(RegistryError::Invalid(format!("there is no source of the blob {}", self.content.digest())));

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::Method;
 use http::header::ACCEPT;
 
-use super::auth::Scope;
 use super::client::{Call, Client};
 use super::error::RegistryError;
-use crate::domain::manifest::OCI_INDEX;
-use crate::domain::reference::{Digest, Reference};
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::OCI_INDEX;
+use pullsafe::reference::{Digest, Reference};
 
 /// No registry lists more at once, and none should be kept in memory.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
@@ -36,7 +36,7 @@ impl Client {
     ///
     /// # Errors
     /// Whatever leaves that open.
-    pub(super) async fn has_referrers_api(&self, reference: &Reference, subject: &Digest) -> Result<bool, RegistryError> {
+    pub(crate) async fn has_referrers_api(&self, reference: &Reference, subject: &Digest) -> Result<bool, RegistryError> {
         Ok(self.referrers_by_api(reference, subject).await?.is_some())
     }
 

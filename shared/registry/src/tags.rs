@@ -4,13 +4,13 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::auth::Scope;
 use super::client::{Call, Client};
 use super::error::RegistryError;
-use crate::domain::manifest::Platform;
-use crate::domain::mirror::TagFacts;
-use crate::domain::reference::{DOCKER_HUB, Digest, Reference};
-use crate::domain::timestamp::Timestamp;
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
+use pullsafe::tags::TagFacts;
+use pullsafe::timestamp::Timestamp;
 
 /// Docker Hub's web API, which has a limit of its own (180 requests a minute) and nothing to do with pulls.
 pub const HUB_API: &str = "hub.docker.com";

@@ -18,14 +18,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::address::{resolve_location, same_origin};
-use super::auth::Scope;
 use super::blobs::BlobReader;
 use super::client::{Call, Client, request, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
-use super::token::push_encoded;
-use crate::domain::manifest::Descriptor;
-use crate::domain::reference::{Digest, Reference, Registry};
+use super::sign_in::auth::Scope;
+use super::sign_in::token::push_encoded;
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::{Digest, Reference, Registry};
 
 /// Chunks between reading and sending; the transport's chunks have at most about 400 kB.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -59,7 +59,7 @@ pub struct OpenUpload {
 
 impl OpenUpload {
     /// Bytes that the registry has of it.
-    pub(super) const fn offset(&self) -> u64 {
+    pub(crate) const fn offset(&self) -> u64 {
         self.offset
     }
 }
@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// An upload that broke off, as the registry has it now. `None` where it has nothing of it, or does not say.
-    pub(super) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload) -> Option<OpenUpload> {
+    pub(crate) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload) -> Option<OpenUpload> {
         let same = same_origin(&broken.origin, &broken.address);
         if target.kind() == Registry::EcrPrivate || !same {
             return None;

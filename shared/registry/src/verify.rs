@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::error::RegistryError;
-use crate::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 /// A target loses what was in flight, which is a few megabytes; with it at most this much is read again.
 const MARK_EVERY: u64 = 4 * 1024 * 1024;
@@ -19,7 +19,7 @@ const KEPT: u64 = 1024 * 1024;
 
 /// How far the content of a blob has come.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(crate) struct Content {
     digest: Digest,
     size: u64,
     /// Bytes hashed.
@@ -35,26 +35,26 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn new(digest: Digest, size: u64) -> Self {
+    pub(crate) fn new(digest: Digest, size: u64) -> Self {
         let kept = (size <= KEPT).then(Vec::new);
         Self { digest, size, hashed: 0, not_again: 0, hash: Sha256::new(), marks: VecDeque::new(), kept, again: VecDeque::new() }
     }
 
-    pub(super) const fn digest(&self) -> &Digest {
+    pub(crate) const fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    pub(super) const fn size(&self) -> u64 {
+    pub(crate) const fn size(&self) -> u64 {
         self.size
     }
 
     /// Where the next byte has to come from.
-    pub(super) const fn offset(&self) -> u64 {
+    pub(crate) const fn offset(&self) -> u64 {
         self.hashed
     }
 
     /// What needs no source.
-    pub(super) fn take_kept(&mut self) -> Option<Bytes> {
+    pub(crate) fn take_kept(&mut self) -> Option<Bytes> {
         self.again.pop_front()
     }
 
@@ -62,7 +62,7 @@ impl Content {
     ///
     /// # Errors
     /// [`RegistryError::Content`] in place of the last bytes if the whole is not what was asked for.
-    pub(super) fn accept(&mut self, chunk: Bytes, from: &str) -> Result<Option<Bytes>, RegistryError> {
+    pub(crate) fn accept(&mut self, chunk: Bytes, from: &str) -> Result<Option<Bytes>, RegistryError> {
         let length = length(&chunk);
         if self.hashed.saturating_add(length) > self.size {
             return Err(self.wrong(from, format!("it is longer than its {} bytes", self.size)));
@@ -87,7 +87,7 @@ impl Content {
     }
 
     /// Goes back, so that the next byte handed on is this one.
-    pub(super) fn rewind(&mut self, to: u64) {
+    pub(crate) fn rewind(&mut self, to: u64) {
         let to = to.min(self.hashed);
         if let Some(kept) = &self.kept {
             let mut skip = usize::try_from(to).unwrap_or(usize::MAX);
@@ -109,7 +109,7 @@ impl Content {
     }
 
     /// Forgets everything: another source has to give all of it.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         *self = Self::new(self.digest.clone(), self.size);
     }
 
@@ -117,12 +117,12 @@ impl Content {
     ///
     /// # Errors
     /// [`RegistryError::Content`].
-    pub(super) fn verify(&self, from: &str) -> Result<(), RegistryError> {
+    pub(crate) fn verify(&self, from: &str) -> Result<(), RegistryError> {
         let actual = Digest::from_sha256(self.hash.clone().finalize().into());
         if actual == self.digest { Ok(()) } else { Err(self.wrong(from, format!("it is {actual}"))) }
     }
 
-    pub(super) fn wrong(&self, from: &str, why: String) -> RegistryError {
+    pub(crate) fn wrong(&self, from: &str, why: String) -> RegistryError {
         RegistryError::Content { from: from.to_owned(), digest: self.digest.clone(), why }
     }
 }

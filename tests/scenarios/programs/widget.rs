@@ -1,14 +1,14 @@
 //! The built function behind a Lambda Runtime API, on a fake AWS behind a real socket.
 
-use pullsafe::domain::settings::WidgetSettings;
-use scenarios::aws::server::Served;
+use pullsafe::settings::WidgetSettings;
 use scenarios::reported;
-use scenarios::runtime_api::{Config, Outcome, Runtime, RuntimeError};
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::aws::server::Served;
+use testkit::runtime_api::{Config, Outcome, Runtime, RuntimeError};
 
 async fn start(served: &Served, table: &str) -> Runtime {
-    let config = Config::new(env!("CARGO_BIN_EXE_widget")).with("AWS_ENDPOINT_URL", served.url()).with("PULLSAFE_TABLE", table);
+    let config = Config::new(env!("CARGO_BIN_EXE_widget-program")).with("AWS_ENDPOINT_URL", served.url()).with("PULLSAFE_TABLE", table);
     Runtime::start(&config).await.expect("it starts")
 }
 
@@ -96,7 +96,7 @@ async fn what_is_wrong_is_shown_and_is_no_failure_of_the_function() {
 
 #[tokio::test]
 async fn without_its_table_it_does_not_start_and_says_why() {
-    let started = Runtime::start(&Config::new(env!("CARGO_BIN_EXE_widget"))).await;
+    let started = Runtime::start(&Config::new(env!("CARGO_BIN_EXE_widget-program"))).await;
     assert!(matches!(started, Err(RuntimeError::Ended { status, .. }) if !status.success()));
     let faults = WidgetSettings::read(|_| None).unwrap_err();
     assert!(faults[0].to_string().starts_with("PULLSAFE_TABLE: must be set"), "{faults:?}");

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::domain::diagnose::build::diagnose_build;
-use pullsafe::domain::diagnose::diagnose_text;
-use pullsafe::domain::event::Subject;
-use pullsafe::domain::incident::{Incident, Record};
-use pullsafe::domain::report::{Report, State, html, markdown, short};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::build::diagnose_build;
+use pullsafe_diagnosis::diagnose_text;
+use pullsafe_events::Subject;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::incident::{Incident, Record};
+use pullsafe_incident::report::{Report, State, html, markdown, short};
 use scenarios::reported::{self, IMAGE};
 use serde_json::json;
 
@@ -122,25 +122,6 @@ fn case_e_gives_every_image_its_place() {
         "{first}"
     );
     golden("case_e", &report);
-}
-
-/// The example in the documents is the report that `cargo demo` ends with. `UPDATE_DOCS=1` rewrites it.
-#[tokio::test]
-async fn the_example_in_the_documents_is_not_stale() {
-    let report = scenarios::demo::replay::with_pullsafe().await.report().expect("an incident");
-    check(&html::page("Incidents", std::slice::from_ref(&report)));
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/report.md");
-    let document = std::fs::read_to_string(path).unwrap_or_default();
-    let begin = "<!-- generated: report -->\n";
-    let (before, found) = document.split_once(begin).expect("docs/report.md has the mark of its generated part");
-    let text = markdown::report(&report);
-    if found != text {
-        assert!(
-            std::env::var_os("UPDATE_DOCS").is_some(),
-            "docs/report.md is stale; run UPDATE_DOCS=1 cargo test -p scenarios --test report"
-        );
-        std::fs::write(path, format!("{before}{begin}{text}")).expect("docs/report.md can be written");
-    }
 }
 
 #[tokio::test]

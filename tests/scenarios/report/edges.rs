@@ -1,10 +1,11 @@
 //! Reports at the edges: nothing known, very much, before 1970, what repeats the plan.
 
-use pullsafe::domain::cause::{Cause, Confidence, Diagnosis};
-use pullsafe::domain::incident::{CauseSeen, Incident, Launch};
-use pullsafe::domain::report::widget::{self, Theme};
-use pullsafe::domain::report::{Report, html, markdown};
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
+use pullsafe_incident::incident::{CauseSeen, Incident, Launch};
+use pullsafe_incident::report::widget;
+use pullsafe_incident::report::widget::Theme;
+use pullsafe_incident::report::{Report, html, markdown};
 use scenarios::reported;
 
 use crate::html::check;

@@ -1,15 +1,16 @@
 //! Whatever stands in an image name, a reason or a log line, the report stays whole and of bounded size.
 
 use proptest::prelude::*;
-use pullsafe::domain::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, RemedyName};
-use pullsafe::domain::event::Subject;
-use pullsafe::domain::incident::{Act, ActState, Incident, Launch, Record};
-use pullsafe::domain::plan::{Declined, Move, Plan, Step};
-use pullsafe::domain::reference::{Digest, Registry};
-use pullsafe::domain::report::widget::{self, Theme};
-use pullsafe::domain::report::{Report, html, markdown, short};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::{Digest, Registry};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, RemedyName};
+use pullsafe_events::Subject;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::incident::{Act, ActState, Incident, Launch, Record};
+use pullsafe_incident::plan::{Declined, Move, Plan, Step};
+use pullsafe_incident::report::widget;
+use pullsafe_incident::report::widget::Theme;
+use pullsafe_incident::report::{Report, html, markdown, short};
 use scenarios::reported;
 use serde_json::json;
 

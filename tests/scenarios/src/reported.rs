@@ -1,16 +1,16 @@
 //! Incidents of the cases, as the table has them after the real functions have worked on them: for reports to be made of.
 
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::diagnose::diagnose_text;
-use pullsafe::domain::event::Subject;
-use pullsafe::domain::incident::{Incident, Record};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::diagnose_text;
+use pullsafe_events::Subject;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::incident::{Incident, Record};
 use serde_json::json;
 
-use crate::ecs::{Behaviour, Pacing};
-use crate::registry::{Mutability, Sample};
 use crate::world::{NAT, Setup, World};
+use testkit::ecs::{Behaviour, Pacing};
+use testkit::registry::{Mutability, Sample};
 
 /// Case A's image.
 pub const IMAGE: &str = "iseepatterns/court-case-backend:latest";

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use image_gate::ALLOW_LOCAL_VARIABLE;
-use pullsafe::domain::permission::{self, Permission};
-use pullsafe::domain::settings::{self, Setting};
-use pullsafe::registry::endpoints::VARIABLE;
+use pullsafe::permission;
+use pullsafe::permission::Permission;
+use pullsafe::settings;
+use pullsafe::settings::Setting;
+use pullsafe_registry::endpoints::VARIABLE;
 
 /// One function, as the code knows it.
 pub(crate) struct Declared {

@@ -39,7 +39,7 @@ fn as_many_workers_of_the_mirror_run_as_share_the_quota_of_ecr() {
     let sources = events(template.resource("MirrorFunction"));
     let queues = sources.iter().filter(|(_, kind, _)| *kind == "SQS");
     let workers: i64 = queues.map(|(_, _, source)| source["ScalingConfig"]["MaximumConcurrency"].as_i64().expect("a number")).sum();
-    assert_eq!(usize::try_from(workers), Ok(pullsafe::aws::allowance::WORKERS));
+    assert_eq!(usize::try_from(workers), Ok(mirror::aws::shared_allowance::WORKERS));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pullsafe::domain::settings::{ALL, Settings};
+use pullsafe::settings::{ALL, Settings};
 
 use crate::declared::FUNCTIONS;
 use crate::template::Template;

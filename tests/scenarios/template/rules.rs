@@ -119,7 +119,7 @@ fn the_schedule_sends_the_sweep() {
     assert_eq!(input, files()["sweep"]);
     let waker = &template.resource("GateWakerFunction")["Events"]["GateSweep"]["Properties"];
     assert_eq!((&waker["Input"], waker["Schedule"].as_str()), (&sweep["Input"], Some("rate(1 minute)")));
-    assert_eq!(pullsafe::domain::gate::deadline::TICK_SECONDS, 60, "what the gate counts on");
+    assert_eq!(image_gate::decide::deadline::TICK_SECONDS, 60, "what the gate counts on");
     // EventBridge refuses `rate(1 minutes)`.
     assert_eq!(sweep["Schedule"]["Fn::If"][1], "rate(1 minute)");
 }

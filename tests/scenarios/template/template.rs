@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// The project's folder.
 pub(crate) fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies in the project").to_owned()
 }
 
 /// The template as one tree.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use scenarios::runtime_api::{Config, Outcome, Runtime, RuntimeError};
 use serde_json::json;
+use testkit::runtime_api::{Config, Outcome, Runtime, RuntimeError};
 
 fn bare() -> Config {
     Config::new(env!("CARGO_BIN_EXE_bare"))

@@ -1,6 +1,6 @@
 //! How long a request may wait: CloudFormation's patience, the rhythm of the sweep, and what lies between them.
 
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// CloudFormation's own limit, which also holds where a template sets none.
 pub const LONGEST_TIMEOUT_SECONDS: i64 = 3600;

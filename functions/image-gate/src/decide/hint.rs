@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::key;
-use crate::domain::event::{self, Event};
-use crate::domain::reference::{Reference, ecr_host};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_events as event;
+use pullsafe_events::Event;
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]

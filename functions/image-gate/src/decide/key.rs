@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::place::Place;
 use super::request::Requester;
 use super::url::ResponseUrl;
-use crate::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 /// The key of one row: `pk` and `sk`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

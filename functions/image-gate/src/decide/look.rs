@@ -2,7 +2,7 @@
 
 use super::answer::Attributes;
 use super::wait::Wait;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// So long a refused permission may be one that was granted a moment ago and is still on its way.
 pub const PERMISSION_GRACE_SECONDS: u64 = 60;

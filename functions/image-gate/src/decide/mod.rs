@@ -15,6 +15,5 @@ pub mod look;
 pub mod place;
 pub mod reason;
 pub mod request;
-pub mod similar;
 pub mod url;
 pub mod wait;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::{Properties, Requester};
-use crate::domain::reference::ecr_host;
+use pullsafe::reference::ecr_host;
 
 /// A repository of a private registry, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Why a stack has to stop, for its owner: what, where, how long, what is there, what to do.
 
 use super::request::{Properties, Wanted};
-use super::similar::similar;
 use super::wait::Wait;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::similar::similar;
+use pullsafe::timestamp::Timestamp;
 
 /// So many of the newest tags are shown.
 const NEWEST: usize = 5;
@@ -60,8 +60,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::gate::place::Place;
-    use crate::domain::gate::request::Envelope;
+    use crate::decide::place::Place;
+    use crate::decide::request::Envelope;
 
     #[test]
     fn the_reason_says_what_where_how_long_and_what_to_do() {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::deadline::LONGEST_TIMEOUT_SECONDS;
 use super::url::ResponseUrl;
-use crate::domain::manifest::Platform;
-use crate::domain::reference::{Digest, Reference, ecr_host};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe::timestamp::Timestamp;
 
 /// So many bytes CloudFormation takes as the id of a resource.
 const LONGEST_ID: usize = 1024;

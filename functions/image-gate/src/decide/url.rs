@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// CloudFormation signs for this long.
 const LONGEST_VALIDITY_SECONDS: i64 = 7200;

@@ -10,7 +10,7 @@ use super::key::Key;
 use super::place::Place;
 use super::request::{Envelope, Properties, Requester};
 use super::url::ResponseUrl;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// Longer than the delivery of an answer may take: nobody claims what another still delivers.
 pub const LEASE_SECONDS: i64 = 30;

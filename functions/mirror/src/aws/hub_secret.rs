@@ -7,15 +7,15 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::SdkConfig;
-use super::ecr::EcrCredentials;
-use super::failure::Failure;
-use super::json::{JsonApi, SECRETS};
-use crate::clock::Clock;
-use crate::domain::reference::DOCKER_HUB;
-use crate::domain::timestamp::Timestamp;
-use crate::registry::credentials::CredentialsError;
-use crate::registry::{Basic, Credentials, CredentialsProvider, Secret};
+use pullsafe::clock::Clock;
+use pullsafe::reference::DOCKER_HUB;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::SdkConfig;
+use pullsafe_aws::ecr::EcrCredentials;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json::{JsonApi, SECRETS};
+use pullsafe_registry::sign_in::credentials::CredentialsError;
+use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
 
 /// A secret that was rotated is noticed after so long.
 const GOOD_FOR_SECONDS: i64 = 15 * 60;

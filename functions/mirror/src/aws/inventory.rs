@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerDefinition, Service, SortOrder, TaskDefinitionStatus};
 
-use super::failure::Failure;
-use crate::domain::mirror::InUse;
+use crate::decide::InUse;
+use pullsafe_aws::failure::Failure;
 
 /// Services that DescribeServices takes at once.
 const SERVICES_AT_ONCE: usize = 10;

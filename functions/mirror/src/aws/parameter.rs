@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::failure::Failure;
-use super::json::{JsonApi, SSM};
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json::{JsonApi, SSM};
 
 /// The value of a parameter.
 ///

@@ -17,13 +17,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::failure::Failure;
-use super::item::{json, number, text};
-use crate::clock::Clock;
-use crate::domain::copy::allowance::{Allowed, Grants};
-use crate::domain::copy::limiter::Action;
-use crate::domain::reference::Registry;
-use crate::registry::Allowance;
+use crate::aws::grants::{Allowed, Grants};
+use pullsafe::clock::Clock;
+use pullsafe::reference::Registry;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::item::{json, number, text};
+use pullsafe_registry::Allowance;
+use pullsafe_registry::decide::limiter::Action;
 
 /// ECR's quota of PutImage, for an account in a region.
 const PUT_IMAGE_PER_SECOND: u16 = 10;

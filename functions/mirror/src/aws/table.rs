@@ -7,19 +7,19 @@
 //!
 //! Beside the memory, in the same row, lie the marks of repositories that are being created: whoever takes the memory gets them with it.
 
-mod held;
-
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use super::failure::{Failure, FailureKind};
-use super::item::{Item, json, number, text};
-use crate::domain::mirror::Unfinished;
-use crate::domain::mirror::plan::Memory;
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
+use crate::decide::Unfinished;
+use crate::decide::plan::Memory;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::{Failure, FailureKind};
+use pullsafe_aws::item::{Item, json, number, text};
+
+mod held;
 
 pub use held::{Held, SLOTS};
 

@@ -2,31 +2,20 @@
 //!
 //! Pure, as everything in the domain: what registries and ECS say comes in as values, and the plan goes out as one.
 
-mod config;
-mod glob;
-mod keys;
-mod parse;
+pub mod config;
 pub mod plan;
-pub mod prune;
-mod read;
-mod schema;
-mod select;
-pub mod text;
-mod unfinished;
-mod version;
-mod want;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{
-    By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, RepositorySettings, TagRule, TagSelection,
-};
-pub use glob::Glob;
-pub use keys::{KEYS, Key, Kind, table};
-pub use read::ConfigFault;
-pub use schema::schema;
-pub use select::{Chosen, Selected, TagFacts, select};
-pub use unfinished::Unfinished;
-pub use version::{Range, Version};
-pub use want::{InUse, Want, Wants};
+pub use config::keys::{KEYS, Key, Kind, table};
+pub use config::read::ConfigFault;
+pub use config::schema::schema;
+pub use config::version::{Range, Version};
+pub use config::{By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection};
+pub use plan::select::{Chosen, Selected, select};
+pub use plan::unfinished::Unfinished;
+pub use plan::want::{InUse, Want, Wants};
+pub use pullsafe::glob::Glob;
+pub use pullsafe::repository::RepositorySettings;
+pub use pullsafe::tags::TagFacts;

@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::survey::{Around, Survey};
-use crate::aws::ecr::{Ecr, ImageId, ImageSummary};
 use crate::aws::inventory::Reach;
-use crate::aws::mirror_table::{Children, MirrorTable};
-use crate::domain::manifest::Contents;
-use crate::domain::mirror::plan::{Memory, repositories};
-use crate::domain::mirror::prune::{Held, HeldRepository, InDemand, PrunePlan, Unwanted, key, prune};
-use crate::domain::mirror::{MirrorConfig, Want};
-use crate::domain::reference::{Digest, ecr_host};
-use crate::domain::timestamp::Timestamp;
+use crate::aws::table::{Children, MirrorTable};
+use crate::decide::plan::prune::{Held, HeldRepository, InDemand, PrunePlan, Unwanted, key, prune};
+use crate::decide::plan::{Memory, repositories};
+use crate::decide::{MirrorConfig, Want};
+use pullsafe::manifest::Contents;
+use pullsafe::reference::{Digest, ecr_host};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::ecr::{Ecr, ImageId, ImageSummary};
 
 /// What pruning works with.
 #[derive(Debug, Clone, Copy)]

@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use super::target;
-use crate::aws::ecr::EcrRegions;
 use crate::aws::inventory::{Inventory, Reach};
-use crate::domain::copy::platforms::taken_from;
-use crate::domain::manifest::{Contents, Platform};
-use crate::domain::mirror::plan::{AtSource, AtTarget, Budget, Seen, SourceImage};
-use crate::domain::mirror::{By, Chosen, ImageRule, InUse, MirrorConfig, TagFacts, TagRule, TagSelection, Want, Wants, select};
-use crate::domain::reference::{Digest, Reference, ecr_host};
-use crate::domain::timestamp::Timestamp;
-use crate::registry::{Client, CopyRequest, Quota, RegistryError};
+use crate::decide::plan::select::select;
+use crate::decide::plan::{AtSource, AtTarget, Budget, Seen, SourceImage};
+use crate::decide::{By, Chosen, ImageRule, InUse, MirrorConfig, TagRule, TagSelection, Want, Wants};
+use pullsafe::manifest::{Contents, Platform};
+use pullsafe::platforms::taken_from;
+use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe::tags::TagFacts;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::ecr::EcrRegions;
+use pullsafe_registry::{Client, CopyRequest, Quota, RegistryError};
 
 /// Repositories whose tags are listed at a time.
 const LISTS_AT_ONCE: usize = 4;

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::aws::ecr::{Ecr, EcrRegions, ImageId};
-use crate::domain::mirror::Want;
-use crate::domain::mirror::plan::AtTarget;
-use crate::domain::reference::{Reference, ecr_host};
-use crate::registry::Client;
+use crate::decide::Want;
+use crate::decide::plan::AtTarget;
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe_aws::ecr::{Ecr, EcrRegions, ImageId};
+use pullsafe_registry::Client;
 
 /// Repositories that are asked about at a time.
 const AT_ONCE: usize = 8;
 
 /// What the mirror holds, in the order of `wants`.
-pub(super) async fn look(client: &Client, ecr: &EcrRegions, wants: &[Want]) -> Vec<AtTarget> {
+pub(crate) async fn look(client: &Client, ecr: &EcrRegions, wants: &[Want]) -> Vec<AtTarget> {
     let mut found: Vec<Option<AtTarget>> = wants.iter().map(|_| None).collect();
     let mut by_repository: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (place, want) in wants.iter().enumerate() {

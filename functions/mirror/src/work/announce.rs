@@ -1,9 +1,9 @@
 //! The event `Image Mirrored`, for whoever asked for the copy.
 
-use pullsafe::registry::CopyReport;
+use pullsafe_registry::CopyReport;
 use serde_json::{Value, json};
 
-use crate::job::Job;
+use crate::work::job::Job;
 
 /// The event's detail-type.
 pub(crate) const DETAIL_TYPE: &str = "Image Mirrored";

@@ -7,15 +7,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::aws::table::{Held, MirrorTable, SLOTS};
 use futures_util::future::join_all;
-use pullsafe::aws::Failure;
-use pullsafe::aws::mirror_table::{Held, MirrorTable, SLOTS};
-use pullsafe::domain::reference::ecr_host;
-use pullsafe::registry::Holder;
+use pullsafe::reference::ecr_host;
+use pullsafe_aws::Failure;
+use pullsafe_registry::Holder;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Mirror;
-use crate::job::Job;
+use crate::work::job::Job;
 
 /// So long the table may take.
 const PATIENCE: Duration = Duration::from_secs(3);

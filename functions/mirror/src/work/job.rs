@@ -3,11 +3,11 @@
 //! A message holds one image that somebody asked for, `{"source", "target", "requested_by"}`, or several that a scheduled run planned,
 //! `{"images": [{"source", "target", "platforms"}]}`.
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::ecr::EcrError;
-use pullsafe::domain::manifest::Platform;
-use pullsafe::domain::reference::{Reference, ecr_host};
-use pullsafe::registry::RegistryError;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe_aws::Failure;
+use pullsafe_aws::ecr::EcrError;
+use pullsafe_registry::RegistryError;
 use serde::Deserialize;
 use serde_json::Value;
 

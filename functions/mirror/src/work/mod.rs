@@ -7,18 +7,18 @@ use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::mirror_table::MirrorTable;
-use pullsafe::aws::outbox::Events;
-use pullsafe::aws::queue::Queues;
-use pullsafe::registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
-use pullsafe::telemetry::{Unit, emf};
+use crate::aws::table::MirrorTable;
+use pullsafe_aws::Failure;
+use pullsafe_aws::outbox::Events;
+use pullsafe_aws::queue::Queues;
+use pullsafe_aws::telemetry::{Unit, emf};
+use pullsafe_registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::announce;
-use crate::job::{Job, JobError, Message, Work};
-use crate::{Mirror, TIME_TO_ANSWER};
+use crate::Mirror;
+use crate::flow::TIME_TO_ANSWER;
+use crate::work::job::{Job, JobError, Message, Work};
 
 /// With less time than this left, no further job is taken.
 const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
@@ -263,3 +263,8 @@ impl Mirror {
         named.or(self.settings.queue_url.as_ref()).map(String::as_str).filter(|_| !message.receipt_handle.is_empty())
     }
 }
+
+pub(crate) mod announce;
+pub(crate) mod holders;
+pub mod job;
+pub(crate) mod repositories;

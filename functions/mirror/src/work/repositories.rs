@@ -5,14 +5,15 @@
 //! takes anyway. It asks ECR about those repositories alone, and sets the policy where there is none yet and the repository was made by
 //! whoever left the mark.
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::ecr::{EcrError, Lifecycle};
-use pullsafe::aws::mirror_table::MirrorTable;
-use pullsafe::domain::mirror::{MirrorConfig, RepositorySettings, Unfinished};
-use pullsafe::domain::reference::ecr_host;
+use crate::aws::table::MirrorTable;
+use crate::decide::{MirrorConfig, Unfinished};
+use pullsafe::reference::ecr_host;
+use pullsafe::repository::RepositorySettings;
+use pullsafe_aws::Failure;
+use pullsafe_aws::ecr::{EcrError, Lifecycle};
 
 use crate::Mirror;
-use crate::job::{Job, JobError};
+use crate::work::job::{Job, JobError};
 
 /// Why a repository could not be finished. The next run tries again.
 #[derive(Debug, thiserror::Error)]

@@ -19,10 +19,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
-use super::failure::{Failure, FailureKind};
-use crate::domain::arn::ServiceId;
-use crate::domain::service::Service;
-use crate::domain::task_definition::TaskDefinition;
+use crate::decide::service::Service;
+use pullsafe::arn::ServiceId;
+use pullsafe_aws::failure::{Failure, FailureKind};
+use pullsafe_events::task_definition::TaskDefinition;
 
 /// Keeps the body of the answer.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,10 @@
 //! Elastic Load Balancing: the health of the targets in a target group.
 
-use super::SdkConfig;
-use super::failure::Failure;
-use super::json::{self, JsonApi, element};
-use crate::domain::probe::target_health::Target;
+use crate::decide::probe::target_health::Target;
+use pullsafe_aws::SdkConfig;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json;
+use pullsafe_aws::json::{JsonApi, element};
 
 /// Elastic Load Balancing: application and network load balancers.
 #[derive(Debug, Clone)]

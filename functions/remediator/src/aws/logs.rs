@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::Region;
 use serde_json::{Value, json};
 
-use super::SdkConfig;
-use super::failure::Failure;
-use super::json::{self, JsonApi};
-use crate::domain::log::place::{LogStream, Window};
-use crate::domain::log::reading::{Ask, Budget, PAGE_LINES, Reading};
+use crate::decide::log::place::{LogStream, Window};
+use crate::decide::log::reading::{Ask, PAGE_LINES, Reading};
+use pullsafe_aws::SdkConfig;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json;
+use pullsafe_aws::json::JsonApi;
+use pullsafe_incident::spent::Budget;
 
 const GET: &str = "logs:GetLogEvents";
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::failure::{Failure, FailureKind};
-use crate::domain::observation::Lookup;
+use pullsafe::lookup::Lookup;
+use pullsafe_aws::failure::{Failure, FailureKind};
 
 /// What a pull from ECR needs.
 /// Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role".

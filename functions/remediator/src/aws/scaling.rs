@@ -3,10 +3,10 @@
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace, SuspendedState};
 
-use super::failure::Failure;
-use crate::domain::arn::ServiceId;
-use crate::domain::observation::ScalingTarget;
-use crate::domain::plan::Suspended;
+use crate::decide::observation::ScalingTarget;
+use pullsafe::arn::ServiceId;
+use pullsafe_aws::failure::Failure;
+use pullsafe_incident::plan::Suspended;
 
 /// Application Auto Scaling.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! CloudFormation: whether the stack of a service is being deployed.
 
-use super::failure::{Failure, FailureKind};
-use crate::domain::observation::{Lookup, Stack};
+use crate::decide::observation::Stack;
+use pullsafe::lookup::Lookup;
+use pullsafe_aws::failure::{Failure, FailureKind};
 
 /// AWS CloudFormation.
 #[derive(Debug, Clone)]

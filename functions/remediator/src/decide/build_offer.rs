@@ -2,13 +2,13 @@
 //!
 //! A build is changed by its owner only; what pullsafe does is to have the copies ready.
 
-use super::cause::Diagnosis;
-use super::diagnose::build_log::{BaseImage, BuildFacts};
-use super::event::Subject;
 use super::observation::HubImage;
-use super::plan::Step;
-use super::reference::Reference;
 use super::remedy::target::{self, Mismatch};
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::build_log::{BaseImage, BuildFacts};
+use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_events::Subject;
+use pullsafe_incident::plan::Step;
 
 /// The lines for all base images of a build, and the copies that the mirror is to be asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,9 +101,10 @@ pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubIma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::observation::{Lookup, Resolved};
-    use crate::domain::reference::Digest;
-    use crate::domain::settings::Mirror;
+    use pullsafe::lookup::Lookup;
+    use pullsafe::lookup::Resolved;
+    use pullsafe::reference::Digest;
+    use pullsafe::settings::Mirror;
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -111,7 +112,7 @@ mod tests {
         let reference: Reference = written.parse().unwrap();
         let place = target::in_mirror(&Mirror { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() }, &reference).unwrap();
         let same = || Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
-        let public = target::in_ecr_public(&reference).map(|place| (place, same()));
+        let public = pullsafe::reference::in_ecr_public(&reference).map(|place| (place, same()));
         let base = BaseImage { image: written.to_owned(), flags: None, stage: Some("build".to_owned()) };
         (base, HubImage { written: written.to_owned(), reference, hub: same(), last_run: None, mirror: Some((place, mirror)), public })
     }
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn the_image_that_failed_and_the_bases_are_one_list() {
         let base = |image: &str, stage: Option<&str>| BaseImage { image: image.to_owned(), flags: None, stage: stage.map(str::to_owned) };
-        let found = crate::domain::diagnose::diagnose_text(
+        let found = pullsafe_diagnosis::diagnose_text(
             "toomanyrequests: You have reached your pull rate limit",
             Some("python:3.11-slim"),
             "logs[build]",

@@ -1,10 +1,10 @@
 //! Whether an incident is over. Silence is not recovery: ECS waits up to 27 minutes between tries.
 
-use super::incident::{ActState, Incident};
-use super::observation::Lookup;
-use super::plan::Step;
 use super::service::Service;
-use super::timestamp::Timestamp;
+use pullsafe::lookup::Lookup;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::incident::{ActState, Incident};
+use pullsafe_incident::plan::Step;
 
 /// For how long no task may have failed before a steady service counts as recovered. A service whose tasks crash or
 /// fail their health checks looks steady between two failures.

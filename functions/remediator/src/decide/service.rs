@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::arn::ServiceId;
-use super::settings::Mode;
-use super::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::Mode;
+use pullsafe::timestamp::Timestamp;
 
 /// Tags with which pullsafe says on the service itself what it did.
 pub mod marks {

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use futures_util::future::BoxFuture;
 
 use super::{Ecr, EcrError, EcrRegions};
-use crate::clock::Clock;
-use crate::domain::reference::ecr_host;
-use crate::domain::timestamp::Timestamp;
-use crate::registry::credentials::CredentialsError;
-use crate::registry::{Basic, Credentials, CredentialsProvider, Secret};
+use pullsafe::clock::Clock;
+use pullsafe::reference::ecr_host;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::sign_in::credentials::CredentialsError;
+use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
 
 /// Of the twelve hours that ECR gives, so much is not used: a copy that starts now has to end with the same password.
 const RESERVE_SECONDS: i64 = 2 * 3600;

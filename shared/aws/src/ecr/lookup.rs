@@ -1,9 +1,10 @@
 //! What a reference to a private ECR registry means right now, in the domain's words.
 
 use super::{EcrErrorKind, EcrRegions, ImageId};
-use crate::domain::manifest::Contents;
-use crate::domain::observation::{Doubt, Lookup, Resolved};
-use crate::domain::reference::{Reference, ecr_host};
+use pullsafe::lookup::Resolved;
+use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::manifest::Contents;
+use pullsafe::reference::{Reference, ecr_host};
 
 impl EcrRegions {
     /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the last pull.

@@ -12,21 +12,17 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::domain::manifest::ACCEPTED;
-use crate::domain::mirror::RepositorySettings;
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::manifest::ACCEPTED;
+use pullsafe::reference::Digest;
+use pullsafe::repository::RepositorySettings;
+use pullsafe::timestamp::Timestamp;
 
-#[cfg(feature = "registry")]
 mod credentials;
 mod lookup;
-#[cfg(feature = "registry")]
 mod native;
 mod repositories;
 
-#[cfg(feature = "registry")]
 pub use credentials::{Authorization, EcrCredentials};
-#[cfg(feature = "registry")]
 pub use native::EcrNative;
 pub use repositories::{Lifecycle, TagMutability};
 

@@ -7,8 +7,8 @@ use aws_sdk_ecr::types::LayerAvailability;
 use futures_util::future::BoxFuture;
 
 use super::{Ecr, EcrError, EcrErrorKind, EcrRegions, ImageId, ImageSummary, MOST_IDS};
-use crate::domain::reference::{Digest, Reference, ecr_host};
-use crate::registry::Native;
+use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe_registry::Native;
 
 impl Ecr {
     /// What ECR knows of those of these images that exist, and nothing where there is no such repository.

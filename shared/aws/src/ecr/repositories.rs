@@ -5,8 +5,9 @@ use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability, Tag};
 use serde_json::json;
 
 use super::{EcrError, EcrErrorKind};
-use crate::domain::mirror::{Glob, RepositorySettings};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::glob::Glob;
+use pullsafe::repository::RepositorySettings;
+use pullsafe::timestamp::Timestamp;
 
 /// Which tags of a repository cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,9 +27,9 @@ use super::row::Row;
 
 /// What the tables are written with.
 mod prelude {
-    pub(super) use crate::domain::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
-    pub(super) use crate::domain::diagnose::row::{Row, Subject, seen, seen_with};
-    pub(super) use crate::domain::reference::Registry;
+    pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
+    pub(super) use crate::row::{Row, Subject, seen, seen_with};
+    pub(super) use pullsafe::reference::Registry;
 }
 
 /// The tables for the reason of a task or a container.

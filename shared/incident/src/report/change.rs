@@ -6,15 +6,15 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::arn::{Arn, family_and_revision};
-use crate::domain::cause::Cause;
-use crate::domain::diagnose::build_log::BaseImage;
-use crate::domain::event::Subject;
-use crate::domain::incident::{ActState, CauseSeen, Incident};
-use crate::domain::plan::{Move, Step};
-use crate::domain::reference::{Reference, Registry, ecr_host};
-use crate::domain::remedy::target::in_ecr_public;
-use crate::domain::settings::MIRROR_PREFIX;
+use crate::incident::{ActState, CauseSeen, Incident};
+use crate::plan::{Move, Step};
+use pullsafe::arn::{Arn, family_and_revision};
+use pullsafe::reference::in_ecr_public;
+use pullsafe::reference::{Reference, Registry, ecr_host};
+use pullsafe::settings::MIRROR_PREFIX;
+use pullsafe_diagnosis::build_log::BaseImage;
+use pullsafe_diagnosis::cause::Cause;
+use pullsafe_events::Subject;
 
 use super::line;
 

@@ -8,7 +8,7 @@ use super::plot;
 use super::quota::CAVEAT;
 use super::svg;
 use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
 pub(super) const STYLE: &str = include_str!("style.css");

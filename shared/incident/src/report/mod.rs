@@ -20,13 +20,13 @@ pub mod widget;
 
 use serde::Serialize;
 
-use super::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
-use super::diagnose::text::redact;
-use super::event::Subject;
 use super::incident::{self, Act, ActState, CauseSeen, Incident};
 use super::plan::{Declined, Step};
-use super::timestamp::Timestamp;
 use super::waiting::Waiting;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
+use pullsafe_diagnosis::text::redact;
+use pullsafe_events::Subject;
 
 pub use change::{Change, Edit};
 pub use quota::{GivenBack, Quota, Used};

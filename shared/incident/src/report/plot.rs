@@ -13,7 +13,7 @@ pub(super) fn draw(quota: &Quota) -> String {
     let span = quota.until.seconds_since(quota.from).max(1);
     let columns = i64::try_from(COLUMNS).unwrap_or(1);
     let moment = |column: usize| quota.from.plus_seconds(span * i64::try_from(column).unwrap_or(0) / columns);
-    let column = |at: crate::domain::timestamp::Timestamp| {
+    let column = |at: pullsafe::timestamp::Timestamp| {
         let at = at.seconds_since(quota.from).clamp(0, span);
         usize::try_from(at * (columns - 1) / span).unwrap_or(0)
     };

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use crate::domain::incident::{Incident, Launch};
-use crate::domain::timestamp::Timestamp;
+use crate::incident::{Incident, Launch};
+use pullsafe::timestamp::Timestamp;
 
 /// Docker's documented window for anonymous pulls and for Personal accounts.
 pub(super) const WINDOW_SECONDS: i64 = 6 * 3600;

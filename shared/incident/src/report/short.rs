@@ -3,8 +3,8 @@
 use super::escape::visible;
 use super::quota::Quota;
 use super::{cut, entry_line};
-use crate::domain::incident::Incident;
-use crate::domain::timestamp::Timestamp;
+use crate::incident::Incident;
+use pullsafe::timestamp::Timestamp;
 
 /// Lines of the beginning and of the end.
 const FIRST: usize = 2;

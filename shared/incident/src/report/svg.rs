@@ -5,7 +5,7 @@
 
 use super::html::Html;
 use super::quota::{CAVEAT, Quota};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 const WIDTH: i64 = 480;
 const HEIGHT: i64 = 220;

@@ -5,7 +5,7 @@
 
 use super::html::{DARK, Html, LIGHT, STYLE};
 use super::{CauseLine, NO_CAUSE, Report, left_out, svg};
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// How many incidents are drawn; a dashboard is looked at, not read.
 const SHOWN: usize = 20;

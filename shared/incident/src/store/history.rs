@@ -5,11 +5,11 @@
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 use super::{STATE, Table};
-use crate::aws::failure::Failure;
-use crate::aws::item::{Item, QUERY, each_row, parsed, text};
-use crate::domain::event::Subject;
-use crate::domain::incident::{Incident, Record};
-use crate::domain::timestamp::Timestamp;
+use crate::incident::{Incident, Record};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::item::{Item, QUERY, each_row, parsed, text};
+use pullsafe_events::Subject;
 
 /// How many pages of up to a megabyte a look at the whole archive reads.
 const PAGES: usize = 64;

@@ -5,17 +5,17 @@
 use serde_json::{Value, json};
 
 use super::image::{Image, add};
-use crate::domain::manifest::{Contents, Descriptor, OCI_INDEX};
-use crate::domain::reference::{Digest, Reference};
-use crate::registry::error::RegistryError;
-use crate::registry::manifests::Manifest;
+use crate::error::RegistryError;
+use crate::manifests::Manifest;
+use pullsafe::manifest::{Contents, Descriptor, OCI_INDEX};
+use pullsafe::reference::{Digest, Reference};
 
 /// What cosign appends to the tag made of a digest.
 const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
 impl Image<'_> {
     /// Copies what belongs to an image. Its own referrers' referrers (a signature of an attestation) are copied too.
-    pub(super) async fn copy_artifacts(&self, digest: &Digest) -> Result<(), RegistryError> {
+    pub(crate) async fn copy_artifacts(&self, digest: &Digest) -> Result<(), RegistryError> {
         let artifacts = self.request.artifacts;
         if artifacts.cosign_tags {
             for suffix in COSIGN {

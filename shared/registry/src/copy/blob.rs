@@ -10,12 +10,12 @@ use tokio::time::{Duration, Instant, timeout};
 use super::board::{Claim, Leader, State, reached};
 use super::image::{Image, add};
 use super::{Event, OwnMounts, lock};
-use crate::domain::manifest::Descriptor;
-use crate::domain::reference::{Digest, Reference, Registry};
-use crate::registry::blobs::OnFailure;
-use crate::registry::error::RegistryError;
-use crate::registry::reader::BlobReader;
-use crate::registry::uploads::{Mount, OpenUpload, TransferError, Upload};
+use crate::blobs::OnFailure;
+use crate::error::RegistryError;
+use crate::reader::BlobReader;
+use crate::uploads::{Mount, OpenUpload, TransferError, Upload};
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::{Digest, Reference, Registry};
 
 /// So often a blob is sent to a target that breaks off.
 const MOST_SENDS: u32 = 5;
@@ -26,7 +26,7 @@ const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;
 
 impl Image<'_> {
     /// Brings a blob to the target, unless it is there. `there` is what one call told of the target's blobs.
-    pub(super) async fn copy_blob(&self, blob: &Descriptor, there: Option<&HashSet<Digest>>) -> Result<(), RegistryError> {
+    pub(crate) async fn copy_blob(&self, blob: &Descriptor, there: Option<&HashSet<Digest>>) -> Result<(), RegistryError> {
         let target = &self.request.target;
         self.run.tell(Event::Found { image: self.index, bytes: blob.size });
         loop {

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::lock;
-use crate::domain::reference::{Digest, Reference};
+use pullsafe::reference::{Digest, Reference};
 
 /// How far a blob is in one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     Pending,
     /// The repository has it.
     There,
@@ -24,7 +24,7 @@ pub(super) enum State {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Board(Mutex<HashMap<(String, Digest), Vec<Entry>>>);
+pub(crate) struct Board(Mutex<HashMap<(String, Digest), Vec<Entry>>>);
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -34,7 +34,7 @@ struct Entry {
 }
 
 /// What an image is to do about a blob.
-pub(super) enum Claim {
+pub(crate) enum Claim {
     /// Bring it.
     Lead(Turn),
     /// Another image brings it to the same repository.
@@ -43,17 +43,17 @@ pub(super) enum Claim {
     Follow(Turn, Leader),
 }
 
-pub(super) struct Leader {
-    pub(super) repository: String,
-    pub(super) image: usize,
-    pub(super) state: watch::Receiver<State>,
+pub(crate) struct Leader {
+    pub(crate) repository: String,
+    pub(crate) image: usize,
+    pub(crate) state: watch::Receiver<State>,
 }
 
 /// The duty to bring a blob. Dropped without [`Turn::done`], it has failed, and somebody else may.
-pub(super) struct Turn(Arc<watch::Sender<State>>);
+pub(crate) struct Turn(Arc<watch::Sender<State>>);
 
 impl Board {
-    pub(super) fn claim(&self, target: &Reference, digest: &Digest, image: usize) -> Claim {
+    pub(crate) fn claim(&self, target: &Reference, digest: &Digest, image: usize) -> Claim {
         let mut blobs = lock(&self.0);
         let entries = blobs.entry((target.registry().to_owned(), digest.clone())).or_default();
         entries.retain(|entry| *entry.state.borrow() != State::Failed);
@@ -75,18 +75,18 @@ impl Board {
     }
 
     /// A manifest of the target's repository refers to these now.
-    pub(super) fn referred(&self, target: &Reference, digests: &[Digest]) {
+    pub(crate) fn referred(&self, target: &Reference, digests: &[Digest]) {
         self.set(target, digests, State::There, State::Referred);
     }
 
     /// Nobody is to rely on these in the target's repository any more.
-    pub(super) fn forget(&self, target: &Reference, digests: &[Digest]) {
+    pub(crate) fn forget(&self, target: &Reference, digests: &[Digest]) {
         self.set(target, digests, State::There, State::Failed);
         self.set(target, digests, State::Referred, State::Failed);
     }
 
     /// An image has failed: what it brought is there, and no manifest will refer to it soon.
-    pub(super) fn abandoned(&self, image: usize) {
+    pub(crate) fn abandoned(&self, image: usize) {
         for entry in lock(&self.0).values().flatten().filter(|entry| entry.image == image) {
             entry.state.send_if_modified(|state| {
                 let waits = *state == State::There;
@@ -116,7 +116,7 @@ impl Board {
 }
 
 impl Turn {
-    pub(super) fn done(self) {
+    pub(crate) fn done(self) {
         self.0.send_replace(State::There);
     }
 }
@@ -134,7 +134,7 @@ impl Drop for Turn {
 }
 
 /// Waits until a blob is at least this far, or has failed.
-pub(super) async fn reached(state: &mut watch::Receiver<State>, wanted: State) -> State {
+pub(crate) async fn reached(state: &mut watch::Receiver<State>, wanted: State) -> State {
     let far_enough = |state: &State| match (wanted, *state) {
         (_, State::Failed | State::Referred) => true,
         (State::Referred, State::There) | (_, State::Pending) => false,

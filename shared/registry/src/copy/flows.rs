@@ -13,7 +13,7 @@ const FLOWS: usize = 32;
 
 /// The flows of one run.
 #[derive(Debug)]
-pub(super) struct Flows(Mutex<State>);
+pub(crate) struct Flows(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -32,7 +32,7 @@ struct Waiting {
 
 /// The right to move a blob, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Flow<'a>(&'a Flows);
+pub(crate) struct Flow<'a>(&'a Flows);
 
 impl Default for Flows {
     fn default() -> Self {
@@ -42,7 +42,7 @@ impl Default for Flows {
 
 impl Flows {
     /// Waits for a flow for a blob of this size.
-    pub(super) async fn take(&self, size: u64) -> Flow<'_> {
+    pub(crate) async fn take(&self, size: u64) -> Flow<'_> {
         let told = {
             let mut state = lock(&self.0);
             if state.free > 0 {

@@ -11,12 +11,12 @@ use tokio::sync::OnceCell;
 use super::board::Board;
 use super::sources::Sources;
 use super::{CopyReport, CopyRequest, Run, lock};
-use crate::domain::copy::platforms::{Choice, choose, taken_from};
-use crate::domain::manifest::{Contents, Descriptor, Platform, platform_of_config};
-use crate::domain::reference::{Digest, Reference, Registry};
-use crate::registry::client::Client;
-use crate::registry::error::RegistryError;
-use crate::registry::manifests::Manifest;
+use crate::client::Client;
+use crate::error::RegistryError;
+use crate::manifests::Manifest;
+use pullsafe::manifest::{Contents, Descriptor, Platform, platform_of_config};
+use pullsafe::platforms::{Choice, choose, taken_from};
+use pullsafe::reference::{Digest, Reference, Registry};
 
 /// An index of indexes is allowed and rare; a deep one is an attack or a mistake.
 const DEEPEST_INDEX: u32 = 4;
@@ -25,7 +25,7 @@ const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
 /// Manifests that are being fetched or in use: what several images share is fetched once.
 #[derive(Debug, Default)]
-pub(super) struct Manifests(Mutex<HashMap<Digest, Weak<OnceCell<Manifest>>>>);
+pub(crate) struct Manifests(Mutex<HashMap<Digest, Weak<OnceCell<Manifest>>>>);
 
 impl Manifests {
     fn cell(&self, digest: &Digest) -> Arc<OnceCell<Manifest>> {
@@ -42,45 +42,45 @@ impl Manifests {
     }
 }
 
-pub(super) struct Image<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) client: &'a Client,
-    pub(super) sources: &'a Arc<Sources>,
-    pub(super) board: &'a Board,
-    pub(super) index: usize,
-    pub(super) request: &'a CopyRequest,
+pub(crate) struct Image<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) client: &'a Client,
+    pub(crate) sources: &'a Arc<Sources>,
+    pub(crate) board: &'a Board,
+    pub(crate) index: usize,
+    pub(crate) request: &'a CopyRequest,
     /// Blobs that this image has looked after, each once.
     blobs: Mutex<HashSet<Digest>>,
     /// What was fetched for this image, kept for others that run at the same time.
     kept: Mutex<Vec<Arc<OnceCell<Manifest>>>>,
-    pub(super) tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 #[derive(Default)]
-pub(super) struct Tally {
-    pub(super) bytes_copied: AtomicU64,
-    pub(super) blobs_copied: AtomicU64,
-    pub(super) blobs_skipped: AtomicU64,
-    pub(super) blobs_mounted: AtomicU64,
-    pub(super) bytes_sent: AtomicU64,
-    pub(super) foreign_layers: AtomicU64,
-    pub(super) artifacts_copied: AtomicU64,
-    pub(super) source_manifest_gets: AtomicU64,
+pub(crate) struct Tally {
+    pub(crate) bytes_copied: AtomicU64,
+    pub(crate) blobs_copied: AtomicU64,
+    pub(crate) blobs_skipped: AtomicU64,
+    pub(crate) blobs_mounted: AtomicU64,
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) foreign_layers: AtomicU64,
+    pub(crate) artifacts_copied: AtomicU64,
+    pub(crate) source_manifest_gets: AtomicU64,
 }
 
-pub(super) fn add(counter: &AtomicU64, count: u64) {
+pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
 impl<'a> Image<'a> {
-    pub(super) fn new(run: &'a Run<'a>, index: usize, request: &'a CopyRequest) -> Self {
+    pub(crate) fn new(run: &'a Run<'a>, index: usize, request: &'a CopyRequest) -> Self {
         let (client, sources, board) = (&run.copier.client, &run.copier.sources, &run.board);
         let (blobs, kept, tally) = (Mutex::default(), Mutex::default(), Tally::default());
         Self { run, client, sources, board, index, request, blobs, kept, tally }
     }
 
     /// Copies it, and what belongs to it.
-    pub(super) async fn copy(&self) -> Result<CopyReport, RegistryError> {
+    pub(crate) async fn copy(&self) -> Result<CopyReport, RegistryError> {
         let outcome = self.copy_image().await;
         if outcome.is_err() {
             // Whoever waits for a manifest of this image to refer to a blob need not wait longer.
@@ -136,7 +136,7 @@ impl<'a> Image<'a> {
             return Ok(Wanted::Made(held));
         }
         let whole = self.manifest(source).await?;
-        let not_offered = |error: crate::domain::copy::platforms::NotOffered| {
+        let not_offered = |error: pullsafe::platforms::NotOffered| {
             RegistryError::Invalid(format!("{} cannot be reduced to platforms: {error}", self.request.source))
         };
         match choose(&whole.bytes, platforms).map_err(not_offered)? {
@@ -184,7 +184,7 @@ impl<'a> Image<'a> {
     }
 
     /// Copies what a manifest refers to, and returns it for its parent to be stored after.
-    pub(super) fn copy_tree(&self, digest: Digest, depth: u32) -> BoxFuture<'_, Result<Manifest, RegistryError>> {
+    pub(crate) fn copy_tree(&self, digest: Digest, depth: u32) -> BoxFuture<'_, Result<Manifest, RegistryError>> {
         Box::pin(async move {
             let manifest = self.manifest(&digest).await?;
             self.copy_content(&manifest, depth).await?;
@@ -230,7 +230,7 @@ impl<'a> Image<'a> {
     }
 
     /// Stores a manifest whose content is there. If the target has lost some of it meanwhile, that is brought once more.
-    pub(super) async fn store(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
+    pub(crate) async fn store(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
         let mut stored = self.client.put_manifest(target, manifest).await;
         if let Err(RegistryError::Refused { why, .. }) = &stored
             && ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "layer digests match"].iter().any(|words| why.contains(words))
@@ -280,7 +280,7 @@ impl<'a> Image<'a> {
     }
 
     /// A manifest by its digest, from the first source that gives it.
-    pub(super) async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
+    pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
         let cell = self.run.manifests.cell(digest);
         lock(&self.kept).push(Arc::clone(&cell));
         cell.get_or_try_init(|| self.fetch(digest)).await.cloned()
@@ -322,7 +322,7 @@ impl<'a> Image<'a> {
         }
     }
 
-    pub(super) async fn digest_at(&self, target: &Reference) -> Result<Option<Digest>, RegistryError> {
+    pub(crate) async fn digest_at(&self, target: &Reference) -> Result<Option<Digest>, RegistryError> {
         match self.client.resolve(target).await {
             Ok(resolved) => Ok(Some(resolved.digest)),
             Err(error) if error.is_not_found() => Ok(None),

@@ -27,15 +27,15 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use self::board::Board;
-use self::flows::Flows;
-use self::image::{Image, Manifests};
-use self::sources::Sources;
 use super::client::Client;
 use super::endpoints::Endpoints;
 use super::error::RegistryError;
-use crate::domain::manifest::Platform;
-use crate::domain::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
+use crate::copy::board::Board;
+use crate::copy::flows::Flows;
+use crate::copy::image::{Image, Manifests};
+use crate::copy::sources::Sources;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
 
 /// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
 const IMAGES_AT_ONCE: usize = 64;
@@ -53,7 +53,7 @@ pub struct CopyRequest {
     pub target: Reference,
     /// Repositories that may hold the same content, the cheapest first. They are asked by digest only.
     pub alternates: Vec<Reference>,
-    /// Only these platforms; all where this is empty. See [`crate::domain::copy::platforms`] for what becomes of an index.
+    /// Only these platforms; all where this is empty. See [`pullsafe::platforms`] for what becomes of an index.
     pub platforms: Vec<Platform>,
     /// What else belongs to the image.
     pub artifacts: Artifacts,

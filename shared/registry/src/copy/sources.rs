@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{CopyRequest, lock};
-use crate::domain::copy::breaker::Breaker;
-use crate::domain::copy::throttle::quota_returns_within;
-use crate::domain::reference::Reference;
-use crate::registry::error::RegistryError;
+use crate::decide::breaker::Breaker;
+use crate::decide::throttle::quota_returns_within;
+use crate::error::RegistryError;
+use pullsafe::reference::Reference;
 
 /// What is known about sources, for all copies of a process.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     started: Instant,
     /// By registry, and by repository where the failure says nothing about the others.
     breakers: Mutex<HashMap<String, Breaker>>,
@@ -30,7 +30,7 @@ impl Default for Sources {
 
 impl Sources {
     /// The repositories to ask, in order. The source itself is always among them.
-    pub(super) fn ladder(&self, request: &CopyRequest) -> Vec<Reference> {
+    pub(crate) fn ladder(&self, request: &CopyRequest) -> Vec<Reference> {
         let now = self.started.elapsed();
         let mut breakers = lock(&self.breakers);
         let mut admits = |key: &str| breakers.get_mut(key).is_none_or(|breaker| breaker.admits(now));
@@ -39,7 +39,7 @@ impl Sources {
     }
 
     /// One has failed. That it lacks something says nothing about what is asked next.
-    pub(super) fn failed(&self, source: &Reference, error: &RegistryError) {
+    pub(crate) fn failed(&self, source: &Reference, error: &RegistryError) {
         let (key, said) = match error {
             RegistryError::NotFound { .. } | RegistryError::OutOfTime { .. } | RegistryError::TagImmutable { .. } => return,
             RegistryError::Limited { retry_after, limit, .. } => {
@@ -61,7 +61,7 @@ impl Sources {
     }
 
     /// One has given what it was asked for.
-    pub(super) fn worked(&self, source: &Reference) {
+    pub(crate) fn worked(&self, source: &Reference) {
         let mut breakers = lock(&self.breakers);
         for key in [repository(source).as_str(), source.registry()] {
             if let Some(breaker) = breakers.get_mut(key) {
@@ -71,13 +71,13 @@ impl Sources {
     }
 
     /// Whether a registry has said that its pull quota is used up, and nothing that counts may be asked until it is back.
-    pub(super) fn used_up(&self, registry: &str) -> Option<RegistryError> {
+    pub(crate) fn used_up(&self, registry: &str) -> Option<RegistryError> {
         let used_up = lock(&self.used_up);
         used_up.get(registry).filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone())
     }
 
     /// Notes a quota that is used up. It comes back pull by pull, so it is asked again after a while, not only after its window.
-    pub(super) fn note_quota(&self, registry: &str, error: &RegistryError) {
+    pub(crate) fn note_quota(&self, registry: &str, error: &RegistryError) {
         if let RegistryError::Limited { quota, retry_after, .. } = error
             && error.is_pull_quota()
         {

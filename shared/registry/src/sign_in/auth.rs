@@ -14,12 +14,12 @@ use http::header::WWW_AUTHENTICATE;
 use tokio::time::Instant;
 
 use super::challenge::Challenge;
-use super::client::Config;
 use super::credentials::{Credentials, Secret};
-use super::error::RegistryError;
-use super::http::Http;
 use super::token::TokenRequest;
-use crate::domain::reference::{DOCKER_HUB, ecr_host};
+use crate::client::Config;
+use crate::error::RegistryError;
+use crate::http::Http;
+use pullsafe::reference::{DOCKER_HUB, ecr_host};
 
 /// Docker Hub's token service, which it would name in a 401.
 const DOCKER_HUB_REALM: &str = "https://auth.docker.io/token";
@@ -29,9 +29,9 @@ const MOST_SCOPES: usize = 20;
 
 /// What a request needs to be allowed to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Scope {
-    pub(super) repository: String,
-    pub(super) push: bool,
+pub(crate) struct Scope {
+    pub(crate) repository: String,
+    pub(crate) push: bool,
 }
 
 impl Scope {
@@ -46,7 +46,7 @@ impl Scope {
 
 /// The state of signing in, for all registries.
 #[derive(Debug, Default)]
-pub(super) struct Auth {
+pub(crate) struct Auth {
     // Each registry's state is locked while its token is fetched: whoever needs the same one waits for it.
     registries: Mutex<HashMap<String, Arc<tokio::sync::Mutex<SignIn>>>>,
 }
@@ -85,12 +85,12 @@ struct Token {
 
 impl Auth {
     /// These repositories will be asked for, so the next token of this registry covers them too.
-    pub(super) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
+    pub(crate) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
         self.sign_in(config, registry).lock().await.expected.extend(scopes);
     }
 
     /// The `Authorization` header for a request; `None` to send it without.
-    pub(super) async fn header(
+    pub(crate) async fn header(
         &self,
         http: &Http,
         config: &Config,
@@ -144,7 +144,7 @@ impl Auth {
 
     /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as soon as
     /// it is known how to sign in.
-    pub(super) async fn introduction(&self, config: &Config, registry: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    pub(crate) async fn introduction(&self, config: &Config, registry: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
         let sign_in = self.sign_in(config, registry);
         let is_unknown = |sign_in: &SignIn| matches!(sign_in.scheme, Scheme::Unknown);
         let introduction = {
@@ -156,7 +156,7 @@ impl Auth {
     }
 
     /// A registry has answered without asking who is there.
-    pub(super) async fn let_in(&self, config: &Config, registry: &str) {
+    pub(crate) async fn let_in(&self, config: &Config, registry: &str) {
         let sign_in = self.sign_in(config, registry);
         let mut sign_in = sign_in.lock().await;
         if matches!(sign_in.scheme, Scheme::Unknown) {
@@ -165,7 +165,7 @@ impl Auth {
     }
 
     /// Learns from a 401 how to sign in, and forgets what the registry has just refused.
-    pub(super) async fn challenged(
+    pub(crate) async fn challenged(
         &self,
         config: &Config,
         registry: &str,

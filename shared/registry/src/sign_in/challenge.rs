@@ -2,7 +2,7 @@
 
 /// How a registry wants its callers to sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub(crate) enum Challenge {
     /// User name and password with every request.
     Basic,
     /// A token of this service.
@@ -18,7 +18,7 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// Reads the values of all `WWW-Authenticate` headers; a bearer challenge is preferred.
-    pub(super) fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+    pub(crate) fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut basic = None;
         for header in headers {
             let (scheme, parameters) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));

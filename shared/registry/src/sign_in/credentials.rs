@@ -37,7 +37,7 @@ pub struct Basic {
 
 impl Basic {
     /// The value of the `Authorization` header.
-    pub(super) fn header(&self) -> Secret {
+    pub(crate) fn header(&self) -> Secret {
         use base64::Engine as _;
         let pair = format!("{}:{}", self.username, self.password.expose());
         Secret::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
@@ -55,14 +55,14 @@ pub struct IdentityToken {
 
 impl IdentityToken {
     /// What a token service takes that knows no OAuth2: the token in the place of the password.
-    pub(super) fn as_basic(&self) -> Basic {
+    pub(crate) fn as_basic(&self) -> Basic {
         let username = if self.username.is_empty() { IDENTITY_USER } else { &self.username };
         Basic { username: username.to_owned(), password: self.token.clone() }
     }
 }
 
 /// The user name that stands for an identity token, by the protocol of credential helpers.
-pub(super) const IDENTITY_USER: &str = "<token>";
+pub(crate) const IDENTITY_USER: &str = "<token>";
 
 /// What somebody signs in with.
 #[derive(Debug, Clone, PartialEq, Eq)]

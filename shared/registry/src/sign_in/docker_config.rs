@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::credentials::{Basic, Credentials, CredentialsError, CredentialsProvider, IDENTITY_USER, IdentityToken, Secret};
-use crate::domain::reference::DOCKER_HUB;
+use pullsafe::reference::DOCKER_HUB;
 
 /// What Docker Hub is called in the file and by helpers.
 const HUB_KEY: &str = "https://index.docker.io/v1/";

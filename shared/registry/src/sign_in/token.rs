@@ -12,13 +12,13 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-use super::client::Config;
 use super::credentials::{Basic, Credentials, IdentityToken, Secret};
-use super::endpoints::is_loopback;
-use super::error::RegistryError;
-use super::http::{Body, Http, full, host_of};
-use super::limits::{Limit, retry_after};
-use crate::domain::reference::DOCKER_HUB;
+use crate::client::Config;
+use crate::endpoints::is_loopback;
+use crate::error::RegistryError;
+use crate::http::{Body, Http, full, host_of};
+use crate::limits::{Limit, retry_after};
+use pullsafe::reference::DOCKER_HUB;
 
 /// The life of a token whose answer does not say, by the specification.
 const DEFAULT_LIFE_SECONDS: u64 = 60;
@@ -27,11 +27,11 @@ const CLIENT_ID: &str = "pullsafe";
 const LARGEST_ANSWER: usize = 256 * 1024;
 
 /// A token that is wanted, and who gives it.
-pub(super) struct TokenRequest<'a> {
-    pub(super) registry: &'a str,
-    pub(super) realm: &'a str,
-    pub(super) service: Option<&'a str>,
-    pub(super) scopes: &'a [String],
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) registry: &'a str,
+    pub(crate) realm: &'a str,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) scopes: &'a [String],
 }
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ struct TokenAnswer {
 
 impl TokenRequest<'_> {
     /// The header for requests to the registry, and how long it is good for.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         http: &Http,
         config: &Config,
@@ -162,7 +162,7 @@ fn encoded<'v>(pairs: impl Iterator<Item = (&'static str, &'v str)>) -> String {
 }
 
 /// Percent-encodes a value of a query, leaving what scopes and digests are made of readable where RFC 3986 allows it.
-pub(super) fn push_encoded(address: &mut String, value: &str) {
+pub(crate) fn push_encoded(address: &mut String, value: &str) {
     use std::fmt::Write as _;
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b',') {

@@ -1,13 +1,13 @@
 //! A large blob, read ahead in pieces: the same bytes in the same order, whatever becomes of a piece.
 
 use super::*;
-use crate::domain::copy::ahead::ReadAhead;
-use crate::domain::manifest::Descriptor;
+use crate::decide::ahead::ReadAhead;
+use pullsafe::manifest::Descriptor;
 
 const SIZE: usize = 3_000_000;
 const PIECE: usize = 256 * 1024;
 /// Pieces at the first opportunity, however fast the source is.
-pub(super) const EAGER: ReadAhead =
+pub(crate) const EAGER: ReadAhead =
     ReadAhead { piece: PIECE as u64, of_one: 3, of_all: 3, after: 1, fast: u64::MAX, waited_percent: 0, far: Duration::ZERO, large: 0 };
 
 fn content() -> Vec<u8> {
@@ -50,7 +50,7 @@ fn ranges(server: &Server) -> Vec<String> {
     requests.iter().map(|request| request.header("range").to_owned()).filter(|range| !range.is_empty()).collect()
 }
 
-pub(super) fn is_piece(request: &Request) -> bool {
+pub(crate) fn is_piece(request: &Request) -> bool {
     request.header("range").split_once('-').is_some_and(|(_, last)| !last.is_empty())
 }
 
@@ -101,7 +101,7 @@ async fn whatever_becomes_of_a_piece_the_blob_is_whole() {
 }
 
 /// What was asked for, as far as its middle.
-pub(super) fn cut_piece(request: &Request, content: &[u8], how: Cut) -> Reply {
+pub(crate) fn cut_piece(request: &Request, content: &[u8], how: Cut) -> Reply {
     let (first, last) = request.header("range").trim_start_matches("bytes=").split_once('-').unwrap();
     let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
     let range = format!("bytes {first}-{last}/{}", content.len());

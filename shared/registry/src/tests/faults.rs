@@ -5,7 +5,7 @@
 use super::ahead::{EAGER, cut_piece, is_piece};
 use super::server::Uploads;
 use super::*;
-use crate::domain::copy::ahead::ReadAhead;
+use crate::decide::ahead::ReadAhead;
 
 const TARGET: &str = "docker-hub/library/redis";
 const LAYER: usize = 12_000_000;
@@ -281,7 +281,7 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
          each of them the\ntarget has the image complete under its tag, or has no such tag.\n\n| Fault | What happens | Bytes sent again |\n|---|---|---|\n{table}\
          | killed at any request, and run again | what is there is not sent again; the tag came last | of the blobs in flight |\n"
     );
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/mirror-faults.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mirror-faults.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }

@@ -13,14 +13,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use self::server::{Cut, Reply, Request, Server};
-use super::credentials::CredentialsError;
 use super::http::Timeouts;
 use super::limits::Limit;
+use super::sign_in::credentials::CredentialsError;
 use super::*;
-use crate::domain::manifest::{DOCKER_LIST, DOCKER_MANIFEST};
-use crate::domain::reference::{Digest, Reference};
-use crate::domain::timestamp::Timestamp;
+use crate::tests::server::{Cut, Reply, Request, Server};
+use pullsafe::manifest::{DOCKER_LIST, DOCKER_MANIFEST};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::timestamp::Timestamp;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const REPOSITORY: &str = "library/redis";
@@ -255,7 +255,7 @@ async fn a_redirect_is_followed_without_the_credential() {
     };
     let (hub, ecr) = (Server::good().await, Server::start(redirect).await);
     let reference: Reference = format!("{ECR}/app").parse().unwrap();
-    let descriptor = crate::domain::manifest::Descriptor {
+    let descriptor = pullsafe::manifest::Descriptor {
         media_type: String::new(),
         digest: Digest::of(&content),
         size: content.len() as u64,

@@ -9,48 +9,48 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) headers: HashMap<String, String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
     /// Send so much of the body, then break off, or fall silent.
-    pub(super) cut: Option<(usize, Cut)>,
+    pub(crate) cut: Option<(usize, Cut)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     Break,
     Silence,
 }
 
 impl Reply {
-    pub(super) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), cut: None }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -60,36 +60,36 @@ type Fault = Box<dyn Fn(&Request, usize) -> Option<Reply> + Send + Sync>;
 
 /// How a server treats content that it is sent.
 #[derive(Default)]
-pub(super) struct Uploads {
+pub(crate) struct Uploads {
     /// Breaks off PUTs of blobs after so many bytes, this often.
-    pub(super) cut_after: usize,
-    pub(super) cuts: Mutex<usize>,
+    pub(crate) cut_after: usize,
+    pub(crate) cuts: Mutex<usize>,
     /// Keeps what arrived of an upload, and says so when asked.
-    pub(super) keeps: bool,
+    pub(crate) keeps: bool,
 }
 
 /// What the registry holds, and what it was asked.
 #[derive(Default)]
-pub(super) struct Store {
-    pub(super) manifests: HashMap<(String, String), (String, Vec<u8>)>,
-    pub(super) blobs: HashMap<(String, Digest), Vec<u8>>,
-    pub(super) log: Vec<Request>,
+pub(crate) struct Store {
+    pub(crate) manifests: HashMap<(String, String), (String, Vec<u8>)>,
+    pub(crate) blobs: HashMap<(String, Digest), Vec<u8>>,
+    pub(crate) log: Vec<Request>,
     /// What arrived of uploads that broke off, by their path.
-    pub(super) partial: HashMap<String, Vec<u8>>,
+    pub(crate) partial: HashMap<String, Vec<u8>>,
 }
 
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    pub(super) store: Arc<Mutex<Store>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Arc<Mutex<Store>>,
 }
 
 impl Server {
     /// A registry that answers as `fault` says, given the request and how many of the same line came before, else as a registry does.
-    pub(super) async fn start(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self::start_with(fault, Uploads::default()).await
     }
 
-    pub(super) async fn start_with(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static, uploads: Uploads) -> Self {
+    pub(crate) async fn start_with(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static, uploads: Uploads) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let store = Arc::new(Mutex::new(Store::default()));
@@ -102,17 +102,17 @@ impl Server {
         Self { address, store }
     }
 
-    pub(super) async fn good() -> Self {
+    pub(crate) async fn good() -> Self {
         Self::start(|_, _| None).await
     }
 
-    pub(super) fn put_blob(&self, repository: &str, content: &[u8]) -> Digest {
+    pub(crate) fn put_blob(&self, repository: &str, content: &[u8]) -> Digest {
         let digest = Digest::of(content);
         self.store.lock().unwrap().blobs.insert((repository.to_owned(), digest.clone()), content.to_vec());
         digest
     }
 
-    pub(super) fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, content: &[u8]) -> Digest {
+    pub(crate) fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, content: &[u8]) -> Digest {
         let digest = Digest::of(content);
         let mut store = self.store.lock().unwrap();
         for name in [tag, digest.as_str()] {
@@ -121,12 +121,12 @@ impl Server {
         digest
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.store.lock().unwrap().log.clone()
     }
 
     /// How many requests begin with this method and hold this in their path.
-    pub(super) fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.requests().iter().filter(|request| request.method == method && request.path.contains(part)).count()
     }
 }

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use scenarios::aws::{Fault, FaultKind};
 use scenarios::gate::answers::SIGNATURE;
 use scenarios::gate::{Manner, Stage};
-use scenarios::runtime_api::Outcome;
 use serde_json::json;
+use testkit::aws::{Fault, FaultKind};
+use testkit::runtime_api::Outcome;
 use tokio::net::TcpListener;
 
 use support::Program;

@@ -133,6 +133,6 @@ fn bytes(item: &Value) -> u64 {
 }
 
 /// The size of a row that waits.
-fn row_bytes(calls: &[crate::aws::Call]) -> u64 {
+fn row_bytes(calls: &[testkit::aws::Call]) -> u64 {
     calls.iter().filter(|call| call.operation == "PutItem").map(|call| bytes(&call.request["Item"])).max().unwrap_or_default()
 }

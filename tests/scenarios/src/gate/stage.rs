@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image_gate::{Gate, GateError, Settings};
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::Endpoints;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::Endpoints;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Answers;
-use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
-use crate::aws::sqs::Sqs;
-use crate::aws::{ACCOUNT, FakeAws, REGION};
-use crate::clock::VirtualClock;
-use crate::ecr::{EcrApi, ecr_push_event};
-use crate::registry::mutability::Mutability;
-use crate::registry::sample::Sample;
-use crate::registry::{EcrOptions, ImageStore, RegistryServer};
+use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
+use testkit::aws::sqs::Sqs;
+use testkit::aws::{ACCOUNT, FakeAws, REGION};
+use testkit::clock::VirtualClock;
+use testkit::ecr::{EcrApi, ecr_push_event};
+use testkit::registry::mutability::Mutability;
+use testkit::registry::sample::Sample;
+use testkit::registry::{EcrOptions, ImageStore, RegistryServer};
 
 /// The table.
 pub const TABLE: &str = "pullsafe";

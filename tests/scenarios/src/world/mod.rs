@@ -10,28 +10,29 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use mirror::Mirror;
-use pullsafe::domain::settings::MirrorSettings;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::settings::MirrorSettings;
+use pullsafe::timestamp::Timestamp;
 use remediator::Remediator;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::aws::FakeAws;
-use crate::aws::autoscaling::AutoScaling;
-use crate::aws::cloudformation::CloudFormation;
-use crate::aws::dynamodb::DynamoDb;
-use crate::aws::eventbridge::EventBridge;
-use crate::aws::iam::Iam;
-use crate::aws::load_balancing::LoadBalancing;
-use crate::aws::logs::Logs;
-use crate::aws::parameters::Parameters;
-use crate::aws::secrets::Secrets;
-use crate::aws::sns::{Published, Sns};
-use crate::aws::sqs::Sqs;
-use crate::clock::VirtualClock;
-use crate::ecr::{self, ecr_push_event};
-use crate::ecs::{EcsApi, Scheduler};
-use crate::registry::RegistryServer;
+use testkit::aws::FakeAws;
+use testkit::aws::autoscaling::AutoScaling;
+use testkit::aws::cloudformation::CloudFormation;
+use testkit::aws::dynamodb::DynamoDb;
+use testkit::aws::eventbridge::EventBridge;
+use testkit::aws::iam::Iam;
+use testkit::aws::load_balancing::LoadBalancing;
+use testkit::aws::logs::Logs;
+use testkit::aws::parameters::Parameters;
+use testkit::aws::secrets::Secrets;
+use testkit::aws::sns::{Published, Sns};
+use testkit::aws::sqs::Sqs;
+use testkit::clock::VirtualClock;
+use testkit::ecr;
+use testkit::ecr::ecr_push_event;
+use testkit::ecs::{EcsApi, Scheduler};
+use testkit::registry::RegistryServer;
 
 pub use setup::{NAT, Setup};
 

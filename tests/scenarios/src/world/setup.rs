@@ -6,33 +6,33 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use mirror::Mirror;
 use pullsafe::clock::Clock;
-use pullsafe::domain::settings::{MirrorSettings, Settings};
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::http::Timeouts;
-use pullsafe::registry::{Client, Config, Endpoints};
+use pullsafe::settings::{MirrorSettings, Settings};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::http::Timeouts;
+use pullsafe_registry::{Client, Config, Endpoints};
 use remediator::Remediator;
 use serde_json::{Value, json};
 
 use super::{
     CLUSTER, DEAD_LETTERS, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, PLAN_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World,
 };
-use crate::aws::FakeAws;
-use crate::aws::autoscaling::AutoScaling;
-use crate::aws::cloudformation::CloudFormation;
-use crate::aws::dynamodb::{DynamoDb, Projection, Schema, text};
-use crate::aws::eventbridge::EventBridge;
-use crate::aws::iam::Iam;
-use crate::aws::load_balancing::LoadBalancing;
-use crate::aws::logs::Logs;
-use crate::aws::parameters::Parameters;
-use crate::aws::secrets::Secrets;
-use crate::aws::service::Service as _;
-use crate::aws::sns::Sns;
-use crate::aws::sqs::Sqs;
-use crate::clock::VirtualClock;
-use crate::ecr::EcrApi;
-use crate::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
-use crate::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer};
+use testkit::aws::FakeAws;
+use testkit::aws::autoscaling::AutoScaling;
+use testkit::aws::cloudformation::CloudFormation;
+use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
+use testkit::aws::eventbridge::EventBridge;
+use testkit::aws::iam::Iam;
+use testkit::aws::load_balancing::LoadBalancing;
+use testkit::aws::logs::Logs;
+use testkit::aws::parameters::Parameters;
+use testkit::aws::secrets::Secrets;
+use testkit::aws::service::Service as _;
+use testkit::aws::sns::Sns;
+use testkit::aws::sqs::Sqs;
+use testkit::clock::VirtualClock;
+use testkit::ecr::EcrApi;
+use testkit::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
+use testkit::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer};
 
 /// The address that all tasks share.
 pub const NAT: &str = "203.0.113.7";

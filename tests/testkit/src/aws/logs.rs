@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::service::{AwsError, Service};

@@ -97,7 +97,7 @@ mod tests {
 
     use aws_config::{BehaviorVersion, Region, SdkConfig};
     use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
-    use pullsafe::domain::timestamp::Timestamp;
+    use pullsafe::timestamp::Timestamp;
 
     use crate::aws::sns::Sns;
     use crate::aws::sqs::Sqs;

@@ -3,8 +3,8 @@
 //! Shapes: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>. Account and region are the
 //! usual ones; a test that wants others writes them over.
 
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, REGION};

@@ -1,6 +1,6 @@
 //! Reading and deleting images.
 
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use super::api::{EcrApi, epoch};

@@ -1,6 +1,6 @@
 //! Layers: which are there, and where to get them.
 
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use super::api::EcrApi;

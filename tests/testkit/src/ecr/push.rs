@@ -1,7 +1,7 @@
 //! `PutImage`.
 
 use bytes::Bytes;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use super::api::EcrApi;

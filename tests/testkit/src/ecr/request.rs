@@ -49,7 +49,7 @@ pub(super) fn find<'a>(repository: &'a Repository, id: &Value) -> Result<&'a Ima
     let not_found = ("ImageNotFound", "Requested image not found");
     let by_digest = match digest {
         None => None,
-        Some(digest) if digest.parse::<pullsafe::domain::reference::Digest>().is_err() => {
+        Some(digest) if digest.parse::<pullsafe::reference::Digest>().is_err() => {
             return Err(("InvalidImageDigest", "Invalid request parameter: image digest format is not valid"));
         }
         Some(digest) => Some(repository.image(digest).ok_or(not_found)?),

@@ -1,6 +1,6 @@
 //! The API as a client sees it.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EcrApi, ecr_pull_through_event, ecr_push_event, ecr_replication_event};
@@ -181,7 +181,7 @@ fn layers() {
     let (api, image) = with_image();
     let server = RegistryServer::ecr(api.store(), Default::default());
     let layer = image.children[0].blobs[1].clone();
-    let absent = pullsafe::domain::reference::Digest::of(b"absent");
+    let absent = pullsafe::reference::Digest::of(b"absent");
     let answer = call(&api, "BatchCheckLayerAvailability", json!({"layerDigests": [layer, absent, "sha256:1"]})).expect("an answer");
     assert_eq!(answer["layers"][0]["layerAvailability"], "AVAILABLE");
     assert_eq!((&answer["layers"][0]["layerSize"], &answer["layers"][1]["layerAvailability"]), (&json!(100), &json!("UNAVAILABLE")));
@@ -214,7 +214,7 @@ fn account_settings_and_tokens() {
 
 #[test]
 fn events_have_the_shape_of_eventbridge() {
-    let digest = pullsafe::domain::reference::Digest::of(b"1");
+    let digest = pullsafe::reference::Digest::of(b"1");
     let push = ecr_push_event("web", Some("1.4.3"), &digest, now());
     assert_eq!(
         (&push["source"], &push["detail-type"], &push["time"]),

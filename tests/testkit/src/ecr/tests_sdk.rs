@@ -7,7 +7,7 @@ use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, ImageStatus, ImageTa
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EcrApi, REGION};

@@ -30,7 +30,7 @@ pub(super) fn wants_tags(request: &Value) -> bool {
 }
 
 /// A moment as the AWS JSON protocol writes it: seconds, with a fraction.
-pub(super) fn epoch(moment: pullsafe::domain::timestamp::Timestamp) -> Value {
+pub(super) fn epoch(moment: pullsafe::timestamp::Timestamp) -> Value {
     // Milliseconds of this century are exact in a double.
     Value::from(moment.millis() as f64 / 1000.0)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::epoch;

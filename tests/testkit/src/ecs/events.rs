@@ -1,6 +1,6 @@
 //! The events that EventBridge would deliver, in their envelopes.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::deployment::Rollout;

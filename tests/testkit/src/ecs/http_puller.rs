@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use pullsafe::domain::reference::{Digest, Reference};
+use pullsafe::reference::{Digest, Reference};
 use serde_json::Value;
 
 use super::http_client::{Answer, HttpClient, basic, challenge};
@@ -32,7 +32,7 @@ impl HttpPuller {
     /// Says where a host of image references (`docker.io`), of a token service or of a redirect really is.
     pub fn endpoint(mut self, host: &str, base: &str) -> Self {
         self.http.map(host, base);
-        if host == pullsafe::domain::reference::DOCKER_HUB {
+        if host == pullsafe::reference::DOCKER_HUB {
             self.http.map(api_host(host), base);
         }
         self
@@ -181,7 +181,7 @@ enum Failure {
 
 /// Where the API of a reference's registry answers.
 fn api_host(registry: &str) -> &str {
-    if registry == pullsafe::domain::reference::DOCKER_HUB { "registry-1.docker.io" } else { registry }
+    if registry == pullsafe::reference::DOCKER_HUB { "registry-1.docker.io" } else { registry }
 }
 
 fn is_for(platform: &Value, wanted: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What a task's host asks to fetch an image.
 
 use futures_util::future::BoxFuture;
-use pullsafe::domain::reference::Reference;
+use pullsafe::reference::Reference;
 
 /// How one attempt to pull an image ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

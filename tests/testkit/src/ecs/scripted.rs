@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
-use pullsafe::domain::reference::Reference;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
 
 use super::pull_texts;
 use super::puller::{PullOutcome, Puller, full_name};

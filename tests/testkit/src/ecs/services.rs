@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{epoch, invalid, list, required, text, texts, wants_tags};

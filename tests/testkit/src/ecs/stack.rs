@@ -1,6 +1,6 @@
 //! How CloudFormation waits for a service: until it is steady, until the breaker fails it, or for too long.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
 /// What has become of a stack that waits.

@@ -1,6 +1,6 @@
 //! A task, and its JSON as DescribeTasks and as EventBridge show it.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::epoch;

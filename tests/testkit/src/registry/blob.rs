@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use sha2::{Digest as _, Sha256};
 
 /// How much of a generated blob comes from one piece of memory.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// How long an authorization token of ECR is valid.
 pub const TOKEN_SECONDS: i64 = 12 * 60 * 60;

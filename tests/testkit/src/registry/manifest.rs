@@ -1,6 +1,6 @@
 //! What a registry reads in a manifest: its media type and what it refers to.
 
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::Value;
 
 /// The media types of manifests, configurations and layers.

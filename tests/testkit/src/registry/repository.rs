@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 
 use super::blob::Blob;
 use super::manifest::Links;

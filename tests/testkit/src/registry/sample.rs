@@ -2,7 +2,7 @@
 //! same for the same description.
 
 use bytes::Bytes;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use super::blob::Blob;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 
 use super::blob::{Blob, BlobWriter};
 use super::credentials::Credentials;

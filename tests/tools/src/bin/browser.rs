@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use scenarios::browser::install::{Found, chromium};
-use scenarios::browser::look::{VIEWS, View, look, open, screenshot};
-use scenarios::browser::pages::{Page, all, wrong};
-use scenarios::browser::session::Session;
-use scenarios::e2e::report::Report;
-use scenarios::e2e::tools::{folder, project};
-use scenarios::e2e::{Context as _, Result, ensure};
+use tools::browser::install::{Found, chromium};
+use tools::browser::look::{VIEWS, View, look, open, screenshot};
+use tools::browser::pages::{Page, all, wrong};
+use tools::browser::session::Session;
+use tools::e2e::report::Report;
+use tools::e2e::tools::{folder, project};
+use tools::e2e::{Context as _, Result, ensure};
 
 /// The part of the page that is in the documents: what a person sees first.
 const PICTURE: (u32, u32) = (980, 1_180);
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         }
     };
     // Standard output is the report's.
-    pullsafe::telemetry::send_metrics_to(|_| {});
+    pullsafe_aws::telemetry::send_metrics_to(|_| {});
     let mut report = Report::default();
     match chromium() {
         Ok(Found::Nowhere(why)) => {

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pullsafe::domain::report::{Report, html};
-use scenarios::demo::{Stage, run};
-use scenarios::figures::build::target;
+use pullsafe_incident::report::{Report, html};
+use tools::demo::{Stage, run};
+use tools::figures::build::target;
 
 /// Writes the report for a browser into the target folder.
 fn keep(report: &Report) -> std::io::Result<PathBuf> {

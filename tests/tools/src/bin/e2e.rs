@@ -5,14 +5,14 @@
 
 use std::process::ExitCode;
 
-use scenarios::e2e::emulator::{ACCOUNT, Emulator, REGION};
-use scenarios::e2e::hub::Hub;
-use scenarios::e2e::package::{Profile, build, pack};
-use scenarios::e2e::report::Report;
-use scenarios::e2e::scaling::Scaling;
-use scenarios::e2e::scenarios::{case_a, case_d, every_way_in, gate, mirror, widget};
-use scenarios::e2e::stack::Stack;
-use scenarios::e2e::{Result, tools};
+use ::tools::e2e::emulator::{ACCOUNT, Emulator, REGION};
+use ::tools::e2e::hub::Hub;
+use ::tools::e2e::package::{Profile, build, pack};
+use ::tools::e2e::report::Report;
+use ::tools::e2e::scaling::Scaling;
+use ::tools::e2e::scenarios::{case_a, case_d, every_way_in, gate, mirror, widget};
+use ::tools::e2e::stack::Stack;
+use ::tools::e2e::{Result, tools};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]

@@ -7,11 +7,11 @@ use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use pullsafe::clock;
-use scenarios::e2e::{Context as _, Result, ensure};
-use scenarios::figures::account::Account;
-use scenarios::figures::build::{BUILD, Binaries};
-use scenarios::figures::report::Report;
-use scenarios::figures::{crates, load, logs, machine, size, speed, start, tree, trips};
+use tools::e2e::{Context as _, Result, ensure};
+use tools::figures::account::Account;
+use tools::figures::build::{BUILD, Binaries};
+use tools::figures::report::Report;
+use tools::figures::{crates, load, logs, machine, size, speed, start, tree, trips};
 
 const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips"];
 
@@ -66,7 +66,7 @@ async fn run(chosen: &[String]) -> Result<()> {
             now.to_string().split('T').next().unwrap_or_default(),
             machine::describe()
         );
-        let file = scenarios::e2e::tools::project().join("docs/figures.md");
+        let file = tools::e2e::tools::project().join("docs/figures.md");
         std::fs::write(&file, report.document(&head)).context("write docs/figures.md")?;
         println!("\nwritten to docs/figures.md");
     }

@@ -1,12 +1,14 @@
 //! The pages that are looked at: the reports of the cases, and the dashboard's widget, with the hardest texts among them.
 
-use pullsafe::domain::incident::Incident;
-use pullsafe::domain::report::widget::{self, Theme};
-use pullsafe::domain::report::{Report, html};
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::report::widget;
+use pullsafe_incident::report::widget::Theme;
+use pullsafe_incident::report::{Report, html};
 
 use super::look::Expected;
-use crate::{demo, reported};
+use crate::demo;
+use scenarios::reported;
 
 /// A page, and what must be on it.
 #[derive(Debug)]

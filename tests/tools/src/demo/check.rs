@@ -1,10 +1,10 @@
 //! What must have happened: the numbers of the case's record, and the cure.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 use super::replay::Replay;
 use super::stage::clock;
-use crate::ecs::StackOutcome;
+use testkit::ecs::StackOutcome;
 
 /// Everything that did not go as it should; nothing if all is well.
 pub fn faults(left: &Replay, right: &Replay) -> Vec<String> {

@@ -15,7 +15,7 @@ mod tests;
 
 use std::io;
 
-use pullsafe::domain::report::Report;
+use pullsafe_incident::report::Report;
 
 pub use replay::Replay;
 pub use stage::Stage;
@@ -37,7 +37,7 @@ pub enum DemoError {
 /// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
 pub async fn run(stage: &mut Stage<'_>) -> Result<Report, DemoError> {
     // Standard output is the story's.
-    pullsafe::telemetry::send_metrics_to(|_| {});
+    pullsafe_aws::telemetry::send_metrics_to(|_| {});
     story::opening(stage)?;
     let left = replay::without_pullsafe().await;
     let right = replay::with_pullsafe().await;

@@ -5,17 +5,17 @@
 //! pulls of the deployments before are put into the window as used at the start, which is how the record counts them.
 
 use http::Method;
-use pullsafe::domain::incident::Incident;
-use pullsafe::domain::report::Report;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::report::Report;
 use serde_json::{Value, json};
 
-use crate::aws::service::Service as _;
-use crate::aws::sns::Published;
-use crate::ecs::{Pacing, StackOutcome, StackWatch};
-use crate::registry::{Fault, Rule, Sample};
-use crate::reported;
-use crate::world::{CLUSTER, NAT, Setup, World};
+use scenarios::reported;
+use scenarios::world::{CLUSTER, NAT, Setup, World};
+use testkit::aws::service::Service as _;
+use testkit::aws::sns::Published;
+use testkit::ecs::{Pacing, StackOutcome, StackWatch};
+use testkit::registry::{Fault, Rule, Sample};
 
 /// The repository at Docker Hub.
 pub const REPOSITORY: &str = "iseepatterns/court-case-backend";

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// The columns of a line. Only a word that is longer by itself goes beyond.
 pub const WIDTH: usize = 80;

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use pullsafe::domain::report::{Report, markdown};
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::report::{Report, markdown};
 
 use super::replay::{IMAGE, QUOTA, Replay, Task, USED_BEFORE};
 use super::stage::{Paint, Stage, WIDTH, clock, wrap};
-use crate::aws::sns::Published;
+use testkit::aws::sns::Published;
 
 /// What is to be seen, and what of it is real.
 pub(super) fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
@@ -254,7 +254,7 @@ fn started(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
             (None, None) => {}
         }
     }
-    if replay.stack.0 == crate::ecs::StackOutcome::Complete {
+    if replay.stack.0 == testkit::ecs::StackOutcome::Complete {
         stage.row(replay.stack.1, Paint::Green, "the service is steady, the stack complete", replay.left_at(replay.stack.1))?;
     }
     Ok(())

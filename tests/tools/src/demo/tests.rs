@@ -1,6 +1,6 @@
 //! The story, told into a string.
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 use super::stage::{Paint, WIDTH, wrap};
 use super::{Stage, run};

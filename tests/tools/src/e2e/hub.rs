@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use http::Method;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -13,8 +13,8 @@ use super::http::Http;
 use super::process::{Process, command, free_port};
 use super::tools::folder;
 use super::{Context as _, Result, ensure};
-use crate::clock::VirtualClock;
-use crate::registry::{HubOptions, ImageStore, RegistryServer, Sample};
+use testkit::clock::VirtualClock;
+use testkit::registry::{HubOptions, ImageStore, RegistryServer, Sample};
 
 /// A running registry.
 #[derive(Debug)]

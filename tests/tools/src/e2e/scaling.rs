@@ -11,15 +11,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Context as _, Result};
-use crate::aws::autoscaling::AutoScaling;
-use crate::aws::service::Service as _;
-use crate::clock::VirtualClock;
+use testkit::aws::autoscaling::AutoScaling;
+use testkit::aws::service::Service as _;
+use testkit::clock::VirtualClock;
 
 /// What the SDK reads to find the service elsewhere than all others.
 pub const VARIABLE: &str = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING";

@@ -11,7 +11,7 @@ const EMULATOR: &[&str] = &["ministack==1.5.33", "aws-sam-translator==1.115.0"];
 
 /// The project's folder.
 pub fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The folder that everything of the run goes into; git ignores it.

@@ -3,19 +3,19 @@
 //! The scheduler of the world is not used: an event comes when a measurement wants it. The world can be served over a
 //! socket, so that the functions' binaries work against it.
 
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::events::Stopping;
-use crate::aws::server::Served;
-use crate::aws::sns::Sns;
-use crate::aws::sqs::Sqs;
-use crate::aws::{ACCOUNT, REGION};
 use crate::e2e::{Context as _, Result};
-use crate::registry::{Mutability, Sample};
-use crate::runtime_api::Config;
-use crate::world::{CLUSTER, MIRROR_QUEUE, NAT, Setup, TABLE, TOPIC, WORK_QUEUE, World};
+use scenarios::world::{CLUSTER, MIRROR_QUEUE, NAT, Setup, TABLE, TOPIC, WORK_QUEUE, World};
+use testkit::aws::server::Served;
+use testkit::aws::sns::Sns;
+use testkit::aws::sqs::Sqs;
+use testkit::aws::{ACCOUNT, REGION};
+use testkit::registry::{Mutability, Sample};
+use testkit::runtime_api::Config;
 
 /// The image of Docker Hub that the mirror has.
 pub const MIRRORED: &str = "iseepatterns/court-case-backend:latest";

@@ -1,17 +1,17 @@
 //! The events of `events/`, made to be about services of a [`super::account::Account`].
 
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 /// A stop by Docker Hub's quota.
-pub const QUOTA: &str = include_str!("../../../events/task-stopped-hub-quota.json");
+pub const QUOTA: &str = include_str!("../../../../events/task-stopped-hub-quota.json");
 /// A stop by an image that does not exist.
-pub const NOT_FOUND: &str = include_str!("../../../events/task-stopped-image-not-found.json");
+pub const NOT_FOUND: &str = include_str!("../../../../events/task-stopped-image-not-found.json");
 /// A stop by a pinned digest that is gone.
-pub const DIGEST_GONE: &str = include_str!("../../../events/task-stopped-digest-gone.json");
+pub const DIGEST_GONE: &str = include_str!("../../../../events/task-stopped-digest-gone.json");
 /// A stop in the normal course of events.
-pub const SCALING: &str = include_str!("../../../events/task-stopped-scaling.json");
+pub const SCALING: &str = include_str!("../../../../events/task-stopped-scaling.json");
 
 /// A service whose tasks stop.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Stopping {
 
     /// A deployment of it begins.
     pub fn deployment_started(&self, at: Timestamp) -> Value {
-        let mut event = read(include_str!("../../../events/deployment-in-progress.json"));
+        let mut event = read(include_str!("../../../../events/deployment-in-progress.json"));
         event["resources"] = json!([self.service.arn()]);
         event["time"] = json!(at.to_string());
         event
@@ -58,28 +58,28 @@ impl Stopping {
 
 /// A task that runs: nothing to do.
 pub fn running() -> Value {
-    read(include_str!("../../../events/task-running.json"))
+    read(include_str!("../../../../events/task-running.json"))
 }
 
 /// A tag was pushed to a repository of ECR.
 pub fn pushed(repository: &str, tag: &str) -> Value {
-    let mut event = read(include_str!("../../../events/ecr-image-pushed.json"));
+    let mut event = read(include_str!("../../../../events/ecr-image-pushed.json"));
     event["detail"]["repository-name"] = json!(repository);
     event["detail"]["image-tag"] = json!(tag);
-    event["region"] = json!(crate::aws::REGION);
+    event["region"] = json!(testkit::aws::REGION);
     event
 }
 
 /// The mirror has copied an image.
 pub fn mirrored(source: &str) -> Value {
-    let mut event = read(include_str!("../../../events/image-mirrored.json"));
+    let mut event = read(include_str!("../../../../events/image-mirrored.json"));
     event["detail"]["source"] = json!(source);
     event
 }
 
 /// The schedule's event.
 pub fn sweep() -> Value {
-    read(include_str!("../../../events/sweep.json"))
+    read(include_str!("../../../../events/sweep.json"))
 }
 
 fn read(event: &str) -> Value {

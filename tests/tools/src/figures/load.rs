@@ -15,8 +15,8 @@ use super::machine::{processor_seconds, resident_bytes};
 use super::report::{Goal, Report, megabytes, rounded};
 use super::start::median;
 use crate::e2e::{Context as _, Result, ensure};
-use crate::runtime_api::{Outcome, Runtime};
-use crate::world::WORK_QUEUE;
+use scenarios::world::WORK_QUEUE;
+use testkit::runtime_api::{Outcome, Runtime};
 
 /// How many events the memory is watched over.
 const EVENTS: usize = 1000;

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::build::Binaries;
 use super::report::{Goal, Report};
 use crate::e2e::{Context as _, Result};
-use crate::runtime_api::{Config, Runtime};
+use testkit::runtime_api::{Config, Runtime};
 
 /// How often each binary is started.
 pub const ROUNDS: usize = 40;

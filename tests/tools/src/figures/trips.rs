@@ -1,7 +1,7 @@
 //! How many round trips each kind of event costs: counted from the logs of the fakes, with the remediator in this process.
 
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::account::{Account, MIRRORED, NOT_MIRRORED, OWN_REPOSITORY};

@@ -60,15 +60,15 @@ const fn key(
 }
 
 /// What is said of a key without a default.
-pub(super) const MUST_BE_SET: &str = "must be set";
+pub(crate) const MUST_BE_SET: &str = "must be set";
 /// The name of an entry of `images`.
-pub(super) const IMAGE: &str = "images[]";
+pub(crate) const IMAGE: &str = "images[]";
 /// The name of a rule for tags.
-pub(super) const TAGS: &str = "images[].tags";
-pub(super) const REPOSITORIES: &str = "repositories";
-pub(super) const LIFECYCLE: &str = "repositories.lifecycle";
-pub(super) const PRUNE: &str = "prune";
-pub(super) const KEEP: &str = "prune.keep";
+pub(crate) const TAGS: &str = "images[].tags";
+pub(crate) const REPOSITORIES: &str = "repositories";
+pub(crate) const LIFECYCLE: &str = "repositories.lifecycle";
+pub(crate) const PRUNE: &str = "prune";
+pub(crate) const KEEP: &str = "prune.keep";
 
 /// Every key, in the order in which the documents show them.
 pub const KEYS: &[Key] = &[
@@ -221,12 +221,12 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The keys of one mapping.
-pub(super) fn names(within: &str) -> Vec<&'static str> {
+pub(crate) fn names(within: &str) -> Vec<&'static str> {
     KEYS.iter().filter(|key| key.within == within).map(|key| key.name).collect()
 }
 
 /// What the value of a key may be.
-pub(super) fn kind(within: &str, name: &str) -> Option<Kind> {
+pub(crate) fn kind(within: &str, name: &str) -> Option<Kind> {
     KEYS.iter().find(|key| key.within == within && key.name == name).map(|key| key.kind)
 }
 

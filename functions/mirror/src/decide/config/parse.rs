@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::config::{
-    By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, RepositorySettings, TagRule, TagSelection,
-};
-use super::glob::Glob;
 use super::keys::{IMAGE, KEEP, LIFECYCLE, PRUNE, REPOSITORIES, TAGS};
 use super::read::{ConfigFault, Reader, Shape, Value, listed, short};
 use super::version::{RANGE_FORMS, Range};
-use crate::domain::manifest::Platform;
-use crate::domain::reference::{DOCKER_HUB, Reference};
-use crate::domain::yaml::{Position, Style, Tree};
+use super::{By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection};
+use pullsafe::glob::Glob;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Reference};
+use pullsafe::repository::RepositorySettings;
+use pullsafe_yaml::{Position, Style, Tree};
 
 /// Everything that a text says, or every fault in it.
-pub(super) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
+pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
     let whole = |at, problem: String| vec![ConfigFault { at, key: String::new(), problem }];
     let start = Position { line: 1, column: 1 };
     if text.len() > LARGEST_CONFIG {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::keys::{Kind, kind, names};
-use crate::domain::yaml::{self, Position, Style};
+use pullsafe_yaml as yaml;
+use pullsafe_yaml::{Position, Style};
 
 /// A node of a configuration.
-pub(super) type Node<'t> = yaml::Node<'t, &'t str>;
+pub(crate) type Node<'t> = yaml::Node<'t, &'t str>;
 /// What it is.
-pub(super) type Shape<'t> = yaml::Shape<'t, &'t str>;
+pub(crate) type Shape<'t> = yaml::Shape<'t, &'t str>;
 
 /// More than a person writes; a document that unfolds to more is a mistake or an attack.
 const MOST_VALUES: usize = 20_000;
@@ -39,13 +40,13 @@ impl fmt::Display for ConfigFault {
 
 /// A value and its path.
 #[derive(Clone)]
-pub(super) struct Value<'t> {
-    pub(super) node: Node<'t>,
-    pub(super) path: String,
+pub(crate) struct Value<'t> {
+    pub(crate) node: Node<'t>,
+    pub(crate) path: String,
 }
 
 /// The entries of a mapping.
-pub(super) struct Entries<'t> {
+pub(crate) struct Entries<'t> {
     at: Position,
     path: String,
     within: &'static str,
@@ -54,19 +55,19 @@ pub(super) struct Entries<'t> {
 
 /// Collects faults.
 #[derive(Default)]
-pub(super) struct Reader {
-    pub(super) faults: Vec<ConfigFault>,
+pub(crate) struct Reader {
+    pub(crate) faults: Vec<ConfigFault>,
     visited: usize,
 }
 
 impl Reader {
-    pub(super) fn fault(&mut self, at: Position, key: &str, problem: impl Into<String>) {
+    pub(crate) fn fault(&mut self, at: Position, key: &str, problem: impl Into<String>) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push(ConfigFault { at, key: key.to_owned(), problem: problem.into() });
         }
     }
 
-    pub(super) fn wrong(&mut self, value: &Value<'_>, problem: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, value: &Value<'_>, problem: impl Into<String>) {
         self.fault(value.node.position(), &value.path, problem);
     }
 
@@ -90,7 +91,7 @@ impl Reader {
     }
 
     /// Keys and values as they were written. A key that comes twice, or is no text, is a fault.
-    pub(super) fn pairs<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<(&'t str, Value<'t>)>> {
+    pub(crate) fn pairs<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<(&'t str, Value<'t>)>> {
         let entries = match self.shape(value)? {
             Shape::Mapping(entries) => entries,
             other @ (Shape::Null | Shape::Scalar(..) | Shape::Sequence(_)) => {
@@ -116,7 +117,7 @@ impl Reader {
     }
 
     /// A mapping with these keys and no other; `within` names it in the list of keys.
-    pub(super) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<Entries<'t>> {
+    pub(crate) fn mapping<'t>(&mut self, value: &Value<'t>, within: &'static str) -> Option<Entries<'t>> {
         let known = names(within);
         let pairs = self.pairs(value, &format!("a mapping with the keys {}", listed(&known)))?;
         let mut found = HashMap::new();
@@ -132,7 +133,7 @@ impl Reader {
         Some(Entries { at: value.node.position(), path: value.path.clone(), within, found })
     }
 
-    pub(super) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
+    pub(crate) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
         match self.shape(value)? {
             Shape::Sequence(items) => {
                 Some(items.into_iter().enumerate().map(|(index, node)| Value { node, path: format!("{}[{index}]", value.path) }).collect())
@@ -145,14 +146,14 @@ impl Reader {
     }
 
     /// A list, or a single value as a list of one.
-    pub(super) fn one_or_more<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
+    pub(crate) fn one_or_more<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
         match value.node.shape() {
             Shape::Scalar(..) => Some(vec![value.clone()]),
             Shape::Null | Shape::Sequence(_) | Shape::Mapping(_) => self.list(value, wanted),
         }
     }
 
-    pub(super) fn text<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<&'t str> {
+    pub(crate) fn text<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<&'t str> {
         match self.shape(value)? {
             Shape::Scalar(text, _) if !text.trim().is_empty() => Some(text.trim()),
             Shape::Scalar(..) => {
@@ -166,7 +167,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
+    pub(crate) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
         match self.shape(value)? {
             Shape::Scalar("true", Style::Plain) => Some(true),
             Shape::Scalar("false", Style::Plain) => Some(false),
@@ -202,18 +203,18 @@ impl Reader {
 }
 
 impl<'t> Entries<'t> {
-    pub(super) fn get(&self, name: &str) -> Option<&Value<'t>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value<'t>> {
         self.found.get(name)
     }
 
     /// A whole number between the bounds that the list of keys has for it.
-    pub(super) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
+    pub(crate) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
         let Some(Kind::Number(least, most)) = kind(self.within, name) else { return None };
         reader.number(self.get(name)?, least, most)
     }
 
     /// An entry that has to be there.
-    pub(super) fn required(&self, reader: &mut Reader, name: &str, wanted: &str) -> Option<Value<'t>> {
+    pub(crate) fn required(&self, reader: &mut Reader, name: &str, wanted: &str) -> Option<Value<'t>> {
         let found = self.get(name).cloned();
         if found.is_none() {
             let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
@@ -230,12 +231,12 @@ fn key_position(value: &Value<'_>, name: &str) -> Option<Position> {
 }
 
 /// Words in backquotes, with commas.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A value as it may stand in a message: one line, not long.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(80).collect();
     if text.chars().count() > 80 { format!("{clean}...") } else { clean }
 }

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::config::{MirrorConfig, PruneRule};
-use super::plan::Memory;
+use super::Memory;
 use super::want::{InUse, Want};
-use crate::domain::reference::{Digest, Reference};
-use crate::domain::timestamp::Timestamp;
+use crate::decide::config::{MirrorConfig, PruneRule};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::timestamp::Timestamp;
 
 /// An image in a repository of the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,33 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::config::{By, TagRule};
-use super::version::Version;
-use crate::domain::manifest::Platform;
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
-
-/// A tag, with as much as its registry tells about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagFacts {
-    /// The tag.
-    pub name: String,
-    /// When it was last pushed. Docker Hub tells it, other registries do not.
-    pub pushed_at: Option<Timestamp>,
-    /// What it meant when the list was made.
-    pub digest: Option<Digest>,
-    /// The manifests below it: the platforms of an index; none of a single image.
-    pub children: Option<u32>,
-    /// The image of each platform, where they were told.
-    pub images: Vec<(Platform, Digest)>,
-}
-
-impl TagFacts {
-    /// A tag of which nothing else is known.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pushed_at: None, digest: None, children: None, images: Vec::new() }
-    }
-}
+use crate::decide::config::version::Version;
+use crate::decide::config::{By, TagRule};
+use pullsafe::tags::TagFacts;
+use pullsafe::timestamp::Timestamp;
 
 /// A tag that was selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +93,7 @@ fn newer_first(by: By, one: &(&TagFacts, Option<Version>), other: &(&TagFacts, O
 
 /// The rule in words.
 fn conditions(rule: &TagRule) -> String {
-    let globs = |globs: &[super::Glob]| globs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let globs = |globs: &[pullsafe::glob::Glob]| globs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut words = Vec::new();
     if let Some(range) = &rule.semver {
         words.push(format!("version {range}"));

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::plan::{Action, Item, Plan};
 use super::prune::{PrunePlan, Unwanted};
-use crate::domain::timestamp::Timestamp;
+use super::{Action, Item, Plan};
+use pullsafe::timestamp::Timestamp;
 
 /// The plan in lines that read alone.
 pub fn text(plan: &Plan, prune: Option<&PrunePlan>, now: Timestamp) -> String {
@@ -94,7 +94,7 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
     }
     text.line(&format!("  {source}"));
     text.line(&format!("    -> {target}"));
-    let short = |digest: &crate::domain::reference::Digest| digest.as_str().get(..19).unwrap_or_default().to_owned();
+    let short = |digest: &pullsafe::reference::Digest| digest.as_str().get(..19).unwrap_or_default().to_owned();
     let what = match (&item.action, &item.digest, &item.holds) {
         (Action::Unknown(why), _, _) => Some(why.clone()),
         (Action::Absent, _, Some(holds)) => Some(format!("the mirror keeps {}", short(holds))),

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 /// As long as a function may run: what was made later was made by somebody else.
 const LONGEST_WORK_SECONDS: i64 = 900;

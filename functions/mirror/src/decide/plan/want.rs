@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::config::{ImageRule, MirrorConfig, TagSelection};
 use super::select::Chosen;
-use crate::domain::manifest::Platform;
-use crate::domain::reference::Reference;
+use crate::decide::config::{ImageRule, MirrorConfig, TagSelection};
+use pullsafe::manifest::Platform;
+use pullsafe::reference::Reference;
 
 /// An image that is wanted in the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Wants {
 }
 
 /// The image of Docker Hub that an image of the mirror is a copy of.
-pub(super) fn origin(config: &MirrorConfig, image: &Reference) -> Option<Reference> {
+pub(crate) fn origin(config: &MirrorConfig, image: &Reference) -> Option<Reference> {
     let name = image.repository();
     let name = if config.prefix.is_empty() { name } else { name.strip_prefix(&config.prefix)?.strip_prefix('/')? };
     // Docker Hub's names have two parts, and the first is no host.

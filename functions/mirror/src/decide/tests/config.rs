@@ -1,6 +1,6 @@
 //! The configuration: what is read from it, and what is said of its faults.
 
-use crate::domain::mirror::{By, KEYS, MirrorConfig, TagSelection};
+use crate::decide::{By, KEYS, MirrorConfig, TagSelection};
 
 const REGISTRY: &str = "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n";
 

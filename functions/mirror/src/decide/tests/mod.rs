@@ -7,8 +7,8 @@ mod schema;
 mod select;
 
 use super::MirrorConfig;
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 
 fn config(rest: &str) -> MirrorConfig {
     MirrorConfig::parse(&format!("registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n{rest}")).expect("a right configuration")

@@ -1,9 +1,9 @@
 //! The plan: actions, order, quota, memory.
 
 use super::{at_hour, config, digest};
-use crate::domain::mirror::plan::{AtSource, AtTarget, Budget, Memory, Plan, Seen, SourceImage, batches, plan};
-use crate::domain::mirror::text::{json, text};
-use crate::domain::mirror::{InUse, Want, Wants};
+use crate::decide::plan::text::{json, text};
+use crate::decide::plan::{AtSource, AtTarget, Budget, Memory, Plan, Seen, SourceImage, batches, plan};
+use crate::decide::{InUse, Want, Wants};
 
 fn want(name: &str, used_by: &[&str]) -> Want {
     let mut wants = Wants::default();

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::{at_hour, config, digest};
-use crate::domain::mirror::plan::Memory;
-use crate::domain::mirror::prune::{Held, HeldRepository, InDemand, PrunePlan, key, prune};
-use crate::domain::mirror::{InUse, MirrorConfig, Wants};
-use crate::domain::reference::Digest;
+use crate::decide::plan::Memory;
+use crate::decide::plan::prune::{Held, HeldRepository, InDemand, PrunePlan, key, prune};
+use crate::decide::{InUse, MirrorConfig, Wants};
+use pullsafe::reference::Digest;
 
 const REPOSITORY: &str = "docker-hub/a/b";
 

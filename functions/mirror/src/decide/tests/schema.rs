@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use crate::domain::mirror::{KEYS, Kind, MirrorConfig, schema};
-use crate::domain::yaml::{Node, Shape, Style, Tree};
+use crate::decide::schema;
+use crate::decide::{KEYS, Kind, MirrorConfig};
+use pullsafe_yaml::{Node, Shape, Style, Tree};
 
 /// What a text is as JSON, as an editor sees it: by the core schema of YAML 1.2. `None` where it is no document.
 fn json_of(text: &str) -> Option<Value> {
@@ -30,7 +31,7 @@ fn json_of(text: &str) -> Option<Value> {
 }
 
 /// Whether the schema takes a text.
-pub(super) fn takes(text: &str) -> bool {
+pub(crate) fn takes(text: &str) -> bool {
     let schema = schema();
     json_of(text).is_some_and(|value| valid(&schema, &schema, &value))
 }

@@ -1,7 +1,9 @@
 //! Which tags a rule selects.
 
 use super::{at_hour, config};
-use crate::domain::mirror::{Selected, TagFacts, TagRule, TagSelection, select};
+use crate::decide::select;
+use crate::decide::{Selected, TagRule, TagSelection};
+use pullsafe::tags::TagFacts;
 
 fn rule(text: &str) -> TagRule {
     match config(&format!("images: [{{source: a/b, tags: {text}}}]")).images.remove(0).tags {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::place::LogStream;
-use crate::domain::cause::{Cause, Diagnosis, Evidence};
-use crate::domain::diagnose::{Picker, diagnose_read};
-use crate::domain::stopped_task::StoppedTask;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence};
+use pullsafe_diagnosis::{Picker, diagnose_read};
+use pullsafe_events::stopped_task::StoppedTask;
 
 /// What became of the log of one container.
 #[derive(Debug, Clone)]

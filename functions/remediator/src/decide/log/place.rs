@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use crate::domain::cause::{Cause, Diagnosis};
-use crate::domain::stopped_task::StoppedTask;
-use crate::domain::task_definition::TaskDefinition;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
 
 /// So many containers of one task are read at most.
 const CONTAINERS: usize = 3;
@@ -143,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::diagnose::diagnose;
+    use pullsafe_diagnosis::diagnose;
 
     fn definition(logging: Value) -> TaskDefinition {
         TaskDefinition::from_json(&json!({"taskDefinition": {"containerDefinitions": [

@@ -4,22 +4,8 @@
 //! in a long log, is left unread and said to be. Pure: it says what to ask for, and hears what came.
 //! Source: Amazon CloudWatch Logs API Reference, GetLogEvents: a page can be empty; the end is where the token repeats.
 
-use std::collections::BTreeMap;
+use pullsafe_incident::spent::Budget;
 
-use serde::{Deserialize, Serialize};
-
-use crate::domain::cause::{Cause, Diagnosis};
-use crate::domain::probe::Settled;
-use crate::domain::timestamp::Timestamp;
-
-/// Calls for the logs of one stop or build.
-pub const CALLS_OF_ONE: u32 = 6;
-/// Calls for the stops of one revision of a task definition, within one incident.
-pub const CALLS_OF_A_REVISION: u32 = 12;
-/// Calls for one incident.
-pub const CALLS_OF_AN_INCIDENT: u32 = 60;
-/// Bytes of messages of one stop or build.
-pub const BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 /// Lines that a page may have.
 pub const PAGE_LINES: u32 = 10_000;
 
@@ -30,15 +16,6 @@ pub enum Ask {
     Backwards(Option<String>),
     /// The first page, up to the oldest line that was read (in milliseconds since the epoch).
     Head(Option<i64>),
-}
-
-/// What is left to spend on the logs of one stop or build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// Calls.
-    pub calls: u32,
-    /// Bytes of messages.
-    pub bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,75 +93,11 @@ impl Default for Reading {
     }
 }
 
-/// What an incident has spent on logs, and what they said: enough not to read the same story without end.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
-    /// The revision of the last stop.
-    revision: String,
-    /// Calls for it.
-    of_revision: u32,
-    /// Calls altogether.
-    total: u32,
-    /// What the logs of this revision made of a cause that the text alone gave.
-    #[serde(default)]
-    known: BTreeMap<Cause, Diagnosis>,
-    /// What the other probes said of stops with this cause, and when they were asked.
-    #[serde(default)]
-    settled: BTreeMap<Cause, (Timestamp, Vec<Settled>)>,
-}
-
-impl Spent {
-    /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
-    pub fn begin(&mut self, revision: &str) {
-        if self.revision != revision {
-            *self = Self { revision: revision.to_owned(), total: self.total, ..Self::default() };
-        }
-    }
-
-    /// What may be spent on the logs of one stop.
-    pub fn budget(&self) -> Budget {
-        let left = CALLS_OF_A_REVISION.saturating_sub(self.of_revision).min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
-        Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
-    }
-
-    /// Adds what a stop took, and what came of it.
-    pub fn add(&mut self, calls: u32, by_text: Cause, found: &Diagnosis) {
-        self.count(calls);
-        if found.signature.is_some() || found.cause != by_text {
-            self.known.insert(by_text, found.clone());
-        }
-    }
-
-    /// Adds what was taken.
-    pub fn count(&mut self, calls: u32) {
-        self.of_revision += calls;
-        self.total += calls;
-    }
-
-    /// What the other probes said of this cause not long ago.
-    pub fn settled(&self, by_text: Cause, now: Timestamp) -> Option<Vec<Settled>> {
-        /// A crash loop asks every ten minutes, not with every task.
-        const SECONDS: i64 = 10 * 60;
-        let (at, settled) = self.settled.get(&by_text)?;
-        (now.seconds_since(*at) < SECONDS).then(|| settled.clone())
-    }
-
-    /// Remembers what they said.
-    pub fn settle(&mut self, by_text: Cause, settled: Vec<Settled>, now: Timestamp) {
-        if !settled.is_empty() {
-            self.settled.insert(by_text, (now, settled));
-        }
-    }
-
-    /// What the log of an earlier stop of the same revision said about the same text.
-    pub fn known(&self, by_text: Cause) -> Option<&Diagnosis> {
-        self.known.get(&by_text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pullsafe_diagnosis::cause::Cause;
+    use pullsafe_incident::spent::Spent;
 
     fn some(token: &str) -> Option<String> {
         Some(token.to_owned())
@@ -236,7 +149,7 @@ mod tests {
     #[test]
     fn a_new_revision_has_a_budget_of_its_own_until_the_incident_has_none() {
         let mut spent = Spent::default();
-        let found = crate::domain::diagnose::diagnose_log("app", &["No module named 'x'".to_owned()]).unwrap();
+        let found = pullsafe_diagnosis::diagnose_log("app", &["No module named 'x'".to_owned()]).unwrap();
         for stop in 0..4 {
             spent.begin("web:1");
             let budget = spent.budget();

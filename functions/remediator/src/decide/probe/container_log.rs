@@ -1,8 +1,8 @@
-//! The logs of the task's containers. How they are found and read: [`crate::domain::log::place`] and
-//! [`crate::domain::log::reading`]; what they add: [`crate::domain::log::evidence`].
+//! The logs of the task's containers. How they are found and read: [`crate::decide::log::place`] and
+//! [`crate::decide::log::reading`]; what they add: [`crate::decide::log::evidence`].
 
 use super::{Probe, ProbeName};
-use crate::domain::log::place;
+use crate::decide::log::place;
 
 /// See the module.
 pub const PROBE: Probe = Probe {

@@ -1,11 +1,12 @@
 //! Whether the execution role's own policies allow the pull, by IAM's simulation.
 
-use super::{Probe, ProbeName, Settled};
-use crate::domain::arn::Arn;
-use crate::domain::cause::{Cause, Confidence, Diagnosis};
-use crate::domain::observation::Lookup;
-use crate::domain::reference::ecr_host;
-use crate::domain::stopped_task::StoppedTask;
+use super::{Probe, ProbeName};
+use pullsafe::arn::Arn;
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::ecr_host;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::spent::Settled;
 
 /// See the module.
 pub const PROBE: Probe = Probe {
@@ -60,7 +61,7 @@ pub fn settle(role: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::diagnose::diagnose_text;
+    use pullsafe_diagnosis::diagnose_text;
 
     #[test]
     fn a_role_that_may_not_is_certain_and_one_that_may_points_elsewhere() {

@@ -1,10 +1,12 @@
 //! What the image means right now: a HEAD at Docker Hub or ECR Public, which spends no quota, or BatchGetImage at ECR.
 
-use super::{Probe, ProbeName, Settled};
-use crate::domain::cause::{Cause, Confidence, Diagnosis};
-use crate::domain::observation::{Lookup, Resolved};
-use crate::domain::reference::{Reference, Registry};
-use crate::domain::stopped_task::StoppedTask;
+use super::{Probe, ProbeName};
+use pullsafe::lookup::Lookup;
+use pullsafe::lookup::Resolved;
+use pullsafe::reference::{Reference, Registry};
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::spent::Settled;
 
 /// See the module.
 pub const PROBE: Probe = Probe {
@@ -75,9 +77,9 @@ pub fn settle(diagnosis: &Diagnosis, image: &Reference, found: &Lookup<Resolved>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::diagnose::diagnose_text;
-    use crate::domain::observation::Doubt;
-    use crate::domain::reference::Digest;
+    use pullsafe::lookup::Doubt;
+    use pullsafe::reference::Digest;
+    use pullsafe_diagnosis::diagnose_text;
 
     fn check(text: &str, written: &str, found: &Lookup<Resolved>) -> (Diagnosis, Diagnosis) {
         let before = diagnose_text(text, Some(written), "stoppedReason").unwrap();

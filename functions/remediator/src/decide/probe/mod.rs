@@ -11,10 +11,8 @@ pub mod image_lookup;
 pub mod service_events;
 pub mod target_health;
 
-use serde::{Deserialize, Serialize};
-
-use super::cause::{Confidence, Diagnosis, Evidence, Why};
-use super::stopped_task::StoppedTask;
+use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_events::stopped_task::StoppedTask;
 
 /// The probes, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,56 +48,12 @@ pub struct Probe {
 pub const PROBES: &[Probe] =
     &[container_log::PROBE, service_events::PROBE, target_health::PROBE, image_lookup::PROBE, execution_role::PROBE];
 
-/// What a probe found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// For people.
-    pub evidence: Vec<Evidence>,
-    /// How certain the cause is now, if that changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<Confidence>,
-    /// Why it failed, if the probe says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<Why>,
-    /// Whether nothing is left open.
-    #[serde(default)]
-    pub settles: bool,
-    /// What would settle it instead, where the probe could not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instead: Option<String>,
-}
-
-impl Settled {
-    /// Evidence, and no more.
-    pub fn saying(source: &str, text: impl Into<String>) -> Self {
-        let evidence = Evidence { source: source.to_owned(), text: super::diagnose::masked(&text.into()) };
-        Self { evidence: vec![evidence], ..Self::default() }
-    }
-
-    /// A probe that could not be carried out.
-    pub fn failed(source: &str, why: impl std::fmt::Display, instead: impl Into<String>) -> Self {
-        Self { instead: Some(instead.into()), ..Self::saying(source, format!("could not be asked: {why}")) }
-    }
-
-    /// Adds it to a diagnosis.
-    pub fn apply(&self, diagnosis: &mut Diagnosis) {
-        diagnosis.evidence.extend(self.evidence.iter().cloned());
-        diagnosis.confidence = self.confidence.unwrap_or(diagnosis.confidence);
-        diagnosis.why = diagnosis.why.or(self.why);
-        if self.settles {
-            diagnosis.settled_by = None;
-        }
-        if let Some(instead) = &self.instead {
-            let known = diagnosis.settled_by.take().filter(|known| !known.contains(instead.as_str()));
-            diagnosis.settled_by = Some(known.map_or_else(|| instead.clone(), |known| format!("{known}; {instead}")));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::permission;
+    use pullsafe::permission;
+    use pullsafe_diagnosis::cause::Confidence;
+    use pullsafe_incident::spent::Settled;
 
     #[test]
     fn every_probe_declares_permissions_that_the_remediator_has() {
@@ -113,14 +67,14 @@ mod tests {
     #[test]
     fn docker_hubs_quota_is_beyond_every_second_look() {
         let text = "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit";
-        let found = crate::domain::diagnose::diagnose_text(text, Some("redis:7"), "stoppedReason").unwrap();
+        let found = pullsafe_diagnosis::diagnose_text(text, Some("redis:7"), "stoppedReason").unwrap();
         let asked: Vec<_> = PROBES.iter().filter(|probe| (probe.is_worth)(&StoppedTask::default(), &found)).collect();
         assert!(found.docker_hub_quota() && asked.is_empty(), "{asked:?}");
     }
 
     #[test]
     fn what_a_probe_finds_never_changes_the_cause() {
-        let found = crate::domain::diagnose::diagnose_text(
+        let found = pullsafe_diagnosis::diagnose_text(
             "pull access denied for acme/app, repository does not exist or may require 'docker login'",
             Some("acme/app"),
             "x",

@@ -1,10 +1,11 @@
 //! The service's own events and deployments: what the scheduler says beyond the stopped task.
 
-use super::{Probe, ProbeName, Settled};
-use crate::domain::cause::{Cause, Diagnosis, Evidence, Why};
-use crate::domain::diagnose::masked;
-use crate::domain::service::Service;
-use crate::domain::stopped_task::StoppedTask;
+use super::{Probe, ProbeName};
+use crate::decide::service::Service;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence, Why};
+use pullsafe_diagnosis::masked;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::spent::Settled;
 
 /// See the module.
 pub const PROBE: Probe = Probe {

@@ -1,9 +1,10 @@
 //! What the load balancer says of the targets that are still registered.
 
-use super::{Probe, ProbeName, Settled};
-use crate::domain::cause::{Cause, Diagnosis, Why};
-use crate::domain::service::Service;
-use crate::domain::stopped_task::StoppedTask;
+use super::{Probe, ProbeName};
+use crate::decide::service::Service;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Why};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::spent::Settled;
 
 /// See the module.
 pub const PROBE: Probe = Probe {

@@ -3,10 +3,11 @@
 //! The mirror is asked for what it lacks before the first pull fails, people are told once per task definition, and,
 //! where the policy says so, the service is moved while its pulls still work.
 
-use crate::domain::cause::RemedyName;
-use crate::domain::observation::{Lookup, Observation};
-use crate::domain::plan::{Plan, Step};
-use crate::domain::settings::{Ahead, Settings};
+use crate::decide::observation::Observation;
+use pullsafe::lookup::Lookup;
+use pullsafe::settings::{Ahead, Settings};
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_incident::plan::{Plan, Step};
 
 use super::move_to_mirror::{follow_up, move_step};
 use super::target::{self, Target};

@@ -3,14 +3,14 @@
 //! Pushing the tag once more does not help, since ECS keeps asking for the digest it pinned (version consistency);
 //! only a new deployment does.
 
-use crate::domain::cause::{Cause, RemedyName};
-use crate::domain::observation::Lookup;
-use crate::domain::plan::{Plan, Step};
-use crate::domain::reference::Reference;
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step};
 
 use super::{Situation, Verdict, guard};
 
-pub(super) fn consider(situation: Situation<'_>) -> Verdict {
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     if situation.blocker.diagnosis.cause != Cause::ImageDigestGone {
         return Verdict::NotForThis;
     }

@@ -1,12 +1,12 @@
 //! The guards that more than one remedy stands behind. Each returns the reason why not, as a sentence.
 
-use crate::domain::observation::Lookup;
-use crate::domain::service::{Controller, Service};
+use crate::decide::service::{Controller, Service};
+use pullsafe::lookup::Lookup;
 
 use super::Situation;
 
 /// The service, if it could be looked up and is active.
-pub(super) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, String> {
+pub(crate) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, String> {
     match &situation.seen.service {
         Lookup::Found(service) if service.status == "ACTIVE" => Ok(service),
         Lookup::Found(service) => Err(format!("the service is {}", service.status)),
@@ -17,7 +17,7 @@ pub(super) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Servic
 }
 
 /// What must hold for every act on a service, whatever the remedy.
-pub(super) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
+pub(crate) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
     let mut reasons = deployed_by_ecs(service);
     reasons.extend(first_act(situation));
     reasons.extend(not_rolling_back(service));
@@ -26,7 +26,7 @@ pub(super) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<S
 }
 
 /// Only services that ECS itself deploys, by replacing tasks, may be changed from outside.
-pub(super) fn deployed_by_ecs(service: &Service) -> Vec<String> {
+pub(crate) fn deployed_by_ecs(service: &Service) -> Vec<String> {
     let mut reasons = Vec::new();
     match &service.controller {
         Controller::Ecs => {}
@@ -69,7 +69,7 @@ fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<St
 }
 
 /// Nothing that would stop or replace a task may happen while one runs.
-pub(super) fn nothing_runs(service: &Service) -> Option<String> {
+pub(crate) fn nothing_runs(service: &Service) -> Option<String> {
     let running = service.running.max(service.deployments.iter().map(|deployment| deployment.running).sum());
     (running > 0).then(|| format!("{running} task(s) of the service run"))
 }

@@ -14,14 +14,14 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 
-use super::arn::ServiceId;
-use super::cause::RemedyName;
-use super::incident::{CauseSeen, Incident};
 use super::observation::Observation;
-use super::plan::{Declined, Plan};
-use super::settings::Settings;
-use super::timestamp::Timestamp;
-use super::waiting::WaitingFor;
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::Settings;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_incident::incident::{CauseSeen, Incident};
+use pullsafe_incident::plan::{Declined, Plan};
+use pullsafe_incident::waiting::WaitingFor;
 
 /// Everything a remedy may look at.
 #[derive(Debug, Clone, Copy)]

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::cause::RemedyName;
-use crate::domain::incident::Incident;
-use crate::domain::observation::Lookup;
-use crate::domain::plan::{Move, Plan, Step};
-use crate::domain::service::{Service, marks};
-use crate::domain::task_definition::TaskDefinition;
-use crate::domain::timestamp::Timestamp;
-use crate::domain::waiting::WaitingFor;
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::plan::{Move, Plan, Step};
+use pullsafe_incident::waiting::WaitingFor;
 
 use super::target::{self, Target};
 use super::{Situation, Verdict, guard};
@@ -20,7 +20,7 @@ use super::{Situation, Verdict, guard};
 /// For how long the mirror is waited for before people are told that it does not answer.
 const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
 
-pub(super) fn consider(situation: Situation<'_>) -> Verdict {
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     if !situation.blocker.diagnosis.docker_hub_quota() {
         return Verdict::NotForThis;
     }
@@ -60,7 +60,7 @@ fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
 enum Moves<'a> {
     Ready(&'a TaskDefinition, Vec<Move>),
     Ask(Plan),
-    Waiting(Vec<crate::domain::reference::Reference>),
+    Waiting(Vec<pullsafe::reference::Reference>),
 }
 
 fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
@@ -104,7 +104,7 @@ fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
     }
 }
 
-fn ask(situation: &Situation<'_>, asked: Vec<(crate::domain::reference::Reference, crate::domain::reference::Reference)>) -> Plan {
+fn ask(situation: &Situation<'_>, asked: Vec<(pullsafe::reference::Reference, pullsafe::reference::Reference)>) -> Plan {
     let requested_by = situation.service.arn();
     let names: Vec<_> = asked.iter().map(|(source, _)| source.to_string()).collect();
     Plan {
@@ -142,7 +142,7 @@ fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinitio
 }
 
 /// The step that clones the definition and moves the service to the clone.
-pub(super) fn move_step(service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Step {
+pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Step {
     let replacements: Vec<_> = moves.iter().map(|image| (image.from.clone(), image.to.clone())).collect();
     Step::MoveService {
         service: service.id.clone(),
@@ -153,7 +153,7 @@ pub(super) fn move_step(service: &Service, definition: &TaskDefinition, moves: V
 }
 
 /// The change that a person should make so that the next deployment does not put the old images back.
-pub(super) fn follow_up(moves: &[Move]) -> String {
+pub(crate) fn follow_up(moves: &[Move]) -> String {
     let lines: Vec<_> = moves.iter().map(|image| format!("  {}  ->  {}", image.from, image.to)).collect();
     format!("The template still names the old images: the next deployment from it brings them back. Change there:\n{}", lines.join("\n"))
 }

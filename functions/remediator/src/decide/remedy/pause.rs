@@ -5,19 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::cause::{Cause, RemedyName};
-use crate::domain::observation::Lookup;
-use crate::domain::plan::{Plan, Step, Suspended};
-use crate::domain::reference::Reference;
-use crate::domain::service::{Service, marks};
-use crate::domain::waiting::WaitingFor;
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step, Suspended};
+use pullsafe_incident::waiting::WaitingFor;
 
 use super::{Situation, Verdict, guard};
 
 /// How long ago another cause may have been seen and still count as one of the present.
 const SIBLING_SECONDS: i64 = 3600;
 
-pub(super) fn consider(situation: Situation<'_>) -> Verdict {
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     if !matches!(situation.blocker.diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone) {
         return Verdict::NotForThis;
     }

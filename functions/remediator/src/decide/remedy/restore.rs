@@ -3,16 +3,16 @@
 //! Driven by the marks on the service, not by memory: it works after the table was lost, and does nothing to a
 //! service whose marks somebody removed.
 
-use crate::domain::cause::{Cause, RemedyName};
-use crate::domain::observation::Lookup;
-use crate::domain::plan::{Plan, Step, Suspended};
-use crate::domain::reference::Reference;
-use crate::domain::service::{Service, marks};
-use crate::domain::waiting::WaitingFor;
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step, Suspended};
+use pullsafe_incident::waiting::WaitingFor;
 
 use super::{Situation, Verdict};
 
-pub(super) fn consider(situation: Situation<'_>) -> Verdict {
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
     let Some(count) = service.paused_count() else { return Verdict::NotForThis };
     if service.desired != 0 {

@@ -1,9 +1,11 @@
 //! Where a Docker Hub image can be pulled from instead, verified to be the same.
 
-use crate::domain::observation::{HubImage, Lookup, Resolved};
-use crate::domain::plan::Move;
-use crate::domain::reference::{Digest, ECR_PUBLIC, InvalidReference, Reference};
-use crate::domain::settings::Mirror;
+use crate::decide::observation::HubImage;
+use pullsafe::lookup::Lookup;
+use pullsafe::lookup::Resolved;
+use pullsafe::reference::{Digest, InvalidReference, Reference};
+use pullsafe::settings::Mirror;
+use pullsafe_incident::plan::Move;
 
 /// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache names it.
 ///
@@ -15,14 +17,6 @@ pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, Invali
         prefix => format!("{prefix}/{}", image.repository()),
     };
     image.moved_to(&mirror.registry, &repository)
-}
-
-/// Where Docker publishes the same official image at ECR Public; `None` for all other images.
-pub fn in_ecr_public(image: &Reference) -> Option<Reference> {
-    if !image.is_official() {
-        return None;
-    }
-    image.moved_to(ECR_PUBLIC, &format!("docker/{}", image.repository())).ok()
 }
 
 /// What can be done about one image.

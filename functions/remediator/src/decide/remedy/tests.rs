@@ -8,15 +8,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::cause::{Cause, Confidence, Diagnosis, Kind};
-use crate::domain::incident::{Act, ActState};
-use crate::domain::observation::{Doubt, HubImage, Lookup, Resolved, ScalingTarget, Stack};
-use crate::domain::plan::{Step, Suspended};
-use crate::domain::reference::{Digest, Reference, Registry};
-use crate::domain::service::Service;
-use crate::domain::stopped_task::StoppedTask;
-use crate::domain::task_definition::TaskDefinition;
-use crate::domain::waiting::Waiting;
+use crate::decide::observation::{HubImage, ScalingTarget, Stack};
+use crate::decide::service::Service;
+use pullsafe::lookup::Resolved;
+use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::reference::{Digest, Reference, Registry};
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Kind};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::incident::{Act, ActState};
+use pullsafe_incident::plan::{Step, Suspended};
+use pullsafe_incident::waiting::Waiting;
 
 const DEFINITION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7";
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
@@ -60,13 +62,13 @@ fn resolved(of: &str) -> Lookup<Resolved> {
 
 fn hub_image(written: &str) -> HubImage {
     let reference: Reference = written.parse().unwrap();
-    let mirror = crate::domain::settings::Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
+    let mirror = pullsafe::settings::Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() };
     HubImage {
         written: written.to_owned(),
         hub: resolved(written),
         last_run: None,
         mirror: Some((target::in_mirror(&mirror, &reference).unwrap(), resolved(written))),
-        public: target::in_ecr_public(&reference).map(|place| (place, Lookup::Absent)),
+        public: pullsafe::reference::in_ecr_public(&reference).map(|place| (place, Lookup::Absent)),
         reference,
     }
 }
@@ -89,7 +91,7 @@ fn case(cause: Cause, image: &str) -> Case {
         attempts: Some(7),
         ..Diagnosis::of(cause, Confidence::High)
     };
-    let mut record = crate::domain::incident::Record::default();
+    let mut record = pullsafe_incident::incident::Record::default();
     for (task, minute) in [("a", 1), ("b", 2)] {
         let task = StoppedTask {
             task_arn: task.to_owned(),
@@ -134,7 +136,7 @@ fn gone() -> Case {
 }
 
 fn decided(case: &Case) -> Decision {
-    let service = crate::domain::arn::ServiceId { cluster_arn: CLUSTER.to_owned(), name: "web".to_owned() };
+    let service = pullsafe::arn::ServiceId { cluster_arn: CLUSTER.to_owned(), name: "web".to_owned() };
     let blocker = case.incident.blocker().unwrap();
     decide(Situation { now: case.now, settings: &case.settings, service: &service, incident: &case.incident, blocker, seen: &case.seen })
 }

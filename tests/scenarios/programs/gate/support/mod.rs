@@ -5,25 +5,25 @@ use std::time::Duration;
 use scenarios::gate::Stage;
 use scenarios::gate::answers::SIGNATURE;
 use scenarios::gate::stage::{MIRROR_QUEUE, TABLE};
-use scenarios::runtime_api::{Config, Outcome, Runtime};
 use serde_json::Value;
+use testkit::runtime_api::{Config, Outcome, Runtime};
 
 /// The program, with the account of a stage around it.
 pub(crate) struct Program {
     pub(crate) stage: Stage,
     pub(crate) runtime: Runtime,
-    _served: scenarios::aws::server::Served,
+    _served: testkit::aws::server::Served,
 }
 
 impl Program {
     pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
         let stage = Stage::new().await;
         let served = stage.aws.serve().await.expect("a port");
-        let mut config = Config { timeout: Duration::from_secs(20), ..Config::new(env!("CARGO_BIN_EXE_image-gate")) };
-        let mirror = scenarios::aws::sqs::Sqs::url(MIRROR_QUEUE);
+        let mut config = Config { timeout: Duration::from_secs(20), ..Config::new(env!("CARGO_BIN_EXE_gate-program")) };
+        let mirror = testkit::aws::sqs::Sqs::url(MIRROR_QUEUE);
         let usual = [
             ("AWS_ENDPOINT_URL", served.url()),
-            ("AWS_REGION", scenarios::aws::REGION),
+            ("AWS_REGION", testkit::aws::REGION),
             ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
             ("RUST_LOG", "trace"),
             ("RUST_BACKTRACE", "full"),

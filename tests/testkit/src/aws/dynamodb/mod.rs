@@ -18,17 +18,17 @@ mod write;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
-use self::table::{Change, Table, invalid};
-use self::write::Kind;
 use super::service::AwsError;
 use super::wire::{Failure, Said};
+use crate::aws::dynamodb::table::{Change, Table, invalid};
+use crate::aws::dynamodb::write::Kind;
 use crate::clock::VirtualClock;
 
-pub use self::schema::{KeyAttribute, Projection, Schema, numeric, text};
-pub use self::value::{Item, plain};
+pub use crate::aws::dynamodb::schema::{KeyAttribute, Projection, Schema, numeric, text};
+pub use crate::aws::dynamodb::value::{Item, plain};
 
 /// How long DynamoDB remembers the token of a transaction.
 const TOKEN_SECONDS: i64 = 600;

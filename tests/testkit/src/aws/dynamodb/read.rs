@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::wire::{Failure, Said};
 use super::condition::{Comparison, Condition, Operand};
 use super::expression::{self, Scope};
 use super::path::project;
 use super::schema::{Index, Key, KeySchema};
 use super::table::{Table, answer_with, invalid};
 use super::value::{Item, item_size, normal_item};
+use crate::aws::wire::{Failure, Said};
 
 /// As much as one page holds.
 const PAGE_BYTES: usize = 1024 * 1024;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::service::AwsError;
-use super::super::wire::Failure;
 use super::schema::{Key, Schema};
 use super::value::{Item, item_size};
+use crate::aws::service::AwsError;
+use crate::aws::wire::Failure;
 
 /// The largest item, attribute names included.
 const LARGEST_ITEM: usize = 400 * 1024;

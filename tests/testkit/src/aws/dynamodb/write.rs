@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::service::AwsError;
-use super::super::wire::{Failure, Said};
 use super::condition::Condition;
 use super::expression::Scope;
 use super::path::project;
@@ -14,6 +12,8 @@ use super::table::{Change, Table, answer_with, condition_failed, invalid};
 use super::update::Update;
 use super::value::Item;
 use super::{State, TOKEN_SECONDS};
+use crate::aws::service::AwsError;
+use crate::aws::wire::{Failure, Said};
 
 /// The kinds of writes, as the parts of a transaction are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,15 +7,15 @@ use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace,
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use serde_json::{Value, json};
 
-use super::super::FakeAws;
-use super::super::autoscaling::AutoScaling;
-use super::super::cloudformation::CloudFormation;
-use super::super::iam::Iam;
-use super::super::logs::Logs;
-use super::super::parameters::Parameters;
-use super::super::secrets::Secrets;
-use super::super::service::Service;
 use super::clock;
+use crate::aws::FakeAws;
+use crate::aws::autoscaling::AutoScaling;
+use crate::aws::cloudformation::CloudFormation;
+use crate::aws::iam::Iam;
+use crate::aws::logs::Logs;
+use crate::aws::parameters::Parameters;
+use crate::aws::secrets::Secrets;
+use crate::aws::service::Service;
 
 #[tokio::test]
 async fn a_role_is_simulated() {

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem};
 use serde_json::{Value, json};
 
-use super::super::dynamodb::{DynamoDb, Projection, Schema, numeric, text};
-use super::super::{FakeAws, Fault, FaultKind};
 use super::clock;
+use crate::aws::dynamodb::{DynamoDb, Projection, Schema, numeric, text};
+use crate::aws::{FakeAws, Fault, FaultKind};
 
 fn tables() -> DynamoDb {
     let schema = Schema::new("state", text("pk"))

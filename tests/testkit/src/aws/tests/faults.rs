@@ -7,12 +7,12 @@ use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use super::super::dynamodb::{DynamoDb, Schema, text};
-use super::super::service::{AwsError, Service};
-use super::super::sns::Sns;
-use super::super::sqs::Sqs;
-use super::super::{FakeAws, Fault, FaultKind, Outcome};
 use super::clock;
+use crate::aws::dynamodb::{DynamoDb, Schema, text};
+use crate::aws::service::{AwsError, Service};
+use crate::aws::sns::Sns;
+use crate::aws::sqs::Sqs;
+use crate::aws::{FakeAws, Fault, FaultKind, Outcome};
 
 /// An ECS that knows one service and has nothing to say to everything else.
 struct Echo;

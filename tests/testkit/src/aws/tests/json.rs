@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use pullsafe::aws::FailureKind;
-use pullsafe::aws::json::{JsonApi, LOGS, SECRETS, SSM};
+use pullsafe_aws::FailureKind;
+use pullsafe_aws::json::{JsonApi, LOGS, SECRETS, SSM};
 use serde_json::json;
 
-use super::super::logs::Logs;
-use super::super::parameters::Parameters;
-use super::super::secrets::Secrets;
-use super::super::{FakeAws, Fault, FaultKind};
 use super::clock;
+use crate::aws::logs::Logs;
+use crate::aws::parameters::Parameters;
+use crate::aws::secrets::Secrets;
+use crate::aws::{FakeAws, Fault, FaultKind};
 
 fn fake() -> FakeAws {
     let logs = Logs::new(clock());

@@ -7,11 +7,11 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde_json::json;
 
-use super::super::eventbridge::EventBridge;
-use super::super::sns::Sns;
-use super::super::sqs::Sqs;
-use super::super::{FakeAws, Outcome};
 use super::clock;
+use crate::aws::eventbridge::EventBridge;
+use crate::aws::sns::Sns;
+use crate::aws::sqs::Sqs;
+use crate::aws::{FakeAws, Outcome};
 
 #[tokio::test]
 async fn a_topic_keeps_subject_message_and_attributes() {

@@ -6,7 +6,7 @@ mod faults;
 mod json;
 mod messaging;
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 use crate::clock::VirtualClock;
 

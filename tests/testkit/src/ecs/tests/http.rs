@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use crate::ecs::{HttpPuller, PullOutcome, Puller as _};

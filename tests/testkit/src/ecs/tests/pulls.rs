@@ -1,6 +1,6 @@
 //! What a pull asks for, how its failure is worded, and version consistency.
 
-use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
 
 use super::world::{ECR, HUB, World, definition, digest, of_type, tasks, time};

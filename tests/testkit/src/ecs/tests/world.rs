@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use crate::aws::service::{AwsError, Service as _};

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::response::Builder;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 use time::macros::format_description;
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use futures_util::stream;
 use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 use super::Server;
 use super::answer::{empty, error, respond, with_body};

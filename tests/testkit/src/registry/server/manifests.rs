@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Builder;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use serde_json::{Value, json};
 
 use super::Server;

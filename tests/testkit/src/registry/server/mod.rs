@@ -29,15 +29,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Method;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 use tokio::sync::oneshot;
 
-use self::fault::{Faults, Rule};
-use self::log::{Access, AccessLog};
-use self::options::{EcrOptions, HubOptions, Mode, OpenOptions};
-use self::quota::PullQuota;
 use super::sample::Sample;
 use super::store::ImageStore;
+use crate::registry::server::fault::{Faults, Rule};
+use crate::registry::server::log::{Access, AccessLog};
+use crate::registry::server::options::{EcrOptions, HubOptions, Mode, OpenOptions};
+use crate::registry::server::quota::PullQuota;
 
 /// The repository that clients ask for their quota without spending any.
 const QUOTA_PROBE: &str = "ratelimitpreview/test";

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::Ipv6Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 
 use crate::clock::VirtualClock;
 

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::Server;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 use super::Server;
 use super::answer::{Answer, Cut, empty, error, respond};

@@ -13,7 +13,7 @@ use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::report::Report;
 use crate::e2e::stack::{Stack, event};
 use crate::e2e::{Context as _, Result, ensure};
-use crate::gate::Answers;
+use scenarios::gate::Answers;
 
 /// The repository of the stacks here.
 const REPOSITORY: &str = "gated";
@@ -212,7 +212,7 @@ async fn nothing_leaked(stack: &Stack) -> Result<()> {
     for function in ["image-gate", "gate-waker"] {
         let lines = stack.logs(function).await?;
         ensure(lines.len() > 10, format!("{function} has not logged"))?;
-        let leak = lines.iter().find(|line| line.contains("X-Amz-Signature") || line.contains(crate::gate::answers::SIGNATURE));
+        let leak = lines.iter().find(|line| line.contains("X-Amz-Signature") || line.contains(scenarios::gate::answers::SIGNATURE));
         ensure(leak.is_none(), format!("{function}: {leak:?}"))?;
     }
     Ok(())

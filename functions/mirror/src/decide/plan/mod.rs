@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::MirrorConfig;
-use super::want::Want;
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
+use self::want::Want;
+use crate::decide::config::MirrorConfig;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 
 /// Of the quota so much stays for what is asked for between the runs, in parts of a hundred.
 const KEPT_BACK_PERCENT: u64 = 10;
@@ -353,3 +353,9 @@ pub fn repositories<'a>(config: &MirrorConfig, wants: impl Iterator<Item = &'a W
     names.dedup();
     names
 }
+
+pub mod prune;
+pub mod select;
+pub mod text;
+pub mod unfinished;
+pub mod want;

@@ -15,8 +15,8 @@ use tokio::task::AbortHandle;
 use super::blobs::blob_call;
 use super::client::Client;
 use super::error::RegistryError;
-use crate::domain::copy::ahead::{Progress, ReadAhead};
-use crate::domain::reference::{Digest, Reference};
+use crate::decide::ahead::{Progress, ReadAhead};
+use pullsafe::reference::{Digest, Reference};
 
 /// A connection that was kept may turn out to be closed; more than one repetition would hold up the blob.
 const ATTEMPTS: u32 = 2;
@@ -25,20 +25,20 @@ const FIRST_DEPTH: usize = 2;
 
 /// The right to hold pieces, for all blobs of a client.
 #[derive(Debug)]
-pub(super) struct Room {
-    pub(super) policy: ReadAhead,
+pub(crate) struct Room {
+    pub(crate) policy: ReadAhead,
     pieces: Arc<Semaphore>,
 }
 
 impl Room {
-    pub(super) fn new(policy: ReadAhead) -> Self {
+    pub(crate) fn new(policy: ReadAhead) -> Self {
         Self { policy, pieces: Arc::new(Semaphore::new(policy.of_all)) }
     }
 }
 
 /// Pieces of one blob, one after the other.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     source: Reference,
     digest: Digest,
     size: u64,
@@ -51,7 +51,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Pieces of a blob from this byte on; `None` where others have taken all the room.
-    pub(super) fn from(client: &Client, source: &Reference, digest: &Digest, size: u64, from: u64) -> Option<Self> {
+    pub(crate) fn from(client: &Client, source: &Reference, digest: &Digest, size: u64, from: u64) -> Option<Self> {
         let (source, digest, depth) = (source.clone(), digest.clone(), FIRST_DEPTH.min(client.inner.room.policy.of_one));
         let mut ahead = Self { source, digest, size, next: from, depth, pieces: VecDeque::new() };
         ahead.fill(client);
@@ -59,14 +59,14 @@ impl Ahead {
     }
 
     /// The piece that begins here, and further ones are asked for.
-    pub(super) fn take(&mut self, client: &Client, at: u64) -> Option<Piece> {
+    pub(crate) fn take(&mut self, client: &Client, at: u64) -> Option<Piece> {
         let piece = self.pieces.pop_front().filter(|piece| piece.range.start == at)?;
         self.fill(client);
         Some(piece)
     }
 
     /// More pieces where the last one was waited for, fewer where it waited: then the target is the limit.
-    pub(super) fn adapt(&mut self, policy: &ReadAhead, last: &Progress) {
+    pub(crate) fn adapt(&mut self, policy: &ReadAhead, last: &Progress) {
         self.depth = if policy.idle(last) { policy.of_one.min(self.depth + 1) } else { self.depth.saturating_sub(1).max(1) };
     }
 
@@ -83,8 +83,8 @@ impl Ahead {
 
 /// A piece on its way: its chunks wait here, however late they are taken. Dropped, it is no longer fetched.
 #[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) range: Range<u64>,
+pub(crate) struct Piece {
+    pub(crate) range: Range<u64>,
     host: Arc<OnceLock<String>>,
     /// Without a bound of its own: a piece is as much as there is room for.
     chunks: mpsc::UnboundedReceiver<Result<Bytes, RegistryError>>,
@@ -108,12 +108,12 @@ impl Piece {
     }
 
     /// Who sends it, once that is known.
-    pub(super) fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         self.host.get().map(String::as_str)
     }
 
     /// The next chunk; `None` at the end of the piece.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
         self.chunks.recv().await.transpose()
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::domain::copy::throttle;
-pub use crate::domain::copy::throttle::Limit;
-use crate::domain::timestamp::Timestamp;
+use crate::decide::throttle;
+pub use crate::decide::throttle::Limit;
+use pullsafe::timestamp::Timestamp;
 
 /// A pull quota, as the headers of a manifest request state it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::domain::cause::{Cause, Diagnosis, Signature};
-use pullsafe::domain::diagnose::diagnose;
-use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Signature};
+use pullsafe_diagnosis::diagnose;
+use pullsafe_events::stopped_task::StoppedTask;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// The labelled stops, in the order of the file.
     pub(crate) fn all() -> Vec<Self> {
-        include_str!("../corpus/stops.jsonl")
+        include_str!("../../corpus/stops.jsonl")
             .lines()
             .map(|line| serde_json::from_str(line).expect("a row of the corpus is a stop"))
             .collect()

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{MEMORY, MirrorTable};
-use crate::aws::failure::Failure;
-use crate::aws::item::{json, number, text};
-use crate::domain::reference::Digest;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::item::{json, number, text};
 
 /// Rows for each registry.
 pub const SLOTS: u64 = 16;

@@ -1,9 +1,9 @@
 //! `tests/corpus/further.jsonl`: further messages of the kinds in `stops.jsonl`, as registries, daemons, AWS and language
 //! runtimes write them. None of them is an example of a signature.
 
-use pullsafe::domain::cause::{Cause, Diagnosis, Signature};
-use pullsafe::domain::diagnose::diagnose;
-use pullsafe::domain::stopped_task::StoppedTask;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Signature};
+use pullsafe_diagnosis::diagnose;
+use pullsafe_events::stopped_task::StoppedTask;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ struct Message {
 
 impl Message {
     fn all() -> Vec<Self> {
-        let lines = include_str!("../corpus/further.jsonl").lines();
+        let lines = include_str!("../../corpus/further.jsonl").lines();
         lines.map(|line| serde_json::from_str(line).expect("a row is a message")).collect()
     }
 

@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use pullsafe::domain::cause::Cause;
-use pullsafe::domain::diagnose::row::Row;
-use pullsafe::domain::diagnose::tables;
-use pullsafe::domain::probe::PROBES;
+use pullsafe_diagnosis::cause::Cause;
+use pullsafe_diagnosis::row::Row;
+use pullsafe_diagnosis::tables;
+use remediator::decide::probe::PROBES;
 
 use crate::corpus::Stop;
 use crate::labels::ARGUED;
 
 #[test]
 fn the_document_is_up_to_date() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnosis.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnosis.md");
     let wanted = document();
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     if written == wanted {

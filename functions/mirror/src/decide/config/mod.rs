@@ -1,13 +1,13 @@
 //! The mirror's configuration: YAML in, and either everything that it says or every fault in it, each with its line.
 
-use std::collections::BTreeMap;
+use pullsafe::repository::RepositorySettings;
 
-use super::glob::Glob;
-use super::parse;
-use super::read::ConfigFault;
-use super::version::Range;
-use crate::domain::manifest::Platform;
-use crate::domain::reference::{DOCKER_HUB, Digest, Reference};
+use pullsafe::glob::Glob;
+
+use self::read::ConfigFault;
+use self::version::Range;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
 
 /// Longer than any configuration that a person keeps.
 pub const LARGEST_CONFIG: usize = 256 * 1024;
@@ -91,19 +91,6 @@ pub enum By {
     PushTime,
 }
 
-/// How repositories are created.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RepositorySettings {
-    /// Whether tags cannot be overwritten.
-    pub immutable: bool,
-    /// Whether images are scanned when they arrive.
-    pub scan_on_push: bool,
-    /// How many tagged images ECR's lifecycle policy keeps.
-    pub lifecycle_keep: Option<u32>,
-    /// AWS tags.
-    pub tags: BTreeMap<String, String>,
-}
-
 /// What is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneRule {
@@ -144,3 +131,9 @@ impl MirrorConfig {
         if self.prefix.is_empty() { name } else { format!("{}/{name}", self.prefix) }
     }
 }
+
+pub mod keys;
+pub mod parse;
+pub mod read;
+pub mod schema;
+pub mod version;

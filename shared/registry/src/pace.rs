@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::domain::copy::limiter::{Action, Admission, Ended, Limiter, Rate};
+use crate::decide::limiter::{Action, Admission, Ended, Limiter, Rate};
 
 /// Requests about names at once: a few warm connections.
 const METADATA_AT_ONCE: u32 = 16;
@@ -24,7 +24,7 @@ pub trait Allowance: Send + Sync {
 
 /// All limiters of a client.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     started: Instant,
     gates: Mutex<HashMap<(String, Action), Arc<Gate>>>,
 }
@@ -38,7 +38,7 @@ struct Gate {
 
 /// The right to send one request. Dropped, it ends as one that says nothing about rates.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     gate: Arc<Gate>,
     how: Ended,
 }
@@ -51,7 +51,7 @@ impl Default for Pace {
 
 impl Pace {
     /// Waits until a request may go.
-    pub(super) async fn admit(&self, registry: &str, action: Action) -> Permit {
+    pub(crate) async fn admit(&self, registry: &str, action: Action) -> Permit {
         let gate = self.gate(registry, action);
         loop {
             let admission = gate.limiter().admit(gate.started.elapsed());
@@ -87,12 +87,12 @@ impl Gate {
 
 impl Permit {
     /// The host had no complaint about the rate.
-    pub(super) fn well(mut self) {
+    pub(crate) fn well(mut self) {
         self.how = Ended::Well;
     }
 
     /// The host refused for its rate.
-    pub(super) fn throttled(mut self, come_back: Option<Duration>) {
+    pub(crate) fn throttled(mut self, come_back: Option<Duration>) {
         self.how = Ended::Throttled(come_back);
     }
 }

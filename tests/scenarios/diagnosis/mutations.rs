@@ -3,7 +3,7 @@
 //! Three things hold for all of them: nothing panics, nothing becomes Docker Hub's quota that was not, and a cut text
 //! gives the cause or `unknown`, never another cause.
 
-use pullsafe::domain::cause::Cause;
+use pullsafe_diagnosis::cause::Cause;
 use serde_json::{Value, json};
 
 use crate::corpus::{Logs, Stop, of_event};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::reference::Registry;
+use pullsafe::reference::Registry;
 
 /// One bad moment is answered once: the requests that were under way with the first refused one do not count again.
 const CUT_ONCE_PER: Duration = Duration::from_millis(250);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
-use crate::domain::reference::Registry;
-use crate::domain::timestamp::Timestamp;
+use pullsafe::reference::Registry;
+use pullsafe::timestamp::Timestamp;
 
 /// Docker Hub's web API, which has a limiter of its own.
 const HUB_API: &str = "hub.docker.com";

@@ -11,11 +11,11 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use super::failure::{Failure, FailureKind};
-use super::item::{QUERY, document, each_row, json, number, parsed, text};
-use crate::domain::event::Subject;
-use crate::domain::incident::{Incident, Record};
-use crate::domain::timestamp::Timestamp;
+use crate::incident::{Incident, Record};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::{Failure, FailureKind};
+use pullsafe_aws::item::{OPEN_INDEX, QUERY, document, each_row, json, number, parsed, text};
+use pullsafe_events::Subject;
 
 pub use history::History;
 
@@ -25,8 +25,6 @@ pub const LEASE_SECONDS: i64 = 90;
 const ARCHIVE_SECONDS: i64 = 90 * 24 * 3600;
 /// How long the memory of a service without an incident is kept; it tells late duplicates from news.
 const MEMORY_SECONDS: i64 = 30 * 24 * 3600;
-/// The name of the sparse index over open incidents.
-pub const OPEN_INDEX: &str = "open-index";
 
 const STATE: &str = "state";
 
