@@ -5,6 +5,7 @@
 
 #[cfg(feature = "ecr")]
 pub mod ecr;
+pub mod errors;
 pub mod failure;
 #[cfg(feature = "dynamodb")]
 pub mod item;

@@ -3,9 +3,10 @@
 //! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `subject`, `who`
 //! and `spent`. `{name|otherwise}` falls back to the words behind the bar.
 
+use super::registries;
 use super::row::Row;
 use super::target::Target;
-use super::text::redact;
+use super::text::{self, redact};
 use pullsafe::reference::Reference;
 
 /// What opens a name in a template.
@@ -19,6 +20,7 @@ pub(super) fn render(row: &Row, target: &Target, text: &str, attempts: Option<u3
         "host" => reference.as_ref().map(|reference| reference.registry().to_owned()),
         "repository" => reference.as_ref().map(|reference| reference.repository().to_owned()),
         "official" => reference.as_ref().and_then(on_ecr_public),
+        "limit" => target.registry.and_then(registries::of_registry).map(|row| row.limit.to_owned()),
         "subject" => subject(row, text),
         "who" => match anonymous {
             Some(true) => Some("this address (the pull was anonymous)".to_owned()),
@@ -74,15 +76,19 @@ pub(super) fn subject(row: &Row, text: &str) -> Option<String> {
 }
 
 /// The advice where no signature matched.
-pub(super) fn unknown(image: Option<&str>, pull: bool) -> String {
-    if pull {
-        let image = image.unwrap_or("the image");
-        format!(
-            "The pull of `{image}` failed, and the text ends before it says why (Fargate cuts long messages); nothing is done on a guess. Ask the registry for the manifest \
-             (`docker buildx imagetools inspect`), and look at other tasks of the service that stopped at the same time."
-        )
+pub(super) fn unknown(image: Option<&str>, pull: bool, text: &str) -> String {
+    let look = match (pull, image) {
+        (true, Some(image)) => format!("Ask the registry for the manifest (`docker buildx imagetools inspect {image}`), and look at other tasks of the service that stopped at the same time."),
+        (true, None) => "Ask the registry for the manifest of the image in the task definition, and look at other tasks of the service that stopped at the same time.".to_owned(),
+        (false, _) => "Read the text in the evidence and the container's log, and look at other tasks of the service that stopped at the same time.".to_owned(),
+    };
+    let what = if pull { "The pull failed" } else { "The stop is not explained" };
+    if text::is_cut(text) {
+        format!("{what}, and the text ends before it says why (ECS cuts long messages); nothing is done on a guess. {look}")
+    } else if text.is_empty() {
+        format!("{what}: there is no reason in words. {look}")
     } else {
-        "No known signature is in the text. Read the reason below and the container's log; tell the project if it is a message that it should know.".to_owned()
+        format!("{what}, and the text is not recognised; nothing is done on a guess. {look}")
     }
 }
 

@@ -1,15 +1,17 @@
 //! Makes a [`Diagnosis`] of a signature that matched, or of none.
 
+use super::chain::{Chain, Tell};
 use super::logs::Finding;
+use super::nearest::{Like, nearest};
 use super::row::Row;
 use super::target::Target;
 use super::{Read, advice, is_pull, text};
-use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase};
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase, Why};
 use pullsafe::reference::Registry;
 
 /// The diagnosis of a row that matched the reason of a task or a container.
 pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
-    let about_image = is_about_image(row.cause);
+    let about_image = row.cause.is_about_image();
     let mut registry = read.target.registry.or(row.registry);
     // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
     if row.registry == Some(Registry::EcrPrivateApi) {
@@ -34,7 +36,7 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
     Diagnosis {
         registry: registry.filter(|_| about_image),
         kind: row.kind,
-        why: row.why,
+        why: row.why.or_else(|| why_of(row, read.text)),
         phase: row.phase.or_else(|| phase_of(row.cause, read.text)),
         signature: row.signature,
         image: target.image.clone().filter(|_| about_image),
@@ -62,20 +64,40 @@ pub(super) fn of_finding(finding: &Finding) -> Diagnosis {
     }
 }
 
-/// No signature: the text stays as it is, and nothing acts on it.
+/// No signature: the text stays as it is, with what it is most like, and nothing acts on it.
 pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
     let pull = is_pull(read.text);
     let image = read.target.image.clone().filter(|_| pull);
-    Diagnosis {
+    let found = Diagnosis {
         registry: read.target.registry.filter(|_| pull),
         container: read.target.container.clone(),
         attempts: text::attempts(read.text).filter(|_| pull),
         evidence: if read.text.is_empty() { Vec::new() } else { vec![read.evidence()] },
         settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
-        advice: advice::unknown(image.as_deref(), pull),
+        advice: advice::unknown(image.as_deref(), pull, read.text),
         image,
         ..Diagnosis::of(Cause::Unknown, Confidence::Low)
+    };
+    match nearest(read.text, |_| true) {
+        Some(like) => with_like(found, &like, !pull && !text::is_cut(read.text)),
+        None => found,
     }
+}
+
+/// A text so near to a known message may be called what that was, at low confidence.
+const SAME_KIND: f32 = 0.45;
+
+/// Names the known message that the text is like. It is the cause only where a whole text is near, all neighbours agree, and nothing
+/// would act on that cause.
+fn with_like(found: Diagnosis, like: &Like, may_decide: bool) -> Diagnosis {
+    let Like { cause, text, distance, agree, of } = like;
+    let said = format!("like (distance {distance:.2}): \"{text}\", which meant {cause} in {agree} of {of} cases");
+    let decides = may_decide && *distance <= SAME_KIND && agree == of && !cause.is_about_image() && !cause.is_benign();
+    let mut evidence = found.evidence;
+    evidence.push(Evidence { source: "known messages".to_owned(), text: said });
+    let advice =
+        if decides { format!("The text is not known; it is most like one that meant {cause}. {}", found.advice) } else { found.advice };
+    Diagnosis { cause: if decides { *cause } else { found.cause }, evidence, advice, ..found }
 }
 
 /// An event of a service or deployment whose words name no cause.
@@ -96,24 +118,13 @@ pub(super) fn stopped_build() -> Diagnosis {
     }
 }
 
-/// Whether a cause has to do with an image and its registry.
-pub(super) fn is_about_image(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::RegistryRateLimited
-            | Cause::RegistryDataLimit
-            | Cause::ImageNotFound
-            | Cause::ImageDigestGone
-            | Cause::RepositoryNotFound
-            | Cause::RegistryAuthDenied
-            | Cause::EcrPermissionDenied
-            | Cause::RegistryUnreachable
-            | Cause::RegistryServerError
-            | Cause::PlatformMismatch
-            | Cause::InvalidImageReference
-            | Cause::ImageCorrupt
-            | Cause::ImageUnsupported
-    )
+/// Why the network failed, for a row that decides on the chain.
+fn why_of(row: &Row, text: &str) -> Option<Why> {
+    if row.reads.is_empty() {
+        return None;
+    }
+    let chain = Chain::parse(text);
+    if let Some(Tell::Transport(why)) = chain.answer().map(|link| link.tells) { Some(why) } else { None }
 }
 
 /// In which phase a pull failed that did not get through.

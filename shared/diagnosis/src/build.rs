@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::assemble::is_about_image;
 use super::build_log::{BuildFacts, BuildLog};
 use super::text::{normalise, redact};
 use super::{diagnose_text, logs};
@@ -70,16 +69,16 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
             diagnose_text(context, image, &source).map(|found| about("The build image could not be pulled (PROVISIONING)", found))
         }
         PhaseKind::WithoutPulls => None,
-        PhaseKind::Commands => by_log(logs).or_else(|| diagnose_text(context, None, &source).filter(|found| is_about_image(found.cause))),
+        PhaseKind::Commands => by_log(logs).or_else(|| diagnose_text(context, None, &source).filter(|found| found.cause.is_about_image())),
     };
     let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
-    if is_about_image(diagnosis.cause) {
+    if diagnosis.cause.is_about_image() {
         let of_environment = PhaseKind::of(name) == PhaseKind::Provisioning;
         let bases = if of_environment { Vec::new() } else { logs.values().flat_map(BuildLog::bases).collect() };
         diagnosis.build = Some(BuildFacts { bases, platform: platform(detail).to_owned(), of_environment });
     }
     let reference = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
-    let official = reference.filter(|reference| reference.is_official() && is_about_image(diagnosis.cause));
+    let official = reference.filter(|reference| reference.is_official() && diagnosis.cause.is_about_image());
     let replacement_from = official.map(|reference| {
         let tag = reference.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
         format!("FROM public.ecr.aws/docker/{}{tag}", reference.repository())
@@ -166,7 +165,10 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
         (_, None) if logs.is_empty() => {
             format!("The build failed in {phase}, whose context says only that a command failed. Read the build's log: a `docker build` that cannot pull its base image says so there.")
         }
-        (_, None) => format!("The build failed in {phase}, and its log shows no failed pull. Read the last lines of the log."),
+        (_, None) if logs.values().any(BuildLog::shows_pulls) => {
+            format!("The build failed in {phase}. Its log was read where images are pulled and shows no failed pull: read the last lines of the log.")
+        }
+        (_, None) => format!("The build failed in {phase}, and what was read of its log shows neither a pull nor why it failed. Read the log from the first failed command on."),
     };
     evidence.extend(finding.into_iter().flat_map(|finding| finding.evidence));
     evidence.extend(tail);

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::assemble::is_about_image;
 use super::logs::Picker;
 use super::target::image_in;
 use super::{diagnose_text, text};
@@ -14,6 +13,8 @@ use pullsafe::reference::Reference;
 
 /// So many lines of a log are kept; a build with more of them repeats itself.
 const KEPT: usize = 2_000;
+/// The body of an answer has so many lines.
+const BODY: usize = 12;
 /// So much of a line is kept.
 const LINE_BYTES: usize = 4 * 1024;
 
@@ -83,6 +84,11 @@ impl BuildLog {
         }
     }
 
+    /// Whether the part that was read is one in which images are pulled.
+    pub(super) fn shows_pulls(&self) -> bool {
+        self.lines.iter().any(|line| base_image(line).is_some())
+    }
+
     /// Whether it has read no line.
     pub fn is_empty(&self) -> bool {
         self.picker.is_empty()
@@ -100,7 +106,7 @@ impl BuildLog {
     /// The failed pull in this log, with the base image that the lines before it name.
     pub(super) fn failed_pull(&self, name: &str) -> Option<Diagnosis> {
         let (mut base, mut cut) = (None, None);
-        for line in &self.lines {
+        for (at, line) in self.lines.iter().enumerate() {
             if let Some(image) = base_image(line) {
                 base = Some(image.image);
             }
@@ -111,11 +117,23 @@ impl BuildLog {
             let image = own.or_else(|| image_of_url(line).map(|image| self.tagged(image))).or_else(|| base.clone());
             match diagnose_text(line, image.as_deref(), &format!("logs[{name}]")) {
                 Some(found) if found.cause == Cause::Unknown => cut = cut.or(Some(found)),
-                Some(found) if is_about_image(found.cause) || found.cause == Cause::DiskFull => return Some(found),
+                Some(found) if found.cause.is_about_image() || found.cause == Cause::DiskFull => {
+                    return Some(self.in_more_words(found, at, image.as_deref(), name));
+                }
                 Some(_) | None => {}
             }
         }
         cut
+    }
+
+    /// A limit that the line itself does not name, in the words of a body that follows over several lines.
+    fn in_more_words(&self, found: Diagnosis, at: usize, image: Option<&str>, name: &str) -> Diagnosis {
+        if found.cause != Cause::RegistryRateLimited || found.kind.is_some() {
+            return found;
+        }
+        let behind = self.lines.iter().skip(at + 1).take(BODY);
+        let mut said = behind.filter_map(|line| diagnose_text(line, image, &format!("logs[{name}]")));
+        said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
     }
 
     /// A URL by digest names only the repository: the base image from there, if the log shows one.
@@ -170,28 +188,84 @@ fn kept(line: &str) -> Option<String> {
     })
 }
 
+/// Words of a line that has to do with a pull.
+const OF_PULLS: &[&str] = &[
+    "toomanyrequests",
+    "too many requests",
+    "pull",
+    "manifest",
+    "failed to solve",
+    "failed to resolve",
+    "failed to copy",
+    "failed to fetch",
+    "registry",
+    "error response from daemon",
+    "no space left",
+    "load metadata",
+    "unauthorized",
+    "initializing source",
+    "building image",
+    "reading blob",
+    "docker.io",
+    ".dkr.ecr",
+    "ghcr.io",
+    "quay.io",
+    "/v2/",
+    "basic auth",
+    "denied",
+    "bake",
+    "no match for platform",
+];
+/// Words of a line that reports a failure.
+const OF_FAILURES: &[&str] = &[
+    "error",
+    "err[",
+    "fail",
+    "toomanyrequests",
+    "too many requests",
+    "denied",
+    "unauthorized",
+    "not found",
+    "forbidden",
+    "no matching",
+    "no match for",
+    "no space",
+    "rate limit",
+    "unknown",
+    "unexpected",
+    "status",
+    "timeout",
+    "refused",
+    "no such host",
+    "no basic auth",
+    ": eof",
+    "certificate",
+    "reset by peer",
+    "canceled",
+    "unsupported",
+    "invalid reference",
+    "fatal",
+    "unable to",
+];
+
+/// Words of a line that has to do with another download, such as a file that a Dockerfile adds.
+const OF_DOWNLOADS: &[&str] = &[
+    "add failed",
+    "curl: (",
+    "wget: ",
+    "npm err",
+    "pip._",
+    "http source",
+    "failed to load cache key: invalid response",
+    "could not get resource",
+];
+
 /// Whether a line can be the report of a failed pull; most lines of a build are not.
 fn may_tell(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
-    [
-        "toomanyrequests",
-        "pull",
-        "manifest",
-        "failed to solve",
-        "failed to resolve",
-        "failed to copy",
-        "registry",
-        "error response from daemon",
-        "no space left",
-        "load metadata",
-        "unauthorized",
-        "initializing source",
-    ]
-    .iter()
-    .any(|word| lower.contains(word))
-        && ["error", "fail", "toomanyrequests", "denied", "unauthorized", "not found", "forbidden", "no matching", "no space", "rate limit"]
-            .iter()
-            .any(|word| lower.contains(word))
+    OF_PULLS.iter().any(|word| lower.contains(word))
+        && !OF_DOWNLOADS.iter().any(|word| lower.contains(word))
+        && OF_FAILURES.iter().any(|word| lower.contains(word))
 }
 
 /// What stands before the image in lines that name one.
@@ -202,7 +276,9 @@ const NAMES_IMAGE: &[&str] = &[
     "Trying to pull ",
     "Unable to find image '",
     "Running command docker pull ",
-    "+ docker pull ",
+    "docker pull ",
+    "Pull down action image '",
+    "Resolved base name ",
 ];
 
 /// The image that a line of a build starts from.

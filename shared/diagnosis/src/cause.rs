@@ -37,86 +37,117 @@ macro_rules! names {
     };
 }
 
-names! {
+/// Declares the causes, one line each: its name in the contract and what is true of it.
+macro_rules! causes {
+    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal: $nature:ident,)+ }) => {
+        names! { $(#[$meta])* $type { $($(#[$doc])* $variant = $name,)+ } }
+
+        impl $type {
+            const fn nature(self) -> Nature {
+                match self { $(Self::$variant => Nature::$nature,)+ }
+            }
+        }
+    };
+}
+
+/// What is true of a cause besides its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// It has to do with an image and its registry.
+    AboutImage,
+    /// It is in the normal course of events, so that nobody is to be told.
+    Benign,
+    /// Neither.
+    Other,
+}
+
+causes! {
     /// What stopped a task, or keeps it from starting.
     Cause {
         /// A registry refuses because of a quota, a burst limit or an API throttle.
-        RegistryRateLimited = "registry-rate-limited",
+        RegistryRateLimited = "registry-rate-limited": AboutImage,
         /// ECR Public's data allowance of an address is used up.
-        RegistryDataLimit = "registry-data-limit",
+        RegistryDataLimit = "registry-data-limit": AboutImage,
         /// The tag does not exist in its repository (or the digest never did).
-        ImageNotFound = "image-not-found",
+        ImageNotFound = "image-not-found": AboutImage,
         /// The digest that the deployment pinned no longer exists, while its tag may.
-        ImageDigestGone = "image-digest-gone",
+        ImageDigestGone = "image-digest-gone": AboutImage,
         /// The repository does not exist under this name.
-        RepositoryNotFound = "repository-not-found",
+        RepositoryNotFound = "repository-not-found": AboutImage,
         /// The registry does not accept the credentials, or none were sent.
-        RegistryAuthDenied = "registry-auth-denied",
+        RegistryAuthDenied = "registry-auth-denied": AboutImage,
         /// An IAM or repository policy of ECR does not allow the pull.
-        EcrPermissionDenied = "ecr-permission-denied",
+        EcrPermissionDenied = "ecr-permission-denied": AboutImage,
         /// The registry could not be reached over the network.
-        RegistryUnreachable = "registry-unreachable",
+        RegistryUnreachable = "registry-unreachable": AboutImage,
         /// The registry answered with a server error.
-        RegistryServerError = "registry-server-error",
+        RegistryServerError = "registry-server-error": AboutImage,
         /// The image has no variant for the task's platform.
-        PlatformMismatch = "platform-mismatch",
+        PlatformMismatch = "platform-mismatch": AboutImage,
         /// The image reference is malformed.
-        InvalidImageReference = "invalid-image-reference",
+        InvalidImageReference = "invalid-image-reference": AboutImage,
         /// The bytes of the image are not what its digests say, or cannot be unpacked.
-        ImageCorrupt = "image-corrupt",
+        ImageCorrupt = "image-corrupt": AboutImage,
         /// The image has a media type that the runtime cannot run.
-        ImageUnsupported = "image-unsupported",
+        ImageUnsupported = "image-unsupported": AboutImage,
         /// The disk of the task or host is full.
-        DiskFull = "disk-full",
+        DiskFull = "disk-full": Other,
         /// A secret, parameter or environment file could not be read.
-        SecretUnavailable = "secret-unavailable",
+        SecretUnavailable = "secret-unavailable": Other,
         /// ECS may not assume the task's or the execution role.
-        RoleAssumeFailed = "role-assume-failed",
+        RoleAssumeFailed = "role-assume-failed": Other,
         /// The log driver could not start.
-        LogDriverFailed = "log-driver-failed",
+        LogDriverFailed = "log-driver-failed": Other,
         /// A volume could not be mounted.
-        VolumeMountFailed = "volume-mount-failed",
+        VolumeMountFailed = "volume-mount-failed": Other,
         /// The task's network interface could not be set up.
-        NetworkSetupFailed = "network-setup-failed",
+        NetworkSetupFailed = "network-setup-failed": Other,
         /// There is no capacity to place the task on.
-        CapacityUnavailable = "capacity-unavailable",
+        CapacityUnavailable = "capacity-unavailable": Other,
         /// The runtime rejects the container's configuration.
-        InvalidConfiguration = "invalid-configuration",
+        InvalidConfiguration = "invalid-configuration": Other,
         /// The host port is taken.
-        HostPortConflict = "host-port-conflict",
+        HostPortConflict = "host-port-conflict": Other,
         /// The command or entry point is missing or not executable.
-        CommandNotFound = "command-not-found",
+        CommandNotFound = "command-not-found": Other,
         /// The program is for another processor architecture.
-        ExecFormat = "exec-format",
+        ExecFormat = "exec-format": Other,
         /// The container or its heap ran out of memory.
-        OutOfMemory = "out-of-memory",
+        OutOfMemory = "out-of-memory": Other,
         /// The application ran and exited by itself.
-        AppCrashed = "app-crashed",
+        AppCrashed = "app-crashed": Other,
         /// The application runs and logs errors; it explains failed health checks.
-        AppDegraded = "app-degraded",
+        AppDegraded = "app-degraded": Other,
         /// The container's own health check failed.
-        ContainerHealthCheckFailed = "container-health-check-failed",
+        ContainerHealthCheckFailed = "container-health-check-failed": Other,
         /// The load balancer's health check failed.
-        LoadBalancerHealthCheckFailed = "load-balancer-health-check-failed",
+        LoadBalancerHealthCheckFailed = "load-balancer-health-check-failed": Other,
         /// The container instance went away.
-        HostTerminated = "host-terminated",
+        HostTerminated = "host-terminated": Benign,
         /// Fargate Spot or EC2 Spot took the capacity back.
-        SpotInterrupted = "spot-interrupted",
+        SpotInterrupted = "spot-interrupted": Benign,
         /// A person or a program asked for the stop.
-        UserStopped = "user-stopped",
+        UserStopped = "user-stopped": Benign,
         /// The service scheduler stopped the task to scale in or to replace it.
-        ScalingOrDeployment = "scaling-or-deployment",
+        ScalingOrDeployment = "scaling-or-deployment": Benign,
+        /// The task did its work and ended well.
+        TaskCompleted = "task-completed": Benign,
         /// The container agent or the container runtime failed.
-        AgentError = "agent-error",
+        AgentError = "agent-error": Other,
         /// The text does not say, or is cut before it would.
-        Unknown = "unknown",
+        Unknown = "unknown": Other,
     }
 }
 
 impl Cause {
     /// Whether the stop is in the normal course of events, so that nobody is to be told.
     pub const fn is_benign(self) -> bool {
-        matches!(self, Self::UserStopped | Self::ScalingOrDeployment | Self::SpotInterrupted | Self::HostTerminated)
+        matches!(self.nature(), Nature::Benign)
+    }
+
+    /// Whether it has to do with an image and its registry.
+    pub const fn is_about_image(self) -> bool {
+        matches!(self.nature(), Nature::AboutImage)
     }
 }
 

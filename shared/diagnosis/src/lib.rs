@@ -19,11 +19,17 @@ mod assemble;
 pub mod build;
 pub mod build_log;
 pub mod cause;
+pub mod chain;
+pub mod check;
 pub mod event;
 mod exit;
+mod log_line;
 mod logs;
 mod matcher;
+pub mod nearest;
+pub mod registries;
 pub mod row;
+pub mod setting;
 pub mod tables;
 mod target;
 pub mod text;
@@ -31,15 +37,17 @@ pub mod text;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::assemble::{is_about_image, of_finding, of_row, unknown};
+use self::assemble::{of_finding, of_row, unknown};
+use self::chain::Chain;
+use self::exit::failed_first;
+use self::logs::Finding;
+pub use self::logs::Picker;
+use self::matcher::{Context, Matcher};
+use self::row::Row;
+use self::target::Target;
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence, RemedyName};
-use crate::logs::Finding;
-pub use crate::logs::Picker;
-use crate::matcher::{Context, Matcher};
-use crate::row::Row;
-use crate::target::Target;
 use pullsafe::reference::{Reference, Registry};
-use pullsafe_events::stopped_task::{Container, StoppedTask};
+use pullsafe_events::stopped_task::StoppedTask;
 
 static REASONS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::REASONS));
 static LOGS: LazyLock<Matcher> = LazyLock::new(|| Matcher::new(tables::LOGS));
@@ -64,7 +72,7 @@ pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Dia
     }
     if let Some(row) = by_text {
         let mut diagnosis = of_row(row, &subject);
-        if diagnosis.container.is_none() && !is_about_image(diagnosis.cause) {
+        if diagnosis.container.is_none() && !diagnosis.cause.is_about_image() {
             diagnosis.container = failed_first(task).map(|container| container.name.clone());
         }
         return diagnosis;
@@ -74,6 +82,9 @@ pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Dia
     }
     if is_pull(&reason) {
         return unknown(&subject);
+    }
+    if exit::completed(task) {
+        return exit::of_completed(task);
     }
     by_log_or_exit(task, logs, &subject)
 }
@@ -133,7 +144,26 @@ impl Read<'_> {
     fn row(&self) -> Option<&'static Row> {
         let official = self.target.registry == Some(Registry::DockerHub)
             && self.target.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).is_some_and(|image| image.is_official());
-        REASONS.first(self.text, Context { registry: self.target.registry, official })
+        let context = Context { registry: self.target.registry, official };
+        match REASONS.first(self.text, context) {
+            Some(row) if !row.yields => Some(row),
+            weak => self.by_answer(context).or(weak),
+        }
+    }
+
+    /// The row that the end of the chain means, for a text about a pull that no signature knows.
+    fn by_answer(&self, context: Context) -> Option<&'static Row> {
+        let chain = Chain::parse(self.text);
+        if !chain.is_of_registry() && !is_pull(self.text) {
+            return None;
+        }
+        let tells = chain.answer()?.tells;
+        let pinned = self.text.contains("@sha256:") || self.target.image.as_deref().is_some_and(|image| image.contains("@sha256:"));
+        let registry = context.registry.or_else(|| chain.address().map(|address| target::of_host(address.host)));
+        let context = Context { registry, ..context };
+        let rows = tables::ANSWERS.iter().flat_map(|table| table.iter());
+        rows.filter(|row| context.fits(row) && (pinned || !row.pinned) && matcher::holds(row, self.text))
+            .find(|row| row.reads.iter().any(|reads| reads.fits(tells)))
     }
 
     fn evidence(&self) -> Evidence {
@@ -176,7 +206,7 @@ fn from_outside(
         None => {
             let advice = match exit::row_of(cause) {
                 Some(row) => row.advice.to_owned(),
-                None => advice::unknown(None, false),
+                None => advice::unknown(None, false, read.text),
             };
             Diagnosis { evidence: vec![read.evidence()], advice, ..Diagnosis::of(cause, confidence) }
         }
@@ -258,10 +288,8 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Re
         (Some(finding), _) => of_finding(&finding),
         (None, Some(code)) => exit::of_code(code, logs.values().any(|log| !log.is_empty())),
         (None, None) => {
-            return Diagnosis {
-                container: failed.map(|container| container.name.clone()).filter(|name| !name.is_empty()),
-                ..unknown(read)
-            };
+            let container = failed.map(|container| container.name.clone()).filter(|name| !name.is_empty());
+            return with_reasons(Diagnosis { container, ..unknown(read) }, task);
         }
     };
     if diagnosis.container.is_none() {
@@ -276,27 +304,21 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Re
     if !read.text.is_empty() {
         diagnosis.evidence.push(read.evidence());
     }
-    diagnosis
+    with_reasons(diagnosis, task)
 }
 
-/// The container that failed first, by what is left of it: an exit code of its own before one that a signal from
-/// ECS explains, one that is not essential later, an injected container last.
-fn failed_first(task: &StoppedTask) -> Option<&Container> {
-    // Only an essential container stops its task; one that is not can still be what others waited for.
-    let by_exit_of_essential = task.stop_code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("EssentialContainerExited"));
-    let rank = |container: &Container| {
-        let by_exit = match container.exit_code {
-            Some(0) => 2,
-            Some(137) => 1,
-            Some(143) => 3,
-            Some(_) => 0,
-            None if container.reason.is_some() => 4,
-            None => 5,
-        };
-        let beside = by_exit_of_essential && container.essential == Some(false);
-        by_exit + if container.is_injected() { 20 } else { 0 } + if beside { 10 } else { 0 }
-    };
-    task.containers.iter().min_by_key(|container| rank(container))
+/// Adds the reasons of containers that matched nothing, the first lines of evidence where nothing else tells.
+fn with_reasons(mut diagnosis: Diagnosis, task: &StoppedTask) -> Diagnosis {
+    let reasons = task.containers.iter().filter_map(|container| {
+        let text = text::normalise(container.reason.as_deref()?);
+        let shown = Evidence { source: format!("containers[{}].reason", container.name), text: text::redact(&text) };
+        (!shown.text.is_empty() && !is_pull(&text)).then_some(shown)
+    });
+    let at = if diagnosis.cause == Cause::Unknown { 0 } else { diagnosis.evidence.len() };
+    for (offset, reason) in reasons.enumerate() {
+        diagnosis.evidence.insert(at + offset, reason);
+    }
+    diagnosis
 }
 
 /// Whether a text begins as the report of a failed pull, whatever follows.

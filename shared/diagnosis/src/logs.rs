@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::Value;
-
 use super::LOGS;
+use super::log_line::{Said, read_line};
 use super::row::Row;
-use super::text::{normalise, redact};
+use super::text::redact;
 use crate::cause::Evidence;
 
 /// So many lines go into the evidence.
@@ -186,127 +185,6 @@ pub(super) fn read(logs: &BTreeMap<String, Picker>, container: Option<&str>) -> 
         .filter_map(|(name, log)| log.finding(name))
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, finding)| finding)
-}
-
-/// What a line says, and whether it says of itself that it is a warning or less.
-struct Said<'a> {
-    text: Cow<'a, str>,
-    mild: bool,
-}
-
-/// Where loggers put what they have to say, the most telling first. A dot stands in the name itself, or between two objects.
-const MESSAGES: &[&str] = &[
-    "error",
-    "err",
-    "exception",
-    "message",
-    "msg",
-    "log",
-    "stack",
-    "stack_trace",
-    "stacktrace",
-    "traceback",
-    "exc_info",
-    "detail",
-    "reason",
-    "cause",
-    "event",
-    "text",
-    "@message",
-    "@m",
-    "@x",
-    "error.type",
-    "error.message",
-    "error.stack_trace",
-    "exception.type",
-    "exception.message",
-    "exception.stacktrace",
-    "err.type",
-    "err.message",
-    "err.stack",
-    "jsonPayload.message",
-];
-/// Where they put the level.
-const LEVELS: &[&str] = &["level", "severity", "levelname", "log.level", "lvl", "loglevel", "@l", "log_level", "levelName", "level_name"];
-
-/// For a JSON object its message, error and stack; else the line without colours.
-fn read_line(trimmed: &str) -> Said<'_> {
-    if trimmed.starts_with('{')
-        && let Ok(Value::Object(object)) = serde_json::from_str::<Value>(trimmed)
-    {
-        let field = |key: &str| {
-            let nested = || key.split_once('.').and_then(|(outer, inner)| object.get(outer)?.as_object()?.get(inner));
-            object.get(key).or_else(nested)
-        };
-        let mut text = String::new();
-        for value in MESSAGES.iter().filter_map(|key| field(key)?.as_str()) {
-            if !text.is_empty() {
-                text.push_str(" | ");
-            }
-            text.push_str(value);
-        }
-        let mild = match LEVELS.iter().find_map(|key| field(key)) {
-            Some(Value::String(level)) => is_mild_level(level),
-            // bunyan and pino: 40 is a warning, 50 an error.
-            Some(Value::Number(level)) => level.as_i64().is_some_and(|level| level <= 40),
-            Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => is_mild(trimmed),
-        };
-        if !text.is_empty() {
-            return Said { text: Cow::Owned(normalise(&text).into_owned()), mild };
-        }
-        return Said { text: Cow::Borrowed(trimmed), mild };
-    }
-    let text = if trimmed.contains('\u{1b}') { normalise(trimmed) } else { Cow::Borrowed(trimmed) };
-    let mild = is_mild(&text);
-    Said { text, mild }
-}
-
-fn is_mild_level(level: &str) -> bool {
-    let lower = level.to_ascii_lowercase();
-    ["info", "warn", "debug", "trace", "notice", "verbose", "fine"].iter().any(|mild| lower.starts_with(mild))
-}
-
-/// Whether a line says of itself that it is a warning or less.
-fn is_mild(line: &str) -> bool {
-    let head: &str = line.char_indices().nth(160).map_or(line, |(end, _)| &line[..end]);
-    let lower = head.to_ascii_lowercase();
-    const MARKS: &[&str] = &[
-        "\"level\":\"info",
-        "\"level\":\"warn",
-        "\"level\":\"debug",
-        "\"level\":\"trace",
-        "\"level\": \"info",
-        "\"level\": \"warn",
-        "\"level\": \"debug",
-        "\"severity\":\"info",
-        "\"severity\":\"warn",
-        "\"severity\": \"warn",
-        "\"levelname\": \"warn",
-        "\"levelname\": \"info",
-        "\"level\":30",
-        "\"level\":40",
-        "\"level\":20",
-        "level=info",
-        "level=warn",
-        "level=debug",
-        "level=trace",
-        "[info]",
-        "[warn]",
-        "[warning]",
-        "[debug]",
-        " info ",
-        " warn ",
-        " warning ",
-        " debug ",
-        "info:",
-        "warning:",
-        "warn:",
-        "debug:",
-        "deprecationwarning",
-        "[notice]",
-        "npm warn",
-    ];
-    MARKS.iter().any(|mark| lower.contains(mark))
 }
 
 #[cfg(test)]

@@ -22,6 +22,14 @@ pub(super) struct Context {
     pub(super) official: bool,
 }
 
+impl Context {
+    /// Whether a row may be meant, by the registry and the image.
+    pub(super) fn fits(self, row: &Row) -> bool {
+        let of_registry = row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
+        of_registry && (self.official || !row.official_image)
+    }
+}
+
 /// Which phrases a text contains.
 #[derive(Clone, Copy)]
 pub(super) struct Found([u64; CAPACITY / 64]);
@@ -120,16 +128,14 @@ impl Compiled {
     fn matches(&self, found: &Found, text: &str, context: Context) -> bool {
         self.all.iter().all(|group| group.iter().any(|phrase| found.has(*phrase)))
             && !self.none.iter().any(|phrase| found.has(*phrase))
-            && self.fits(context)
-            && self.row.also.is_none_or(|holds| holds(text))
-            && !self.row.cut_inside.iter().any(|other| ends_inside(text, other))
+            && context.fits(self.row)
+            && holds(self.row, text)
     }
+}
 
-    fn fits(&self, context: Context) -> bool {
-        let of_registry =
-            self.row.hosts.is_empty() || context.registry.map_or(self.row.or_unknown_host, |registry| self.row.hosts.contains(&registry));
-        of_registry && (context.official || !self.row.official_image)
-    }
+/// Whether a row's further condition holds, and the text was not cut within what would mean something else.
+pub(super) fn holds(row: &Row, text: &str) -> bool {
+    row.also.is_none_or(|holds| holds(text)) && !row.cut_inside.iter().any(|other| ends_inside(text, other))
 }
 
 /// Whether the text ends within `phrase`: its tail is a beginning of the phrase, of at least one word.

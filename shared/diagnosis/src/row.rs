@@ -3,6 +3,8 @@
 //! Rows are data. Adding a stop signature is adding one row; its own example is its test. The first row that
 //! matches decides, so within a table the particular stands before the general.
 
+use super::chain::Tell;
+use super::registries::Meaning;
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
 use pullsafe::reference::Registry;
 
@@ -24,6 +26,31 @@ pub struct Subject {
     pub after: &'static [&'static str],
     /// It ends before the first of these characters, or with the text.
     pub until: &'static [char],
+}
+
+/// What the answer at the end of a chain must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// A status from the first to the last number.
+    Status(u16, u16),
+    /// A registry's own error of this meaning.
+    Code(Meaning),
+    /// The network failed before there was an answer.
+    Transport,
+    /// Not found, in words only.
+    NotFound,
+}
+
+impl Reads {
+    /// Whether this is what a link tells.
+    pub fn fits(self, tells: Tell<'_>) -> bool {
+        match (self, tells) {
+            (Self::Status(first, last), Tell::Status(status)) => (first..=last).contains(&status),
+            (Self::Code(meaning), Tell::Code(said)) => meaning == said,
+            (Self::Transport, Tell::Transport(_)) | (Self::NotFound, Tell::NotFound) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A signature.
@@ -48,6 +75,12 @@ pub struct Row {
     /// The text must contain one phrase of each group. Case does not matter. `^` at the head of a phrase means the
     /// start of the text, `$` at its tail the end.
     pub all: &'static [&'static [&'static str]],
+    /// For rows that decide on a chain instead of phrases: the last answer must be one of these.
+    pub reads: &'static [Reads],
+    /// Its phrases only say where something failed: what an answer at the end of the chain tells is more exact.
+    pub yields: bool,
+    /// The image must be pinned to a digest beside its tag (`tag@sha256:...`).
+    pub pinned: bool,
     /// The text must contain none of these.
     pub none: &'static [&'static str],
     /// The registry must be one of these; empty means any, known or not.
@@ -86,6 +119,9 @@ impl Row {
         signature: None,
         anonymous: None,
         all: &[],
+        reads: &[],
+        yields: false,
+        pinned: false,
         none: &[],
         hosts: &[],
         or_unknown_host: false,

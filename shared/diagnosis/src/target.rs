@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::registries;
 use pullsafe::reference::{Reference, Registry};
 use pullsafe_events::stopped_task::Container;
 
@@ -101,8 +102,9 @@ pub(super) fn registry_of(image: &str) -> Option<Registry> {
 }
 
 /// `Registry::of_host`, and ECR hosts whose account number somebody masked.
-fn of_host(host: &str) -> Registry {
-    let known = Registry::of_host(host);
+pub(super) fn of_host(host: &str) -> Registry {
+    let by_name = Registry::of_host(host);
+    let known = if by_name == Registry::Other { registries::of_host(host).map_or(by_name, |row| row.registry) } else { by_name };
     let lower = host.to_ascii_lowercase();
     if known == Registry::Other && (lower.contains(".dkr.ecr") || lower.contains(".dkr-ecr")) { Registry::EcrPrivate } else { known }
 }

@@ -10,7 +10,7 @@ use crate::cause::{Kind, Signature};
 #[test]
 fn every_example_is_found_by_its_own_row() {
     let mut wrong = Vec::new();
-    for row in tables::REASONS.iter().flat_map(|table| table.iter()) {
+    for row in tables::REASONS.iter().chain(tables::ANSWERS).flat_map(|table| table.iter()) {
         let normal = text::normalise(row.example.text);
         let read = Read { source: String::new(), target: target::of_container(&normal, Some(row.example.image), None), text: &normal };
         let found = read.row().map_or("nothing", |found| found.id);
@@ -31,10 +31,13 @@ fn every_example_is_found_by_its_own_row() {
 fn rows_are_complete_and_names_unique() {
     assert!(REASONS.is_complete() && LOGS.is_complete());
     let mut ids = BTreeSet::new();
-    for row in tables::REASONS.iter().chain(tables::LOGS).flat_map(|table| table.iter()) {
+    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
         assert!(ids.insert(row.id), "{} stands twice", row.id);
         assert!(
-            !row.advice.is_empty() && !row.example.text.is_empty() && !row.example.from.is_empty() && !row.all.is_empty(),
+            !row.advice.is_empty()
+                && !row.example.text.is_empty()
+                && !row.example.from.is_empty()
+                && (!row.all.is_empty() || !row.reads.is_empty()),
             "{} is incomplete",
             row.id
         );
@@ -43,7 +46,7 @@ fn rows_are_complete_and_names_unique() {
 
 #[test]
 fn only_the_quota_rows_are_docker_hubs_quota() {
-    for row in tables::REASONS.iter().chain(tables::LOGS).flat_map(|table| table.iter()) {
+    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
         let quota = row.kind == Some(Kind::Quota) && row.registry == Some(Registry::DockerHub);
         assert_eq!(quota, row.id.starts_with("hub-pull-quota") && row.id != "hub-pull-quota-behind-proxy", "{}", row.id);
     }

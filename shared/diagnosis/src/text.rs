@@ -84,6 +84,16 @@ pub(super) fn attempts(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// Whether a text was cut before its end: it has the length at which an agent cuts, an ellipsis, an open quote, or ends where more must follow.
+pub(super) fn is_cut(text: &str) -> bool {
+    let text = text.trim_end();
+    let length = text.len();
+    let at_a_limit = (250..=256).contains(&length) || (1_015..=1_024).contains(&length);
+    let open_quote = text.matches('"').count() % 2 == 1;
+    let open_bracket = text.matches('(').count() > text.matches(')').count();
+    at_a_limit || open_quote || open_bracket || text.ends_with("...") || text.ends_with('\u{2026}') || text.ends_with([':', ',', '/', '='])
+}
+
 /// Words that only texts with something to mask contain.
 static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = [
@@ -134,7 +144,8 @@ static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "sk-",
         "aiza",
         "npm_",
-        "dckr_pat_",
+        "dckr_",
+        "rate limit as",
         "hooks.slack",
         " -p",
         "sig=",
@@ -151,11 +162,13 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid|sig)=[^\s&"';,]+"#, "$1=[masked]"),
         // User and password of a connection string; the password may hold any of the reserved characters but the last `@`.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"'<>]*:[^\s"'<>]*@"#, "$1[masked]@"),
+        // The account that a limit is told to.
+        (r#"(?i)(rate limit as )(["'\\]*)[^\s"'\\:]+"#, "$1$2[masked]"),
         // A webhook's path is its password.
         (r#"(?i)(hooks\.slack\.com/[a-z]+/)[^\s"']+"#, "$1[masked]"),
         // Tokens that are known by their shape.
         (r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b", "[masked]"),
-        (r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|dckr_pat_[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,})", "[masked]"),
+        (r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|dckr_[a-z]{2,6}_[A-Za-z0-9_-]*|npm_[A-Za-z0-9]{30,})", "[masked]"),
         (r"\b(?:xox[abeoprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,})", "[masked]"),
         (r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_.-]*)?", "[masked]"),
         (r#"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"#, "$1 [masked]"),
@@ -237,7 +250,7 @@ mod tests {
 
     #[test]
     fn masks_signed_urls_and_secrets_but_not_names() {
-        assert_eq!(MASKS.len(), 17);
+        assert_eq!(MASKS.len(), 18);
         for (text, masked) in [
             (
                 "Get \"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abc&X-Amz-Signature=1\": EOF",
@@ -283,6 +296,10 @@ mod tests {
             ("mysqldump -uroot -phunter22 app", "mysqldump -uroot -p[masked] app"),
             ("exec: app --password hunter22 --port 80", "exec: app --password [masked] --port 80"),
             ("POST https://hooks.slack.com/services/T0/B0/abc failed", "POST https://hooks.slack.com/services/[masked] failed"),
+            (
+                "You have reached your pull rate limit as 'acme': dckr_jti_aB3-x. Upgrade",
+                "You have reached your pull rate limit as '[masked]': [masked]. Upgrade",
+            ),
             ("Set-Cookie: sid=abcd1234; Path=/", "Set-Cookie: [masked]"),
             ("password authentication failed for user \"app\"", "password authentication failed for user \"app\""),
             ("unexpected token } in JSON at position 3", "unexpected token } in JSON at position 3"),

@@ -253,6 +253,8 @@ pub static BROKEN: &[Row] = &[
             "invalid checksum",
             "layers from manifest don't match",
             "rootfs layers mismatch",
+            "diffids don't match",
+            "number of layers and diffids",
             "wrong diff id",
             "mismatched image rootfs",
             "manifest invalid",

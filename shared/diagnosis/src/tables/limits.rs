@@ -10,7 +10,7 @@ const OTHER_LIMIT: &str = "{host|The registry} limits its callers. Wait and retr
     copy the image to a private ECR repository if it lasts. This is not Docker Hub's pull quota.";
 
 /// A layer of ECR Public is refused for two reasons, and only the registry's own words behind the status tell which.
-fn says_which_limit(text: &str) -> bool {
+pub(super) fn says_which_limit(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     !(lower.contains("public.ecr.aws") && lower.contains("/blobs/")) || lower.contains("toomanyrequests:")
 }

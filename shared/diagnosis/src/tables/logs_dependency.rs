@@ -77,6 +77,8 @@ pub static ROWS: &[Row] = &[
                 "econnrefused",
                 "connectionrefused",
                 "connect call failed",
+                "database system is starting up",
+                "is loading the dataset in memory",
                 "etimedout",
                 "sockettimeoutexception",
                 "connect timed out",

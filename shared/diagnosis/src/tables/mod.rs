@@ -3,9 +3,11 @@
 
 pub mod access;
 pub mod agent;
+pub mod answers;
 pub mod ecr_auth;
 pub mod image;
 pub mod limits;
+pub mod logs_beam;
 mod logs_common;
 pub mod logs_config;
 pub mod logs_dependency;
@@ -16,9 +18,11 @@ pub mod logs_other;
 pub mod logs_python;
 pub mod logs_shell;
 pub mod logs_system;
+pub mod logs_workers;
 pub mod network;
 pub mod placement;
 pub mod resources;
+pub mod runtime;
 pub mod secrets;
 pub mod start;
 pub mod stopper;
@@ -51,8 +55,12 @@ pub static REASONS: &[&[Row]] = &[
     network::ROWS,
     resources::VOLUMES,
     start::ROWS,
+    runtime::ROWS,
     agent::ROWS,
 ];
+
+/// The tables for the answer at the end of a chain, where none of [`REASONS`] knows the text.
+pub static ANSWERS: &[&[Row]] = &[answers::ROWS];
 
 /// The tables for the lines of a container's log.
 pub static LOGS: &[&[Row]] = &[
@@ -63,6 +71,8 @@ pub static LOGS: &[&[Row]] = &[
     logs_python::ROWS,
     logs_node::ROWS,
     logs_java::ROWS,
+    logs_beam::ROWS,
+    logs_workers::ROWS,
     logs_other::ROWS,
     logs_native::ROWS,
 ];

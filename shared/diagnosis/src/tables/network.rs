@@ -218,6 +218,7 @@ pub static ROWS: &[Row] = &[
         ),
         ..Row {
             why: None,
+            yields: true,
             ..row(
                 "connection-issue",
                 Why::Timeout,

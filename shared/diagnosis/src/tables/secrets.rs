@@ -335,4 +335,22 @@ pub static ROWS: &[Row] = &[
         ),
         ..Row::EMPTY
     },
+    Row {
+        id: "secret-in-words",
+        cause: Cause::SecretUnavailable,
+        confidence: Confidence::Medium,
+        why: Some(Why::Missing),
+        all: &[&[
+            "secret does not exist",
+            "secret not found",
+            "parameter does not exist",
+            "secret has no value",
+            "no value for secret",
+            "invalid parameters: /",
+        ]],
+        settled_by: Some("the secret's current version"),
+        advice: "A secret or parameter that the task definition names does not exist or has no value. Create it, give it a value, or correct `valueFrom`.",
+        example: seen("TaskFailedToStart: Secret does not exist or has no value", "an operator's notes"),
+        ..Row::EMPTY
+    },
 ];
