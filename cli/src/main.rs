@@ -1,19 +1,31 @@
 //! `pullsafe`: the same capabilities as the functions, from a terminal or a CI job.
 //!
 //! Wiring only: each subcommand is one file, with its arguments and a `run` that gives the exit status.
+//! Each is a feature of the package too: with `scan` alone no SDK is built.
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
+#[cfg(feature = "aws")]
 mod arguments;
+#[cfg(feature = "audit")]
 mod audit;
+#[cfg(feature = "copy")]
 mod copy;
+#[cfg(feature = "diagnose")]
 mod diagnose;
+#[cfg(feature = "aws")]
 mod memory;
+#[cfg(feature = "mirror")]
 mod mirror;
+#[cfg(feature = "aws")]
 mod progress;
+#[cfg(feature = "aws")]
 mod registry;
+#[cfg(feature = "report")]
 mod report;
+#[cfg(feature = "scan")]
 mod scan;
 mod terminal;
+#[cfg(feature = "wait")]
 mod wait;
 
 use std::process::ExitCode;
@@ -30,23 +42,37 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "diagnose")]
     Diagnose(diagnose::Arguments),
+    #[cfg(feature = "copy")]
     Copy(copy::Arguments),
+    #[cfg(feature = "mirror")]
     Mirror(mirror::Arguments),
+    #[cfg(feature = "scan")]
     Scan(scan::Arguments),
+    #[cfg(feature = "wait")]
     Wait(wait::Arguments),
+    #[cfg(feature = "audit")]
     Audit(audit::Arguments),
+    #[cfg(feature = "report")]
     Report(report::Arguments),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        #[cfg(feature = "diagnose")]
         Command::Diagnose(arguments) => diagnose::run(&arguments),
+        #[cfg(feature = "copy")]
         Command::Copy(arguments) => copy::run(&arguments),
+        #[cfg(feature = "mirror")]
         Command::Mirror(arguments) => mirror::run(&arguments),
+        #[cfg(feature = "scan")]
         Command::Scan(arguments) => scan::run(&arguments),
+        #[cfg(feature = "wait")]
         Command::Wait(arguments) => wait::run(&arguments),
+        #[cfg(feature = "audit")]
         Command::Audit(arguments) => audit::run(&arguments),
+        #[cfg(feature = "report")]
         Command::Report(arguments) => report::run(&arguments),
     }
 }

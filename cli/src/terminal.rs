@@ -21,6 +21,7 @@ pub(crate) fn stop(message: &str, code: u8) -> ExitCode {
 }
 
 /// Writes what was found out: 0 if the answer is yes, 1 if it is no or not whole.
+#[cfg(feature = "aws")]
 pub(crate) fn answer(text: &str, yes: bool) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the output has had enough, such as `head`.

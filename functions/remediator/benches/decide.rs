@@ -1,4 +1,4 @@
-//! The speed of the pure path, on one core: `cargo bench -p pullsafe --no-default-features`.
+//! The speed of the pure path, on one core: `cargo bench -p remediator --bench decide`.
 //!
 //! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation is given;
 //! what it costs to make one are round trips, which `cargo figures` counts.

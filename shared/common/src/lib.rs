@@ -11,6 +11,7 @@ pub mod clock;
 pub mod digest;
 pub mod glob;
 pub mod host;
+mod invalid;
 pub mod lookup;
 pub mod manifest;
 pub mod notice;

@@ -10,25 +10,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::digest::Digest;
 pub use crate::host::{EcrHost, Registry, ecr_host};
+pub use crate::invalid::InvalidReference;
 
 /// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
 pub const DOCKER_HUB: &str = "docker.io";
 /// Amazon ECR Public's host.
 pub const ECR_PUBLIC: &str = "public.ecr.aws";
-
-/// A text that is not an image reference, and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an image reference: {why}")]
-pub struct InvalidReference {
-    text: String,
-    why: &'static str,
-}
-
-impl InvalidReference {
-    pub(crate) fn new(text: &str, why: &'static str) -> Self {
-        Self { text: text.chars().take(300).collect(), why }
-    }
-}
 
 /// An image reference with everything a short form leaves out filled in.
 ///

@@ -1,4 +1,4 @@
-//! What reading a log of 100 MB costs: `cargo run --release -p pullsafe --no-default-features --example long_log`.
+//! What reading a log of 100 MB costs: `cargo run --release -p pullsafe-diagnosis --example long_log`.
 //!
 //! The lines are made while they are read, page by page as CloudWatch Logs gives them, so that what the process holds
 //! is what the reading holds. Prints one JSON object: the peak of the process above its start, and the speed.

@@ -29,13 +29,13 @@ def head(results, compared, unnoticed, runs, load):
     return "\n\n".join([
         "# The copy engine beside other tools",
         filled(f"""
-            Made by `tests/peers/peers.py --write`, whose `--help` says what it needs. Taken on {' and '.join(days)}, {machine};
+            Made by `tests/tools/peers/peers.py --write`, whose `--help` says what it needs. Taken on {' and '.join(days)}, {machine};
             {often}. {versions()}.
         """),
         filled("""
             S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. L has 1.25 GB, one layer of it 800 MB. N
             is 60 indexes of 2 platforms on shared bases, in 3 repositories of 20 tags. Source and target are servers that do as little
-            as they can (`tests/peers/light`); the source wants a token, the target a password. A round trip of 20 ms is a line that
+            as they can (`tests/tools/peers/light`); the source wants a token, the target a password. A round trip of 20 ms is a line that
             lets each connection have TCP's window in flight, at most 2.8 MB in each direction. Where the target is near, it is on
             loopback and only the source behind the line: the mirror's own place, in the Region of its registry. Requests and bytes are
             by the servers' access logs; a manifest GET is one that was answered with a manifest. After each run every tag's digest at
@@ -44,7 +44,7 @@ def head(results, compared, unnoticed, runs, load):
         filled("""
             For N, `pullsafe` is one run of its engine (the example `copies`), else `pullsafe copy`. crane copies whole repositories
             with 8 jobs, skopeo syncs whole repositories, oras copies one tag after the other. oci-client is a program of ours on that
-            crate (`tests/peers/oci-client`), which copies 8 images at a time and 16 blobs of each. cdk-ecr-deployment is the program of
+            crate (`tests/tools/peers/oci-client`), which copies 8 images at a time and 16 blobs of each. cdk-ecr-deployment is the program of
             the Lambda function that comes with that package of npm: from a Runtime API on this machine it gets a Create event of
             CloudFormation for each tag, with `CopyImageIndex`, one after the other in one process; its time goes to the last answer.
             It, skopeo and crane try TLS first, and are told at once that there is none: over a line that costs them up to two round
@@ -54,7 +54,7 @@ def head(results, compared, unnoticed, runs, load):
         filled(f"""
             A byte of a blob that is not what its digest says was not noticed by {others}, where the target does not look either. Copied
             into Debian's docker-registry and pulled back by skopeo, S, M and N were compared with the source digest by digest:
-            {compared} files, all the same (`tests/peers/peers.py --check`).
+            {compared} files, all the same (`tests/tools/peers/peers.py --check`).
         """),
     ])
 

@@ -12,6 +12,7 @@ mod change;
 mod escape;
 pub mod html;
 pub mod markdown;
+mod page;
 mod plot;
 mod quota;
 pub mod short;

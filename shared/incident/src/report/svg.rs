@@ -3,7 +3,7 @@
 //! It takes its colours from the page's style by class names, has a title and a description for those who do not see
 //! it, and refers to nothing outside.
 
-use super::html::Html;
+use super::page::Html;
 use super::quota::{CAVEAT, Quota};
 use pullsafe::timestamp::Timestamp;
 

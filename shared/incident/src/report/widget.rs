@@ -3,7 +3,8 @@
 //! The dashboard puts it into its own page: no script, nothing from outside, every rule of style under one class, and
 //! nothing that opens or navigates. What is wrong is shown in the widget, for there is no other place.
 
-use super::html::{DARK, Html, LIGHT, STYLE};
+use super::html::{DARK, LIGHT, STYLE};
+use super::page::Html;
 use super::{CauseLine, NO_CAUSE, Report, left_out, svg};
 use pullsafe::timestamp::Timestamp;
 

@@ -1,6 +1,6 @@
 //! Every fault that a source or a target can have, played to a copy: what comes of it, and what is sent twice for it.
 //!
-//! `UPDATE_DOCS=1 cargo test -p pullsafe faults` writes the table of `docs/mirror-faults.md` from what happened here.
+//! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from what happened here.
 
 use super::ahead::{EAGER, cut_piece, is_piece};
 use super::server::Uploads;
@@ -277,7 +277,7 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     );
 
     let text = format!(
-        "# Faults\n\nWhat the copy engine does about them, played by the tests (`UPDATE_DOCS=1 cargo test -p pullsafe faults` makes this table). After \
+        "# Faults\n\nWhat the copy engine does about them, played by the tests (`UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` makes this table). After \
          each of them the\ntarget has the image complete under its tag, or has no such tag.\n\n| Fault | What happens | Bytes sent again |\n|---|---|---|\n{table}\
          | killed at any request, and run again | what is there is not sent again; the tag came last | of the blobs in flight |\n"
     );
@@ -285,7 +285,7 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "run UPDATE_DOCS=1 cargo test -p pullsafe faults");
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "run UPDATE_DOCS=1 cargo test -p pullsafe-registry faults");
 }
 
 /// Amounts that depend on what the network held: what they are is told, and how much is bounded above.

@@ -1,4 +1,4 @@
-//! What reading a long log costs: `shared/examples/long_log.rs`, in a process of its own.
+//! What reading a long log costs: `shared/diagnosis/examples/long_log.rs`, in a process of its own.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ use crate::e2e::tools::project;
 use crate::e2e::{Context as _, Result, ensure};
 
 /// The command, for the document.
-pub const COMMAND: &str = "cargo run --release -p pullsafe --no-default-features --example long_log";
+pub const COMMAND: &str = "cargo run --release -p pullsafe-diagnosis --example long_log";
 
 /// How much the process may grow, in megabytes.
 const MOST: f64 = 32.0;

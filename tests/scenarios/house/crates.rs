@@ -1,0 +1,87 @@
+//! Crates: one direction of dependency, and no SDK below a decision.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::project;
+
+/// What each package may be built of among our own, tests aside. A package that is not here fails the test.
+const MAY: &[(&str, &[&str])] = &[
+    ("pullsafe", &[]),
+    ("pullsafe-yaml", &[]),
+    ("pullsafe-events", &["pullsafe"]),
+    ("pullsafe-registry", &["pullsafe"]),
+    ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
+    ("pullsafe-aws", &["pullsafe", "pullsafe-registry"]),
+    ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
+    ("remediator", SHARED),
+    ("mirror", SHARED),
+    ("image-gate", SHARED),
+    ("widget", SHARED),
+    ("pullsafe-scan", &["pullsafe", "pullsafe-yaml"]),
+    ("pullsafe-cli", &["image-gate", "mirror", "pullsafe-scan", "remediator"]),
+    ("testkit", SHARED),
+    ("scenarios", &["image-gate", "mirror", "pullsafe-scan", "remediator", "testkit", "widget"]),
+    ("tools", &["image-gate", "mirror", "pullsafe-scan", "remediator", "scenarios", "testkit", "widget"]),
+];
+
+/// What every function may use: the common ground, and no other function.
+const SHARED: &[&str] =
+    &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-incident", "pullsafe-registry", "pullsafe-yaml"];
+
+/// What a package may not need where it only decides: SDKs, an async runtime, a network, a log.
+const SHELL: &[&str] = &["aws-", "aws_", "hyper", "http", "lambda_runtime", "tokio", "tracing", "futures"];
+
+/// The packages of this workspace, by name, with their dependencies.
+fn packages() -> BTreeMap<String, Vec<Value>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--offline", "--no-deps", "--format-version", "1"];
+    let output = Command::new(cargo).current_dir(project()).args(arguments).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let list = metadata["packages"].as_array().expect("there are packages").iter();
+    list.map(|package| {
+        let name = package["name"].as_str().expect("a package has a name").to_owned();
+        (name, package["dependencies"].as_array().cloned().unwrap_or_default())
+    })
+    .collect()
+}
+
+#[test]
+fn crates_depend_in_one_direction() {
+    let packages = packages();
+    for (name, dependencies) in &packages {
+        let Some((_, may)) = MAY.iter().find(|(known, _)| known == name) else { panic!("{name} has no row in MAY") };
+        let above = ["pullsafe-cli", "scenarios", "tools"].contains(&name.as_str());
+        for dependency in dependencies.iter().filter(|dependency| dependency["kind"].is_null()) {
+            let of = dependency["name"].as_str().unwrap_or_default();
+            let allowed = !packages.contains_key(of) || may.contains(&of) || above && SHARED.contains(&of);
+            assert!(allowed, "{name} may not depend on {of}: see MAY in tests/scenarios/house/crates.rs, and ARCHITECTURE.md");
+        }
+    }
+}
+
+#[test]
+fn functions_and_the_command_line_do_not_need_the_scenarios_for_their_tests() {
+    for name in ["remediator", "mirror", "image-gate", "widget"] {
+        let found = packages()[name].iter().any(|dependency| dependency["name"] == "scenarios");
+        assert!(!found, "{name} dev-depends on scenarios, which depends on it");
+    }
+}
+
+#[test]
+fn a_decision_is_built_without_its_shell() {
+    let pure = ["pullsafe", "pullsafe-yaml", "pullsafe-events", "pullsafe-diagnosis", "pullsafe-incident", "pullsafe-registry"];
+    let functions = ["remediator", "mirror", "image-gate"];
+    let packages = packages();
+    for name in pure.iter().chain(&functions) {
+        let always = packages[*name].iter().filter(|dependency| dependency["kind"].is_null() && dependency["optional"] == false);
+        for dependency in always {
+            let of = dependency["name"].as_str().unwrap_or_default();
+            let shell = SHELL.iter().any(|start| of.starts_with(start)) || of == "pullsafe-aws";
+            assert!(!shell, "{name} needs {of} even without its features: a decision would be built with it");
+        }
+    }
+}

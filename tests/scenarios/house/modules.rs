@@ -1,0 +1,116 @@
+//! Files: none imports another that, in the end, imports it.
+//!
+//! A file and the files below it may name each other: that is how Rust divides one module (`mod.rs` re-exports its children, a child
+//! uses what its parent declares). Every other circle fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::project;
+
+/// The sources that are held to it.
+const SOURCES: &[&str] = &[
+    "shared/common",
+    "shared/events",
+    "shared/registry",
+    "shared/diagnosis",
+    "shared/incident",
+    "shared/aws",
+    "shared/yaml",
+    "functions/remediator",
+    "functions/mirror",
+    "functions/image-gate",
+    "functions/widget",
+    "scan",
+    "cli",
+];
+
+type Module = Vec<String>;
+
+/// Every module below a folder, with its text as far as it is not a test.
+fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module, String>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries.map(|entry| entry.expect("an entry can be read").path()) {
+        let name = entry.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if name == "tests" {
+            continue;
+        }
+        if entry.is_dir() {
+            modules(&entry, &[path.clone(), vec![name]].concat(), found);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            let root = ["mod", "lib", "main"].contains(&name.as_str());
+            let module = if root { path.clone() } else { [path.clone(), vec![name]].concat() };
+            let text = fs::read_to_string(&entry).expect("a source can be read");
+            let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.insert(module, code.collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
+
+/// The paths that a text names from `crate`, `super` or `self`: those of a `use` with its braces opened, and those in code.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for statement in text.split(';') {
+        let mut at = 0;
+        while let Some(next) = ["crate::", "super::", "self::"].iter().filter_map(|start| statement[at..].find(start)).min() {
+            let begin = at + next;
+            let rest = &statement[begin..];
+            let end = rest.find(|character: char| !(character.is_alphanumeric() || "_:".contains(character))).unwrap_or(rest.len());
+            let head: Vec<String> = rest[..end].split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+            if let Some(inner) = rest[end..].strip_prefix('{') {
+                let inner = inner.split('}').next().unwrap_or_default();
+                let members = inner.split([',', '{']).map(|member| member.trim().split("::").next().unwrap_or_default().to_owned());
+                found.extend(members.map(|member| [head.clone(), vec![member]].concat()));
+            }
+            found.push(head);
+            at = begin + end.max(1);
+        }
+    }
+    found
+}
+
+fn target(from: &Module, path: &[String], all: &BTreeMap<Module, String>) -> Option<Module> {
+    let ups = path.iter().take_while(|part| *part == "super").count();
+    let full: Module = match path.first()?.as_str() {
+        "crate" => path[1..].to_vec(),
+        "super" => [&from[..from.len().checked_sub(ups)?], &path[ups..]].concat(),
+        _ => [from.as_slice(), &path[1..]].concat(),
+    };
+    (1..=full.len()).rev().map(|length| full[..length].to_vec()).find(|module| all.contains_key(module))
+}
+
+/// What can be reached from each module, parents and children left out.
+fn circles(folder: &str) -> Vec<String> {
+    let mut all = BTreeMap::new();
+    modules(&project().join(folder).join("src"), &Vec::new(), &mut all);
+    let family = |one: &Module, other: &Module| one.starts_with(other) || other.starts_with(one);
+    let edges: BTreeMap<&Module, BTreeSet<Module>> = all
+        .iter()
+        .map(|(from, text)| {
+            let found = paths(text).into_iter().filter_map(|path| target(from, &path, &all));
+            (from, found.filter(|to| !family(from, to)).collect())
+        })
+        .collect();
+    let mut found = Vec::new();
+    for (from, first) in &edges {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&Module> = first.iter().collect();
+        while let Some(module) = open.pop() {
+            if seen.insert(module) {
+                open.extend(edges.get(module).into_iter().flatten());
+            }
+        }
+        if seen.contains(*from) {
+            found.push(format!("{folder}: {}", from.join("::")));
+        }
+    }
+    found
+}
+
+#[test]
+fn files_do_not_import_in_circles() {
+    let found: Vec<String> = SOURCES.iter().flat_map(|folder| circles(folder)).collect();
+    assert!(found.is_empty(), "in a circle of imports:\n{}", found.join("\n"));
+}
