@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::finding::Level;
+use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{self, Colours, harmless};
 use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
 use pullsafe_scan::walk::{self, Options, Scanned};
@@ -127,7 +127,8 @@ fn target_of_report(arguments: &Arguments) -> Option<Target> {
 fn print_report(arguments: &Arguments, scanned: &Scanned, target: Option<&Target>) -> io::Result<ExitCode> {
     print(&match arguments.output {
         Output::Text if io::stdout().is_terminal() => {
-            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             report::terminal(scanned, arguments.all, if plain { Colours::None } else { Colours::Some }, target)
         }
         Output::Text => report::text(scanned, arguments.all),

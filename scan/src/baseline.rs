@@ -67,7 +67,8 @@ impl Baseline {
         }
         let before = findings.len();
         findings.retain(|finding| {
-            let known = left.get_mut(finding.file.as_str()).and_then(|file| file.get_mut(finding.reference.as_str())).filter(|_| matters(finding));
+            let known =
+                left.get_mut(finding.file.as_str()).and_then(|file| file.get_mut(finding.reference.as_str())).filter(|_| matters(finding));
             match known {
                 Some(left) if *left > 0 => {
                     *left -= 1;
@@ -103,8 +104,11 @@ mod tests {
     fn only_what_is_new_is_left() {
         let (before, _) = scan_text("Dockerfile", "FROM redis:7 AS a\nFROM quay.io/x/y:1\nFROM ${X}\n", &NoNeighbours);
         let baseline = Baseline::parse(&Baseline::of(&before).text()).unwrap();
-        let (mut after, _) =
-            scan_text("Dockerfile", "# moved\nFROM redis:7 AS a\nFROM redis:7\nFROM redis:8\nFROM quay.io/x/y:1\nFROM ${X}\n", &NoNeighbours);
+        let (mut after, _) = scan_text(
+            "Dockerfile",
+            "# moved\nFROM redis:7 AS a\nFROM redis:7\nFROM redis:8\nFROM quay.io/x/y:1\nFROM ${X}\n",
+            &NoNeighbours,
+        );
         assert_eq!(baseline.take_known(&mut after), 2);
         let left: Vec<_> = after.iter().map(|finding| finding.reference.as_str()).collect();
         assert_eq!(left, ["docker.io/library/redis:7", "docker.io/library/redis:8", "quay.io/x/y:1"]);

@@ -56,14 +56,14 @@ pub fn scan_file(path: &str, text: &str, neighbours: &dyn Neighbours) -> FileSca
         embedded(&mut analysis);
         scan = analysis.finish();
         scan.format = Some(format);
-    } else if name.is_document() || says_nothing && is_document(text) {
-        if may_name_images(text) || name.file.starts_with("kustomization.") {
-            let (mut analysis, traced) = Analysis::new(path, text, neighbours);
-            let format = document(&name, &traced, &mut analysis);
-            embedded(&mut analysis);
-            scan = analysis.finish();
-            scan.format = format;
-        }
+    } else if (name.is_document() || says_nothing && is_document(text))
+        && (may_name_images(text) || name.file.starts_with("kustomization."))
+    {
+        let (mut analysis, traced) = Analysis::new(path, text, neighbours);
+        let format = document(&name, &traced, &mut analysis);
+        embedded(&mut analysis);
+        scan = analysis.finish();
+        scan.format = format;
     }
     if scan.format.is_none() {
         scan.unread = unread(&name, text);
@@ -80,7 +80,9 @@ fn is_document(begin: &str) -> bool {
 
 /// Words without one of which no document here names an image.
 fn may_name_images(text: &str) -> bool {
-    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps"].iter().any(|word| text.contains(word))
+    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// Reads YAML or JSON, and gives the format that it was.
@@ -120,11 +122,13 @@ fn embedded(analysis: &mut Analysis<'_>) {
     for _ in 0..DEPTH {
         for (text, kind) in analysis.take_embedded() {
             let name = Name::of(kind.file_name());
-            analysis.embedded(|analysis| match FORMATS.iter().find(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)) {
-                Some(Format { read: Read::Text { scan, .. }, .. }) => scan(&text, analysis),
-                Some(_) | None => {
-                    let (tree, _) = yaml::read(text);
-                    documents(&name, &tree, analysis);
+            analysis.embedded(|analysis| {
+                match FORMATS.iter().find(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)) {
+                    Some(Format { read: Read::Text { scan, .. }, .. }) => scan(&text, analysis),
+                    Some(_) | None => {
+                        let (tree, _) = yaml::read(text);
+                        documents(&name, &tree, analysis);
+                    }
                 }
             });
         }

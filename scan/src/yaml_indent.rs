@@ -120,8 +120,8 @@ impl Reader {
 }
 
 fn is_block_header(rest: &[u8]) -> bool {
-    let rest = rest.iter().copied().skip_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+'));
-    matches!(rest.clone().next(), None | Some(b' ')) && rest.skip_while(|byte| *byte == b' ').next().is_none_or(|byte| byte == b'#')
+    let mut rest = rest.iter().copied().skip_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+'));
+    matches!(rest.clone().next(), None | Some(b' ')) && rest.find(|byte| *byte != b' ').is_none_or(|byte| byte == b'#')
 }
 
 #[cfg(test)]

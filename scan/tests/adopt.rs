@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pullsafe_scan::disk::Disk;
 use pullsafe_scan::finding::Finding;
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::rewrite::{Plan, Target, apply, compose_override, plan, replace, unified};
-use pullsafe_scan::disk::Disk;
 use pullsafe_scan::walk::{Options, Scanned, scan};
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -165,7 +165,8 @@ fn the_corpus_is_adopted_but_for_what_has_a_reason() {
     let left: Vec<String> =
         done.left.iter().map(|left| format!("{}:{} {}: {}", name(&left.file), left.line, left.reference, left.why)).collect();
     insta::assert_snapshot!("left", left.join("\n"));
-    let still: Vec<String> = hub(&after).iter().map(|finding| format!("{}:{} {}", name(&finding.file), finding.line, finding.reference)).collect();
+    let still: Vec<String> =
+        hub(&after).iter().map(|finding| format!("{}:{} {}", name(&finding.file), finding.line, finding.reference)).collect();
     assert_eq!(still.len(), done.left.len(), "what is left is what is still found: {still:#?}");
     assert_eq!(after.findings.len(), before.findings.len());
     assert_eq!(after.problems.len(), before.problems.len());

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use pullsafe_scan::detect::scan_text;
-use pullsafe_scan::rewrite::{Target, plan};
 use pullsafe_scan::disk::text_of;
+use pullsafe_scan::rewrite::{Target, plan};
 
 /// Far more than the largest of these files takes unoptimised on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);

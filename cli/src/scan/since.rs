@@ -33,7 +33,12 @@ pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), 
             Some((top.join(path), about.split(' ').nth(2)?))
         })
         .collect();
-    let mentioned: BTreeSet<&str> = scanned.findings.iter().map(|finding| finding.file.as_str()).chain(scanned.problems.iter().map(|problem| problem.file.as_str())).collect();
+    let mentioned: BTreeSet<&str> = scanned
+        .findings
+        .iter()
+        .map(|finding| finding.file.as_str())
+        .chain(scanned.problems.iter().map(|problem| problem.file.as_str()))
+        .collect();
     // git reads one name a line.
     let (names, odd): (Vec<&str>, Vec<&str>) = mentioned.into_iter().partition(|name| !name.contains('\n') && Path::new(name).is_file());
     let real: Vec<Option<PathBuf>> = names.iter().map(|name| Path::new(name).canonicalize().ok()).collect();

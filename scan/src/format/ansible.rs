@@ -35,7 +35,9 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
         return true;
     }
     let is_task = |item: &Node<'_>| {
-        ["hosts", "tasks", "roles", "block", "import_playbook", "include_role", "import_tasks", "include_tasks"].iter().any(|key| item.get(key).is_some())
+        ["hosts", "tasks", "roles", "block", "import_playbook", "include_role", "import_tasks", "include_tasks"]
+            .iter()
+            .any(|key| item.get(key).is_some())
             || item.own_entries().any(|(key, _)| module(key).is_some())
     };
     name.is_yaml() && tree.documents().any(|root| root.items().iter().any(is_task))
@@ -57,7 +59,12 @@ enum Takes {
 /// The module that a task's key names, in whatever collection.
 fn module(key: &str) -> Option<Takes> {
     Some(match key.rsplit('.').next().unwrap_or(key) {
-        "docker_container" | "docker_swarm_service" | "podman_container" | "docker_container_exec" | "ecs_taskdefinition" | "podman_pod" => Takes::Image,
+        "docker_container"
+        | "docker_swarm_service"
+        | "podman_container"
+        | "docker_container_exec"
+        | "ecs_taskdefinition"
+        | "podman_pod" => Takes::Image,
         "docker_image" | "docker_image_pull" | "podman_image" => Takes::Name,
         "docker_compose" | "docker_compose_v2" | "k8s" | "docker_stack" | "kubernetes" => Takes::Definition,
         "shell" | "command" | "raw" => Takes::Command,
@@ -99,7 +106,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                     let source = part(value, "source").map(|source| source.as_str().to_owned()).unwrap_or_default();
                     let tag = part(value, "tag").filter(|_| !name.as_str().rsplit('/').next().unwrap_or_default().contains(':'));
                     let full = assembled(None, name, tag, None);
-                    let made = matches!(source.as_str(), "build" | "load" | "local") || value.get("build").is_some() || part(value, "path").is_some();
+                    let made = matches!(source.as_str(), "build" | "load" | "local")
+                        || value.get("build").is_some()
+                        || part(value, "path").is_some();
                     let absent = part(value, "state").is_some_and(|state| state.as_str() == "absent");
                     if made {
                         analysis.built(&variables.fill(&full, 0), Kept::Locally);
@@ -118,7 +127,8 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                             found(&variables, node, image, analysis);
                         }
                     }
-                    let pods = [["spec", "template"], ["spec", "jobTemplate"]].into_iter().filter_map(|path| value.get("definition")?.at(&path));
+                    let pods =
+                        [["spec", "template"], ["spec", "jobTemplate"]].into_iter().filter_map(|path| value.get("definition")?.at(&path));
                     for pod in pods.chain(value.get("definition")) {
                         for container in pod.at(&["spec", "containers"]).map(Node::items).unwrap_or_default() {
                             if let Some(image) = container.get("image").and_then(Node::text) {
@@ -219,7 +229,15 @@ fn collected(tree: &Tree, analysis: &mut Analysis<'_>) -> HashMap<String, Traced
             }
         }
     }
-    for path in ["../vars/main.yml", "../defaults/main.yml", "group_vars/all.yml", "vars/main.yml", "../group_vars/all.yml", "group_vars/all/main.yml", "vars.yml"] {
+    for path in [
+        "../vars/main.yml",
+        "../defaults/main.yml",
+        "group_vars/all.yml",
+        "vars/main.yml",
+        "../group_vars/all.yml",
+        "group_vars/all/main.yml",
+        "vars.yml",
+    ] {
         if let Some(tree) = analysis.neighbour_tree(path) {
             tree.documents().for_each(&mut take);
         }

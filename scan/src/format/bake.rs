@@ -62,11 +62,17 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             };
             let key = key.to_owned();
             let end = source.close(value);
-            let pairs = || (value + 1..end.unwrap_or(value)).filter_map(|at| source.named_at(at)).map(|(name, value)| (name.to_owned(), source.value(value)));
+            let pairs = || {
+                (value + 1..end.unwrap_or(value))
+                    .filter_map(|at| source.named_at(at))
+                    .map(|(name, value)| (name.to_owned(), source.value(value)))
+            };
             match key.as_str() {
                 "contexts" => target.contexts.extend(pairs().filter_map(|(name, value)| Some((name, value?)))),
                 "args" => target.arguments.extend(pairs().filter_map(|(name, value)| Some((name, value?)))),
-                "tags" => target.tags.extend((value + 1..end.unwrap_or(value)).filter(|&at| source.literal(at).is_some()).filter_map(|at| source.value(at))),
+                "tags" => target
+                    .tags
+                    .extend((value + 1..end.unwrap_or(value)).filter(|&at| source.literal(at).is_some()).filter_map(|at| source.value(at))),
                 "context" => target.context = source.value(value).map(|text| text.as_str().to_owned()),
                 "dockerfile" => target.dockerfile = source.value(value).map(|text| text.as_str().to_owned()),
                 "dockerfile-inline" => target.inline = source.value(value),

@@ -1,8 +1,8 @@
 //! Bazel: images that rules pull (`oci.pull`, `oci_pull`, `container_pull` and the like).
 
+use super::reference_text::assembled;
 use super::source::{Language, Source};
 use super::{Format, Read, never};
-use super::reference_text::assembled;
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
@@ -26,7 +26,10 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Python);
     for index in 0..source.len() {
         let Some(word) = source.word(index).filter(|word| *word == "pull" || word.ends_with("_pull")) else { continue };
-        let Some(open) = source.call(index).filter(|_| !word.starts_with("new_") && source.word(index.wrapping_sub(1)) != Some("def")) else { continue };
+        let Some(open) = source.call(index).filter(|_| !word.starts_with("new_") && source.word(index.wrapping_sub(1)) != Some("def"))
+        else {
+            continue;
+        };
         let part = |name: &str| source.named(open, name).and_then(|start| source.value(start));
         let parts = match (part("image"), part("repository")) {
             (Some(image), _) => (None, image),

@@ -69,7 +69,10 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                     let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
                     analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
                 }
-                "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install" | "before_install" | "after_success" if value.scalar().is_some() || value.is_sequence() => {
+                "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install" | "before_install"
+                | "after_success"
+                    if value.scalar().is_some() || value.is_sequence() =>
+                {
                     scripts.run_all(value);
                     waiting.push((value, parameters));
                 }

@@ -30,7 +30,9 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
             && root.get("steps").is_some_and(|steps| {
                 let steps = steps.items();
                 let like = |step: &Node<'_>| {
-                    step.get("name").and_then(Node::scalar).is_some_and(|image| named || image.contains("cloud-builders") || image.contains("gcr.io/"))
+                    step.get("name")
+                        .and_then(Node::scalar)
+                        .is_some_and(|image| named || image.contains("cloud-builders") || image.contains("gcr.io/"))
                         && ["args", "script", "entrypoint", "id"].iter().any(|key| step.get(key).is_some())
                 };
                 steps.iter().any(like) || named && steps.iter().any(|step| step.get("name").is_some())
@@ -49,10 +51,19 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             commands.made(&fill(&image));
         }
         for step in root.get("steps").map(Node::items).unwrap_or_default() {
-            let arguments: Vec<Traced> =
-                step.get("args").map(|args| if args.is_sequence() { args.items() } else { vec![args] }).unwrap_or_default().into_iter().filter_map(Node::text).collect();
+            let arguments: Vec<Traced> = step
+                .get("args")
+                .map(|args| if args.is_sequence() { args.items() } else { vec![args] })
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(Node::text)
+                .collect();
             steps.extend(step.get("name").and_then(Node::text));
-            let tool = step.get("entrypoint").and_then(Node::scalar).or_else(|| step.get("name")?.scalar()?.rsplit(['/']).next()).unwrap_or_default();
+            let tool = step
+                .get("entrypoint")
+                .and_then(Node::scalar)
+                .or_else(|| step.get("name")?.scalar()?.rsplit(['/']).next())
+                .unwrap_or_default();
             let tool = tool.split([':', '@']).next().unwrap_or_default();
             commands.job(given.clone());
             let mut line = Traced::computed(if tool == "executor" { "true " } else { tool });

@@ -54,8 +54,9 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let environment = analysis.neighbour(".env").map(|text| read_environment(&text)).unwrap_or_default();
     let fill = |text: &Traced| expand(text, Dialect::Compose, &|name| environment.get(name).cloned());
     let services = services.entries();
+    let mut bases = Bases { here: services.iter().copied().collect(), elsewhere: HashMap::new() };
     let is_built: HashMap<&str, bool> =
-        services.iter().map(|(name, service)| (*name, is_built(*service, &services, analysis, 0))).collect();
+        services.iter().map(|(name, service)| (*name, is_built(*service, &mut bases, analysis, 0))).collect();
     let built: HashSet<String> = services
         .iter()
         // What is pulled all the same is there for nobody else.
@@ -96,24 +97,27 @@ fn policy(service: Node<'_>) -> &str {
 }
 
 /// Whether a service is built, by itself or by what it extends, here or in another file.
-fn is_built(service: Node<'_>, services: &[(&str, Node<'_>)], analysis: &mut Analysis<'_>, depth: usize) -> bool {
+fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysis<'_>, depth: usize) -> bool {
     if let Some(build) = service.get("build") {
         return build.tag() != Some("reset") && (build.scalar().is_some() || build.is_mapping());
     }
     let Some(extends) = service.get("extends").filter(|_| depth < EXTENDS) else { return false };
     let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else { return false };
     match extends.get("file").and_then(Node::scalar) {
-        None => {
-            let base = services.iter().find(|(name, _)| *name == base);
-            base.is_some_and(|(_, base)| is_built(*base, services, analysis, depth + 1))
-        }
-        Some(file) => {
-            let Some(tree) = analysis.neighbour_tree(file) else { return false };
-            let services = tree.documents().find_map(|root| root.get("services")).map(Node::entries).unwrap_or_default();
-            let base = services.iter().find(|(name, _)| *name == base);
-            base.is_some_and(|(_, base)| base.get("build").is_some())
-        }
+        None => bases.here.get(base).copied().is_some_and(|base| is_built(base, bases, analysis, depth + 1)),
+        Some(file) => *bases.elsewhere.entry((file, base)).or_insert_with(|| {
+            let tree = analysis.neighbour_tree(file);
+            tree.is_some_and(|tree| {
+                tree.documents().find_map(|root| root.at(&["services", base])).is_some_and(|base| base.get("build").is_some())
+            })
+        }),
     }
+}
+
+/// What services may extend: those of the same file, and whether those of other files are built.
+struct Bases<'t> {
+    here: HashMap<&'t str, Node<'t>>,
+    elsewhere: HashMap<(&'t str, &'t str), bool>,
 }
 
 /// A volume of type `image` is pulled like the service's own.

@@ -20,11 +20,11 @@ pub(super) const FORMAT: Format = Format {
     read: Read::Document { is: |_, tree| tree.mappings().any(is_source), scan },
 };
 
-const TYPES: [&str; 3] = ["registry-image", "docker-image", "docker-image-resource"];
+const TYPES: [&str; 2] = ["registry-image", "docker-image"];
 
 fn is_source(node: Node<'_>) -> bool {
     let kind = node.get("type").and_then(Node::scalar).unwrap_or_default();
-    TYPES.contains(&kind) && node.at(&["source", "repository"]).is_some()
+    TYPES.iter().any(|known| kind.starts_with(known)) && node.at(&["source", "repository"]).is_some()
 }
 
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
@@ -42,7 +42,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     }
     for node in tree.mappings().filter(|node| is_source(*node)) {
         let source = node.get("source");
-        let part = |key: &str| source.and_then(|source| source.get(key)).and_then(Node::text).map(|text| mark(&text, &[("((", "))"), ("{{", "}}")]));
+        let part = |key: &str| {
+            source.and_then(|source| source.get(key)).and_then(Node::text).map(|text| mark(&text, &[("((", "))"), ("{{", "}}")]))
+        };
         let Some(repository) = part("repository") else { continue };
         let last = repository.as_str().rsplit('/').next().unwrap_or_default();
         let tag = part("tag").filter(|_| !last.contains([':', '@']));

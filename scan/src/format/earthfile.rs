@@ -49,6 +49,13 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                     match word.as_str() {
                         "--pull" => image(words.get(index + 1), &fill, analysis),
                         "PULL" => image(words.get(index + 1), &fill, analysis),
+                        // `--load name=+target` gives what is built a name.
+                        "--load" => {
+                            let loaded = words.get(index + 1).and_then(|word| Some(word.slice(0..word.as_str().find('=')?)));
+                            if let Some(name) = loaded {
+                                commands.made(&fill(&name));
+                            }
+                        }
                         text if text.starts_with("--pull=") => {
                             image(Some(&word.slice("--pull=".len()..text.len())), &fill, analysis);
                         }

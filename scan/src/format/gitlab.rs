@@ -35,7 +35,11 @@ pub(super) const BY_CONTENT: Format = Format {
 };
 
 fn is_path(name: &Name<'_>) -> bool {
-    name.is_yaml() && (name.file.ends_with(".gitlab-ci.yml") || name.file.ends_with(".gitlab-ci.yaml") || name.is_below(".gitlab/ci") || name.file.starts_with("gitlab-ci"))
+    name.is_yaml()
+        && (name.file.ends_with(".gitlab-ci.yml")
+            || name.file.ends_with(".gitlab-ci.yaml")
+            || name.is_below(".gitlab/ci")
+            || name.file.starts_with("gitlab-ci"))
 }
 
 /// How many rows of a matrix, and how many jobs of a template, are followed.
@@ -276,7 +280,10 @@ fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
         }
     } else if before.trim_start().chars().all(|character| matches!(character, '-' | ' ')) && before.trim_end().ends_with('-') {
         let column = span.start - line_start;
-        vec![(place(span.start), "name: ".to_owned()), (end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column)))]
+        vec![
+            (place(span.start), "name: ".to_owned()),
+            (end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column))),
+        ]
     } else {
         vec![(place(span.start), "{name: ".to_owned()), (place(span.end), format!(", alias: {names}}}"))]
     };

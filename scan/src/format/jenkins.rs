@@ -131,7 +131,8 @@ fn record(source: &Source, index: usize, value: Option<Traced>, built: &std::col
 fn registry(source: &Source, index: usize) -> Option<Traced> {
     for open in source.around(index) {
         let close = source.close(open)?;
-        let beside = (open + 1..close.min(open + 60)).find(|&at| source.word(at) == Some("registryUrl") && source.around(at).next() == Some(open));
+        let beside =
+            (open + 1..close.min(open + 60)).find(|&at| source.word(at) == Some("registryUrl") && source.around(at).next() == Some(open));
         let url = match beside {
             Some(at) => source.value(at + 1),
             // `docker.withRegistry(url, login) {` has its arguments before the brace.
@@ -153,6 +154,8 @@ fn registry(source: &Source, index: usize) -> Option<Traced> {
 impl Source {
     /// The empty text at an index.
     fn empty(&self, index: usize) -> Option<Traced> {
-        self.kind(index).filter(|kind| matches!(kind, Kind::Text(Quotes::Plain | Quotes::Dollar | Quotes::Braces))).map(|_| Traced::default())
+        self.kind(index)
+            .filter(|kind| matches!(kind, Kind::Text(Quotes::Plain | Quotes::Dollar | Quotes::Braces)))
+            .map(|_| Traced::default())
     }
 }

@@ -20,7 +20,10 @@ pub(super) const FORMAT: Format = Format {
     order: "after Skaffold and CloudFormation; before the formats that are lists of anything",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |name, tree| name.file.starts_with("kustomization.") || tree.documents().any(|root| looks_like(root) || is_json_patch(root)), scan },
+    read: Read::Document {
+        is: |name, tree| name.file.starts_with("kustomization.") || tree.documents().any(|root| looks_like(root) || is_json_patch(root)),
+        scan,
+    },
 };
 
 /// Whether a document is a manifest.
@@ -90,7 +93,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 // The one container of a template of Argo Workflows, and the container that Tekton's steps are made of.
                 "container" | "script" | "stepTemplate" | "containerTemplate" => image(value.get("image"), true, &parameters, analysis),
                 // Tekton's images of steps and results may be a parameter's default that nothing else names.
-                "volumes" => value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, &parameters, analysis)),
+                "volumes" => {
+                    value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, &parameters, analysis))
+                }
                 _ => {}
             }
         }

@@ -109,7 +109,10 @@ impl Variables {
         let name = before.rsplit([' ', '\t']).next().unwrap_or_default();
         let words = before.split_whitespace().count();
         let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-        if !is_plain || words > 2 || words == 2 && !before.trim_start().starts_with("export") && !before.trim_start().starts_with("override") {
+        if !is_plain
+            || words > 2
+            || words == 2 && !before.trim_start().starts_with("export") && !before.trim_start().starts_with("override")
+        {
             return;
         }
         let operator = &text[before.len()..equals];

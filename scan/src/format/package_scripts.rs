@@ -38,7 +38,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             for command in listed.items().into_iter().chain(task.get("cmd")) {
                 let Some(text) = command.get("cmd").unwrap_or(command).text() else { continue };
                 let marked = super::template::mark(&text, &[("{{", "}}")]);
-                let value = |name: &str| known.iter().rev().find(|(known, _)| known == name.trim_start_matches('.')).map(|(_, value)| value.clone());
+                let value = |name: &str| {
+                    known.iter().rev().find(|(known, _)| known == name.trim_start_matches('.')).map(|(_, value)| value.clone())
+                };
                 let filled = marked.substituted(1, |unknown| value(&unknown.name).into_iter().collect()).pop();
                 commands.run(&filled.unwrap_or(marked));
             }

@@ -15,7 +15,19 @@ pub(super) const FORMAT: Format = Format {
     order: "after makefiles and user data, which begin like scripts or hold them",
     named,
     marks: &[
-        "docker", "podman", "nerdctl", "crane", "skopeo", "ctr", "kubectl", "DOCKER", "image", "Image", "buildah", "singularity", "apptainer",
+        "docker",
+        "podman",
+        "nerdctl",
+        "crane",
+        "skopeo",
+        "ctr",
+        "kubectl",
+        "DOCKER",
+        "image",
+        "Image",
+        "buildah",
+        "singularity",
+        "apptainer",
     ],
     read: Read::Text { begins, scan },
 };
@@ -26,7 +38,8 @@ fn named(name: &Name<'_>) -> bool {
 }
 
 fn begins(text: &str) -> bool {
-    text.starts_with("#!") && text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh") || line.contains("sh -") || line.ends_with("bats"))
+    text.starts_with("#!")
+        && text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh") || line.contains("sh -") || line.ends_with("bats"))
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {

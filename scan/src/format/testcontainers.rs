@@ -33,7 +33,10 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, language);
     for index in 0..source.len() {
         let Some(word) = source.word(index) else { continue };
-        if matches!(source.word(index.wrapping_sub(1)), Some("class" | "def" | "fun" | "func" | "function" | "interface" | "record" | "void")) {
+        if matches!(
+            source.word(index.wrapping_sub(1)),
+            Some("class" | "def" | "fun" | "func" | "function" | "interface" | "record" | "void")
+        ) {
             continue;
         }
         let found = match source.call(index) {
@@ -62,7 +65,8 @@ fn called(source: &Source, word: &str, open: usize, index: usize) -> Option<Trac
     let at = |number: usize| arguments.get(number).and_then(|&start| source.value(start));
     let named = || ["image", "dockerImageName", "imageName", "docker_image_name"].iter().find_map(|name| source.named(open, name));
     // `asCompatibleSubstituteFor(DockerImageName.parse("postgres"))` says what an image is like.
-    let compared = || source.around(index).next().is_some_and(|open| matches!(source.owner(open), "asCompatibleSubstituteFor" | "isCompatibleWith"));
+    let compared =
+        || source.around(index).next().is_some_and(|open| matches!(source.owner(open), "asCompatibleSubstituteFor" | "isCompatibleWith"));
     match word {
         "parse" if source.word(index.wrapping_sub(2)) == Some("DockerImageName") && !compared() => source.value(index - 2),
         // `GenericImage::new("redis", "7")` of Rust.
@@ -81,7 +85,9 @@ fn called(source: &Source, word: &str, open: usize, index: usize) -> Option<Trac
         }
         _ if is_container(word) || is_builder(word) => match named() {
             Some(start) => source.value(start),
-            None if arguments.first().is_some_and(|&start| source.named_at(start).is_none()) => at(0).filter(|value| !is_word_of_program(value, word)),
+            None if arguments.first().is_some_and(|&start| source.named_at(start).is_none()) => {
+                at(0).filter(|value| !is_word_of_program(value, word))
+            }
             None => None,
         },
         _ => None,
@@ -95,6 +101,10 @@ fn keyed(source: &Source, index: usize) -> Option<Traced> {
     let owner = source.owner(open);
     match key {
         "Image" if owner.ends_with("Request") || owner.ends_with("Options") => source.value(start),
+        // A row of a table of tests.
+        "image" | "Image" | "img" if source.is_mark(index + 1, b':') && source.literal(start).is_some() => {
+            source.value(start).filter(|value| super::reference_text::looks_like_reference(value.as_str()))
+        }
         "Repository" if owner.ends_with("Options") => {
             let tag = source.named(open, "Tag").and_then(|start| source.value(start));
             Some(assembled(None, source.value(start)?, tag, None))

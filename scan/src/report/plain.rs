@@ -4,7 +4,8 @@
 /// and those that turn the direction of writing are shown by their number.
 pub fn harmless(text: &str) -> String {
     let is_plain = |character: char| {
-        !character.is_control() && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        !character.is_control()
+            && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if text.chars().all(is_plain) {
         return text.to_owned();

@@ -47,9 +47,7 @@ pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
         let (rule, level) = if problem.level == Level::Unreadable { (UNREADABLE, "error") } else { (ODD, "warning") };
         results.push(result(rule, level, &problem.message, &problem.file, problem.line.max(1), None));
     }
-    let rule = |id: &str, text: &str, help: &str| {
-        json!({"id": id, "shortDescription": {"text": text}, "helpUri": help, "help": {"text": format!("{text} See {help}")}})
-    };
+    let rule = |id: &str, text: &str, help: &str| json!({"id": id, "shortDescription": {"text": text}, "helpUri": help, "help": {"text": format!("{text} See {help}")}});
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

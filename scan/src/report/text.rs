@@ -67,7 +67,10 @@ pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&
     text.push_str(&summary(scanned));
     if scanned.findings.iter().any(Finding::is_docker_hub) {
         let registry = if target.is_some() { "" } else { " --registry REGISTRY" };
-        let _ = writeln!(text, "Next: pullsafe scan --mirror-config{registry} for a mirror of these, pullsafe scan --diff{registry} for the changes.");
+        let _ = writeln!(
+            text,
+            "Next: pullsafe scan --mirror-config{registry} for a mirror of these, pullsafe scan --diff{registry} for the changes."
+        );
     }
     text
 }

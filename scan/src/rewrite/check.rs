@@ -29,7 +29,12 @@ impl Failed {
 }
 
 /// The files that would not be as planned, and why.
-pub(super) fn failed(findings: &[Finding], elsewhere: &[Elsewhere], moves: &[Move<'_>], files: &dyn Neighbours) -> BTreeMap<String, Failed> {
+pub(super) fn failed(
+    findings: &[Finding],
+    elsewhere: &[Elsewhere],
+    moves: &[Move<'_>],
+    files: &dyn Neighbours,
+) -> BTreeMap<String, Failed> {
     let mut scanned: BTreeMap<&str, BTreeSet<Key>> = BTreeMap::new();
     for finding in findings.iter().chain(elsewhere.iter().map(|other| &other.finding)) {
         scanned.entry(&finding.file).or_default().insert(key(finding));

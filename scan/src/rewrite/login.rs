@@ -18,13 +18,21 @@ fn step(finding: &Finding) -> Option<&'static str> {
             "GitHub Actions: give `container` and `services` their `credentials` (username AWS, password from a job before them that runs \
              aws-actions/amazon-ecr-login with `mask-password: false`)"
         }
-        Place::GithubAction => "GitHub Actions: add a step with aws-actions/amazon-ecr-login before the first use; `uses: docker://` cannot log in",
-        Place::CiCommand if file.contains(".github/") => "GitHub Actions: add a step with aws-actions/amazon-ecr-login@v2 before the first pull",
+        Place::GithubAction => {
+            "GitHub Actions: add a step with aws-actions/amazon-ecr-login before the first use; `uses: docker://` cannot log in"
+        }
+        Place::CiCommand if file.contains(".github/") => {
+            "GitHub Actions: add a step with aws-actions/amazon-ecr-login@v2 before the first pull"
+        }
         Place::GitlabImage | Place::GitlabService => {
             "GitLab: set DOCKER_AUTH_CONFIG, {\"credHelpers\": {\"REGISTRY\": \"ecr-login\"}}, with amazon-ecr-credential-helper on the runners"
         }
-        Place::CiImage if file.contains(".circleci/") => "CircleCI: give each image its `aws_auth` (a role by `oidc_auth`, or a context's keys)",
-        Place::CiImage if file.contains("bitbucket") => "Bitbucket: write images as `name:` with `aws: {oidc-role: ...}`, with `oidc: true` on the step",
+        Place::CiImage if file.contains(".circleci/") => {
+            "CircleCI: give each image its `aws_auth` (a role by `oidc_auth`, or a context's keys)"
+        }
+        Place::CiImage if file.contains("bitbucket") => {
+            "Bitbucket: write images as `name:` with `aws: {oidc-role: ...}`, with `oidc: true` on the step"
+        }
         Place::CiImage if file.contains(".drone") => "Drone: add an `image_pull_secrets` with a login for REGISTRY",
         Place::CiImage if file.contains(".woodpecker") => "Woodpecker: add a registry with a login for REGISTRY",
         Place::CiImage if file.contains("azure") => "Azure Pipelines: give containers an `endpoint`, a service connection to REGISTRY",
@@ -36,7 +44,9 @@ fn step(finding: &Finding) -> Option<&'static str> {
         Place::Kubernetes | Place::HelmValues => {
             "Kubernetes: nodes need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, or pods `imagePullSecrets` for REGISTRY"
         }
-        Place::BuildspecCommand => "CodeBuild: run `aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY` in `pre_build`",
+        Place::BuildspecCommand => {
+            "CodeBuild: run `aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY` in `pre_build`"
+        }
         Place::CodeBuildEnvironment => "CodeBuild: set `ImagePullCredentialsType: SERVICE_ROLE`, and let the role pull",
         Place::DockerfileFrom
         | Place::DockerfileCopyFrom

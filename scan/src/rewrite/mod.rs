@@ -73,10 +73,8 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
         selectors.iter().filter_map(|other| other.selects.as_ref()).any(|selects| !selects.replaced && is_selected(finding, selects))
     });
     for finding in findings.iter().chain(named).filter(|finding| finding.is_docker_hub()) {
-        let unnamed = finding
-            .selects
-            .as_ref()
-            .is_some_and(|selects| !selects.replaced && !manifests().any(|other| is_selected(other, selects)));
+        let unnamed =
+            finding.selects.as_ref().is_some_and(|selects| !selects.replaced && !manifests().any(|other| is_selected(other, selects)));
         let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
         match edits {
             Ok((mut edits, reference)) => {

@@ -21,7 +21,8 @@ pub(super) fn positional<'w>(arguments: &'w [Traced], verb: &str, fill: &dyn Fn(
         let plain = text.trim_matches(['"', '\'']);
         if let Some(before) = open {
             // `$OPTIONS image` has the image behind what is not known; `$IMAGE command` has not.
-            let is_image = looks_like_reference(plain) && !plain.starts_with(['/', '.']) || plain.contains("IMAGE") || names_options(before.as_str());
+            let is_image =
+                looks_like_reference(plain) && !plain.starts_with(['/', '.']) || plain.contains("IMAGE") || names_options(before.as_str());
             return Some(if is_image { argument } else { before });
         }
         let value = fill(argument);
@@ -82,9 +83,28 @@ fn takes_value(option: &str, verb: &str) -> bool {
     }
 }
 
-
 /// Options with a value, of the commands whose options mostly have none.
 const VALUES: [&str; 22] = [
-    "--platform", "--format", "-f", "--authfile", "--creds", "--override-os", "--override-arch", "--src-creds", "--dest-creds",
-    "--retry-times", "--policy", "--namespace", "-n", "--name", "--tag", "-t", "--severity", "--exit-code", "-o", "--output", "--scanners", "--cache-dir",
+    "--platform",
+    "--format",
+    "-f",
+    "--authfile",
+    "--creds",
+    "--override-os",
+    "--override-arch",
+    "--src-creds",
+    "--dest-creds",
+    "--retry-times",
+    "--policy",
+    "--namespace",
+    "-n",
+    "--name",
+    "--tag",
+    "-t",
+    "--severity",
+    "--exit-code",
+    "-o",
+    "--output",
+    "--scanners",
+    "--cache-dir",
 ];

@@ -6,8 +6,8 @@ mod tools;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::dockerfile::{shell_words, without_quotes};
 use crate::analysis::Embedded;
+use crate::dockerfile::{shell_words, without_quotes};
 use crate::resolve::shown;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
@@ -125,7 +125,7 @@ impl Shell {
             if length > 0 && first.as_str()[length..].starts_with('=') {
                 let value = self.fill(&without_quotes(&first.slice(length + 1..first.as_str().len())));
                 self.variables.insert(first.as_str()[..length].to_owned(), value);
-            } else if !PREFIXES.contains(&first.as_str()) && !(first.as_str().starts_with('-') && !first.as_str().contains('=')) {
+            } else if !is_before_a_command(first.as_str()) {
                 break;
             }
             words = rest;
@@ -195,7 +195,8 @@ impl Shell {
     fn docker(&mut self, mut rest: &[Traced]) {
         let mut builder = false;
         while let Some((first, after)) = rest.split_first()
-            && (first.as_str().starts_with('-') || matches!(first.as_str(), "image" | "container" | "buildx" | "builder" | "service" | "imagetools" | "manifest"))
+            && (first.as_str().starts_with('-')
+                || matches!(first.as_str(), "image" | "container" | "buildx" | "builder" | "service" | "imagetools" | "manifest"))
         {
             builder |= first.as_str() == "buildx";
             let takes_value = GLOBAL_OPTIONS.contains(&first.as_str());
@@ -335,8 +336,33 @@ const ENGINES: [&str; 6] = ["docker", "podman", "engine", "container_tool", "con
 
 /// Words that may stand before a command.
 const PREFIXES: [&str; 27] = [
-    "!", "(", "{", "[[", "command", "do", "elif", "else", "env", "exec", "export", "if", "local", "nice", "nohup", "readonly", "sudo",
-    "then", "time", "travis_retry", "until", "while", "winpty", "declare", "chronic", "return", "doas",
+    "!",
+    "(",
+    "{",
+    "[[",
+    "command",
+    "do",
+    "elif",
+    "else",
+    "env",
+    "exec",
+    "export",
+    "if",
+    "local",
+    "nice",
+    "nohup",
+    "readonly",
+    "sudo",
+    "then",
+    "time",
+    "travis_retry",
+    "until",
+    "while",
+    "winpty",
+    "declare",
+    "chronic",
+    "return",
+    "doas",
 ];
 
 /// Options of `docker` itself that take a value.
@@ -370,6 +396,10 @@ fn named(image: &Traced) -> String {
     if last.contains([':', '@']) { name } else { format!("{name}:latest") }
 }
 
+/// Whether a word may stand before a command: a keyword, or an option of `sudo` and the like.
+fn is_before_a_command(word: &str) -> bool {
+    PREFIXES.contains(&word) || word.starts_with('-') && !word.contains('=')
+}
 
 fn words(command: &Traced) -> Vec<Traced> {
     shell_words(command.as_str()).into_iter().map(|(start, end)| command.slice(start..end)).collect()

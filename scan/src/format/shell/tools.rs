@@ -24,20 +24,50 @@ enum Takes {
 }
 
 pub(super) static TOOLS: [Tool; 16] = [
-    Tool { tool: &["crane", "gcrane", "krane"], verbs: &["append", "mutate", "rebase"], takes: Takes::Option(&["-b", "--base", "--old_base"]), always: true },
-    Tool { tool: &["crane", "gcrane", "krane"], verbs: &["pull", "copy", "cp", "digest", "manifest", "export", "config", "validate"], takes: Takes::First, always: true },
+    Tool {
+        tool: &["crane", "gcrane", "krane"],
+        verbs: &["append", "mutate", "rebase"],
+        takes: Takes::Option(&["-b", "--base", "--old_base"]),
+        always: true,
+    },
+    Tool {
+        tool: &["crane", "gcrane", "krane"],
+        verbs: &["pull", "copy", "cp", "digest", "manifest", "export", "config", "validate"],
+        takes: Takes::First,
+        always: true,
+    },
     Tool { tool: &["skopeo"], verbs: &["copy", "inspect"], takes: Takes::Url, always: true },
     Tool { tool: &["regctl"], verbs: &["copy", "cp", "digest", "get", "inspect", "mod", "export"], takes: Takes::First, always: true },
     Tool { tool: &["ctr", "crictl"], verbs: &["pull"], takes: Takes::First, always: true },
     Tool { tool: &["singularity", "apptainer"], verbs: &["pull", "build", "exec", "run", "shell"], takes: Takes::Url, always: true },
-    Tool { tool: &["kubectl", "oc", "k", "microk8s.kubectl"], verbs: &["run", "create", "debug"], takes: Takes::Option(&["--image"]), always: false },
-    Tool { tool: &["kind", "k3d", "minikube"], verbs: &["create", "start"], takes: Takes::Option(&["--image", "-i", "--base-image"]), always: false },
-    Tool { tool: &["gcloud", "az", "flyctl", "fly", "doctl"], verbs: &["deploy", "create", "update", "launch", "run"], takes: Takes::Option(&["--image", "-i"]), always: true },
+    Tool {
+        tool: &["kubectl", "oc", "k", "microk8s.kubectl"],
+        verbs: &["run", "create", "debug"],
+        takes: Takes::Option(&["--image"]),
+        always: false,
+    },
+    Tool {
+        tool: &["kind", "k3d", "minikube"],
+        verbs: &["create", "start"],
+        takes: Takes::Option(&["--image", "-i", "--base-image"]),
+        always: false,
+    },
+    Tool {
+        tool: &["gcloud", "az", "flyctl", "fly", "doctl"],
+        verbs: &["deploy", "create", "update", "launch", "run"],
+        takes: Takes::Option(&["--image", "-i"]),
+        always: true,
+    },
     Tool { tool: &["cf"], verbs: &["push"], takes: Takes::Option(&["--docker-image", "-o"]), always: true },
     Tool { tool: &["pack"], verbs: &["build", "builder"], takes: Takes::Option(&["--builder", "-B", "--run-image"]), always: false },
     Tool { tool: &["trivy"], verbs: &["image", "i"], takes: Takes::First, always: false },
     Tool { tool: &["grype", "syft", "dive", "dockle", "slim"], verbs: &[], takes: Takes::First, always: false },
-    Tool { tool: &["distrobox", "distrobox-create", "toolbox"], verbs: &["create", "enter"], takes: Takes::Option(&["--image", "-i"]), always: false },
+    Tool {
+        tool: &["distrobox", "distrobox-create", "toolbox"],
+        verbs: &["create", "enter"],
+        takes: Takes::Option(&["--image", "-i"]),
+        always: false,
+    },
     Tool { tool: &["earthly"], verbs: &["bootstrap"], takes: Takes::Option(&["--buildkit-image"]), always: false },
     Tool { tool: &["act"], verbs: &[], takes: Takes::Option(&["-P", "--platform"]), always: false },
 ];
@@ -60,7 +90,10 @@ impl Tool {
             Takes::First => positional(arguments, "pull", fill).map(without_quotes).into_iter().collect(),
             Takes::Url => {
                 let url = arguments.iter().map(without_quotes).find(|word| fill(word).as_str().contains("://"));
-                url.filter(|url| url.as_str().starts_with("docker://")).map(|url| url.slice("docker://".len()..url.as_str().len())).into_iter().collect()
+                url.filter(|url| url.as_str().starts_with("docker://"))
+                    .map(|url| url.slice("docker://".len()..url.as_str().len()))
+                    .into_iter()
+                    .collect()
             }
             Takes::Option(names) => options(arguments, names),
         };

@@ -179,7 +179,9 @@ impl Lexer<'_> {
             [.., b'$', b'@'] | [.., b'@', b'$'] => "$@",
             [.., b'$'] => "$",
             [.., b'@'] => "@",
-            [.., b'f' | b'F'] | [.., b'f' | b'F', b'r' | b'R'] if self.list.last().is_some_and(|last| last.range.end == self.at && last.range.len() <= 2) => {
+            [.., b'f' | b'F'] | [.., b'f' | b'F', b'r' | b'R']
+                if self.list.last().is_some_and(|last| last.range.end == self.at && last.range.len() <= 2) =>
+            {
                 "f"
             }
             _ => "",

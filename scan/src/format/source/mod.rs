@@ -17,15 +17,45 @@ const DEPTH: usize = 12;
 /// How many expressions of one file are looked at: names stand for names again and again.
 const STEPS: usize = 200_000;
 
+/// How long texts put together may become.
+const LENGTH: usize = 1 << 16;
+
 /// Calls that give back the text that they are given.
 const WRAPPERS: [&str; 18] = [
-    "parse", "String", "string", "Sprintf", "format", "DockerImageName", "of", "StringPtr", "Ptr", "str", "raw", "fromString", "Of",
-    "Output", "Val", "ImageReference", "lazyOf", "f",
+    "parse",
+    "String",
+    "string",
+    "Sprintf",
+    "format",
+    "DockerImageName",
+    "of",
+    "StringPtr",
+    "Ptr",
+    "str",
+    "raw",
+    "fromString",
+    "Of",
+    "Output",
+    "Val",
+    "ImageReference",
+    "lazyOf",
+    "f",
 ];
 /// Calls that look a value up elsewhere, and may name what it is otherwise.
 const LOOKUPS: [&str; 13] = [
-    "getenv", "Getenv", "getProperty", "get", "env", "getEnv", "getOrDefault", "GetEnvironmentVariable", "environ", "optional", "getString",
-    "tryGetContext", "GetValue",
+    "getenv",
+    "Getenv",
+    "getProperty",
+    "get",
+    "env",
+    "getEnv",
+    "getOrDefault",
+    "GetEnvironmentVariable",
+    "environ",
+    "optional",
+    "getString",
+    "tryGetContext",
+    "GetValue",
 ];
 
 /// A program's tokens, and what its names stand for.
@@ -189,8 +219,6 @@ impl Source {
 
     /// A sum of terms, or else what `??`, `||` and the like give instead.
     fn expression(&self, start: usize, depth: usize) -> Option<(Traced, usize)> {
-        let left = self.steps.get().checked_sub(1).filter(|_| depth < DEPTH)?;
-        self.steps.set(left);
         let (mut value, mut at) = self.term(start, depth)?;
         loop {
             while self.is_mark(at, b'\n') && (self.is_mark(at + 1, b'+') || self.is_mark(at + 1, b'|') || self.is_mark(at + 1, b'?')) {
@@ -203,6 +231,10 @@ impl Source {
                     next += 1;
                 }
                 let (more, end) = self.term(next, depth + 1)?;
+                // What has grown so long is no image.
+                if value.as_str().len() + more.as_str().len() > LENGTH {
+                    return None;
+                }
                 value.push(&more);
                 at = end;
             } else if double(b'?') || double(b'|') || self.is_mark(at, b'?') && self.is_mark(at + 1, b':') {
@@ -218,8 +250,15 @@ impl Source {
     }
 
     fn term(&self, start: usize, depth: usize) -> Option<(Traced, usize)> {
+        let left = self.steps.get().checked_sub(1).filter(|_| depth < DEPTH)?;
+        self.steps.set(left);
         let mut at = start;
-        while matches!(self.word(at), Some("new" | "await")) || self.is_mark(at, b'&') || self.is_mark(at, b'*') || self.is_mark(at, b'$') || self.is_mark(at, b'@') {
+        while matches!(self.word(at), Some("new" | "await"))
+            || self.is_mark(at, b'&')
+            || self.is_mark(at, b'*')
+            || self.is_mark(at, b'$')
+            || self.is_mark(at, b'@')
+        {
             at += 1;
         }
         // The prefix of a text is a word of its own.
@@ -251,6 +290,11 @@ impl Source {
             match name {
                 "withTag" | "WithTag" | "with_tag" => {
                     let (tag, _) = self.expression(open + 1, depth + 1)?;
+                    // It takes the place of the tag that is there.
+                    let last = value.as_str().rfind('/').map_or(0, |slash| slash + 1);
+                    if let Some(colon) = value.as_str()[last..].find(':') {
+                        value = value.slice(0..last + colon);
+                    }
                     value.push_computed(":");
                     value.push(&tag);
                 }
@@ -295,7 +339,10 @@ impl Source {
             }
             // `process.env.NAME`, `Images::NAME`, `a?.b`
             let mut next = at + 1;
-            while self.is_mark(next, b'.') || self.is_mark(next, b':') && self.is_mark(next + 1, b':') || self.is_mark(next, b'?') && self.is_mark(next + 1, b'.') {
+            while self.is_mark(next, b'.')
+                || self.is_mark(next, b':') && self.is_mark(next + 1, b':')
+                || self.is_mark(next, b'?') && self.is_mark(next + 1, b'.')
+            {
                 next += if self.is_mark(next, b'.') { 1 } else { 2 };
             }
             if next == at + 1 || self.word(next).is_none() {
@@ -362,17 +409,19 @@ impl Source {
         while let Some(found) = text[at..].find(['\\', '$', '{']) {
             let here = at + found;
             let rest = &text[here..];
-            if rest.starts_with('\\') {
+            if let Some(escaped) = rest.strip_prefix('\\') {
                 filled.push(&whole.slice(copied..here));
-                let next = rest[1..].chars().next();
-                copied = here + 1 + match next {
-                    // A line that ends in a backslash goes on.
-                    Some('n' | 'r' | 't' | '\n') => {
-                        filled.push_computed(if next == Some('n') { "\n" } else { " " });
-                        1
-                    }
-                    _ => 0,
-                };
+                let next = escaped.chars().next();
+                copied = here
+                    + 1
+                    + match next {
+                        // A line that ends in a backslash goes on.
+                        Some('n' | 'r' | 't' | '\n') => {
+                            filled.push_computed(if next == Some('n') { "\n" } else { " " });
+                            1
+                        }
+                        _ => 0,
+                    };
                 at = here + 1 + next.map_or(0, char::len_utf8);
                 continue;
             }
@@ -384,7 +433,7 @@ impl Source {
                     continue;
                 }
                 Quotes::Braces if rest.starts_with('{') => (true, here + 1),
-                _ => {
+                Quotes::Plain | Quotes::Dollar | Quotes::Braces => {
                     at = here + 1;
                     continue;
                 }
@@ -429,7 +478,8 @@ impl Source {
             if !self.is_mark(index, b'=') || self.is_mark(index + 1, b'=') || self.is_mark(index + 1, b'>') {
                 continue;
             }
-            let compares = self.tokens.list.get(index - 1).is_some_and(|before| matches!(before.kind, Kind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
+            let compares =
+                self.tokens.list.get(index - 1).is_some_and(|before| matches!(before.kind, Kind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
             let group = self.tokens.inside[index];
             let argument = group.is_some_and(|open| self.is_mark(open, b'(') && !matches!(self.owner(open), "const" | "var" | "val"));
             if compares || argument {

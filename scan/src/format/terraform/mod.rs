@@ -132,7 +132,9 @@ impl<'f> Finder<'f, '_> {
             "vars" if kind == "template_file" => self.template_values(at),
             "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
             "yaml_body" if kind.starts_with("kubectl_") => self.embedded(at, Embedded::Document),
-            "user_data" | "user_data_base64" | "startup_script" | "metadata_startup_script" | "custom_data" => self.embedded(at, Embedded::Script),
+            "user_data" | "user_data_base64" | "startup_script" | "metadata_startup_script" | "custom_data" => {
+                self.embedded(at, Embedded::Script)
+            }
             "buildspec" => self.buildspec(at),
             "image" | "image_uri" | "image_identifier" if runs_containers(kind) => self.image(at, true),
             "name" if kind == "docker_image" && block == "resource" && !built => self.image(at, true),
