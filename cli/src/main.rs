@@ -12,6 +12,8 @@ mod audit;
 mod copy;
 #[cfg(feature = "diagnose")]
 mod diagnose;
+#[cfg(feature = "doctor")]
+mod doctor;
 #[cfg(feature = "aws")]
 mod memory;
 #[cfg(feature = "mirror")]
@@ -56,6 +58,8 @@ enum Command {
     Audit(audit::Arguments),
     #[cfg(feature = "report")]
     Report(report::Arguments),
+    #[cfg(feature = "doctor")]
+    Doctor(doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -74,5 +78,7 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         #[cfg(feature = "report")]
         Command::Report(arguments) => report::run(&arguments),
+        #[cfg(feature = "doctor")]
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }
