@@ -3,13 +3,11 @@
 //! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
 //! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
 
-use super::escape::{html, visible};
 use super::page::{Html, heading};
 use super::plot;
 use super::quota::CAVEAT;
 use super::svg;
 use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
-use pullsafe::timestamp::Timestamp;
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -20,7 +18,7 @@ pub(super) const DARK: &str = "--text:#e6e9ed;--quiet:#a3adb8;--ground:#10151b;-
 
 /// A page of these reports, under a title that is shown if it is not one report.
 pub fn page(title: &str, reports: &[Report]) -> String {
-    let mut page = Html(String::from("<!doctype html>\n"));
+    let mut page = Html::document();
     page.element("html", &[("lang", "en")], |page| {
         page.element("head", &[], |page| {
             page.void("meta", &[("charset", "utf-8")]);

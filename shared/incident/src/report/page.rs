@@ -1,11 +1,18 @@
 //! Writes HTML: every element is closed where it is opened and every text is escaped, because nothing can be written in another way.
 
+use super::Moment;
 use super::escape::{html, visible};
+use pullsafe::timestamp::Timestamp;
 
 /// A page being written. It can only grow by whole elements and escaped texts.
 pub(super) struct Html(String);
 
 impl Html {
+    /// A page, after its document type.
+    pub(super) fn document() -> Self {
+        Self(String::from("<!doctype html>\n"))
+    }
+
     /// Nothing yet.
     pub(super) fn fragment() -> Self {
         Self(String::new())
