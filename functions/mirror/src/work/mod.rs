@@ -3,6 +3,11 @@
 //! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and [`HELD_FOR`] longer:
 //! both are renewed while the work goes on. So a process that dies holds its job up for two minutes, however long a copy may take.
 
+pub(crate) mod announce;
+pub(crate) mod holders;
+pub(crate) mod job;
+pub(crate) mod repositories;
+
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -263,8 +268,3 @@ impl Mirror {
         named.or(self.settings.queue_url.as_ref()).map(String::as_str).filter(|_| !message.receipt_handle.is_empty())
     }
 }
-
-pub(crate) mod announce;
-pub(crate) mod holders;
-pub mod job;
-pub(crate) mod repositories;

@@ -5,7 +5,7 @@ use super::escape::{html, visible};
 use pullsafe::timestamp::Timestamp;
 
 /// A page being written. It can only grow by whole elements and escaped texts.
-pub(super) struct Html(String);
+pub(super) struct Html(pub(super) String);
 
 impl Html {
     /// A page, after its document type.
