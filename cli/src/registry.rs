@@ -13,7 +13,7 @@ use pullsafe::domain::reference::{Digest, Reference, ecr_host};
 use pullsafe::registry::credentials::CredentialsError;
 use pullsafe::registry::docker_config::DockerConfig;
 use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::registry::{self, Client, Config, Copier, CredentialsProvider, Native};
+use pullsafe::registry::{self, Client, Config, Copier, CredentialsProvider, Native, Reach};
 use tokio::sync::OnceCell;
 
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
@@ -39,7 +39,7 @@ fn connect() -> Result<(Client, Arc<Credentials>), String> {
     };
     let credentials = Arc::new(Credentials { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
     let shared: Arc<dyn CredentialsProvider> = Arc::<Credentials>::clone(&credentials);
-    Ok((Client::new(Config { endpoints, credentials: shared, ..Config::new(clock::system()) }), credentials))
+    Ok((Client::new(Config { endpoints, credentials: shared, reach: Reach::Anywhere, ..Config::new(clock::system()) }), credentials))
 }
 
 /// Where copies run: this thread hashes, the others move bytes.

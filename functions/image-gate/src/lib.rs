@@ -33,9 +33,11 @@ use pullsafe::clock::Clock;
 use pullsafe::domain::event;
 use pullsafe::domain::gate::request::Envelope;
 use pullsafe::domain::gate::wait::Wait;
+use pullsafe::domain::mirror::MirrorJob;
+use pullsafe::domain::reference::Reference;
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::registry::http::{Http, Timeouts};
-use pullsafe::registry::{Client, Config, Endpoints};
+use pullsafe::registry::{Client, Config, Endpoints, Reach};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
@@ -133,7 +135,7 @@ impl Gate {
             mirror,
             settings,
             clock,
-            http: Http::new(timeouts),
+            http: Http::new(timeouts, Reach::Anywhere),
             registries: OnceLock::new(),
             batches: AtomicUsize::default(),
         }
@@ -208,7 +210,8 @@ impl Gate {
     async fn ask_mirror(&self, wait: &Wait, call: &Call) -> bool {
         let (Some((queues, queue)), Some(source)) = (&self.mirror, &wait.asked.source) else { return false };
         let target = wait.asked.image_at(&wait.place.uri());
-        let job = json!({"source": source, "target": target, "requested_by": wait.requester.stack_id});
+        let Ok(place) = target.parse::<Reference>() else { return false };
+        let job = MirrorJob::message(source, &place, &wait.requester.stack_id);
         match self.stored(call, queues.send(queue, &job, 0)).await {
             Ok(()) => {
                 tracing::info!(%source, target, "the mirror is asked for {source}");

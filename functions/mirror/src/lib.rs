@@ -12,6 +12,7 @@ mod holders;
 mod job;
 mod planner;
 mod repositories;
+mod rules;
 mod work;
 
 use std::sync::{Arc, OnceLock};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pullsafe::aws::allowance::SharedAllowance;
 use pullsafe::aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
-use pullsafe::aws::hub_secret::{HubSecret, MirrorCredentials};
+use pullsafe::aws::hub_secret::{HubSecret, MirrorCredentials, NamedSources};
 use pullsafe::aws::inventory::Inventory;
 use pullsafe::aws::outbox::Events;
 use pullsafe::aws::queue::Queues;
@@ -35,6 +36,7 @@ use tokio::time::Instant;
 
 use holders::Known;
 pub use job::{Job, JobError};
+pub use rules::Broken;
 
 /// Kept back for the answer.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(3);
@@ -49,6 +51,7 @@ pub struct Mirror {
     timeouts: Timeouts,
     copier: OnceLock<Copier>,
     known: Known,
+    named: Arc<NamedSources>,
     events: OnceLock<Events>,
     queues: OnceLock<Queues>,
     ecs: OnceLock<Inventory>,
@@ -66,6 +69,7 @@ impl Mirror {
             timeouts: Timeouts::default(),
             copier: OnceLock::new(),
             known: Known::default(),
+            named: Arc::default(),
             events: OnceLock::new(),
             queues: OnceLock::new(),
             ecs: OnceLock::new(),
@@ -108,7 +112,7 @@ impl Mirror {
             let secret = self.settings.hub_secret.clone();
             let hub = secret.map(|arn| HubSecret::new(self.config.clone(), arn, Arc::clone(&self.clock)));
             let config = Config::new(Arc::clone(&self.clock));
-            let credentials = Arc::new(MirrorCredentials::new(ecr, hub));
+            let credentials = Arc::new(MirrorCredentials::new(ecr, hub, Arc::clone(&self.named)));
             let shared =
                 |table: &String| -> Arc<dyn Allowance> { Arc::new(SharedAllowance::new(&self.config, table, Arc::clone(&self.clock))) };
             let allowance = self.settings.table.as_ref().map(shared);

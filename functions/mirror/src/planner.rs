@@ -10,7 +10,7 @@ use pullsafe::aws::mirror_table::{MirrorTable, Taken};
 use pullsafe::aws::outbox::Topic;
 use pullsafe::aws::queue::Queues;
 use pullsafe::domain::mirror::plan::{Item, Memory, Plan, batches, plan};
-use pullsafe::domain::mirror::{MirrorConfig, Want};
+use pullsafe::domain::mirror::{MirrorConfig, MirrorJob, PlannedJobs, Want};
 use pullsafe::domain::notice::Notice;
 use pullsafe::domain::reference::Digest;
 use pullsafe::domain::timestamp::Timestamp;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::configuration::Unusable;
+use crate::rules::Rules;
 use crate::{Mirror, TIME_TO_ANSWER};
 
 /// Images of one message: what a function can copy in its time, unless they are very large.
@@ -75,6 +76,7 @@ impl Mirror {
             Err(Unusable::Unread(failure)) => return Err(failure),
             Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
         };
+        self.named.set(Rules::of(&self.settings, Some(&config)).named_at_docker_hub());
         if let Some(table) = table {
             self.finish_repositories(&config, table, &taken.unfinished).await;
         }
@@ -120,10 +122,13 @@ impl Mirror {
         let messages: Vec<Value> = batches(copies.iter().copied(), IMAGES_IN_A_MESSAGE)
             .into_iter()
             .map(|batch| {
-                let images = batch.iter().map(|item| {
-                    json!({"source": item.want.source, "target": item.want.target, "platforms": item.want.platforms, "requested_by": "schedule"})
-                });
-                json!({"images": images.collect::<Vec<_>>()})
+                let job = |want: &Want| MirrorJob {
+                    source: want.source.clone(),
+                    target: want.target.clone(),
+                    requested_by: "schedule".to_owned(),
+                    platforms: want.platforms.clone(),
+                };
+                PlannedJobs { images: batch.iter().map(|item| job(&item.want)).collect() }.message()
             })
             .collect();
         let queues = self.queues.get_or_init(|| Queues::new(&self.config));

@@ -6,9 +6,10 @@
 
 use pullsafe::aws::Failure;
 use pullsafe::domain::arn::{ServiceId, family_and_revision};
+use pullsafe::domain::mirror::MirrorJob;
 use pullsafe::domain::plan::{Plan, Step, Suspended};
 use pullsafe::domain::task_definition::{CLONED_FROM, TaskDefinition};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Remediator;
 
@@ -52,7 +53,7 @@ impl Remediator {
             Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
             Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {
                 Some(queue) => {
-                    let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                    let job = MirrorJob::message(source, target, requested_by);
                     self.queues.send(queue, &job, 0).await.map(|()| StepOutcome::Done)
                 }
                 None => Ok(StepOutcome::Abandon("no mirror can be asked any more".to_owned())),

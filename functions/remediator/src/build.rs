@@ -12,6 +12,7 @@ use pullsafe::domain::event::{BuildFailed, Subject};
 use pullsafe::domain::incident::{Added, Incident, Record};
 use pullsafe::domain::log::place::{LogPlace, Window, of_build};
 use pullsafe::domain::log::reading::Spent;
+use pullsafe::domain::mirror::MirrorJob;
 use pullsafe::domain::notice::{self, Outcome};
 use pullsafe::domain::plan::Step;
 use pullsafe::domain::reference::Reference;
@@ -19,7 +20,7 @@ use pullsafe::domain::settings::Mode;
 use pullsafe::domain::stopped_task::StoppedTask;
 use pullsafe::domain::timestamp::Timestamp;
 use pullsafe::domain::waiting::{Waiting, WaitingFor};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Remediator, Tally};
 
@@ -125,7 +126,7 @@ impl Remediator {
         let Some(queue) = &self.settings.mirror_queue_url else { return Ok(asked) };
         for step in &offer.asks {
             if let Step::AskMirror { source, target, requested_by } = step {
-                let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                let job = MirrorJob::message(source, target, requested_by);
                 self.queues.send(queue, &job, 0).await?;
                 asked.push(source.clone());
             }

@@ -17,6 +17,7 @@ pub mod log;
 pub mod probe;
 pub mod stopped_task;
 
+pub mod foreign;
 pub mod incident;
 pub mod recovery;
 pub mod waiting;

@@ -4,6 +4,9 @@
 //! form can be moved to another registry without touching the tag or the digest that its author wrote.
 
 mod digest;
+mod ecr;
+mod host;
+mod region;
 mod registry;
 
 use std::fmt;
@@ -12,7 +15,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use digest::Digest;
-pub use registry::{EcrHost, Registry, ecr_host};
+pub use ecr::{EcrHost, ecr_host};
+pub use host::{HostKind, is_loopback, is_public, kind_of_address, kind_of_host};
+pub use region::{InvalidRegion, Partition, Region};
+pub use registry::{Action, Limit, ROWS, Refusal, Registry, Row, pull_quota, row_of};
 
 /// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -114,12 +120,24 @@ impl Reference {
         self.is_docker_hub() && self.repository.starts_with("library/")
     }
 
+    /// The same official image where another registry publishes it; `None` for every other image, and where the registry does not.
+    pub fn official_at(&self, registry: &str) -> Option<Self> {
+        let place = row_of(registry).official.filter(|_| self.is_official())?;
+        self.moved_to(registry, &format!("{place}{}", self.repository)).ok()
+    }
+
     /// The same tag and digest in another repository: only the registry and the repository change.
     ///
     /// # Errors
     /// The registry or the repository is malformed.
     pub fn moved_to(&self, registry: &str, repository: &str) -> Result<Self, InvalidReference> {
         Self::new(registry, repository, self.tag(), self.digest.clone())
+    }
+
+    /// The same name with this digest: the tag is for people to read, the digest is what is pulled.
+    pub fn pinned_to(&self, digest: Digest) -> Self {
+        let tag = self.tag.clone().or_else(|| self.tag_or_latest().map(str::to_owned));
+        Self { tag, digest: Some(digest), ..self.clone() }
     }
 
     /// The same repository at this digest, without its tag.

@@ -1,7 +1,8 @@
 //! A client for OCI registries (OCI Distribution Specification 1.1), and the engine that copies images between them.
 //!
 //! Guarantees: no byte is handed on that does not belong to the digest that was asked for; no credential leaves for
-//! another host than the registry's own or its token service; no token, password or signed address appears in a log
+//! another host than the registry's own or its token service; nothing leads from the
+//! internet into this machine's network, or from https to http; no token, password or signed address appears in a log
 //! line, an error or a `Debug` text; nothing waits without a limit.
 //!
 //! The order of reading: [`endpoints`] and [`credentials`] come in as configuration, [`client`] sends one request with
@@ -23,6 +24,7 @@ pub mod http;
 pub mod limits;
 mod manifests;
 mod pace;
+pub mod reach;
 mod reader;
 mod referrers;
 pub mod tags;
@@ -41,4 +43,5 @@ pub use error::{Fault, RegistryError};
 pub use limits::Quota;
 pub use manifests::{Manifest, Resolved};
 pub use pace::Allowance;
+pub use reach::Reach;
 pub use uploads::{Mount, Upload};

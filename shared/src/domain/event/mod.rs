@@ -9,7 +9,7 @@ mod ecs;
 mod envelope;
 
 use super::arn::ServiceId;
-use super::reference::Reference;
+use super::mirror::ImageMirrored;
 use super::stopped_task::StoppedTask;
 use super::timestamp::Timestamp;
 use super::waiting::Arrival;
@@ -26,7 +26,7 @@ pub enum Event {
     /// An image appeared in ECR.
     ImageArrived(Arrival),
     /// The mirror has copied an image of Docker Hub.
-    ImageMirrored(Reference),
+    ImageMirrored(ImageMirrored),
     /// A build failed.
     BuildFailed(Box<BuildFailed>),
     /// Look at everything that is open.

@@ -136,11 +136,16 @@ impl MirrorConfig {
 
     /// The repository that mirrors another, below the prefix. Images of other registries than Docker Hub have its host in their name.
     pub fn repository_for(&self, source: &Reference) -> String {
-        let name = if source.registry() == DOCKER_HUB {
-            source.repository().to_owned()
-        } else {
-            format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
-        };
-        if self.prefix.is_empty() { name } else { format!("{}/{name}", self.prefix) }
+        repository_below(&self.prefix, source)
     }
+}
+
+/// The repository that mirrors another, below a prefix that may be empty.
+pub fn repository_below(prefix: &str, source: &Reference) -> String {
+    let name = if source.registry() == DOCKER_HUB {
+        source.repository().to_owned()
+    } else {
+        format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
+    };
+    if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
 }

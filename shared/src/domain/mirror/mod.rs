@@ -4,6 +4,7 @@
 
 mod config;
 mod glob;
+mod job;
 mod keys;
 mod parse;
 pub mod plan;
@@ -21,8 +22,10 @@ mod tests;
 
 pub use config::{
     By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, RepositorySettings, TagRule, TagSelection,
+    repository_below,
 };
 pub use glob::Glob;
+pub use job::{ImageMirrored, MirrorJob, PlannedJobs};
 pub use keys::{KEYS, Key, Kind, table};
 pub use read::ConfigFault;
 pub use schema::schema;

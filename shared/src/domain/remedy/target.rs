@@ -1,5 +1,6 @@
 //! Where a Docker Hub image can be pulled from instead, verified to be the same.
 
+use crate::domain::mirror::repository_below;
 use crate::domain::observation::{HubImage, Lookup, Resolved};
 use crate::domain::plan::Move;
 use crate::domain::reference::{Digest, ECR_PUBLIC, InvalidReference, Reference};
@@ -10,19 +11,12 @@ use crate::domain::settings::Mirror;
 /// # Errors
 /// The mirror's registry or prefix is malformed.
 pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, InvalidReference> {
-    let repository = match mirror.prefix.as_str() {
-        "" => image.repository().to_owned(),
-        prefix => format!("{prefix}/{}", image.repository()),
-    };
-    image.moved_to(&mirror.registry, &repository)
+    image.moved_to(&mirror.registry, &repository_below(&mirror.prefix, image))
 }
 
 /// Where Docker publishes the same official image at ECR Public; `None` for all other images.
 pub fn in_ecr_public(image: &Reference) -> Option<Reference> {
-    if !image.is_official() {
-        return None;
-    }
-    image.moved_to(ECR_PUBLIC, &format!("docker/{}", image.repository())).ok()
+    image.official_at(ECR_PUBLIC)
 }
 
 /// What can be done about one image.
@@ -79,7 +73,8 @@ pub fn of(
 }
 
 fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
-    Target::Verified(Move { from: image.written.clone(), to: place.to_string(), digest })
+    // By its digest too: what was verified is what runs, whatever the tag comes to mean.
+    Target::Verified(Move { from: image.written.clone(), to: place.pinned_to(digest.clone()).to_string(), digest })
 }
 
 /// Why a copy cannot be used.

@@ -3,7 +3,7 @@
 //! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
 //! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
 
-use super::escape::{html, visible};
+use crate::domain::foreign::{html, visible};
 use super::plot;
 use super::quota::CAVEAT;
 use super::svg;

@@ -1,6 +1,6 @@
 //! The short form, for a message: the telling lines of the timeline, and the quota in two sentences.
 
-use super::escape::visible;
+use crate::domain::foreign::visible;
 use super::quota::Quota;
 use super::{cut, entry_line};
 use crate::domain::incident::Incident;

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::image::{Image, add};
-use crate::domain::manifest::{Contents, Descriptor, OCI_INDEX};
+use crate::domain::manifest::{Contents, Descriptor, OCI_INDEX, document};
 use crate::domain::reference::{Digest, Reference};
 use crate::registry::error::RegistryError;
 use crate::registry::manifests::Manifest;
@@ -96,7 +96,7 @@ impl Image<'_> {
 }
 
 fn entries(index: &[u8]) -> Vec<Value> {
-    let index: Value = serde_json::from_slice(index).unwrap_or_default();
+    let index = document(index).unwrap_or_default();
     index.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 

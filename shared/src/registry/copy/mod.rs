@@ -9,11 +9,13 @@
 //! 5. Blobs before their manifest, manifests before their index, the tag last: the target never shows a tag whose
 //!    content is incomplete, wherever a copy is interrupted. See `image`.
 //!
-//! Memory is bounded by the blobs in flight times a few chunks; nothing touches a disk.
+//! Memory is bounded by the blobs in flight times a few chunks, and by a budget for the manifests of an image (see `budget`); nothing
+//! touches a disk.
 
 mod artifacts;
 mod blob;
 mod board;
+mod budget;
 mod flows;
 mod image;
 mod sources;
@@ -73,12 +75,10 @@ impl CopyRequest {
     ///
     /// Where Docker Hub is mapped to another address, as in a local run, only alternates that are mapped too are tried.
     pub fn new(source: Reference, target: Reference, endpoints: &Endpoints) -> Self {
-        let name = source.repository();
-        let official = [(ECR_PUBLIC, format!("docker/{name}")), ("mirror.gcr.io", name.to_owned())];
-        let alternates = official
+        let alternates = [ECR_PUBLIC, "mirror.gcr.io"]
             .iter()
-            .filter(|(registry, _)| source.is_official() && (!endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry)))
-            .filter_map(|(registry, repository)| source.moved_to(registry, repository).ok())
+            .filter(|registry| !endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry))
+            .filter_map(|registry| source.official_at(registry))
             .collect();
         Self { source, target, alternates, platforms: Vec::new(), artifacts: Artifacts::default() }
     }
