@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod ecr;
 pub mod ecs;
 mod endpoints;
+pub mod errors;
 pub mod failure;
 pub mod gate_table;
 #[cfg(feature = "registry")]
