@@ -10,6 +10,7 @@ use pullsafe::aws::ecr::{EcrNative, EcrRegions};
 use pullsafe::aws::inventory::Inventory;
 use pullsafe::aws::mirror_table::MirrorTable;
 use pullsafe::clock;
+use pullsafe::domain::foreign;
 use pullsafe::domain::mirror::plan::{Item, Memory, Plan, plan};
 use pullsafe::domain::mirror::prune::PrunePlan;
 use pullsafe::domain::mirror::{LARGEST_CONFIG, MirrorConfig, Want, text};
@@ -143,7 +144,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
 
 fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pullsafe::domain::timestamp::Timestamp) -> ExitCode {
     let shown = match output {
-        Output::Text => text::text(planned, prune, now),
+        Output::Text => foreign::terminal(&text::text(planned, prune, now)).into_owned(),
         Output::Json => format!("{:#}\n", text::json(planned, prune)),
     };
     answer(&shown, planned.is_complete())

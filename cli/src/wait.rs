@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pullsafe::aws::ecr::EcrRegions;
+use pullsafe::domain::foreign;
 use pullsafe::domain::gate::similar::similar;
 use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
 use pullsafe::domain::observation::Lookup;
@@ -95,7 +96,7 @@ impl Waiter<'_> {
                 break;
             }
             if told != why_not {
-                eprintln!("waiting for {reference}: {why_not}");
+                eprintln!("waiting for {reference}: {}", foreign::terminal(&why_not));
                 told.clone_from(&why_not);
             }
             sleep(pause).await;

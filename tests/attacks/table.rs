@@ -4,6 +4,7 @@
 
 mod bounds;
 mod evil;
+mod fuzz;
 mod mirror;
 mod names;
 mod registry;

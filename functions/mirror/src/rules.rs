@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use pullsafe::domain::foreign;
 use pullsafe::domain::mirror::{MirrorConfig, MirrorJob, repository_below};
 use pullsafe::domain::reference::{DOCKER_HUB, Reference, ecr_host};
 use pullsafe::domain::settings::MirrorSettings;
@@ -81,6 +82,8 @@ impl Rules {
     /// The job as it may be done.
     pub(crate) fn judge(&self, asked: MirrorJob, author: Author) -> Result<Job, Broken> {
         let MirrorJob { source, target, requested_by, platforms } = asked;
+        // It is repeated where people and programs read it.
+        let requested_by = foreign::line(&requested_by);
         if !self.may_come_from(&source) {
             return Err(Broken::Source(source));
         }

@@ -204,7 +204,7 @@ impl Mirror {
 
     async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
         tracing::info!(
-            source = %job.source, target = %job.target, requested_by = foreign::line(&job.requested_by), digest = %report.digest, up_to_date = report.up_to_date,
+            source = %job.source, target = %job.target, requested_by = job.requested_by, digest = %report.digest, up_to_date = report.up_to_date,
             bytes_copied = report.bytes_copied, blobs_copied = report.blobs_copied, blobs_skipped = report.blobs_skipped,
             blobs_mounted = report.blobs_mounted, foreign_layers = report.foreign_layers,
             source_manifest_gets = report.source_manifest_gets, "the image is mirrored"

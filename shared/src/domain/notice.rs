@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::foreign;
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
 use super::report::short;
@@ -154,10 +155,11 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
 
 /// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
 pub fn chatbot(notice: &Notice) -> Value {
+    let (title, description) = (foreign::chat(&notice.subject), foreign::chat(&bounded(&notice.text, LONGEST_DESCRIPTION)));
     json!({
         "version": "1.0", "source": "custom", "id": notice.id,
-        "content": { "textType": "client-markdown", "title": notice.subject, "description": bounded(&notice.text, LONGEST_DESCRIPTION) },
-        "metadata": { "threadId": notice.detail.get("incident"), "summary": notice.subject, "eventType": notice.detail_type },
+        "content": { "textType": "client-markdown", "title": title, "description": description },
+        "metadata": { "threadId": notice.detail.get("incident"), "summary": title, "eventType": notice.detail_type },
     })
 }
 

@@ -25,6 +25,7 @@ use super::pace::{Allowance, Pace, Permit};
 use super::reach::Reach;
 use crate::clock::Clock;
 use crate::domain::copy::ahead::ReadAhead;
+use crate::domain::foreign;
 use crate::domain::copy::limiter::Action;
 use crate::domain::reference::{HostKind, Reference, kind_of_host};
 
@@ -348,7 +349,7 @@ pub(super) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Sec
     request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
 }
 
-/// What a registry's error says, short and on one line.
+/// What a registry's error says, short, harmless and on one line.
 fn words_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Answer {
@@ -368,7 +369,7 @@ fn words_of(body: &[u8]) -> String {
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+    foreign::line(&text).chars().take(300).collect()
 }
 
 #[cfg(test)]

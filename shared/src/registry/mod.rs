@@ -24,6 +24,8 @@ pub mod http;
 pub mod limits;
 mod manifests;
 mod pace;
+#[doc(hidden)]
+pub mod parsers;
 pub mod reach;
 mod reader;
 mod referrers;

@@ -59,6 +59,12 @@ impl HubImage {
     }
 }
 
+/// A page of a registry's own list.
+#[derive(Deserialize)]
+struct Names {
+    tags: Option<AtMost<String, MOST_TAGS>>,
+}
+
 #[derive(Deserialize)]
 struct HubPage {
     #[serde(default)]
@@ -97,10 +103,6 @@ impl Client {
     /// # Errors
     /// As for any request.
     pub async fn tags(&self, repository: &Reference) -> Result<Vec<TagFacts>, RegistryError> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<AtMost<String, MOST_TAGS>>,
-        }
         let mut tags = Vec::new();
         let mut path = format!("{}/tags/list?n=1000", repository.repository());
         for _ in 0..MOST_PAGES {
@@ -113,7 +115,7 @@ impl Client {
                 body: Bytes::new(),
                 what: format!("the tags of {}", repository.repository()),
             };
-            let (page, link): (Page, Option<String>) = self.page(&call).await?;
+            let (page, link): (Names, Option<String>) = self.page(&call).await?;
             let names = page.tags.map(|names| names.0).unwrap_or_default();
             tags.extend(names.into_iter().filter(|name| name.len() <= LONGEST_TAG).map(TagFacts::named));
             check_count(&call, &tags)?;
@@ -173,6 +175,12 @@ impl Client {
     }
 }
 
+/// How many tags a page of either kind holds; `None` if it is none.
+pub(super) fn count(bytes: &[u8]) -> Option<usize> {
+    let names = serde_json::from_slice::<Names>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
+    names.or_else(|| serde_json::from_slice::<HubPage>(bytes).ok().map(|page| page.results.0.into_iter().map(HubTag::facts).count()))
+}
+
 /// A list of at most so many entries; a longer one is an error before it is in memory.
 struct AtMost<T, const MOST: usize>(Vec<T>);
 
@@ -223,7 +231,7 @@ fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
 }
 
 /// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`, if it is of the same list as the page's own.
-fn next_path(link: &str, own: &str) -> Option<String> {
+pub(super) fn next_path(link: &str, own: &str) -> Option<String> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?.1,

@@ -18,7 +18,7 @@ use super::error::RegistryError;
 use super::http::{Body, Http, full, host_of};
 use super::limits::{Limit, retry_after};
 use super::reach::not_followed;
-use crate::domain::reference::{DOCKER_HUB, row_of};
+use crate::domain::reference::{DOCKER_HUB, Registry, row_of};
 
 /// The life of a token whose answer does not say, by the specification.
 const DEFAULT_LIFE_SECONDS: u64 = 60;
@@ -59,8 +59,10 @@ impl TokenRequest<'_> {
             return Err(self.unusable(format!("the address of its token service at {host} {why}")));
         }
         // Where it is known who signs callers in, nobody else is asked, whatever an answer says.
-        let known = row_of(self.registry).token_hosts;
-        if !config.endpoints.is_mapped(self.registry) && !known.is_empty() && !realm.host().is_some_and(|host| known.contains(&host)) {
+        let row = row_of(self.registry);
+        let is_known = !row.token_hosts.is_empty() || row.kind == Registry::EcrPrivate;
+        let is_one = realm.host().is_some_and(|host| row.token_hosts.contains(&host) || host == self.registry);
+        if !config.endpoints.is_mapped(self.registry) && is_known && !is_one {
             return Err(self.unusable(format!("{host} is not its token service")));
         }
         let answer = match credentials {
