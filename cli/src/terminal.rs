@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use pullsafe::domain::foreign;
+use pullsafe::foreign;
 
 /// For whom the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

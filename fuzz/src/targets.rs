@@ -6,22 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pullsafe::domain::copy::platforms::{choose, taken_from};
-use pullsafe::domain::copy::throttle::retry_after;
-use pullsafe::domain::diagnose::{diagnose_log, diagnose_text};
-use pullsafe::domain::gate::request::{Envelope, Properties};
-use pullsafe::domain::log::place::{LogPlace, of_build, of_container};
-use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
-use pullsafe::domain::mirror::{MirrorConfig, MirrorJob};
-use pullsafe::domain::reference::{Digest, HostKind, Reference, Region, ecr_host, kind_of_host, row_of};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::task_definition::TaskDefinition;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::domain::{event, foreign, yaml};
-use pullsafe::registry::docker_config::DockerConfig;
-use pullsafe::registry::parsers;
+use image_gate::decide::request::{Envelope, Properties};
+use mirror::decide::MirrorConfig;
+use pullsafe::foreign;
+use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::mirror_job::MirrorJob;
+use pullsafe::platforms::{choose, taken_from};
+use pullsafe::reference::{Digest, HostKind, Reference, Region, ecr_host, kind_of_host, row_of};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::{diagnose_log, diagnose_text};
+use pullsafe_events as event;
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_registry::decide::throttle::retry_after;
+use pullsafe_registry::parsers;
+use pullsafe_registry::sign_in::docker_config::DockerConfig;
 use pullsafe_scan::analysis::NoNeighbours;
 use pullsafe_scan::detect::scan_text;
+use pullsafe_yaml::Tree;
+use remediator::decide::log::place::{LogPlace, of_build, of_container};
 use serde_json::Value;
 
 /// A parser, and texts that it takes: what is tried begins as these.
@@ -161,7 +164,7 @@ fn docker_configs(bytes: &[u8]) {
 fn yaml(bytes: &[u8]) {
     let text = text(bytes);
     let _ = MirrorConfig::parse(&text);
-    let (tree, _) = yaml::Tree::read(text.as_str());
+    let (tree, _) = Tree::read(text.as_str());
     let _ = tree.documents().count();
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pullsafe::domain::reference::{Digest, Reference};
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::http::Timeouts;
-use pullsafe::registry::{Client, Config, Copier, CopyRequest};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::http::Timeouts;
+use pullsafe_registry::{Client, Config, Copier, CopyRequest};
 use serde_json::{Value, json};
 
 use super::evil::{Evil, Reply};
@@ -143,7 +143,7 @@ async fn the_client_of_the_largest_answers() {
     assert!(error.contains("more than 50000 tags"), "{error}");
     // A manifest whose bytes are few and whose values are many.
     let many = format!("{{\"manifests\":[],\"x\":[{}0]}}", "[],".repeat(1_300_000));
-    assert!(pullsafe::domain::manifest::Contents::parse(many.as_bytes()).unwrap_err().to_string().contains("more than 100000 values"));
+    assert!(pullsafe::manifest::Contents::parse(many.as_bytes()).unwrap_err().to_string().contains("more than 100000 values"));
     println!("peak: {manifests} {}", peak_mb());
 }
 

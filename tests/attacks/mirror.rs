@@ -1,7 +1,7 @@
 //! What somebody tries who may write into the mirror's queue: directly, or through the gate's `Source`.
 
-use pullsafe::domain::mirror::MirrorJob;
-use scenarios::registry::Sample;
+use pullsafe::mirror_job::MirrorJob;
+use testkit::registry::Sample;
 use scenarios::world::{MIRROR_QUEUE, Setup, World};
 use serde_json::{Value, json};
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pullsafe::aws::logs::Logs;
-use pullsafe::domain::log::place::{LogPlace, of_container};
-use pullsafe::domain::reference::{Reference, ecr_host};
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::task_definition::TaskDefinition;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::{Client, Config, RegistryError};
+use remediator::aws::logs::Logs;
+use remediator::decide::log::place::{LogPlace, of_container};
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::{Client, Config, RegistryError};
 use serde_json::json;
 
 use super::evil::{Evil, Reply};
@@ -64,9 +64,9 @@ pub(crate) async fn region_of_logs() -> String {
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("eu-west-1"))
         .build();
-    let stream = pullsafe::domain::log::place::LogStream { region: Some("cn-north-1".parse().unwrap()), group: "g".to_owned(), stream: "s".to_owned() };
-    let window = pullsafe::domain::log::place::Window::around(None, Timestamp::from_millis(0));
-    let mut budget = pullsafe::domain::log::reading::Budget { calls: 3, bytes: 1000 };
+    let stream = remediator::decide::log::place::LogStream { region: Some("cn-north-1".parse().unwrap()), group: "g".to_owned(), stream: "s".to_owned() };
+    let window = remediator::decide::log::place::Window::around(None, Timestamp::from_millis(0));
+    let mut budget = pullsafe_incident::spent::Budget { calls: 3, bytes: 1000 };
     let failure = Logs::new(&config).read(&stream, window, &mut budget, |_| {}).await.unwrap_err();
     assert!(failure.to_string().contains("another partition"), "{failure}");
     "no log evidence: the region cannot be used".to_owned()

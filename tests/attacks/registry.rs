@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use pullsafe::domain::reference::Reference;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::credentials::CredentialsError;
-use pullsafe::registry::{Basic, Client, Config, Credentials, CredentialsProvider, Secret};
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::sign_in::credentials::CredentialsError;
+use pullsafe_registry::{Basic, Client, Config, Credentials, CredentialsProvider, Secret};
 
 use super::evil::{Evil, Reply};
 
@@ -101,14 +101,14 @@ pub(crate) async fn upload_elsewhere() -> String {
         true => Reply::new(200, "blob").with("docker-content-digest", "x"),
     });
     let client = client(&format!("registry.example={}", registry.url()));
-    let blob = pullsafe::domain::manifest::Descriptor {
+    let blob = pullsafe::manifest::Descriptor {
         media_type: String::new(),
-        digest: pullsafe::domain::reference::Digest::of(b"blob"),
+        digest: pullsafe::reference::Digest::of(b"blob"),
         size: 4,
         urls: Vec::new(),
         platform: None,
     };
-    let pullsafe::registry::Upload::Open(upload) = client.begin_upload(&image(), None).await.unwrap() else { panic!("mounted") };
+    let pullsafe_registry::Upload::Open(upload) = client.begin_upload(&image(), None).await.unwrap() else { panic!("mounted") };
     let mut reader = client.blob(&image(), &blob).await.unwrap();
     drop(client.upload(&image(), upload, &blob, &mut reader, &|_| {}).await);
     assert!(thief.credentials().is_empty(), "{:?}", thief.credentials());

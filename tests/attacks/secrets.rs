@@ -4,9 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use pullsafe::telemetry;
-use scenarios::registry::Sample;
-use scenarios::registry::server::options::HubAccount;
+use pullsafe_aws::telemetry;
+use testkit::registry::Sample;
+use testkit::registry::server::options::HubAccount;
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE};
 use serde_json::json;
 

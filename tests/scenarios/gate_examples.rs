@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use pullsafe::domain::gate::request::Properties;
+use image_gate::decide::request::Properties;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples");
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap()

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::gate_table::{GateTable, Inserted};
-use pullsafe::domain::gate::answer::Answer;
-use pullsafe::domain::gate::request::Envelope;
-use pullsafe::domain::gate::wait::{Claim, State, Wait};
-use pullsafe::telemetry::{Unit, emf};
+use crate::decide::answer::Answer;
+use crate::decide::request::Envelope;
+use crate::decide::wait::{Claim, State, Wait};
+use crate::table::{GateTable, Inserted};
+use pullsafe_aws::Failure;
+use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::flow::Call;
 use crate::response_url::ResponseUrl;
-use crate::{Call, Gate, Unanswered};
+use crate::{Gate, Unanswered};
 
 impl Gate {
     /// Answers a request that has no row yet, as far as is known. A row that is there after all decides.

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use pullsafe::aws::ecr::{Ecr, EcrError, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary};
-use pullsafe::domain::gate::answer::Attributes;
-use pullsafe::domain::gate::look::Look;
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::request::{Properties, Wanted};
-use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
-use pullsafe::domain::reference::Reference;
+use crate::decide::answer::Attributes;
+use crate::decide::look::Look;
+use crate::decide::place::Place;
+use crate::decide::request::{Properties, Wanted};
+use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::reference::Reference;
+use pullsafe_aws::ecr::{Ecr, EcrError, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary};
 use tokio::time::{sleep, timeout};
 
 use crate::Gate;

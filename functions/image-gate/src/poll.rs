@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use pullsafe::domain::gate::answer::Answer;
-use pullsafe::domain::gate::look::{Look, PERMISSION_GRACE_SECONDS};
-use pullsafe::domain::gate::reason::reason;
-use pullsafe::domain::gate::wait::Wait;
+use crate::decide::answer::Answer;
+use crate::decide::look::{Look, PERMISSION_GRACE_SECONDS};
+use crate::decide::reason::reason;
+use crate::decide::wait::Wait;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{Call, Gate};
+use crate::Gate;
+use crate::flow::Call;
 
 impl Gate {
     /// When a function that looks itself has to stop, to have time for an answer.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use pullsafe::aws::gate_table::Inserted;
-use pullsafe::domain::gate::answer::{Answer, Attributes};
-use pullsafe::domain::gate::look::{Verdict, verdict};
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::reason::reason;
-use pullsafe::domain::gate::request::{Envelope, Properties, RequestType};
-use pullsafe::domain::gate::wait::Wait;
+use crate::decide::answer::{Answer, Attributes};
+use crate::decide::look::{Verdict, verdict};
+use crate::decide::place::Place;
+use crate::decide::reason::reason;
+use crate::decide::request::{Envelope, Properties, RequestType};
+use crate::decide::wait::Wait;
+use crate::table::Inserted;
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
-use crate::{Call, Gate, Unanswered};
+use crate::flow::Call;
+use crate::{Gate, Unanswered};
 
 impl Gate {
     pub(crate) async fn requested(self: &Arc<Self>, envelope: Envelope, call: &Call) -> Result<Value, Unanswered> {

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::decide::answer::Answer;
+use crate::decide::hint::{Hint, hint};
+use crate::decide::look::{Verdict, verdict};
+use crate::decide::wait::Wait;
 use futures_util::{StreamExt as _, stream};
-use pullsafe::domain::gate::answer::Answer;
-use pullsafe::domain::gate::hint::{Hint, hint};
-use pullsafe::domain::gate::look::{Verdict, verdict};
-use pullsafe::domain::gate::wait::Wait;
-use pullsafe::telemetry::{Unit, emf};
+use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{timeout, timeout_at};
 
-use crate::{Call, Gate, GateError};
+use crate::flow::Call;
+use crate::{Gate, GateError};
 
 /// So many repositories, and so many answers of one, are worked at together.
 const TOGETHER: usize = 16;

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use pullsafe::domain::gate::look::{Look, Verdict, verdict};
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::request::{Envelope, Properties};
-use pullsafe::domain::gate::wait::{Claim, State, Wait};
-use pullsafe::domain::timestamp::Timestamp;
+use image_gate::decide::look::{Look, Verdict, verdict};
+use image_gate::decide::place::Place;
+use image_gate::decide::request::{Envelope, Properties};
+use image_gate::decide::wait::{Claim, State, Wait};
+use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
 /// One tick of the model's clock: the length of a lease.
