@@ -40,22 +40,132 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "references", run: references, seeds: &["python:3.11-slim", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b:1@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "[::1]:5000/a", "localhost/x"] },
-    Target { name: "hosts", run: hosts, seeds: &["127.0.0.1:80", "[::ffff:127.0.0.1]", "eu-west-1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "x.localhost."] },
-    Target { name: "events", run: events, seeds: &[r#"{"source":"aws.ecs","detail-type":"ECS Task State Change","time":"2026-01-15T19:47:00Z","detail":{"lastStatus":"STOPPED","taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/prod/abc","group":"service:web","containers":[{"name":"app","exitCode":1,"reason":"CannotPullContainerError: x"}]}}"#, r#"{"source":"aws.ecr","detail-type":"ECR Image Action","detail":{"result":"SUCCESS","repository-name":"a","image-tag":"1"}}"#, r#"{"source":"pullsafe","detail-type":"Image Mirrored","detail":{"source":"python:3","target":"r.example/python:3"}}"#, r#"{"pullsafe":"look","subject":{}}"#] },
-    Target { name: "task_definitions", run: task_definitions, seeds: &[r#"{"taskDefinition":{"containerDefinitions":[{"name":"app","image":"python:3","logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"g","awslogs-region":"eu-west-1","awslogs-stream-prefix":"p"}}}],"runtimePlatform":{"cpuArchitecture":"ARM64"}}}"#] },
-    Target { name: "challenges", run: challenges, seeds: &[r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/redis:pull""#, "Basic realm=\"x\"", "/v2/a/blobs/uploads/1?_state=x", "60", "100;w=21600"] },
-    Target { name: "manifests", run: manifests, seeds: &[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1,"platform":{"os":"linux","architecture":"amd64"}}]}"#, r#"{"config":{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1},"layers":[]}"#] },
-    Target { name: "tag_lists", run: tag_lists, seeds: &[r#"{"name":"a","tags":["1","2"]}"#, r#"{"next":null,"results":[{"name":"3","tag_last_pushed":"2026-01-02T03:04:05Z","images":[{"os":"linux","architecture":"arm64","digest":"sha256:x"}]}]}"#, "</v2/a/tags/list?last=1>; rel=\"next\""] },
-    Target { name: "docker_configs", run: docker_configs, seeds: &[r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpw","identitytoken":"t"}},"credsStore":"x","credHelpers":{"a":"b"}}"#] },
-    Target { name: "yaml", run: yaml, seeds: &["registry: r.example\nimages:\n- python: ['3', \"4\"]\n- {source: node, tags: {semver: '>=1 <2', newest: 3}}\n", "a: &x [1]\nb: *x\n<<: {c: d}\n", "? a\n: |\n  b\n"] },
-    Target { name: "dockerfiles", run: dockerfiles, seeds: &["ARG V=3\nFROM --platform=$BUILDPLATFORM python:${V}-slim AS build\nCOPY --from=node:20 /a /b\nRUN <<EOF\nx\nEOF\n", "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\n"] },
-    Target { name: "hcl", run: hcl, seeds: &["variable \"image\" {\n  default = \"redis:7\"\n}\nresource \"aws_ecs_task_definition\" \"x\" {\n  container_definitions = jsonencode([{ image = var.image }])\n}\n"] },
-    Target { name: "workflows", run: workflows, seeds: &["jobs:\n  a:\n    container: python:3\n    steps:\n    - run: docker run -v x:y redis:7 && docker pull \"$IMAGE\"\n    - uses: docker://alpine:3\n", "services:\n  web:\n    image: ${IMAGE:-nginx:1}\n    build: {context: ., dockerfile: D}\n"] },
-    Target { name: "gate_requests", run: gate_requests, seeds: &[r#"{"RequestType":"Create","ResponseURL":"https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/x","StackId":"arn:aws:cloudformation:eu-west-1:123456789012:stack/a/b","RequestId":"r","LogicalResourceId":"I","ResourceProperties":{"RepositoryName":"a/b","ImageTag":"1","Platforms":["linux/arm64"],"Source":"redis:7","ServiceTimeout":"60"}}"#] },
-    Target { name: "log_lines", run: log_lines, seeds: &["CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref docker.io/library/python:3: toomanyrequests: You have reached your unauthenticated pull rate limit.", "Traceback (most recent call last):\nModuleNotFoundError: No module named 'x'\npassword=hunter2 Authorization: Bearer abc"] },
-    Target { name: "jobs", run: jobs, seeds: &[r#"{"source":"python:3","target":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3","requested_by":"me","platforms":["linux/arm64"]}"#] },
-    Target { name: "shown", run: shown, seeds: &["\u{1b}]0;x\u{7}\n::error::x\n##[group]", "<!channel> <https://a|b> @here", "| a ` b [x](http://e) <script>"] },
+    Target {
+        name: "references",
+        run: references,
+        seeds: &[
+            "python:3.11-slim",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b:1@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "[::1]:5000/a",
+            "localhost/x",
+        ],
+    },
+    Target {
+        name: "hosts",
+        run: hosts,
+        seeds: &["127.0.0.1:80", "[::ffff:127.0.0.1]", "eu-west-1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "x.localhost."],
+    },
+    Target {
+        name: "events",
+        run: events,
+        seeds: &[
+            r#"{"source":"aws.ecs","detail-type":"ECS Task State Change","time":"2026-01-15T19:47:00Z","detail":{"lastStatus":"STOPPED","taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/prod/abc","group":"service:web","containers":[{"name":"app","exitCode":1,"reason":"CannotPullContainerError: x"}]}}"#,
+            r#"{"source":"aws.ecr","detail-type":"ECR Image Action","detail":{"result":"SUCCESS","repository-name":"a","image-tag":"1"}}"#,
+            r#"{"source":"pullsafe","detail-type":"Image Mirrored","detail":{"source":"python:3","target":"r.example/python:3"}}"#,
+            r#"{"pullsafe":"look","subject":{}}"#,
+        ],
+    },
+    Target {
+        name: "task_definitions",
+        run: task_definitions,
+        seeds: &[
+            r#"{"taskDefinition":{"containerDefinitions":[{"name":"app","image":"python:3","logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"g","awslogs-region":"eu-west-1","awslogs-stream-prefix":"p"}}}],"runtimePlatform":{"cpuArchitecture":"ARM64"}}}"#,
+        ],
+    },
+    Target {
+        name: "challenges",
+        run: challenges,
+        seeds: &[
+            r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/redis:pull""#,
+            "Basic realm=\"x\"",
+            "/v2/a/blobs/uploads/1?_state=x",
+            "60",
+            "100;w=21600",
+        ],
+    },
+    Target {
+        name: "manifests",
+        run: manifests,
+        seeds: &[
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1,"platform":{"os":"linux","architecture":"amd64"}}]}"#,
+            r#"{"config":{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1},"layers":[]}"#,
+        ],
+    },
+    Target {
+        name: "tag_lists",
+        run: tag_lists,
+        seeds: &[
+            r#"{"name":"a","tags":["1","2"]}"#,
+            r#"{"next":null,"results":[{"name":"3","tag_last_pushed":"2026-01-02T03:04:05Z","images":[{"os":"linux","architecture":"arm64","digest":"sha256:x"}]}]}"#,
+            "</v2/a/tags/list?last=1>; rel=\"next\"",
+        ],
+    },
+    Target {
+        name: "docker_configs",
+        run: docker_configs,
+        seeds: &[
+            r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpw","identitytoken":"t"}},"credsStore":"x","credHelpers":{"a":"b"}}"#,
+        ],
+    },
+    Target {
+        name: "yaml",
+        run: yaml,
+        seeds: &[
+            "registry: r.example\nimages:\n- python: ['3', \"4\"]\n- {source: node, tags: {semver: '>=1 <2', newest: 3}}\n",
+            "a: &x [1]\nb: *x\n<<: {c: d}\n",
+            "? a\n: |\n  b\n",
+        ],
+    },
+    Target {
+        name: "dockerfiles",
+        run: dockerfiles,
+        seeds: &[
+            "ARG V=3\nFROM --platform=$BUILDPLATFORM python:${V}-slim AS build\nCOPY --from=node:20 /a /b\nRUN <<EOF\nx\nEOF\n",
+            "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\n",
+        ],
+    },
+    Target {
+        name: "hcl",
+        run: hcl,
+        seeds: &[
+            "variable \"image\" {\n  default = \"redis:7\"\n}\nresource \"aws_ecs_task_definition\" \"x\" {\n  container_definitions = jsonencode([{ image = var.image }])\n}\n",
+        ],
+    },
+    Target {
+        name: "workflows",
+        run: workflows,
+        seeds: &[
+            "jobs:\n  a:\n    container: python:3\n    steps:\n    - run: docker run -v x:y redis:7 && docker pull \"$IMAGE\"\n    - uses: docker://alpine:3\n",
+            "services:\n  web:\n    image: ${IMAGE:-nginx:1}\n    build: {context: ., dockerfile: D}\n",
+        ],
+    },
+    Target {
+        name: "gate_requests",
+        run: gate_requests,
+        seeds: &[
+            r#"{"RequestType":"Create","ResponseURL":"https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/x","StackId":"arn:aws:cloudformation:eu-west-1:123456789012:stack/a/b","RequestId":"r","LogicalResourceId":"I","ResourceProperties":{"RepositoryName":"a/b","ImageTag":"1","Platforms":["linux/arm64"],"Source":"redis:7","ServiceTimeout":"60"}}"#,
+        ],
+    },
+    Target {
+        name: "log_lines",
+        run: log_lines,
+        seeds: &[
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref docker.io/library/python:3: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'x'\npassword=hunter2 Authorization: Bearer abc",
+        ],
+    },
+    Target {
+        name: "jobs",
+        run: jobs,
+        seeds: &[
+            r#"{"source":"python:3","target":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3","requested_by":"me","platforms":["linux/arm64"]}"#,
+        ],
+    },
+    Target {
+        name: "shown",
+        run: shown,
+        seeds: &["\u{1b}]0;x\u{7}\n::error::x\n##[group]", "<!channel> <https://a|b> @here", "| a ` b [x](http://e) <script>"],
+    },
 ];
 
 fn text(bytes: &[u8]) -> String {
@@ -185,7 +295,9 @@ fn hcl(bytes: &[u8]) {
 }
 
 fn workflows(bytes: &[u8]) {
-    for path in [".github/workflows/x.yml", "compose.yaml", ".gitlab-ci.yml", "buildspec.yml", "k8s.yaml", "template.yaml", "x.sh", "values.yaml"] {
+    for path in
+        [".github/workflows/x.yml", "compose.yaml", ".gitlab-ci.yml", "buildspec.yml", "k8s.yaml", "template.yaml", "x.sh", "values.yaml"]
+    {
         scanned(path, bytes);
     }
 }

@@ -28,7 +28,9 @@ fn image() -> Reference {
 
 pub(crate) async fn numbers() -> String {
     let mut survived = 0;
-    for number in ["18446744073709551615", "18446744073709551616", "-1", "1e999", "9223372036854775807", "\"3600\"", "null", "[]", "0", "0.5"] {
+    for number in
+        ["18446744073709551615", "18446744073709551616", "-1", "1e999", "9223372036854775807", "\"3600\"", "null", "[]", "0", "0.5"]
+    {
         let evil = Evil::start(move |asked, own| {
             if asked.line.contains("/token") {
                 return Reply::new(200, format!(r#"{{"token":"t","expires_in":{number}}}"#));
@@ -56,7 +58,9 @@ pub(crate) async fn numbers() -> String {
     for size in [u64::MAX, u64::MAX - 1, 1 << 63] {
         let layer = json!({"mediaType": "x", "digest": Digest::of(b"a"), "size": size});
         let manifest = json!({"schemaVersion": 2, "layers": [layer.clone(), layer]}).to_string();
-        let evil = Evil::start(move |_, _| Reply::new(200, manifest.clone()).with("docker-content-digest", Digest::of(manifest.as_bytes()).to_string()));
+        let evil = Evil::start(move |_, _| {
+            Reply::new(200, manifest.clone()).with("docker-content-digest", Digest::of(manifest.as_bytes()).to_string())
+        });
         let client = client(&evil);
         let request = CopyRequest::new(image(), "target.example/team/app:2".parse().unwrap(), client.endpoints());
         drop(Copier::new(client).copy(&request).await);
@@ -96,7 +100,8 @@ pub(crate) async fn laughs() -> String {
     for level in 0..3 {
         let below = levels.last().unwrap();
         let child = |n: usize| json!({"digest": Digest::of(below.as_bytes()), "size": below.len(), "annotations": {"n": n}});
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "level": level, "manifests": (0..900).map(child).collect::<Vec<Value>>()});
+        let index =
+            json!({"schemaVersion": 2, "mediaType": INDEX, "level": level, "manifests": (0..900).map(child).collect::<Vec<Value>>()});
         levels.push(index.to_string());
     }
     let top = Digest::of(levels.last().unwrap().as_bytes());
@@ -104,7 +109,9 @@ pub(crate) async fn laughs() -> String {
         let named = levels.iter().find(|level| asked.line.contains(Digest::of(level.as_bytes()).as_str()));
         match (asked.line.contains("target") || !asked.line.contains("/team/"), named) {
             (_, Some(level)) if asked.line.starts_with("GET") => Reply::new(200, level.clone()).with("content-type", INDEX),
-            _ if asked.line.starts_with("HEAD /v2/team/app/manifests/1") => Reply::new(200, "").with("docker-content-digest", top.to_string()),
+            _ if asked.line.starts_with("HEAD /v2/team/app/manifests/1") => {
+                Reply::new(200, "").with("docker-content-digest", top.to_string())
+            }
             _ => Reply::new(404, "{}"),
         }
     });

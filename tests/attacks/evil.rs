@@ -89,7 +89,8 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked,
     let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
     let headers: HashMap<String, String> =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let mut left = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0).saturating_sub(bytes.len() - end - 4);
+    let mut left =
+        headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0).saturating_sub(bytes.len() - end - 4);
     while left > 0 {
         let mut chunk = [0; 65_536];
         let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;

@@ -11,8 +11,30 @@ const INPUTS: u64 = 400;
 
 /// Pieces that parsers stumble over.
 const PIECES: [&str; 24] = [
-    "\0", "\u{1b}[2J", "\r\n", "://", "@", "..", "%2e", "::", "{", "}", "[", "]", "\"", "\\", "${", "18446744073709551616", "-1", "\u{202e}", "é", "<<: *a",
-    "&a ", "\n\n", "sha256:", "'",
+    "\0",
+    "\u{1b}[2J",
+    "\r\n",
+    "://",
+    "@",
+    "..",
+    "%2e",
+    "::",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "\\",
+    "${",
+    "18446744073709551616",
+    "-1",
+    "\u{202e}",
+    "é",
+    "<<: *a",
+    "&a ",
+    "\n\n",
+    "sha256:",
+    "'",
 ];
 
 struct Random(u64);
@@ -62,7 +84,7 @@ fn no_parser_breaks_its_promise() {
 
 #[test]
 fn every_target_has_a_program() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/fuzz_targets");
     let mut programs: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
     programs.sort();

@@ -1,9 +1,9 @@
 //! What somebody tries who may write into the mirror's queue: directly, or through the gate's `Source`.
 
 use pullsafe::mirror_job::MirrorJob;
-use testkit::registry::Sample;
 use scenarios::world::{MIRROR_QUEUE, Setup, World};
 use serde_json::{Value, json};
+use testkit::registry::Sample;
 
 const OURS: &str = "docker-hub/library/python";
 
@@ -64,7 +64,11 @@ pub(crate) async fn poison_through_the_gate() -> String {
     let mut world = world();
     let target = format!("{}/{OURS}:3.12", world.images.host());
     // What the gate sends for a stack with `Source: evil/python:3.12`, byte for byte.
-    let job = MirrorJob::message(&"evil/python:3.12".parse().unwrap(), &target.parse().unwrap(), "arn:aws:cloudformation:eu-west-1:666666666666:stack/x/y");
+    let job = MirrorJob::message(
+        &"evil/python:3.12".parse().unwrap(),
+        &target.parse().unwrap(),
+        "arn:aws:cloudformation:eu-west-1:666666666666:stack/x/y",
+    );
     ask(&world, job);
     world.settle().await;
     assert_untouched(&world);
@@ -89,7 +93,12 @@ pub(crate) async fn private_image() -> String {
     ask(&world, json!({"source": "acme/private:1", "target": target}));
     world.settle().await;
     let of_it: Vec<_> = world.hub.log().into_iter().filter(|access| access.path.contains("acme/private")).collect();
-    let tokens: Vec<_> = world.hub.log().into_iter().filter(|access| access.path.contains("token") && access.query.contains("acme%2Fprivate") || access.query.contains("acme/private")).collect();
+    let tokens: Vec<_> = world
+        .hub
+        .log()
+        .into_iter()
+        .filter(|access| access.path.contains("token") && access.query.contains("acme%2Fprivate") || access.query.contains("acme/private"))
+        .collect();
     assert!(!tokens.iter().any(|access| access.had_authorization), "the secret is for what the configuration names: {tokens:?}");
     assert!(!of_it.is_empty() || !tokens.is_empty(), "it is asked for as by anybody");
     "asked for without the secret, as by anybody".to_owned()

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use remediator::aws::logs::Logs;
-use remediator::decide::log::place::{LogPlace, of_container};
 use pullsafe::reference::{Reference, ecr_host};
+use pullsafe::timestamp::Timestamp;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
-use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::{Client, Config, RegistryError};
+use remediator::aws::logs::Logs;
+use remediator::decide::log::place::{LogPlace, of_container};
 use serde_json::json;
 
 use super::evil::{Evil, Reply};
@@ -23,8 +23,22 @@ pub(crate) async fn this_machine() -> String {
     let port = evil.host.rsplit(':').next().unwrap();
     let mut tried = 0;
     for host in [
-        "127.0.0.1", "localhost", "LOCALHOST", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "169.254.170.2",
-        "10.0.0.1", "registry.local", "metadata.google.internal", "localhost.localdomain", "x.localhost",
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "169.254.169.254",
+        "169.254.170.2",
+        "10.0.0.1",
+        "registry.local",
+        "metadata.google.internal",
+        "localhost.localdomain",
+        "x.localhost",
     ] {
         // What the grammar of references does not take is no name of an image at all.
         let Ok(image) = format!("{host}:{port}/team/app:1").parse::<Reference>() else { continue };
@@ -50,8 +64,17 @@ pub(crate) async fn region_of_ecr() -> String {
 }
 
 pub(crate) async fn region_of_logs() -> String {
-    let task = StoppedTask::from_json(&json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/abc", "containers": [{"name": "app"}]}));
-    for region in ["x@attacker.example/", "attacker.example#", "eu-west-1.attacker.example/", "eu-west-1/..", "a b", "eu-west-1\r\nHost: x", "127.0.0.1:1/"] {
+    let task =
+        StoppedTask::from_json(&json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/abc", "containers": [{"name": "app"}]}));
+    for region in [
+        "x@attacker.example/",
+        "attacker.example#",
+        "eu-west-1.attacker.example/",
+        "eu-west-1/..",
+        "a b",
+        "eu-west-1\r\nHost: x",
+        "127.0.0.1:1/",
+    ] {
         let options = json!({"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "ecs", "awslogs-region": region});
         let definition = TaskDefinition::from_json(&json!({"taskDefinition": {"containerDefinitions": [
             {"name": "app", "logConfiguration": {"logDriver": "awslogs", "options": options}}
@@ -64,7 +87,11 @@ pub(crate) async fn region_of_logs() -> String {
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("eu-west-1"))
         .build();
-    let stream = remediator::decide::log::place::LogStream { region: Some("cn-north-1".parse().unwrap()), group: "g".to_owned(), stream: "s".to_owned() };
+    let stream = remediator::decide::log::place::LogStream {
+        region: Some("cn-north-1".parse().unwrap()),
+        group: "g".to_owned(),
+        stream: "s".to_owned(),
+    };
     let window = remediator::decide::log::place::Window::around(None, Timestamp::from_millis(0));
     let mut budget = pullsafe_incident::spent::Budget { calls: 3, bytes: 1000 };
     let failure = Logs::new(&config).read(&stream, window, &mut budget, |_| {}).await.unwrap_err();

@@ -81,7 +81,8 @@ pub(crate) async fn token_service() -> String {
         "x".repeat(5000),
     ] {
         let named = realm.clone();
-        let registry = Evil::start(move |_, _| Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\"")));
+        let registry =
+            Evil::start(move |_, _| Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\"")));
         let client = client(&format!("registry.example={}", registry.url()));
         let error = client.resolve(&image()).await.unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use pullsafe_aws::telemetry;
-use testkit::registry::Sample;
-use testkit::registry::server::options::HubAccount;
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE};
 use serde_json::json;
+use testkit::registry::Sample;
+use testkit::registry::server::options::HubAccount;
 
 const PASSWORD: &str = "dckr_pat_PLANTED0secret1of2the3hub4";
 
@@ -66,7 +66,15 @@ pub(crate) async fn at_trace() -> String {
     assert!(outputs[0].1.contains("the image is mirrored") || !outputs[0].1.is_empty());
     for (name, text) in &outputs {
         let text = text.replace(&format!("x {PASSWORD}"), "");
-        for secret in [basic.as_str(), &format!("acme:{PASSWORD}"), &format!("{PASSWORD}wrong"), "Bearer ey", "_state=", "Signature=", "X-Amz-Security-Token"] {
+        for secret in [
+            basic.as_str(),
+            &format!("acme:{PASSWORD}"),
+            &format!("{PASSWORD}wrong"),
+            "Bearer ey",
+            "_state=",
+            "Signature=",
+            "X-Amz-Security-Token",
+        ] {
             assert!(!text.contains(secret), "{name} shows {secret}");
             searched += 1;
         }

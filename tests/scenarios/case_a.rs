@@ -112,7 +112,10 @@ async fn sidecars_move_too_and_the_quota_is_not_met_again() {
     nginx.push(world.hub.store(), "library/nginx", "1.27");
     start(&world, &[IMAGE, "nginx:1.27"]);
     world.run_for(1500).await;
-    assert_eq!(images(&world), [MIRRORED, &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27@{}", nginx.digest())]);
+    assert_eq!(
+        images(&world),
+        [MIRRORED, &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27@{}", nginx.digest())]
+    );
     assert_eq!(world.service("web")["runningCount"], 2);
 }
 

@@ -4,8 +4,8 @@
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
 //! stands.
 
-use pullsafe::mirror_job::MirrorJob;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::mirror_job::MirrorJob;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};

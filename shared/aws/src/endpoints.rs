@@ -18,7 +18,8 @@ const PLAIN_FIPS_IN_GOVCLOUD: [&str; 3] = ["elasticloadbalancing", "logs", "ssm"
 
 /// The address of a service in the region of a configuration.
 pub(super) fn of(service: &str, config: &SdkConfig) -> Result<String, String> {
-    let region: Region = config.region().map(ToString::to_string).unwrap_or_default().parse().map_err(|error: InvalidRegion| error.to_string())?;
+    let region: Region =
+        config.region().map(ToString::to_string).unwrap_or_default().parse().map_err(|error: InvalidRegion| error.to_string())?;
     let params = Params::builder()
         .region(region.as_str())
         .set_use_fips(config.use_fips())

@@ -5,12 +5,12 @@
 
 #[cfg(feature = "ecr")]
 pub mod ecr;
+#[cfg(feature = "json")]
+mod endpoints;
 pub mod errors;
 pub mod failure;
 #[cfg(feature = "dynamodb")]
 pub mod item;
-#[cfg(feature = "json")]
-mod endpoints;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(feature = "outbox")]

@@ -186,13 +186,7 @@ pub const ROWS: &[Row] = &[
     },
     // Google's cache of Docker Hub.
     Row { hosts: &[Host::Is("mirror.gcr.io")], kind: Registry::Proxy, official: Some(""), ..Row::PLAIN },
-    Row {
-        kind: Registry::Ghcr,
-        hosts: &[Host::Is("ghcr.io")],
-        token_hosts: &["ghcr.io"],
-        counts_pulls: true,
-        ..Row::PLAIN
-    },
+    Row { kind: Registry::Ghcr, hosts: &[Host::Is("ghcr.io")], token_hosts: &["ghcr.io"], counts_pulls: true, ..Row::PLAIN },
     Row { kind: Registry::Quay, hosts: &[Host::Is("quay.io")], token_hosts: &["quay.io"], counts_pulls: true, ..Row::PLAIN },
     Row {
         kind: Registry::Gitlab,
@@ -273,8 +267,15 @@ mod tests {
     #[test]
     fn every_kind_has_a_row_and_every_host_finds_one() {
         let kinds = [
-            Registry::DockerHub, Registry::EcrPublic, Registry::EcrPrivate, Registry::EcrPrivateApi, Registry::Ghcr, Registry::Quay,
-            Registry::Gitlab, Registry::Proxy, Registry::Other,
+            Registry::DockerHub,
+            Registry::EcrPublic,
+            Registry::EcrPrivate,
+            Registry::EcrPrivateApi,
+            Registry::Ghcr,
+            Registry::Quay,
+            Registry::Gitlab,
+            Registry::Proxy,
+            Registry::Other,
         ];
         for kind in kinds {
             assert!(ROWS.iter().any(|row| row.kind == kind), "{}", kind.as_str());

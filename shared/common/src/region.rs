@@ -107,9 +107,27 @@ mod tests {
             assert_eq!(text.parse::<Region>().unwrap().partition(), partition, "{text}");
         }
         for text in [
-            "", "eu", "eu-west", "eu-west-", "eu-west-1.", "eu-west-1.attacker.example/", "x@attacker.example/-1", "eu-west-1#", "eu-west-1\n",
-            "EU-WEST-1", "eu--1", "eu-west-123", "-west-1", "eu-west-1/../x", "eu-west-1%2e", "éu-west-1", "eu-west-１", "a-b-c-d-e-f-1",
-            "eu-west-1:443", "eu west-1", "a-very-long-name-that-no-region-has-1",
+            "",
+            "eu",
+            "eu-west",
+            "eu-west-",
+            "eu-west-1.",
+            "eu-west-1.attacker.example/",
+            "x@attacker.example/-1",
+            "eu-west-1#",
+            "eu-west-1\n",
+            "EU-WEST-1",
+            "eu--1",
+            "eu-west-123",
+            "-west-1",
+            "eu-west-1/../x",
+            "eu-west-1%2e",
+            "éu-west-1",
+            "eu-west-１",
+            "a-b-c-d-e-f-1",
+            "eu-west-1:443",
+            "eu west-1",
+            "a-very-long-name-that-no-region-has-1",
         ] {
             assert!(text.parse::<Region>().is_err(), "{text}");
         }

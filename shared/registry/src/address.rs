@@ -27,11 +27,8 @@ pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
 
 /// Where a redirect leads.
 pub(crate) fn redirect_target(call: &Call<'_>, registry: &Uri, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
-    let unusable = |why: &str| RegistryError::Answer {
-        registry: call.registry.to_owned(),
-        what: call.what.clone(),
-        why: format!("a redirect {why}"),
-    };
+    let unusable =
+        |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: format!("a redirect {why}") };
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("leads nowhere"))?;
     not_followed(registry, from, &next).map_or(Ok(next), |why| Err(unusable(why)))

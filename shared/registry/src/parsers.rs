@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::address::resolve_location;
-use super::sign_in::challenge::Challenge;
 use super::limits::Quota;
+use super::sign_in::challenge::Challenge;
 use super::tags;
 
 /// The token service that a `WWW-Authenticate` names.

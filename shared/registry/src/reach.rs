@@ -104,7 +104,8 @@ fn follows(reach: Reach, host: &str, address: SocketAddr) -> bool {
 
 /// ECR's registries, and the buckets in which it keeps layers.
 fn is_of_ecr(host: &str) -> bool {
-    let bucket = |rest: &str| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")).is_some_and(Region::is_valid);
+    let bucket =
+        |rest: &str| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")).is_some_and(Region::is_valid);
     ecr_host(host).is_some() || host.split_once(".s3.").is_some_and(|(name, rest)| name.contains("-starport-layer-bucket") && bucket(rest))
 }
 

@@ -125,7 +125,11 @@ impl Client {
             }
         }
         let why = format!("its list has more than {MOST_PAGES} pages");
-        Err(RegistryError::Answer { registry: repository.registry().to_owned(), what: format!("the tags of {}", repository.repository()), why })
+        Err(RegistryError::Answer {
+            registry: repository.registry().to_owned(),
+            what: format!("the tags of {}", repository.repository()),
+            why,
+        })
     }
 
     /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough` says so.

@@ -149,13 +149,29 @@ mod tests {
     fn a_copy_goes_where_the_mirrors_own_naming_says() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for (source, target, done) in [
-            ("python:3.12", "~docker-hub/library/python:3.12", "docker.io/library/python:3.12 -> ~/docker-hub/library/python:3.12".to_owned()),
-            ("python:3.12", "~docker-hub/team/library/python:3.12", "docker.io/library/python:3.12 -> ~/docker-hub/team/library/python:3.12".to_owned()),
+            (
+                "python:3.12",
+                "~docker-hub/library/python:3.12",
+                "docker.io/library/python:3.12 -> ~/docker-hub/library/python:3.12".to_owned(),
+            ),
+            (
+                "python:3.12",
+                "~docker-hub/team/library/python:3.12",
+                "docker.io/library/python:3.12 -> ~/docker-hub/team/library/python:3.12".to_owned(),
+            ),
             ("python", "~docker-hub/library/python", "docker.io/library/python -> ~/docker-hub/library/python".to_owned()),
             ("python", "~docker-hub/library/python:latest", "docker.io/library/python -> ~/docker-hub/library/python:latest".to_owned()),
             ("ghcr.io/acme/app:1", "~docker-hub/ghcr.io/acme/app:1", "ghcr.io/acme/app:1 -> ~/docker-hub/ghcr.io/acme/app:1".to_owned()),
-            (&format!("python:3@{digest}"), &format!("~docker-hub/library/python:3@{digest}"), format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}")),
-            (&format!("python@{digest}"), &format!("~docker-hub/library/python@{digest}"), format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}")),
+            (
+                &format!("python:3@{digest}"),
+                &format!("~docker-hub/library/python:3@{digest}"),
+                format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"),
+            ),
+            (
+                &format!("python@{digest}"),
+                &format!("~docker-hub/library/python@{digest}"),
+                format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"),
+            ),
         ] {
             assert_eq!(judged(Author::Asker, source, target, &[]).as_ref(), Ok(&done), "{source} -> {target}");
         }
@@ -197,7 +213,11 @@ mod tests {
         let pinned = judged(Author::Planner, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &["linux/arm64"]).unwrap();
         assert_eq!(pinned, format!("docker.io/library/python:3@{digest} -> ~/docker-hub/library/python:3"));
         let asked = judged(Author::Asker, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &[]).unwrap();
-        assert_eq!(asked, format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"), "nobody moves a tag by a pin");
+        assert_eq!(
+            asked,
+            format!("docker.io/library/python@{digest} -> ~/docker-hub/library/python@{digest}"),
+            "nobody moves a tag by a pin"
+        );
         let evil = judged(Author::Planner, "evil/python:3", "~docker-hub/library/python:3", &[]).unwrap_err();
         assert!(evil.contains("is not where"), "the planner keeps to the same places");
     }

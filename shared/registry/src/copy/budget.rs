@@ -37,6 +37,14 @@ impl Budget {
         spent.check()
     }
 
+    /// One more may be fetched.
+    ///
+    /// # Errors
+    /// As for [`Self::follow`].
+    pub(super) fn check(&self) -> Result<(), String> {
+        lock(&self.0).check()
+    }
+
     /// A manifest of this size is in memory.
     ///
     /// # Errors

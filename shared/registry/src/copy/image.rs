@@ -288,9 +288,15 @@ impl<'a> Image<'a> {
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
         let cell = self.run.manifests.cell(digest);
         lock(&self.kept).push(Arc::clone(&cell));
-        let manifest = cell.get_or_try_init(|| self.fetch(digest)).await?;
-        self.budget.hold(digest, manifest.bytes.len()).map_err(|why| self.unusable(digest, why))?;
-        Ok(manifest.clone())
+        let fetched = || async {
+            // Few at a time, and none once the image has cost too much: all of them together are what fills the memory.
+            let _turn = self.run.reads.acquire().await;
+            self.budget.check().map_err(|why| self.unusable(digest, why))?;
+            let manifest = self.fetch(digest).await?;
+            self.budget.hold(digest, manifest.bytes.len()).map_err(|why| self.unusable(digest, why))?;
+            Ok(manifest)
+        };
+        cell.get_or_try_init(fetched).await.cloned()
     }
 
     async fn fetch(&self, digest: &Digest) -> Result<Manifest, RegistryError> {

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::Client;
@@ -41,6 +42,8 @@ use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
 
 /// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
 const IMAGES_AT_ONCE: usize = 64;
+/// Manifests that are read at a time; the largest has 4 MiB.
+const MANIFESTS_AT_ONCE: usize = 12;
 /// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
 const MOST_REMEMBERED: usize = 10_000;
 /// Repositories remembered for each of them.
@@ -281,6 +284,7 @@ impl Copier {
             board: Board::default(),
             flows: Flows::default(),
             manifests: Manifests::default(),
+            reads: Semaphore::new(MANIFESTS_AT_ONCE),
             tags: self.current_tags(requests).await,
         };
         let images = requests.iter().enumerate().map(|(index, request)| run.image(index, request));
@@ -351,6 +355,8 @@ struct Run<'a> {
     board: Board,
     flows: Flows,
     manifests: Manifests,
+    /// The right to have one more manifest on its way into memory.
+    reads: Semaphore,
     /// What tags at the target mean, as far as one call told.
     tags: HashMap<Reference, Option<Digest>>,
 }

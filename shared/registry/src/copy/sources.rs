@@ -49,9 +49,7 @@ impl Sources {
             RegistryError::Unavailable { .. }
             | RegistryError::Connection { .. }
             | RegistryError::Stalled { .. }
-            | RegistryError::TooSlow { .. } => {
-                (source.registry().to_owned(), None)
-            }
+            | RegistryError::TooSlow { .. } => (source.registry().to_owned(), None),
             RegistryError::Invalid(_)
             | RegistryError::Denied { .. }
             | RegistryError::Credentials { .. }

@@ -47,8 +47,9 @@ pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
         return Selected { chosen: Vec::new(), warning: Some(warning) };
     }
     let most = rule.newest.map_or(usize::MAX, |newest| usize::try_from(newest).unwrap_or(usize::MAX));
-    let warning = (count.min(most) > MOST_CHOSEN)
-        .then(|| format!("selects {} tags, of which {MOST_CHOSEN} are mirrored: choose with `newest`, `include` or `semver`", count.min(most)));
+    let warning = (count.min(most) > MOST_CHOSEN).then(|| {
+        format!("selects {} tags, of which {MOST_CHOSEN} are mirrored: choose with `newest`, `include` or `semver`", count.min(most))
+    });
     let conditions = conditions(rule);
     let chosen = candidates.into_iter().take(most.min(MOST_CHOSEN)).enumerate().map(|(place, (tag, _))| {
         let why = match rule.newest {
