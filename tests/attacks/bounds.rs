@@ -168,6 +168,9 @@ pub(crate) async fn memory() -> String {
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).to_string();
     let top = Digest::of(index.as_bytes());
     let evil = Evil::start(move |asked, _| {
+        if asked.line.starts_with("PUT") {
+            return Reply::new(201, "");
+        }
         if asked.line.contains("/tags/list") {
             let from = asked.line.split("last=").nth(1).and_then(|rest| rest.split('&').next()?.parse::<u32>().ok()).unwrap_or(0);
             let tags: Vec<String> = (0..1000).map(|n| format!("{:0>110}", from * 1000 + n)).collect();
