@@ -186,6 +186,21 @@ fn the_mirror_sees_only_its_own_rows() {
     assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
 }
 
+/// The gate and its waker get at their own rows alone, and no other function at the addresses in them by a key that begins with `gate`.
+#[test]
+fn the_gate_sees_only_its_own_rows() {
+    let template = Template::load();
+    for id in ["ImageGateFunction", "GateWakerFunction"] {
+        let statements = statements(&template, template.resource(id));
+        let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), 1);
+        let keys = strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+        assert_eq!(keys, ["gate", "gate#*", "gate-memory#*"], "{id}");
+        assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
+    }
+}
+
 #[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
     let template = Template::load();

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::glob::Glob;
+use super::naming::mirrored_name;
 use super::parse;
 use super::read::ConfigFault;
 use super::version::Range;
 use crate::domain::manifest::Platform;
-use crate::domain::reference::{DOCKER_HUB, Digest, Reference};
+use crate::domain::reference::{Digest, Reference};
 
 /// Longer than any configuration that a person keeps.
 pub const LARGEST_CONFIG: usize = 256 * 1024;
@@ -134,13 +135,8 @@ impl MirrorConfig {
         parse::parse(text)
     }
 
-    /// The repository that mirrors another, below the prefix. Images of other registries than Docker Hub have its host in their name.
+    /// The repository that mirrors another, below the prefix.
     pub fn repository_for(&self, source: &Reference) -> String {
-        let name = if source.registry() == DOCKER_HUB {
-            source.repository().to_owned()
-        } else {
-            format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
-        };
-        if self.prefix.is_empty() { name } else { format!("{}/{name}", self.prefix) }
+        mirrored_name(&self.prefix, source)
     }
 }

@@ -5,6 +5,7 @@
 mod config;
 mod glob;
 mod keys;
+mod naming;
 mod parse;
 pub mod plan;
 pub mod prune;
@@ -24,6 +25,7 @@ pub use config::{
 };
 pub use glob::Glob;
 pub use keys::{KEYS, Key, Kind, table};
+pub use naming::mirrored_name;
 pub use read::ConfigFault;
 pub use schema::schema;
 pub use select::{Chosen, Selected, TagFacts, select};
