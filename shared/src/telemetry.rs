@@ -12,6 +12,7 @@ use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::domain::settings::STACK;
 use crate::domain::timestamp::Timestamp;
 
 /// The namespace of every metric.
@@ -21,8 +22,13 @@ pub const NAMESPACE: &str = "Pullsafe";
 const CLAMPED: [&str; 10] =
     ["aws_", "h2", "http", "hyper", "lambda_runtime", "lambda_runtime_api_client", "rustls", "tokio_rustls", "tower", "want"];
 
-/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`. A second call does nothing.
+/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`; every metric carries the
+/// stack's name, if there is one. A second call does nothing.
 pub fn init_logging() {
+    if let Some(stack) = std::env::var(STACK.name).ok().filter(|stack| !stack.is_empty()) {
+        // Only a test process starts twice.
+        let _ = METRIC_STACK.set(stack);
+    }
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_default();
     let filter = targets(&level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
@@ -71,9 +77,14 @@ pub type Metric<'a> = (&'a str, Unit, u64);
 /// Where the lines of [`emf`] go if not to standard output.
 static METRIC_SINK: OnceLock<fn(&str)> = OnceLock::new();
 
+/// The name of the stack, so that two stacks of one region do not add up.
+static METRIC_STACK: OnceLock<String> = OnceLock::new();
+
 /// Prints metrics as one line, which CloudWatch turns into metrics by itself.
 pub fn emf(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) {
-    let line = emf_line(now, dimensions, metrics);
+    let stack = METRIC_STACK.get().map(|stack| ("Stack", stack.as_str()));
+    let dimensions: Vec<(&str, &str)> = stack.into_iter().chain(dimensions.iter().copied()).collect();
+    let line = emf_line(now, &dimensions, metrics);
     match METRIC_SINK.get() {
         Some(sink) => sink(&line),
         None => println!("{line}"),

@@ -79,3 +79,8 @@ fn the_schema_of_the_mirrors_configuration_is_that_of_the_code() {
     );
     std::fs::write(&path, schema).unwrap();
 }
+
+#[test]
+fn the_errors_in_the_documents_are_those_of_the_code() {
+    check("docs/errors.md", "errors", &pullsafe::aws::errors::table());
+}

@@ -18,8 +18,6 @@ fn every_alarm_reaches_the_topic_and_says_what_is_wrong() {
         assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.ends_with('.')), "{id}");
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}: silence is the normal state");
     }
-    // With AWS's own key (alias/aws/sns) on the topic, CloudWatch could not publish to it.
-    assert!(template.resource("Topic").get("KmsMasterKeyId").is_none());
 }
 
 #[test]
@@ -41,13 +39,18 @@ fn every_function_and_every_queue_is_watched() {
     assert_eq!(watched(&template, "ApproximateNumberOfMessagesVisible"), kept, "a queue that nobody works off is watched for depth");
 }
 
+/// Two stacks of one region count apart.
 #[test]
-fn every_queue_is_encrypted() {
+fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
     let template = Template::load();
-    for (id, queue) in template.resources("AWS::SQS::Queue") {
-        assert_eq!(queue["SqsManagedSseEnabled"], true, "{id}");
+    for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
+        let metrics = alarm["Metrics"].as_array().into_iter().flatten().map(|metric| &metric["MetricStat"]["Metric"]);
+        for metric in metrics.chain([alarm]).filter(|metric| metric["Namespace"] == "Pullsafe") {
+            assert_eq!(metric["Dimensions"], serde_json::json!([{"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}]), "{id}");
+        }
     }
-    assert_eq!(template.resource("Table")["SSESpecification"]["SSEEnabled"], true);
+    let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
+    assert!(dashboard.contains(r#"Namespace=\"Pullsafe\" Stack=\"${AWS::StackName}\""#));
 }
 
 /// CloudFormation takes any text; a dashboard that is no JSON fails only when it is deployed.

@@ -5,10 +5,12 @@
 //! `events/`.
 
 mod alarms;
+mod conditions;
 mod declared;
 mod delivery;
 mod environment;
 mod pattern;
 mod permissions;
 mod rules;
+mod second_wall;
 mod template;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pullsafe::domain::service::marks;
 use serde_json::Value;
 
 use crate::declared::FUNCTIONS;
@@ -17,30 +18,42 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListClusters", "reads; has no resource type"),
     ("ecs:ListServices", "reads; has no resource type"),
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
+    ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
 ];
 
 /// Actions that are granted under a condition only, and the condition's key.
 const CONDITIONED: &[(&str, &[&str])] = &[
     ("application-autoscaling:RegisterScalableTarget", &["application-autoscaling:service-namespace"]),
+    ("ecs:ListTasks", &["ecs:cluster"]),
     ("ecs:TagResource", &["aws:TagKeys", "ecs:CreateAction"]),
     ("ecs:UntagResource", &["aws:TagKeys"]),
     ("events:PutEvents", &["events:source"]),
     ("iam:PassRole", &["iam:PassedToService"]),
+    ("logs:GetLogEvents", &["aws:ResourceAccount"]),
 ];
 
-/// The statements of a function's role.
+/// Every role of the template: logical id and properties.
+pub(crate) fn roles(template: &Template) -> Vec<(&str, &Value)> {
+    template.resources("AWS::IAM::Role")
+}
+
+/// The statements of a function's role: the most that it can be given.
 fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     let role = template.resource(refers_to(&function["Role"]));
     assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
     let policies = role["Policies"].as_array().expect("policies");
-    let statements: Vec<&Value> =
-        policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements")).map(granted).collect();
+    let statements: Vec<&Value> = policies
+        .iter()
+        .map(granted)
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements"))
+        .map(granted)
+        .collect();
     assert!(statements.iter().all(|statement| statement["Effect"] == "Allow" && statement["Sid"].is_string()));
     statements
 }
 
-/// A statement that a condition adds counts as if it were there: the most that the role can be given.
+/// A policy or a statement that a condition adds counts as if it were there.
 fn granted(statement: &Value) -> &Value {
     match statement["Fn::If"].as_array() {
         Some(choice) => {
@@ -68,12 +81,16 @@ fn render(resource: &Value) -> String {
     if let Some(text) = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()) {
         return text.to_owned();
     }
+    if let Some(text) = resource["Fn::Split"][1]["Fn::Sub"][0].as_str() {
+        return text.to_owned();
+    }
     resource["Fn::GetAtt"][1]
         .as_str()
         .map_or_else(|| refers_to(resource).to_owned(), |attribute| format!("{}.{attribute}", refers_to(resource)))
 }
 
-fn resources(statement: &Value) -> Vec<String> {
+/// The resources of a statement, each in one line.
+pub(crate) fn render_all(statement: &Value) -> Vec<String> {
     statement["Resource"].as_array().map_or_else(|| vec![render(&statement["Resource"])], |list| list.iter().map(render).collect())
 }
 
@@ -105,7 +122,7 @@ fn nothing_is_granted_by_wildcard_beyond_the_list() {
         for statement in statements(&template, function) {
             let actions = strings(&statement["Action"]);
             assert!(actions.iter().all(|action| !action.contains('*')), "{id}: {actions:?}");
-            for resource in resources(statement) {
+            for resource in render_all(statement) {
                 if resource == "*" {
                     on_everything.extend(actions.iter().copied());
                     continue;
@@ -149,11 +166,17 @@ fn services_get_only_our_own_tags() {
     let function = template.resource("RemediatorFunction");
     let tagging = statements(&template, function).into_iter().filter(|statement| {
         strings(&statement["Action"]).iter().any(|action| action.ends_with("agResource"))
-            && resources(statement).iter().any(|resource| resource.ends_with(":service/*"))
+            && render_all(statement).iter().any(|resource| resource.ends_with(":service/${ServicePattern}"))
     });
     let tagging: Vec<&Value> = tagging.collect();
     assert_eq!(tagging.len(), 1);
-    assert_eq!(tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"], "pullsafe:*");
+    let allowed = strings(&tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"]);
+    let may = |tag: &str| allowed.iter().any(|pattern| pattern.strip_suffix('*').map_or(*pattern == tag, |begin| tag.starts_with(begin)));
+    for mark in marks::OF_A_PAUSE.iter().chain(&[marks::MOVED_FROM, marks::MOVED_AT]) {
+        assert!(may(mark), "{mark}");
+    }
+    // What a person says with a tag, the role cannot say itself.
+    assert!(!may(marks::MODE) && !may("pullsafe-managed") && !may("pullsafe:managed"));
     assert_eq!(tagging[0]["Condition"]["Null"]["aws:TagKeys"], "false");
 }
 
@@ -173,31 +196,23 @@ fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
     assert_eq!((&parameters["MirrorMayDelete"]["Default"], &parameters["DockerHubSecretArn"]["Default"]), (&"false".into(), &"".into()));
 }
 
-/// The table is the remediator's too; the mirror gets at its own rows alone.
+/// The table is the remediator's too; each of the others gets at its own rows alone. The gate's hold the signed addresses of answers.
 #[test]
-fn the_mirror_sees_only_its_own_rows() {
+fn each_function_sees_only_its_own_rows() {
     let template = Template::load();
-    let function = template.resource("MirrorFunction");
-    let statements = statements(&template, function);
-    let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
-    let rows: Vec<_> = rows.collect();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]), ["mirror", "mirror-copy#*"]);
-    assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
-}
-
-/// The gate and its waker get at their own rows alone, and no other function at the addresses in them by a key that begins with `gate`.
-#[test]
-fn the_gate_sees_only_its_own_rows() {
-    let template = Template::load();
-    for id in ["ImageGateFunction", "GateWakerFunction"] {
-        let statements = statements(&template, template.resource(id));
+    let gate = ["gate", "gate#*", "gate-memory#*"].as_slice();
+    for (function, keys) in [
+        ("MirrorFunction", ["mirror", "mirror-copy#*"].as_slice()),
+        ("ImageGateFunction", gate),
+        ("GateWakerFunction", gate),
+        ("WidgetFunction", &["incident", "incident#*"]),
+    ] {
+        let statements = statements(&template, template.resource(function));
         let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
         let rows: Vec<_> = rows.collect();
-        assert_eq!(rows.len(), 1);
-        let keys = strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-        assert_eq!(keys, ["gate", "gate#*", "gate-memory#*"], "{id}");
-        assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
+        assert_eq!(rows.len(), 1, "{function}");
+        assert_eq!(strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]), keys, "{function}");
+        assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false", "{function}");
     }
 }
 
@@ -211,7 +226,7 @@ fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
                 .any(|action| ["ecr:PutImage", "ecr:CreateRepository", "ecr:BatchDeleteImage"].contains(action));
             if writes {
                 assert_eq!(id, "MirrorFunction");
-                assert_eq!(resources(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
+                assert_eq!(render_all(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
             }
         }
     }

@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::errors::{self, Verdict};
 use crate::domain::observation::{Doubt, Lookup};
 
 /// Whose fault a failed call is, and so what can be done about it.
@@ -21,6 +22,35 @@ pub enum FailureKind {
     Unavailable,
     /// The service refuses the request as it is; trying again does not help.
     Refused,
+}
+
+impl FailureKind {
+    /// The kind in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NotFound => "it does not exist",
+            Self::Denied => "a permission is missing",
+            Self::ConditionFailed => "somebody was faster",
+            Self::Throttled => "too many calls",
+            Self::Unavailable => "the service failed or was busy",
+            Self::Refused => "refused as it is",
+        }
+    }
+}
+
+/// The kind of an error by its row, and without one by its status and by the words that every service uses for throttling.
+fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
+    let service = call.split_once(':').map_or(call, |(service, _)| service);
+    if let Some(row) = errors::find(service, code) {
+        return row.kind;
+    }
+    match status {
+        Some(429) => FailureKind::Throttled,
+        Some(403) => FailureKind::Denied,
+        Some(500..) => FailureKind::Unavailable,
+        _ if code.contains("Throttl") => FailureKind::Throttled,
+        Some(_) | None => FailureKind::Refused,
+    }
 }
 
 /// A failed call: which one, why, and in the service's own words.
@@ -42,21 +72,7 @@ impl Failure {
     pub fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
         let code = error.code().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let kind = match code.as_deref() {
-            None => FailureKind::Unavailable,
-            Some("ConditionalCheckFailedException") => FailureKind::ConditionFailed,
-            Some(code) if code.contains("Throttl") || code.contains("TooManyRequests") || code == "RequestLimitExceeded" => {
-                FailureKind::Throttled
-            }
-            Some(code) if code.contains("AccessDenied") || code.contains("Unauthorized") || code == "AuthorizationError" => {
-                FailureKind::Denied
-            }
-            Some(code) if code.contains("NotFound") || code == "NoSuchEntity" || code == "ServiceNotActiveException" => {
-                FailureKind::NotFound
-            }
-            Some(_) if status.is_some_and(|status| status >= 500) => FailureKind::Unavailable,
-            Some(_) => FailureKind::Refused,
-        };
+        let kind = code.as_deref().map_or(FailureKind::Unavailable, |code| kind_of(call, code, status));
         Self { call, kind, code, message: error.message().map(str::to_owned) }
     }
 
@@ -68,6 +84,13 @@ impl Failure {
     /// What could not be found out because of this.
     pub fn doubt<T>(&self) -> Lookup<T> {
         Lookup::Unknown(Doubt::new(self.to_string(), self.is_transient()))
+    }
+
+    /// What is to be done about it. An error that nobody has heard of is a person's, unless its kind passes.
+    pub fn verdict(&self) -> Verdict {
+        let service = self.call.split_once(':').map_or(self.call, |(service, _)| service);
+        let row = self.code.as_deref().and_then(|code| errors::find(service, code));
+        row.map_or(if self.is_transient() { Verdict::Passes } else { Verdict::Person }, |row| row.verdict)
     }
 
     /// Whether the same call may succeed later.

@@ -7,6 +7,7 @@
 pub mod allowance;
 pub mod ecr;
 pub mod ecs;
+pub mod errors;
 pub mod failure;
 pub mod gate_table;
 #[cfg(feature = "registry")]

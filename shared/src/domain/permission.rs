@@ -22,6 +22,9 @@ const fn writes(purpose: &'static str, actions: &'static [&'static str]) -> Perm
     Permission { purpose, actions, writes: true }
 }
 
+/// What a customer key asks of whoever sends to a queue or a topic, takes from a queue, or uses a table under it.
+const KEY: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
+
 /// Every permission of the remediator.
 pub const REMEDIATOR: &[Permission] = &[
     reads("look at the service and its cluster's tags", &["ecs:DescribeServices", "ecs:DescribeClusters"]),
@@ -37,18 +40,19 @@ pub const REMEDIATOR: &[Permission] = &[
     writes("clone the task definition", &["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "iam:PassRole"]),
     writes("move, pause, restore the service, or force a new deployment", &["ecs:UpdateService"]),
     writes("suspend and resume autoscaling during a pause", &["application-autoscaling:RegisterScalableTarget"]),
-    writes("ask the mirror, and put events back into the own queue", &["sqs:SendMessage"]),
+    reads("ask the mirror, and put events back into the own queue", &["sqs:SendMessage"]),
     reads("take events from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads(
         "keep incidents and leases in the own table",
         &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"],
     ),
     reads("tell people and programs", &["sns:Publish", "events:PutEvents"]),
+    reads("use the stack's own key for them, where there is one", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
-/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in; deleting, the
-/// configuration and the secret come with the stack parameters that ask for them.
+/// Every permission of the mirror. On ECR it holds for the repositories under the mirror's prefix, but for the sign-in; writing there,
+/// deleting, the configuration, the secret and the key come with the stack parameters that ask for them.
 pub const MIRROR: &[Permission] = &[
     reads("sign in to ECR", &["ecr:GetAuthorizationToken"]),
     reads(
@@ -77,6 +81,7 @@ pub const MIRROR: &[Permission] = &[
     reads("take jobs from the own queues", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads("let a failed job come again soon", &["sqs:ChangeMessageVisibility"]),
     reads("tell people and whoever asked", &["sns:Publish", "events:PutEvents"]),
+    reads("use the stack's own key for them, where there is one, and that of Docker Hub's credentials", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
@@ -89,6 +94,7 @@ pub const GATE: &[Permission] = &[
     LOOK_AT_STACKS,
     reads("park requests in the own table, and remember digests there", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
     reads("ask the mirror for a `Source`, wake the waker in time, and keep a request that failed", &["sqs:SendMessage"]),
+    reads("use the stack's own key for them, where there is one", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
@@ -102,6 +108,7 @@ pub const WAKER: &[Permission] = &[
     reads("find who waits, claim and mark an answer, remember digests", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
     reads("ask the mirror again, wake itself in time, and keep what failed", &["sqs:SendMessage"]),
     reads("take requests that the gate failed at", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    reads("use the stack's own key for them, where there is one", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
@@ -115,6 +122,7 @@ const LOOK_AT_STACKS: Permission = reads("see whether an update is a rollback", 
 /// Every permission of the widget. Read only, and no other index or table.
 pub const WIDGET: &[Permission] = &[
     reads("list the open incidents, by the index of the own table", &["dynamodb:Query"]),
+    reads("use the stack's own key for it, where there is one", &["kms:Decrypt"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 

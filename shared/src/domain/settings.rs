@@ -25,7 +25,9 @@ macro_rules! settings {
 }
 
 settings! {
-    MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `act` does it. The tag `pullsafe:mode` (off, observe, act) on a service or its cluster wins.";
+    MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `act` does it. The tag `pullsafe:mode` (off, observe) on a service or its cluster lowers it.";
+    ALLOW_TAG_TO_ACT = "PULLSAFE_ALLOW_TAG_TO_ACT", Some("false"), "Whether the tag `pullsafe:mode` may raise the mode to `act`; it may always lower it.";
+    STACK = "PULLSAFE_STACK", Some(""), "Name of the stack, which every metric carries as a dimension; empty means none.";
     TABLE = "PULLSAFE_TABLE", None, "Name of the DynamoDB table that holds incidents and leases.";
     TOPIC = "PULLSAFE_TOPIC_ARN", None, "ARN of the SNS topic for people.";
     QUEUE = "PULLSAFE_QUEUE_URL", None, "URL of the remediator's own work queue (deferred and failed events, the sweep's fan-out).";
@@ -38,6 +40,8 @@ settings! {
     PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
     PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
     MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
+    LOG_GROUPS = "PULLSAFE_LOG_GROUPS", Some("/ecs/*,/aws/ecs/*,/copilot/*,/aws/codebuild/*"), "The log groups that may be read for evidence, as patterns with `*`, separated by commas.";
+    NOTIFY_ALL_BUILDS = "PULLSAFE_NOTIFY_ALL_BUILDS", Some("false"), "Whether a failed build is told even where its cause concerns neither an image nor a registry.";
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
 
@@ -81,12 +85,12 @@ pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
 
 /// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must be set.
 pub const OF_MIRROR: &[Setting] =
-    &[TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
+    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
 /// The settings that the widget reads.
-pub const OF_WIDGET: &[Setting] = &[TABLE];
+pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
-pub const OF_GATE: &[Setting] = &[TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
+pub const OF_GATE: &[Setting] = &[STACK, TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
 
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +158,8 @@ pub struct Mirror {
 pub struct Settings {
     /// The mode where no tag says otherwise.
     pub mode: Mode,
+    /// Whether a tag may raise it to act.
+    pub allow_tag_to_act: bool,
     /// DynamoDB table.
     pub table: String,
     /// SNS topic.
@@ -176,6 +182,10 @@ pub struct Settings {
     pub pause_after: u32,
     /// Hours between two moves of one service.
     pub move_cooldown_hours: i64,
+    /// The log groups that may be read, as patterns.
+    pub log_groups: Vec<String>,
+    /// Whether every failed build is told.
+    pub notify_all_builds: bool,
     /// How messages are written.
     pub format: Format,
 }
@@ -208,6 +218,7 @@ impl Settings {
         let queue = reader.text(MIRROR_QUEUE);
         let settings = Self {
             mode: reader.parsed(MODE, Mode::Observe, "`observe` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
+            allow_tag_to_act: reader.flag(ALLOW_TAG_TO_ACT),
             table: reader.text(TABLE),
             topic_arn: reader.text(TOPIC),
             queue_url: reader.text(QUEUE),
@@ -228,6 +239,8 @@ impl Settings {
             move_cooldown_hours: reader.parsed(MOVE_COOLDOWN, 24, "a whole number from 0 to 720", |value| {
                 value.parse().ok().filter(|hours| (0..=720).contains(hours))
             }),
+            log_groups: reader.text(LOG_GROUPS).split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
+            notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
             format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
@@ -429,6 +442,8 @@ mod tests {
         let settings = read(&REQUIRED).unwrap();
         assert_eq!((settings.mode, settings.ahead, settings.pause_after), (Mode::Observe, Ahead::Warn, 2));
         assert_eq!((settings.mirror, settings.mirror_queue_url), (None, None));
+        assert!(!settings.allow_tag_to_act && !settings.notify_all_builds);
+        assert_eq!(settings.log_groups, ["/ecs/*", "/aws/ecs/*", "/copilot/*", "/aws/codebuild/*"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::dynamodb::DynamoDb;
 use super::fault::{Fault, FaultKind, FaultQueue};
 use super::service::{AwsError, Service};
 use super::wire::{Failure, Said};
-use super::{config, names};
+use super::{config, names, record};
 use crate::clock::VirtualClock;
 
 /// A whole AWS for one test. Clones are the same AWS.
@@ -196,6 +196,7 @@ impl FakeAws {
 
     /// Takes one request through fault, service and log.
     pub(super) fn handle(&self, service: &str, operation: &str, request: Value) -> Reply {
+        record::call(service, operation, &request);
         for hook in self.due_hooks(service, operation) {
             (hook.happens)();
         }

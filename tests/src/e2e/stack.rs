@@ -116,8 +116,17 @@ impl Stack {
     }
 
     async fn post(&self, function: &str, kind: &str, event: &Value) -> Result<super::http::Answer> {
-        let path = format!("2015-03-31/functions/{NAME}-{function}/invocations");
+        let path = format!("2015-03-31/functions/{}/invocations", self.function(function)?);
         self.emulator.call("lambda", Method::POST, &path, &[("x-amz-invocation-type", kind)], event.to_string().into_bytes()).await
+    }
+
+    /// What CloudFormation called a function, which is named here as its package is, or as the waker.
+    ///
+    /// # Errors
+    /// If no output of the template says so.
+    pub fn function(&self, name: &str) -> Result<&str> {
+        let words = name.split('-').map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]));
+        self.output(&format!("{}FunctionName", words.collect::<String>()))
     }
 
     /// Everything that a function has logged, in order.

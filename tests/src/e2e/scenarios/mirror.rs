@@ -108,7 +108,7 @@ impl Rule {
         let rule = stack.emulator().json("events", "AWSEvents.DescribeRule", &json!({ "Name": name })).await?;
         ensure(rule["State"] == "ENABLED", &rule)?;
         let targets = stack.emulator().json("events", "AWSEvents.ListTargetsByRule", &json!({ "Rule": name })).await?;
-        let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}-mirror");
+        let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", stack.function("mirror")?);
         ensure(targets["Targets"].as_array().is_some_and(|targets| targets.len() == 1), &targets)?;
         // Without an input of its own the target gets EventBridge's event as it is.
         let target = &targets["Targets"][0];

@@ -1,0 +1,42 @@
+//! Writes down every request that reaches the fake, for judges that nobody here wrote (`tests/judges`).
+//!
+//! Off unless `PULLSAFE_RECORD_CALLS` names a file: then each request that the process makes for the first time adds a line of JSON to
+//! it, with service, operation and body. Tests run side by side and in several programs, so each line is one write to the end of the
+//! file.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+/// The variable that names the file.
+const VARIABLE: &str = "PULLSAFE_RECORD_CALLS";
+
+static RECORD: OnceLock<Option<Mutex<Record>>> = OnceLock::new();
+
+struct Record {
+    file: File,
+    written: HashSet<String>,
+}
+
+/// Adds a request to the record, if one is kept.
+///
+/// # Panics
+/// If the record cannot be written: a record with holes would be judged as if it were whole.
+pub(super) fn call(service: &str, operation: &str, body: &Value) {
+    let Some(record) = RECORD.get_or_init(open) else { return };
+    let line = format!("{}\n", json!({"service": service, "operation": operation, "body": body}));
+    let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+    if !record.written.contains(&line) {
+        record.file.write_all(line.as_bytes()).expect("write the record of calls");
+        record.written.insert(line);
+    }
+}
+
+fn open() -> Option<Mutex<Record>> {
+    let path = std::env::var_os(VARIABLE)?;
+    let file = OpenOptions::new().create(true).append(true).open(path).expect("open the record of calls");
+    Some(Mutex::new(Record { file, written: HashSet::new() }))
+}
