@@ -90,7 +90,8 @@ pub const OF_MIRROR: &[Setting] =
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
-pub const OF_GATE: &[Setting] = &[STACK, TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
+pub const OF_GATE: &[Setting] =
+    &[STACK, TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
 
 /// What pullsafe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
