@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pullsafe::domain::manifest::Platform;
-use pullsafe::domain::reference::Reference;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::Reference;
 
 /// Longer than anything waits or is looked back on, and far from what a clock cannot add.
 const LONGEST: u64 = 36_525 * 24 * 3600;

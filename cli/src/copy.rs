@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use pullsafe::domain::manifest::Platform;
-use pullsafe::domain::reference::Reference;
-use pullsafe::registry::{Artifacts, CopyOptions, CopyReport, CopyRequest};
+use pullsafe::manifest::Platform;
+use pullsafe::reference::Reference;
+use pullsafe_registry::{Artifacts, CopyOptions, CopyReport, CopyRequest};
 use serde_json::json;
 
 use crate::arguments::{platform, reference};

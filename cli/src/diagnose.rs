@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use self::input::Lines;
+use crate::diagnose::input::Lines;
 use crate::terminal::{Output, stop};
 
 /// Say why a task stopped or a build failed, with evidence and advice.

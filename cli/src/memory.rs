@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use pullsafe::registry::{Copier, Holder};
+use pullsafe_registry::{Copier, Holder};
 
 /// Lets a copier know what earlier runs learnt.
 pub(crate) fn recall(copier: &Copier) {

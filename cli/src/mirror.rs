@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use pullsafe::aws::ecr::{EcrNative, EcrRegions};
-use pullsafe::aws::inventory::Inventory;
-use pullsafe::aws::mirror_table::MirrorTable;
+use mirror::aws::inventory::Inventory;
+use mirror::aws::table::MirrorTable;
+use mirror::decide::plan::prune::PrunePlan;
+use mirror::decide::plan::text;
+use mirror::decide::plan::{Item, Memory, Plan, plan};
+use mirror::decide::{LARGEST_CONFIG, MirrorConfig, Want};
+use mirror::look::{Around, Pruner, Survey, survey};
 use pullsafe::clock;
-use pullsafe::domain::mirror::plan::{Item, Memory, Plan, plan};
-use pullsafe::domain::mirror::prune::PrunePlan;
-use pullsafe::domain::mirror::{LARGEST_CONFIG, MirrorConfig, Want, text};
-use pullsafe::domain::reference::ecr_host;
-use pullsafe::mirror::{Around, Pruner, Survey, survey};
-use pullsafe::registry::{Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
+use pullsafe::reference::ecr_host;
+use pullsafe_aws::ecr::{EcrNative, EcrRegions};
+use pullsafe_registry::{Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 
 use crate::progress::{Meter, size};
@@ -141,7 +142,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     Ok(report(arguments.output, &planned, &results, gone, &found))
 }
 
-fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pullsafe::domain::timestamp::Timestamp) -> ExitCode {
+fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pullsafe::timestamp::Timestamp) -> ExitCode {
     let shown = match output {
         Output::Text => text::text(planned, prune, now),
         Output::Json => format!("{:#}\n", text::json(planned, prune)),
@@ -187,7 +188,7 @@ async fn copy<'a>(output: Output, config: &MirrorConfig, copier: &Copier, ecr: &
 async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &Item) -> Result<(), RegistryError> {
     let Some(host) = ecr_host(item.want.target.registry()) else { return Ok(()) };
     let (ecr, account, repository) = (ecr.get(host.region), Some(host.account), item.want.target.repository());
-    let failed = |error: pullsafe::aws::ecr::EcrError| RegistryError::Invalid(error.to_string());
+    let failed = |error: pullsafe_aws::ecr::EcrError| RegistryError::Invalid(error.to_string());
     if !ecr.repository_exists(account, repository).await.map_err(failed)? {
         ecr.create_repository(account, repository, &config.repositories).await.map_err(failed)?;
     }
@@ -236,7 +237,7 @@ fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
 }
 
 fn words(item: &Item) -> String {
-    use pullsafe::domain::mirror::plan::Action;
+    use mirror::decide::plan::Action;
     match &item.action {
         Action::Later => "next time, because Docker Hub's quota does not suffice".to_owned(),
         Action::Blocked => "blocked: the tag has moved at the source, and cannot be changed in the mirror".to_owned(),

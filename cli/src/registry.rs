@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use pullsafe::aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
 use pullsafe::clock;
-use pullsafe::domain::reference::{Digest, Reference, ecr_host};
-use pullsafe::registry::credentials::CredentialsError;
-use pullsafe::registry::docker_config::DockerConfig;
-use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::registry::{self, Client, Config, Copier, CredentialsProvider, Native};
+use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe_aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
+use pullsafe_registry as registry;
+use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
+use pullsafe_registry::sign_in::credentials::CredentialsError;
+use pullsafe_registry::sign_in::docker_config::DockerConfig;
+use pullsafe_registry::{Client, Config, Copier, CredentialsProvider, Native};
 use tokio::sync::OnceCell;
 
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pullsafe::aws::table::{History, Table};
-use pullsafe::aws::{Failure, FailureKind};
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::report::{Report, html, markdown};
-use pullsafe::domain::settings::TABLE;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::TABLE;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::{Failure, FailureKind};
+use pullsafe_incident::report::{Report, html, markdown};
+use pullsafe_incident::store::{History, Table};
 
 use crate::arguments::duration;
 use crate::terminal::{answer, stop};

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use pullsafe::aws::ecr::EcrRegions;
-use pullsafe::domain::gate::similar::similar;
-use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
-use pullsafe::domain::observation::Lookup;
-use pullsafe::domain::reference::{Digest, Reference, ecr_host};
-use pullsafe::registry::{Client, RegistryError};
+use pullsafe::lookup::Lookup;
+use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe::similar::similar;
+use pullsafe_aws::ecr::EcrRegions;
+use pullsafe_registry::{Client, RegistryError};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 

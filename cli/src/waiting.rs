@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use pullsafe::aws::gate_table::GateTable;
-use pullsafe::aws::{Failure, FailureKind};
-use pullsafe::domain::gate::foreign::harmless;
-use pullsafe::domain::gate::wait::Wait;
-use pullsafe::domain::settings::TABLE;
-use pullsafe::domain::timestamp::Timestamp;
+use image_gate::decide::foreign::harmless;
+use image_gate::decide::wait::Wait;
+use image_gate::table::GateTable;
+use pullsafe::settings::TABLE;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::{Failure, FailureKind};
 use serde::Serialize;
 
 use crate::terminal::{answer, stop};
@@ -135,9 +135,9 @@ fn text(waiting: &[Waiting]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pullsafe::domain::gate::place::Place;
-    use pullsafe::domain::gate::properties::Properties;
-    use pullsafe::domain::gate::request::Envelope;
+    use image_gate::decide::place::Place;
+    use image_gate::decide::properties::Properties;
+    use image_gate::decide::request::Envelope;
     use serde_json::json;
 
     use super::*;

@@ -2,11 +2,11 @@
 
 use std::process::{Command, Output};
 
-use scenarios::aws::fault::{Fault, FaultKind};
-use scenarios::aws::{ACCOUNT, REGION};
-use scenarios::registry::Sample;
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::fault::{Fault, FaultKind};
+use testkit::aws::{ACCOUNT, REGION};
+use testkit::registry::Sample;
 
 fn account() -> World {
     Setup::new().without_pullsafe().build()

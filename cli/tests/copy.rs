@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pullsafe::domain::timestamp::Timestamp;
-use scenarios::clock::VirtualClock;
-use scenarios::registry::{Fault, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer, Rule, Sample};
+use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
+use testkit::clock::VirtualClock;
+use testkit::registry::{Fault, HubAccount, HubOptions, ImageStore, OpenOptions, RegistryServer, Rule, Sample};
 
 /// A folder of this test alone, with Docker's configuration in it.
 struct Home(PathBuf);

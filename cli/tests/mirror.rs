@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pullsafe::domain::timestamp::Timestamp;
-use scenarios::clock::VirtualClock;
-use scenarios::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
+use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
+use testkit::clock::VirtualClock;
+use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
 
 /// Docker Hub, and an empty registry.
 struct Registries {
@@ -41,7 +41,7 @@ impl Registries {
     }
 
     fn tags(&self, repository: &str) -> Vec<String> {
-        let read = |repository: &scenarios::registry::repository::Repository| repository.tags().map(|(tag, _)| tag.to_owned()).collect();
+        let read = |repository: &testkit::registry::repository::Repository| repository.tags().map(|(tag, _)| tag.to_owned()).collect();
         self.target.store().read(repository, read).unwrap_or_default()
     }
 }

@@ -2,13 +2,13 @@
 
 use std::process::{Command, Output};
 
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::event::Subject;
-use pullsafe::domain::incident::Record;
-use scenarios::aws::server::Served;
+use pullsafe::arn::ServiceId;
+use pullsafe_events::Subject;
+use pullsafe_incident::incident::Record;
 use scenarios::reported;
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::aws::server::Served;
 
 /// The world's table with what one run of case A left: `prod/web` in the archive, and something open beside it.
 async fn history() -> World {

@@ -3,9 +3,9 @@
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use scenarios::clock::VirtualClock;
-use scenarios::registry::sample::Sample;
-use scenarios::registry::{ImageStore, OpenOptions, RegistryServer};
+use testkit::clock::VirtualClock;
+use testkit::registry::sample::Sample;
+use testkit::registry::{ImageStore, OpenOptions, RegistryServer};
 
 struct Machine {
     store: ImageStore,
@@ -14,7 +14,7 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let start = pullsafe::domain::timestamp::Timestamp::from_millis(1_768_504_620_000);
+        let start = pullsafe::timestamp::Timestamp::from_millis(1_768_504_620_000);
         let store = ImageStore::new(VirtualClock::at(start));
         let server = RegistryServer::open(&store, OpenOptions::default());
         Self { store, server }

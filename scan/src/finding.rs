@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pullsafe::domain::reference::{Reference, Registry};
+use pullsafe::reference::{Reference, Registry};
 use serde::Serialize;
 
 /// What kind of place names the image.

@@ -2,6 +2,8 @@
 //!
 //! Text in, findings and edits out: but for the file walk nothing here reads a file, and nothing asks a network.
 
+#![warn(missing_docs)]
+
 pub mod analysis;
 pub mod audit;
 pub mod detect;

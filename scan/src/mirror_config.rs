@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use pullsafe::domain::reference::Digest;
+use pullsafe::reference::Digest;
 
 use crate::finding::Finding;
 use crate::yaml::plain_or_quoted;
@@ -96,7 +96,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pullsafe::domain::mirror::MirrorConfig;
+    use mirror::decide::MirrorConfig;
 
     use super::*;
     use crate::analysis::NoNeighbours;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use pullsafe::domain::reference::{DOCKER_HUB, Reference, Registry};
+use pullsafe::reference::{DOCKER_HUB, Reference, Registry};
 
 use crate::traced::{HOLE, Traced, Unknown};
 

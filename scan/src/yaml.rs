@@ -1,9 +1,10 @@
 //! YAML and JSON of a file, each scalar with the bytes that its author typed.
 //!
-//! The tree is the domain's ([`pullsafe::domain::yaml`]); what is added here is the way from one of its scalars to
+//! The tree is the domain's ([`pullsafe_yaml`]); what is added here is the way from one of its scalars to
 //! [`Traced`] text, through quotes, tags and blocks.
 
-use pullsafe::domain::yaml::{self, Style};
+use pullsafe_yaml as yaml;
+use pullsafe_yaml::Style;
 
 use crate::traced::{Origin, Quoting, Traced, align};
 

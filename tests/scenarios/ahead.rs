@@ -1,8 +1,8 @@
 //! Ahead of the failure: a deployment starts with images of Docker Hub.
 
-use scenarios::registry::Sample;
 use scenarios::world::{Setup, World};
 use serde_json::json;
+use testkit::registry::Sample;
 
 fn deployment(setup: Setup) -> World {
     let world = setup.build();

@@ -1,9 +1,9 @@
 //! Case A, the rate-limit loop: Docker Hub's quota is used up, and every failing task tries seven more pulls.
 
-use scenarios::aws::service::Service as _;
-use scenarios::registry::Sample;
 use scenarios::world::{MIRROR_QUEUE, NAT, ROLE, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
+use testkit::registry::Sample;
 
 const REPOSITORY: &str = "iseepatterns/court-case-backend";
 const IMAGE: &str = "iseepatterns/court-case-backend:latest";

@@ -1,10 +1,10 @@
 //! Case B, the build's base image: CodeBuild meets Docker Hub's limit.
 
-use pullsafe::domain::permission;
-use scenarios::aws::{Fault, FaultKind};
-use scenarios::registry::Sample;
+use pullsafe::permission;
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::Sample;
 
 const GROUP: &str = "/aws/codebuild/court-case-backend";
 const MIRRORED: &str = "FROM 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim AS builder";

@@ -1,9 +1,9 @@
 //! Case C, the red herring: behind the limit hides an application that never gets healthy.
 
-use scenarios::ecs::Behaviour;
-use scenarios::registry::Sample;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
+use testkit::ecs::Behaviour;
+use testkit::registry::Sample;
 
 fn masked() -> World {
     let world = Setup::new().build();

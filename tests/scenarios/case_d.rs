@@ -1,10 +1,10 @@
 //! Case D, chicken and egg: the service is created before its image is pushed.
 
-use scenarios::aws::service::Service as _;
-use scenarios::ecs::Pacing;
-use scenarios::registry::Sample;
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
+use testkit::ecs::Pacing;
+use testkit::registry::Sample;
 
 const REPOSITORY: &str = "app-mp";
 const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:3f2c1ab";
@@ -12,7 +12,7 @@ const SCALING: &str = "service/prod/web";
 
 fn created_too_early(setup: Setup, more: Value) -> World {
     let world = setup.paced(Pacing::default()).build();
-    world.images.store().create_repository(REPOSITORY, scenarios::registry::Mutability::Mutable);
+    world.images.store().create_repository(REPOSITORY, testkit::registry::Mutability::Mutable);
     let definition = world.define("app", &[IMAGE]);
     world.create_service("web", &definition, 2, more);
     world

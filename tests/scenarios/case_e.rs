@@ -6,17 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pullsafe::domain::mirror::{MirrorConfig, Wants};
-use pullsafe::domain::reference::Reference;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::{Client, Config, Copier, CopyRequest};
+use mirror::decide::{MirrorConfig, Wants};
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::{Client, Config, Copier, CopyRequest};
 use pullsafe_scan::finding::Finding;
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::rewrite::{Override, Target, apply, compose_override, plan, replace};
 use pullsafe_scan::walk::{Disk, Options, scan};
 use saphyr::{LoadableYamlNode as _, Yaml};
-use scenarios::clock::VirtualClock;
-use scenarios::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
+use testkit::clock::VirtualClock;
+use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
 
 const NOW: Timestamp = Timestamp::from_millis(1_768_506_420_000);
 const OPTIONS: Options = Options { respect_ignore_files: true, max_bytes: 8 << 20, threads: 2 };
@@ -51,7 +51,7 @@ impl Adoption {
         if root.exists() {
             fs::remove_dir_all(&root).unwrap();
         }
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scan/tests/fixtures").join(case), &root);
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scan/tests/fixtures").join(case), &root);
         Self { root, hub, mirror, public, copier }
     }
 

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::domain::permission;
-use scenarios::aws::{Call, Fault, FaultKind};
-use scenarios::ecs::Pacing;
-use scenarios::registry::{Mutability, Sample};
+use pullsafe::permission;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::{Call, Fault, FaultKind};
+use testkit::ecs::Pacing;
+use testkit::registry::{Mutability, Sample};
 
 const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 const SCALING: &str = "service/prod/web";
@@ -152,7 +152,7 @@ async fn play(world: &mut World, event: Option<Value>) -> End {
 }
 
 fn end(world: &World) -> End {
-    use scenarios::aws::service::Service as _;
+    use testkit::aws::service::Service as _;
     let service = world.service("web");
     let definition = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] })).expect("it exists");
     let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");

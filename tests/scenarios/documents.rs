@@ -1,12 +1,13 @@
 //! Tables in documents that repeat code: made from it, and stale only until this test runs. `UPDATE_DOCS=1` rewrites them.
 
-use pullsafe::domain::permission::Permission;
-use pullsafe::domain::settings::Setting;
-use pullsafe::domain::{mirror, permission, settings};
+use mirror::decide as mirror;
+use pullsafe::permission::Permission;
+use pullsafe::settings::Setting;
+use pullsafe::{permission, settings};
 
 /// Holds what stands between `<!-- generated: NAME -->` and `<!-- end -->` against what the code says.
 pub(crate) fn check(file: &str, name: &str, table: &str) {
-    let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
     let document = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- generated: {name} -->\n");
     let (before, rest) = document.split_once(&begin).unwrap_or_else(|| panic!("{file} has no {begin}"));
@@ -68,7 +69,7 @@ fn the_mirrors_page_has_every_key_setting_and_permission() {
 
 #[test]
 fn the_schema_of_the_mirrors_configuration_is_that_of_the_code() {
-    let path = format!("{}/../docs/mirror.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../docs/mirror.schema.json", env!("CARGO_MANIFEST_DIR"));
     let schema = format!("{}\n", serde_json::to_string_pretty(&mirror::schema()).unwrap());
     if std::fs::read_to_string(&path).unwrap_or_default() == schema {
         return;
@@ -82,5 +83,5 @@ fn the_schema_of_the_mirrors_configuration_is_that_of_the_code() {
 
 #[test]
 fn the_errors_in_the_documents_are_those_of_the_code() {
-    check("docs/errors.md", "errors", &pullsafe::aws::errors::table());
+    check("docs/errors.md", "errors", &pullsafe_aws::errors::table());
 }

@@ -3,27 +3,31 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::cause::{Cause, Diagnosis};
-use pullsafe::domain::diagnose::build::diagnose_build;
-use pullsafe::domain::diagnose::diagnose;
-use pullsafe::domain::event::{self, Event, Subject, TaskStopped};
-use pullsafe::domain::incident::Record;
-use pullsafe::domain::observation::{HubImage, Lookup, Observation, Resolved};
-use pullsafe::domain::plan::Step;
-use pullsafe::domain::reference::{Digest, Reference};
-use pullsafe::domain::remedy::{self, Situation, target};
-use pullsafe::domain::service::Service;
-use pullsafe::domain::settings::{Mirror, Settings};
-use pullsafe::domain::task_definition::TaskDefinition;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::arn::ServiceId;
+use pullsafe::lookup::Lookup;
+use pullsafe::lookup::Resolved;
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::settings::{Mirror, Settings};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::build::diagnose_build;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis};
+use pullsafe_diagnosis::diagnose;
+use pullsafe_events as event;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_events::{Event, Subject, TaskStopped};
+use pullsafe_incident::incident::Record;
+use pullsafe_incident::plan::Step;
+use remediator::decide::observation::{HubImage, Observation};
+use remediator::decide::remedy;
+use remediator::decide::remedy::{Situation, target};
+use remediator::decide::service::Service;
 use serde_json::{Value, json};
 
 const MIRROR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 #[test]
 fn every_event_is_read_as_it_should_be() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
@@ -92,7 +96,7 @@ fn described(diagnosis: &Diagnosis) -> String {
     let evidence: Vec<_> = diagnosis.evidence.iter().map(|evidence| format!("  {}: {}", evidence.source, evidence.text)).collect();
     format!(
         "diagnosis: {}, confidence {}\n{}\nadvice: {}\n",
-        pullsafe::domain::incident::summary(diagnosis),
+        pullsafe_incident::incident::summary(diagnosis),
         diagnosis.confidence,
         evidence.join("\n"),
         diagnosis.advice
@@ -144,7 +148,7 @@ fn settings() -> Settings {
             "PULLSAFE_MODE" => "act".to_owned(),
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR.to_owned(),
             "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x".to_owned(),
-            other => pullsafe::domain::settings::ALL
+            other => pullsafe::settings::ALL
                 .iter()
                 .find(|setting| setting.name == other)
                 .and_then(|setting| setting.default)

@@ -1,12 +1,12 @@
 //! The image gate and its waker: what a stack asks, and when it is answered what.
 
-use pullsafe::domain::reference::Digest;
-use scenarios::aws::{Fault, FaultKind};
+use pullsafe::reference::Digest;
 use scenarios::gate::answers::SIGNATURE;
 use scenarios::gate::stage::MIRROR_QUEUE;
 use scenarios::gate::{Manner, Stage};
-use scenarios::registry::repository::ImageStatus;
 use serde_json::{Value, json};
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::repository::ImageStatus;
 
 #[tokio::test]
 async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
@@ -44,9 +44,7 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
 async fn a_push_between_the_look_and_the_parking_is_not_missed() {
     let stage = Stage::new().await;
     let store = stage.ecr.store().clone();
-    stage
-        .aws
-        .before("dynamodb", "PutItem", move || scenarios::registry::sample::Sample::multi_arch(1).build().push(&store, "web", "1.4.3"));
+    stage.aws.before("dynamodb", "PutItem", move || testkit::registry::sample::Sample::multi_arch(1).build().push(&store, "web", "1.4.3"));
     let outcome = stage.handle(&stage.request("Create", "app", "1.4.3")).await;
     assert_eq!(outcome["success"], true);
     assert_eq!(stage.answer("Create", "app")["Status"], "SUCCESS");
@@ -196,7 +194,7 @@ async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
     // The build tool pushes the index right after the image: between the two looks.
     let store = stage.ecr.store().clone();
     let calls = stage.aws.count("DescribeImages");
-    stage.aws.before("ecr", "DescribeImages", move || scenarios::registry::sample::Sample::multi_arch(2).build().push(&store, "web", "1"));
+    stage.aws.before("ecr", "DescribeImages", move || testkit::registry::sample::Sample::multi_arch(2).build().push(&store, "web", "1"));
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
     assert!(stage.aws.count("DescribeImages") > calls + 1);
@@ -207,16 +205,12 @@ async fn platforms_and_the_archive_are_waited_for() {
     let stage = Stage::new().await;
     let wanted = json!({"RepositoryName": "web", "ImageTag": "1", "Platforms": ["linux/arm64", "linux/s390x"]});
     stage.handle(&stage.request_with("Create", "platform", wanted)).await;
-    let single = scenarios::registry::sample::Sample::multi_arch(3).platforms(&["linux/amd64", "linux/arm64"]).build();
+    let single = testkit::registry::sample::Sample::multi_arch(3).platforms(&["linux/amd64", "linux/arm64"]).build();
     single.push(stage.ecr.store(), "web", "1");
     stage.clock.advance(60);
     stage.sweep().await;
     assert!(!stage.is_answered("Create", "platform"));
-    scenarios::registry::sample::Sample::multi_arch(4).platforms(&["linux/arm64", "linux/s390x"]).build().push(
-        stage.ecr.store(),
-        "web",
-        "1",
-    );
+    testkit::registry::sample::Sample::multi_arch(4).platforms(&["linux/arm64", "linux/s390x"]).build().push(stage.ecr.store(), "web", "1");
     stage.clock.advance(60);
     stage.sweep().await;
     assert_eq!(stage.answer("Create", "platform")["Data"]["Platforms"], "linux/arm64,linux/s390x");

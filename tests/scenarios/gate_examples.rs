@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pullsafe::domain::gate::properties::Properties;
+use image_gate::decide::properties::Properties;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -82,5 +82,5 @@ async fn the_cost_is_that_of_the_calls() {
 
 #[test]
 fn the_errors_of_ecr_are_those_of_the_code() {
-    super::documents::check("docs/gate.md", "gate-ecr-errors", &pullsafe::domain::gate::ecr_errors::table());
+    super::documents::check("docs/gate.md", "gate-ecr-errors", &image_gate::decide::ecr_errors::table());
 }

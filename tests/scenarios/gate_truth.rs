@@ -1,13 +1,13 @@
 //! The gate says what is so: where a digest comes from, why an image is not there, and only to whom it may.
 
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
-use scenarios::aws::{Fault, FaultKind};
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
 use scenarios::gate::Stage;
 use scenarios::gate::stage::{GATE_QUEUE, MIRROR_QUEUE};
-use scenarios::registry::repository::ImageStatus;
-use scenarios::registry::sample::Sample;
 use serde_json::{Value, json};
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::repository::ImageStatus;
+use testkit::registry::sample::Sample;
 
 /// The same request again, whose answer is known by another name.
 fn again(stage: &Stage, mut request: Value, name: &str) -> Value {
@@ -168,7 +168,7 @@ async fn an_index_that_follows_its_image_wins() {
     single.push(stage.ecr.store(), "web", "1");
     let store = stage.ecr.store().clone();
     stage.aws.before("ecr", "DescribeImages", move || Sample::multi_arch(2).build().push(&store, "web", "1"));
-    let pushed = scenarios::ecr::ecr_push_event("web", Some("1"), single.digest(), stage.clock.now());
+    let pushed = testkit::ecr::ecr_push_event("web", Some("1"), single.digest(), stage.clock.now());
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
     assert!(image_gate::Settings::default().settle_image > std::time::Duration::from_millis(1500));
@@ -280,7 +280,7 @@ async fn another_account_hears_only_of_what_it_may_pull() {
     let policy =
         json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "ecr:BatchGetImage"}]});
     let admit = json!({"repositoryName": "web", "policyText": policy.to_string()});
-    scenarios::aws::service::Service::call(&stage.ecr, "SetRepositoryPolicy", &admit).expect("the fake takes it");
+    testkit::aws::service::Service::call(&stage.ecr, "SetRepositoryPolicy", &admit).expect("the fake takes it");
     stage.handle(&foreign("admitted", "secret-tag")).await;
     assert_eq!(stage.answer("Create", "admitted")["Status"], "SUCCESS");
     stage.handle(&foreign("waits", "nope")).await;
@@ -327,7 +327,7 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
 /// Each error of ECR, met by a request and by a sweep.
 #[tokio::test]
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
-    use pullsafe::domain::gate::ecr_errors::{Meaning, ROWS};
+    use image_gate::decide::ecr_errors::{Meaning, ROWS};
     for (code, meaning) in ROWS.iter().filter(|(code, _)| code.ends_with("Exception")) {
         let stage = Stage::new().await;
         stage.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::Code(code)).always());

@@ -1,10 +1,10 @@
 //! Services that pullsafe advises about and does not touch, whatever stops their tasks.
 
-use scenarios::aws::service::Service as _;
-use scenarios::ecs::{Behaviour, Pacing};
-use scenarios::registry::Sample;
 use scenarios::world::{CLUSTER, NAT, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
+use testkit::ecs::{Behaviour, Pacing};
+use testkit::registry::Sample;
 
 fn quota_used_up() -> World {
     let world = Setup::new().build();

@@ -1,11 +1,11 @@
 //! What the logs of a task say, from wherever its own task definition sends them, and what is said where they cannot be had.
 
-use pullsafe::domain::permission;
-use scenarios::aws::{Fault, FaultKind};
-use scenarios::ecs::Behaviour;
-use scenarios::registry::Sample;
+use pullsafe::permission;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::{Fault, FaultKind};
+use testkit::ecs::Behaviour;
+use testkit::registry::Sample;
 
 const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
 const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef";

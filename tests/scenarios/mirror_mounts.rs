@@ -1,9 +1,9 @@
 //! What one worker of the mirror learns, another one uses: blobs that the registry holds are mounted, not sent.
 
-use pullsafe::aws::mirror_table::{Held, MirrorTable, SLOTS};
-use scenarios::registry::{Sample, SampleImage};
+use mirror::aws::table::{Held, MirrorTable, SLOTS};
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::registry::{Sample, SampleImage};
 
 fn image() -> SampleImage {
     Sample::multi_arch(3).build()
@@ -89,7 +89,7 @@ async fn what_is_no_longer_true_costs_nothing_but_the_transfer() {
 
 #[tokio::test]
 async fn without_the_rows_everything_is_sent_and_nothing_fails() {
-    use scenarios::aws::{Fault, FaultKind};
+    use testkit::aws::{Fault, FaultKind};
     let mut world = world(true);
     world.aws.inject(Fault::on("dynamodb", "GetItem", FaultKind::AccessDenied).always());
     mirror(&mut world, "acme/app").await;
@@ -102,7 +102,7 @@ async fn without_the_rows_everything_is_sent_and_nothing_fails() {
 async fn the_rows_are_so_many_however_much_is_mirrored() {
     let world = world(true);
     let table = MirrorTable::new(&world.aws.sdk_config(), TABLE);
-    let digests: Vec<_> = (0..5000_u32).map(|n| pullsafe::domain::reference::Digest::of(&n.to_le_bytes())).collect();
+    let digests: Vec<_> = (0..5000_u32).map(|n| pullsafe::reference::Digest::of(&n.to_le_bytes())).collect();
     for n in 0..2 * SLOTS + 3 {
         let held = Held::from([(format!("docker-hub/app{n}"), digests[..1].to_vec())]);
         assert_eq!(table.add_held(&world.images.host(), &held, world.clock.now()).await.unwrap(), n + 1);

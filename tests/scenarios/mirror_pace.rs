@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pullsafe::aws::allowance::{SharedAllowance, WORKERS};
+use mirror::aws::shared_allowance::{SharedAllowance, WORKERS};
 use pullsafe::clock::Clock;
-use pullsafe::domain::copy::limiter::Action;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::Allowance as _;
-use scenarios::aws::{Fault, FaultKind};
-use scenarios::registry::Sample;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_registry::Allowance as _;
+use pullsafe_registry::decide::limiter::Action;
 use scenarios::world::{PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::Sample;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

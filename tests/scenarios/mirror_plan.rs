@@ -1,8 +1,8 @@
 //! The mirror on a schedule, end to end: from the parameter with its configuration to images in ECR.
 
-use scenarios::registry::{Access, Sample};
 use scenarios::world::{NAT, PLAN_QUEUE, Setup, World};
 use serde_json::{Value, json};
+use testkit::registry::{Access, Sample};
 
 const BASES: &str = "registry: {registry}\nimages:\n- python: ['3.11-slim', '3.12-slim']\n- acme/app: ['1']\n";
 

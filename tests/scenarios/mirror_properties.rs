@@ -1,10 +1,13 @@
 //! What holds of the mirror's decisions whatever comes in.
 
+use mirror::decide::plan::{AtSource, AtTarget, Budget, Memory, Seen, SourceImage, plan};
+use mirror::decide::select;
+use mirror::decide::{By, MirrorConfig, Range, TagRule, Version, Want};
 use proptest::prelude::*;
-use pullsafe::domain::mirror::plan::{AtSource, AtTarget, Budget, Memory, Seen, SourceImage, plan};
-use pullsafe::domain::mirror::{By, Glob, MirrorConfig, Range, TagFacts, TagRule, Version, Want, select};
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::glob::Glob;
+use pullsafe::reference::Digest;
+use pullsafe::tags::TagFacts;
+use pullsafe::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 

@@ -1,9 +1,9 @@
 //! Pruning: what nothing wants goes, late, and nothing else ever.
 
-use scenarios::aws::{Fault, FaultKind};
-use scenarios::registry::{Sample, SampleImage};
 use scenarios::world::{MIRROR_CONFIG, Setup, World};
 use serde_json::json;
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::{Sample, SampleImage};
 
 const REPOSITORY: &str = "docker-hub/library/python";
 const DAY: i64 = 86_400;

@@ -1,12 +1,12 @@
 //! A repository that was created and not finished, because the process died in between.
 
-use pullsafe::aws::mirror_table::MirrorTable;
-use pullsafe::domain::mirror::Unfinished;
-use scenarios::aws::service::Service as _;
-use scenarios::aws::{Fault, FaultKind};
-use scenarios::registry::Sample;
+use mirror::aws::table::MirrorTable;
+use mirror::decide::Unfinished;
 use scenarios::world::{MIRROR_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
+use testkit::aws::{Fault, FaultKind};
+use testkit::registry::Sample;
 
 const REPOSITORY: &str = "docker-hub/acme/app";
 

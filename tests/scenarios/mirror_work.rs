@@ -1,10 +1,10 @@
 //! The mirror's workers: leases, deaths, and what comes again when.
 
-use pullsafe::aws::mirror_table::MirrorTable;
-use scenarios::aws::Call;
-use scenarios::registry::{Sample, SampleImage};
+use mirror::aws::table::MirrorTable;
 use scenarios::world::{MIRROR_QUEUE, PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
+use testkit::aws::Call;
+use testkit::registry::{Sample, SampleImage};
 
 const REPOSITORY: &str = "docker-hub/acme/app";
 
@@ -117,7 +117,7 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
 #[tokio::test]
 async fn without_its_table_the_mirror_copies_all_the_same() {
     let mut world = world();
-    world.aws.inject(scenarios::aws::Fault::on("dynamodb", "UpdateItem", scenarios::aws::FaultKind::InternalError).always());
+    world.aws.inject(testkit::aws::Fault::on("dynamodb", "UpdateItem", testkit::aws::FaultKind::InternalError).always());
     ask(&world, "1");
     world.settle().await;
     assert!(holds(&world, "1"));

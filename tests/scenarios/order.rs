@@ -1,8 +1,8 @@
 //! Events come twice, late, in any order, and side by side.
 
-use scenarios::registry::Sample;
 use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
+use testkit::registry::Sample;
 
 fn quota_used_up() -> World {
     let world = Setup::new().build();
@@ -75,7 +75,7 @@ async fn an_event_from_before_the_resolution_opens_nothing() {
 
 #[tokio::test]
 async fn a_failed_event_comes_back_through_the_queue() {
-    use scenarios::aws::fault::{Fault, FaultKind};
+    use testkit::aws::fault::{Fault, FaultKind};
     let mut world = quota_used_up();
     let stops = three_stops(&mut world).await;
     world.aws.inject(Fault::on("dynamodb", "UpdateItem", FaultKind::AccessDenied).times(3));

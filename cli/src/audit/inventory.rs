@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::Service as EcsService;
-use pullsafe::aws::Failure;
-use pullsafe::aws::inventory::{Inventory as Ecs, last_part};
-use pullsafe::domain::reference::{Reference, ecr_host};
+use mirror::aws::inventory::{Inventory as Ecs, last_part};
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe_aws::Failure;
 use pullsafe_scan::audit::{Container, Inventory, Mirrored, Service};
 
 /// Images that BatchGetImage takes at once.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read as _};
 
-use pullsafe::domain::diagnose::event::{Verdict, diagnose_event};
+use pullsafe_diagnosis::event::{Verdict, diagnose_event};
 use serde_json::Value;
 
 /// One input and its answer.

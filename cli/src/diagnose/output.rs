@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use pullsafe::domain::cause::{Cause, Diagnosis};
-use pullsafe::domain::diagnose::event::Verdict;
-use pullsafe::domain::diagnose::remedy_for;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis};
+use pullsafe_diagnosis::event::Verdict;
+use pullsafe_diagnosis::remedy_for;
 use serde_json::{Value, json};
 
 use super::input::Item;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::gate_table::{GateTable, Inserted};
-use pullsafe::domain::gate::answer::Answer;
-use pullsafe::domain::gate::look::WhyNot;
-use pullsafe::domain::gate::reason::{Ending, Surroundings, reason};
-use pullsafe::domain::gate::request::{Envelope, Requester};
-use pullsafe::domain::gate::url::ResponseUrl as Signed;
-use pullsafe::domain::gate::wait::{Claim, Delivery, State, Wait};
-use pullsafe::telemetry::{Unit, emf};
+use crate::decide::answer::Answer;
+use crate::decide::look::WhyNot;
+use crate::decide::reason::{Ending, Surroundings, reason};
+use crate::decide::request::{Envelope, Requester};
+use crate::decide::url::ResponseUrl as Signed;
+use crate::decide::wait::{Claim, Delivery, State, Wait};
+use crate::table::{GateTable, Inserted};
+use pullsafe_aws::Failure;
+use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use pullsafe::domain::event;
-use pullsafe::domain::gate::hint::{Hint, hint};
-use pullsafe::domain::gate::request::Envelope;
+use crate::decide::hint::{Hint, hint};
+use crate::decide::request::Envelope;
+use pullsafe_events as event;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -5,22 +5,22 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::decide::wait::Wait;
+use crate::table::GateTable;
 use aws_config::SdkConfig;
-use pullsafe::aws::Failure;
-use pullsafe::aws::ecr::{EcrCredentials, EcrRegions};
-use pullsafe::aws::gate_table::GateTable;
-use pullsafe::aws::queue::Queues;
-use pullsafe::aws::stack::Stacks;
 use pullsafe::clock::Clock;
-use pullsafe::domain::gate::wait::Wait;
-use pullsafe::domain::settings::GateSettings;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::registry::http::{Http, Timeouts};
-use pullsafe::registry::{Client, Config, Endpoints};
+use pullsafe::settings::GateSettings;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
+use pullsafe_aws::queue::Queues;
+use pullsafe_registry::http::{Http, Timeouts};
+use pullsafe_registry::{Client, Config, Endpoints};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::response_url::Unanswered;
+use crate::stacks::Stacks;
 
 /// What the gate works with, read once at its start.
 #[derive(Debug, Clone)]

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pullsafe::aws::ecr::{Ecr, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
-use pullsafe::domain::gate::answer::Attributes;
-use pullsafe::domain::gate::ecr_errors::{Meaning, look_of, meaning};
-use pullsafe::domain::gate::look::{Freshness, Look, WhyNot};
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::properties::Properties;
-use pullsafe::domain::gate::wait::Wait;
-use pullsafe::domain::gate::wanted::Wanted;
-use pullsafe::domain::manifest::{Contents, Platform, platform_of_config};
-use pullsafe::domain::reference::Reference;
+use crate::decide::answer::Attributes;
+use crate::decide::ecr_errors::{Meaning, look_of, meaning};
+use crate::decide::look::{Freshness, Look, WhyNot};
+use crate::decide::place::Place;
+use crate::decide::properties::Properties;
+use crate::decide::wait::Wait;
+use crate::decide::wanted::Wanted;
+use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::reference::Reference;
+use pullsafe_aws::ecr::{Ecr, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
 use tokio::time::{sleep, timeout};
 
 use crate::gate::Gate;

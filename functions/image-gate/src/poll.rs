@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pullsafe::domain::gate::answer::{Answer, Origin};
-use pullsafe::domain::gate::look::{Look, WhyNot};
-use pullsafe::domain::gate::reason::Ending;
-use pullsafe::domain::gate::verdict::{Verdict, verdict};
-use pullsafe::domain::gate::wait::Wait;
+use crate::decide::answer::{Answer, Origin};
+use crate::decide::look::{Look, WhyNot};
+use crate::decide::reason::Ending;
+use crate::decide::verdict::{Verdict, verdict};
+use crate::decide::wait::Wait;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout_at};
 

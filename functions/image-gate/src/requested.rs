@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use pullsafe::aws::gate_table::Inserted;
-use pullsafe::domain::gate::answer::{Answer, Origin};
-use pullsafe::domain::gate::look::{Look, WhyNot};
-use pullsafe::domain::gate::mirrored;
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::properties::Properties;
-use pullsafe::domain::gate::reason::{Ending, quote_it};
-use pullsafe::domain::gate::refusal::InvalidProperties;
-use pullsafe::domain::gate::request::{Envelope, RequestType};
-use pullsafe::domain::gate::verdict::{Verdict, verdict};
-use pullsafe::domain::gate::wait::Wait;
+use crate::decide::answer::{Answer, Origin};
+use crate::decide::look::{Look, WhyNot};
+use crate::decide::mirrored;
+use crate::decide::place::Place;
+use crate::decide::properties::Properties;
+use crate::decide::reason::{Ending, quote_it};
+use crate::decide::refusal::InvalidProperties;
+use crate::decide::request::{Envelope, RequestType};
+use crate::decide::verdict::{Verdict, verdict};
+use crate::decide::wait::Wait;
+use crate::table::Inserted;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
+use crate::decide::request::{Requester, StackPlace};
+use crate::decide::url::ResponseUrl as Signed;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
-use pullsafe::domain::gate::request::{Requester, StackPlace};
-use pullsafe::domain::gate::url::ResponseUrl as Signed;
-use pullsafe::registry::endpoints::is_loopback;
-use pullsafe::registry::http::{Http, full, host_of};
+use pullsafe_registry::endpoints::is_loopback;
+use pullsafe_registry::http::{Http, full, host_of};
 use tokio::time::{Instant, sleep, timeout_at};
 
 const MOST_TRIES: u32 = 6;

@@ -4,13 +4,12 @@
 //! of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so that a digest which is gone is given out only
 //! where nothing else is left.
 
-use pullsafe::domain::gate::answer::{Answer, Attributes, Origin};
-use pullsafe::domain::gate::look::Look;
-use pullsafe::domain::gate::properties::Properties;
-use pullsafe::domain::gate::wait::Wait;
-use pullsafe::domain::gate::wanted::Wanted;
-use pullsafe::domain::observation::Lookup;
-use pullsafe::domain::reference::Digest;
+use crate::decide::answer::{Answer, Attributes, Origin};
+use crate::decide::look::Look;
+use crate::decide::properties::Properties;
+use crate::decide::wait::Wait;
+use crate::decide::wanted::Wanted;
+use pullsafe::reference::Digest;
 
 use crate::gate::{Call, Gate};
 
@@ -41,11 +40,13 @@ impl Gate {
 
     /// By the state of the stack. Where that cannot be seen, as in another account, it counts as none.
     async fn is_rollback(&self, stack_id: &str) -> bool {
-        let status = self.stacks.status(stack_id).await;
-        if let Lookup::Unknown(doubt) = &status {
-            tracing::warn!(stack = stack_id, ?doubt, "whether the stack rolls back cannot be seen; it counts as no rollback");
+        match self.stacks.status(stack_id).await {
+            Ok(status) => status.contains("ROLLBACK") && status.ends_with("_IN_PROGRESS"),
+            Err(failure) => {
+                tracing::warn!(stack = stack_id, %failure, "whether the stack rolls back cannot be seen; it counts as no rollback: {failure}");
+                false
+            }
         }
-        matches!(status, Lookup::Found(stack) if stack.status.contains("ROLLBACK") && stack.status.ends_with("_IN_PROGRESS"))
     }
 
     async fn look_for_digest(&self, wait: &Wait, image: &Attributes) -> Look {

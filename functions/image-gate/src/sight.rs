@@ -1,9 +1,9 @@
 //! Whether a stack of another account may hear of a repository.
 
-use pullsafe::domain::gate::ecr_errors::{Meaning, meaning};
-use pullsafe::domain::gate::look::{Look, WhyNot};
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::sight::may_pull;
+use crate::decide::ecr_errors::{Meaning, meaning};
+use crate::decide::look::{Look, WhyNot};
+use crate::decide::place::Place;
+use crate::decide::sight::may_pull;
 
 use crate::gate::Gate;
 

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use pullsafe::domain::gate::hint::timer;
-use pullsafe::domain::gate::wait::Wait;
+use crate::decide::hint::timer;
+use crate::decide::wait::Wait;
 
 use crate::gate::{Call, Gate};
 

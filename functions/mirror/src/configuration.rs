@@ -1,8 +1,9 @@
 //! The configuration of what is mirrored, from its parameter.
 
-use pullsafe::aws::{Failure, parameter};
-use pullsafe::domain::mirror::MirrorConfig;
-use pullsafe::domain::reference::ecr_host;
+use crate::aws::parameter;
+use crate::decide::MirrorConfig;
+use pullsafe::reference::ecr_host;
+use pullsafe_aws::Failure;
 
 use crate::Mirror;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use mirror::Mirror;
-use pullsafe::domain::settings::MirrorSettings;
-use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::{clock, telemetry};
+use pullsafe::clock;
+use pullsafe::settings::MirrorSettings;
+use pullsafe_aws::telemetry;
+use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;

@@ -5,22 +5,23 @@
 
 use std::time::Duration;
 
-use pullsafe::aws::Failure;
-use pullsafe::aws::mirror_table::{MirrorTable, Taken};
-use pullsafe::aws::outbox::Topic;
-use pullsafe::aws::queue::Queues;
-use pullsafe::domain::mirror::plan::{Item, Memory, Plan, batches, plan};
-use pullsafe::domain::mirror::{MirrorConfig, Want};
-use pullsafe::domain::notice::Notice;
-use pullsafe::domain::reference::Digest;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::mirror::{Pruner, survey};
-use pullsafe::telemetry::{Metric, Unit, emf};
+use crate::aws::table::{MirrorTable, Taken};
+use crate::decide::plan::{Item, Memory, Plan, batches, plan};
+use crate::decide::{MirrorConfig, Want};
+use crate::look::{Pruner, survey};
+use pullsafe::notice::Notice;
+use pullsafe::reference::Digest;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_aws::outbox::Topic;
+use pullsafe_aws::queue::Queues;
+use pullsafe_aws::telemetry::{Metric, Unit, emf};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use crate::Mirror;
 use crate::configuration::Unusable;
-use crate::{Mirror, TIME_TO_ANSWER};
+use crate::flow::TIME_TO_ANSWER;
 
 /// Images of one message: what a function can copy in its time, unless they are very large.
 const IMAGES_IN_A_MESSAGE: usize = 8;

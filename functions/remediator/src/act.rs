@@ -4,10 +4,10 @@
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
 //! stands.
 
-use pullsafe::aws::Failure;
-use pullsafe::domain::arn::{ServiceId, family_and_revision};
-use pullsafe::domain::plan::{Plan, Step, Suspended};
-use pullsafe::domain::task_definition::{CLONED_FROM, TaskDefinition};
+use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe_aws::Failure;
+use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
+use pullsafe_incident::plan::{Plan, Step, Suspended};
 use serde_json::{Value, json};
 
 use super::Remediator;

@@ -1,4 +1,4 @@
-//! A closer look at a stop whose text leaves something open: the probes of [`pullsafe::domain::probe`], carried out.
+//! A closer look at a stop whose text leaves something open: the probes of [`crate::decide::probe`], carried out.
 //!
 //! Read only, within a budget of calls, bytes and time, and only for a stop that nobody has seen before. Whatever
 //! fails is said in the evidence; the diagnosis by the text stands, and the function goes on.
@@ -6,19 +6,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pullsafe::aws::{Failure, FailureKind};
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::cause::Diagnosis;
-use pullsafe::domain::diagnose::{Picker, diagnose_read};
-use pullsafe::domain::log::evidence::{self, Obstacle, Outcome};
-use pullsafe::domain::log::place::{self, LogPlace, LogStream, Window};
-use pullsafe::domain::log::reading::{Budget, Spent};
-use pullsafe::domain::observation::{Doubt, Lookup};
-use pullsafe::domain::probe::{PROBES, ProbeName, Settled, execution_role, image_lookup, service_events, target_health};
-use pullsafe::domain::service::Service;
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::task_definition::TaskDefinition;
-use pullsafe::domain::timestamp::Timestamp;
+use crate::decide::log::evidence;
+use crate::decide::log::evidence::{Obstacle, Outcome};
+use crate::decide::log::place;
+use crate::decide::log::place::{LogPlace, LogStream, Window};
+use crate::decide::probe::{PROBES, ProbeName, execution_role, image_lookup, service_events, target_health};
+use crate::decide::service::Service;
+use pullsafe::arn::ServiceId;
+use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::{Failure, FailureKind};
+use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_diagnosis::{Picker, diagnose_read};
+use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::spent::Settled;
+use pullsafe_incident::spent::{Budget, Spent};
 
 use super::Remediator;
 

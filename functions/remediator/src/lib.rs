@@ -1,252 +1,28 @@
 //! The remediator: hears what happens to services and images, finds the cause, and cures what can be cured safely.
 //!
-//! The flow, for every event:
-//!
-//! 1. **Parse.** An event is a hint where to look ([`pullsafe::domain::event`]).
-//! 2. **Lease.** Only one invocation at a time works on a subject; another one puts its event back for later.
-//! 3. **Diagnose** a stop, look closer where its text leaves something open ([`evidence`]), and add it to the subject's incident.
-//! 4. **Observe** what a decision needs, read only ([`observe`]).
-//! 5. **Decide.** The domain makes a plan, or says why not; the plan is stored before anything is done.
-//! 6. **Act**, step by step ([`act`]). Every step looks first, so that whoever finds a stored plan can repeat it.
-//! 7. **Tell** people and programs, store the incident, give the lease back ([`work`]).
-//!
-//! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
-//! services end up in the same state. A message may then be published twice, always with the same id.
+//! [`decide`] says what is done about which failure and is pure; the rest looks and acts ([`flow`] first). Without the feature `shell`
+//! only the decisions are built.
 
+pub mod decide;
+
+#[cfg(feature = "shell")]
 pub mod act;
+#[cfg(feature = "shell")]
+pub mod aws;
+#[cfg(feature = "shell")]
 pub mod build;
+#[cfg(feature = "shell")]
 pub mod evidence;
+#[cfg(feature = "shell")]
+mod flow;
+#[cfg(feature = "shell")]
 pub mod observe;
+#[cfg(feature = "shell")]
 mod tally;
+#[cfg(feature = "shell")]
 pub mod work;
 
-use std::collections::BTreeMap;
-
-use pullsafe::aws::ecr::EcrRegions;
-use pullsafe::aws::ecs::Ecs;
-use pullsafe::aws::load_balancing::LoadBalancing;
-use pullsafe::aws::logs::Logs;
-use pullsafe::aws::outbox::{Events, Topic};
-use pullsafe::aws::queue::Queues;
-use pullsafe::aws::role::Roles;
-use pullsafe::aws::scaling::Scaling;
-use pullsafe::aws::stack::Stacks;
-use pullsafe::aws::table::{Leased, Table};
-use pullsafe::aws::{Failure, FailureKind};
-use pullsafe::clock::Clock;
-use pullsafe::domain::diagnose::{diagnose, diagnose_text};
-use pullsafe::domain::event::{self, Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
-use pullsafe::domain::incident::{Added, Record};
-use pullsafe::domain::settings::Settings;
-use pullsafe::domain::stopped_task::StoppedTask;
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::domain::waiting::Waiting;
-use pullsafe::registry;
-use serde_json::{Value, json};
-
+#[cfg(feature = "shell")]
+pub use flow::Remediator;
+#[cfg(feature = "shell")]
 pub use tally::Tally;
-
-/// How long an event waits in the queue while another invocation holds its subject's lease.
-const DEFER_SECONDS: i32 = 20;
-
-/// The remediator with everything it speaks to.
-#[derive(Clone)]
-pub struct Remediator {
-    settings: Settings,
-    clock: Clock,
-    balancers: LoadBalancing,
-    ecs: Ecs,
-    ecr: EcrRegions,
-    events: Events,
-    logs: Logs,
-    queues: Queues,
-    registry: registry::Client,
-    roles: Roles,
-    scaling: Scaling,
-    stacks: Stacks,
-    table: Table,
-    topic: Topic,
-}
-
-impl Remediator {
-    /// A remediator over these clients. Nothing is connected before an event needs it.
-    pub fn new(settings: Settings, config: &pullsafe::aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
-        Self {
-            balancers: LoadBalancing::new(config),
-            ecs: Ecs::new(config),
-            ecr: EcrRegions::new(config.clone()),
-            events: Events::new(config),
-            logs: Logs::new(config),
-            queues: Queues::new(config),
-            registry,
-            roles: Roles::new(config),
-            scaling: Scaling::new(config),
-            stacks: Stacks::new(config),
-            table: Table::new(config, &settings.table),
-            topic: Topic::new(config, &settings.topic_arn, settings.format),
-            settings,
-            clock,
-        }
-    }
-
-    /// Handles one invocation. `invocation` identifies it and is the same when Lambda tries it again.
-    ///
-    /// A batch of the queue is answered with the messages that failed; they come again by themselves.
-    ///
-    /// # Errors
-    /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
-    pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
-        let Some(records) = event::records(payload) else {
-            return Ok(self.one(payload, invocation).await?.into_json());
-        };
-        let mut failed = Vec::new();
-        for record in records {
-            let result = match &record.body {
-                Ok(body) => self.one(body, &format!("{invocation}/{}", record.message_id)).await.map(|_| ()),
-                Err(problem) => {
-                    tracing::error!(message_id = record.message_id, problem, "message {} is dropped: {problem}", record.message_id);
-                    Ok(())
-                }
-            };
-            if let Err(failure) = result {
-                tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
-                failed.push(json!({ "itemIdentifier": record.message_id }));
-            }
-        }
-        Ok(json!({ "batchItemFailures": failed }))
-    }
-
-    async fn one(&self, payload: &Value, owner: &str) -> Result<Tally, Failure> {
-        let now = (self.clock)();
-        // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
-        let tally = Box::pin(self.dispatch(event::parse(payload, now), payload, owner, now)).await?;
-        tracing::info!(outcome = tally.outcome, remedy = tally.remedy, why = tally.why, "event handled: {}", tally.outcome);
-        tally.count(now);
-        Ok(tally)
-    }
-
-    async fn dispatch(&self, event: Event, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        match event {
-            Event::Ignored(why) => Ok(Tally::ignored(why)),
-            Event::TaskStopped(stopped) => self.task_stopped(*stopped, payload, owner, now).await,
-            Event::ServiceChanged(changed) => self.service_changed(changed, payload, owner, now).await,
-            Event::BuildFailed(build) => self.build_failed(*build, payload, owner, now).await,
-            Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), payload, owner, now).await,
-            Event::ImageMirrored(source) => self.look_where(|waiting| waiting.may_end_with_mirrored(&source), payload, owner, now).await,
-            Event::Sweep => self.sweep().await,
-            Event::Look(subject) => self.look(&subject, payload, owner, now).await,
-        }
-    }
-
-    async fn task_stopped(&self, stopped: TaskStopped, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let TaskStopped { subject, task } = stopped;
-        let diagnosis = diagnose(&task, &BTreeMap::new());
-        if diagnosis.cause.is_benign() {
-            return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
-        }
-        tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
-        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
-        let is_new = record.would_add(&task, now) == Added::New && !record.has_counted(&task);
-        let diagnosis = if is_new { self.look_closer(&task, diagnosis, &mut spent, now).await } else { diagnosis };
-        let added = record.add_failure(&subject.to_string(), &task, diagnosis, now);
-        if let Some(incident) = &mut record.open {
-            incident.log_calls = spent;
-        }
-        match added {
-            Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
-            Added::Seen => self.give_back(&subject, &record, owner, "this event was seen before").await,
-            Added::Old => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
-        }
-    }
-
-    async fn service_changed(&self, changed: ServiceChanged, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let subject = Subject::Service(changed.service.clone());
-        // Every deployment of every service passes here: without an incident nothing is written.
-        let open = self.table.read(&subject).await?.is_some_and(|record| record.open.is_some() || !record.outbox.is_empty());
-        match changed.change {
-            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, payload, owner, now).await,
-            ServiceChange::Unplaceable => self.cannot_launch(&changed, payload, owner, now).await,
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble if open => {
-                let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-                if let Some(incident) = &mut record.open {
-                    incident.log(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
-                }
-                self.work(&subject, record, owner, now).await
-            }
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble => {
-                Ok(Tally::ignored(format!("{} and no incident of {subject} is open", changed.name)))
-            }
-        }
-    }
-
-    /// No task could even be launched, so that none will stop: the event itself is the failure.
-    async fn cannot_launch(&self, changed: &ServiceChanged, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(diagnosis) = diagnose_text(&changed.reason, None, &changed.name) else {
-            return Ok(Tally::ignored(format!("{} says nothing that is known: {}", changed.name, changed.reason)));
-        };
-        let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        // It is remembered as a task is: once, however often it is repeated.
-        let version = changed.at.seconds().unsigned_abs();
-        let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
-        match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
-            Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
-        }
-    }
-
-    /// Looks at every open incident that waits for what has just arrived.
-    async fn look_where(&self, waits: impl Fn(&Waiting) -> bool, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let open = self.table.open().await?;
-        let waiting = |record: &Record| record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).is_some_and(&waits);
-        let mut tally = Tally::ignored("nothing waits for this image".to_owned());
-        for (subject, _) in open.iter().filter(|(_, record)| waiting(record)) {
-            tally = self.look(subject, payload, owner, now).await?;
-        }
-        Ok(tally)
-    }
-
-    /// Puts a look at every open incident into the queue, where they run side by side.
-    async fn sweep(&self) -> Result<Tally, Failure> {
-        let open = self.table.open().await?;
-        for (subject, _) in &open {
-            self.queues.send(&self.settings.queue_url, &json!({ "pullsafe": "look", "subject": subject }), 0).await?;
-        }
-        Ok(Tally::swept(open.len()))
-    }
-
-    async fn look(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(record) = self.lease(subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
-        if record.open.is_none() && record.outbox.is_empty() {
-            return self.give_back(subject, &record, owner, "no incident is open").await;
-        }
-        self.work(subject, record, owner, now).await
-    }
-
-    /// Takes the lease, or puts the event back for later if somebody else has it.
-    async fn lease(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Option<Record>, Failure> {
-        match self.table.lease(subject, owner, now).await? {
-            Leased::Held(record) => Ok(Some(*record)),
-            Leased::Busy => {
-                tracing::info!(subject = %subject, "{subject}: another invocation is at work; the event waits");
-                self.queues.send(&self.settings.queue_url, payload, DEFER_SECONDS).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn give_back(&self, subject: &Subject, record: &Record, owner: &str, why: &str) -> Result<Tally, Failure> {
-        match self.table.release(subject, owner, *record == Record::default()).await {
-            Err(failure) if failure.kind != FailureKind::ConditionFailed => Err(failure),
-            Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
-        }
-    }
-}
-
-fn has_unfinished(record: &Record) -> bool {
-    use pullsafe::domain::incident::ActState;
-    let acting = record.open.as_ref().and_then(|incident| incident.act.as_ref()).is_some_and(|act| act.state == ActState::Acting);
-    acting || !record.outbox.is_empty()
-}

@@ -1,10 +1,11 @@
 //! Wiring: configuration from the environment, clients, and the runtime loop.
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use pullsafe::domain::settings::Settings;
-use pullsafe::registry::endpoints::{Endpoints, VARIABLE};
-use pullsafe::registry::{Client, Config};
-use pullsafe::{clock, telemetry};
+use pullsafe::clock;
+use pullsafe::settings::Settings;
+use pullsafe_aws::telemetry;
+use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
+use pullsafe_registry::{Client, Config};
 use remediator::Remediator;
 use serde_json::Value;
 use tokio::sync::OnceCell;

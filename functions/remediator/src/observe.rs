@@ -5,15 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::domain::arn::{Arn, ServiceId};
-use pullsafe::domain::cause::{Cause, RemedyName};
-use pullsafe::domain::diagnose::remedy_for;
-use pullsafe::domain::incident::CauseSeen;
-use pullsafe::domain::observation::{Doubt, HubImage, Lookup, Observation, Resolved};
-use pullsafe::domain::reference::{Digest, Reference, Registry, ecr_host};
-use pullsafe::domain::remedy::target;
-use pullsafe::domain::service::{Service, marks};
-use pullsafe::domain::task_definition::TaskDefinition;
+use crate::decide::observation::{HubImage, Observation};
+use crate::decide::remedy::target;
+use crate::decide::service::{Service, marks};
+use pullsafe::arn::{Arn, ServiceId};
+use pullsafe::lookup::Resolved;
+use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_diagnosis::remedy_for;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::incident::CauseSeen;
 
 use super::Remediator;
 
@@ -130,7 +132,7 @@ impl Remediator {
             },
             None => None,
         };
-        let public = match target::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
+        let public = match pullsafe::reference::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
             Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
             None => None,
         };

@@ -1,7 +1,7 @@
 //! What came of an event: the function's answer, and its metrics.
 
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::telemetry::{Unit, emf};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
 
 /// What came of one event.

@@ -1,18 +1,22 @@
 //! One look at one subject, under its lease: finish what was begun, else judge, decide, act and tell.
 
-use pullsafe::aws::Failure;
-use pullsafe::domain::arn::ServiceId;
-use pullsafe::domain::cause::RemedyName;
-use pullsafe::domain::event::{ServiceChanged, Subject};
-use pullsafe::domain::incident::{Act, ActState, Incident, Record};
-use pullsafe::domain::notice::{self, Outcome};
-use pullsafe::domain::plan::Plan;
-use pullsafe::domain::recovery::{self, Recovery};
-use pullsafe::domain::remedy::{self, Situation};
-use pullsafe::domain::service::{self, Service};
-use pullsafe::domain::settings::{Ahead, Mode};
-use pullsafe::domain::timestamp::Timestamp;
-use pullsafe::domain::waiting::{Waiting, WaitingFor};
+use crate::decide::recovery;
+use crate::decide::recovery::Recovery;
+use crate::decide::remedy;
+use crate::decide::remedy::Situation;
+use crate::decide::service;
+use crate::decide::service::Service;
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::{Ahead, Mode};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_events::{ServiceChanged, Subject};
+use pullsafe_incident::incident::{Act, ActState, Incident, Record};
+use pullsafe_incident::notice;
+use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::plan::Plan;
+use pullsafe_incident::waiting::{Waiting, WaitingFor};
 use serde_json::Value;
 
 use super::{Remediator, Tally};

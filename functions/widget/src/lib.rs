@@ -3,12 +3,13 @@
 //! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something to
 //! look at: a failure is told in the widget, and in the log, and is no failure of the function.
 
-use pullsafe::aws::table::{History, Table};
-use pullsafe::aws::{Failure, FailureKind, SdkConfig};
 use pullsafe::clock::Clock;
-use pullsafe::domain::report::Report;
-use pullsafe::domain::report::widget::{self, Theme};
-use pullsafe::domain::timestamp::Timestamp;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::{Failure, FailureKind, SdkConfig};
+use pullsafe_incident::report::Report;
+use pullsafe_incident::report::widget::Theme;
+use pullsafe_incident::report::widget::{DESCRIPTION, error, incidents};
+use pullsafe_incident::store::{History, Table};
 use serde_json::{Value, json};
 
 /// The widget with the table that it reads.
@@ -27,7 +28,7 @@ impl Widget {
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
     pub async fn handle(&self, event: &Value) -> Value {
         if event["describe"] == true {
-            return json!({ "markdown": widget::DESCRIPTION });
+            return json!({ "markdown": DESCRIPTION });
         }
         let context = &event["widgetContext"];
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
@@ -37,7 +38,7 @@ impl Widget {
             Ok(history) => shown(&history, theme, width, (self.clock)()),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");
-                widget::error(theme, &explained(&failure))
+                error(theme, &explained(&failure))
             }
         })
     }
@@ -51,7 +52,7 @@ fn shown(history: &History, theme: Theme, width: Option<u32>, now: Timestamp) ->
     tracing::info!(incidents = reports.len(), missing = history.missing.len(), "{} open incident(s) shown", reports.len());
     let warning =
         (!history.missing.is_empty()).then(|| format!("{} row(s) of the table cannot be read; the log says which.", history.missing.len()));
-    widget::incidents(&reports, warning.as_deref(), theme, width, now)
+    incidents(&reports, warning.as_deref(), theme, width, now)
 }
 
 /// What a person at the dashboard can do about it.

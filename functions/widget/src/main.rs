@@ -1,8 +1,9 @@
 //! Wiring: the table's name from the environment, the client, and the runtime loop.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pullsafe::domain::settings::WidgetSettings;
-use pullsafe::{clock, telemetry};
+use pullsafe::clock;
+use pullsafe::settings::WidgetSettings;
+use pullsafe_aws::telemetry;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use widget::Widget;

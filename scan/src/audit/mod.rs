@@ -7,7 +7,7 @@ mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullsafe::domain::reference::{Reference, Registry};
+use pullsafe::reference::{Reference, Registry};
 use serde::Serialize;
 
 /// Anonymous pulls that Docker Hub grants an address in six hours.

@@ -1,6 +1,6 @@
 //! Where images move to, and the edit that moves one.
 
-use pullsafe::domain::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
+use pullsafe::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
 
 use super::Edit;
 use crate::finding::{Finding, Head};

@@ -60,7 +60,7 @@ async fn play(happenings: &[Happening]) {
                 seed += 1;
                 let (store, seed) = (stage.ecr.store().clone(), seed);
                 stage.aws.before("dynamodb", "PutItem", move || {
-                    scenarios::registry::sample::Sample::multi_arch(seed).build().push(&store, "web", "1")
+                    testkit::registry::sample::Sample::multi_arch(seed).build().push(&store, "web", "1")
                 });
             }
             Happening::Sweep => drop(stage.invoke(&json!({"pullsafe": "sweep"})).await),

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use pullsafe::domain::gate::look::{Look, WhyNot};
-use pullsafe::domain::gate::place::Place;
-use pullsafe::domain::gate::properties::Properties;
-use pullsafe::domain::gate::request::Envelope;
-use pullsafe::domain::gate::verdict::{Verdict, verdict};
-use pullsafe::domain::gate::wait::{Claim, Delivery, State, Wait};
-use pullsafe::domain::timestamp::Timestamp;
+use image_gate::decide::look::{Look, WhyNot};
+use image_gate::decide::place::Place;
+use image_gate::decide::properties::Properties;
+use image_gate::decide::request::Envelope;
+use image_gate::decide::verdict::{Verdict, verdict};
+use image_gate::decide::wait::{Claim, Delivery, State, Wait};
+use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
 /// One tick of the model's clock: half the largest margin.

@@ -1,0 +1,146 @@
+//! Docker Hub's credentials from Secrets Manager, in the form of ECR's pull-through cache: `{"username": ..., "accessToken": ...}`, or
+//! with `password` in its place.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use pullsafe::clock::Clock;
+use pullsafe::reference::DOCKER_HUB;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::SdkConfig;
+use pullsafe_aws::ecr::EcrCredentials;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json::{JsonApi, SECRETS};
+use pullsafe_registry::sign_in::credentials::CredentialsError;
+use pullsafe_registry::{Basic, Credentials, CredentialsProvider, Secret};
+
+/// A secret that was rotated is noticed after so long.
+const GOOD_FOR_SECONDS: i64 = 15 * 60;
+/// Docker Hub locks a user out who signs in wrongly too often, so what it refused is not fetched again at once.
+const AFTER_REFUSAL_SECONDS: i64 = 5 * 60;
+
+/// Signs in to Docker Hub with what a secret holds.
+pub struct HubSecret {
+    config: SdkConfig,
+    arn: String,
+    clock: Clock,
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    basic: Basic,
+    since: Timestamp,
+    refused: bool,
+}
+
+impl HubSecret {
+    /// The secret with this ARN or name.
+    pub const fn new(config: SdkConfig, arn: String, clock: Clock) -> Self {
+        Self { config, arn, clock, kept: Mutex::new(None) }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        // A panic elsewhere cannot leave the value half changed.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn basic(&self) -> Result<Basic, CredentialsError> {
+        let now = (self.clock)();
+        if let Some(kept) = self.kept().as_ref() {
+            let age = now.seconds_since(kept.since);
+            if kept.refused && age < AFTER_REFUSAL_SECONDS {
+                let reason = "Docker Hub refuses the credentials in the secret".to_owned();
+                return Err(CredentialsError { reason, retryable: true });
+            }
+            if !kept.refused && age < GOOD_FOR_SECONDS {
+                return Ok(kept.basic.clone());
+            }
+        }
+        let basic = self.fetch().await?;
+        *self.kept() = Some(Kept { basic: basic.clone(), since: now, refused: false });
+        Ok(basic)
+    }
+
+    async fn fetch(&self) -> Result<Basic, CredentialsError> {
+        const CALL: &str = "secretsmanager:GetSecretValue";
+        let failed = |failure: Failure| CredentialsError { retryable: failure.is_transient(), reason: failure.to_string() };
+        let request = json!({"SecretId": self.arn});
+        let answer = JsonApi::new(&self.config, SECRETS).call(CALL, "secretsmanager.GetSecretValue", &request).await.map_err(failed)?;
+        let text = answer.get("SecretString").and_then(Value::as_str).unwrap_or_default();
+        read(text).ok_or_else(|| {
+            let reason =
+                r#"the secret with Docker Hub's credentials is not of the form {"username": "...", "accessToken": "..."}"#.to_owned();
+            CredentialsError { reason, retryable: false }
+        })
+    }
+
+    fn refused(&self) {
+        let now = (self.clock)();
+        if let Some(kept) = self.kept().as_mut() {
+            (kept.refused, kept.since) = (true, now);
+        }
+    }
+}
+
+/// Says nothing of what it could not read: that would be a part of the secret.
+fn read(text: &str) -> Option<Basic> {
+    #[derive(Deserialize)]
+    struct Stored {
+        username: String,
+        #[serde(rename = "accessToken", alias = "password")]
+        password: String,
+    }
+    let stored: Stored = serde_json::from_str(text).ok()?;
+    let usable = !stored.username.is_empty() && !stored.password.is_empty();
+    usable.then(|| Basic { username: stored.username, password: Secret::new(stored.password) })
+}
+
+/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it.
+pub struct MirrorCredentials {
+    ecr: EcrCredentials,
+    hub: Option<HubSecret>,
+}
+
+impl MirrorCredentials {
+    /// Both of them.
+    pub const fn new(ecr: EcrCredentials, hub: Option<HubSecret>) -> Self {
+        Self { ecr, hub }
+    }
+}
+
+impl CredentialsProvider for MirrorCredentials {
+    fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
+        match &self.hub {
+            Some(hub) if registry == DOCKER_HUB => Box::pin(async move { hub.basic().await.map(|basic| Some(basic.into())) }),
+            Some(_) | None => self.ecr.credentials(registry),
+        }
+    }
+
+    fn refused(&self, registry: &str) {
+        match &self.hub {
+            Some(hub) if registry == DOCKER_HUB => hub.refused(),
+            Some(_) | None => self.ecr.refused(registry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_secret_are_read_and_nothing_else() {
+        for (text, expected) in [
+            (r#"{"username": "u", "accessToken": "t"}"#, Some("t")),
+            (r#"{"username": "u", "password": "p", "more": 1}"#, Some("p")),
+            (r#"{"username": "", "password": "p"}"#, None),
+            (r#"{"username": "u"}"#, None),
+            ("u:p", None),
+        ] {
+            assert_eq!(read(text).as_ref().map(|basic| basic.password.expose()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What is mirrored: the configuration, the selection of tags, the plan, and what is no longer wanted.
+//!
+//! Pure, as everything in the domain: what registries and ECS say comes in as values, and the plan goes out as one.
+
+pub mod config;
+pub mod plan;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::keys::{KEYS, Key, Kind, table};
+pub use config::read::ConfigFault;
+pub use config::schema::schema;
+pub use config::version::{Range, Version};
+pub use config::{By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection};
+pub use plan::select::{Chosen, Selected, select};
+pub use plan::unfinished::Unfinished;
+pub use plan::want::{InUse, Want, Wants};
+pub use pullsafe::glob::Glob;
+pub use pullsafe::repository::RepositorySettings;
+pub use pullsafe::tags::TagFacts;

@@ -1,0 +1,266 @@
+//! A job: which image to copy where, and for whom; and the messages that carry jobs.
+//!
+//! A message holds one image that somebody asked for, `{"source", "target", "requested_by"}`, or several that a scheduled run planned,
+//! `{"images": [{"source", "target", "platforms"}]}`.
+
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{Reference, ecr_host};
+use pullsafe_aws::Failure;
+use pullsafe_aws::ecr::EcrError;
+use pullsafe_registry::RegistryError;
+use serde::Deserialize;
+use serde_json::Value;
+
+const FIRST_PAUSE_SECONDS: i32 = 30;
+const LONGEST_PAUSE_SECONDS: i32 = 900;
+/// More than a planned message ever has.
+const MOST_IMAGES: usize = 100;
+
+/// One image to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The image.
+    pub source: Reference,
+    /// Where it goes: a tag or a digest of a private ECR repository, or `latest` without either.
+    pub target: Reference,
+    /// The account of the target's registry.
+    pub account: String,
+    /// The region of the target's registry.
+    pub region: String,
+    /// Who asked, which `Image Mirrored` repeats.
+    pub requested_by: String,
+    /// Only these platforms; empty for all.
+    pub platforms: Vec<Platform>,
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Somebody waits for this image.
+    Asked(Box<Job>),
+    /// A scheduled run planned these. What cannot be done now is planned again.
+    Planned(Vec<Job>),
+}
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The message is not a job.
+    #[error("the message is not a job: {0}")]
+    Bad(String),
+    /// ECR's API failed.
+    #[error(transparent)]
+    Ecr(#[from] EcrError),
+    /// The copy failed.
+    #[error(transparent)]
+    Copy(#[from] RegistryError),
+    /// The copy is done and could not be announced.
+    #[error("the copy is done and could not be announced: {0}")]
+    Announce(#[from] Failure),
+    /// Somebody else copies the same image.
+    #[error("the image is being copied already")]
+    Busy,
+    /// The function's time ran out in the middle; what has arrived stays.
+    #[error("the function's time ran out during the copy; the next attempt continues it")]
+    OutOfTime,
+}
+
+impl JobError {
+    /// Whether the job should come again, until the queue gives it up.
+    pub const fn comes_again(&self) -> bool {
+        match self {
+            Self::Bad(_) => false,
+            Self::Copy(error) => {
+                !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
+            }
+            // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
+            Self::Ecr(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => true,
+        }
+    }
+
+    /// What a person can do about it, where that is known.
+    pub const fn what_to_do(&self) -> &'static str {
+        match self {
+            Self::Copy(RegistryError::TagImmutable { .. }) => {
+                "the source's tag has moved: delete the tag at the target, or allow its repository's tags to change, and ask again; what runs on the old digest is not affected"
+            }
+            Self::Copy(error) if error.is_pull_quota() => "wait for the quota's window, or give the mirror credentials of Docker Hub",
+            Self::Copy(RegistryError::NotFound { .. }) => "check the name and the tag at the source",
+            Self::Copy(RegistryError::Denied { .. }) => "check that the image exists, and the credentials for its registry",
+            Self::Ecr(_) => "check the function's permissions on the target's repository",
+            Self::Bad(_) => "correct the sender",
+            Self::Copy(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
+        }
+    }
+
+    /// Whether Docker Hub's pull quota is used up.
+    pub const fn is_pull_quota(&self) -> bool {
+        matches!(self, Self::Copy(error) if error.is_pull_quota())
+    }
+}
+
+/// One message of the queue.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// What it is known by at the queue until it comes again.
+    pub(crate) receipt_handle: &'a str,
+    /// How often it has been received, this time included.
+    pub(crate) receive_count: i32,
+    /// The name of its queue.
+    pub(crate) queue: &'a str,
+    /// What it asks for, or why it is no message of ours.
+    pub(crate) work: Result<Work, String>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads an SQS record.
+    pub(crate) fn of(record: &'a Value) -> Self {
+        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        let body = text("/body").ok_or_else(|| "the record has no body".to_owned());
+        Self {
+            id: text("/messageId").unwrap_or_default(),
+            receipt_handle: text("/receiptHandle").unwrap_or_default(),
+            receive_count: text("/attributes/ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
+            queue: text("/eventSourceARN").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default(),
+            work: body.and_then(parse),
+        }
+    }
+
+    /// The images in it.
+    pub(crate) fn jobs(&self) -> &[Job] {
+        match &self.work {
+            Ok(Work::Asked(job)) => std::slice::from_ref(job),
+            Ok(Work::Planned(jobs)) => jobs,
+            Err(_) => &[],
+        }
+    }
+
+    /// How many seconds a failed message stays hidden: twice as long each time, for what fails twice is rarely cured in a moment.
+    pub(crate) fn pause(&self) -> i32 {
+        let doublings = u32::try_from(self.receive_count.clamp(1, 10) - 1).unwrap_or_default();
+        FIRST_PAUSE_SECONDS.saturating_mul(2_i32.saturating_pow(doublings)).min(LONGEST_PAUSE_SECONDS)
+    }
+
+    /// How many seconds it stays hidden where a quota of hours is used up.
+    pub(crate) const fn long_pause() -> i32 {
+        LONGEST_PAUSE_SECONDS
+    }
+}
+
+#[derive(Deserialize)]
+struct Image {
+    source: Reference,
+    target: Reference,
+    #[serde(default)]
+    requested_by: Option<String>,
+    #[serde(default)]
+    platforms: Vec<Platform>,
+}
+
+fn parse(body: &str) -> Result<Work, String> {
+    #[derive(Deserialize)]
+    struct Planned {
+        images: Vec<Image>,
+    }
+    let body: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    if body.get("images").is_some() {
+        let planned = Planned::deserialize(body).map_err(|error| error.to_string())?;
+        if planned.images.len() > MOST_IMAGES {
+            return Err(format!("the message has more than {MOST_IMAGES} images"));
+        }
+        return Ok(Work::Planned(planned.images.into_iter().map(job).collect::<Result<_, _>>()?));
+    }
+    Image::deserialize(body).map_err(|error| error.to_string()).and_then(job).map(|job| Work::Asked(Box::new(job)))
+}
+
+fn job(image: Image) -> Result<Job, String> {
+    if image.source.is_docker_hub() && image.source.repository() == "library/scratch" {
+        return Err("`scratch` is not an image".to_owned());
+    }
+    let host = ecr_host(image.target.registry()).ok_or("the target is not in a private ECR registry")?;
+    Ok(Job {
+        account: host.account.to_owned(),
+        region: host.region.to_owned(),
+        source: image.source,
+        target: image.target,
+        requested_by: image.requested_by.unwrap_or_default(),
+        platforms: image.platforms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TARGET: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim";
+
+    fn of(body: &Value) -> Result<Job, String> {
+        match Message::of(&json!({"messageId": "m", "body": body.to_string()})).work? {
+            Work::Asked(job) => Ok(*job),
+            Work::Planned(jobs) => Err(format!("{} planned", jobs.len())),
+        }
+    }
+
+    #[test]
+    fn a_job_names_source_target_and_who_asked() {
+        let job = of(&json!({"source": "python:3.11-slim", "target": TARGET, "requested_by": "me", "later": 1})).unwrap();
+        assert_eq!(job.source.to_string(), "docker.io/library/python:3.11-slim");
+        assert_eq!((job.account.as_str(), job.region.as_str(), job.requested_by.as_str()), ("123456789012", "eu-west-1", "me"));
+    }
+
+    #[test]
+    fn a_bad_job_says_why_and_does_not_come_again() {
+        for (body, why) in [
+            (json!({"target": TARGET}), "missing field `source`"),
+            (json!({"source": "Python", "target": TARGET}), "lower case"),
+            (json!({"source": "python", "target": "ghcr.io/a/b:1"}), "not in a private ECR registry"),
+            (json!("python"), "invalid type"),
+        ] {
+            let error = of(&body).unwrap_err();
+            assert!(error.contains(why), "{body}: {error}");
+        }
+        let record = json!({"messageId": "m"});
+        let message = Message::of(&record);
+        assert_eq!(message.id, "m");
+        assert!(!JobError::Bad(message.work.unwrap_err()).comes_again());
+    }
+
+    #[test]
+    fn planned_images_come_together() {
+        let record = json!({"body": json!({"images": [
+            {"source": "redis:7", "target": TARGET}, {"source": "node:22", "target": TARGET, "platforms": ["linux/amd64"]},
+        ]}).to_string(), "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:plan"});
+        let message = Message::of(&record);
+        assert_eq!((message.jobs().len(), message.queue, message.jobs()[1].platforms.len()), (2, "plan", 1));
+        assert!(matches!(message.work, Ok(Work::Planned(_))));
+        assert!(of(&json!({"images": [{"source": "redis"}]})).unwrap_err().contains("target"));
+    }
+
+    #[test]
+    fn a_target_may_lack_a_tag() {
+        let repository = TARGET.trim_end_matches(":3.11-slim");
+        let pinned = format!("{repository}@sha256:{}", "0".repeat(64));
+        for target in [repository, &pinned] {
+            let job = of(&json!({"source": "python", "target": target})).unwrap();
+            assert_eq!((job.target.to_string().as_str(), job.target.tag()), (target, None));
+        }
+    }
+
+    #[test]
+    fn a_failed_message_waits_longer_each_time() {
+        let pause = |count: &str| Message::of(&json!({"body": "", "attributes": {"ApproximateReceiveCount": count}})).pause();
+        assert_eq!(["1", "2", "5", "6", "31", "0", "many", "2147483647"].map(pause), [30, 60, 480, 900, 900, 30, 30, 900]);
+        assert_eq!(Message::of(&json!({})).pause(), 30);
+    }
+
+    #[test]
+    fn what_repetition_cannot_cure_is_dropped() {
+        let immutable = JobError::Copy(RegistryError::TagImmutable { reference: TARGET.to_owned() });
+        assert!(!immutable.comes_again() && immutable.what_to_do().contains("delete the tag"));
+        assert!(JobError::Copy(RegistryError::Connection { host: "h".to_owned(), why: "reset".to_owned() }).comes_again());
+    }
+}

@@ -1,0 +1,270 @@
+//! Copies, message by message.
+//!
+//! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and [`HELD_FOR`] longer:
+//! both are renewed while the work goes on. So a process that dies holds its job up for two minutes, however long a copy may take.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::aws::table::MirrorTable;
+use pullsafe_aws::Failure;
+use pullsafe_aws::outbox::Events;
+use pullsafe_aws::queue::Queues;
+use pullsafe_aws::telemetry::{Unit, emf};
+use pullsafe_registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::Mirror;
+use crate::flow::TIME_TO_ANSWER;
+use crate::work::job::{Job, JobError, Message, Work};
+
+/// With less time than this left, no further job is taken.
+const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
+/// For how long message and lease are held without a sign of life.
+const HELD_FOR: Duration = Duration::from_secs(120);
+/// The time between two signs of life; one may be lost.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(45);
+/// Somebody else will soon be done with the same image.
+const PAUSE_WHEN_BUSY: i32 = 60;
+
+/// What is held for a message while it is worked on.
+struct Held<'a> {
+    message: &'a Message<'a>,
+    queue: Option<&'a str>,
+    table: Option<MirrorTable>,
+    /// The images that are being copied.
+    images: Mutex<Vec<String>>,
+}
+
+impl Held<'_> {
+    fn images(&self) -> MutexGuard<'_, Vec<String>> {
+        // A panic elsewhere cannot leave the list half changed.
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mirror {
+    /// Works off messages one after the other; the ids of what should come again are the answer that SQS expects.
+    pub(crate) async fn batch(&self, records: &[Value], deadline: Instant) -> Value {
+        let messages: Vec<Message<'_>> = records.iter().map(Message::of).collect();
+        let sources: Vec<_> = messages.iter().flat_map(Message::jobs).map(|job| job.source.clone()).collect();
+        // One token of Docker Hub then serves the whole batch.
+        self.copier().client().expect_pulls(&sources).await;
+        let mut failures = Vec::new();
+        let last_moment = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
+        for message in &messages {
+            let queue = self.queue_of(message);
+            if !message.jobs().is_empty() && Instant::now() + TIME_FOR_A_JOB > deadline {
+                tracing::info!(message_id = message.id, "too little time is left for another job; it goes back to the queue");
+                failures.push(json!({"itemIdentifier": message.id}));
+                continue;
+            }
+            let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
+            let held = Held { message, queue, table, images: Mutex::default() };
+            let pause = tokio::select! {
+                // The first sign of life goes out before anything is begun.
+                biased;
+                never = self.stay_alive(&held) => match never {},
+                pause = self.work(&held, last_moment) => pause,
+            };
+            if let Some(seconds) = pause {
+                failures.push(json!({"itemIdentifier": message.id}));
+                self.hide(&held, seconds, deadline).await;
+            }
+        }
+        json!({"batchItemFailures": failures})
+    }
+
+    /// Does what a message asks for; `Some` if it should come again, and in how many seconds.
+    async fn work(&self, held: &Held<'_>, last_moment: Instant) -> Option<i32> {
+        let message = held.message;
+        let planned = match &message.work {
+            Err(why) => return self.settle(message, Err(JobError::Bad(why.clone()))),
+            Ok(Work::Asked(_)) => false,
+            Ok(Work::Planned(_)) => true,
+        };
+        let outcomes = self.copy(held, message.jobs(), last_moment, !planned).await;
+        let leases = std::mem::take(&mut *held.images());
+        if let Some(table) = &held.table {
+            for image in leases {
+                if let Ok(Err(failure)) = timeout(TIME_TO_ANSWER / 3, table.give_image(&image, message.id)).await {
+                    tracing::info!(image, %failure, "the lease on an image runs out by itself: {failure}");
+                }
+            }
+        }
+        let mut pause = None;
+        for outcome in outcomes {
+            match outcome {
+                // The next run plans it anew, in its order among all the others.
+                Err(error) if planned && error.is_pull_quota() => self.report(message.id, &error, false),
+                outcome => pause = self.settle(message, outcome).or(pause),
+            }
+        }
+        pause
+    }
+
+    /// Copies the images of a message at once: what they share is sent once. The outcomes are in the order of the jobs.
+    async fn copy(&self, held: &Held<'_>, jobs: &[Job], last_moment: Instant, asked: bool) -> Vec<Result<CopyReport, JobError>> {
+        let mut outcomes: Vec<Option<Result<CopyReport, JobError>>> = Vec::new();
+        let mut ready = Vec::new();
+        let mut requests = Vec::new();
+        for (place, job) in jobs.iter().enumerate() {
+            match timeout_at(last_moment, self.prepare(held, job)).await.unwrap_or(Err(JobError::OutOfTime)) {
+                Ok(()) => {
+                    ready.push(place);
+                    let request = CopyRequest::new(job.source.clone(), job.target.clone(), &self.endpoints);
+                    requests.push(CopyRequest { platforms: job.platforms.clone(), ..request });
+                    outcomes.push(None);
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        let options = CopyOptions { deadline: Some(last_moment), ..CopyOptions::default() };
+        if let Some(table) = held.table.as_ref().filter(|_| !requests.is_empty()) {
+            self.recall(table, jobs, last_moment).await;
+        }
+        let reports = self.copier().copy_all(&requests, &options).await;
+        for (place, report) in ready.into_iter().zip(reports) {
+            let outcome = match report {
+                Ok(report) => self.announce(&jobs[place], report, asked, last_moment).await,
+                Err(RegistryError::OutOfTime { .. }) => Err(JobError::OutOfTime),
+                Err(error) => Err(JobError::Copy(error)),
+            };
+            outcomes[place] = Some(outcome);
+        }
+        if let Some(table) = &held.table {
+            self.pass_on(table, last_moment).await;
+        }
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(JobError::OutOfTime))).collect()
+    }
+
+    async fn prepare(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
+        self.lease(held, job).await?;
+        self.ensure_repository(held.table.as_ref(), job).await
+    }
+
+    async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
+        tracing::info!(
+            source = %job.source, target = %job.target, digest = %report.digest, up_to_date = report.up_to_date,
+            bytes_copied = report.bytes_copied, blobs_copied = report.blobs_copied, blobs_skipped = report.blobs_skipped,
+            blobs_mounted = report.blobs_mounted, foreign_layers = report.foreign_layers,
+            source_manifest_gets = report.source_manifest_gets, "the image is mirrored"
+        );
+        // Who asked waits for the answer, also where there was nothing to copy.
+        if asked || !report.up_to_date {
+            let events = self.events.get_or_init(|| Events::new(&self.config));
+            let detail = announce::detail(job, &report);
+            let put = events.put(&self.settings.event_bus, announce::DETAIL_TYPE, None, &detail);
+            timeout_at(last_moment, put).await.unwrap_or_else(|_| Err(Failure::unexpected("events:PutEvents", "no answer in time")))?;
+        }
+        Ok(report)
+    }
+
+    /// Takes the lease on the image, by what it means now. It saves work and decides nothing: a copy is safe to repeat, so that one goes
+    /// ahead where no lease can be had.
+    async fn lease(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
+        let Some(table) = &held.table else { return Ok(()) };
+        let digest = match job.source.digest() {
+            Some(digest) => digest.clone(),
+            None => self.copier().client().resolve(&job.source).await?.digest,
+        };
+        let image = format!("{}@{digest}", job.target.repository());
+        let seconds = i64::try_from(HELD_FOR.as_secs()).unwrap_or(i64::MAX);
+        match table.take_image(&image, held.message.id, self.now(), seconds).await {
+            Ok(true) => held.images().push(image),
+            Ok(false) => return Err(JobError::Busy),
+            Err(failure) => tracing::warn!(image, %failure, "an image is copied without a lease: {failure}"),
+        }
+        Ok(())
+    }
+
+    /// Counts and reports what became of a job; `Some` if its message should come again, and in how many seconds.
+    fn settle(&self, message: &Message<'_>, outcome: Result<CopyReport, JobError>) -> Option<i32> {
+        match outcome {
+            Ok(report) => {
+                let copied = u64::from(!report.up_to_date);
+                emf(
+                    self.now(),
+                    &[],
+                    &[
+                        ("ImagesMirrored", Unit::Count, copied),
+                        ("BytesCopied", Unit::Bytes, report.bytes_copied),
+                        ("SourceManifestGets", Unit::Count, report.source_manifest_gets),
+                    ],
+                );
+                None
+            }
+            Err(error) => {
+                let comes_again = error.comes_again();
+                self.report(message.id, &error, comes_again);
+                comes_again.then(|| match &error {
+                    JobError::Busy => PAUSE_WHEN_BUSY,
+                    error if error.is_pull_quota() => Message::long_pause(),
+                    JobError::Bad(_) | JobError::Ecr(_) | JobError::Copy(_) | JobError::Announce(_) | JobError::OutOfTime => {
+                        message.pause()
+                    }
+                })
+            }
+        }
+    }
+
+    fn report(&self, message_id: &str, error: &JobError, comes_again: bool) {
+        if matches!(error, JobError::Busy) {
+            tracing::info!(message_id, "the image is being copied already; the job comes again to see that it is there");
+            return;
+        }
+        emf(self.now(), &[], &[("MirrorFailures", Unit::Count, 1)]);
+        let what_to_do = error.what_to_do();
+        tracing::warn!(message_id, %error, comes_again, what_to_do, "an image was not mirrored: {error}");
+    }
+
+    /// Keeps message and lease for as long as it is polled.
+    async fn stay_alive(&self, held: &Held<'_>) -> Infallible {
+        let seconds = HELD_FOR.as_secs();
+        loop {
+            if let Some(queue) = held.queue {
+                let queues = self.queues.get_or_init(|| Queues::new(&self.config));
+                let visible_in = i32::try_from(seconds).unwrap_or(i32::MAX);
+                if let Err(failure) = queues.hide(queue, held.message.receipt_handle, visible_in).await {
+                    tracing::warn!(message_id = held.message.id, %failure, "the queue may show the job again before it is done: {failure}");
+                }
+            }
+            sleep(SIGN_OF_LIFE).await;
+            let Some(table) = &held.table else { continue };
+            let images = held.images().clone();
+            for image in images {
+                let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                if let Err(failure) = table.take_image(&image, held.message.id, self.now(), seconds).await {
+                    tracing::warn!(image, %failure, "the lease on an image was not renewed: {failure}");
+                }
+            }
+        }
+    }
+
+    /// Lets a failed message come again after its pause. If that fails, it comes when the queue shows it, and no harm is done.
+    async fn hide(&self, held: &Held<'_>, seconds: i32, deadline: Instant) {
+        let Some(queue) = held.queue else { return };
+        let message_id = held.message.id;
+        let queues = self.queues.get_or_init(|| Queues::new(&self.config));
+        let last_moment = deadline.checked_sub(TIME_TO_ANSWER / 3).unwrap_or(deadline);
+        match timeout_at(last_moment, queues.hide(queue, held.message.receipt_handle, seconds)).await {
+            Ok(Ok(())) => tracing::info!(message_id, seconds, "the job comes again in {seconds} s"),
+            Ok(Err(failure)) => tracing::warn!(message_id, %failure, "the job comes again at the queue's own time: {failure}"),
+            Err(_) => tracing::warn!(message_id, "the job comes again at the queue's own time: the queue did not answer in time"),
+        }
+    }
+
+    /// The URL of a message's queue, if the message can be hidden there.
+    fn queue_of<'a>(&'a self, message: &Message<'_>) -> Option<&'a str> {
+        let own = [&self.settings.plan_queue_url, &self.settings.queue_url].into_iter().flatten();
+        let named = own.clone().find(|url| url.rsplit('/').next() == Some(message.queue));
+        named.or(self.settings.queue_url.as_ref()).map(String::as_str).filter(|_| !message.receipt_handle.is_empty())
+    }
+}
+
+pub(crate) mod announce;
+pub(crate) mod holders;
+pub mod job;
+pub(crate) mod repositories;

@@ -1,0 +1,227 @@
+//! Amazon ECS, as JSON.
+//!
+//! The SDK carries, signs and retries the calls; what AWS answered is taken as it came, so that no field is lost
+//! that the SDK does not know yet. RegisterTaskDefinition sends JSON for the same reason (docs/adr/0002).
+//! The two calls that are not safe to repeat, RegisterTaskDefinition and a forced UpdateService, are never retried
+//! by the SDK: an answer that was lost is found out by looking.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::types::{ClusterField, ServiceField, SortOrder, Tag, TaskDefinitionField};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use serde_json::Value;
+
+use crate::decide::service::Service;
+use pullsafe::arn::ServiceId;
+use pullsafe_aws::failure::{Failure, FailureKind};
+use pullsafe_events::task_definition::TaskDefinition;
+
+/// Keeps the body of the answer.
+#[derive(Debug, Clone, Default)]
+struct Capture(Arc<Mutex<Vec<u8>>>);
+
+impl Intercept for Capture {
+    fn name(&self) -> &'static str {
+        "Capture"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        body.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+}
+
+impl Capture {
+    fn json(&self, call: &'static str) -> Result<Value, Failure> {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::from_slice(&body).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
+    }
+}
+
+/// Sends a call and gives its answer as JSON.
+macro_rules! call {
+    ($name:literal, $operation:expr) => {{
+        let capture = Capture::default();
+        $operation.interceptor(capture.clone()).send().await.map_err(|error| Failure::of($name, &error))?;
+        capture.json($name)?
+    }};
+}
+
+/// Amazon ECS.
+#[derive(Debug, Clone)]
+pub struct Ecs(Client);
+
+impl Ecs {
+    /// With the credentials, region and HTTP client of this configuration.
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+
+    /// The service with its tags; `None` if ECS does not know it.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn service(&self, id: &ServiceId) -> Result<Option<Service>, Failure> {
+        let operation = self.0.describe_services().cluster(&id.cluster_arn).services(&id.name).include(ServiceField::Tags).customize();
+        let capture = Capture::default();
+        match operation.interceptor(capture.clone()).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error)) {
+            Ok(_) => Ok(capture.json("ecs:DescribeServices")?["services"].get(0).and_then(Service::from_json)),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// One tag of a cluster.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn cluster_tag(&self, cluster_arn: &str, key: &str) -> Result<Option<String>, Failure> {
+        let operation = self.0.describe_clusters().clusters(cluster_arn).include(ClusterField::Tags).customize();
+        let answer = call!("ecs:DescribeClusters", operation);
+        let tags = answer["clusters"][0]["tags"].as_array().cloned().unwrap_or_default();
+        let found = tags.iter().find(|tag| tag["key"].as_str() == Some(key));
+        Ok(found.and_then(|tag| tag["value"].as_str()).map(str::to_owned))
+    }
+
+    /// A task definition with its tags, by ARN, `family:revision` or family.
+    ///
+    /// # Errors
+    /// The call failed, or the answer holds no definition.
+    pub async fn task_definition(&self, name: &str) -> Result<TaskDefinition, Failure> {
+        let operation = self.0.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags).customize();
+        let answer = call!("ecs:DescribeTaskDefinition", operation);
+        TaskDefinition::from_json(&answer)
+            .ok_or_else(|| Failure::unexpected("ecs:DescribeTaskDefinition", "the answer holds no definition"))
+    }
+
+    /// The ARNs of a family's newest active revisions, the newest first, at most 20.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn newest_revisions(&self, family: &str) -> Result<Vec<String>, Failure> {
+        let operation = self.0.list_task_definitions().family_prefix(family).sort(SortOrder::Desc).max_results(20).customize();
+        Ok(strings(&call!("ecs:ListTaskDefinitions", operation)["taskDefinitionArns"]))
+    }
+
+    /// Registers a task definition from a request that may have fields no SDK knows.
+    ///
+    /// # Errors
+    /// The call failed. It is not retried: after `Unavailable` the definition may exist.
+    pub async fn register(&self, request: &Value) -> Result<TaskDefinition, Failure> {
+        const CALL: &str = "ecs:RegisterTaskDefinition";
+        let body = request.to_string();
+        let operation = self.0.register_task_definition().family("replaced-below").customize().config_override(never_retry());
+        let operation = operation.mutate_request(move |request| {
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = SdkBody::from(body.as_str());
+        });
+        let answer = call!("ecs:RegisterTaskDefinition", operation);
+        // RegisterTaskDefinition shows the tags only where the caller sent some, which we always do.
+        TaskDefinition::from_json(&answer).ok_or_else(|| Failure::unexpected(CALL, "the answer holds no definition"))
+    }
+
+    /// Makes a revision unusable for new tasks.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn deregister(&self, task_definition: &str) -> Result<(), Failure> {
+        let operation = self.0.deregister_task_definition().task_definition(task_definition);
+        operation.send().await.map_err(|error| Failure::of("ecs:DeregisterTaskDefinition", &error))?;
+        Ok(())
+    }
+
+    /// Moves a service to a task definition. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn set_task_definition(&self, id: &ServiceId, task_definition: &str) -> Result<(), Failure> {
+        let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).task_definition(task_definition);
+        operation.send().await.map_err(|error| Failure::of("ecs:UpdateService", &error))?;
+        Ok(())
+    }
+
+    /// Sets the desired count, and forces a new deployment with it if asked to.
+    ///
+    /// # Errors
+    /// The call failed. With `force` it is not retried: after `Unavailable` it may have happened.
+    pub async fn set_desired_count(&self, id: &ServiceId, count: i64, force: bool) -> Result<(), Failure> {
+        let count = i32::try_from(count).map_err(|_| Failure::unexpected("ecs:UpdateService", format!("{count} is no desired count")))?;
+        let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).desired_count(count);
+        let operation = if force { operation.force_new_deployment(true) } else { operation };
+        let operation = operation.customize();
+        let operation = if force { operation.config_override(never_retry()) } else { operation };
+        operation.send().await.map_err(|error| Failure::of("ecs:UpdateService", &error))?;
+        Ok(())
+    }
+
+    /// Starts a new deployment of what the service already runs.
+    ///
+    /// # Errors
+    /// The call failed. It is not retried: after `Unavailable` it may have happened.
+    pub async fn force_new_deployment(&self, id: &ServiceId) -> Result<(), Failure> {
+        let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).force_new_deployment(true);
+        let operation = operation.customize().config_override(never_retry());
+        operation.send().await.map_err(|error| Failure::of("ecs:UpdateService", &error))?;
+        Ok(())
+    }
+
+    /// Writes tags on a service.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn tag(&self, id: &ServiceId, tags: &BTreeMap<String, String>) -> Result<(), Failure> {
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let operation = self.0.tag_resource().resource_arn(id.arn()).set_tags(Some(tags));
+        operation.send().await.map_err(|error| Failure::of("ecs:TagResource", &error))?;
+        Ok(())
+    }
+
+    /// Removes tags from a service.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn untag(&self, id: &ServiceId, keys: &[String]) -> Result<(), Failure> {
+        let operation = self.0.untag_resource().resource_arn(id.arn()).set_tag_keys(Some(keys.to_vec()));
+        operation.send().await.map_err(|error| Failure::of("ecs:UntagResource", &error))?;
+        Ok(())
+    }
+
+    /// The images and digests that the service's running tasks show: pairs of image and digest.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn running_digests(&self, id: &ServiceId) -> Result<Vec<(String, String)>, Failure> {
+        let operation = self.0.list_tasks().cluster(&id.cluster_arn).service_name(&id.name).max_results(10).customize();
+        let arns = strings(&call!("ecs:ListTasks", operation)["taskArns"]);
+        if arns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let operation = self.0.describe_tasks().cluster(&id.cluster_arn).set_tasks(Some(arns)).customize();
+        let answer = call!("ecs:DescribeTasks", operation);
+        let containers = answer["tasks"].as_array().into_iter().flatten().filter_map(|task| task["containers"].as_array()).flatten();
+        let pair = |container: &Value| Some((container["image"].as_str()?.to_owned(), container["imageDigest"].as_str()?.to_owned()));
+        Ok(containers.filter_map(pair).collect())
+    }
+}
+
+fn never_retry() -> aws_sdk_ecs::config::Builder {
+    aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,106 @@
+//! Amazon CloudWatch Logs: one stream, within a window of time and a budget, newest page first.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::Region;
+use serde_json::{Value, json};
+
+use crate::decide::log::place::{LogStream, Window};
+use crate::decide::log::reading::{Ask, PAGE_LINES, Reading};
+use pullsafe_aws::SdkConfig;
+use pullsafe_aws::failure::Failure;
+use pullsafe_aws::json;
+use pullsafe_aws::json::JsonApi;
+use pullsafe_incident::spent::Budget;
+
+const GET: &str = "logs:GetLogEvents";
+
+/// Amazon CloudWatch Logs, in whatever region a stream is.
+#[derive(Clone)]
+pub struct Logs {
+    config: SdkConfig,
+    regions: Arc<Mutex<HashMap<String, JsonApi>>>,
+}
+
+impl Logs {
+    /// By this configuration; a client is made when its region is first needed.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { config: config.clone(), regions: Arc::default() }
+    }
+
+    /// Reads a stream as far as the budget goes. Every page is handed on with its lines in their order; each page is older than the
+    /// one before, and is not kept.
+    ///
+    /// # Errors
+    /// A call failed: what came before it has been handed on.
+    pub async fn read(
+        &self,
+        stream: &LogStream,
+        window: Window,
+        budget: &mut Budget,
+        mut page: impl FnMut(&[&str]),
+    ) -> Result<Reading, Failure> {
+        let api = self.api(stream.region.as_deref());
+        let mut reading = Reading::new();
+        while let Some(ask) = reading.next(budget) {
+            let request = request(stream, window, &ask);
+            let answer = match api.call(GET, "Logs_20140328.GetLogEvents", &request).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    budget.calls = budget.calls.saturating_sub(1);
+                    return Err(failure);
+                }
+            };
+            let events = answer["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let lines: Vec<&str> = events.iter().filter_map(|event| event["message"].as_str()).collect();
+            let first = events.first().and_then(|event| event["timestamp"].as_i64());
+            let bytes = lines.iter().map(|line| line.len()).sum();
+            page(&lines);
+            reading.took(budget, first, lines.len(), bytes, answer["nextBackwardToken"].as_str().map(str::to_owned));
+        }
+        Ok(reading)
+    }
+
+    fn api(&self, region: Option<&str>) -> JsonApi {
+        // A panic elsewhere cannot leave the map half changed.
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || match region {
+            Some(region) => {
+                let config = self.config.clone().into_builder().region(Region::new(region.to_owned())).build();
+                JsonApi::new(&config, json::LOGS)
+            }
+            None => JsonApi::new(&self.config, json::LOGS),
+        };
+        regions.entry(region.unwrap_or_default().to_owned()).or_insert_with(make).clone()
+    }
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Logs")
+    }
+}
+
+fn request(stream: &LogStream, window: Window, ask: &Ask) -> Value {
+    let mut request = json!({
+        "logGroupName": stream.group, "logStreamName": stream.stream, "endTime": window.end.millis(), "limit": PAGE_LINES,
+        "startFromHead": false,
+    });
+    if let Some(start) = window.start {
+        // Before 1970 is no time that the API takes.
+        request["startTime"] = Value::from(start.millis().max(0));
+    }
+    match ask {
+        Ask::Backwards(None) => {}
+        Ask::Backwards(Some(token)) => request["nextToken"] = Value::from(token.as_str()),
+        Ask::Head(until) => {
+            request["startFromHead"] = Value::from(true);
+            // What was read already is not read again.
+            if let Some(until) = until {
+                request["endTime"] = Value::from(*until);
+            }
+        }
+    }
+    request
+}

@@ -1,0 +1,161 @@
+//! What to put into a Dockerfile instead of an image of Docker Hub: the exact lines, each with whether it was verified.
+//!
+//! A build is changed by its owner only; what pullsafe does is to have the copies ready.
+
+use super::observation::HubImage;
+use super::remedy::target::{self, Mismatch};
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::build_log::{BaseImage, BuildFacts};
+use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_events::Subject;
+use pullsafe_incident::plan::Step;
+
+/// The lines for all base images of a build, and the copies that the mirror is to be asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offer {
+    /// For people.
+    pub text: String,
+    /// The images that the mirror lacks.
+    pub asks: Vec<Step>,
+}
+
+/// Whether the mirror is asked for what it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// It is asked.
+    Now,
+    /// It would be, but pullsafe only observes.
+    Observing,
+    /// There is no queue to ask it through.
+    Impossible,
+}
+
+/// The images of Docker Hub that a failed build pulls: its base images, and the one that failed.
+pub fn hub_images(diagnosis: &Diagnosis) -> Vec<(BaseImage, Reference)> {
+    let failed = diagnosis.image.iter().map(|image| BaseImage { image: image.clone(), flags: None, stage: None });
+    let mut found: Vec<(BaseImage, Reference)> = Vec::new();
+    let bases = diagnosis.build.iter().flat_map(|build| build.bases.iter().cloned());
+    for base in bases.chain(failed) {
+        let Some(reference) = base.image.parse::<Reference>().ok().filter(Reference::is_docker_hub) else { continue };
+        // The image that failed stands among the bases already, with its flags and its stage.
+        if !found.iter().any(|(known, other)| *other == reference && (base.stage.is_none() || known.stage == base.stage)) {
+            found.push((base, reference));
+        }
+    }
+    found
+}
+
+/// What to write instead.
+pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubImage)], public_fallback: bool, asking: Asking) -> Offer {
+    let mut offer = Offer::default();
+    for (base, image) in images {
+        let line = |image: &str| if facts.of_environment { image.to_owned() } else { base.line(image) };
+        let platform = base
+            .flags
+            .as_deref()
+            .and_then(|flags| flags.strip_prefix("--platform="))
+            .filter(|of| of.contains('/'))
+            .unwrap_or(&facts.platform);
+        let mut lines = Vec::new();
+        if let Some((place, copy)) = &image.mirror {
+            let verdict = match target::same(image, copy, platform) {
+                Ok(digest) => format!("verified: the mirror has the same {digest}"),
+                Err(Mismatch::Fillable(why)) => {
+                    let asks = Step::AskMirror { source: image.reference.clone(), target: place.clone(), requested_by: project.key() };
+                    match asking {
+                        Asking::Now => {
+                            offer.asks.push(asks);
+                            format!("not yet: {why}; the mirror was asked for it just now")
+                        }
+                        Asking::Observing => format!("not yet: {why}; in act mode the mirror would be asked for it"),
+                        Asking::Impossible => format!("not there: {why}, and there is no mirror that could be asked"),
+                    }
+                }
+                Err(Mismatch::Final(why)) => format!("not verified: {why}"),
+            };
+            lines.push(format!("  {}\n    ({verdict})", line(&place.to_string())));
+        }
+        if let Some((place, copy)) = image.public.as_ref().filter(|_| public_fallback) {
+            let verdict = match target::same(image, copy, platform) {
+                Ok(digest) => format!("verified: ECR Public has the same {digest}"),
+                Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => format!("not verified: {why}"),
+            };
+            lines.push(format!("  {}\n    ({verdict})", line(&place.to_string())));
+        }
+        if lines.is_empty() {
+            lines.push("  (no copy: there is no mirror, and ECR Public carries official images only)".to_owned());
+        }
+        let where_to =
+            if facts.of_environment { "As the project's environment image, instead of" } else { "In the Dockerfile, instead of" };
+        offer.text.push_str(&format!("\n{where_to}\n  {}\nwrite\n{}", line(&base.image), lines.join("\n")));
+    }
+    if !offer.text.is_empty() && images.iter().any(|(_, image)| image.mirror.is_some()) {
+        offer.text.push_str(
+            "\nFor the private mirror the build's role needs ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, and the \
+             build a `docker login` to it.",
+        );
+    }
+    offer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pullsafe::lookup::Lookup;
+    use pullsafe::lookup::Resolved;
+    use pullsafe::reference::Digest;
+    use pullsafe::settings::Mirror;
+
+    const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+    fn image(written: &str, mirror: Lookup<Resolved>) -> (BaseImage, HubImage) {
+        let reference: Reference = written.parse().unwrap();
+        let place = target::in_mirror(&Mirror { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() }, &reference).unwrap();
+        let same = || Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
+        let public = pullsafe::reference::in_ecr_public(&reference).map(|place| (place, same()));
+        let base = BaseImage { image: written.to_owned(), flags: None, stage: Some("build".to_owned()) };
+        (base, HubImage { written: written.to_owned(), reference, hub: same(), last_run: None, mirror: Some((place, mirror)), public })
+    }
+
+    fn project() -> Subject {
+        Subject::Project { scope: "arn:aws:codebuild:eu-west-1:123456789012".to_owned(), name: "web".to_owned() }
+    }
+
+    fn facts() -> BuildFacts {
+        BuildFacts { bases: Vec::new(), platform: "linux/amd64".to_owned(), of_environment: false }
+    }
+
+    #[test]
+    fn every_line_says_whether_it_was_verified() {
+        let there = image("python:3.11-slim", Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None }));
+        let absent = image("acme/base:1", Lookup::Absent);
+        let found = offer(&project(), &facts(), &[there, absent], true, Asking::Now);
+        for wanted in [
+            &format!("FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same sha256:"),
+            "FROM public.ecr.aws/docker/library/python:3.11-slim AS build\n    (verified: ECR Public has the same sha256:",
+            &format!(
+                "FROM {HOST}/docker-hub/acme/base:1 AS build\n    (not yet: the image is not there; the mirror was asked for it just now)"
+            ),
+        ] {
+            assert!(found.text.contains(wanted), "{wanted}: {}", found.text);
+        }
+        assert_eq!(found.asks.len(), 1);
+        let observed = offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], true, Asking::Observing);
+        assert!(observed.asks.is_empty() && observed.text.contains("in act mode the mirror would be asked"), "{}", observed.text);
+    }
+
+    #[test]
+    fn the_image_that_failed_and_the_bases_are_one_list() {
+        let base = |image: &str, stage: Option<&str>| BaseImage { image: image.to_owned(), flags: None, stage: stage.map(str::to_owned) };
+        let found = pullsafe_diagnosis::diagnose_text(
+            "toomanyrequests: You have reached your pull rate limit",
+            Some("python:3.11-slim"),
+            "logs[build]",
+        );
+        let mut diagnosis = found.unwrap();
+        let bases = vec![base("docker.io/library/python:3.11-slim", Some("a")), base("public.ecr.aws/x/y:1", None), base("node:20", None)];
+        diagnosis.build = Some(BuildFacts { bases, ..facts() });
+        let lines: Vec<String> = hub_images(&diagnosis).iter().map(|(base, _)| base.line(&base.image)).collect();
+        assert_eq!(lines, ["FROM docker.io/library/python:3.11-slim AS a", "FROM node:20"]);
+    }
+}

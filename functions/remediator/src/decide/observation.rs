@@ -1,0 +1,93 @@
+//! What a look at the world found: the facts that plans are made of.
+//!
+//! Every lookup can also have failed. `Unknown` is not `absent`: a guard that needs the fact declines and says
+//! what it could not find out.
+
+use std::collections::BTreeMap;
+
+use super::service::Service;
+use pullsafe::lookup::{Lookup, Resolved};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::plan::Suspended;
+
+/// A Docker Hub image of a task definition, everywhere it could be pulled from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HubImage {
+    /// The image as the task definition has it.
+    pub written: String,
+    /// The same, parsed.
+    pub reference: Reference,
+    /// What it means at Docker Hub right now (a HEAD, which spends no quota).
+    pub hub: Lookup<Resolved>,
+    /// The digest that this service last ran, where a task shows one.
+    pub last_run: Option<Digest>,
+    /// The copy in the private mirror: where it would be, and what is there.
+    pub mirror: Option<(Reference, Lookup<Resolved>)>,
+    /// The copy at ECR Public, for official images.
+    pub public: Option<(Reference, Lookup<Resolved>)>,
+}
+
+/// The state of the CloudFormation stack that a service belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its status, such as `UPDATE_IN_PROGRESS`.
+    pub status: String,
+}
+
+/// The service's target in Application Auto Scaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScalingTarget {
+    /// What is suspended.
+    pub suspended: Suspended,
+}
+
+/// Everything that was looked up for one plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The service.
+    pub service: Lookup<Service>,
+    /// The task definition that the failed task ran, or that the service uses now.
+    pub task_definition: Lookup<TaskDefinition>,
+    /// Its Docker Hub images.
+    pub hub_images: Vec<HubImage>,
+    /// Per mirror repository: whether the execution role may pull from it.
+    pub role_may_pull: BTreeMap<String, Lookup<bool>>,
+    /// The stack.
+    pub stack: Lookup<Stack>,
+    /// Autoscaling.
+    pub scaling: Lookup<ScalingTarget>,
+    /// The image whose absence was diagnosed: what its tag means now.
+    pub wanted: Lookup<Resolved>,
+}
+
+impl Observation {
+    /// Whether something could not be found out this time, and may be at the next look.
+    pub fn is_worth_another_look(&self) -> bool {
+        let places = self.hub_images.iter().flat_map(|image| [&image.mirror, &image.public]).flatten();
+        self.service.will_pass()
+            || self.task_definition.will_pass()
+            || self.stack.will_pass()
+            || self.scaling.will_pass()
+            || self.wanted.will_pass()
+            || self.role_may_pull.values().any(Lookup::will_pass)
+            || self.hub_images.iter().any(|image| image.hub.will_pass())
+            || places.into_iter().any(|(_, copy)| copy.will_pass())
+    }
+}
+
+impl Default for Observation {
+    fn default() -> Self {
+        Self {
+            service: Lookup::NotNeeded,
+            task_definition: Lookup::NotNeeded,
+            hub_images: Vec::new(),
+            role_may_pull: BTreeMap::new(),
+            stack: Lookup::NotNeeded,
+            scaling: Lookup::NotNeeded,
+            wanted: Lookup::NotNeeded,
+        }
+    }
+}

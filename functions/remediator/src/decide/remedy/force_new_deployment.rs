@@ -1,0 +1,64 @@
+//! The digest that the deployment pinned is gone, while its tag resolves: a new deployment resolves it again.
+//!
+//! Pushing the tag once more does not help, since ECS keeps asking for the digest it pinned (version consistency);
+//! only a new deployment does.
+
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step};
+
+use super::{Situation, Verdict, guard};
+
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+    if situation.blocker.diagnosis.cause != Cause::ImageDigestGone {
+        return Verdict::NotForThis;
+    }
+    let service = match guard::active_service(&situation) {
+        Ok(service) => service,
+        Err(reason) => return Verdict::Declined(vec![reason]),
+    };
+    let mut reasons = guard::for_any_act(&situation, service);
+    reasons.extend(
+        guard::nothing_runs(service).map(|why| format!("{why}; a new deployment would replace them with whatever the tag means now")),
+    );
+    reasons.extend(written_by_digest(&situation));
+    let Some(primary) = service.primary() else {
+        reasons.push("the service has no deployment".to_owned());
+        return Verdict::Declined(reasons);
+    };
+    let resolved = match &situation.seen.wanted {
+        Lookup::Found(resolved) => resolved,
+        Lookup::Absent => {
+            reasons.push("the tag does not resolve either".to_owned());
+            return Verdict::Declined(reasons);
+        }
+        Lookup::Unknown(why) => {
+            reasons.push(format!("whether the tag still resolves could not be found out: {why}"));
+            return Verdict::Declined(reasons);
+        }
+        Lookup::NotNeeded => {
+            reasons.push("the tag was not looked up".to_owned());
+            return Verdict::Declined(reasons);
+        }
+    };
+    if !reasons.is_empty() {
+        return Verdict::Declined(reasons);
+    }
+    Verdict::Act(Box::new(Plan {
+        remedy: RemedyName::ForceNewDeployment,
+        result: "deployed anew".to_owned(),
+        summary: format!("the pinned digest is gone and the tag now means {}: force a new deployment of {}", resolved.digest, service.id),
+        steps: vec![Step::ForceNewDeployment { service: service.id.clone(), deployment: primary.id.clone() }],
+        then_wait_for: None,
+        follow_up: "Something deleted an image that a service still used: exempt it in the repository's lifecycle policy, or use a tag per build instead of moving one.".to_owned(),
+    }))
+}
+
+/// If the definition itself names the digest, a new deployment asks for the same digest again.
+fn written_by_digest(situation: &Situation<'_>) -> Option<String> {
+    let container = situation.blocker.diagnosis.container.as_deref();
+    let images = situation.seen.task_definition.found()?.images();
+    let image: Option<Reference> = images.into_iter().find(|image| Some(image.container.as_str()) == container)?.reference;
+    image?.digest().map(|_| "the task definition itself names the digest; it has to be changed there".to_owned())
+}

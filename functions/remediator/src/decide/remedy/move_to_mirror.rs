@@ -1,0 +1,174 @@
+//! Docker Hub's pull quota is used up: move every Docker Hub image of the service to a verified copy.
+//!
+//! All of them, sidecars too, or the next one hits the limit. Only this limit moves a service by itself; bursts,
+//! other registries and API throttles pass, and get advice (docs/adr/0005).
+
+use std::collections::BTreeMap;
+
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::plan::{Move, Plan, Step};
+use pullsafe_incident::waiting::WaitingFor;
+
+use super::target::{self, Target};
+use super::{Situation, Verdict, guard};
+
+/// For how long the mirror is waited for before people are told that it does not answer.
+const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
+
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+    if !situation.blocker.diagnosis.docker_hub_quota() {
+        return Verdict::NotForThis;
+    }
+    let service = match guard::active_service(&situation) {
+        Ok(service) => service,
+        Err(reason) => return Verdict::Declined(vec![reason]),
+    };
+    let mut reasons = guard::for_any_act(&situation, service);
+    reasons.extend(cooled_down(&situation, service));
+    reasons.extend(seen_often_enough(&situation));
+    if !reasons.is_empty() {
+        return Verdict::Declined(reasons);
+    }
+    match moves(&situation) {
+        Err(reasons) => Verdict::Declined(reasons),
+        Ok(Moves::Waiting(images)) => Verdict::Wait(WaitingFor::Mirror(images)),
+        Ok(Moves::Ask(plan)) => Verdict::Act(Box::new(plan)),
+        Ok(Moves::Ready(definition, moves)) => Verdict::Act(Box::new(plan(&situation, service, definition, moves))),
+    }
+}
+
+/// A service that was moved and hits the limit again is being moved back by something: moving it once more would be a tug of war.
+fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
+    let moved_at = Timestamp::parse(service.tags.get(marks::MOVED_AT)?)?;
+    let hours = situation.settings.move_cooldown_hours;
+    (situation.now < moved_at.plus_seconds(hours * 3600)).then(|| {
+        format!("the service was moved at {moved_at}, less than {hours} hours ago; a deployment since then has put the old images back")
+    })
+}
+
+/// The registry itself must have said it more than once: on two tasks, or on every try of one task.
+fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
+    let tries = situation.blocker.diagnosis.attempts.unwrap_or(1);
+    (situation.blocker.tasks < 2 && tries < 2).then(|| "the limit was met once, on one task; a second refusal settles it".to_owned())
+}
+
+enum Moves<'a> {
+    Ready(&'a TaskDefinition, Vec<Move>),
+    Ask(Plan),
+    Waiting(Vec<pullsafe::reference::Reference>),
+}
+
+fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
+    let seen = situation.seen;
+    let definition = match &seen.task_definition {
+        Lookup::Found(definition) => definition,
+        Lookup::Absent => return Err(vec!["the task definition no longer exists".to_owned()]),
+        Lookup::Unknown(why) => return Err(vec![format!("the task definition could not be read: {why}")]),
+        Lookup::NotNeeded => return Err(vec!["the task definition was not looked up".to_owned()]),
+    };
+    if seen.hub_images.is_empty() {
+        return Err(vec!["the task definition names no image of Docker Hub".to_owned()]);
+    }
+    let platform = definition.platform();
+    let can_ask = situation.settings.mirror_queue_url.is_some();
+    let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or(Lookup::NotNeeded);
+    let (mut ready, mut asked, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for image in &seen.hub_images {
+        match target::of(image, &platform, role, situation.settings.public_fallback, can_ask) {
+            Target::Verified(found) => ready.push(found),
+            Target::MirrorCanBeAsked(place) => asked.push((image.reference.clone(), place)),
+            Target::Nowhere(why) => reasons.push(format!("{} has nowhere to go: {}", image.written, why.join("; "))),
+        }
+    }
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    if asked.is_empty() {
+        return Ok(Moves::Ready(definition, ready));
+    }
+    let images: Vec<_> = asked.iter().map(|(source, _)| source.clone()).collect();
+    match &situation.incident.waiting {
+        Some(waiting) if waiting.cause == WaitingFor::Mirror(images.clone()) => {
+            if situation.now.seconds_since(waiting.since) < MIRROR_PATIENCE_SECONDS {
+                Ok(Moves::Waiting(images))
+            } else {
+                Err(vec![format!("the mirror was asked at {} and has not delivered; its dead-letter queue and log say why", waiting.since)])
+            }
+        }
+        Some(_) | None => Ok(Moves::Ask(ask(situation, asked))),
+    }
+}
+
+fn ask(situation: &Situation<'_>, asked: Vec<(pullsafe::reference::Reference, pullsafe::reference::Reference)>) -> Plan {
+    let requested_by = situation.service.arn();
+    let names: Vec<_> = asked.iter().map(|(source, _)| source.to_string()).collect();
+    Plan {
+        remedy: RemedyName::PrepareMirror,
+        result: "queued for the mirror".to_owned(),
+        summary: format!(
+            "Docker Hub's pull quota is used up and the mirror lacks {}: ask the mirror, then move the service",
+            names.join(", ")
+        ),
+        then_wait_for: Some(WaitingFor::Mirror(asked.iter().map(|(source, _)| source.clone()).collect())),
+        steps: asked.into_iter().map(|(source, target)| Step::AskMirror { source, target, requested_by: requested_by.clone() }).collect(),
+        follow_up: String::new(),
+    }
+}
+
+fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Plan {
+    let tags = BTreeMap::from([
+        (marks::MOVED_FROM.to_owned(), definition.arn().to_owned()),
+        (marks::MOVED_AT.to_owned(), situation.now.to_string()),
+        (marks::CAUSE.to_owned(), situation.blocker.diagnosis.cause.as_str().to_owned()),
+    ]);
+    Plan {
+        remedy: RemedyName::MoveToMirror,
+        result: "moved to the mirror".to_owned(),
+        summary: format!(
+            "Docker Hub's pull quota is used up: move {} image(s) of {} to a verified copy. {}",
+            moves.len(),
+            service.id,
+            budget(situation.incident, situation.now)
+        ),
+        follow_up: follow_up(&moves),
+        steps: vec![move_step(service, definition, moves), Step::TagService { service: service.id.clone(), tags }],
+        then_wait_for: None,
+    }
+}
+
+/// The step that clones the definition and moves the service to the clone.
+pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Step {
+    let replacements: Vec<_> = moves.iter().map(|image| (image.from.clone(), image.to.clone())).collect();
+    Step::MoveService {
+        service: service.id.clone(),
+        from: definition.arn().to_owned(),
+        request: definition.clone_request(&replacements),
+        moves,
+    }
+}
+
+/// The change that a person should make so that the next deployment does not put the old images back.
+pub(crate) fn follow_up(moves: &[Move]) -> String {
+    let lines: Vec<_> = moves.iter().map(|image| format!("  {}  ->  {}", image.from, image.to)).collect();
+    format!("The template still names the old images: the next deployment from it brings them back. Change there:\n{}", lines.join("\n"))
+}
+
+/// What the incident says about the quota: pulls spent by the failing launches, and how many launches empty it.
+fn budget(incident: &Incident, now: Timestamp) -> String {
+    /// Docker's documented window for anonymous pulls and for Personal accounts.
+    const WINDOW_SECONDS: i64 = 6 * 3600;
+    /// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
+    const ANONYMOUS_LIMIT: u32 = 100;
+    let spent = incident.pulls_since(now.plus_seconds(-WINDOW_SECONDS));
+    let limit = incident.quota_limit.unwrap_or(ANONYMOUS_LIMIT);
+    let per_launch = incident.launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
+    format!(
+        "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of {per_launch} tries each empty a quota of {limit}.",
+        limit / per_launch
+    )
+}

@@ -1,0 +1,136 @@
+//! The image does not exist: set the desired count to 0 until it does, instead of failing tasks for ever.
+//!
+//! What was there before is written on the service as tags before anything changes, so that a person can see and
+//! undo it without pullsafe. The way back is `restore`.
+
+use std::collections::BTreeMap;
+
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step, Suspended};
+use pullsafe_incident::waiting::WaitingFor;
+
+use super::{Situation, Verdict, guard};
+
+/// How long ago another cause may have been seen and still count as one of the present.
+const SIBLING_SECONDS: i64 = 3600;
+
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+    if !matches!(situation.blocker.diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone) {
+        return Verdict::NotForThis;
+    }
+    let service = match guard::active_service(&situation) {
+        Ok(service) => service,
+        Err(reason) => return Verdict::Declined(vec![reason]),
+    };
+    if service.desired == 0 {
+        return Verdict::Declined(vec!["the desired count is 0 already".to_owned()]);
+    }
+    let image = match wanted(&situation) {
+        Ok(image) => image,
+        Err(reason) => return Verdict::Declined(vec![reason]),
+    };
+    // The tag is there: whatever cures this, waiting for it is not it.
+    if let Lookup::Found(_) = situation.seen.wanted {
+        return match situation.blocker.diagnosis.cause == Cause::ImageDigestGone {
+            true => Verdict::NotForThis,
+            false => Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]),
+        };
+    }
+    let mut reasons = guard::for_any_act(&situation, service);
+    reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
+    reasons.extend(guard::nothing_runs(service));
+    reasons.extend(certainly_absent(&situation, &image));
+    reasons.extend(no_other_cause(&situation));
+    reasons.extend(stack_at_rest(&situation));
+    let suspended = match &situation.seen.scaling {
+        Lookup::Found(target) => Some(target.suspended),
+        Lookup::Absent => None,
+        Lookup::Unknown(why) => {
+            reasons.push(format!("whether autoscaling would raise the count again could not be found out: {why}"));
+            None
+        }
+        Lookup::NotNeeded => {
+            reasons.push("autoscaling was not looked up".to_owned());
+            None
+        }
+    };
+    if !reasons.is_empty() {
+        return Verdict::Declined(reasons);
+    }
+    if situation.blocker.tasks < situation.settings.pause_after {
+        return Verdict::Wait(WaitingFor::MoreFailures);
+    }
+    Verdict::Act(Box::new(plan(&situation, service, image, suspended)))
+}
+
+/// The image that is missing, by its tag: a pinned digest that is gone never comes back, its tag may.
+fn wanted(situation: &Situation<'_>) -> Result<Reference, String> {
+    let image = situation.blocker.diagnosis.image.as_deref().ok_or("the message does not name the image")?;
+    let reference: Reference = image.parse().map_err(|error| format!("{error}"))?;
+    match (situation.blocker.diagnosis.cause, reference.tag()) {
+        (Cause::ImageDigestGone, Some(tag)) => {
+            Reference::new(reference.registry(), reference.repository(), Some(tag), None).map_err(|error| format!("{error}"))
+        }
+        _ => Ok(reference),
+    }
+}
+
+fn certainly_absent(situation: &Situation<'_>, image: &Reference) -> Option<String> {
+    match &situation.seen.wanted {
+        Lookup::Absent => None,
+        Lookup::Unknown(why) => Some(format!("whether {image} is missing could not be confirmed: {why}")),
+        Lookup::NotNeeded | Lookup::Found(_) => Some(format!("whether {image} is missing was not looked up")),
+    }
+}
+
+fn no_other_cause(situation: &Situation<'_>) -> Option<String> {
+    let since = situation.now.plus_seconds(-SIBLING_SECONDS);
+    let mut others =
+        situation.incident.causes.iter().filter(|seen| seen.last_at > since && seen.diagnosis.cause != situation.blocker.diagnosis.cause);
+    others
+        .next()
+        .map(|seen| format!("tasks of this service also stopped for another cause ({}), which a pause would hide", seen.diagnosis.cause))
+}
+
+/// With a desired count of 0 a service is stable at once, and CloudFormation would report success with nothing running.
+fn stack_at_rest(situation: &Situation<'_>) -> Option<String> {
+    match &situation.seen.stack {
+        Lookup::Found(stack) if stack.status.ends_with("_IN_PROGRESS") => Some(format!(
+            "stack {} is {}: it would take a paused service for a stable one and report success with nothing running",
+            stack.name, stack.status
+        )),
+        Lookup::Unknown(why) => Some(format!("whether the service's stack is being deployed could not be found out: {why}")),
+        Lookup::NotNeeded => Some("the service's stack was not looked up".to_owned()),
+        Lookup::Found(_) | Lookup::Absent => None,
+    }
+}
+
+fn plan(situation: &Situation<'_>, service: &Service, image: Reference, suspended: Option<Suspended>) -> Plan {
+    let mut tags = BTreeMap::from([
+        (marks::PAUSED_COUNT.to_owned(), service.desired.to_string()),
+        (marks::PAUSED_AT.to_owned(), situation.now.to_string()),
+        (marks::PAUSED_FOR.to_owned(), image.to_string()),
+        (marks::CAUSE.to_owned(), situation.blocker.diagnosis.cause.as_str().to_owned()),
+    ]);
+    tags.extend(suspended.map(|state| (marks::PAUSED_SCALING.to_owned(), state.to_string())));
+    let mut steps = vec![Step::TagService { service: service.id.clone(), tags }];
+    steps.extend(suspended.map(|expected| Step::SetScaling { service: service.id.clone(), suspended: Suspended::ALL, expected }));
+    steps.push(Step::SetDesiredCount { service: service.id.clone(), from: service.desired, to: 0, force: false });
+    Plan {
+        remedy: RemedyName::PauseAndRestore,
+        result: "paused".to_owned(),
+        summary: format!(
+            "{image} does not exist and nothing of {} runs: pause it ({} -> 0 tasks) until the image is pushed, then restore it",
+            service.id, service.desired
+        ),
+        steps,
+        follow_up: format!(
+            "Push {image}: the service is restored by itself within seconds. To undo the pause by hand, set the desired count to {}.\nTo keep this from happening, deploy the image before the service, or let the stack wait for it with `Custom::PullsafeImage`.",
+            service.desired
+        ),
+        then_wait_for: Some(WaitingFor::Image(image)),
+    }
+}

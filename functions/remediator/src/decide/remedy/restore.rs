@@ -1,0 +1,59 @@
+//! A service that pullsafe paused: bring it back once its image exists, or step aside if a person already has.
+//!
+//! Driven by the marks on the service, not by memory: it works after the table was lost, and does nothing to a
+//! service whose marks somebody removed.
+
+use crate::decide::service::{Service, marks};
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step, Suspended};
+use pullsafe_incident::waiting::WaitingFor;
+
+use super::{Situation, Verdict};
+
+pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+    let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
+    let Some(count) = service.paused_count() else { return Verdict::NotForThis };
+    if service.desired != 0 {
+        return Verdict::Act(Box::new(Plan {
+            remedy: RemedyName::PauseAndRestore,
+            result: "left as a person set it".to_owned(),
+            summary: format!(
+                "the desired count of {} was set to {} while it was paused: that stands, and the marks of the pause go",
+                service.id, service.desired
+            ),
+            steps: way_back(service, None),
+            then_wait_for: None,
+            follow_up: String::new(),
+        }));
+    }
+    let Some(image) = service.tags.get(marks::PAUSED_FOR).and_then(|image| image.parse::<Reference>().ok()) else {
+        return Verdict::Declined(vec![format!("the tag {} on the service does not name an image", marks::PAUSED_FOR)]);
+    };
+    match &situation.seen.wanted {
+        Lookup::Found(_) => {
+            let pinned = service.tags.get(marks::CAUSE).map(String::as_str) == Some(Cause::ImageDigestGone.as_str());
+            let restore = Step::SetDesiredCount { service: service.id.clone(), from: 0, to: count, force: pinned };
+            Verdict::Act(Box::new(Plan {
+                remedy: RemedyName::PauseAndRestore,
+                result: "restored".to_owned(),
+                summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
+                steps: way_back(service, Some(restore)),
+                then_wait_for: None,
+                follow_up: String::new(),
+            }))
+        }
+        Lookup::Absent | Lookup::NotNeeded | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
+    }
+}
+
+/// The count first, then autoscaling, and the marks last: whoever finds the marks knows that the rest may be missing.
+fn way_back(service: &Service, restore: Option<Step>) -> Vec<Step> {
+    let mut steps = Vec::from_iter(restore);
+    let before = service.tags.get(marks::PAUSED_SCALING).and_then(|state| Suspended::parse(state));
+    steps.extend(before.map(|suspended| Step::SetScaling { service: service.id.clone(), suspended, expected: Suspended::ALL }));
+    let keys = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+    steps.push(Step::UntagService { service: service.id.clone(), keys });
+    steps
+}

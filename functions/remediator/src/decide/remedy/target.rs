@@ -1,0 +1,110 @@
+//! Where a Docker Hub image can be pulled from instead, verified to be the same.
+
+use crate::decide::observation::HubImage;
+use pullsafe::lookup::Lookup;
+use pullsafe::lookup::Resolved;
+use pullsafe::reference::{Digest, InvalidReference, Reference};
+use pullsafe::settings::Mirror;
+use pullsafe_incident::plan::Move;
+
+/// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache names it.
+///
+/// # Errors
+/// The mirror's registry or prefix is malformed.
+pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, InvalidReference> {
+    let repository = match mirror.prefix.as_str() {
+        "" => image.repository().to_owned(),
+        prefix => format!("{prefix}/{}", image.repository()),
+    };
+    image.moved_to(&mirror.registry, &repository)
+}
+
+/// What can be done about one image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// It can be pulled from there, the same bytes.
+    Verified(Move),
+    /// The mirror lacks it, or has another digest, and can be asked for it.
+    MirrorCanBeAsked(Reference),
+    /// Nothing, and why.
+    Nowhere(Vec<String>),
+}
+
+/// Finds the best place for an image: the private mirror first, then ECR Public.
+pub fn of(
+    image: &HubImage,
+    platform: &str,
+    role_may_pull: impl Fn(&str) -> Lookup<bool>,
+    public_fallback: bool,
+    mirror_can_be_asked: bool,
+) -> Target {
+    let mut reasons = Vec::new();
+    let mut ask = None;
+    match &image.mirror {
+        None => reasons.push("no mirror is configured".to_owned()),
+        Some((place, copy)) => match (role_may_pull(place.repository()), same(image, copy, platform)) {
+            (Lookup::Found(true), Ok(digest)) => return verified(image, place, digest),
+            (Lookup::Found(true), Err(Mismatch::Fillable(why))) if mirror_can_be_asked => {
+                reasons.push(format!("{place}: {why}"));
+                ask = Some(place.clone());
+            }
+            (Lookup::Found(true), Err(Mismatch::Fillable(why) | Mismatch::Final(why))) => reasons.push(format!("{place}: {why}")),
+            (Lookup::Found(false), _) => reasons.push(format!("the execution role may not pull from {}", place.repository())),
+            (Lookup::Absent, _) => reasons.push("the task definition has no execution role, which a pull from ECR needs".to_owned()),
+            (Lookup::Unknown(why), _) => {
+                reasons.push(format!("whether the execution role may pull from the mirror could not be found out: {why}"))
+            }
+            (Lookup::NotNeeded, _) => reasons.push("whether the execution role may pull from the mirror was not looked up".to_owned()),
+        },
+    }
+    match &image.public {
+        Some((place, copy)) if public_fallback => match same(image, copy, platform) {
+            // A copy that exists beats one that has to be made first, while tasks keep failing.
+            Ok(digest) => return verified(image, place, digest),
+            Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => reasons.push(format!("{place}: {why}")),
+        },
+        Some(_) => reasons.push("moving official images to ECR Public is switched off".to_owned()),
+        None => reasons.push("it is not an official image, so ECR Public does not carry it".to_owned()),
+    }
+    match ask {
+        Some(place) => Target::MirrorCanBeAsked(place),
+        None => Target::Nowhere(reasons),
+    }
+}
+
+fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
+    Target::Verified(Move { from: image.written.clone(), to: place.to_string(), digest })
+}
+
+/// Why a copy cannot be used.
+pub(crate) enum Mismatch {
+    /// A fresh copy would cure it.
+    Fillable(String),
+    /// A fresh copy would not cure it, or it cannot be known.
+    Final(String),
+}
+
+/// Whether a copy is the same as what Docker Hub would give: the digest that Docker Hub names now, or, for a tag that
+/// has moved or cannot be asked for, the digest that this service last ran.
+pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) -> Result<Digest, Mismatch> {
+    let hub = image.hub.found().map(|resolved| &resolved.digest).or(image.reference.digest());
+    let copy = match copy {
+        Lookup::Found(copy) => copy,
+        Lookup::Absent => return Err(Mismatch::Fillable("the image is not there".to_owned())),
+        Lookup::Unknown(why) => return Err(Mismatch::Final(format!("could not be looked up: {why}"))),
+        Lookup::NotNeeded => return Err(Mismatch::Final("was not looked up".to_owned())),
+    };
+    if Some(&copy.digest) != hub && Some(&copy.digest) != image.last_run.as_ref() {
+        return Err(match hub {
+            Some(hub) => Mismatch::Fillable(format!("has {} where Docker Hub has {hub}", copy.digest)),
+            None => Mismatch::Final(format!("has {}, and Docker Hub could not be asked whether that is the same", copy.digest)),
+        });
+    }
+    match &copy.platforms {
+        Some(platforms) if !platforms.iter().any(|offered| offered == platform || offered.starts_with(&format!("{platform}/"))) => {
+            Err(Mismatch::Final(format!("offers {} and the task needs {platform}", platforms.join(", "))))
+        }
+        // A single image with the same digest is what a pull from Docker Hub would have given.
+        Some(_) | None => Ok(copy.digest.clone()),
+    }
+}

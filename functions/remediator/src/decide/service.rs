@@ -1,0 +1,230 @@
+//! A service of ECS as DescribeServices shows it, and what its state means.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::Mode;
+use pullsafe::timestamp::Timestamp;
+
+/// Tags with which pullsafe says on the service itself what it did.
+pub mod marks {
+    /// Overrides the mode: `off`, `observe` or `act`.
+    pub const MODE: &str = "pullsafe:mode";
+    /// The desired count before a pause.
+    pub const PAUSED_COUNT: &str = "pullsafe:paused-count";
+    /// When the service was paused.
+    pub const PAUSED_AT: &str = "pullsafe:paused-at";
+    /// The image that a paused service waits for.
+    pub const PAUSED_FOR: &str = "pullsafe:paused-for";
+    /// Autoscaling's suspended state before the pause.
+    pub const PAUSED_SCALING: &str = "pullsafe:paused-scaling";
+    /// The cause that pullsafe acted upon.
+    pub const CAUSE: &str = "pullsafe:cause";
+    /// The task definition before a move to the mirror.
+    pub const MOVED_FROM: &str = "pullsafe:moved-from";
+    /// When the service was moved.
+    pub const MOVED_AT: &str = "pullsafe:moved-at";
+    /// The tags that a pause writes, and a restore removes.
+    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, CAUSE];
+}
+
+/// Who deploys a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Controller {
+    /// ECS itself.
+    Ecs,
+    /// AWS CodeDeploy, which refuses a new task definition from anybody else.
+    CodeDeploy,
+    /// A third party, through task sets.
+    External,
+    /// A controller that did not exist when this was written.
+    Other(String),
+}
+
+/// One deployment of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// `ecs-svc/<number>`.
+    pub id: String,
+    /// Whether this is the newest one (`PRIMARY`).
+    pub primary: bool,
+    /// The task definition's ARN.
+    pub task_definition: String,
+    /// Tasks wanted.
+    pub desired: i64,
+    /// Tasks running.
+    pub running: i64,
+    /// Tasks not yet running.
+    pub pending: i64,
+    /// Tasks that failed to start, as the circuit breaker counts them.
+    pub failed: i64,
+    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; absent for other controllers.
+    pub rollout_state: Option<String>,
+    /// Why it is in that state.
+    pub rollout_reason: String,
+    /// When it began.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A service at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Cluster and name.
+    pub id: ServiceId,
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// Tasks wanted.
+    pub desired: i64,
+    /// Tasks running, of all deployments.
+    pub running: i64,
+    /// Tasks not yet running, of all deployments.
+    pub pending: i64,
+    /// The task definition's ARN.
+    pub task_definition: String,
+    /// Who deploys it.
+    pub controller: Controller,
+    /// The ECS controller's strategy: `ROLLING` unless it says otherwise.
+    pub strategy: String,
+    /// Whether it runs one task on every container instance.
+    pub daemon: bool,
+    /// Whether ECS owns its configuration (an Express service).
+    pub managed_by_ecs: bool,
+    /// Its deployments, the newest first.
+    pub deployments: Vec<Deployment>,
+    /// The ARNs of its target groups.
+    pub target_groups: Vec<String>,
+    /// What it says of itself, the newest first.
+    pub events: Vec<ServiceEvent>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A line of a service's own log, of which ECS keeps the last hundred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub message: String,
+}
+
+impl Service {
+    /// Reads one service of DescribeServices' answer; `None` if it has no name.
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key: &str| value.get(key).and_then(Value::as_i64).unwrap_or_default();
+        let nested = |outer: &str, key: &str| value.get(outer).and_then(|inner| inner.get(key)).and_then(Value::as_str);
+        let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
+        let tags = value.get("tags").and_then(Value::as_array);
+        let deployments = value.get("deployments").and_then(Value::as_array);
+        let name = text("serviceName");
+        if name.is_empty() {
+            return None;
+        }
+        Some(Self {
+            id: ServiceId { cluster_arn: text("clusterArn"), name },
+            status: text("status"),
+            desired: number("desiredCount"),
+            running: number("runningCount"),
+            pending: number("pendingCount"),
+            task_definition: text("taskDefinition"),
+            controller: match nested("deploymentController", "type") {
+                None | Some("ECS") => Controller::Ecs,
+                Some("CODE_DEPLOY") => Controller::CodeDeploy,
+                Some("EXTERNAL") => Controller::External,
+                Some(other) => Controller::Other(other.to_owned()),
+            },
+            strategy: nested("deploymentConfiguration", "strategy").unwrap_or("ROLLING").to_owned(),
+            daemon: text("schedulingStrategy") == "DAEMON",
+            managed_by_ecs: text("resourceManagementType") == "ECS",
+            deployments: deployments.into_iter().flatten().map(deployment).collect(),
+            target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
+            events: list("events")
+                .filter_map(|event| {
+                    Some(ServiceEvent { at: moment(event.get("createdAt"))?, message: event.get("message")?.as_str()?.to_owned() })
+                })
+                .collect(),
+            tags: tags
+                .into_iter()
+                .flatten()
+                .filter_map(|tag| Some((tag.get("key")?.as_str()?.to_owned(), tag.get("value")?.as_str()?.to_owned())))
+                .collect(),
+        })
+    }
+
+    /// The newest deployment.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.primary)
+    }
+
+    /// Whether the circuit breaker is at work: a deployment failed, or ECS is rolling back.
+    pub fn is_rolling_back(&self) -> bool {
+        self.deployments.iter().any(|deployment| {
+            let reason = deployment.rollout_reason.to_ascii_lowercase();
+            deployment.rollout_state.as_deref() == Some("FAILED")
+                || reason.contains("rolling back")
+                || reason.contains("rollback") && deployment.rollout_state.as_deref() == Some("IN_PROGRESS")
+        })
+    }
+
+    /// The CloudFormation stack that the service belongs to, by id where it is known, else by name.
+    pub fn stack(&self) -> Option<&str> {
+        self.tags.get("aws:cloudformation:stack-id").or_else(|| self.tags.get("aws:cloudformation:stack-name")).map(String::as_str)
+    }
+
+    /// The mode that the service's own tag sets.
+    pub fn mode_tag(&self) -> Option<&str> {
+        self.tags.get(marks::MODE).map(String::as_str)
+    }
+
+    /// The desired count before a pause of ours, if the service carries the marks of one.
+    pub fn paused_count(&self) -> Option<i64> {
+        self.tags.get(marks::PAUSED_COUNT)?.parse().ok()
+    }
+
+    /// Whether the service runs what it should, at rest: one finished deployment and every task of it running.
+    pub fn is_steady(&self) -> bool {
+        let finished = |deployment: &Deployment| deployment.rollout_state.as_deref().is_none_or(|state| state == "COMPLETED");
+        self.status == "ACTIVE"
+            && self.desired > 0
+            && self.pending == 0
+            && self.deployments.len() == 1
+            && self.deployments.iter().all(|deployment| finished(deployment) && deployment.running >= self.desired)
+    }
+}
+
+/// The mode that holds for a service: its own tag, else its cluster's, else the stack's. A tag with any other value
+/// counts as `observe`: somebody meant something, and it was not leave to act.
+pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode) -> Mode {
+    match service_tag.or(cluster_tag) {
+        Some(tag) => Mode::from_name(tag.trim()).unwrap_or(Mode::Observe),
+        None => stack,
+    }
+}
+
+fn deployment(value: &Value) -> Deployment {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |key: &str| value.get(key).and_then(Value::as_i64).unwrap_or_default();
+    Deployment {
+        id: text("id"),
+        primary: text("status") == "PRIMARY",
+        task_definition: text("taskDefinition"),
+        desired: number("desiredCount"),
+        running: number("runningCount"),
+        pending: number("pendingCount"),
+        failed: number("failedTasks"),
+        rollout_state: value.get("rolloutState").and_then(Value::as_str).map(str::to_owned),
+        rollout_reason: text("rolloutStateReason"),
+        created_at: moment(value.get("createdAt")),
+    }
+}
+
+fn moment(value: Option<&Value>) -> Option<Timestamp> {
+    match value? {
+        Value::Number(seconds) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
+        Value::String(text) => Timestamp::parse(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

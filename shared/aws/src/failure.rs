@@ -1,0 +1,100 @@
+//! What went wrong with a call to AWS.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::errors::{self, Verdict};
+use pullsafe::lookup::{Doubt, Lookup};
+
+/// Whose fault a failed call is, and so what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The thing does not exist.
+    NotFound,
+    /// A permission is missing.
+    Denied,
+    /// A condition on the stored state did not hold.
+    ConditionFailed,
+    /// Too many calls; trying later helps.
+    Throttled,
+    /// The service failed, could not be reached, or its answer was lost; trying again may help, and the effect may have happened.
+    Unavailable,
+    /// The service refuses the request as it is; trying again does not help.
+    Refused,
+}
+
+impl FailureKind {
+    /// The kind in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NotFound => "it does not exist",
+            Self::Denied => "a permission is missing",
+            Self::ConditionFailed => "somebody was faster",
+            Self::Throttled => "too many calls",
+            Self::Unavailable => "the service failed or was busy",
+            Self::Refused => "refused as it is",
+        }
+    }
+}
+
+/// The kind of an error by its row, and without one by its status and by the words that every service uses for throttling.
+fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
+    let service = call.split_once(':').map_or(call, |(service, _)| service);
+    if let Some(row) = errors::find(service, code) {
+        return row.kind;
+    }
+    match status {
+        Some(429) => FailureKind::Throttled,
+        Some(403) => FailureKind::Denied,
+        Some(500..) => FailureKind::Unavailable,
+        _ if code.contains("Throttl") => FailureKind::Throttled,
+        Some(_) | None => FailureKind::Refused,
+    }
+}
+
+/// A failed call: which one, why, and in the service's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{call}: {code}{message}", code = .code.as_deref().unwrap_or("no answer"), message = .message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
+pub struct Failure {
+    /// The call, as IAM names it: `ecs:UpdateService`.
+    pub call: &'static str,
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// The service's error code.
+    pub code: Option<String>,
+    /// The service's message.
+    pub message: Option<String>,
+}
+
+impl Failure {
+    /// Classifies an error of the SDK.
+    pub fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
+        let code = error.code().map(str::to_owned);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let kind = code.as_deref().map_or(FailureKind::Unavailable, |code| kind_of(call, code, status));
+        Self { call, kind, code, message: error.message().map(str::to_owned) }
+    }
+
+    /// An answer of the service that makes no sense.
+    pub fn unexpected(call: &'static str, problem: impl Into<String>) -> Self {
+        Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }
+    }
+
+    /// What could not be found out because of this.
+    pub fn doubt<T>(&self) -> Lookup<T> {
+        Lookup::Unknown(Doubt::new(self.to_string(), self.is_transient()))
+    }
+
+    /// What is to be done about it. An error that nobody has heard of is a person's, unless its kind passes.
+    pub fn verdict(&self) -> Verdict {
+        let service = self.call.split_once(':').map_or(self.call, |(service, _)| service);
+        let row = self.code.as_deref().and_then(|code| errors::find(service, code));
+        row.map_or(if self.is_transient() { Verdict::Passes } else { Verdict::Person }, |row| row.verdict)
+    }
+
+    /// Whether the same call may succeed later.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.kind, FailureKind::Throttled | FailureKind::Unavailable)
+    }
+}

@@ -1,0 +1,239 @@
+//! A call to a service of AWS that has no SDK crate here: JSON in, JSON out, or a form in, XML out.
+//!
+//! An SDK crate costs every build a minute and every function a quarter of a megabyte, for one or two read-only calls. What an
+//! SDK crate is made of is used as it is: the orchestrator with its retries and timeouts, SigV4, the error codes that are worth
+//! a retry, and the configuration with its endpoints (docs/adr/0011).
+
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+use aws_types::service_config::ServiceConfigKey;
+use serde_json::Value;
+
+use super::SdkConfig;
+use super::failure::Failure;
+
+/// Who answers, and how it is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Api {
+    /// The name that requests are signed for, and the first part of the host's name.
+    name: &'static str,
+    /// The name in `AWS_ENDPOINT_URL_<ID>`, as the SDKs spell it.
+    id: &'static str,
+    content_type: &'static str,
+}
+
+/// Amazon CloudWatch Logs.
+pub const LOGS: Api = Api { name: "logs", id: "CloudWatch Logs", content_type: JSON };
+/// AWS Systems Manager.
+pub const SSM: Api = Api { name: "ssm", id: "SSM", content_type: JSON };
+/// AWS Secrets Manager.
+pub const SECRETS: Api = Api { name: "secretsmanager", id: "Secrets Manager", content_type: JSON };
+/// Elastic Load Balancing: application and network load balancers.
+pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
+
+const JSON: &str = "application/x-amz-json-1.1";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A service's API, with the credentials, region and HTTP client of a configuration.
+#[derive(Debug, Clone)]
+pub struct JsonApi {
+    api: Api,
+    operation: Operation<Request, String, ErrorMetadata>,
+}
+
+/// A request: its target, where the protocol has one in a header, and its body.
+#[derive(Debug)]
+struct Request {
+    target: Option<&'static str>,
+    body: String,
+}
+
+impl JsonApi {
+    /// Connects to nothing yet.
+    pub fn new(config: &SdkConfig, api: Api) -> Self {
+        let region = config.region().cloned();
+        let endpoint = endpoint(config, api, region.as_ref().map(AsRef::as_ref).unwrap_or_default());
+        let mut layer = Layer::new("signing");
+        layer.store_put(AuthSchemeOptionResolverParams::new(()));
+        layer.store_put(SigV4OperationSigningConfig {
+            region: region.map(SigningRegion::from),
+            region_set: None,
+            name: Some(SigningName::from_static(api.name)),
+            signing_options: SigningOptions::default(),
+        });
+        let mut components = RuntimeComponentsBuilder::new("signing");
+        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![
+            SCHEME_ID,
+        ]))));
+        components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
+        components.set_identity_cache(Some(config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build())));
+        if let Some(credentials) = config.credentials_provider() {
+            components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+        }
+        let mut builder = Operation::builder()
+            .service_name(api.id)
+            .operation_name("call")
+            .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::latest))
+            .endpoint_url(&endpoint)
+            .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
+            .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components));
+        if let Some(client) = config.http_client() {
+            builder = builder.http_client(client);
+        }
+        if let Some(sleep) = config.sleep_impl() {
+            builder = builder.sleep_impl(sleep);
+        }
+        if let Some(time) = config.time_source() {
+            builder = builder.time_source(time);
+        }
+        if let Some(timeouts) = config.timeout_config() {
+            builder = builder.timeout_config(timeouts.clone());
+        }
+        let content_type = api.content_type;
+        let operation = builder.serializer(move |request: Request| serialize(request, content_type)).deserializer(deserialize).build();
+        Self { api, operation }
+    }
+
+    /// Calls an operation: `call("ssm:GetParameter", "AmazonSSM.GetParameter", ..)`. An answer without a body is `null`.
+    ///
+    /// # Errors
+    /// The call failed, after the retries that the configuration allows.
+    pub async fn call(&self, call: &'static str, target: &'static str, body: &Value) -> Result<Value, Failure> {
+        let answer = self.send(call, Request { target: Some(target), body: body.to_string() }).await?;
+        if answer.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&answer).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
+    }
+
+    /// Calls an operation of the query protocol and gives the XML that it answers.
+    ///
+    /// # Errors
+    /// The call failed, after the retries that the configuration allows.
+    pub async fn query(&self, call: &'static str, version: &str, parameters: &[(&str, &str)]) -> Result<String, Failure> {
+        let action = call.rsplit(':').next().unwrap_or(call);
+        let mut body = format!("Action={action}&Version={version}");
+        for (name, value) in parameters {
+            body.extend(["&", name, "=", &form_encoded(value)]);
+        }
+        self.send(call, Request { target: None, body }).await
+    }
+
+    async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
+        debug_assert!(call.starts_with(self.api.name), "the call is named as IAM names it");
+        self.operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
+    }
+}
+
+/// The configured endpoint, for this service before the general one, else the service's public one.
+fn endpoint(config: &SdkConfig, api: Api, region: &str) -> String {
+    let variable = "AWS_ENDPOINT_URL";
+    let key = ServiceConfigKey::builder().service_id(api.id).env(variable).profile("endpoint_url").build();
+    let own = config.service_config().zip(key.ok()).and_then(|(settings, key)| settings.load_config(key));
+    own.or_else(|| config.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://{}.{region}.{suffix}", api.name)
+    })
+}
+
+fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
+    let mut http = HttpRequest::new(SdkBody::from(request.body));
+    http.set_method("POST")?;
+    http.set_uri("/")?;
+    http.headers_mut().insert("content-type", content_type);
+    if let Some(target) = request.target {
+        http.headers_mut().insert("x-amz-target", target);
+    }
+    Ok(http)
+}
+
+fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
+    let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+    if response.status().is_success() {
+        return Ok(body.into_owned());
+    }
+    let header = response.headers().get("x-amzn-errortype");
+    Err(OrchestratorError::operation(error(header, &body)))
+}
+
+/// The error's code and message: `{"__type": "com.amazonaws#Code", "message": ...}`, or `<Code>` and `<Message>`.
+fn error(header: Option<&str>, body: &str) -> ErrorMetadata {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
+    let code = header.map(str::to_owned).or_else(|| text(["__type", "code"])).or_else(|| element(body, "Code").map(str::to_owned));
+    let message = text(["message", "Message"]).or_else(|| element(body, "Message").map(str::to_owned));
+    let mut builder = ErrorMetadata::builder();
+    // A namespace before it and an address after it are no part of the code.
+    let code = code.as_deref().and_then(|code| code.rsplit('#').next()).and_then(|code| code.split(':').next());
+    builder = builder.code(code.filter(|code| !code.is_empty()).unwrap_or("UnknownError"));
+    if let Some(message) = message {
+        builder = builder.message(message);
+    }
+    builder.build()
+}
+
+/// The text of the first element of this name; enough for answers whose texts hold no markup.
+pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let after = xml.split_once(&format!("<{name}>"))?.1;
+    after.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
+/// As `application/x-www-form-urlencoded` has it; what needs no escape anywhere stays.
+fn form_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_in_both_protocols() {
+        for (header, body, code, message) in [
+            (None, r#"{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"gone"}"#, "ParameterNotFound", Some("gone")),
+            (Some("AccessDeniedException:http://internal"), r#"{"Message":"no"}"#, "AccessDeniedException", Some("no")),
+            (
+                None,
+                "<ErrorResponse><Error><Code>Throttling</Code><Message>slow</Message></Error></ErrorResponse>",
+                "Throttling",
+                Some("slow"),
+            ),
+            (None, "<html>Bad gateway</html>", "UnknownError", None),
+        ] {
+            let error = error(header, body);
+            assert_eq!((error.code(), error.message()), (Some(code), message), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_holds_any_text() {
+        assert_eq!(form_encoded("arn:aws:x/é y"), "arn%3Aaws%3Ax%2F%C3%A9%20y");
+    }
+}

@@ -1,0 +1,20 @@
+//! Adapters to AWS that more than one function uses: thin, one file per service, each a feature.
+//!
+//! Nothing is decided here. Every failure becomes a [`Failure`] that says which call failed, whether trying again
+//! can help, and nothing that should not be in a log.
+
+#[cfg(feature = "ecr")]
+pub mod ecr;
+pub mod errors;
+pub mod failure;
+#[cfg(feature = "dynamodb")]
+pub mod item;
+pub mod json;
+#[cfg(feature = "outbox")]
+pub mod outbox;
+#[cfg(feature = "queue")]
+pub mod queue;
+pub mod telemetry;
+
+pub use aws_config::SdkConfig;
+pub use failure::{Failure, FailureKind};

@@ -1,0 +1,76 @@
+//! Telling people (SNS) and programs (EventBridge).
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_sns::types::MessageAttributeValue;
+use serde_json::Value;
+
+use super::failure::Failure;
+use pullsafe::notice::{Notice, chatbot};
+use pullsafe::settings::Format;
+
+/// The event bus.
+#[derive(Debug, Clone)]
+pub struct Events(aws_sdk_eventbridge::Client);
+
+impl Events {
+    /// With the credentials, region and HTTP client of this configuration.
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        Self(aws_sdk_eventbridge::Client::new(config))
+    }
+
+    /// Puts one event of source `pullsafe` on a bus.
+    ///
+    /// # Errors
+    /// The call failed, or the bus did not take the event.
+    pub async fn put(&self, bus: &str, detail_type: &str, resource: Option<&str>, detail: &Value) -> Result<(), Failure> {
+        const CALL: &str = "events:PutEvents";
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(bus)
+            .source("pullsafe")
+            .detail_type(detail_type)
+            .set_resources(resource.map(|resource| vec![resource.to_owned()]))
+            .detail(detail.to_string())
+            .build();
+        let answer = self.0.put_events().entries(entry).send().await.map_err(|error| Failure::of(CALL, &error))?;
+        match answer.entries().iter().find_map(|entry| entry.error_code()) {
+            Some(code) => Err(Failure::unexpected(CALL, format!("the bus did not take the event: {code}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The topic for people.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    client: aws_sdk_sns::Client,
+    arn: String,
+    format: Format,
+}
+
+impl Topic {
+    /// A topic, and how its messages are written.
+    pub fn new(config: &aws_config::SdkConfig, arn: &str, format: Format) -> Self {
+        Self { client: aws_sdk_sns::Client::new(config), arn: arn.to_owned(), format }
+    }
+
+    /// Publishes a message. The attribute `pullsafe-id` is the same whenever the same message is published again.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn publish(&self, notice: &Notice) -> Result<(), Failure> {
+        let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        let message = match self.format {
+            Format::Text => notice.text.clone(),
+            Format::Chatbot => chatbot(notice).to_string(),
+        };
+        let mut operation = self.client.publish().topic_arn(&self.arn).subject(&notice.subject).message(message);
+        for (name, value) in [("pullsafe-id", &notice.id), ("detail-type", &notice.detail_type)] {
+            // Both values are there, so that building cannot fail; if it ever does, the message matters more.
+            if let Ok(attribute) = text(value) {
+                operation = operation.message_attributes(name, attribute);
+            }
+        }
+        operation.send().await.map_err(|error| Failure::of("sns:Publish", &error))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What a function tells its operators: log lines as JSON, and metrics in CloudWatch's embedded metric format.
+//!
+//! Signed addresses and tokens pass through the libraries that send them, which log them at their finest levels; those
+//! levels are shut for them, whatever the configuration asks for.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use pullsafe::settings::STACK;
+use pullsafe::timestamp::Timestamp;
+
+/// The namespace of every metric.
+pub const NAMESPACE: &str = "Pullsafe";
+
+/// Libraries that see secrets: nothing of theirs below `info` is ever logged.
+const CLAMPED: [&str; 10] =
+    ["aws_", "h2", "http", "hyper", "lambda_runtime", "lambda_runtime_api_client", "rustls", "tokio_rustls", "tower", "want"];
+
+/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`; every metric carries the
+/// stack's name, if there is one. A second call does nothing.
+pub fn init_logging() {
+    if let Some(stack) = std::env::var(STACK.name).ok().filter(|stack| !stack.is_empty()) {
+        // Only a test process starts twice.
+        let _ = METRIC_STACK.set(stack);
+    }
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_default();
+    let filter = targets(&level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
+    // Only a test process starts logging twice.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+}
+
+fn targets(level: &str) -> Targets {
+    let level = level.trim().to_ascii_lowercase();
+    // Lambda has a level that tracing does not know.
+    let level = if level == "fatal" { "error".to_owned() } else { level };
+    level.parse().ok().filter(|_| !level.is_empty()).unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+}
+
+fn allowed(target: &str, level: Level) -> bool {
+    level <= Level::INFO || !CLAMPED.iter().any(|library| target.starts_with(library))
+}
+
+/// The unit of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A size.
+    Bytes,
+    /// A length of time.
+    Seconds,
+    /// A length of time.
+    Milliseconds,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Count => "Count",
+            Self::Bytes => "Bytes",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+        })
+    }
+}
+
+/// One metric: name, unit, value.
+pub type Metric<'a> = (&'a str, Unit, u64);
+
+/// Where the lines of [`emf`] go if not to standard output.
+static METRIC_SINK: OnceLock<fn(&str)> = OnceLock::new();
+
+/// The name of the stack, so that two stacks of one region do not add up.
+static METRIC_STACK: OnceLock<String> = OnceLock::new();
+
+/// Prints metrics as one line, which CloudWatch turns into metrics by itself.
+pub fn emf(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) {
+    let stack = METRIC_STACK.get().map(|stack| ("Stack", stack.as_str()));
+    let dimensions: Vec<(&str, &str)> = stack.into_iter().chain(dimensions.iter().copied()).collect();
+    let line = emf_line(now, &dimensions, metrics);
+    match METRIC_SINK.get() {
+        Some(sink) => sink(&line),
+        None => println!("{line}"),
+    }
+}
+
+/// Sends the lines of [`emf`] elsewhere, for a process whose standard output is for people. The first call decides.
+pub fn send_metrics_to(sink: fn(&str)) {
+    // A second sink would be another part of the same process; the first keeps its lines.
+    let _ = METRIC_SINK.set(sink);
+}
+
+/// The line that [`emf`] prints.
+pub fn emf_line(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) -> String {
+    let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+    let definitions: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit.to_string()})).collect();
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": definitions});
+    let mut line = Map::new();
+    line.insert("_aws".to_owned(), json!({"Timestamp": now.millis(), "CloudWatchMetrics": [directive]}));
+    line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+    line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+    Value::Object(line).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_line_is_in_the_embedded_metric_format() {
+        let line = emf_line(Timestamp::from_millis(1_768_506_421_000), &[("Function", "mirror")], &[("BytesCopied", Unit::Bytes, 42)]);
+        let expected = concat!(
+            r#"{"_aws":{"Timestamp":1768506421000,"CloudWatchMetrics":[{"Namespace":"Pullsafe","Dimensions":[["Function"]],"#,
+            r#""Metrics":[{"Name":"BytesCopied","Unit":"Bytes"}]}]},"Function":"mirror","BytesCopied":42}"#
+        );
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn libraries_that_see_secrets_never_log_finely() {
+        for target in ["hyper::proto::h1", "aws_smithy_runtime::client", "lambda_runtime::layers", "rustls::client"] {
+            assert!(allowed(target, Level::INFO) && !allowed(target, Level::DEBUG) && !allowed(target, Level::TRACE), "{target}");
+        }
+        assert!(allowed("pullsafe_registry", Level::TRACE));
+    }
+
+    #[test]
+    fn the_level_is_what_lambda_sets() {
+        for (text, debug, info) in [("", false, true), ("DEBUG", true, true), ("FATAL", false, false), ("nonsense=x", false, true)] {
+            assert_eq!(targets(text).would_enable("pullsafe", &Level::DEBUG), debug, "{text}");
+            assert_eq!(targets(text).would_enable("pullsafe", &Level::INFO), info, "{text}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The common ground of the pullsafe crates: what every function and the command line speak about.
+//!
+//! Nothing here is async, draws a random number, reads the environment, logs, or names a type of an SDK. Only [`clock`]
+//! reads the time; everything else is given it as a [`timestamp::Timestamp`].
+
+#![warn(missing_docs)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod arn;
+pub mod clock;
+pub mod digest;
+pub mod glob;
+pub mod host;
+pub mod lookup;
+pub mod manifest;
+pub mod naming;
+pub mod notice;
+pub mod permission;
+pub mod platforms;
+pub mod reference;
+pub mod repository;
+pub mod settings;
+pub mod similar;
+pub mod tags;
+pub mod timestamp;

@@ -1,0 +1,54 @@
+//! A message for people and for programs, and its form for chat.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A message that is to go out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Always the same for the same message.
+    pub id: String,
+    /// `Diagnosis`, `Remedy Applied` or `Incident Resolved`: the detail-type of the event.
+    pub detail_type: String,
+    /// One line for people.
+    pub subject: String,
+    /// The message for people.
+    pub text: String,
+    /// The event's detail.
+    pub detail: Value,
+}
+
+/// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
+pub fn chatbot(notice: &Notice) -> Value {
+    json!({
+        "version": "1.0", "source": "custom", "id": notice.id,
+        "content": { "textType": "client-markdown", "title": notice.subject, "description": bounded(&notice.text, LONGEST_DESCRIPTION) },
+        "metadata": { "threadId": notice.detail.get("incident"), "summary": notice.subject, "eventType": notice.detail_type },
+    })
+}
+
+/// A message in a chat channel is shorter still: what is longer is shown in part, or not at all.
+const LONGEST_DESCRIPTION: usize = 8_000;
+
+/// A text with its end cut off if it is longer than this many bytes, and said to be.
+pub fn bounded(text: &str, bytes: usize) -> String {
+    const CUT: &str = "\n[cut; `pullsafe report` has the rest]\n";
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = (0..=bytes.saturating_sub(CUT.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
+    format!("{}{CUT}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_fits_a_chat_channel() {
+        let text = "nothing but naïve evidence".repeat(1_000);
+        let notice = Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, detail: Value::Null };
+        let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
+        assert!(description <= LONGEST_DESCRIPTION, "{description}");
+    }
+}

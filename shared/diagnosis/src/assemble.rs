@@ -1,0 +1,146 @@
+//! Makes a [`Diagnosis`] of a signature that matched, or of none.
+
+use super::chain::{Chain, Tell};
+use super::logs::Finding;
+use super::nearest::{Like, nearest};
+use super::row::Row;
+use super::target::Target;
+use super::{Read, advice, is_pull, text};
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase, Why};
+use pullsafe::reference::Registry;
+
+/// The diagnosis of a row that matched the reason of a task or a container.
+pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
+    let about_image = row.cause.is_about_image();
+    let mut registry = read.target.registry.or(row.registry);
+    // The API of ECR is no registry of images: where it failed, it is what is meant, whatever the image.
+    if row.registry == Some(Registry::EcrPrivateApi) {
+        registry = row.registry;
+    }
+    let foreign = read.target.text_registry.filter(|host| *host != Registry::DockerHub);
+    let mut settled_by = row.settled_by;
+    if row.kind == Some(Kind::Quota)
+        && registry == Some(Registry::DockerHub)
+        && let Some(other) = foreign
+    {
+        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps nobody.
+        registry = Some(other);
+        settled_by = Some("which registry answered: the image and the address in the text differ");
+    }
+    let attempts = text::attempts(read.text).filter(|_| about_image);
+    let mut target = Target { registry, ..read.target.clone() };
+    if let (None, Some(Registry::DockerHub), Some((container, image))) = (&target.image, registry, &read.target.hub) {
+        target.image = Some(image.clone());
+        target.container = Some(container.clone());
+    }
+    Diagnosis {
+        registry: registry.filter(|_| about_image),
+        kind: row.kind,
+        why: row.why.or_else(|| why_of(row, read.text)),
+        phase: row.phase.or_else(|| phase_of(row.cause, read.text)),
+        signature: row.signature,
+        image: target.image.clone().filter(|_| about_image),
+        container: target.container.clone(),
+        attempts,
+        anonymous: row.anonymous.or_else(|| read.text.contains("anonymous token").then_some(true)),
+        evidence: vec![read.evidence()],
+        settled_by: settled_by.map(str::to_owned),
+        advice: advice::render(row, &target, read.text, attempts, row.anonymous),
+        ..Diagnosis::of(row.cause, row.confidence)
+    }
+}
+
+/// The diagnosis of a row that matched a line of a log.
+pub(super) fn of_finding(finding: &Finding) -> Diagnosis {
+    let row = finding.row;
+    Diagnosis {
+        kind: row.kind,
+        signature: row.signature,
+        container: Some(finding.container.clone()),
+        evidence: finding.evidence.clone(),
+        settled_by: row.settled_by.map(str::to_owned),
+        advice: advice::render(row, &Target::default(), &finding.line, None, None),
+        ..Diagnosis::of(row.cause, row.confidence)
+    }
+}
+
+/// No signature: the text stays as it is, with what it is most like, and nothing acts on it.
+pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
+    let pull = is_pull(read.text);
+    let image = read.target.image.clone().filter(|_| pull);
+    let found = Diagnosis {
+        registry: read.target.registry.filter(|_| pull),
+        container: read.target.container.clone(),
+        attempts: text::attempts(read.text).filter(|_| pull),
+        evidence: if read.text.is_empty() { Vec::new() } else { vec![read.evidence()] },
+        settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
+        advice: advice::unknown(image.as_deref(), pull, read.text),
+        image,
+        ..Diagnosis::of(Cause::Unknown, Confidence::Low)
+    };
+    match nearest(read.text, |_| true) {
+        Some(like) => with_like(found, &like, !pull && !text::is_cut(read.text)),
+        None => found,
+    }
+}
+
+/// A text so near to a known message may be called what that was, at low confidence.
+const SAME_KIND: f32 = 0.45;
+
+/// Names the known message that the text is like. It is the cause only where a whole text is near, all neighbours agree, and nothing
+/// would act on that cause.
+fn with_like(found: Diagnosis, like: &Like, may_decide: bool) -> Diagnosis {
+    let Like { cause, text, distance, agree, of } = like;
+    let said = format!("like (distance {distance:.2}): \"{text}\", which meant {cause} in {agree} of {of} cases");
+    let decides = may_decide && *distance <= SAME_KIND && agree == of && !cause.is_about_image() && !cause.is_benign();
+    let mut evidence = found.evidence;
+    evidence.push(Evidence { source: "known messages".to_owned(), text: said });
+    let advice =
+        if decides { format!("The text is not known; it is most like one that meant {cause}. {}", found.advice) } else { found.advice };
+    Diagnosis { cause: if decides { *cause } else { found.cause }, evidence, advice, ..found }
+}
+
+/// An event of a service or deployment whose words name no cause.
+pub(super) fn unknown_event(said: &str, name: &str) -> Diagnosis {
+    Diagnosis {
+        evidence: vec![Evidence { source: "reason".to_owned(), text: text::redact(said) }],
+        settled_by: Some("the stopped tasks of the service".to_owned()),
+        advice: format!("{name} does not say why. Diagnose the tasks of the service that stopped."),
+        ..Diagnosis::of(Cause::Unknown, Confidence::Low)
+    }
+}
+
+/// A build that somebody stopped.
+pub(super) fn stopped_build() -> Diagnosis {
+    Diagnosis {
+        advice: "Nothing to do: a person or a program stopped the build.".to_owned(),
+        ..Diagnosis::of(Cause::UserStopped, Confidence::High)
+    }
+}
+
+/// Why the network failed, for a row that decides on the chain.
+fn why_of(row: &Row, text: &str) -> Option<Why> {
+    if row.reads.is_empty() {
+        return None;
+    }
+    let chain = Chain::parse(text);
+    if let Some(Tell::Transport(why)) = chain.answer().map(|link| link.tells) { Some(why) } else { None }
+}
+
+/// In which phase a pull failed that did not get through.
+fn phase_of(cause: Cause, text: &str) -> Option<Phase> {
+    if !matches!(cause, Cause::RegistryUnreachable | Cause::RegistryServerError) {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&["/blobs/", "failed to copy", "httpreadseeker", "layer", "pulling image configuration"]) {
+        Some(Phase::Layer)
+    } else if has(&["token", "auth"]) {
+        Some(Phase::Auth)
+    } else if has(&["/manifests/", "manifest", "failed to resolve ref", "/v2/"]) {
+        Some(Phase::Manifest)
+    } else {
+        None
+    }
+}

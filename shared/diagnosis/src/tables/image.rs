@@ -1,0 +1,301 @@
+//! The registry answered, and the image is not there, not for this platform, malformed or broken.
+
+use super::prelude::*;
+
+/// Before everything that ends in `not found`.
+pub static PLATFORM: &[Row] = &[Row {
+    id: "platform",
+    cause: Cause::PlatformMismatch,
+    all: &[&[
+        "no matching manifest for",
+        "no match for platform",
+        "no match for current platform",
+        "descriptor matching platform",
+        "does not match the specified platform",
+        "platform mismatch",
+        "does not match the detected host platform",
+        "no image found in manifest list for architecture",
+        "no image found in image index for architecture",
+        "does not provide the specified platform",
+        "image operating system",
+        "no matching manifest",
+    ]],
+    subject: Some(Subject {
+        after: &[
+            "no matching manifest for ",
+            "descriptor matching platform '",
+            "no match for current platform ",
+            "specified platform (",
+            "host platform (",
+        ],
+        until: &[' ', '\'', ',', ')'],
+    }),
+    settled_by: Some("the image index: the platforms it offers"),
+    advice: "`{image|The image}` has no variant for {subject|the task's platform}, which the task wants. Build and push it for that platform as well (`docker buildx build --platform \
+                 {subject|linux/amd64,linux/arm64} --push`), or set `runtimePlatform.cpuArchitecture` (X86_64 or ARM64) to what the image offers (`docker buildx imagetools inspect`).",
+    example: seen_with(
+        "CannotPullContainerError: Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries: no match for platform in manifest: not found",
+        "konard/hive-mind:latest",
+        "Docker Engine",
+    ),
+    ..Row::EMPTY
+}];
+
+/// Before permission: a digest that is gone comes back as 403 across accounts.
+pub static DIGEST: &[Row] = &[
+    Row {
+        id: "digest-gone-as-403",
+        cause: Cause::ImageDigestGone,
+        confidence: Confidence::Medium,
+        all: &[&["/blobs/sha256"], &["403 forbidden"], &["head request to", "failed to resolve ref"]],
+        none: &["starport-layer-bucket"],
+        settled_by: Some("BatchGetImage of the digest and of the tag"),
+        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}` (the registry answers 403 across accounts). Force a new deployment: it resolves the tag again. Pushing the tag \
+                 alone does not help. Keep images that run: exempt them from the lifecycle policy.",
+        example: seen_with(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest@sha256:863: unexpected status from HEAD request to https://123456789012.dkr.ecr.us-west-2.amazonaws.com/v2/otel-collector/blobs/sha256:863: 403 Forbidden",
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest",
+            "containerd; aws/containers-roadmap#2493",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "digest-gone",
+        cause: Cause::ImageDigestGone,
+        confidence: Confidence::Medium,
+        all: &[&["@sha256:"], &["not found", "manifest unknown", "404 not found"]],
+        none: &["repository does not exist", "name unknown", "log group"],
+        settled_by: Some("BatchGetImage of the digest and of the tag"),
+        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}`. If the tag still exists, force a new deployment: it resolves the tag again. Pushing the tag alone does not help. \
+                 Keep images that run: exempt them from the lifecycle policy.",
+        example: seen(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/example-service:image-tag@sha256:5a1f: not found",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+];
+
+/// The image, its tag or its repository does not exist, or its name cannot exist.
+pub static MISSING: &[Row] = &[
+    Row {
+        id: "invalid-reference",
+        cause: Cause::InvalidImageReference,
+        all: &[&[
+            "invalid reference format",
+            "invalid tag format",
+            "is not a valid repository/tag",
+            "must be lowercase",
+            "invalid reference:",
+            "invalid repository name",
+            "could not parse reference",
+            "error parsing reference",
+            "failed to parse reference",
+            "couldn't parse image reference",
+            "invalid image reference",
+            "invalidimagename",
+        ]],
+        advice: "The image reference is malformed. Correct `image` in the task definition: `host/repository:tag`, lower case, no scheme, no empty tag (an unset variable in the pipeline?).",
+        example: seen(
+            "CannotPullContainerError: Error parsing reference: \"nginx:\" is not a valid repository/tag: invalid reference format",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "tag-missing",
+        cause: Cause::ImageNotFound,
+        confidence: Confidence::Medium,
+        all: &[&[
+            "manifest unknown",
+            "requested image not found",
+            "manifest_unknown",
+            "manifest not found",
+            "imagenotfoundexception",
+            "not found in repository",
+            "tag does not exist",
+            "unknown manifest",
+            "tag unknown",
+            "manifest is unknown",
+            "image does not exist or no pull access",
+        ]],
+        settled_by: Some("BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event"),
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the task definition. Through an ECR pull-through cache: does the tag exist upstream, and may the role \
+                 `ecr:BatchImportUpstreamImage`?",
+        example: seen_with(
+            "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "ref-not-found",
+        cause: Cause::ImageNotFound,
+        confidence: Confidence::Medium,
+        all: &[
+            &[
+                "failed to resolve ref",
+                "manifest for ",
+                "pull and unpack image",
+                "no such image",
+                "image not found",
+                "pull image manifest",
+                "ref pull has been retried",
+            ],
+            &[": not found", " not found", "no such image", "404 not found"],
+        ],
+        none: &["log group", "secret", "repository does not exist", "no such host"],
+        settled_by: Some("BatchGetImage or a manifest HEAD"),
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the task definition; in a pipeline push the image before the service is deployed.",
+        example: seen_with(
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref 123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest: not found.",
+            "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "repository-missing",
+        cause: Cause::RepositoryNotFound,
+        confidence: Confidence::Medium,
+        all: &[&["repository "], &[" not found", "does not exist"]],
+        none: &["log group", "in repository", "secret", "no such host", "pull access denied"],
+        settled_by: Some("DescribeRepositories with the registry's id; near names"),
+        advice: "Repository `{image|of the image}` does not exist in {host|its registry}. Check account, region and name; create it, or correct the image.",
+        example: seen(
+            "CannotPullContainerError: API error (404): repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api not found",
+            "Amazon ECS Developer Guide",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "image-exists",
+        cause: Cause::RegistryAuthDenied,
+        confidence: Confidence::Low,
+        all: &[&["check whether the image exists"]],
+        settled_by: Some("a manifest HEAD; the agent writes this for a missing and for a private image"),
+        advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent. Check the spelling, then the credentials.",
+        example: seen("CannotPullContainerError: The task can\u{2019}t pull the image. Check whether the image exists.", "ECS agent"),
+        ..Row::EMPTY
+    },
+];
+
+/// The bytes are wrong, or of a kind that the runtime does not know.
+pub static BROKEN: &[Row] = &[
+    Row {
+        id: "attestation-as-layer",
+        cause: Cause::ImageCorrupt,
+        all: &[&["in-toto", "no processor for media-type", "failed to get stream processor"]],
+        advice: "The image's index is broken: an attestation stands where a layer is expected. Build and push again with `--provenance=false --sbom=false`, or with a newer buildx.",
+        example: seen(
+            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to unpack image on snapshotter overlayfs: failed to extract layer sha256:c02342326b04: failed to get stream processor for application/vnd.in-toto+json: no processor for media-type: unknown",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "media-type",
+        cause: Cause::ImageUnsupported,
+        all: &[&[
+            "unsupported media type",
+            "unsupported manifest media type",
+            "media type is no longer supported",
+            "schema1 manifest",
+            "manifest schema 1",
+            "unsupported manifest",
+            "unsupported image",
+            "mediatype in manifest should be",
+            "unknown media type",
+            "encountered unknown type",
+            "target media type",
+            "config mediatype",
+            "unsupported docker v1",
+            "application/vnd.docker.distribution.manifest.v1",
+        ]],
+        advice: "The runtime cannot run this kind of artifact (an old manifest schema, a Helm chart, a Windows image, an attestation). Push an OCI or Docker schema 2 image.",
+        example: seen(
+            "CannotPullContainerError: media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no longer supported since containerd v2.0, please rebuild the image as \"application/vnd.oci.image.manifest.v1+json\"",
+            "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "lchown",
+        cause: Cause::ImageCorrupt,
+        all: &[&["lchown"], &["invalid argument"]],
+        advice: "A file of the image has a user or group id outside of what the host maps. Build the image again with small numeric ids (`COPY --chown`), or without files that were packed on a host with large ids.",
+        example: seen(
+            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): lchown <FILE>: invalid argument",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "layer-broken",
+        cause: Cause::ImageCorrupt,
+        confidence: Confidence::Medium,
+        all: &[&[
+            "unexpected commit digest",
+            "failed commit on ref",
+            "unexpected commit size",
+            "layer verification failed",
+            "verification failed for digest",
+            "digest did not match",
+            "digest mismatch",
+            "failed precondition: unexpected",
+            "size validation failed",
+            "error processing tar file(exit status 1): unexpected eof",
+            "archive/tar: invalid tar header",
+            "gzip: invalid header",
+            "gzip: invalid checksum",
+            "invalid tar header",
+            "invalid checksum",
+            "layers from manifest don't match",
+            "rootfs layers mismatch",
+            "diffids don't match",
+            "number of layers and diffids",
+            "wrong diff id",
+            "mismatched image rootfs",
+            "manifest invalid",
+            "manifest verification failed",
+            "flate: corrupt input",
+            "zstd: ",
+            "unable to verify",
+            "manifest blob unknown",
+            "blob unknown",
+        ]],
+        settled_by: Some("a pull on another host: a full disk or a broken network look alike"),
+        advice: "The bytes that arrived are not what the manifest says. Retry once on another host; if it fails again, build and push `{image|the image}` again.",
+        example: seen(
+            "CannotPullContainerError: filesystem layer verification failed for digest sha256:2b96f",
+            "Amazon ECS Developer Guide",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "layer-driver",
+        cause: Cause::ImageCorrupt,
+        confidence: Confidence::Medium,
+        all: &[
+            &["failed to register layer"],
+            &[
+                "devicemapper",
+                "devmapper",
+                "error creating overlay mount",
+                "invalid argument",
+                "file exists",
+                "operation not permitted",
+                "not a directory",
+            ],
+        ],
+        none: &["thin pool", "no space left"],
+        settled_by: Some("a pull on another host"),
+        advice: "A layer could not be unpacked by the host's storage driver. Retry on another host; replace the host if the pull works there, else push the image again.",
+        example: seen(
+            "CannotPullContainerError: failed to register layer: devicemapper: Error running deviceResume dm_task_run failed",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+];

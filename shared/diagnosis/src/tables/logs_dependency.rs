@@ -1,0 +1,259 @@
+//! What an application depends on: unreachable, unnamed, or not accepting its credentials.
+
+use super::logs_common::{WORD, crash};
+use super::prelude::*;
+
+const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Check that it runs, that its address in the configuration is right, and that its security group lets the task in on that port.";
+const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the task definition; in a task of several containers with awsvpc, check the sidecar.";
+
+/// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ, Elasticsearch, memcached, SQL
+/// Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j, etcd, ClickHouse, OpenTelemetry.
+const DEFAULT_PORTS: &[&str] = &[
+    "5432", "6379", "3306", "27017", "9092", "5672", "5671", "9200", "11211", "1433", "1521", "2181", "4222", "8500", "8200", "9042",
+    "5984", "8086", "7687", "2379", "8123", "4317", "4318",
+];
+
+/// Whether a text names this very host and a client's default port right behind it.
+fn asks_itself_at_a_default_port(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("through socket") || lower.contains("local mysql server") || lower.contains("mysql server on 'localhost'") {
+        return true;
+    }
+    ["localhost", "127.0.0.1", "::1"].iter().any(|host| {
+        lower.match_indices(host).any(|(at, _)| {
+            // Between the two stands little: `:`, `', `, `"), port `, `/127.0.0.1:`, `/<unresolved>:`, `]:`.
+            let behind = lower.get(at + host.len()..).unwrap_or_default();
+            let near = behind.char_indices().nth(36).map_or(behind, |(end, _)| &behind[..end]);
+            near.split(|next: char| !next.is_ascii_digit())
+                .find(|digits| digits.len() >= 4)
+                .is_some_and(|port| DEFAULT_PORTS.contains(&port))
+        })
+    })
+}
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        subject: Some(Subject { after: &["econnrefused ", "connection to server at \"", "connecting to ", "('"], until: WORD }),
+        advice: LOCALHOST,
+        settled_by: Some("the variable of the task definition that names the dependency"),
+        also: Some(asks_itself_at_a_default_port),
+        example: seen("Error: connect ECONNREFUSED 127.0.0.1:6379", "Node.js"),
+        ..crash(
+            "refused-on-localhost",
+            Signature::DependencyLocalhostDefault,
+            3,
+            &[
+                &[
+                    "connection refused",
+                    "econnrefused",
+                    "connect call failed",
+                    "connectionrefused",
+                    "can't connect to mysql server on 'localhost'",
+                    "actively refused",
+                    "refused. check that the hostname and port",
+                    "can't connect to local",
+                    "unable to connect to localhost",
+                    "could not connect to localhost",
+                    "failed to connect to localhost",
+                ],
+                &["localhost", "127.0.0.1", "::1", "through socket", "local mysql server"],
+            ],
+        )
+    },
+    Row {
+        subject: Some(Subject {
+            after: &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
+            until: WORD,
+        }),
+        advice: DATABASE,
+        example: seen("redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6999. Connection refused.", "redis-py"),
+        ..crash(
+            "dependency-unreachable",
+            Signature::DependencyUnreachable,
+            2,
+            &[&[
+                "connection refused",
+                "econnrefused",
+                "connectionrefused",
+                "connect call failed",
+                "database system is starting up",
+                "is loading the dataset in memory",
+                "etimedout",
+                "sockettimeoutexception",
+                "connect timed out",
+                "connection attempt failed",
+                "connection timed out",
+                "connect timeout",
+                "connection timeout",
+                "can't connect to mysql",
+                "could not connect to",
+                "couldn't connect to",
+                "unable to connect to",
+                "failed to connect to",
+                "serverselectiontimeout",
+                "timeout connecting to",
+                "timed out waiting for a node assignment",
+                "server selection timed out",
+                "no reachable servers",
+                "econnreset",
+                "connection reset by peer",
+                "communications link failure",
+                "no route to host",
+                "ehostunreach",
+                "network is unreachable",
+                "network unreachable",
+                "enetunreach",
+                "connection to node -1",
+                "bootstrap broker",
+                "i/o timeout",
+                "actively refused",
+                "refused. check that the hostname and port",
+                "p1001:",
+                "can't reach database server",
+                "mongonetworkerror",
+                "max retries exceeded with url",
+                "sqlstate[hy000] [2002]",
+                "connectexception",
+                "dial tcp",
+                "nobrokersavailable",
+                "no alive nodes",
+                "pool timed out",
+                "pooltimedout",
+                "no connection could be made",
+                "connection is not available, request timed out",
+                "operation timed out",
+                "connectionerror",
+                "failed to establish a new connection",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject {
+            after: &[
+                "enotfound ",
+                "eai_again ",
+                "could not translate host name \"",
+                "unknown host ",
+                "unknownhostexception: ",
+                "getaddrinfo for ",
+                "lookup ",
+                "resolve host '",
+                "resolve host: ",
+            ],
+            until: WORD,
+        }),
+        advice: "The name `{subject|of a dependency}` does not resolve. Check its spelling in the configuration, the service discovery namespace or Service Connect alias, and DNS support of the VPC.",
+        example: seen("Error: getaddrinfo ENOTFOUND db.internal", "Node.js"),
+        ..crash(
+            "dependency-dns",
+            Signature::DependencyDns,
+            3,
+            &[&[
+                "getaddrinfo enotfound",
+                " enotfound ",
+                "'enotfound'",
+                "eai_again",
+                "name or service not known",
+                "could not translate host name",
+                "unknownhostexception",
+                "no such host",
+                "temporary failure in name resolution",
+                "nodename nor servname",
+                "unknown mysql server host",
+                "gaierror",
+                "getaddrinfo failed",
+                "name resolution failed",
+                "failed to lookup address information",
+                "could not resolve host",
+                "name does not resolve",
+                "no address associated with hostname",
+                "php_network_getaddresses",
+                "unknown host",
+                "host not found in upstream",
+                "nxdomain",
+                "name resolution failure",
+                "no such host is known",
+                "getaddrinfo: ",
+            ]],
+        )
+    },
+    Row {
+        subject: Some(Subject { after: &["for user \"", "for user '", "user '", "role \""], until: WORD }),
+        advice: "A dependency does not accept the application's credentials (user {subject|in the log}). Check the secret that carries them: its value, its version, and that the task was started after the last rotation.",
+        none: &["java.nio.file"],
+        example: seen("FATAL:  password authentication failed for user \"app\"", "PostgreSQL"),
+        ..crash(
+            "dependency-auth",
+            Signature::DependencyAuth,
+            3,
+            &[&[
+                "password authentication failed",
+                "access denied for user",
+                "authentication failed",
+                "noauth authentication required",
+                "wrongpass",
+                "invalid username-password pair",
+                "scram authentication failed",
+                "login failed for user",
+                "sasl authentication",
+                "no pg_hba.conf entry",
+                "auth failed",
+                "exception authenticating",
+                "invalid client secret",
+                "invalid_client",
+                "er_access_denied_error",
+                "bad auth",
+                "invalid credentials",
+                "accessdeniedexception",
+                "(accessdenied) when calling",
+                "accessdenied: access denied",
+                "operation: access denied",
+                "is not authorized to perform",
+                "invalid password",
+                "access_refused",
+                "ora-01017",
+                "p1000:",
+                "unauthenticated",
+                "authenticationfailed",
+                "expiredtoken",
+                "invalidclienttokenid",
+                "signaturedoesnotmatch",
+                "unrecognizedclientexception",
+                "401 unauthorized",
+                "invalid api key",
+                "incorrect api key",
+            ]],
+        )
+    },
+    Row {
+        advice: "No AWS or other credentials were found. Give the task definition a task role (taskRoleArn) with the permissions that the program needs; do not put keys into the image.",
+        example: seen("botocore.exceptions.NoCredentialsError: Unable to locate credentials", "boto3"),
+        ..crash(
+            "credentials-missing",
+            Signature::CredentialsMissing,
+            3,
+            &[&[
+                "unable to locate credentials",
+                "nocredentialserror",
+                "could not load credentials from any providers",
+                "unable to load credentials from any",
+                "unable to load aws credentials",
+                "no ec2 imds role found",
+                "nocredentialproviders",
+                "credentialsprovidererror",
+                "missing credentials in config",
+                "could not load the default credentials",
+                "defaultcredentialserror",
+                "error retrieving credentials from the instance profile",
+                "failed to refresh cached credentials",
+                "no valid credential sources",
+                "the security token included in the request is invalid",
+                "partialcredentialserror",
+                "unable to find credentials",
+                "no credentials found",
+                "credentials were not found",
+            ]],
+        )
+    },
+];

@@ -1,0 +1,356 @@
+//! Secrets, parameters, environment files, credential specifications, by what they are and why they failed.
+
+use super::prelude::*;
+
+/// What says that the network is at fault, here and for ECR's credentials.
+pub(super) const NETWORK: &[&str] = &[
+    "connection issue between the task and",
+    "check your network connection",
+    "check your task network configuration",
+    "check your network configuration",
+    "i/o timeout",
+    "context deadline exceeded",
+    "requestcanceled",
+    "request canceled",
+    "requesterror: send request failed",
+    "request send failed",
+    "dial tcp",
+    "no such host",
+    "tls handshake",
+    "x509:",
+    "statuscode: 0",
+    "signal: killed",
+    "connection refused",
+    "connection reset",
+    "exceeded maximum number of attempts",
+    "could not connect to",
+    "network is unreachable",
+];
+/// What says that a permission is missing, here and for ECR's credentials.
+pub(super) const DENIED: &[&str] = &[
+    "accessdenied",
+    "access denied",
+    "is not authorized to perform",
+    "unrecognizedclientexception",
+    "accessdeniedexception",
+    "not authorized",
+];
+const KMS: &[&str] = &[
+    "kms:decrypt",
+    "kms key",
+    "access to kms is not allowed",
+    "kmsaccessdenied",
+    "decryptionfailure",
+    "ciphertext",
+    "kms.",
+    "invalidkeyusage",
+    "kmsinvalidstate",
+];
+const MISSING: &[&str] = &[
+    "resourcenotfoundexception",
+    "can't find the specified secret",
+    "invalid ssm parameters",
+    "invalid parameters:",
+    "parameternotfound",
+    "invalidparameters",
+    "nosuchkey",
+    "nosuchbucket",
+    "marked for deletion",
+    "status code: 404",
+    "statuscode: 404",
+    "not found",
+];
+const ARN: Option<Subject> = Some(Subject {
+    after: &[
+        "failed to fetch secret ",
+        "invalid ssm parameters: ",
+        "invalid parameters: ",
+        "in region us-east-1: secret ",
+        "on resource: ",
+        "secret with value ",
+        "secret arn:",
+    ],
+    until: &[' ', ',', '"'],
+});
+
+/// The action that a permission is missing for.
+pub(super) const ACTION: Option<Subject> = Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] });
+
+/// What says that a secret of Secrets Manager is meant.
+const SM: &[&str] = &[
+    "from asm",
+    "secrets manager",
+    "secretsmanager",
+    "secret arn:",
+    "failed to fetch secret",
+    "did not contain json key",
+    "retrieved secret",
+];
+/// What says that a parameter is meant.
+const SSM: &[&str] =
+    &["from ssm", "ssm parameter", "parameter store", "systems manager", "operation error ssm", "ssm:getparameter", "invalid ssm"];
+/// What says that an environment file is meant.
+const ENV: &[&str] = &["env file", "environment variable file", "environment file", "envfile", "environmentfile"];
+/// What says that a credential specification is meant.
+const SPEC: &[&str] = &["credentialspec", "credential spec", "gmsa"];
+
+const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'static str]]) -> Row {
+    Row {
+        id,
+        cause: Cause::SecretUnavailable,
+        kind: Some(kind),
+        why: Some(why),
+        all,
+        none: &["unable to retrieve ecr registry auth", "registry auth from amazon ecr"],
+        subject: ARN,
+        ..Row::EMPTY
+    }
+}
+
+/// See the module.
+pub static ROWS: &[Row] = &[
+    Row {
+        advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",
+        example: seen("DockerClientConfigError: unable to fetch valid credentialspec: fetching secret failed", "ECS agent"),
+        ..Row { why: None, ..row("credentialspec", Kind::CredentialSpec, Why::Missing, &[SPEC]) }
+    },
+    Row {
+        subject: ACTION,
+        advice: "The role may not read the environment file. Add `{subject|s3:GetObject}` on the file and `s3:GetBucketLocation` on its bucket to the execution role.",
+        example: seen(
+            "ResourceInitializationError: failed to download env files: file download command: non-empty error stream: AccessDenied: Access Denied status code: 403",
+            "Fargate",
+        ),
+        ..row("env-file-denied", Kind::EnvironmentFile, Why::Permission, &[ENV, DENIED])
+    },
+    Row {
+        advice: "The environment file does not exist. Check bucket, key and region of environmentFiles.",
+        example: seen(
+            "ResourceInitializationError: failed to download env files: file download command: non-empty error stream: NoSuchKey: The specified key does not exist.",
+            "Fargate",
+        ),
+        ..row("env-file-missing", Kind::EnvironmentFile, Why::Missing, &[ENV, MISSING])
+    },
+    Row {
+        advice: "The task cannot reach Amazon S3 to read the environment file. It needs a gateway endpoint for S3 in its route table, a NAT gateway, or a public address.",
+        example: seen(
+            "ResourceInitializationError: The task can't download the environment variable files from Amazon S3. There is a connection issue between the task and Amazon S3. Check your task network configuration.",
+            "Fargate",
+        ),
+        ..row("env-file-network", Kind::EnvironmentFile, Why::Network, &[ENV, NETWORK])
+    },
+    Row {
+        confidence: Confidence::Medium,
+        advice: "The environment file could not be read: check bucket, key, `s3:GetObject` of the execution role and the route to S3.",
+        example: seen("ResourceInitializationError: failed to download env files", "Fargate, cut"),
+        ..Row {
+            why: None,
+            ..row(
+                "env-file",
+                Kind::EnvironmentFile,
+                Why::Missing,
+                &[&[
+                    "download env file",
+                    "download the environment variable file",
+                    "failed to download environment file",
+                    "unable to download env",
+                ]],
+            )
+        }
+    },
+    Row {
+        subject: Some(Subject { after: &["json key "], until: &[' ', ',', '"', '.'] }),
+        advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in `secrets[].valueFrom`, or add it to the secret.",
+        example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
+        ..row(
+            "secret-json-key",
+            Kind::SecretsManager,
+            Why::JsonKey,
+            &[&["did not contain json key", "unmarshal secret", "invalid character", "cannot unmarshal"], SM],
+        )
+    },
+    Row {
+        advice: "The execution role may not decrypt the secret. Add `kms:Decrypt` on the key of the secret to the execution role, and let the key's policy allow it.",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException: Access to KMS is not allowed",
+            "Fargate",
+        ),
+        ..row("secret-kms", Kind::SecretsManager, Why::Kms, &[SM, KMS])
+    },
+    Row {
+        advice: "The execution role may not decrypt the parameter. Add `kms:Decrypt` on its key to the execution role, and let the key's policy allow it.",
+        example: seen(
+            "unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
+            "Fargate",
+        ),
+        ..row("parameter-kms", Kind::ParameterStore, Why::Kms, &[SSM, KMS])
+    },
+    Row {
+        advice: "The secret exists and has no current value. Store a value, or correct the version in `secrets[].valueFrom`.",
+        example: seen(
+            "unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+            "Secrets Manager",
+        ),
+        ..row(
+            "secret-no-value",
+            Kind::SecretsManager,
+            Why::NoValue,
+            &[SM, &["secret value for staging label", "secret value for versionid", "has no value", "empty secret"]],
+        )
+    },
+    Row {
+        subject: ACTION,
+        advice: "The execution role may not read the secret. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to the execution role (and `kms:Decrypt` if it has a key of its \
+                 own); for a secret of another account its resource policy must allow it too.",
+        example: seen(
+            "Fetching secret data from AWS Secrets Manager in region us-east-1: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:Key-Dh2dLk: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:Key status code: 400",
+            "ECS agent",
+        ),
+        ..row("secret-denied", Kind::SecretsManager, Why::Permission, &[SM, DENIED])
+    },
+    Row {
+        subject: ACTION,
+        advice: "The execution role may not read the parameter. Add `{subject|ssm:GetParameters}` on the parameter's ARN to the execution role (and `kms:Decrypt` for a SecureString with a key of \
+                 its own).",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1",
+            "Fargate",
+        ),
+        ..row("parameter-denied", Kind::ParameterStore, Why::Permission, &[SSM, DENIED])
+    },
+    Row {
+        advice: "The secret does not exist in this account and region, or its ARN is malformed: `{subject|see the text}`. Correct `secrets[].valueFrom` (the ARN ends in six random characters) \
+                 or create the secret.",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 5 time(s): ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+            "Fargate",
+        ),
+        ..row(
+            "secret-missing",
+            Kind::SecretsManager,
+            Why::Missing,
+            &[
+                SM,
+                &[
+                    "resourcenotfoundexception",
+                    "can't find the specified secret",
+                    "marked for deletion",
+                    "not found",
+                    "invalid arn",
+                    "validationexception",
+                    "invalid name",
+                ],
+            ],
+        )
+    },
+    Row {
+        advice: "Parameter `{subject|of the text}` does not exist in this account and region. Create it, or correct `secrets[].valueFrom` (a name, or the whole ARN in another region).",
+        example: seen("fetching secret data from SSM Parameter Store in us-west-2: invalid parameters: /prod/db/password", "ECS agent"),
+        ..row("parameter-missing", Kind::ParameterStore, Why::Missing, &[&["ssm", "parameter store", "systems manager"], MISSING])
+    },
+    Row {
+        advice: "The task cannot reach Secrets Manager. In a private subnet: a NAT gateway, or the interface endpoint `secretsmanager` whose security group lets the task in on 443. In a public \
+                 subnet: assignPublicIp ENABLED.",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration.",
+            "Fargate",
+        ),
+        ..row("secret-network", Kind::SecretsManager, Why::Network, &[SM, NETWORK])
+    },
+    Row {
+        advice: "The task cannot reach Systems Manager. In a private subnet: a NAT gateway, or the interface endpoint `ssm` whose security group lets the task in on 443. In a public subnet: \
+                 assignPublicIp ENABLED.",
+        example: seen(
+            "ResourceInitializationError: The task cannot pull secrets from AWS Systems Manager Parameter Store. Check your network connection between the task and AWS Systems Manager.",
+            "Fargate",
+        ),
+        ..row("parameter-network", Kind::ParameterStore, Why::Network, &[SSM, NETWORK])
+    },
+    Row {
+        confidence: Confidence::Medium,
+        settled_by: Some("the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = network)"),
+        advice: "A secret could not be read, and the text is cut before it says why. Check that it exists, `secretsmanager:GetSecretValue` of the execution role, and the route to Secrets Manager.",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call",
+            "Fargate, cut",
+        ),
+        ..Row {
+            why: None,
+            ..row(
+                "secret",
+                Kind::SecretsManager,
+                Why::Missing,
+                &[&[
+                    "retrieve secret from asm",
+                    "retrieve secrets from asm",
+                    "fetching secret data from aws secrets manager",
+                    "failed to fetch secret ",
+                    "pull secrets from aws secrets manager",
+                    "retrieve secret with value",
+                    "secret from secrets manager",
+                    "pull secrets from secrets manager",
+                ]],
+            )
+        }
+    },
+    Row {
+        confidence: Confidence::Medium,
+        settled_by: Some("the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = network)"),
+        advice: "A parameter could not be read, and the text is cut before it says why. Check that it exists, `ssm:GetParameters` of the execution role, and the route to Systems Manager.",
+        example: seen(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call",
+            "Fargate, cut",
+        ),
+        ..Row {
+            why: None,
+            ..row(
+                "parameter",
+                Kind::ParameterStore,
+                Why::Missing,
+                &[&[
+                    "retrieve secrets from ssm",
+                    "retrieve secret from ssm",
+                    "fetching secret data from ssm",
+                    "pull secrets from aws systems manager",
+                    "pull secrets from systems manager",
+                ]],
+            )
+        }
+    },
+    Row {
+        id: "secrets-or-auth-network",
+        cause: Cause::NetworkSetupFailed,
+        confidence: Confidence::Medium,
+        all: &[
+            &["unable to pull secrets or registry auth"],
+            &["check your task network configuration", "signal: killed", "netlink", "context deadline exceeded", "i/o timeout"],
+        ],
+        none: &["retrieve secret", "ecr registry auth", "amazon ecr", "api.ecr.", "from ssm", "from asm"],
+        settled_by: Some("whether the task definition has secrets, or a private image only"),
+        advice: "The task's network reaches neither the secrets nor the registry's login (the text does not say which was tried). Give the subnet a route: a NAT gateway, or interface endpoints \
+                 for ecr.api, ecr.dkr, secretsmanager, ssm, logs and a gateway endpoint for S3; or assignPublicIp ENABLED in a public subnet.",
+        example: seen(
+            "ResourceInitializationError: pull command failed: unable to pull secrets or registry auth Check your task network configuration.",
+            "Fargate",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "secret-in-words",
+        cause: Cause::SecretUnavailable,
+        confidence: Confidence::Medium,
+        why: Some(Why::Missing),
+        all: &[&[
+            "secret does not exist",
+            "secret not found",
+            "parameter does not exist",
+            "secret has no value",
+            "no value for secret",
+            "invalid parameters: /",
+        ]],
+        settled_by: Some("the secret's current version"),
+        advice: "A secret or parameter that the task definition names does not exist or has no value. Create it, give it a value, or correct `valueFrom`.",
+        example: seen("TaskFailedToStart: Secret does not exist or has no value", "an operator's notes"),
+        ..Row::EMPTY
+    },
+];

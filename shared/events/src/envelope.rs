@@ -1,0 +1,74 @@
+//! The envelopes: EventBridge, SQS batches, Lambda's failed-event records, the scheduler's input, pullsafe's own messages.
+
+use serde_json::Value;
+
+use super::{Event, Subject, codebuild, ecr, ecs};
+use pullsafe::timestamp::Timestamp;
+
+/// One record of an SQS batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueRecord {
+    /// The message's id, for the partial batch answer.
+    pub message_id: String,
+    /// The event inside, or why there is none.
+    pub body: Result<Value, String>,
+}
+
+/// The records of an SQS batch; `None` if the payload is not one.
+pub fn records(payload: &Value) -> Option<Vec<QueueRecord>> {
+    let records = payload.get("Records")?.as_array()?;
+    let from_queue = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
+    records.iter().all(from_queue).then(|| records.iter().map(record).collect())
+}
+
+fn record(record: &Value) -> QueueRecord {
+    let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+    QueueRecord {
+        message_id: record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        body: serde_json::from_str(body).map_err(|error| format!("the body is not JSON: {error}")),
+    }
+}
+
+/// Reads any payload that is not a batch. `now` stands in where an event has no time.
+pub fn parse(payload: &Value, now: Timestamp) -> Event {
+    // An event that failed comes back wrapped: by Lambda's failure destination, or by an SNS-to-SQS style envelope.
+    if let Some(original) = payload.get("requestPayload") {
+        return parse(original, now);
+    }
+    if let Some(own) = payload.get("pullsafe") {
+        return own_message(own, payload);
+    }
+    let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
+    let at = Timestamp::parse(text("time")).unwrap_or(now);
+    let Some(detail) = payload.get("detail") else {
+        return Event::Ignored("the payload has no `detail`: it is no event of EventBridge".to_owned());
+    };
+    match (text("source"), text("detail-type")) {
+        (_, "ECS Task State Change") => ecs::task_state_change(detail),
+        (_, "ECS Deployment State Change" | "ECS Service Action") => ecs::service_change(payload, detail, at),
+        (_, "ECR Image Action") => ecr::image_action(payload, detail),
+        (_, "ECR Replication Action") => ecr::replication(payload, detail),
+        (_, "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),
+        (_, "CodeBuild Build State Change") => codebuild::build_state_change(detail, at),
+        ("pullsafe", "Image Mirrored") => match detail.get("source").and_then(Value::as_str).map(str::parse) {
+            Some(Ok(reference)) => Event::ImageMirrored(reference),
+            Some(Err(error)) => Event::Ignored(format!("`detail.source`: {error}")),
+            None => Event::Ignored("`detail.source` is missing".to_owned()),
+        },
+        ("aws.events", "Scheduled Event") => Event::Sweep,
+        (source, detail_type) => Event::Ignored(format!("`{detail_type}` from `{source}` is not for the remediator")),
+    }
+}
+
+/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep.
+fn own_message(own: &Value, payload: &Value) -> Event {
+    match own.as_str() {
+        Some("sweep") => Event::Sweep,
+        Some("look") => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
+            Some(Ok(subject)) => Event::Look(subject),
+            Some(Err(error)) => Event::Ignored(format!("`subject` of a look: {error}")),
+            None => Event::Ignored("a look without `subject`".to_owned()),
+        },
+        _ => Event::Ignored(format!("`pullsafe`: {own} is not a message of pullsafe")),
+    }
+}

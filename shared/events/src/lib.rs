@@ -1,0 +1,174 @@
+//! Events: read once, at the edge, into facts that cannot be wrong.
+//!
+//! An event is a hint to look. What it says is used to find out where to look and why; whatever is acted upon is
+//! looked up again. An event that is not understood is an outcome with a reason, never a failure.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod arrival;
+mod codebuild;
+mod ecr;
+mod ecs;
+mod envelope;
+pub mod stopped_task;
+pub mod task_definition;
+
+use crate::arrival::Arrival;
+use crate::stopped_task::StoppedTask;
+use pullsafe::arn::ServiceId;
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
+
+pub use envelope::{QueueRecord, parse, records};
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A task stopped.
+    TaskStopped(Box<TaskStopped>),
+    /// A deployment of a service began, ended or failed, or the service says something of itself.
+    ServiceChanged(ServiceChanged),
+    /// An image appeared in ECR.
+    ImageArrived(Arrival),
+    /// The mirror has copied an image of Docker Hub.
+    ImageMirrored(Reference),
+    /// A build failed.
+    BuildFailed(Box<BuildFailed>),
+    /// Look at everything that is open.
+    Sweep,
+    /// Look at one thing that is open.
+    Look(Subject),
+    /// Nothing to do, and why.
+    Ignored(String),
+}
+
+/// What an incident is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A service of ECS.
+    Service(ServiceId),
+    /// Tasks that belong to no service: the cluster's ARN and the family.
+    Family {
+        /// The cluster's ARN.
+        cluster_arn: String,
+        /// The task definition's family, or the group that the tasks were started with.
+        family: String,
+    },
+    /// A CodeBuild project, by the ARN prefix of its builds.
+    Project {
+        /// Region and account, as in the build's ARN.
+        scope: String,
+        /// The project's name.
+        name: String,
+    },
+}
+
+impl Subject {
+    /// The key under which the table knows it.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Service(service) => service.arn(),
+            Self::Family { cluster_arn, family } => format!("{cluster_arn}#family/{family}"),
+            Self::Project { scope, name } => format!("{scope}#project/{name}"),
+        }
+    }
+}
+
+impl Subject {
+    /// Whether a person means it by this: its name, cluster and name, or ARN in either form.
+    pub fn is_called(&self, text: &str) -> bool {
+        let (name, place) = match self {
+            Self::Service(service) => (&service.name, service.cluster()),
+            Self::Family { cluster_arn, family } => (family, cluster_arn.rsplit('/').next().unwrap_or_default()),
+            Self::Project { name, .. } => (name, "project"),
+        };
+        let key = self.key();
+        // The old form of a service's ARN does not name the cluster.
+        let short = || key.strip_suffix(&format!("{place}/{name}")).map(|head| format!("{head}{name}"));
+        text == name || text == key || text.split_once('/') == Some((place, name)) || short().as_deref() == Some(text)
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Service(service) => service.fmt(formatter),
+            Self::Family { cluster_arn, family } => {
+                write!(formatter, "{}/{family} (no service)", cluster_arn.rsplit('/').next().unwrap_or_default())
+            }
+            Self::Project { name, .. } => write!(formatter, "build project {name}"),
+        }
+    }
+}
+
+/// A task that stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskStopped {
+    /// The service or family it belongs to.
+    pub subject: Subject,
+    /// The task.
+    pub task: StoppedTask,
+}
+
+/// Which change a service reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceChange {
+    /// A deployment began.
+    DeploymentStarted,
+    /// A deployment ended well, or the service is steady.
+    Settled,
+    /// A deployment failed, or tasks fail to start.
+    Trouble,
+    /// Tasks cannot even be launched.
+    Unplaceable,
+}
+
+/// A change that a service reports of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceChanged {
+    /// The service.
+    pub service: ServiceId,
+    /// Which change.
+    pub change: ServiceChange,
+    /// The event's own name, such as `SERVICE_DEPLOYMENT_FAILED`.
+    pub name: String,
+    /// The event's reason, if it has one.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A build that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuildFailed {
+    /// The project.
+    pub project: Subject,
+    /// The build's ARN.
+    pub build: String,
+    /// The event's detail, with the phases and their contexts.
+    pub detail: serde_json::Value,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_called_by_its_name_or_arn() {
+        let cluster_arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned();
+        let service = Subject::Service(ServiceId { cluster_arn: cluster_arn.clone(), name: "web".to_owned() });
+        for text in
+            ["web", "prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/web"]
+        {
+            assert!(service.is_called(text), "{text}");
+        }
+        for text in ["", "we", "prod", "test/web", "arn:aws:ecs:us-east-1:123456789012:service/prod/web", "prod/web/x"] {
+            assert!(!service.is_called(text), "{text}");
+        }
+        assert!(Subject::Family { cluster_arn, family: "batch".to_owned() }.is_called("prod/batch"));
+        assert!(Subject::Project { scope: "arn:aws:codebuild:eu-west-1:1".to_owned(), name: "app".to_owned() }.is_called("app"));
+    }
+}

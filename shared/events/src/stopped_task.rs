@@ -1,0 +1,167 @@
+//! A task as an ECS event or DescribeTasks shows it, read tolerantly.
+//!
+//! AWS adds fields without notice, leaves documented ones out (a GuardDuty container has no image) and writes
+//! `"null"` where it means nothing. So every field is optional, a field of a wrong type counts as absent, and the
+//! text of the stop is never lost.
+//! Sources: Amazon ECS Developer Guide, "Amazon ECS task state change events"; the Task shape of the API model.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::task_definition::TaskDefinition;
+use pullsafe::timestamp::Timestamp;
+
+/// One container of a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The name in the task definition, or of an injected container.
+    pub name: String,
+    /// The image as ECS shows it; absent for some injected containers.
+    pub image: Option<String>,
+    /// The digest that was pulled.
+    pub image_digest: Option<String>,
+    /// The exit code; present only if the container ran.
+    pub exit_code: Option<i64>,
+    /// Why the container stopped, as the agent put it.
+    pub reason: Option<String>,
+    /// `PENDING`, `RUNNING`, `STOPPED`.
+    pub last_status: Option<String>,
+    /// The container's id in its runtime.
+    #[serde(default)]
+    pub runtime_id: Option<String>,
+    /// Whether the task cannot go on without it; no event says so, only the task definition.
+    #[serde(default)]
+    pub essential: Option<bool>,
+}
+
+impl Container {
+    /// Whether ECS or another AWS service put this container into the task, so that the task definition lacks it.
+    pub fn is_injected(&self) -> bool {
+        self.name.starts_with("aws-guardduty-agent") || self.name.starts_with("ecs-service-connect") || self.name.starts_with("~internal~")
+    }
+}
+
+/// A task, at the moment of the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedTask {
+    /// The task's ARN.
+    pub task_arn: String,
+    /// The cluster's ARN.
+    pub cluster_arn: String,
+    /// The task definition's ARN, with its revision.
+    pub task_definition_arn: String,
+    /// `service:<name>` or `family:<family>`.
+    pub group: Option<String>,
+    /// `ecs-svc/<deployment id>` for tasks of a service.
+    pub started_by: Option<String>,
+    /// `FARGATE`, `EC2` or `EXTERNAL`.
+    pub launch_type: Option<String>,
+    /// `STOPPED` for a stop.
+    pub last_status: Option<String>,
+    /// Where ECS wants it to be.
+    pub desired_status: Option<String>,
+    /// ECS's own class of the stop, such as `TaskFailedToStart`.
+    pub stop_code: Option<String>,
+    /// Why the task stopped, in words.
+    pub stopped_reason: Option<String>,
+    /// The counter of changes to this task; equal means a duplicate, lower means older.
+    pub version: u64,
+    /// When the task was created.
+    pub created_at: Option<Timestamp>,
+    /// When the first image pull began.
+    pub pull_started_at: Option<Timestamp>,
+    /// When the last image pull ended; absent if it never did.
+    pub pull_stopped_at: Option<Timestamp>,
+    /// When the task began to run; absent if it never did.
+    pub started_at: Option<Timestamp>,
+    /// When the stop began.
+    pub stopping_at: Option<Timestamp>,
+    /// When the task had stopped.
+    pub stopped_at: Option<Timestamp>,
+    /// The containers, in ECS's order, which says nothing.
+    pub containers: Vec<Container>,
+}
+
+impl StoppedTask {
+    /// Reads the `detail` of an `ECS Task State Change`, or a task of DescribeTasks.
+    pub fn from_json(detail: &Value) -> Self {
+        let text = |key: &str| detail.get(key).and_then(Value::as_str).map(str::to_owned);
+        let moment = |key: &str| match detail.get(key) {
+            Some(Value::String(text)) => Timestamp::parse(text),
+            Some(Value::Number(seconds)) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
+            _ => None,
+        };
+        Self {
+            task_arn: text("taskArn").unwrap_or_default(),
+            cluster_arn: text("clusterArn").unwrap_or_default(),
+            task_definition_arn: text("taskDefinitionArn").unwrap_or_default(),
+            group: text("group"),
+            started_by: text("startedBy"),
+            launch_type: text("launchType"),
+            last_status: text("lastStatus"),
+            desired_status: text("desiredStatus"),
+            stop_code: text("stopCode"),
+            stopped_reason: text("stoppedReason"),
+            version: detail.get("version").and_then(Value::as_u64).unwrap_or_default(),
+            created_at: moment("createdAt"),
+            pull_started_at: moment("pullStartedAt"),
+            pull_stopped_at: moment("pullStoppedAt"),
+            started_at: moment("startedAt"),
+            stopping_at: moment("stoppingAt"),
+            stopped_at: moment("stoppedAt"),
+            containers: detail.get("containers").and_then(Value::as_array).into_iter().flatten().map(container).collect(),
+        }
+    }
+
+    /// The service this task belongs to, if it belongs to one. The group is the only link that an event has.
+    pub fn service_name(&self) -> Option<&str> {
+        self.group.as_deref()?.strip_prefix("service:")
+    }
+
+    /// The task's id: the last part of its ARN.
+    pub fn task_id(&self) -> &str {
+        self.task_arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether this is a stop rather than another change of the task. A task without a status is taken for a stop if
+    /// it says why it stopped: a field may be missing.
+    pub fn is_stop(&self) -> bool {
+        match self.last_status.as_deref() {
+            Some(status) => status.eq_ignore_ascii_case("STOPPED"),
+            None => {
+                self.stop_code.is_some()
+                    || self.stopped_reason.is_some()
+                    || self.containers.iter().any(|container| container.reason.is_some() || container.exit_code.is_some())
+            }
+        }
+    }
+
+    /// The same task, with what its definition says of its containers.
+    #[must_use]
+    pub fn with_definition(mut self, definition: &TaskDefinition) -> Self {
+        for container in &mut self.containers {
+            let essential = |container: &Value| container.get("essential").and_then(Value::as_bool).unwrap_or(true);
+            container.essential = definition.container(&container.name).map(essential);
+        }
+        self
+    }
+
+    /// Whether any container of the task ran: a pull error beside an exit code was survived from a cached image.
+    pub fn ran(&self) -> bool {
+        self.started_at.is_some() || self.containers.iter().any(|container| container.exit_code.is_some())
+    }
+}
+
+fn container(value: &Value) -> Container {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    Container {
+        name: text("name").unwrap_or_default(),
+        image: text("image"),
+        image_digest: text("imageDigest"),
+        exit_code: value.get("exitCode").and_then(Value::as_i64),
+        reason: text("reason"),
+        last_status: text("lastStatus"),
+        runtime_id: text("runtimeId"),
+        essential: None,
+    }
+}

@@ -1,0 +1,15 @@
+//! The memory of a service: what failed, what is planned, done and waited for, and how it is told.
+//!
+//! An [`incident`] reaches from the first failure of a service until it is steady again. A [`plan`] leaves nothing to decide, a [`notice`]
+//! reads alone, a [`report`] tells the whole story. The table that keeps all of it is a feature ([`store`]).
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod incident;
+pub mod notice;
+pub mod plan;
+pub mod report;
+pub mod spent;
+#[cfg(feature = "store")]
+pub mod store;
+pub mod waiting;

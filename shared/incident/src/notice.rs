@@ -1,0 +1,202 @@
+//! Messages: for people (subject and text) and for programs (an event), from one incident.
+//!
+//! A message reads alone: cause, evidence, what was done or why nothing was, and the exact change to make. It is
+//! written once, kept in the record until it went out, and always carries the same id, so that a receiver can
+//! drop the second copy that at-least-once delivery may bring.
+
+use pullsafe::notice::{Notice, bounded};
+use serde_json::json;
+
+use super::incident::{ActState, CauseSeen, Incident};
+use super::plan::{Declined, Plan};
+use super::report::short;
+use super::waiting::WaitingFor;
+
+/// What happened to a plan, for a message about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<'a> {
+    /// No remedy, or none yet: cause and advice.
+    Advised(Option<&'a WaitingFor>),
+    /// This was done.
+    Applied(&'a Plan),
+    /// In observe mode: this would have been done.
+    WouldApply(&'a Plan),
+    /// This was begun and given up.
+    Abandoned(&'a Plan, &'a str),
+}
+
+/// The message about the current blocker of an incident and what became of it.
+pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &Outcome<'_>, id: String) -> Notice {
+    let diagnosis = &blocker.diagnosis;
+    let (detail_type, headline) = match outcome {
+        Outcome::Advised(_) => ("Diagnosis", format!("{subject}: {}", diagnosis.cause)),
+        Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
+        Outcome::WouldApply(plan) => ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result)),
+        Outcome::Abandoned(plan, _) => ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause)),
+    };
+    let mut text = Text::default();
+    text.line(&format!("{subject}: {}", super::incident::summary(diagnosis)));
+    text.line(&format!("Current blocker since {}, {} task(s), confidence {}.", blocker.first_at, blocker.tasks, diagnosis.confidence));
+    if let Some(hidden_by) = blocker.hidden_by {
+        text.line(&format!("It was hidden by {hidden_by} before."));
+    }
+    text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
+    let plan = match outcome {
+        Outcome::Advised(waiting) => {
+            text.section("What to do", [diagnosis.advice.clone()]);
+            if let Some(waiting) = waiting {
+                text.section("pullsafe waits", [waiting.describe()]);
+            }
+            None
+        }
+        Outcome::Applied(plan) => {
+            text.section(
+                "Done",
+                std::iter::once(plan.summary.clone()).chain(plan.steps.iter().map(|step| format!("  {}", step.describe()))),
+            );
+            Some(*plan)
+        }
+        Outcome::WouldApply(plan) => {
+            let steps = plan.steps.iter().map(|step| format!("  would {}", step.describe()));
+            text.section("In observe mode nothing was changed", std::iter::once(plan.summary.clone()).chain(steps));
+            Some(*plan)
+        }
+        Outcome::Abandoned(plan, why) => {
+            text.section("Given up", [plan.summary.clone(), (*why).to_owned()]);
+            text.section("What to do", [diagnosis.advice.clone()]);
+            None
+        }
+    };
+    if let Some(plan) = plan.filter(|plan| !plan.follow_up.is_empty()) {
+        text.section("For you to do", [plan.follow_up.clone()]);
+    }
+    text.section("Declined", incident.declined.iter().map(declined));
+    let earlier = incident.causes.iter().filter(|seen| seen.diagnosis.cause != diagnosis.cause);
+    text.section(
+        "Other causes in this incident, oldest first",
+        earlier.map(|seen| format!("{} from {} to {} ({} task(s))", seen.diagnosis.cause, seen.first_at, seen.last_at, seen.tasks)),
+    );
+    text.short_form(incident);
+    text.line(&format!("\nIncident {}", incident.id));
+    let detail = json!({
+        "notice": id, "incident": incident.id, "subject": subject, "diagnosis": diagnosis, "docker_hub_quota": diagnosis.docker_hub_quota(),
+        "remedy": plan.map(|plan| plan.remedy), "applied": matches!(outcome, Outcome::Applied(_)),
+        "steps": plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect::<Vec<_>>()),
+        "declined": incident.declined, "tasks": blocker.tasks, "since": blocker.first_at,
+    });
+    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text: text.finish(), detail }
+}
+
+/// The message that an incident is over.
+pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> Notice {
+    let mut text = Text::default();
+    text.line(&format!("{subject}: {how}."));
+    let causes = incident.causes.iter().map(|seen| {
+        let hidden = seen.hidden_by.map(|cause| format!(", hidden by {cause} before")).unwrap_or_default();
+        format!("{} from {} to {}, {} task(s){hidden}", super::incident::summary(&seen.diagnosis), seen.first_at, seen.last_at, seen.tasks)
+    });
+    text.section("What it was, oldest first", causes);
+    if let Some(act) = incident.act.as_ref().filter(|act| act.state == ActState::Done) {
+        text.section("What pullsafe did", [act.plan.summary.clone()]);
+        if !act.plan.follow_up.is_empty() {
+            text.section("Still for you to do", [act.plan.follow_up.clone()]);
+        }
+    }
+    text.short_form(incident);
+    text.line(&format!("\nIncident {}", incident.id));
+    let detail = json!({
+        "notice": id, "incident": incident.id, "subject": subject, "how": how, "opened_at": incident.opened_at,
+        "causes": incident.causes.iter().map(|seen| seen.diagnosis.cause).collect::<Vec<_>>(), "remedy": incident.acted(),
+    });
+    Notice {
+        id,
+        detail_type: "Incident Resolved".to_owned(),
+        subject: subject_line(&format!("{subject}: resolved")),
+        text: text.finish(),
+        detail,
+    }
+}
+
+/// The warning that a starting deployment pulls from Docker Hub.
+pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
+    let mut text = Text::default();
+    text.line(&plan.summary);
+    let steps = plan.steps.iter().map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
+    text.section(if applied { "Done" } else { "In observe mode nothing was changed" }, steps);
+    if !plan.follow_up.is_empty() {
+        text.section("For you to do", [plan.follow_up.clone()]);
+    }
+    let detail = json!({ "notice": id, "subject": subject, "remedy": plan.remedy, "applied": applied, "summary": plan.summary });
+    let detail_type = if applied && !plan.steps.is_empty() { "Remedy Applied" } else { "Diagnosis" };
+    Notice {
+        id,
+        detail_type: detail_type.to_owned(),
+        subject: subject_line(&format!("{subject}: a deployment pulls from Docker Hub")),
+        text: text.finish(),
+        detail,
+    }
+}
+
+fn declined(declined: &Declined) -> String {
+    format!("{}: {}", declined.remedy, declined.reasons.join("; "))
+}
+
+/// SNS allows 100 characters of ASCII without control characters in a subject.
+fn subject_line(text: &str) -> String {
+    let line: String =
+        format!("pullsafe: {text}").chars().map(|character| if (' '..='~').contains(&character) { character } else { '?' }).collect();
+    match line.char_indices().nth(100) {
+        Some(_) => format!("{}...", line.get(..97).unwrap_or(&line)),
+        None => line,
+    }
+}
+
+/// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
+const LONGEST_TEXT: usize = 60_000;
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    /// The telling lines of the timeline, and what the quota looks like.
+    fn short_form(&mut self, incident: &Incident) {
+        self.section("Docker Hub's quota, an estimate", short::quota(incident));
+        self.section("Timeline", short::timeline(incident));
+    }
+
+    fn finish(self) -> String {
+        bounded(&self.0, LONGEST_TEXT)
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        let mut lines = lines.into_iter().peekable();
+        if lines.peek().is_some() {
+            self.line(&format!("\n{title}:"));
+            lines.for_each(|line| self.line(&format!("  {}", line.replace('\n', "\n  "))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_fits_sns() {
+        let subject = subject_line(&"naïve ".repeat(40));
+        assert!(subject.len() == 100 && subject.is_ascii() && subject.ends_with("..."), "{subject}");
+        assert_eq!(subject_line("prod/web: resolved"), "pullsafe: prod/web: resolved");
+    }
+
+    #[test]
+    fn a_text_fits_sns() {
+        let mut text = Text::default();
+        (0..10_000).for_each(|_| text.line("nothing but naïve evidence"));
+        let text = text.finish();
+        assert!(text.len() <= LONGEST_TEXT && text.ends_with("has the rest]\n"), "{}", text.len());
+    }
+}

@@ -1,0 +1,357 @@
+//! The report as HTML: one self-contained file that asks nobody for anything.
+//!
+//! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
+//! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
+
+use super::escape::{html, visible};
+use super::plot;
+use super::quota::CAVEAT;
+use super::svg;
+use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
+use pullsafe::timestamp::Timestamp;
+
+/// The rules for everything under `.pullsafe`, in terms of the colours below.
+pub(super) const STYLE: &str = include_str!("style.css");
+/// Colours on a light ground.
+pub(super) const LIGHT: &str = "--text:#16191f;--quiet:#5b6470;--ground:#ffffff;--panel:#f4f6f8;--line:#cfd6dd;--accent:#0b62c4;--bad:#b3261e;--good:#146c2e;--area:#d6e6fa;";
+/// Colours on a dark ground.
+pub(super) const DARK: &str = "--text:#e6e9ed;--quiet:#a3adb8;--ground:#10151b;--panel:#1b222b;--line:#3a4552;--accent:#7db7ff;--bad:#ff9a92;--good:#7fd897;--area:#1f3a5c;";
+
+/// A page of these reports, under a title that is shown if it is not one report.
+pub fn page(title: &str, reports: &[Report]) -> String {
+    let mut page = Html(String::from("<!doctype html>\n"));
+    page.element("html", &[("lang", "en")], |page| {
+        page.element("head", &[], |page| {
+            page.void("meta", &[("charset", "utf-8")]);
+            page.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+            page.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", policy)]);
+            page.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+            page.element("title", &[], |page| {
+                page.text(reports.first().filter(|_| reports.len() == 1).map_or(title, |report| &report.title))
+            });
+            page.style(&format!(
+                "html{{{LIGHT}background:var(--ground)}}@media (prefers-color-scheme:dark){{html{{{DARK}}}}}body{{margin:0}}\n{STYLE}"
+            ));
+        });
+        page.element("body", &[], |page| {
+            page.element("main", &[("class", "pullsafe")], |page| match reports {
+                [report] => article(page, report, "i1", 1),
+                _ => {
+                    page.element("h1", &[], |page| page.text(title));
+                    if reports.is_empty() {
+                        page.paragraph("There is nothing to report.");
+                    }
+                    for (index, report) in reports.iter().enumerate() {
+                        article(page, report, &format!("i{}", index + 1), 2);
+                    }
+                }
+            });
+        });
+    });
+    page.0.push('\n');
+    page.0
+}
+
+/// One report; its headings begin at a level.
+fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
+    page.element("article", &[("aria-labelledby", id)], |page| {
+        page.element(heading(level), &[("id", id)], |page| page.text(&report.title));
+        facts(page, report);
+        page.section(level, "How it stands", |page| page.paragraph(&report.resolution));
+        page.section(level, "Causes, oldest first", |page| causes(page, report));
+        if let Some(quota) = &report.quota {
+            page.section(level, "Docker Hub's quota window (an estimate)", |page| {
+                page.paragraph(CAVEAT);
+                svg::draw(page, quota, &format!("{id}-quota"));
+                picture_in_words(page, quota);
+            });
+        }
+        if !report.changes.is_empty() {
+            page.section(level, "What to change", |page| report.changes.iter().for_each(|item| change(page, item)));
+        }
+        if !report.advice.is_empty() {
+            page.section(level, "What to do", |page| {
+                report.advice.iter().for_each(|advice| page.element("p", &[("class", "lines")], |page| page.text(advice)));
+            });
+        }
+        page.section(level, "What pullsafe did", |page| acted(page, report));
+        if let Some(waiting) = &report.waiting {
+            page.section(level, "What pullsafe waits for", |page| page.paragraph(&format!("Since {}: {}.", waiting.at, waiting.what)));
+        }
+        if !report.declined.is_empty() {
+            page.section(level, "What was declined, and why", |page| declined(page, report));
+        }
+        if !report.causes.is_empty() {
+            page.section(level, "Evidence", |page| evidence(page, &report.causes));
+        }
+        if !report.timeline.is_empty() {
+            page.section(level, "Timeline", |page| timeline(page, &report.timeline));
+        }
+    });
+}
+
+fn facts(page: &mut Html, report: &Report) {
+    let mut facts = vec![("State", report.state.words().to_owned()), ("Opened", report.opened_at.to_string())];
+    if let Some(blocker) = &report.blocker {
+        facts.push((if report.state.is_over() { "Last blocker" } else { "Current blocker" }, blocker.summary.clone()));
+        facts.push(("Confidence", blocker.confidence.to_string()));
+    }
+    if let Some(likely) = report.blocker.as_ref().and_then(|blocker| blocker.likely.clone()) {
+        facts.push(("Likely explanation", likely));
+    }
+    if let Some(resolved) = report.resolved_at {
+        facts.push(("Over since", resolved.to_string()));
+    }
+    facts.extend([("As of", report.as_of.to_string()), ("Incident", report.incident.clone())]);
+    page.element("dl", &[], |page| {
+        for (name, value) in facts {
+            page.element("div", &[], |page| {
+                page.element("dt", &[], |page| page.text(name));
+                page.element("dd", &[], |page| page.text(&value));
+            });
+        }
+    });
+}
+
+fn causes(page: &mut Html, report: &Report) {
+    if report.causes.is_empty() {
+        page.paragraph(NO_CAUSE);
+        return;
+    }
+    let Report { causes, blocker, .. } = report;
+    page.table("Causes of this incident, oldest first", &["Cause", "First", "Last", "Tasks", "What stood before it"], |page| {
+        for cause in causes {
+            page.element("tr", &[], |page| {
+                page.element("th", &[("scope", "row")], |page| {
+                    page.text(&cause.summary);
+                    if blocker.as_ref() == Some(cause) {
+                        page.text(" ");
+                        page.element("strong", &[("class", "tag")], |page| page.text("latest"));
+                    }
+                });
+                page.cell(&cause.first_at.to_string());
+                page.cell(&cause.last_at.to_string());
+                page.cell(&cause.tasks.to_string());
+                page.cell(&cause.hidden_by.map_or_else(String::new, super::hidden));
+            });
+        }
+    });
+    if let Some(left_out) = left_out(report) {
+        page.paragraph(&left_out);
+    }
+}
+
+fn picture_in_words(page: &mut Html, quota: &Quota) {
+    page.element("ul", &[], |page| quota.sentences().iter().for_each(|sentence| page.element("li", &[], |page| page.text(sentence))));
+    page.details("The same picture as text", |page| page.block(&plot::draw(quota)));
+    if quota.gives_back.len() > 1 {
+        page.details("What the window gives back", |page| {
+            page.table("When the window gives pulls back", &["When", "Pulls"], |page| {
+                for back in &quota.gives_back {
+                    page.element("tr", &[], |page| {
+                        page.element("th", &[("scope", "row")], |page| page.text(&back.at.to_string()));
+                        page.cell(&back.pulls.to_string());
+                    });
+                }
+            });
+        });
+    }
+}
+
+fn change(page: &mut Html, change: &Change) {
+    page.element("p", &[], |page| {
+        page.element("strong", &[], |page| page.text(&change.what));
+        page.text(". ");
+        page.text(&change.note);
+    });
+    for edit in &change.edits {
+        page.element("figure", &[], |page| {
+            page.element("figcaption", &[], |page| page.text(&edit.file));
+            page.element("pre", &[("class", "edit"), ("tabindex", "0")], |page| {
+                for line in &edit.before {
+                    page.element("del", &[], |page| page.text(&format!("- {line}")));
+                    page.text("\n");
+                }
+                for line in &edit.after {
+                    page.element("ins", &[], |page| page.text(&format!("+ {line}")));
+                    page.text("\n");
+                }
+            });
+        });
+    }
+}
+
+fn acted(page: &mut Html, report: &Report) {
+    match &report.act {
+        Some(act) => the_act(page, act),
+        None => page.paragraph("Nothing was changed at the service."),
+    }
+    if !report.done.is_empty() {
+        page.element("ul", &[], |page| report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment))));
+    }
+}
+
+fn the_act(page: &mut Html, act: &ActLine) {
+    page.element("p", &[], |page| {
+        page.element("strong", &[], |page| page.text(act.remedy.as_str()));
+        page.text(&format!(" for {}, decided at ", act.cause));
+        page.time(act.decided_at);
+        page.text(&format!(": {}.", act.words()));
+    });
+    page.paragraph(&act.summary);
+    if !act.steps.is_empty() {
+        page.element("ol", &[], |page| act.steps.iter().for_each(|step| page.element("li", &[], |page| page.text(step))));
+    }
+}
+
+fn declined(page: &mut Html, report: &Report) {
+    page.element("ul", &[], |page| {
+        for declined in &report.declined {
+            page.element("li", &[], |page| {
+                page.element("strong", &[], |page| page.text(declined.remedy.as_str()));
+                page.text(": ");
+                page.text(&declined.reasons.join("; "));
+            });
+        }
+    });
+}
+
+fn evidence(page: &mut Html, causes: &[CauseLine]) {
+    for cause in causes {
+        let container = cause.container.as_deref().map_or_else(String::new, |container| format!(", container {container}"));
+        page.element("p", &[], |page| {
+            page.element("strong", &[], |page| page.text(cause.cause.as_str()));
+            page.text(&format!(" (confidence {}{container})", cause.confidence));
+            if let Some(likely) = &cause.likely {
+                page.text(&format!(". {likely}"));
+            }
+            if let Some(settled_by) = &cause.settled_by {
+                page.text(&format!(". What would settle it: {settled_by}"));
+            }
+        });
+        for evidence in &cause.evidence {
+            page.element("figure", &[], |page| {
+                page.element("figcaption", &[], |page| page.text(&evidence.source));
+                page.block(&evidence.text);
+            });
+        }
+    }
+}
+
+fn timeline(page: &mut Html, timeline: &[Moment]) {
+    page.element("ol", &[("class", "timeline")], |page| {
+        timeline.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment)));
+    });
+}
+
+const fn heading(level: usize) -> &'static str {
+    match level {
+        0 | 1 => "h1",
+        2 => "h2",
+        3 => "h3",
+        _ => "h4",
+    }
+}
+
+/// A page being written. It can only grow by whole elements and escaped texts.
+pub(super) struct Html(String);
+
+impl Html {
+    /// Nothing yet.
+    pub(super) fn fragment() -> Self {
+        Self(String::new())
+    }
+
+    /// What was written.
+    pub(super) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// An element with its content. Names are this crate's own, values are escaped.
+    pub(super) fn element(&mut self, tag: &'static str, attributes: &[(&'static str, &str)], content: impl FnOnce(&mut Self)) {
+        self.open(tag, attributes);
+        self.0.push('>');
+        content(self);
+        self.0.push_str("</");
+        self.0.push_str(tag);
+        self.0.push('>');
+    }
+
+    /// An element without content.
+    pub(super) fn void(&mut self, tag: &'static str, attributes: &[(&'static str, &str)]) {
+        self.open(tag, attributes);
+        self.0.push_str("/>");
+    }
+
+    fn open(&mut self, tag: &'static str, attributes: &[(&'static str, &str)]) {
+        self.0.push('<');
+        self.0.push_str(tag);
+        for (name, value) in attributes {
+            self.0.push_str(&format!(" {name}=\"{}\"", html(value)));
+        }
+    }
+
+    /// A text, escaped.
+    pub(super) fn text(&mut self, text: &str) {
+        self.0.push_str(&html(text));
+    }
+
+    /// A style sheet. It is this crate's own text: nothing from outside may come here.
+    pub(super) fn style(&mut self, css: &str) {
+        self.element("style", &[], |page| page.0.push_str(css));
+    }
+
+    /// A paragraph of text.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.element("p", &[], |page| page.text(text));
+    }
+
+    fn block(&mut self, text: &str) {
+        self.element("pre", &[("tabindex", "0")], |page| page.text(&visible(text)));
+    }
+
+    fn cell(&mut self, text: &str) {
+        self.element("td", &[], |page| page.text(text));
+    }
+
+    fn time(&mut self, at: Timestamp) {
+        let text = at.to_string();
+        self.element("time", &[("datetime", &text)], |page| page.text(&text));
+    }
+
+    fn moment(&mut self, moment: &Moment) {
+        self.time(moment.at);
+        self.text(" ");
+        self.text(&moment.what);
+    }
+
+    fn section(&mut self, level: usize, title: &str, content: impl FnOnce(&mut Self)) {
+        self.element("section", &[], |page| {
+            page.element(heading(level + 1), &[], |page| page.text(title));
+            content(page);
+        });
+    }
+
+    fn details(&mut self, summary: &str, content: impl FnOnce(&mut Self)) {
+        self.element("details", &[], |page| {
+            page.element("summary", &[], |page| page.text(summary));
+            content(page);
+        });
+    }
+
+    /// A table with a caption and column heads; it scrolls by itself where the page is narrow.
+    pub(super) fn table(&mut self, caption: &str, heads: &[&str], rows: impl FnOnce(&mut Self)) {
+        self.element("div", &[("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", caption)], |page| {
+            page.element("table", &[], |page| {
+                page.element("caption", &[], |page| page.text(caption));
+                page.element("thead", &[], |page| {
+                    page.element("tr", &[], |page| {
+                        heads.iter().for_each(|head| page.element("th", &[("scope", "col")], |page| page.text(head)));
+                    });
+                });
+                page.element("tbody", &[], rows);
+            });
+        });
+    }
+}

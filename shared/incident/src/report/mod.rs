@@ -1,0 +1,391 @@
+//! The report of an incident: what a person would otherwise put together from six consoles.
+//!
+//! [`Report::of`] makes a model of an incident as the table has it, and of the moment at which it is looked at; the
+//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is), and, for a
+//! message, as a [`short`] form. The same incident and moment always give the same text.
+//!
+//! What it guarantees: it never calls a cause the root of it all, only the current blocker; the quota's picture is
+//! called an estimate; texts from outside (reasons, log lines, image names) are masked, cut, and escaped for where they
+//! are written; the size is bounded however long the incident was.
+
+mod change;
+mod escape;
+pub mod html;
+pub mod markdown;
+mod plot;
+mod quota;
+pub mod short;
+mod svg;
+pub mod widget;
+
+use serde::Serialize;
+
+use super::incident::{self, Act, ActState, CauseSeen, Incident};
+use super::plan::{Declined, Step};
+use super::waiting::Waiting;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
+use pullsafe_diagnosis::text::redact;
+use pullsafe_events::Subject;
+
+pub use change::{Change, Edit};
+pub use quota::{GivenBack, Quota, Used};
+
+/// How many causes are shown; the oldest and the newest tell most.
+const CAUSES: usize = 20;
+/// What is said instead of them.
+const NO_CAUSE: &str = "No cause is known yet.";
+/// How many lines of evidence are shown of a cause.
+const EVIDENCE: usize = 12;
+/// How many declined remedies, and how many reasons of each.
+const DECLINED: usize = 12;
+/// How many steps of a plan.
+const STEPS: usize = 20;
+/// Longest text of one line from outside, in characters.
+const LINE: usize = 1_200;
+/// The same, where there are many lines.
+const SHORT_LINE: usize = 400;
+
+/// How far an incident has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It goes on, and nothing was done about it.
+    Open,
+    /// It goes on, and pullsafe waits for something.
+    Waiting,
+    /// A remedy is being carried out.
+    Acting,
+    /// A remedy was carried out; the service is watched until it is steady.
+    Watching,
+    /// The service was found steady, deleted or stopped by a person.
+    Resolved,
+    /// What has no steady state (a build project, tasks of no service) did not fail for a day, and was forgotten.
+    Closed,
+}
+
+impl State {
+    /// The state in a few words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "open, pullsafe waits",
+            Self::Acting => "open, pullsafe acts",
+            Self::Watching => "open, watched since pullsafe acted",
+            Self::Resolved => "resolved",
+            Self::Closed => "closed, for it did not fail again",
+        }
+    }
+
+    /// Whether it is over.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Closed)
+    }
+}
+
+/// A report of one incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// One line: what, in which state, and its blocker.
+    pub title: String,
+    /// The service, family or project.
+    pub subject: String,
+    /// The incident's id.
+    pub incident: String,
+    /// The moment that the report is of.
+    pub as_of: Timestamp,
+    /// When the first task failed.
+    pub opened_at: Timestamp,
+    /// When it was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Timestamp>,
+    /// How far it has come.
+    pub state: State,
+    /// What is in the way, or was last; the cause of the latest failure and not the root of it all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocker: Option<CauseLine>,
+    /// The causes, oldest first; of many the oldest and the newest.
+    pub causes: Vec<CauseLine>,
+    /// How many causes between them are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub causes_left_out: usize,
+    /// Docker Hub's quota, where launches tried pulls of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// What pullsafe decided to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<ActLine>,
+    /// What pullsafe did, as the timeline has it, oldest first.
+    pub done: Vec<Moment>,
+    /// The remedies that were declined at the last look, with every reason.
+    pub declined: Vec<Declined>,
+    /// What is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Moment>,
+    /// What to do, in words: the advice on the blocker, and what is left after an act.
+    pub advice: Vec<String>,
+    /// What to change in templates and files, with the exact lines.
+    pub changes: Vec<Change>,
+    /// How it was resolved, or why it does not count as resolved.
+    pub resolution: String,
+    /// What happened, oldest first.
+    pub timeline: Vec<Moment>,
+}
+
+/// A cause, over all the tasks that it stopped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CauseLine {
+    /// The cause.
+    pub cause: Cause,
+    /// The cause with what makes it particular, in one line.
+    pub summary: String,
+    /// The container that failed first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// What probably lies behind it, by the log: likely, never certain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likely: Option<String>,
+    /// How far to rely on the diagnosis.
+    pub confidence: Confidence,
+    /// When it first stopped a task.
+    pub first_at: Timestamp,
+    /// When it last did.
+    pub last_at: Timestamp,
+    /// How many tasks it stopped.
+    pub tasks: u32,
+    /// What stood before it until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_by: Option<Cause>,
+    /// The lines that support the diagnosis, masked.
+    pub evidence: Vec<Evidence>,
+    /// What would settle it, where the text is ambiguous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_by: Option<String>,
+}
+
+/// What was decided, and how far it came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActLine {
+    /// The remedy.
+    pub remedy: RemedyName,
+    /// The cause that it is for.
+    pub cause: Cause,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// How far it has come.
+    pub state: ActState,
+    /// What it is, in one sentence.
+    pub summary: String,
+    /// Its steps, in order.
+    pub steps: Vec<String>,
+}
+
+impl ActLine {
+    /// The state in a few words.
+    pub const fn words(&self) -> &'static str {
+        match self.state {
+            ActState::Observed => "observed only: nothing was changed, this is what would have been done",
+            ActState::Acting => "under way",
+            ActState::Done => "done, every step",
+            ActState::Abandoned => "given up, because the world had moved on",
+        }
+    }
+}
+
+/// Something at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// What, in one line.
+    pub what: String,
+}
+
+impl Report {
+    /// The report of an incident, looked at at a moment.
+    pub fn of(subject: &Subject, incident: &Incident, now: Timestamp) -> Self {
+        let as_of = incident.resolved_at.map_or(now, |resolved| resolved.min(now));
+        let state = state_of(subject, incident);
+        let blocker = incident.blocker().map(cause_line);
+        let subject_name = line(&subject.to_string());
+        let title = match &blocker {
+            Some(blocker) => {
+                let which = if state.is_over() { "last blocker" } else { "current blocker" };
+                format!("{subject_name}: {}, {which} {}", state.words(), blocker.cause)
+            }
+            None => format!("{subject_name}: {}", state.words()),
+        };
+        let done = |what: &str| ["done: ", "decided: ", "given up: "].iter().any(|head| what.starts_with(head));
+        let timeline: Vec<Moment> =
+            incident.timeline.iter().map(|entry| Moment { at: entry.at, what: entry_line(incident, &entry.what) }).collect();
+        Self {
+            title,
+            subject: subject_name,
+            incident: line(&incident.id),
+            as_of,
+            opened_at: incident.opened_at,
+            resolved_at: incident.resolved_at,
+            state,
+            causes: causes(incident),
+            causes_left_out: incident.causes.len().saturating_sub(CAUSES),
+            quota: Quota::of(incident, as_of),
+            act: incident.act.as_ref().map(act_line),
+            done: timeline.iter().filter(|moment| done(&moment.what)).cloned().collect(),
+            declined: incident.declined.iter().take(DECLINED).map(declined).collect(),
+            waiting: incident.waiting.as_ref().filter(|_| !state.is_over()).map(waiting),
+            advice: advice(incident, state),
+            changes: change::of(subject, incident),
+            resolution: resolution(subject, incident, as_of),
+            blocker,
+            timeline,
+        }
+    }
+}
+
+// By reference, as serde wants it.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// A line of the timeline. What repeats the summary of the act names it only: the summary stands with the act.
+fn entry_line(incident: &Incident, what: &str) -> String {
+    let repeated = incident.act.as_ref().and_then(|act| Some((what.strip_suffix(act.plan.summary.as_str())?, act.plan.remedy)));
+    let short = match repeated.filter(|(head, _)| head.ends_with(": ")) {
+        Some((head, remedy)) => line(&format!("{head}{remedy}")),
+        None => line(what),
+    };
+    cut(&short, SHORT_LINE)
+}
+
+fn state_of(subject: &Subject, incident: &Incident) -> State {
+    let over = match subject {
+        Subject::Service(_) => State::Resolved,
+        Subject::Family { .. } | Subject::Project { .. } => State::Closed,
+    };
+    match (incident.resolved_at, incident.act.as_ref().map(|act| act.state), &incident.waiting) {
+        (Some(_), _, _) => over,
+        (None, Some(ActState::Acting), _) => State::Acting,
+        (None, _, Some(_)) => State::Waiting,
+        (None, Some(ActState::Done), None) => State::Watching,
+        (None, Some(ActState::Observed | ActState::Abandoned) | None, None) => State::Open,
+    }
+}
+
+/// All causes, or the oldest half and the newest half of them.
+fn causes(incident: &Incident) -> Vec<CauseLine> {
+    let all = &incident.causes;
+    let skipped = all.len().saturating_sub(CAUSES);
+    let kept = all.iter().enumerate().filter(|(index, _)| *index < CAUSES / 2 || *index >= CAUSES / 2 + skipped);
+    kept.map(|(_, seen)| cause_line(seen)).collect()
+}
+
+fn cause_line(seen: &CauseSeen) -> CauseLine {
+    let diagnosis = &seen.diagnosis;
+    let evidence = diagnosis.evidence.iter().take(EVIDENCE);
+    CauseLine {
+        cause: diagnosis.cause,
+        summary: line(&incident::summary(diagnosis)),
+        container: diagnosis.container.as_deref().map(line),
+        likely: likely(diagnosis.explanation, diagnosis.signature),
+        confidence: diagnosis.confidence,
+        first_at: seen.first_at,
+        last_at: seen.last_at,
+        tasks: seen.tasks,
+        hidden_by: seen.hidden_by,
+        evidence: evidence.map(|found| Evidence { source: line(&found.source), text: line(&found.text) }).collect(),
+        settled_by: diagnosis.settled_by.as_deref().map(line),
+    }
+}
+
+fn act_line(act: &Act) -> ActLine {
+    ActLine {
+        remedy: act.plan.remedy,
+        cause: act.cause,
+        decided_at: act.decided_at,
+        state: act.state,
+        summary: line(&act.plan.summary),
+        steps: act.plan.steps.iter().take(STEPS).map(|step| line(&Step::describe(step))).collect(),
+    }
+}
+
+fn declined(declined: &Declined) -> Declined {
+    Declined {
+        remedy: declined.remedy,
+        reasons: declined.reasons.iter().take(DECLINED).map(|reason| cut(&line(reason), SHORT_LINE)).collect(),
+    }
+}
+
+fn waiting(waiting: &Waiting) -> Moment {
+    Moment { at: waiting.since, what: line(&waiting.cause.describe()) }
+}
+
+/// What is said of causes that are not shown.
+fn left_out(report: &Report) -> Option<String> {
+    (report.causes_left_out > 0).then(|| format!("{} more in the middle are left out.", report.causes_left_out))
+}
+
+/// The advice on the blocker as long as it is in the way, and what an act leaves to be done.
+fn advice(incident: &Incident, state: State) -> Vec<String> {
+    let blocker = incident.blocker().filter(|_| state != State::Resolved && !incident.is_settling());
+    let follow_up = incident.act.as_ref().filter(|act| act.state != ActState::Abandoned).map(|act| &act.plan.follow_up);
+    let texts = blocker.map(|seen| &seen.diagnosis.advice).into_iter().chain(follow_up);
+    texts
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| cut(&text.lines().map(redact).collect::<Vec<_>>().join("\n"), 2 * LINE))
+        .collect()
+}
+
+/// What the log suggests.
+fn likely(explanation: Option<Cause>, signature: Option<Signature>) -> Option<String> {
+    let words: Vec<&str> = explanation.map(Cause::as_str).into_iter().chain(signature.map(Signature::as_str)).collect();
+    (!words.is_empty()).then(|| format!("Its log suggests {}; likely, not certain.", words.join(", ")))
+}
+
+/// What stood before a cause, in a sentence.
+fn hidden(by: Cause) -> String {
+    if by == Cause::Unknown { "A failure of unknown cause came first.".to_owned() } else { format!("It was hidden by {by}.") }
+}
+
+/// How an incident ended, or why it has not: silence is not recovery.
+fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> String {
+    let last = incident.causes.iter().map(|seen| seen.last_at).max().unwrap_or(incident.opened_at);
+    let is_service = matches!(subject, Subject::Service(_));
+    match incident.resolved_at {
+        Some(at) => {
+            let how = incident.timeline.iter().rfind(|entry| entry.at == at).map_or("the timeline does not say how", |entry| &entry.what);
+            let how = line(how);
+            if is_service {
+                format!(
+                    "Resolved at {at}: {how}. This was looked up at the service; that nothing failed for a while would not have been enough."
+                )
+            } else {
+                format!("Closed at {at}: {how}. It has no steady state to look up, so that this says only that it did not fail again.")
+            }
+        }
+        None => {
+            let minutes = as_of.seconds_since(last).max(0) / 60;
+            let silence = format!("Not resolved. The last failure was at {last}, {minutes} minute(s) ago");
+            if is_service {
+                format!(
+                    "{silence}; silence is not recovery, for ECS waits up to 27 minutes between two tries. It is resolved once the tasks of the \
+                     newest deployment run, the service is steady, and nothing has failed for five minutes."
+                )
+            } else {
+                format!("{silence}. It is closed when it has not failed for a day.")
+            }
+        }
+    }
+}
+
+/// One line of a text from outside, masked and cut to what a person reads.
+fn line(text: &str) -> String {
+    cut(&redact(&text.split_whitespace().collect::<Vec<_>>().join(" ")), LINE)
+}
+
+/// A text cut to a number of characters.
+fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}

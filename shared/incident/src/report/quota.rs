@@ -1,0 +1,239 @@
+//! What Docker Hub's quota looks like from here: an estimate, counted from what this subject's launches tried.
+//!
+//! It knows nothing of other pulls from the same address or account, and not whether Docker Hub counts a try that it
+//! refuses. What it does know is told apart: a refusal means that nothing was left at that moment, whoever used it up.
+
+use serde::Serialize;
+
+use crate::incident::{Incident, Launch};
+use pullsafe::timestamp::Timestamp;
+
+/// Docker's documented window for anonymous pulls and for Personal accounts.
+pub(super) const WINDOW_SECONDS: i64 = 6 * 3600;
+/// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
+pub(super) const ANONYMOUS_LIMIT: u32 = 100;
+/// The longest time that the picture spans.
+const SPAN_SECONDS: i64 = 24 * 3600;
+/// How many entries of what the window gives back are listed.
+const GIVEN_BACK: usize = 12;
+
+/// The quota's window at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// Pulls that a window has.
+    pub limit: u32,
+    /// Whether Docker Hub's headers named the limit; otherwise it is assumed.
+    pub limit_known: bool,
+    /// The window's length.
+    pub window_seconds: i64,
+    /// The moment of the estimate.
+    pub at: Timestamp,
+    /// Pulls that launches of this subject tried in the window before that moment.
+    pub tried: u32,
+    /// About how many pulls were left then, at most.
+    pub left_at_most: u32,
+    /// When Docker Hub last refused because of the quota: then nothing was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<Timestamp>,
+    /// The most pulls that one launch tried.
+    pub per_launch: u32,
+    /// How many such launches empty an untouched window.
+    pub launches_to_empty: u32,
+    /// When the window gives this subject's tries back, oldest first.
+    pub gives_back: Vec<GivenBack>,
+    /// When it has given all of them back, if nothing tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_back_at: Option<Timestamp>,
+    /// Where the picture begins.
+    pub from: Timestamp,
+    /// Where the picture ends.
+    pub until: Timestamp,
+    /// The launches in the picture, each with the tries in its window.
+    pub launches: Vec<Used>,
+}
+
+/// Pulls that leave the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GivenBack {
+    /// When.
+    pub at: Timestamp,
+    /// How many.
+    pub pulls: u32,
+}
+
+/// A launch, and the window right after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// When its task stopped.
+    pub at: Timestamp,
+    /// Pulls that it tried.
+    pub pulls: u32,
+    /// Tries in the window that ends then.
+    pub window: u32,
+}
+
+impl Quota {
+    /// The estimate at a moment; `None` where no launch tried a pull of Docker Hub.
+    pub fn of(incident: &Incident, at: Timestamp) -> Option<Self> {
+        let mut launches: Vec<Launch> = incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
+        launches.sort_by_key(|launch| launch.at);
+        let last = launches.last()?.at;
+        let per_launch = launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
+        let named = incident.quota_limit.filter(|limit| *limit > 0);
+        let limit = named.unwrap_or(ANONYMOUS_LIMIT);
+        let refusals = incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).map(|seen| seen.last_at);
+        let refused_at = refusals.filter(|refused| *refused <= at).max();
+        let tried = within(&launches, at);
+        let left_at_most = match refused_at.filter(|refused| at.seconds_since(*refused) < WINDOW_SECONDS) {
+            // Since the refusal, only what has left the window can be had again.
+            Some(refused) => within(&launches, refused).saturating_sub(still(&launches, refused, at)).min(limit),
+            None => limit.saturating_sub(tried),
+        };
+        let mut gives_back: Vec<GivenBack> = Vec::new();
+        for launch in launches.iter().filter(|launch| is_within(launch, at)) {
+            let back = launch.at.plus_seconds(WINDOW_SECONDS);
+            let full = gives_back.len() == GIVEN_BACK;
+            match gives_back.last_mut() {
+                Some(same) if same.at == back || full => {
+                    (same.at, same.pulls) = (back, same.pulls.saturating_add(launch.pulls));
+                }
+                Some(_) | None => gives_back.push(GivenBack { at: back, pulls: launch.pulls }),
+            }
+        }
+        let until = last.plus_seconds(WINDOW_SECONDS).max(at).min(last.plus_seconds(SPAN_SECONDS / 2));
+        let from = launches.first()?.at.max(until.plus_seconds(-SPAN_SECONDS));
+        let shown = launches.iter().filter(|launch| launch.at >= from);
+        Some(Self {
+            limit,
+            limit_known: named.is_some(),
+            window_seconds: WINDOW_SECONDS,
+            at,
+            tried,
+            left_at_most,
+            refused_at,
+            per_launch,
+            // One that tries more than there is empties it alone.
+            launches_to_empty: (limit / per_launch).max(1),
+            all_back_at: gives_back.last().map(|back| back.at),
+            gives_back,
+            from,
+            until,
+            launches: shown.map(|launch| Used { at: launch.at, pulls: launch.pulls, window: within(&launches, launch.at) }).collect(),
+        })
+    }
+
+    /// Tries in the window at a moment, of the launches in the picture.
+    pub(super) fn window_at(&self, moment: Timestamp) -> u32 {
+        let is_in = |used: &&Used| used.at <= moment && moment.seconds_since(used.at) < WINDOW_SECONDS;
+        self.launches.iter().filter(is_in).fold(0, |sum, used| sum.saturating_add(used.pulls))
+    }
+
+    /// The highest that the picture has to reach.
+    pub(super) fn height(&self) -> u32 {
+        self.launches.iter().map(|used| used.window).max().unwrap_or(0).max(self.limit).max(1)
+    }
+
+    /// The estimate in sentences, without its picture.
+    pub fn sentences(&self) -> Vec<String> {
+        let limit =
+            if self.limit_known { "as Docker Hub's headers said" } else { "assumed: Docker's documented limit for anonymous pulls" };
+        let mut sentences = vec![format!(
+            "Failed launches tried {} pull(s) in the six hours before {}; the limit is {} ({limit}).",
+            self.tried, self.at, self.limit
+        )];
+        match self.refused_at {
+            Some(refused) => {
+                let since = if self.left_at_most == 0 { "none".to_owned() } else { format!("about {}", self.left_at_most) };
+                sentences.push(format!(
+                    "Docker Hub refused at {refused}: nothing was left then, whoever used it up. Of these tries, {since} had left the window since."
+                ));
+            }
+            None => sentences
+                .push(format!("At most about {} pull(s) were left: others behind the same address use the same quota.", self.left_at_most)),
+        }
+        sentences.push(format!(
+            "One launch tries up to {} pull(s); {} of them empty a quota of {}.",
+            self.per_launch, self.launches_to_empty, self.limit
+        ));
+        if let (Some(first), Some(all)) = (self.gives_back.first(), self.all_back_at) {
+            sentences.push(if first.at == all {
+                format!("The window gives them back at {all}, if nothing tries again.")
+            } else {
+                format!("The window gives them back from {} on ({} pull(s)) until {all}, if nothing tries again.", first.at, first.pulls)
+            });
+        }
+        sentences
+    }
+}
+
+/// What the picture and the text are, said wherever they are shown.
+pub(super) const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. Docker Hub's own count is not known here: others may \
+                                 pull from the same address, and a refused try may not count.";
+
+fn is_within(launch: &Launch, moment: Timestamp) -> bool {
+    launch.at <= moment && moment.seconds_since(launch.at) < WINDOW_SECONDS
+}
+
+/// Tries in the window that ends at a moment.
+fn within(launches: &[Launch], moment: Timestamp) -> u32 {
+    launches.iter().filter(|launch| is_within(launch, moment)).fold(0, |sum, launch| sum.saturating_add(launch.pulls))
+}
+
+/// Of the tries in the window at one moment, those still in it at a later one.
+fn still(launches: &[Launch], then: Timestamp, now: Timestamp) -> u32 {
+    let both = launches.iter().filter(|launch| is_within(launch, then) && is_within(launch, now));
+    both.fold(0, |sum, launch| sum.saturating_add(launch.pulls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_millis(1_768_482_000_000).plus_seconds(minute * 60)
+    }
+
+    fn incident(launches: &[(i64, u32)], limit: Option<u32>) -> Incident {
+        let mut incident = Incident::open("prod/web", at(0));
+        incident.launches = launches.iter().map(|(minute, pulls)| Launch { at: at(*minute), pulls: *pulls }).collect();
+        incident.quota_limit = limit;
+        incident
+    }
+
+    /// The case's own arithmetic: 42 pulls at 13:00, 14 at 14:00, so that 44 of 100 are left at 19:17 but for the first hour's, which are back.
+    #[test]
+    fn the_window_slides() {
+        let early: Vec<(i64, u32)> = (0..6).map(|launch| (launch * 2, 7)).chain([(60, 7), (62, 7)]).collect();
+        let quota = Quota::of(&incident(&early, Some(100)), at(63)).unwrap();
+        assert_eq!((quota.tried, quota.left_at_most, quota.launches_to_empty), (56, 44, 14));
+        let later = Quota::of(&incident(&early, Some(100)), at(6 * 60 + 11)).unwrap();
+        assert_eq!((later.tried, later.left_at_most), (14, 86), "what was tried in the first eleven minutes has left the window");
+        assert_eq!(later.gives_back, [GivenBack { at: at(420), pulls: 7 }, GivenBack { at: at(422), pulls: 7 }]);
+        assert_eq!(later.all_back_at, Some(at(422)));
+        assert_eq!(quota.window_at(at(1)), 7);
+        assert_eq!(quota.window_at(at(6 * 60)), 49, "the first launch left after exactly six hours");
+    }
+
+    #[test]
+    fn an_unknown_limit_is_assumed_and_said_to_be() {
+        let quota = Quota::of(&incident(&[(0, 7)], None), at(1)).unwrap();
+        assert!(quota.limit == 100 && !quota.limit_known && quota.sentences()[0].contains("assumed"));
+        assert_eq!(Quota::of(&incident(&[(0, 0)], None), at(1)), None, "no pull of Docker Hub, no picture");
+        let none = Quota::of(&incident(&[(0, 7)], Some(0)), at(1)).unwrap();
+        assert_eq!((none.limit, none.limit_known), (100, false), "a limit of nothing is no limit that headers name");
+    }
+
+    #[test]
+    fn a_launch_that_tries_more_than_the_limit_empties_it_alone() {
+        let quota = Quota::of(&incident(&[(0, 70)], Some(10)), at(1)).unwrap();
+        assert_eq!((quota.launches_to_empty, quota.left_at_most), (1, 0));
+    }
+
+    #[test]
+    fn a_long_incident_has_a_bounded_picture() {
+        let many: Vec<(i64, u32)> = (0..200).map(|launch| (launch * 27, 7)).collect();
+        let quota = Quota::of(&incident(&many, Some(u32::MAX)), at(200 * 27)).unwrap();
+        assert!(quota.until.seconds_since(quota.from) <= SPAN_SECONDS && quota.gives_back.len() <= GIVEN_BACK);
+        assert_eq!(quota.gives_back.iter().map(|back| back.pulls).sum::<u32>(), quota.tried);
+    }
+}

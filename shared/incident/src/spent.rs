@@ -1,0 +1,140 @@
+//! What an incident has spent on logs and second looks, and what they said: enough not to read the same story without end.
+
+use std::collections::BTreeMap;
+
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Why};
+use serde::{Deserialize, Serialize};
+
+/// Calls for the logs of one stop or build.
+pub const CALLS_OF_ONE: u32 = 6;
+
+/// Calls for the stops of one revision of a task definition, within one incident.
+pub const CALLS_OF_A_REVISION: u32 = 12;
+
+/// Calls for one incident.
+pub const CALLS_OF_AN_INCIDENT: u32 = 60;
+
+/// Bytes of messages of one stop or build.
+pub const BYTES_OF_ONE: usize = 4 * 1024 * 1024;
+
+/// What is left to spend on the logs of one stop or build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Calls.
+    pub calls: u32,
+    /// Bytes of messages.
+    pub bytes: usize,
+}
+
+/// What an incident has spent on logs, and what they said: enough not to read the same story without end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// The revision of the last stop.
+    revision: String,
+    /// Calls for it.
+    of_revision: u32,
+    /// Calls altogether.
+    total: u32,
+    /// What the logs of this revision made of a cause that the text alone gave.
+    #[serde(default)]
+    known: BTreeMap<Cause, Diagnosis>,
+    /// What the other probes said of stops with this cause, and when they were asked.
+    #[serde(default)]
+    settled: BTreeMap<Cause, (Timestamp, Vec<Settled>)>,
+}
+
+impl Spent {
+    /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
+    pub fn begin(&mut self, revision: &str) {
+        if self.revision != revision {
+            *self = Self { revision: revision.to_owned(), total: self.total, ..Self::default() };
+        }
+    }
+
+    /// What may be spent on the logs of one stop.
+    pub fn budget(&self) -> Budget {
+        let left = CALLS_OF_A_REVISION.saturating_sub(self.of_revision).min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
+        Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
+    }
+
+    /// Adds what a stop took, and what came of it.
+    pub fn add(&mut self, calls: u32, by_text: Cause, found: &Diagnosis) {
+        self.count(calls);
+        if found.signature.is_some() || found.cause != by_text {
+            self.known.insert(by_text, found.clone());
+        }
+    }
+
+    /// Adds what was taken.
+    pub fn count(&mut self, calls: u32) {
+        self.of_revision += calls;
+        self.total += calls;
+    }
+
+    /// What the other probes said of this cause not long ago.
+    pub fn settled(&self, by_text: Cause, now: Timestamp) -> Option<Vec<Settled>> {
+        /// A crash loop asks every ten minutes, not with every task.
+        const SECONDS: i64 = 10 * 60;
+        let (at, settled) = self.settled.get(&by_text)?;
+        (now.seconds_since(*at) < SECONDS).then(|| settled.clone())
+    }
+
+    /// Remembers what they said.
+    pub fn settle(&mut self, by_text: Cause, settled: Vec<Settled>, now: Timestamp) {
+        if !settled.is_empty() {
+            self.settled.insert(by_text, (now, settled));
+        }
+    }
+
+    /// What the log of an earlier stop of the same revision said about the same text.
+    pub fn known(&self, by_text: Cause) -> Option<&Diagnosis> {
+        self.known.get(&by_text)
+    }
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// For people.
+    pub evidence: Vec<Evidence>,
+    /// How certain the cause is now, if that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// Why it failed, if the probe says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// Whether nothing is left open.
+    #[serde(default)]
+    pub settles: bool,
+    /// What would settle it instead, where the probe could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+}
+
+impl Settled {
+    /// Evidence, and no more.
+    pub fn saying(source: &str, text: impl Into<String>) -> Self {
+        let evidence = Evidence { source: source.to_owned(), text: pullsafe_diagnosis::masked(&text.into()) };
+        Self { evidence: vec![evidence], ..Self::default() }
+    }
+
+    /// A probe that could not be carried out.
+    pub fn failed(source: &str, why: impl std::fmt::Display, instead: impl Into<String>) -> Self {
+        Self { instead: Some(instead.into()), ..Self::saying(source, format!("could not be asked: {why}")) }
+    }
+
+    /// Adds it to a diagnosis.
+    pub fn apply(&self, diagnosis: &mut Diagnosis) {
+        diagnosis.evidence.extend(self.evidence.iter().cloned());
+        diagnosis.confidence = self.confidence.unwrap_or(diagnosis.confidence);
+        diagnosis.why = diagnosis.why.or(self.why);
+        if self.settles {
+            diagnosis.settled_by = None;
+        }
+        if let Some(instead) = &self.instead {
+            let known = diagnosis.settled_by.take().filter(|known| !known.contains(instead.as_str()));
+            diagnosis.settled_by = Some(known.map_or_else(|| instead.clone(), |known| format!("{known}; {instead}")));
+        }
+    }
+}

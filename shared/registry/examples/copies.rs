@@ -1,0 +1,50 @@
+//! Copies what is listed on standard input, a source and a target on each line, in one run of the engine; prints one JSON
+//! object. The comparison with other tools measures many images with it.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use pullsafe::clock;
+use pullsafe_registry::sign_in::docker_config::DockerConfig;
+use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(failed) => ExitCode::from(u8::from(failed > 0)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<usize, Box<dyn std::error::Error>> {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).unwrap_or_default();
+    let credentials = Arc::new(DockerConfig::load(&folder.join("config.json"))?);
+    let client = Client::new(Config { credentials, ..Config::new(clock::system()) });
+    let mut input = String::new();
+    std::io::stdin().read_to_string(&mut input)?;
+    let mut requests = Vec::new();
+    for line in input.lines() {
+        let (source, target) = line.split_once(' ').ok_or("write a source, a space and a target on each line")?;
+        requests.push(CopyRequest::new(source.parse()?, target.parse()?, client.endpoints()));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let options = CopyOptions { describe: false, ..CopyOptions::default() };
+    let results = runtime.block_on(Copier::new(client).copy_all(&requests, &options));
+    let sum = |count: fn(&pullsafe_registry::CopyReport) -> u64| results.iter().flatten().map(count).sum::<u64>();
+    let (failed, current) = (results.iter().filter(|result| result.is_err()).count(), sum(|report| report.up_to_date.into()));
+    println!(
+        r#"{{"images": {}, "failed": {failed}, "up_to_date": {current}, "bytes_copied": {}, "blobs_copied": {}, "blobs_mounted": {}}}"#,
+        results.len(),
+        sum(|report| report.bytes_copied),
+        sum(|report| report.blobs_copied),
+        sum(|report| report.blobs_mounted)
+    );
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        eprintln!("error: {error}");
+    }
+    Ok(failed)
+}

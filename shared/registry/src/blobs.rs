@@ -1,0 +1,83 @@
+//! Blobs: whether one exists, and its content, verified while it streams.
+
+use bytes::Bytes;
+use http::Method;
+
+use super::client::{Call, Client};
+use super::error::RegistryError;
+pub use super::reader::{BlobReader, OnFailure};
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::{Digest, Reference};
+
+impl Client {
+    /// Whether the repository of a reference holds a blob.
+    ///
+    /// # Errors
+    /// Whatever leaves that open.
+    pub async fn blob_exists(&self, reference: &Reference, digest: &Digest) -> Result<bool, RegistryError> {
+        match self.call(&blob_call(Method::HEAD, reference, digest)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a blob of the repository of a reference.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the answer already shows another size.
+    pub async fn blob(&self, reference: &Reference, blob: &Descriptor) -> Result<BlobReader, RegistryError> {
+        self.blob_from(vec![reference.clone()], blob, None).await
+    }
+
+    /// Opens a blob at the first of some repositories that gives it. Where one breaks off, the next goes on from the same
+    /// byte; `on_failure` hears why one was left.
+    ///
+    /// # Errors
+    /// None of them gives it: why the last one does not.
+    pub async fn blob_from(
+        &self,
+        sources: Vec<Reference>,
+        blob: &Descriptor,
+        on_failure: Option<OnFailure>,
+    ) -> Result<BlobReader, RegistryError> {
+        let mut reader = BlobReader::new(self.clone(), sources, blob, on_failure);
+        if blob.size == 0 {
+            reader.content.verify("an empty blob")?;
+        } else {
+            reader.open().await?;
+        }
+        Ok(reader)
+    }
+
+    /// A whole blob of at most `limit` bytes, verified.
+    ///
+    /// # Errors
+    /// [`RegistryError::Invalid`] where its size is over the limit.
+    pub async fn small_blob(&self, reference: &Reference, blob: &Descriptor, limit: u64) -> Result<Bytes, RegistryError> {
+        if blob.size > limit {
+            let what = format!("the blob {} of {} bytes is larger than the {limit} bytes it may have here", blob.digest, blob.size);
+            return Err(RegistryError::Invalid(what));
+        }
+        let mut reader = self.blob(reference, blob).await?;
+        let mut whole = bytes::BytesMut::new();
+        while let Some(chunk) = reader.next().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {
+    let repository = reference.repository();
+    Call {
+        method,
+        registry: reference.registry(),
+        path: format!("{repository}/blobs/{digest}"),
+        scopes: vec![Scope { repository: repository.to_owned(), push: false }],
+        headers: Vec::new(),
+        body: Bytes::new(),
+        what: format!("the blob {repository}@{digest}"),
+    }
+}

@@ -1,0 +1,364 @@
+//! One request to a registry: signed in, redirected by hand, repeated where that can help.
+//!
+//! A request is repeated only for faults that pass (a broken connection, a stall, HTTP 5xx, a limit whose wait is
+//! short), a few times, with growing pauses. A pull quota is never waited for: it takes hours.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use super::address::{parse_address, redirect_target, same_origin};
+use super::ahead::Room;
+use super::endpoints::Endpoints;
+use super::error::RegistryError;
+use super::http::{Http, Timeouts, full, host_of};
+use super::limits::{Limit, Quota, retry_after};
+use super::pace::{Allowance, Pace, Permit};
+use super::sign_in::auth::{Auth, Scope};
+use super::sign_in::credentials::{Anonymous, CredentialsProvider, Secret};
+use crate::decide::ahead::ReadAhead;
+use crate::decide::limiter::Action;
+use pullsafe::clock::Clock;
+use pullsafe::reference::Reference;
+
+/// What a client calls itself.
+pub(crate) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
+const MOST_REDIRECTS: usize = 5;
+
+/// What a client works with.
+#[derive(Clone)]
+pub struct Config {
+    /// Where registries answer.
+    pub endpoints: Endpoints,
+    /// Who signs in.
+    pub credentials: Arc<dyn CredentialsProvider>,
+    /// What time it is, for limits that are given as a date.
+    pub clock: Clock,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// How often a request is sent at most.
+    pub attempts: u32,
+    /// The pause after the first failure; it doubles with each further one.
+    pub first_pause: Duration,
+    /// The longest pause that a registry may ask for without the request failing instead.
+    pub longest_pause: Duration,
+    /// How far large blobs are read ahead.
+    pub read_ahead: ReadAhead,
+    /// What other processes have a part in too.
+    pub allowance: Option<Arc<dyn Allowance>>,
+}
+
+impl Config {
+    /// Anonymous, at the registries' own addresses.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            endpoints: Endpoints::default(),
+            credentials: Arc::new(Anonymous),
+            clock,
+            timeouts: Timeouts::default(),
+            attempts: 4,
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(5),
+            read_ahead: ReadAhead::default(),
+            allowance: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Config").field("endpoints", &self.endpoints).field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
+/// A client for all registries. Clones share connections and tokens.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) http: Http,
+    pub(crate) room: Room,
+    auth: Auth,
+    pace: Pace,
+}
+
+/// One request, as its operation describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    /// The registry's host.
+    pub(crate) registry: &'a str,
+    /// Below `/v2/`.
+    pub(crate) path: String,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    pub(crate) body: Bytes,
+    /// What is asked for, in the words of an error.
+    pub(crate) what: String,
+}
+
+impl Call<'_> {
+    fn follows_redirects(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && !self.is_head_of_blob()
+    }
+
+    fn action(&self) -> Action {
+        let is_manifest = self.path.contains("/manifests/") || self.path.contains("/referrers/");
+        match (&self.method, is_manifest) {
+            (&Method::PUT, true) => Action::WriteManifest,
+            (_, true) => Action::ReadManifest,
+            (&Method::POST, false) => Action::OpenUpload,
+            (&Method::PUT, false) => Action::WriteBlob,
+            _ => Action::ReadBlob,
+        }
+    }
+
+    /// A blob's storage address is signed for GET alone; that there is one says that the blob exists.
+    fn is_head_of_blob(&self) -> bool {
+        self.method == Method::HEAD && self.path.contains("/blobs/")
+    }
+}
+
+/// An answer that is a success, with the host that gave it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) host: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+}
+
+impl Client {
+    /// A client. Nothing is loaded or connected until the first request.
+    pub fn new(config: Config) -> Self {
+        let (http, room) = (Http::new(config.timeouts), Room::new(config.read_ahead));
+        Self { inner: Arc::new(Inner { config, http, room, auth: Auth::default(), pace: Pace::default() }) }
+    }
+
+    /// The addresses that this client uses.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.inner.config.endpoints
+    }
+
+    /// These will be pulled from soon: the next token of their registry covers them all.
+    pub async fn expect_pulls(&self, references: &[Reference]) {
+        self.expect(references, false).await;
+    }
+
+    /// These will be pushed to soon: the next token of their registry covers them all.
+    pub async fn expect_pushes(&self, references: &[Reference]) {
+        self.expect(references, true).await;
+    }
+
+    async fn expect(&self, references: &[Reference], push: bool) {
+        for reference in references {
+            let scope = Scope { repository: reference.repository().to_owned(), push };
+            self.inner.auth.expect(&self.inner.config, reference.registry(), [scope]).await;
+        }
+    }
+
+    /// Sends a request until it succeeds, fails for good, or has failed often enough.
+    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        self.call_at_most(call, self.inner.config.attempts).await
+    }
+
+    /// How often a request is sent at most.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.inner.config.attempts
+    }
+
+    /// [`Self::call`], with another number of attempts.
+    pub(crate) async fn call_at_most(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, RegistryError> {
+        let config = &self.inner.config;
+        let mut attempt = 1;
+        loop {
+            let permit = self.permit(call).await;
+            let outcome = self.attempt(call).await;
+            settle(permit, outcome.as_ref().err(), config.longest_pause);
+            let error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let asked_for = if let RegistryError::Limited { retry_after, .. } = &error { *retry_after } else { None };
+            let wait = asked_for.unwrap_or_default().max(self.pause_after(attempt));
+            if attempt >= attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
+                return Err(error);
+            }
+            tracing::debug!(registry = call.registry, what = %call.what, attempt, %error, "the request is repeated");
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// The pause before trying for the next time what has failed so often.
+    pub(crate) async fn pause(&self, failures: u32) {
+        tokio::time::sleep(self.pause_after(failures)).await;
+    }
+
+    fn pause_after(&self, failures: u32) -> Duration {
+        self.inner.config.first_pause * 2_u32.saturating_pow(failures.saturating_sub(1).min(6))
+    }
+
+    /// Waits until the host may be asked for this.
+    pub(crate) async fn permit(&self, call: &Call<'_>) -> Permit {
+        let permit = self.inner.pace.admit(call.registry, call.action()).await;
+        if let Some(allowance) = &self.inner.config.allowance {
+            allowance.admit(call.registry, call.action()).await;
+        }
+        permit
+    }
+
+    async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        let base = self.inner.config.endpoints.of(call.registry);
+        let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
+        // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their own.
+        let first = self.inner.auth.introduction(&self.inner.config, call.registry).await;
+        let sent = self.send(call, &address).await;
+        if first.is_some() && !matches!(&sent, Ok((answer, _)) if answer.status() == StatusCode::UNAUTHORIZED) {
+            // Also if it did not answer at all: the others need not find that out one after the other.
+            self.inner.auth.let_in(&self.inner.config, call.registry).await;
+        }
+        let (mut answer, refused) = sent?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.challenged(call, answer.headers(), refused.as_ref()).await?;
+            drop(first);
+            (answer, _) = self.send(call, &address).await?;
+        }
+        let mut from = address;
+        for _ in 0..MOST_REDIRECTS {
+            if !answer.status().is_redirection() || !call.follows_redirects() {
+                break;
+            }
+            let next = redirect_target(call, &from, answer.headers())?;
+            let authorization = if same_origin(&from, &next) { self.authorization(call).await? } else { None };
+            answer = self.inner.http.send(request(call, &next, authorization.as_ref())?).await?;
+            from = next;
+        }
+        let host = host_of(&from);
+        let redirected = host != host_of(&parse_address(call, &base)?);
+        if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
+            Ok(Answer { response: answer, host })
+        } else if redirected {
+            // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one helps.
+            Err(RegistryError::Unavailable { registry: host, what: call.what.clone(), status: answer.status().as_u16() })
+        } else {
+            Err(self.failure(call, answer).await)
+        }
+    }
+
+    /// Sends to the registry itself; also gives the header that was sent, should it be refused.
+    async fn send(&self, call: &Call<'_>, address: &Uri) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
+        let authorization = self.authorization(call).await?;
+        let answer = self.inner.http.send(request(call, address, authorization.as_ref())?).await?;
+        Ok((answer, authorization))
+    }
+
+    pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<Secret>, RegistryError> {
+        self.inner.auth.header(&self.inner.http, &self.inner.config, call.registry, &call.scopes).await
+    }
+
+    pub(crate) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
+        self.inner.auth.challenged(&self.inner.config, call.registry, headers, refused, &call.what).await
+    }
+
+    /// The error that an answer stands for.
+    pub(crate) async fn failure(&self, call: &Call<'_>, answer: Response<Incoming>) -> RegistryError {
+        let (head, body) = answer.into_parts();
+        let body = match self.inner.http.whole(body, call.registry, 64 * 1024).await {
+            Ok(body) => body.unwrap_or_default(),
+            Err(_) => Bytes::new(),
+        };
+        let why = words_of(&body);
+        let (registry, what) = (call.registry.to_owned(), call.what.clone());
+        match head.status {
+            StatusCode::NOT_FOUND => RegistryError::NotFound { registry, what },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let why = if why.is_empty() { format!("HTTP {}", head.status.as_u16()) } else { why };
+                RegistryError::Denied { registry, what, why }
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let is_manifest = call.method == Method::GET && call.path.contains("/manifests/");
+                let quota = Quota::from_headers(&head.headers);
+                let remaining = quota.as_ref().map(|quota| quota.remaining);
+                let limit = Limit::of_429(call.registry, is_manifest, remaining, &why);
+                let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
+                RegistryError::Limited { registry, limit, quota, retry_after }
+            }
+            status if status.is_server_error() => RegistryError::Unavailable { registry, what, status: status.as_u16() },
+            status => RegistryError::Refused { registry, what, status: status.as_u16(), why },
+        }
+    }
+}
+
+/// Tells the limiter how a request ended. A wait that nobody will wait for does not hold up the requests that follow.
+pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_pause: Duration) {
+    match error {
+        None => permit.well(),
+        Some(RegistryError::Limited { limit, retry_after, .. }) if !limit.lasts() => {
+            permit.throttled(retry_after.filter(|wait| *wait <= longest_pause));
+        }
+        Some(_) => drop(permit),
+    }
+}
+
+/// A request to an address, with this authorization and no other.
+pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<super::http::Body>, RegistryError> {
+    let mut request = Request::builder().method(call.method.clone()).uri(address.clone()).header(USER_AGENT, AGENT);
+    for (name, value) in &call.headers {
+        request = request.header(name, value);
+    }
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization.expose());
+    }
+    request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
+}
+
+/// What a registry's error says, short and on one line.
+fn words_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Answer {
+        errors: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Answer>(body) {
+        Ok(answer) => {
+            let entries: Vec<String> = answer.errors.iter().map(|entry| format!("{}: {}", entry.code, entry.message)).collect();
+            entries.join("; ")
+        }
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registrys_words_are_short_and_on_one_line() {
+        let body = br#"{"errors":[{"code":"TAG_INVALID","message":"The image tag 'x'\nalready exists","detail":{}}]}"#;
+        assert_eq!(words_of(body), "TAG_INVALID: The image tag 'x' already exists");
+        assert_eq!(words_of(b"Too Many Requests (HAP429).\n"), "Too Many Requests (HAP429).");
+        assert_eq!(words_of(&[b'x'; 9000]).len(), 300);
+    }
+}

@@ -1,0 +1,381 @@
+//! Copies images from one registry to another, byte for byte.
+//!
+//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do.
+//! 2. Manifests and blobs are taken by digest down a ladder of sources, the cheapest first and the source itself last:
+//!    only it has to be believed about the tag, everything else is verified by its digest. See `sources`.
+//! 3. What the target holds is not sent again; a blob that another of its repositories holds is mounted; a blob that
+//!    several images share is sent once, the others wait for it. See `board` and `blob`.
+//! 4. The largest blobs of all images go first. See `flows`.
+//! 5. Blobs before their manifest, manifests before their index, the tag last: the target never shows a tag whose
+//!    content is incomplete, wherever a copy is interrupted. See `image`.
+//!
+//! Memory is bounded by the blobs in flight times a few chunks; nothing touches a disk.
+
+mod artifacts;
+mod blob;
+mod board;
+mod flows;
+mod image;
+mod sources;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use super::client::Client;
+use super::endpoints::Endpoints;
+use super::error::RegistryError;
+use crate::copy::board::Board;
+use crate::copy::flows::Flows;
+use crate::copy::image::{Image, Manifests};
+use crate::copy::sources::Sources;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
+
+/// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
+const IMAGES_AT_ONCE: usize = 64;
+/// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
+const MOST_REMEMBERED: usize = 10_000;
+/// Repositories remembered for each of them.
+const MOST_HOLDERS: usize = 4;
+
+/// What to copy, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyRequest {
+    /// The image, whose registry says what the tag means.
+    pub source: Reference,
+    /// Where it goes. Without a tag it is stored under its digest alone, or as `latest` if it has no digest either.
+    pub target: Reference,
+    /// Repositories that may hold the same content, the cheapest first. They are asked by digest only.
+    pub alternates: Vec<Reference>,
+    /// Only these platforms; all where this is empty. See [`pullsafe::platforms`] for what becomes of an index.
+    pub platforms: Vec<Platform>,
+    /// What else belongs to the image.
+    pub artifacts: Artifacts,
+}
+
+/// What is copied with an image beside its own content: signatures, attestations and the like that refer to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Artifacts {
+    /// What refers to the image by OCI 1.1 (the referrers API, or its fallback tag).
+    pub referrers: bool,
+    /// What cosign stores under tags made of the image's digest (`sha256-<hex>.sig`, `.att`, `.sbom`).
+    pub cosign_tags: bool,
+}
+
+impl CopyRequest {
+    /// A copy that tries, for a Docker Official Image, the registries that publish the same content without a pull quota.
+    ///
+    /// Where Docker Hub is mapped to another address, as in a local run, only alternates that are mapped too are tried.
+    pub fn new(source: Reference, target: Reference, endpoints: &Endpoints) -> Self {
+        let name = source.repository();
+        let official = [(ECR_PUBLIC, format!("docker/{name}")), ("mirror.gcr.io", name.to_owned())];
+        let alternates = official
+            .iter()
+            .filter(|(registry, _)| source.is_official() && (!endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry)))
+            .filter_map(|(registry, repository)| source.moved_to(registry, repository).ok())
+            .collect();
+        Self { source, target, alternates, platforms: Vec::new(), artifacts: Artifacts::default() }
+    }
+}
+
+/// How [`Copier::copy_all`] goes about it.
+#[derive(Clone)]
+pub struct CopyOptions {
+    /// Nothing is begun that cannot end before, and nothing goes on after: what is not done then is
+    /// [`RegistryError::OutOfTime`], and what has arrived stays.
+    pub deadline: Option<Instant>,
+    /// Whether the reports name the image's platforms, which can take requests to the target.
+    pub describe: bool,
+    /// Hears how it goes, and each image's result as soon as there is one.
+    pub progress: Option<Progress>,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        Self { deadline: None, describe: true, progress: None }
+    }
+}
+
+impl fmt::Debug for CopyOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CopyOptions").field("deadline", &self.deadline).field("describe", &self.describe).finish_non_exhaustive()
+    }
+}
+
+/// Hears how a copy goes. It is called from within the copy, so it must not block.
+pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
+
+/// A step of a copy. Images are named by their place in the list of requests.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A blob has to be looked after: it may turn out to be there already.
+    Found {
+        /// The image.
+        image: usize,
+        /// The blob's size.
+        bytes: u64,
+    },
+    /// Bytes were handed to the target.
+    Sent {
+        /// The image.
+        image: usize,
+        /// How many.
+        bytes: u64,
+    },
+    /// A blob needed no sending.
+    Spared {
+        /// The image.
+        image: usize,
+        /// The blob's size.
+        bytes: u64,
+    },
+    /// An image is done, or has failed.
+    Done {
+        /// The image.
+        image: usize,
+        /// Its result, as it will be returned.
+        result: &'a Result<CopyReport, RegistryError>,
+    },
+}
+
+/// What a copy did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopyReport {
+    /// What the tag means at the target now. It is what it means at the source, unless several of an index's platforms
+    /// were chosen.
+    pub digest: Digest,
+    /// Bytes of blobs sent to the target.
+    pub bytes_copied: u64,
+    /// Blobs sent to the target.
+    pub blobs_copied: u64,
+    /// Blobs that the target's repository held already.
+    pub blobs_skipped: u64,
+    /// Blobs that another repository of the target held.
+    pub blobs_mounted: u64,
+    /// Bytes that went to the target once more after a connection or an upload was lost.
+    pub bytes_sent_again: u64,
+    /// Layers that no registry holds: whoever pulls the image downloads them from their own addresses.
+    pub foreign_layers: u64,
+    /// Signatures, attestations and the like that were copied with the image.
+    pub artifacts_copied: u64,
+    /// GETs of manifests at the source itself, which is what Docker Hub counts as pulls.
+    pub source_manifest_gets: u64,
+    /// Whether the target was current before.
+    pub up_to_date: bool,
+    /// The platforms of the image; empty where they are not known.
+    pub platforms: Vec<Platform>,
+}
+
+/// Answers about many images of a target in one call, where the target has such an API (ECR). Everything works without it,
+/// one request at a time. An error is never more than a reason to ask the registry itself.
+pub trait Native: Send + Sync {
+    /// What these tags mean in one repository; a tag that does not exist is not in the answer.
+    fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> BoxFuture<'a, Option<HashMap<String, Digest>>>;
+    /// Which of these manifests one repository holds.
+    fn manifests<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
+    /// Which of these blobs one repository holds, ready to be referred to.
+    fn blobs<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
+}
+
+/// A repository that refers to a blob.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Holder {
+    /// The registry's host.
+    pub registry: String,
+    /// The repository.
+    pub repository: String,
+    /// The blob.
+    pub digest: Digest,
+}
+
+/// Copies images. One serves a whole process: it remembers which repository holds which blob, and which sources fail.
+pub struct Copier {
+    client: Client,
+    native: Option<Arc<dyn Native>>,
+    sources: Arc<Sources>,
+    /// For each registry and blob some repositories with a manifest that refers to it.
+    held: Mutex<HashMap<(String, Digest), Vec<String>>>,
+    /// How each registry treats a mount from the repository itself.
+    own_mounts: Mutex<HashMap<String, OwnMounts>>,
+}
+
+/// Whether a registry, asked to mount a blob from the very repository that it goes to, says if the blob is there. Where it
+/// does, that one request replaces a HEAD and opens the upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnMounts {
+    Asked,
+    Told,
+    Useless,
+}
+
+impl fmt::Debug for Copier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Copier").field("client", &self.client).field("native", &self.native.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Copier {
+    /// A copier that works with this client.
+    pub fn new(client: Client) -> Self {
+        Self { client, native: None, sources: Arc::default(), held: Mutex::default(), own_mounts: Mutex::default() }
+    }
+
+    /// The same with an API that answers for many images at once.
+    pub fn with_native(mut self, native: Arc<dyn Native>) -> Self {
+        self.native = Some(native);
+        self
+    }
+
+    /// The client.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Takes up what an earlier process remembered: repositories of a registry that refer to blobs. What is no longer true
+    /// costs nothing, for a mount that fails opens the upload that is needed then.
+    pub fn recall(&self, held: impl IntoIterator<Item = Holder>) {
+        let mut known = lock(&self.held);
+        for held in held.into_iter().take(MOST_REMEMBERED) {
+            note(&mut known, held.registry, held.digest, held.repository);
+        }
+    }
+
+    /// What a later process may take up.
+    pub fn remembered(&self) -> Vec<Holder> {
+        let held = lock(&self.held);
+        let holders = held.iter().flat_map(|((registry, digest), repositories)| {
+            repositories.iter().map(|repository| Holder {
+                registry: registry.clone(),
+                repository: repository.clone(),
+                digest: digest.clone(),
+            })
+        });
+        holders.collect()
+    }
+
+    /// Copies one image. Safe to repeat: what has arrived is not sent again.
+    ///
+    /// # Errors
+    /// The first thing that neither a repetition nor another source could cure.
+    pub async fn copy(&self, request: &CopyRequest) -> Result<CopyReport, RegistryError> {
+        let results = self.copy_all(std::slice::from_ref(request), &CopyOptions::default()).await;
+        results.into_iter().next().unwrap_or_else(|| Err(RegistryError::Invalid("there is nothing to copy".to_owned())))
+    }
+
+    /// Copies many images at once; the results are in the order of the requests. One that fails stops no other. Safe to
+    /// repeat.
+    pub async fn copy_all(&self, requests: &[CopyRequest], options: &CopyOptions) -> Vec<Result<CopyReport, RegistryError>> {
+        let sources: Vec<Reference> = requests.iter().map(|request| request.source.clone()).collect();
+        let targets: Vec<Reference> = requests.iter().map(|request| request.target.clone()).collect();
+        self.client.expect_pulls(&sources).await;
+        self.client.expect_pushes(&targets).await;
+        let run = Run {
+            copier: self,
+            options,
+            board: Board::default(),
+            flows: Flows::default(),
+            manifests: Manifests::default(),
+            tags: self.current_tags(requests).await,
+        };
+        let images = requests.iter().enumerate().map(|(index, request)| run.image(index, request));
+        let mut results: Vec<_> = stream::iter(images).buffer_unordered(IMAGES_AT_ONCE).collect().await;
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// What the tags at the target mean, where one call tells it for many.
+    async fn current_tags(&self, requests: &[CopyRequest]) -> HashMap<Reference, Option<Digest>> {
+        let mut known = HashMap::new();
+        let Some(native) = &self.native else { return known };
+        let mut repositories: HashMap<(&str, &str), Vec<&Reference>> = HashMap::new();
+        for target in requests.iter().map(|request| &request.target).filter(|target| target.tag_or_latest().is_some()) {
+            repositories.entry((target.registry(), target.repository())).or_default().push(target);
+        }
+        let asked = repositories.into_values().map(|targets| async move {
+            let tags: Vec<String> = targets.iter().filter_map(|target| target.tag_or_latest().map(str::to_owned)).collect();
+            let found = match targets.first() {
+                Some(repository) => native.tags(repository, &tags).await,
+                None => None,
+            };
+            (targets, found)
+        });
+        let answers: Vec<_> = stream::iter(asked).buffer_unordered(8).collect().await;
+        for (targets, found) in answers {
+            let Some(found) = found else { continue };
+            for target in targets {
+                known.insert(target.clone(), target.tag_or_latest().and_then(|tag| found.get(tag)).cloned());
+            }
+        }
+        known
+    }
+
+    /// A repository of the target's registry that refers to this blob: the target's own, if it does.
+    fn holder(&self, target: &Reference, digest: &Digest) -> Option<String> {
+        let held = lock(&self.held);
+        let repositories = held.get(&(target.registry().to_owned(), digest.clone()))?;
+        repositories.iter().find(|repository| *repository == target.repository()).or(repositories.last()).cloned()
+    }
+
+    /// Only when a manifest refers to a blob do registries mount it.
+    fn remember(&self, target: &Reference, blobs: &[Digest]) {
+        let mut held = lock(&self.held);
+        if held.len() + blobs.len() > MOST_REMEMBERED {
+            held.clear();
+        }
+        for digest in blobs {
+            note(&mut held, target.registry().to_owned(), digest.clone(), target.repository().to_owned());
+        }
+    }
+}
+
+fn note(held: &mut HashMap<(String, Digest), Vec<String>>, registry: String, digest: Digest, repository: String) {
+    let repositories = held.entry((registry, digest)).or_default();
+    if !repositories.contains(&repository) {
+        if repositories.len() == MOST_HOLDERS {
+            repositories.remove(0);
+        }
+        repositories.push(repository);
+    }
+}
+
+/// One call of [`Copier::copy_all`].
+struct Run<'a> {
+    copier: &'a Copier,
+    options: &'a CopyOptions,
+    board: Board,
+    flows: Flows,
+    manifests: Manifests,
+    /// What tags at the target mean, as far as one call told.
+    tags: HashMap<Reference, Option<Digest>>,
+}
+
+impl Run<'_> {
+    async fn image(&self, index: usize, request: &CopyRequest) -> (usize, Result<CopyReport, RegistryError>) {
+        let out_of_time = || RegistryError::OutOfTime { what: request.source.to_string() };
+        let image = Image::new(self, index, request);
+        let result = match self.options.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(out_of_time()),
+            Some(deadline) => timeout_at(deadline, image.copy()).await.unwrap_or_else(|_elapsed| Err(out_of_time())),
+            None => image.copy().await,
+        };
+        self.tell(Event::Done { image: index, result: &result });
+        (index, result)
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        if let Some(progress) = &self.options.progress {
+            progress(event);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere cannot leave any of these maps half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

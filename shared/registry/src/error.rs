@@ -1,0 +1,227 @@
+//! What can go wrong with a registry: one enum, that says whose fault it is and, apart from that, whether trying again
+//! can help.
+
+use std::time::Duration;
+
+use super::limits::{Limit, Quota};
+use pullsafe::reference::Digest;
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// What was asked for cannot be: another reference, credential or setting is needed.
+    Input,
+    /// The service refused or failed.
+    Refused,
+    /// The way to the service failed.
+    Network,
+    /// What the service sent is not what was asked for.
+    Content,
+    /// The caller gave too little time.
+    Time,
+}
+
+/// Why a registry did not do what it was asked to. No variant holds a token, a password or a signed address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// The request makes no sense, whatever the registry.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such repository, manifest or blob.
+    #[error("{registry} does not have {what}")]
+    NotFound {
+        /// The registry's host.
+        registry: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The registry wants other credentials, or hides a repository that does not exist.
+    #[error("{registry} refuses access to {what}: {why}")]
+    Denied {
+        /// The registry's host.
+        registry: String,
+        /// What was asked for.
+        what: String,
+        /// The registry's own words, or ours.
+        why: String,
+    },
+    /// Credentials that should be there could not be had.
+    #[error("no credentials for {registry}: {why}")]
+    Credentials {
+        /// The registry's host.
+        registry: String,
+        /// What went wrong.
+        why: String,
+        /// Whether asking again later can help.
+        retryable: bool,
+    },
+    /// A limit of the registry (HTTP 429).
+    #[error("{registry} limits requests: {}", describe_limit(*.limit, .quota.as_ref(), *.retry_after))]
+    Limited {
+        /// The registry's host.
+        registry: String,
+        /// Which limit.
+        limit: Limit,
+        /// The quota, where the answer states one.
+        quota: Option<Quota>,
+        /// When to come back, where the answer says so.
+        retry_after: Option<Duration>,
+    },
+    /// The tag exists with other content in a repository whose tags cannot be changed.
+    #[error("{reference} holds other content and its repository's tags are immutable")]
+    TagImmutable {
+        /// The tag's reference.
+        reference: String,
+    },
+    /// Any other refusal (HTTP 4xx).
+    #[error("{registry} refused {what} with HTTP {status}: {why}")]
+    Refused {
+        /// The registry's host.
+        registry: String,
+        /// What was asked for.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+        /// The registry's own words.
+        why: String,
+    },
+    /// The registry failed (HTTP 5xx).
+    #[error("{registry} failed with HTTP {status} at {what}")]
+    Unavailable {
+        /// The registry's host.
+        registry: String,
+        /// What was asked for.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The connection could not be made, or broke.
+    #[error("connection to {host} failed: {why}")]
+    Connection {
+        /// The host, which after a redirect is not the registry's.
+        host: String,
+        /// The cause, as the transport gives it.
+        why: String,
+    },
+    /// Nothing came for too long.
+    #[error("{host} sent nothing for {seconds} s while {waiting_for}")]
+    Stalled {
+        /// The host.
+        host: String,
+        /// How long nothing came.
+        seconds: u64,
+        /// What was waited for.
+        waiting_for: &'static str,
+    },
+    /// The content does not belong to its digest, or is not of its size.
+    #[error("{from} sent content that is not {digest}: {why}")]
+    Content {
+        /// Who sent it.
+        from: String,
+        /// What was asked for.
+        digest: Digest,
+        /// How it differs.
+        why: String,
+    },
+    /// The caller's time ran out before this was done; what has arrived stays.
+    #[error("the time ran out before {what} was copied; the next run continues")]
+    OutOfTime {
+        /// What was to be copied.
+        what: String,
+    },
+    /// The answer breaks the protocol.
+    #[error("{registry} answered {what} in a way that cannot be used: {why}")]
+    Answer {
+        /// The registry's host.
+        registry: String,
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl RegistryError {
+    /// Whose fault this is.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => Fault::Input,
+            Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => Fault::Refused,
+            Self::Connection { .. } | Self::Stalled { .. } => Fault::Network,
+            Self::Content { .. } | Self::Answer { .. } => Fault::Content,
+            Self::OutOfTime { .. } => Fault::Time,
+        }
+    }
+
+    /// Whether the same request can succeed later without anybody changing anything.
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Limited { .. }
+            | Self::Unavailable { .. }
+            | Self::Connection { .. }
+            | Self::Stalled { .. }
+            | Self::Content { .. }
+            | Self::OutOfTime { .. } => true,
+            Self::Credentials { retryable, .. } => *retryable,
+            Self::Invalid(_)
+            | Self::NotFound { .. }
+            | Self::Denied { .. }
+            | Self::TagImmutable { .. }
+            | Self::Refused { .. }
+            | Self::Answer { .. } => false,
+        }
+    }
+
+    /// Whether what was asked for does not exist.
+    pub const fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether Docker Hub's pull quota is used up, which hours of waiting end and retries do not.
+    pub const fn is_pull_quota(&self) -> bool {
+        matches!(self, Self::Limited { limit: Limit::PullQuota, .. })
+    }
+}
+
+fn describe_limit(limit: Limit, quota: Option<&Quota>, retry_after: Option<Duration>) -> String {
+    let mut text = match limit {
+        Limit::PullQuota => "its pull quota is used up".to_owned(),
+        Limit::Burst => "too many requests in a short time".to_owned(),
+        Limit::HubApi => "too many requests to its web API".to_owned(),
+        Limit::EcrPublicRate => "too many pulls in a second".to_owned(),
+        Limit::EcrPublicData => "the month's data for callers that have not signed in is used up".to_owned(),
+        Limit::Ecr => "too many requests of this kind in a second".to_owned(),
+        Limit::Other => "too many requests".to_owned(),
+    };
+    if let Some(quota) = quota {
+        text.push_str(&format!(" ({} of {} pulls left in {} h)", quota.remaining, quota.limit, quota.window_seconds / 3600));
+    }
+    if let Some(wait) = retry_after {
+        text.push_str(&format!(", it says to come back in {} s", wait.as_secs()));
+    } else if let Some(quota) = quota.filter(|_| limit == Limit::PullQuota) {
+        let window = quota.window_seconds / 3600;
+        text.push_str(&format!(", it returns pull by pull and is whole again in {window} h at the latest"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_reads_as_a_sentence() {
+        let error = RegistryError::Limited {
+            registry: "docker.io".to_owned(),
+            limit: Limit::PullQuota,
+            quota: Some(Quota { limit: 100, remaining: 0, window_seconds: 21_600, source: None }),
+            retry_after: Some(Duration::from_secs(60)),
+        };
+        assert_eq!(
+            error.to_string(),
+            "docker.io limits requests: its pull quota is used up (0 of 100 pulls left in 6 h), it says to come back in 60 s"
+        );
+        assert!(error.retryable() && error.is_pull_quota());
+        assert_eq!(error.fault(), Fault::Refused);
+    }
+}

@@ -1,0 +1,64 @@
+//! A client for OCI registries (OCI Distribution Specification 1.1), and the engine that copies images between them.
+//!
+//! Guarantees: no byte is handed on that does not belong to the digest that was asked for; no credential leaves for
+//! another host than the registry's own or its token service; no token, password or signed address appears in a log
+//! line, an error or a `Debug` text; nothing waits without a limit.
+//!
+//! The order of reading: [`endpoints`] and [`credentials`] come in as configuration, [`client`] sends one request with
+//! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
+//! them together.
+
+#![warn(missing_docs)]
+
+pub mod decide;
+
+#[cfg(feature = "client")]
+mod address;
+#[cfg(feature = "client")]
+mod ahead;
+#[cfg(feature = "client")]
+mod blobs;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod copy;
+#[cfg(feature = "client")]
+pub mod endpoints;
+#[cfg(feature = "client")]
+pub mod error;
+#[cfg(feature = "client")]
+pub mod http;
+#[cfg(feature = "client")]
+pub mod limits;
+#[cfg(feature = "client")]
+mod manifests;
+#[cfg(feature = "client")]
+mod pace;
+#[cfg(feature = "client")]
+mod reader;
+#[cfg(feature = "client")]
+mod referrers;
+#[cfg(feature = "client")]
+pub mod sign_in;
+#[cfg(feature = "client")]
+pub mod tags;
+#[cfg(all(test, feature = "client"))]
+mod tests;
+#[cfg(feature = "client")]
+mod uploads;
+#[cfg(feature = "client")]
+mod verify;
+
+#[cfg(feature = "client")]
+pub use {
+    blobs::{BlobReader, OnFailure},
+    client::{Client, Config},
+    copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress},
+    endpoints::Endpoints,
+    error::{Fault, RegistryError},
+    limits::Quota,
+    manifests::{Manifest, Resolved},
+    pace::Allowance,
+    sign_in::credentials::{Basic, Credentials, CredentialsProvider, IdentityToken, Secret},
+    uploads::{Mount, Upload},
+};

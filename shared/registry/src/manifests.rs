@@ -1,0 +1,171 @@
+//! Manifests: what a tag means now, the bytes behind a digest, and a tag's new content.
+
+use bytes::Bytes;
+use http::Method;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use serde_json::Value;
+
+use super::client::{Answer, Call, Client};
+use super::error::RegistryError;
+use super::limits::Quota;
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST};
+use pullsafe::reference::{Digest, Reference};
+
+/// No registry takes larger manifests, and none should be kept in memory.
+const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// What a tag means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// Its media type, empty where the registry does not say.
+    pub media_type: String,
+    /// Its size in bytes, where the registry says.
+    pub size: Option<u64>,
+    /// The pull quota, where the registry states one.
+    pub quota: Option<Quota>,
+}
+
+/// A manifest whose bytes belong to its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The bytes, exactly as they were pushed.
+    pub bytes: Bytes,
+    /// The media type.
+    pub media_type: String,
+    /// The digest.
+    pub digest: Digest,
+}
+
+impl Manifest {
+    /// What it refers to.
+    ///
+    /// # Errors
+    /// As for [`Contents::parse`].
+    pub fn contents(&self) -> Result<Contents, InvalidManifest> {
+        Contents::parse(&self.bytes)
+    }
+}
+
+impl Client {
+    /// What a reference means now, by HEAD, which costs no pull quota.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] where it does not exist; any other where that is not known.
+    pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, RegistryError> {
+        let call = manifest_call(Method::HEAD, reference, reference.tag_or_digest());
+        let answer = self.call(&call).await?;
+        let stated = answer.header("docker-content-digest").and_then(|digest| digest.parse().ok()).or_else(|| reference.digest().cloned());
+        if let Some(digest) = stated {
+            let size = answer.header(CONTENT_LENGTH).and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+            return Ok(Resolved {
+                digest,
+                media_type: media_type_of(&answer),
+                size,
+                quota: Quota::from_headers(answer.response.headers()),
+            });
+        }
+        if reference.is_docker_hub() {
+            // Docker Hub always states it; a GET to find out would spend a pull.
+            let why = "it states no digest".to_owned();
+            return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
+        }
+        let answer = self.call(&Call { method: Method::GET, ..call.clone() }).await?;
+        let media_type = media_type_of(&answer);
+        let bytes = self.manifest_bytes(&call, answer).await?;
+        let size = u64::try_from(bytes.len()).ok();
+        Ok(Resolved { digest: Digest::of(&bytes), media_type, size, quota: None })
+    }
+
+    /// The manifest with this digest from the repository of a reference, whose own tag and digest do not matter.
+    ///
+    /// # Errors
+    /// [`RegistryError::Content`] if the bytes do not belong to the digest.
+    pub async fn manifest(&self, reference: &Reference, digest: &Digest) -> Result<Manifest, RegistryError> {
+        let call = manifest_call(Method::GET, reference, digest.as_str());
+        let answer = self.call(&call).await?;
+        let mut media_type = media_type_of(&answer);
+        let bytes = self.manifest_bytes(&call, answer).await?;
+        let actual = Digest::of(&bytes);
+        if actual != *digest {
+            let why = format!("it is {actual}");
+            return Err(RegistryError::Content { from: call.registry.to_owned(), digest: digest.clone(), why });
+        }
+        // Some registries and caches answer with a generic type; the manifest's own word is the next best.
+        if !media_type.contains("manifest") && !media_type.contains("image.index") {
+            media_type = own_media_type(&bytes);
+        }
+        Ok(Manifest { bytes, media_type, digest: actual })
+    }
+
+    /// Stores a manifest under the tag of a reference, or by its digest alone where the reference has no tag.
+    ///
+    /// # Errors
+    /// [`RegistryError::TagImmutable`] where the tag holds something else for good.
+    pub async fn put_manifest(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
+        let name = target.tag().unwrap_or(manifest.digest.as_str());
+        let call = Call {
+            headers: vec![(CONTENT_TYPE, manifest.media_type.clone())],
+            body: manifest.bytes.clone(),
+            scopes: vec![Scope { repository: target.repository().to_owned(), push: true }],
+            ..manifest_call(Method::PUT, target, name)
+        };
+        let answer = match self.call(&call).await {
+            Err(RegistryError::Refused { why, .. }) if why.to_ascii_lowercase().contains("immutable") => {
+                return Err(RegistryError::TagImmutable { reference: target.to_string() });
+            }
+            answer => answer?,
+        };
+        match answer.header("docker-content-digest").map(str::parse::<Digest>) {
+            Some(Ok(stored)) if stored != manifest.digest => {
+                let why = format!("it was stored as {stored}");
+                Err(RegistryError::Content { from: call.registry.to_owned(), digest: manifest.digest.clone(), why })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn manifest_bytes(&self, call: &Call<'_>, answer: Answer) -> Result<Bytes, RegistryError> {
+        let bytes = self.inner.http.whole(answer.response.into_body(), &answer.host, LARGEST_MANIFEST).await?;
+        bytes.ok_or_else(|| RegistryError::Answer {
+            registry: call.registry.to_owned(),
+            what: call.what.clone(),
+            why: format!("it is longer than {LARGEST_MANIFEST} bytes"),
+        })
+    }
+}
+
+fn manifest_call<'a>(method: Method, reference: &'a Reference, name: &str) -> Call<'a> {
+    let repository = reference.repository();
+    Call {
+        method,
+        registry: reference.registry(),
+        path: format!("{repository}/manifests/{name}"),
+        scopes: vec![Scope { repository: repository.to_owned(), push: false }],
+        // Without the full list a registry may convert the manifest, and its digest is another.
+        headers: vec![(ACCEPT, ACCEPTED.join(", "))],
+        body: Bytes::new(),
+        what: format!("the manifest {repository}{}{name}", if name.contains(':') { '@' } else { ':' }),
+    }
+}
+
+fn media_type_of(answer: &Answer) -> String {
+    let value = answer.header(CONTENT_TYPE).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_owned()
+}
+
+fn own_media_type(bytes: &[u8]) -> String {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let stated = document.get("mediaType").and_then(Value::as_str);
+    let docker = bytes.windows(b"vnd.docker".len()).any(|window| window == b"vnd.docker");
+    let by_shape = if document.get("manifests").is_some() {
+        OCI_INDEX
+    } else if docker {
+        DOCKER_MANIFEST
+    } else {
+        OCI_MANIFEST
+    };
+    stated.unwrap_or(by_shape).to_owned()
+}

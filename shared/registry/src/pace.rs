@@ -1,0 +1,105 @@
+//! Keeps requests within what each host takes: the limiters of the domain, one for each host and action, with a clock and
+//! somebody to wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::decide::limiter::{Action, Admission, Ended, Limiter, Rate};
+
+/// Requests about names at once: a few warm connections.
+const METADATA_AT_ONCE: u32 = 16;
+/// Transfers at once: each has a connection of its own.
+const TRANSFERS_AT_ONCE: u32 = 48;
+
+/// A quota that several processes share, beside what each keeps to by itself.
+pub trait Allowance: Send + Sync {
+    /// Waits until one such request may go. Whoever waits may give up.
+    fn admit<'a>(&'a self, registry: &'a str, action: Action) -> BoxFuture<'a, ()>;
+}
+
+/// All limiters of a client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    started: Instant,
+    gates: Mutex<HashMap<(String, Action), Arc<Gate>>>,
+}
+
+#[derive(Debug)]
+struct Gate {
+    limiter: Mutex<Limiter>,
+    freed: Notify,
+    started: Instant,
+}
+
+/// The right to send one request. Dropped, it ends as one that says nothing about rates.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    gate: Arc<Gate>,
+    how: Ended,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { started: Instant::now(), gates: Mutex::default() }
+    }
+}
+
+impl Pace {
+    /// Waits until a request may go.
+    pub(crate) async fn admit(&self, registry: &str, action: Action) -> Permit {
+        let gate = self.gate(registry, action);
+        loop {
+            let admission = gate.limiter().admit(gate.started.elapsed());
+            match admission {
+                Admission::Go => return Permit { gate: Arc::clone(&gate), how: Ended::Otherwise },
+                Admission::At(moment) => tokio::time::sleep_until(gate.started + moment).await,
+                // An end in between is not missed: it leaves its notice for the next who waits.
+                Admission::Full => gate.freed.notified().await,
+            }
+        }
+    }
+
+    fn gate(&self, registry: &str, action: Action) -> Arc<Gate> {
+        // A panic elsewhere cannot leave the map half changed.
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let largest = match action {
+                Action::ReadManifest | Action::WriteManifest | Action::OpenUpload => METADATA_AT_ONCE,
+                Action::ReadBlob | Action::WriteBlob => TRANSFERS_AT_ONCE,
+            };
+            let limiter = Mutex::new(Limiter::new(Rate::published(registry, action), largest));
+            Arc::new(Gate { limiter, freed: Notify::new(), started: self.started })
+        };
+        Arc::clone(gates.entry((registry.to_owned(), action)).or_insert_with(new))
+    }
+}
+
+impl Gate {
+    fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// The host had no complaint about the rate.
+    pub(crate) fn well(mut self) {
+        self.how = Ended::Well;
+    }
+
+    /// The host refused for its rate.
+    pub(crate) fn throttled(mut self, come_back: Option<Duration>) {
+        self.how = Ended::Throttled(come_back);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.limiter().ended(self.how, self.gate.started.elapsed());
+        self.gate.freed.notify_one();
+    }
+}

@@ -1,0 +1,319 @@
+//! Reads a blob from one or several repositories as if they were one.
+//!
+//! The last chunk is handed on only if the whole belongs to its digest, so whoever forwards chunks never completes a
+//! wrong blob. A stream that breaks, stalls or crawls is taken up where it stopped, by a Range request, at the next
+//! repository that has the blob. Where the source is what is waited for, a large blob is read ahead: see `ahead`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use http::{Method, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::{Duration, Instant};
+
+use super::ahead::{Ahead, Piece};
+use super::blobs::blob_call;
+use super::client::Client;
+use super::error::RegistryError;
+use super::verify::Content;
+use crate::decide::ahead::Progress;
+use pullsafe::manifest::Descriptor;
+use pullsafe::reference::Reference;
+
+/// So often is a stream taken up again without this much progress in between.
+const MOST_RESUMES: u32 = 5;
+const USEFUL: u64 = 1024 * 1024;
+/// Where there is another repository, the first one is not waited for as long.
+const ATTEMPTS_WITH_OTHERS: u32 = 2;
+/// A stream that brings less than this in such a time crawls, and is left if there is another repository.
+const CRAWL_BYTES: u64 = 256 * 1024;
+const CRAWL_TIME: Duration = Duration::from_secs(12);
+/// So often is reading ahead begun anew after a piece has failed.
+const MOST_FAILED_AHEAD: u32 = 3;
+
+/// Hears that a repository failed to give a blob, and why.
+pub type OnFailure = Arc<dyn Fn(&Reference, &RegistryError) + Send + Sync>;
+
+/// A blob that is being read.
+pub struct BlobReader {
+    client: Client,
+    /// The one being read first.
+    sources: Vec<Reference>,
+    pub(crate) content: Content,
+    /// Bytes that a server without Range support sends for the second time.
+    skip: u64,
+    stream: Option<Stream>,
+    /// Everybody who has sent content since the start.
+    senders: Vec<String>,
+    resumes: u32,
+    resumed_at: u64,
+    on_failure: Option<OnFailure>,
+    ahead: Option<Ahead>,
+    /// Failures of pieces: after a few, one stream has to do.
+    failed_ahead: u32,
+}
+
+struct Stream {
+    body: Body,
+    host: String,
+    /// Where a piece goes on, or the blob ends.
+    until: u64,
+    /// How long the source took to answer.
+    answered: Duration,
+    /// For the speed: since when, from which byte, and how long the next bytes were waited for.
+    since: Instant,
+    from: u64,
+    waited: Duration,
+}
+
+enum Body {
+    Answer(Incoming),
+    Piece(Piece),
+}
+
+impl Stream {
+    fn new(body: Body, host: String, from: u64, until: u64, answered: Duration) -> Self {
+        Self { body, host, until, answered, since: Instant::now(), from, waited: Duration::ZERO }
+    }
+
+    async fn chunk(&mut self, client: &Client) -> Result<Option<Bytes>, RegistryError> {
+        let asked = Instant::now();
+        let chunk = match &mut self.body {
+            Body::Answer(body) => client.inner.http.chunk(body, &self.host).await,
+            Body::Piece(piece) => {
+                let chunk = piece.chunk().await;
+                if let Some(host) = piece.host().filter(|host| *host != self.host) {
+                    self.host = host.to_owned();
+                }
+                chunk
+            }
+        };
+        self.waited += asked.elapsed();
+        chunk
+    }
+}
+
+impl fmt::Debug for BlobReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("BlobReader").field("sources", &self.sources).field("content", &self.content).finish_non_exhaustive()
+    }
+}
+
+impl BlobReader {
+    pub(crate) fn new(client: Client, sources: Vec<Reference>, blob: &Descriptor, on_failure: Option<OnFailure>) -> Self {
+        let content = Content::new(blob.digest.clone(), blob.size);
+        let (ahead, failed_ahead) = (None, 0);
+        let (skip, stream, senders, resumes, resumed_at) = (0, None, Vec::new(), 0, 0);
+        Self { client, sources, content, skip, stream, senders, resumes, resumed_at, on_failure, ahead, failed_ahead }
+    }
+
+    /// The next chunk; `None` once the whole blob was handed on.
+    ///
+    /// # Errors
+    /// [`RegistryError::Content`] instead of the last chunk if the whole is not what was asked for; a network error only
+    /// after the stream was taken up again a few times.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        if let Some(kept) = self.content.take_kept() {
+            return Ok(Some(kept));
+        }
+        while self.content.offset() < self.content.size() {
+            if self.stream.is_none() && !self.go_on_with_a_piece() {
+                self.open().await?;
+            }
+            let Some(stream) = &mut self.stream else { continue };
+            let broken = match stream.chunk(&self.client).await {
+                Ok(Some(chunk)) => match self.accept(chunk)? {
+                    Some(chunk) => return Ok(Some(chunk)),
+                    None => continue,
+                },
+                Ok(None) => RegistryError::Connection {
+                    host: stream.host.clone(),
+                    why: format!("{} ended after {} of {} bytes", self.content.digest(), self.content.offset(), self.content.size()),
+                },
+                Err(error) => error,
+            };
+            self.leave(broken)?;
+        }
+        Ok(None)
+    }
+
+    /// Goes back, so that the next byte handed on is this one.
+    pub(crate) fn rewind(&mut self, to: u64) {
+        let before = self.content.offset();
+        self.content.rewind(to);
+        if self.content.offset() != before {
+            (self.stream, self.ahead) = (None, None);
+        }
+    }
+
+    /// Whether the content came from more than one host, so that one of them may be to blame for what another sent.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.senders.len() > 1
+    }
+
+    /// Starts over with these repositories.
+    pub(crate) fn restart(&mut self, sources: Vec<Reference>) {
+        self.content.restart();
+        (self.stream, self.ahead, self.skip, self.resumes, self.resumed_at) = (None, None, 0, 0, 0);
+        self.senders.clear();
+        self.sources = sources;
+    }
+
+    /// Who sent content that turned out to be wrong, if it can only have been one.
+    pub(crate) fn sources(&self) -> &[Reference] {
+        &self.sources
+    }
+
+    fn accept(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, RegistryError> {
+        let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let skipped = self.skip.min(length);
+        self.skip -= skipped;
+        // Not more than the chunk's own length, so it fits.
+        chunk = chunk.split_off(usize::try_from(skipped).unwrap_or_default());
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        // What follows comes as a piece. More than the whole blob is left to be found out.
+        if stream.until < self.content.size() {
+            chunk.truncate(usize::try_from(stream.until.saturating_sub(self.content.offset())).unwrap_or(usize::MAX));
+        }
+        if self.senders.last() != Some(&stream.host) {
+            self.senders.push(stream.host.clone());
+        }
+        let crawls = self.sources.len() > 1 && {
+            let (now, so_far) = (Instant::now(), self.content.offset());
+            let over = now.duration_since(stream.since) >= CRAWL_TIME;
+            let crawls = over && so_far.saturating_sub(stream.from) < CRAWL_BYTES;
+            if over {
+                (stream.since, stream.from, stream.waited) = (now, so_far, Duration::ZERO);
+            }
+            crawls
+        };
+        if chunk.is_empty() {
+            return Ok(None);
+        }
+        let host = stream.host.clone();
+        let accepted = self.content.accept(chunk, &host)?;
+        if crawls && self.content.offset() < self.content.size() {
+            let crawled = RegistryError::Stalled { host, seconds: CRAWL_TIME.as_secs(), waiting_for: "sending content at a useful speed" };
+            self.leave(crawled)?;
+        }
+        self.read_ahead();
+        Ok(accepted)
+    }
+
+    /// Ends a stream where a piece goes on, and asks for pieces where that brings the blob sooner.
+    fn read_ahead(&mut self) {
+        let (offset, size) = (self.content.offset(), self.content.size());
+        let Some(stream) = &mut self.stream else { return };
+        let policy = &self.client.inner.room.policy;
+        let bytes = offset.saturating_sub(stream.from);
+        let progress = Progress { answered: stream.answered, bytes, elapsed: stream.since.elapsed(), waited: stream.waited };
+        if offset >= stream.until && offset < size {
+            if let Some(ahead) = &mut self.ahead {
+                ahead.adapt(policy, &progress);
+            }
+            self.stream = None;
+            return;
+        }
+        if self.ahead.is_some() || self.failed_ahead > MOST_FAILED_AHEAD || !policy.pays(&progress, size - offset) {
+            return;
+        }
+        let from = offset + policy.lead();
+        self.ahead = self.sources.first().and_then(|source| Ahead::from(&self.client, source, self.content.digest(), size, from));
+        if self.ahead.is_some() {
+            stream.until = from;
+            tracing::debug!(digest = %self.content.digest(), offset_bytes = offset, "a blob is read ahead");
+        }
+    }
+
+    /// Whether there is a piece to go on with.
+    fn go_on_with_a_piece(&mut self) -> bool {
+        let offset = self.content.offset();
+        let piece = self.ahead.as_mut().and_then(|ahead| ahead.take(&self.client, offset));
+        let Some(piece) = piece else {
+            self.ahead = None;
+            return false;
+        };
+        let until = piece.range.end;
+        let host = self.senders.last().cloned().unwrap_or_default();
+        self.stream = Some(Stream::new(Body::Piece(piece), host, offset, until, Duration::ZERO));
+        true
+    }
+
+    /// Lets go of a stream that failed; the next one comes from the next repository.
+    fn leave(&mut self, broken: RegistryError) -> Result<(), RegistryError> {
+        self.failed_ahead += u32::from(self.ahead.is_some());
+        (self.stream, self.ahead) = (None, None);
+        if self.content.offset() >= self.resumed_at + USEFUL {
+            self.resumes = 0;
+        }
+        self.resumed_at = self.content.offset();
+        self.failed(&broken);
+        if self.resumes >= MOST_RESUMES {
+            return Err(broken);
+        }
+        self.resumes += 1;
+        let offset_bytes = self.content.offset();
+        tracing::debug!(digest = %self.content.digest(), offset_bytes, error = %broken, "the download of a blob is taken up again");
+        let next = 1.min(self.sources.len());
+        self.sources.rotate_left(next);
+        Ok(())
+    }
+
+    fn failed(&self, error: &RegistryError) {
+        if let (Some(on_failure), Some(source)) = (&self.on_failure, self.sources.first()) {
+            on_failure(source, error);
+        }
+    }
+
+    /// Opens the stream at the first repository that gives one. Those that do not are not asked again for this blob.
+    pub(crate) async fn open(&mut self) -> Result<(), RegistryError> {
+        loop {
+            let Some(source) = self.sources.first().cloned() else {
+                return Err(RegistryError::Invalid(format!("there is no source of the blob {}", self.content.digest())));
+            };
+            match self.open_at(&source).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    self.failed(&error);
+                    if self.sources.len() == 1 {
+                        return Err(error);
+                    }
+                    self.sources.remove(0);
+                }
+            }
+        }
+    }
+
+    async fn open_at(&mut self, source: &Reference) -> Result<(), RegistryError> {
+        let mut call = blob_call(Method::GET, source, self.content.digest());
+        let offset = self.content.offset();
+        if offset > 0 {
+            call.headers.push((RANGE, format!("bytes={offset}-")));
+        }
+        let attempts = if self.sources.len() > 1 { ATTEMPTS_WITH_OTHERS } else { self.client.attempts() };
+        let asked = Instant::now();
+        let answer = self.client.call_at_most(&call, attempts).await?;
+        let host = answer.host.clone();
+        let partial = answer.response.status() == StatusCode::PARTIAL_CONTENT;
+        let starts_at = if partial { range_start(answer.header(CONTENT_RANGE)) } else { Some(0) };
+        let Some(starts_at) = starts_at.filter(|start| *start <= offset) else {
+            let why = "it sent another range than was asked for".to_owned();
+            return Err(RegistryError::Answer { registry: host, what: call.what, why });
+        };
+        let length = answer.header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+        if let Some(length) = length.filter(|length| starts_at.saturating_add(*length) != self.content.size()) {
+            let why = format!("it has {} bytes and not {}", starts_at.saturating_add(length), self.content.size());
+            return Err(self.content.wrong(&host, why));
+        }
+        self.skip = offset - starts_at;
+        self.stream = Some(Stream::new(Body::Answer(answer.response.into_body()), host, offset, self.content.size(), asked.elapsed()));
+        Ok(())
+    }
+}
+
+/// The first byte of `bytes 5-9/10`.
+fn range_start(content_range: Option<&str>) -> Option<u64> {
+    content_range?.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+}

@@ -1,0 +1,213 @@
+//! Lists of tags: a registry's own, and Docker Hub's, which also knows when each was pushed and what it means. Neither costs a pull.
+
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+
+use super::client::{Call, Client};
+use super::error::RegistryError;
+use super::sign_in::auth::Scope;
+use pullsafe::manifest::Platform;
+use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
+use pullsafe::tags::TagFacts;
+use pullsafe::timestamp::Timestamp;
+
+/// Docker Hub's web API, which has a limit of its own (180 requests a minute) and nothing to do with pulls.
+pub const HUB_API: &str = "hub.docker.com";
+/// The largest page that Docker Hub's web API gives.
+const HUB_PAGE: usize = 100;
+/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB.
+const LARGEST_PAGE: usize = 16 * 1024 * 1024;
+/// More pages than any repository has.
+const MOST_PAGES: usize = 1000;
+
+/// What Docker Hub says of a tag: the names are its own.
+#[derive(Deserialize)]
+struct HubTag {
+    name: String,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    tag_last_pushed: Option<String>,
+    #[serde(default)]
+    last_updated: Option<String>,
+    #[serde(default)]
+    media_type: Option<String>,
+    #[serde(default)]
+    images: Option<Vec<HubImage>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HubImage {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    digest: Option<String>,
+}
+
+impl HubImage {
+    fn facts(&self) -> Option<(Platform, Digest)> {
+        let (os, architecture) = (self.os.clone()?, self.architecture.clone()?);
+        let variant = self.variant.clone().filter(|variant| !variant.is_empty());
+        Some((Platform { os, architecture, variant }, self.digest.as_deref()?.parse().ok()?))
+    }
+}
+
+#[derive(Deserialize)]
+struct HubPage {
+    #[serde(default)]
+    next: Option<String>,
+    results: Vec<HubTag>,
+}
+
+impl HubTag {
+    fn facts(self) -> TagFacts {
+        let pushed = self.tag_last_pushed.or(self.last_updated);
+        let is_index = self.media_type.as_deref().is_some_and(|kind| kind.contains("index") || kind.contains("list"));
+        let images = self.images.iter().flatten().filter_map(HubImage::facts).collect();
+        let children = match self.images {
+            Some(images) if is_index || images.len() > 1 => u32::try_from(images.len()).ok(),
+            Some(_) if self.media_type.is_some() => Some(0),
+            Some(_) | None => None,
+        };
+        TagFacts {
+            pushed_at: pushed.as_deref().and_then(Timestamp::parse),
+            digest: self.digest.and_then(|digest| digest.parse().ok()),
+            children,
+            images,
+            name: self.name,
+        }
+    }
+}
+
+impl Client {
+    /// Whether Docker Hub's web API can be asked about a repository: not where Docker Hub is another address and the API is not.
+    pub fn has_hub_api(&self, repository: &Reference) -> bool {
+        repository.is_docker_hub() && (!self.endpoints().is_mapped(DOCKER_HUB) || self.endpoints().is_mapped(HUB_API))
+    }
+
+    /// All tags of a repository, by name alone.
+    ///
+    /// # Errors
+    /// As for any request.
+    pub async fn tags(&self, repository: &Reference) -> Result<Vec<TagFacts>, RegistryError> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let mut tags = Vec::new();
+        let mut path = format!("{}/tags/list?n=1000", repository.repository());
+        for _ in 0..MOST_PAGES {
+            let call = Call {
+                method: Method::GET,
+                registry: repository.registry(),
+                path,
+                scopes: vec![Scope { repository: repository.repository().to_owned(), push: false }],
+                headers: Vec::new(),
+                body: Bytes::new(),
+                what: format!("the tags of {}", repository.repository()),
+            };
+            let (page, link): (Page, Option<String>) = self.page(&call).await?;
+            tags.extend(page.tags.unwrap_or_default().into_iter().map(TagFacts::named));
+            match link {
+                Some(next) => path = next,
+                None => return Ok(tags),
+            }
+        }
+        Ok(tags)
+    }
+
+    /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough` says so.
+    ///
+    /// # Errors
+    /// As for any request; among them the API's own limit.
+    pub async fn hub_tags(
+        &self,
+        repository: &Reference,
+        mut enough: impl FnMut(&[TagFacts]) -> bool,
+    ) -> Result<Vec<TagFacts>, RegistryError> {
+        let mut tags = Vec::new();
+        for number in 1..=MOST_PAGES {
+            let query = format!("tags?page_size={HUB_PAGE}&page={number}&ordering=last_updated");
+            let Some(call) = hub_call(repository, &query) else { break };
+            let (page, _): (HubPage, _) = self.page(&call).await?;
+            tags.extend(page.results.into_iter().map(HubTag::facts));
+            if page.next.is_none() || enough(&tags) {
+                break;
+            }
+        }
+        Ok(tags)
+    }
+
+    /// What Docker Hub says of one tag.
+    ///
+    /// # Errors
+    /// As for any request.
+    pub async fn hub_tag(&self, repository: &Reference, tag: &str) -> Result<TagFacts, RegistryError> {
+        let call = hub_call(repository, &format!("tags/{tag}"));
+        let call = call.ok_or_else(|| RegistryError::Invalid(format!("{repository} is not a repository of Docker Hub")))?;
+        let (tag, _): (HubTag, _) = self.page(&call).await?;
+        Ok(tag.facts())
+    }
+
+    /// One page, and the path of the next by its `Link` header.
+    async fn page<T: serde::de::DeserializeOwned>(&self, call: &Call<'_>) -> Result<(T, Option<String>), RegistryError> {
+        let answer = self.call(call).await?;
+        let next = answer.header("link").and_then(next_path);
+        let unusable = |why: String| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why };
+        let bytes = self.inner.http.whole(answer.response.into_body(), &answer.host, LARGEST_PAGE).await?;
+        let bytes = bytes.ok_or_else(|| unusable(format!("it is longer than {LARGEST_PAGE} bytes")))?;
+        Ok((serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?, next))
+    }
+}
+
+fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
+    let (namespace, name) = repository.repository().split_once('/').filter(|_| repository.is_docker_hub())?;
+    Some(Call {
+        method: Method::GET,
+        registry: HUB_API,
+        path: format!("namespaces/{namespace}/repositories/{name}/{rest}"),
+        scopes: Vec::new(),
+        headers: Vec::new(),
+        body: Bytes::new(),
+        what: format!("the tags of {}", repository.repository()),
+    })
+}
+
+/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`.
+fn next_path(link: &str) -> Option<String> {
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let path = match target.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => target.trim_start_matches('/'),
+    };
+    parameters.contains("rel=\"next\"").then(|| path.strip_prefix("v2/").map(str::to_owned)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_where_the_link_says() {
+        for (link, expected) in [
+            ("</v2/a/b/tags/list?last=1&n=2>; rel=\"next\"", Some("a/b/tags/list?last=1&n=2")),
+            ("<https://r.example/v2/a/tags/list?n=2>; rel=\"next\"", Some("a/tags/list?n=2")),
+            ("</v2/a/tags/list>; rel=\"prev\"", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(next_path(link).as_deref(), expected, "{link}");
+        }
+    }
+
+    #[test]
+    fn docker_hubs_answer_is_read_as_far_as_it_goes() {
+        let text = r#"{"next": null, "results": [{"name": "3", "digest": "sha256:x", "tag_last_pushed": "2026-01-02T03:04:05.678901Z",
+            "media_type": "application/vnd.oci.image.index.v1+json", "images": [{}, {}]}, {"name": "4", "last_updated": null, "images": null}]}"#;
+        let page: HubPage = serde_json::from_str(text).unwrap();
+        let facts: Vec<TagFacts> = page.results.into_iter().map(HubTag::facts).collect();
+        assert_eq!((facts[0].children, facts[0].pushed_at.is_some(), &facts[0].digest), (Some(2), true, &None));
+        assert_eq!(facts[1], TagFacts::named("4"));
+    }
+}

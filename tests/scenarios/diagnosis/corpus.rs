@@ -1,0 +1,50 @@
+//! `tests/corpus/stops.jsonl`: 206 stops, most of them seen in the field, with the cause that people settled on.
+
+use std::collections::BTreeMap;
+
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Signature};
+use pullsafe_diagnosis::diagnose;
+use pullsafe_events::stopped_task::StoppedTask;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The logs of a task, by container.
+pub(crate) type Logs = BTreeMap<String, Vec<String>>;
+
+/// What a row is labelled with.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Expected {
+    pub(crate) cause: Cause,
+    pub(crate) signature: Option<Signature>,
+    pub(crate) docker_hub_quota: Option<bool>,
+}
+
+/// A labelled stop.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) id: String,
+    pub(crate) event: Value,
+    #[serde(default)]
+    pub(crate) logs: Logs,
+    pub(crate) expect: Expected,
+}
+
+impl Stop {
+    /// The labelled stops, in the order of the file.
+    pub(crate) fn all() -> Vec<Self> {
+        include_str!("../../corpus/stops.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a row of the corpus is a stop"))
+            .collect()
+    }
+
+    /// What pullsafe says about it.
+    pub(crate) fn diagnosis(&self) -> Diagnosis {
+        of_event(&self.event, &self.logs)
+    }
+}
+
+/// What pullsafe says about the task in this event.
+pub(crate) fn of_event(event: &Value, logs: &Logs) -> Diagnosis {
+    diagnose(&StoppedTask::from_json(&event["detail"]), logs)
+}

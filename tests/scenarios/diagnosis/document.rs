@@ -1,0 +1,159 @@
+//! `docs/diagnosis.md` is generated from the tables and the corpus, and this test fails when it is stale.
+//!
+//! To write it anew: `UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use pullsafe_diagnosis::cause::Cause;
+use pullsafe_diagnosis::row::Row;
+use pullsafe_diagnosis::tables;
+use remediator::decide::probe::PROBES;
+
+use crate::corpus::Stop;
+use crate::labels::ARGUED;
+
+#[test]
+fn the_document_is_up_to_date() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnosis.md");
+    let wanted = document();
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    if written == wanted {
+        return;
+    }
+    // The one way to change the document; a test run without the variable never writes.
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, wanted).expect("the document is written");
+    } else {
+        panic!("docs/diagnosis.md is stale: UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document");
+    }
+}
+
+fn document() -> String {
+    let mut out = String::from(HEAD);
+    confusion(&mut out);
+    probes(&mut out);
+    out.push_str("\n## Signatures of reasons\n\nIn the order in which they are tried; the first that matches decides. A text must contain one phrase of each group (groups are joined by *and*), whatever its case; `^` is the start of the text, `$` its end.\n");
+    for table in tables::REASONS {
+        signatures(&mut out, table);
+    }
+    out.push_str("\n## Signatures of log lines\n\nOf all lines the one with the greatest weight decides (1 = that something failed, 2 = what, 3 = what exactly); a line that calls itself a warning or less counts for less.\n");
+    for table in tables::LOGS {
+        signatures(&mut out, table);
+    }
+    out
+}
+
+const HEAD: &str = "<!-- Generated from shared/diagnosis/src/tables and tests/corpus: UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document -->
+
+# Diagnosis
+
+How a stop is read, in this order:
+
+1. Who stopped it: a stop from outside (`stopCode` and the head of `stoppedReason`) explains exit codes, never the other way round.
+2. Whether anything ran: a container with an exit code survived whatever its pull reported.
+3. The first phase that failed: placement, roles, network interface, secrets and registry login, image pull, volumes, log driver, start.
+4. The container that failed first, not the first in the list; containers that AWS injected only if they are at fault.
+5. The host of the image before the words of the message.
+6. For what ran: its log, then its exit code, which is a hint only.
+
+A text that is cut before it tells is `unknown`, and nothing acts on it. Only the rows `hub-pull-quota*` can mean Docker Hub's pull quota, and only where
+the image is not known to come from elsewhere.
+";
+
+/// The second looks.
+fn probes(out: &mut String) {
+    out.push_str("\n## Second looks\n\nWhat the remediator asks where a text leaves something open. All of it only reads; a look that fails leaves the diagnosis as it was and is said in the evidence; none ever makes one cause into another.\n\n| looks at | settles | permission |\n|---|---|---|\n");
+    for probe in PROBES {
+        let needs: Vec<String> = probe.needs.iter().map(|action| format!("`{action}`")).collect();
+        let _ = writeln!(out, "| {} | {} | {} |", probe.looks_at, probe.settles, needs.join(", "));
+    }
+}
+
+/// The confusion table: labelled cause against the cause that was found.
+fn confusion(out: &mut String) {
+    let stops = Stop::all();
+    let mut counts: BTreeMap<(Cause, Cause), Vec<&str>> = BTreeMap::new();
+    let (mut signatures, mut signatures_right, mut quotas, mut quotas_right) = (0, 0, 0, 0);
+    for stop in &stops {
+        let found = stop.diagnosis();
+        counts.entry((stop.expect.cause, found.cause)).or_default().push(&stop.id);
+        if let Some(signature) = stop.expect.signature {
+            signatures += 1;
+            signatures_right += usize::from(found.signature == Some(signature));
+        }
+        if let Some(quota) = stop.expect.docker_hub_quota {
+            quotas += 1;
+            quotas_right += usize::from(found.docker_hub_quota() == quota);
+        }
+    }
+    let right: usize = counts.iter().filter(|((label, found), _)| label == found).map(|(_, ids)| ids.len()).sum();
+    let _ = writeln!(
+        out,
+        "\n## Confusion table\n\nOver `tests/corpus/stops.jsonl`: {right} of {} causes as labelled, {signatures_right} of {signatures} crash signatures, {quotas_right} of {quotas} labels of Docker Hub's quota.\n",
+        stops.len()
+    );
+    out.push_str("| label | found | stops | |\n|---|---|---:|---|\n");
+    for ((label, found), ids) in &counts {
+        let rows = if label == found { String::new() } else { format!("**differs**: {}", ids.join(", ")) };
+        let _ = writeln!(out, "| {label} | {found} | {} | {rows} |", ids.len());
+    }
+    out.push_str("\nLabels that are argued with:\n\n");
+    for argued in ARGUED {
+        let _ = writeln!(out, "- `{}`, we say `{}`. {}", argued.id, argued.ours, argued.why);
+    }
+}
+
+fn signatures(out: &mut String, table: &[Row]) {
+    out.push_str("\n| signature | means | matches | example | settled by |\n|---|---|---|---|---|\n");
+    for row in table {
+        let example = if row.example.image.is_empty() {
+            format!("{} ({})", code(row.example.text), row.example.from)
+        } else {
+            format!("{} of image `{}` ({})", code(row.example.text), row.example.image, row.example.from)
+        };
+        let _ =
+            writeln!(out, "| {} | {} | {} | {} | {} |", row.id, meaning(row), matches(row), example, row.settled_by.unwrap_or("the text"));
+    }
+}
+
+fn meaning(row: &Row) -> String {
+    let fields = [
+        row.registry.map(|registry| registry.as_str()),
+        row.kind.map(|kind| kind.as_str()),
+        row.why.map(|why| why.as_str()),
+        row.phase.map(|phase| phase.as_str()),
+        row.signature.map(|signature| signature.as_str()),
+    ];
+    let fields: Vec<&str> = fields.into_iter().flatten().collect();
+    let weight = if row.weight > 0 { format!(", weight {}", row.weight) } else { String::new() };
+    let detail = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
+    format!("{}{detail}; {}{weight}", row.cause, row.confidence)
+}
+
+fn matches(row: &Row) -> String {
+    let group = |phrases: &[&str]| {
+        let shown: Vec<String> = phrases.iter().take(6).map(|phrase| code(phrase)).collect();
+        let more = if phrases.len() > 6 { format!(" or {} more", phrases.len() - 6) } else { String::new() };
+        format!("{}{more}", shown.join(" or "))
+    };
+    let mut text = row.all.iter().map(|phrases| group(phrases)).collect::<Vec<_>>().join(" *and* ");
+    if !row.none.is_empty() {
+        let _ = write!(text, "; *not* {}", group(row.none));
+    }
+    if !row.hosts.is_empty() {
+        let hosts: Vec<&str> = row.hosts.iter().map(|host| host.as_str()).collect();
+        let _ = write!(text, "; image at {}{}", hosts.join(", "), if row.or_unknown_host { " or unknown" } else { "" });
+    }
+    if row.official_image {
+        text.push_str("; an official image of Docker Hub");
+    }
+    text
+}
+
+/// A text as code in a table cell.
+fn code(text: &str) -> String {
+    let flat = text.replace('|', "\\|").replace(['\n', '\t'], " ");
+    if flat.contains('`') { format!("`` {flat} ``") } else { format!("`{flat}`") }
+}

@@ -1,0 +1,5 @@
+//! The worlds that the scenarios, the demonstration and the end-to-end run play in: the functions, joined to the stand-ins of `testkit`.
+
+pub mod gate;
+pub mod reported;
+pub mod world;

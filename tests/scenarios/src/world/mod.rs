@@ -1,0 +1,264 @@
+//! The world that a scenario plays in: one account with ECS, ECR and all the rest, Docker Hub outside, and pullsafe deployed
+//! into it. Everything is on one virtual clock; only the registries are spoken to over real sockets.
+//!
+//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous invocation with two
+//! retries and a failure destination, rules, queues with batches, a sweep every minute.
+
+mod setup;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use mirror::Mirror;
+use pullsafe::settings::MirrorSettings;
+use pullsafe::timestamp::Timestamp;
+use remediator::Remediator;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use testkit::aws::FakeAws;
+use testkit::aws::autoscaling::AutoScaling;
+use testkit::aws::cloudformation::CloudFormation;
+use testkit::aws::dynamodb::DynamoDb;
+use testkit::aws::eventbridge::EventBridge;
+use testkit::aws::iam::Iam;
+use testkit::aws::load_balancing::LoadBalancing;
+use testkit::aws::logs::Logs;
+use testkit::aws::parameters::Parameters;
+use testkit::aws::secrets::Secrets;
+use testkit::aws::sns::{Published, Sns};
+use testkit::aws::sqs::Sqs;
+use testkit::clock::VirtualClock;
+use testkit::ecr;
+use testkit::ecr::ecr_push_event;
+use testkit::ecs::{EcsApi, Scheduler};
+use testkit::registry::RegistryServer;
+
+pub use setup::{NAT, Setup};
+
+/// The cluster of every scenario.
+pub const CLUSTER: &str = "prod";
+/// The execution role that may pull from the mirror.
+pub const ROLE: &str = "arn:aws:iam::123456789012:role/pull";
+/// The table of incidents.
+pub const TABLE: &str = "pullsafe";
+/// The remediator's queue, and where its messages end that fail for good.
+pub const WORK_QUEUE: &str = "pullsafe-work";
+/// The remediator's dead letters.
+pub const DEAD_LETTERS: &str = "pullsafe-dead";
+/// The mirror's jobs that somebody asked for.
+pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
+/// The mirror's jobs that a scheduled run planned.
+pub const PLAN_QUEUE: &str = "pullsafe-mirror-plan";
+/// The parameter with the mirror's configuration.
+pub const MIRROR_CONFIG: &str = "/pullsafe/mirror";
+/// The secret with Docker Hub's credentials, where a setup has them.
+pub const HUB_SECRET: &str = "ecr-pullthroughcache/docker-hub";
+/// The topic for people.
+pub const TOPIC: &str = "pullsafe";
+
+/// How often Lambda invokes asynchronously before it gives the event to the failure destination.
+const TRIES: u32 = 3;
+const SWEEP_SECONDS: i64 = 60;
+
+/// One account, its outside, and pullsafe in it.
+pub struct World {
+    /// The clock of everything.
+    pub clock: VirtualClock,
+    /// The wire between the functions and AWS.
+    pub aws: FakeAws,
+    /// ECS's control plane.
+    pub ecs: EcsApi,
+    /// ECS's scheduler.
+    pub scheduler: Scheduler,
+    /// Docker Hub.
+    pub hub: RegistryServer,
+    /// The account's private registry, with its API.
+    pub images: ecr::EcrApi,
+    /// The account's private registry, its data plane.
+    pub ecr: RegistryServer,
+    /// ECR Public.
+    pub public: RegistryServer,
+    /// The queues.
+    pub queues: Sqs,
+    /// The topic.
+    pub topic: Sns,
+    /// The bus.
+    pub bus: EventBridge,
+    /// The tables.
+    pub tables: DynamoDb,
+    /// Roles.
+    pub iam: Iam,
+    /// Autoscaling.
+    pub scaling: AutoScaling,
+    /// Stacks.
+    pub stacks: CloudFormation,
+    /// Target groups.
+    pub balancers: LoadBalancing,
+    /// The log groups of tasks and builds.
+    pub logs: Logs,
+    /// pullsafe's remediator; `None` where it is not deployed.
+    pub remediator: Option<Remediator>,
+    /// pullsafe's mirror.
+    pub mirror: Mirror,
+    /// Parameters: the mirror's configuration is one.
+    pub parameters: Parameters,
+    /// Secrets: Docker Hub's credentials are one.
+    pub secrets: Secrets,
+    /// The answers of the remediator, oldest first.
+    pub answers: Vec<Value>,
+    config: SdkConfig,
+    mirror_settings: MirrorSettings,
+    next_sweep: Timestamp,
+    events_seen: usize,
+    pushes_seen: usize,
+    invocations: u64,
+}
+
+impl World {
+    /// Plays on until a moment: ECS does what is due, its events reach pullsafe, queues are worked off, the sweep runs.
+    pub async fn run_until(&mut self, moment: Timestamp) {
+        while self.clock.now() < moment {
+            let until = moment.min(self.next_sweep);
+            let events = self.scheduler.next_events(until).await;
+            for line in self.scheduler.drain_logs() {
+                self.logs.write_at(&line.group, &line.stream, line.at, &line.message);
+            }
+            for event in events {
+                self.deliver(&event).await;
+            }
+            self.settle().await;
+            if self.clock.now() >= self.next_sweep {
+                self.next_sweep = self.next_sweep.plus_seconds(SWEEP_SECONDS);
+                self.deliver(&json!({ "pullsafe": "sweep" })).await;
+                self.settle().await;
+            }
+        }
+    }
+
+    /// Plays on for some seconds.
+    pub async fn run_for(&mut self, seconds: i64) {
+        self.run_until(self.clock.now().plus_seconds(seconds)).await;
+    }
+
+    /// Works off what lies in queues and on buses, until nothing moves any more. No time passes.
+    pub async fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            let events = self.bus.events();
+            for event in events.iter().skip(self.events_seen) {
+                // The rule of the template: the remediator hears its own source only for what the mirror did.
+                if event["detail-type"] == "Image Mirrored" {
+                    moved = true;
+                    self.deliver(event).await;
+                }
+            }
+            self.events_seen = self.events_seen.max(events.len());
+            let pushes = self.images.store().pushes();
+            for push in pushes.iter().skip(self.pushes_seen).filter(|push| push.tag.is_some()) {
+                moved = true;
+                self.deliver(&ecr_push_event(&push.repository, push.tag.as_deref(), &push.digest, push.time)).await;
+            }
+            self.pushes_seen = self.pushes_seen.max(pushes.len());
+            for queue in [MIRROR_QUEUE, PLAN_QUEUE] {
+                while let Some(batch) = self.queues.deliver(queue, 1) {
+                    moved = true;
+                    let work = self.mirror.handle(&batch, Instant::now() + Duration::from_secs(900));
+                    if let Some(answer) = self.aws.run(work).await {
+                        self.queues.settle(queue, &batch, &failures(&answer));
+                    }
+                }
+            }
+            moved |= self.work_off().await;
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure destination.
+    pub async fn deliver(&mut self, event: &Value) {
+        let Some(remediator) = self.remediator.clone() else { return };
+        self.invocations += 1;
+        let id = format!("invocation-{}", self.invocations);
+        for _ in 0..TRIES {
+            // A process that died leaves nothing behind but what it wrote.
+            if let Some(Ok(answer)) = self.aws.run(remediator.handle(event, &id)).await {
+                self.answers.push(answer);
+                return;
+            }
+        }
+        self.queues
+            .send(WORK_QUEUE, &json!({ "version": "1.0", "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": event }));
+    }
+
+    async fn work_off(&mut self) -> bool {
+        let Some(remediator) = self.remediator.clone() else { return false };
+        let mut moved = false;
+        while let Some(batch) = self.queues.deliver(WORK_QUEUE, 10) {
+            moved = true;
+            self.invocations += 1;
+            let id = format!("invocation-{}", self.invocations);
+            if let Some(Ok(answer)) = self.aws.run(remediator.handle(&batch, &id)).await {
+                self.queues.settle(WORK_QUEUE, &batch, &failures(&answer));
+            }
+        }
+        moved
+    }
+
+    /// The schedule invokes the mirror: the answer, or nothing if the process died. What was planned lies in its queue.
+    pub async fn plan_mirror(&mut self) -> Option<Value> {
+        self.invocations += 1;
+        let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "id": format!("schedule-{}", self.invocations) });
+        let run = self.mirror.handle(&event, Instant::now() + Duration::from_secs(900));
+        self.aws.run(run).await
+    }
+
+    /// One more instance of the mirror, as when several jobs run at a time.
+    pub fn another_mirror(&self) -> Mirror {
+        setup::mirror(&self.config, self)
+    }
+
+    /// A new instance of the mirror, as after a cold start.
+    pub fn restart_mirror(&mut self) {
+        self.mirror = self.another_mirror();
+    }
+
+    /// A new instance of the remediator, as after a cold start.
+    pub fn restart(&mut self, settings: &[(&str, &str)]) {
+        self.remediator = Some(setup::remediator(&self.config, self, settings));
+    }
+
+    /// The service, as DescribeServices shows it.
+    pub fn service(&self, name: &str) -> Value {
+        self.ecs.service(CLUSTER, name)
+    }
+
+    /// The value of one of a service's tags; null if it has none of this key.
+    pub fn service_tag(&self, name: &str, key: &str) -> Value {
+        let service = self.service(name);
+        let tag = service["tags"].as_array().into_iter().flatten().find(|tag| tag["key"] == key);
+        tag.map_or(Value::Null, |tag| tag["value"].clone())
+    }
+
+    /// What people were told.
+    pub fn told(&self) -> Vec<Published> {
+        self.topic.published()
+    }
+
+    /// The incident rows and states, as the table has them.
+    pub fn records(&self) -> Vec<Value> {
+        let rows = self.tables.items(TABLE);
+        rows.iter().filter_map(|row| serde_json::from_str(row.get("doc")?.as_str()?).ok()).collect()
+    }
+
+    /// The calls that changed something of the user's, as `ecs:UpdateService`.
+    pub fn writes(&self) -> Vec<String> {
+        self.aws.writes().iter().filter(|call| call.took_effect()).map(|call| format!("{}:{}", call.service, call.operation)).collect()
+    }
+}
+
+fn failures(answer: &Value) -> Vec<String> {
+    let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+    failures.filter_map(|failure| failure["itemIdentifier"].as_str()).map(str::to_owned).collect()
+}

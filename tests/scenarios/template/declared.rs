@@ -1,0 +1,47 @@
+//! What the code needs from the template, by function: the code's own lists.
+
+use std::collections::BTreeSet;
+
+use pullsafe::permission;
+use pullsafe::permission::Permission;
+use pullsafe::settings;
+use pullsafe::settings::Setting;
+use pullsafe_registry::endpoints::VARIABLE;
+
+/// One function, as the code knows it.
+pub(crate) struct Declared {
+    /// Its logical id in the template.
+    pub(crate) function: &'static str,
+    settings: &'static [Setting],
+    /// Variables that are no settings of the domain.
+    adapters: &'static [&'static str],
+    permissions: &'static [Permission],
+}
+
+impl Declared {
+    /// The environment variables that it reads, AWS's own aside.
+    pub(crate) fn environment(&self) -> BTreeSet<&'static str> {
+        self.settings.iter().map(|setting| setting.name).chain(self.adapters.iter().copied()).collect()
+    }
+
+    /// The AWS actions that it needs: those that its code calls, and those that Lambda calls for it.
+    pub(crate) fn actions(&self) -> BTreeSet<&'static str> {
+        permission::actions(self.permissions).into_iter().collect()
+    }
+}
+
+/// Every function of the template.
+pub(crate) const FUNCTIONS: &[Declared] = &[
+    Declared { function: "RemediatorFunction", settings: settings::ALL, adapters: &[VARIABLE], permissions: permission::REMEDIATOR },
+    Declared { function: "MirrorFunction", settings: settings::OF_MIRROR, adapters: &[VARIABLE], permissions: permission::MIRROR },
+    Declared { function: "WidgetFunction", settings: settings::OF_WIDGET, adapters: &[], permissions: permission::WIDGET },
+    Declared { function: "ImageGateFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::GATE },
+    Declared { function: "GateWakerFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::WAKER },
+];
+
+#[test]
+fn no_action_is_listed_twice() {
+    for declared in FUNCTIONS {
+        assert_eq!(permission::actions(declared.permissions).len(), declared.actions().len(), "{}", declared.function);
+    }
+}

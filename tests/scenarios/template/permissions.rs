@@ -1,0 +1,233 @@
+//! Each function may do what its code calls, and nothing else, on as little as AWS lets us say.
+
+use std::collections::BTreeSet;
+
+use remediator::decide::service::marks;
+use serde_json::Value;
+
+use crate::declared::FUNCTIONS;
+use crate::template::{Template, events, refers_to, strings};
+
+/// The only actions that are granted on `*`, and why. That AWS authorises them on no narrower resource is stated in the
+/// Service Authorization Reference of each service.
+const ON_EVERYTHING: &[(&str, &str)] = &[
+    ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
+    ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
+    ("ecs:DeregisterTaskDefinition", "has no resource type"),
+    ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
+    ("ecs:ListClusters", "reads; has no resource type"),
+    ("ecs:ListServices", "reads; has no resource type"),
+    ("ecs:ListTaskDefinitions", "reads; has no resource type"),
+    ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
+    ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
+];
+
+/// Actions that are granted under a condition only, and the condition's key.
+const CONDITIONED: &[(&str, &[&str])] = &[
+    ("application-autoscaling:RegisterScalableTarget", &["application-autoscaling:service-namespace"]),
+    ("ecs:ListTasks", &["ecs:cluster"]),
+    ("ecs:TagResource", &["aws:TagKeys", "ecs:CreateAction"]),
+    ("ecs:UntagResource", &["aws:TagKeys"]),
+    ("events:PutEvents", &["events:source"]),
+    ("iam:PassRole", &["iam:PassedToService"]),
+    ("logs:GetLogEvents", &["aws:ResourceAccount"]),
+];
+
+/// Every role of the template: logical id and properties.
+pub(crate) fn roles(template: &Template) -> Vec<(&str, &Value)> {
+    template.resources("AWS::IAM::Role")
+}
+
+/// The statements of a function's role: the most that it can be given.
+fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
+    let role = template.resource(refers_to(&function["Role"]));
+    assert!(role.get("ManagedPolicyArns").is_none(), "managed policies grant more than we name");
+    let policies = role["Policies"].as_array().expect("policies");
+    let statements: Vec<&Value> = policies
+        .iter()
+        .map(granted)
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements"))
+        .map(granted)
+        .collect();
+    assert!(statements.iter().all(|statement| statement["Effect"] == "Allow" && statement["Sid"].is_string()));
+    statements
+}
+
+/// A policy or a statement that a condition adds counts as if it were there.
+fn granted(statement: &Value) -> &Value {
+    match statement["Fn::If"].as_array() {
+        Some(choice) => {
+            assert_eq!(choice[2]["Ref"], "AWS::NoValue", "a condition adds a statement or does not");
+            &choice[1]
+        }
+        None => statement,
+    }
+}
+
+/// What Lambda itself calls under the function's role, because of how the template wires the function.
+fn called_by_lambda(function: &Value) -> BTreeSet<&'static str> {
+    let mut actions = BTreeSet::from(["logs:CreateLogStream", "logs:PutLogEvents"]);
+    if events(function).iter().any(|(_, kind, _)| *kind == "SQS") {
+        actions.extend(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]);
+    }
+    if !function["EventInvokeConfig"].is_null() {
+        actions.insert("sqs:SendMessage");
+    }
+    actions
+}
+
+/// A resource of a statement in one line: the text of a `Sub`, or `Resource.Attribute`.
+fn render(resource: &Value) -> String {
+    if let Some(text) = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()) {
+        return text.to_owned();
+    }
+    if let Some(text) = resource["Fn::Split"][1]["Fn::Sub"][0].as_str() {
+        return text.to_owned();
+    }
+    resource["Fn::GetAtt"][1]
+        .as_str()
+        .map_or_else(|| refers_to(resource).to_owned(), |attribute| format!("{}.{attribute}", refers_to(resource)))
+}
+
+/// The resources of a statement, each in one line.
+pub(crate) fn render_all(statement: &Value) -> Vec<String> {
+    statement["Resource"].as_array().map_or_else(|| vec![render(&statement["Resource"])], |list| list.iter().map(render).collect())
+}
+
+#[test]
+fn granted_actions_are_declared_actions_both_ways() {
+    let template = Template::load();
+    for declared in FUNCTIONS {
+        let function = template.resource(declared.function);
+        let granted: BTreeSet<&str> =
+            statements(&template, function).into_iter().flat_map(|statement| strings(&statement["Action"])).collect();
+        let needed = declared.actions();
+        let by_lambda = called_by_lambda(function);
+        assert!(by_lambda.is_subset(&needed), "{}: {by_lambda:?}, because of how it is wired", declared.function);
+        let superfluous: Vec<_> = granted.difference(&needed).collect();
+        let missing: Vec<_> = needed.difference(&granted).collect();
+        assert!(
+            superfluous.is_empty() && missing.is_empty(),
+            "{}: granted, not needed {superfluous:?}; needed, not granted {missing:?}",
+            declared.function
+        );
+    }
+}
+
+#[test]
+fn nothing_is_granted_by_wildcard_beyond_the_list() {
+    let template = Template::load();
+    let mut on_everything = BTreeSet::new();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            let actions = strings(&statement["Action"]);
+            assert!(actions.iter().all(|action| !action.contains('*')), "{id}: {actions:?}");
+            for resource in render_all(statement) {
+                if resource == "*" {
+                    on_everything.extend(actions.iter().copied());
+                    continue;
+                }
+                // arn:partition:service:... : the service is always named, so that no resource is a wildcard in disguise.
+                let service = resource.split(':').nth(if resource.starts_with("arn:${AWS::Partition}") { 4 } else { 2 });
+                assert!(
+                    !resource.starts_with("arn:") || service.is_some_and(|service| !service.is_empty() && service != "*"),
+                    "{id}: {resource}"
+                );
+                let of_one_type = resource.ends_with(":log-stream:*");
+                assert!(of_one_type || !resource.ends_with(":*"), "{id}: {resource} names every type of resource");
+            }
+        }
+    }
+    assert_eq!(on_everything, ON_EVERYTHING.iter().map(|(action, _)| *action).collect(), "granted on *, and allowed to be");
+}
+
+#[test]
+fn what_can_reach_further_is_held_by_a_condition() {
+    let template = Template::load();
+    let mut seen = BTreeSet::new();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            for action in strings(&statement["Action"]) {
+                let Some((_, keys)) = CONDITIONED.iter().find(|(name, _)| *name == action) else { continue };
+                seen.insert(action);
+                let conditions = statement["Condition"].as_object().unwrap_or_else(|| panic!("{id}: {action} needs a condition"));
+                let held = conditions.values().flat_map(|condition| condition.as_object().expect("keys").keys());
+                assert!(held.into_iter().any(|key| keys.contains(&key.as_str())), "{id}: {action} under {conditions:?}");
+            }
+        }
+    }
+    assert_eq!(seen, CONDITIONED.iter().map(|(action, _)| *action).collect());
+}
+
+/// `ForAllValues` holds for a request without any tag key, so the condition has to ask for one.
+#[test]
+fn services_get_only_our_own_tags() {
+    let template = Template::load();
+    let function = template.resource("RemediatorFunction");
+    let tagging = statements(&template, function).into_iter().filter(|statement| {
+        strings(&statement["Action"]).iter().any(|action| action.ends_with("agResource"))
+            && render_all(statement).iter().any(|resource| resource.ends_with(":service/${ServicePattern}"))
+    });
+    let tagging: Vec<&Value> = tagging.collect();
+    assert_eq!(tagging.len(), 1);
+    let allowed = strings(&tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"]);
+    let may = |tag: &str| allowed.iter().any(|pattern| pattern.strip_suffix('*').map_or(*pattern == tag, |begin| tag.starts_with(begin)));
+    for mark in marks::OF_A_PAUSE.iter().chain(&[marks::MOVED_FROM, marks::MOVED_AT]) {
+        assert!(may(mark), "{mark}");
+    }
+    // What a person says with a tag, the role cannot say itself.
+    assert!(!may(marks::MODE) && !may("pullsafe-managed") && !may("pullsafe:managed"));
+    assert_eq!(tagging[0]["Condition"]["Null"]["aws:TagKeys"], "false");
+}
+
+#[test]
+fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
+    let template = Template::load();
+    let role = template.resource("MirrorRole");
+    let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().expect("statements");
+    let conditions = |action: &str| {
+        let under = statements.iter().filter(|statement| strings(&granted(statement)["Action"]).contains(&action));
+        under.map(|statement| statement["Fn::If"][0].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(conditions("ecr:BatchDeleteImage"), [Some("MirrorMayDeleteImages")]);
+    assert_eq!(conditions("secretsmanager:GetSecretValue"), [Some("HasDockerHubSecret")]);
+    assert_eq!(conditions("ssm:GetParameter"), [Some("HasMirrorConfig")]);
+    let parameters = template.section("Parameters");
+    assert_eq!((&parameters["MirrorMayDelete"]["Default"], &parameters["DockerHubSecretArn"]["Default"]), (&"false".into(), &"".into()));
+}
+
+/// The table is the remediator's too; each of the others gets at its own rows alone. The gate's hold the signed addresses of answers.
+#[test]
+fn each_function_sees_only_its_own_rows() {
+    let template = Template::load();
+    let gate = ["gate", "gate#*", "gate-memory#*"].as_slice();
+    for (function, keys) in [
+        ("MirrorFunction", ["mirror", "mirror-copy#*"].as_slice()),
+        ("ImageGateFunction", gate),
+        ("GateWakerFunction", gate),
+        ("WidgetFunction", &["incident", "incident#*"]),
+    ] {
+        let statements = statements(&template, template.resource(function));
+        let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), 1, "{function}");
+        assert_eq!(strings(&rows[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]), keys, "{function}");
+        assert_eq!(rows[0]["Condition"]["Null"]["dynamodb:LeadingKeys"], "false", "{function}");
+    }
+}
+
+#[test]
+fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
+    let template = Template::load();
+    for (id, function) in template.functions() {
+        for statement in statements(&template, function) {
+            let writes = strings(&statement["Action"])
+                .iter()
+                .any(|action| ["ecr:PutImage", "ecr:CreateRepository", "ecr:BatchDeleteImage"].contains(action));
+            if writes {
+                assert_eq!(id, "MirrorFunction");
+                assert_eq!(render_all(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
+            }
+        }
+    }
+}

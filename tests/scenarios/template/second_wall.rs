@@ -1,0 +1,138 @@
+//! IAM as the second wall: what a stack may change whatever its code decides.
+
+use std::collections::BTreeSet;
+
+use pullsafe::permission;
+use serde_json::Value;
+
+use crate::conditions::Chosen;
+use crate::permissions::{render_all, roles};
+use crate::template::{Template, strings};
+
+/// Every action that changes something, by what it changes. `tests/judges` holds the same by AWS's own levels of access.
+fn writing() -> BTreeSet<&'static str> {
+    let lists = [permission::REMEDIATOR, permission::MIRROR, permission::GATE, permission::WAKER, permission::WIDGET];
+    lists.into_iter().flatten().filter(|permission| permission.writes).flat_map(|permission| permission.actions).copied().collect()
+}
+
+/// The writing actions that the roles of a stack have, each with its resources.
+fn granted(template: &Template, instead: &[(&str, &str)]) -> Vec<(String, String)> {
+    let (chosen, writing) = (Chosen::new(template, instead), writing());
+    let mut found = Vec::new();
+    for (role, properties) in roles(template) {
+        let policies = chosen.resolve(&properties["Policies"]).expect("policies");
+        let statements = policies.as_array().into_iter().flatten().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
+        for statement in statements.flatten() {
+            for action in strings(&statement["Action"]).into_iter().filter(|action| writing.contains(action)) {
+                found.push((format!("{role}: {action}"), render_all(statement).join(", ")));
+            }
+        }
+    }
+    found
+}
+
+/// Printed by `cargo test -p scenarios --test template observing -- --nocapture`.
+#[test]
+fn an_observing_stack_can_change_nothing() {
+    let template = Template::load();
+    let found = granted(&template, &[]);
+    println!("writing actions of an observing stack: {}", found.len());
+    assert_eq!(found, []);
+    // The finest reading half with everything else turned on, but nothing to mirror and no leave to act.
+    let everything =
+        [("MirrorMayDelete", "true"), ("AheadOfFailure", "move"), ("OrganizationId", "o-a1b2c3d4e5"), ("NotifyAllBuilds", "true")];
+    assert_eq!(granted(&template, &everything), []);
+}
+
+/// Whoever names what to mirror gets a mirror, in observe mode too; it lies below the prefix and nowhere else.
+#[test]
+fn an_observing_stack_with_a_mirror_changes_only_the_mirror() {
+    let template = Template::load();
+    let found = granted(&template, &[("MirrorConfigParameter", "/pullsafe/mirror"), ("MirrorMayDelete", "true")]);
+    for (grant, resources) in &found {
+        println!("{grant} on {resources}");
+        assert_eq!(resources, "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*", "{grant}");
+    }
+    assert!(found.iter().any(|(grant, _)| grant == "MirrorRole: ecr:PutImage"));
+    assert!(found.iter().any(|(grant, _)| grant == "MirrorRole: ecr:BatchDeleteImage"));
+}
+
+/// A stack that acts, or in which a tag may make it act, has every permission that its steps declare.
+#[test]
+fn an_acting_stack_can_do_what_its_steps_declare() {
+    let template = Template::load();
+    for instead in [("Mode", "act"), ("AllowTagToAct", "true")] {
+        let found = granted(&template, &[instead]);
+        let actions: BTreeSet<&str> = found.iter().filter_map(|(grant, _)| grant.split(": ").nth(1)).collect();
+        let missing: Vec<_> = writing().into_iter().filter(|action| !actions.contains(action)).collect();
+        assert_eq!(missing, ["ecr:BatchDeleteImage"], "{instead:?}: which has a parameter of its own");
+    }
+}
+
+#[test]
+fn what_may_be_changed_can_be_narrowed_by_parameters() {
+    let template = Template::load();
+    let role = template.resource("RemediatorRole").to_string();
+    for narrowed in [":service/${ServicePattern}", ":role/${TaskRolePattern}"] {
+        assert!(role.contains(narrowed), "{narrowed}");
+    }
+    assert!(!role.contains(":role/*\"},\"Sid\":\"Keep"));
+    let statement = |instead: &[(&str, &str)]| -> Value {
+        let policies = Chosen::new(&template, instead).resolve(&template.resource("RemediatorRole")["Policies"]).expect("policies");
+        let statements = policies.as_array().into_iter().flatten().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
+        statements.flatten().find(|statement| statement["Sid"] == "ChangeServices").expect("it acts").clone()
+    };
+    assert_eq!(statement(&[("Mode", "act")]).get("Condition"), None);
+    let tagged = statement(&[("Mode", "act"), ("OnlyTaggedServices", "true")]);
+    assert_eq!(tagged["Condition"]["StringEquals"]["aws:ResourceTag/pullsafe-managed"], "true");
+}
+
+/// In the organization, or in these accounts of it.
+#[test]
+fn the_gates_topic_takes_a_list_of_accounts() {
+    let template = Template::load();
+    let document = &template.resource("ImageGateTopicPolicy")["PolicyDocument"]["Statement"][0]["Condition"];
+    let condition = |accounts: &str| {
+        let chosen = Chosen::new(&template, &[("OrganizationId", "o-a1b2c3d4e5"), ("OrganizationAccounts", accounts)]);
+        chosen.resolve(document).expect("a condition")["StringEquals"].clone()
+    };
+    assert_eq!(condition("").get("aws:PrincipalAccount"), None);
+    assert_eq!(condition("111122223333")["aws:PrincipalAccount"]["Ref"], "OrganizationAccounts");
+    assert_eq!(condition("")["aws:PrincipalOrgID"]["Ref"], "OrganizationId");
+}
+
+/// A new account has ten concurrent executions and cannot reserve any.
+#[test]
+fn nothing_is_reserved_unless_a_parameter_says_so() {
+    let template = Template::load();
+    for (id, function) in template.functions() {
+        let reserved = &function["ReservedConcurrentExecutions"];
+        assert_eq!(Chosen::new(&template, &[]).resolve(reserved), None, "{id}");
+        let parameter = format!("{}ReservedConcurrency", id.strip_suffix("Function").expect("a function"));
+        let chosen = Chosen::new(&template, &[(&parameter, "5")]);
+        assert_eq!(chosen.resolve(reserved).expect("a number")["Ref"], parameter, "{id}");
+    }
+}
+
+#[test]
+fn one_key_of_the_customer_is_used_for_everything_that_is_kept() {
+    let template = Template::load();
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d";
+    let (without, with) = (Chosen::new(&template, &[]), Chosen::new(&template, &[("EncryptionKeyArn", key)]));
+    let kept = [("AWS::SQS::Queue", "KmsMasterKeyId"), ("AWS::Logs::LogGroup", "KmsKeyId")];
+    for (kind, property) in kept {
+        for (id, properties) in template.resources(kind) {
+            assert_eq!(without.resolve(&properties[property]), None, "{id}");
+            assert_eq!(with.resolve(&properties[property]).expect("a key")["Ref"], "EncryptionKeyArn", "{id}");
+        }
+    }
+    for (id, queue) in template.resources("AWS::SQS::Queue") {
+        assert_eq!(without.resolve(&queue["SqsManagedSseEnabled"]), Some(true.into()), "{id}");
+        assert_eq!(with.resolve(&queue["SqsManagedSseEnabled"]), None, "{id}: SQS refuses both");
+    }
+    let table = &template.resource("Table")["SSESpecification"];
+    assert_eq!(with.resolve(table).expect("encrypted")["KMSMasterKeyId"]["Ref"], "EncryptionKeyArn");
+    assert_eq!(without.resolve(table).expect("encrypted").as_object().expect("an object").len(), 1);
+    // Of AWS's own keys the topic takes none: alias/aws/sns lets no CloudWatch alarm publish.
+    assert_eq!(without.resolve(&template.resource("Topic")["KmsMasterKeyId"]), None);
+}

@@ -1,0 +1,98 @@
+//! CloudFormation: `DescribeStacks`, with the status that the test gives each stack.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pullsafe::timestamp::Timestamp;
+use serde_json::{Value, json};
+
+use super::ids::Ids;
+use super::service::{AwsError, Service};
+use super::{ACCOUNT, REGION};
+use crate::clock::VirtualClock;
+
+/// Stacks. Clones are the same stacks.
+#[derive(Debug, Clone)]
+pub struct CloudFormation(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    clock: VirtualClock,
+    ids: Ids,
+    stacks: Vec<Stack>,
+}
+
+#[derive(Debug)]
+struct Stack {
+    name: String,
+    id: String,
+    status: String,
+    created: Timestamp,
+}
+
+impl CloudFormation {
+    /// No stacks yet.
+    pub fn new(clock: VirtualClock) -> Self {
+        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xcf05), stacks: Vec::new() })))
+    }
+
+    /// Creates a stack with a status such as `UPDATE_IN_PROGRESS`.
+    #[must_use]
+    pub fn with_stack(self, name: &str, status: &str) -> Self {
+        {
+            let mut state = self.lock();
+            let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{}", state.ids.next());
+            let created = state.clock.now();
+            state.stacks.push(Stack { name: name.to_owned(), id, status: status.to_owned(), created });
+        }
+        self
+    }
+
+    /// Changes the status of a stack.
+    pub fn set_status(&self, name: &str, status: &str) {
+        for stack in self.lock().stacks.iter_mut().filter(|stack| stack.name == name) {
+            status.clone_into(&mut stack.status);
+        }
+    }
+
+    /// Creates a stack of this id, or changes its status.
+    pub fn set(&self, id: &str, name: &str, status: &str) {
+        let mut state = self.lock();
+        let created = state.clock.now();
+        state.stacks.retain(|stack| stack.id != id);
+        state.stacks.push(Stack { name: name.to_owned(), id: id.to_owned(), status: status.to_owned(), created });
+    }
+
+    /// The ARN of a stack.
+    pub fn id(&self, name: &str) -> Option<String> {
+        self.lock().stacks.iter().find(|stack| stack.name == name).map(|stack| stack.id.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service for CloudFormation {
+    fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        if operation != "DescribeStacks" {
+            return Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake")));
+        }
+        let wanted = request["StackName"].as_str();
+        // A deleted stack is found by its ARN only.
+        let fits = |stack: &&Stack| match wanted {
+            Some(wanted) if stack.id == wanted => true,
+            Some(wanted) => stack.name == wanted && stack.status != "DELETE_COMPLETE",
+            None => stack.status != "DELETE_COMPLETE",
+        };
+        let state = self.lock();
+        let stacks: Vec<Value> = state.stacks.iter().filter(fits).map(describe).collect();
+        match wanted {
+            Some(wanted) if stacks.is_empty() => Err(AwsError::client("ValidationError", format!("Stack with id {wanted} does not exist"))),
+            _ => Ok(json!({"Stacks": stacks})),
+        }
+    }
+}
+
+fn describe(stack: &Stack) -> Value {
+    json!({"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "CreationTime": stack.created})
+}

@@ -1,0 +1,130 @@
+//! DynamoDB: the operations and expressions that pullsafe uses, with the refusals it could run into: reserved words, unused names and
+//! values, keys that do not match, sets that are empty, items that are too large, conditions that fail with the item as it is.
+//!
+//! Not modelled: TTL (housekeeping only: nothing may rely on it), parallel scans, `BatchWriteItem`, and the
+//! parameters that expressions replaced.
+
+mod condition;
+mod expression;
+mod number;
+mod path;
+mod read;
+mod schema;
+mod table;
+mod update;
+mod value;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pullsafe::timestamp::Timestamp;
+use serde_json::{Map, Value};
+
+use super::service::AwsError;
+use super::wire::{Failure, Said};
+use crate::aws::dynamodb::table::{Change, Table, invalid};
+use crate::aws::dynamodb::write::Kind;
+use crate::clock::VirtualClock;
+
+pub use crate::aws::dynamodb::schema::{KeyAttribute, Projection, Schema, numeric, text};
+pub use crate::aws::dynamodb::value::{Item, plain};
+
+/// How long DynamoDB remembers the token of a transaction.
+const TOKEN_SECONDS: i64 = 600;
+
+/// Parameters that expressions replaced; a request that uses them is not understood here.
+const REPLACED: &[&str] =
+    &["Expected", "AttributeUpdates", "ConditionalOperator", "KeyConditions", "QueryFilter", "ScanFilter", "AttributesToGet"];
+
+/// Tables. Clones are the same tables, so that a test can look while the fake holds them.
+#[derive(Debug, Clone)]
+pub struct DynamoDb(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    clock: VirtualClock,
+    tables: BTreeMap<String, Table>,
+    tokens: HashMap<String, (Value, Timestamp)>,
+}
+
+impl State {
+    fn commit(&mut self, change: Change) {
+        if let Some(table) = self.tables.get_mut(&change.table) {
+            table.apply(change.key, change.new);
+        }
+    }
+}
+
+impl DynamoDb {
+    /// No tables yet.
+    pub fn new(clock: VirtualClock) -> Self {
+        Self(Arc::new(Mutex::new(State { clock, tables: BTreeMap::new(), tokens: HashMap::new() })))
+    }
+
+    /// Creates a table.
+    #[must_use]
+    pub fn with_table(self, schema: Schema) -> Self {
+        self.lock().tables.insert(schema.name.clone(), Table::new(schema));
+        self
+    }
+
+    /// Puts an item (in the form of the wire) into a table, past the log.
+    ///
+    /// # Panics
+    /// If the table could not hold it.
+    pub fn put(&self, table: &str, item: Value) {
+        let request = serde_json::json!({"TableName": table, "Item": item});
+        if let Err(failure) = self.call("PutItem", &request) {
+            panic!("the table {table} cannot hold {item}: {}", failure.error.message);
+        }
+    }
+
+    /// The items of a table, in the order of the keys, as the JSON a person would write.
+    pub fn items(&self, table: &str) -> Vec<Map<String, Value>> {
+        self.wire_items(table).iter().map(|item| item.iter().map(|(name, value)| (name.clone(), plain(value))).collect()).collect()
+    }
+
+    /// The items of a table, in the order of the keys, in the form of the wire.
+    pub fn wire_items(&self, table: &str) -> Vec<Item> {
+        self.lock().tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Lets the indexes fall behind from now on, as they may for a moment, or catch up again.
+    pub fn hold_indexes(&self, hold: bool) {
+        self.lock().tables.values_mut().for_each(|table| table.hold_indexes(hold));
+    }
+
+    /// Carries out one operation.
+    pub(super) fn call(&self, operation: &str, request: &Value) -> Said {
+        let mut state = self.lock();
+        if let Some(parameter) = REPLACED.iter().find(|parameter| request.get(**parameter).is_some()) {
+            return Err(invalid(format!("{parameter} is not modelled by this fake; use an expression")));
+        }
+        match operation {
+            "GetItem" => read::get(&state.tables, request),
+            "BatchGetItem" => read::batch_get(&state.tables, request),
+            "Query" => read::query(&state.tables, request),
+            "Scan" => read::scan(&state.tables, request),
+            "PutItem" => write::single(&mut state, Kind::Put, request),
+            "UpdateItem" => write::single(&mut state, Kind::Update, request),
+            "DeleteItem" => write::single(&mut state, Kind::Delete, request),
+            "TransactWriteItems" => write::transaction(&mut state, request),
+            _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")).into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn table_of<'tables>(tables: &'tables BTreeMap<String, Table>, request: &Value) -> Result<&'tables Table, Failure> {
+    table_named(tables, request["TableName"].as_str().unwrap_or_default())
+}
+
+/// The table with this name or ARN.
+fn table_named<'tables>(tables: &'tables BTreeMap<String, Table>, name: &str) -> Result<&'tables Table, Failure> {
+    let name = name.rsplit_once(":table/").map_or(name, |(_, name)| name);
+    tables.get(name).ok_or_else(|| AwsError::client("ResourceNotFoundException", "Requested resource not found").into())
+}

@@ -1,0 +1,92 @@
+//! One table: its items by key, and its refusals.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{Key, Schema};
+use super::value::{Item, item_size};
+use crate::aws::service::AwsError;
+use crate::aws::wire::Failure;
+
+/// The largest item, attribute names included.
+const LARGEST_ITEM: usize = 400 * 1024;
+
+/// A table and its items.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) schema: Schema,
+    items: BTreeMap<Key, Item>,
+    // What the indexes show, while they are behind.
+    behind: Option<BTreeMap<Key, Item>>,
+}
+
+/// A change to one item that has been found possible.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) table: String,
+    pub(super) key: Key,
+    pub(super) old: Option<Item>,
+    pub(super) new: Option<Item>,
+}
+
+impl Table {
+    /// An empty table.
+    pub(super) fn new(schema: Schema) -> Self {
+        Self { schema, items: BTreeMap::new(), behind: None }
+    }
+
+    /// The item with this key.
+    pub(super) fn get(&self, key: &Key) -> Option<&Item> {
+        self.items.get(key)
+    }
+
+    /// Every item, in the order of the keys.
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.values()
+    }
+
+    /// The items that the indexes know of.
+    pub(super) fn indexed_items(&self) -> impl Iterator<Item = &Item> {
+        self.behind.as_ref().unwrap_or(&self.items).values()
+    }
+
+    /// Keeps the indexes as they are now, or lets them catch up.
+    pub(super) fn hold_indexes(&mut self, hold: bool) {
+        self.behind = hold.then(|| self.items.clone());
+    }
+
+    /// Refuses an item that the table or one of its indexes could not hold.
+    pub(super) fn check(&self, item: &Item) -> Result<Key, String> {
+        let key = self.schema.key.of_new(item)?;
+        self.schema.indexes.iter().try_for_each(|index| index.check(item))?;
+        if item_size(item) > LARGEST_ITEM {
+            return Err("Item size has exceeded the maximum allowed size".to_owned());
+        }
+        Ok(key)
+    }
+
+    /// Makes a change.
+    pub(super) fn apply(&mut self, key: Key, new: Option<Item>) {
+        match new {
+            Some(item) => self.items.insert(key, item),
+            None => self.items.remove(&key),
+        };
+    }
+}
+
+/// The refusal of a request that is wrong in itself.
+pub(super) fn invalid(message: impl Into<String>) -> Failure {
+    AwsError::client("ValidationException", message).into()
+}
+
+/// The refusal of a write whose condition does not hold; with the item as it is, if the request asked for it.
+pub(super) fn condition_failed(item: Option<Item>) -> Failure {
+    let fields: Map<String, Value> = item.map(|item| ("Item".to_owned(), Value::Object(item))).into_iter().collect();
+    Failure { error: AwsError::client("ConditionalCheckFailedException", "The conditional request failed"), fields: Box::new(fields) }
+}
+
+/// Attributes as a member of an answer, if there are any.
+pub(super) fn answer_with(member: &str, item: Option<Item>) -> Value {
+    item.map_or_else(|| json!({}), |item| json!({ member: item }))
+}

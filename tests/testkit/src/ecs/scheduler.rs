@@ -1,0 +1,209 @@
+//! The scheduler: takes what is due, moves the virtual clock there, does it, and keeps the events for the test to drain.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pullsafe::timestamp::Timestamp;
+use serde_json::Value;
+
+use super::api::EcsApi;
+use super::pacing::Pacing;
+use super::puller::Puller;
+use super::state::{State, Work};
+use crate::clock::VirtualClock;
+
+/// What a container does once it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Runs, and is healthy.
+    Healthy,
+    /// Writes these lines and exits.
+    Exits {
+        /// How long it runs.
+        after_seconds: i64,
+        /// What it exits with.
+        exit_code: i64,
+        /// What it writes at its start.
+        log: Vec<String>,
+    },
+    /// Writes these lines and runs on, but its load balancer gives it up, and the scheduler stops it.
+    FailsHealthChecks {
+        /// From RUNNING to the stop: the grace period and the failing checks.
+        after_seconds: i64,
+        /// The ARN of the target group.
+        target_group: String,
+        /// What it writes at its start.
+        log: Vec<String>,
+    },
+}
+
+impl Behaviour {
+    fn log(&self) -> &[String] {
+        match self {
+            Self::Healthy => &[],
+            Self::Exits { log, .. } | Self::FailsHealthChecks { log, .. } => log,
+        }
+    }
+}
+
+/// A line of a container's log, and where it goes in CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// `awslogs-group`.
+    pub group: String,
+    /// `awslogs-stream-prefix/container/task-id`.
+    pub stream: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The line.
+    pub message: String,
+}
+
+/// The ECS scheduler of one [`EcsApi`]. Clones are the same scheduler.
+#[derive(Clone)]
+pub struct Scheduler {
+    api: EcsApi,
+    clock: VirtualClock,
+    puller: Arc<dyn Puller>,
+    inside: Arc<Mutex<Inside>>,
+}
+
+#[derive(Default)]
+struct Inside {
+    /// By family and container.
+    behaviours: BTreeMap<(String, String), Behaviour>,
+    /// What a container writes beside that, by family and container.
+    chatter: BTreeMap<(String, String), Vec<String>>,
+    logs: Vec<LogLine>,
+}
+
+impl Scheduler {
+    /// A scheduler for what is created through this API, on the API's clock.
+    pub fn new(api: &EcsApi, pacing: Pacing, puller: Arc<dyn Puller>) -> Self {
+        let clock = {
+            let mut state = api.lock();
+            state.pacing = pacing;
+            state.clock.clone()
+        };
+        Self { api: api.clone(), clock, puller, inside: Arc::default() }
+    }
+
+    /// What the tasks of a family whose containers start from now on do with one container. Without it: healthy.
+    pub fn set_behaviour(&self, family: &str, container: &str, behaviour: Behaviour) {
+        self.inside().behaviours.insert((family.to_owned(), container.to_owned()), behaviour);
+    }
+
+    /// What one container of a family writes when it starts, whatever its task does.
+    pub fn set_log(&self, family: &str, container: &str, lines: Vec<String>) {
+        self.inside().chatter.insert((family.to_owned(), container.to_owned()), lines);
+    }
+
+    /// When the next thing is due; `None` if nothing will ever happen by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.api.lock().next_due()
+    }
+
+    /// Goes to the next thing that is due and does it. `false` if there is none.
+    pub async fn step(&self) -> bool {
+        self.step_until(Timestamp::from_millis(i64::MAX)).await
+    }
+
+    /// Does everything that is due up to a moment, and leaves the clock there.
+    pub async fn run_until(&self, moment: Timestamp) {
+        while self.step_until(moment).await {}
+        self.clock.advance_to(moment);
+    }
+
+    /// Goes on until something emits events, and gives them; none if nothing did up to the moment, where the clock is then.
+    pub async fn next_events(&self, until: Timestamp) -> Vec<Value> {
+        loop {
+            let events = self.drain_events();
+            if !events.is_empty() {
+                return events;
+            }
+            if !self.step_until(until).await {
+                self.clock.advance_to(until);
+                return self.drain_events();
+            }
+        }
+    }
+
+    /// Takes the events emitted since the last time, oldest first.
+    pub fn drain_events(&self) -> Vec<Value> {
+        self.api.lock().events.drain(..).collect()
+    }
+
+    /// Takes the log lines written since the last time, oldest first.
+    pub fn drain_logs(&self) -> Vec<LogLine> {
+        std::mem::take(&mut self.inside().logs)
+    }
+
+    async fn step_until(&self, moment: Timestamp) -> bool {
+        let work = {
+            let mut state = self.api.lock();
+            let Some((due, work)) = state.take_due(moment) else { return false };
+            state.clock.advance_to(due);
+            work
+        };
+        match work {
+            Work::Pull { task, container, attempt } => self.pull(&task, container, attempt).await,
+            Work::Run(task) => self.start(&task),
+            Work::Crash(task) | Work::FailChecks(task) => self.end(&task),
+            Work::Reconcile(service) => self.api.lock().reconcile(&service),
+            Work::Provisioned(task) => self.api.lock().provisioned(&task),
+            Work::PullEnded(task) => self.api.lock().pull_ended(&task),
+            Work::Healthy(task) => self.api.lock().healthy(&task),
+            Work::Stopped(task) => self.api.lock().stopped(&task),
+        }
+        true
+    }
+
+    /// One attempt. The state is not locked while the registry answers.
+    async fn pull(&self, task: &str, container: usize, attempt: u32) {
+        let Some(request) = self.api.lock().pull_request(task, container) else { return };
+        let outcome = self.puller.pull(&request.image, &request.platform, request.role.as_deref()).await;
+        self.api.lock().pulled(task, container, attempt, outcome);
+    }
+
+    fn start(&self, task: &str) {
+        let mut state = self.api.lock();
+        let Some((container, behaviour)) = self.decisive(&state, task) else { return };
+        state.run(task, &behaviour);
+        let (family, names) = match state.tasks.get(task) {
+            Some(task) => (task.family().to_owned(), task.containers.iter().map(|container| container.name.clone()).collect()),
+            None => (String::new(), Vec::new()),
+        };
+        let mut inside = self.inside();
+        for (index, name) in names.into_iter().enumerate() {
+            let chatter = inside.chatter.get(&(family.clone(), name)).cloned().unwrap_or_default();
+            inside.logs.extend(state.log_lines(task, index, &chatter));
+        }
+        inside.logs.extend(state.log_lines(task, container, behaviour.log()));
+    }
+
+    fn end(&self, task: &str) {
+        let mut state = self.api.lock();
+        match self.decisive(&state, task) {
+            Some((container, Behaviour::Exits { exit_code, .. })) => state.crash(task, container, exit_code),
+            Some((_, Behaviour::FailsHealthChecks { target_group, .. })) => state.fail_checks(task, &target_group),
+            // It was healed while it ran.
+            Some((_, Behaviour::Healthy)) => state.healthy(task),
+            None => {}
+        }
+    }
+
+    /// The first essential container that does anything but run, and what it does.
+    fn decisive(&self, state: &State, task: &str) -> Option<(usize, Behaviour)> {
+        let task = state.tasks.get(task)?;
+        let inside = self.inside();
+        let behaviour = |name: &str| inside.behaviours.get(&(task.family().to_owned(), name.to_owned())).cloned();
+        let found = task.containers.iter().enumerate().filter(|(_, container)| container.essential).find_map(|(index, container)| {
+            behaviour(&container.name).filter(|behaviour| *behaviour != Behaviour::Healthy).map(|behaviour| (index, behaviour))
+        });
+        Some(found.unwrap_or((0, Behaviour::Healthy)))
+    }
+
+    fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,224 @@
+//! A registry server on a port of the loopback interface.
+//!
+//! It runs on a thread of its own, so it works under any test runtime, with paused time, and from code that is
+//! not async. It ends when the last [`RegistryServer`] of it is dropped.
+
+mod answer;
+mod auth;
+mod blobs;
+pub mod fault;
+pub mod log;
+mod manifests;
+pub mod options;
+pub mod quota;
+mod request;
+mod serve;
+mod tags;
+mod uploads;
+
+#[cfg(test)]
+mod test_client;
+#[cfg(test)]
+mod tests_ecr;
+#[cfg(test)]
+mod tests_faults;
+#[cfg(test)]
+mod tests_hub;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::Method;
+use pullsafe::reference::Digest;
+use tokio::sync::oneshot;
+
+use super::sample::Sample;
+use super::store::ImageStore;
+use crate::registry::server::fault::{Faults, Rule};
+use crate::registry::server::log::{Access, AccessLog};
+use crate::registry::server::options::{EcrOptions, HubOptions, Mode, OpenOptions};
+use crate::registry::server::quota::PullQuota;
+
+/// The repository that clients ask for their quota without spending any.
+const QUOTA_PROBE: &str = "ratelimitpreview/test";
+
+/// A running registry. Clones are the same server.
+#[derive(Debug, Clone)]
+pub struct RegistryServer {
+    server: Arc<Server>,
+    _stop: Arc<oneshot::Sender<()>>,
+}
+
+/// What all requests of one server share.
+#[derive(Debug)]
+pub(super) struct Server {
+    store: ImageStore,
+    mode: Mode,
+    url: String,
+    cdn_url: String,
+    faults: Faults,
+    log: AccessLog,
+    tokens: auth::Tokens,
+    quota: PullQuota,
+    hub_api: PullQuota,
+    uploads: Mutex<Uploads>,
+}
+
+#[derive(Debug, Default)]
+struct Uploads {
+    last: u64,
+    open: HashMap<String, uploads::Upload>,
+}
+
+impl RegistryServer {
+    /// Plays Docker Hub over this store: both its registry and the tags API of hub.docker.com.
+    pub fn hub(store: &ImageStore, options: HubOptions) -> Self {
+        if store.read(QUOTA_PROBE, |_| ()).is_none() {
+            Sample::new(0).docker().build().push(store, QUOTA_PROBE, "latest");
+        }
+        Self::start(store, Mode::Hub(options))
+    }
+
+    /// Plays the data plane of Amazon ECR over this store.
+    pub fn ecr(store: &ImageStore, options: EcrOptions) -> Self {
+        Self::start(store, Mode::Ecr(options))
+    }
+
+    /// Plays a registry open to everybody over this store.
+    pub fn open(store: &ImageStore, options: OpenOptions) -> Self {
+        Self::start(store, Mode::Open(options))
+    }
+
+    fn start(store: &ImageStore, mode: Mode) -> Self {
+        let (listener, url) = serve::listen();
+        let (cdn_listener, cdn_url) = serve::listen();
+        let window = match &mode {
+            Mode::Hub(options) => options.window_seconds,
+            Mode::Ecr(_) | Mode::Open(_) => HubOptions::default().window_seconds,
+        };
+        let server = Arc::new(Server {
+            quota: PullQuota::new(store.clock().clone(), window),
+            hub_api: PullQuota::new(store.clock().clone(), 60),
+            store: store.clone(),
+            mode,
+            url,
+            cdn_url,
+            faults: Faults::default(),
+            log: AccessLog::default(),
+            tokens: auth::Tokens::default(),
+            uploads: Mutex::default(),
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shared = Arc::clone(&server);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the registry");
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    // The sender never sends: it is dropped with the last handle of the server.
+                    _ = stopped => {}
+                    () = serve::accept(&shared, listener, false) => {}
+                    () = serve::accept(&shared, cdn_listener, true) => {}
+                }
+            });
+        });
+        Self { server, _stop: Arc::new(stop) }
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// Host and port without the scheme, as a reference names a registry.
+    pub fn host(&self) -> &str {
+        self.server.url.trim_start_matches("http://")
+    }
+
+    /// Where the other host listens, which sends redirected blobs.
+    pub fn cdn_url(&self) -> &str {
+        &self.server.cdn_url
+    }
+
+    /// A link to a blob on the other host, as the ECR API gives it.
+    pub fn blob_link(&self, repository: &str, digest: &Digest) -> String {
+        self.server.cdn_link(repository, digest)
+    }
+
+    /// The images it serves.
+    pub fn store(&self) -> &ImageStore {
+        &self.server.store
+    }
+
+    /// Docker Hub's count of pulls. The key of an address is [`quota::source_of`] it, that of an account [`RegistryServer::account_source`].
+    pub fn quota(&self) -> &PullQuota {
+        &self.server.quota
+    }
+
+    /// What `docker-ratelimit-source` calls an account.
+    pub fn account_source(name: &str) -> String {
+        manifests::account_id(name)
+    }
+
+    /// Plants a fault.
+    pub fn plant(&self, rule: Rule) {
+        self.server.faults.plant(rule);
+    }
+
+    /// Removes all planted faults.
+    pub fn clear_faults(&self) {
+        self.server.faults.clear();
+    }
+
+    /// How many planted rules have not been used up.
+    pub fn faults_waiting(&self) -> usize {
+        self.server.faults.waiting()
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub fn log(&self) -> Vec<Access> {
+        self.server.log.all()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_log(&self) {
+        self.server.log.clear();
+    }
+
+    /// The most requests that were under way at once since the log was cleared.
+    pub fn peak_in_flight(&self) -> usize {
+        self.server.log.peak()
+    }
+
+    /// How many requests of this method had this text in their path.
+    pub fn requests(&self, method: &Method, path: &str) -> usize {
+        self.log().iter().filter(|access| access.method == method && access.path.contains(path)).count()
+    }
+
+    /// How many manifests of a repository were asked for with GET, whatever was answered.
+    pub fn manifest_gets(&self, repository: &str) -> usize {
+        self.log().iter().filter(|access| access.method == Method::GET && access.is_manifest_of(repository)).count()
+    }
+
+    /// How many manifests of a repository were asked for with HEAD.
+    pub fn manifest_heads(&self, repository: &str) -> usize {
+        self.log().iter().filter(|access| access.method == Method::HEAD && access.is_manifest_of(repository)).count()
+    }
+
+    /// Requests that carried credentials to the other host, which must never see any.
+    pub fn leaked_credentials(&self) -> Vec<Access> {
+        self.log().into_iter().filter(|access| access.cdn && access.had_authorization).collect()
+    }
+}
+
+impl Server {
+    fn uploads(&self) -> MutexGuard<'_, Uploads> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn account(&self) -> &str {
+        match &self.mode {
+            Mode::Ecr(options) => &options.account,
+            Mode::Hub(_) | Mode::Open(_) => "",
+        }
+    }
+}

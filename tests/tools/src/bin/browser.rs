@@ -1,0 +1,97 @@
+//! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the width of a
+//! phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
+//!
+//! `--picture` makes `docs/report.png` as well. Without a browser and a way to fetch one, it says so and ends well: nothing was looked at.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tools::browser::install::{Found, chromium};
+use tools::browser::look::{VIEWS, View, look, open, screenshot};
+use tools::browser::pages::{Page, all, wrong};
+use tools::browser::session::Session;
+use tools::e2e::report::Report;
+use tools::e2e::tools::{folder, project};
+use tools::e2e::{Context as _, Result, ensure};
+
+/// The part of the page that is in the documents: what a person sees first.
+const PICTURE: (u32, u32) = (980, 1_180);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let picture = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [flag] if flag == "--picture" => true,
+        _ => {
+            eprintln!("usage: cargo browser [--picture]");
+            return ExitCode::from(2);
+        }
+    };
+    // Standard output is the report's.
+    pullsafe_aws::telemetry::send_metrics_to(|_| {});
+    let mut report = Report::default();
+    match chromium() {
+        Ok(Found::Nowhere(why)) => {
+            println!("SKIPPED, nothing was looked at: {why}");
+            return ExitCode::SUCCESS;
+        }
+        found => {
+            run(found, picture, &mut report).await.ok();
+        }
+    }
+    if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run(found: Result<Found>, picture: bool, report: &mut Report) -> Result<()> {
+    report.heading("A browser, in .e2e/ where the system has none");
+    let found = report.step("there is one", found)?;
+    let Found::Browser(chromium) = found else { return Ok(()) };
+    let output = folder().join("browser");
+    let started = Session::start(&chromium, &output.join("profile")).await;
+    let mut session = report.step("it starts", started)?;
+    let version = report.step("it answers", session.version().await)?;
+    report.note(&version);
+    let pages = Box::pin(all()).await;
+    for page in &pages {
+        report.heading(page.name);
+        let Ok(file) = report.step("the page is written", write(&output, page)) else { continue };
+        for view in VIEWS {
+            let shot = output.join(format!("{}-{}.png", page.name, view.name()));
+            let seen = look(&mut session, &file, *view, &page.expected, &shot).await;
+            report.step(&format!("it is right at {} pixels, {}", view.width, if view.dark { "dark" } else { "light" }), seen).ok();
+        }
+    }
+    report.heading("The look itself: what is wrong is found");
+    for (index, (what, page)) in wrong().into_iter().enumerate() {
+        let Ok(file) = write(&output, &page) else { continue };
+        let seen = look(&mut session, &file, VIEWS[0], &page.expected, &output.join("wrong.png")).await;
+        match seen {
+            Err(found) if index > 0 => {
+                report.step(what, Ok(())).ok();
+                report.note(found.0.get(..90).unwrap_or(&found.0));
+            }
+            other => {
+                report.step(what, other.and_then(|()| ensure(index == 0, "the look has not found it"))).ok();
+            }
+        }
+    }
+    if picture {
+        report.heading("The picture in the documents");
+        let made = make_picture(&mut session, &output).await;
+        report.step("docs/report.png is made", made)?;
+    }
+    Ok(())
+}
+
+fn write(output: &Path, page: &Page) -> Result<PathBuf> {
+    let file = output.join(format!("{}.html", page.name));
+    std::fs::write(&file, &page.html).context(format!("write {}", file.display()))?;
+    Ok(file)
+}
+
+async fn make_picture(session: &mut Session, output: &Path) -> Result<()> {
+    open(session, &output.join("case-a.html"), View { width: PICTURE.0, dark: false, phone: false }).await?;
+    let picture = screenshot(session, Some(PICTURE)).await?;
+    let file = project().join("docs/report.png");
+    std::fs::write(&file, picture).context(format!("write {}", file.display()))
+}

@@ -1,0 +1,77 @@
+//! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
+//!
+//! With names of parts (`size crates start memory events pure log trips`) only these are measured, and nothing is written.
+//! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
+
+use std::cell::OnceCell;
+use std::process::ExitCode;
+
+use pullsafe::clock;
+use tools::e2e::{Context as _, Result, ensure};
+use tools::figures::account::Account;
+use tools::figures::build::{BUILD, Binaries};
+use tools::figures::report::Report;
+use tools::figures::{crates, load, logs, machine, size, speed, start, tree, trips};
+
+const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if chosen == ["scan"] {
+        return finished(tree::write());
+    }
+    if let Some(unknown) = chosen.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("there is no part `{unknown}`; usage: cargo figures [{}], or cargo figures scan", PARTS.join("] ["));
+        return ExitCode::from(2);
+    }
+    finished(run(&chosen).await)
+}
+
+fn finished(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(chosen: &[String]) -> Result<()> {
+    let now = clock::system()();
+    let mut report = Report::default();
+    // Built when the first part needs them: some parts measure the domain alone.
+    let built = OnceCell::new();
+    let binaries = || match built.get() {
+        Some(binaries) => Ok(binaries),
+        None => Binaries::build().map(|binaries| built.get_or_init(|| binaries)),
+    };
+    for part in PARTS.iter().filter(|part| chosen.is_empty() || chosen.iter().any(|name| name == *part)) {
+        match *part {
+            "size" => size::measure(binaries()?, &mut report)?,
+            "crates" => crates::measure(binaries()?, &mut report)?,
+            "start" => start::measure(binaries()?, &Account::new(now), &mut report).await?,
+            "memory" => load::memory(&binaries()?.function("remediator"), &mut report).await?,
+            "events" => load::throughput(&binaries()?.function("remediator"), &mut report).await?,
+            "pure" => speed::measure(&mut report)?,
+            "log" => logs::measure(&mut report)?,
+            "trips" => trips::measure(&mut report).await?,
+            other => ensure(false, format!("`{other}` is not measured"))?,
+        }
+    }
+    if chosen.is_empty() {
+        let head = format!(
+            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`.\n\nTaken on {}, {}.",
+            now.to_string().split('T').next().unwrap_or_default(),
+            machine::describe()
+        );
+        let file = tools::e2e::tools::project().join("docs/figures.md");
+        std::fs::write(&file, report.document(&head)).context("write docs/figures.md")?;
+        println!("\nwritten to docs/figures.md");
+    }
+    if !report.missed().is_empty() {
+        println!("missed: {}", report.missed().join("; "));
+    }
+    Ok(())
+}

@@ -1,0 +1,455 @@
+//! The gate: real stacks with `Custom::PullsafeImage`, which wait for their image.
+//!
+//! The emulator runs the schedule, so that sweeps come by themselves; ECR's events are sent by invoking the waker with them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+
+use super::{digest_in_ecr, invoke, push_index_to_ecr, push_to_ecr};
+use crate::e2e::emulator::{ACCOUNT, REGION};
+use crate::e2e::report::Report;
+use crate::e2e::stack::{Stack, event};
+use crate::e2e::{Context as _, Result, ensure};
+use scenarios::gate::Answers;
+
+/// The repository of the stacks here.
+const REPOSITORY: &str = "gated";
+/// The tag that is there from the beginning.
+const TAG: &str = "1.0.0";
+/// CloudFormation's own patience.
+const LONG: u32 = 3600;
+/// Shorter than the sweep's rhythm: only a timer can end it in time.
+const SHORT: u32 = 20;
+/// A few minutes, of which all but a small margin are waited.
+const MINUTES: u32 = 310;
+/// How many pushes are timed, and every which of them is a single image; the others have an index around it, as build tools make them.
+const PUSHES: usize = 30;
+const SINGLE: usize = 3;
+/// How many are left to the sweep.
+const SWEPT: usize = 15;
+
+/// Plays it.
+///
+/// # Errors
+/// The first step that failed.
+pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
+    report.heading("The gate: Custom::PullsafeImage");
+    let repository = stack.ecr.create_repository().repository_name(REPOSITORY).send().await;
+    report.step("there is a repository with an image", repository.context("create the repository").map(drop))?;
+    push_to_ecr(stack, REPOSITORY, TAG).await?;
+    report.step("a stack whose image does not come is parked", begin(stack, "never", &one("never", MINUTES)).await)?;
+    report.step("a stack whose image exists completes, with its digest", present(stack).await)?;
+    report.step("two gates in one stack wait and go on one by one", two(stack).await)?;
+    let latencies = report.step(&format!("{PUSHES} stacks go on after the push of their image"), pushed(stack).await)?;
+    report.note(&format!(
+        "from the end of the push to the answer, {PUSHES} stacks: median {:.2} s, worst {:.2} s; an index is read again after 0.7 s, a single image (every third) after 1.6 s",
+        latencies[PUSHES / 2].as_secs_f32(),
+        latencies[PUSHES - 1].as_secs_f32()
+    ));
+    let swept = report.step(&format!("{SWEPT} stacks go on although no event comes"), swept(stack).await)?;
+    report.note(&format!("from the end of the push to the answer by the sweep alone, {SWEPT} stacks: worst {:.1} s", swept.as_secs_f32()));
+    report.step("an update waits for its tag and gets its digest", updated(stack).await)?;
+    report.step("an update that fails goes back to a tag that is gone", rolled_back(stack).await)?;
+    report.step("an update forward to a tag that is gone waits for it", forward(stack).await)?;
+    report.step("an index that follows its image after 1.5 s wins", index_follows(stack).await)?;
+    report.step("what cannot come is refused at once, and the stack rolls back", refused(stack).await)?;
+    report.step("a request that the gate failed at is taken up by the waker", taken_up(stack).await)?;
+    report.step("a stack that waits is deleted at once", deleted(stack).await)?;
+    report.step("a resource that never came about is deleted", never_created(stack).await)?;
+    report.step("a stack with little time waits nearly all of it, fails and rolls back", short(stack).await)?;
+    report.step("a stack whose image never comes is given up shortly before its end and rolls back", given_up(stack).await)?;
+    let load = report.step("200 gates wait at once on 50 repositories", many(stack).await)?;
+    report.note(&load);
+    report.step("no address for an answer is in any log", nothing_leaked(stack).await)?;
+    Ok(())
+}
+
+async fn present(stack: &Stack) -> Result<()> {
+    create(stack, "with-image", &one(TAG, LONG)).await?;
+    let outputs = ended(stack, "with-image", "CREATE_COMPLETE").await?;
+    let digest = digest_in_ecr(stack, REPOSITORY, TAG).await?.context("the image is gone")?;
+    let uri = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}@{digest}");
+    ensure(outputs.get("ImageUri") == Some(&uri), format!("not {uri}: {outputs:?}"))?;
+    remove(stack, "with-image").await?;
+    ensure(digest_in_ecr(stack, REPOSITORY, TAG).await?.is_some(), "the image went with the stack")
+}
+
+async fn two(stack: &Stack) -> Result<()> {
+    let mut template = one("first", LONG);
+    template["Resources"]["Second"] = template["Resources"]["Image"].clone();
+    template["Resources"]["Second"]["Properties"]["ImageTag"] = json!("second");
+    create(stack, "two-gates", &template).await?;
+    // The emulator asks for one after the other, CloudFormation for both at once.
+    waiting(stack, "two-gates", 1).await?;
+    wake(stack, "second").await?;
+    ensure(status(stack, "two-gates").await? == "CREATE_IN_PROGRESS", "the stack does not wait for its first image")?;
+    wake(stack, "first").await?;
+    ended(stack, "two-gates", "CREATE_COMPLETE").await.map(drop)
+}
+
+/// Sorted.
+async fn pushed(stack: &Stack) -> Result<Vec<Duration>> {
+    for number in 0..PUSHES {
+        begin(stack, &format!("pushed-{number}"), &one(&format!("push-{number}"), LONG)).await?;
+    }
+    let mut latencies = Vec::new();
+    for number in 0..PUSHES {
+        let tag = format!("push-{number}");
+        if number % SINGLE == 0 {
+            push_to_ecr(stack, REPOSITORY, &tag).await?;
+        } else {
+            push_index_to_ecr(stack, REPOSITORY, &tag).await?;
+        }
+        latencies.push(tell(stack, &tag).await?);
+    }
+    for number in 0..PUSHES {
+        ended(stack, &format!("pushed-{number}"), "CREATE_COMPLETE").await?;
+    }
+    latencies.sort();
+    Ok(latencies)
+}
+
+async fn updated(stack: &Stack) -> Result<()> {
+    create(stack, "updated", &one(TAG, LONG)).await?;
+    ended(stack, "updated", "CREATE_COMPLETE").await?;
+    update(stack, "updated", &one("2.0.0", LONG)).await?;
+    waiting(stack, "updated", 1).await?;
+    wake(stack, "2.0.0").await?;
+    let outputs = ended(stack, "updated", "UPDATE_COMPLETE").await?;
+    let digest = digest_in_ecr(stack, REPOSITORY, "2.0.0").await?.context("the image is gone")?;
+    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&digest)), format!("not {digest}: {outputs:?}"))
+}
+
+/// What comes after the gate fails; the tag that the stack had has been deleted meanwhile.
+async fn rolled_back(stack: &Stack) -> Result<()> {
+    let with_next = |tag: &str, property: &str| {
+        let mut template = one(tag, LONG);
+        template["Resources"]["Next"] = template["Resources"]["Image"].clone();
+        template["Resources"]["Next"]["DependsOn"] = json!("Image");
+        template["Resources"]["Next"]["Properties"]["ImageTag"] = json!(TAG);
+        template["Resources"]["Next"]["Properties"][property] = json!("1");
+        template
+    };
+    let old = push_to_ecr(stack, REPOSITORY, "old").await?;
+    push_to_ecr(stack, REPOSITORY, "new").await?;
+    create(stack, "rolled-back", &with_next("old", "Trigger")).await?;
+    ended(stack, "rolled-back", "CREATE_COMPLETE").await?;
+    let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("old").build();
+    stack.ecr.batch_delete_image().repository_name(REPOSITORY).image_ids(id).send().await.context("delete the tag")?;
+    update(stack, "rolled-back", &with_next("new", "Trigered")).await?;
+    let outputs = ended(stack, "rolled-back", "UPDATE_ROLLBACK_COMPLETE").await?;
+    ensure(outputs.get("ImageUri").is_none_or(|uri| uri.ends_with(&old)), format!("not {old}: {outputs:?}"))
+}
+
+/// The tag that the stack had before is gone, and its digest with it: the memory is not asked.
+async fn forward(stack: &Stack) -> Result<()> {
+    push_to_ecr(stack, REPOSITORY, "first").await?;
+    create(stack, "forward", &one("first", LONG)).await?;
+    ended(stack, "forward", "CREATE_COMPLETE").await?;
+    update(stack, "forward", &one(TAG, LONG)).await?;
+    ended(stack, "forward", "UPDATE_COMPLETE").await?;
+    let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("first").build();
+    stack.ecr.batch_delete_image().repository_name(REPOSITORY).image_ids(id).send().await.context("delete the tag")?;
+    update(stack, "forward", &one("first", LONG)).await?;
+    waiting(stack, "forward", 1).await?;
+    ensure(status(stack, "forward").await? == "UPDATE_IN_PROGRESS", "a digest that is gone was given out")?;
+    let pushed = push_index_to_ecr(stack, REPOSITORY, "first").await?;
+    tell(stack, "first").await?;
+    let outputs = ended(stack, "forward", "UPDATE_COMPLETE").await?;
+    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&pushed)), format!("not {pushed}: {outputs:?}"))
+}
+
+async fn index_follows(stack: &Stack) -> Result<()> {
+    begin(stack, "index-follows", &one("follows", LONG)).await?;
+    push_to_ecr(stack, REPOSITORY, "follows").await?;
+    let index = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        push_index_to_ecr(stack, REPOSITORY, "follows").await
+    };
+    let (told, index) = tokio::join!(tell(stack, "follows"), index);
+    told?;
+    let index = index?;
+    let outputs = ended(stack, "index-follows", "CREATE_COMPLETE").await?;
+    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&index)), format!("not {index}: {outputs:?}"))
+}
+
+async fn refused(stack: &Stack) -> Result<()> {
+    for (number, (property, value, part)) in [
+        ("ImageTag", json!("1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), "Write ImageTag: 1.0"),
+        ("RepositoryName", json!("ghcr.io/org/app"), "private ECR registries only"),
+        ("Platforms", json!("linux/amd65"), "linux/amd64, if that is meant"),
+        ("Source", json!("redis:7"), "Write Source: docker.io/library/redis:refused"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("refused-{number}");
+        let mut template = one("refused", LONG);
+        template["Resources"]["Image"]["Properties"][property] = value;
+        create(stack, &name, &template).await?;
+        ended(stack, &name, "ROLLBACK_COMPLETE").await?;
+        explained(stack, &name, &[property, part]).await?;
+    }
+    Ok(())
+}
+
+/// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the other.
+async fn taken_up(stack: &Stack) -> Result<()> {
+    let answers = Answers::start().await.context("listen for answers")?;
+    for (name, tag) in [("taken-up", TAG), ("parked-late", "late")] {
+        let request = json!({
+            "RequestType": "Create", "RequestId": name, "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+            "ResponseURL": answers.url(name), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b"),
+            "ResourceProperties": {"RepositoryName": REPOSITORY, "ImageTag": tag, "ServiceTimeout": "60"},
+        });
+        let failed = json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
+        let record = json!({"messageId": name, "eventSource": "aws:sqs", "body": failed.to_string()});
+        invoke(stack, "gate-waker", &json!({"Records": [record]})).await?;
+    }
+    let status = |name: &str| answers.taken(name).first().map(|answer| answer.json()["Status"].clone());
+    ensure(status("taken-up") == Some(json!("SUCCESS")), "the image is there")?;
+    ensure(status("parked-late").is_none() && open(stack, "parked-late").await? == 1, "it waits like any other")?;
+    push_index_to_ecr(stack, REPOSITORY, "late").await?;
+    tell(stack, "late").await?;
+    ensure(status("parked-late") == Some(json!("SUCCESS")), "the push is heard")
+}
+
+/// The longest time from a push to the answer, where nothing but the sweep can find it.
+async fn swept(stack: &Stack) -> Result<Duration> {
+    let answers = Answers::start().await.context("listen for answers")?;
+    for number in 0..SWEPT {
+        let name = format!("swept-{number}");
+        let request = json!({
+            "RequestType": "Create", "RequestId": name, "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+            "ResponseURL": answers.url(&name), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b"),
+            "ResourceProperties": {"RepositoryName": REPOSITORY, "ImageTag": name},
+        });
+        invoke(stack, "image-gate", &request).await?;
+    }
+    let mut pushed = Vec::new();
+    for number in 0..SWEPT {
+        push_index_to_ecr(stack, REPOSITORY, &format!("swept-{number}")).await?;
+        pushed.push(Instant::now());
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    ensure(answers.until(SWEPT, Duration::from_secs(70)).await, "a sweep has missed a push")?;
+    let received = answers.received();
+    let times = pushed.iter().enumerate().filter_map(|(number, at)| {
+        let answer = received.iter().find(|answer| answer.target.contains(&format!("swept-{number}%7C")))?;
+        Some(answer.at.saturating_duration_since(*at))
+    });
+    times.max().context("no answer")
+}
+
+/// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent here.
+async fn deleted(stack: &Stack) -> Result<()> {
+    begin(stack, "deleted", &one("not-yet", LONG)).await?;
+    let waiting = rows(stack, "deleted").await?.pop().context("nothing waits")?;
+    let begin = Instant::now();
+    remove(stack, "deleted").await?;
+    ensure(begin.elapsed() < Duration::from_secs(20), format!("it took {:?}", begin.elapsed()))?;
+    let answers = Answers::start().await.context("listen for answers")?;
+    let request = json!({
+        "RequestType": "Delete", "RequestId": "deleted", "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+        "ResponseURL": answers.url("deleted"), "StackId": waiting["requester"]["stack_id"], "ResourceProperties": {"RepositoryName": REPOSITORY},
+    });
+    invoke(stack, "image-gate", &request).await?;
+    ensure(answers.taken("deleted").first().is_some_and(|answer| answer.json()["Status"] == "SUCCESS"), "the Delete is not answered")?;
+    ensure(open(stack, "deleted").await? == 0, "the request still waits")
+}
+
+async fn never_created(stack: &Stack) -> Result<()> {
+    let mut template = one(TAG, LONG);
+    template["Resources"]["Image"]["Properties"]["Tag"] = json!("1");
+    create(stack, "never-created", &template).await?;
+    ended(stack, "never-created", "ROLLBACK_COMPLETE").await?;
+    explained(stack, "never-created", &["Tag is an unknown property"]).await?;
+    remove(stack, "never-created").await
+}
+
+async fn short(stack: &Stack) -> Result<()> {
+    let begin = Instant::now();
+    create(stack, "short", &one("never", SHORT)).await?;
+    ended(stack, "short", "ROLLBACK_COMPLETE").await?;
+    ensure(begin.elapsed().as_secs() < u64::from(2 * SHORT), format!("it took {:?}", begin.elapsed()))?;
+    explained(stack, "short", &["did not appear", "of the 20 s that ServiceTimeout gives", "Newest tags there"]).await
+}
+
+async fn given_up(stack: &Stack) -> Result<()> {
+    // Longer than anything else has to wait for: five times.
+    for _ in 0..5 {
+        if ended(stack, "never", "ROLLBACK_COMPLETE").await.is_ok() {
+            break;
+        }
+    }
+    ended(stack, "never", "ROLLBACK_COMPLETE").await?;
+    explained(stack, "never", &["did not appear", "of the 310 s that ServiceTimeout gives", "Newest tags there", "docker push"]).await
+}
+
+/// Two hundred requests, past CloudFormation, which the emulator would need too long for.
+async fn many(stack: &Stack) -> Result<String> {
+    let answers = Answers::start().await.context("listen for answers")?;
+    for number in 0..50 {
+        stack.ecr.create_repository().repository_name(format!("many-{number}")).send().await.context("create a repository")?;
+    }
+    let begin = Instant::now();
+    let ask = |number: usize| {
+        let request = json!({
+            "RequestType": "Create", "RequestId": format!("many-{number}"), "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+            "ResponseURL": answers.url(&format!("many-{number}")), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/many-{number}/0a1b"),
+            "ResourceProperties": {"RepositoryName": format!("many-{}", number % 50), "ImageTag": format!("{number}")},
+        });
+        async move { invoke(stack, "image-gate", &request).await }
+    };
+    let outcomes: Vec<Value> = stream::iter((0..200).map(ask)).buffer_unordered(4).try_collect().await?;
+    ensure(outcomes.iter().all(|outcome| outcome["parked"] == true), "not all are parked")?;
+    let parked_in = begin.elapsed();
+    let begin = Instant::now();
+    let swept = invoke(stack, "gate-waker", &event("sweep")?).await?;
+    let swept_in = begin.elapsed();
+    ensure(swept["waiting"].as_u64() >= Some(200) && swept["outcome"] == "woken", format!("not swept: {swept}"))?;
+    ensure(swept["batches"] == swept["repositories"], format!("more than one batch for a repository: {swept}"))?;
+    push_to_ecr(stack, "many-7", "57").await?;
+    invoke(stack, "gate-waker", &pushed_event("many-7", "57")?).await?;
+    ensure(answers.until(1, Duration::from_secs(10)).await && answers.taken("many-57").len() == 1, "the push did not wake its gate")?;
+    Ok(format!(
+        "200 gates on 50 repositories: parked in {:.1} s; a sweep of all takes {:.1} s and {} batches of ECR, so many calls a minute",
+        parked_in.as_secs_f32(),
+        swept_in.as_secs_f32(),
+        swept["batches"]
+    ))
+}
+
+async fn nothing_leaked(stack: &Stack) -> Result<()> {
+    for function in ["image-gate", "gate-waker"] {
+        let lines = stack.logs(function).await?;
+        ensure(lines.len() > 10, format!("{function} has not logged"))?;
+        let leak = lines.iter().find(|line| line.contains("X-Amz-Signature") || line.contains(scenarios::gate::answers::SIGNATURE));
+        ensure(leak.is_none(), format!("{function}: {leak:?}"))?;
+    }
+    Ok(())
+}
+
+/// A stack of one gate.
+fn one(tag: &str, timeout_seconds: u32) -> Value {
+    json!({
+        "Resources": {"Image": {"Type": "Custom::PullsafeImage", "Properties": {
+            "ServiceToken": null, "ServiceTimeout": timeout_seconds, "RepositoryName": REPOSITORY, "ImageTag": tag,
+        }}},
+        "Outputs": {"ImageUri": {"Value": {"Fn::GetAtt": ["Image", "ImageUri"]}}},
+    })
+}
+
+/// Writes the gate's ARN into every gate of a template.
+fn with_token(stack: &Stack, template: &Value) -> Result<String> {
+    let mut template = template.clone();
+    for (_, resource) in template["Resources"].as_object_mut().context("resources")? {
+        resource["Properties"]["ServiceToken"] = json!(stack.output("ImageGateArn")?);
+    }
+    Ok(template.to_string())
+}
+
+async fn create(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+    let create = stack.cloudformation.create_stack().stack_name(name).template_body(with_token(stack, template)?);
+    create.send().await.context("create the stack").map(drop)
+}
+
+async fn update(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+    let update = stack.cloudformation.update_stack().stack_name(name).template_body(with_token(stack, template)?);
+    update.send().await.context("update the stack").map(drop)
+}
+
+/// Creates a stack and waits until its request is parked.
+async fn begin(stack: &Stack, name: &str, template: &Value) -> Result<()> {
+    create(stack, name, template).await?;
+    waiting(stack, name, 1).await?;
+    ensure(status(stack, name).await? == "CREATE_IN_PROGRESS", format!("{name} does not wait"))
+}
+
+/// Waits until so many requests of a stack are parked.
+async fn waiting(stack: &Stack, name: &str, count: usize) -> Result<()> {
+    stack.until(&format!("{name} is parked"), async |stack| Ok((open(stack, name).await? >= count).then_some(()))).await
+}
+
+/// How many requests of a stack are parked.
+async fn open(stack: &Stack, name: &str) -> Result<usize> {
+    rows(stack, name).await.map(|rows| rows.len())
+}
+
+/// The parked requests of a stack.
+async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
+    let mine = format!(":stack/{name}/");
+    let items = stack.items().await?;
+    let docs = items.iter().filter(|item| item["open"]["S"] == "gate").filter_map(|item| item["doc"]["S"].as_str());
+    docs.filter(|doc| doc.contains(&mine)).map(|doc| serde_json::from_str(doc).context("read a row")).collect()
+}
+
+/// Pushes an image and sends its event, as ECR would; from the push to the answer.
+async fn wake(stack: &Stack, tag: &str) -> Result<Duration> {
+    push_to_ecr(stack, REPOSITORY, tag).await?;
+    tell(stack, tag).await
+}
+
+/// Sends the event of a push, as ECR would; how long it takes until all who wait for it are answered.
+async fn tell(stack: &Stack, tag: &str) -> Result<Duration> {
+    let begin = Instant::now();
+    let outcome = invoke(stack, "gate-waker", &pushed_event(REPOSITORY, tag)?).await?;
+    // A sweep may have been there first.
+    ensure(outcome["answered"] == 1 || outcome["waiting"] == 0 || outcome["outcome"] == "woken", format!("not woken: {outcome}"))?;
+    Ok(begin.elapsed())
+}
+
+fn pushed_event(repository: &str, tag: &str) -> Result<Value> {
+    let mut pushed = event("ecr-image-pushed")?;
+    pushed["detail"]["repository-name"] = json!(repository);
+    pushed["detail"]["image-tag"] = json!(tag);
+    Ok(pushed)
+}
+
+async fn status(stack: &Stack, name: &str) -> Result<String> {
+    let answer = stack.cloudformation.describe_stacks().stack_name(name).send().await.context("describe the stack")?;
+    let found = answer.stacks().first().context("the stack is gone")?;
+    Ok(found.stack_status().map_or("", |status| status.as_str()).to_owned())
+}
+
+/// Waits for the end of a stack, which has to be this one; returns its outputs.
+async fn ended(stack: &Stack, name: &str, expected: &str) -> Result<BTreeMap<String, String>> {
+    let found = stack
+        .until("the stack comes to an end", async |stack| {
+            let found = status(stack, name).await?;
+            Ok((!found.ends_with("_IN_PROGRESS") && !found.ends_with("_FAILED") || found == expected).then_some(found))
+        })
+        .await?;
+    ensure(found == expected, format!("{name} is {found}: {:?}", reasons(stack, name).await?))?;
+    let answer = stack.cloudformation.describe_stacks().stack_name(name).send().await.context("describe the stack")?;
+    let outputs = answer.stacks().first().context("the stack is gone")?.outputs();
+    Ok(outputs.iter().filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))).collect())
+}
+
+async fn reasons(stack: &Stack, name: &str) -> Result<Vec<String>> {
+    let events = stack.cloudformation.describe_stack_events().stack_name(name).send().await.context("describe the events")?;
+    Ok(events.stack_events().iter().filter_map(|event| event.resource_status_reason()).map(str::to_owned).collect())
+}
+
+/// Whether a stack's events say all of this in one reason.
+async fn explained(stack: &Stack, name: &str, parts: &[&str]) -> Result<()> {
+    let reasons = reasons(stack, name).await?;
+    let explained = reasons.iter().any(|reason| parts.iter().all(|part| reason.contains(part)));
+    ensure(explained, format!("no reason of the gate with {parts:?}: {reasons:?}"))
+}
+
+async fn remove(stack: &Stack, name: &str) -> Result<()> {
+    stack.cloudformation.delete_stack().stack_name(name).send().await.context("delete the stack")?;
+    stack
+        .until("the stack is deleted", async |stack| {
+            // A deleted stack is not found by its name.
+            Ok(match status(stack, name).await {
+                Ok(status) => (status == "DELETE_COMPLETE").then_some(()),
+                Err(_) => Some(()),
+            })
+        })
+        .await
+}
