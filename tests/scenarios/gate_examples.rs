@@ -6,7 +6,7 @@ use image_gate::decide::properties::Properties;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples");
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap()
