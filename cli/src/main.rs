@@ -7,6 +7,7 @@ mod arguments;
 mod audit;
 mod copy;
 mod diagnose;
+mod doctor;
 mod memory;
 mod mirror;
 mod progress;
@@ -39,6 +40,7 @@ enum Command {
     Waiting(waiting::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +53,6 @@ fn main() -> ExitCode {
         Command::Waiting(arguments) => waiting::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

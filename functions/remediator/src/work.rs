@@ -165,7 +165,8 @@ impl Remediator {
 
     async fn mode(&self, service: Option<&Service>) -> Mode {
         let Some(service) = service else { return self.settings.mode };
-        let cluster = match service.mode_tag() {
+        let raises = self.settings.allow_tag_to_act;
+        let cluster = match service::said(service.mode_tag(), raises) {
             Some(_) => None,
             None => self.ecs.cluster_tag(&service.id.cluster_arn, service::marks::MODE).await.unwrap_or_else(|failure| {
                 // A cluster that may forbid acting could not be asked: look, and do not act.
@@ -173,7 +174,7 @@ impl Remediator {
                 Some(Mode::Observe.as_str().to_owned())
             }),
         };
-        service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode)
+        service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises)
     }
 
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
