@@ -17,6 +17,7 @@ pub mod internet;
 pub mod lookup;
 pub mod manifest;
 pub mod mirror_job;
+pub mod naming;
 pub mod notice;
 pub mod permission;
 pub mod platforms;

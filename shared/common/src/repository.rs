@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::reference::{DOCKER_HUB, Reference};
-
 /// How repositories are created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RepositorySettings {
@@ -15,15 +13,4 @@ pub struct RepositorySettings {
     pub lifecycle_keep: Option<u32>,
     /// AWS tags.
     pub tags: BTreeMap<String, String>,
-}
-
-/// The repository that mirrors another, below a prefix that may be empty. Images of other registries than Docker Hub have its host in
-/// their name.
-pub fn repository_below(prefix: &str, source: &Reference) -> String {
-    let name = if source.registry() == DOCKER_HUB {
-        source.repository().to_owned()
-    } else {
-        format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
-    };
-    if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use pullsafe::foreign;
 use pullsafe::mirror_job::MirrorJob;
 use pullsafe::reference::{DOCKER_HUB, Reference, ecr_host};
-use pullsafe::repository::repository_below;
+use pullsafe::naming::mirrored_name;
 use pullsafe::settings::MirrorSettings;
 
 use crate::decide::MirrorConfig;
@@ -89,7 +89,7 @@ impl Rules {
         if !self.may_come_from(&source) {
             return Err(Broken::Source(source));
         }
-        let place = |(registry, prefix): &(String, String)| (registry.clone(), repository_below(prefix, &source));
+        let place = |(registry, prefix): &(String, String)| (registry.clone(), mirrored_name(prefix, &source));
         let places: Vec<(String, String)> = self.places.iter().map(place).collect();
         let Some((registry, repository)) = places.first() else { return Err(Broken::NoRegistry) };
         let own = places.iter().any(|(registry, repository)| target.registry() == registry && target.repository() == repository);

@@ -1,19 +1,18 @@
 //! The mirror's configuration: YAML in, and either everything that it says or every fault in it, each with its line.
 
-use pullsafe::repository::{RepositorySettings, repository_below};
+use pullsafe::repository::RepositorySettings;
 
 use pullsafe::glob::Glob;
 
 use self::read::ConfigFault;
 use self::version::Range;
 use pullsafe::manifest::Platform;
+pub use pullsafe::naming::DEFAULT_PREFIX;
+use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Digest, Reference};
 
 /// Longer than any configuration that a person keeps.
 pub const LARGEST_CONFIG: usize = 256 * 1024;
-
-/// What the repositories' names begin with unless the configuration says otherwise.
-pub const DEFAULT_PREFIX: &str = "docker-hub";
 
 /// What is mirrored, where to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,9 +120,9 @@ impl MirrorConfig {
         parse::parse(text)
     }
 
-    /// The repository that mirrors another, below the prefix. Images of other registries than Docker Hub have its host in their name.
+    /// The repository that mirrors another, below the prefix.
     pub fn repository_for(&self, source: &Reference) -> String {
-        repository_below(&self.prefix, source)
+        mirrored_name(&self.prefix, source)
     }
 }
 

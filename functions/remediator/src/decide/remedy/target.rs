@@ -4,7 +4,7 @@ use crate::decide::observation::HubImage;
 use pullsafe::lookup::Lookup;
 use pullsafe::lookup::Resolved;
 use pullsafe::reference::{Digest, InvalidReference, Reference};
-use pullsafe::repository::repository_below;
+use pullsafe::naming::mirrored_name;
 use pullsafe::settings::Mirror;
 use pullsafe_incident::plan::Move;
 
@@ -13,7 +13,7 @@ use pullsafe_incident::plan::Move;
 /// # Errors
 /// The mirror's registry or prefix is malformed.
 pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, InvalidReference> {
-    image.moved_to(&mirror.registry, &repository_below(&mirror.prefix, image))
+    image.moved_to(&mirror.registry, &mirrored_name(&mirror.prefix, image))
 }
 
 /// What can be done about one image.
