@@ -18,7 +18,6 @@ use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_aws::queue::Queues;
 use pullsafe_registry::http::{Http, Timeouts};
 use pullsafe_registry::{Client, Config, Endpoints, Reach};
-use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::response_url::Unanswered;

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use pullsafe::foreign;
 use pullsafe::mirror_job::MirrorJob;
-use pullsafe::reference::{DOCKER_HUB, Reference, ecr_host};
 use pullsafe::naming::mirrored_name;
+use pullsafe::reference::{DOCKER_HUB, Reference, ecr_host};
 use pullsafe::settings::MirrorSettings;
 
 use crate::decide::MirrorConfig;

@@ -3,8 +3,8 @@
 use crate::decide::observation::HubImage;
 use pullsafe::lookup::Lookup;
 use pullsafe::lookup::Resolved;
-use pullsafe::reference::{Digest, InvalidReference, Reference};
 use pullsafe::naming::mirrored_name;
+use pullsafe::reference::{Digest, InvalidReference, Reference};
 use pullsafe::settings::Mirror;
 use pullsafe_incident::plan::Move;
 
