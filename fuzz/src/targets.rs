@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use image_gate::decide::request::{Envelope, Properties};
+use image_gate::decide::properties::Properties;
+use image_gate::decide::request::Envelope;
 use mirror::decide::MirrorConfig;
 use pullsafe::foreign;
 use pullsafe::manifest::{Contents, Platform, platform_of_config};
