@@ -20,10 +20,12 @@ pub enum FaultKind {
     ConnectionCutAfter,
     /// The role lacks the permission.
     AccessDenied,
+    /// The service refuses the request as it is, and will do so again.
+    Invalid,
 }
 
 impl FaultKind {
-    /// Every kind, for a matrix of faults.
+    /// Every kind that can pass, for a matrix of faults.
     pub const ALL: [Self; 7] = [
         Self::Throttle,
         Self::InternalError,
@@ -59,6 +61,10 @@ impl FaultKind {
                     "iam" | "cloudformation" => AwsError { status: 403, code: "AccessDenied".to_owned(), message },
                     _ => AwsError::client("AccessDeniedException", message),
                 })
+            }
+            Self::Invalid => {
+                let code = if matches!(service, "application-autoscaling") { "ValidationException" } else { "InvalidParameterException" };
+                Some(AwsError::client(code, "The request is not valid as it is."))
             }
             Self::Timeout | Self::ConnectionCut | Self::ConnectionCutAfter => None,
         }
