@@ -7,6 +7,7 @@ mod arguments;
 mod audit;
 mod copy;
 mod diagnose;
+mod doctor;
 mod memory;
 mod mirror;
 mod progress;
@@ -37,6 +38,7 @@ enum Command {
     Wait(wait::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,5 +50,6 @@ fn main() -> ExitCode {
         Command::Wait(arguments) => wait::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

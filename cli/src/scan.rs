@@ -1,14 +1,17 @@
 //! `pullsafe scan`: every image that a repository's files pull, and the move to another registry.
 
+mod baseline;
 mod fix;
+mod since;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use pullsafe_scan::finding::Level;
 use pullsafe_scan::mirror_config::mirror_config;
-use pullsafe_scan::report;
+use pullsafe_scan::report::{self, Colours, harmless};
 use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
 use pullsafe_scan::walk::{self, Options, Scanned};
 
@@ -26,9 +29,21 @@ pub(crate) struct Arguments {
     /// List images of every registry, and files that were skipped
     #[arg(long, short = 'v')]
     all: bool,
-    /// Fail also where a variable decides the registry, and where a file cannot be read
+    /// Fail also where a variable decides the registry, and on every warning
     #[arg(long)]
     strict: bool,
+    /// Do not fail where a file of a known format cannot be read
+    #[arg(long, conflicts_with = "strict")]
+    allow_unreadable: bool,
+    /// Leave out what this file knows, so that only new images fail
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the images of today to this file, for --baseline
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    write_baseline: Option<PathBuf>,
+    /// Only files that differ from this commit, branch or tag of git
+    #[arg(long, value_name = "REF")]
+    since: Option<String>,
     /// Scan files that ignore files (.gitignore, .ignore, .pullsafeignore) name, too
     #[arg(long)]
     no_ignore: bool,
@@ -47,7 +62,7 @@ pub(crate) struct Arguments {
     /// Show what --fix would change as a unified diff, and change nothing
     #[arg(long, conflicts_with = "compose_override")]
     diff: bool,
-    /// Write a compose override file with the moved images instead of changing compose files
+    /// Write a compose override file with the moved images instead of changing compose files; `-` for standard output
     #[arg(long, value_name = "FILE")]
     compose_override: Option<PathBuf>,
     /// The registry with the mirror, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com
@@ -84,14 +99,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         None
     };
     let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, threads: arguments.threads };
-    let scanned = match walk::scan(&arguments.paths, options) {
+    let mut scanned = match walk::scan(&arguments.paths, options) {
         Ok(scanned) => scanned,
-        Err(error) => return stop(&error.to_string(), 2),
+        Err(error) => return stop(&harmless(&error.to_string()), 2),
     };
+    if let Err(message) = baseline::apply(arguments, &mut scanned).and_then(|()| since::apply(arguments, &mut scanned)) {
+        return stop(&harmless(&message), 2);
+    }
     let result = match target.filter(|_| rewrites) {
         Some(target) => fix::run(arguments, &scanned, &target),
         None if arguments.mirror_config => print_mirror_config(arguments, &scanned),
-        None => print_report(arguments, &scanned),
+        None => print_report(arguments, &scanned, target_of_report(arguments).as_ref()),
     };
     match result {
         Ok(code) => code,
@@ -101,16 +119,28 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn print_report(arguments: &Arguments, scanned: &Scanned) -> io::Result<ExitCode> {
+/// Where the report says that images should come from.
+fn target_of_report(arguments: &Arguments) -> Option<Target> {
+    Target::new(arguments.registry.as_deref(), &arguments.prefix, arguments.ecr_public).ok()
+}
+
+fn print_report(arguments: &Arguments, scanned: &Scanned, target: Option<&Target>) -> io::Result<ExitCode> {
     print(&match arguments.output {
+        Output::Text if io::stdout().is_terminal() => {
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            report::terminal(scanned, arguments.all, if plain { Colours::None } else { Colours::Some }, target)
+        }
         Output::Text => report::text(scanned, arguments.all),
         Output::Json => report::json(scanned),
         Output::Github => report::github(scanned),
-        Output::Sarif => report::sarif(scanned),
+        Output::Sarif => report::sarif(scanned, target),
     })?;
     let from_docker_hub = scanned.findings.iter().any(|finding| finding.is_docker_hub());
+    let unreadable = scanned.problems.iter().any(|problem| problem.level == Level::Unreadable);
     let open = !scanned.problems.is_empty() || scanned.findings.iter().any(|finding| finding.registry.is_none());
-    Ok(if from_docker_hub || arguments.strict && open { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let fails = from_docker_hub || unreadable && !arguments.allow_unreadable || arguments.strict && open;
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn print_mirror_config(arguments: &Arguments, scanned: &Scanned) -> io::Result<ExitCode> {
@@ -125,7 +155,7 @@ fn print_mirror_config(arguments: &Arguments, scanned: &Scanned) -> io::Result<E
 /// Files that could not be read in full, for people, where the output is for something else.
 fn problems(scanned: &Scanned) {
     for problem in &scanned.problems {
-        eprintln!("{problem}");
+        eprintln!("{}", harmless(&problem.to_string()));
     }
 }
 

@@ -1,12 +1,13 @@
 //! One file's analysis: the sources it draws on, and what was found so far.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use crate::finding::{Finding, Head, Place, Problem, Selects};
-use crate::resolve::{Resolved, resolve};
+use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
+use crate::resolve::{Resolved, resolve, shown};
 use crate::traced::{Origin, Traced};
-use crate::yaml::{Node, Written as _};
+use crate::yaml::{Node, Tree, Written as _, read};
 
 /// Other files that belong to a scanned one: a compose file's `.env`, a Terraform module's `variables.tf`.
 ///
@@ -43,6 +44,28 @@ impl Neighbours for BTreeMap<String, String> {
     }
 }
 
+/// What a text in another file's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Embedded {
+    /// YAML or JSON.
+    Document,
+    /// A shell script, or a unit of systemd.
+    Script,
+    /// A Dockerfile.
+    Dockerfile,
+}
+
+impl Embedded {
+    /// A name that a file of it would have.
+    pub(crate) const fn file_name(self) -> &'static str {
+        match self {
+            Self::Document => "embedded.yaml",
+            Self::Script => "embedded.sh",
+            Self::Dockerfile => "Dockerfile",
+        }
+    }
+}
+
 /// What to do with a text that is no image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Otherwise {
@@ -54,6 +77,14 @@ pub(crate) enum Otherwise {
 
 /// How many characters a message has at most: it may quote what the file says.
 const MESSAGE: usize = 400;
+/// How many bytes of neighbours are looked at for one file: one that names the same neighbour thousands of times is no work
+/// of a person.
+const NEIGHBOURS: usize = 16 << 20;
+/// How many texts in one file's text are read.
+const EMBEDDED: usize = 10_000;
+
+/// Where a file begins.
+const START: Origin = Origin { source: 0, offset: 0 };
 
 /// What one file's analysis has and gives.
 pub(crate) struct Analysis<'a> {
@@ -61,6 +92,19 @@ pub(crate) struct Analysis<'a> {
     sources: Vec<Source>,
     findings: Vec<Finding>,
     problems: Vec<Problem>,
+    built: Vec<Built>,
+    kustomization: Option<Kustomization>,
+    /// Texts in this file's text that are still to be read.
+    waiting: Vec<(Traced, Embedded)>,
+    /// Neighbours that were read, each once.
+    texts: HashMap<String, Option<Traced>>,
+    trees: HashMap<String, Option<Rc<Tree>>>,
+    /// How many bytes of neighbours may still be looked at.
+    left: usize,
+    /// What is found is only likely to be an image, or to be pulled: it is found by its looks.
+    likely: bool,
+    /// What is found is text in another file's text.
+    embedded: bool,
 }
 
 struct Source {
@@ -71,7 +115,20 @@ struct Source {
 impl<'a> Analysis<'a> {
     /// An analysis of the file at `path`, and its text.
     pub(crate) fn new(path: &str, text: &str, neighbours: &'a dyn Neighbours) -> (Self, Traced) {
-        let mut analysis = Self { neighbours, sources: Vec::new(), findings: Vec::new(), problems: Vec::new() };
+        let mut analysis = Self {
+            neighbours,
+            sources: Vec::new(),
+            findings: Vec::new(),
+            problems: Vec::new(),
+            built: Vec::new(),
+            kustomization: None,
+            waiting: Vec::new(),
+            texts: HashMap::new(),
+            trees: HashMap::new(),
+            left: NEIGHBOURS,
+            likely: false,
+            embedded: false,
+        };
         let text = analysis.add_source(path, text);
         (analysis, text)
     }
@@ -91,18 +148,107 @@ impl<'a> Analysis<'a> {
     /// The text of the file that `relative` names, seen from the scanned file's directory, as a further source.
     pub(crate) fn neighbour(&mut self, relative: &str) -> Option<Traced> {
         let path = beside(self.path(), relative)?;
-        let text = self.neighbours.read(&path)?;
-        Some(self.add_source(&path, &text))
+        self.neighbour_at(&path)
+    }
+
+    /// The text of another file, by its path.
+    pub(crate) fn neighbour_at(&mut self, path: &str) -> Option<Traced> {
+        if !self.texts.contains_key(path) {
+            let text = self.neighbours.read(path).map(|text| self.add_source(path, &text));
+            self.texts.insert(path.to_owned(), text);
+        }
+        let text = self.texts.get(path).cloned().flatten()?;
+        // Whoever asks looks at all of it.
+        self.spend(text.as_str().len()).then_some(text)
+    }
+
+    /// The documents of the file that `relative` names, seen from the scanned file's directory.
+    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Rc<Tree>> {
+        let path = beside(self.path(), relative)?;
+        self.tree_at(&path)
+    }
+
+    /// The documents of another file, by its path.
+    pub(crate) fn tree_at(&mut self, path: &str) -> Option<Rc<Tree>> {
+        if !self.trees.contains_key(path) {
+            let tree = self.neighbour_at(path).map(|text| Rc::new(read(text).0));
+            self.trees.insert(path.to_owned(), tree);
+        }
+        self.trees.get(path).cloned().flatten()
+    }
+
+    fn spend(&mut self, bytes: usize) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => {
+                if self.left > 0 {
+                    self.left = 0;
+                    self.problem_at(START, "its neighbours are too large or too many: not all of them were looked at".to_owned());
+                }
+                false
+            }
+        }
+    }
+
+    /// Does something of which all that is found is only likely: it is found by its looks.
+    pub(crate) fn likely<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.likely, true);
+        let result = action(self);
+        self.likely = before;
+        result
+    }
+
+    /// Does something with a text in this file's text: a script, or another format's document.
+    pub(crate) fn embedded<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.embedded, true);
+        let result = self.likely(action);
+        self.embedded = before;
+        result
+    }
+
+    /// Records what this file deploys, and whose images it replaces.
+    pub(crate) fn kustomizes(&mut self, resources: &[&str], names: Vec<String>) {
+        let path = self.path().to_owned();
+        let resources = resources.iter().filter(|path| !path.contains("://")).filter_map(|resource| beside(&path, resource)).collect();
+        self.kustomization = Some(Kustomization { path, resources, names });
+    }
+
+    /// Keeps a text in this file's text for its own format, when this one is done.
+    pub(crate) fn embed(&mut self, text: Traced, kind: Embedded) {
+        if self.waiting.len() < EMBEDDED {
+            self.waiting.push((text, kind));
+        }
+    }
+
+    /// The texts that were kept so far.
+    pub(crate) fn take_embedded(&mut self) -> Vec<(Traced, Embedded)> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Records the name of an image that this file builds.
+    pub(crate) fn built(&mut self, name: &Traced, kept: Kept) {
+        if name.unknowns().next().is_none() && !name.as_str().trim().is_empty() {
+            self.built.push(Built { name: shown(name).trim().to_owned(), kept });
+        }
     }
 
     /// Records a reference: as written, and with its variables' values in.
     pub(crate) fn found(&mut self, place: Place, written: &Traced, value: &Traced, otherwise: Otherwise) -> Option<&mut Finding> {
         let value = value.trimmed();
-        let origin = written.origin(0).or_else(|| value.origin(0)).unwrap_or(Origin { source: 0, offset: 0 });
+        let origin = written.origin(0).or_else(|| value.origin(0)).unwrap_or(START);
         let resolved = match resolve(&value) {
             Ok(resolved) => resolved,
             Err(message) => {
-                if otherwise == Otherwise::Report {
+                if otherwise == Otherwise::Report && !self.likely {
+                    // What another file gives a variable is not repeated unless it is an image: it may be a secret.
+                    let message = if value.sources().any(|source| source != origin.source) {
+                        format!("`{}` is no image reference with the values that other files give", as_written(written))
+                    } else {
+                        message
+                    };
                     self.problem_at(origin, message);
                 }
                 return None;
@@ -114,16 +260,17 @@ impl<'a> Analysis<'a> {
             file,
             line,
             column,
-            place,
+            place: if self.embedded { Place::Embedded } else { place },
             written: as_written(written),
             reference: resolved.reference,
             registry: resolved.registry,
             official: resolved.official,
             pinned: resolved.pinned,
-            certain: resolved.certain,
+            certain: resolved.certain && !self.likely,
             variables: resolved.variables,
             services: Vec::new(),
             head,
+            along: Along::Nothing,
             selects: None,
             parsed: resolved.parsed,
         });
@@ -149,25 +296,38 @@ impl<'a> Analysis<'a> {
         Some(Selects { name: name.as_str().to_owned(), head, replaced })
     }
 
+    /// The file and the byte of a place.
+    pub(crate) fn place_of(&self, origin: Origin) -> (String, usize) {
+        (self.sources[origin.source].path.clone(), origin.offset)
+    }
+
     /// Records what keeps the file from being read in full.
     pub(crate) fn problem(&mut self, text: &Traced, offset: usize, message: impl Into<String>) {
-        let origin = text.origin(offset).unwrap_or(Origin { source: 0, offset: 0 });
+        let origin = text.origin(offset).unwrap_or(START);
         self.problem_at(origin, message.into());
     }
 
     /// Records what is wrong with a node.
     pub(crate) fn problem_at_node(&mut self, node: Node<'_>, message: String) {
         let origin = node.origin();
-        self.problem_at(origin.unwrap_or(Origin { source: 0, offset: 0 }), message);
+        self.problem_at(origin.unwrap_or(START), message);
+    }
+
+    /// Records that the file cannot be read, so that images in it may be missed.
+    pub(crate) fn unreadable(&mut self, text: &Traced, offset: usize, message: String) {
+        self.problem(text, offset, message);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.level = Level::Unreadable;
+        }
     }
 
     fn problem_at(&mut self, origin: Origin, message: String) {
         let (file, line, _) = self.position(origin);
-        self.problems.push(Problem { file, line, message: shortened(message) });
+        self.problems.push(Problem { file, line, message: shortened(message), level: Level::Warning });
     }
 
     /// Everything found, in the order of the file, each place once.
-    pub(crate) fn finish(mut self) -> (Vec<Finding>, Vec<Problem>) {
+    pub(crate) fn finish(mut self) -> FileScan {
         self.findings
             .sort_by(|a, b| (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place)));
         self.findings.dedup_by(|later, first| {
@@ -178,7 +338,13 @@ impl<'a> Analysis<'a> {
             }
             same
         });
-        (self.findings, self.problems)
+        FileScan {
+            findings: self.findings,
+            problems: self.problems,
+            built: self.built,
+            kustomization: self.kustomization,
+            ..FileScan::default()
+        }
     }
 
     /// File, line and column, the latter two from 1.

@@ -53,6 +53,34 @@ pub enum Place {
     HelmValues,
     /// An image of a Terraform file.
     Terraform,
+    /// `image` of a Nomad task.
+    Nomad,
+    /// An agent, a container or a command of a Jenkins pipeline.
+    Jenkins,
+    /// An image of an Ansible task or a Molecule platform.
+    Ansible,
+    /// A container that a test starts through Testcontainers or dockertest.
+    Testcontainers,
+    /// An image in a program of AWS CDK, Pulumi or the like.
+    InfrastructureCode,
+    /// An image that Bazel pulls.
+    Bazel,
+    /// A resource or a task's image of Concourse.
+    Concourse,
+    /// A command of a shell script, a makefile or the like.
+    ScriptCommand,
+    /// A command or a file of cloud-init's user data.
+    CloudInit,
+    /// `FROM` and the like of an Earthfile.
+    Earthfile,
+    /// A step of Google Cloud Build.
+    CloudBuild,
+    /// A builder or a base image of Skaffold.
+    Skaffold,
+    /// A context or an argument of a bake file.
+    Bake,
+    /// Text in another file's text: a manifest in a ConfigMap, a script in a string.
+    Embedded,
 }
 
 impl Place {
@@ -81,6 +109,20 @@ impl Place {
             Self::Kubernetes => "kubernetes",
             Self::HelmValues => "helm-values",
             Self::Terraform => "terraform",
+            Self::Nomad => "nomad",
+            Self::Jenkins => "jenkins",
+            Self::Ansible => "ansible",
+            Self::Testcontainers => "testcontainers",
+            Self::InfrastructureCode => "infrastructure-code",
+            Self::Bazel => "bazel",
+            Self::Concourse => "concourse",
+            Self::ScriptCommand => "script-command",
+            Self::CloudInit => "cloud-init",
+            Self::Earthfile => "earthfile",
+            Self::CloudBuild => "cloud-build",
+            Self::Skaffold => "skaffold",
+            Self::Bake => "bake",
+            Self::Embedded => "embedded",
         }
     }
 }
@@ -106,7 +148,7 @@ pub struct Finding {
     pub official: bool,
     /// Whether a digest fixes what is pulled.
     pub pinned: bool,
-    /// Whether every part of the reference is known.
+    /// Whether every part of the reference is known, and the place can be nothing but a pull.
     pub certain: bool,
     /// The variables without a value.
     pub variables: Vec<String>,
@@ -116,6 +158,9 @@ pub struct Finding {
     /// Where the registry's part of the reference is written, for the rewriting.
     #[serde(skip)]
     pub(crate) head: Option<Head>,
+    /// What else has to change where it moves, so that it means the same; or why it must not move.
+    #[serde(skip)]
+    pub(crate) along: Along,
     /// In a kustomization: the name by which the entry finds its image in the manifests.
     #[serde(skip)]
     pub(crate) selects: Option<Selects>,
@@ -134,6 +179,18 @@ impl Finding {
     pub fn parsed(&self) -> Option<&Reference> {
         self.parsed.as_ref()
     }
+}
+
+/// What a move of an image needs besides its new registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Along {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Text at places of files: each its file, the byte, and the text.
+    Texts(Vec<(String, usize, String)>),
+    /// It must stay, because of this.
+    Stays(&'static str),
 }
 
 /// How an entry of a kustomization finds its image: it has to name it as the manifests do, before a move and after.
@@ -158,6 +215,94 @@ pub(crate) struct Head {
     pub(crate) bare: bool,
 }
 
+/// What one file gave.
+#[derive(Debug, Default)]
+pub struct FileScan {
+    /// The images that it pulls.
+    pub findings: Vec<Finding>,
+    /// What kept it from being read in full.
+    pub problems: Vec<Problem>,
+    /// The names of images that it builds.
+    pub built: Vec<Built>,
+    /// What it deploys, if it is a kustomization.
+    pub kustomization: Option<Kustomization>,
+    /// The format that it was read as.
+    pub format: Option<&'static str>,
+    /// The kind that it is of, if that pulls images and is not read.
+    pub unread: Option<&'static str>,
+}
+
+/// A kustomization: what it deploys, and whose images it replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kustomization {
+    /// Path of the file.
+    pub path: String,
+    /// Paths of the files and directories that it takes.
+    pub resources: Vec<String>,
+    /// The names of images that it gives another name, tag or digest.
+    pub names: Vec<String>,
+}
+
+/// An image that is named and not pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Elsewhere {
+    /// The place.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Why nothing is pulled there.
+    pub why: Why,
+}
+
+/// Why an image that is named is not pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Another file builds it.
+    Built,
+    /// A kustomization puts something in its place.
+    Overridden,
+}
+
+impl Why {
+    /// In words, after `is not pulled: `.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Built => "another file builds it",
+            Self::Overridden => "a kustomization puts another in its place",
+        }
+    }
+}
+
+/// The name of an image that a file builds: elsewhere it is no pull.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Built {
+    /// As it is written there.
+    pub name: String,
+    /// For whom it is there.
+    pub kept: Kept,
+}
+
+/// For whom an image that is built is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kept {
+    /// For builds and runs on the same machine, under this name and tag.
+    Locally,
+    /// For everything that the tool deploys, whatever the tag: Skaffold puts its own in.
+    Everywhere,
+    /// For the Dockerfiles of a build, as a named context.
+    AsContext,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The file is of a known format and could not be read: images may be missed.
+    Unreadable,
+    /// A part is odd; the rest was read.
+    Warning,
+}
+
 /// Something that kept a file from being read in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -167,6 +312,8 @@ pub struct Problem {
     pub line: usize,
     /// What is wrong.
     pub message: String,
+    /// How bad it is.
+    pub level: Level,
 }
 
 impl std::fmt::Display for Problem {

@@ -6,7 +6,9 @@
 
 pub mod analysis;
 pub mod audit;
+pub mod baseline;
 pub mod detect;
+pub mod disk;
 pub mod finding;
 pub mod mirror_config;
 pub mod report;
@@ -15,7 +17,10 @@ pub mod walk;
 
 mod dockerfile;
 mod format;
+mod name;
 mod resolve;
+mod settle;
 mod traced;
 mod variables;
 mod yaml;
+mod yaml_indent;

@@ -156,6 +156,14 @@ impl Traced {
         starts.into_iter().zip(ends).map(|(start, end)| self.slice(start..end))
     }
 
+    /// The sources that its bytes were written in.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = usize> {
+        self.runs.iter().filter_map(|run| match &run.from {
+            From::Written(origin) => Some(origin.source),
+            From::Computed | From::Unknown(..) => None,
+        })
+    }
+
     /// Where the byte at `offset` was written, or else the first one after it that was written anywhere.
     pub(crate) fn origin(&self, offset: usize) -> Option<Origin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);

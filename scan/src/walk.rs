@@ -3,9 +3,7 @@
 //! Only files whose name can be one of the formats are opened, and a file of no known name only for its first bytes.
 //! Each thread holds one file at a time. Nothing here follows symbolic links or opens anything but regular files.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ignore::{WalkBuilder, WalkState};
 use serde::Serialize;
 
-use crate::analysis::Neighbours;
-use crate::detect::{Candidate, candidate, scan_text, sniff};
-use crate::finding::{Finding, Problem};
+use crate::detect::{Candidate, candidate, scan_file};
+use crate::disk::{Disk, Unread, read, shown};
+use crate::finding::{Elsewhere, FileScan, Finding, Level, Problem};
+use crate::settle::settle;
 
-/// How much of a file without a known name is read to see whether it is a Dockerfile.
-const SNIFF: usize = 4096;
 /// Stack of a scanning thread: the parsers' own limits on depth were made for the main thread's.
 const STACK: usize = 16 << 20;
 /// Name of the ignore file that only this scan reads.
@@ -55,10 +52,14 @@ pub struct Skipped {
 pub struct Scanned {
     /// In the order of files, lines and columns.
     pub findings: Vec<Finding>,
+    /// Images that are named and not pulled: another file builds them, or decides what is there instead.
+    pub elsewhere: Vec<Elsewhere>,
     /// What kept files from being read in full.
     pub problems: Vec<Problem>,
     /// Files that were not read.
     pub skipped: Vec<Skipped>,
+    /// How many files there are of kinds that pull images and are not read.
+    pub unread: BTreeMap<&'static str, usize>,
     /// Files that were seen.
     pub seen: usize,
     /// Files that were read in full.
@@ -79,25 +80,24 @@ pub struct BadPath {
 /// A path does not exist. What goes wrong below the given paths is in the result instead.
 pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     for path in paths {
-        if let Err(error) = std::fs::metadata(path) {
-            return Err(BadPath { path: path.display().to_string(), why: error.to_string() });
+        let bad = |why: String| BadPath { path: path.display().to_string(), why };
+        let metadata = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(bad("neither a file nor a directory".to_owned()));
         }
     }
+    let disk = Disk::below(paths, options.max_bytes);
     let (mut files, seen, mut problems) = candidates(paths, options);
     files.sort();
     files.dedup();
     let next = AtomicUsize::new(0);
-    let result = Mutex::new(Scanned::default());
+    let result = Mutex::new(Collected::default());
     let work = || {
-        let mut own = Scanned::default();
+        let mut own = Collected::default();
         while let Some((path, explicit)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            one(path, *explicit, options, &mut own);
+            one(path, *explicit, &disk, &mut own);
         }
-        let mut all = result.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        all.findings.append(&mut own.findings);
-        all.problems.append(&mut own.problems);
-        all.skipped.append(&mut own.skipped);
-        all.read += own.read;
+        result.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(own);
     };
     std::thread::scope(|scope| {
         for _ in 0..threads(options).min(files.len()) {
@@ -108,17 +108,44 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
             }
         }
     });
-    let mut scanned = result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Collected { mut findings, files: scans, problems: mut unread_problems, skipped, unread, read } =
+        result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    problems.append(&mut unread_problems);
     let key = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.reference.clone());
-    scanned.findings.sort_by_cached_key(key);
+    findings.sort_by_cached_key(key);
     // A value of a `.env` file or of a neighbouring module is found from each file that uses it.
-    scanned.findings.dedup_by(|a, b| key(a) == key(b));
-    scanned.problems.append(&mut problems);
-    scanned.problems.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
-    scanned.problems.dedup();
+    findings.dedup_by(|a, b| key(a) == key(b));
+    problems.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
+    problems.dedup();
+    let (findings, elsewhere) = settle(findings, &scans);
+    let mut scanned = Scanned { findings, elsewhere, problems, skipped, unread, seen, read };
     scanned.skipped.sort();
-    scanned.seen = seen;
     Ok(scanned)
+}
+
+/// What the threads bring together.
+#[derive(Default)]
+struct Collected {
+    findings: Vec<Finding>,
+    /// What files say of others: what they build, and what they deploy.
+    files: Vec<FileScan>,
+    problems: Vec<Problem>,
+    skipped: Vec<Skipped>,
+    unread: BTreeMap<&'static str, usize>,
+    read: usize,
+}
+
+impl Collected {
+    fn append(&mut self, mut other: Self) {
+        self.findings.append(&mut other.findings);
+        self.files.append(&mut other.files);
+        self.problems.append(&mut other.problems);
+        self.skipped.append(&mut other.skipped);
+        for (kind, count) in other.unread {
+            *self.unread.entry(kind).or_default() += count;
+        }
+        self.read += other.read;
+    }
 }
 
 fn threads(options: Options) -> usize {
@@ -194,14 +221,14 @@ fn unreadable(error: &ignore::Error) -> Problem {
         }
         inner = err;
     }
-    Problem { file, line: 0, message: format!("cannot be read: {inner}") }
+    Problem { file, line: 0, message: format!("cannot be read: {inner}"), level: Level::Unreadable }
 }
 
-fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
+fn one(path: &Path, explicit: bool, disk: &Disk, result: &mut Collected) {
     let shown = shown(path);
     let named = candidate(&shown);
-    let kind = if named == Candidate::No && explicit { Candidate::Unnamed } else { named };
-    let text = match read(path, kind, explicit, options.max_bytes) {
+    let kind = if named == Candidate::No && explicit { Candidate::Begin } else { named };
+    let text = match read(path, kind, explicit, disk) {
         Ok(Some(text)) => text,
         Ok(None) => return,
         Err(Unread::Skipped(reason)) => {
@@ -209,138 +236,24 @@ fn one(path: &Path, explicit: bool, options: Options, result: &mut Scanned) {
             return;
         }
         Err(Unread::Failed(error)) => {
-            result.problems.push(Problem { file: shown, line: 0, message: format!("cannot be read: {error}") });
+            result.problems.push(Problem { file: shown, line: 0, message: format!("cannot be read: {error}"), level: Level::Unreadable });
             return;
         }
     };
-    result.read += 1;
-    let neighbours = Disk { max_bytes: options.max_bytes };
     // A parser that panics on a file must not end the scan of all others.
-    match std::panic::catch_unwind(|| scan_text(&shown, &text, &neighbours)) {
-        Ok((mut findings, mut problems)) => {
-            result.findings.append(&mut findings);
-            result.problems.append(&mut problems);
-        }
-        Err(_) => {
-            result.problems.push(Problem {
-                file: shown,
-                line: 0,
-                message: "the scan of this file failed: please report it with the file".to_owned(),
-            });
-        }
-    }
-}
-
-/// A path as it is shown: with `/`, and without `./` at its beginning.
-fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy().replace('\\', "/");
-    let mut text = text.as_str();
-    while let Some(rest) = text.strip_prefix("./") {
-        text = rest.trim_start_matches('/');
-    }
-    text.to_owned()
-}
-
-/// Why a file that could be one of the formats was not read.
-enum Unread {
-    /// It is left out on purpose.
-    Skipped(String),
-    /// It could not be read.
-    Failed(std::io::Error),
-}
-
-/// The text of a file; `None` where it is of no format, an error where it should have been read and was not.
-fn read(path: &Path, kind: Candidate, explicit: bool, max_bytes: u64) -> Result<Option<String>, Unread> {
-    let failed = Unread::Failed;
-    let mut file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let unnamed = kind == Candidate::Unnamed && !explicit;
-    let mut bytes = Vec::new();
-    if unnamed {
-        let mut begin = [0; SNIFF];
-        let count = fill(&mut file, &mut begin).map_err(failed)?;
-        let begin = &begin[..count];
-        if begin.contains(&0) || !sniff(&String::from_utf8_lossy(begin)) {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(begin);
-    }
-    if length > max_bytes {
-        return Err(Unread::Skipped(format!("{length} bytes, more than {max_bytes}")));
-    }
-    // The limit holds for a file that grows while it is read, too.
-    file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(Unread::Skipped("UTF-16 is not supported".to_owned()));
-    }
-    if bytes[..bytes.len().min(SNIFF * 2)].contains(&0) {
-        return Err(Unread::Skipped("a binary file".to_owned()));
-    }
-    Ok(Some(text_of(bytes)))
-}
-
-fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut count = 0;
-    while count < buffer.len() {
-        match file.read(&mut buffer[count..])? {
-            0 => break,
-            more => count += more,
-        }
-    }
-    Ok(count)
-}
-
-/// Text with every byte in its place: one that is not UTF-8 becomes `?`, so that offsets hold in the file as it is.
-pub fn text_of(bytes: Vec<u8>) -> String {
-    let mut bytes = match String::from_utf8(bytes) {
-        Ok(text) => return text,
-        Err(error) => error.into_bytes(),
+    let scan = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scan_file(&shown, &text, disk)));
+    let Ok(mut scan) = scan else {
+        let message = "the scan of this file failed: please report it with the file".to_owned();
+        result.problems.push(Problem { file: shown, line: 0, message, level: Level::Unreadable });
+        return;
     };
-    let mut at = 0;
-    while let Err(error) = std::str::from_utf8(&bytes[at..]) {
-        let bad = at + error.valid_up_to();
-        let length = error.error_len().unwrap_or(bytes.len() - bad);
-        bytes[bad..bad + length].fill(b'?');
-        at = bad + length;
+    result.findings.append(&mut scan.findings);
+    result.problems.append(&mut scan.problems);
+    result.read += usize::from(scan.format.is_some());
+    if let Some(kind) = scan.unread {
+        *result.unread.entry(kind).or_default() += 1;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Neighbours from the file system.
-#[derive(Debug, Clone, Copy)]
-pub struct Disk {
-    /// Larger files are not read.
-    pub max_bytes: u64,
-}
-
-impl Neighbours for Disk {
-    fn read(&self, path: &str) -> Option<String> {
-        let metadata = std::fs::metadata(path).ok()?;
-        if !metadata.is_file() || metadata.len() > self.max_bytes {
-            return None;
-        }
-        std::fs::read(path).ok().map(text_of)
-    }
-
-    fn list(&self, directory: &str) -> Vec<String> {
-        let root = if directory.is_empty() { "." } else { directory };
-        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                Some(if directory.is_empty() { name } else { format!("{directory}/{name}") })
-            })
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_text_keep_their_place() {
-        assert_eq!(text_of(b"# caf\xe9\nFROM a\n".to_vec()), "# caf?\nFROM a\n");
-        assert_eq!(text_of(b"\xff\xfe\xf0\x9f".to_vec()).len(), 4);
+    if !scan.built.is_empty() || scan.kustomization.is_some() {
+        result.files.push(scan);
     }
 }

@@ -7,12 +7,25 @@ use pullsafe_yaml as yaml;
 use pullsafe_yaml::Style;
 
 use crate::traced::{Origin, Quoting, Traced, align};
+use crate::yaml_indent::indented;
 
 /// Every YAML document of a text.
 pub(crate) type Tree = yaml::Tree<Traced>;
 /// A node of such a tree.
 pub(crate) type Node<'t> = yaml::Node<'t, Traced>;
 
+/// Reads a text; where it is broken, once more with its flow collections and quoted texts indented.
+///
+/// `command: [` with its `]` on a line of its own at the column of the key is YAML for everybody but the parser.
+pub(crate) fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
+    let (tree, broken) = Tree::read(text);
+    let Some(first) = broken else { return (tree, None) };
+    let Some(indented) = indented(tree.text()) else { return (tree, Some(first)) };
+    match Tree::read(indented) {
+        (indented, None) => (indented, None),
+        (_, Some(_)) => (tree, Some(first)),
+    }
+}
 /// Where a node's content was written.
 pub(crate) trait Written {
     /// A scalar's value with its origin; of anything else, null included, none.

@@ -9,7 +9,19 @@ use pullsafe_scan::detect::scan_text;
 use pullsafe_scan::walk::{Options, scan};
 
 /// Names that lead to each of the parsers.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 27] = [
+    "main.nomad.hcl",
+    "Jenkinsfile",
+    "docker-bake.hcl",
+    "MODULE.bazel",
+    "Makefile",
+    "run.sh",
+    "user-data",
+    "Earthfile",
+    "skaffold.yaml",
+    "cloudbuild.yaml",
+    "tasks/main.yml",
+    ".buildkite/pipeline.yml",
     "Dockerfile",
     "compose.yml",
     "task.json",
@@ -153,17 +165,82 @@ fn files_that_are_not_text_or_too_large_are_named() {
     assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
 }
 
-/// The kernel refuses to read this one whoever asks.
+/// Trees that cost more than they should: the same neighbour again and again, and stages without end. Each with its bound.
+#[test]
+fn hostile_trees_take_no_longer_than_they_may() {
+    let stages: String = (0..20_000).map(|at| format!("FROM a{at} AS s{at}\nCOPY --from=s{} x y\n", at / 2)).collect();
+    let large = format!("ARG A\nFROM x$A\n{}", "RUN echo hello world and more of it\n".repeat(30_000));
+    let builds: String = (0..50).map(|at| format!("  s{at}: {{build: {{context: ., args: {{A: ':{at}'}}}}}}\n")).collect();
+    let extends: String = (0..2_000).map(|at| format!("  s{at}: {{image: 'a:{at}', extends: {{file: big.yml, service: x}}}}\n")).collect();
+    let (builds, extends) = (format!("services:\n{builds}"), format!("services:\n{extends}"));
+    let big = format!("services:\n{}", (0..20_000).map(|at| format!("  x{at}: {{image: b}}\n")).collect::<String>());
+    let quotes = "import testcontainers\n".to_owned() + &"x = \"a\n".repeat(50_000) + &"`\\".repeat(50_000);
+    let brackets = "import testcontainers\n".to_owned() + &"Container(".repeat(100_000);
+    let sum = format!("import testcontainers\nx = {}\ny = FooContainer(x)\n", vec!["x"; 20_000].join(" + "));
+    let make: String =
+        (0..400).map(|at| format!("V{} = $(V{at})$(V{at})\n", at + 1)).collect::<String>() + "V0 = docker run x\nall:\n\t$(V400)\n";
+    let heredocs = "cat <<A\n".repeat(20_000);
+    let embedded = format!(
+        "kind: ConfigMap\napiVersion: v1\ndata:\n{}",
+        (0..5_000).map(|at| format!("  k{at}: |\n    kind: Pod\n    apiVersion: v1\n    image: a:{at}\n")).collect::<String>()
+    );
+    let flow = format!("a: [\n{}]\nb: [\n]\n", "\"x\n\", [\n],\n".repeat(20_000));
+    let loops = "for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do docker pull x:$a$b$a$b$a; done; done\n".repeat(500);
+    let deep = format!("version: 0.2\nphases: {{build: {{commands: ['{}']}}}}\n", "sh -c \"".repeat(5_000));
+    let files: [(&str, Vec<(&str, &str)>); 13] = [
+        ("stages", vec![("Dockerfile", &stages)]),
+        ("builds", vec![("compose.yml", &builds), ("Dockerfile", &large)]),
+        ("extends", vec![("compose.yml", &extends), ("big.yml", &big)]),
+        ("quotes", vec![("a_test.go", &quotes), ("a.py", &quotes), ("a.ts", &quotes), ("Jenkinsfile", &quotes)]),
+        ("brackets", vec![("a_test.go", &brackets), ("a.py", &brackets), ("A.java", &brackets)]),
+        ("sum", vec![("a.py", &sum), ("a.ts", &sum)]),
+        ("make", vec![("Makefile", &make)]),
+        ("heredocs", vec![("a.sh", &heredocs)]),
+        ("embedded", vec![("cm.yaml", &embedded)]),
+        ("flow", vec![("compose.yml", &flow)]),
+        ("loops", vec![("a.sh", &loops)]),
+        ("deep", vec![("buildspec.yml", &deep)]),
+        ("many", (0..0).map(|_| ("", "")).collect()),
+    ];
+    let mut slow = Vec::new();
+    for (name, files) in files {
+        let root = directory(&format!("hostile-{name}"));
+        for (file, text) in files {
+            fs::write(root.join(file), text).unwrap();
+        }
+        if name == "many" {
+            for at in 0..150 {
+                fs::write(
+                    root.join(format!("m{at}.tf")),
+                    format!(
+                        "variable \"v{at}\" {{ default = \"redis:{at}\" }}\nresource \"docker_image\" \"i{at}\" {{ name = var.v{at} }}\n"
+                    ),
+                )
+                .unwrap();
+            }
+        }
+        let start = Instant::now();
+        scan(&[root], Options::default()).unwrap();
+        let taken = start.elapsed();
+        // A debug build on a busy machine; optimised it is a tenth of it.
+        if taken > Duration::from_secs(60) {
+            slow.push(format!("{name}: {taken:?}"));
+        }
+        println!("{name}: {taken:?}");
+    }
+    assert!(slow.is_empty(), "{slow:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_that_cannot_be_read_is_a_problem_and_the_rest_goes_on() {
+fn a_file_of_the_kernels_is_skipped_and_the_rest_goes_on() {
     let root = directory("unreadable");
     fs::write(root.join("Dockerfile.good"), "FROM alpine:3\n").unwrap();
     std::os::unix::fs::symlink("/proc/self/mem", root.join("Dockerfile.bad")).unwrap();
     let scanned = scan(&[root.join("Dockerfile.bad"), root.clone()], Options::default()).unwrap();
     assert_eq!(scanned.findings.len(), 1);
-    let [problem] = scanned.problems.as_slice() else { panic!("{:?}", scanned.problems) };
-    assert!(problem.file.ends_with("unreadable/Dockerfile.bad") && problem.message.starts_with("cannot be read: "), "{problem}");
+    let [skipped] = scanned.skipped.as_slice() else { panic!("{:?}", scanned.skipped) };
+    assert!(skipped.file.ends_with("unreadable/Dockerfile.bad"), "{skipped:?}");
 }
 
 #[cfg(unix)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use pullsafe_scan::detect::scan_text;
+use pullsafe_scan::disk::text_of;
 use pullsafe_scan::rewrite::{Target, plan};
-use pullsafe_scan::walk::text_of;
 
 /// Far more than the largest of these files takes unoptimised on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -105,7 +105,7 @@ fn damaged_files_are_survived() {
             for finding in &findings {
                 prop_assert!(finding.line > 0 && finding.column > 0);
             }
-            let _ = plan(&findings, &target, &files);
+            let _ = plan(&findings, &[], &target, &files);
             let planned = start.elapsed();
             prop_assert!(planned < LIMIT, "{name}: {scanned:?} to scan, {planned:?} to plan, {} findings in\n{text}", findings.len());
             Ok(())

@@ -51,7 +51,7 @@ fn check(path: &str, files: &BTreeMap<String, String>) {
     let target = target();
     let text = &files[path];
     let (findings, _) = scan_text(path, text, files);
-    let first = plan(&findings, &target, files);
+    let first = plan(&findings, &[], &target, files);
     let mut after = files.clone();
     for (file, edits) in &first.edits {
         let before = files.read(file).unwrap();
@@ -74,7 +74,7 @@ fn check(path: &str, files: &BTreeMap<String, String>) {
     let (found, _) = scan_text(path, &after[path], &after);
     assert_eq!(found.len(), findings.len(), "{}", after[path]);
     assert_eq!(found.iter().filter(|finding| finding.is_docker_hub()).count(), first.left.len(), "{}", after[path]);
-    let second = plan(&found, &target, &after);
+    let second = plan(&found, &[], &target, &after);
     assert!(second.edits.is_empty(), "a second time: {:?}\n{}", second.edits, after[path]);
 }
 

@@ -18,6 +18,8 @@ CODE = ("shared/**/*.rs", "functions/**/*.rs", "cli/src/**/*.rs")
 # What the functions may do, as the documents have it from the code's own lists.
 PERMITTED = ("docs/permissions.md", "docs/mirror.md")
 ACTION = re.compile(r"`([a-z-]+):([A-Z][A-Za-z]+)`")
+# What is called for us: keys by the services that use them.
+FOR_US = {"kms"}
 # What Lambda itself calls under a function's role.
 BY_LAMBDA = {"CreateLogStream", "PutLogEvents", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 # What is done under the action of another name.
@@ -29,7 +31,7 @@ def permitted():
     for document in PERMITTED:
         for service, action in ACTION.findall((PROJECT / document).read_text()):
             for service, operation in ((service, action), *SAME_ACTION.get((service, action), ())):
-                if operation not in BY_LAMBDA and operation in calls.model(service).operation_names:
+                if service not in FOR_US and operation not in BY_LAMBDA and operation in calls.model(service).operation_names:
                     yield service, operation
 
 

@@ -16,8 +16,8 @@ def patterns():
 
 
 def events():
-    """Name, event and the rules that pass it on: our files by the claims of tests/template, published ones by their own line."""
-    claims = json.loads((PROJECT / "tests/template/claims.json").read_text())
+    """Name, event and the rules that pass it on: our files by the claims of tests/scenarios/template, published ones by their own line."""
+    claims = json.loads((PROJECT / "tests/scenarios/template/claims.json").read_text())
     for path in sorted((PROJECT / "events").glob("*.json")):
         yield path.stem, json.loads(path.read_text()), claims[path.stem]
     for line in (PROJECT / "events/published.jsonl").read_text().splitlines():

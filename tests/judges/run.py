@@ -1,7 +1,8 @@
 """Judges that nobody here wrote: AWS's own service models, IAM data and sample events against what this project calls, grants,
 listens to and expects.
 
-    python tests/judges/run.py CALLS.jsonl...      the requests that PULLSAFE_RECORD_CALLS made the fake AWS write down
+    python tests/judges/run.py CALLS.jsonl...               the requests that PULLSAFE_RECORD_CALLS made the fake AWS write down
+    python tests/judges/run.py --only-calls CALLS.jsonl...  these requests alone, as the end-to-end run has them
 
 Prints what was judged. What a judge objects to fails, unless listed.py has it with a reason.
 """
@@ -16,7 +17,13 @@ import listed
 import rules
 
 
-def main(files):
+def main(arguments):
+    files = [Path(name) for name in arguments if name != "--only-calls"]
+    if len(files) < len(arguments):
+        count, found, _ = calls.judge(files)
+        print(f"judged: {count}")
+        faults = [f"{judge}: {text}" for judge, text in found if not listed.excused(judge, text)]
+        return report(faults)
     sleeping = [f"{what} was let pass: this judge sleeps" for judge in (calls, grants) for what, woke in judge.awake() if not woke]
     requests, objections, operations = calls.judge(files)
     judged, found = [requests], list(objections)
@@ -27,11 +34,14 @@ def main(files):
         print(f"judged: {line}")
     unexcused = [f"{judge}: {text}" for judge, text in found if not listed.excused(judge, text)]
     print(f"judged: {len(found)} objections, {len(found) - len(unexcused)} of them listed with a reason")
-    faults = [*unexcused, *listed.stale(), *sleeping]
+    return report([*unexcused, *listed.stale(), *sleeping])
+
+
+def report(faults):
     for text in faults:
         print(f"  {text}", file=sys.stderr)
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main([Path(name) for name in sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))

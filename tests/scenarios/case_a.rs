@@ -162,7 +162,16 @@ async fn the_clone_is_equal_but_for_the_images() {
 
 #[tokio::test]
 async fn in_observe_mode_nothing_is_changed_and_the_message_says_what_would_be() {
-    let mut world = quota_used_up(Setup::new().with("PULLSAFE_MODE", "observe"));
+    for raises in ["false", "true"] {
+        observed_until_a_tag_gives_leave(raises == "true").await;
+    }
+}
+
+/// Whoever may tag the service gives leave to act, where the stack lets tags do so; otherwise the tag changes nothing.
+async fn observed_until_a_tag_gives_leave(tags_may_raise: bool) {
+    let setup =
+        Setup::new().with("PULLSAFE_MODE", "observe").with("PULLSAFE_ALLOW_TAG_TO_ACT", if tags_may_raise { "true" } else { "false" });
+    let mut world = quota_used_up(setup);
     mirror_has_it(&world);
     start(&world, &[IMAGE]);
     world.run_for(1200).await;
@@ -171,11 +180,15 @@ async fn in_observe_mode_nothing_is_changed_and_the_message_says_what_would_be()
     assert_eq!(subjects(&world), ["pullsafe: prod/web: registry-rate-limited, would be moved to the mirror (observing)"]);
     insta::assert_snapshot!("case_a_observed", world.told()[0].message);
 
-    // A tag on the service is leave to act, and takes effect with the next look.
+    // It takes effect with the next look.
     let arn = world.service("web")["serviceArn"].clone();
     world.ecs.call("TagResource", &json!({ "resourceArn": arn, "tags": [{ "key": "pullsafe:mode", "value": "act" }] })).unwrap();
     world.run_for(900).await;
-    assert_eq!((images(&world), &world.service("web")["runningCount"]), (vec![json!(MIRRORED)], &json!(2)));
+    if tags_may_raise {
+        assert_eq!((images(&world), &world.service("web")["runningCount"]), (vec![json!(MIRRORED)], &json!(2)));
+    } else {
+        assert_eq!(world.writes(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

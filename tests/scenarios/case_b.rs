@@ -43,7 +43,7 @@ fn write_log(world: &World, event: &Value) {
 
 /// Docker Hub and ECR Public have the base image, and the mirror does not.
 fn world(mode: &str) -> World {
-    let world = Setup::new().with("PULLSAFE_MODE", mode).build();
+    let world = Setup::new().with("PULLSAFE_MODE", mode).with("PULLSAFE_NOTIFY_ALL_BUILDS", "true").build();
     let image = Sample::new(1).build();
     image.push(world.hub.store(), "library/python", "3.11-slim");
     image.push(world.public.store(), "docker/library/python", "3.11-slim");
@@ -74,10 +74,25 @@ async fn a_build_image_over_the_limit_is_named_with_its_replacement() {
     assert_eq!(world.aws.count("GetLogEvents"), 0, "the context says it all");
 }
 
+/// Whoever broke their tests knows without us: a build that fails for reasons of its own is told to nobody, unless everything is wanted.
+#[tokio::test]
+async fn a_build_that_concerns_no_image_is_no_news() {
+    let mut world = Setup::new().build();
+    let failed = failed_build();
+    let lines =
+        ["[Container] Running command npm test", "1 failing", "[Container] Command did not exit successfully npm test exit status 1"];
+    world.logs.write(GROUP, &stream(&failed), &lines);
+    world.deliver(&failed).await;
+    world.deliver(&event(include_str!("../../events/codebuild-failed-download-source.json"))).await;
+    world.run_for(600).await;
+    assert!(world.told().is_empty(), "{:?}", world.told());
+    assert!(world.records().is_empty(), "nothing is remembered of it");
+}
+
 /// The phase that misled the investigation is not taken for a pull, and its log is not read.
 #[tokio::test]
 async fn a_source_that_cannot_be_downloaded_is_no_pull() {
-    let mut world = Setup::new().build();
+    let mut world = Setup::new().with("PULLSAFE_NOTIFY_ALL_BUILDS", "true").build();
     world.deliver(&event(include_str!("../../events/codebuild-failed-download-source.json"))).await;
     let message = &world.told()[0].message;
     assert!(message.contains("DOWNLOAD_SOURCE") && message.contains("not a pull of an image"), "{message}");

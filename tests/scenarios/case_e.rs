@@ -10,10 +10,11 @@ use mirror::decide::{MirrorConfig, Wants};
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::{Client, Config, Copier, CopyRequest};
+use pullsafe_scan::disk::Disk;
 use pullsafe_scan::finding::Finding;
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::rewrite::{Override, Target, apply, compose_override, plan, replace};
-use pullsafe_scan::walk::{Disk, Options, scan};
+use pullsafe_scan::walk::{Options, scan};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use testkit::clock::VirtualClock;
 use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
@@ -72,7 +73,7 @@ impl Adoption {
 
     fn fix(&self, target: &Target) {
         let findings = self.scan();
-        let plan = plan(&findings, target, &Disk { max_bytes: OPTIONS.max_bytes });
+        let plan = plan(&findings, &[], target, &Disk::below(std::slice::from_ref(&self.root), OPTIONS.max_bytes));
         assert!(plan.left.is_empty(), "{:?}", plan.left);
         for (file, edits) in &plan.edits {
             let before = fs::read(file).unwrap();

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use pullsafe_scan::analysis::Neighbours as _;
-use pullsafe_scan::rewrite::{Left, Plan, Target, apply, compose_override, plan, replace, unified};
-use pullsafe_scan::walk::{Disk, Scanned};
+use pullsafe_scan::disk::Disk;
+use pullsafe_scan::report::{count, harmless, harmless_path};
+use pullsafe_scan::rewrite::{Left, Plan, Target, apply, compose_override, logins, plan, replace, unified};
+use pullsafe_scan::walk::Scanned;
 use serde_json::json;
 
 use super::{Arguments, Output, print, problems};
@@ -18,8 +20,8 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
     if let Some(file) = &arguments.compose_override {
         return write_override(file, scanned, target);
     }
-    let disk = Disk { max_bytes: arguments.max_file_size };
-    let mut plan = plan(&scanned.findings, target, &disk);
+    let disk = Disk::below(&arguments.paths, arguments.max_file_size);
+    let mut plan = plan(&scanned.findings, &scanned.elsewhere, target, &disk);
     if arguments.diff {
         for (file, edits) in &plan.edits {
             if let Some(before) = disk.read(file) {
@@ -27,9 +29,10 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
             }
         }
         tell(&plan.left);
+        tell_logins(&plan, arguments);
         return Ok(status(&plan.left));
     }
-    write(&mut plan);
+    write(&mut plan, &disk);
     match arguments.output {
         Output::Json => {
             let files: Vec<&String> = plan.edits.keys().collect();
@@ -37,20 +40,22 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
         }
         Output::Text | Output::Github | Output::Sarif => {
             for file in plan.edits.keys() {
-                print(&format!("{file}: rewritten\n"))?;
+                print(&format!("{}: rewritten\n", harmless_path(file)))?;
             }
             tell(&plan.left);
-            eprintln!("{} images moved in {} files, {} left", plan.moved, plan.edits.len(), plan.left.len());
+            tell_logins(&plan, arguments);
+            eprintln!("{} moved in {}, {} left", count(plan.moved, "image"), count(plan.edits.len(), "file"), plan.left.len());
         }
     }
     Ok(status(&plan.left))
 }
 
 /// Writes each file; one that cannot be written is reported with what stays in it.
-fn write(plan: &mut Plan) {
+fn write(plan: &mut Plan, disk: &Disk) {
     let mut failed = Vec::new();
     for (file, edits) in &plan.edits {
-        let written = fs::read(file).and_then(|before| replace(Path::new(file), &apply(&before, edits)));
+        let inside = disk.within(Path::new(file)).ok_or_else(|| io::Error::other("not below the paths that were given"));
+        let written = inside.and_then(|_| fs::read(file)).and_then(|before| replace(Path::new(file), &apply(&before, edits)));
         if let Err(error) = written {
             failed.push((file.clone(), error.to_string()));
         }
@@ -65,15 +70,28 @@ fn write(plan: &mut Plan) {
 
 fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result<ExitCode> {
     let written = compose_override(&scanned.findings, target);
-    fs::write(file, &written.text).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
-    print(&format!("{}: written\n", file.display()))?;
+    if file == Path::new("-") {
+        print(&written.text)?;
+    } else {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+        if file.exists() { replace(file, written.text.as_bytes()) } else { fs::write(file, &written.text) }.map_err(named)?;
+        print(&format!("{}: written\n", file.display()))?;
+    }
     tell(&written.left);
     Ok(status(&written.left))
 }
 
 fn tell(left: &[Left]) {
     for left in left {
-        eprintln!("{}:{}: {} stays: {}", left.file, left.line, left.reference, left.why);
+        eprintln!("{}:{}: {} stays: {}", harmless_path(&left.file), left.line, harmless(&left.reference), harmless(&left.why));
+    }
+}
+
+/// What each CI system needs before it can pull from a private registry.
+fn tell_logins(plan: &Plan, arguments: &Arguments) {
+    let Some(registry) = &arguments.registry else { return };
+    for step in logins(plan.moves.iter(), registry) {
+        eprintln!("login: {step}");
     }
 }
 

@@ -41,6 +41,10 @@ impl Remediator {
         }
         let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
         let diagnosis = self.diagnose_build(&build, &mut spent).await;
+        // Tests that fail are the business of whoever wrote them: nothing that pullsafe knows of would help.
+        if diagnosis.build.is_none() && !self.settings.notify_all_builds {
+            return self.give_back(&project, &record, owner, "the build failed for a reason that concerns no image and no registry").await;
+        }
         let offer = self.offer(&project, &diagnosis).await;
         let diagnosis = with_offer(diagnosis, &offer);
         let asked = self.ask(&offer).await?;
@@ -63,7 +67,7 @@ impl Remediator {
             spent.begin(&build.build);
             let mut budget = spent.budget();
             let before = budget.calls;
-            let said = match of_build(&build.detail) {
+            let said = match of_build(&build.detail).within(&self.settings.log_groups) {
                 LogPlace::Nowhere(why) => format!("no log evidence: {why}"),
                 LogPlace::Stream(_) if budget.calls == 0 => "no log evidence: this incident has used up its calls for logs".to_owned(),
                 LogPlace::Stream(stream) => {

@@ -89,7 +89,7 @@ impl Remediator {
         let window = Window::of_task(&task, now);
         let mut outcomes = Vec::new();
         for container in place::containers(&task, &named) {
-            let outcome = match place::of_container(&definition, &task, container) {
+            let outcome = match place::of_container(&definition, &task, container).within(&self.settings.log_groups) {
                 LogPlace::Nowhere(why) => Outcome::Nowhere(why),
                 LogPlace::Stream(_) if budget.calls == 0 => continue,
                 LogPlace::Stream(stream) => self.read_log(stream, window, &mut budget).await,

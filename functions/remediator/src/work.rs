@@ -212,11 +212,12 @@ impl Remediator {
     /// # Errors
     /// The cluster's tags could not be read.
     pub(crate) async fn mode_now(&self, service: &Service) -> Result<Mode, Failure> {
-        let cluster = match service.mode_tag() {
+        let raises = self.settings.allow_tag_to_act;
+        let cluster = match service::said(service.mode_tag(), raises) {
             Some(_) => None,
             None => self.ecs.cluster_tag(&service.id.cluster_arn, service::marks::MODE).await?,
         };
-        Ok(service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode))
+        Ok(service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises))
     }
 
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.

@@ -152,7 +152,7 @@ fn skip_heredocs(arguments: &str, lines: &mut Lines<'_>, parsed: &mut Parsed) {
 }
 
 /// The delimiters of the heredocs that a line opens, and whether leading tabs are stripped.
-fn heredocs(arguments: &str) -> Vec<(String, bool)> {
+pub(crate) fn heredocs(arguments: &str) -> Vec<(String, bool)> {
     words(arguments)
         .into_iter()
         .filter_map(|(start, end)| {

@@ -5,11 +5,12 @@
 
 mod instruction;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use instruction::{Instruction, parse, unquoted, words};
+pub(crate) use instruction::Instruction;
+use instruction::{parse, unquoted, words};
 
-pub(crate) use instruction::{substitution_end, unquoted as without_quotes, words as shell_words};
+pub(crate) use instruction::{heredocs, substitution_end, unquoted as without_quotes, words as shell_words};
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
@@ -22,6 +23,9 @@ pub(crate) struct Outside {
     pub(crate) arguments: HashMap<String, Traced>,
     pub(crate) contexts: Vec<String>,
 }
+
+/// Among how many stages one of an unknown name is looked for.
+const STAGES: usize = 500;
 
 const PLATFORM_ARGUMENTS: [&str; 8] =
     ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"];
@@ -56,8 +60,8 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
     if let Some(syntax) = &parsed.syntax {
         analysis.found(Place::DockerfileSyntax, syntax, syntax, Otherwise::Report);
     }
-    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: Vec::new() };
-    let names: Vec<String> = parsed.instructions.iter().filter_map(stage_name).collect();
+    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: HashSet::new(), in_stage: false };
+    let names: HashSet<String> = parsed.instructions.iter().filter_map(stage_name).collect();
     for instruction in &parsed.instructions {
         match instruction.keyword.as_str() {
             "ARG" => build.argument(&instruction.arguments),
@@ -71,9 +75,14 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
             }
         }
     }
-    if build.stages.is_empty() {
+    if !build.in_stage {
         analysis.problem(text, 0, "a Dockerfile without `FROM`");
     }
+}
+
+/// The instructions of a text that is written like a Dockerfile.
+pub(crate) fn instructions(text: &Traced) -> Vec<Instruction> {
+    parse(text).instructions
 }
 
 /// Whether a Dockerfile names an image by a bare word, which may be a context that its build is given.
@@ -93,10 +102,10 @@ pub(crate) fn names_a_word(text: &Traced) -> bool {
 pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
     let own = text.origin(0).map(|origin| origin.source);
     let parsed = parse(text);
-    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: Vec::new() };
+    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: HashSet::new(), in_stage: false };
     for instruction in &parsed.instructions {
         match instruction.keyword.as_str() {
-            "ARG" if build.stages.is_empty() => build.argument(&instruction.arguments),
+            "ARG" if !build.in_stage => build.argument(&instruction.arguments),
             "FROM" => {
                 if let Some((_, image)) = build.base(instruction)
                     && let Some(origin) = image.origin(0)
@@ -104,7 +113,7 @@ pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, place: Place, ana
                 {
                     analysis.found(place, &image, &image, Otherwise::Ignore);
                 }
-                build.stages.push(stage_name(instruction));
+                build.enter(instruction);
             }
             _ => {}
         }
@@ -155,7 +164,9 @@ struct Build<'a> {
     /// `ARG`s of the stage at hand.
     stage: HashMap<String, Option<Traced>>,
     /// Names of the stages so far.
-    stages: Vec<Option<String>>,
+    stages: HashSet<String>,
+    /// Whether there has been a `FROM`.
+    in_stage: bool,
 }
 
 impl Build<'_> {
@@ -165,13 +176,13 @@ impl Build<'_> {
             let (name, default) = match word.as_str().find('=') {
                 Some(equals) => {
                     let value = unquoted(&word.slice(equals + 1..word.as_str().len()));
-                    let value = if self.stages.is_empty() { self.expand_global(&value) } else { self.expand_stage(&value) };
+                    let value = if !self.in_stage { self.expand_global(&value) } else { self.expand_stage(&value) };
                     (word.as_str()[..equals].to_owned(), Some(value))
                 }
                 None => (word.as_str().to_owned(), None),
             };
             let value = self.outside.arguments.get(&name).cloned().or(default);
-            if self.stages.is_empty() {
+            if !self.in_stage {
                 self.global.insert(name, value);
             } else {
                 let value = value.or_else(|| self.global.get(&name).cloned().flatten());
@@ -195,7 +206,12 @@ impl Build<'_> {
         if let Some((written, image)) = self.base(instruction) {
             analysis.found(Place::DockerfileFrom, &written, &image, Otherwise::Report);
         }
-        self.stages.push(stage_name(instruction));
+        self.enter(instruction);
+    }
+
+    fn enter(&mut self, instruction: &Instruction) {
+        self.in_stage = true;
+        self.stages.extend(stage_name(instruction));
         self.stage.clear();
     }
 
@@ -209,7 +225,7 @@ impl Build<'_> {
         pulls.then_some((written, image))
     }
 
-    fn copy(&self, instruction: &Instruction, names: &[String], analysis: &mut Analysis<'_>) {
+    fn copy(&self, instruction: &Instruction, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         for flag in flags(&instruction.arguments) {
             if flag.as_str().get(..7).is_some_and(|name| name.eq_ignore_ascii_case("--from=")) {
                 let written = unquoted(&flag.slice(7..flag.as_str().len()));
@@ -218,7 +234,7 @@ impl Build<'_> {
         }
     }
 
-    fn run(&self, instruction: &Instruction, names: &[String], analysis: &mut Analysis<'_>) {
+    fn run(&self, instruction: &Instruction, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         for flag in flags(&instruction.arguments) {
             let Some(options) = flag.as_str().strip_prefix("--mount=") else { continue };
             let mut start = "--mount=".len();
@@ -236,10 +252,10 @@ impl Build<'_> {
     }
 
     /// An image that another instruction than `FROM` names, unless it is a stage, by name or by number.
-    fn other_image(&self, place: Place, written: &Traced, names: &[String], analysis: &mut Analysis<'_>) {
+    fn other_image(&self, place: Place, written: &Traced, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         let image = self.expand_stage(written);
         let text = image.as_str();
-        let is_stage = text.parse::<usize>().is_ok() || names.iter().any(|name| *name == text.to_lowercase());
+        let is_stage = text.parse::<usize>().is_ok() || names.contains(&text.to_lowercase());
         if text.is_empty() || text == "scratch" || is_stage || self.is_context(&image) {
             return;
         }
@@ -255,9 +271,8 @@ impl Build<'_> {
         let image = image.as_str().to_lowercase();
         let parts: Vec<&str> = image.split(HOLE).collect();
         let known: usize = parts.iter().map(|part| part.len()).sum();
-        self.stages.iter().flatten().any(|name| {
-            *name == image || parts.len() == 2 && known > 0 && name.len() >= known && name.starts_with(parts[0]) && name.ends_with(parts[1])
-        })
+        let like = |name: &String| name.len() >= known && name.starts_with(parts[0]) && name.ends_with(parts[1]);
+        self.stages.contains(&image) || parts.len() == 2 && known > 0 && self.stages.iter().take(STAGES).any(like)
     }
 }
 

@@ -1,11 +1,26 @@
 //! Build specifications of CodeBuild: what their commands pull, and the images of a batch build's environments.
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::dockerfile::{self, Outside};
-use crate::finding::Place;
-use crate::format::kubernetes::looks_like_reference;
-use crate::format::shell::{Build, Shell};
+use crate::finding::{Kept, Place};
+use crate::format::reference_text::looks_like_reference;
+use crate::format::shell::{Build, Done, Shell};
 use crate::yaml::{Node, Written as _};
+
+pub(super) const FORMAT: Format = Format {
+    name: "CodeBuild buildspec",
+    finds: "`docker pull`, `run`, `create` in commands (also podman, nerdctl, finch), through variables, loops, `$(...)` and `sh -c`; build \
+            arguments that decide a `FROM`; BuildKit's image of `buildx create`; images of batch builds",
+    known_by: "`version` and `phases`",
+    order: "after the documents with marks of their own",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |_, tree| tree.documents().any(looks_like),
+        scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)),
+    },
+};
 
 const LEVELS: [&str; 4] = ["", "../", "../../", "../../../"];
 
@@ -34,12 +49,15 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
             }
         }
     }
-    let (pulls, builds) = shell.finish();
+    let Done { pulls, builds, names, .. } = shell.finish();
     for (written, value) in pulls {
         analysis.found(Place::BuildspecCommand, &written, &value, Otherwise::Ignore);
     }
     for build in builds {
         scan_build(build, Place::BuildspecCommand, analysis);
+    }
+    for (name, is_context) in names {
+        analysis.built(&name, if is_context { Kept::AsContext } else { Kept::Locally });
     }
     let listed = ["build-list", "build-graph"].iter().flat_map(|kind| root.at(&["batch", kind]).map(Node::items).unwrap_or_default());
     let matrix = ["static", "dynamic"].iter().filter_map(|kind| root.at(&["batch", "build-matrix", kind]));

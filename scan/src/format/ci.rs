@@ -1,25 +1,43 @@
-//! Files of other CI systems: CircleCI, Bitbucket Pipelines, Drone, Woodpecker and Azure Pipelines; and development containers.
+//! Files of other CI systems: CircleCI, Bitbucket Pipelines, Drone, Woodpecker, Azure Pipelines and the like.
 
 use std::collections::HashSet;
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::commands::Commands;
 use crate::format::template::{mark, mark_templates};
+use crate::name::Name;
 use crate::traced::Traced;
 use crate::yaml::{Node, Written as _};
 
+pub(super) const FORMAT: Format = Format {
+    name: "CircleCI, Bitbucket, Drone, Woodpecker, Azure Pipelines, AppVeyor, Semaphore, Cirrus, Travis",
+    finds: "`image`, `container`; defaults of CircleCI's parameters; `pipe: docker://`; commands of scripts",
+    known_by: "file name",
+    order: "by its path alone, before the formats that look at content",
+    named: is_path,
+    marks: &[],
+    read: Read::Document { is: |name, _| is_path(name), scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)) },
+};
+
 /// Whether a path is a file of one of them.
-pub(crate) fn is_path(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    path.ends_with(".circleci/config.yml")
-        || path.contains(".woodpecker/")
-        || matches!(name, "bitbucket-pipelines.yml" | ".drone.yml" | ".woodpecker.yml" | ".woodpecker.yaml")
-        || name.starts_with("azure-pipelines") && (name.ends_with(".yml") || name.ends_with(".yaml"))
+fn is_path(name: &Name<'_>) -> bool {
+    let file = name.file.as_str();
+    name.is_yaml()
+        && (name.is_below(".circleci")
+            || name.is_below(".woodpecker")
+            || name.is_below(".semaphore")
+            || name.is_below(".azure-pipelines")
+            || name.is_below(".drone")
+            || file.starts_with("azure-pipelines")
+            || file.starts_with(".drone")
+            || file.starts_with(".woodpecker")
+            || matches!(file, "bitbucket-pipelines.yml" | ".travis.yml" | "appveyor.yml" | ".appveyor.yml" | ".cirrus.yml" | ".drone.yaml"))
 }
 
 /// Records the images of jobs and their services, and what their scripts pull.
-pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     // Azure's jobs name containers that `resources` declare.
     let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
     let declared: HashSet<&str> = declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
@@ -51,7 +69,10 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                     let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
                     analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
                 }
-                "run" | "script" | "commands" | "bash" | "command" if value.scalar().is_some() || value.is_sequence() => {
+                "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install" | "before_install"
+                | "after_success"
+                    if value.scalar().is_some() || value.is_sequence() =>
+                {
                     scripts.run_all(value);
                     waiting.push((value, parameters));
                 }
@@ -61,13 +82,6 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         waiting.extend(node.items().into_iter().map(|item| (item, parameters)));
     }
     scripts.finish(analysis);
-}
-
-/// Records the image of a development container (`devcontainer.json`).
-pub(crate) fn scan_devcontainer(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    if let Some(written) = root.get("image").and_then(Node::text) {
-        analysis.found(Place::Devcontainer, &written, &mark_templates(&written), Otherwise::Report);
-    }
 }
 
 /// The text with the defaults of CircleCI's `<< parameters.name >>` in.

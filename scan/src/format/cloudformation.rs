@@ -6,12 +6,27 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
-use crate::analysis::{Analysis, Otherwise};
+use super::{Format, Read};
+use crate::analysis::{Analysis, Embedded, Otherwise};
 use crate::finding::Place;
 use crate::format::buildspec;
 use crate::format::template::{mark, mark_templates};
 use crate::traced::{Traced, Unknown, join};
-use crate::yaml::{Node, Tree, Written as _};
+use crate::yaml::{Node, Tree, Written as _, read};
+
+pub(super) const FORMAT: Format = Format {
+    name: "CloudFormation, SAM, CDK (`cdk.out`)",
+    finds: "container images of ECS, Batch, App Runner, Lightsail, Lambda, SageMaker; CodeBuild's `Environment.Image` and inline `BuildSpec`; \
+            scripts of `UserData`; through `Ref`, `Sub`, `Join`, `If`, `FindInMap`, `Select`, short or long form",
+    known_by: "`Resources` with types, `AWSTemplateFormatVersion`",
+    order: "first of those by content: nothing else has its marks, and it may hold any of the others",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |_, tree| tree.documents().any(looks_like),
+        scan: |tree, analysis| tree.documents().for_each(|root| scan(tree, root, analysis)),
+    },
+};
 
 /// Resource types that run containers; the image is under `Image`, `ImageUri` or `ImageIdentifier` somewhere below.
 const TYPES: [&str; 13] = [
@@ -40,7 +55,7 @@ const LENGTH: usize = 1 << 20;
 const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository";
 
 /// Whether a document is a template.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: Node<'_>) -> bool {
     root.get("AWSTemplateFormatVersion").is_some()
         || root.get("Resources").is_some_and(|resources| {
             resources.own_entries().any(|(_, resource)| resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::")))
@@ -48,11 +63,14 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Records the images of a template's resources.
-pub(crate) fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
     // An alias may lead back to where it stands.
     let mut seen = HashSet::new();
     let template = Template { root, left: Cell::new(EXPRESSIONS) };
     for resource in tree.mappings() {
+        if let Some(script) = resource.get("UserData") {
+            user_data(script, analysis);
+        }
         let kind = resource.get("Type").and_then(Node::scalar).unwrap_or_default();
         let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else { continue };
         let codebuild = kind == "AWS::CodeBuild::Project";
@@ -116,7 +134,7 @@ impl<'t> Template<'t> {
     fn buildspec(&self, node: Node<'t>, analysis: &mut Analysis<'_>) {
         self.left.set(EXPRESSIONS);
         for text in self.evaluate(node, 0) {
-            let (tree, _) = Tree::read(text);
+            let (tree, _) = read(text);
             for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
                 buildspec::scan(document, analysis);
             }
@@ -303,6 +321,20 @@ impl<'t> Template<'t> {
             }
         }
         ordered
+    }
+}
+
+/// The script that a machine runs when it starts: the longest text of the expression.
+fn user_data(node: Node<'_>, analysis: &mut Analysis<'_>) {
+    let mut waiting = vec![node];
+    for _ in 0..LIMIT {
+        let Some(node) = waiting.pop() else { break };
+        if let Some(text) = node.text().filter(|text| text.as_str().contains('\n')) {
+            let marked = mark_templates(&text);
+            analysis.embed(marked, Embedded::Script);
+        }
+        waiting.extend(node.items());
+        waiting.extend(node.own_entries().map(|(_, value)| value));
     }
 }
 

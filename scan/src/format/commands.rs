@@ -4,9 +4,9 @@
 //! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
 
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::{Kept, Place};
 use crate::format::buildspec::scan_build;
-use crate::format::shell::Shell;
+use crate::format::shell::{Done, Shell};
 use crate::resolve::{resolve, shown};
 use crate::traced::Traced;
 use crate::yaml::{Node, Written as _};
@@ -48,17 +48,33 @@ impl Commands {
         self.shell.made(name);
     }
 
+    /// Whether a name is that of an image that was made so far.
+    pub(crate) fn has_made(&self, name: &Traced) -> bool {
+        self.shell.has_made(name)
+    }
+
     /// Records what the scripts pull.
     pub(crate) fn finish(self, analysis: &mut Analysis<'_>) {
-        let (pulls, builds) = self.shell.finish();
+        self.finish_as(Place::CiCommand, analysis);
+    }
+
+    /// Records what the scripts pull, as a place of another kind.
+    pub(crate) fn finish_as(self, place: Place, analysis: &mut Analysis<'_>) {
+        let Done { pulls, builds, names, texts } = self.shell.finish();
         for (written, value) in pulls {
             let decided = resolve(&value.trimmed()).is_ok_and(|resolved| resolved.registry.is_some());
             if decided && !is_placeholder(&shown(&value)) {
-                analysis.found(Place::CiCommand, &written, &value, Otherwise::Ignore);
+                analysis.found(place, &written, &value, Otherwise::Ignore);
             }
         }
         for build in builds {
-            scan_build(build, Place::CiCommand, analysis);
+            scan_build(build, place, analysis);
+        }
+        for (name, is_context) in names {
+            analysis.built(&name, if is_context { Kept::AsContext } else { Kept::Locally });
+        }
+        for (text, kind) in texts {
+            analysis.embed(text, kind);
         }
     }
 }

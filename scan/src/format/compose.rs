@@ -6,12 +6,27 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise, beside, parent};
 use crate::dockerfile::{self, Outside};
-use crate::finding::Place;
+use crate::finding::{Kept, Place};
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
-use crate::yaml::{Node, Tree, Written as _};
+use crate::yaml::{Node, Written as _};
+
+pub(super) const FORMAT: Format = Format {
+    name: "Compose",
+    finds: "`image` of services, with `.env` and defaults; volumes of type `image`; `dockerfile_inline`; `docker-image://` contexts; \
+            `build.args` that decide a `FROM`; anchors and merge keys; files of `extends` and `include`",
+    known_by: "`services:` with `image`, `build` or `extends`; services at the top (the first version) in a file with `compose` in its name",
+    order: "before Kubernetes and Helm, which have no `services` of this form",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |name, tree| tree.documents().any(looks_like) || name.file.contains("compose") && tree.documents().any(is_version_1),
+        scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)),
+    },
+};
 
 /// How many services one after the other may extend each other.
 const EXTENDS: usize = 16;
@@ -20,7 +35,7 @@ const LEVELS: usize = 4;
 const FILES: usize = 16;
 
 /// Whether a document is a compose file.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: Node<'_>) -> bool {
     root.get("jobs").is_none()
         && root.get("services").is_some_and(|services| {
             services.entries().iter().any(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
@@ -28,25 +43,30 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named like one.
-pub(crate) fn is_version_1(root: Node<'_>) -> bool {
+fn is_version_1(root: Node<'_>) -> bool {
     let entries = root.entries();
     !entries.is_empty() && entries.iter().all(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
 }
 
 /// Records what the services of a compose file pull.
-pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else { return };
     let environment = analysis.neighbour(".env").map(|text| read_environment(&text)).unwrap_or_default();
     let fill = |text: &Traced| expand(text, Dialect::Compose, &|name| environment.get(name).cloned());
     let services = services.entries();
+    let mut bases = Bases { here: services.iter().copied().collect(), elsewhere: HashMap::new() };
     let is_built: HashMap<&str, bool> =
-        services.iter().map(|(name, service)| (*name, is_built(*service, &services, analysis, 0))).collect();
+        services.iter().map(|(name, service)| (*name, is_built(*service, &mut bases, analysis, 0))).collect();
     let built: HashSet<String> = services
         .iter()
-        .filter(|(name, _)| is_built[name])
+        // What is pulled all the same is there for nobody else.
+        .filter(|(name, service)| is_built[name] && matches!(policy(*service), "" | "build" | "never"))
         .filter_map(|(_, service)| service.get("image")?.text())
         .map(|image| fill(&image).as_str().to_owned())
         .collect();
+    for name in &built {
+        analysis.built(&Traced::computed(name), Kept::Locally);
+    }
     for (name, service) in &services {
         if let Some(build) = service.get("build") {
             scan_build(build, &fill, analysis);
@@ -61,8 +81,7 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
             continue;
         };
         let value = fill(&written);
-        let policy = service.get("pull_policy").and_then(Node::scalar).unwrap_or_default();
-        let pulls = match policy {
+        let pulls = match policy(*service) {
             "never" | "build" => false,
             "" => !is_built[name] && !built.contains(value.as_str()),
             _ => true,
@@ -73,26 +92,32 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     }
 }
 
+fn policy(service: Node<'_>) -> &str {
+    service.get("pull_policy").and_then(Node::scalar).unwrap_or_default()
+}
+
 /// Whether a service is built, by itself or by what it extends, here or in another file.
-fn is_built(service: Node<'_>, services: &[(&str, Node<'_>)], analysis: &mut Analysis<'_>, depth: usize) -> bool {
+fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysis<'_>, depth: usize) -> bool {
     if let Some(build) = service.get("build") {
         return build.tag() != Some("reset") && (build.scalar().is_some() || build.is_mapping());
     }
     let Some(extends) = service.get("extends").filter(|_| depth < EXTENDS) else { return false };
     let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else { return false };
     match extends.get("file").and_then(Node::scalar) {
-        None => {
-            let base = services.iter().find(|(name, _)| *name == base);
-            base.is_some_and(|(_, base)| is_built(*base, services, analysis, depth + 1))
-        }
-        Some(file) => {
-            let Some(text) = analysis.neighbour(file) else { return false };
-            let (tree, _) = Tree::read(text);
-            let services = tree.documents().find_map(|root| root.get("services")).map(Node::entries).unwrap_or_default();
-            let base = services.iter().find(|(name, _)| *name == base);
-            base.is_some_and(|(_, base)| base.get("build").is_some())
-        }
+        None => bases.here.get(base).copied().is_some_and(|base| is_built(base, bases, analysis, depth + 1)),
+        Some(file) => *bases.elsewhere.entry((file, base)).or_insert_with(|| {
+            let tree = analysis.neighbour_tree(file);
+            tree.is_some_and(|tree| {
+                tree.documents().find_map(|root| root.at(&["services", base])).is_some_and(|base| base.get("build").is_some())
+            })
+        }),
     }
+}
+
+/// What services may extend: those of the same file, and whether those of other files are built.
+struct Bases<'t> {
+    here: HashMap<&'t str, Node<'t>>,
+    elsewhere: HashMap<(&'t str, &'t str), bool>,
 }
 
 /// A volume of type `image` is pulled like the service's own.
@@ -119,8 +144,7 @@ pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String>
         });
         files.sort();
         for path in files.into_iter().take(FILES) {
-            let Some(text) = analysis.neighbours.read(&path) else { continue };
-            let (tree, _) = Tree::read(analysis.add_source(&path, &text));
+            let Some(tree) = analysis.tree_at(&path) else { continue };
             for service in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries).map(|(_, service)| service) {
                 let Some(build) = service.get("build") else { continue };
                 let part = |key: &str| build.get(key).and_then(Node::scalar);

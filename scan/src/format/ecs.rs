@@ -2,11 +2,31 @@
 //! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the manifests
 //! of AWS Copilot.
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::template::mark_templates;
 use crate::traced::Traced;
 use crate::yaml::{Node, Tree, Written as _};
+
+pub(super) const FORMAT: Format = Format {
+    name: "ECS task definitions",
+    finds: "`containerDefinitions[].image`, as registered or as described, one or many, in either spelling; lists of container definitions; \
+            `Dockerrun.aws.json`; `imagedefinitions.json`; manifests of AWS Copilot",
+    known_by: "content",
+    order: "after Kubernetes, whose lists may look like container definitions",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |_, tree| looks_like(tree) || tree.documents().any(is_copilot), scan: scan_all },
+};
+
+fn scan_all(tree: &Tree, analysis: &mut Analysis<'_>) {
+    if looks_like(tree) {
+        scan(tree, analysis);
+    } else {
+        tree.documents().for_each(|root| scan_copilot(root, analysis));
+    }
+}
 
 /// Whether a file has task definitions, or lists of container definitions.
 pub(crate) fn looks_like(tree: &Tree) -> bool {
@@ -14,7 +34,7 @@ pub(crate) fn looks_like(tree: &Tree) -> bool {
 }
 
 /// Records the images of the container definitions.
-pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for written in images(tree) {
         let value = mark_templates(&written);
         // CodePipeline's blue/green deployment puts `<IMAGE1_NAME>` in.
@@ -25,13 +45,13 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
 }
 
 /// Whether a document is a manifest of AWS Copilot, which makes a task definition of it.
-pub(crate) fn is_copilot(root: Node<'_>) -> bool {
+fn is_copilot(root: Node<'_>) -> bool {
     let kinds = ["Load Balanced Web Service", "Backend Service", "Worker Service", "Request-Driven Web Service", "Scheduled Job"];
     root.get("name").is_some() && root.get("type").and_then(Node::scalar).is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Records the images of a manifest of AWS Copilot, for all its environments.
-pub(crate) fn scan_copilot(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan_copilot(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let environments = root.get("environments").map(Node::entries).unwrap_or_default().into_iter().map(|(_, environment)| environment);
     for manifest in std::iter::once(root).chain(environments) {
         let sidecars = manifest.get("sidecars").map(Node::entries).unwrap_or_default();

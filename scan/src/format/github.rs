@@ -1,11 +1,43 @@
 //! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker actions.
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::commands::Commands;
 use crate::format::template::mark;
+use crate::name::Name;
 use crate::traced::{Traced, Unknown};
-use crate::yaml::{Node, Written as _};
+use crate::yaml::{Node, Tree, Written as _};
+
+pub(super) const FORMAT: Format = Format {
+    name: "GitHub Actions, Gitea, Forgejo",
+    finds: "`container`, `services`, `uses: docker://`, Docker actions, what Docker's own actions are told to pull; commands of `run`; a \
+            matrix gives one image for each row; defaults of inputs, `format()`",
+    known_by: "`.github/workflows/`, `action.yml`, content",
+    order: "by its path, before the formats that look at content",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |name, _| is_workflow(name), scan: scan_all },
+};
+
+pub(super) const BY_CONTENT: Format = Format {
+    name: "GitHub Actions, Gitea, Forgejo",
+    finds: "",
+    known_by: "",
+    order: "a workflow elsewhere: `jobs` and `runs` are common words, so that it comes after all others",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan: scan_all },
+};
+
+fn is_workflow(name: &Name<'_>) -> bool {
+    [".github/workflows", ".gitea/workflows", ".forgejo/workflows"].iter().any(|directory| name.is_below(directory))
+        || matches!(name.file.as_str(), "action.yml" | "action.yaml")
+}
+
+fn scan_all(tree: &Tree, analysis: &mut Analysis<'_>) {
+    tree.documents().for_each(|root| scan(root, analysis));
+}
 
 /// How many values one expression may have.
 const LIMIT: usize = 64;
@@ -13,7 +45,7 @@ const LIMIT: usize = 64;
 const ROWS: usize = 8;
 
 /// Whether a document is a workflow or an action, by its content; the path is the surer sign.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: Node<'_>) -> bool {
     let workflow = root
         .get("jobs")
         .is_some_and(|jobs| jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some()));
@@ -21,7 +53,7 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Records what a workflow or an action pulls.
-pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
+fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
     for (_, job) in root.get("jobs").map(Node::entries).unwrap_or_default() {
         let scope = Scope { root, job: Some(job) };

@@ -3,13 +3,44 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::Place;
+use crate::finding::{Along, Place};
 use crate::format::commands::Commands;
 use crate::format::template::mark;
+use crate::name::Name;
 use crate::traced::{Traced, Unknown};
 use crate::variables::{Dialect, expand};
 use crate::yaml::{Node, Tree, Written as _};
+
+pub(super) const FORMAT: Format = Format {
+    name: "GitLab CI",
+    finds: "`image`, `services`, at the top, in `default`, jobs and templates; `variables`, `parallel: matrix`, `$[[ inputs ]]`; a template's \
+            variables from the jobs that extend it; commands of scripts",
+    known_by: "`*.gitlab-ci.yml`, `.gitlab/ci/`, content",
+    order: "by its path, before the formats that look at content",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |name, _| is_path(name), scan },
+};
+
+pub(super) const BY_CONTENT: Format = Format {
+    name: "GitLab CI",
+    finds: "",
+    known_by: "",
+    order: "an included file: a job with a script may be many things, so that it comes last",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan },
+};
+
+fn is_path(name: &Name<'_>) -> bool {
+    name.is_yaml()
+        && (name.file.ends_with(".gitlab-ci.yml")
+            || name.file.ends_with(".gitlab-ci.yaml")
+            || name.is_below(".gitlab/ci")
+            || name.file.starts_with("gitlab-ci"))
+}
 
 /// How many rows of a matrix, and how many jobs of a template, are followed.
 const LIMIT: usize = 64;
@@ -21,7 +52,7 @@ const GLOBAL: [&str; 10] =
     ["default", "include", "stages", "variables", "workflow", "image", "services", "cache", "before_script", "after_script"];
 
 /// Whether a document is a GitLab CI file, by its content: a job with a script and what else only a job has.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: Node<'_>) -> bool {
     root.get("apiVersion").is_none()
         && root.get("version").is_none()
         && root.entries().iter().any(|(_, job)| {
@@ -33,7 +64,7 @@ pub(crate) fn looks_like(root: Node<'_>) -> bool {
 }
 
 /// Records the images of a GitLab CI file. A first document may declare the inputs of a second one.
-pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     let inputs = tree.documents().find_map(|root| root.at(&["spec", "inputs"])).map(Node::entries).unwrap_or_default();
     let inputs = inputs.into_iter().map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text))).collect();
     let mut commands = Commands::default();
@@ -115,7 +146,7 @@ impl Scope<'_, '_> {
         }
         // `!reference [.job, services]` repeats what another job says.
         for service in node.get("services").filter(|services| services.tag().is_none()).map(Node::items).unwrap_or_default() {
-            self.image(Place::GitlabService, service.get("name").unwrap_or(service), analysis);
+            self.service(service, analysis);
         }
     }
 
@@ -131,16 +162,29 @@ impl Scope<'_, '_> {
     }
 
     fn image(&self, place: Place, node: Node<'_>, analysis: &mut Analysis<'_>) {
-        // `!reference [.job, image]` repeats what another job says.
-        if node.tag().is_some() {
-            return;
+        for (written, value) in self.values(node) {
+            analysis.found(place, &written, &value, Otherwise::Report);
         }
-        let Some(written) = node.text() else { return };
-        for value in self.expand(&written) {
-            if !value.is_empty() {
-                analysis.found(place, &written, &value, Otherwise::Report);
+    }
+
+    /// A service is reached under a name that is made of its image's: where that moves, the old name has to stay.
+    fn service(&self, service: Node<'_>, analysis: &mut Analysis<'_>) {
+        let values = self.values(service.get("name").unwrap_or(service));
+        let many = values.len() > 1;
+        for (written, value) in values {
+            let along = if many { Along::Stays(ALIAS) } else { alias(service, value.as_str(), analysis) };
+            if let Some(finding) = analysis.found(Place::GitlabService, &written, &value, Otherwise::Report) {
+                finding.along = along;
             }
         }
+    }
+
+    /// The values of a node, each as written and with its variables in.
+    fn values(&self, node: Node<'_>) -> Vec<(Traced, Traced)> {
+        // `!reference [.job, image]` repeats what another job says.
+        let Some(written) = node.text().filter(|_| node.tag().is_none()) else { return Vec::new() };
+        let values = self.expand(&written).into_iter().filter(|value| !value.is_empty());
+        values.map(|value| (written.clone(), value)).collect()
     }
 
     /// The values of a text: one for each row of a matrix that it depends on.
@@ -204,6 +248,61 @@ impl Scope<'_, '_> {
             }
         })
     }
+}
+
+const ALIAS: &str = "jobs reach this service by a name that is made of the image's: give it an `alias` first";
+
+/// The texts that give a service the name as its alias by which jobs reach it now.
+fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
+    if service.get("alias").is_some() {
+        return Along::Nothing;
+    }
+    let whole = service.source();
+    let text = whole.as_str();
+    let scalar = service.get("name").unwrap_or(service);
+    let span = scalar.span();
+    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    let line_end = if text[..line_end].ends_with('\r') { line_end - 1 } else { line_end };
+    let before = &text[line_start..span.start];
+    let names = host_names(image);
+    // An anchor, a tag or a text of several lines is somebody's own affair.
+    if text[span.clone()].starts_with(['&', '!', '|', '>']) || text[span.clone()].contains('\n') || names.contains(crate::traced::HOLE) {
+        return Along::Stays(ALIAS);
+    }
+    let place = |at: usize| whole.origin(at).map(|origin| analysis.place_of(origin));
+    let texts = if service.is_mapping() {
+        if text[service.span()].starts_with('{') {
+            vec![(place(span.end), format!(", alias: {names}"))]
+        } else {
+            let Some(column) = before.rfind("name").filter(|_| before.trim_end().ends_with(':')) else { return Along::Stays(ALIAS) };
+            vec![(end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column)))]
+        }
+    } else if before.trim_start().chars().all(|character| matches!(character, '-' | ' ')) && before.trim_end().ends_with('-') {
+        let column = span.start - line_start;
+        vec![
+            (place(span.start), "name: ".to_owned()),
+            (end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column))),
+        ]
+    } else {
+        vec![(place(span.start), "{name: ".to_owned()), (place(span.end), format!(", alias: {names}}}"))]
+    };
+    let texts: Option<Vec<_>> = texts.into_iter().map(|(place, text)| place.map(|(file, at)| (file, at, text))).collect();
+    texts.map_or(Along::Stays(ALIAS), Along::Texts)
+}
+
+/// The place behind the last byte of a line.
+fn end_of_line(text: &str, end: usize, place: &dyn Fn(usize) -> Option<(String, usize)>) -> Option<(String, usize)> {
+    let before = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+    place(before).map(|(file, at)| (file, at + end - before))
+}
+
+/// The names that GitLab makes of an image: without its tag, with `__` and with `-` for a slash.
+fn host_names(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or_default();
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    let name = name[last..].find(':').map_or(name, |colon| &name[..last + colon]);
+    if name.contains('/') { format!("\"{},{}\"", name.replace('/', "__"), name.replace('/', "-")) } else { name.to_owned() }
 }
 
 fn variables(node: Option<Node<'_>>) -> HashMap<String, Traced> {

@@ -1,21 +1,41 @@
 //! Values of Helm charts: `image: {registry, repository, tag, digest}` and `image: name:tag`, under any key.
 
+use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::kubernetes::{assembled, is_plausible};
+use crate::format::reference_text::{assembled, is_plausible};
 use crate::format::template::mark_templates;
+use crate::name::Name;
 use crate::traced::{Traced, Unknown};
 use crate::yaml::{Node, Tree, Written as _};
 
+pub(super) const FORMAT: Format = Format {
+    name: "Helm values",
+    finds: "`image: {registry, repository, tag, digest}`, `image: name:tag` under any key that ends in `image`, `imageRepository` and \
+            `imageName` with `imageTag`, lists under `images`; without a tag the chart's `appVersion`; a global registry decides, that of the \
+            chart's own `values.yaml`, too",
+    known_by: "`values*.yaml`, `*-values.yaml`, content",
+    order: "after all that have a form of their own: values may have any",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |name, tree| is_path(name) || looks_like(tree),
+        scan: |tree, analysis| {
+            let named = is_path(&Name::of(analysis.path()));
+            scan(tree, named, analysis);
+        },
+    },
+};
+
 /// Whether a path is a chart's values by its name.
-pub(crate) fn is_path(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+fn is_path(name: &Name<'_>) -> bool {
+    let name = name.file.as_str();
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or_default();
     stem == "values" || stem.starts_with("values-") || stem.starts_with("values.") || stem.ends_with("-values") || stem.ends_with(".values")
 }
 
 /// Whether a document is values by its content: an image in parts.
-pub(crate) fn looks_like(tree: &Tree) -> bool {
+fn looks_like(tree: &Tree) -> bool {
     tree.mappings().any(|node| {
         node.own_entries().any(|(key, value)| is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some()))
     })
@@ -27,7 +47,8 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
         .documents()
         .find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))
         .and_then(Node::text)
-        .filter(|registry| !registry.is_empty());
+        .filter(|registry| !registry.is_empty())
+        .or_else(|| chart_registry(analysis));
     for node in tree.mappings() {
         let image_like = node.get("repository").is_some() && ["tag", "registry", "digest"].iter().any(|key| node.get(key).is_some());
         if image_like {
@@ -64,6 +85,17 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
     }
 }
 
+/// The global registry of the chart's own values, which holds for those that are laid over them.
+fn chart_registry(analysis: &mut Analysis<'_>) -> Option<Traced> {
+    if analysis.path().ends_with("/values.yaml") || analysis.path() == "values.yaml" {
+        return None;
+    }
+    let tree = analysis.neighbour_tree("values.yaml")?;
+    let global =
+        tree.documents().find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))?;
+    global.text().filter(|registry| !registry.is_empty())
+}
+
 fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
     let part = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
     let Some(repository) = part("repository").or_else(|| part("name")) else { return };
@@ -80,10 +112,8 @@ fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
 
 /// Without a tag most charts take the version that `Chart.yaml` gives.
 fn app_version(analysis: &mut Analysis<'_>) -> Traced {
-    let chart = analysis.neighbour("Chart.yaml").and_then(|text| {
-        let (tree, _) = Tree::read(text);
-        tree.documents().next().and_then(|root| root.get("appVersion")?.text())
-    });
+    let chart =
+        analysis.neighbour_tree("Chart.yaml").and_then(|tree| tree.documents().next().and_then(|root| root.get("appVersion")?.text()));
     let name = ".Chart.AppVersion".to_owned();
     chart.unwrap_or_else(|| Traced::unknown(Unknown { name, written: None, assumed: None, empty_if_unset: false }))
 }

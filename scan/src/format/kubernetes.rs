@@ -1,18 +1,45 @@
 //! Kubernetes manifests, kustomizations, and the templates of Helm charts as far as they name images plainly.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::analysis::{Analysis, Otherwise};
+use super::{Format, Read};
+use crate::analysis::{Analysis, Embedded, Otherwise};
 use crate::finding::Place;
 use crate::format::helm;
-use crate::format::template::mark_templates;
+use crate::format::reference_text::is_plausible;
+use crate::format::template::{mark, mark_templates};
 use crate::traced::{HOLE, Traced, join};
-use crate::yaml::{Node, Tree, Written as _};
+use crate::yaml::{Node, Tree, Written as _, read};
+
+pub(super) const FORMAT: Format = Format {
+    name: "Kubernetes, Argo, Tekton",
+    finds: "images of containers in any kind; other `image` fields with a tag, a digest or a registry; names and tags that a kustomization \
+            puts in, and its patches, JSON 6902 ones too; parameters of Argo and Tekton with their defaults; chart templates where they name \
+            an image plainly or by a `default`; manifests in a ConfigMap, marked as such",
+    known_by: "`apiVersion` and `kind`; a list of JSON patches of images",
+    order: "after Skaffold and CloudFormation; before the formats that are lists of anything",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |name, tree| name.file.starts_with("kustomization.") || tree.documents().any(|root| looks_like(root) || is_json_patch(root)),
+        scan,
+    },
+};
 
 /// Whether a document is a manifest.
-pub(crate) fn looks_like(root: Node<'_>) -> bool {
+fn looks_like(root: Node<'_>) -> bool {
     let has = |key: &str| root.get(key).is_some_and(|value| value.scalar().is_some());
     has("apiVersion") && has("kind") || is_kustomization(root)
+}
+
+/// Whether a document is a JSON 6902 patch of images.
+fn is_json_patch(root: Node<'_>) -> bool {
+    root.items().iter().any(replaces_image)
+}
+
+fn replaces_image(operation: &Node<'_>) -> bool {
+    operation.get("op").is_some()
+        && operation.get("path").and_then(Node::scalar).is_some_and(|path| path.contains("ontainers/") && path.ends_with("/image"))
 }
 
 fn is_kustomization(root: Node<'_>) -> bool {
@@ -22,9 +49,15 @@ fn is_kustomization(root: Node<'_>) -> bool {
 }
 
 /// Records the images of every container in the file, in resources of any kind.
-pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
-    for root in tree.documents().filter(|root| is_kustomization(*root)) {
-        kustomization(root, analysis);
+fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    for root in tree.documents() {
+        if is_kustomization(root) {
+            kustomization(root, analysis);
+        }
+        let named = file_name(analysis.path()).starts_with("kustomization.");
+        if named || root.get("kind").and_then(Node::scalar) == Some("Kustomization") || is_kustomization(root) {
+            deployed(root, analysis);
+        }
     }
     // Flux, Argo CD and k3s carry a chart's values in a resource.
     let carries_values =
@@ -32,10 +65,18 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     if tree.documents().any(carries_values) {
         helm::scan(tree, false, analysis);
     }
+    for operation in tree.documents().flat_map(Node::items).filter(replaces_image) {
+        image(operation.get("value"), true, &HashMap::new(), analysis);
+    }
+    let parameters = parameters(tree);
     // What a resource says about itself, and what a configuration holds for others, is pulled by nobody.
     let mut passive = HashSet::new();
     for node in tree.mappings() {
         let kind = node.get("kind").and_then(Node::scalar).unwrap_or_default();
+        if kind == "ConfigMap" {
+            let texts = node.get("data").map(Node::entries).unwrap_or_default().into_iter().filter_map(|(_, value)| value.text());
+            texts.filter(|text| text.as_str().contains("image")).for_each(|text| analysis.embed(text, Embedded::Document));
+        }
         let keys: &[&str] = if matches!(kind, "ConfigMap" | "Secret") { &["data", "stringData"] } else { &["annotations", "labels"] };
         passive.extend(keys.iter().filter_map(|key| node.get(key)).map(Node::id));
     }
@@ -43,25 +84,60 @@ pub(crate) fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         for (key, value) in node.own_entries() {
             match key {
                 "containers" | "initContainers" | "ephemeralContainers" | "sidecars" | "steps" => {
-                    for container in value.items() {
-                        image(container.get("image"), true, analysis);
+                    for container in value.items().into_iter().filter(|container| !is_never_pulled(*container)) {
+                        image(container.get("image"), true, &parameters, analysis);
                     }
                 }
                 // Custom resources name images in many places; only what can be nothing else counts there.
-                "image" => image(Some(value), false, analysis),
-                "imageName" => image(Some(value), false, analysis),
-                // The one container of a template of Argo Workflows.
-                "container" | "script" => image(value.get("image"), true, analysis),
-                "volumes" => value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, analysis)),
+                "image" | "imageName" if !is_never_pulled(node) => image(Some(value), false, &parameters, analysis),
+                // The one container of a template of Argo Workflows, and the container that Tekton's steps are made of.
+                "container" | "script" | "stepTemplate" | "containerTemplate" => image(value.get("image"), true, &parameters, analysis),
+                // Tekton's images of steps and results may be a parameter's default that nothing else names.
+                "volumes" => {
+                    value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, &parameters, analysis))
+                }
                 _ => {}
             }
         }
     }
 }
 
-fn image(node: Option<Node<'_>>, sure: bool, analysis: &mut Analysis<'_>) {
+fn is_never_pulled(container: Node<'_>) -> bool {
+    container.get("imagePullPolicy").and_then(Node::scalar) == Some("Never")
+}
+
+/// The values and defaults of the parameters of Argo Workflows and of Tekton.
+fn parameters(tree: &Tree) -> HashMap<&str, Traced> {
+    let mut values = HashMap::new();
+    for node in tree.mappings() {
+        let lists = ["params", "parameters"].into_iter().filter_map(|key| node.get(key));
+        for parameter in lists.flat_map(Node::items) {
+            let value = parameter.get("value").or_else(|| parameter.get("default")).and_then(Node::text);
+            if let (Some(name), Some(value)) = (parameter.get("name").and_then(Node::scalar), value) {
+                values.entry(name).or_insert(value);
+            }
+        }
+    }
+    values
+}
+
+/// The text with the values of `$(params.name)`, `{{inputs.parameters.name}}` and `{{workflow.parameters.name}}` in.
+fn with_parameters(text: &Traced, parameters: &HashMap<&str, Traced>) -> Traced {
+    if parameters.is_empty() && !text.as_str().contains("$(") {
+        return text.clone();
+    }
+    let marked = mark(text, &[("$(", ")"), ("{{", "}}")]);
+    let value = |name: &str| {
+        let name = name.rsplit_once("params.").or_else(|| name.rsplit_once("parameters.")).map(|(_, name)| name)?;
+        // A parameter of a parameter is not followed.
+        parameters.get(name).filter(|value| !value.as_str().contains("params.") && !value.as_str().contains("parameters.")).cloned()
+    };
+    marked.substituted(1, |unknown| value(&unknown.name).into_iter().collect()).pop().unwrap_or(marked)
+}
+
+fn image(node: Option<Node<'_>>, sure: bool, parameters: &HashMap<&str, Traced>, analysis: &mut Analysis<'_>) {
     let Some(written) = node.and_then(Node::text) else { return };
-    let value = mark_templates(&written);
+    let value = mark_templates(&with_parameters(&written, parameters));
     let text = value.as_str();
     // What a template decides altogether is found in the values that it takes.
     let repository = text.rsplit_once(':').map_or(text, |(repository, _)| repository);
@@ -74,18 +150,17 @@ fn image(node: Option<Node<'_>>, sure: bool, analysis: &mut Analysis<'_>) {
     }
 }
 
-/// Whether a text is more likely an image than a word: it has a tag, a digest or a registry.
-pub(crate) fn looks_like_reference(text: &str) -> bool {
-    let last = text.rsplit('/').next().unwrap_or(text);
-    last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be expected.
-pub(crate) fn is_plausible(text: &str) -> bool {
-    let picture = ["png", "jpg", "jpeg", "svg", "gif", "ico", "webp"]
-        .iter()
-        .any(|extension| text.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension)));
-    !picture && !text.starts_with(['/', '.']) && (looks_like_reference(text) || text.contains('/'))
+/// Records which files a kustomization deploys.
+fn deployed(root: Node<'_>, analysis: &mut Analysis<'_>) {
+    let listed = ["resources", "bases"].into_iter().filter_map(|key| root.get(key)).flat_map(Node::items);
+    let resources: Vec<&str> = listed.filter_map(Node::scalar).collect();
+    let images = root.get("images").map(Node::items).unwrap_or_default();
+    let names = images.iter().filter_map(|image| image.get("name")?.scalar()).map(str::to_owned).collect();
+    analysis.kustomizes(&resources, names);
 }
 
 /// `images:` of a kustomization, each with its tag or digest, and the patches that are written in it.
@@ -110,30 +185,12 @@ fn kustomization(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let merged = root.get("patchesStrategicMerge").map(Node::items).unwrap_or_default();
     let replaced = root.get("patchesJson6902").map(Node::items).unwrap_or_default().into_iter().filter_map(|patch| patch.get("patch"));
     for text in patches.chain(merged).chain(replaced).filter_map(Node::text).filter(|text| text.as_str().contains("image")) {
-        let (tree, _) = Tree::read(text);
+        let (tree, _) = read(text);
         if tree.documents().any(|root| root.get("kind").is_some() && !is_kustomization(root)) {
             scan(&tree, analysis);
         }
-        let replaces = |operation: &Node<'_>| {
-            operation.get("path").and_then(Node::scalar).is_some_and(|path| path.contains("ontainers/") && path.ends_with("/image"))
-        };
-        for operation in tree.documents().flat_map(Node::items).filter(replaces) {
-            image(operation.get("value"), true, analysis);
+        for operation in tree.documents().flat_map(Node::items).filter(replaces_image) {
+            image(operation.get("value"), true, &HashMap::new(), analysis);
         }
     }
-}
-
-/// A reference from a repository and a tag that are written apart.
-pub(crate) fn assembled(registry: Option<Traced>, repository: Traced, tag: Option<Traced>, digest: Option<Traced>) -> Traced {
-    let mut value = match registry {
-        Some(registry) => join(&[registry, repository], "/"),
-        None => repository,
-    };
-    if let Some(tag) = tag {
-        value = join(&[value, tag], ":");
-    }
-    if let Some(digest) = digest {
-        value = join(&[value, digest], "@");
-    }
-    value
 }

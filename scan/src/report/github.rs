@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::advice;
+use super::{advice, harmless};
+use crate::finding::Level;
 use crate::walk::Scanned;
 
-/// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for what cannot be read.
+/// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for a file that cannot be read.
 pub fn github(scanned: &Scanned) -> String {
     let mut text = String::new();
     for finding in &scanned.findings {
@@ -25,14 +26,15 @@ pub fn github(scanned: &Scanned) -> String {
         );
     }
     for problem in &scanned.problems {
-        let _ = writeln!(text, "::error file={},line={}::{}", property(&problem.file), problem.line.max(1), data(&problem.message));
+        let level = if problem.level == Level::Unreadable { "error" } else { "warning" };
+        let _ = writeln!(text, "::{level} file={},line={}::{}", property(&problem.file), problem.line.max(1), data(&problem.message));
     }
     text
 }
 
 /// A command's message: line ends and the sign that begins an escape are escaped.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    harmless(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 fn property(text: &str) -> String {

@@ -2,13 +2,15 @@
 
 mod github;
 mod json;
+mod plain;
 mod sarif;
 mod text;
 
 pub use github::github;
 pub use json::json;
+pub use plain::{harmless, harmless_path};
 pub use sarif::sarif;
-pub use text::text;
+pub use text::{Colours, terminal, text};
 
 use crate::finding::Finding;
 use crate::walk::Scanned;
@@ -41,11 +43,17 @@ impl Summary {
     }
 }
 
+/// A number with its noun.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// What a finding means to the one who reads it.
 fn advice(finding: &Finding) -> String {
     let variables = finding.variables.join(", ");
     match (finding.is_docker_hub(), finding.certain) {
         (true, true) => format!("{} is pulled from Docker Hub", finding.reference),
+        (true, false) if finding.variables.is_empty() => format!("{} is likely pulled from Docker Hub", finding.reference),
         (true, false) => format!("{} is pulled from Docker Hub, whatever {variables} is", finding.reference),
         (false, _) if finding.registry.is_none() => format!("{}: no value for {variables}, which decides the registry", finding.reference),
         (false, _) => format!("{} is not pulled from Docker Hub", finding.reference),

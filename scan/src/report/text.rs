@@ -1,65 +1,194 @@
-//! The report for people.
+//! The report for people: lines for a pipe, and files with a table for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Summary;
-use crate::finding::Finding;
+use super::plain::{harmless, harmless_path};
+use super::{Summary, count};
+use crate::finding::{Finding, Level, Problem};
+use crate::rewrite::Target;
 use crate::walk::Scanned;
 
-/// One line for each finding, Docker Hub's first in each file; then what could not be read; then the counts.
+/// One line for each finding; then what could not be read; then the counts.
 ///
 /// Without `all` only what concerns Docker Hub is listed, and what a variable leaves open.
 pub fn text(scanned: &Scanned, all: bool) -> String {
     let mut text = String::new();
-    for finding in scanned.findings.iter().filter(|finding| all || finding.is_docker_hub() || finding.registry.is_none()) {
+    for finding in shown(scanned, all) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}:{}:{}: {}", finding.file, finding.line, finding.column, line(finding));
+        let _ = writeln!(text, "{}:{}:{}: {}", harmless_path(&finding.file), finding.line, finding.column, line(finding));
     }
     for problem in &scanned.problems {
-        let _ = writeln!(text, "{problem}");
+        let _ = writeln!(text, "{}", problem_line(problem));
     }
-    for skipped in scanned.skipped.iter().filter(|_| all) {
-        let _ = writeln!(text, "{}: skipped: {}", skipped.file, skipped.reason);
+    if all {
+        for other in &scanned.elsewhere {
+            let (file, line) = (harmless_path(&other.finding.file), other.finding.line);
+            let _ = writeln!(text, "{file}:{line}: {} is not pulled: {}", harmless(&other.finding.reference), other.why.as_str());
+        }
+        for skipped in &scanned.skipped {
+            let _ = writeln!(text, "{}: skipped: {}", harmless_path(&skipped.file), skipped.reason);
+        }
     }
-    let summary = Summary::of(scanned);
     if !text.is_empty() {
         text.push('\n');
     }
-    let _ = write!(
-        text,
-        "{} in {}, {} from Docker Hub",
-        count(summary.findings, "image"),
-        count(summary.files_read, "file"),
-        summary.docker_hub
-    );
-    if summary.undecided > 0 {
-        let _ = write!(text, ", {} undecided", summary.undecided);
-    }
-    if !scanned.problems.is_empty() {
-        let _ = write!(text, ", {}", count(scanned.problems.len(), "problem"));
-    }
-    if !scanned.skipped.is_empty() {
-        let _ = write!(text, ", {} skipped", count(scanned.skipped.len(), "file"));
-    }
-    text.push('\n');
+    text.push_str(&summary(scanned));
     text
 }
 
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+/// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should come from.
+pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&Target>) -> String {
+    let mut text = String::new();
+    let mut file = "";
+    for finding in shown(scanned, all) {
+        if finding.file != file {
+            file = &finding.file;
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}{}", colours.bold(&harmless_path(file)));
+        }
+        let place = format!("{}:{}", finding.line, finding.column);
+        let reference = harmless(&finding.reference);
+        let reference = match (finding.is_docker_hub(), finding.registry) {
+            (true, _) => colours.red(&reference),
+            (false, None) => colours.yellow(&reference),
+            (false, Some(_)) => reference,
+        };
+        let _ = writeln!(text, "  {place:>8}  {reference}  {}", colours.faint(&remarks(finding)));
+    }
+    for problem in &scanned.problems {
+        let line = problem_line(problem);
+        let _ = writeln!(text, "{}", if problem.level == Level::Unreadable { colours.red(&line) } else { colours.yellow(&line) });
+    }
+    text.push_str(&table(scanned, colours, target));
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&summary(scanned));
+    if scanned.findings.iter().any(Finding::is_docker_hub) {
+        let registry = if target.is_some() { "" } else { " --registry REGISTRY" };
+        let _ = writeln!(
+            text,
+            "Next: pullsafe scan --mirror-config{registry} for a mirror of these, pullsafe scan --diff{registry} for the changes."
+        );
+    }
+    text
+}
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// As a terminal understands them.
+    Some,
+    /// Only text.
+    None,
+}
+
+impl Colours {
+    fn wrapped(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Some => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Self::None => text.to_owned(),
+        }
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.wrapped("1", text)
+    }
+
+    fn red(self, text: &str) -> String {
+        self.wrapped("31", text)
+    }
+
+    fn yellow(self, text: &str) -> String {
+        self.wrapped("33", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.wrapped("2", text)
+    }
+}
+
+fn shown(scanned: &Scanned, all: bool) -> impl Iterator<Item = &Finding> {
+    scanned.findings.iter().filter(move |finding| all || finding.is_docker_hub() || finding.registry.is_none())
+}
+
+/// Each Docker Hub image once: how often it is named, and where it should come from.
+fn table(scanned: &Scanned, colours: Colours, target: Option<&Target>) -> String {
+    let mut images: BTreeMap<&str, (usize, &Finding)> = BTreeMap::new();
+    for finding in scanned.findings.iter().filter(|finding| finding.is_docker_hub()) {
+        images.entry(&finding.reference).or_insert((0, finding)).0 += 1;
+    }
+    let Some(width) = images.keys().map(|reference| reference.chars().count()).max() else { return String::new() };
+    let width = width.min(WIDTH);
+    let mut table = format!("\n{}\n", colours.bold(&format!("{:<width$}  times  better from", "image on Docker Hub")));
+    for (reference, (times, finding)) in images {
+        let better = match target.and_then(|target| target.moved(finding)) {
+            Some(moved) => moved,
+            None if finding.official => finding.reference.replacen("docker.io/", "public.ecr.aws/docker/", 1),
+            None => "a mirror".to_owned(),
+        };
+        let _ = writeln!(table, "{:<width$}  {times:>5}  {}", harmless(reference), harmless(&better));
+    }
+    table
+}
+
+/// How wide the first column of the table is at most.
+const WIDTH: usize = 70;
+
+fn summary(scanned: &Scanned) -> String {
+    let summary = Summary::of(scanned);
+    let (images, files) = (count(summary.findings, "image"), count(summary.files_read, "file"));
+    let mut text = format!("{images} in {files}, {} from Docker Hub", summary.docker_hub);
+    if summary.undecided > 0 {
+        let _ = write!(text, ", {} undecided", summary.undecided);
+    }
+    let unreadable = scanned.problems.iter().filter(|problem| problem.level == Level::Unreadable).count();
+    let warnings = scanned.problems.len() - unreadable;
+    for (number, what) in [(unreadable, "unreadable file"), (warnings, "warning"), (scanned.skipped.len(), "skipped file")] {
+        if number > 0 {
+            let _ = write!(text, ", {}", count(number, what));
+        }
+    }
+    text.push('\n');
+    let unread: usize = scanned.unread.values().sum();
+    if unread > 0 {
+        let kinds: Vec<String> = scanned.unread.iter().map(|(kind, number)| format!("{kind} ({number})")).collect();
+        let verb = if unread == 1 { "kind that is" } else { "kinds that are" };
+        let _ = writeln!(text, "{} of {verb} not read: {}", count(unread, "file"), kinds.join(", "));
+    }
+    text
+}
+
+fn problem_line(problem: &Problem) -> String {
+    let level = match problem.level {
+        Level::Unreadable => "error",
+        Level::Warning => "warning",
+    };
+    let file = harmless_path(&problem.file);
+    match problem.line {
+        0 => format!("{file}: {level}: {}", harmless(&problem.message)),
+        line => format!("{file}:{line}: {level}: {}", harmless(&problem.message)),
+    }
 }
 
 fn line(finding: &Finding) -> String {
     let registry = finding.registry.map_or("undecided", |registry| registry.as_str());
-    let mut line = format!("{registry} {}", finding.reference);
+    format!("{registry} {} {}", harmless(&finding.reference), remarks(finding))
+}
+
+fn remarks(finding: &Finding) -> String {
+    let mut words: Vec<String> = Vec::new();
     for (applies, word) in [(finding.official, "official"), (finding.pinned, "pinned")] {
         if applies {
-            let _ = write!(line, " {word}");
+            words.push(word.to_owned());
         }
     }
-    let _ = write!(line, " ({})", finding.place.as_str());
+    let likely = if !finding.certain && finding.variables.is_empty() { ", likely" } else { "" };
+    words.push(format!("({}{likely})", finding.place.as_str()));
+    let mut text = words.join(" ");
     if !finding.variables.is_empty() {
-        let _ = write!(line, ": no value for {}", finding.variables.join(", "));
+        let _ = write!(text, ": no value for {}", harmless(&finding.variables.join(", ")));
     }
-    line
+    text
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Edit, Move, apply, edits};
 use crate::analysis::Neighbours;
 use crate::detect::scan_text;
-use crate::finding::{Finding, Place};
+use crate::finding::{Elsewhere, Finding, Place};
 
 /// Where more text than this would have to be scanned to tell the images of a file apart, it is left alone as a whole.
 const ALONE: usize = 1 << 20;
@@ -29,9 +29,14 @@ impl Failed {
 }
 
 /// The files that would not be as planned, and why.
-pub(super) fn failed(findings: &[Finding], moves: &[Move<'_>], files: &dyn Neighbours) -> BTreeMap<String, Failed> {
+pub(super) fn failed(
+    findings: &[Finding],
+    elsewhere: &[Elsewhere],
+    moves: &[Move<'_>],
+    files: &dyn Neighbours,
+) -> BTreeMap<String, Failed> {
     let mut scanned: BTreeMap<&str, BTreeSet<Key>> = BTreeMap::new();
-    for finding in findings {
+    for finding in findings.iter().chain(elsewhere.iter().map(|other| &other.finding)) {
         scanned.entry(&finding.file).or_default().insert(key(finding));
     }
     let mut of_file: BTreeMap<&str, Vec<&Move<'_>>> = BTreeMap::new();
@@ -81,12 +86,15 @@ impl Before<'_> {
             let why = problems.last().map(|problem| problem.message.clone());
             return Some(format!("would not be readable afterwards: {}", why.unwrap_or_default()));
         }
+        let lines = inserted_lines(self.files.read(self.file).unwrap_or_default().as_str(), edits.get(self.file));
+        let shifted = |line: usize| line + lines.iter().filter(|inserted| **inserted < line).count();
         let moved: BTreeMap<Key, &str> = moves.iter().map(|step| (key(step.finding), step.reference.as_str())).collect();
         let expected = |finding: &Finding| {
             let key = key(finding);
+            let line = if key.0 == self.file { shifted(key.1) } else { key.1 };
             match moved.get(&key) {
-                Some(reference) => (key.0, key.1, key.2, (*reference).to_owned()),
-                None => key,
+                Some(reference) => (key.0, line, key.2, (*reference).to_owned()),
+                None => (key.0, line, key.2, key.3),
             }
         };
         let wanted: BTreeSet<Key> = self.found.iter().map(expected).collect();
@@ -111,6 +119,13 @@ impl Before<'_> {
         }
         Failed { why, images }
     }
+}
+
+/// The lines behind which edits insert one.
+fn inserted_lines(text: &str, edits: Option<&Vec<Edit>>) -> Vec<usize> {
+    let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let inserting = edits.into_iter().flatten().filter(|edit| edit.text.contains('\n'));
+    inserting.flat_map(|edit| std::iter::repeat_n(line_of(edit.start), edit.text.matches('\n').count())).collect()
 }
 
 type Key = (String, usize, Place, String);

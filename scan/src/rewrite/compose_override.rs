@@ -24,7 +24,9 @@ pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
         left.push(Left { file: finding.file.clone(), line: finding.line, reference: finding.reference.clone(), why });
     };
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        let Some(image) = target.moved(finding) else {
+        // A variable stays one: whoever sets it means the override, too.
+        let kept = target.moved_as_written(finding).filter(|_| finding.written.contains('$'));
+        let Some(image) = kept.or_else(|| target.moved(finding)) else {
             leave(finding, "its repository or its new registry is not known".to_owned());
             continue;
         };

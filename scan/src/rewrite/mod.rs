@@ -8,6 +8,7 @@
 mod check;
 mod compose_override;
 mod diff;
+mod login;
 mod target;
 mod write;
 
@@ -17,11 +18,12 @@ use serde::Serialize;
 
 pub use compose_override::{Override, compose_override};
 pub use diff::unified;
+pub use login::logins;
 pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
 pub use write::replace;
 
 use crate::analysis::Neighbours;
-use crate::finding::{Finding, Place, Selects};
+use crate::finding::{Elsewhere, Finding, Place, Selects, Why};
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,17 +58,23 @@ pub struct Plan {
     pub left: Vec<Left>,
     /// How many findings move.
     pub moved: usize,
+    /// Those that move.
+    pub moves: Vec<Finding>,
 }
 
-/// Plans the move of every Docker Hub image among the findings. `files` gives the scanned files and their neighbours.
-pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Plan {
+/// Plans the move of every Docker Hub image among the findings. `elsewhere` are the images that are named and not pulled:
+/// they stay, unless a kustomization finds them by their name. `files` gives the scanned files and their neighbours.
+pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, files: &dyn Neighbours) -> Plan {
     let mut moves: Vec<Move<'_>> = Vec::new();
     let mut plan = Plan::default();
     let selectors: Vec<&Finding> = findings.iter().filter(|finding| finding.selects.is_some()).collect();
-    for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
-        let unnamed = finding.selects.as_ref().is_some_and(|selects| {
-            !selects.replaced && !findings.iter().any(|other| other.selects.is_none() && is_selected(other, selects))
-        });
+    let manifests = || findings.iter().chain(elsewhere.iter().map(|other| &other.finding)).filter(|finding| finding.selects.is_none());
+    let named = elsewhere.iter().filter(|other| other.why == Why::Overridden).map(|other| &other.finding).filter(|finding| {
+        selectors.iter().filter_map(|other| other.selects.as_ref()).any(|selects| !selects.replaced && is_selected(finding, selects))
+    });
+    for finding in findings.iter().chain(named).filter(|finding| finding.is_docker_hub()) {
+        let unnamed =
+            finding.selects.as_ref().is_some_and(|selects| !selects.replaced && !manifests().any(|other| is_selected(other, selects)));
         let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
         match edits {
             Ok((mut edits, reference)) => {
@@ -85,9 +93,10 @@ pub fn plan(findings: &[Finding], target: &Target, files: &dyn Neighbours) -> Pl
         for step in bad {
             plan.leave(step.finding, "another image needs the same bytes to be something else".to_owned());
         }
-        let failed = check::failed(findings, &good, files);
+        let failed = check::failed(findings, elsewhere, &good, files);
         if failed.is_empty() {
             plan.moved = good.len();
+            plan.moves = good.iter().map(|step| step.finding.clone()).collect();
             plan.edits = edits(&good);
             break;
         }

@@ -3,7 +3,7 @@
 use pullsafe::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
 
 use super::Edit;
-use crate::finding::{Finding, Head};
+use crate::finding::{Along, Finding, Head, Place};
 
 /// The prefix that ECR's own pull-through cache uses for Docker Hub.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -66,12 +66,25 @@ impl Target {
         Some(format!("{base}{rest}"))
     }
 
+    /// The reference after the move as it is written in its file: with the variables that it has there.
+    pub(crate) fn moved_as_written(&self, finding: &Finding) -> Option<String> {
+        let head = finding.head.as_ref()?;
+        let written = finding.written.as_str();
+        let name = written.split_once('/').filter(|(host, _)| head.host.is_some() && !host.contains('$')).map_or(written, |(_, rest)| rest);
+        // Where a variable begins the name, its value is what moves.
+        if name.starts_with('$') || name.contains(['"', '\\', '\'']) || head.host.is_some() && name.len() == written.len() {
+            return None;
+        }
+        let library = if head.bare { "library/" } else { "" };
+        Some(format!("{}/{library}{name}", self.base_for(finding)?))
+    }
+
     fn base_for(&self, finding: &Finding) -> Option<String> {
         if self.official_to_ecr_public && finding.official { Some(format!("{ECR_PUBLIC}/docker")) } else { self.base.clone() }
     }
 
     /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
-    pub(super) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, Edit)>, String), String> {
+    pub(crate) fn edits(&self, finding: &Finding) -> Result<(Vec<(String, Edit)>, String), String> {
         let Some(base) = self.base_for(finding) else {
             return Err("not an official image: ECR Public has no copy of it; give --registry".to_owned());
         };
@@ -84,13 +97,46 @@ impl Target {
         let Some(reference) = self.moved(finding) else {
             return Err("the reference is not in its plain form".to_owned());
         };
-        Ok((edits_at(head, &base), reference))
+        let mut edits = edits_at(head, &base);
+        match &finding.along {
+            Along::Nothing => {}
+            Along::Texts(texts) => {
+                for (file, at, text) in texts {
+                    // What stands before the registry goes in with it.
+                    match edits.iter_mut().find(|(other, edit)| other == file && edit.start == *at) {
+                        Some((_, edit)) => edit.text.insert_str(0, text),
+                        None => edits.push((file.clone(), Edit { start: *at, end: *at, text: text.clone() })),
+                    }
+                }
+            }
+            Along::Stays(why) => return Err((*why).to_owned()),
+        }
+        if let Some(why) = stays(finding) {
+            return Err(why.to_owned());
+        }
+        Ok((edits, reference))
     }
 
     /// The edits that move a name with the image that it stands for.
     pub(super) fn edits_at(&self, head: &Head, finding: &Finding) -> Vec<(String, Edit)> {
         self.base_for(finding).map(|base| edits_at(head, &base)).unwrap_or_default()
     }
+}
+
+/// Why an image stays whose name means more to its reader than where it is pulled from.
+fn stays(finding: &Finding) -> Option<&'static str> {
+    let repository = finding.reference.strip_prefix(DOCKER_HUB).unwrap_or_default().trim_start_matches('/');
+    let runner = finding.file.contains(".drone") || finding.file.contains(".woodpecker");
+    if runner && (repository.starts_with("plugins/") || repository.starts_with("woodpeckerci/")) {
+        return Some("the runner gives this plugin privileges and secrets by its name: add the new name to its list first");
+    }
+    let jvm = [".java", ".kt", ".kts", ".scala", ".groovy"].iter().any(|end| finding.file.ends_with(end));
+    if finding.place == Place::Testcontainers && jvm {
+        return Some(
+            "a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add asCompatibleSubstituteFor with the old name",
+        );
+    }
+    (finding.place == Place::Skaffold).then_some("a builder is trusted by its name")
 }
 
 fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {

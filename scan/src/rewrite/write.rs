@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// Replaces a file's content through a temporary file in the same directory, with the file's permissions.
 ///
-/// A symbolic link stays one: what it points to is replaced.
+/// Nothing is written through a symbolic link: it is not for the scanned files to say where.
 ///
 /// # Errors
-/// As for any write; the file is then as it was.
+/// The path is a link; or as for any write. The file is then as it was.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link, which is not written through"));
+    }
     let path = fs::canonicalize(path)?;
     let permissions = fs::metadata(&path)?.permissions();
     let temporary = beside(&path);

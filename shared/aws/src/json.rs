@@ -45,10 +45,19 @@ pub const LOGS: Api = Api { name: "logs", id: "CloudWatch Logs", content_type: J
 pub const SSM: Api = Api { name: "ssm", id: "SSM", content_type: JSON };
 /// AWS Secrets Manager.
 pub const SECRETS: Api = Api { name: "secretsmanager", id: "Secrets Manager", content_type: JSON };
+/// Amazon EventBridge.
+pub const EVENTS: Api = Api { name: "events", id: "EventBridge", content_type: JSON };
+/// Amazon DynamoDB.
+pub const DYNAMODB: Api = Api { name: "dynamodb", id: "DynamoDB", content_type: JSON_1_0 };
+/// Amazon SQS.
+pub const SQS: Api = Api { name: "sqs", id: "SQS", content_type: JSON_1_0 };
+/// Amazon CloudWatch, which IAM calls by another name than its host.
+pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
 /// Elastic Load Balancing: application and network load balancers.
 pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
 
 const JSON: &str = "application/x-amz-json-1.1";
+const JSON_1_0: &str = "application/x-amz-json-1.0";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A service's API, with the credentials, region and HTTP client of a configuration.
@@ -140,7 +149,7 @@ impl JsonApi {
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
-        debug_assert!(call.starts_with(self.api.name), "the call is named as IAM names it");
+        debug_assert!(call.starts_with(self.api.name) || self.api == MONITORING, "the call is named as IAM names it");
         self.operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
     }
 }

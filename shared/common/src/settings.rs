@@ -36,7 +36,7 @@ settings! {
     MIRROR_REGISTRY = "PULLSAFE_MIRROR_REGISTRY", Some(""), "Host of the private ECR registry with the mirror; empty means that there is none.";
     MIRROR_PREFIX = "PULLSAFE_MIRROR_PREFIX", Some("docker-hub"), "First part of the mirror's repository names (`docker-hub/library/python`).";
     PUBLIC_FALLBACK = "PULLSAFE_PUBLIC_FALLBACK", Some("true"), "Whether official images may move to `public.ecr.aws/docker/library` where the mirror cannot serve.";
-    AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (fill the mirror and say so) or `move`.";
+    AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (say so, and fill the mirror where the stack acts) or `move`.";
     PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
     PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
     MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
@@ -73,8 +73,8 @@ pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
 pub const OF_GATE: &[Setting] = &[STACK, TABLE, MIRROR_QUEUE];
 
-/// What pullsafe may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What pullsafe may do, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// Nothing, not even look.
     Off,

@@ -63,6 +63,11 @@ enum Kind {
 }
 
 impl<T> Tree<T> {
+    /// The text that was read.
+    pub fn text(&self) -> &T {
+        &self.text
+    }
+
     /// The documents. One that is empty but for comments is not among them.
     pub fn documents(&self) -> impl Iterator<Item = Node<'_, T>> {
         self.roots.iter().map(|&id| Node { tree: self, id })

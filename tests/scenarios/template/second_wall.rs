@@ -57,6 +57,18 @@ fn an_observing_stack_with_a_mirror_changes_only_the_mirror() {
     assert!(found.iter().any(|(grant, _)| grant == "MirrorRole: ecr:BatchDeleteImage"));
 }
 
+#[test]
+fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
+    let template = Template::load();
+    for function in ["ImageGateFunction", "GateWakerFunction"] {
+        let queue = &template.resource(function)["Environment"]["Variables"]["PULLSAFE_MIRROR_QUEUE_URL"];
+        assert_eq!(Chosen::new(&template, &[]).resolve(queue), Some("".into()), "{function}");
+        for instead in [("Mode", "act"), ("MirrorConfigParameter", "/p")] {
+            assert_eq!(Chosen::new(&template, &[instead]).resolve(queue).expect("a queue")["Ref"], "MirrorQueue", "{function}");
+        }
+    }
+}
+
 /// A stack that acts, or in which a tag may make it act, has every permission that its steps declare.
 #[test]
 fn an_acting_stack_can_do_what_its_steps_declare() {

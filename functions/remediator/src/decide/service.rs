@@ -195,13 +195,21 @@ impl Service {
     }
 }
 
-/// The mode that holds for a service: its own tag, else its cluster's, else the stack's. A tag with any other value
-/// counts as `observe`: somebody meant something, and it was not leave to act.
-pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode) -> Mode {
-    match service_tag.or(cluster_tag) {
-        Some(tag) => Mode::from_name(tag.trim()).unwrap_or(Mode::Observe),
+/// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a tag can always
+/// lower what is done, and raise it only where tags may: then the nearest tag wins.
+pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags_may_raise: bool) -> Mode {
+    match said(service_tag, tags_may_raise).or_else(|| said(cluster_tag, tags_may_raise)) {
+        Some(mode) if tags_may_raise => mode,
+        Some(mode) => mode.min(stack),
         None => stack,
     }
+}
+
+/// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody meant something,
+/// and it was not leave to act.
+pub fn said(tag: Option<&str>, tags_may_raise: bool) -> Option<Mode> {
+    let mode = tag.map(|tag| Mode::from_name(tag.trim()).unwrap_or(Mode::Observe));
+    mode.filter(|mode| tags_may_raise || *mode < Mode::Act)
 }
 
 fn deployment(value: &Value) -> Deployment {
@@ -226,5 +234,33 @@ fn moment(value: Option<&Value>) -> Option<Timestamp> {
         Value::Number(seconds) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
         Value::String(text) => Timestamp::parse(text),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_lowers_the_mode_and_raises_it_only_where_tags_may() {
+        let (off, observe, act) = (Mode::Off, Mode::Observe, Mode::Act);
+        for (service, cluster, stack, held, raised) in [
+            (None, None, observe, observe, observe),
+            (None, None, act, act, act),
+            (Some("act"), None, observe, observe, act),
+            (Some("act"), None, act, act, act),
+            (Some("off"), None, act, off, off),
+            (Some("observe"), None, act, observe, observe),
+            (Some("ACT!"), None, act, observe, observe),
+            (None, Some("act"), observe, observe, act),
+            (None, Some("off"), act, off, off),
+            // Leave to act on the service does not outdo the cluster's word, unless tags may give it.
+            (Some("act"), Some("off"), act, off, act),
+            (Some("observe"), Some("act"), act, observe, observe),
+            (Some("observe"), None, off, off, observe),
+        ] {
+            assert_eq!(mode(service, cluster, stack, false), held, "{service:?} {cluster:?} {stack:?}");
+            assert_eq!(mode(service, cluster, stack, true), raised, "{service:?} {cluster:?} {stack:?}");
+        }
     }
 }

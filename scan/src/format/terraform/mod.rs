@@ -12,16 +12,38 @@ mod scope;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body};
 
-use crate::analysis::{Analysis, Otherwise};
+use super::{Format, Read, never};
+use crate::analysis::{Analysis, Embedded, Otherwise};
 use crate::finding::Place;
-use crate::format::kubernetes::looks_like_reference;
+use crate::format::reference_text::looks_like_reference;
 use crate::format::{buildspec, ecs};
 use crate::traced::Traced;
-use crate::yaml::{Tree, Written as _};
+use crate::yaml::{Tree, Written as _, read};
 use module::{At, LIMIT, Module, object_key};
 
+pub(super) const FORMAT: Format = Format {
+    name: "Terraform, OpenTofu",
+    finds: "`container_definitions` (`jsonencode`, heredoc, string), `image` of resources that run containers, `docker_image`; through `var`, \
+            `local`, `format`, `join`, `for_each` and `for`, `terraform.tfvars` of the same directory; scripts of `user_data`; `.tf.json`",
+    known_by: "`.tf`, `.tofu`",
+    order: "by its extensions, which are its own",
+    named: |name| name.has_extension(&["tf", "tofu"]),
+    marks: &["image", "buildspec", "container_", "user_data", "docker"],
+    read: Read::Text { begins: never, scan },
+};
+
+pub(super) const JSON: Format = Format {
+    name: "Terraform, OpenTofu",
+    finds: "",
+    known_by: "",
+    order: "by its ending, before the formats that look at content",
+    named: |name| name.file.ends_with(".tf.json"),
+    marks: &[],
+    read: Read::Document { is: |name, _| name.file.ends_with(".tf.json"), scan: scan_json },
+};
+
 /// Records the images of a Terraform file.
-pub(crate) fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
+fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let start = if text.as_str().starts_with('\u{feff}') { 3 } else { 0 };
     let text = text.slice(start..text.as_str().len());
     match hcl_edit::parser::parse_body(text.as_str()) {
@@ -34,13 +56,13 @@ pub(crate) fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             let line = error.location().line().saturating_sub(1);
             let offset = text.as_str().split_inclusive('\n').take(line).map(str::len).sum();
             let message = error.message().lines().collect::<Vec<_>>().join("; ");
-            analysis.problem(&text, offset, format!("not readable as Terraform: {message}"));
+            analysis.unreadable(&text, offset, format!("not readable as Terraform: {message}"));
         }
     }
 }
 
 /// Records the container definitions of a `.tf.json` file.
-pub(crate) fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
+fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
     for node in tree.mappings() {
         for (key, value) in node.own_entries() {
             match key {
@@ -64,7 +86,7 @@ pub(crate) fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
 
 /// The images of container definitions that are a JSON text.
 fn embedded(text: &Traced) -> Vec<Traced> {
-    let (tree, _) = Tree::read(text.clone());
+    let (tree, _) = read(text.clone());
     if ecs::looks_like(&tree) {
         ecs::images(&tree)
     } else {
@@ -109,7 +131,10 @@ impl<'f> Finder<'f, '_> {
             _ if definitions && !matches!(kind, "output" | "variable" | "locals") => self.definitions(at),
             "vars" if kind == "template_file" => self.template_values(at),
             "manifest" if kind.starts_with("kubernetes_") => self.images_in(at, 0),
-            "yaml_body" if kind.starts_with("kubectl_") => {}
+            "yaml_body" if kind.starts_with("kubectl_") => self.embedded(at, Embedded::Document),
+            "user_data" | "user_data_base64" | "startup_script" | "metadata_startup_script" | "custom_data" => {
+                self.embedded(at, Embedded::Script)
+            }
             "buildspec" => self.buildspec(at),
             "image" | "image_uri" | "image_identifier" if runs_containers(kind) => self.image(at, true),
             "name" if kind == "docker_image" && block == "resource" && !built => self.image(at, true),
@@ -229,9 +254,24 @@ impl<'f> Finder<'f, '_> {
         }
     }
 
+    /// A script or a manifest that is written in the file.
+    fn embedded(&mut self, at: At<'f>, kind: Embedded) {
+        let mut at = self.module.follow(at);
+        while let Expression::FuncCall(call) = at.expression {
+            let Some(first) = call.args.iter().next() else { return };
+            at = self.module.follow(At { expression: first, ..at });
+            if matches!(call.name.name.as_str(), "templatefile" | "file") {
+                return;
+            }
+        }
+        for text in self.module.evaluate(at, 0) {
+            self.analysis.embed(text, kind);
+        }
+    }
+
     fn buildspec(&mut self, at: At<'f>) {
         for text in self.module.evaluate(at, 0) {
-            let (tree, _) = Tree::read(text);
+            let (tree, _) = read(text);
             for document in tree.documents().filter(|document| buildspec::looks_like(*document)) {
                 buildspec::scan(document, self.analysis);
             }

@@ -28,7 +28,7 @@ pub mod logs;
 pub mod names;
 pub mod parameters;
 mod query;
-mod record;
+pub mod record;
 pub mod secrets;
 pub mod server;
 pub mod service;

@@ -15,6 +15,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("Logs_20140328", "logs"),
     ("secretsmanager", "secretsmanager"),
     ("AmazonSSM", "ssm"),
+    ("GraniteServiceVersion20100801", "cloudwatch"),
 ];
 
 /// The API version that each service of the awsQuery protocol sends with every request.

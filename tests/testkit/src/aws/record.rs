@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::wire::WireRequest;
+
 /// The variable that names the file.
 const VARIABLE: &str = "PULLSAFE_RECORD_CALLS";
 
@@ -32,6 +34,18 @@ pub(super) fn call(service: &str, operation: &str, body: &Value) {
     if !record.written.contains(&line) {
         record.file.write_all(line.as_bytes()).expect("write the record of calls");
         record.written.insert(line);
+    }
+}
+
+/// Whether a record is kept.
+pub fn is_kept() -> bool {
+    RECORD.get_or_init(open).is_some()
+}
+
+/// Adds a request that goes to another AWS than this fake, if it is a call of a service that is known here.
+pub fn http(target: Option<&str>, body: &[u8]) {
+    if let Ok(request) = WireRequest::read(target, body) {
+        call(&request.service, &request.operation, &request.request);
     }
 }
 

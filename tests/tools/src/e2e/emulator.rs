@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::http::{Answer, Http};
 use super::process::{Process, command, free_port};
+use super::recorder::Recorder;
 use super::scaling::{self, Scaling};
 use super::tools::folder;
 use super::{Context as _, Failure, Result};
@@ -27,6 +28,8 @@ pub struct Emulator {
     endpoint: String,
     http: Http,
     process: Process,
+    // Listens as long as the emulator does.
+    _recorder: Option<Recorder>,
 }
 
 impl Emulator {
@@ -54,21 +57,22 @@ impl Emulator {
             Ok(()) | Err(_) => std::fs::create_dir_all(&scratch).context("make the emulator's scratch folder"),
         }?;
         let endpoint = format!("http://127.0.0.1:{port}");
+        let recorder = Recorder::start(&endpoint).await?;
         let mut command = command(program);
         command.env("TMPDIR", &scratch);
         command.envs([
             ("BIND_HOST", "127.0.0.1"),
             ("MINISTACK_HOST", "127.0.0.1"),
             ("GATEWAY_PORT", &port.to_string()),
-            ("AWS_ENDPOINT_URL", &endpoint),
             // The emulator hands its environment on to the functions.
+            ("AWS_ENDPOINT_URL", recorder.as_ref().map_or(endpoint.as_str(), Recorder::endpoint)),
             (scaling::VARIABLE, scaling.endpoint()),
             ("MINISTACK_REGION", REGION),
             ("MINISTACK_ACCOUNT_ID", ACCOUNT),
         ]);
         let mut process = Process::start("the emulator", &mut command, &folder().join("emulator.log"))?;
         process.until_it_answers(&http, &format!("{endpoint}/_ministack/health")).await?;
-        Ok(Self { endpoint, http, process })
+        Ok(Self { endpoint, http, process, _recorder: recorder })
     }
 
     /// Where it answers.

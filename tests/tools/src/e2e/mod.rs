@@ -13,6 +13,7 @@ pub mod http;
 pub mod hub;
 pub mod package;
 pub mod process;
+pub mod recorder;
 pub mod report;
 pub mod scaling;
 pub mod scenarios;

@@ -43,6 +43,27 @@ pub enum LogPlace {
     Nowhere(String),
 }
 
+impl LogPlace {
+    /// The place, if its group is one that may be read: a task definition is written by whoever deploys, and could name any log.
+    #[must_use]
+    pub fn within(self, allowed: &[String]) -> Self {
+        match self {
+            Self::Stream(stream) if !allowed.iter().any(|pattern| matches(pattern, &stream.group)) => Self::Nowhere(format!(
+                "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
+                stream.group
+            )),
+            place => place,
+        }
+    }
+}
+
+/// Whether a pattern, in which `*` stands for any text, matches a whole name.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((begin, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(begin) else { return false };
+    name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| matches(rest, &name[at..]))
+}
+
 /// The time in which lines are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -223,6 +244,20 @@ mod tests {
         task.started_at = None;
         task.containers.iter_mut().for_each(|container| container.exit_code = None);
         assert!(!is_worth_reading(&task, &diagnosis));
+    }
+
+    /// A task definition that names another service's log does not get its lines into a message.
+    #[test]
+    fn only_groups_that_may_be_read_are_read() {
+        let place = |group: &str| LogPlace::Stream(LogStream { region: None, group: group.to_owned(), stream: "s".to_owned() });
+        let allowed = ["/ecs/*".to_owned(), "team-*-web".to_owned(), "exact".to_owned()];
+        for group in ["/ecs/web", "/ecs/", "team-a-web", "team--web", "exact"] {
+            assert_eq!(place(group).within(&allowed), place(group), "{group}");
+        }
+        for group in ["/aws/lambda/pay", "x/ecs/web", "team-a-web2", "exact2", "", "/ECS/web"] {
+            assert!(matches!(place(group).within(&allowed), LogPlace::Nowhere(why) if why.contains("ReadableLogGroups")), "{group}");
+        }
+        assert!(matches!(place("/ecs/web").within(&[]), LogPlace::Nowhere(_)));
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl DynamoDb {
             return Err(invalid(format!("{parameter} is not modelled by this fake; use an expression")));
         }
         match operation {
+            "DescribeTable" => table_of(&state.tables, request).map(|_| serde_json::json!({"Table": {"TableStatus": "ACTIVE"}})),
             "GetItem" => read::get(&state.tables, request),
             "BatchGetItem" => read::batch_get(&state.tables, request),
             "Query" => read::query(&state.tables, request),

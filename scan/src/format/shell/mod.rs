@@ -1,11 +1,19 @@
 //! Shell commands, as far as they name images: `docker pull`, `run`, `create`, and what `docker build` is given.
 
+mod arguments;
+mod split;
+mod tools;
+
 use std::collections::{HashMap, HashSet};
 
-use crate::dockerfile::{shell_words, substitution_end, without_quotes};
+use crate::analysis::Embedded;
+use crate::dockerfile::{shell_words, without_quotes};
 use crate::resolve::shown;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
+use arguments::positional;
+use split::{Command, commands, substitutions};
+use tools::TOOLS;
 
 /// What a sequence of commands pulls and builds.
 #[derive(Default)]
@@ -17,6 +25,10 @@ pub(crate) struct Shell {
     loops: HashMap<String, Vec<Traced>>,
     /// Images that the commands so far have made.
     built: HashSet<String>,
+    /// The same as they are written, and the names that builds give to contexts.
+    names: Vec<(Traced, bool)>,
+    /// Texts that the commands write or are given: manifests and scripts.
+    texts: Vec<(Traced, Embedded)>,
     /// Whether images came from a file: any name may be one of them.
     loaded: bool,
 }
@@ -27,6 +39,18 @@ struct Pull {
     value: Traced,
     /// Whether the command asks the registry whatever is there already.
     always: bool,
+}
+
+/// What the commands of a script come to.
+pub(crate) struct Done {
+    /// The images that are pulled, each as written and with values in.
+    pub(crate) pulls: Vec<(Traced, Traced)>,
+    /// The builds, each with what decides its base images.
+    pub(crate) builds: Vec<Build>,
+    /// The names of images that are built, and whether they are contexts of a build.
+    pub(crate) names: Vec<(Traced, bool)>,
+    /// Texts that the commands write or are given.
+    pub(crate) texts: Vec<(Traced, Embedded)>,
 }
 
 /// One `docker build`.
@@ -47,24 +71,50 @@ impl Shell {
     pub(crate) fn made(&mut self, name: &Traced) {
         let name = self.fill(name);
         self.built.insert(named(&name));
+        self.names.push((name, false));
     }
 
-    /// The images that are pulled, each as written and with values in; and the builds, each with what decides its base images.
-    pub(crate) fn finish(self) -> (Vec<(Traced, Traced)>, Vec<Build>) {
-        let Self { pulls, builds, built, loaded, .. } = self;
+    /// Whether a name is that of an image that was made so far.
+    pub(crate) fn has_made(&self, name: &Traced) -> bool {
+        self.built.contains(&named(name))
+    }
+
+    /// What all of it comes to.
+    pub(crate) fn finish(self) -> Done {
+        let Self { pulls, builds, built, loaded, names, texts, .. } = self;
         // What is made is run from where it is; `pull` asks the registry all the same.
         let pulled = |pull: &Pull| pull.always || !loaded && !built.contains(&named(&pull.value));
-        (pulls.into_iter().filter(pulled).map(|pull| (pull.written, pull.value)).collect(), builds)
+        let pulls = pulls.into_iter().filter(pulled).map(|pull| (pull.written, pull.value)).collect();
+        Done { pulls, builds, names, texts }
     }
 
     fn run_within(&mut self, script: &Traced, depth: usize) {
-        for command in commands(script) {
+        for Command { text: command, heredocs } in commands(script) {
             for inner in if depth < DEPTH { substitutions(&command) } else { Vec::new() } {
                 self.run_within(&inner, depth + 1);
             }
-            let text = command.as_str();
-            let words: Vec<Traced> = shell_words(text).into_iter().map(|(start, end)| command.slice(start..end)).collect();
+            let words = words(&command);
             self.command(&words, depth);
+            for body in heredocs {
+                self.heredoc(&words, body, depth);
+            }
+        }
+    }
+
+    /// What a command is given as its input, or writes to a file.
+    fn heredoc(&mut self, words: &[Traced], body: Traced, depth: usize) {
+        let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+        let written = words.iter().any(|word| word.as_str().starts_with('>') || word.as_str() == "tee");
+        if has(&["build", "buildx", "bud"]) {
+            self.texts.push((body, Embedded::Dockerfile));
+        } else if has(&["cat", "tee", "kubectl", "oc", "docker", "docker-compose", "kustomize", "envsubst", "kind", "nomad", "printf"]) {
+            // What is only shown is no script; a manifest is one wherever it goes.
+            let script = body.as_str().trim_start().starts_with("#!");
+            if written || !script {
+                self.texts.push((body, if script { Embedded::Script } else { Embedded::Document }));
+            }
+        } else if depth < DEPTH && (has(&["ssh", "sudo", "su"]) || has(&SHELLS)) {
+            self.run_within(&body, depth + 1);
         }
     }
 
@@ -75,39 +125,78 @@ impl Shell {
             if length > 0 && first.as_str()[length..].starts_with('=') {
                 let value = self.fill(&without_quotes(&first.slice(length + 1..first.as_str().len())));
                 self.variables.insert(first.as_str()[..length].to_owned(), value);
-            } else if !PREFIXES.contains(&first.as_str()) {
+            } else if !is_before_a_command(first.as_str()) {
                 break;
             }
             words = rest;
         }
         let Some((tool, mut rest)) = words.split_first() else { return };
-        let tool = tool.as_str().rsplit('/').next().unwrap_or_default();
+        // `$DOCKER run`, `"${ENGINE:-docker}" run`, `DOCKER="sudo docker"`
+        if tool.as_str().contains('$') && depth < DEPTH {
+            let filled = self.fill(&without_quotes(tool));
+            if let Some((_, unknown)) = filled.unknowns().next() {
+                let name = unknown.name.to_ascii_lowercase();
+                if filled.as_str() == crate::traced::HOLE && ENGINES.iter().any(|engine| name.contains(engine)) {
+                    self.docker(rest);
+                }
+                return;
+            }
+            if !filled.as_str().contains('$') {
+                let mut longer = self::words(&filled);
+                longer.extend_from_slice(rest);
+                self.command(&longer, depth + 1);
+            }
+            return;
+        }
+        let tool = tool.as_str().rsplit('/').next().unwrap_or_default().trim_start_matches(['(', '{', '@']);
         if tool == "for"
             && let [name, keyword, values @ ..] = rest
             && keyword.as_str() == "in"
         {
-            let values = values.iter().take(LOOP).map(|value| self.fill(&without_quotes(value))).collect();
+            let values = values.iter().take(LOOP).map(|value| self.fill(&without_quotes(value)));
+            let values = values.flat_map(|value| self::words(&value)).take(LOOP).collect();
             self.loops.insert(name.as_str().to_owned(), values);
             return;
         }
         // `timeout 60 docker run ...`: its options, how long, and a command.
-        if tool == "timeout" && depth < DEPTH {
+        if matches!(tool, "timeout" | "retry") && depth < DEPTH {
             let command = rest.iter().position(|word| word.as_str().starts_with(|first: char| first.is_ascii_digit()));
-            return self.command(command.and_then(|time| rest.get(time + 1..)).unwrap_or_default(), depth + 1);
+            return self.command(command.and_then(|time| rest.get(time + 1..)).unwrap_or(rest), depth + 1);
         }
         if SHELLS.contains(&tool) && depth < DEPTH {
-            let script = rest.iter().position(|word| word.as_str() == "-c").and_then(|option| rest.get(option + 1));
-            if let Some(script) = script {
+            let script = rest.iter().position(|word| word.as_str().starts_with('-') && word.as_str().ends_with('c'));
+            if let Some(script) = script.and_then(|option| rest.get(option + 1)) {
                 self.run_within(&without_quotes(script), depth + 1);
             }
             return;
         }
-        if !matches!(tool, "docker" | "podman" | "nerdctl" | "finch") {
+        if RUNNERS.contains(&tool) && depth < DEPTH {
+            for word in rest.iter().filter(|word| word.as_str().starts_with(['"', '\'']) && word.as_str().contains(' ')) {
+                self.run_within(&without_quotes(word), depth + 1);
+            }
             return;
         }
+        if let Some(row) = TOOLS.iter().find(|row| row.tool.contains(&tool)) {
+            let images = row.images(rest, &|word| self.fill(word));
+            self.pulls.extend(images.into_iter().map(|(written, value)| Pull { written, value, always: row.always }));
+            return;
+        }
+        if matches!(tool, "docker" | "podman" | "nerdctl" | "finch" | "docker.exe" | "buildah") {
+            if tool == "buildah" && rest.first().is_some_and(|verb| verb.as_str() == "from") {
+                rest = rest.get(1..).unwrap_or_default();
+                self.image("pull", rest);
+                return;
+            }
+            self.docker(rest);
+        }
+    }
+
+    /// What follows `docker`.
+    fn docker(&mut self, mut rest: &[Traced]) {
         let mut builder = false;
         while let Some((first, after)) = rest.split_first()
-            && (first.as_str().starts_with('-') || matches!(first.as_str(), "image" | "container" | "buildx" | "builder"))
+            && (first.as_str().starts_with('-')
+                || matches!(first.as_str(), "image" | "container" | "buildx" | "builder" | "service" | "imagetools" | "manifest"))
         {
             builder |= first.as_str() == "buildx";
             let takes_value = GLOBAL_OPTIONS.contains(&first.as_str());
@@ -116,23 +205,32 @@ impl Shell {
         let Some((verb, arguments)) = rest.split_first() else { return };
         match verb.as_str() {
             "create" if builder => self.builder(arguments),
-            "pull" | "run" | "create" => {
-                if let Some(image) = positional(arguments, verb.as_str()) {
-                    let written = without_quotes(image);
-                    let value = self.fill(&written);
-                    let always = verb.as_str() == "pull";
-                    let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
-                    self.pulls.extend(in_turn.into_iter().map(|value| Pull { written: written.clone(), value, always }));
-                }
-            }
-            "build" | "b" => self.build(arguments),
+            "pull" | "run" | "create" => self.image(verb.as_str(), arguments),
+            "build" | "b" | "bud" => self.build(arguments),
             "load" | "import" => self.loaded = true,
-            "tag" => {
+            "tag" | "commit" => {
                 if let Some(target) = arguments.get(1) {
                     self.made(&without_quotes(target));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The image that `docker pull` or `docker run` names.
+    fn image(&mut self, verb: &str, arguments: &[Traced]) {
+        let options = if verb == "pull" { "pull" } else { "run" };
+        let Some(image) = positional(arguments, options, &|word| self.fill(word)) else { return };
+        let written = without_quotes(image);
+        let value = self.fill(&written);
+        // `docker-daemon:`, `oci:` and the like are no registries.
+        let scheme = if value.as_str().starts_with("docker://") { "docker://".len() } else { 0 };
+        let value = value.slice(scheme..value.as_str().len());
+        let never = arguments.iter().any(|word| word.as_str() == "--pull=never");
+        let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
+        if !never {
+            let always = verb == "pull";
+            self.pulls.extend(in_turn.into_iter().map(|value| Pull { written: written.clone(), value, always }));
         }
     }
 
@@ -171,6 +269,9 @@ impl Shell {
                 }
                 "--build-context" => {
                     let filled = self.fill(&value);
+                    if let Some(equals) = filled.as_str().find('=') {
+                        self.names.push((filled.slice(0..equals), true));
+                    }
                     if let Some(at) = filled.as_str().find("=docker-image://") {
                         let image = filled.slice(at + "=docker-image://".len()..filled.as_str().len());
                         self.pulls.push(Pull { written: image.clone(), value: image, always: true });
@@ -211,6 +312,9 @@ impl Shell {
     }
 
     fn fill(&self, text: &Traced) -> Traced {
+        if !text.as_str().contains(['$', '\\']) {
+            return text.clone();
+        }
         expand(text, Dialect::Shell, &|name| self.variables.get(name).cloned())
     }
 }
@@ -224,9 +328,42 @@ const LOOP: usize = 64;
 /// What runs a script that it is given with `-c`.
 const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
 
+/// What runs the commands that it is given as a text.
+const RUNNERS: [&str; 8] = ["eval", "ssh", "su", "vagrant", "multipass", "watch", "run_cmd", "trap"];
+
+/// What variables are called that hold `docker` or what takes its place.
+const ENGINES: [&str; 6] = ["docker", "podman", "engine", "container_tool", "container_runtime", "container_cli"];
+
 /// Words that may stand before a command.
-const PREFIXES: [&str; 17] =
-    ["!", "(", "{", "command", "do", "elif", "else", "env", "exec", "export", "if", "nohup", "retry", "sudo", "then", "time", "until"];
+const PREFIXES: [&str; 27] = [
+    "!",
+    "(",
+    "{",
+    "[[",
+    "command",
+    "do",
+    "elif",
+    "else",
+    "env",
+    "exec",
+    "export",
+    "if",
+    "local",
+    "nice",
+    "nohup",
+    "readonly",
+    "sudo",
+    "then",
+    "time",
+    "travis_retry",
+    "until",
+    "while",
+    "winpty",
+    "declare",
+    "chronic",
+    "return",
+    "doas",
+];
 
 /// Options of `docker` itself that take a value.
 const GLOBAL_OPTIONS: [&str; 10] =
@@ -259,138 +396,11 @@ fn named(image: &Traced) -> String {
     if last.contains([':', '@']) { name } else { format!("{name}:latest") }
 }
 
-/// The first argument that is neither an option nor an option's value.
-fn positional<'w>(arguments: &'w [Traced], verb: &str) -> Option<&'w Traced> {
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let text = argument.as_str();
-        if !text.starts_with('-') {
-            return Some(argument);
-        }
-        if takes_value(text, verb) {
-            arguments.next();
-        }
-    }
-    None
+/// Whether a word may stand before a command: a keyword, or an option of `sudo` and the like.
+fn is_before_a_command(word: &str) -> bool {
+    PREFIXES.contains(&word) || word.starts_with('-') && !word.contains('=')
 }
 
-/// Whether an option's value is the next word. Of `docker run` most do; of `docker pull` one.
-fn takes_value(option: &str, verb: &str) -> bool {
-    if option.contains('=') {
-        return false;
-    }
-    if verb == "pull" {
-        return option == "--platform";
-    }
-    let alone = [
-        "--detach",
-        "--disable-content-trust",
-        "--help",
-        "--init",
-        "--interactive",
-        "--no-healthcheck",
-        "--oom-kill-disable",
-        "--privileged",
-        "--publish-all",
-        "--quiet",
-        "--read-only",
-        "--rm",
-        "--sig-proxy",
-        "--tty",
-        "--use-api-socket",
-    ];
-    match option.strip_prefix('-') {
-        Some(long) if long.starts_with('-') => !alone.contains(&option),
-        // `-it` and the like; `-v` and `-e` take a value, unless it is stuck to them.
-        Some(short) => {
-            short.len() == 1 && !matches!(short, "d" | "i" | "t" | "P" | "q")
-                || short.len() > 1
-                    && short.ends_with(['a', 'c', 'e', 'h', 'l', 'm', 'p', 'u', 'v', 'w'])
-                    && short[..short.len() - 1].bytes().all(|flag| b"ditPq".contains(&flag))
-        }
-        None => false,
-    }
-}
-
-/// The scripts in the `$(...)` and the backquotes of a command, which the shell runs, too.
-fn substitutions(command: &Traced) -> Vec<Traced> {
-    let text = command.as_str();
-    let mut inner = Vec::new();
-    let mut at = 0;
-    while let Some(found) = text[at..].find(['$', '`']).map(|found| at + found) {
-        let (start, end) = match &text[found..] {
-            rest if rest.starts_with("$(") => (found + 2, substitution_end(text, found).map(|end| end - 1)),
-            rest if rest.starts_with('`') => (found + 1, rest[1..].find('`').map(|length| found + 1 + length)),
-            _ => {
-                at = found + 1;
-                continue;
-            }
-        };
-        let Some(end) = end else { break };
-        inner.push(command.slice(start..end));
-        at = end + 1;
-    }
-    inner
-}
-
-/// The simple commands of a script, continuation lines joined.
-fn commands(script: &Traced) -> Vec<Traced> {
-    let text = script.as_str();
-    let bytes = text.as_bytes();
-    let mut commands = Vec::new();
-    let mut current = Traced::default();
-    let mut start = 0;
-    let mut quote = None;
-    let mut at = 0;
-    let mut closed = true;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        let mut length = 1;
-        // What `$(...)` runs is a part of this command.
-        if closed && byte == b'$' && quote != Some(b'\'') && bytes.get(at + 1) == Some(&b'(') {
-            match substitution_end(text, at) {
-                Some(end) => {
-                    at = end;
-                    continue;
-                }
-                None => closed = false,
-            }
-        }
-        let mut ends = false;
-        match (quote, byte) {
-            (Some(open), _) if byte == open => quote = None,
-            (Some(b'\''), _) => {}
-            (_, b'\\') if bytes.get(at + 1) == Some(&b'\n') => {
-                current.push(&script.slice(start..at));
-                current.push_computed(" ");
-                at += 2;
-                start = at;
-                continue;
-            }
-            (_, b'\\') => length = 2,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (None, b'#') if at == 0 || bytes[at - 1].is_ascii_whitespace() => {
-                current.push(&script.slice(start..at));
-                commands.push(std::mem::take(&mut current));
-                at = text[at..].find('\n').map_or(bytes.len(), |end| at + end);
-                start = at;
-                continue;
-            }
-            (None, b'\n' | b';' | b'|' | b'&') => ends = true,
-            (None, _) => {}
-        }
-        if ends {
-            current.push(&script.slice(start..at));
-            commands.push(std::mem::take(&mut current));
-            start = at + 1;
-        }
-        at += length;
-    }
-    if start < bytes.len() {
-        current.push(&script.slice(start..bytes.len()));
-    }
-    commands.push(current);
-    commands.retain(|command| !command.as_str().trim().is_empty());
-    commands
+fn words(command: &Traced) -> Vec<Traced> {
+    shell_words(command.as_str()).into_iter().map(|(start, end)| command.slice(start..end)).collect()
 }

@@ -1,0 +1,63 @@
+//! `pullsafe doctor`: whether a deployed stack is well, looked at from outside. It changes nothing.
+
+mod assumptions;
+mod finding;
+mod hearing;
+mod mirror;
+mod queues;
+mod resource;
+mod roles;
+mod stack;
+
+use std::process::ExitCode;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use clap::Args;
+use pullsafe::clock;
+use pullsafe_aws::Failure;
+
+use crate::terminal::{Output, answer, stop};
+use finding::{Finding, State};
+
+/// Say whether a deployed stack is well: its rules, roles, queues and table, its last work, and what it takes for granted.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The stack's name
+    #[arg(long, value_name = "NAME", default_value = "pullsafe")]
+    stack: String,
+    /// For people, or one JSON document
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// 0 if nothing is wrong, 1 if something is or if the stack cannot be looked at. What could not be told is no fault.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return stop(&error.to_string(), 1),
+    };
+    let looked = runtime.block_on(async {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        look(&config, &arguments.stack).await
+    });
+    let findings = match looked {
+        Ok(findings) => findings,
+        Err(failure) => return stop(&format!("the stack {} cannot be looked at: {failure}", arguments.stack), 1),
+    };
+    let text = match arguments.output {
+        Output::Text => finding::text(&findings),
+        Output::Json => finding::json(&findings),
+    };
+    answer(&text, findings.iter().all(|finding| finding.state != State::Wrong))
+}
+
+async fn look(config: &SdkConfig, name: &str) -> Result<Vec<Finding>, Failure> {
+    let now = clock::system()();
+    let (stack, mut findings) = stack::read(config, name).await?;
+    findings.extend(hearing::look(config, &stack, now.millis()).await);
+    findings.extend(queues::look(config, &stack, now).await);
+    findings.extend(roles::look(config, &stack).await);
+    findings.extend(mirror::look(config, &stack, now).await);
+    findings.extend(assumptions::look(config).await);
+    Ok(findings)
+}

@@ -1,0 +1,112 @@
+//! What pullsafe takes for granted and no emulator can settle, asked of the account itself. docs/live.md has the rest.
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{ServiceField, Task};
+use pullsafe::reference::Reference;
+use pullsafe_aws::Failure;
+
+use super::finding::Finding;
+
+/// How many clusters, and services or tasks of each, are looked at: an assumption needs one example.
+const CLUSTERS: usize = 5;
+const EACH: i32 = 10;
+
+/// Every assumption that a look can settle.
+pub(super) async fn look(config: &SdkConfig) -> Vec<Finding> {
+    let (ecs, ecr) = (Client::new(config), aws_sdk_ecr::Client::new(config));
+    let mut findings = match clusters(&ecs).await {
+        Ok(clusters) => vec![tags(&ecs, &clusters).await, digests(&ecs, &clusters).await],
+        Err(failure) => {
+            let about = ["DescribeServices gives tags", "a task has the digest of an image of Docker Hub"];
+            about.map(|about| Finding::unknown(about, failure.to_string(), "allow ecs:ListClusters")).into()
+        }
+    };
+    findings.push(pull_through(&ecr).await);
+    findings
+}
+
+async fn clusters(ecs: &Client) -> Result<Vec<String>, Failure> {
+    let answer = ecs.list_clusters().send().await.map_err(|error| Failure::of("ecs:ListClusters", &error))?;
+    Ok(answer.cluster_arns().iter().take(CLUSTERS).cloned().collect())
+}
+
+/// The marks of a pause are read from there.
+async fn tags(ecs: &Client, clusters: &[String]) -> Finding {
+    const ABOUT: &str = "DescribeServices gives tags";
+    let mut seen = 0;
+    for cluster in clusters {
+        match services(ecs, cluster).await {
+            Ok(services) => {
+                seen += services.len();
+                if services.iter().any(|tagged| *tagged) {
+                    return Finding::right(ABOUT, "a service came with its tags");
+                }
+            }
+            Err(failure) => return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListServices and ecs:DescribeServices"),
+        }
+    }
+    Finding::unknown(ABOUT, format!("none of {seen} services has a tag"), "tag one service and look again")
+}
+
+/// Whether each of some services came with tags.
+async fn services(ecs: &Client, cluster: &str) -> Result<Vec<bool>, Failure> {
+    let listed = ecs.list_services().cluster(cluster).max_results(EACH).send().await;
+    let listed = listed.map_err(|error| Failure::of("ecs:ListServices", &error))?;
+    if listed.service_arns().is_empty() {
+        return Ok(Vec::new());
+    }
+    let operation = ecs.describe_services().cluster(cluster).set_services(Some(listed.service_arns().to_vec()));
+    let described = operation.include(ServiceField::Tags).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error))?;
+    Ok(described.services().iter().map(|service| !service.tags().is_empty()).collect())
+}
+
+/// The mirror never deletes what a task runs, and knows that by digest.
+async fn digests(ecs: &Client, clusters: &[String]) -> Finding {
+    const ABOUT: &str = "a task has the digest of an image of Docker Hub";
+    for cluster in clusters {
+        let tasks = match tasks(ecs, cluster).await {
+            Ok(tasks) => tasks,
+            Err(failure) => return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListTasks and ecs:DescribeTasks"),
+        };
+        let containers = tasks.iter().flat_map(|task| task.containers());
+        let of_hub = |image: &str| image.parse::<Reference>().is_ok_and(|reference| reference.is_docker_hub());
+        let mut of_hub = containers.filter(|container| container.image().is_some_and(of_hub));
+        let Some(container) = of_hub.next() else { continue };
+        let image = container.image().unwrap_or_default();
+        return match container.image_digest() {
+            Some(_) => Finding::right(ABOUT, format!("{image} has one")),
+            None => {
+                let mend = "leave MirrorMayDelete off: what runs cannot be told from what is unwanted";
+                Finding::wrong(ABOUT, format!("{image} runs without one"), mend)
+            }
+        };
+    }
+    Finding::unknown(ABOUT, "no running task has an image of Docker Hub", "run one and look again")
+}
+
+async fn tasks(ecs: &Client, cluster: &str) -> Result<Vec<Task>, Failure> {
+    let listed = ecs.list_tasks().cluster(cluster).max_results(EACH).send().await;
+    let listed = listed.map_err(|error| Failure::of("ecs:ListTasks", &error))?;
+    if listed.task_arns().is_empty() {
+        return Ok(Vec::new());
+    }
+    let operation = ecs.describe_tasks().cluster(cluster).set_tasks(Some(listed.task_arns().to_vec()));
+    let described = operation.send().await.map_err(|error| Failure::of("ecs:DescribeTasks", &error))?;
+    Ok(described.tasks().to_vec())
+}
+
+/// Below such a prefix a look at an image may bring it in.
+async fn pull_through(ecr: &aws_sdk_ecr::Client) -> Finding {
+    const ABOUT: &str = "BatchGetImage below a pull-through prefix only looks";
+    match ecr.describe_pull_through_cache_rules().send().await.map_err(|error| Failure::of("ecr:DescribePullThroughCacheRules", &error)) {
+        Ok(answer) if answer.pull_through_cache_rules().is_empty() => {
+            Finding::right(ABOUT, "no pull-through rule, so that it does not matter")
+        }
+        Ok(answer) => {
+            let prefixes: Vec<_> = answer.pull_through_cache_rules().iter().filter_map(|rule| rule.ecr_repository_prefix()).collect();
+            Finding::unknown(ABOUT, format!("rules for {}", prefixes.join(", ")), "try it once, as docs/live.md says")
+        }
+        Err(failure) => Finding::unknown(ABOUT, failure.to_string(), "allow ecr:DescribePullThroughCacheRules"),
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether the stack hears: its rules are enabled, and its functions have been at work lately.
+
+use aws_config::SdkConfig;
+use pullsafe_aws::Failure;
+use pullsafe_aws::json::{EVENTS, JsonApi, LOGS};
+use serde_json::{Value, json};
+
+use super::finding::Finding;
+use super::stack::Deployed;
+
+/// Beyond the rhythm of the sweep: a run takes its time, and a log comes late.
+const GRACE_MINUTES: i64 = 10;
+
+/// Every rule of the stack, and when each function that is swept has last written to its log.
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) -> Vec<Finding> {
+    let events = JsonApi::new(config, EVENTS);
+    let mut findings = Vec::new();
+    for (logical, physical) in stack.of_type("AWS::Events::Rule") {
+        let answer = events.call("events:DescribeRule", "AWSEvents.DescribeRule", &json!({ "Name": name_of(physical) })).await;
+        findings.push(rule(stack, logical, answer));
+    }
+    let logs = JsonApi::new(config, LOGS);
+    let sweep: i64 = stack.parameter("SweepMinutes").parse().unwrap_or(1);
+    for (logical, every) in [("RemediatorLogGroup", sweep), ("GateWakerLogGroup", 1)] {
+        let Some(group) = stack.physical(logical) else { continue };
+        let request = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true, "limit": 1 });
+        let answer = logs.call("logs:DescribeLogStreams", "Logs_20140328.DescribeLogStreams", &request).await;
+        findings.push(written(group, every, answer, now_millis));
+    }
+    findings
+}
+
+/// A rule on the default bus is known by its name, which its ARN ends with.
+fn name_of(physical: &str) -> &str {
+    physical.rsplit(['/', '|']).next().unwrap_or(physical)
+}
+
+fn rule(stack: &Deployed, logical: &str, answer: Result<Value, Failure>) -> Finding {
+    let about = format!("rule {logical}");
+    match answer {
+        Ok(rule) if rule["State"] == "ENABLED" => Finding::right(about, "enabled"),
+        Ok(_) if logical == "MirrorFunctionPlan" && stack.parameter("MirrorConfigParameter").is_empty() => {
+            Finding::right(about, "disabled, as nothing is named to mirror on a schedule")
+        }
+        Ok(rule) => {
+            let name = rule["Name"].as_str().unwrap_or(logical);
+            Finding::wrong(about, rule["State"].as_str().unwrap_or("of unknown state"), format!("aws events enable-rule --name {name}"))
+        }
+        Err(failure) => Finding::unknown(about, failure.to_string(), "allow events:DescribeRule"),
+    }
+}
+
+fn written(group: &str, every_minutes: i64, answer: Result<Value, Failure>, now_millis: i64) -> Finding {
+    let about = format!("last sweep in {group}");
+    let streams = match answer {
+        Ok(answer) => answer["logStreams"].clone(),
+        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow logs:DescribeLogStreams"),
+    };
+    let stream = &streams[0];
+    // The time of the last event is told with a delay of up to an hour, that of its arrival without.
+    let Some(last) = stream["lastIngestionTime"].as_i64().max(stream["lastEventTimestamp"].as_i64()) else {
+        return Finding::wrong(
+            about,
+            "nothing was ever written",
+            "see whether the function runs at all: its metrics Invocations and Errors",
+        );
+    };
+    let minutes = (now_millis - last) / 60_000;
+    if minutes <= every_minutes + GRACE_MINUTES {
+        Finding::right(about, format!("{} minutes ago", minutes.max(0)))
+    } else {
+        let mend = "see the function's metrics Errors and Throttles, and whether its schedule is enabled";
+        Finding::wrong(about, format!("{minutes} minutes ago, where it runs every {every_minutes}"), mend)
+    }
+}

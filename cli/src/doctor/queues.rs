@@ -1,0 +1,82 @@
+//! The queues: nothing may lie where nobody works it off, and what is worked off may not grow old.
+
+use aws_config::SdkConfig;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_aws::json::{JsonApi, MONITORING, SQS};
+use serde_json::{Value, json};
+
+use super::finding::Finding;
+use super::stack::Deployed;
+
+/// How old what is worked off may become, by the queue; the alarms of the template ring at the same.
+const OLDEST_SECONDS: &[(&str, i64)] =
+    &[("WorkQueue", 1_800), ("MirrorQueue", 7_200), ("MirrorPlanQueue", 21_600), ("ImageGateFailureQueue", 300)];
+
+/// Every queue of the stack.
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Finding> {
+    let (queues, metrics) = (JsonApi::new(config, SQS), JsonApi::new(config, MONITORING));
+    let mut findings = Vec::new();
+    for (logical, url) in stack.of_type("AWS::SQS::Queue") {
+        let request = json!({ "QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"] });
+        let depth = queues.call("sqs:GetQueueAttributes", "AmazonSQS.GetQueueAttributes", &request).await;
+        findings.push(match OLDEST_SECONDS.iter().find(|(name, _)| *name == logical) {
+            None => kept(logical, depth),
+            Some((_, oldest)) => {
+                let request = json!({
+                    "Namespace": "AWS/SQS",
+                    "MetricName": "ApproximateAgeOfOldestMessage",
+                    "Dimensions": [{ "Name": "QueueName", "Value": url.rsplit('/').next().unwrap_or(url) }],
+                    "StartTime": now.seconds() - 900,
+                    "EndTime": now.seconds(),
+                    "Period": 300,
+                    "Statistics": ["Maximum"],
+                });
+                let target = "GraniteServiceVersion20100801.GetMetricStatistics";
+                let age = metrics.call("cloudwatch:GetMetricStatistics", target, &request).await;
+                worked_off(logical, *oldest, depth, age)
+            }
+        });
+    }
+    findings
+}
+
+fn messages(answer: &Value) -> Option<u64> {
+    answer["Attributes"]["ApproximateNumberOfMessages"].as_str()?.parse().ok()
+}
+
+fn kept(logical: &str, depth: Result<Value, Failure>) -> Finding {
+    let about = format!("queue {logical}");
+    match depth.as_ref().map(messages) {
+        Ok(Some(0)) => Finding::right(about, "empty"),
+        Ok(Some(count)) => {
+            let mend = "read one message, mend what it failed at, then start a redrive of the queue";
+            Finding::wrong(about, format!("{count} messages that failed for good"), mend)
+        }
+        Ok(None) => Finding::unknown(about, "the answer has no number", "look at the queue in the console"),
+        Err(failure) => Finding::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
+    }
+}
+
+fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Result<Value, Failure>) -> Finding {
+    let about = format!("queue {logical}");
+    let depth = match depth {
+        Ok(depth) => messages(&depth).unwrap_or_default(),
+        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
+    };
+    let age = match age {
+        Ok(age) => age,
+        Err(failure) => {
+            return Finding::unknown(about, format!("{depth} messages; {failure}"), "allow cloudwatch:GetMetricStatistics");
+        }
+    };
+    let points = age["Datapoints"].as_array().into_iter().flatten();
+    // A queue in which nothing lies has no data.
+    let seconds = points.filter_map(|point| point["Maximum"].as_f64()).fold(0.0, f64::max) as i64;
+    if seconds <= oldest {
+        Finding::right(about, format!("{depth} messages, the oldest {seconds} s old"))
+    } else {
+        let mend = "read the log of the function that works it off, and its metrics Errors and Throttles";
+        Finding::wrong(about, format!("{depth} messages, the oldest {seconds} s old, at most {oldest} s are usual"), mend)
+    }
+}

@@ -1,0 +1,68 @@
+//! A resource of each action that the template's statements are meant for, to ask IAM about.
+
+use super::roles::Role;
+use super::stack::Deployed;
+
+/// The ARN to ask about an action of a role.
+pub(super) fn arn_for(stack: &Deployed, role: &Role, action: &str) -> String {
+    let of = |service: &str, rest: &str| format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account);
+    let (service, name) = action.split_once(':').unwrap_or((action, ""));
+    match (service, name) {
+        ("ecs", "DescribeServices" | "UpdateService" | "TagResource" | "UntagResource") => {
+            of("ecs", &format!("service/{}", service_of(stack)))
+        }
+        ("ecs", "DescribeClusters") => of("ecs", "cluster/doctor"),
+        ("ecs", "DescribeTasks") => of("ecs", "task/doctor/0a1b2c3d"),
+        ("ecs", "RegisterTaskDefinition") => of("ecs", "task-definition/doctor:1"),
+        ("iam", "PassRole") => {
+            format!("arn:{}:iam::{}:role/{}", stack.partition, stack.account, sample(stack.parameter("TaskRolePattern")))
+        }
+        ("iam", _) => format!("arn:{}:iam::{}:role/doctor", stack.partition, stack.account),
+        ("ecr", "GetAuthorizationToken") => "*".to_owned(),
+        ("ecr", _) => of("ecr", &format!("repository/{}/doctor", stack.parameter("MirrorPrefix"))),
+        ("logs", "GetLogEvents") => {
+            let groups = stack.parameter("ReadableLogGroups");
+            of("logs", &format!("log-group:{}:log-stream:doctor", sample(groups.split(',').next().unwrap_or_default())))
+        }
+        ("logs", _) => {
+            let group = stack.physical(&format!("{}LogGroup", role.name)).unwrap_or("doctor");
+            of("logs", &format!("log-group:{group}:log-stream:doctor"))
+        }
+        ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
+        ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
+        ("dynamodb", _) => {
+            let index = if role.name == "Widget" { "/index/open-index" } else { "" };
+            of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
+        }
+        ("sns", _) => stack.physical("Topic").unwrap_or("*").to_owned(),
+        ("events", _) => of("events", "event-bus/default"),
+        ("sqs", _) => {
+            let url = stack.physical(queue_of(role, name)).unwrap_or("doctor");
+            of("sqs", url.rsplit('/').next().unwrap_or(url))
+        }
+        ("ssm", _) => of("ssm", &format!("parameter{}", stack.parameter("MirrorConfigParameter"))),
+        ("secretsmanager", _) => stack.parameter("DockerHubSecretArn").to_owned(),
+        ("kms", _) => stack.parameter("EncryptionKeyArn").to_owned(),
+        _ => "*".to_owned(),
+    }
+}
+
+/// A service that the parameter lets be changed.
+fn service_of(stack: &Deployed) -> String {
+    let service = sample(stack.parameter("ServicePattern"));
+    if service.contains('/') { service } else { format!("{service}/doctor") }
+}
+
+/// Some text that a pattern with wildcards matches.
+fn sample(pattern: &str) -> String {
+    if pattern.is_empty() { "doctor".to_owned() } else { pattern.replace(['*', '?'], "d") }
+}
+
+fn queue_of(role: &Role, action: &str) -> &'static str {
+    match (role.name, action) {
+        ("Mirror", "SendMessage") => "MirrorPlanQueue",
+        ("Mirror", _) | ("ImageGate" | "GateWaker", "SendMessage") => "MirrorQueue",
+        ("GateWaker", _) => "ImageGateFailureQueue",
+        _ => "WorkQueue",
+    }
+}

@@ -1,0 +1,177 @@
+//! What the roles may do, by IAM's own simulation: everything that the code declares, and, where the stack observes, nothing that changes
+//! anything.
+//!
+//! A simulation knows the policies of the role, its boundary and the organization's, but not the policies of a repository or a key.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_iam::Client;
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum};
+use pullsafe::permission::{self, Permission};
+use pullsafe_aws::Failure;
+
+use super::finding::Finding;
+use super::resource::arn_for;
+use super::stack::Deployed;
+
+/// A role of the template, and what its function declares.
+pub(super) struct Role {
+    /// Its logical id without `Role`.
+    pub(super) name: &'static str,
+    permissions: &'static [Permission],
+    /// The leading key of a row of its own.
+    row: &'static str,
+}
+
+const ROLES: &[Role] = &[
+    Role { name: "Remediator", permissions: permission::REMEDIATOR, row: "incident" },
+    Role { name: "Mirror", permissions: permission::MIRROR, row: "mirror" },
+    Role { name: "ImageGate", permissions: permission::GATE, row: "gate" },
+    Role { name: "GateWaker", permissions: permission::WAKER, row: "gate" },
+    Role { name: "Widget", permissions: permission::WIDGET, row: "incident" },
+];
+
+/// Each role of the stack.
+pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
+    let client = Client::new(config);
+    let mut findings = Vec::new();
+    for role in ROLES {
+        let about = format!("role of {}", role.name);
+        let Some(physical) = stack.physical(&format!("{}Role", role.name)) else {
+            findings.push(Finding::wrong(about, "the stack has no such role", "deploy the template of this version"));
+            continue;
+        };
+        let arn = format!("arn:{}:iam::{}:role/{physical}", stack.partition, stack.account);
+        findings.push(match decisions(&client, stack, role, &arn).await {
+            Ok(decisions) => judged(about, stack, role, &decisions),
+            Err(failure) => Finding::unknown(about, failure.to_string(), "allow iam:SimulatePrincipalPolicy on the stack's roles"),
+        });
+    }
+    findings
+}
+
+/// Whether the stack's parameters ask for an action. `None` where it makes no difference.
+fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) -> Option<bool> {
+    let set = |name: &str| !stack.parameter(name).is_empty();
+    let fills = stack.may_act() || set("MirrorConfigParameter");
+    match action {
+        "kms:Decrypt" | "kms:GenerateDataKey" => set("EncryptionKeyArn").then_some(true),
+        "ssm:GetParameter" => set("MirrorConfigParameter").then_some(true),
+        "secretsmanager:GetSecretValue" => set("DockerHubSecretArn").then_some(true),
+        "ecr:BatchDeleteImage" => Some(fills && stack.parameter("MirrorMayDelete") == "true"),
+        _ if permission.writes && role.name == "Mirror" => Some(fills),
+        _ if permission.writes => Some(stack.may_act()),
+        _ => Some(true),
+    }
+}
+
+/// Every action with IAM's decision on it, one request for the actions on the same resource.
+async fn decisions(client: &Client, stack: &Deployed, role: &Role, arn: &str) -> Result<BTreeMap<String, bool>, Failure> {
+    let mut by_resource: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let asked =
+        |permission: &'static Permission| permission.actions.iter().filter(|action| wanted(stack, role, permission, action).is_some());
+    for action in role.permissions.iter().flat_map(asked) {
+        by_resource.entry(arn_for(stack, role, action)).or_default().push((*action).to_owned());
+    }
+    let mut decisions = BTreeMap::new();
+    for (resource, actions) in by_resource {
+        let operation = client
+            .simulate_principal_policy()
+            .policy_source_arn(arn)
+            .set_action_names(Some(actions))
+            .resource_arns(resource)
+            .set_context_entries(Some(context(stack, role)));
+        let answer = operation.send().await.map_err(|error| Failure::of("iam:SimulatePrincipalPolicy", &error))?;
+        for result in answer.evaluation_results() {
+            decisions.insert(result.eval_action_name().to_owned(), result.eval_decision().as_str() == "allowed");
+        }
+    }
+    Ok(decisions)
+}
+
+/// What the conditions of the template ask about a request, as the code makes it.
+fn context(stack: &Deployed, role: &Role) -> Vec<ContextEntry> {
+    let cluster = format!("arn:{}:ecs:{}:{}:cluster/doctor", stack.partition, stack.region, stack.account);
+    let one = ContextKeyTypeEnum::String;
+    let many = ContextKeyTypeEnum::StringList;
+    let entries = [
+        ("ecs:cluster", cluster.as_str(), one.clone()),
+        ("aws:TagKeys", "pullsafe:cause", many.clone()),
+        ("aws:ResourceTag/pullsafe-managed", "true", one.clone()),
+        ("aws:ResourceAccount", &stack.account, one.clone()),
+        ("iam:PassedToService", "ecs-tasks.amazonaws.com", one.clone()),
+        ("application-autoscaling:service-namespace", "ecs", one.clone()),
+        ("events:source", "pullsafe", one),
+        ("dynamodb:LeadingKeys", role.row, many),
+    ];
+    let entry = |(name, value, kind): (&str, &str, ContextKeyTypeEnum)| {
+        ContextEntry::builder().context_key_name(name).context_key_values(value).context_key_type(kind).build()
+    };
+    entries.into_iter().map(entry).collect()
+}
+
+fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<String, bool>) -> Finding {
+    let (mut missing, mut beyond, mut counted) = (Vec::new(), Vec::new(), 0);
+    for permission in role.permissions {
+        for action in permission.actions {
+            let Some(wanted) = wanted(stack, role, permission, action) else { continue };
+            counted += 1;
+            match (wanted, decisions.get(*action).copied().unwrap_or(false)) {
+                (true, false) => missing.push(*action),
+                (false, true) => beyond.push(*action),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let mend = "deploy the template of this version; if it is, a permissions boundary or a policy of the organization denies them";
+        return Finding::wrong(about, format!("not allowed: {}", missing.join(", ")), mend);
+    }
+    if !beyond.is_empty() {
+        let mend = "deploy the template of this version, and take away the policies that were attached beside it";
+        return Finding::wrong(about, format!("allowed beyond the stack's parameters: {}", beyond.join(", ")), mend);
+    }
+    Finding::right(about, format!("{counted} permissions as the parameters ask for them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(parameters: &[(&str, &str)]) -> Deployed {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Deployed { parameters, ..Deployed::default() }
+    }
+
+    fn allowed(stack: &Deployed, role: &Role) -> BTreeMap<String, bool> {
+        let wanted = |permission: &'static Permission| {
+            permission.actions.iter().map(|action| ((*action).to_owned(), wanted(stack, role, permission, action).unwrap_or(false)))
+        };
+        role.permissions.iter().flat_map(wanted).collect()
+    }
+
+    #[test]
+    fn a_role_has_what_the_parameters_ask_for_and_no_more() {
+        for parameters in [&[][..], &[("Mode", "act")], &[("MirrorConfigParameter", "/p"), ("MirrorMayDelete", "true")]] {
+            let stack = stack(parameters);
+            for role in ROLES {
+                let mut decisions = allowed(&stack, role);
+                assert_eq!(judged("x".to_owned(), &stack, role, &decisions).next, None, "{} {parameters:?}", role.name);
+                let first = role.permissions[0].actions[0];
+                decisions.insert(first.to_owned(), false);
+                assert_eq!(judged("x".to_owned(), &stack, role, &decisions).seen, format!("not allowed: {first}"));
+            }
+        }
+    }
+
+    #[test]
+    fn an_observing_stack_that_may_act_is_wrong() {
+        let stack = stack(&[("Mode", "observe")]);
+        let mut decisions = allowed(&stack, &ROLES[0]);
+        assert!(!decisions["ecs:UpdateService"]);
+        decisions.insert("ecs:UpdateService".to_owned(), true);
+        let finding = judged("x".to_owned(), &stack, &ROLES[0], &decisions);
+        assert_eq!(finding.seen, "allowed beyond the stack's parameters: ecs:UpdateService");
+    }
+}

@@ -1,0 +1,132 @@
+//! The stack itself: what CloudFormation knows of it, and whether it is alone.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::Stack;
+use pullsafe_aws::Failure;
+
+use super::finding::Finding;
+
+/// How the description of every stack of this template begins.
+const DESCRIPTION: &str = "pullsafe - ";
+
+/// A deployed stack.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deployed {
+    /// Its name.
+    pub(super) name: String,
+    /// `arn:<partition>`, of its own ARN.
+    pub(super) partition: String,
+    /// Its account.
+    pub(super) account: String,
+    /// Its region.
+    pub(super) region: String,
+    /// Its parameters, by name.
+    pub(super) parameters: BTreeMap<String, String>,
+    /// Its resources: logical id, type, physical id.
+    pub(super) resources: Vec<(String, String, String)>,
+}
+
+impl Deployed {
+    /// A parameter, or nothing.
+    pub(super) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether it, or a tag in it, may change anything.
+    pub(super) fn may_act(&self) -> bool {
+        !matches!(self.parameter("Mode"), "" | "observe") || self.parameter("AllowTagToAct") == "true"
+    }
+
+    /// The resources of a type: logical and physical id.
+    pub(super) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.resources.iter().filter(move |(_, found, _)| found == kind).map(|(logical, _, physical)| (logical.as_str(), physical.as_str()))
+    }
+
+    /// The physical id of a resource.
+    pub(super) fn physical(&self, logical: &str) -> Option<&str> {
+        self.resources.iter().find(|(found, _, _)| found == logical).map(|(_, _, physical)| physical.as_str())
+    }
+}
+
+/// Reads the stack, and says how it stands.
+pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Vec<Finding>), Failure> {
+    let client = Client::new(config);
+    let failed = |error| Failure::of("cloudformation:DescribeStacks", &error);
+    let answer = client.describe_stacks().stack_name(name).send().await.map_err(failed)?;
+    let stack = answer.stacks().first().ok_or_else(|| Failure::unexpected("cloudformation:DescribeStacks", "no stack in the answer"))?;
+    let mut deployed = of(stack);
+    let mut token = None;
+    loop {
+        let answer = client.list_stack_resources().stack_name(name).set_next_token(token).send().await;
+        let answer = answer.map_err(|error| Failure::of("cloudformation:ListStackResources", &error))?;
+        deployed.resources.extend(answer.stack_resource_summaries().iter().map(|resource| {
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            (text(resource.logical_resource_id()), text(resource.resource_type()), text(resource.physical_resource_id()))
+        }));
+        token = answer.next_token().map(str::to_owned);
+        if token.is_none() {
+            break;
+        }
+    }
+    let mut findings = vec![standing(stack)];
+    findings.push(match others(&client, &deployed.name).await {
+        Ok(others) => alone(&others),
+        Err(failure) => Finding::unknown("other stacks", failure.to_string(), "allow cloudformation:DescribeStacks on every stack"),
+    });
+    Ok((deployed, findings))
+}
+
+fn of(stack: &Stack) -> Deployed {
+    let id = stack.stack_id().unwrap_or_default();
+    let part = |index: usize| id.split(':').nth(index).unwrap_or_default().to_owned();
+    let parameter = |parameter: &aws_sdk_cloudformation::types::Parameter| {
+        Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value().unwrap_or_default().to_owned()))
+    };
+    Deployed {
+        name: stack.stack_name().unwrap_or_default().to_owned(),
+        partition: part(1),
+        region: part(3),
+        account: part(4),
+        parameters: stack.parameters().iter().filter_map(parameter).collect(),
+        resources: Vec::new(),
+    }
+}
+
+fn standing(stack: &Stack) -> Finding {
+    let status = stack.stack_status().map_or("unknown", |status| status.as_str());
+    if status.ends_with("_COMPLETE") && !status.contains("ROLLBACK") {
+        Finding::right("stack", status)
+    } else {
+        let mend = "read the stack's events; a deployment is under way, or has failed and left an older version in place";
+        Finding::wrong("stack", status, mend)
+    }
+}
+
+/// The other stacks of this template in the region.
+async fn others(client: &Client, name: &str) -> Result<Vec<String>, Failure> {
+    let (mut found, mut token) = (Vec::new(), None);
+    loop {
+        let answer = client.describe_stacks().set_next_token(token).send().await;
+        let answer = answer.map_err(|error| Failure::of("cloudformation:DescribeStacks", &error))?;
+        let ours = answer.stacks().iter().filter(|stack| stack.description().is_some_and(|text| text.starts_with(DESCRIPTION)));
+        found.extend(ours.filter_map(|stack| stack.stack_name()).filter(|other| *other != name).map(str::to_owned));
+        token = answer.next_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn alone(others: &[String]) -> Finding {
+    if others.is_empty() {
+        return Finding::right("other stacks", "it is the only one of this template in the region");
+    }
+    Finding::wrong(
+        "other stacks",
+        format!("{} hear the same events", others.join(", ")),
+        "keep one stack in a region, or let all but one observe: two that act undo each other",
+    )
+}

@@ -1,0 +1,205 @@
+//! `pullsafe doctor` as a user runs it: the binary, over HTTP, on an account with a stack that is well, and with one thing wrong.
+
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use pullsafe::timestamp::Timestamp;
+use serde_json::{Value, json};
+use testkit::aws::dynamodb::{DynamoDb, Schema, text};
+use testkit::aws::service::{AwsError, Service};
+use testkit::aws::{ACCOUNT, FakeAws, REGION};
+use testkit::clock::VirtualClock;
+
+/// What an account answers, by service and operation; a test changes what it is about.
+type Answer = Arc<dyn Fn(&str, &Value) -> Result<Value, AwsError> + Send + Sync>;
+
+struct Scripted(&'static str, Answer);
+
+impl Service for Scripted {
+    fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        (self.1)(&format!("{}:{operation}", self.0), request)
+    }
+}
+
+const RESOURCES: &[(&str, &str, &str)] = &[
+    ("Table", "AWS::DynamoDB::Table", "pullsafe-Table-1A"),
+    ("Topic", "AWS::SNS::Topic", "arn:aws:sns:eu-west-1:123456789012:pullsafe-Topic-1A"),
+    ("WorkQueue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-WorkQueue-1A"),
+    ("DeadLetterQueue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-DeadLetterQueue-1A"),
+    ("RemediatorLogGroup", "AWS::Logs::LogGroup", "/aws/lambda/pullsafe-remediator"),
+    ("RemediatorFunctionTaskStopped", "AWS::Events::Rule", "pullsafe-RemediatorFunctionTaskStopped-1A"),
+    ("MirrorFunctionPlan", "AWS::Events::Rule", "pullsafe-MirrorFunctionPlan-1A"),
+    ("RemediatorRole", "AWS::IAM::Role", "pullsafe-RemediatorRole-1A"),
+    ("MirrorRole", "AWS::IAM::Role", "pullsafe-MirrorRole-1A"),
+    ("ImageGateRole", "AWS::IAM::Role", "pullsafe-ImageGateRole-1A"),
+    ("GateWakerRole", "AWS::IAM::Role", "pullsafe-GateWakerRole-1A"),
+    ("WidgetRole", "AWS::IAM::Role", "pullsafe-WidgetRole-1A"),
+];
+
+/// What changes something: an observing stack's roles are refused it.
+const WRITING: &[&str] = &[
+    "ecs:UpdateService",
+    "ecs:TagResource",
+    "ecs:UntagResource",
+    "ecs:RegisterTaskDefinition",
+    "ecs:DeregisterTaskDefinition",
+    "iam:PassRole",
+    "application-autoscaling:RegisterScalableTarget",
+    "ecr:CreateRepository",
+    "ecr:PutLifecyclePolicy",
+    "ecr:TagResource",
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:PutImage",
+    "ecr:BatchDeleteImage",
+];
+
+fn stack(name: &str) -> Value {
+    json!({
+        "StackName": name,
+        "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b2c3d"),
+        "StackStatus": "UPDATE_COMPLETE",
+        "CreationTime": "2026-01-15T19:00:00Z",
+        "Description": "pullsafe - keeps Amazon ECS deployments alive when a container image cannot be pulled.",
+        "Parameters": [
+            {"ParameterKey": "Mode", "ParameterValue": "observe"},
+            {"ParameterKey": "MirrorPrefix", "ParameterValue": "docker-hub"},
+        ],
+    })
+}
+
+/// An account in which everything is well.
+fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
+    let now = pullsafe::clock::system()().millis();
+    Ok(match call {
+        "cloudformation:DescribeStacks" => json!({ "Stacks": [stack("pullsafe")] }),
+        "cloudformation:ListStackResources" => {
+            let resource = |(logical, kind, physical): &(&str, &str, &str)| {
+                json!({
+                    "LogicalResourceId": logical, "ResourceType": kind, "PhysicalResourceId": physical,
+                    "ResourceStatus": "CREATE_COMPLETE", "LastUpdatedTimestamp": "2026-01-15T19:00:00Z",
+                })
+            };
+            json!({ "StackResourceSummaries": RESOURCES.iter().map(resource).collect::<Vec<_>>() })
+        }
+        "events:DescribeRule" if request["Name"].as_str().unwrap().contains("Plan") => json!({ "State": "DISABLED" }),
+        "events:DescribeRule" => json!({ "Name": request["Name"], "State": "ENABLED" }),
+        "logs:DescribeLogStreams" => json!({ "logStreams": [{ "lastIngestionTime": now - 60_000 }] }),
+        "sqs:GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": "0" } }),
+        "cloudwatch:GetMetricStatistics" => json!({ "Datapoints": [] }),
+        "iam:SimulatePrincipalPolicy" => {
+            let result = |action: &Value| {
+                let writes = WRITING.contains(&action.as_str().unwrap());
+                json!({ "EvalActionName": action, "EvalDecision": if writes { "implicitDeny" } else { "allowed" } })
+            };
+            let actions = request["ActionNames"].as_array().unwrap();
+            json!({ "IsTruncated": false, "EvaluationResults": actions.iter().map(result).collect::<Vec<_>>() })
+        }
+        "ecs:ListClusters" => json!({ "clusterArns": ["arn:aws:ecs:eu-west-1:123456789012:cluster/production"] }),
+        "ecs:ListServices" => json!({ "serviceArns": ["arn:aws:ecs:eu-west-1:123456789012:service/production/web"] }),
+        "ecs:DescribeServices" => json!({ "services": [{ "serviceName": "web", "tags": [{ "key": "team", "value": "a" }] }] }),
+        "ecs:ListTasks" => json!({ "taskArns": ["arn:aws:ecs:eu-west-1:123456789012:task/production/0a1b2c3d"] }),
+        "ecs:DescribeTasks" => json!({ "tasks": [{ "containers": [{ "image": "nginx:1.27", "imageDigest": "sha256:0a" }] }] }),
+        "ecr:DescribePullThroughCacheRules" => json!({ "pullThroughCacheRules": [] }),
+        other => panic!("nobody expects {other}: {request}"),
+    })
+}
+
+async fn doctor(answer: Answer, arguments: &[&str]) -> Output {
+    let clock = VirtualClock::at(Timestamp::from_millis(0));
+    let mut aws = FakeAws::new(clock.clone());
+    for name in ["cloudformation", "events", "logs", "sqs", "cloudwatch", "iam", "ecs", "ecr"] {
+        aws = aws.with_service(name, Arc::new(Scripted(name, Arc::clone(&answer))));
+    }
+    let table = DynamoDb::new(clock).with_table(Schema::new("pullsafe-Table-1A", text("pk")).sort(text("sk")));
+    let aws = aws.with_dynamodb(table);
+    let served = aws.serve().await.unwrap();
+    Command::new(env!("CARGO_BIN_EXE_pullsafe"))
+        .arg("doctor")
+        .args(arguments)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", served.url())
+        .env("AWS_REGION", REGION)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .output()
+        .inspect(|_| assert!(aws.writes().is_empty(), "a doctor only looks: {:?}", aws.writes()))
+        .unwrap()
+}
+
+fn findings(output: &Output) -> Vec<Value> {
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    document["findings"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_is_well_has_nothing_wrong() {
+    let output = doctor(Arc::new(well), &["--output", "json"]).await;
+    let findings = findings(&output);
+    let other: Vec<_> = findings.iter().filter(|finding| finding["state"] != "ok").collect();
+    assert!(other.is_empty(), "{other:?}");
+    assert_eq!(output.status.code(), Some(0));
+    let roles = findings.iter().filter(|finding| finding["about"].as_str().unwrap().starts_with("role of")).count();
+    assert_eq!((findings.len(), roles), (17, 5));
+    let text = String::from_utf8(doctor(Arc::new(well), &[]).await.stdout).unwrap();
+    assert!(text.ends_with("0 wrong, 0 not known, 17 ok\n"), "{text}");
+}
+
+/// Each row: what is wrong, the call that shows it, what it is about, and a word of the mend.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_is_found_with_its_mend() {
+    let faults: &[(&'static str, Value, &str, &str)] = &[
+        ("events:DescribeRule", json!({"Name": "x", "State": "DISABLED"}), "rule RemediatorFunctionTaskStopped", "enable-rule --name x"),
+        ("logs:DescribeLogStreams", json!({"logStreams": [{"lastIngestionTime": 1_768_504_620_000_u64}]}), "last sweep", "Throttles"),
+        ("logs:DescribeLogStreams", json!({"logStreams": []}), "last sweep", "runs at all"),
+        ("sqs:GetQueueAttributes", json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}), "queue DeadLetterQueue", "redrive"),
+        ("cloudwatch:GetMetricStatistics", json!({"Datapoints": [{"Maximum": 4_000.0}]}), "queue WorkQueue", "log"),
+        ("iam:SimulatePrincipalPolicy", json!({"IsTruncated": false, "EvaluationResults": []}), "role of Widget", "boundary"),
+        ("cloudformation:DescribeStacks", json!({"Stacks": [stack("pullsafe"), stack("other")]}), "other stacks", "one stack in a region"),
+        ("ecs:DescribeTasks", json!({"tasks": [{"containers": [{"image": "nginx"}]}]}), "a task has the digest", "MirrorMayDelete"),
+    ];
+    for (call, answer, about, mend) in faults {
+        let (call, answer) = (*call, answer.clone());
+        let account = move |asked: &str, request: &Value| if asked == call { Ok(answer.clone()) } else { well(asked, request) };
+        let output = doctor(Arc::new(account), &["--output", "json"]).await;
+        assert_eq!(output.status.code(), Some(1), "{call}: {output:?}");
+        let found = findings(&output);
+        let found = found.iter().find(|finding| finding["state"] == "wrong" && finding["about"].as_str().unwrap().starts_with(about));
+        let found = found.unwrap_or_else(|| panic!("{call}: {output:?}"));
+        assert!(found["mend"].as_str().unwrap().contains(mend), "{call}: {found}");
+    }
+}
+
+/// A look that is denied says which permission is missing; it is no fault of the stack.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_look_is_not_known() {
+    for (call, about) in [
+        ("events:DescribeRule", "rule RemediatorFunctionTaskStopped"),
+        ("logs:DescribeLogStreams", "last sweep"),
+        ("sqs:GetQueueAttributes", "queue WorkQueue"),
+        ("cloudwatch:GetMetricStatistics", "queue WorkQueue"),
+        ("iam:SimulatePrincipalPolicy", "role of Mirror"),
+        ("ecs:ListClusters", "DescribeServices gives tags"),
+        ("ecr:DescribePullThroughCacheRules", "BatchGetImage"),
+    ] {
+        let account = move |asked: &str, request: &Value| {
+            if asked == call { Err(AwsError::client("AccessDeniedException", "not authorized")) } else { well(asked, request) }
+        };
+        let output = doctor(Arc::new(account), &["--output", "json"]).await;
+        assert_eq!(output.status.code(), Some(0), "{call}: {output:?}");
+        let found = findings(&output);
+        let found = found.iter().find(|finding| finding["about"].as_str().unwrap().starts_with(about) && finding["state"] == "not-known");
+        assert!(found.is_some_and(|found| found["settle"].as_str().unwrap().contains(call)), "{call}: {output:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_is_not_there_is_an_error() {
+    let account = |_: &str, _: &Value| Err(AwsError::client("ValidationError", "Stack with id elsewhere does not exist"));
+    let output = doctor(Arc::new(account), &["--stack", "elsewhere"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the stack elsewhere cannot be looked at") && said.contains("does not exist"), "{said}");
+}

@@ -1,0 +1,161 @@
+//! Jenkins pipelines, declarative and scripted: agents, `docker.image`, pod templates, and the commands of `sh`.
+
+use super::commands::Commands;
+use super::reference_text::assembled;
+use super::source::{Kind, Language, Quotes, Source};
+use super::{Format, Read, never};
+use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::finding::{Kept, Place};
+use crate::name::Name;
+use crate::resolve::shown;
+use crate::traced::Traced;
+
+pub(super) const FORMAT: Format = Format {
+    name: "Jenkins",
+    finds: "`agent { docker ... }`, `docker.image()`, `containerTemplate`, pods in `yaml`, commands of `sh`, in declarative and scripted \
+            pipelines; an image of `withRegistry` is that registry's; what `docker.build` names is no pull",
+    known_by: "`Jenkinsfile*`, `*.jenkinsfile`; `*.groovy` with a pipeline",
+    order: "before the programs, of which Groovy is one",
+    named,
+    marks: &["docker", "image", "podTemplate", "kubernetes"],
+    read: Read::Text { begins: never, scan },
+};
+
+fn named(name: &Name<'_>) -> bool {
+    let pipeline = name.file.contains("jenkinsfile") && !name.is_other();
+    pipeline || name.has_extension(&["groovy"]) && !name.is_below("src/test") && !name.is_below("src/main")
+}
+
+fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
+    let source = Source::read(text, Language::Script);
+    let mut commands = Commands::default();
+    let mut built = std::collections::HashSet::new();
+    for index in 0..source.len() {
+        if source.word(index) == Some("build")
+            && is_of(&source, index, "docker")
+            && let Some(name) = source.call(index).and_then(|open| source.value(open + 1))
+        {
+            built.insert(shown(&name));
+            analysis.built(&name, Kept::Locally);
+            commands.made(&name);
+        }
+    }
+    for index in 0..source.len() {
+        let Some(word) = source.word(index) else { continue };
+        match word {
+            "image" => {
+                let value = match source.call(index) {
+                    // `docker.image('x').inside { ... }`
+                    Some(open) if is_of(&source, index, "docker") => source.value(open + 1),
+                    Some(_) => None,
+                    // `image 'x'` of an agent, `image: 'x'` of a template.
+                    None if in_container(&source, index) => {
+                        source.value(if source.is_mark(index + 1, b':') || source.is_mark(index + 1, b'=') { index + 2 } else { index + 1 })
+                    }
+                    None => None,
+                };
+                record(&source, index, value, &built, analysis);
+            }
+            // `agent { docker 'x' }`
+            "docker" if source.literal(index + 1).is_some() => record(&source, index, source.value(index + 1), &built, analysis),
+            "sh" | "bat" | "powershell" | "pwsh" => {
+                for at in argument_texts(&source, index) {
+                    if let Some(script) = source.value(at) {
+                        commands.run(&script);
+                    }
+                }
+            }
+            "yaml" | "yamlFile" if word == "yaml" => {
+                if let Some(text) = argument_texts(&source, index).first().and_then(|&at| source.value(at)) {
+                    analysis.embed(text, Embedded::Document);
+                }
+            }
+            _ => {}
+        }
+    }
+    commands.finish_as(Place::Jenkins, analysis);
+}
+
+fn is_of(source: &Source, index: usize, owner: &str) -> bool {
+    source.is_mark(index.wrapping_sub(1), b'.') && source.word(index.wrapping_sub(2)) == Some(owner)
+}
+
+/// Whether `image` is a container's: of an agent, a template, or a map of either.
+fn in_container(source: &Source, index: usize) -> bool {
+    let inner = source.around(index).next();
+    let Some(open) = inner else { return false };
+    let owner = source.owner(open).to_ascii_lowercase();
+    ["docker", "container", "agent", "kubernetes", "pod"].iter().any(|word| owner.contains(word))
+        || source.is_mark(index + 1, b':') && source.around(index).any(|open| source.owner(open).to_ascii_lowercase().contains("container"))
+}
+
+/// The texts that a step is given, but for its label.
+fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
+    let is_text = |at: usize| source.literal(at).is_some();
+    if let Some(open) = source.call(index) {
+        let script = source.named(open, "script");
+        return script.or_else(|| source.arguments(open).first().copied()).into_iter().collect();
+    }
+    if is_text(index + 1) && !source.is_mark(index + 2, b':') {
+        return vec![index + 1];
+    }
+    // `sh script: '...', returnStdout: true`
+    let mut at = index + 1;
+    let mut found = Vec::new();
+    while let Some((key, value)) = source.named_at(at) {
+        if key == "script" {
+            found.push(value);
+        }
+        at = value + 1;
+        while at < source.len() && !source.is_mark(at, b',') && !source.is_mark(at, b'\n') {
+            at += 1;
+        }
+        at += 1;
+    }
+    found
+}
+
+fn record(source: &Source, index: usize, value: Option<Traced>, built: &std::collections::HashSet<String>, analysis: &mut Analysis<'_>) {
+    let Some(value) = value.filter(|value| !value.is_empty() && !built.contains(&shown(value))) else { return };
+    let value_text = value.as_str();
+    let has_host = value_text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']));
+    let full = match registry(source, index).filter(|_| !has_host) {
+        Some(registry) if registry.as_str().contains("docker.io") || registry.is_empty() => value.clone(),
+        Some(registry) => assembled(Some(registry), value.clone(), None, None),
+        None => value.clone(),
+    };
+    analysis.found(Place::Jenkins, &value, &full, Otherwise::Ignore);
+}
+
+/// The registry of the `docker.withRegistry(...) { }` around an index, or of the `registryUrl` beside it.
+fn registry(source: &Source, index: usize) -> Option<Traced> {
+    for open in source.around(index) {
+        let close = source.close(open)?;
+        let beside =
+            (open + 1..close.min(open + 60)).find(|&at| source.word(at) == Some("registryUrl") && source.around(at).next() == Some(open));
+        let url = match beside {
+            Some(at) => source.value(at + 1),
+            // `docker.withRegistry(url, login) {` has its arguments before the brace.
+            None => {
+                let before = open.checked_sub(1).filter(|&before| source.is_mark(before, b')'));
+                let call = before.and_then(|before| source.open(before)).filter(|&call| source.owner(call) == "withRegistry");
+                call.and_then(|call| source.value(call + 1).or_else(|| source.empty(call + 1)))
+            }
+        };
+        if let Some(url) = url {
+            let start = url.as_str().find("://").map_or(0, |at| at + "://".len());
+            let end = url.as_str().trim_end_matches('/').len().max(start);
+            return Some(url.slice(start..end));
+        }
+    }
+    None
+}
+
+impl Source {
+    /// The empty text at an index.
+    fn empty(&self, index: usize) -> Option<Traced> {
+        self.kind(index)
+            .filter(|kind| matches!(kind, Kind::Text(Quotes::Plain | Quotes::Dollar | Quotes::Braces)))
+            .map(|_| Traced::default())
+    }
+}

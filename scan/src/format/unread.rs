@@ -1,0 +1,37 @@
+//! Kinds of files that pull images and are not read, so that a scan can say what it passed over.
+
+use crate::name::Name;
+
+/// A kind: what it is called, the files, and words without which such a file pulls nothing.
+struct Unread {
+    kind: &'static str,
+    named: fn(&Name<'_>) -> bool,
+    marks: &'static [&'static str],
+}
+
+static KINDS: [Unread; 9] = [
+    Unread { kind: "Jsonnet", named: |name| name.has_extension(&["jsonnet", "libsonnet"]), marks: &["image"] },
+    Unread { kind: "CUE", named: |name| name.has_extension(&["cue"]), marks: &["image"] },
+    Unread { kind: "Bicep", named: |name| name.has_extension(&["bicep"]), marks: &["image"] },
+    Unread { kind: "Nix", named: |name| name.has_extension(&["nix"]), marks: &["pullImage"] },
+    Unread { kind: "Puppet", named: |name| name.has_extension(&["pp"]), marks: &["docker::"] },
+    Unread { kind: "Salt", named: |name| name.has_extension(&["sls"]), marks: &["docker_"] },
+    Unread { kind: "Vagrant", named: |name| name.file == "vagrantfile", marks: &["docker"] },
+    Unread { kind: "Tilt", named: |name| name.file == "tiltfile" || name.file.ends_with(".tiltfile"), marks: &["docker", "k8s_"] },
+    Unread {
+        kind: "Jib and build images of Maven and Gradle",
+        named: |name| name.file == "pom.xml" || matches!(name.file.as_str(), "build.gradle" | "build.gradle.kts"),
+        marks: &["jib", "docker-maven-plugin", "<builder>", "bootBuildImage"],
+    },
+];
+
+/// Whether a file may be of one of these kinds, by its name.
+pub(crate) fn is_named(name: &Name<'_>) -> bool {
+    KINDS.iter().any(|kind| (kind.named)(name))
+}
+
+/// The kind that a file is of, if it pulls images.
+pub(crate) fn unread(name: &Name<'_>, text: &str) -> Option<&'static str> {
+    let kind = KINDS.iter().find(|kind| (kind.named)(name) && kind.marks.iter().any(|mark| text.contains(mark)))?;
+    Some(kind.kind)
+}

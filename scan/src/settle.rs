@@ -1,0 +1,129 @@
+//! What files say of each other's images: one builds what another names, and a kustomization decides for its manifests.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::finding::{Built, Elsewhere, FileScan, Finding, Kept, Kustomization, Place, Why};
+
+/// How many kustomizations one after the other are followed.
+const DEPTH: usize = 16;
+
+/// Takes apart what is pulled and what only looks so in its own file.
+pub(crate) fn settle(findings: Vec<Finding>, files: &[FileScan]) -> (Vec<Finding>, Vec<Elsewhere>) {
+    let names = Names::of(files.iter().flat_map(|file| &file.built));
+    let kustomizations = Kustomizations::of(files.iter().filter_map(|file| file.kustomization.as_ref()));
+    let mut pulled = Vec::new();
+    let mut elsewhere = Vec::new();
+    for finding in findings {
+        let why = if names.have(&finding) {
+            Some(Why::Built)
+        } else if kustomizations.decide(&finding) {
+            Some(Why::Overridden)
+        } else {
+            None
+        };
+        match why {
+            Some(why) => elsewhere.push(Elsewhere { finding, why }),
+            None => pulled.push(finding),
+        }
+    }
+    (pulled, elsewhere)
+}
+
+/// The names of what the files build.
+struct Names<'f> {
+    locally: HashSet<String>,
+    everywhere: HashSet<&'f str>,
+    contexts: HashSet<String>,
+}
+
+impl<'f> Names<'f> {
+    fn of(built: impl Iterator<Item = &'f Built>) -> Self {
+        let mut names = Self { locally: HashSet::new(), everywhere: HashSet::new(), contexts: HashSet::new() };
+        for built in built {
+            match built.kept {
+                Kept::Locally => drop(names.locally.insert(with_tag(&built.name))),
+                Kept::Everywhere => drop(names.everywhere.insert(repository(&built.name))),
+                Kept::AsContext => drop(names.contexts.insert(built.name.to_lowercase())),
+            }
+        }
+        names
+    }
+
+    fn have(&self, finding: &Finding) -> bool {
+        let reference = finding.reference.strip_prefix("docker.io/").unwrap_or(&finding.reference);
+        let short = reference.strip_prefix("library/").unwrap_or(reference);
+        let is_dockerfile = matches!(finding.place, Place::DockerfileFrom | Place::DockerfileCopyFrom | Place::DockerfileMount);
+        if self.everywhere.contains(repository(short)) || is_dockerfile && self.contexts.contains(&finding.written.to_lowercase()) {
+            return true;
+        }
+        if matches!(finding.place, Place::DockerfileSyntax | Place::GithubAction) {
+            return false;
+        }
+        // What is deployed comes from a registry, unless its name is none that a registry has for other people.
+        let is_local = !short.contains('/') || !is_deployed(finding.place);
+        is_local && self.locally.contains(&with_tag(short))
+    }
+}
+
+fn is_deployed(place: Place) -> bool {
+    matches!(
+        place,
+        Place::Kubernetes
+            | Place::HelmValues
+            | Place::EcsTaskDefinition
+            | Place::CloudFormation
+            | Place::Terraform
+            | Place::Nomad
+            | Place::InfrastructureCode
+            | Place::CodeBuildEnvironment
+    )
+}
+
+fn repository(name: &str) -> &str {
+    let name = name.split('@').next().unwrap_or(name);
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
+}
+
+fn with_tag(name: &str) -> String {
+    if name.contains('@') || repository(name).len() < name.len() { name.to_owned() } else { format!("{name}:latest") }
+}
+
+/// Which kustomization takes what from where.
+struct Kustomizations<'f> {
+    by_path: HashMap<&'f str, &'f Kustomization>,
+    /// For a file, or a directory, the kustomizations that name it.
+    includers: HashMap<&'f str, Vec<&'f Kustomization>>,
+}
+
+impl<'f> Kustomizations<'f> {
+    fn of(all: impl Iterator<Item = &'f Kustomization>) -> Self {
+        let mut kustomizations = Self { by_path: HashMap::new(), includers: HashMap::new() };
+        for kustomization in all {
+            kustomizations.by_path.insert(&kustomization.path, kustomization);
+            for resource in &kustomization.resources {
+                kustomizations.includers.entry(resource).or_default().push(kustomization);
+            }
+        }
+        kustomizations
+    }
+
+    /// Whether every kustomization that deploys a manifest puts something in the place of this image.
+    fn decide(&self, finding: &Finding) -> bool {
+        if finding.place != Place::Kubernetes || finding.selects.is_some() || self.includers.is_empty() {
+            return false;
+        }
+        let name = repository(&finding.written);
+        self.all_replace(&finding.file, name, 0)
+    }
+
+    fn all_replace(&self, path: &str, name: &str, depth: usize) -> bool {
+        let Some(includers) = self.includers.get(path).filter(|_| depth < DEPTH) else { return false };
+        includers.iter().take(DEPTH).all(|kustomization| {
+            let directory = crate::analysis::parent(&kustomization.path);
+            kustomization.names.iter().any(|replaced| replaced == name)
+                || self.all_replace(directory, name, depth + 1)
+                || kustomization.path != path && self.by_path.contains_key(path) && self.all_replace(&kustomization.path, name, depth + 1)
+        })
+    }
+}

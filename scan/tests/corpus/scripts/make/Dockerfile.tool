@@ -1,0 +1,2 @@
+FROM acme/app:dev
+RUN true
