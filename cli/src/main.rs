@@ -16,6 +16,7 @@ mod report;
 mod scan;
 mod terminal;
 mod wait;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ enum Command {
     Mirror(mirror::Arguments),
     Scan(scan::Arguments),
     Wait(wait::Arguments),
+    Waiting(waiting::Arguments),
     Audit(audit::Arguments),
     Report(report::Arguments),
     Doctor(doctor::Arguments),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Mirror(arguments) => mirror::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Wait(arguments) => wait::run(&arguments),
+        Command::Waiting(arguments) => waiting::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -218,7 +218,8 @@ async fn refusals(cure: &Cure) {
     assert!(!calls.is_empty(), "{}", cure.name);
     let mut pairs = 0;
     for (service, operation) in &calls {
-        for kind in [FaultKind::AccessDenied, FaultKind::Invalid] {
+        let invalid = if service == "ecs" { "InvalidParameterException" } else { "ValidationException" };
+        for kind in [FaultKind::AccessDenied, FaultKind::Code(invalid)] {
             let (mut world, event) = begin(cure).await;
             world.aws.inject(Fault::on(service, operation, kind).always());
             let told = world.told().len();
@@ -294,7 +295,7 @@ async fn a_refused_deployment_is_told_once() {
 #[tokio::test]
 async fn a_move_without_its_tags_is_told_as_a_move() {
     let (mut world, event) = begin(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
-    world.aws.inject(Fault::on("ecs", "TagResource", FaultKind::Invalid).always());
+    world.aws.inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     let told = world.told();
     let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
@@ -306,7 +307,7 @@ async fn a_move_without_its_tags_is_told_as_a_move() {
 #[tokio::test]
 async fn a_refused_act_is_tried_again_on_a_persons_word() {
     let (mut world, event) = begin(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
-    world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Invalid).always());
+    world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     assert_eq!(world.service("web")["desiredCount"], 2);
     let told = world.told();

@@ -13,6 +13,7 @@ pub mod glob;
 pub mod host;
 pub mod lookup;
 pub mod manifest;
+pub mod naming;
 pub mod notice;
 pub mod permission;
 pub mod platforms;

@@ -49,7 +49,19 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
             continue;
         };
         match inside.split_once('|') {
-            Some((name, otherwise)) => out.push_str(&value(name).unwrap_or_else(|| otherwise.to_owned())),
+            Some((name, otherwise)) => match value(name) {
+                Some(found) => out.push_str(&found),
+                None => {
+                    // Words are no name: the quotes around it go.
+                    let behind = after.strip_prefix('`').filter(|_| out.ends_with('`'));
+                    if behind.is_some() {
+                        out.pop();
+                    }
+                    out.push_str(otherwise);
+                    rest = behind.unwrap_or(after);
+                    continue;
+                }
+            },
             // Braces that are no name belong to the text (a JSON example).
             None => {
                 out.push('{');
@@ -99,6 +111,7 @@ mod tests {
     #[test]
     fn fills_names_and_falls_back() {
         let value = |name: &str| (name == "image").then(|| "redis:7".to_owned());
+        assert_eq!(fill("Module `{subject|that it names}` of `{image|it}`.", value), "Module that it names of `redis:7`.");
         assert_eq!(fill("Pull {image|it} from {host|the registry}: {\"a\"}", value), "Pull redis:7 from the registry: {\"a\"}");
     }
 

@@ -1,12 +1,20 @@
 //! What wakes the waker. An event says where to look; what it says beyond that is not relied upon.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::key;
 use pullsafe::reference::{Reference, ecr_host};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events as event;
 use pullsafe_events::Event;
+
+/// What a delayed message says that wakes the waker shortly before the end of a wait.
+const TIMER: &str = "gate-timer";
+
+/// The delayed message that leads to the waiters of a partition.
+pub fn timer(partition: &str) -> Value {
+    json!({"pullsafe": TIMER, "partition": partition})
+}
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +31,10 @@ pub enum Hint {
 pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     if let Some(original) = payload.get("requestPayload") {
         return hint(original, now);
+    }
+    if payload["pullsafe"] == TIMER {
+        let partition = payload["partition"].as_str().filter(|partition| partition.starts_with(key::WAITERS));
+        return partition.map_or_else(|| Hint::Nothing("a timer of nobody".to_owned()), |partition| Hint::Repository(partition.to_owned()));
     }
     match event::parse(payload, now) {
         Event::Sweep => Hint::Sweep,
@@ -72,6 +84,8 @@ mod tests {
         assert_eq!(of(&mirrored), web);
         assert_eq!(of(&json!({"requestContext": {}, "requestPayload": mirrored})), web);
         assert_eq!(of(&json!({"pullsafe": "sweep"})), Hint::Sweep);
+        assert_eq!(of(&timer("gate#111122223333/eu-west-1/web")), web);
+        assert!(matches!(of(&timer("incident#x")), Hint::Nothing(_)), "only the gate's own rows");
         for nothing in [
             json!(null),
             json!({"hello": 1}),

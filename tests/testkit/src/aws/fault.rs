@@ -20,12 +20,12 @@ pub enum FaultKind {
     ConnectionCutAfter,
     /// The role lacks the permission.
     AccessDenied,
-    /// The service refuses the request as it is, and will do so again.
-    Invalid,
+    /// The service refuses with this code.
+    Code(&'static str),
 }
 
 impl FaultKind {
-    /// Every kind that can pass, for a matrix of faults.
+    /// Every kind, for a matrix of faults.
     pub const ALL: [Self; 7] = [
         Self::Throttle,
         Self::InternalError,
@@ -62,10 +62,7 @@ impl FaultKind {
                     _ => AwsError::client("AccessDeniedException", message),
                 })
             }
-            Self::Invalid => {
-                let code = if matches!(service, "application-autoscaling") { "ValidationException" } else { "InvalidParameterException" };
-                Some(AwsError::client(code, "The request is not valid as it is."))
-            }
+            Self::Code(code) => Some(AwsError::client(code, "the service refuses")),
             Self::Timeout | Self::ConnectionCut | Self::ConnectionCutAfter => None,
         }
     }
