@@ -56,7 +56,7 @@ fn read(payload: &Value) -> String {
         Event::TaskStopped(stopped) => of_stop(&stopped, now),
         Event::ServiceChanged(changed) => format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason),
         Event::ImageArrived(arrival) => format!("fact: {} appeared with tag {:?}\n", arrival.repository, arrival.tag),
-        Event::ImageMirrored(reference) => format!("fact: {reference} is in the mirror\n"),
+        Event::ImageMirrored(copy) => format!("fact: {} is in the mirror\n", copy.source),
         Event::BuildFailed(build) => {
             let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
             format!("fact: a build of {} failed\n{}", build.project, described(&diagnosis))

@@ -9,14 +9,15 @@ use crate::decide::wait::Wait;
 use crate::table::GateTable;
 use aws_config::SdkConfig;
 use pullsafe::clock::Clock;
+use pullsafe::mirror_job::MirrorJob;
+use pullsafe::reference::Reference;
 use pullsafe::settings::GateSettings;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_aws::queue::Queues;
 use pullsafe_registry::http::{Http, Timeouts};
-use pullsafe_registry::{Client, Config, Endpoints};
-use serde_json::json;
+use pullsafe_registry::{Client, Config, Endpoints, Reach};
 use tokio::time::{Instant, timeout};
 
 use crate::response_url::Unanswered;
@@ -111,7 +112,7 @@ impl Gate {
             ecr: EcrRegions::new(config),
             table,
             settings,
-            http: Http::new(timeouts),
+            http: Http::new(timeouts, Reach::Anywhere),
             batches: AtomicUsize::default(),
             clock,
             registries: OnceLock::new(),
@@ -136,7 +137,8 @@ impl Gate {
     pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &Call) -> bool {
         let (Some(queue), Some(source)) = (&self.settings.stack.mirror_queue_url, &wait.asked.source) else { return false };
         let target = wait.asked.image_at(&wait.place.uri());
-        let job = json!({"source": source, "target": target, "requested_by": wait.requester.stack_id});
+        let Ok(place) = target.parse::<Reference>() else { return false };
+        let job = MirrorJob::message(source, &place, &wait.requester.stack_id);
         match self.stored(call, self.queues.send(queue, &job, 0)).await {
             Ok(()) => {
                 tracing::info!(%source, target, "the mirror is asked for {source}");

@@ -6,11 +6,12 @@
 
 use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::mirror_job::MirrorJob;
 use pullsafe::settings::Mode;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Remediator;
 
@@ -92,7 +93,7 @@ impl Remediator {
             Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
             Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {
                 Some(queue) => {
-                    let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                    let job = MirrorJob::message(source, target, requested_by);
                     self.queues.send(queue, &job, 0).await.map(|()| StepOutcome::Done)
                 }
                 None => Ok(StepOutcome::Abandon("no mirror can be asked any more".to_owned())),

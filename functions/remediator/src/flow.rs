@@ -125,7 +125,7 @@ impl Remediator {
             Event::ServiceChanged(changed) => self.service_changed(changed, payload, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, payload, owner, now).await,
             Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), payload, owner, now).await,
-            Event::ImageMirrored(source) => self.look_where(|waiting| waiting.may_end_with_mirrored(&source), payload, owner, now).await,
+            Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), payload, owner, now).await,
             Event::Sweep => self.sweep().await,
             Event::Look(subject) => self.look(&subject, payload, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, payload, owner, now).await,

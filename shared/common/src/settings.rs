@@ -85,7 +85,7 @@ pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
 
 /// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must be set.
 pub const OF_MIRROR: &[Setting] =
-    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
+    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
@@ -261,6 +261,8 @@ pub struct MirrorSettings {
     pub plan_queue_url: Option<String>,
     /// Event bus.
     pub event_bus: String,
+    /// The registry that the function may write to.
+    pub registry: Option<String>,
     /// First part of the repository names that the function may write to.
     pub prefix: String,
     /// The parameter with the configuration.
@@ -280,6 +282,7 @@ impl Default for MirrorSettings {
             queue_url: None,
             plan_queue_url: None,
             event_bus: "default".to_owned(),
+            registry: None,
             prefix: "docker-hub".to_owned(),
             config_parameter: None,
             hub_secret: None,
@@ -301,6 +304,7 @@ impl MirrorSettings {
             queue_url: reader.optional(MIRROR_QUEUE),
             plan_queue_url: reader.optional(MIRROR_PLAN_QUEUE),
             event_bus: reader.text(EVENT_BUS),
+            registry: reader.optional(MIRROR_REGISTRY),
             prefix: reader.text(MIRROR_PREFIX).trim_matches('/').to_owned(),
             config_parameter: reader.optional(MIRROR_CONFIG),
             hub_secret: reader.optional(HUB_SECRET),

@@ -7,7 +7,7 @@ use super::registries;
 use super::row::Row;
 use super::target::Target;
 use super::text::{self, redact};
-use pullsafe::reference::Reference;
+use pullsafe::reference::{ECR_PUBLIC, Reference};
 
 /// What opens a name in a template.
 pub(super) const OPEN: char = '{';
@@ -35,8 +35,7 @@ pub(super) fn render(row: &Row, target: &Target, text: &str, attempts: Option<u3
 
 /// Where ECR Public publishes the same official image.
 fn on_ecr_public(reference: &Reference) -> Option<String> {
-    let moved = reference.moved_to("public.ecr.aws", &format!("docker/{}", reference.repository())).ok()?;
-    reference.is_official().then(|| moved.to_string())
+    reference.official_at(ECR_PUBLIC).map(|moved| moved.to_string())
 }
 
 fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {

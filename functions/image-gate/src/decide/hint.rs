@@ -39,7 +39,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     match event::parse(payload, now) {
         Event::Sweep => Hint::Sweep,
         Event::ImageArrived(arrival) => Hint::Repository(key::waiters(&arrival.account, &arrival.region, &arrival.repository)),
-        Event::ImageMirrored(_) => mirrored(payload),
+        Event::ImageMirrored(copy) => of_copy(&copy.target),
         Event::TaskStopped(_) | Event::ServiceChanged(_) | Event::BuildFailed(_) | Event::Look(_) | Event::TryAgain(_) => {
             Hint::Nothing("the event is not for the image gate".to_owned())
         }
@@ -48,9 +48,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
 }
 
 /// A copy is where the mirror was told to put it.
-fn mirrored(payload: &Value) -> Hint {
-    let target = payload.pointer("/detail/target").and_then(Value::as_str).unwrap_or_default();
-    let Ok(target) = target.parse::<Reference>() else { return Hint::Nothing("`detail.target` is not a reference".to_owned()) };
+fn of_copy(target: &Reference) -> Hint {
     match ecr_host(target.registry()) {
         Some(host) => Hint::Repository(key::waiters(host.account, host.region, target.repository())),
         None => Hint::Nothing("the copy is not in a private ECR registry".to_owned()),

@@ -3,11 +3,11 @@
 //! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
 //! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
 
-use super::escape::{html, visible};
 use super::plot;
 use super::quota::CAVEAT;
 use super::svg;
 use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
+use pullsafe::foreign::{html, visible};
 use pullsafe::timestamp::Timestamp;
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.

@@ -9,7 +9,6 @@
 //! are written; the size is bounded however long the incident was.
 
 mod change;
-mod escape;
 pub mod html;
 pub mod markdown;
 mod plot;
