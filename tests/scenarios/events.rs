@@ -63,6 +63,7 @@ fn read(payload: &Value) -> String {
         }
         Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
         Event::Look(subject) => format!("fact: look at {subject}\n"),
+        Event::TryAgain(subject) => format!("fact: try again what was refused for {subject}\n"),
         Event::Ignored(why) => format!("ignored: {why}\n"),
     }
 }

@@ -61,14 +61,16 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     }
 }
 
-/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep.
+/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
+/// `try-again` from a person.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
-        Some("look") => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
-            Some(Ok(subject)) => Event::Look(subject),
-            Some(Err(error)) => Event::Ignored(format!("`subject` of a look: {error}")),
-            None => Event::Ignored("a look without `subject`".to_owned()),
+        Some(word @ ("look" | "try-again")) => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
+            Some(Ok(subject)) if word == "look" => Event::Look(subject),
+            Some(Ok(subject)) => Event::TryAgain(subject),
+            Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
+            None => Event::Ignored(format!("`{word}` without `subject`")),
         },
         _ => Event::Ignored(format!("`pullsafe`: {own} is not a message of pullsafe")),
     }

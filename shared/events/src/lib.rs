@@ -38,6 +38,8 @@ pub enum Event {
     Sweep,
     /// Look at one thing that is open.
     Look(Subject),
+    /// A person has mended what an act was refused for.
+    TryAgain(Subject),
     /// Nothing to do, and why.
     Ignored(String),
 }
