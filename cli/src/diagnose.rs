@@ -1,24 +1,34 @@
-//! `pullsafe diagnose`: why a task stopped or a build failed, from its event and its log.
+//! `pullsafe diagnose`: why a task stopped or a build failed, from whatever is at hand: the message, a log, the output of the AWS CLI, the
+//! task itself, or its event.
 
+mod fetch;
 mod input;
 mod output;
+mod taken;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::diagnose::input::Lines;
+use self::input::Lines;
+use self::taken::{Source, source_of};
 use crate::terminal::{Output, stop};
 
 /// Say why a task stopped or a build failed, with evidence and advice.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// An EventBridge event, or JSON Lines of {"id"?, "event", "logs"?: {"<container>": ["line", ...]}}; `-` or nothing reads standard input
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    /// A message; a task's ARN or CLUSTER/SERVICE; or a file (`-` or nothing reads standard input) with a message, a log, the output of `aws ecs describe-tasks` or `describe-services`, an EventBridge event, or JSON Lines of {"id"?, "event", "logs"?: {"<container>": ["line", ...]}}
+    #[arg(value_name = "WHAT")]
+    what: Vec<String>,
+    /// The message itself
+    #[arg(long, value_name = "TEXT", conflicts_with = "what")]
+    text: Option<String>,
+    /// Show how the message was read, and why it means this cause and not the next
+    #[arg(long)]
+    explain: bool,
     /// For people, or one JSON object on each line
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -32,18 +42,27 @@ struct Tally {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let path = arguments.file.as_ref().filter(|path| path.as_os_str() != "-");
-    let name = path.map_or("standard input".to_owned(), |path| path.display().to_string());
-    let reader: Box<dyn BufRead> = match path {
-        None => Box::new(io::stdin().lock()),
-        Some(path) => match File::open(path) {
-            Ok(file) => Box::new(BufReader::new(file)),
-            Err(error) => return stop(&format!("{name}: {error}"), 2),
+    let what = arguments.what.join(" ");
+    let source = match &arguments.text {
+        Some(text) => Ok(Source::Text(text.clone())),
+        None => source_of(&what, |path| Path::new(path).exists()),
+    };
+    let (name, reader): (String, Box<dyn BufRead>) = match source {
+        Err(message) => return stop(&message, 2),
+        Ok(Source::Input) => ("standard input".to_owned(), Box::new(io::stdin().lock())),
+        Ok(Source::File(path)) => match File::open(&path) {
+            Ok(file) => (path, Box::new(BufReader::new(file))),
+            Err(error) => return stop(&format!("{path}: {error}"), 2),
+        },
+        Ok(Source::Text(text)) => ("the message".to_owned(), Box::new(io::Cursor::new(text.into_bytes()))),
+        Ok(Source::Aws(asked)) => match fetch::fetch(&asked) {
+            Ok(json) => (asked.to_string(), Box::new(io::Cursor::new(json.into_bytes()))),
+            Err(message) => return stop(&format!("{asked}: {message}"), 2),
         },
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    match diagnose_all(reader, &name, arguments.output, &mut out).and_then(|tally| out.flush().map(|()| tally)) {
-        Ok(Tally { read: 0, failed: 0 }) => stop(&format!("{name}: there is no event in it"), 2),
+    match diagnose_all(reader, &name, arguments, &mut out).and_then(|tally| out.flush().map(|()| tally)) {
+        Ok(Tally { read: 0, failed: 0 }) => stop(&format!("{name}: there is no event, message or log in it"), 2),
         Ok(Tally { read: 0, .. }) => ExitCode::from(2),
         Ok(Tally { failed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
@@ -54,22 +73,27 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Diagnoses every input in order. A bad one is reported in its place, and the rest goes on.
-fn diagnose_all(reader: Box<dyn BufRead>, name: &str, output: Output, out: &mut impl Write) -> io::Result<Tally> {
+fn diagnose_all(reader: Box<dyn BufRead>, name: &str, arguments: &Arguments, out: &mut impl Write) -> io::Result<Tally> {
     let mut tally = Tally::default();
     for item in Lines::new(reader) {
         match item? {
             Ok(item) => {
                 tally.read += 1;
-                match output {
+                match arguments.output {
                     Output::Json => writeln!(out, "{}", output::json(&item))?,
-                    Output::Text => out.write_all(output::text(&item, tally.read > 1).as_bytes())?,
+                    Output::Text => {
+                        out.write_all(output::text(&item, tally.read > 1).as_bytes())?;
+                        if arguments.explain {
+                            out.write_all(output::explanation(&item).as_bytes())?;
+                        }
+                    }
                 }
             }
             Err(fault) => {
                 tally.failed += 1;
                 let message = format!("{name}:{}: {}", fault.line, fault.problem);
                 // A script reads the faults where the answers are, a person on the other stream.
-                if output == Output::Json {
+                if arguments.output == Output::Json {
                     writeln!(out, "{}", output::json_error(fault.id.as_ref(), &message))?;
                 }
                 eprintln!("error: {message}");

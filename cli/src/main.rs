@@ -29,6 +29,8 @@ mod scan;
 mod terminal;
 #[cfg(feature = "wait")]
 mod wait;
+#[cfg(feature = "waiting")]
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,8 @@ enum Command {
     Scan(scan::Arguments),
     #[cfg(feature = "wait")]
     Wait(wait::Arguments),
+    #[cfg(feature = "waiting")]
+    Waiting(waiting::Arguments),
     #[cfg(feature = "audit")]
     Audit(audit::Arguments),
     #[cfg(feature = "report")]
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         #[cfg(feature = "wait")]
         Command::Wait(arguments) => wait::run(&arguments),
+        #[cfg(feature = "waiting")]
+        Command::Waiting(arguments) => waiting::run(&arguments),
         #[cfg(feature = "audit")]
         Command::Audit(arguments) => audit::run(&arguments),
         #[cfg(feature = "report")]

@@ -14,6 +14,7 @@ use mirror::decide::plan::{Item, Memory, Plan, plan};
 use mirror::decide::{LARGEST_CONFIG, MirrorConfig, Want};
 use mirror::look::{Around, Pruner, Survey, survey};
 use pullsafe::clock;
+use pullsafe::foreign;
 use pullsafe::reference::ecr_host;
 use pullsafe_aws::ecr::{EcrNative, EcrRegions};
 use pullsafe_registry::{Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
@@ -144,7 +145,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
 
 fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pullsafe::timestamp::Timestamp) -> ExitCode {
     let shown = match output {
-        Output::Text => text::text(planned, prune, now),
+        Output::Text => foreign::terminal(&text::text(planned, prune, now)).into_owned(),
         Output::Json => format!("{:#}\n", text::json(planned, prune)),
     };
     answer(&shown, planned.is_complete())

@@ -14,7 +14,7 @@ use pullsafe_registry as registry;
 use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe_registry::sign_in::credentials::CredentialsError;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
-use pullsafe_registry::{Client, Config, Copier, CredentialsProvider, Native};
+use pullsafe_registry::{Client, Config, Copier, CredentialsProvider, Native, Reach};
 use tokio::sync::OnceCell;
 
 /// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
@@ -40,7 +40,7 @@ fn connect() -> Result<(Client, Arc<Credentials>), String> {
     };
     let credentials = Arc::new(Credentials { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
     let shared: Arc<dyn CredentialsProvider> = Arc::<Credentials>::clone(&credentials);
-    Ok((Client::new(Config { endpoints, credentials: shared, ..Config::new(clock::system()) }), credentials))
+    Ok((Client::new(Config { endpoints, credentials: shared, reach: Reach::Anywhere, ..Config::new(clock::system()) }), credentials))
 }
 
 /// Where copies run: this thread hashes, the others move bytes.

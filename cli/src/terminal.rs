@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use pullsafe::foreign;
 
 /// For whom the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,7 +17,8 @@ pub(crate) enum Output {
 
 /// Ends with an error, and this exit status.
 pub(crate) fn stop(message: &str, code: u8) -> ExitCode {
-    eprintln!("error: {message}");
+    // The words of registries and files are in it.
+    eprintln!("error: {}", foreign::terminal(message));
     ExitCode::from(code)
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use pullsafe::foreign;
 use pullsafe::lookup::Lookup;
 use pullsafe::manifest::{Contents, Platform, platform_of_config};
 use pullsafe::reference::{Digest, Reference, ecr_host};
@@ -95,7 +96,7 @@ impl Waiter<'_> {
                 break;
             }
             if told != why_not {
-                eprintln!("waiting for {reference}: {why_not}");
+                eprintln!("waiting for {reference}: {}", foreign::terminal(&why_not));
                 told.clone_from(&why_not);
             }
             sleep(pause).await;

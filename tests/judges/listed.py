@@ -14,6 +14,17 @@ LISTED = {
     ("botocore", 'ecs:RegisterTaskDefinition: Unknown parameter in containerDefinitions[0]: "fieldThatNobodyInventedYet"'): NOT_YET,
     ("botocore", 'ecs:RegisterTaskDefinition: Unknown parameter in input: "fieldThatNobodyInventedYet"'): NOT_YET,
 }
+
+# What the emulator of the end-to-end run says and AWS does not: DescribeTaskDefinition answers with null and empty members, which AWS
+# leaves out, and a copy of a task definition keeps what it is given.
+EMULATOR = {
+    "ecs:RegisterTaskDefinition: .ipcMode is ``, which is not one of ['host', 'task', 'none']",
+    "ecs:RegisterTaskDefinition: .pidMode is ``, which is not one of ['host', 'task']",
+    *(
+        f"ecs:RegisterTaskDefinition: Invalid type for parameter {member}, value: None, type: <class 'NoneType'>, valid types: <class 'dict'>"
+        for member in ("ephemeralStorage", "proxyConfiguration", "runtimePlatform")
+    ),
+}
 _met = set()
 
 

@@ -7,7 +7,8 @@ use testkit::registry::Sample;
 
 const REPOSITORY: &str = "iseepatterns/court-case-backend";
 const IMAGE: &str = "iseepatterns/court-case-backend:latest";
-const MIRRORED: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest";
+/// Pinned: what was verified is what runs.
+const MIRRORED: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest@sha256:e4f3a4b390dcd5c22e1e65f504da37eb113a4673e21e44f28817a21d121fc398";
 
 /// The quota of the tasks' address is used up; the image is at Docker Hub.
 fn quota_used_up(setup: Setup) -> World {
@@ -99,7 +100,7 @@ async fn official_images_go_to_ecr_public_where_the_role_may_not_pull_from_the_m
     let definition = world.define_with_role("cache", &["redis:7"], "arn:aws:iam::123456789012:role/bare");
     world.create_service("web", &definition, 1, json!({}));
     world.run_for(1200).await;
-    assert_eq!(images(&world), ["public.ecr.aws/docker/library/redis:7"]);
+    assert_eq!(images(&world), [format!("public.ecr.aws/docker/library/redis:7@{}", redis.digest())]);
     assert_eq!(world.service("web")["runningCount"], 1);
 }
 
@@ -107,10 +108,14 @@ async fn official_images_go_to_ecr_public_where_the_role_may_not_pull_from_the_m
 async fn sidecars_move_too_and_the_quota_is_not_met_again() {
     let mut world = quota_used_up(Setup::new());
     mirror_has_it(&world);
-    Sample::multi_arch(3).build().push(world.hub.store(), "library/nginx", "1.27");
+    let nginx = Sample::multi_arch(3).build();
+    nginx.push(world.hub.store(), "library/nginx", "1.27");
     start(&world, &[IMAGE, "nginx:1.27"]);
     world.run_for(1500).await;
-    assert_eq!(images(&world), [MIRRORED, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27"]);
+    assert_eq!(
+        images(&world),
+        [MIRRORED, &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27@{}", nginx.digest())]
+    );
     assert_eq!(world.service("web")["runningCount"], 2);
 }
 

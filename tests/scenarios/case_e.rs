@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mirror::decide::{MirrorConfig, Wants};
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_registry::{Client, Config, Copier, CopyRequest};
+use pullsafe_registry::{Client, Config, Copier, CopyRequest, Reach};
 use pullsafe_scan::disk::Disk;
 use pullsafe_scan::finding::Finding;
 use pullsafe_scan::mirror_config::mirror_config;
@@ -47,7 +47,7 @@ impl Adoption {
         let mirror = RegistryServer::open(&ImageStore::new(clock), OpenOptions::default());
         let public = RegistryServer::open(&public_store, OpenOptions { anonymous_token: true, ..OpenOptions::default() });
         let endpoints = format!("docker.io={},public.ecr.aws={}", hub.url(), public.url()).parse().unwrap();
-        let copier = Copier::new(Client::new(Config { endpoints, ..Config::new(Arc::new(|| NOW)) }));
+        let copier = Copier::new(Client::new(Config { endpoints, reach: Reach::Anywhere, ..Config::new(Arc::new(|| NOW)) }));
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         if root.exists() {
             fs::remove_dir_all(&root).unwrap();

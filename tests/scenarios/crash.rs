@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use pullsafe::permission;
-use scenarios::world::{NAT, Setup, World};
+use scenarios::world::{DEAD_LETTERS, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
 use testkit::aws::{Call, Fault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
@@ -152,7 +153,6 @@ async fn play(world: &mut World, event: Option<Value>) -> End {
 }
 
 fn end(world: &World) -> End {
-    use testkit::aws::service::Service as _;
     let service = world.service("web");
     let definition = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] })).expect("it exists");
     let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
@@ -205,6 +205,182 @@ async fn matrix(cure: &Cure) {
         }
     }
     println!("crash matrix, {}: {last} calls, {pairs} pairs of call and fault, every end the same", cure.name);
+}
+
+/// Plays a cure in which one writing call is refused for good, for every writing call and every kind of refusal: told once, nothing left
+/// behind, nothing retried, no message in a queue.
+async fn refusals(cure: &Cure) {
+    let (mut world, event) = begin(cure).await;
+    let marks_before = marks(&world);
+    play(&mut world, event).await;
+    let calls: std::collections::BTreeSet<(String, String)> =
+        world.aws.writes().iter().map(|call| (call.service.clone(), call.operation.clone())).collect();
+    assert!(!calls.is_empty(), "{}", cure.name);
+    let mut pairs = 0;
+    for (service, operation) in &calls {
+        let invalid = if service == "ecs" { "InvalidParameterException" } else { "ValidationException" };
+        for kind in [FaultKind::AccessDenied, FaultKind::Code(invalid)] {
+            let (mut world, event) = begin(cure).await;
+            world.aws.inject(Fault::on(service, operation, kind).always());
+            let told = world.told().len();
+            play(&mut world, event).await;
+            let pair = format!("{}: {service}:{operation}, {kind:?} for good\n{:#?}\n{:#?}", cure.name, world.answers, world.told());
+            let refused: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
+            let refused: Vec<&String> = refused.iter().filter(|text| text.contains("Refused by AWS")).collect();
+            assert_eq!(refused.len(), 1, "told once: {pair}");
+            let missing = if kind == FaultKind::AccessDenied {
+                format!("\"Action\":\"{service}:{operation}\"")
+            } else {
+                "What is missing".to_owned()
+            };
+            assert!(refused[0].contains(&missing), "{pair}");
+            // A service that is still paused keeps its marks, and what cannot be removed is a command in the message.
+            match (world.service("web")["desiredCount"] == 0, operation.as_str()) {
+                (true, _) => assert_eq!(marks(&world), marks_before, "{pair}"),
+                (false, "UntagResource") => assert!(refused[0].contains("aws ecs untag-resource"), "{pair}"),
+                (false, "RegisterScalableTarget") if cure.name == RESTORE => {
+                    assert!(refused[0].contains("register-scalable-target"), "{pair}")
+                }
+                (false, _) => {
+                    assert_eq!(marks(&world), Vec::<String>::new(), "{pair}");
+                    let suspended =
+                        world.scaling.target(SCALING).map(|target| target["SuspendedState"]["DynamicScalingOutSuspended"].clone());
+                    assert_ne!(suspended, Some(json!(true)), "{pair}");
+                }
+            }
+            for queue in [WORK_QUEUE, DEAD_LETTERS] {
+                assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {pair}");
+            }
+            let (tried, told) = (world.aws.count(operation), world.told().len());
+            for _ in 0..30 {
+                world.clock.advance(60);
+                world.deliver(&json!({ "pullsafe": "sweep" })).await;
+                world.settle().await;
+            }
+            assert_eq!((world.aws.count(operation), world.told().len()), (tried, told), "tried again without a reason: {pair}");
+            pairs += 1;
+        }
+    }
+    println!("refusals, {}: {pairs} pairs of writing call and refusal, all told once", cure.name);
+}
+
+/// The marks of a pause that a service carries.
+fn marks(world: &World) -> Vec<String> {
+    let service = world.service("web");
+    let tags = service["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["key"].as_str()).map(str::to_owned);
+    tags.filter(|key| key.starts_with("pullsafe:paused-")).collect()
+}
+
+#[tokio::test]
+async fn a_refused_move_is_told_once() {
+    refusals(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
+}
+
+#[tokio::test]
+async fn a_refused_pause_is_told_once_and_leaves_no_mark() {
+    refusals(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
+}
+
+#[tokio::test]
+async fn a_refused_restore_is_told_once() {
+    refusals(&Cure { name: RESTORE, prepare: image_missing, trigger: push }).await;
+}
+
+#[tokio::test]
+async fn a_refused_deployment_is_told_once() {
+    refusals(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
+}
+
+/// The service was moved before the refusal: that is told, and another try only adds what is missing.
+#[tokio::test]
+async fn a_move_without_its_tags_is_told_as_a_move() {
+    let (mut world, event) = begin(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
+    world.aws.inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
+    play(&mut world, event).await;
+    let told = world.told();
+    let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
+    assert!(refused.message.contains("Done before the refusal, and left as it is:\n    clone app:1"), "{}", refused.message);
+    assert!(refused.message.contains("fewer than 50 tags"), "{}", refused.message);
+}
+
+/// A person mends it and says so.
+#[tokio::test]
+async fn a_refused_act_is_tried_again_on_a_persons_word() {
+    let (mut world, event) = begin(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
+    world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
+    play(&mut world, event).await;
+    assert_eq!(world.service("web")["desiredCount"], 2);
+    let told = world.told();
+    let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
+    let (_, body) = refused.message.split_once("--message-body '").expect("the message has the command");
+    let (body, _) = body.split_once('\'').expect("and its end");
+    world.aws.clear_faults();
+    world.queues.send(WORK_QUEUE, &serde_json::from_str(body).expect("what the command sends is JSON"));
+    world.settle().await;
+    assert_eq!(world.service("web")["desiredCount"], 0, "{:#?}", world.answers);
+}
+
+/// What was planned in act mode is not carried out once the stack, or a tag, says otherwise.
+#[tokio::test]
+async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
+    let cure = Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image };
+    let (mut probe, event) = begin(&cure).await;
+    play(&mut probe, event).await;
+    let first = probe.aws.writes()[0].number;
+    for by_tag in [false, true] {
+        for done in [false, true] {
+            let (mut world, event) = begin(&cure).await;
+            // Right after the plan was stored, or right after its first step.
+            world.aws.die_after(if done { first } else { first - 1 });
+            let event = event.expect("a stop is an event");
+            let remediator = world.remediator.clone().expect("it is deployed");
+            assert!(world.aws.run(remediator.handle(&event, "dies")).await.is_none(), "the process died");
+            if by_tag {
+                let tag =
+                    json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "off" }] });
+                world.ecs.call("TagResource", &tag).expect("a person tags it");
+            } else {
+                world.restart(&[("PULLSAFE_MODE", "observe"), ("PULLSAFE_PAUSE_AFTER", "1")]);
+            }
+            let before = world.writes().len();
+            for _ in 0..5 {
+                world.clock.advance(60);
+                world.deliver(&json!({ "pullsafe": "sweep" })).await;
+                world.settle().await;
+            }
+            assert_eq!(world.writes().len(), before, "by tag: {by_tag}, begun: {done}: {:?}", world.writes());
+            let told = world.told();
+            let given_up = told.iter().find(|notice| notice.message.contains("the mode is o")).expect("it is told");
+            assert_eq!(given_up.message.contains("untag-resource"), done, "{}", given_up.message);
+        }
+    }
+}
+
+/// A row of the table is only as trustworthy as whoever may write to it.
+#[tokio::test]
+async fn a_stored_plan_for_another_service_is_refused() {
+    let cure = Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image };
+    let (mut probe, event) = begin(&cure).await;
+    play(&mut probe, event).await;
+    let first = probe.aws.writes()[0].number;
+    let (mut world, event) = begin(&cure).await;
+    let definition = world.define("other", &[APP]);
+    world.create_service("other", &definition, 3, json!({}));
+    world.aws.die_after(first - 1);
+    let remediator = world.remediator.clone().expect("it is deployed");
+    assert!(world.aws.run(remediator.handle(&event.expect("a stop is an event"), "dies")).await.is_none());
+    let mut row = world.tables.items(TABLE)[0].clone();
+    let doc = row["doc"].as_str().unwrap_or_default().replace("\"name\":\"web\"", "\"name\":\"other\"").replace("\"from\":2", "\"from\":3");
+    row.insert("doc".to_owned(), json!(doc));
+    let wire = |value: Value| value.as_str().map_or_else(|| json!({ "N": value.to_string() }), |text| json!({ "S": text }));
+    world.tables.put(TABLE, row.into_iter().map(|(name, value)| (name, wire(value))).collect());
+    for _ in 0..5 {
+        world.clock.advance(60);
+        world.deliver(&json!({ "pullsafe": "sweep" })).await;
+        world.settle().await;
+    }
+    assert_eq!((world.writes(), &world.service("other")["desiredCount"]), (Vec::new(), &json!(3)));
+    assert!(world.told().iter().any(|notice| notice.message.contains("names prod/other, which is another service")), "{:#?}", world.told());
 }
 
 fn name(kind: Option<FaultKind>) -> String {

@@ -56,13 +56,14 @@ fn read(payload: &Value) -> String {
         Event::TaskStopped(stopped) => of_stop(&stopped, now),
         Event::ServiceChanged(changed) => format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason),
         Event::ImageArrived(arrival) => format!("fact: {} appeared with tag {:?}\n", arrival.repository, arrival.tag),
-        Event::ImageMirrored(reference) => format!("fact: {reference} is in the mirror\n"),
+        Event::ImageMirrored(copy) => format!("fact: {} is in the mirror\n", copy.source),
         Event::BuildFailed(build) => {
             let diagnosis = diagnose_build(&build.detail, &BTreeMap::new()).diagnosis;
             format!("fact: a build of {} failed\n{}", build.project, described(&diagnosis))
         }
         Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
         Event::Look(subject) => format!("fact: look at {subject}\n"),
+        Event::TryAgain(subject) => format!("fact: try again what was refused for {subject}\n"),
         Event::Ignored(why) => format!("ignored: {why}\n"),
     }
 }

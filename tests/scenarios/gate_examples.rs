@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use image_gate::decide::request::Properties;
+use image_gate::decide::properties::Properties;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,7 @@ fn the_templates_ask_for_what_the_gate_understands() {
 
 #[test]
 fn the_other_tools_use_the_same_names() {
-    let known = BTreeSet::from(["RepositoryName", "ImageTag", "ImageDigest", "Platforms", "Source", "Trigger"]);
+    let known = BTreeSet::from(["RepositoryName", "ImageTag", "ImageDigest", "Platforms", "Signed", "Source", "Trigger"]);
     for (name, begin, end) in [("cdk.ts", "properties: {", "  },"), ("terraform.tf", "parameters = {", "  }\n")] {
         let text = read(name);
         let block = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap_or_else(|| panic!("{name}: {begin}")).0;
@@ -78,4 +78,9 @@ fn the_other_tools_use_the_same_names() {
 #[tokio::test]
 async fn the_cost_is_that_of_the_calls() {
     super::documents::check("docs/gate.md", "gate-cost", &scenarios::gate::cost::table().await);
+}
+
+#[test]
+fn the_errors_of_ecr_are_those_of_the_code() {
+    super::documents::check("docs/gate.md", "gate-ecr-errors", &image_gate::decide::ecr_errors::table());
 }

@@ -12,6 +12,8 @@ mod events;
 mod gate;
 mod gate_examples;
 mod gate_interleavings;
+mod gate_properties;
+mod gate_truth;
 mod left_alone;
 mod log_evidence;
 mod mirror_mounts;

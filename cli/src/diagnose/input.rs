@@ -1,18 +1,26 @@
-//! Reads events: one JSON object on each line, or a single one over many lines.
+//! Reads events: one JSON object on each line, or a single one over many lines; or a text that is no JSON.
 //!
-//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is the
-//! beginning of an object rather than one makes the rest be read at once.
+//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is no whole object makes
+//! the rest be read at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read as _};
 
 use pullsafe_diagnosis::event::{Verdict, diagnose_event};
+use pullsafe_diagnosis::setting::Setting;
+use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::Value;
+
+use super::taken;
 
 /// One input and its answer.
 pub(super) struct Item {
     pub(super) id: Value,
     pub(super) verdict: Verdict,
+    /// Where it happened, with names for commands.
+    pub(super) setting: Setting,
+    /// What the input was taken for, where it is not an event.
+    pub(super) took: Option<&'static str>,
 }
 
 /// An input that could not be read.
@@ -26,12 +34,13 @@ pub(super) struct Fault {
 pub(super) struct Lines {
     reader: Box<dyn BufRead>,
     buffered: VecDeque<Vec<u8>>,
+    items: VecDeque<Item>,
     number: usize,
 }
 
 impl Lines {
     pub(super) fn new(reader: Box<dyn BufRead>) -> Self {
-        Self { reader, buffered: VecDeque::new(), number: 0 }
+        Self { reader, buffered: VecDeque::new(), items: VecDeque::new(), number: 0 }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -42,16 +51,41 @@ impl Lines {
         Ok((self.reader.read_until(b'\n', &mut line)? > 0).then_some(line))
     }
 
-    /// The whole input as one value, if that is what it is; else its lines are kept for later.
-    fn as_one_value(&mut self, first: &[u8]) -> io::Result<Option<Value>> {
+    /// The whole input as one thing, if that is what it is; else its lines are kept for later.
+    fn as_one(&mut self, first: &[u8]) -> io::Result<Option<Whole>> {
         let mut whole = first.to_vec();
         self.reader.read_to_end(&mut whole)?;
-        let value = serde_json::from_slice(&whole).ok();
-        if value.is_none() {
-            self.buffered = whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        if let Ok(value) = serde_json::from_slice(&whole) {
+            return Ok(Some(Whole::Value(value)));
         }
-        Ok(value)
+        let lines: VecDeque<Vec<u8>> = whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let is_json = |line: &[u8]| line.trim_ascii_start().starts_with(b"{\"");
+        let is_event = |line: &Vec<u8>| is_json(line) && serde_json::from_slice::<Value>(line).is_ok_and(|value| is_event(&value));
+        if !first.trim_ascii_start().starts_with(b"{") && !first.trim_ascii_start().starts_with(b"[") && !lines.iter().any(is_event) {
+            return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item));
+        }
+        self.buffered = lines;
+        Ok(None)
     }
+
+    /// What a value is: one event, or an answer of the AWS CLI with several.
+    fn answer(&mut self, value: Value) -> Option<Result<Item, Fault>> {
+        if let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) {
+            self.items.extend(items);
+            return self.items.pop_front().map(Ok);
+        }
+        Some(answer(value, self.number))
+    }
+}
+
+/// The whole input as one thing.
+enum Whole {
+    Value(Value),
+    Item(Item),
+}
+
+fn is_event(value: &Value) -> bool {
+    value.get("event").is_some() || value.get("detail").is_some()
 }
 
 impl Iterator for Lines {
@@ -59,6 +93,9 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if let Some(item) = self.items.pop_front() {
+                return Some(Ok(Ok(item)));
+            }
             let line = match self.next_line() {
                 Ok(line) => line?,
                 Err(error) => return Some(Err(error)),
@@ -70,12 +107,19 @@ impl Iterator for Lines {
                 continue;
             }
             let error = match serde_json::from_slice::<Value>(content) {
-                Ok(value) => return Some(Ok(answer(value, self.number))),
+                Ok(value) => match self.answer(value) {
+                    Some(answer) => return Some(Ok(answer)),
+                    None => continue,
+                },
                 Err(error) => error,
             };
-            if first && error.is_eof() {
-                match self.as_one_value(content) {
-                    Ok(Some(value)) => return Some(Ok(answer(value, 1))),
+            if first {
+                match self.as_one(content) {
+                    Ok(Some(Whole::Value(value))) => match self.answer(value) {
+                        Some(answer) => return Some(Ok(answer)),
+                        None => continue,
+                    },
+                    Ok(Some(Whole::Item(item))) => return Some(Ok(Ok(item))),
                     Ok(None) => {}
                     Err(error) => return Some(Err(error)),
                 }
@@ -102,7 +146,11 @@ fn answer(value: Value, line: usize) -> Result<Item, Fault> {
         None => BTreeMap::new(),
     };
     let verdict = diagnose_event(event, &logs).map_err(|error| fault(id, error.to_string()))?;
-    Ok(Item { id: id.cloned().unwrap_or(Value::Null), verdict })
+    let setting = match &verdict {
+        Verdict::Build(_) => Setting::of_build(),
+        Verdict::Diagnosed(_) | Verdict::NotAStop(_) => Setting::of_task(&StoppedTask::from_json(&event["detail"])),
+    };
+    Ok(Item { id: id.cloned().unwrap_or(Value::Null), verdict, setting, took: None })
 }
 
 fn read_logs(logs: &Value) -> Result<BTreeMap<String, Vec<String>>, String> {

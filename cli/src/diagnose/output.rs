@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
+use pullsafe_diagnosis::check::{check, hint};
 use pullsafe_diagnosis::event::Verdict;
+use pullsafe_diagnosis::explain::explain;
 use pullsafe_diagnosis::remedy_for;
+use pullsafe_diagnosis::setting::Setting;
 use serde_json::{Value, json};
 
 use super::input::Item;
@@ -12,8 +15,11 @@ use super::input::Item;
 /// The object of one answer. `cause` is null where nothing stopped.
 pub(super) fn json(item: &Item) -> Value {
     let (diagnosis, advice) = match &item.verdict {
-        Verdict::Diagnosed(diagnosis) => (diagnosis.as_ref(), diagnosis.advice.clone()),
-        Verdict::Build(build) => (&build.diagnosis, build_advice(&build.diagnosis, build.replacement_from.as_deref())),
+        Verdict::Diagnosed(diagnosis) => (diagnosis.as_ref(), with_check(diagnosis, diagnosis.advice.clone(), &item.setting)),
+        Verdict::Build(build) => {
+            let advice = build_advice(&build.diagnosis, build.replacement_from.as_deref());
+            (&build.diagnosis, with_check(&build.diagnosis, advice, &item.setting))
+        }
         Verdict::NotAStop(why) => {
             return json!({
                 "id": item.id, "cause": null, "docker_hub_quota": false, "signature": null, "registry": null, "image": null,
@@ -47,25 +53,26 @@ pub(super) fn text(item: &Item, separated: bool) -> String {
     if separated {
         out.push('\n');
     }
-    if let Value::String(id) = &item.id {
-        line(&mut out, id);
-    } else if item.id.is_number() {
-        line(&mut out, &item.id.to_string());
+    line(&mut out, &heading(item));
+    if let Some(took) = item.took {
+        line(&mut out, &format!("  taken for   {took}"));
     }
     match &item.verdict {
         Verdict::NotAStop(why) => line(&mut out, &format!("  {why}")),
-        Verdict::Diagnosed(diagnosis) => describe(&mut out, diagnosis, &diagnosis.advice),
+        Verdict::Diagnosed(diagnosis) => {
+            describe(&mut out, diagnosis, &with_hint(diagnosis, diagnosis.advice.clone(), &item.setting), &item.setting)
+        }
         Verdict::Build(build) => {
             if let Some(phase) = &build.phase {
                 line(&mut out, &format!("  phase       {phase}"));
             }
-            describe(&mut out, &build.diagnosis, &build_advice(&build.diagnosis, build.replacement_from.as_deref()));
+            describe(&mut out, &build.diagnosis, &build_advice(&build.diagnosis, build.replacement_from.as_deref()), &item.setting);
         }
     }
     out
 }
 
-fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str) {
+fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Setting) {
     let mut cause = diagnosis.cause.to_string();
     let fields = [
         diagnosis.kind.map(|kind| kind.as_str()),
@@ -94,9 +101,67 @@ fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str) {
     }
     line(out, &format!("  remedy      {}", remedy_for(diagnosis)));
     line(out, &format!("  advice      {advice}"));
+    line(out, &format!("  check       {}", check(diagnosis, setting)));
     if let Some(settled_by) = &diagnosis.settled_by {
         line(out, &format!("  settled by  {settled_by}"));
     }
+}
+
+/// What the answer is about, for the eye: service and task before any identifier of an event.
+fn heading(item: &Item) -> String {
+    let id = match &item.id {
+        Value::String(id) => id.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    let task = item.setting.task.as_deref().and_then(|arn| arn.rsplit('/').next()).map(|task| format!("task {task}"));
+    let service = item.setting.service.as_ref().map(|service| format!("service {service}"));
+    let cluster = item.setting.cluster.as_ref().filter(|_| service.is_some()).map(|cluster| format!("cluster {cluster}"));
+    let named: Vec<String> = [service, cluster, task].into_iter().flatten().collect();
+    match (named.is_empty(), id.is_empty()) {
+        (true, true) => "diagnosis".to_owned(),
+        (true, false) => id,
+        (false, true) => named.join(", "),
+        (false, false) if named.iter().any(|name| name.ends_with(&id)) => named.join(", "),
+        (false, false) => format!("{} ({id})", named.join(", ")),
+    }
+}
+
+/// How the first text of the evidence was read, and what decided.
+pub(super) fn explanation(item: &Item) -> String {
+    let diagnosis = match &item.verdict {
+        Verdict::Diagnosed(diagnosis) => diagnosis.as_ref(),
+        Verdict::Build(build) => &build.diagnosis,
+        Verdict::NotAStop(_) => return String::new(),
+    };
+    let Some(evidence) = diagnosis.evidence.first() else { return String::new() };
+    let read = explain(&evidence.text, diagnosis.image.as_deref());
+    let mut out = format!("  read as     {} ({} links)\n", evidence.source, read.links.len());
+    for (text, says) in &read.links {
+        let _ = writeln!(out, "    {says:<40} {text}");
+    }
+    match read.decided {
+        Some((row, cause)) if read.by_answer => {
+            let _ = writeln!(out, "  decided by  {row}: no sentence is known; the last answer in the chain means {cause}");
+        }
+        Some((row, cause)) => {
+            let _ = writeln!(out, "  decided by  {row}: its words are in the text, and it stands before what else matches ({cause})");
+        }
+        None => out.push_str("  decided by  no row of reasons: the log, the exit code or who stopped it\n"),
+    }
+    for (row, cause) in read.after.iter().take(3) {
+        let _ = writeln!(out, "  not         {row} ({cause}): it matches too, and is less particular or of a later phase");
+    }
+    out
+}
+
+fn with_hint(diagnosis: &Diagnosis, advice: String, setting: &Setting) -> String {
+    hint(diagnosis, setting).map_or_else(|| advice.clone(), |hint| format!("{advice} {hint}"))
+}
+
+/// The advice with what shows whether it is so.
+fn with_check(diagnosis: &Diagnosis, advice: String, setting: &Setting) -> String {
+    format!("{} Check: {}", with_hint(diagnosis, advice, setting), check(diagnosis, setting))
 }
 
 /// The advice with the line to put into the Dockerfile, where there is one.

@@ -3,19 +3,34 @@
 use std::time::Duration;
 
 use crate::decide::answer::Answer;
-use crate::decide::request::Envelope;
-use crate::decide::wait::{Claim, State, Wait};
+use crate::decide::look::WhyNot;
+use crate::decide::reason::{Ending, Surroundings, reason};
+use crate::decide::request::{Envelope, Requester};
+use crate::decide::url::ResponseUrl as Signed;
+use crate::decide::wait::{Claim, Delivery, State, Wait};
 use crate::table::{GateTable, Inserted};
 use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout};
 
-use crate::flow::Call;
-use crate::response_url::ResponseUrl;
-use crate::{Gate, Unanswered};
+use crate::gate::{Call, Gate};
+use crate::response_url::{ResponseUrl, Unanswered};
 
 impl Gate {
+    /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help for people, for
+    /// which it does not wait for long; a stack of another account is told of its own repositories only.
+    pub(crate) async fn given_up(&self, wait: &Wait, why_not: &WhyNot, ending: &Ending, tags: &OnceCell<Vec<String>>) -> Answer {
+        let is_own = wait.requester.stack().map(|stack| stack.account) == wait.place.account.as_deref();
+        let left = wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs();
+        let budget = (self.settings.time_to_answer / 3).min(Duration::from_millis(left / 4));
+        let known = async || timeout(budget, self.tags(&wait.place)).await.unwrap_or_default();
+        let tags: &[String] = if is_own { tags.get_or_init(known).await } else { &[] };
+        let around = Surroundings { tags, mirror_log: self.settings.stack.mirror_log_group.as_deref() };
+        Answer::failed(&reason(wait, why_not, ending, around, self.now()))
+    }
+
     /// Answers a request that has no row yet, as far as is known. A row that is there after all decides.
     pub(crate) async fn answer_fresh(&self, fresh: &Wait, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
         let Claim::Take(claimed) = fresh.claim(&call.owner, || answer.body(&fresh.requester), self.now()) else {
@@ -73,21 +88,21 @@ impl Gate {
             }
         };
         let send = async {
-            match ResponseUrl::parse(url, self.settings.allow_local_response_url) {
+            match self.response_url(url, &claimed.requester) {
                 Ok(url) => url.put(&self.http, body, self.delivery_deadline(call)).await,
-                Err(error) => Err(Unanswered::impossible(error.to_string())),
+                Err(error) => Err(error),
             }
         };
         let ((), sent) = tokio::join!(remember, send);
-        let (taken, why) = match sent {
-            Ok(()) => (true, None),
-            Err(error) if error.refused => (false, Some(error.to_string())),
+        let (delivery, why) = match sent {
+            Ok(()) => (Delivery::Taken, None),
+            Err(error) if error.refused => (Delivery::Refused, Some(error.to_string())),
             // The claim runs out, and the row says what to send again.
             Err(error) => return Err(error),
         };
         let now = self.now();
         if let Some(table) = &self.table
-            && let Err(failure) = self.stored(call, table.replace(&claimed.answered(taken, now))).await
+            && let Err(failure) = self.stored(call, table.replace(&claimed.answered(delivery, now))).await
         {
             tracing::warn!(%failure, "an answer will be sent once more: {failure}");
         }
@@ -95,7 +110,9 @@ impl Gate {
         let requester = &claimed.requester;
         if let Some(why) = &why {
             tracing::error!(
+                state = "answered",
                 stack = requester.stack_id,
+                logical_resource_id = requester.logical_resource_id,
                 request_id = requester.request_id,
                 why,
                 "a request cannot be answered any more: {why}"
@@ -103,6 +120,7 @@ impl Gate {
         } else {
             let outcome = if success { "success" } else { "failed" };
             tracing::info!(
+                state = "answered",
                 stack = requester.stack_id,
                 logical_resource_id = requester.logical_resource_id,
                 request_id = requester.request_id,
@@ -113,16 +131,16 @@ impl Gate {
             );
             emf(now, &[("Outcome", outcome)], &[("GateAnswers", Unit::Count, 1), ("GateWaitSeconds", Unit::Seconds, waited)]);
         }
-        Ok(json!({"answered": taken, "success": success}))
+        Ok(json!({"answered": delivery == Delivery::Taken, "success": success}))
     }
 
     /// Sends an answer that needs no row: always the same for the same request.
     pub(crate) async fn send(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
         let requester = &envelope.requester;
         let (success, reason) = (answer.is_success(), answer.reason());
-        let sent = match ResponseUrl::parse(&envelope.response_url, self.settings.allow_local_response_url) {
+        let sent = match self.response_url(&envelope.response_url, requester) {
             Ok(url) => url.put(&self.http, &answer.body(requester), self.delivery_deadline(call)).await,
-            Err(error) => Err(Unanswered::impossible(error.to_string())),
+            Err(error) => Err(error),
         };
         match sent {
             Ok(()) => {
@@ -152,9 +170,24 @@ impl Gate {
 
     async fn cancel_one(&self, table: &GateTable, cancelled: &Wait, call: &Call) {
         match self.stored(call, table.replace(cancelled)).await {
-            Ok(done) => tracing::info!(stack = cancelled.requester.stack_id, done, "the resource was deleted while it waited"),
+            Ok(done) => {
+                let requester = &cancelled.requester;
+                tracing::info!(
+                    state = "cancelled",
+                    stack = requester.stack_id,
+                    logical_resource_id = requester.logical_resource_id,
+                    request_id = requester.request_id,
+                    done,
+                    "the resource was deleted while it waited"
+                );
+            }
             Err(failure) => tracing::info!(%failure, "what waits for a deleted resource waits on: {failure}"),
         }
+    }
+
+    fn response_url(&self, url: &Signed, requester: &Requester) -> Result<ResponseUrl, Unanswered> {
+        let allow_local = self.settings.stack.allow_local_response_url;
+        ResponseUrl::parse(url, requester, allow_local).map_err(|error| Unanswered::impossible(error.to_string()))
     }
 
     /// Within the lease, and within the function's life.

@@ -1,43 +1,57 @@
 //! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits there.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::decide::answer::Attributes;
-use crate::decide::look::Look;
+use crate::decide::ecr_errors::{Meaning, look_of, meaning};
+use crate::decide::look::{Freshness, Look, WhyNot};
 use crate::decide::place::Place;
-use crate::decide::request::{Properties, Wanted};
+use crate::decide::properties::Properties;
+use crate::decide::wait::Wait;
+use crate::decide::wanted::Wanted;
 use pullsafe::manifest::{Contents, Platform, platform_of_config};
 use pullsafe::reference::Reference;
-use pullsafe_aws::ecr::{Ecr, EcrError, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary};
+use pullsafe_aws::ecr::{Ecr, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
 use tokio::time::{sleep, timeout};
 
-use crate::Gate;
+use crate::gate::Gate;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// A tag that moves on and on is taken as it is after so many looks.
 const MOST_LOOKS: usize = 4;
-/// ECR lists so many tags for a reason.
+/// So many of the newest tags are compared with the one that is missing.
 const MOST_TAGS: usize = 1000;
+/// However little time a stack has left, one look gets so much.
+const SHORTEST_LOOK: Duration = Duration::from_millis(500);
 
 impl Gate {
     /// A look for one request.
-    pub(crate) async fn look_settled(&self, place: &Place, asked: &Properties) -> Look {
-        let looks = self.look_all_settled(place, &[asked]).await;
-        looks.into_iter().next().unwrap_or_else(|| Look::NotYet("ECR was not asked".to_owned()))
+    pub(crate) async fn look_settled(&self, wait: &Wait) -> Look {
+        let looks = self.look_all_settled(&[wait]).await;
+        looks.into_iter().next().unwrap_or_else(|| Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
     }
 
-    /// Looks, and where a tag was moved only just now, once more after a moment, until it stays.
-    pub(crate) async fn look_all_settled(&self, place: &Place, asked: &[&Properties]) -> Vec<Look> {
-        let mut looks = self.look_in_time(place, asked).await;
+    /// Looks for requests of one repository, and where a tag was moved only just now, once more after a moment, until it stays.
+    pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<Look> {
+        let mut looks = self.look_in_time(waits).await;
         for _ in 1..MOST_LOOKS {
             let now = self.now();
-            if !looks.iter().any(|look| look.is_unsettled(now)) {
-                break;
-            }
-            sleep(self.settings.settle).await;
-            let again = self.look_in_time(place, asked).await;
+            // Whoever asks for platforms that a single image has needs no index.
+            let freshness = looks.iter().zip(waits).map(|(look, wait)| match look.freshness(now) {
+                Freshness::FreshImage if !wait.asked.platforms.is_empty() => Freshness::FreshIndex,
+                other => other,
+            });
+            let pause = match freshness.max() {
+                None | Some(Freshness::Settled) => break,
+                Some(Freshness::FreshIndex) => self.settings.settle_index,
+                Some(Freshness::FreshImage) => self.settings.settle_image,
+            };
+            sleep(pause).await;
+            let again = self.look_in_time(waits).await;
             let moved = looks.iter().zip(&again).any(|(before, after)| before.digest() != after.digest());
             looks = again;
             if !moved {
@@ -47,10 +61,33 @@ impl Gate {
         looks
     }
 
-    /// One look, which is not waited for longer than sensible.
-    pub(crate) async fn look_in_time(&self, place: &Place, asked: &[&Properties]) -> Vec<Look> {
-        let late = || vec![Look::NotYet("ECR did not answer in time".to_owned()); asked.len()];
-        timeout(self.settings.look_budget, self.look(place, asked)).await.unwrap_or_else(|_| late())
+    /// One look, which is not waited for longer than sensible, and not so long that a stack would give up meanwhile.
+    async fn look_in_time(&self, waits: &[&Wait]) -> Vec<Look> {
+        let late = || vec![Look::NotYet(WhyNot::NotKnown("ECR did not answer in time".to_owned())); waits.len()];
+        let left =
+            waits.iter().map(|wait| wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs() / 3).min();
+        let left = left.map_or(self.settings.look_budget, Duration::from_millis);
+        let budget = self.settings.look_budget.min(left.max(SHORTEST_LOOK));
+        timeout(budget, self.look_for_each(waits)).await.unwrap_or_else(|_| late())
+    }
+
+    /// Each stack sees what its own account may see.
+    async fn look_for_each(&self, waits: &[&Wait]) -> Vec<Look> {
+        let Some(place) = waits.first().map(|wait| &wait.place) else { return Vec::new() };
+        let mut by_account: BTreeMap<Option<&str>, Option<Look>> = BTreeMap::new();
+        for wait in waits {
+            let account = wait.requester.stack().map(|stack| stack.account);
+            if !by_account.contains_key(&account) {
+                by_account.insert(account, self.hidden_from(place, account).await);
+            }
+        }
+        let hidden = waits.iter().map(|wait| by_account.get(&wait.requester.stack().map(|stack| stack.account)).cloned().flatten());
+        let hidden: Vec<Option<Look>> = hidden.collect();
+        let seen: Vec<&Properties> =
+            waits.iter().zip(&hidden).filter(|(_, hidden)| hidden.is_none()).map(|(wait, _)| &wait.asked).collect();
+        let mut looks = if seen.is_empty() { Vec::new() } else { self.look(place, &seen).await }.into_iter();
+        let unseen = || Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned()));
+        hidden.into_iter().map(|hidden| hidden.or_else(|| looks.next()).unwrap_or_else(unseen)).collect()
     }
 
     /// The repository's tags, the newest first, for the reason of a failure; none where they cannot be had.
@@ -69,17 +106,46 @@ impl Gate {
         self.batches.fetch_add(ids.len().div_ceil(MOST_IDS), Ordering::Relaxed);
         let batch = match ecr.batch_get_image(place.account.as_deref(), &place.repository, &ids).await {
             Ok(batch) => batch,
-            Err(error) => return vec![refused(&error); asked.len()],
+            // One id that ECR does not take must not fail those that wait for others: each is asked for alone.
+            Err(error) if meaning(error.code.as_deref()) == Meaning::Final && ids.len() > 1 => {
+                let mut looks = Vec::with_capacity(asked.len());
+                for alone in asked {
+                    looks.push(
+                        Box::pin(self.look(place, &[alone]))
+                            .await
+                            .pop()
+                            .unwrap_or_else(|| look_of(error.code.as_deref(), &error.to_string())),
+                    );
+                }
+                return looks;
+            }
+            Err(error) => return vec![look_of(error.code.as_deref(), &error.to_string()); asked.len()],
         };
         let summaries = self.summaries(&ecr, place, &batch).await;
         let mut looks = Vec::with_capacity(asked.len());
         for asked in asked {
-            looks.push(match image_of(&batch, asked) {
+            let look = match image_of(&batch, asked) {
                 Ok(image) => self.describe(place, asked, image, summaries.iter().find(|summary| summary.digest == image.digest)).await,
-                Err(why_not) => Look::NotYet(why_not),
-            });
+                Err(look) => look,
+            };
+            looks.push(if asked.signed { self.signed(&ecr, place, look).await } else { look });
         }
         looks
+    }
+
+    /// An image that ECR has to have signed, as far as it has.
+    async fn signed(&self, ecr: &Ecr, place: &Place, look: Look) -> Look {
+        let Look::Present(image) = look else { return look };
+        let Ok(digest) = image.digest.parse() else { return Look::Present(image) };
+        match ecr.signing(place.account.as_deref(), &place.repository, &digest).await {
+            Ok(Signing::Complete) => Look::Present(image),
+            Ok(Signing::InProgress) => Look::NotYet(WhyNot::NotSigned("ECR is signing it".to_owned())),
+            Ok(Signing::None) => Look::NotYet(WhyNot::NotSigned("no signing profile of the registry has signed it".to_owned())),
+            Ok(Signing::Failed(why)) => {
+                Look::Never(format!("The image {} is there, but not signed, as Signed asks for: {why}", image.digest))
+            }
+            Err(error) => look_of(error.code.as_deref(), &error.to_string()),
+        }
     }
 
     /// What ECR knows beside the manifests. Beside the point if it may not be asked: some attributes stay empty then.
@@ -98,28 +164,24 @@ impl Gate {
 
     async fn describe(&self, place: &Place, asked: &Properties, image: &EcrImage, summary: Option<&ImageSummary>) -> Look {
         if summary.is_some_and(|summary| summary.archived) {
-            return Look::NotYet("the image lies in the archive, from where it cannot be pulled; restore it first".to_owned());
+            return Look::NotYet(WhyNot::Archived);
         }
         let account = image.registry_id.clone().or_else(|| place.account.clone()).unwrap_or_default();
         let registry = place.registry_or(&account);
         let platforms = match self.platforms(&registry, place, asked, image).await {
             Ok(platforms) => platforms,
-            Err(reason) => return Look::NotYet(reason),
+            Err(reason) => return Look::NotYet(WhyNot::Unreadable(reason)),
         };
         let missing = asked.platforms.iter().filter(|wanted| !platforms.iter().any(|platform| platform.satisfies(wanted)));
         let missing: Vec<String> = missing.map(Platform::to_string).collect();
         let offered = platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(",");
         if !missing.is_empty() {
-            return Look::NotYet(format!("the image is there for {offered} and not for {}", missing.join(", ")));
+            return Look::NotYet(WhyNot::OtherPlatforms { offered, missing: missing.join(", ") });
         }
-        let tag = match &asked.wanted {
-            Wanted::Tag(tag) => tag.clone(),
-            Wanted::Digest(_) => String::new(),
-        };
         let media_type = image.media_type.clone().or_else(|| summary.and_then(|summary| summary.media_type.clone()));
         Look::Present(Box::new(Attributes {
             digest: image.digest.to_string(),
-            tag,
+            tag: asked.wanted.tag().to_owned(),
             repository_uri: format!("{registry}/{}", place.repository),
             media_type: media_type.unwrap_or_default(),
             platforms: offered,
@@ -157,8 +219,8 @@ fn id_of(asked: &Properties) -> ImageId {
     }
 }
 
-/// The image of a batch that was asked for, or why it is not among them.
-fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImage, String> {
+/// The image of a batch that was asked for, or what it means that it is not among them.
+fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImage, Look> {
     let image = batch.images.iter().find(|image| match &asked.wanted {
         Wanted::Tag(tag) => image.tag.as_ref() == Some(tag),
         Wanted::Digest(digest) => image.digest == *digest,
@@ -169,19 +231,8 @@ fn image_of<'a>(batch: &'a ImageBatch, asked: &Properties) -> Result<&'a EcrImag
             Wanted::Digest(digest) => failure.digest.as_deref() == Some(digest.as_str()),
         });
         match failure {
-            Some(failure) if !failure.is_absent() => format!("ECR answers {}: {}", failure.code, failure.reason),
-            _ => "the repository has no such image".to_owned(),
+            Some(failure) => look_of(Some(&failure.code), &format!("ECR answers {}: {}", failure.code, failure.reason)),
+            None => Look::NotYet(WhyNot::NoImage),
         }
     })
-}
-
-fn refused(error: &EcrError) -> Look {
-    match error.kind {
-        EcrErrorKind::RepositoryNotFound => Look::NotYet("the repository does not exist".to_owned()),
-        EcrErrorKind::AccessDenied => Look::Denied(format!("The gate may not look: {error}")),
-        EcrErrorKind::Other if !error.retryable() => Look::Never(format!("The gate cannot look: {error}")),
-        EcrErrorKind::ImageNotFound | EcrErrorKind::Throttled | EcrErrorKind::NoAnswer | EcrErrorKind::Other => {
-            Look::NotYet(error.to_string())
-        }
-    }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
-use image_gate::{ALLOW_LOCAL_VARIABLE, Gate, Settings};
+use image_gate::{Gate, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pullsafe::clock;
-use pullsafe::settings;
+use pullsafe::settings::GateSettings;
 use pullsafe_aws::telemetry;
 use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use serde_json::Value;
@@ -18,16 +18,9 @@ use tokio::time::Instant;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init_logging();
-    let endpoints: Endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let settings =
+        settings(|name| std::env::var(name).ok()).map_err(|faults| format!("the configuration is wrong:\n{}", faults.join("\n")))?;
     let clock = clock::system();
-    let settings = Settings {
-        endpoints,
-        allow_local_response_url: set(ALLOW_LOCAL_VARIABLE).is_some_and(|value| value == "true"),
-        table: set(settings::TABLE.name),
-        mirror_queue: set(settings::MIRROR_QUEUE.name),
-        ..Settings::default()
-    };
     // Made for the first request, not at start: a cold start stays that of a bare runtime.
     let gate = OnceCell::new();
     let (settings, clock, gate) = (&settings, &clock, &gate);
@@ -44,4 +37,17 @@ async fn main() -> Result<(), Error> {
         Arc::clone(gate).handle(event.payload, &event.context.request_id, deadline).await.map_err(Error::from)
     }))
     .await
+}
+
+/// Reads the configuration; every fault, with the name of its variable.
+fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
+    let endpoints = lookup(VARIABLE).unwrap_or_default().parse::<Endpoints>().map_err(|error| format!("{VARIABLE}: {error}"));
+    let stack = GateSettings::read(&lookup).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+    // Lambda sets it.
+    let log_group = lookup("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_else(|| Settings::default().log_group);
+    match (stack, endpoints) {
+        (Ok(stack), Ok(endpoints)) => Ok(Settings { stack, endpoints, log_group, ..Settings::default() }),
+        (Err(faults), Ok(_)) => Err(faults),
+        (faults, Err(fault)) => Err(faults.err().unwrap_or_default().into_iter().chain([fault]).collect()),
+    }
 }

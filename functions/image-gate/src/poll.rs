@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::decide::answer::Answer;
-use crate::decide::look::{Look, PERMISSION_GRACE_SECONDS};
-use crate::decide::reason::reason;
+use crate::decide::answer::{Answer, Origin};
+use crate::decide::look::{Look, WhyNot};
+use crate::decide::reason::Ending;
+use crate::decide::verdict::{Verdict, verdict};
 use crate::decide::wait::Wait;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::Gate;
-use crate::flow::Call;
+use crate::gate::{Call, Gate};
 
 impl Gate {
     /// When a function that looks itself has to stop, to have time for an answer.
@@ -17,32 +18,30 @@ impl Gate {
         call.deadline.checked_sub(self.settings.time_to_answer).unwrap_or(call.deadline)
     }
 
-    /// Waits for the image and decides. `why_here` says why the request is not parked, where that is a fault.
-    pub(crate) async fn poll(&self, wait: &Wait, why_here: Option<&str>, call: &Call) -> Answer {
+    /// Waits for the image and decides. `not_parked` says why the request waits here.
+    pub(crate) async fn poll(&self, wait: &Wait, not_parked: &str, call: &Call) -> Answer {
         let by_function = self.last_look(call);
         let left = wait.patience.last_moment().millis().saturating_sub(self.now().millis()).max(0).unsigned_abs();
-        let by_stack = Instant::now() + Duration::from_millis(left);
-        let begin = Instant::now();
-        let mut why_not = "ECR did not answer in time".to_owned();
+        let end = by_function.min(Instant::now() + Duration::from_millis(left));
+        let mut wait = wait.clone();
+        let mut why_not = WhyNot::NotKnown("ECR did not answer in time".to_owned());
         loop {
-            let look = timeout_at(by_function.min(by_stack), self.look_settled(&wait.place, &wait.asked)).await;
-            why_not = match look.unwrap_or(Look::NotYet(why_not)) {
-                Look::Present(image) => return Answer::present(*image, wait.patience.waited(self.now())),
-                Look::Never(reason) => return Answer::failed(&reason),
-                Look::Denied(reason) if begin.elapsed().as_secs() >= PERMISSION_GRACE_SECONDS => return Answer::failed(&reason),
-                Look::Denied(reason) | Look::NotYet(reason) => reason,
+            let look = timeout_at(end, self.look_settled(&wait)).await.unwrap_or(Look::NotYet(why_not));
+            let now = self.now();
+            wait = wait.seen(&look, now).unwrap_or(wait);
+            why_not = match &look {
+                Look::NotYet(why_not) => why_not.clone(),
+                Look::Denied(reason) | Look::Never(reason) => WhyNot::NotKnown(reason.clone()),
+                Look::Present(_) => WhyNot::NoImage,
             };
-            if Instant::now() + self.settings.pause >= by_function.min(by_stack) {
-                let ended_by = match why_here {
-                    Some(why) if by_function < by_stack => {
-                        format!("the time that the gate function may run (the request could not be parked: {why})")
-                    }
-                    None if by_function < by_stack => "the time that the gate function may run".to_owned(),
-                    Some(_) | None => format!("ServiceTimeout ({} s)", wait.patience.total()),
-                };
-                // A help for people, for which the answer does not wait.
-                let tags = timeout(self.settings.time_to_answer / 5, self.tags(&wait.place)).await.unwrap_or_default();
-                return Answer::failed(&reason(wait, &why_not, &ended_by, &tags, self.now()));
+            match verdict(&wait, look, now) {
+                Verdict::Succeed(image) => return Answer::present(*image, &Origin::Look(now), wait.patience.waited(now)),
+                Verdict::Fail(reason) => return Answer::failed(&reason),
+                Verdict::GiveUp(_) | Verdict::Wait => {}
+            }
+            if Instant::now() + self.settings.pause >= end {
+                let ending = if end == by_function { Ending::Function { not_parked: not_parked.to_owned() } } else { Ending::Patience };
+                return self.given_up(&wait, &why_not, &ending, &OnceCell::new()).await;
             }
             sleep(self.settings.pause).await;
         }

@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::decide::answer::{Answer, Attributes};
-use crate::decide::look::{Verdict, verdict};
+use crate::decide::answer::{Answer, Origin};
+use crate::decide::look::{Look, WhyNot};
+use crate::decide::mirrored;
 use crate::decide::place::Place;
-use crate::decide::reason::reason;
-use crate::decide::request::{Envelope, Properties, RequestType};
+use crate::decide::properties::Properties;
+use crate::decide::reason::{Ending, quote_it};
+use crate::decide::refusal::InvalidProperties;
+use crate::decide::request::{Envelope, RequestType};
+use crate::decide::verdict::{Verdict, verdict};
 use crate::decide::wait::Wait;
 use crate::table::Inserted;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
-use crate::flow::Call;
-use crate::{Gate, Unanswered};
+use crate::gate::{Call, Gate};
+use crate::response_url::Unanswered;
 
 impl Gate {
     pub(crate) async fn requested(self: &Arc<Self>, envelope: Envelope, call: &Call) -> Result<Value, Unanswered> {
@@ -21,7 +26,10 @@ impl Gate {
             // First of all, and with nothing that could fail.
             Some(RequestType::Delete) => {
                 let answered = self.send(&envelope, &Answer::deleted(), call).await?;
-                self.cancel(&envelope, call).await;
+                // Whoever made this Delete up could not have had its answer taken.
+                if answered["answered"] == true {
+                    self.cancel(&envelope, call).await;
+                }
                 return Ok(answered);
             }
             Some(RequestType::Create | RequestType::Update) => {}
@@ -33,7 +41,8 @@ impl Gate {
             Ok(outcome) => outcome,
             Err(_panic) => {
                 let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
-                let answer = Answer::failed("the gate met a fault of its own; its log says where");
+                let answer =
+                    Answer::failed(&format!("the gate met a fault of its own; its log group {} says where", self.settings.log_group));
                 let failed = answer.clone();
                 match tokio::spawn(async move { gate.answer_by_row(&own, &failed, &whose).await }).await {
                     Ok(outcome) => outcome,
@@ -45,95 +54,67 @@ impl Gate {
 
     /// Answers with this, unless the row says something else.
     async fn answer_by_row(&self, envelope: &Envelope, answer: &Answer, call: &Call) -> Result<Value, Unanswered> {
-        match Properties::parse(&envelope.properties) {
-            Ok(asked) => self.answer_fresh(&self.wait_of(envelope, asked), answer, call).await,
+        match self.wait_of(envelope) {
+            Ok(wait) => self.answer_fresh(&wait, answer, call).await,
             Err(_) => self.send(envelope, answer, call).await,
         }
     }
 
-    fn wait_of(&self, envelope: &Envelope, asked: Properties) -> Wait {
+    /// What a request waits for, if it can be waited for.
+    fn wait_of(&self, envelope: &Envelope) -> Result<Wait, InvalidProperties> {
+        let asked = Properties::parse(&envelope.properties)?;
         let place = Place::of(&asked, &envelope.requester, self.own_region.as_deref());
-        Wait::new(envelope, asked, place, self.now())
+        mirrored::check(&asked, &place, self.settings.stack.mirror.as_ref()).map_err(|refusal| InvalidProperties(vec![refusal]))?;
+        Ok(Wait::new(envelope, asked, place, self.now()))
     }
 
     async fn decided(&self, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
-        let asked = match Properties::parse(&envelope.properties) {
-            Ok(asked) => asked,
+        let wait = match self.wait_of(envelope) {
+            Ok(wait) => wait,
             Err(error) => return self.send(envelope, &Answer::failed(&error.to_string()), call).await,
         };
-        let wait = self.wait_of(envelope, asked);
-        if let Some(condition) = &envelope.failed_before {
-            return self.given_up_by_lambda(&wait, condition, call).await;
+        if let Some(failed) = &envelope.failed_before {
+            tracing::warn!(
+                stack = wait.requester.stack_id,
+                condition = failed.condition,
+                log_group = failed.log_group,
+                "a request that the gate failed at is taken up"
+            );
         }
         // An ECR that does not answer must not use up the time for an answer.
         let first = Box::pin(self.first_look(&wait, envelope.request_type == Some(RequestType::Update), call));
-        match timeout_at(self.last_look(call), first).await.unwrap_or_default() {
-            Some(answer) => self.answer_fresh(&wait, &answer, call).await,
-            None => Box::pin(self.park(wait, call)).await,
+        match timeout_at(self.last_look(call), first).await {
+            Ok(FirstLook::Answer(answer)) => self.answer_fresh(&wait, &answer, call).await,
+            Ok(FirstLook::Wait(wait)) => Box::pin(self.park(*wait, envelope, call)).await,
+            Err(_) => Box::pin(self.park(wait, envelope, call)).await,
         }
     }
 
-    /// Lambda has given an invocation up. A request that it had parked is not lost: it is swept like the others.
-    async fn given_up_by_lambda(&self, wait: &Wait, condition: &str, call: &Call) -> Result<Value, Unanswered> {
-        if let Some(table) = &self.table
-            && let Ok(open) = self.stored(call, table.open_at(&wait.key.partition)).await
-            && open.iter().any(|row| row.key == wait.key && row.is_undecided())
-        {
-            return Ok(json!({"answered": false, "reason": "the request is parked"}));
+    /// An answer, if there can be one now: of a rollback what the resource had, else what ECR has.
+    async fn first_look(&self, wait: &Wait, is_update: bool, call: &Call) -> FirstLook {
+        if is_update && let Some(answer) = self.rolled_back(wait, call).await {
+            return FirstLook::Answer(answer);
         }
-        let answer = Answer::failed(&format!("the gate function could not handle this request ({condition}); its log says why"));
-        self.answer_fresh(wait, &answer, call).await
-    }
-
-    /// An answer, if there can be one now: by what is in ECR, or where the tag of a rollback is gone, by what it was.
-    async fn first_look(&self, wait: &Wait, is_update: bool, call: &Call) -> Option<Answer> {
-        let look = self.look_settled(&wait.place, &wait.asked).await;
-        if let Some(answer) = self.answer_of(wait, verdict(wait, look, self.now())) {
-            return Some(answer);
+        let look = self.look_settled(wait).await;
+        let now = self.now();
+        if look == Look::NotYet(WhyNot::NoImage) && wait.asked.tag_was_a_fraction {
+            return FirstLook::Answer(Answer::failed(&quote_it(wait.asked.wanted.tag())));
         }
-        let image = if is_update { self.recalled(wait, call).await? } else { return None };
-        tracing::info!(
-            stack = wait.requester.stack_id,
-            digest = image.digest,
-            "the tag is gone, and the resource is given what it had: {}",
-            image.digest
-        );
-        Some(Answer::present(image, wait.patience.waited(self.now())))
-    }
-
-    async fn recalled(&self, wait: &Wait, call: &Call) -> Option<Attributes> {
-        let table = self.table.as_ref()?;
-        match self.stored(call, table.recall(&wait.requester, &wait.asked.identity())).await {
-            Ok(image) => image,
-            Err(failure) => {
-                tracing::warn!(%failure, "what the tag meant before is not known: {failure}");
-                None
-            }
-        }
-    }
-
-    /// An answer where one is due at once; the end of the wait is for the sweep, or for the function that waits itself.
-    fn answer_of(&self, wait: &Wait, verdict: Verdict) -> Option<Answer> {
-        match verdict {
-            Verdict::Succeed(image) => Some(Answer::present(*image, wait.patience.waited(self.now()))),
-            Verdict::Fail(reason) => Some(Answer::failed(&reason)),
-            Verdict::GiveUp(_) | Verdict::Wait => None,
+        let seen = wait.seen(&look, now);
+        match verdict(wait, look, now) {
+            Verdict::Succeed(image) => FirstLook::Answer(Answer::present(*image, &Origin::Look(now), wait.patience.waited(now))),
+            Verdict::Fail(reason) => FirstLook::Answer(Answer::failed(&reason)),
+            Verdict::GiveUp(why_not) => FirstLook::Answer(self.given_up(wait, &why_not, &Ending::Patience, &OnceCell::new()).await),
+            Verdict::Wait => FirstLook::Wait(Box::new(seen.unwrap_or_else(|| wait.clone()))),
         }
     }
 
     /// Parks the request and looks once more, for a push may have come between the first look and the parking.
-    async fn park(&self, mut wait: Wait, call: &Call) -> Result<Value, Unanswered> {
+    async fn park(&self, mut wait: Wait, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
         if wait.should_ask_mirror(self.now()) && self.ask_mirror(&wait, call).await {
             wait = wait.asked_mirror(self.now());
         }
-        if !wait.patience.can_be_parked(self.now()) {
-            let answer = self.poll(&wait, None, call).await;
-            return self.answer_fresh(&wait, &answer, call).await;
-        }
-        let Some(table) = &self.table else {
-            let answer = self.poll(&wait, Some("no table is configured"), call).await;
-            return self.answer_fresh(&wait, &answer, call).await;
-        };
+        let Some(table) = &self.table else { return self.wait_here(&wait, "no table is configured", envelope, call).await };
         let row = match self.stored(call, table.insert(&wait)).await {
             Ok(Inserted::New) => wait,
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
@@ -141,35 +122,55 @@ impl Gate {
             Ok(Inserted::Known(row)) => return self.answer_known(&row, &Answer::failed("the request was decided before"), call).await,
             Err(failure) => {
                 tracing::error!(%failure, "a request could not be parked: {failure}");
-                let answer = self.poll(&wait, Some(&failure.to_string()), call).await;
-                return self.answer_fresh(&wait, &answer, call).await;
+                return self.wait_here(&wait, &failure.to_string(), envelope, call).await;
             }
         };
-        let look = self.look_settled(&row.place, &row.asked).await;
-        match verdict(&row, look, self.now()) {
+        if let Err(why) = self.set_timers(std::slice::from_ref(&row), call).await
+            && row.patience.ends_before_another_sweep(self.now())
+        {
+            let answer = self.poll(&row, &format!("it could not be woken in time: {why}"), call).await;
+            return self.answer_known(&row, &answer, call).await;
+        }
+        let look = self.look_settled(&row).await;
+        let now = self.now();
+        match verdict(&row, look, now) {
             Verdict::Succeed(image) => {
-                let answer = Answer::present(*image, row.patience.waited(self.now()));
+                let answer = Answer::present(*image, &Origin::Look(now), row.patience.waited(now));
                 self.answer_known(&row, &answer, call).await
             }
             Verdict::Fail(reason) => self.answer_known(&row, &Answer::failed(&reason), call).await,
             Verdict::GiveUp(why_not) => {
-                let answer = self.given_up(&row, &why_not, &[]);
+                let answer = self.given_up(&row, &why_not, &Ending::Patience, &OnceCell::new()).await;
                 self.answer_known(&row, &answer, call).await
             }
             Verdict::Wait => {
                 let (requester, image) = (&row.requester, row.asked.image_at(&row.place.uri()));
                 tracing::info!(
-                    stack = requester.stack_id, logical_resource_id = requester.logical_resource_id, request_id = requester.request_id, image,
-                    until = %row.patience.gives_up_at, "parked: waits for {image}"
+                    state = "parked", stack = requester.stack_id, logical_resource_id = requester.logical_resource_id, request_id = requester.request_id,
+                    image, until = %row.patience.gives_up_at, "parked: waits for {image}"
                 );
                 Ok(json!({"answered": false, "parked": true}))
             }
         }
     }
 
-    /// The answer of a request whose time is over.
-    pub(crate) fn given_up(&self, wait: &Wait, why_not: &str, tags: &[String]) -> Answer {
-        let ended_by = format!("ServiceTimeout ({} s)", wait.patience.total());
-        Answer::failed(&reason(wait, why_not, &ended_by, tags, self.now()))
+    /// Parking is impossible: the function waits by itself. One that was started for what another failed at does not hold its queue up for so
+    /// long; it has looked, and answers.
+    async fn wait_here(&self, wait: &Wait, not_parked: &str, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
+        let answer = match &envelope.failed_before {
+            Some(failed) => Answer::failed(&format!(
+                "The gate function could not handle this request ({}; its log group {} says more), and it cannot be parked: {not_parked}. The image was looked for and is not there. Deploy again.",
+                failed.condition, failed.log_group
+            )),
+            None => self.poll(wait, not_parked, call).await,
+        };
+        self.answer_fresh(wait, &answer, call).await
     }
+}
+
+/// What the first look led to.
+enum FirstLook {
+    Answer(Answer),
+    /// The request, with what the look said of it.
+    Wait(Box<Wait>),
 }

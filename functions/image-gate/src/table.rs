@@ -133,16 +133,19 @@ impl GateTable {
         operation.send().await.map_err(|error| Failure::of(PUT, &error)).map(drop)
     }
 
-    /// What the properties meant the last time.
+    /// What the properties meant the last time, and when that was.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
-    pub async fn recall(&self, requester: &Requester, properties: &str) -> Result<Option<Attributes>, Failure> {
+    pub async fn recall(&self, requester: &Requester, properties: &str) -> Result<Option<(Attributes, Timestamp)>, Failure> {
         const CALL: &str = "dynamodb:GetItem";
         let Key { partition, sort } = Key::of_memory(requester, properties);
         let operation = self.client.get_item().table_name(&self.name).key("pk", text(&partition)).key("sk", text(&sort));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        answer.item().map_or(Ok(None), |item| document(CALL, item))
+        let Some(item) = answer.item() else { return Ok(None) };
+        let expires_at = item.get("expires_at").and_then(|value| value.as_n().ok()?.parse::<i64>().ok()).unwrap_or(MEMORY_SECONDS);
+        let given_at = Timestamp::from_millis((expires_at - MEMORY_SECONDS) * 1000);
+        Ok(document(CALL, item)?.map(|image| (image, given_at)))
     }
 
     async fn all(&self, operation: QueryFluentBuilder) -> Result<Vec<Wait>, Failure> {

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::decide::answer::Answer;
-use crate::decide::hint::{Hint, hint};
-use crate::decide::look::{Verdict, verdict};
+use crate::decide::answer::{Answer, Origin};
+use crate::decide::deadline::TICK_SECONDS;
+use crate::decide::hint::Hint;
+use crate::decide::reason::Ending;
+use crate::decide::verdict::{Verdict, verdict};
 use crate::decide::wait::Wait;
+use crate::table::GateTable;
 use futures_util::{StreamExt as _, stream};
 use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
-use tokio::time::{timeout, timeout_at};
+use tokio::sync::OnceCell;
+use tokio::time::timeout_at;
 
-use crate::flow::Call;
-use crate::{Gate, GateError};
+use crate::gate::{Call, Gate, GateError};
 
 /// So many repositories, and so many answers of one, are worked at together.
 const TOGETHER: usize = 16;
@@ -22,9 +25,8 @@ const TOGETHER: usize = 16;
 const TIME_TO_END: Duration = Duration::from_secs(3);
 
 impl Gate {
-    /// Looks where an event says. What cannot be done in the time that is left is the next sweep's.
-    pub(crate) async fn wake(&self, event: &Value, call: &Call) -> Result<Value, GateError> {
-        let hint = hint(event, self.now());
+    /// Looks where a hint leads. What cannot be done in the time that is left is the next sweep's.
+    pub(crate) async fn wake(&self, hint: Hint, call: &Call) -> Result<Value, GateError> {
         let Some(table) = &self.table else {
             return Ok(json!({"outcome": "ignored", "reason": "no table is configured, so nobody waits"}));
         };
@@ -71,33 +73,26 @@ impl Gate {
         // Whoever decided these may have died; their rows say what to send.
         let unused = Answer::failed("the request was decided before");
         let mut due: Vec<(Wait, Answer)> = decided.into_iter().map(|wait| (wait, unused.clone())).collect();
-        let mut given_up = Vec::new();
-        if let Some(place) = undecided.first().map(|wait| wait.place.clone()) {
-            let asked: Vec<_> = undecided.iter().map(|wait| &wait.asked).collect();
-            // A sweep looks once: a tag that was moved just now has an event of its own, or the next sweep.
-            let looks = if is_sweep { self.look_in_time(&place, &asked).await } else { self.look_all_settled(&place, &asked).await };
-            for (wait, look) in undecided.into_iter().zip(looks) {
-                let now = self.now();
-                if is_sweep && look.is_unsettled(now) && !wait.patience.has_to_end(now) {
-                    continue;
+        let tags = OnceCell::new();
+        // Only by sweeps: a timer that sets others would be a chain that Lambda ends.
+        let timers = if is_sweep { self.set_timers(&undecided, call).await } else { Ok(()) };
+        let looks = self.look_all_settled(&undecided.iter().collect::<Vec<_>>()).await;
+        for (wait, look) in undecided.into_iter().zip(looks) {
+            let now = self.now();
+            let news = wait.seen(&look, now);
+            // Whom no timer wakes has to be answered by the last sweep that comes in time.
+            let moment = if timers.is_err() { now.plus_seconds(TICK_SECONDS) } else { now };
+            match verdict(news.as_ref().unwrap_or(&wait), look, moment) {
+                Verdict::Succeed(image) => {
+                    let answer = Answer::present(*image, &Origin::Look(now), wait.patience.waited(now));
+                    due.push((wait, answer));
                 }
-                match verdict(&wait, look, now) {
-                    Verdict::Succeed(image) => {
-                        let answer = Answer::present(*image, wait.patience.waited(now));
-                        due.push((wait, answer));
-                    }
-                    Verdict::Fail(reason) => due.push((wait, Answer::failed(&reason))),
-                    Verdict::GiveUp(why_not) => given_up.push((wait, why_not)),
-                    Verdict::Wait => self.ask_mirror_again(&wait, call).await,
+                Verdict::Fail(reason) => due.push((wait, Answer::failed(&reason))),
+                Verdict::GiveUp(why_not) => {
+                    let answer = self.given_up(&wait, &why_not, &Ending::Patience, &tags).await;
+                    due.push((wait, answer));
                 }
-            }
-            if !given_up.is_empty() {
-                // A help for people, for which the answers do not wait.
-                let tags = timeout(self.settings.time_to_answer / 3, self.tags(&place)).await.unwrap_or_default();
-                due.extend(given_up.into_iter().map(|(wait, why_not)| {
-                    let answer = self.given_up(&wait, &why_not, &tags);
-                    (wait, answer)
-                }));
+                Verdict::Wait => self.waits_on(wait, news, call).await,
             }
         }
         let answers = stream::iter(due).map(async |(wait, answer)| match Box::pin(self.answer_known(&wait, &answer, call)).await {
@@ -110,13 +105,25 @@ impl Gate {
         answers.buffer_unordered(TOGETHER).fold(0, async |sum, answered| sum + answered).await
     }
 
-    async fn ask_mirror_again(&self, wait: &Wait, call: &Call) {
-        let (Some(table), now) = (&self.table, self.now()) else { return };
-        if !wait.should_ask_mirror(now) || !self.ask_mirror(wait, call).await {
-            return;
+    /// Nothing is due: what the look taught is kept, and the mirror is asked again where that is due.
+    async fn waits_on(&self, wait: Wait, news: Option<Wait>, call: &Call) {
+        let Some(table) = &self.table else { return };
+        let wait = match news {
+            Some(news) if self.is_kept(table, &news, call).await => news,
+            Some(_) => return,
+            None => wait,
+        };
+        let now = self.now();
+        if wait.should_ask_mirror(now) && self.ask_mirror(&wait, call).await {
+            self.is_kept(table, &wait.asked_mirror(now), call).await;
         }
-        if let Err(failure) = self.stored(call, table.replace(&wait.asked_mirror(now))).await {
-            tracing::warn!(%failure, "the mirror will be asked once more: {failure}");
-        }
+    }
+
+    /// Whether the row is now this.
+    async fn is_kept(&self, table: &GateTable, next: &Wait, call: &Call) -> bool {
+        self.stored(call, table.replace(next)).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "what was learnt of a request is not kept: {failure}");
+            false
+        })
     }
 }

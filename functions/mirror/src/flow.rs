@@ -9,7 +9,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::aws::hub_secret::{HubSecret, MirrorCredentials};
+use crate::aws::hub_secret::{HubSecret, MirrorCredentials, NamedSources};
 use crate::aws::inventory::Inventory;
 use crate::aws::shared_allowance::SharedAllowance;
 use crate::look::Around;
@@ -40,6 +40,7 @@ pub struct Mirror {
     pub(crate) timeouts: Timeouts,
     pub(crate) copier: OnceLock<Copier>,
     pub(crate) known: Known,
+    pub(crate) named: Arc<NamedSources>,
     pub(crate) events: OnceLock<Events>,
     pub(crate) queues: OnceLock<Queues>,
     pub(crate) ecs: OnceLock<Inventory>,
@@ -57,6 +58,7 @@ impl Mirror {
             timeouts: Timeouts::default(),
             copier: OnceLock::new(),
             known: Known::default(),
+            named: Arc::default(),
             events: OnceLock::new(),
             queues: OnceLock::new(),
             ecs: OnceLock::new(),
@@ -99,7 +101,7 @@ impl Mirror {
             let secret = self.settings.hub_secret.clone();
             let hub = secret.map(|arn| HubSecret::new(self.config.clone(), arn, Arc::clone(&self.clock)));
             let config = Config::new(Arc::clone(&self.clock));
-            let credentials = Arc::new(MirrorCredentials::new(ecr, hub));
+            let credentials = Arc::new(MirrorCredentials::new(ecr, hub, Arc::clone(&self.named)));
             let shared =
                 |table: &String| -> Arc<dyn Allowance> { Arc::new(SharedAllowance::new(&self.config, table, Arc::clone(&self.clock))) };
             let allowance = self.settings.table.as_ref().map(shared);

@@ -22,3 +22,5 @@ mod work;
 pub use flow::Mirror;
 #[cfg(feature = "shell")]
 pub use work::job::{Job, JobError};
+#[cfg(feature = "shell")]
+pub use work::rules::Broken;

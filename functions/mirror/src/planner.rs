@@ -9,6 +9,7 @@ use crate::aws::table::{MirrorTable, Taken};
 use crate::decide::plan::{Item, Memory, Plan, batches, plan};
 use crate::decide::{MirrorConfig, Want};
 use crate::look::{Pruner, survey};
+use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
 use pullsafe::notice::Notice;
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::Mirror;
 use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
+use crate::work::rules::Rules;
 
 /// Images of one message: what a function can copy in its time, unless they are very large.
 const IMAGES_IN_A_MESSAGE: usize = 8;
@@ -76,6 +78,7 @@ impl Mirror {
             Err(Unusable::Unread(failure)) => return Err(failure),
             Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
         };
+        self.named.set(Rules::of(&self.settings, Some(&config)).named_at_docker_hub());
         if let Some(table) = table {
             self.finish_repositories(&config, table, &taken.unfinished).await;
         }
@@ -121,10 +124,13 @@ impl Mirror {
         let messages: Vec<Value> = batches(copies.iter().copied(), IMAGES_IN_A_MESSAGE)
             .into_iter()
             .map(|batch| {
-                let images = batch.iter().map(|item| {
-                    json!({"source": item.want.source, "target": item.want.target, "platforms": item.want.platforms, "requested_by": "schedule"})
-                });
-                json!({"images": images.collect::<Vec<_>>()})
+                let job = |want: &Want| MirrorJob {
+                    source: want.source.clone(),
+                    target: want.target.clone(),
+                    requested_by: "schedule".to_owned(),
+                    platforms: want.platforms.clone(),
+                };
+                PlannedJobs { images: batch.iter().map(|item| job(&item.want)).collect() }.message()
             })
             .collect();
         let queues = self.queues.get_or_init(|| Queues::new(&self.config));

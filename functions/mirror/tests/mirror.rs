@@ -58,7 +58,8 @@ impl World {
             .build();
         let endpoints = format!("docker.io=http://{0},{ECR}=http://{0}", self.address);
         let queue_url = Some(format!("http://{}/jobs", self.address));
-        let settings = MirrorSettings { queue_url, event_bus: "events".to_owned(), ..MirrorSettings::default() };
+        let settings =
+            MirrorSettings { queue_url, event_bus: "events".to_owned(), registry: Some(ECR.to_owned()), ..MirrorSettings::default() };
         Mirror::new(settings, config, endpoints.parse().unwrap(), clock::system())
     }
 

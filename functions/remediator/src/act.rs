@@ -2,13 +2,16 @@
 //!
 //! Every step looks before it acts and says `already done` where it is, so that a plan can be repeated from its
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
-//! stands.
+//! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an error.
 
+use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::mirror_job::MirrorJob;
+use pullsafe::settings::Mode;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Remediator;
 
@@ -25,34 +28,72 @@ pub enum StepOutcome {
     Abandon(String),
 }
 
+/// What came of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acted {
+    /// Every step is done.
+    Done,
+    /// The plan was given up, and why.
+    GivenUp(String),
+    /// The step at this index was refused.
+    Refused(usize, Failure),
+}
+
 impl Remediator {
-    /// Carries out every step in order. `Some(why)` means that the plan was given up.
+    /// Carries out every step in order.
     ///
     /// # Errors
-    /// A call failed; the plan is to be repeated.
-    pub(crate) async fn act(&self, plan: &Plan) -> Result<Option<String>, Failure> {
-        for step in &plan.steps {
-            let outcome = self.step(step).await?;
+    /// A call failed in a way that passes; the plan is to be repeated.
+    pub(crate) async fn act(&self, plan: &Plan) -> Result<Acted, Failure> {
+        for (at, step) in plan.steps.iter().enumerate() {
             let what = step.describe();
-            tracing::info!(step = what, ?outcome, "{what}: {outcome:?}");
-            if let StepOutcome::Abandon(why) = outcome {
-                return Ok(Some(why));
+            match self.step(step).await {
+                Ok(StepOutcome::Abandon(why)) => {
+                    tracing::info!(step = what, why, "{what}: given up: {why}");
+                    return Ok(Acted::GivenUp(why));
+                }
+                Ok(outcome) => tracing::info!(step = what, ?outcome, "{what}: {outcome:?}"),
+                Err(failure) if failure.is_transient() => return Err(failure),
+                Err(failure) => {
+                    tracing::warn!(step = what, %failure, "{what}: refused: {failure}");
+                    return Ok(Acted::Refused(at, failure));
+                }
             }
         }
-        Ok(None)
+        Ok(Acted::Done)
+    }
+
+    /// The service right before a call that changes it; `Err` if nothing may be changed any more.
+    async fn writable(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
+        let Some(service) = self.ecs.service(id).await? else {
+            return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
+        };
+        match self.mode_now(&service).await? {
+            Mode::Act => Ok(Ok(service)),
+            mode @ (Mode::Observe | Mode::Off) => {
+                let left = crate::refuse::leftovers(&service);
+                Ok(Err(StepOutcome::Abandon(format!("the mode is {} now: nothing more is changed{left}", mode.as_str()))))
+            }
+        }
     }
 
     async fn step(&self, step: &Step) -> Result<StepOutcome, Failure> {
         match step {
-            Step::TagService { service, tags } => self.ecs.tag(service, tags).await.map(|()| StepOutcome::Done),
-            Step::UntagService { service, keys } => self.ecs.untag(service, keys).await.map(|()| StepOutcome::Done),
+            Step::TagService { service, tags } => match self.writable(service).await? {
+                Ok(_) => self.ecs.tag(service, tags).await.map(|()| StepOutcome::Done),
+                Err(outcome) => Ok(outcome),
+            },
+            Step::UntagService { service, keys } => match self.writable(service).await? {
+                Ok(_) => self.ecs.untag(service, keys).await.map(|()| StepOutcome::Done),
+                Err(outcome) => Ok(outcome),
+            },
             Step::SetScaling { service, suspended, expected } => self.set_scaling(service, *suspended, *expected).await,
             Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force).await,
             Step::MoveService { service, from, request, .. } => self.move_service(service, from, request).await,
             Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
             Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {
                 Some(queue) => {
-                    let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                    let job = MirrorJob::message(source, target, requested_by);
                     self.queues.send(queue, &job, 0).await.map(|()| StepOutcome::Done)
                 }
                 None => Ok(StepOutcome::Abandon("no mirror can be asked any more".to_owned())),
@@ -61,6 +102,9 @@ impl Remediator {
     }
 
     async fn set_scaling(&self, service: &ServiceId, suspended: Suspended, expected: Suspended) -> Result<StepOutcome, Failure> {
+        if let Err(outcome) = self.writable(service).await? {
+            return Ok(outcome);
+        }
         match self.scaling.target(service).await? {
             None => Ok(StepOutcome::Skipped("the service is no longer scaled automatically".to_owned())),
             Some(target) if target.suspended == suspended => Ok(StepOutcome::AlreadyDone),
@@ -72,23 +116,21 @@ impl Remediator {
     }
 
     async fn set_desired_count(&self, id: &ServiceId, from: i64, to: i64, force: bool) -> Result<StepOutcome, Failure> {
-        match self.ecs.service(id).await? {
-            None => Ok(StepOutcome::Abandon("the service no longer exists".to_owned())),
-            Some(service) if service.desired == to => Ok(StepOutcome::AlreadyDone),
-            Some(service) if service.desired != from => {
-                Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired)))
-            }
+        match self.writable(id).await? {
+            Err(outcome) => Ok(outcome),
+            Ok(service) if service.desired == to => Ok(StepOutcome::AlreadyDone),
+            Ok(service) if service.desired != from => Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired))),
             // The last look before a pause: a task may have come up since the plan was made.
-            Some(service) if to == 0 && service.running > 0 => Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running))),
-            Some(_) => self.ecs.set_desired_count(id, to, force).await.map(|()| StepOutcome::Done),
+            Ok(service) if to == 0 && service.running > 0 => Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running))),
+            Ok(_) => self.ecs.set_desired_count(id, to, force).await.map(|()| StepOutcome::Done),
         }
     }
 
     async fn force_new_deployment(&self, id: &ServiceId, deployment: &str) -> Result<StepOutcome, Failure> {
-        match self.ecs.service(id).await? {
-            None => Ok(StepOutcome::Abandon("the service no longer exists".to_owned())),
-            Some(service) if service.primary().is_some_and(|primary| primary.id != deployment) => Ok(StepOutcome::AlreadyDone),
-            Some(_) => self.ecs.force_new_deployment(id).await.map(|()| StepOutcome::Done),
+        match self.writable(id).await? {
+            Err(outcome) => Ok(outcome),
+            Ok(service) if service.primary().is_some_and(|primary| primary.id != deployment) => Ok(StepOutcome::AlreadyDone),
+            Ok(_) => self.ecs.force_new_deployment(id).await.map(|()| StepOutcome::Done),
         }
     }
 
@@ -96,6 +138,9 @@ impl Remediator {
         let clone = match self.clone_made_before(from, request).await? {
             Some(clone) => clone,
             None => {
+                if let Err(outcome) = self.writable(id).await? {
+                    return Ok(outcome);
+                }
                 let registered = self.ecs.register(request).await?;
                 let clone = self.ecs.task_definition(registered.arn()).await?;
                 let differences = clone.differences(request);
@@ -109,17 +154,31 @@ impl Remediator {
                 clone
             }
         };
-        let moved_on = match self.ecs.service(id).await? {
-            Some(service) if service.task_definition == clone.arn() => return Ok(StepOutcome::AlreadyDone),
-            Some(service) if service.task_definition == from => None,
-            Some(service) => Some(format!("{} was deployed meanwhile", service.task_definition.rsplit('/').next().unwrap_or_default())),
-            None => Some("the service no longer exists".to_owned()),
+        let moved_on = match self.writable(id).await? {
+            Ok(service) if service.task_definition == clone.arn() => return Ok(StepOutcome::AlreadyDone),
+            Ok(service) if service.task_definition == from => None,
+            Ok(service) => Some(StepOutcome::Abandon(format!(
+                "{} was deployed meanwhile",
+                service.task_definition.rsplit('/').next().unwrap_or_default()
+            ))),
+            Err(outcome) => Some(outcome),
         };
-        if let Some(why) = moved_on {
+        if let Some(outcome) = moved_on {
             self.ecs.deregister(clone.arn()).await?;
-            return Ok(StepOutcome::Abandon(why));
+            return Ok(outcome);
         }
-        self.ecs.set_task_definition(id, clone.arn()).await.map(|()| StepOutcome::Done)
+        match self.ecs.set_task_definition(id, clone.arn()).await {
+            Ok(()) => Ok(StepOutcome::Done),
+            Err(failure) => {
+                // A revision that no service uses is litter; if it cannot be removed, that is not the news.
+                if !failure.is_transient()
+                    && let Err(second) = self.ecs.deregister(clone.arn()).await
+                {
+                    tracing::warn!(failure = %second, "the clone {} is left: {second}", clone.arn());
+                }
+                Err(failure)
+            }
+        }
     }
 
     /// The clone that an earlier try has registered: newer than what it was cloned from, marked so, and equal to the request.

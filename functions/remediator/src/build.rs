@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::decide::build_offer as build_remedy;
 use crate::decide::build_offer::{Asking, Offer};
 use crate::decide::log::place::{LogPlace, Window, of_build};
+use pullsafe::mirror_job::MirrorJob;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
@@ -21,7 +22,7 @@ use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::Step;
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Remediator, Tally};
 
@@ -131,7 +132,7 @@ impl Remediator {
         let Some(queue) = &self.settings.mirror_queue_url else { return Ok(asked) };
         for step in &offer.asks {
             if let Step::AskMirror { source, target, requested_by } = step {
-                let job = json!({ "source": source, "target": target, "requested_by": requested_by });
+                let job = MirrorJob::message(source, target, requested_by);
                 self.queues.send(queue, &job, 0).await?;
                 asked.push(source.clone());
             }

@@ -125,9 +125,10 @@ impl Remediator {
             Event::ServiceChanged(changed) => self.service_changed(changed, payload, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, payload, owner, now).await,
             Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), payload, owner, now).await,
-            Event::ImageMirrored(source) => self.look_where(|waiting| waiting.may_end_with_mirrored(&source), payload, owner, now).await,
+            Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), payload, owner, now).await,
             Event::Sweep => self.sweep().await,
             Event::Look(subject) => self.look(&subject, payload, owner, now).await,
+            Event::TryAgain(subject) => self.try_again(&subject, payload, owner, now).await,
         }
     }
 
@@ -233,6 +234,19 @@ impl Remediator {
         if record.open.is_none() && record.outbox.is_empty() {
             return self.give_back(subject, &record, owner, "no incident is open").await;
         }
+        self.work(subject, record, owner, now).await
+    }
+
+    /// A person says that what an act was refused for is mended: it is decided about again, and told again.
+    async fn try_again(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let Some(mut record) = self.lease(subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some()) else {
+            return self.give_back(subject, &record, owner, "nothing was refused").await;
+        };
+        incident.try_again();
+        incident.refusal = None;
+        incident.told.retain(|key| !key.starts_with("refused:"));
+        incident.log(now, "a person asked for another try");
         self.work(subject, record, owner, now).await
     }
 

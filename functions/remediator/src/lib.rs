@@ -18,6 +18,8 @@ mod flow;
 #[cfg(feature = "shell")]
 pub mod observe;
 #[cfg(feature = "shell")]
+mod refuse;
+#[cfg(feature = "shell")]
 mod tally;
 #[cfg(feature = "shell")]
 pub mod work;

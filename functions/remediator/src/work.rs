@@ -1,23 +1,25 @@
 //! One look at one subject, under its lease: finish what was begun, else judge, decide, act and tell.
 
+use crate::act::Acted;
 use crate::decide::recovery;
 use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
 use crate::decide::service;
 use crate::decide::service::Service;
+use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::incident::{Act, ActState, Incident, Record};
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
-use pullsafe_incident::plan::Plan;
+use pullsafe_incident::plan::{Plan, Step};
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
 
@@ -60,19 +62,31 @@ impl Remediator {
     ) -> Result<Tally, Failure> {
         let service = self.look_at_service(id).await;
         let mode = self.mode(service.found()).await;
+        // What was begun is finished or given up, and told; every step looks at the mode by itself.
+        let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
+        if let Some(act) = begun {
+            return self.carry_out(id, record, act.cause, act.plan, now).await;
+        }
         if mode == Mode::Off {
             return Ok(Tally::worked("off", "pullsafe:mode is off for this service", None));
         }
         let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
-        if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Acting) {
-            return self.carry_out(subject, record, act.plan, now).await;
-        }
         match recovery::of_service(incident, &service, now) {
             Recovery::Steady(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
             Recovery::Ended(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
             Recovery::NotYet(_) => {}
         }
         let Some(blocker) = incident.blocker().cloned() else { return Ok(Tally::worked("open", "no cause is known yet", None)) };
+        if incident.is_refused() && !mended(incident, service.found(), now) {
+            return Ok(Tally::worked("refused", "AWS refused the act, and nothing has changed since then", None));
+        }
+        if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode == Mode::Act) {
+            // What has changed the service already is carried on with; anything else is decided about anew.
+            if incident.refusal.as_ref().is_some_and(|refusal| !refusal.done.is_empty() && refusal.is_due(now)) {
+                return self.carry_out(id, record, act.cause, act.plan, now).await;
+            }
+            incident.try_again();
+        }
         let seen = self.observe(service, &blocker, &mut incident.quota_limit).await;
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
@@ -108,34 +122,55 @@ impl Remediator {
             incident.act = Some(Act { cause: blocker.diagnosis.cause, plan: plan.clone(), decided_at: now, state: ActState::Acting });
             self.table.save(subject, owner, record, now, false).await?;
         }
-        self.carry_out(subject, record, plan, now).await
+        self.carry_out(id, record, blocker.diagnosis.cause, plan, now).await
     }
 
-    async fn carry_out(&self, subject: &Subject, record: &mut Record, plan: Plan, now: Timestamp) -> Result<Tally, Failure> {
-        let given_up = self.act(&plan).await?;
+    async fn carry_out(&self, id: &ServiceId, record: &mut Record, cause: Cause, plan: Plan, now: Timestamp) -> Result<Tally, Failure> {
+        let acted = match plan.steps.iter().filter_map(Step::service).find(|service| *service != id) {
+            // A table is only as trustworthy as whoever may write to it.
+            Some(other) => Acted::GivenUp(format!("the stored plan names {other}, which is another service: nothing was done")),
+            None => self.act(&plan).await?,
+        };
         let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
-        let (state, line) = match &given_up {
-            None => (ActState::Done, format!("done: {}", plan.summary)),
-            Some(why) => (ActState::Abandoned, format!("given up: {why}")),
+        let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
+        let (state, line, why) = match &acted {
+            Acted::Done => (ActState::Done, format!("done: {}", plan.summary), String::new()),
+            Acted::GivenUp(why) => (ActState::Abandoned, format!("given up: {why}"), why.clone()),
+            Acted::Refused(at, failure) => {
+                incident.refusal = Some(self.refused(&plan, *at, failure, tries, now).await?);
+                // Also the plan that is no act by itself: it is not made again with every look.
+                incident.act = Some(Act { cause, plan: plan.clone(), decided_at: now, state: ActState::Refused });
+                (ActState::Refused, format!("refused: {failure}"), failure.to_string())
+            }
         };
         incident.log(now, line);
-        if plan.remedy != RemedyName::PrepareMirror
+        if (plan.remedy != RemedyName::PrepareMirror || state == ActState::Refused)
             && let Some(act) = &mut incident.act
         {
             act.state = state;
         }
-        wait_for(incident, plan.then_wait_for.clone().filter(|_| given_up.is_none()), now);
+        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), now);
         let remedy = plan.remedy.as_str();
-        let (outcome, word) = match &given_up {
-            None => (Outcome::Applied(&plan), "acted"),
-            Some(why) => (Outcome::Abandoned(&plan, why), "abandoned"),
+        let subject = Subject::Service(id.clone());
+        let again = self.another_try(&subject);
+        let refusal = incident.refusal.clone().filter(|_| state == ActState::Refused);
+        let (outcome, word, key) = match (&acted, &refusal) {
+            (Acted::Done, _) => (Outcome::Applied(&plan), "acted", String::new()),
+            (_, Some(refusal)) => (Outcome::Refused(&plan, refusal, &again), "refused", format!("/{}", refusal.key())),
+            (Acted::GivenUp(_) | Acted::Refused(..), None) => (Outcome::Abandoned(&plan, &why), "abandoned", String::new()),
         };
         if let Some(blocker) = incident.blocker().cloned() {
-            record.tell(&format!("{word}:{}", plan.key()), |incident, id| {
+            record.tell(&format!("{word}:{}{key}", plan.key()), |incident, id| {
                 notice::about(&subject.to_string(), incident, &blocker, &outcome, id)
             });
         }
-        Ok(Tally::worked(word, given_up.unwrap_or_default(), Some(remedy)))
+        Ok(Tally::worked(word, why, Some(remedy)))
+    }
+
+    /// The command with which a person has a refused act tried again.
+    fn another_try(&self, subject: &Subject) -> String {
+        let message = json!({ "pullsafe": "try-again", "subject": subject });
+        format!("aws sqs send-message --queue-url {} --message-body '{message}'", self.settings.queue_url)
     }
 
     /// Ends an incident: the archive first, so that it is never lost, then the message.
@@ -165,16 +200,24 @@ impl Remediator {
 
     async fn mode(&self, service: Option<&Service>) -> Mode {
         let Some(service) = service else { return self.settings.mode };
+        self.mode_now(service).await.unwrap_or_else(|failure| {
+            // A cluster that may forbid acting could not be asked: look, and do not act.
+            tracing::warn!(%failure, "the cluster's tags could not be read: observing");
+            Mode::Observe
+        })
+    }
+
+    /// The mode that holds for a service at this moment.
+    ///
+    /// # Errors
+    /// The cluster's tags could not be read.
+    pub(crate) async fn mode_now(&self, service: &Service) -> Result<Mode, Failure> {
         let raises = self.settings.allow_tag_to_act;
         let cluster = match service::said(service.mode_tag(), raises) {
             Some(_) => None,
-            None => self.ecs.cluster_tag(&service.id.cluster_arn, service::marks::MODE).await.unwrap_or_else(|failure| {
-                // A cluster that may forbid acting could not be asked: look, and do not act.
-                tracing::warn!(%failure, "the cluster's tags could not be read: observing");
-                Some(Mode::Observe.as_str().to_owned())
-            }),
+            None => self.ecs.cluster_tag(&service.id.cluster_arn, service::marks::MODE).await?,
         };
-        service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises)
+        Ok(service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises))
     }
 
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
@@ -202,16 +245,26 @@ impl Remediator {
         if record.prepared.as_deref() == Some(&definition) {
             return self.give_back(&subject, &record, owner, "this task definition was looked at before").await;
         }
-        let given_up = if mode == Mode::Act { self.act(&plan).await? } else { None };
+        let acted = if mode == Mode::Act { self.act(&plan).await? } else { Acted::Done };
         record.prepared = Some(definition);
         record.notices += 1;
-        let id = format!("{now}-{}-{}", changed.service.name, record.notices);
-        if given_up.is_none() {
-            record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, id));
-        }
+        let notice = format!("{now}-{}-{}", changed.service.name, record.notices);
+        let why = match acted {
+            Acted::Done => {
+                record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, None, notice));
+                String::new()
+            }
+            Acted::GivenUp(why) => why,
+            // Told once per task definition: the next deployment of another one is the change that tries again.
+            Acted::Refused(at, failure) => {
+                let refusal = self.refused(&plan, at, &failure, 2, now).await?;
+                record.outbox.push(notice::ahead(&subject.to_string(), &plan, false, Some(&refusal), notice));
+                failure.to_string()
+            }
+        };
         self.tell(&subject, &mut record).await?;
         self.table.save(&subject, owner, &record, now, true).await?;
-        Ok(Tally::worked("prepared", given_up.unwrap_or_default(), Some(plan.remedy.as_str())))
+        Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
     }
 }
 
@@ -240,6 +293,19 @@ fn advise(subject: &Subject, record: &mut Record) {
         let waiting = incident.waiting.as_ref().filter(|_| matches!(subject, Subject::Service(_))).map(|waiting| &waiting.cause);
         notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
     });
+}
+
+/// Whether a refused act may be tried again: a denial after its grace, anything once the service was changed.
+fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) -> bool {
+    let Some(refusal) = &incident.refusal else { return true };
+    if refusal.is_due(now) {
+        return true;
+    }
+    let changed = service.is_some_and(|service| fingerprint(service) != refusal.seen);
+    if changed {
+        incident.refusal = None;
+    }
+    changed
 }
 
 /// Keeps the beginning of a wait that goes on.

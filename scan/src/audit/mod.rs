@@ -7,11 +7,11 @@ mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pullsafe::reference::{Reference, Registry};
+use pullsafe::reference::{Reference, Registry, pull_quota};
 use serde::Serialize;
 
 /// Anonymous pulls that Docker Hub grants an address in six hours.
-pub const ANONYMOUS_QUOTA: u32 = 100;
+pub const ANONYMOUS_QUOTA: u32 = pull_quota::ANONYMOUS;
 /// How often ECS tries one image's manifest within one task launch before it gives up.
 pub const TRIES_PER_LAUNCH: u32 = 7;
 

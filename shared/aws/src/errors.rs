@@ -104,6 +104,7 @@ pub const ERRORS: &[Row] = &[
     row("ecr", "ReferencedImagesNotFoundException", FailureKind::NotFound, Verdict::Final),
     row("ecr", "RepositoryAlreadyExistsException", FailureKind::Refused, Verdict::Final),
     row("ecr", "RepositoryNotFoundException", FailureKind::NotFound, Verdict::Final),
+    row("ecr", "RepositoryPolicyNotFoundException", FailureKind::NotFound, Verdict::Final),
     row("ecr", "ServerException", FailureKind::Unavailable, Verdict::Passes),
     row("ecr", "TooManyTagsException", FailureKind::Refused, Verdict::Final),
     row("ecr", "UnableToGetUpstreamImageException", FailureKind::Unavailable, Verdict::Passes),

@@ -26,13 +26,13 @@ use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
 
-use super::SdkConfig;
 use super::failure::Failure;
+use super::{SdkConfig, endpoints};
 
 /// Who answers, and how it is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Api {
-    /// The name that requests are signed for, and the first part of the host's name.
+    /// The name that requests are signed for, and that the hosts are called by.
     name: &'static str,
     /// The name in `AWS_ENDPOINT_URL_<ID>`, as the SDKs spell it.
     id: &'static str,
@@ -64,7 +64,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 #[derive(Debug, Clone)]
 pub struct JsonApi {
     api: Api,
-    operation: Operation<Request, String, ErrorMetadata>,
+    /// Or why there is no address for it.
+    operation: Result<Operation<Request, String, ErrorMetadata>, String>,
 }
 
 /// A request: its target, where the protocol has one in a header, and its body.
@@ -78,7 +79,10 @@ impl JsonApi {
     /// Connects to nothing yet.
     pub fn new(config: &SdkConfig, api: Api) -> Self {
         let region = config.region().cloned();
-        let endpoint = endpoint(config, api, region.as_ref().map(AsRef::as_ref).unwrap_or_default());
+        let endpoint = match endpoint(config, api) {
+            Ok(endpoint) => endpoint,
+            Err(why) => return Self { api, operation: Err(why) },
+        };
         let mut layer = Layer::new("signing");
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig {
@@ -120,7 +124,7 @@ impl JsonApi {
         }
         let content_type = api.content_type;
         let operation = builder.serializer(move |request: Request| serialize(request, content_type)).deserializer(deserialize).build();
-        Self { api, operation }
+        Self { api, operation: Ok(operation) }
     }
 
     /// Calls an operation: `call("ssm:GetParameter", "AmazonSSM.GetParameter", ..)`. An answer without a body is `null`.
@@ -150,19 +154,20 @@ impl JsonApi {
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
         debug_assert!(call.starts_with(self.api.name) || self.api == MONITORING, "the call is named as IAM names it");
-        self.operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
+        let operation = self.operation.as_ref().map_err(|why| Failure::unexpected(call, format!("there is no address for it: {why}")))?;
+        operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
     }
 }
 
-/// The configured endpoint, for this service before the general one, else the service's public one.
-fn endpoint(config: &SdkConfig, api: Api, region: &str) -> String {
+/// The configured endpoint, for this service before the general one, else the service's own.
+fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
     let variable = "AWS_ENDPOINT_URL";
     let key = ServiceConfigKey::builder().service_id(api.id).env(variable).profile("endpoint_url").build();
     let own = config.service_config().zip(key.ok()).and_then(|(settings, key)| settings.load_config(key));
-    own.or_else(|| config.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{}.{region}.{suffix}", api.name)
-    })
+    match own.or_else(|| config.endpoint_url().map(str::to_owned)) {
+        Some(endpoint) => Ok(endpoint),
+        None => endpoints::of(api.name, config),
+    }
 }
 
 fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {

@@ -5,10 +5,13 @@
 
 #[cfg(feature = "ecr")]
 pub mod ecr;
+#[cfg(feature = "json")]
+mod endpoints;
 pub mod errors;
 pub mod failure;
 #[cfg(feature = "dynamodb")]
 pub mod item;
+#[cfg(feature = "json")]
 pub mod json;
 #[cfg(feature = "outbox")]
 pub mod outbox;

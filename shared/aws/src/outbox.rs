@@ -5,6 +5,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 
 use super::failure::Failure;
+use pullsafe::foreign;
 use pullsafe::notice::{Notice, chatbot};
 use pullsafe::settings::Format;
 
@@ -60,7 +61,7 @@ impl Topic {
     pub async fn publish(&self, notice: &Notice) -> Result<(), Failure> {
         let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
         let message = match self.format {
-            Format::Text => notice.text.clone(),
+            Format::Text => foreign::terminal(&notice.text).into_owned(),
             Format::Chatbot => chatbot(notice).to_string(),
         };
         let mut operation = self.client.publish().topic_arn(&self.arn).subject(&notice.subject).message(message);

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -30,10 +31,18 @@ pub fn init_logging() {
         let _ = METRIC_STACK.set(stack);
     }
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_default();
-    let filter = targets(&level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
     // Only a test process starts logging twice.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let _ = subscriber(&level, std::io::stdout).try_init();
+}
+
+/// What writes the lines of a level.
+pub fn subscriber<W>(level: &str, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = targets(level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(filter))
 }
 
 fn targets(level: &str) -> Targets {

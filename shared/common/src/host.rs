@@ -1,6 +1,8 @@
-//! Whose registry a host is.
+//! Registries: each is one row of [`ROWS`], with everything that is known about it beforehand.
 
 use serde::{Deserialize, Serialize};
+
+use crate::ecr::ecr_host;
 
 /// Who runs a registry, as far as its host tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,29 +29,219 @@ pub enum Registry {
     Other,
 }
 
+/// What a request does, as far as registries limit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// HEAD or GET of a manifest.
+    ReadManifest,
+    /// PUT of a manifest: ECR's `PutImage`.
+    WriteManifest,
+    /// HEAD or GET of a blob.
+    ReadBlob,
+    /// POST for an upload: ECR's `InitiateLayerUpload`.
+    OpenUpload,
+    /// PUT of a blob: ECR's `CompleteLayerUpload`.
+    WriteBlob,
+}
+
+/// Which limit a 429 enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Docker Hub's pull quota: hours until it lets anything through.
+    PullQuota,
+    /// Docker Hub's protection against bursts: about a minute.
+    Burst,
+    /// The limit of Docker Hub's web API: up to a minute.
+    HubApi,
+    /// ECR Public's rate of pulls: a second.
+    EcrPublicRate,
+    /// ECR Public's monthly amount of data for an address that has not signed in.
+    EcrPublicData,
+    /// A rate of an action of private ECR: a second.
+    Ecr,
+    /// A limit of another registry.
+    Other,
+}
+
+impl Limit {
+    /// Tells the limits apart, by the registry's row. `remaining` is what the answer says is left of the quota.
+    pub fn of_429(registry: &str, is_manifest_get: bool, remaining: Option<u64>, body: &str) -> Self {
+        (row_of(registry).limit)(Refusal { is_manifest_get, remaining, text: &body.to_ascii_lowercase() })
+    }
+
+    /// Whether waiting within one run is of no use.
+    pub const fn lasts(self) -> bool {
+        match self {
+            Self::PullQuota | Self::EcrPublicData => true,
+            Self::Burst | Self::HubApi | Self::EcrPublicRate | Self::Ecr | Self::Other => false,
+        }
+    }
+}
+
+/// An answer with the status 429.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    /// Whether a manifest was asked for by GET, which is all that a pull quota counts.
+    pub is_manifest_get: bool,
+    /// What the answer says is left of the quota.
+    pub remaining: Option<u64>,
+    /// Its text, in lower case.
+    pub text: &'a str,
+}
+
+/// Docker Hub's quota for callers that have not signed in, as Docker publishes it. Headers are believed over it where they were seen.
+pub mod pull_quota {
+    /// Pulls in a window.
+    pub const ANONYMOUS: u32 = 100;
+    /// The window.
+    pub const WINDOW_SECONDS: u64 = 6 * 3600;
+}
+
+/// What a host looks like.
+#[derive(Debug, Clone, Copy)]
+pub enum Host {
+    /// It is this one.
+    Is(&'static str),
+    /// It has this in it: registries that run under many names.
+    Has(&'static str),
+    /// It is told apart by code.
+    Matches(fn(&str) -> bool),
+}
+
+impl Host {
+    fn fits(self, host: &str) -> bool {
+        match self {
+            Self::Is(name) => host == name,
+            Self::Has(part) => host.contains(part),
+            Self::Matches(matches) => matches(host),
+        }
+    }
+}
+
+/// Everything that is known of a registry beforehand.
+#[derive(Debug)]
+pub struct Row {
+    /// Who runs it.
+    pub kind: Registry,
+    /// Its hosts.
+    pub hosts: &'static [Host],
+    /// The hosts of its token service. Empty where that is not known: then it says itself.
+    pub token_hosts: &'static [&'static str],
+    /// The rates that it publishes, in requests a second.
+    pub rates: &'static [(Action, f64)],
+    /// Which limit its 429 enforces.
+    pub limit: fn(Refusal<'_>) -> Limit,
+    /// Where it publishes Docker's official images, as the first part of their repositories; `None` if it does not.
+    pub official: Option<&'static str>,
+    /// Whether its pulls are limited or counted, so that whoever has the same image is asked first.
+    pub counts_pulls: bool,
+}
+
+impl Row {
+    const PLAIN: Self = Self {
+        kind: Registry::Other,
+        hosts: &[],
+        token_hosts: &[],
+        rates: &[],
+        limit: |_| Limit::Other,
+        official: None,
+        counts_pulls: false,
+    };
+}
+
+/// Every registry. The first row that a host fits counts: exact names, then forms, then parts of names, then all the rest.
+///
+/// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public; 429s of the field.
+pub const ROWS: &[Row] = &[
+    Row {
+        kind: Registry::DockerHub,
+        hosts: &[
+            Host::Is("docker.io"),
+            Host::Is("index.docker.io"),
+            Host::Is("registry-1.docker.io"),
+            Host::Is("registry.hub.docker.com"),
+            Host::Is("auth.docker.io"),
+            Host::Is("production.cloudflare.docker.com"),
+        ],
+        token_hosts: &["auth.docker.io"],
+        limit: |refusal| {
+            // The texts of a quota vary, its words "pull rate limit" do not.
+            let quota = refusal.text.contains("pull rate limit") || refusal.is_manifest_get && refusal.remaining == Some(0);
+            if quota { Limit::PullQuota } else { Limit::Burst }
+        },
+        counts_pulls: true,
+        ..Row::PLAIN
+    },
+    // Docker Hub's web API is no registry, and has a limiter of its own.
+    Row { hosts: &[Host::Is("hub.docker.com")], limit: |_| Limit::HubApi, ..Row::PLAIN },
+    Row {
+        kind: Registry::EcrPublic,
+        hosts: &[Host::Is("public.ecr.aws"), Host::Is("ecr-public.aws.com")],
+        token_hosts: &["public.ecr.aws", "ecr-public.aws.com"],
+        // One a second is for anonymous callers outside of AWS; a refusal slows down as far as that.
+        rates: &[(Action::ReadManifest, 10.0)],
+        limit: |refusal| if refusal.text.contains("data limit") { Limit::EcrPublicData } else { Limit::EcrPublicRate },
+        official: Some("docker/"),
+        counts_pulls: true,
+    },
+    // Google's cache of Docker Hub.
+    Row { hosts: &[Host::Is("mirror.gcr.io")], kind: Registry::Proxy, official: Some(""), ..Row::PLAIN },
+    Row { kind: Registry::Ghcr, hosts: &[Host::Is("ghcr.io")], token_hosts: &["ghcr.io"], counts_pulls: true, ..Row::PLAIN },
+    Row { kind: Registry::Quay, hosts: &[Host::Is("quay.io")], token_hosts: &["quay.io"], counts_pulls: true, ..Row::PLAIN },
+    Row {
+        kind: Registry::Gitlab,
+        hosts: &[Host::Is("registry.gitlab.com")],
+        token_hosts: &["gitlab.com"],
+        counts_pulls: true,
+        ..Row::PLAIN
+    },
+    Row {
+        kind: Registry::EcrPrivate,
+        hosts: &[Host::Matches(|host| ecr_host(host).is_some())],
+        rates: &[
+            (Action::WriteManifest, 10.0),
+            (Action::OpenUpload, 100.0),
+            (Action::WriteBlob, 100.0),
+            (Action::ReadManifest, 2000.0),
+            (Action::ReadBlob, 1000.0),
+        ],
+        limit: |_| Limit::Ecr,
+        ..Row::PLAIN
+    },
+    Row {
+        kind: Registry::EcrPrivateApi,
+        hosts: &[Host::Matches(|host| host.starts_with("api.ecr.") || host.starts_with("ecr.") && host.contains(".amazonaws.com"))],
+        limit: |_| Limit::Ecr,
+        ..Row::PLAIN
+    },
+    Row { kind: Registry::Gitlab, hosts: &[Host::Has("gitlab")], counts_pulls: true, ..Row::PLAIN },
+    Row {
+        kind: Registry::Proxy,
+        hosts: &[
+            Host::Has("artifactory"),
+            Host::Has("jfrog"),
+            Host::Has("nexus"),
+            Host::Has("harbor"),
+            Host::Has("proxy"),
+            Host::Has("mirror"),
+            Host::Has("cache"),
+        ],
+        ..Row::PLAIN
+    },
+    Row { hosts: &[Host::Has("")], ..Row::PLAIN },
+];
+
+/// What is known of the registry at a host, whose port and case do not matter.
+pub fn row_of(host: &str) -> &'static Row {
+    let host = host.to_ascii_lowercase();
+    let name = host.split(':').next().unwrap_or_default();
+    ROWS.iter().find(|row| row.hosts.iter().any(|host| host.fits(name))).unwrap_or(&Row::PLAIN)
+}
+
 impl Registry {
     /// Which registry a host is.
     pub fn of_host(host: &str) -> Self {
-        let host = host.to_ascii_lowercase();
-        let name = host.split(':').next().unwrap_or_default();
-        match name {
-            "docker.io"
-            | "index.docker.io"
-            | "registry-1.docker.io"
-            | "registry.hub.docker.com"
-            | "auth.docker.io"
-            | "production.cloudflare.docker.com" => Self::DockerHub,
-            "public.ecr.aws" | "ecr-public.aws.com" => Self::EcrPublic,
-            "ghcr.io" => Self::Ghcr,
-            "quay.io" => Self::Quay,
-            _ if ecr_host(name).is_some() => Self::EcrPrivate,
-            _ if name.starts_with("api.ecr.") || name.starts_with("ecr.") && name.contains(".amazonaws.com") => Self::EcrPrivateApi,
-            _ if name.contains("gitlab") => Self::Gitlab,
-            _ if ["artifactory", "jfrog", "nexus", "harbor", "proxy", "mirror", "cache"].iter().any(|word| name.contains(word)) => {
-                Self::Proxy
-            }
-            _ => Self::Other,
-        }
+        row_of(host).kind
     }
 
     /// The name used in output (`dockerhub`, `ecr-public`, ...).
@@ -68,30 +260,28 @@ impl Registry {
     }
 }
 
-/// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China).
-pub fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
-    let (account, rest) = host.split_once('.')?;
-    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let rest = rest
-        .strip_prefix("dkr.ecr.")
-        .or_else(|| rest.strip_prefix("dkr.ecr-fips."))
-        .or_else(|| rest.strip_prefix("dkr-ecr."))
-        .or_else(|| rest.strip_prefix("dkr-ecr-fips."))?;
-    let region = rest
-        .strip_suffix(".amazonaws.com")
-        .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
-        .or_else(|| rest.strip_suffix(".on.aws"))
-        .or_else(|| rest.strip_suffix(".on.amazonwebservices.com.cn"))?;
-    Some(EcrHost { account, region })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whose private ECR registry a host is, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EcrHost<'a> {
-    /// The twelve digits of the account, which is also ECR's `registryId`.
-    pub account: &'a str,
-    /// The region, such as `eu-west-1`.
-    pub region: &'a str,
+    #[test]
+    fn every_kind_has_a_row_and_every_host_finds_one() {
+        let kinds = [
+            Registry::DockerHub,
+            Registry::EcrPublic,
+            Registry::EcrPrivate,
+            Registry::EcrPrivateApi,
+            Registry::Ghcr,
+            Registry::Quay,
+            Registry::Gitlab,
+            Registry::Proxy,
+            Registry::Other,
+        ];
+        for kind in kinds {
+            assert!(ROWS.iter().any(|row| row.kind == kind), "{}", kind.as_str());
+        }
+        assert_eq!(row_of("registry.example:5000").kind, Registry::Other);
+        assert_eq!(row_of("DOCKER.io").kind, Registry::DockerHub);
+        assert_eq!(row_of("123456789012.dkr.ecr.evil.example.amazonaws.com").kind, Registry::Other);
+    }
 }

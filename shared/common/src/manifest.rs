@@ -24,6 +24,24 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// The four media types that a request must accept, or a registry may convert the manifest and change its digest.
 pub const ACCEPTED: [&str; 4] = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST];
 
+/// More values than any real manifest or config has. A few bytes of JSON can be a hundred in memory, so that the bytes alone are no bound.
+const MOST_VALUES: usize = 100_000;
+/// More than any image or index refers to.
+const MOST_DESCRIPTORS: usize = 1000;
+/// Larger than any blob that a registry takes.
+const LARGEST_BLOB: u64 = 1 << 40;
+
+/// The JSON of a manifest or a config, which is somebody else's document.
+///
+/// # Errors
+/// It is not JSON, or holds more than any real one does.
+pub fn document(bytes: &[u8]) -> Result<Value, InvalidManifest> {
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MOST_VALUES {
+        return Err(InvalidManifest::new(format!("it holds more than {MOST_VALUES} values")));
+    }
+    serde_json::from_slice(bytes).map_err(|error| InvalidManifest::new(format!("it is not JSON: {error}")))
+}
+
 /// An operating system and a processor, `os/architecture` with an optional `/variant`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -146,7 +164,7 @@ impl Contents {
     /// # Errors
     /// It is not JSON, it is of Docker's schema 1, it refers to nothing, or a descriptor has no readable digest or size.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidManifest> {
-        let document: Value = serde_json::from_slice(bytes).map_err(|error| InvalidManifest::new(format!("it is not JSON: {error}")))?;
+        let document = document(bytes)?;
         let list = |key: &'static str| document.get(key).and_then(Value::as_array);
         if let Some(children) = list("manifests") {
             return Ok(Self::Index { children: descriptors("manifests", children)? });
@@ -208,7 +226,7 @@ pub fn platforms_of_index(bytes: &[u8]) -> Result<Vec<Platform>, InvalidManifest
 
 /// The platform that an image's config names; `None` for the config of an artifact.
 pub fn platform_of_config(bytes: &[u8]) -> Option<Platform> {
-    Platform::from_json(&serde_json::from_slice(bytes).ok()?)
+    Platform::from_json(&document(bytes).ok()?)
 }
 
 /// Bytes that are not a manifest, and why.
@@ -225,6 +243,9 @@ impl InvalidManifest {
 }
 
 fn descriptors(field: &str, values: &[Value]) -> Result<Vec<Descriptor>, InvalidManifest> {
+    if values.len() > MOST_DESCRIPTORS {
+        return Err(InvalidManifest::new(format!("{field} has {} entries, more than {MOST_DESCRIPTORS}", values.len())));
+    }
     values.iter().enumerate().map(|(index, value)| descriptor(&format!("{field}[{index}]"), value)).collect()
 }
 
@@ -233,6 +254,9 @@ fn descriptor(field: &str, value: &Value) -> Result<Descriptor, InvalidManifest>
     let digest = value.get("digest").and_then(Value::as_str).ok_or_else(|| fail("has no digest".to_owned()))?;
     let digest = digest.parse().map_err(|_| fail(format!("has the digest `{}`, not one of SHA-256", digest.escape_debug())))?;
     let size = value.get("size").and_then(Value::as_u64).ok_or_else(|| fail("has no size".to_owned()))?;
+    if size > LARGEST_BLOB {
+        return Err(fail(format!("has the size {size}, more than {LARGEST_BLOB}")));
+    }
     Ok(Descriptor {
         media_type: value.get("mediaType").and_then(Value::as_str).unwrap_or_default().to_owned(),
         digest,
@@ -299,6 +323,9 @@ mod tests {
             (json!({"manifests": [{"size": 1}]}), "manifests[0] has no digest"),
             (json!({"manifests": [{"digest": format!("sha512:{}", "0".repeat(128)), "size": 1}]}), "not one of SHA-256"),
             (json!({"layers": [{"digest": digest("a"), "size": -1}]}), "layers[0] has no size"),
+            (json!({"layers": [{"digest": digest("a"), "size": u64::MAX}]}), "layers[0] has the size 18446744073709551615"),
+            (json!({"layers": vec![json!({"digest": digest("a"), "size": 1}); 1001]}), "layers has 1001 entries"),
+            (json!({"manifests": [], "x": vec![0; 100_001]}), "more than 100000 values"),
             (json!({"schemaVersion": 1, "fsLayers": []}), "schema 1"),
             (json!({"hello": "world"}), "neither manifests nor layers"),
         ] {

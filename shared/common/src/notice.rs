@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::foreign;
+
 /// A message that is to go out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -20,10 +22,11 @@ pub struct Notice {
 
 /// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
 pub fn chatbot(notice: &Notice) -> Value {
+    let (title, description) = (foreign::chat(&notice.subject), foreign::chat(&bounded(&notice.text, LONGEST_DESCRIPTION)));
     json!({
         "version": "1.0", "source": "custom", "id": notice.id,
-        "content": { "textType": "client-markdown", "title": notice.subject, "description": bounded(&notice.text, LONGEST_DESCRIPTION) },
-        "metadata": { "threadId": notice.detail.get("incident"), "summary": notice.subject, "eventType": notice.detail_type },
+        "content": { "textType": "client-markdown", "title": title, "description": description },
+        "metadata": { "threadId": notice.detail.get("incident"), "summary": title, "eventType": notice.detail_type },
     })
 }
 

@@ -87,24 +87,37 @@ pub const MIRROR: &[Permission] = &[
 
 /// Every permission of the image gate. A Delete is answered without any.
 pub const GATE: &[Permission] = &[
-    reads("look whether the image is there, and what it is", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
-    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]),
+    LOOK_AT_IMAGES,
+    LOOK_AT_SIGNATURES,
+    LOOK_AT_POLICIES,
+    LOOK_AT_PLATFORMS,
+    LOOK_AT_STACKS,
     reads("park requests in the own table, and remember digests there", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
-    reads("ask the mirror for a `Source`, and keep a request that failed", &["sqs:SendMessage"]),
+    reads("ask the mirror for a `Source`, wake the waker in time, and keep a request that failed", &["sqs:SendMessage"]),
     reads("use the stack's own key for them, where there is one", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
 
 /// Every permission of the gate's waker.
 pub const WAKER: &[Permission] = &[
-    reads("look whether the images are there that stacks wait for", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
-    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]),
-    reads("find who waits, claim and mark an answer, remember digests", &["dynamodb:PutItem", "dynamodb:Query"]),
-    reads("ask the mirror again, and keep what failed", &["sqs:SendMessage"]),
+    LOOK_AT_IMAGES,
+    LOOK_AT_SIGNATURES,
+    LOOK_AT_POLICIES,
+    LOOK_AT_PLATFORMS,
+    LOOK_AT_STACKS,
+    reads("find who waits, claim and mark an answer, remember digests", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
+    reads("ask the mirror again, wake itself in time, and keep what failed", &["sqs:SendMessage"]),
     reads("take requests that the gate failed at", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
     reads("use the stack's own key for them, where there is one", KEY),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
 ];
+
+const LOOK_AT_IMAGES: Permission = reads("look whether the image is there, and what it is", &["ecr:BatchGetImage", "ecr:DescribeImages"]);
+const LOOK_AT_SIGNATURES: Permission = reads("see whether ECR has signed it, for `Signed`", &["ecr:DescribeImageSigningStatus"]);
+const LOOK_AT_POLICIES: Permission = reads("see whether a stack of another account may see the repository", &["ecr:GetRepositoryPolicy"]);
+const LOOK_AT_PLATFORMS: Permission =
+    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]);
+const LOOK_AT_STACKS: Permission = reads("see whether an update is a rollback", &["cloudformation:DescribeStacks"]);
 
 /// Every permission of the widget. Read only, and no other index or table.
 pub const WIDGET: &[Permission] = &[

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::manifest::{Contents, InvalidManifest, Platform};
+use crate::manifest::{Contents, InvalidManifest, Platform, document};
 use crate::reference::Digest;
 
 /// The annotation of an index written here: the digest of the index it was taken from.
@@ -46,7 +46,7 @@ pub fn choose(manifest: &[u8], wanted: &[Platform]) -> Result<Choice, NotOffered
     if let ([only], [_]) = (chosen.as_slice(), wanted) {
         return Ok(Choice::One((*only).clone()));
     }
-    let mut index: Value = serde_json::from_slice(manifest).map_err(|error| NotOffered::Json(error.to_string()))?;
+    let mut index = document(manifest).map_err(NotOffered::Unreadable)?;
     let keeps = |child: &Value| {
         let named = |pointer: &str| child.pointer(pointer).and_then(Value::as_str);
         let own = named("/digest").is_some_and(|digest| chosen.iter().any(|chosen| chosen.as_str() == digest));
@@ -65,7 +65,7 @@ pub fn choose(manifest: &[u8], wanted: &[Platform]) -> Result<Choice, NotOffered
 
 /// The digest of the index that an index written here was taken from.
 pub fn taken_from(index: &[u8]) -> Option<Digest> {
-    let index: Value = serde_json::from_slice(index).ok()?;
+    let index = document(index).ok()?;
     index.get("annotations")?.get(TAKEN_FROM)?.as_str()?.parse().ok()
 }
 
@@ -75,9 +75,6 @@ pub enum NotOffered {
     /// The manifest is none.
     #[error(transparent)]
     Unreadable(InvalidManifest),
-    /// The manifest is not JSON.
-    #[error("it is not JSON: {0}")]
-    Json(String),
     /// The image is not made for a platform.
     #[error("it is not offered for {wanted}, only for {offered}")]
     Platform {

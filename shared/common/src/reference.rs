@@ -9,8 +9,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use crate::digest::Digest;
-pub use crate::host::{EcrHost, Registry, ecr_host};
+pub use crate::ecr::{EcrHost, ecr_host};
+pub use crate::host::{Action, Limit, ROWS, Refusal, Registry, Row, pull_quota, row_of};
+pub use crate::internet::{HostKind, is_loopback, is_public, kind_of_address, kind_of_host};
 pub use crate::invalid::InvalidReference;
+pub use crate::region::{InvalidRegion, Partition, Region};
 
 /// Docker Hub's name in references. Its API answers at `registry-1.docker.io`.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -98,12 +101,24 @@ impl Reference {
         self.is_docker_hub() && self.repository.starts_with("library/")
     }
 
+    /// The same official image where another registry publishes it; `None` for every other image, and where the registry does not.
+    pub fn official_at(&self, registry: &str) -> Option<Self> {
+        let place = row_of(registry).official.filter(|_| self.is_official())?;
+        self.moved_to(registry, &format!("{place}{}", self.repository)).ok()
+    }
+
     /// The same tag and digest in another repository: only the registry and the repository change.
     ///
     /// # Errors
     /// The registry or the repository is malformed.
     pub fn moved_to(&self, registry: &str, repository: &str) -> Result<Self, InvalidReference> {
         Self::new(registry, repository, self.tag(), self.digest.clone())
+    }
+
+    /// The same name with this digest: the tag is for people to read, the digest is what is pulled.
+    pub fn pinned_to(&self, digest: Digest) -> Self {
+        let tag = self.tag.clone().or_else(|| self.tag_or_latest().map(str::to_owned));
+        Self { tag, digest: Some(digest), ..self.clone() }
     }
 
     /// The same repository at this digest, without its tag.
@@ -172,6 +187,8 @@ impl FromStr for Reference {
             None => DOCKER_HUB.to_owned(),
             Some(host) => match host.to_ascii_lowercase().as_str() {
                 "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB.to_owned(),
+                // Only its capitals made it a host, and without them it is none: that is a repository written in capitals.
+                host if split_host(&format!("{host}/")).0.is_none() => return fail("a repository must be lower case"),
                 host if is_host(host) => host.to_owned(),
                 _ => return fail("the registry's host is malformed"),
             },
@@ -240,10 +257,7 @@ fn is_path_component(component: &str) -> bool {
 
 /// Where Docker publishes the same official image at ECR Public; `None` for all other images.
 pub fn in_ecr_public(image: &Reference) -> Option<Reference> {
-    if !image.is_official() {
-        return None;
-    }
-    image.moved_to(ECR_PUBLIC, &format!("docker/{}", image.repository())).ok()
+    image.official_at(ECR_PUBLIC)
 }
 
 #[cfg(test)]

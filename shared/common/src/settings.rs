@@ -64,14 +64,34 @@ pub const HUB_SECRET: Setting = Setting {
     meaning: "ARN of the secret with Docker Hub's credentials; empty means anonymous.",
 };
 
+/// The mirror's log.
+pub const MIRROR_LOG: Setting = Setting {
+    name: "PULLSAFE_MIRROR_LOG_GROUP",
+    default: Some(""),
+    meaning: "Name of the mirror's log group, which a stack is told that waits for a copy in vain.",
+};
+/// The gate's own queue.
+pub const GATE_QUEUE: Setting = Setting {
+    name: "PULLSAFE_GATE_QUEUE_URL",
+    default: Some(""),
+    meaning: "URL of the gate's own queue, whose delayed messages wake the waker before a stack gives up; without it a stack is answered a minute earlier.",
+};
+/// Whether answers may go to this machine.
+pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
+    name: "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL",
+    default: Some("false"),
+    meaning: "Leave false. Lets the gate answer to addresses of this machine, in local runs.",
+};
+
 /// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must be set.
 pub const OF_MIRROR: &[Setting] =
-    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
+    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
-pub const OF_GATE: &[Setting] = &[STACK, TABLE, MIRROR_QUEUE];
+pub const OF_GATE: &[Setting] =
+    &[STACK, TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
 
 /// What pullsafe may do, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -241,6 +261,8 @@ pub struct MirrorSettings {
     pub plan_queue_url: Option<String>,
     /// Event bus.
     pub event_bus: String,
+    /// The registry that the function may write to.
+    pub registry: Option<String>,
     /// First part of the repository names that the function may write to.
     pub prefix: String,
     /// The parameter with the configuration.
@@ -260,6 +282,7 @@ impl Default for MirrorSettings {
             queue_url: None,
             plan_queue_url: None,
             event_bus: "default".to_owned(),
+            registry: None,
             prefix: "docker-hub".to_owned(),
             config_parameter: None,
             hub_secret: None,
@@ -281,10 +304,48 @@ impl MirrorSettings {
             queue_url: reader.optional(MIRROR_QUEUE),
             plan_queue_url: reader.optional(MIRROR_PLAN_QUEUE),
             event_bus: reader.text(EVENT_BUS),
+            registry: reader.optional(MIRROR_REGISTRY),
             prefix: reader.text(MIRROR_PREFIX).trim_matches('/').to_owned(),
             config_parameter: reader.optional(MIRROR_CONFIG),
             hub_secret: reader.optional(HUB_SECRET),
             format: reader.format(),
+        };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
+/// The configuration of the image gate and its waker, read and checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateSettings {
+    /// The table in which requests are parked.
+    pub table: String,
+    /// The queue of the mirror's jobs; without one no `Source` is asked for.
+    pub mirror_queue_url: Option<String>,
+    /// Where the mirror puts its copies.
+    pub mirror: Option<Mirror>,
+    /// The mirror's log group.
+    pub mirror_log_group: Option<String>,
+    /// The own queue.
+    pub queue_url: Option<String>,
+    /// Whether answers may go to this machine.
+    pub allow_local_response_url: bool,
+}
+
+impl GateSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let prefix = reader.text(MIRROR_PREFIX).trim_matches('/').to_owned();
+        let settings = Self {
+            table: reader.text(TABLE),
+            mirror_queue_url: reader.queue(MIRROR_QUEUE),
+            mirror: reader.optional(MIRROR_REGISTRY).map(|registry| Mirror { registry, prefix }),
+            mirror_log_group: reader.optional(MIRROR_LOG),
+            queue_url: reader.queue(GATE_QUEUE),
+            allow_local_response_url: reader.flag(ALLOW_LOCAL_RESPONSE_URL),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
@@ -342,6 +403,18 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         (self.lookup)(setting.name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// The URL of a queue that need not be set.
+    fn queue(&mut self, setting: Setting) -> Option<String> {
+        let url = self.optional(setting)?;
+        let has_host = url.split_once("://").is_some_and(|(scheme, rest)| {
+            matches!(scheme, "https" | "http") && rest.split('/').filter(|part| !part.is_empty()).count() >= 2
+        });
+        if !has_host {
+            self.faults.push(Fault { name: setting.name, problem: format!("is `{url}`, expected the URL of a queue") });
+        }
+        Some(url)
+    }
+
     fn format(&mut self) -> Format {
         self.parsed(FORMAT, Format::Text, "`text` or `chatbot`", |value| match value.to_ascii_lowercase().as_str() {
             "text" => Some(Format::Text),
@@ -389,6 +462,24 @@ mod tests {
         assert_eq!(set.hub_secret.as_deref(), Some("PULLSAFE_DOCKER_HUB_SECRET"));
         assert_eq!((set.event_bus.as_str(), set.format), ("PULLSAFE_EVENT_BUS", Format::Chatbot));
         assert!(MirrorSettings::read(|name| (name == FORMAT.name).then(|| "xml".to_owned())).is_err());
+    }
+
+    #[test]
+    fn the_gate_starts_with_no_bad_value() {
+        let read = |pairs: &[(&str, &str)]| {
+            GateSettings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        let set = read(&[
+            ("PULLSAFE_TABLE", "t"),
+            ("PULLSAFE_MIRROR_REGISTRY", "r"),
+            ("PULLSAFE_GATE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/q"),
+        ])
+        .unwrap();
+        assert_eq!(set.mirror, Some(Mirror { registry: "r".to_owned(), prefix: "docker-hub".to_owned() }));
+        assert!(!set.allow_local_response_url && set.mirror_queue_url.is_none());
+        let faults = read(&[("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "yes"), ("PULLSAFE_MIRROR_QUEUE_URL", "queue")]).unwrap_err();
+        let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
+        assert_eq!(names, ["PULLSAFE_TABLE", "PULLSAFE_MIRROR_QUEUE_URL", "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::registries;
 use super::row::Row;
 use super::target::Target;
 use super::text::{self, redact};
-use pullsafe::reference::Reference;
+use pullsafe::reference::{ECR_PUBLIC, Reference};
 
 /// What opens a name in a template.
 pub(super) const OPEN: char = '{';
@@ -35,8 +35,7 @@ pub(super) fn render(row: &Row, target: &Target, text: &str, attempts: Option<u3
 
 /// Where ECR Public publishes the same official image.
 fn on_ecr_public(reference: &Reference) -> Option<String> {
-    let moved = reference.moved_to("public.ecr.aws", &format!("docker/{}", reference.repository())).ok()?;
-    reference.is_official().then(|| moved.to_string())
+    reference.official_at(ECR_PUBLIC).map(|moved| moved.to_string())
 }
 
 fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
@@ -49,7 +48,19 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
             continue;
         };
         match inside.split_once('|') {
-            Some((name, otherwise)) => out.push_str(&value(name).unwrap_or_else(|| otherwise.to_owned())),
+            Some((name, otherwise)) => match value(name) {
+                Some(found) => out.push_str(&found),
+                None => {
+                    // Words are no name: the quotes around it go.
+                    let behind = after.strip_prefix('`').filter(|_| out.ends_with('`'));
+                    if behind.is_some() {
+                        out.pop();
+                    }
+                    out.push_str(otherwise);
+                    rest = behind.unwrap_or(after);
+                    continue;
+                }
+            },
             // Braces that are no name belong to the text (a JSON example).
             None => {
                 out.push('{');
@@ -99,6 +110,7 @@ mod tests {
     #[test]
     fn fills_names_and_falls_back() {
         let value = |name: &str| (name == "image").then(|| "redis:7".to_owned());
+        assert_eq!(fill("Module `{subject|that it names}` of `{image|it}`.", value), "Module that it names of `redis:7`.");
         assert_eq!(fill("Pull {image|it} from {host|the registry}: {\"a\"}", value), "Pull redis:7 from the registry: {\"a\"}");
     }
 

@@ -79,25 +79,17 @@ pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
         ..Diagnosis::of(Cause::Unknown, Confidence::Low)
     };
     match nearest(read.text, |_| true) {
-        Some(like) => with_like(found, &like, !pull && !text::is_cut(read.text)),
+        Some(like) => with_like(found, &like),
         None => found,
     }
 }
 
-/// A text so near to a known message may be called what that was, at low confidence.
-const SAME_KIND: f32 = 0.45;
-
-/// Names the known message that the text is like. It is the cause only where a whole text is near, all neighbours agree, and nothing
-/// would act on that cause.
-fn with_like(found: Diagnosis, like: &Like, may_decide: bool) -> Diagnosis {
+/// Names the known message that the text is like: a hint for a person, never the cause.
+fn with_like(mut found: Diagnosis, like: &Like) -> Diagnosis {
     let Like { cause, text, distance, agree, of } = like;
     let said = format!("like (distance {distance:.2}): \"{text}\", which meant {cause} in {agree} of {of} cases");
-    let decides = may_decide && *distance <= SAME_KIND && agree == of && !cause.is_about_image() && !cause.is_benign();
-    let mut evidence = found.evidence;
-    evidence.push(Evidence { source: "known messages".to_owned(), text: said });
-    let advice =
-        if decides { format!("The text is not known; it is most like one that meant {cause}. {}", found.advice) } else { found.advice };
-    Diagnosis { cause: if decides { *cause } else { found.cause }, evidence, advice, ..found }
+    found.evidence.push(Evidence { source: "known messages".to_owned(), text: said });
+    found
 }
 
 /// An event of a service or deployment whose words name no cause.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::build_advice;
 use super::build_log::{BuildFacts, BuildLog};
 use super::text::{normalise, redact};
 use super::{diagnose_text, logs};
@@ -137,7 +138,7 @@ fn by_log(logs: &BTreeMap<String, BuildLog>) -> Option<Diagnosis> {
 
 fn about(what: &str, found: Diagnosis) -> Diagnosis {
     let image = found.image.as_deref().map(|image| format!(": `{image}`")).unwrap_or_default();
-    let advice = format!("{what}{image}. {}", found.advice);
+    let advice = format!("{what}{image}. {}", build_advice::of(&found).unwrap_or(&found.advice));
     Diagnosis { advice, ..found }
 }
 

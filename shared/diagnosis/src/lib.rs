@@ -17,12 +17,14 @@
 mod advice;
 mod assemble;
 pub mod build;
+mod build_advice;
 pub mod build_log;
 pub mod cause;
 pub mod chain;
 pub mod check;
 pub mod event;
 mod exit;
+pub mod explain;
 mod log_line;
 mod logs;
 mod matcher;
@@ -141,10 +143,14 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn row(&self) -> Option<&'static Row> {
+    fn context(&self) -> Context {
         let official = self.target.registry == Some(Registry::DockerHub)
             && self.target.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).is_some_and(|image| image.is_official());
-        let context = Context { registry: self.target.registry, official };
+        Context { registry: self.target.registry, official }
+    }
+
+    fn row(&self) -> Option<&'static Row> {
+        let context = self.context();
         match REASONS.first(self.text, context) {
             Some(row) if !row.yields => Some(row),
             weak => self.by_answer(context).or(weak),

@@ -116,6 +116,12 @@ impl Matcher {
         self.rows.iter().find(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row)
     }
 
+    /// Every row that matches this text, in the order of precedence.
+    pub(super) fn matching(&self, text: &str, context: Context) -> Vec<&'static Row> {
+        let Some(found) = self.scan(text) else { return Vec::new() };
+        self.rows.iter().filter(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row).collect()
+    }
+
     /// The row of the greatest weight that matches this line of a log; of several the first in the tables.
     pub(super) fn heaviest(&self, line: &str) -> Option<&'static Row> {
         let found = self.scan(line)?;

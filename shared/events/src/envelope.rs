@@ -1,8 +1,10 @@
 //! The envelopes: EventBridge, SQS batches, Lambda's failed-event records, the scheduler's input, pullsafe's own messages.
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{Event, Subject, codebuild, ecr, ecs};
+use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
 
 /// One record of an SQS batch.
@@ -50,24 +52,25 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
         (_, "ECR Replication Action") => ecr::replication(payload, detail),
         (_, "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),
         (_, "CodeBuild Build State Change") => codebuild::build_state_change(detail, at),
-        ("pullsafe", "Image Mirrored") => match detail.get("source").and_then(Value::as_str).map(str::parse) {
-            Some(Ok(reference)) => Event::ImageMirrored(reference),
-            Some(Err(error)) => Event::Ignored(format!("`detail.source`: {error}")),
-            None => Event::Ignored("`detail.source` is missing".to_owned()),
+        ("pullsafe", ImageMirrored::DETAIL_TYPE) => match ImageMirrored::deserialize(detail) {
+            Ok(copy) => Event::ImageMirrored(copy),
+            Err(error) => Event::Ignored(format!("`detail` of `{}`: {error}", ImageMirrored::DETAIL_TYPE)),
         },
         ("aws.events", "Scheduled Event") => Event::Sweep,
         (source, detail_type) => Event::Ignored(format!("`{detail_type}` from `{source}` is not for the remediator")),
     }
 }
 
-/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep.
+/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
+/// `try-again` from a person.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
-        Some("look") => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
-            Some(Ok(subject)) => Event::Look(subject),
-            Some(Err(error)) => Event::Ignored(format!("`subject` of a look: {error}")),
-            None => Event::Ignored("a look without `subject`".to_owned()),
+        Some(word @ ("look" | "try-again")) => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
+            Some(Ok(subject)) if word == "look" => Event::Look(subject),
+            Some(Ok(subject)) => Event::TryAgain(subject),
+            Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
+            None => Event::Ignored(format!("`{word}` without `subject`")),
         },
         _ => Event::Ignored(format!("`pullsafe`: {own} is not a message of pullsafe")),
     }

@@ -16,7 +16,7 @@ pub mod task_definition;
 use crate::arrival::Arrival;
 use crate::stopped_task::StoppedTask;
 use pullsafe::arn::ServiceId;
-use pullsafe::reference::Reference;
+use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
 
 pub use envelope::{QueueRecord, parse, records};
@@ -31,13 +31,15 @@ pub enum Event {
     /// An image appeared in ECR.
     ImageArrived(Arrival),
     /// The mirror has copied an image of Docker Hub.
-    ImageMirrored(Reference),
+    ImageMirrored(ImageMirrored),
     /// A build failed.
     BuildFailed(Box<BuildFailed>),
     /// Look at everything that is open.
     Sweep,
     /// Look at one thing that is open.
     Look(Subject),
+    /// A person has mended what an act was refused for.
+    TryAgain(Subject),
     /// Nothing to do, and why.
     Ignored(String),
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Declined, Plan};
+use super::refusal::Refusal;
 use super::spent::Spent;
 use super::waiting::Waiting;
 use pullsafe::notice::Notice;
@@ -67,6 +68,9 @@ pub struct Incident {
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
+    /// Why the act was refused, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
     /// What the incident waits for, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
@@ -140,6 +144,8 @@ pub enum ActState {
     Done,
     /// Given up, because the world had moved on; the reason is in the timeline.
     Abandoned,
+    /// Refused by AWS; [`Incident::refusal`] says why and what is missing.
+    Refused,
 }
 
 /// What pullsafe decided to do, and how far it came.
@@ -241,6 +247,7 @@ impl Incident {
             causes: Vec::new(),
             launches: Vec::new(),
             act: None,
+            refusal: None,
             waiting: None,
             declined: Vec::new(),
             timeline: Vec::new(),
@@ -317,6 +324,21 @@ impl Incident {
                     && act.cause == blocker.diagnosis.cause
                     && blocker.last_at < act.decided_at.plus_seconds(SECONDS)
             }
+            _ => false,
+        }
+    }
+
+    /// Forgets a refused act, so that it is decided about again.
+    pub fn try_again(&mut self) {
+        if self.act.as_ref().is_some_and(|act| act.state == ActState::Refused) {
+            self.act = None;
+        }
+    }
+
+    /// Whether the latest task met what a refused act was for: nothing new is known since then.
+    pub fn is_refused(&self) -> bool {
+        match (&self.act, self.blocker()) {
+            (Some(act), Some(blocker)) => act.state == ActState::Refused && act.cause == blocker.diagnosis.cause,
             _ => false,
         }
     }

@@ -5,9 +5,11 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod command;
 pub mod incident;
 pub mod notice;
 pub mod plan;
+pub mod refusal;
 pub mod report;
 pub mod spent;
 #[cfg(feature = "store")]

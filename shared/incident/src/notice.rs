@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
+use super::refusal::{GRACE_SECONDS, Refusal};
 use super::report::short;
 use super::waiting::WaitingFor;
 
@@ -23,6 +24,8 @@ pub enum Outcome<'a> {
     WouldApply(&'a Plan),
     /// This was begun and given up.
     Abandoned(&'a Plan, &'a str),
+    /// AWS refused a step of this; the command with which a person has it tried again.
+    Refused(&'a Plan, &'a Refusal, &'a str),
 }
 
 /// The message about the current blocker of an incident and what became of it.
@@ -33,6 +36,9 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
         Outcome::WouldApply(plan) => ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result)),
         Outcome::Abandoned(plan, _) => ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause)),
+        Outcome::Refused(plan, refusal, _) => {
+            ("Diagnosis", format!("{subject}: {} refused at {} ({})", plan.remedy, refusal.call, diagnosis.cause))
+        }
     };
     let mut text = Text::default();
     text.line(&format!("{subject}: {}", super::incident::summary(diagnosis)));
@@ -66,6 +72,11 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             text.section("What to do", [diagnosis.advice.clone()]);
             None
         }
+        Outcome::Refused(plan, refusal, again) => {
+            text.refusal(refusal, Some(&plan.summary), Some(again));
+            text.section("What to do about the cause", [diagnosis.advice.clone()]);
+            Some(*plan).filter(|_| !refusal.done.is_empty())
+        }
     };
     if let Some(plan) = plan.filter(|plan| !plan.follow_up.is_empty()) {
         text.section("For you to do", [plan.follow_up.clone()]);
@@ -83,6 +94,10 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         "remedy": plan.map(|plan| plan.remedy), "applied": matches!(outcome, Outcome::Applied(_)),
         "steps": plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect::<Vec<_>>()),
         "declined": incident.declined, "tasks": blocker.tasks, "since": blocker.first_at,
+        "refused": match outcome {
+            Outcome::Refused(_, refusal, _) => Some(refusal),
+            Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
+        },
     });
     Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text: text.finish(), detail }
 }
@@ -118,15 +133,19 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
 }
 
 /// The warning that a starting deployment pulls from Docker Hub.
-pub fn ahead(subject: &str, plan: &Plan, applied: bool, id: String) -> Notice {
+pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal>, id: String) -> Notice {
     let mut text = Text::default();
     text.line(&plan.summary);
     let steps = plan.steps.iter().map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
-    text.section(if applied { "Done" } else { "In observe mode nothing was changed" }, steps);
+    match refusal {
+        Some(refusal) => text.refusal(refusal, None, None),
+        None => text.section(if applied { "Done" } else { "In observe mode nothing was changed" }, steps),
+    }
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
     }
-    let detail = json!({ "notice": id, "subject": subject, "remedy": plan.remedy, "applied": applied, "summary": plan.summary });
+    let detail =
+        json!({ "notice": id, "subject": subject, "remedy": plan.remedy, "applied": applied, "summary": plan.summary, "refused": refusal });
     let detail_type = if applied && !plan.steps.is_empty() { "Remedy Applied" } else { "Diagnosis" };
     Notice {
         id,
@@ -161,6 +180,25 @@ impl Text {
     fn short_form(&mut self, incident: &Incident) {
         self.section("Docker Hub's quota, an estimate", short::quota(incident));
         self.section("Timeline", short::timeline(incident));
+    }
+
+    /// What was refused, what is missing, what stays done, and how it goes on.
+    fn refusal(&mut self, refusal: &Refusal, summary: Option<&str>, again: Option<&str>) {
+        self.section("Refused by AWS", summary.map(str::to_owned).into_iter().chain([format!("{}: {}", refusal.call, refusal.why)]));
+        self.section("What is missing", [refusal.missing.clone()]);
+        match refusal.done.is_empty() {
+            true => self.line("\nNothing is left changed on the service by it."),
+            false => self.section("Done before the refusal, and left as it is", refusal.done.iter().map(|step| format!("  {step}"))),
+        }
+        self.section("Left to do by hand", refusal.left.clone());
+        let once =
+            format!("by itself once more after {} minutes, since a new permission takes a while to count; then only ", GRACE_SECONDS / 60);
+        let once = if refusal.denied && refusal.tries < 2 { once } else { "only ".to_owned() };
+        let lines = match again {
+            Some(command) => vec![format!("{once}when the service is changed, or when you say so:"), format!("  {command}")],
+            None => vec!["only with the next deployment of another task definition".to_owned()],
+        };
+        self.section("It is tried again", lines);
     }
 
     fn finish(self) -> String {

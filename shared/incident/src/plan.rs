@@ -178,6 +178,19 @@ impl Step {
         }
     }
 
+    /// The service that the step is about; `None` where it changes no service.
+    pub const fn service(&self) -> Option<&ServiceId> {
+        match self {
+            Self::TagService { service, .. }
+            | Self::UntagService { service, .. }
+            | Self::SetScaling { service, .. }
+            | Self::SetDesiredCount { service, .. }
+            | Self::MoveService { service, .. }
+            | Self::ForceNewDeployment { service, .. } => Some(service),
+            Self::AskMirror { .. } => None,
+        }
+    }
+
     /// What the step does, in one line for people.
     pub fn describe(&self) -> String {
         match self {

@@ -4,9 +4,8 @@ use http::header::LOCATION;
 use http::{HeaderMap, Uri};
 
 use super::client::Call;
-use super::endpoints::is_loopback;
 use super::error::RegistryError;
-use super::http::host_of;
+use super::reach::not_followed;
 
 /// Resolves a `Location` against the address that gave it.
 pub(crate) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
@@ -26,16 +25,13 @@ pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
     one.scheme() == other.scheme() && one.host() == other.host() && one.port_u16() == other.port_u16()
 }
 
-/// Where a redirect leads; never from https to anything else.
-pub(crate) fn redirect_target(call: &Call<'_>, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
-    let unusable = |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: why.to_owned() };
+/// Where a redirect leads.
+pub(crate) fn redirect_target(call: &Call<'_>, registry: &Uri, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
+    let unusable =
+        |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: format!("a redirect {why}") };
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
-    let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("a redirect leads nowhere"))?;
-    match next.scheme_str() {
-        Some("https") => Ok(next),
-        Some("http") if from.scheme_str() == Some("http") || is_loopback(&host_of(&next)) => Ok(next),
-        _ => Err(unusable("a redirect leads away from https")),
-    }
+    let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("leads nowhere"))?;
+    not_followed(registry, from, &next).map_or(Ok(next), |why| Err(unusable(why)))
 }
 
 /// The address of a call.

@@ -20,12 +20,14 @@ use super::error::RegistryError;
 use super::http::{Http, Timeouts, full, host_of};
 use super::limits::{Limit, Quota, retry_after};
 use super::pace::{Allowance, Pace, Permit};
+use super::reach::Reach;
 use super::sign_in::auth::{Auth, Scope};
 use super::sign_in::credentials::{Anonymous, CredentialsProvider, Secret};
 use crate::decide::ahead::ReadAhead;
 use crate::decide::limiter::Action;
 use pullsafe::clock::Clock;
-use pullsafe::reference::Reference;
+use pullsafe::foreign;
+use pullsafe::reference::{HostKind, Reference, kind_of_host};
 
 /// What a client calls itself.
 pub(crate) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
@@ -36,6 +38,8 @@ const MOST_REDIRECTS: usize = 5;
 pub struct Config {
     /// Where registries answer.
     pub endpoints: Endpoints,
+    /// Which hosts are asked.
+    pub reach: Reach,
     /// Who signs in.
     pub credentials: Arc<dyn CredentialsProvider>,
     /// What time it is, for limits that are given as a date.
@@ -55,10 +59,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Anonymous, at the registries' own addresses.
+    /// Anonymous, at the own addresses of registries on the internet.
     pub fn new(clock: Clock) -> Self {
         Self {
             endpoints: Endpoints::default(),
+            reach: Reach::Internet,
             credentials: Arc::new(Anonymous),
             clock,
             timeouts: Timeouts::default(),
@@ -145,7 +150,7 @@ impl Answer {
 impl Client {
     /// A client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
-        let (http, room) = (Http::new(config.timeouts), Room::new(config.read_ahead));
+        let (http, room) = (Http::new(config.timeouts, config.reach), Room::new(config.read_ahead));
         Self { inner: Arc::new(Inner { config, http, room, auth: Auth::default(), pace: Pace::default() }) }
     }
 
@@ -223,14 +228,16 @@ impl Client {
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        self.check_reach(call.registry)?;
         let base = self.inner.config.endpoints.of(call.registry);
         let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
+        let registry = parse_address(call, &base)?;
         // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their own.
-        let first = self.inner.auth.introduction(&self.inner.config, call.registry).await;
+        let first = self.inner.auth.introduction(&self.inner.config, call.registry, &call.scopes).await;
         let sent = self.send(call, &address).await;
         if first.is_some() && !matches!(&sent, Ok((answer, _)) if answer.status() == StatusCode::UNAUTHORIZED) {
             // Also if it did not answer at all: the others need not find that out one after the other.
-            self.inner.auth.let_in(&self.inner.config, call.registry).await;
+            self.inner.auth.let_in(&self.inner.config, call.registry, &call.scopes).await;
         }
         let (mut answer, refused) = sent?;
         if answer.status() == StatusCode::UNAUTHORIZED {
@@ -239,17 +246,20 @@ impl Client {
             (answer, _) = self.send(call, &address).await?;
         }
         let mut from = address;
+        // Once an answer has led away, no credential goes along any more, not even back.
+        let mut at_home = true;
         for _ in 0..MOST_REDIRECTS {
             if !answer.status().is_redirection() || !call.follows_redirects() {
                 break;
             }
-            let next = redirect_target(call, &from, answer.headers())?;
-            let authorization = if same_origin(&from, &next) { self.authorization(call).await? } else { None };
+            let next = redirect_target(call, &registry, &from, answer.headers())?;
+            at_home &= same_origin(&registry, &next);
+            let authorization = if at_home { self.authorization(call).await? } else { None };
             answer = self.inner.http.send(request(call, &next, authorization.as_ref())?).await?;
             from = next;
         }
         let host = host_of(&from);
-        let redirected = host != host_of(&parse_address(call, &base)?);
+        let redirected = host != host_of(&registry);
         if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
             Ok(Answer { response: answer, host })
         } else if redirected {
@@ -260,10 +270,21 @@ impl Client {
         }
     }
 
+    /// Whether a registry may be asked at all.
+    pub(super) fn check_reach(&self, registry: &str) -> Result<(), RegistryError> {
+        let Config { reach, endpoints, .. } = &self.inner.config;
+        if *reach == Reach::Anywhere || endpoints.is_mapped(registry) || kind_of_host(registry) == HostKind::Public {
+            return Ok(());
+        }
+        Err(RegistryError::Invalid(format!("{registry} is not on the internet, and no setting maps it to an address: it is not asked")))
+    }
+
     /// Sends to the registry itself; also gives the header that was sent, should it be refused.
     async fn send(&self, call: &Call<'_>, address: &Uri) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
         let authorization = self.authorization(call).await?;
         let answer = self.inner.http.send(request(call, address, authorization.as_ref())?).await?;
+        let (status, signed_in) = (answer.status().as_u16(), authorization.is_some());
+        tracing::trace!(registry = call.registry, method = %call.method, what = call.what, signed_in, status, "a registry answered");
         Ok((answer, authorization))
     }
 
@@ -272,7 +293,8 @@ impl Client {
     }
 
     pub(crate) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
-        self.inner.auth.challenged(&self.inner.config, call.registry, headers, refused, &call.what).await
+        let Call { registry, scopes, what, .. } = call;
+        self.inner.auth.challenged(&self.inner.config, registry, scopes, headers, refused, what).await
     }
 
     /// The error that an answer stands for.
@@ -327,7 +349,7 @@ pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Sec
     request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
 }
 
-/// What a registry's error says, short and on one line.
+/// What a registry's error says, short, harmless and on one line.
 fn words_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Answer {
@@ -347,7 +369,7 @@ fn words_of(body: &[u8]) -> String {
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+    foreign::line(&text).chars().take(300).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use pullsafe::reference::DOCKER_HUB;
+pub use pullsafe::reference::is_loopback;
 
 /// The environment variable that maps registry hosts to addresses.
 pub const VARIABLE: &str = "PULLSAFE_REGISTRY_ENDPOINTS";
@@ -70,15 +71,6 @@ impl Endpoints {
     pub fn is_mapped(&self, registry: &str) -> bool {
         self.mapped.contains_key(registry)
     }
-}
-
-/// Whether a host, with or without a port, is this machine.
-pub fn is_loopback(authority: &str) -> bool {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.starts_with("::1]");
-    }
-    let name = authority.split(':').next().unwrap_or_default();
-    name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

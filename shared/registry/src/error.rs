@@ -113,6 +113,14 @@ pub enum RegistryError {
         /// What was waited for.
         waiting_for: &'static str,
     },
+    /// An answer that was to be short kept coming, a little at a time.
+    #[error("{host} had not sent a short answer in {seconds} s")]
+    TooSlow {
+        /// The host.
+        host: String,
+        /// How long it took.
+        seconds: u64,
+    },
     /// The content does not belong to its digest, or is not of its size.
     #[error("{from} sent content that is not {digest}: {why}")]
     Content {
@@ -147,7 +155,7 @@ impl RegistryError {
         match self {
             Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => Fault::Input,
             Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => Fault::Refused,
-            Self::Connection { .. } | Self::Stalled { .. } => Fault::Network,
+            Self::Connection { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => Fault::Network,
             Self::Content { .. } | Self::Answer { .. } => Fault::Content,
             Self::OutOfTime { .. } => Fault::Time,
         }
@@ -160,6 +168,7 @@ impl RegistryError {
             | Self::Unavailable { .. }
             | Self::Connection { .. }
             | Self::Stalled { .. }
+            | Self::TooSlow { .. }
             | Self::Content { .. }
             | Self::OutOfTime { .. } => true,
             Self::Credentials { retryable, .. } => *retryable,

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::error::RegistryError;
+use super::reach::{Reach, Resolver};
 
 /// Bytes that one connection reads or writes at a time at most.
 const LARGEST_BUFFER: usize = 128 * 1024;
@@ -46,6 +47,8 @@ pub struct Timeouts {
     pub stall: Duration,
     /// For the answer to an upload, once its last byte is sent: the registry may hash it first.
     pub upload_answer: Duration,
+    /// For the whole of an answer that is kept in memory: a manifest, a token, a list, an error. However slowly it drips.
+    pub small_answer: Duration,
 }
 
 impl Default for Timeouts {
@@ -55,6 +58,7 @@ impl Default for Timeouts {
             first_byte: Duration::from_secs(10),
             stall: Duration::from_secs(12),
             upload_answer: Duration::from_secs(120),
+            small_answer: Duration::from_secs(45),
         }
     }
 }
@@ -63,15 +67,16 @@ impl Default for Timeouts {
 #[derive(Debug)]
 pub struct Http {
     timeouts: Timeouts,
-    plain: Client<HttpConnector, Body>,
-    tls: OnceLock<Result<Client<HttpsConnector<HttpConnector>, Body>, String>>,
+    reach: Reach,
+    plain: Client<HttpConnector<Resolver>, Body>,
+    tls: OnceLock<Result<Client<HttpsConnector<HttpConnector<Resolver>>, Body>, String>>,
 }
 
 impl Http {
-    /// A client with these limits. Nothing is loaded or connected yet.
-    pub fn new(timeouts: Timeouts) -> Self {
-        let plain = builder().build(connector(&timeouts));
-        Self { timeouts, plain, tls: OnceLock::new() }
+    /// A client with these limits that follows names to these addresses. Nothing is loaded or connected yet.
+    pub fn new(timeouts: Timeouts, reach: Reach) -> Self {
+        let plain = builder().build(connector(&timeouts, reach));
+        Self { timeouts, reach, plain, tls: OnceLock::new() }
     }
 
     /// The limits.
@@ -102,7 +107,7 @@ impl Http {
         let answer = if request.uri().scheme_str() == Some("http") {
             self.plain.request(request).await
         } else {
-            let client = self.tls.get_or_init(|| tls_client(&self.timeouts)).as_ref().map_err(|why| failed(why.clone()))?;
+            let client = self.tls.get_or_init(|| tls_client(&self.timeouts, self.reach)).as_ref().map_err(|why| failed(why.clone()))?;
             client.request(request).await
         };
         answer.map_err(|error| failed(chain(&error)))
@@ -132,8 +137,14 @@ impl Http {
     /// A whole answer of at most `limit` bytes; `None` if it is longer.
     ///
     /// # Errors
-    /// As for [`Self::chunk`].
-    pub async fn whole(&self, mut body: Incoming, host: &str, limit: usize) -> Result<Option<Bytes>, RegistryError> {
+    /// As for [`Self::chunk`]; also where it is not there in its time, though it never pauses for long.
+    pub async fn whole(&self, body: Incoming, host: &str, limit: usize) -> Result<Option<Bytes>, RegistryError> {
+        let time = self.timeouts.small_answer;
+        let all = timeout(time, self.collect(body, host, limit)).await;
+        all.unwrap_or_else(|_elapsed| Err(RegistryError::TooSlow { host: host.to_owned(), seconds: time.as_secs() }))
+    }
+
+    async fn collect(&self, mut body: Incoming, host: &str, limit: usize) -> Result<Option<Bytes>, RegistryError> {
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk(&mut body, host).await? {
             if whole.len() + chunk.len() > limit {
@@ -169,21 +180,21 @@ fn builder() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-fn connector(timeouts: &Timeouts) -> HttpConnector {
-    let mut connector = HttpConnector::new();
+fn connector(timeouts: &Timeouts, reach: Reach) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(Resolver::new(reach));
     connector.set_connect_timeout(Some(timeouts.connect));
     connector.set_nodelay(true);
     connector.enforce_http(false);
     connector
 }
 
-fn tls_client(timeouts: &Timeouts) -> Result<Client<HttpsConnector<HttpConnector>, Body>, String> {
+fn tls_client(timeouts: &Timeouts, reach: Reach) -> Result<Client<HttpsConnector<HttpConnector<Resolver>>, Body>, String> {
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
         .map_err(|error| format!("the system's certificates cannot be loaded: {error}"))?
         .https_only()
         .enable_http1()
-        .wrap_connector(connector(timeouts));
+        .wrap_connector(connector(timeouts, reach));
     Ok(builder().build(connector))
 }
 

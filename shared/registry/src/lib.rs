@@ -1,7 +1,8 @@
 //! A client for OCI registries (OCI Distribution Specification 1.1), and the engine that copies images between them.
 //!
 //! Guarantees: no byte is handed on that does not belong to the digest that was asked for; no credential leaves for
-//! another host than the registry's own or its token service; no token, password or signed address appears in a log
+//! another host than the registry's own or its token service; nothing leads from the
+//! internet into this machine's network, or from https to http; no token, password or signed address appears in a log
 //! line, an error or a `Debug` text; nothing waits without a limit.
 //!
 //! The order of reading: [`endpoints`] and [`credentials`] come in as configuration, [`client`] sends one request with
@@ -35,6 +36,11 @@ mod manifests;
 #[cfg(feature = "client")]
 mod pace;
 #[cfg(feature = "client")]
+#[doc(hidden)]
+pub mod parsers;
+#[cfg(feature = "client")]
+pub mod reach;
+#[cfg(feature = "client")]
 mod reader;
 #[cfg(feature = "client")]
 mod referrers;
@@ -59,6 +65,7 @@ pub use {
     limits::Quota,
     manifests::{Manifest, Resolved},
     pace::Allowance,
+    reach::Reach,
     sign_in::credentials::{Basic, Credentials, CredentialsProvider, IdentityToken, Secret},
     uploads::{Mount, Upload},
 };

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::decide::throttle;
 pub use crate::decide::throttle::Limit;
+use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
 
 /// A pull quota, as the headers of a manifest request state it.
@@ -21,6 +22,10 @@ pub struct Quota {
     pub source: Option<String>,
 }
 
+/// More than any registry grants, and a longer window than any counts in: what headers say is somebody else's number.
+const LARGEST_LIMIT: u64 = 1_000_000_000;
+const LONGEST_WINDOW_SECONDS: u64 = 31 * 86_400;
+
 impl Quota {
     /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None` where
     /// the registry states no quota, which on Docker Hub means that none applies.
@@ -34,10 +39,10 @@ impl Quota {
         let (limit, window) = number("ratelimit-limit")?;
         let (remaining, other_window) = number("ratelimit-remaining")?;
         Some(Self {
-            limit,
-            remaining,
-            window_seconds: window.or(other_window).unwrap_or(21_600),
-            source: text("docker-ratelimit-source").map(str::to_owned),
+            limit: limit.min(LARGEST_LIMIT),
+            remaining: remaining.min(LARGEST_LIMIT),
+            window_seconds: window.or(other_window).unwrap_or(pull_quota::WINDOW_SECONDS).clamp(1, LONGEST_WINDOW_SECONDS),
+            source: text("docker-ratelimit-source").map(|source| source.chars().take(100).collect()),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::client::{Answer, Call, Client};
 use super::error::RegistryError;
 use super::limits::Quota;
 use super::sign_in::auth::Scope;
-use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST};
+use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST, document};
 use pullsafe::reference::{Digest, Reference};
 
 /// No registry takes larger manifests, and none should be kept in memory.
@@ -157,7 +157,7 @@ fn media_type_of(answer: &Answer) -> String {
 }
 
 fn own_media_type(bytes: &[u8]) -> String {
-    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let document = document(bytes).unwrap_or_default();
     let stated = document.get("mediaType").and_then(Value::as_str);
     let docker = bytes.windows(b"vnd.docker".len()).any(|window| window == b"vnd.docker");
     let by_shape = if document.get("manifests").is_some() {

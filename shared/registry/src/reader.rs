@@ -30,6 +30,8 @@ const ATTEMPTS_WITH_OTHERS: u32 = 2;
 /// A stream that brings less than this in such a time crawls, and is left if there is another repository.
 const CRAWL_BYTES: u64 = 256 * 1024;
 const CRAWL_TIME: Duration = Duration::from_secs(12);
+/// Where there is none it is waited for longer, and not forever.
+const CRAWL_TIME_ALONE: Duration = Duration::from_secs(60);
 /// So often is reading ahead begun anew after a piece has failed.
 const MOST_FAILED_AHEAD: u32 = 3;
 
@@ -180,9 +182,10 @@ impl BlobReader {
         if self.senders.last() != Some(&stream.host) {
             self.senders.push(stream.host.clone());
         }
-        let crawls = self.sources.len() > 1 && {
+        let patience = if self.sources.len() > 1 { CRAWL_TIME } else { CRAWL_TIME_ALONE };
+        let crawls = {
             let (now, so_far) = (Instant::now(), self.content.offset());
-            let over = now.duration_since(stream.since) >= CRAWL_TIME;
+            let over = now.duration_since(stream.since) >= patience;
             let crawls = over && so_far.saturating_sub(stream.from) < CRAWL_BYTES;
             if over {
                 (stream.since, stream.from, stream.waited) = (now, so_far, Duration::ZERO);
@@ -195,7 +198,7 @@ impl BlobReader {
         let host = stream.host.clone();
         let accepted = self.content.accept(chunk, &host)?;
         if crawls && self.content.offset() < self.content.size() {
-            let crawled = RegistryError::Stalled { host, seconds: CRAWL_TIME.as_secs(), waiting_for: "sending content at a useful speed" };
+            let crawled = RegistryError::Stalled { host, seconds: patience.as_secs(), waiting_for: "sending content at a useful speed" };
             self.leave(crawled)?;
         }
         self.read_ahead();

@@ -16,10 +16,15 @@ use pullsafe::timestamp::Timestamp;
 pub const HUB_API: &str = "hub.docker.com";
 /// The largest page that Docker Hub's web API gives.
 const HUB_PAGE: usize = 100;
-/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB.
-const LARGEST_PAGE: usize = 16 * 1024 * 1024;
+/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB. Registries that give everything in one
+/// page exist.
+const LARGEST_PAGE: usize = 8 * 1024 * 1024;
 /// More pages than any repository has.
 const MOST_PAGES: usize = 1000;
+/// More tags than any repository has that somebody selects from.
+const MOST_TAGS: usize = 50_000;
+/// No tag is longer. What claims to be is no tag, and is left out.
+const LONGEST_TAG: usize = 128;
 
 /// What Docker Hub says of a tag: the names are its own.
 #[derive(Deserialize)]
@@ -34,7 +39,7 @@ struct HubTag {
     #[serde(default)]
     media_type: Option<String>,
     #[serde(default)]
-    images: Option<Vec<HubImage>>,
+    images: Option<AtMost<HubImage, 200>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,20 +59,26 @@ impl HubImage {
     }
 }
 
+/// A page of a registry's own list.
+#[derive(Deserialize)]
+struct Names {
+    tags: Option<AtMost<String, MOST_TAGS>>,
+}
+
 #[derive(Deserialize)]
 struct HubPage {
     #[serde(default)]
     next: Option<String>,
-    results: Vec<HubTag>,
+    results: AtMost<HubTag, 1000>,
 }
 
 impl HubTag {
     fn facts(self) -> TagFacts {
         let pushed = self.tag_last_pushed.or(self.last_updated);
         let is_index = self.media_type.as_deref().is_some_and(|kind| kind.contains("index") || kind.contains("list"));
-        let images = self.images.iter().flatten().filter_map(HubImage::facts).collect();
+        let images = self.images.iter().flat_map(|images| &images.0).filter_map(HubImage::facts).collect();
         let children = match self.images {
-            Some(images) if is_index || images.len() > 1 => u32::try_from(images.len()).ok(),
+            Some(images) if is_index || images.0.len() > 1 => u32::try_from(images.0.len()).ok(),
             Some(_) if self.media_type.is_some() => Some(0),
             Some(_) | None => None,
         };
@@ -92,10 +103,6 @@ impl Client {
     /// # Errors
     /// As for any request.
     pub async fn tags(&self, repository: &Reference) -> Result<Vec<TagFacts>, RegistryError> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
         let mut tags = Vec::new();
         let mut path = format!("{}/tags/list?n=1000", repository.repository());
         for _ in 0..MOST_PAGES {
@@ -108,14 +115,21 @@ impl Client {
                 body: Bytes::new(),
                 what: format!("the tags of {}", repository.repository()),
             };
-            let (page, link): (Page, Option<String>) = self.page(&call).await?;
-            tags.extend(page.tags.unwrap_or_default().into_iter().map(TagFacts::named));
+            let (page, link): (Names, Option<String>) = self.page(&call).await?;
+            let names = page.tags.map(|names| names.0).unwrap_or_default();
+            tags.extend(names.into_iter().filter(|name| name.len() <= LONGEST_TAG).map(TagFacts::named));
+            check_count(&call, &tags)?;
             match link {
                 Some(next) => path = next,
                 None => return Ok(tags),
             }
         }
-        Ok(tags)
+        let why = format!("its list has more than {MOST_PAGES} pages");
+        Err(RegistryError::Answer {
+            registry: repository.registry().to_owned(),
+            what: format!("the tags of {}", repository.repository()),
+            why,
+        })
     }
 
     /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough` says so.
@@ -132,7 +146,10 @@ impl Client {
             let query = format!("tags?page_size={HUB_PAGE}&page={number}&ordering=last_updated");
             let Some(call) = hub_call(repository, &query) else { break };
             let (page, _): (HubPage, _) = self.page(&call).await?;
-            tags.extend(page.results.into_iter().map(HubTag::facts));
+            // The images of each tag are asked for one by one where they matter.
+            let facts = page.results.0.into_iter().map(|tag| TagFacts { images: Vec::new(), ..tag.facts() });
+            tags.extend(facts.filter(|tag| tag.name.len() <= LONGEST_TAG));
+            check_count(&call, &tags)?;
             if page.next.is_none() || enough(&tags) {
                 break;
             }
@@ -154,12 +171,54 @@ impl Client {
     /// One page, and the path of the next by its `Link` header.
     async fn page<T: serde::de::DeserializeOwned>(&self, call: &Call<'_>) -> Result<(T, Option<String>), RegistryError> {
         let answer = self.call(call).await?;
-        let next = answer.header("link").and_then(next_path);
+        let next = answer.header("link").and_then(|link| next_path(link, &call.path));
         let unusable = |why: String| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why };
         let bytes = self.inner.http.whole(answer.response.into_body(), &answer.host, LARGEST_PAGE).await?;
         let bytes = bytes.ok_or_else(|| unusable(format!("it is longer than {LARGEST_PAGE} bytes")))?;
         Ok((serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?, next))
     }
+}
+
+/// How many tags a page of either kind holds; `None` if it is none.
+pub(super) fn count(bytes: &[u8]) -> Option<usize> {
+    let names = serde_json::from_slice::<Names>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
+    names.or_else(|| serde_json::from_slice::<HubPage>(bytes).ok().map(|page| page.results.0.into_iter().map(HubTag::facts).count()))
+}
+
+/// A list of at most so many entries; a longer one is an error before it is in memory.
+struct AtMost<T, const MOST: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T, MOST> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T, const MOST: usize>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MOST: usize> serde::de::Visitor<'de> for Entries<T, MOST> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(formatter, "a list of at most {MOST} entries")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    if list.len() == MOST {
+                        return Err(serde::de::Error::invalid_length(MOST + 1, &self));
+                    }
+                    list.push(entry);
+                }
+                Ok(list)
+            }
+        }
+        deserializer.deserialize_seq(Entries::<T, MOST>(std::marker::PhantomData)).map(Self)
+    }
+}
+
+fn check_count(call: &Call<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> {
+    if tags.len() <= MOST_TAGS {
+        return Ok(());
+    }
+    let why = format!("it lists more than {MOST_TAGS} tags");
+    Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why })
 }
 
 fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
@@ -175,14 +234,16 @@ fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
     })
 }
 
-/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`.
-fn next_path(link: &str) -> Option<String> {
+/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`, if it is of the same list as the page's own.
+pub(super) fn next_path(link: &str, own: &str) -> Option<String> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?.1,
         None => target.trim_start_matches('/'),
     };
-    parameters.contains("rel=\"next\"").then(|| path.strip_prefix("v2/").map(str::to_owned)).flatten()
+    let list = |path: &str| path.split('?').next().unwrap_or_default().to_owned();
+    let next = path.strip_prefix("v2/").filter(|path| list(path) == list(own) && *path != own && path.len() <= 2048)?;
+    parameters.contains("rel=\"next\"").then(|| next.to_owned())
 }
 
 #[cfg(test)]
@@ -193,11 +254,14 @@ mod tests {
     fn the_next_page_is_where_the_link_says() {
         for (link, expected) in [
             ("</v2/a/b/tags/list?last=1&n=2>; rel=\"next\"", Some("a/b/tags/list?last=1&n=2")),
-            ("<https://r.example/v2/a/tags/list?n=2>; rel=\"next\"", Some("a/tags/list?n=2")),
+            ("<https://r.example/v2/a/b/tags/list?n=2>; rel=\"next\"", Some("a/b/tags/list?n=2")),
+            ("</v2/a/b/tags/list?n=1000>; rel=\"next\"", None),
+            ("</v2/other/tags/list?n=2>; rel=\"next\"", None),
+            ("</v2/a/b/blobs/uploads/?x>; rel=\"next\"", None),
             ("</v2/a/tags/list>; rel=\"prev\"", None),
             ("nonsense", None),
         ] {
-            assert_eq!(next_path(link).as_deref(), expected, "{link}");
+            assert_eq!(next_path(link, "a/b/tags/list?n=1000").as_deref(), expected, "{link}");
         }
     }
 
@@ -206,7 +270,7 @@ mod tests {
         let text = r#"{"next": null, "results": [{"name": "3", "digest": "sha256:x", "tag_last_pushed": "2026-01-02T03:04:05.678901Z",
             "media_type": "application/vnd.oci.image.index.v1+json", "images": [{}, {}]}, {"name": "4", "last_updated": null, "images": null}]}"#;
         let page: HubPage = serde_json::from_str(text).unwrap();
-        let facts: Vec<TagFacts> = page.results.into_iter().map(HubTag::facts).collect();
+        let facts: Vec<TagFacts> = page.results.0.into_iter().map(HubTag::facts).collect();
         assert_eq!((facts[0].children, facts[0].pushed_at.is_some(), &facts[0].digest), (Some(2), true, &None));
         assert_eq!(facts[1], TagFacts::named("4"));
     }

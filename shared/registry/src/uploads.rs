@@ -22,6 +22,7 @@ use super::blobs::BlobReader;
 use super::client::{Call, Client, request, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
+use super::reach::not_followed;
 use super::sign_in::auth::Scope;
 use super::sign_in::token::push_encoded;
 use pullsafe::manifest::Descriptor;
@@ -118,11 +119,15 @@ impl Client {
             let why = "it does not say where to send the content".to_owned();
             return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
         };
+        if let Some(why) = not_followed(&origin, &origin, &address) {
+            let why = format!("the address for the content {why}");
+            return Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what, why });
+        }
         Ok(Upload::Open(OpenUpload { address, origin, offset: 0 }))
     }
 
-    /// An upload that broke off, as the registry has it now. `None` where it has nothing of it, or does not say.
-    pub(crate) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload) -> Option<OpenUpload> {
+    /// An upload of a blob of this size that broke off, as the registry has it now. `None` where it has nothing of it, or does not say.
+    pub(crate) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload, size: u64) -> Option<OpenUpload> {
         let same = same_origin(&broken.origin, &broken.address);
         if target.kind() == Registry::EcrPrivate || !same {
             return None;
@@ -144,8 +149,12 @@ impl Client {
             Some(location) => resolve_location(&broken.address, location)?,
             None => broken.address.clone(),
         };
+        if not_followed(&broken.origin, &broken.address, &address).is_some() {
+            return None;
+        }
         // An empty upload is `0-0` like one of a single byte, so that byte is sent again in a new upload.
-        (last > 0).then(|| OpenUpload { address, origin: broken.origin.clone(), offset: last + 1 })
+        let offset = last.checked_add(1).filter(|offset| last > 0 && *offset <= size)?;
+        Some(OpenUpload { address, origin: broken.origin.clone(), offset })
     }
 
     /// Streams a blob, from the reader's next byte on, into an upload.

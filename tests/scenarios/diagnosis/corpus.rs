@@ -27,6 +27,9 @@ pub(crate) struct Stop {
     #[serde(default)]
     pub(crate) logs: Logs,
     pub(crate) expect: Expected,
+    /// The thread or site that it is from.
+    #[serde(default)]
+    source: String,
 }
 
 impl Stop {
@@ -36,6 +39,16 @@ impl Stop {
             .lines()
             .map(|line| serde_json::from_str(line).expect("a row of the corpus is a stop"))
             .collect()
+    }
+
+    /// A stop of a text from elsewhere.
+    pub(crate) const fn new(id: String, event: Value, logs: Logs, expect: Expected) -> Self {
+        Self { id, event, logs, expect, source: String::new() }
+    }
+
+    /// The thread or site that it is from.
+    pub(crate) fn group(&self) -> String {
+        self.source.clone()
     }
 
     /// What pullsafe says about it.

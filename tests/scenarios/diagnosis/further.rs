@@ -71,13 +71,18 @@ impl Message {
 
 /// The messages as stops, for whoever changes them.
 pub(crate) fn stops() -> Vec<Stop> {
-    let stop = |message: Message| Stop {
-        event: json!({ "detail-type": "ECS Task State Change", "detail": message.event() }),
-        logs: if message.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), message.log.clone())]) },
-        expect: Expected { cause: message.cause, signature: message.signature, docker_hub_quota: message.docker_hub_quota },
-        id: message.id,
+    let stop = |message: Message| {
+        let event = json!({ "detail-type": "ECS Task State Change", "detail": message.event() });
+        let logs = if message.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), message.log.clone())]) };
+        let expect = Expected { cause: message.cause, signature: message.signature, docker_hub_quota: message.docker_hub_quota };
+        Stop::new(message.id, event, logs, expect)
     };
     Message::all().into_iter().map(stop).collect()
+}
+
+/// The reasons, with their causes and where they are from.
+pub(crate) fn reasons() -> Vec<(Cause, String, String)> {
+    Message::all().into_iter().filter_map(|message| Some((message.cause, message.source, message.reason?))).collect()
 }
 
 #[test]

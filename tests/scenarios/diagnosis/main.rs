@@ -2,6 +2,8 @@
 
 mod corpus;
 mod document;
+mod field;
 mod further;
+mod grammar;
 mod labels;
 mod mutations;

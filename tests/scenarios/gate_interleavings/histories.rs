@@ -64,7 +64,7 @@ async fn play(happenings: &[Happening]) {
                 });
             }
             Happening::Sweep => drop(stage.invoke(&json!({"pullsafe": "sweep"})).await),
-            Happening::Later(seconds) => stage.clock.advance(*seconds),
+            Happening::Later(seconds) => stage.pass(*seconds).await,
             Happening::Delete => {
                 deleted = true;
                 stage.invoke(&stage.request("Delete", "app", "1")).await;
@@ -81,7 +81,7 @@ async fn play(happenings: &[Happening]) {
     }
     let answered_by = |stage: &Stage| stage.is_answered("Create", "app");
     while stage.clock.now().seconds_since(begin) < 3600 + 400 * 20 && !answered_by(&stage) {
-        stage.clock.advance(60);
+        stage.pass(60).await;
         stage.invoke(&json!({"pullsafe": "sweep"})).await;
     }
     let taken = stage.answers.taken("Create-app");

@@ -2,20 +2,24 @@
 
 use std::collections::HashMap;
 
-use image_gate::decide::look::{Look, Verdict, verdict};
+use image_gate::decide::look::{Look, WhyNot};
 use image_gate::decide::place::Place;
-use image_gate::decide::request::{Envelope, Properties};
-use image_gate::decide::wait::{Claim, State, Wait};
+use image_gate::decide::properties::Properties;
+use image_gate::decide::request::Envelope;
+use image_gate::decide::verdict::{Verdict, verdict};
+use image_gate::decide::wait::{Claim, Delivery, State, Wait};
 use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
-/// One tick of the model's clock: the length of a lease.
-const TICK: i64 = 30;
-/// CloudFormation gives up at this tick: just enough for the request to be parked, then one sweep that finds time left, and two
-/// that have to end it.
-const END: i64 = 11;
-/// Ticks within which a process comes to its end.
+/// One tick of the model's clock: half the largest margin.
+const TICK: i64 = 15;
+/// CloudFormation gives up at this tick: the margin is two ticks then, and a timer wakes at the beginning of each.
+pub(super) const END: i64 = 40;
+/// Ticks within which a process comes to its end; near the end of the wait within one, for its looks are shorter there.
 const LIFE: i64 = 2;
+/// The tick at which a sweep comes. The others are like it: what lies between these ticks is not walked.
+const SWEEP: i64 = 1;
+const SKIPPED: std::ops::Range<i64> = 3..END - 3;
 
 pub(super) fn at(tick: i64) -> Timestamp {
     Timestamp::from_millis(1_768_504_620_000).plus_seconds(tick * TICK)
@@ -148,13 +152,15 @@ impl Model {
     /// Time goes by, and every other tick the sweep comes. The gate is quick, and so is a delivery; no process lives for long,
     /// or it dies, which is counted.
     fn later(&self) -> Option<Self> {
-        let holds = |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || self.tick + 1 - process.begun >= LIFE;
+        let next = if self.tick == SKIPPED.start { SKIPPED.end } else { self.tick + 1 };
+        let life = if self.tick >= END - 2 { 1 } else { LIFE };
+        let holds = |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || next - process.begun >= life;
         if self.tick == END || self.processes.iter().any(holds) {
             return None;
         }
-        let mut later = Self { tick: self.tick + 1, ..self.clone() };
-        // The first half of the wait is like its second tick.
-        if later.tick % 2 == 1 && (later.tick == 1 || later.tick >= END - 6) {
+        let mut later = Self { tick: next, ..self.clone() };
+        // The timers that the sweeps have set come after them.
+        if later.tick == SWEEP || later.tick == END - 2 || later.tick == END - 1 {
             later.start(Step::Read, false);
         }
         Some(later)
@@ -173,7 +179,7 @@ impl Model {
     }
 
     fn look(&self) -> Look {
-        if self.image { Look::Present(Box::default()) } else { Look::NotYet("absent".to_owned()) }
+        if self.image { Look::Present(Box::default()) } else { Look::NotYet(WhyNot::NoImage) }
     }
 
     /// The table: only the next version replaces a row.
@@ -241,7 +247,7 @@ impl Model {
                 Some(Step::Mark(row))
             }
             Step::Mark(row) => {
-                self.replace(&row.answered(true, at(self.tick)));
+                self.replace(&row.answered(Delivery::Taken, at(self.tick)));
                 None
             }
             Step::Cancel => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use image_gate::ALLOW_LOCAL_VARIABLE;
 use pullsafe::permission;
 use pullsafe::permission::Permission;
 use pullsafe::settings;
@@ -36,18 +35,8 @@ pub(crate) const FUNCTIONS: &[Declared] = &[
     Declared { function: "RemediatorFunction", settings: settings::ALL, adapters: &[VARIABLE], permissions: permission::REMEDIATOR },
     Declared { function: "MirrorFunction", settings: settings::OF_MIRROR, adapters: &[VARIABLE], permissions: permission::MIRROR },
     Declared { function: "WidgetFunction", settings: settings::OF_WIDGET, adapters: &[], permissions: permission::WIDGET },
-    Declared {
-        function: "ImageGateFunction",
-        settings: settings::OF_GATE,
-        adapters: &[ALLOW_LOCAL_VARIABLE, VARIABLE],
-        permissions: permission::GATE,
-    },
-    Declared {
-        function: "GateWakerFunction",
-        settings: settings::OF_GATE,
-        adapters: &[ALLOW_LOCAL_VARIABLE, VARIABLE],
-        permissions: permission::WAKER,
-    },
+    Declared { function: "ImageGateFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::GATE },
+    Declared { function: "GateWakerFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::WAKER },
 ];
 
 #[test]

@@ -24,9 +24,11 @@ fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
         assert!((1..=LONGEST_RUN).contains(&timeout), "{id}");
         for (name, _, source) in events(function).into_iter().filter(|(_, kind, _)| *kind == "SQS") {
             let queue = template.resource(refers_to(&source["Queue"]));
-            // The mirror renews what it works on, and says so after two minutes: for it the longest run is enough.
-            let runs = if id == "MirrorFunction" { 1 } else { 6 };
+            // The mirror renews what it works on, and says so after two minutes: for it the longest run is enough. The waker takes one message at
+            // a time, and a stack waits for it.
+            let runs = if id == "MirrorFunction" || id == "GateWakerFunction" { 1 } else { 6 };
             assert!(seconds(&queue["VisibilityTimeout"]) > runs * timeout - runs, "{id}.{name}");
+            assert!(id != "GateWakerFunction" || source["BatchSize"] == 1, "{id}.{name}");
             assert_eq!(strings(&source["FunctionResponseTypes"]), ["ReportBatchItemFailures"], "{id}.{name}");
             assert!(source["ScalingConfig"]["MaximumConcurrency"] != Value::Null, "{id}.{name} is capped");
         }
@@ -51,7 +53,12 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
             let redrive = &queue["RedrivePolicy"];
             let (tries, retention) = (seconds(&redrive["maxReceiveCount"]), seconds(&queue["MessageRetentionPeriod"]));
             // The mirror's tries, with their pauses, outlast the window of Docker Hub's quota.
-            let most = if id == "MirrorFunction" { 30 } else { 5 };
+            let most = match id {
+                "MirrorFunction" => 30,
+                // Those of the waker last as long as CloudFormation waits.
+                "GateWakerFunction" => LONGEST_GATE / seconds(&queue["VisibilityTimeout"]),
+                _ => 5,
+            };
             assert!((2..=most).contains(&tries), "{id}.{name}");
             assert!(tries * seconds(&queue["VisibilityTimeout"]) < retention, "{id}.{name} expires before its last try");
             let dead = template.resource(refers_to(&redrive["deadLetterTargetArn"]));

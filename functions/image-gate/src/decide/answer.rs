@@ -1,17 +1,30 @@
 //! The answer to CloudFormation: at most 4,096 bytes, always the same attributes, always the same physical id.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::foreign::harmless;
 use super::request::Requester;
+use pullsafe::timestamp::Timestamp;
 
 /// CloudFormation takes no longer answer.
 const LONGEST_ANSWER: usize = 4096;
 
 /// Every attribute that a template may ask for.
-const ATTRIBUTES: [&str; 9] =
-    ["ImageDigest", "ImageTag", "ImageUri", "MediaType", "Platforms", "PushedAt", "RepositoryUri", "SizeBytes", "WaitedSeconds"];
+pub const ATTRIBUTES: [&str; 10] = [
+    "DigestFrom",
+    "ImageDigest",
+    "ImageTag",
+    "ImageUri",
+    "MediaType",
+    "Platforms",
+    "PushedAt",
+    "RepositoryUri",
+    "SizeBytes",
+    "WaitedSeconds",
+];
 
 /// What the image turned out to be; an empty text where something is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +43,42 @@ pub struct Attributes {
     pub pushed_at: String,
     /// Its size as ECR counts it.
     pub size_bytes: String,
+}
+
+/// Where the digest of an answer comes from. No digest is given out that a look did not find, but one: that of a rollback, where the
+/// image is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A look at ECR, at this moment.
+    Look(Timestamp),
+    /// The memory of a rollback; a look at ECR found the image.
+    Remembered {
+        /// When the resource was given the digest.
+        given_at: Timestamp,
+        /// When ECR was looked at.
+        looked_at: Timestamp,
+    },
+    /// The memory of a rollback; a look at ECR did not find the image, and nothing else is left.
+    OnlyRemembered {
+        /// When the resource was given the digest.
+        given_at: Timestamp,
+        /// When ECR was looked at.
+        looked_at: Timestamp,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Look(at) => write!(formatter, "found in ECR at {at}"),
+            Self::Remembered { given_at, looked_at } => {
+                write!(formatter, "given to this resource at {given_at} and kept for its rollback; found in ECR at {looked_at}")
+            }
+            Self::OnlyRemembered { given_at, looked_at } => {
+                write!(formatter, "given to this resource at {given_at} and kept for its rollback; NOT found in ECR at {looked_at}")
+            }
+        }
+    }
 }
 
 /// What is told to CloudFormation.
@@ -53,10 +102,11 @@ struct Body<'a> {
 }
 
 impl Answer {
-    /// The image exists.
-    pub fn present(attributes: Attributes, waited_seconds: u64) -> Self {
+    /// The image exists, or existed when the resource was given it.
+    pub fn present(attributes: Attributes, origin: &Origin, waited_seconds: u64) -> Self {
         let image_uri = format!("{}@{}", attributes.repository_uri, attributes.digest);
         let values = [
+            origin.to_string(),
             attributes.digest,
             attributes.tag,
             image_uri,
@@ -77,7 +127,7 @@ impl Answer {
 
     /// The stack has to stop, for this reason.
     pub fn failed(reason: &str) -> Self {
-        Self { outcome: Err(reason.to_owned()) }
+        Self { outcome: Err(harmless(reason)) }
     }
 
     /// Whether the stack can go on.
@@ -166,20 +216,22 @@ mod tests {
     #[test]
     fn a_success_has_every_attribute_as_text() {
         let attributes = Attributes { digest: "sha256:0".to_owned(), repository_uri: "r/web".to_owned(), ..Attributes::default() };
-        let body = Answer::present(attributes.clone(), 7).body(&requester("arn:x:stack/app/1"));
+        let origin = Origin::Look(Timestamp::from_millis(1_768_504_620_000));
+        let body = Answer::present(attributes.clone(), &origin, 7).body(&requester("arn:x:stack/app/1"));
         assert_eq!(Answer::image_of(&body), Some(attributes));
         let body: Value = serde_json::from_str(&body).unwrap();
         let data = body["Data"].as_object().unwrap();
         assert_eq!(data.keys().map(String::as_str).collect::<Vec<_>>(), ATTRIBUTES);
         assert!(data.values().all(Value::is_string));
         assert_eq!((&data["ImageUri"], &data["WaitedSeconds"], &data["SizeBytes"]), (&json!("r/web@sha256:0"), &json!("7"), &json!("")));
+        assert_eq!(data["DigestFrom"], "found in ECR at 2026-01-15T19:17:00Z");
         assert_eq!((&body["Status"], &body["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("pullsafe-image/app/1/Image")));
         assert!(body.get("Reason").is_none());
     }
 
     #[test]
     fn a_long_reason_loses_its_middle_and_nothing_else() {
-        let reason = format!("It failed. {} docker push r/web:1", "\"quotes\" \u{1} and ünïcode ".repeat(500));
+        let reason = format!("It failed. {} docker push r/web:1", "\"quotes\" \\ and ünïcode ".repeat(500));
         let body = Answer::failed(&reason).body(&requester(&format!("arn:x:stack/{}/1", "a".repeat(255))));
         assert!(body.len() <= LONGEST_ANSWER, "{}", body.len());
         let body: Value = serde_json::from_str(&body).unwrap();

@@ -1,4 +1,7 @@
-//! How long a request may wait: CloudFormation's patience, the rhythm of the sweep, and what lies between them.
+//! How long a request may wait: CloudFormation's patience, and how a request is answered shortly before its end.
+//!
+//! The margin is what is kept back for the answer: two seconds and a twentieth of the time, thirty seconds at most. At the beginning of the
+//! margin a delayed message wakes the waker, and a second one in its middle, should the first be lost or its run die.
 
 use pullsafe::timestamp::Timestamp;
 
@@ -6,10 +9,12 @@ use pullsafe::timestamp::Timestamp;
 pub const LONGEST_TIMEOUT_SECONDS: i64 = 3600;
 /// The rhythm of the sweep.
 pub const TICK_SECONDS: i64 = 60;
-/// Room for one sweep that fails, and for the work of the next.
-const SAFETY_SECONDS: i64 = 90;
-/// A request with less time than this is not parked: the sweep would give it up as soon as it saw it, or soon after.
-const SHORTEST_PARKED_SECONDS: i64 = 300;
+/// Two sweeps see every request within this time before its end, so that one of them may fail to set its timers.
+const TIMER_SECONDS: i64 = 2 * TICK_SECONDS + 10;
+const SMALLEST_MARGIN_SECONDS: i64 = 2;
+const LARGEST_MARGIN_SECONDS: i64 = 30;
+/// This part of the whole time is kept back, beside the smallest margin.
+const MARGIN_SHARE: i64 = 20;
 
 /// From when to when CloudFormation waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,19 +44,39 @@ impl Patience {
         self.gives_up_at.seconds_since(self.began_at)
     }
 
-    /// Whether the request can be left to the sweep.
-    pub fn can_be_parked(&self, now: Timestamp) -> bool {
-        self.gives_up_at.seconds_since(now) > SHORTEST_PARKED_SECONDS
+    /// What is kept back for the answer, in seconds.
+    fn margin(&self) -> i64 {
+        let total = self.total();
+        (SMALLEST_MARGIN_SECONDS + total / MARGIN_SHARE).min(LARGEST_MARGIN_SECONDS).min(total / 2)
     }
 
-    /// Whether a sweep at this moment has to answer: the next sweep could still do it if this one dies, no later one could.
-    pub fn has_to_end(&self, now: Timestamp) -> bool {
-        self.gives_up_at.seconds_since(now) <= TICK_SECONDS + SAFETY_SECONDS
-    }
-
-    /// The last moment at which a function that waits by itself should answer: somewhat before CloudFormation gives up.
+    /// The moment from which on no answer waits for the image any more.
     pub fn last_moment(&self) -> Timestamp {
-        self.gives_up_at.plus_seconds(-(self.total() / 4).min(30))
+        self.gives_up_at.plus_seconds(-self.margin())
+    }
+
+    /// Whether the time is over, but for what is kept back for the answer.
+    pub fn has_to_end(&self, now: Timestamp) -> bool {
+        now >= self.last_moment()
+    }
+
+    /// Whether the end comes before another sweep would.
+    pub fn ends_before_another_sweep(&self, now: Timestamp) -> bool {
+        self.has_to_end(now.plus_seconds(TICK_SECONDS))
+    }
+
+    /// The delays after which the waker has to be woken, in seconds from now; none while sweeps will still see to it, and none once the end
+    /// has come.
+    pub fn timers(&self, now: Timestamp) -> Vec<i64> {
+        if !self.has_to_end(now.plus_seconds(TIMER_SECONDS)) || self.has_to_end(now) {
+            return Vec::new();
+        }
+        let millis = |moment: Timestamp| moment.millis().saturating_sub(now.millis()).max(0);
+        let (first, end) = (millis(self.last_moment()), millis(self.gives_up_at));
+        let seconds = |millis: i64| millis / 1000 + i64::from(millis % 1000 > 0);
+        let mut delays = vec![seconds(first), seconds(first + (end - first) / 2)];
+        delays.dedup();
+        delays
     }
 }
 
@@ -72,23 +97,35 @@ mod tests {
         assert_eq!(patience(600, Some(5)).began_at, at(0));
         assert_eq!(patience(0, None).total(), 1);
         assert_eq!(patience(99999, None).total(), 3600);
-        assert_eq!((patience(600, None).last_moment(), patience(20, None).last_moment()), (at(570), at(15)));
         assert_eq!((patience(600, Some(-90)).waited(at(10)), patience(600, None).waited(at(-5))), (100, 0));
     }
 
-    /// Whatever the phase of the sweep: two of them see that they have to answer, well before CloudFormation gives up.
     #[test]
-    fn two_sweeps_can_answer_before_the_end() {
-        let patience = Patience::new(3600, None, at(0));
-        for phase in 0..TICK_SECONDS {
-            let ending: Vec<i64> = (0..)
-                .map(|tick| phase + tick * TICK_SECONDS)
-                .take_while(|at| *at < 3600)
-                .filter(|second| patience.has_to_end(at(*second)))
-                .collect();
-            assert!(ending.len() >= 2 && 3600 - ending[1] >= 30, "{phase}: {ending:?}");
-            assert!(ending[0] >= 3600 - 150, "given up no earlier than needed");
+    fn a_second_more_never_costs_more_than_itself() {
+        let waits = |timeout| Patience::new(timeout, None, at(0)).last_moment().seconds_since(at(0));
+        for timeout in 1..3600 {
+            assert!((0..=1).contains(&(waits(timeout + 1) - waits(timeout))), "{timeout}");
+            assert!(timeout < 20 || (timeout - waits(timeout)) * 100 / timeout <= 15, "{timeout}: {}", waits(timeout));
         }
-        assert!(Patience::new(301, None, at(0)).can_be_parked(at(0)) && !Patience::new(300, None, at(0)).can_be_parked(at(0)));
+        assert_eq!([20, 60, 300, 305, 310, 600, 3600].map(waits), [17, 55, 283, 288, 293, 570, 3570]);
+    }
+
+    /// Whatever the phase of the sweep, two of them set the timers of a request, or whoever parked it did.
+    #[test]
+    fn two_sweeps_see_to_the_end() {
+        for timeout in [2, 20, 61, 130, 131, 310, 3600] {
+            let patience = Patience::new(timeout, None, at(0));
+            for phase in 0..TICK_SECONDS {
+                let sweeps = (0..).map(|tick| phase + tick * TICK_SECONDS).take_while(|second| !patience.has_to_end(at(*second)));
+                let setting = sweeps.filter(|second| !patience.timers(at(*second)).is_empty()).count();
+                assert!(setting >= 2 || !patience.timers(at(0)).is_empty(), "{timeout} {phase}");
+            }
+            let end = patience.last_moment();
+            assert!(patience.timers(end).is_empty(), "a timer sets no other");
+            let shortly_before = end.plus_seconds(-1);
+            let timers = patience.timers(shortly_before);
+            assert_eq!(timers.first(), Some(&1));
+            assert!(timers.iter().all(|delay| shortly_before.plus_seconds(*delay) <= patience.gives_up_at));
+        }
     }
 }

@@ -1,12 +1,20 @@
 //! What wakes the waker. An event says where to look; what it says beyond that is not relied upon.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::key;
 use pullsafe::reference::{Reference, ecr_host};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events as event;
 use pullsafe_events::Event;
+
+/// What a delayed message says that wakes the waker shortly before the end of a wait.
+const TIMER: &str = "gate-timer";
+
+/// The delayed message that leads to the waiters of a partition.
+pub fn timer(partition: &str) -> Value {
+    json!({"pullsafe": TIMER, "partition": partition})
+}
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +32,15 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     if let Some(original) = payload.get("requestPayload") {
         return hint(original, now);
     }
+    if payload["pullsafe"] == TIMER {
+        let partition = payload["partition"].as_str().filter(|partition| partition.starts_with(key::WAITERS));
+        return partition.map_or_else(|| Hint::Nothing("a timer of nobody".to_owned()), |partition| Hint::Repository(partition.to_owned()));
+    }
     match event::parse(payload, now) {
         Event::Sweep => Hint::Sweep,
         Event::ImageArrived(arrival) => Hint::Repository(key::waiters(&arrival.account, &arrival.region, &arrival.repository)),
-        Event::ImageMirrored(_) => mirrored(payload),
-        Event::TaskStopped(_) | Event::ServiceChanged(_) | Event::BuildFailed(_) | Event::Look(_) => {
+        Event::ImageMirrored(copy) => of_copy(&copy.target),
+        Event::TaskStopped(_) | Event::ServiceChanged(_) | Event::BuildFailed(_) | Event::Look(_) | Event::TryAgain(_) => {
             Hint::Nothing("the event is not for the image gate".to_owned())
         }
         Event::Ignored(why) => Hint::Nothing(why),
@@ -36,9 +48,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
 }
 
 /// A copy is where the mirror was told to put it.
-fn mirrored(payload: &Value) -> Hint {
-    let target = payload.pointer("/detail/target").and_then(Value::as_str).unwrap_or_default();
-    let Ok(target) = target.parse::<Reference>() else { return Hint::Nothing("`detail.target` is not a reference".to_owned()) };
+fn of_copy(target: &Reference) -> Hint {
     match ecr_host(target.registry()) {
         Some(host) => Hint::Repository(key::waiters(host.account, host.region, target.repository())),
         None => Hint::Nothing("the copy is not in a private ECR registry".to_owned()),
@@ -72,6 +82,8 @@ mod tests {
         assert_eq!(of(&mirrored), web);
         assert_eq!(of(&json!({"requestContext": {}, "requestPayload": mirrored})), web);
         assert_eq!(of(&json!({"pullsafe": "sweep"})), Hint::Sweep);
+        assert_eq!(of(&timer("gate#111122223333/eu-west-1/web")), web);
+        assert!(matches!(of(&timer("incident#x")), Hint::Nothing(_)), "only the gate's own rows");
         for nothing in [
             json!(null),
             json!({"hello": 1}),

@@ -36,9 +36,12 @@ impl Key {
     }
 }
 
+/// What the partitions of waiters begin with.
+pub const WAITERS: &str = "gate#";
+
 /// The partition of everybody who waits for an image of one repository.
 pub fn waiters(account: &str, region: &str, repository: &str) -> String {
-    format!("gate#{account}/{region}/{repository}")
+    format!("{WAITERS}{account}/{region}/{repository}")
 }
 
 /// What the sort keys of a resource's waiters begin with.

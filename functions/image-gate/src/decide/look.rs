@@ -1,13 +1,35 @@
-//! What one look at ECR showed, and what follows from it for a request that waits.
+//! What one look at ECR showed.
 
 use super::answer::Attributes;
-use super::wait::Wait;
+use pullsafe::manifest::{DOCKER_LIST, OCI_INDEX};
 use pullsafe::timestamp::Timestamp;
 
-/// So long a refused permission may be one that was granted a moment ago and is still on its way.
-pub const PERMISSION_GRACE_SECONDS: u64 = 60;
 /// A tag that was set this lately may be set once more: some build tools push an image first and its index right after.
-const SETTLE_SECONDS: i64 = 5;
+const FRESH_SECONDS: i64 = 5;
+
+/// Why an image is not there for the one who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyNot {
+    /// The repository does not exist.
+    NoRepository,
+    /// The repository has no such image.
+    NoImage,
+    /// It is there for these platforms, and not for those.
+    OtherPlatforms {
+        /// For these, with commas.
+        offered: String,
+        /// Not for these, with commas.
+        missing: String,
+    },
+    /// It lies in the archive, from where it cannot be pulled.
+    Archived,
+    /// ECR has not signed it: what it says of that.
+    NotSigned(String),
+    /// It is there and cannot be understood.
+    Unreadable(String),
+    /// ECR gave no answer that says whether it is there.
+    NotKnown(String),
+}
 
 /// What a look showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,21 +37,37 @@ pub enum Look {
     /// The image is there, as it was asked for.
     Present(Box<Attributes>),
     /// It may come, and this is why it is not there.
-    NotYet(String),
+    NotYet(WhyNot),
     /// The gate may not look.
     Denied(String),
     /// Waiting cannot help.
     Never(String),
 }
 
+/// Whether a look has to be repeated, because the tag may be about to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// It is what it is.
+    Settled,
+    /// An index that was pushed a moment ago.
+    FreshIndex,
+    /// A single image that was pushed a moment ago: its index may follow.
+    FreshImage,
+}
+
 impl Look {
     /// Whether this is a tag that was moved only just now, so that it should be read once more.
-    pub fn is_unsettled(&self, now: Timestamp) -> bool {
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self {
             Self::Present(image) if !image.tag.is_empty() => {
-                Timestamp::parse(&image.pushed_at).is_some_and(|pushed_at| now.seconds_since(pushed_at).abs() < SETTLE_SECONDS)
+                let pushed_at = Timestamp::parse(&image.pushed_at);
+                match pushed_at.is_some_and(|pushed_at| now.seconds_since(pushed_at).abs() < FRESH_SECONDS) {
+                    true if matches!(image.media_type.as_str(), OCI_INDEX | DOCKER_LIST) => Freshness::FreshIndex,
+                    true => Freshness::FreshImage,
+                    false => Freshness::Settled,
+                }
             }
-            Self::Present(_) | Self::NotYet(_) | Self::Denied(_) | Self::Never(_) => false,
+            Self::Present(_) | Self::NotYet(_) | Self::Denied(_) | Self::Never(_) => Freshness::Settled,
         }
     }
 
@@ -42,46 +80,29 @@ impl Look {
     }
 }
 
-/// What to do with a request after a look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The stack can go on.
-    Succeed(Box<Attributes>),
-    /// The stack has to stop, for this reason.
-    Fail(String),
-    /// The stack has to stop because the time is over; this is why the image was not there.
-    GiveUp(String),
-    /// It waits on.
-    Wait,
-}
-
-/// What follows from a look at this moment.
-pub fn verdict(wait: &Wait, look: Look, now: Timestamp) -> Verdict {
-    match look {
-        Look::Present(image) => Verdict::Succeed(image),
-        Look::Never(reason) => Verdict::Fail(reason),
-        Look::Denied(reason) if wait.patience.waited(now) >= PERMISSION_GRACE_SECONDS => Verdict::Fail(reason),
-        Look::Denied(reason) | Look::NotYet(reason) if wait.patience.has_to_end(now) => Verdict::GiveUp(reason),
-        Look::Denied(_) | Look::NotYet(_) => Verdict::Wait,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn present(tag: &str, pushed_at: &str) -> Look {
-        Look::Present(Box::new(Attributes { tag: tag.to_owned(), pushed_at: pushed_at.to_owned(), ..Attributes::default() }))
+        Look::Present(Box::new(Attributes {
+            tag: tag.to_owned(),
+            pushed_at: pushed_at.to_owned(),
+            media_type: OCI_INDEX.to_owned(),
+            ..Attributes::default()
+        }))
     }
 
     #[test]
     fn only_a_tag_that_was_moved_just_now_is_read_again() {
         let now = Timestamp::parse("2026-01-15T19:47:05Z").unwrap();
-        assert!(present("1", "2026-01-15T19:47:01Z").is_unsettled(now));
-        assert!(present("1", "2026-01-15T19:47:06Z").is_unsettled(now), "clocks differ");
-        assert!(!present("1", "2026-01-15T19:47:00Z").is_unsettled(now));
-        assert!(!present("1", "2026-01-15T19:50:00Z").is_unsettled(now), "clocks differ a lot");
-        assert!(!present("", "2026-01-15T19:47:05Z").is_unsettled(now), "a digest does not move");
-        assert!(!present("1", "").is_unsettled(now) && !Look::NotYet(String::new()).is_unsettled(now));
+        let fresh = |look: Look| look.freshness(now);
+        assert_eq!(fresh(present("1", "2026-01-15T19:47:01Z")), Freshness::FreshIndex);
+        assert_eq!(fresh(present("1", "2026-01-15T19:47:06Z")), Freshness::FreshIndex, "clocks differ");
+        assert_eq!(fresh(present("1", "2026-01-15T19:47:00Z")), Freshness::Settled);
+        assert_eq!(fresh(present("1", "2026-01-15T19:50:00Z")), Freshness::Settled, "clocks differ a lot");
+        assert_eq!(fresh(present("", "2026-01-15T19:47:05Z")), Freshness::Settled, "a digest does not move");
+        assert_eq!(fresh(present("1", "")), Freshness::Settled);
+        assert_eq!(fresh(Look::NotYet(WhyNot::NoImage)), Freshness::Settled);
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{Properties, Requester};
+use super::properties::Properties;
+use super::request::Requester;
 use pullsafe::reference::ecr_host;
 
 /// A repository of a private registry, as far as it is known.
@@ -28,10 +29,9 @@ impl Place {
             let (account, region) = (Some(host.account.to_owned()), host.region.to_owned());
             return Self { account, region, repository, registry: Some(registry.clone()) };
         }
-        // arn:aws:cloudformation:<region>:<account>:stack/...
-        let mut parts = requester.stack_id.split(':').skip(3);
-        let (stack_region, account) = (parts.next(), parts.next().filter(|account| account.len() == 12));
-        let region = own_region.or(stack_region).unwrap_or_default().to_owned();
+        let stack = requester.stack();
+        let account = stack.map(|stack| stack.account);
+        let region = own_region.or(stack.map(|stack| stack.region)).unwrap_or_default().to_owned();
         let registry = account.map(|account| registry_host(account, &region));
         Self { account: account.map(str::to_owned), region, repository, registry }
     }

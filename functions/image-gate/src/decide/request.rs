@@ -1,14 +1,11 @@
-//! A request of CloudFormation, read leniently: every property arrives as text, whatever the template wrote.
+//! A request of CloudFormation: who asks, what for, and where the answer goes.
 //!
-//! The envelope, which is what an answer needs, is read apart from the properties, so that bad properties are answered.
+//! This is what an answer needs. It is read apart from the properties, so that bad properties are answered too.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::deadline::LONGEST_TIMEOUT_SECONDS;
 use super::url::ResponseUrl;
-use pullsafe::manifest::Platform;
-use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::timestamp::Timestamp;
 
 /// So many bytes CloudFormation takes as the id of a resource.
@@ -38,7 +35,29 @@ pub struct Requester {
     pub physical_resource_id: Option<String>,
 }
 
+/// Where a stack is: `arn:<partition>:cloudformation:<region>:<account>:stack/<name>/<id>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackPlace<'a> {
+    /// Such as `aws` or `aws-cn`.
+    pub partition: &'a str,
+    /// Such as `eu-west-1`.
+    pub region: &'a str,
+    /// Twelve digits.
+    pub account: &'a str,
+}
+
 impl Requester {
+    /// Where the stack is; `None` if its id does not say so.
+    pub fn stack(&self) -> Option<StackPlace<'_>> {
+        let parts: Vec<&str> = self.stack_id.splitn(6, ':').collect();
+        let [_, partition, "cloudformation", region, account, resource] = parts.as_slice() else { return None };
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_word =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let valid = is_account && is_word(region) && is_word(partition) && resource.starts_with("stack/");
+        valid.then_some(StackPlace { partition, region, account })
+    }
+
     /// The id of the resource: constant, so that no change of an image makes CloudFormation replace and delete it.
     pub fn physical_id(&self) -> String {
         let own = || {
@@ -65,8 +84,17 @@ pub struct Envelope {
     pub properties: Value,
     /// When the request was on its way, where its wrapping says so.
     pub sent_at: Option<Timestamp>,
-    /// The condition under which Lambda gave an earlier invocation up, where this is the record of that.
-    pub failed_before: Option<String>,
+    /// Why Lambda gave an earlier invocation up, where this is the record of that.
+    pub failed_before: Option<FailedBefore>,
+}
+
+/// An invocation that Lambda gave up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedBefore {
+    /// Under which condition, such as `RetriesExhausted`.
+    pub condition: String,
+    /// The log group of the function, which says more.
+    pub log_group: String,
 }
 
 impl Envelope {
@@ -74,8 +102,12 @@ impl Envelope {
     /// Lambda's record of an invocation that failed.
     pub fn find(event: &Value) -> Vec<Self> {
         if let Some(payload) = event.get("requestPayload") {
-            let condition = event.pointer("/requestContext/condition").and_then(Value::as_str).unwrap_or("no condition given");
-            let failed = |envelope| Self { failed_before: Some(condition.to_owned()), ..envelope };
+            let context = |key: &str| event["requestContext"][key].as_str();
+            // arn:aws:lambda:<region>:<account>:function:<name>:<qualifier>
+            let function = context("functionArn").and_then(|arn| arn.split(':').nth(6)).unwrap_or("the gate function");
+            let condition = context("condition").unwrap_or("no condition given").to_owned();
+            let failed_before = FailedBefore { condition, log_group: format!("/aws/lambda/{function}") };
+            let failed = |envelope| Self { failed_before: Some(failed_before.clone()), ..envelope };
             return Self::find_delivered(payload).into_iter().map(failed).collect();
         }
         Self::find_delivered(event)
@@ -132,208 +164,11 @@ impl Envelope {
     }
 }
 
-/// Which image of the repository.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wanted {
-    /// What a tag means.
-    Tag(String),
-    /// This very one.
-    Digest(Digest),
-}
-
-/// What a template asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Properties {
-    /// The repository's name, without its registry.
-    pub repository: String,
-    /// The registry's host, where the template gave the whole address.
-    pub registry: Option<String>,
-    /// Which image.
-    pub wanted: Wanted,
-    /// The platforms that it has to be for.
-    pub platforms: Vec<Platform>,
-    /// The image that the mirror copies where this one is absent.
-    pub source: Option<Reference>,
-    /// Any text; a change makes CloudFormation ask again.
-    pub trigger: Option<String>,
-    /// How long CloudFormation waits.
-    pub timeout_seconds: i64,
-}
-
-/// Properties that cannot be used, in words for the template's author.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Custom::PullsafeImage: {0}")]
-pub struct InvalidProperties(String);
-
-impl Properties {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// One is missing, unknown, or cannot be used.
-    pub fn parse(properties: &Value) -> Result<Self, InvalidProperties> {
-        const KNOWN: [&str; 8] =
-            ["ImageDigest", "ImageTag", "Platforms", "RepositoryName", "ServiceTimeout", "ServiceToken", "Source", "Trigger"];
-        let fail = |why: String| InvalidProperties(why);
-        if !properties.is_object() && !properties.is_null() {
-            return Err(fail("ResourceProperties is not an object".to_owned()));
-        }
-        let unknown = properties.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).filter(|key| !KNOWN.contains(key));
-        let unknown: Vec<&str> = unknown.collect();
-        if !unknown.is_empty() {
-            return Err(fail(format!("unknown property {}; known are {}", unknown.join(", "), KNOWN.join(", "))));
-        }
-        // An object where a text belongs must not pass for one that is missing.
-        let scalar = |key: &&&str| **key != "Platforms" && properties.get(**key).is_some_and(|value| value.is_object() || value.is_array());
-        if let Some(key) = KNOWN.iter().find(scalar) {
-            return Err(fail(format!("{key} is not a text")));
-        }
-        let text = |key: &str| properties.get(key).and_then(as_text);
-        let name = text("RepositoryName").ok_or_else(|| fail("RepositoryName is missing".to_owned()))?;
-        let (registry, repository) = split_repository(&name).map_err(fail)?;
-        let wanted = match (text("ImageTag"), text("ImageDigest")) {
-            (Some(_), Some(_)) => return Err(fail("give ImageTag or ImageDigest, not both".to_owned())),
-            (None, None) => return Err(fail("ImageTag is missing (or ImageDigest)".to_owned())),
-            (None, Some(digest)) => Wanted::Digest(digest.parse().map_err(|_| fail(format!("ImageDigest `{digest}` is not a digest")))?),
-            (Some(tag), None) => {
-                let valid = Reference::new("registry.example", &repository, Some(&tag), None);
-                valid.map_err(|error| fail(format!("ImageTag: {error}")))?;
-                Wanted::Tag(tag)
-            }
-        };
-        let platforms = properties.get("Platforms").map(as_list).unwrap_or_else(|| Ok(Vec::new())).map_err(fail)?;
-        let platforms = platforms.iter().map(|platform| platform.parse()).collect::<Result<_, _>>();
-        let source = text("Source").map(|source| source.parse::<Reference>()).transpose();
-        let timeout = match text("ServiceTimeout") {
-            None => LONGEST_TIMEOUT_SECONDS,
-            // CloudFormation itself refuses what is not 1 to 3600, but it lets a template's author write 3600.0.
-            Some(seconds) => match seconds.parse::<f64>() {
-                Ok(number) if number.is_finite() && number >= 1.0 => number as i64,
-                _ => return Err(fail(format!("ServiceTimeout `{seconds}` is not a number of seconds"))),
-            },
-        };
-        Ok(Self {
-            repository,
-            registry,
-            wanted,
-            platforms: platforms.map_err(|error| fail(format!("Platforms: {error}")))?,
-            source: source.map_err(|error| fail(format!("Source: {error}")))?,
-            trigger: text("Trigger"),
-            timeout_seconds: timeout.clamp(1, LONGEST_TIMEOUT_SECONDS),
-        })
-    }
-
-    /// What makes these properties the same as others: everything but how long to wait.
-    pub fn identity(&self) -> String {
-        json!([self.registry, self.repository, self.wanted, self.platforms, self.source, self.trigger]).to_string()
-    }
-
-    /// The image in a repository with this address.
-    pub fn image_at(&self, uri: &str) -> String {
-        match &self.wanted {
-            Wanted::Tag(tag) => format!("{uri}:{tag}"),
-            Wanted::Digest(digest) => format!("{uri}@{digest}"),
-        }
-    }
-}
-
-/// A name, or a repository's whole address in a private registry.
-fn split_repository(name: &str) -> Result<(Option<String>, String), String> {
-    if let Some((scheme, _)) = name.split_once("://") {
-        return Err(format!("RepositoryName `{name}` is a URL; give it without `{scheme}://`"));
-    }
-    if name.starts_with("arn:") {
-        return Err(format!("RepositoryName `{name}` is an ARN; give the repository's name or its URI"));
-    }
-    if ecr_host(name).is_some() {
-        return Err(format!("RepositoryName `{name}` names a registry and no repository"));
-    }
-    let host = name.split('/').next().unwrap_or_default();
-    let in_ecr = ecr_host(host).is_some();
-    let reference = if in_ecr { name.to_owned() } else { format!("registry.example/{name}") };
-    let reference: Reference = reference.parse().map_err(|error| format!("RepositoryName: {error}"))?;
-    if reference.tag().is_some() || reference.digest().is_some() {
-        return Err(format!("RepositoryName `{name}` carries a tag or a digest; give it as ImageTag or ImageDigest"));
-    }
-    Ok((in_ecr.then(|| host.to_owned()), reference.repository().to_owned()))
-}
-
-/// Text, number or truth value, as text; `None` where it is empty.
-fn as_text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(_) | Value::Bool(_) => value.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-    };
-    Some(text).filter(|text| !text.is_empty())
-}
-
-/// A list of texts, or a text with commas.
-fn as_list(value: &Value) -> Result<Vec<String>, String> {
-    let is_text = |value: &Value| !value.is_object() && !value.is_array();
-    match value {
-        Value::Array(values) if values.iter().all(is_text) => Ok(values.iter().filter_map(as_text).collect()),
-        Value::Array(_) => Err("Platforms has an item that is not a text".to_owned()),
-        Value::Object(_) => Err("Platforms is neither a text nor a list".to_owned()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            let text = as_text(value).unwrap_or_default();
-            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn parse(properties: &Value) -> Result<Properties, String> {
-        Properties::parse(properties).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn properties_are_read_leniently() {
-        let properties = parse(&json!({
-            "ServiceToken": "arn:aws:lambda:eu-west-1:111122223333:function:gate", "ServiceTimeout": "600",
-            "RepositoryName": " 111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/web ", "ImageTag": 14,
-            "Platforms": "linux/amd64, linux/arm64", "Trigger": true,
-        }))
-        .unwrap();
-        assert_eq!(properties.registry.as_deref(), Some("111122223333.dkr.ecr.eu-west-1.amazonaws.com"));
-        assert_eq!((properties.repository.as_str(), &properties.wanted), ("team/web", &Wanted::Tag("14".to_owned())));
-        assert_eq!(properties.platforms.len(), 2);
-        assert_eq!((properties.timeout_seconds, properties.trigger.as_deref()), (600, Some("true")));
-        let plain = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "20"})).unwrap();
-        assert_eq!((plain.registry.as_deref(), plain.repository.as_str()), (None, "web"));
-        assert_eq!(plain.timeout_seconds, 20);
-        let slower = parse(&json!({"RepositoryName": "web", "ImageTag": 1, "ServiceTimeout": 3600, "ServiceToken": "x"})).unwrap();
-        assert_eq!((plain.identity(), slower.timeout_seconds), (slower.identity(), 3600));
-        let touched = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "Trigger": "2"})).unwrap();
-        assert_ne!(plain.identity(), touched.identity());
-    }
-
-    #[test]
-    fn a_bad_property_is_named() {
-        for (properties, why) in [
-            (json!({}), "RepositoryName is missing"),
-            (json!({"RepositoryName": "web"}), "ImageTag is missing"),
-            (json!({"RepositoryName": "web", "ImageTag": "1", "Timeout": "5"}), "unknown property Timeout"),
-            (json!({"RepositoryName": "web:1", "ImageTag": "1"}), "carries a tag"),
-            (json!({"RepositoryName": "Web", "ImageTag": "1"}), "lower case"),
-            (json!({"RepositoryName": "web", "ImageTag": "a b"}), "a tag is"),
-            (json!({"RepositoryName": "web", "ImageDigest": "sha256:1"}), "not a digest"),
-            (json!({"RepositoryName": "web", "ImageTag": "1", "ImageDigest": "x"}), "not both"),
-            (json!({"RepositoryName": "web", "ImageTag": "1", "Platforms": ["arm64"]}), "os/architecture"),
-            (json!({"RepositoryName": "web", "ImageTag": "1", "Source": "Redis"}), "Source: "),
-            (json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "soon"}), "not a number of seconds"),
-            (json!({"RepositoryName": {"a": 1}, "ImageTag": "1"}), "RepositoryName is not a text"),
-            (json!([1]), "not an object"),
-        ] {
-            let error = parse(&properties).unwrap_err();
-            assert!(error.contains(why), "{properties}: {error}");
-        }
-    }
 
     fn request() -> Value {
         json!({

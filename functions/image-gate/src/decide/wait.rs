@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::deadline::Patience;
 use super::key::Key;
+use super::look::Look;
 use super::place::Place;
-use super::request::{Envelope, Properties, Requester};
+use super::properties::Properties;
+use super::request::{Envelope, Requester};
 use super::url::ResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
@@ -75,6 +77,9 @@ pub struct Wait {
     /// What was asked of the mirror.
     #[serde(default)]
     pub mirror: MirrorAsked,
+    /// Since when the gate may not look, as far as its looks tell.
+    #[serde(default)]
+    pub denied_since: Option<Timestamp>,
     /// How far it is.
     pub state: State,
     /// Counts the transitions.
@@ -82,6 +87,15 @@ pub struct Wait {
     /// Where the answer goes; gone once nobody waits for one. An attribute of its own in the table.
     #[serde(skip)]
     pub url: Option<ResponseUrl>,
+}
+
+/// How the delivery of an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// CloudFormation's address took it.
+    Taken,
+    /// The address refuses for good.
+    Refused,
 }
 
 /// What became of the wish to answer.
@@ -106,6 +120,7 @@ impl Wait {
             patience: Patience::new(asked.timeout_seconds, since, now),
             asked,
             mirror: MirrorAsked::default(),
+            denied_since: None,
             state: State::Waiting,
             version: 1,
             url: Some(envelope.response_url.clone()),
@@ -130,11 +145,14 @@ impl Wait {
         self.patience.gives_up_at.plus_seconds(KEPT_SECONDS)
     }
 
-    /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was.
+    /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was. Near the end nobody waits for
+    /// a lease to run out: the same bytes may arrive twice, and none would be worse.
     pub fn claim(&self, owner: &str, body: impl FnOnce() -> String, now: Timestamp) -> Claim {
         let body = match &self.state {
             State::Waiting => body(),
-            State::Answering { body, owner: holder, until } if now >= *until || holder == owner => body.clone(),
+            State::Answering { body, owner: holder, until } if now >= *until || holder == owner || self.patience.has_to_end(now) => {
+                body.clone()
+            }
             State::Answering { until, .. } => return Claim::Busy(*until),
             State::Answered { .. } | State::Cancelled { .. } => return Claim::Over,
         };
@@ -144,8 +162,8 @@ impl Wait {
 
     /// The answer was taken, or refused for good: its address is forgotten.
     #[must_use]
-    pub fn answered(&self, taken: bool, now: Timestamp) -> Self {
-        Self { url: None, ..self.next(State::Answered { at: now, taken }) }
+    pub fn answered(&self, delivery: Delivery, now: Timestamp) -> Self {
+        Self { url: None, ..self.next(State::Answered { at: now, taken: delivery == Delivery::Taken }) }
     }
 
     /// The resource was deleted. An answer that is under way goes its way.
@@ -163,6 +181,13 @@ impl Wait {
     #[must_use]
     pub fn asked_mirror(&self, now: Timestamp) -> Self {
         Self { mirror: MirrorAsked { times: self.mirror.times + 1, last: Some(now) }, ..self.next(self.state.clone()) }
+    }
+
+    /// What a look says of the permission to look, if that is news: since when it is refused.
+    pub fn seen(&self, look: &Look, now: Timestamp) -> Option<Self> {
+        let denied_since = matches!(look, Look::Denied(_)).then(|| self.denied_since.unwrap_or(now));
+        let is_news = self.is_undecided() && denied_since != self.denied_since;
+        is_news.then(|| Self { denied_since, ..self.next(self.state.clone()) })
     }
 
     fn next(&self, state: State) -> Self {
@@ -210,7 +235,7 @@ mod tests {
         assert!(matches!(&second.state, State::Answering { body, owner, .. } if body == "A" && owner == "b"));
         let again = taken(first.claim("a", || "B".to_owned(), now().plus_seconds(1)));
         assert!(matches!(&again.state, State::Answering { body, .. } if body == "A"), "a retry of the same invocation carries on");
-        let done = second.answered(true, now());
+        let done = second.answered(Delivery::Taken, now());
         assert_eq!((done.claim("c", || "C".to_owned(), now()), done.url.is_none(), done.is_open()), (Claim::Over, true, false));
         assert_eq!([first.version, second.version, done.version], [2, 3, 4]);
     }
@@ -241,9 +266,12 @@ mod tests {
     fn a_row_is_what_was_stored_but_for_the_address() {
         let wait = wait();
         assert_eq!(wait.patience.began_at, now().plus_seconds(-30));
-        for state in
-            [wait.clone(), taken(wait.claim("a", || "A".to_owned(), now())), wait.answered(false, now()), wait.cancelled(now()).unwrap()]
-        {
+        for state in [
+            wait.clone(),
+            taken(wait.claim("a", || "A".to_owned(), now())),
+            wait.answered(Delivery::Refused, now()),
+            wait.cancelled(now()).unwrap(),
+        ] {
             let text = serde_json::to_string(&state).unwrap();
             assert!(!text.contains("secret") && !format!("{state:?}").contains("secret"), "{text}");
             assert_eq!(serde_json::from_str::<Wait>(&text).unwrap(), Wait { url: None, ..state });

@@ -1,7 +1,8 @@
 //! Docker Hub's credentials from Secrets Manager, in the form of ECR's pull-through cache: `{"username": ..., "accessToken": ...}`, or
 //! with `password` in its place.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -98,16 +99,34 @@ fn read(text: &str) -> Option<Basic> {
     usable.then(|| Basic { username: stored.username, password: Secret::new(stored.password) })
 }
 
-/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it.
+/// The repositories of Docker Hub that the mirror's owner has named. The secret is for these: whoever else may have something mirrored
+/// gets what the world gets.
+#[derive(Debug, Default)]
+pub struct NamedSources(RwLock<BTreeSet<String>>);
+
+impl NamedSources {
+    /// These, and no longer those of before.
+    pub fn set(&self, repositories: BTreeSet<String>) {
+        // A panic elsewhere cannot leave the set half changed.
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = repositories;
+    }
+
+    fn has(&self, repository: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(repository)
+    }
+}
+
+/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it and its owner has named what it is for.
 pub struct MirrorCredentials {
     ecr: EcrCredentials,
     hub: Option<HubSecret>,
+    named: Arc<NamedSources>,
 }
 
 impl MirrorCredentials {
-    /// Both of them.
-    pub const fn new(ecr: EcrCredentials, hub: Option<HubSecret>) -> Self {
-        Self { ecr, hub }
+    /// Both of them, and what the secret is for.
+    pub const fn new(ecr: EcrCredentials, hub: Option<HubSecret>, named: Arc<NamedSources>) -> Self {
+        Self { ecr, hub, named }
     }
 }
 
@@ -117,6 +136,10 @@ impl CredentialsProvider for MirrorCredentials {
             Some(hub) if registry == DOCKER_HUB => Box::pin(async move { hub.basic().await.map(|basic| Some(basic.into())) }),
             Some(_) | None => self.ecr.credentials(registry),
         }
+    }
+
+    fn are_for(&self, registry: &str, repository: &str) -> bool {
+        registry != DOCKER_HUB || self.named.has(repository)
     }
 
     fn refused(&self, registry: &str) {

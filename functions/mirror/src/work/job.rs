@@ -1,15 +1,18 @@
 //! A job: which image to copy where, and for whom; and the messages that carry jobs.
 //!
-//! A message holds one image that somebody asked for, `{"source", "target", "requested_by"}`, or several that a scheduled run planned,
-//! `{"images": [{"source", "target", "platforms"}]}`.
+//! A message holds one image that somebody asked for ([`MirrorJob`]), or several that a scheduled run planned ([`PlannedJobs`]). What it may
+//! do is decided in `rules.rs`.
 
 use pullsafe::manifest::Platform;
-use pullsafe::reference::{Reference, ecr_host};
+use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
+use pullsafe::reference::Reference;
 use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::EcrError;
 use pullsafe_registry::RegistryError;
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::Value;
+
+use crate::work::rules::Broken;
 
 const FIRST_PAUSE_SECONDS: i32 = 30;
 const LONGEST_PAUSE_SECONDS: i32 = 900;
@@ -21,8 +24,10 @@ const MOST_IMAGES: usize = 100;
 pub struct Job {
     /// The image.
     pub source: Reference,
-    /// Where it goes: a tag or a digest of a private ECR repository, or `latest` without either.
+    /// Where it goes: a tag or a digest of the mirror's own repository for it, or `latest` without either.
     pub target: Reference,
+    /// The target as whoever asked wrote it, which `Image Mirrored` repeats.
+    pub announced: Reference,
     /// The account of the target's registry.
     pub account: String,
     /// The region of the target's registry.
@@ -37,9 +42,9 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Somebody waits for this image.
-    Asked(Box<Job>),
+    Asked(Box<MirrorJob>),
     /// A scheduled run planned these. What cannot be done now is planned again.
-    Planned(Vec<Job>),
+    Planned(Vec<MirrorJob>),
 }
 
 /// Why a job was not done.
@@ -48,6 +53,12 @@ pub enum JobError {
     /// The message is not a job.
     #[error("the message is not a job: {0}")]
     Bad(String),
+    /// The job breaks a rule.
+    #[error("the job is refused: {0}")]
+    Refused(#[from] Broken),
+    /// What the mirror's owner allows could not be read.
+    #[error("the mirror's configuration could not be read, so that it is not known what is allowed: {0}")]
+    Unread(Failure),
     /// ECR's API failed.
     #[error(transparent)]
     Ecr(#[from] EcrError),
@@ -69,12 +80,12 @@ impl JobError {
     /// Whether the job should come again, until the queue gives it up.
     pub const fn comes_again(&self) -> bool {
         match self {
-            Self::Bad(_) => false,
+            Self::Bad(_) | Self::Refused(_) => false,
             Self::Copy(error) => {
                 !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
             }
             // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
-            Self::Ecr(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => true,
+            Self::Unread(_) | Self::Ecr(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => true,
         }
     }
 
@@ -89,6 +100,8 @@ impl JobError {
             Self::Copy(RegistryError::Denied { .. }) => "check that the image exists, and the credentials for its registry",
             Self::Ecr(_) => "check the function's permissions on the target's repository",
             Self::Bad(_) => "correct the sender",
+            Self::Refused(_) => "find out who asks for it; what is to be mirrored from elsewhere is named in the mirror's configuration",
+            Self::Unread(_) => "check the parameter and the function's permission to read it",
             Self::Copy(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
         }
     }
@@ -129,7 +142,7 @@ impl<'a> Message<'a> {
     }
 
     /// The images in it.
-    pub(crate) fn jobs(&self) -> &[Job] {
+    pub(crate) fn jobs(&self) -> &[MirrorJob] {
         match &self.work {
             Ok(Work::Asked(job)) => std::slice::from_ref(job),
             Ok(Work::Planned(jobs)) => jobs,
@@ -149,45 +162,16 @@ impl<'a> Message<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Image {
-    source: Reference,
-    target: Reference,
-    #[serde(default)]
-    requested_by: Option<String>,
-    #[serde(default)]
-    platforms: Vec<Platform>,
-}
-
 fn parse(body: &str) -> Result<Work, String> {
-    #[derive(Deserialize)]
-    struct Planned {
-        images: Vec<Image>,
-    }
     let body: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
     if body.get("images").is_some() {
-        let planned = Planned::deserialize(body).map_err(|error| error.to_string())?;
+        let planned = PlannedJobs::deserialize(body).map_err(|error| error.to_string())?;
         if planned.images.len() > MOST_IMAGES {
             return Err(format!("the message has more than {MOST_IMAGES} images"));
         }
-        return Ok(Work::Planned(planned.images.into_iter().map(job).collect::<Result<_, _>>()?));
+        return Ok(Work::Planned(planned.images));
     }
-    Image::deserialize(body).map_err(|error| error.to_string()).and_then(job).map(|job| Work::Asked(Box::new(job)))
-}
-
-fn job(image: Image) -> Result<Job, String> {
-    if image.source.is_docker_hub() && image.source.repository() == "library/scratch" {
-        return Err("`scratch` is not an image".to_owned());
-    }
-    let host = ecr_host(image.target.registry()).ok_or("the target is not in a private ECR registry")?;
-    Ok(Job {
-        account: host.account.to_owned(),
-        region: host.region.to_owned(),
-        source: image.source,
-        target: image.target,
-        requested_by: image.requested_by.unwrap_or_default(),
-        platforms: image.platforms,
-    })
+    MirrorJob::deserialize(body).map(|job| Work::Asked(Box::new(job))).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -198,7 +182,7 @@ mod tests {
 
     const TARGET: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim";
 
-    fn of(body: &Value) -> Result<Job, String> {
+    fn of(body: &Value) -> Result<MirrorJob, String> {
         match Message::of(&json!({"messageId": "m", "body": body.to_string()})).work? {
             Work::Asked(job) => Ok(*job),
             Work::Planned(jobs) => Err(format!("{} planned", jobs.len())),
@@ -209,7 +193,7 @@ mod tests {
     fn a_job_names_source_target_and_who_asked() {
         let job = of(&json!({"source": "python:3.11-slim", "target": TARGET, "requested_by": "me", "later": 1})).unwrap();
         assert_eq!(job.source.to_string(), "docker.io/library/python:3.11-slim");
-        assert_eq!((job.account.as_str(), job.region.as_str(), job.requested_by.as_str()), ("123456789012", "eu-west-1", "me"));
+        assert_eq!(job.requested_by, "me");
     }
 
     #[test]
@@ -217,7 +201,7 @@ mod tests {
         for (body, why) in [
             (json!({"target": TARGET}), "missing field `source`"),
             (json!({"source": "Python", "target": TARGET}), "lower case"),
-            (json!({"source": "python", "target": "ghcr.io/a/b:1"}), "not in a private ECR registry"),
+            (json!({"source": "python", "target": "a b"}), "not an image reference"),
             (json!("python"), "invalid type"),
         ] {
             let error = of(&body).unwrap_err();

@@ -7,12 +7,16 @@ pub(crate) mod announce;
 pub(crate) mod holders;
 pub(crate) mod job;
 pub(crate) mod repositories;
+pub(crate) mod rules;
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::aws::table::MirrorTable;
+use crate::decide::MirrorConfig;
+use pullsafe::foreign;
+use pullsafe::mirror_job::ImageMirrored;
 use pullsafe_aws::Failure;
 use pullsafe_aws::outbox::Events;
 use pullsafe_aws::queue::Queues;
@@ -22,8 +26,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::Mirror;
+use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
 use crate::work::job::{Job, JobError, Message, Work};
+use crate::work::rules::{Author, Broken, Rules};
 
 /// With less time than this left, no further job is taken.
 const TIME_FOR_A_JOB: Duration = Duration::from_secs(20);
@@ -33,6 +39,12 @@ const HELD_FOR: Duration = Duration::from_secs(120);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(45);
 /// Somebody else will soon be done with the same image.
 const PAUSE_WHEN_BUSY: i32 = 60;
+
+/// What is allowed, and how repositories are created, as the owner has it configured now.
+struct Owner {
+    rules: Rules,
+    config: Option<MirrorConfig>,
+}
 
 /// What is held for a message while it is worked on.
 struct Held<'a> {
@@ -54,9 +66,6 @@ impl Mirror {
     /// Works off messages one after the other; the ids of what should come again are the answer that SQS expects.
     pub(crate) async fn batch(&self, records: &[Value], deadline: Instant) -> Value {
         let messages: Vec<Message<'_>> = records.iter().map(Message::of).collect();
-        let sources: Vec<_> = messages.iter().flat_map(Message::jobs).map(|job| job.source.clone()).collect();
-        // One token of Docker Hub then serves the whole batch.
-        self.copier().client().expect_pulls(&sources).await;
         let mut failures = Vec::new();
         let last_moment = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
         for message in &messages {
@@ -85,12 +94,33 @@ impl Mirror {
     /// Does what a message asks for; `Some` if it should come again, and in how many seconds.
     async fn work(&self, held: &Held<'_>, last_moment: Instant) -> Option<i32> {
         let message = held.message;
-        let planned = match &message.work {
-            Err(why) => return self.settle(message, Err(JobError::Bad(why.clone()))),
-            Ok(Work::Asked(_)) => false,
-            Ok(Work::Planned(_)) => true,
+        // Only the mirror itself may write to the queue of plans.
+        let author = if self.is_plan_queue(message.queue) { Author::Planner } else { Author::Asker };
+        let planned = match (&message.work, author) {
+            (Err(why), _) => return self.settle(message, Err(JobError::Bad(why.clone()))),
+            (Ok(Work::Planned(_)), Author::Asker) => return self.settle(message, Err(Broken::Several.into())),
+            (Ok(Work::Asked(_)), _) => false,
+            (Ok(Work::Planned(_)), Author::Planner) => true,
         };
-        let outcomes = self.copy(held, message.jobs(), last_moment, !planned).await;
+        let owner = match timeout_at(last_moment, self.owner()).await.unwrap_or(Err(JobError::OutOfTime)) {
+            Ok(owner) => owner,
+            Err(error) => return self.settle(message, Err(error)),
+        };
+        let mut allowed = Vec::new();
+        let mut refused = Vec::new();
+        for asked in message.jobs() {
+            match owner.rules.judge(asked.clone(), author) {
+                Ok(job) => allowed.push(job),
+                Err(broken) => {
+                    let (source, target, requested_by) = (&asked.source, &asked.target, foreign::line(&asked.requested_by));
+                    emf(self.now(), &[], &[("MirrorJobsRefused", Unit::Count, 1)]);
+                    tracing::error!(%source, %target, requested_by, queue = message.queue, "a job is refused: {broken}");
+                    refused.push(Err(JobError::Refused(broken)));
+                }
+            }
+        }
+        let mut outcomes = self.copy(held, &owner, &allowed, last_moment, !planned).await;
+        outcomes.extend(refused);
         let leases = std::mem::take(&mut *held.images());
         if let Some(table) = &held.table {
             for image in leases {
@@ -111,12 +141,22 @@ impl Mirror {
     }
 
     /// Copies the images of a message at once: what they share is sent once. The outcomes are in the order of the jobs.
-    async fn copy(&self, held: &Held<'_>, jobs: &[Job], last_moment: Instant, asked: bool) -> Vec<Result<CopyReport, JobError>> {
+    async fn copy(
+        &self,
+        held: &Held<'_>,
+        owner: &Owner,
+        jobs: &[Job],
+        last_moment: Instant,
+        asked: bool,
+    ) -> Vec<Result<CopyReport, JobError>> {
+        // One token of Docker Hub then serves all of them.
+        let sources: Vec<_> = jobs.iter().map(|job| job.source.clone()).collect();
+        self.copier().client().expect_pulls(&sources).await;
         let mut outcomes: Vec<Option<Result<CopyReport, JobError>>> = Vec::new();
         let mut ready = Vec::new();
         let mut requests = Vec::new();
         for (place, job) in jobs.iter().enumerate() {
-            match timeout_at(last_moment, self.prepare(held, job)).await.unwrap_or(Err(JobError::OutOfTime)) {
+            match timeout_at(last_moment, self.prepare(held, owner, job)).await.unwrap_or(Err(JobError::OutOfTime)) {
                 Ok(()) => {
                     ready.push(place);
                     let request = CopyRequest::new(job.source.clone(), job.target.clone(), &self.endpoints);
@@ -145,14 +185,33 @@ impl Mirror {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(JobError::OutOfTime))).collect()
     }
 
-    async fn prepare(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
+    async fn prepare(&self, held: &Held<'_>, owner: &Owner, job: &Job) -> Result<(), JobError> {
         self.lease(held, job).await?;
-        self.ensure_repository(held.table.as_ref(), job).await
+        self.ensure_repository(held.table.as_ref(), owner.config.as_ref(), job).await
+    }
+
+    /// What the owner allows now. A configuration with faults allows what the stack's own settings do: its faults are told by the planner.
+    async fn owner(&self) -> Result<Owner, JobError> {
+        let config = match self.configuration().await {
+            Ok(config) => config,
+            Err(Unusable::Unread(failure)) => return Err(JobError::Unread(failure)),
+            Err(Unusable::Wrong(faults)) => {
+                tracing::warn!(?faults, "only what the stack's own settings allow is mirrored, for the configuration is wrong");
+                None
+            }
+        };
+        let rules = Rules::of(&self.settings, config.as_ref());
+        self.named.set(rules.named_at_docker_hub());
+        Ok(Owner { rules, config })
+    }
+
+    fn is_plan_queue(&self, queue: &str) -> bool {
+        !queue.is_empty() && self.settings.plan_queue_url.as_deref().is_some_and(|url| url.rsplit('/').next() == Some(queue))
     }
 
     async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
         tracing::info!(
-            source = %job.source, target = %job.target, digest = %report.digest, up_to_date = report.up_to_date,
+            source = %job.source, target = %job.target, requested_by = job.requested_by, digest = %report.digest, up_to_date = report.up_to_date,
             bytes_copied = report.bytes_copied, blobs_copied = report.blobs_copied, blobs_skipped = report.blobs_skipped,
             blobs_mounted = report.blobs_mounted, foreign_layers = report.foreign_layers,
             source_manifest_gets = report.source_manifest_gets, "the image is mirrored"
@@ -161,7 +220,7 @@ impl Mirror {
         if asked || !report.up_to_date {
             let events = self.events.get_or_init(|| Events::new(&self.config));
             let detail = announce::detail(job, &report);
-            let put = events.put(&self.settings.event_bus, announce::DETAIL_TYPE, None, &detail);
+            let put = events.put(&self.settings.event_bus, ImageMirrored::DETAIL_TYPE, None, &detail);
             timeout_at(last_moment, put).await.unwrap_or_else(|_| Err(Failure::unexpected("events:PutEvents", "no answer in time")))?;
         }
         Ok(report)
@@ -207,9 +266,13 @@ impl Mirror {
                 comes_again.then(|| match &error {
                     JobError::Busy => PAUSE_WHEN_BUSY,
                     error if error.is_pull_quota() => Message::long_pause(),
-                    JobError::Bad(_) | JobError::Ecr(_) | JobError::Copy(_) | JobError::Announce(_) | JobError::OutOfTime => {
-                        message.pause()
-                    }
+                    JobError::Bad(_)
+                    | JobError::Refused(_)
+                    | JobError::Unread(_)
+                    | JobError::Ecr(_)
+                    | JobError::Copy(_)
+                    | JobError::Announce(_)
+                    | JobError::OutOfTime => message.pause(),
                 })
             }
         }

@@ -26,24 +26,18 @@ enum Unable {
 
 impl Mirror {
     /// Creates the job's repository unless it exists.
-    pub(crate) async fn ensure_repository(&self, table: Option<&MirrorTable>, job: &Job) -> Result<(), JobError> {
+    pub(crate) async fn ensure_repository(
+        &self,
+        table: Option<&MirrorTable>,
+        config: Option<&MirrorConfig>,
+        job: &Job,
+    ) -> Result<(), JobError> {
         let ecr = self.ecr.get(&job.region);
         let (registry_id, repository) = (Some(job.account.as_str()), job.target.repository());
         if ecr.repository_exists(registry_id, repository).await? {
             return Ok(());
         }
-        let settings = match self.configuration().await {
-            Ok(config) => config.map(|config| config.repositories),
-            Err(unusable) => {
-                tracing::warn!(
-                    ?unusable,
-                    repository,
-                    "the repository is created with ECR's own settings, for the configuration cannot be used"
-                );
-                None
-            }
-        };
-        let settings = settings.unwrap_or_else(RepositorySettings::default);
+        let settings = config.map_or_else(RepositorySettings::default, |config| config.repositories.clone());
         let mark = Unfinished { registry: job.target.registry().to_owned(), repository: repository.to_owned(), since: self.now() };
         let table = table.filter(|_| settings.lifecycle_keep.is_some());
         if let Some(table) = table

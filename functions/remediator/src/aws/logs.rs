@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::decide::log::place::{LogStream, Window};
 use crate::decide::log::reading::{Ask, PAGE_LINES, Reading};
+use pullsafe::reference as domain;
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json;
@@ -41,7 +42,7 @@ impl Logs {
         budget: &mut Budget,
         mut page: impl FnMut(&[&str]),
     ) -> Result<Reading, Failure> {
-        let api = self.api(stream.region.as_deref());
+        let api = self.api(stream.region.as_ref())?;
         let mut reading = Reading::new();
         while let Some(ask) = reading.next(budget) {
             let request = request(stream, window, &ask);
@@ -62,17 +63,24 @@ impl Logs {
         Ok(reading)
     }
 
-    fn api(&self, region: Option<&str>) -> JsonApi {
+    fn api(&self, region: Option<&domain::Region>) -> Result<JsonApi, Failure> {
+        let own = self.config.region().and_then(|own| own.as_ref().parse::<domain::Region>().ok());
+        if let (Some(own), Some(region)) = (own, region)
+            && own.partition() != region.partition()
+        {
+            // Credentials are good in one partition, and are sent to no other.
+            return Err(Failure::unexpected(GET, format!("{region} is in another partition of AWS than {own}")));
+        }
         // A panic elsewhere cannot leave the map half changed.
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || match region {
             Some(region) => {
-                let config = self.config.clone().into_builder().region(Region::new(region.to_owned())).build();
+                let config = self.config.clone().into_builder().region(Region::new(region.to_string())).build();
                 JsonApi::new(&config, json::LOGS)
             }
             None => JsonApi::new(&self.config, json::LOGS),
         };
-        regions.entry(region.unwrap_or_default().to_owned()).or_insert_with(make).clone()
+        Ok(regions.entry(region.map(ToString::to_string).unwrap_or_default()).or_insert_with(make).clone())
     }
 }
 

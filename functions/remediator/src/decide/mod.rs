@@ -9,5 +9,6 @@ pub mod log;
 pub mod observation;
 pub mod probe;
 pub mod recovery;
+pub mod refusal;
 pub mod remedy;
 pub mod service;

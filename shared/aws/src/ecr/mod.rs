@@ -18,11 +18,13 @@ use pullsafe::repository::RepositorySettings;
 use pullsafe::timestamp::Timestamp;
 
 mod credentials;
+mod looks;
 mod lookup;
 mod native;
 mod repositories;
 
 pub use credentials::{Authorization, EcrCredentials};
+pub use looks::Signing;
 pub use native::EcrNative;
 pub use repositories::{Lifecycle, TagMutability};
 
@@ -54,6 +56,8 @@ pub struct EcrError {
     pub operation: &'static str,
     /// What kind of failure.
     pub kind: EcrErrorKind,
+    /// ECR's code, such as `ServerException`; `None` where there was no answer.
+    pub code: Option<String>,
     /// ECR's own words.
     pub message: String,
     retryable: bool,
@@ -87,11 +91,12 @@ impl EcrError {
         };
         let failed_itself = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
         let retryable = failed_itself || matches!(kind, EcrErrorKind::Throttled | EcrErrorKind::NoAnswer);
-        Self { operation, kind, message, retryable }
+        let code = error.as_service_error().and_then(|service| service.code()).map(str::to_owned);
+        Self { operation, kind, code, message, retryable }
     }
 
     fn unusable(operation: &'static str, message: String) -> Self {
-        Self { operation, kind: EcrErrorKind::Other, message, retryable: false }
+        Self { operation, kind: EcrErrorKind::Other, code: None, message, retryable: false }
     }
 }
 
@@ -242,19 +247,6 @@ impl Ecr {
             images.extend(answer.image_details.unwrap_or_default().iter().filter_map(summary));
         }
         Ok(images)
-    }
-
-    /// The tags that were pushed last among the first thousand images that ECR lists, the newest first.
-    ///
-    /// # Errors
-    /// Whatever ECR answers.
-    pub async fn newest_tags(&self, registry_id: Option<&str>, repository: &str, count: usize) -> Result<Vec<String>, EcrError> {
-        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
-        let filter = aws_sdk_ecr::types::DescribeImagesFilter::builder().tag_status(aws_sdk_ecr::types::TagStatus::Tagged).build();
-        let answer = request.filter(filter).max_results(1000).send().await.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
-        let mut images: Vec<ImageSummary> = answer.image_details.unwrap_or_default().iter().filter_map(summary).collect();
-        images.sort_by_key(|image| std::cmp::Reverse(image.pushed_at));
-        Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
     }
 
     /// Every image of a repository, a thousand to a call; none if there is no such repository.

@@ -150,6 +150,7 @@ pub static ROWS: &[Row] = &[
     Row {
         id: "links",
         cause: Cause::InvalidConfiguration,
+        cut_inside: &["dockerclientconfigerror: unable to fetch valid credentialspec"],
         all: &[&[
             "hostconfigerror",
             "link target not available",

@@ -58,7 +58,9 @@ pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
 
 /// The images of the plan that was carried out, or would have been.
 fn planned(subject: &Subject, incident: &Incident) -> Vec<Change> {
-    let Some(act) = incident.act.as_ref().filter(|act| act.state != ActState::Abandoned) else { return Vec::new() };
+    let Some(act) = incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused)) else {
+        return Vec::new();
+    };
     let mut changes = Vec::new();
     for step in &act.plan.steps {
         match step {

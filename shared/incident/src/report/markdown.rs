@@ -1,9 +1,9 @@
 //! The report as Markdown, as GitHub and most wikis read it. It reads as plain text too.
 
-use super::escape::{block, code, markdown};
 use super::plot;
 use super::quota::CAVEAT;
 use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
+use pullsafe::foreign::{block, code, markdown};
 
 /// Reports one after the other.
 pub fn page(reports: &[Report]) -> String {

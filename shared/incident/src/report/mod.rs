@@ -9,7 +9,6 @@
 //! are written; the size is bounded however long the incident was.
 
 mod change;
-mod escape;
 pub mod html;
 pub mod markdown;
 mod page;
@@ -189,6 +188,7 @@ impl ActLine {
             ActState::Acting => "under way",
             ActState::Done => "done, every step",
             ActState::Abandoned => "given up, because the world had moved on",
+            ActState::Refused => "refused by AWS",
         }
     }
 }
@@ -216,7 +216,7 @@ impl Report {
             }
             None => format!("{subject_name}: {}", state.words()),
         };
-        let done = |what: &str| ["done: ", "decided: ", "given up: "].iter().any(|head| what.starts_with(head));
+        let done = |what: &str| ["done: ", "decided: ", "given up: ", "refused: "].iter().any(|head| what.starts_with(head));
         let timeline: Vec<Moment> =
             incident.timeline.iter().map(|entry| Moment { at: entry.at, what: entry_line(incident, &entry.what) }).collect();
         Self {
@@ -268,7 +268,7 @@ fn state_of(subject: &Subject, incident: &Incident) -> State {
         (None, Some(ActState::Acting), _) => State::Acting,
         (None, _, Some(_)) => State::Waiting,
         (None, Some(ActState::Done), None) => State::Watching,
-        (None, Some(ActState::Observed | ActState::Abandoned) | None, None) => State::Open,
+        (None, Some(ActState::Observed | ActState::Abandoned | ActState::Refused) | None, None) => State::Open,
     }
 }
 
@@ -328,7 +328,8 @@ fn left_out(report: &Report) -> Option<String> {
 /// The advice on the blocker as long as it is in the way, and what an act leaves to be done.
 fn advice(incident: &Incident, state: State) -> Vec<String> {
     let blocker = incident.blocker().filter(|_| state != State::Resolved && !incident.is_settling());
-    let follow_up = incident.act.as_ref().filter(|act| act.state != ActState::Abandoned).map(|act| &act.plan.follow_up);
+    let follow_up =
+        incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused)).map(|act| &act.plan.follow_up);
     let texts = blocker.map(|seen| &seen.diagnosis.advice).into_iter().chain(follow_up);
     texts
         .filter(|text| !text.trim().is_empty())

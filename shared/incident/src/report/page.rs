@@ -1,7 +1,7 @@
 //! Writes HTML: every element is closed where it is opened and every text is escaped, because nothing can be written in another way.
 
 use super::Moment;
-use super::escape::{html, visible};
+use pullsafe::foreign::{html, visible};
 use pullsafe::timestamp::Timestamp;
 
 /// A page being written. It can only grow by whole elements and escaped texts.

@@ -6,12 +6,13 @@
 use serde::Serialize;
 
 use crate::incident::{Incident, Launch};
+use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
 
 /// Docker's documented window for anonymous pulls and for Personal accounts.
-pub(super) const WINDOW_SECONDS: i64 = 6 * 3600;
+pub(super) const WINDOW_SECONDS: i64 = pull_quota::WINDOW_SECONDS.cast_signed();
 /// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
-pub(super) const ANONYMOUS_LIMIT: u32 = 100;
+pub(super) const ANONYMOUS_LIMIT: u32 = pull_quota::ANONYMOUS;
 /// The longest time that the picture spans.
 const SPAN_SECONDS: i64 = 24 * 3600;
 /// How many entries of what the window gives back are listed.

@@ -1,9 +1,9 @@
 //! The short form, for a message: the telling lines of the timeline, and the quota in two sentences.
 
-use super::escape::visible;
 use super::quota::Quota;
 use super::{cut, entry_line};
 use crate::incident::Incident;
+use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
 
 /// Lines of the beginning and of the end.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::image::{Image, add};
 use crate::error::RegistryError;
 use crate::manifests::Manifest;
-use pullsafe::manifest::{Contents, Descriptor, OCI_INDEX};
+use pullsafe::manifest::{Contents, Descriptor, OCI_INDEX, document};
 use pullsafe::reference::{Digest, Reference};
 
 /// What cosign appends to the tag made of a digest.
@@ -96,7 +96,7 @@ impl Image<'_> {
 }
 
 fn entries(index: &[u8]) -> Vec<Value> {
-    let index: Value = serde_json::from_slice(index).unwrap_or_default();
+    let index = document(index).unwrap_or_default();
     index.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 

@@ -154,7 +154,7 @@ impl Image<'_> {
                     tracing::debug!(digest = %blob.digest, %error, "the upload of a blob is repeated");
                     self.client.pause(sends).await;
                     sends += 1;
-                    upload = match self.client.continue_upload(target, &upload).await {
+                    upload = match self.client.continue_upload(target, &upload, blob.size).await {
                         Some(rest) => rest,
                         None => self.new_upload(blob).await?,
                     };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::board::Board;
+use super::budget::Budget;
 use super::sources::Sources;
 use super::{CopyReport, CopyRequest, Run, lock};
 use crate::client::Client;
@@ -16,7 +17,7 @@ use crate::error::RegistryError;
 use crate::manifests::Manifest;
 use pullsafe::manifest::{Contents, Descriptor, Platform, platform_of_config};
 use pullsafe::platforms::{Choice, choose, taken_from};
-use pullsafe::reference::{Digest, Reference, Registry};
+use pullsafe::reference::{Digest, Reference, row_of};
 
 /// An index of indexes is allowed and rare; a deep one is an attack or a mistake.
 const DEEPEST_INDEX: u32 = 4;
@@ -53,6 +54,7 @@ pub(crate) struct Image<'a> {
     blobs: Mutex<HashSet<Digest>>,
     /// What was fetched for this image, kept for others that run at the same time.
     kept: Mutex<Vec<Arc<OnceCell<Manifest>>>>,
+    budget: Budget,
     pub(crate) tally: Tally,
 }
 
@@ -76,7 +78,7 @@ impl<'a> Image<'a> {
     pub(crate) fn new(run: &'a Run<'a>, index: usize, request: &'a CopyRequest) -> Self {
         let (client, sources, board) = (&run.copier.client, &run.copier.sources, &run.board);
         let (blobs, kept, tally) = (Mutex::default(), Mutex::default(), Tally::default());
-        Self { run, client, sources, board, index, request, blobs, kept, tally }
+        Self { run, client, sources, board, index, request, blobs, kept, budget: Budget::default(), tally }
     }
 
     /// Copies it, and what belongs to it.
@@ -186,23 +188,26 @@ impl<'a> Image<'a> {
     /// Copies what a manifest refers to, and returns it for its parent to be stored after.
     pub(crate) fn copy_tree(&self, digest: Digest, depth: u32) -> BoxFuture<'_, Result<Manifest, RegistryError>> {
         Box::pin(async move {
+            self.budget.follow().map_err(|why| self.unusable(&digest, why))?;
             let manifest = self.manifest(&digest).await?;
             self.copy_content(&manifest, depth).await?;
             Ok(manifest)
         })
     }
 
+    fn unusable(&self, digest: &Digest, why: String) -> RegistryError {
+        let registry = self.request.source.registry().to_owned();
+        RegistryError::Answer { registry, what: format!("the manifest {digest}"), why }
+    }
+
     async fn copy_content(&self, manifest: &Manifest, depth: u32) -> Result<(), RegistryError> {
-        let unusable = |why: String| RegistryError::Answer {
-            registry: self.request.source.registry().to_owned(),
-            what: format!("the manifest {}", manifest.digest),
-            why,
-        };
+        let unusable = |why: String| self.unusable(&manifest.digest, why);
         match manifest.contents().map_err(|error| unusable(error.to_string()))? {
             Contents::Index { .. } if depth >= DEEPEST_INDEX => Err(unusable("its indexes are nested too deep".to_owned())),
             Contents::Index { children } => {
                 let there = self.there(&children).await;
-                let missing = children.into_iter().filter(|child| !there.contains(&child.digest));
+                let mut seen = HashSet::new();
+                let missing = children.into_iter().filter(|child| !there.contains(&child.digest) && seen.insert(child.digest.clone()));
                 // Each as far as it gets: what one lacks does not stop the others.
                 let copied = join_all(missing.map(|child| self.copy_child(child.digest, depth + 1))).await;
                 copied.into_iter().collect()
@@ -283,7 +288,15 @@ impl<'a> Image<'a> {
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
         let cell = self.run.manifests.cell(digest);
         lock(&self.kept).push(Arc::clone(&cell));
-        cell.get_or_try_init(|| self.fetch(digest)).await.cloned()
+        let fetched = || async {
+            // Few at a time, and none once the image has cost too much: all of them together are what fills the memory.
+            let _turn = self.run.reads.acquire().await;
+            self.budget.check().map_err(|why| self.unusable(digest, why))?;
+            let manifest = self.fetch(digest).await?;
+            self.budget.hold(digest, manifest.bytes.len()).map_err(|why| self.unusable(digest, why))?;
+            Ok(manifest)
+        };
+        cell.get_or_try_init(fetched).await.cloned()
     }
 
     async fn fetch(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
@@ -316,10 +329,7 @@ impl<'a> Image<'a> {
 
     /// Whether a request to the target is cheaper than one to the sources: public registries count or limit them.
     fn asks_target_first(&self) -> bool {
-        match self.request.source.kind() {
-            Registry::DockerHub | Registry::EcrPublic | Registry::Ghcr | Registry::Quay | Registry::Gitlab => true,
-            Registry::EcrPrivate | Registry::EcrPrivateApi | Registry::Proxy | Registry::Other => false,
-        }
+        row_of(self.request.source.registry()).counts_pulls
     }
 
     pub(crate) async fn digest_at(&self, target: &Reference) -> Result<Option<Digest>, RegistryError> {

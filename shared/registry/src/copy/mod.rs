@@ -9,11 +9,13 @@
 //! 5. Blobs before their manifest, manifests before their index, the tag last: the target never shows a tag whose
 //!    content is incomplete, wherever a copy is interrupted. See `image`.
 //!
-//! Memory is bounded by the blobs in flight times a few chunks; nothing touches a disk.
+//! Memory is bounded by the blobs in flight times a few chunks, and by a budget for the manifests of an image (see `budget`); nothing
+//! touches a disk.
 
 mod artifacts;
 mod blob;
 mod board;
+mod budget;
 mod flows;
 mod image;
 mod sources;
@@ -25,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::Client;
@@ -39,6 +42,8 @@ use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
 
 /// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
 const IMAGES_AT_ONCE: usize = 64;
+/// Manifests that are read at a time; the largest has 4 MiB.
+const MANIFESTS_AT_ONCE: usize = 12;
 /// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
 const MOST_REMEMBERED: usize = 10_000;
 /// Repositories remembered for each of them.
@@ -73,12 +78,10 @@ impl CopyRequest {
     ///
     /// Where Docker Hub is mapped to another address, as in a local run, only alternates that are mapped too are tried.
     pub fn new(source: Reference, target: Reference, endpoints: &Endpoints) -> Self {
-        let name = source.repository();
-        let official = [(ECR_PUBLIC, format!("docker/{name}")), ("mirror.gcr.io", name.to_owned())];
-        let alternates = official
+        let alternates = [ECR_PUBLIC, "mirror.gcr.io"]
             .iter()
-            .filter(|(registry, _)| source.is_official() && (!endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry)))
-            .filter_map(|(registry, repository)| source.moved_to(registry, repository).ok())
+            .filter(|registry| !endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry))
+            .filter_map(|registry| source.official_at(registry))
             .collect();
         Self { source, target, alternates, platforms: Vec::new(), artifacts: Artifacts::default() }
     }
@@ -281,6 +284,7 @@ impl Copier {
             board: Board::default(),
             flows: Flows::default(),
             manifests: Manifests::default(),
+            reads: Semaphore::new(MANIFESTS_AT_ONCE),
             tags: self.current_tags(requests).await,
         };
         let images = requests.iter().enumerate().map(|(index, request)| run.image(index, request));
@@ -351,6 +355,8 @@ struct Run<'a> {
     board: Board,
     flows: Flows,
     manifests: Manifests,
+    /// The right to have one more manifest on its way into memory.
+    reads: Semaphore,
     /// What tags at the target mean, as far as one call told.
     tags: HashMap<Reference, Option<Digest>>,
 }

@@ -10,7 +10,7 @@ use super::{CopyRequest, lock};
 use crate::decide::breaker::Breaker;
 use crate::decide::throttle::quota_returns_within;
 use crate::error::RegistryError;
-use pullsafe::reference::Reference;
+use pullsafe::reference::{Reference, pull_quota};
 
 /// What is known about sources, for all copies of a process.
 #[derive(Debug)]
@@ -46,9 +46,10 @@ impl Sources {
                 let hour = Duration::from_secs(3600);
                 (source.registry().to_owned(), retry_after.or(limit.lasts().then_some(hour)).map(|wait| wait.min(hour)))
             }
-            RegistryError::Unavailable { .. } | RegistryError::Connection { .. } | RegistryError::Stalled { .. } => {
-                (source.registry().to_owned(), None)
-            }
+            RegistryError::Unavailable { .. }
+            | RegistryError::Connection { .. }
+            | RegistryError::Stalled { .. }
+            | RegistryError::TooSlow { .. } => (source.registry().to_owned(), None),
             RegistryError::Invalid(_)
             | RegistryError::Denied { .. }
             | RegistryError::Credentials { .. }
@@ -81,7 +82,7 @@ impl Sources {
         if let RegistryError::Limited { quota, retry_after, .. } = error
             && error.is_pull_quota()
         {
-            let window = quota.as_ref().map_or(21_600, |quota| quota.window_seconds);
+            let window = quota.as_ref().map_or(pull_quota::WINDOW_SECONDS, |quota| quota.window_seconds);
             let rest = quota_returns_within(window, *retry_after).min(Duration::from_secs(window / 24));
             lock(&self.used_up).insert(registry.to_owned(), (Instant::now() + rest, error.clone()));
         }

@@ -6,25 +6,11 @@
 
 use std::time::Duration;
 
-use pullsafe::reference::Registry;
+pub use pullsafe::reference::Action;
+use pullsafe::reference::row_of;
 
 /// One bad moment is answered once: the requests that were under way with the first refused one do not count again.
 const CUT_ONCE_PER: Duration = Duration::from_millis(250);
-
-/// What a request does, as far as registries limit it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// HEAD or GET of a manifest.
-    ReadManifest,
-    /// PUT of a manifest: ECR's `PutImage`.
-    WriteManifest,
-    /// HEAD or GET of a blob.
-    ReadBlob,
-    /// POST for an upload: ECR's `InitiateLayerUpload`.
-    OpenUpload,
-    /// PUT of a blob: ECR's `CompleteLayerUpload`.
-    WriteBlob,
-}
 
 /// A published rate, in requests a second, and how many may come at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,26 +24,8 @@ pub struct Rate {
 impl Rate {
     /// What the registry publishes for this action. `None` where nothing is published.
     pub fn published(registry: &str, action: Action) -> Option<Self> {
-        let rate = |per_second: f64| Some(Self { per_second, burst: per_second });
-        match (Registry::of_host(registry), action) {
-            (Registry::EcrPrivate, Action::WriteManifest) => rate(10.0),
-            (Registry::EcrPrivate, Action::OpenUpload | Action::WriteBlob) => rate(100.0),
-            (Registry::EcrPrivate, Action::ReadManifest) => rate(2000.0),
-            (Registry::EcrPrivate, Action::ReadBlob) => rate(1000.0),
-            // One a second is for anonymous callers outside of AWS; a refusal slows down as far as that.
-            (Registry::EcrPublic, Action::ReadManifest) => rate(10.0),
-            (
-                Registry::EcrPublic
-                | Registry::DockerHub
-                | Registry::EcrPrivateApi
-                | Registry::Ghcr
-                | Registry::Quay
-                | Registry::Gitlab
-                | Registry::Proxy
-                | Registry::Other,
-                _,
-            ) => None,
-        }
+        let rate = row_of(registry).rates.iter().find(|(limited, _)| *limited == action);
+        rate.map(|(_, per_second)| Self { per_second: *per_second, burst: *per_second })
     }
 }
 

@@ -9,63 +9,20 @@ use std::time::Duration;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
-use pullsafe::reference::Registry;
+pub use pullsafe::reference::Limit;
 use pullsafe::timestamp::Timestamp;
 
-/// Docker Hub's web API, which has a limiter of its own.
-const HUB_API: &str = "hub.docker.com";
+/// Nobody waits longer for a registry, whatever it says.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
 /// No registry asks for thirty years of patience, so a number this large is a moment.
 const EPOCH_FROM: u64 = 1_000_000_000;
 
-/// Which limit a 429 enforces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// Docker Hub's pull quota: hours until it lets anything through.
-    PullQuota,
-    /// Docker Hub's protection against bursts: about a minute.
-    Burst,
-    /// The limit of Docker Hub's web API: up to a minute.
-    HubApi,
-    /// ECR Public's rate of pulls: a second.
-    EcrPublicRate,
-    /// ECR Public's monthly amount of data for an address that has not signed in.
-    EcrPublicData,
-    /// A rate of an action of private ECR: a second.
-    Ecr,
-    /// A limit of another registry.
-    Other,
-}
-
-impl Limit {
-    /// Tells the limits apart. A pull quota only ever stops a GET of a manifest; its texts vary, its words "pull rate
-    /// limit" do not. `remaining` is what the answer says is left of the quota.
-    pub fn of_429(registry: &str, is_manifest_get: bool, remaining: Option<u64>, body: &str) -> Self {
-        let body = body.to_ascii_lowercase();
-        if registry == HUB_API {
-            return Self::HubApi;
-        }
-        match Registry::of_host(registry) {
-            Registry::DockerHub if body.contains("pull rate limit") || is_manifest_get && remaining == Some(0) => Self::PullQuota,
-            Registry::DockerHub => Self::Burst,
-            Registry::EcrPublic if body.contains("data limit") => Self::EcrPublicData,
-            Registry::EcrPublic => Self::EcrPublicRate,
-            Registry::EcrPrivate | Registry::EcrPrivateApi => Self::Ecr,
-            Registry::Ghcr | Registry::Quay | Registry::Gitlab | Registry::Proxy | Registry::Other => Self::Other,
-        }
-    }
-
-    /// Whether waiting within one run is of no use.
-    pub const fn lasts(self) -> bool {
-        match self {
-            Self::PullQuota | Self::EcrPublicData => true,
-            Self::Burst | Self::HubApi | Self::EcrPublicRate | Self::Ecr | Self::Other => false,
-        }
-    }
-}
-
-/// How long to wait by `Retry-After`: seconds, an HTTP date, or an epoch. `None` if unreadable.
+/// How long to wait by `Retry-After`: seconds, an HTTP date, or an epoch, and a week at most. `None` if unreadable.
 pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
+    Some(stated(text.trim(), now)?.min(LONGEST_WAIT))
+}
+
+fn stated(text: &str, now: Timestamp) -> Option<Duration> {
     let until = |seconds: i64| Duration::from_secs(u64::try_from(seconds.saturating_sub(now.seconds())).unwrap_or_default());
     if let Ok(number) = text.parse::<u64>() {
         return Some(if number < EPOCH_FROM { Duration::from_secs(number) } else { until(i64::try_from(number).ok()?) });

@@ -47,8 +47,34 @@ impl Scope {
 /// The state of signing in, for all registries.
 #[derive(Debug, Default)]
 pub(crate) struct Auth {
-    // Each registry's state is locked while its token is fetched: whoever needs the same one waits for it.
-    registries: Mutex<HashMap<String, Arc<tokio::sync::Mutex<SignIn>>>>,
+    // Each state is locked while its token is fetched: whoever needs the same one waits for it.
+    states: Mutex<HashMap<As, Arc<tokio::sync::Mutex<SignIn>>>>,
+}
+
+/// A registry, and whether it is spoken to with credentials: what they are not for is asked for without them, and the two share nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct As {
+    registry: String,
+    signed_in: bool,
+}
+
+impl As {
+    fn of<'s>(config: &Config, registry: &str, mut repositories: impl Iterator<Item = &'s Scope>) -> Self {
+        let signed_in = repositories.all(|scope| config.credentials.are_for(registry, &scope.repository));
+        Self { registry: registry.to_owned(), signed_in }
+    }
+
+    async fn credentials(&self, config: &Config) -> Result<Option<Credentials>, RegistryError> {
+        if !self.signed_in {
+            return Ok(None);
+        }
+        let fail = |error: super::credentials::CredentialsError| RegistryError::Credentials {
+            registry: self.registry.clone(),
+            why: error.reason,
+            retryable: error.retryable,
+        };
+        config.credentials.credentials(&self.registry).await.map_err(fail)
+    }
 }
 
 #[derive(Debug)]
@@ -86,7 +112,10 @@ struct Token {
 impl Auth {
     /// These repositories will be asked for, so the next token of this registry covers them too.
     pub(crate) async fn expect(&self, config: &Config, registry: &str, scopes: impl IntoIterator<Item = Scope>) {
-        self.sign_in(config, registry).lock().await.expected.extend(scopes);
+        for scope in scopes {
+            let who = As::of(config, registry, std::iter::once(&scope));
+            self.sign_in(config, who).lock().await.expected.insert(scope);
+        }
     }
 
     /// The `Authorization` header for a request; `None` to send it without.
@@ -97,13 +126,14 @@ impl Auth {
         registry: &str,
         scopes: &[Scope],
     ) -> Result<Option<Secret>, RegistryError> {
-        let sign_in = self.sign_in(config, registry);
+        let who = As::of(config, registry, scopes.iter());
+        let sign_in = self.sign_in(config, who.clone());
         let mut sign_in = sign_in.lock().await;
         let SignIn { scheme, tokens, expected, introduction: _ } = &mut *sign_in;
         let (realm, service, fixed_scope) = match scheme {
             Scheme::Unknown | Scheme::Open => return Ok(None),
             Scheme::Basic => {
-                return match credentials(config, registry).await? {
+                return match who.credentials(config).await? {
                     Some(Credentials::Basic(basic)) => Ok(Some(basic.header())),
                     Some(Credentials::Identity(_)) => {
                         let why = "it takes a user name and a password, and an identity token is configured".to_owned();
@@ -134,7 +164,7 @@ impl Auth {
             Some(scope) => vec![scope.to_owned()],
             None => wanted.iter().map(Scope::as_parameter).collect(),
         };
-        let credentials = credentials(config, registry).await?;
+        let credentials = who.credentials(config).await?;
         let request = TokenRequest { registry, realm, service, scopes: &parameters };
         let (header, life) = request.send(http, config, credentials.as_ref()).await?;
         let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
@@ -144,8 +174,8 @@ impl Auth {
 
     /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as soon as
     /// it is known how to sign in.
-    pub(crate) async fn introduction(&self, config: &Config, registry: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-        let sign_in = self.sign_in(config, registry);
+    pub(crate) async fn introduction(&self, config: &Config, registry: &str, scopes: &[Scope]) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let is_unknown = |sign_in: &SignIn| matches!(sign_in.scheme, Scheme::Unknown);
         let introduction = {
             let sign_in = sign_in.lock().await;
@@ -156,8 +186,8 @@ impl Auth {
     }
 
     /// A registry has answered without asking who is there.
-    pub(crate) async fn let_in(&self, config: &Config, registry: &str) {
-        let sign_in = self.sign_in(config, registry);
+    pub(crate) async fn let_in(&self, config: &Config, registry: &str, scopes: &[Scope]) {
+        let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let mut sign_in = sign_in.lock().await;
         if matches!(sign_in.scheme, Scheme::Unknown) {
             sign_in.scheme = Scheme::Open;
@@ -169,17 +199,19 @@ impl Auth {
         &self,
         config: &Config,
         registry: &str,
+        scopes: &[Scope],
         headers: &HeaderMap,
         refused: Option<&Secret>,
         what: &str,
     ) -> Result<(), RegistryError> {
         let values = headers.get_all(WWW_AUTHENTICATE);
         let challenge = Challenge::parse(values.iter().filter_map(|value| value.to_str().ok()));
-        let sign_in = self.sign_in(config, registry);
+        let who = As::of(config, registry, scopes.iter());
+        let sign_in = self.sign_in(config, who.clone());
         let mut sign_in = sign_in.lock().await;
         sign_in.scheme = match challenge {
             Some(Challenge::Basic) => {
-                if refused.is_some() {
+                if refused.is_some() && who.signed_in {
                     config.credentials.refused(registry);
                 }
                 Scheme::Basic
@@ -197,13 +229,14 @@ impl Auth {
         Ok(())
     }
 
-    fn sign_in(&self, config: &Config, registry: &str) -> Arc<tokio::sync::Mutex<SignIn>> {
+    fn sign_in(&self, config: &Config, who: As) -> Arc<tokio::sync::Mutex<SignIn>> {
         // A panic elsewhere cannot leave the map half changed.
-        let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = registries.entry(registry.to_owned()).or_insert_with(|| {
-            let scheme = if registry == DOCKER_HUB && !config.endpoints.is_mapped(registry) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = who.registry.clone();
+        let known = states.entry(who).or_insert_with(|| {
+            let scheme = if registry == DOCKER_HUB && !config.endpoints.is_mapped(&registry) {
                 Scheme::Bearer { realm: DOCKER_HUB_REALM.to_owned(), service: Some(DOCKER_HUB_SERVICE.to_owned()), fixed_scope: None }
-            } else if ecr_host(registry).is_some() {
+            } else if ecr_host(&registry).is_some() {
                 Scheme::Basic
             } else {
                 Scheme::Unknown
@@ -217,13 +250,4 @@ impl Auth {
         });
         Arc::clone(known)
     }
-}
-
-async fn credentials(config: &Config, registry: &str) -> Result<Option<Credentials>, RegistryError> {
-    let fail = |error: super::credentials::CredentialsError| RegistryError::Credentials {
-        registry: registry.to_owned(),
-        why: error.reason,
-        retryable: error.retryable,
-    };
-    config.credentials.credentials(registry).await.map_err(fail)
 }

@@ -16,6 +16,9 @@ pub(crate) enum Challenge {
     },
 }
 
+/// Longer than any address, name or scope that a registry names.
+const LONGEST_VALUE: usize = 2048;
+
 impl Challenge {
     /// Reads the values of all `WWW-Authenticate` headers; a bearer challenge is preferred.
     pub(crate) fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
@@ -29,7 +32,7 @@ impl Challenge {
                         .iter()
                         .find(|(key, _)| key.eq_ignore_ascii_case(name))
                         .map(|(_, value)| value.clone())
-                        .filter(|value| !value.is_empty())
+                        .filter(|value| !value.is_empty() && value.len() <= LONGEST_VALUE)
                 };
                 if let Some(realm) = get("realm") {
                     return Some(Self::Bearer { realm, service: get("service"), scope: get("scope") });

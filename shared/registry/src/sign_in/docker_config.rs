@@ -83,7 +83,11 @@ impl DockerConfig {
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, InvalidDockerConfig> {
+    /// Reads what a file holds, which is in errors by its path alone.
+    ///
+    /// # Errors
+    /// It is not what Docker writes.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, InvalidDockerConfig> {
         // The parser's own message can quote a value, so only the place is told.
         let file = serde_json::from_slice(bytes).map_err(|error| InvalidDockerConfig {
             path: path.to_owned(),

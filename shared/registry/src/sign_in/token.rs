@@ -14,14 +14,16 @@ use serde::Deserialize;
 
 use super::credentials::{Basic, Credentials, IdentityToken, Secret};
 use crate::client::Config;
-use crate::endpoints::is_loopback;
 use crate::error::RegistryError;
 use crate::http::{Body, Http, full, host_of};
 use crate::limits::{Limit, retry_after};
-use pullsafe::reference::DOCKER_HUB;
+use crate::reach::not_followed;
+use pullsafe::reference::{DOCKER_HUB, Registry, row_of};
 
 /// The life of a token whose answer does not say, by the specification.
 const DEFAULT_LIFE_SECONDS: u64 = 60;
+/// A token is asked for again after so long, however long its service says that it is good for.
+const LONGEST_LIFE_SECONDS: u64 = 3600;
 /// Who asks, for the log of the token service.
 const CLIENT_ID: &str = "pullsafe";
 const LARGEST_ANSWER: usize = 256 * 1024;
@@ -38,7 +40,8 @@ pub(crate) struct TokenRequest<'a> {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    /// A number by the specification. What is none is as good as nothing.
+    expires_in: Option<serde_json::Value>,
 }
 
 impl TokenRequest<'_> {
@@ -51,9 +54,16 @@ impl TokenRequest<'_> {
     ) -> Result<(Secret, Duration), RegistryError> {
         let realm = self.address(self.realm)?;
         let host = host_of(&realm);
-        // A password in clear text is for this machine only.
-        if realm.scheme_str() != Some("https") && !is_loopback(&host) && !config.endpoints.is_mapped(self.registry) {
-            return Err(self.unusable(format!("its token service {host} is not reached by https")));
+        let own = self.address(&config.endpoints.of(self.registry))?;
+        if let Some(why) = not_followed(&own, &own, &realm) {
+            return Err(self.unusable(format!("the address of its token service at {host} {why}")));
+        }
+        // Where it is known who signs callers in, nobody else is asked, whatever an answer says.
+        let row = row_of(self.registry);
+        let is_known = !row.token_hosts.is_empty() || row.kind == Registry::EcrPrivate;
+        let is_one = realm.host().is_some_and(|host| row.token_hosts.contains(&host) || host == self.registry);
+        if !config.endpoints.is_mapped(self.registry) && is_known && !is_one {
+            return Err(self.unusable(format!("{host} is not its token service")));
         }
         let answer = match credentials {
             Some(Credentials::Identity(identity)) => {
@@ -75,7 +85,11 @@ impl TokenRequest<'_> {
         let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| self.unusable("it is not the JSON of a token"))?;
         let value = token.token.or(token.access_token).filter(|token| !token.is_empty());
         let value = value.ok_or_else(|| self.unusable("it holds no token"))?;
-        Ok((Secret::new(format!("Bearer {value}")), Duration::from_secs(token.expires_in.unwrap_or(DEFAULT_LIFE_SECONDS))))
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(self.unusable("its token holds what no header can"));
+        }
+        let life = token.expires_in.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(DEFAULT_LIFE_SECONDS);
+        Ok((Secret::new(format!("Bearer {value}")), Duration::from_secs(life.min(LONGEST_LIFE_SECONDS))))
     }
 
     fn get(&self, basic: Option<&Basic>) -> Result<Request<Body>, RegistryError> {

@@ -9,6 +9,7 @@ use image_gate::{Gate, Settings};
 use pullsafe::clock::{self, Clock};
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::Digest;
+use pullsafe::settings::GateSettings;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -68,9 +69,10 @@ impl Aws {
             .endpoint_url(format!("http://{}", self.address))
             .build();
         let settings = Settings {
-            allow_local_response_url: true,
+            stack: GateSettings { allow_local_response_url: true, ..GateSettings::default() },
             pause: Duration::from_millis(5),
-            settle: Duration::from_millis(5),
+            settle_index: Duration::from_millis(5),
+            settle_image: Duration::from_millis(5),
             time_to_answer: Duration::from_millis(600),
             ..Settings::default()
         };
@@ -213,10 +215,10 @@ async fn what_cannot_be_done_is_answered_at_once() {
     .await;
     let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": aws.request("Create", properties())});
     for (event, reason) in [
-        (aws.request("Create", json!({"RepositoryName": "web", "Tag": "1"})), "unknown property Tag"),
+        (aws.request("Create", json!({"RepositoryName": "web", "Tag": "1"})), "Tag is an unknown property. Write ImageTag"),
         (aws.request("Upsert", properties()), "RequestType"),
         (aws.request("Update", properties()), "InvalidParameterException"),
-        (failed, "RetriesExhausted"),
+        (failed, "InvalidParameterException"),
     ] {
         aws.gate().handle(event, "call", in_seconds(60)).await.unwrap();
         let (_, _, body) = aws.answers().pop().unwrap();

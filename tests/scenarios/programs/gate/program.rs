@@ -34,12 +34,33 @@ async fn a_request_is_parked_woken_and_answered() {
         ("", received.body.len().to_string())
     );
     assert!(!received.headers.contains_key("transfer-encoding") && !received.headers.contains_key("authorization"));
-    let request = program.stage.request_with("Create", "source", json!({"RepositoryName": "web", "ImageTag": "9", "Source": "redis:9"}));
+    let request = program.stage.request_with(
+        "Create",
+        "source",
+        json!({"RepositoryName": "docker-hub/library/redis", "ImageTag": "9", "Source": "redis:9"}),
+    );
     assert_eq!(program.handled(&request).await["parked"], true);
     assert_eq!(program.handled(&json!({"pullsafe": "sweep"})).await["waiting"], 1);
     let delete = program.stage.request("Delete", "source", "9");
     assert_eq!(program.handled(&delete).await["answered"], true);
     program.end().await;
+}
+
+#[tokio::test]
+async fn a_bad_setting_ends_the_start_and_every_fault_is_named() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gate-program"))
+        .env_remove("PULLSAFE_TABLE")
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+        .env("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "ja")
+        .env("PULLSAFE_GATE_QUEUE_URL", "queue")
+        .env("PULLSAFE_REGISTRY_ENDPOINTS", "nonsense")
+        .output()
+        .expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    for name in ["PULLSAFE_TABLE", "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "PULLSAFE_GATE_QUEUE_URL", "PULLSAFE_REGISTRY_ENDPOINTS"] {
+        assert!(told.contains(name), "{name}: {told}");
+    }
 }
 
 #[tokio::test]

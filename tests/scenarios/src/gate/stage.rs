@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image_gate::{Gate, GateError, Settings};
+use pullsafe::settings::{GateSettings, Mirror};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::Endpoints;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Answers;
+use testkit::aws::cloudformation::CloudFormation;
 use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use testkit::aws::sqs::Sqs;
 use testkit::aws::{ACCOUNT, FakeAws, REGION};
@@ -24,6 +26,8 @@ use testkit::registry::{EcrOptions, ImageStore, RegistryServer};
 pub const TABLE: &str = "pullsafe";
 /// The mirror's jobs.
 pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
+/// The gate's own queue.
+pub const GATE_QUEUE: &str = "pullsafe-gate";
 
 /// The account, CloudFormation's address, and the gate.
 pub struct Stage {
@@ -37,6 +41,8 @@ pub struct Stage {
     pub tables: DynamoDb,
     /// The queues.
     pub queues: Sqs,
+    /// The stacks that a test knows by their names. Requests carry ids that are not theirs until [`Stage::set_stack`].
+    pub stacks: CloudFormation,
     /// Where answers go.
     pub answers: Answers,
     /// Both functions: the event says which of them it is for.
@@ -57,21 +63,30 @@ impl Stage {
         let store = ImageStore::new(clock.clone());
         let registry = RegistryServer::ecr(&store, EcrOptions::default());
         let ecr = EcrApi::new(&store).downloads_from(&registry);
-        let queues = Sqs::new(clock.clone()).with_queue(MIRROR_QUEUE, 960);
+        let queues = Sqs::new(clock.clone()).with_queue(MIRROR_QUEUE, 960).with_queue(GATE_QUEUE, 60);
+        let stacks = CloudFormation::new(clock.clone());
         let schema = Schema::new(TABLE, text("pk")).sort(text("sk")).index("open-index", text("open"), Some(text("sk")), Projection::All);
         let tables = DynamoDb::new(clock.clone()).with_table(schema);
         let aws = FakeAws::new(clock.clone())
             .with_service("ecr", Arc::new(ecr.clone()))
             .with_service("sqs", Arc::new(queues.clone()))
+            .with_service("cloudformation", Arc::new(stacks.clone()))
             .with_dynamodb(tables.clone());
         let endpoints: Endpoints = format!("{}={}", ecr.host(), registry.url()).parse().expect("an address of a local server");
         let settings = Settings {
+            stack: GateSettings {
+                table: TABLE.to_owned(),
+                mirror_queue_url: Some(Sqs::url(MIRROR_QUEUE)),
+                mirror: Some(Mirror { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
+                mirror_log_group: Some("/aws/lambda/pullsafe-mirror".to_owned()),
+                queue_url: Some(Sqs::url(GATE_QUEUE)),
+                allow_local_response_url: true,
+            },
             endpoints,
-            allow_local_response_url: true,
-            table: Some(TABLE.to_owned()),
-            mirror_queue: Some(Sqs::url(MIRROR_QUEUE)),
+            log_group: "/aws/lambda/pullsafe-image-gate".to_owned(),
             pause: Duration::from_millis(5),
-            settle: Duration::from_millis(1),
+            settle_index: Duration::from_millis(1),
+            settle_image: Duration::from_millis(1),
             look_budget: Duration::from_secs(2),
             table_budget: Duration::from_secs(2),
             delivery_budget: Duration::from_millis(600),
@@ -85,6 +100,7 @@ impl Stage {
             ecr,
             tables,
             queues,
+            stacks,
             answers: Answers::start().await.expect("a port"),
             gate,
             life: Duration::from_secs(5),
@@ -125,7 +141,7 @@ impl Stage {
         let mut request = json!({
             "RequestType": request_type, "RequestId": format!("{request_type}-{stack}"), "LogicalResourceId": "Image",
             "ResourceType": "Custom::PullsafeImage", "ResponseURL": self.answers.url(&format!("{request_type}-{stack}")),
-            "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/0a1b"), "ResourceProperties": properties,
+            "StackId": stack_id(stack), "ResourceProperties": properties,
         });
         if request_type != "Create" {
             request["PhysicalResourceId"] = json!(format!("pullsafe-image/{stack}/0a1b/Image"));
@@ -158,6 +174,29 @@ impl Stage {
         self.handle(&json!({"pullsafe": "sweep"})).await
     }
 
+    /// Lets time pass; what the own queue holds is delivered when it is due.
+    pub async fn pass(&self, seconds: i64) {
+        for _ in 0..seconds {
+            self.clock.advance(1);
+            self.deliver().await;
+        }
+    }
+
+    /// Delivers what the own queue holds at this moment. A message whose run dies comes again.
+    pub async fn deliver(&self) {
+        while let Some(event) = self.queues.deliver(GATE_QUEUE, 1) {
+            let Some(Ok(outcome)) = self.invoke(&event).await else { continue };
+            let failed = outcome["batchItemFailures"].as_array().into_iter().flatten().filter_map(|item| item["itemIdentifier"].as_str());
+            let failed: Vec<String> = failed.map(str::to_owned).collect();
+            self.queues.settle(GATE_QUEUE, &event, &failed);
+        }
+    }
+
+    /// Says what CloudFormation does with the stack of this name.
+    pub fn set_stack(&self, stack: &str, status: &str) {
+        self.stacks.set(&stack_id(stack), stack, status);
+    }
+
     /// What was answered to a request: the one answer that was taken.
     ///
     /// # Panics
@@ -178,4 +217,8 @@ impl Stage {
     pub fn rows(&self) -> Vec<Map<String, Value>> {
         self.tables.items(TABLE).into_iter().filter(|row| row.contains_key("version")).collect()
     }
+}
+
+fn stack_id(stack: &str) -> String {
+    format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/0a1b")
 }

@@ -44,6 +44,7 @@ const PATIENT: Timeouts = Timeouts {
     first_byte: Duration::from_secs(300),
     stall: Duration::from_secs(300),
     upload_answer: Duration::from_secs(300),
+    small_answer: Duration::from_secs(300),
 };
 
 /// What a world is to be like.
@@ -188,6 +189,7 @@ impl Setup {
         let mirror_settings = MirrorSettings {
             config_parameter: self.mirror_config.is_some().then(|| MIRROR_CONFIG.to_owned()),
             hub_secret: self.hub_account.is_some().then(|| Secrets::arn(HUB_SECRET)),
+            registry: Some(images.host()),
             ..mirror_settings()
         };
         let mirror = Mirror::new(mirror_settings.clone(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));

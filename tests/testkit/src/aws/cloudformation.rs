@@ -54,6 +54,14 @@ impl CloudFormation {
         }
     }
 
+    /// Creates a stack of this id, or changes its status.
+    pub fn set(&self, id: &str, name: &str, status: &str) {
+        let mut state = self.lock();
+        let created = state.clock.now();
+        state.stacks.retain(|stack| stack.id != id);
+        state.stacks.push(Stack { name: name.to_owned(), id: id.to_owned(), status: status.to_owned(), created });
+    }
+
     /// The ARN of a stack.
     pub fn id(&self, name: &str) -> Option<String> {
         self.lock().stacks.iter().find(|stack| stack.name == name).map(|stack| stack.id.clone())

@@ -20,6 +20,8 @@ pub enum FaultKind {
     ConnectionCutAfter,
     /// The role lacks the permission.
     AccessDenied,
+    /// The service refuses with this code.
+    Code(&'static str),
 }
 
 impl FaultKind {
@@ -60,6 +62,7 @@ impl FaultKind {
                     _ => AwsError::client("AccessDeniedException", message),
                 })
             }
+            Self::Code(code) => Some(AwsError::client(code, "the service refuses")),
             Self::Timeout | Self::ConnectionCut | Self::ConnectionCutAfter => None,
         }
     }

@@ -131,6 +131,7 @@ impl Service for EcrApi {
             "TagResource" => self.tag_resource(request),
             "ListTagsForResource" => self.list_tags_for_resource(request),
             "DescribeImages" => self.describe_images(request),
+            "DescribeImageSigningStatus" => self.describe_image_signing_status(request),
             "ListImages" => self.list_images(request),
             "BatchGetImage" => self.batch_get_image(request),
             "BatchDeleteImage" => self.batch_delete_image(request),

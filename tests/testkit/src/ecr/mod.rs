@@ -7,6 +7,7 @@ mod layers;
 mod push;
 mod repositories;
 mod request;
+mod signing;
 
 #[cfg(test)]
 mod tests;

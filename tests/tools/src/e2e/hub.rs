@@ -116,6 +116,26 @@ fn requested(line: &str, prefix: &str) -> Option<(String, String)> {
 /// # Errors
 /// If the registry refuses.
 pub async fn push(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<String> {
+    let manifest = push_blobs(http, endpoint, headers, repository, tag).await?;
+    push_manifest(http, endpoint, headers, repository, tag, MANIFEST, manifest).await
+}
+
+/// Pushes such an image with an index around it, as build tools do, and returns the index's digest.
+///
+/// # Errors
+/// If the registry refuses.
+pub async fn push_index(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<String> {
+    let manifest = push_blobs(http, endpoint, headers, repository, tag).await?;
+    let (child, size) = (digest(&manifest), manifest.len());
+    push_manifest(http, endpoint, headers, repository, &child, MANIFEST, manifest).await?;
+    let platform = json!({"os": "linux", "architecture": "amd64"});
+    let manifests = json!([{"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}]);
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string().into_bytes();
+    push_manifest(http, endpoint, headers, repository, tag, INDEX, index).await
+}
+
+/// Pushes layer and config of an image; returns its manifest.
+async fn push_blobs(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<Vec<u8>> {
     let layer = format!("the only layer of {repository}:{tag}\n").into_bytes();
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/true"]},
@@ -137,15 +157,27 @@ pub async fn push(http: &Http, endpoint: &str, headers: &[(&str, &str)], reposit
         let url = format!("{location}{separator}digest={}", digest(&blob));
         http.expect(Method::PUT, &url, &with(headers, "application/octet-stream"), blob).await?;
     }
-    let manifest = manifest.to_string().into_bytes();
+    Ok(manifest.to_string().into_bytes())
+}
+
+async fn push_manifest(
+    http: &Http,
+    endpoint: &str,
+    headers: &[(&str, &str)],
+    repository: &str,
+    reference: &str,
+    media_type: &str,
+    manifest: Vec<u8>,
+) -> Result<String> {
     let expected = digest(&manifest);
-    let url = format!("{endpoint}/v2/{repository}/manifests/{tag}");
-    let stored = http.expect(Method::PUT, &url, &with(headers, MANIFEST), manifest).await?;
+    let url = format!("{endpoint}/v2/{repository}/manifests/{reference}");
+    let stored = http.expect(Method::PUT, &url, &with(headers, media_type), manifest).await?;
     ensure(stored.header("docker-content-digest") == expected, "the registry computed another digest")?;
     Ok(expected)
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 fn with<'a>(headers: &[(&'a str, &'a str)], content_type: &'a str) -> Vec<(&'a str, &'a str)> {
     headers.iter().copied().chain([("content-type", content_type)]).collect()

@@ -7,13 +7,12 @@ use pullsafe::glob::Glob;
 use self::read::ConfigFault;
 use self::version::Range;
 use pullsafe::manifest::Platform;
-use pullsafe::reference::{DOCKER_HUB, Digest, Reference};
+pub use pullsafe::naming::DEFAULT_PREFIX;
+use pullsafe::naming::mirrored_name;
+use pullsafe::reference::{Digest, Reference};
 
 /// Longer than any configuration that a person keeps.
 pub const LARGEST_CONFIG: usize = 256 * 1024;
-
-/// What the repositories' names begin with unless the configuration says otherwise.
-pub const DEFAULT_PREFIX: &str = "docker-hub";
 
 /// What is mirrored, where to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,14 +120,9 @@ impl MirrorConfig {
         parse::parse(text)
     }
 
-    /// The repository that mirrors another, below the prefix. Images of other registries than Docker Hub have its host in their name.
+    /// The repository that mirrors another, below the prefix.
     pub fn repository_for(&self, source: &Reference) -> String {
-        let name = if source.registry() == DOCKER_HUB {
-            source.repository().to_owned()
-        } else {
-            format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
-        };
-        if self.prefix.is_empty() { name } else { format!("{}/{name}", self.prefix) }
+        mirrored_name(&self.prefix, source)
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Selected {
     pub warning: Option<String>,
 }
 
+/// So many tags of a repository are mirrored at most: whoever pushes them decides how many there are.
+const MOST_CHOSEN: usize = 500;
+
 /// Selects. The same tags give the same selection, in whatever order they come.
 pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
     let candidates: Vec<(&TagFacts, Option<Version>)> =
@@ -44,15 +47,18 @@ pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
         return Selected { chosen: Vec::new(), warning: Some(warning) };
     }
     let most = rule.newest.map_or(usize::MAX, |newest| usize::try_from(newest).unwrap_or(usize::MAX));
+    let warning = (count.min(most) > MOST_CHOSEN).then(|| {
+        format!("selects {} tags, of which {MOST_CHOSEN} are mirrored: choose with `newest`, `include` or `semver`", count.min(most))
+    });
     let conditions = conditions(rule);
-    let chosen = candidates.into_iter().take(most).enumerate().map(|(place, (tag, _))| {
+    let chosen = candidates.into_iter().take(most.min(MOST_CHOSEN)).enumerate().map(|(place, (tag, _))| {
         let why = match rule.newest {
             Some(newest) => format!("{conditions}; number {} of the newest {newest} among {count}", place + 1),
             None => conditions.clone(),
         };
         Chosen { tag: tag.name.clone(), why }
     });
-    Selected { chosen: chosen.collect(), warning: None }
+    Selected { chosen: chosen.collect(), warning }
 }
 
 fn fits(rule: &TagRule, tag: &TagFacts, version: Option<&Version>, now: Timestamp) -> bool {

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use pullsafe::reference::Region;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
@@ -20,7 +21,7 @@ const MARGIN_SECONDS: i64 = 120;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStream {
     /// The region, where it is named.
-    pub region: Option<String>,
+    pub region: Option<Region>,
     /// The log group.
     pub group: String,
     /// The stream.
@@ -115,8 +116,13 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
         // Docker then names the stream by the container's own id.
         (None, None) => task.containers.iter().find(|found| found.name == container).and_then(|found| found.runtime_id.clone()),
     };
+    // It becomes a host's name, and signed requests go there.
+    let region = match option("awslogs-region").map(|region| region.parse::<Region>()).transpose() {
+        Ok(region) => region,
+        Err(error) => return LogPlace::Nowhere(format!("its awslogs-region cannot be used: {error}")),
+    };
     match stream {
-        Some(stream) => LogPlace::Stream(LogStream { region: option("awslogs-region"), group, stream }),
+        Some(stream) => LogPlace::Stream(LogStream { region, group, stream }),
         None => LogPlace::Nowhere(format!(
             "its awslogs options name no awslogs-stream-prefix, and without the container's runtime id its stream in `{group}` is not known"
         )),
@@ -136,7 +142,10 @@ pub fn of_build(detail: &Value) -> LogPlace {
     match (named("group-name", "group="), named("stream-name", "stream=")) {
         (Some(group), Some(stream)) => {
             let region = link.split_once("region=").map(|(_, rest)| rest.split(['#', '&']).next().unwrap_or_default());
-            LogPlace::Stream(LogStream { region: region.filter(|region| !region.is_empty()).map(str::to_owned), group, stream })
+            match region.filter(|region| !region.is_empty()).map(str::parse).transpose() {
+                Ok(region) => LogPlace::Stream(LogStream { region, group, stream }),
+                Err(error) => LogPlace::Nowhere(format!("the link to its log cannot be used: {error}")),
+            }
         }
         _ => LogPlace::Nowhere("the project sends the logs of its builds to S3 or nowhere, not to CloudWatch Logs".to_owned()),
     }
@@ -218,6 +227,12 @@ mod tests {
             (json!({"logDriver": "splunk"}), "its log driver is splunk"),
             (json!({"logDriver": "awslogs"}), "no awslogs-group"),
             (json!({"logDriver": "awslogs", "options": {"awslogs-group": ""}}), "no awslogs-group"),
+            (
+                json!({"logDriver": "awslogs", "options": {
+                    "awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-region": "x@attacker.example/"
+                }}),
+                "its awslogs-region cannot be used",
+            ),
             (json!({}), "names no logDriver"),
             (json!("x"), "no logConfiguration"),
         ] {
@@ -265,7 +280,7 @@ mod tests {
         let of = |logs: Value| of_build(&json!({"additional-information": {"logs": logs}}));
         let stream = |region: Option<&str>| {
             LogPlace::Stream(LogStream {
-                region: region.map(str::to_owned),
+                region: region.map(|region| region.parse().unwrap()),
                 group: "/aws/codebuild/web".to_owned(),
                 stream: "abc".to_owned(),
             })

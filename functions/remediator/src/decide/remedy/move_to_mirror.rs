@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
+use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_events::task_definition::TaskDefinition;
@@ -155,17 +156,18 @@ pub(crate) fn move_step(service: &Service, definition: &TaskDefinition, moves: V
 /// The change that a person should make so that the next deployment does not put the old images back.
 pub(crate) fn follow_up(moves: &[Move]) -> String {
     let lines: Vec<_> = moves.iter().map(|image| format!("  {}  ->  {}", image.from, image.to)).collect();
-    format!("The template still names the old images: the next deployment from it brings them back. Change there:\n{}", lines.join("\n"))
+    format!(
+        "The template still names the old images: the next deployment from it brings them back. Change there:\n{}\n\
+         The new names are pinned by their digests, so that nothing that runs changes when the mirror's tag moves. To follow the tag \
+         instead, leave out `@sha256:...`.",
+        lines.join("\n")
+    )
 }
 
 /// What the incident says about the quota: pulls spent by the failing launches, and how many launches empty it.
 fn budget(incident: &Incident, now: Timestamp) -> String {
-    /// Docker's documented window for anonymous pulls and for Personal accounts.
-    const WINDOW_SECONDS: i64 = 6 * 3600;
-    /// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
-    const ANONYMOUS_LIMIT: u32 = 100;
-    let spent = incident.pulls_since(now.plus_seconds(-WINDOW_SECONDS));
-    let limit = incident.quota_limit.unwrap_or(ANONYMOUS_LIMIT);
+    let spent = incident.pulls_since(now.plus_seconds(-pull_quota::WINDOW_SECONDS.cast_signed()));
+    let limit = incident.quota_limit.unwrap_or(pull_quota::ANONYMOUS);
     let per_launch = incident.launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
     format!(
         "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of {per_launch} tries each empty a quota of {limit}.",

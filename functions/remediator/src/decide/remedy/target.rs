@@ -3,6 +3,7 @@
 use crate::decide::observation::HubImage;
 use pullsafe::lookup::Lookup;
 use pullsafe::lookup::Resolved;
+use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Digest, InvalidReference, Reference};
 use pullsafe::settings::Mirror;
 use pullsafe_incident::plan::Move;
@@ -12,11 +13,7 @@ use pullsafe_incident::plan::Move;
 /// # Errors
 /// The mirror's registry or prefix is malformed.
 pub fn in_mirror(mirror: &Mirror, image: &Reference) -> Result<Reference, InvalidReference> {
-    let repository = match mirror.prefix.as_str() {
-        "" => image.repository().to_owned(),
-        prefix => format!("{prefix}/{}", image.repository()),
-    };
-    image.moved_to(&mirror.registry, &repository)
+    image.moved_to(&mirror.registry, &mirrored_name(&mirror.prefix, image))
 }
 
 /// What can be done about one image.
@@ -73,7 +70,8 @@ pub fn of(
 }
 
 fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
-    Target::Verified(Move { from: image.written.clone(), to: place.to_string(), digest })
+    // By its digest too: what was verified is what runs, whatever the tag comes to mean.
+    Target::Verified(Move { from: image.written.clone(), to: place.pinned_to(digest.clone()).to_string(), digest })
 }
 
 /// Why a copy cannot be used.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scenarios::gate::Stage;
 use scenarios::gate::answers::SIGNATURE;
-use scenarios::gate::stage::{MIRROR_QUEUE, TABLE};
+use scenarios::gate::stage::{GATE_QUEUE, MIRROR_QUEUE, TABLE};
 use serde_json::Value;
 use testkit::runtime_api::{Config, Outcome, Runtime};
 
@@ -20,7 +20,8 @@ impl Program {
         let stage = Stage::new().await;
         let served = stage.aws.serve().await.expect("a port");
         let mut config = Config { timeout: Duration::from_secs(20), ..Config::new(env!("CARGO_BIN_EXE_gate-program")) };
-        let mirror = testkit::aws::sqs::Sqs::url(MIRROR_QUEUE);
+        let (mirror, own) = (testkit::aws::sqs::Sqs::url(MIRROR_QUEUE), testkit::aws::sqs::Sqs::url(GATE_QUEUE));
+        let registry = stage.ecr.host();
         let usual = [
             ("AWS_ENDPOINT_URL", served.url()),
             ("AWS_REGION", testkit::aws::REGION),
@@ -29,6 +30,8 @@ impl Program {
             ("RUST_BACKTRACE", "full"),
             ("PULLSAFE_TABLE", TABLE),
             ("PULLSAFE_MIRROR_QUEUE_URL", &mirror),
+            ("PULLSAFE_GATE_QUEUE_URL", &own),
+            ("PULLSAFE_MIRROR_REGISTRY", &registry),
             ("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "true"),
         ];
         for (name, value) in usual.iter().chain(more) {

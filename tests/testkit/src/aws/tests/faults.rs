@@ -64,7 +64,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
             sns.published().len(),
             match kind {
                 FaultKind::ConnectionCutAfter => 2,
-                FaultKind::AccessDenied => 0,
+                FaultKind::AccessDenied | FaultKind::Code(_) => 0,
                 FaultKind::Throttle | FaultKind::InternalError | FaultKind::Unavailable | FaultKind::Timeout | FaultKind::ConnectionCut =>
                     1,
             },
@@ -82,6 +82,7 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
             }
             FaultKind::AccessDenied => assert!(error.into_service_error().is_authorization_error_exception()),
             FaultKind::Throttle => assert_eq!(error.code(), Some("Throttling")),
+            FaultKind::Code(code) => assert_eq!(error.code(), Some(code)),
             FaultKind::InternalError | FaultKind::Unavailable => {
                 assert!(error.raw_response().is_some_and(|response| response.status().is_server_error()));
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{digest_in_ecr, invoke, push_to_ecr};
+use super::{digest_in_ecr, invoke, push_index_to_ecr, push_to_ecr};
 use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::report::Report;
 use crate::e2e::stack::{Stack, event};
@@ -21,12 +21,15 @@ const REPOSITORY: &str = "gated";
 const TAG: &str = "1.0.0";
 /// CloudFormation's own patience.
 const LONG: u32 = 3600;
-/// Too short to be parked: the function waits by itself. Long enough for the emulator to start it.
-const SHORT: u32 = 16;
-/// Just long enough to be parked: the sweep gives it up after two and a half minutes.
-const SHORTEST_PARKED: u32 = 310;
-/// How many pushes are timed.
-const PUSHES: usize = 20;
+/// Shorter than the sweep's rhythm: only a timer can end it in time.
+const SHORT: u32 = 20;
+/// A few minutes, of which all but a small margin are waited.
+const MINUTES: u32 = 310;
+/// How many pushes are timed, and every which of them is a single image; the others have an index around it, as build tools make them.
+const PUSHES: usize = 30;
+const SINGLE: usize = 3;
+/// How many are left to the sweep.
+const SWEPT: usize = 15;
 
 /// Plays it.
 ///
@@ -37,21 +40,27 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     let repository = stack.ecr.create_repository().repository_name(REPOSITORY).send().await;
     report.step("there is a repository with an image", repository.context("create the repository").map(drop))?;
     push_to_ecr(stack, REPOSITORY, TAG).await?;
-    report.step("a stack whose image does not come is parked", begin(stack, "never", &one("never", SHORTEST_PARKED)).await)?;
+    report.step("a stack whose image does not come is parked", begin(stack, "never", &one("never", MINUTES)).await)?;
     report.step("a stack whose image exists completes, with its digest", present(stack).await)?;
     report.step("two gates in one stack wait and go on one by one", two(stack).await)?;
     let latencies = report.step(&format!("{PUSHES} stacks go on after the push of their image"), pushed(stack).await)?;
     report.note(&format!(
-        "from the end of the push to the answer, {PUSHES} stacks: median {:.2} s, worst {:.2} s, of which the tag's time to settle is 0.7 s",
+        "from the end of the push to the answer, {PUSHES} stacks: median {:.2} s, worst {:.2} s; an index is read again after 0.7 s, a single image (every third) after 1.6 s",
         latencies[PUSHES / 2].as_secs_f32(),
         latencies[PUSHES - 1].as_secs_f32()
     ));
+    let swept = report.step(&format!("{SWEPT} stacks go on although no event comes"), swept(stack).await)?;
+    report.note(&format!("from the end of the push to the answer by the sweep alone, {SWEPT} stacks: worst {:.1} s", swept.as_secs_f32()));
     report.step("an update waits for its tag and gets its digest", updated(stack).await)?;
     report.step("an update that fails goes back to a tag that is gone", rolled_back(stack).await)?;
+    report.step("an update forward to a tag that is gone waits for it", forward(stack).await)?;
+    report.step("an index that follows its image after 1.5 s wins", index_follows(stack).await)?;
+    report.step("what cannot come is refused at once, and the stack rolls back", refused(stack).await)?;
+    report.step("a request that the gate failed at is taken up by the waker", taken_up(stack).await)?;
     report.step("a stack that waits is deleted at once", deleted(stack).await)?;
     report.step("a resource that never came about is deleted", never_created(stack).await)?;
-    report.step("a stack with too little time to be parked fails and rolls back", short(stack).await)?;
-    report.step("a stack whose image never comes is given up by the sweep and rolls back", given_up(stack).await)?;
+    report.step("a stack with little time waits nearly all of it, fails and rolls back", short(stack).await)?;
+    report.step("a stack whose image never comes is given up shortly before its end and rolls back", given_up(stack).await)?;
     let load = report.step("200 gates wait at once on 50 repositories", many(stack).await)?;
     report.note(&load);
     report.step("no address for an answer is in any log", nothing_leaked(stack).await)?;
@@ -88,7 +97,13 @@ async fn pushed(stack: &Stack) -> Result<Vec<Duration>> {
     }
     let mut latencies = Vec::new();
     for number in 0..PUSHES {
-        latencies.push(wake(stack, &format!("push-{number}")).await?);
+        let tag = format!("push-{number}");
+        if number % SINGLE == 0 {
+            push_to_ecr(stack, REPOSITORY, &tag).await?;
+        } else {
+            push_index_to_ecr(stack, REPOSITORY, &tag).await?;
+        }
+        latencies.push(tell(stack, &tag).await?);
     }
     for number in 0..PUSHES {
         ended(stack, &format!("pushed-{number}"), "CREATE_COMPLETE").await?;
@@ -129,6 +144,106 @@ async fn rolled_back(stack: &Stack) -> Result<()> {
     ensure(outputs.get("ImageUri").is_none_or(|uri| uri.ends_with(&old)), format!("not {old}: {outputs:?}"))
 }
 
+/// The tag that the stack had before is gone, and its digest with it: the memory is not asked.
+async fn forward(stack: &Stack) -> Result<()> {
+    push_to_ecr(stack, REPOSITORY, "first").await?;
+    create(stack, "forward", &one("first", LONG)).await?;
+    ended(stack, "forward", "CREATE_COMPLETE").await?;
+    update(stack, "forward", &one(TAG, LONG)).await?;
+    ended(stack, "forward", "UPDATE_COMPLETE").await?;
+    let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("first").build();
+    stack.ecr.batch_delete_image().repository_name(REPOSITORY).image_ids(id).send().await.context("delete the tag")?;
+    update(stack, "forward", &one("first", LONG)).await?;
+    waiting(stack, "forward", 1).await?;
+    ensure(status(stack, "forward").await? == "UPDATE_IN_PROGRESS", "a digest that is gone was given out")?;
+    let pushed = push_index_to_ecr(stack, REPOSITORY, "first").await?;
+    tell(stack, "first").await?;
+    let outputs = ended(stack, "forward", "UPDATE_COMPLETE").await?;
+    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&pushed)), format!("not {pushed}: {outputs:?}"))
+}
+
+async fn index_follows(stack: &Stack) -> Result<()> {
+    begin(stack, "index-follows", &one("follows", LONG)).await?;
+    push_to_ecr(stack, REPOSITORY, "follows").await?;
+    let index = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        push_index_to_ecr(stack, REPOSITORY, "follows").await
+    };
+    let (told, index) = tokio::join!(tell(stack, "follows"), index);
+    told?;
+    let index = index?;
+    let outputs = ended(stack, "index-follows", "CREATE_COMPLETE").await?;
+    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&index)), format!("not {index}: {outputs:?}"))
+}
+
+async fn refused(stack: &Stack) -> Result<()> {
+    for (number, (property, value, part)) in [
+        ("ImageTag", json!("1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), "Write ImageTag: 1.0"),
+        ("RepositoryName", json!("ghcr.io/org/app"), "private ECR registries only"),
+        ("Platforms", json!("linux/amd65"), "linux/amd64, if that is meant"),
+        ("Source", json!("redis:7"), "Write Source: docker.io/library/redis:refused"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("refused-{number}");
+        let mut template = one("refused", LONG);
+        template["Resources"]["Image"]["Properties"][property] = value;
+        create(stack, &name, &template).await?;
+        ended(stack, &name, "ROLLBACK_COMPLETE").await?;
+        explained(stack, &name, &[property, part]).await?;
+    }
+    Ok(())
+}
+
+/// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the other.
+async fn taken_up(stack: &Stack) -> Result<()> {
+    let answers = Answers::start().await.context("listen for answers")?;
+    for (name, tag) in [("taken-up", TAG), ("parked-late", "late")] {
+        let request = json!({
+            "RequestType": "Create", "RequestId": name, "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+            "ResponseURL": answers.url(name), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b"),
+            "ResourceProperties": {"RepositoryName": REPOSITORY, "ImageTag": tag, "ServiceTimeout": "60"},
+        });
+        let failed = json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
+        let record = json!({"messageId": name, "eventSource": "aws:sqs", "body": failed.to_string()});
+        invoke(stack, "gate-waker", &json!({"Records": [record]})).await?;
+    }
+    let status = |name: &str| answers.taken(name).first().map(|answer| answer.json()["Status"].clone());
+    ensure(status("taken-up") == Some(json!("SUCCESS")), "the image is there")?;
+    ensure(status("parked-late").is_none() && open(stack, "parked-late").await? == 1, "it waits like any other")?;
+    push_index_to_ecr(stack, REPOSITORY, "late").await?;
+    tell(stack, "late").await?;
+    ensure(status("parked-late") == Some(json!("SUCCESS")), "the push is heard")
+}
+
+/// The longest time from a push to the answer, where nothing but the sweep can find it.
+async fn swept(stack: &Stack) -> Result<Duration> {
+    let answers = Answers::start().await.context("listen for answers")?;
+    for number in 0..SWEPT {
+        let name = format!("swept-{number}");
+        let request = json!({
+            "RequestType": "Create", "RequestId": name, "LogicalResourceId": "Image", "ResourceType": "Custom::PullsafeImage",
+            "ResponseURL": answers.url(&name), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b"),
+            "ResourceProperties": {"RepositoryName": REPOSITORY, "ImageTag": name},
+        });
+        invoke(stack, "image-gate", &request).await?;
+    }
+    let mut pushed = Vec::new();
+    for number in 0..SWEPT {
+        push_index_to_ecr(stack, REPOSITORY, &format!("swept-{number}")).await?;
+        pushed.push(Instant::now());
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    ensure(answers.until(SWEPT, Duration::from_secs(70)).await, "a sweep has missed a push")?;
+    let received = answers.received();
+    let times = pushed.iter().enumerate().filter_map(|(number, at)| {
+        let answer = received.iter().find(|answer| answer.target.contains(&format!("swept-{number}%7C")))?;
+        Some(answer.at.saturating_duration_since(*at))
+    });
+    times.max().context("no answer")
+}
+
 /// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent here.
 async fn deleted(stack: &Stack) -> Result<()> {
     begin(stack, "deleted", &one("not-yet", LONG)).await?;
@@ -151,7 +266,7 @@ async fn never_created(stack: &Stack) -> Result<()> {
     template["Resources"]["Image"]["Properties"]["Tag"] = json!("1");
     create(stack, "never-created", &template).await?;
     ended(stack, "never-created", "ROLLBACK_COMPLETE").await?;
-    explained(stack, "never-created", &["unknown property Tag"]).await?;
+    explained(stack, "never-created", &["Tag is an unknown property"]).await?;
     remove(stack, "never-created").await
 }
 
@@ -160,18 +275,18 @@ async fn short(stack: &Stack) -> Result<()> {
     create(stack, "short", &one("never", SHORT)).await?;
     ended(stack, "short", "ROLLBACK_COMPLETE").await?;
     ensure(begin.elapsed().as_secs() < u64::from(2 * SHORT), format!("it took {:?}", begin.elapsed()))?;
-    explained(stack, "short", &["did not appear", "Newest tags there"]).await
+    explained(stack, "short", &["did not appear", "of the 20 s that ServiceTimeout gives", "Newest tags there"]).await
 }
 
 async fn given_up(stack: &Stack) -> Result<()> {
-    // Longer than anything else has to wait for: three times.
-    for _ in 0..3 {
+    // Longer than anything else has to wait for: five times.
+    for _ in 0..5 {
         if ended(stack, "never", "ROLLBACK_COMPLETE").await.is_ok() {
             break;
         }
     }
     ended(stack, "never", "ROLLBACK_COMPLETE").await?;
-    explained(stack, "never", &["did not appear", "ServiceTimeout (310 s)", "Newest tags there", "docker push"]).await
+    explained(stack, "never", &["did not appear", "of the 310 s that ServiceTimeout gives", "Newest tags there", "docker push"]).await
 }
 
 /// Two hundred requests, past CloudFormation, which the emulator would need too long for.
@@ -275,6 +390,11 @@ async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
 /// Pushes an image and sends its event, as ECR would; from the push to the answer.
 async fn wake(stack: &Stack, tag: &str) -> Result<Duration> {
     push_to_ecr(stack, REPOSITORY, tag).await?;
+    tell(stack, tag).await
+}
+
+/// Sends the event of a push, as ECR would; how long it takes until all who wait for it are answered.
+async fn tell(stack: &Stack, tag: &str) -> Result<Duration> {
     let begin = Instant::now();
     let outcome = invoke(stack, "gate-waker", &pushed_event(REPOSITORY, tag)?).await?;
     // A sweep may have been there first.

@@ -86,8 +86,18 @@ async fn digest_in_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Opt
 
 /// Pushes an image to the emulated ECR, over the registry protocol as `docker push` does.
 async fn push_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
+    let basic = sign_in(stack).await?;
+    super::hub::push(&super::http::Http::default(), stack.emulator().endpoint(), &[("authorization", &basic)], repository, tag).await
+}
+
+/// Pushes an index into ECR, through its registry.
+async fn push_index_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
+    let basic = sign_in(stack).await?;
+    super::hub::push_index(&super::http::Http::default(), stack.emulator().endpoint(), &[("authorization", &basic)], repository, tag).await
+}
+
+async fn sign_in(stack: &Stack) -> Result<String> {
     let answer = stack.emulator().json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({})).await?;
     let token = answer["authorizationData"][0]["authorizationToken"].as_str().context("no token")?;
-    let basic = format!("Basic {token}");
-    super::hub::push(&super::http::Http::default(), stack.emulator().endpoint(), &[("authorization", &basic)], repository, tag).await
+    Ok(format!("Basic {token}"))
 }

@@ -1,6 +1,6 @@
-//! Texts from outside, made harmless for where they are written.
+//! Texts that somebody else wrote, made harmless for where they are shown: one function for each surface.
 //!
-//! Image names, reasons and log lines are what somebody else wrote. In every form, control characters and those that
+//! Image names, reasons, file names, log lines and the words of registries have authors who are not ours. In every form, control characters and those that
 //! change the direction of a text or cannot be seen are shown by their number, so that a text is what it looks like.
 
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ fn is_treacherous(character: char) -> bool {
 }
 
 /// The text with everything that cannot be seen shown by its number. Line ends stay.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_treacherous) {
         return Cow::Borrowed(text);
     }
@@ -48,8 +48,43 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// For a terminal, and for a log: nothing moves the cursor, changes a colour or a title, or hides. Line ends and tabs stay.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if text.contains('\t') {
+        return Cow::Owned(text.split('\t').map(visible).collect::<Vec<_>>().join("\t"));
+    }
+    visible(text)
+}
+
+/// For a name or a reason within a line of ours: it stays on that line, and is cut where it is longer than anybody reads.
+pub fn line(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    let start: String = text.chars().take(LONGEST + 1).collect();
+    let mut line = visible(&start.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
+    if let Some((at, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(at);
+        line.push_str(" [...]");
+    }
+    line
+}
+
+/// For the log of a GitHub workflow, where a line that begins with `::` or holds `##[` is a command: no line of it is one.
+pub fn github(text: &str) -> String {
+    let text = terminal(text).replace("##[", "# #[");
+    let harmless = |line: &str| if line.trim_start().starts_with("::") { line.replacen("::", ": :", 1) } else { line.to_owned() };
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// For a message in a chat (Slack, Teams, Chime by Amazon Q): no mention, no link under another name. Bare addresses are taken apart, for
+/// a client makes links of them by itself.
+pub fn chat(text: &str) -> String {
+    let text = visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace("](", "] (");
+    let text = text.replace("://", ":// ");
+    ["@channel", "@here", "@everyone", "@all"].iter().fold(text, |text, mention| text.replace(mention, &mention.replace('@', "@ ")))
+}
+
 /// For HTML, as text or as the value of an attribute in double quotes.
-pub(super) fn html(text: &str) -> String {
+pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for character in visible(text).chars() {
         match character {
@@ -65,7 +100,7 @@ pub(super) fn html(text: &str) -> String {
 }
 
 /// For a paragraph, list item, heading or table cell of Markdown: on one line, and no character means anything.
-pub(super) fn markdown(text: &str) -> String {
+pub fn markdown(text: &str) -> String {
     let text = visible(text);
     let mut out = String::with_capacity(text.len() + 8);
     let mut before = ' ';
@@ -101,7 +136,7 @@ fn ends_with_www(text: &str) -> bool {
 }
 
 /// For Markdown, as code within a line. A pipe would end the cell of a table even there, so it is escaped if asked to.
-pub(super) fn code(text: &str, in_table: bool) -> String {
+pub fn code(text: &str, in_table: bool) -> String {
     let text = visible(text).replace('\n', " ");
     let text = if in_table { text.replace('|', "\\|") } else { text };
     let fence = "`".repeat(longest_run(&text, '`') + 1);
@@ -111,7 +146,7 @@ pub(super) fn code(text: &str, in_table: bool) -> String {
 }
 
 /// For Markdown, a fenced block that its content cannot end.
-pub(super) fn block(language: &str, text: &str) -> String {
+pub fn block(language: &str, text: &str) -> String {
     let text = visible(text);
     let fence = "`".repeat((longest_run(&text, '`') + 1).max(3));
     format!("{fence}{language}\n{}\n{fence}\n", text.trim_end_matches('\n'))
@@ -137,6 +172,26 @@ mod tests {
         assert_eq!(html("acme\u{202e}gpj.exe\u{0}"), "acme[U+202E]gpj.exe[U+0000]");
         assert_eq!(html("a\u{e0061}\u{3164}b\u{9b}m"), "a[U+E0061][U+3164]b[U+009B]m");
         assert_eq!(html("\u{26a0}\u{fe0f} שלום"), "\u{26a0}\u{fe0f} שלום", "what can be seen stays");
+    }
+
+    #[test]
+    fn a_terminal_shows_what_is_there() {
+        assert_eq!(terminal("a\u{1b}]0;owned\u{7}\tb\r\nc\u{9b}2J"), "a[U+001B]]0;owned[U+0007]\tb[U+000D]\nc[U+009B]2J");
+        assert_eq!(line("a\n::error::b\u{202e}c"), "a ::error::b[U+202E]c");
+        assert_eq!(line(&"é".repeat(5000)).chars().count(), 1006);
+    }
+
+    #[test]
+    fn no_line_is_a_command_of_a_workflow() {
+        let shown = github("x\n::add-mask::y\n  ::set-output name=a::b\nz ##[group]w");
+        assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")) && !shown.contains("##["), "{shown}");
+    }
+
+    #[test]
+    fn a_chat_gets_text() {
+        let shown = chat("<!channel> <https://evil.example|Sign in> @here [x](http://e) &amp;");
+        assert!(!shown.contains(['<', '>']) && !shown.contains("@here") && !shown.contains("]("), "{shown}");
+        assert!(!shown.contains("://e"), "{shown}");
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! What an argument or an input is taken for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pullsafe_diagnosis::build::diagnose_build;
+use pullsafe_diagnosis::event::Verdict;
+use pullsafe_diagnosis::setting::{Place, Setting};
+use pullsafe_diagnosis::{diagnose, diagnose_text};
+use pullsafe_events::stopped_task::StoppedTask;
+use serde_json::{Value, json};
+
+use super::input::Item;
+
+/// Where the input comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Input,
+    File(String),
+    Text(String),
+    Aws(Asked),
+}
+
+/// What AWS is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    Task { arn: String, cluster: String, region: String },
+    Service { cluster: String, service: String },
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task { arn, .. } => formatter.write_str(arn),
+            Self::Service { cluster, service } => write!(formatter, "{cluster}/{service}"),
+        }
+    }
+}
+
+/// What an argument is: a file before anything else, so that no name is mistaken.
+pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<Source, String> {
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if what.is_empty() || what == "-" {
+        return Ok(Source::Input);
+    }
+    if is_file(what) {
+        return Ok(Source::File(what.to_owned()));
+    }
+    if what.starts_with("arn:") && !what.contains(char::is_whitespace) {
+        let parts: Vec<&str> = what.split(':').collect();
+        let path: Vec<&str> = parts.get(5).copied().unwrap_or_default().split('/').collect();
+        return match (parts.get(2), parts.get(3), path.as_slice()) {
+            (Some(&"ecs"), Some(region), ["task", cluster, id]) if word(cluster) && word(id) && word(region) => {
+                Ok(Source::Aws(Asked::Task { arn: what.to_owned(), cluster: (*cluster).to_owned(), region: (*region).to_owned() }))
+            }
+            (Some(&"ecs"), Some(_), ["service", cluster, service]) if word(cluster) && word(service) => {
+                Ok(Source::Aws(Asked::Service { cluster: (*cluster).to_owned(), service: (*service).to_owned() }))
+            }
+            _ => Err(format!("{what}: not the ARN of an ECS task (arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID) or service")),
+        };
+    }
+    if what.contains(char::is_whitespace) {
+        return Ok(Source::Text(what.to_owned()));
+    }
+    match what.split_once('/') {
+        Some((cluster, service)) if word(cluster) && word(service) => {
+            Ok(Source::Aws(Asked::Service { cluster: cluster.to_owned(), service: service.to_owned() }))
+        }
+        _ => Err(format!("{what}: no such file, and neither a message, a task's ARN nor CLUSTER/SERVICE")),
+    }
+}
+
+/// The items in an answer of the AWS CLI: its tasks, or its services. `None` if it is none.
+pub(super) fn of_aws(value: &Value) -> Option<Vec<Item>> {
+    if let Some(tasks) = value.get("tasks").and_then(Value::as_array) {
+        return Some(tasks.iter().map(of_task).collect());
+    }
+    let services = value.get("services").and_then(Value::as_array)?;
+    Some(services.iter().map(of_service).collect())
+}
+
+fn of_task(task: &Value) -> Item {
+    let read = StoppedTask::from_json(task);
+    let setting = Setting::of_task(&read);
+    let verdict = if read.is_stop() {
+        Verdict::Diagnosed(Box::new(diagnose(&read, &BTreeMap::new())))
+    } else {
+        Verdict::NotAStop(format!("Not a stop: lastStatus is {}.", read.last_status.as_deref().unwrap_or("absent")))
+    };
+    let id = read.task_arn.rsplit('/').next().unwrap_or_default();
+    Item { id: json!(id), verdict, setting, took: Some("a task of describe-tasks") }
+}
+
+/// A service tells by its events, the newest first, and by why its deployments stand where they do.
+fn of_service(service: &Value) -> Item {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |key: &str| service.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let messages = list("events").into_iter().map(|event| text(&event, "message"));
+    let reasons = list("deployments").into_iter().map(|deployment| text(&deployment, "rolloutStateReason"));
+    let name = text(service, "serviceName");
+    let told = messages.chain(reasons).filter_map(|said| diagnose_text(&said, None, "events")).find(|found| !found.cause.is_benign());
+    let cluster = text(service, "clusterArn");
+    let setting = Setting::of_task(&StoppedTask { cluster_arn: cluster, group: Some(format!("service:{name}")), ..StoppedTask::default() });
+    let verdict = told.map_or_else(
+        || {
+            Verdict::NotAStop(
+                "No event of the service names a failure. Diagnose its stopped tasks: `pullsafe diagnose CLUSTER/SERVICE`.".to_owned(),
+            )
+        },
+        |found| Verdict::Diagnosed(Box::new(found)),
+    );
+    Item { id: json!(name), verdict, setting, took: Some("a service of describe-services") }
+}
+
+/// Marks of a log of a build rather than of a container.
+const OF_BUILDS: &[&str] = &[
+    "[Container] 20",
+    "Step 1/",
+    "STEP 1",
+    "failed to solve",
+    "load metadata for",
+    "error building image",
+    "Retrieving image",
+    "docker build",
+    "buildx",
+    "docker pull",
+    "Building ",
+];
+
+/// A text that is no JSON: one message, or a log that was pasted. `None` if it is neither.
+pub(super) fn of_text(text: &str) -> Option<Item> {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if !text.trim().contains(char::is_whitespace) {
+        return None;
+    }
+    let none = Value::Null;
+    let item = |verdict, setting, took| Some(Item { id: none.clone(), verdict, setting, took: Some(took) });
+    if OF_BUILDS.iter().any(|mark| text.contains(mark)) {
+        let detail = json!({"build-status": "FAILED", "current-phase": "BUILD", "current-phase-context": ""});
+        let build = diagnose_build(&detail, &BTreeMap::from([("build".to_owned(), lines)]));
+        return item(Verdict::Build(Box::new(build)), Setting { place: Place::CodeBuild, ..Setting::default() }, "the log of a build");
+    }
+    let message = StoppedTask::from_json(&json!({"lastStatus": "STOPPED", "stoppedReason": text, "containers": []}));
+    let by_message = diagnose(&message, &BTreeMap::new());
+    let known = by_message.confidence != pullsafe_diagnosis::cause::Confidence::Low;
+    if known || lines.iter().filter(|line| !line.trim().is_empty()).count() == 1 && !looks_logged(text) {
+        return item(Verdict::Diagnosed(Box::new(by_message)), Setting::default(), "a message");
+    }
+    let exited = StoppedTask::from_json(
+        &json!({"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 1}]}),
+    );
+    let mut found = diagnose(&exited, &BTreeMap::from([("app".to_owned(), lines)]));
+    // The exit code and the container are made up here.
+    found.evidence.retain(|evidence| !evidence.source.ends_with("exitCode"));
+    found.container = None;
+    item(Verdict::Diagnosed(Box::new(found)), Setting::default(), "the log of a container")
+}
+
+/// Whether one line is of a log rather than a reason of ECS: it begins with a time, or is an error of a language.
+fn looks_logged(text: &str) -> bool {
+    let head: String = text.trim().chars().take(12).collect();
+    head.bytes().filter(u8::is_ascii_digit).count() >= 6 || diagnose_text(text, None, "x").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_taken_for_what_it_is() {
+        let of = |what: &str| source_of(what, |path| path == "events.jsonl" || path == "prod/web.json");
+        assert_eq!(of(""), Ok(Source::Input));
+        assert_eq!(of("events.jsonl"), Ok(Source::File("events.jsonl".to_owned())));
+        assert_eq!(of("prod/web.json"), Ok(Source::File("prod/web.json".to_owned())));
+        assert_eq!(of("prod/web"), Ok(Source::Aws(Asked::Service { cluster: "prod".to_owned(), service: "web".to_owned() })));
+        assert!(matches!(of("arn:aws:ecs:eu-west-1:123456789012:task/prod/0123abcd"), Ok(Source::Aws(Asked::Task { .. }))));
+        assert!(matches!(of("CannotPullContainerError: not found"), Ok(Source::Text(_))));
+        assert!(of("/does/not/exist.json").is_err() && of("arn:aws:s3:::bucket").is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! What follows from a look for a request that waits.
+
+use super::answer::Attributes;
+use super::look::{Look, WhyNot};
+use super::wait::Wait;
+use pullsafe::timestamp::Timestamp;
+
+/// So long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being changed.
+pub const PERMISSION_GRACE_SECONDS: i64 = 120;
+
+/// What to do with a request after a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The stack can go on.
+    Succeed(Box<Attributes>),
+    /// The stack has to stop, for this reason.
+    Fail(String),
+    /// The stack has to stop because the time is over; this is why the image was not there.
+    GiveUp(WhyNot),
+    /// It waits on.
+    Wait,
+}
+
+/// What follows from a look at this moment.
+pub fn verdict(wait: &Wait, look: Look, now: Timestamp) -> Verdict {
+    match look {
+        Look::Present(image) => Verdict::Succeed(image),
+        Look::Never(reason) => Verdict::Fail(reason),
+        Look::Denied(reason) if wait.denied_since.is_some_and(|since| now.seconds_since(since) >= PERMISSION_GRACE_SECONDS) => {
+            Verdict::Fail(reason)
+        }
+        Look::Denied(reason) if wait.patience.has_to_end(now) => Verdict::Fail(reason),
+        Look::NotYet(why) if wait.patience.has_to_end(now) => Verdict::GiveUp(why),
+        Look::Denied(_) | Look::NotYet(_) => Verdict::Wait,
+    }
+}

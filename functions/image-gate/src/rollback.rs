@@ -1,0 +1,58 @@
+//! What a resource is given when its stack rolls back: the digest that it had.
+//!
+//! CloudFormation sends the same request for a rollback and for a person who deploys what was there before. What tells them apart is the state
+//! of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so that a digest which is gone is given out only
+//! where nothing else is left.
+
+use crate::decide::answer::{Answer, Attributes, Origin};
+use crate::decide::look::Look;
+use crate::decide::properties::Properties;
+use crate::decide::wait::Wait;
+use crate::decide::wanted::Wanted;
+use pullsafe::reference::Digest;
+
+use crate::gate::{Call, Gate};
+
+impl Gate {
+    /// The answer of a rollback, if this is one and the resource had something before.
+    pub(crate) async fn rolled_back(&self, wait: &Wait, call: &Call) -> Option<Answer> {
+        let table = self.table.as_ref()?;
+        let (image, given_at) = match self.stored(call, table.recall(&wait.requester, &wait.asked.identity())).await {
+            Ok(remembered) => remembered?,
+            Err(failure) => {
+                tracing::warn!(%failure, "what the resource had before is not known: {failure}");
+                return None;
+            }
+        };
+        if !self.is_rollback(&wait.requester.stack_id).await {
+            return None;
+        }
+        let (found, origin) = match self.look_for_digest(wait, &image).await {
+            Look::Present(found) => {
+                let attributes = Attributes { tag: image.tag.clone(), ..*found };
+                (attributes, Origin::Remembered { given_at, looked_at: self.now() })
+            }
+            Look::NotYet(_) | Look::Denied(_) | Look::Never(_) => (image, Origin::OnlyRemembered { given_at, looked_at: self.now() }),
+        };
+        tracing::info!(stack = wait.requester.stack_id, digest = found.digest, "a rollback is given what the resource had: {origin}");
+        Some(Answer::present(found, &origin, wait.patience.waited(self.now())))
+    }
+
+    /// By the state of the stack. Where that cannot be seen, as in another account, it counts as none.
+    async fn is_rollback(&self, stack_id: &str) -> bool {
+        match self.stacks.status(stack_id).await {
+            Ok(status) => status.contains("ROLLBACK") && status.ends_with("_IN_PROGRESS"),
+            Err(failure) => {
+                tracing::warn!(stack = stack_id, %failure, "whether the stack rolls back cannot be seen; it counts as no rollback: {failure}");
+                false
+            }
+        }
+    }
+
+    async fn look_for_digest(&self, wait: &Wait, image: &Attributes) -> Look {
+        let Ok(digest) = image.digest.parse::<Digest>() else { return Look::Never("the memory holds no digest".to_owned()) };
+        // Whatever else was asked for held when the digest was given.
+        let asked = Properties { wanted: Wanted::Digest(digest), platforms: Vec::new(), signed: false, ..wait.asked.clone() };
+        self.look_settled(&Wait { asked, ..wait.clone() }).await
+    }
+}

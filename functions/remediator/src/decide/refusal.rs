@@ -1,0 +1,81 @@
+//! What is missing where AWS refuses a call: the statement to add, or the change to make.
+
+use serde_json::json;
+
+/// What a person has to change so that a call is not refused again. `resource` is what the call was about.
+pub fn missing(call: &str, message: &str, denied: bool, resource: &str) -> String {
+    if !denied {
+        return change(call).to_owned();
+    }
+    let (action, resource) = named(message).unwrap_or((call, resource));
+    let mut statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
+    if action == "iam:PassRole" {
+        statement["Condition"] = json!({ "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } });
+    }
+    let role = "This statement in the policy of the remediator's role";
+    let deny = "an explicit deny (in a service control policy, a permissions boundary, or a policy of the role) stands before every allow";
+    match message.contains("explicit deny") {
+        true => format!("{role}, and {deny}: {statement}"),
+        false => format!("{role}: {statement}"),
+    }
+}
+
+/// The action and the resource that a denial names: a call can be denied for the sake of another (`iam:PassRole`).
+fn named(message: &str) -> Option<(&str, &str)> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let (action, rest) = rest.split_once(' ')?;
+    let resource = rest.strip_prefix("on resource: ")?.split_whitespace().next()?;
+    let plain = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == ':';
+    (action.contains(':') && action.chars().all(plain) && (resource.starts_with("arn:") || resource == "*")).then_some((action, resource))
+}
+
+/// What a call runs into that no permission mends.
+fn change(call: &str) -> &'static str {
+    match call {
+        "ecs:TagResource" | "ecs:UntagResource" => {
+            "A service takes tags only if it has an ARN in the long form (with its cluster; older services have to be created anew) and fewer than 50 tags."
+        }
+        "ecs:RegisterTaskDefinition" => {
+            "The clone is the task definition with other images: what ECS refuses in it (a role that is gone, a value that is no longer allowed) has to be changed in the definition itself."
+        }
+        "ecs:UpdateService" => {
+            "What the words above name (a role, a task definition, a limit, the service's state) has to be changed on the service itself."
+        }
+        "application-autoscaling:RegisterScalableTarget" => "The words above say what is wrong with the scalable target.",
+        _ => "The words above say what has to be changed.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_the_statement_that_is_missing() {
+        let service = "arn:aws:ecs:eu-west-1:123456789012:service/prod/web";
+        let rows = [
+            ("ecs:UpdateService", "User: x is not authorized to perform: ecs:UpdateService", r#""Action":"ecs:UpdateService""#, service),
+            (
+                "ecs:RegisterTaskDefinition",
+                "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/app because no identity-based policy allows the iam:PassRole action",
+                r#""Action":"iam:PassRole","Condition":{"StringEquals":{"iam:PassedToService":"ecs-tasks.amazonaws.com"}}"#,
+                "arn:aws:iam::1:role/app",
+            ),
+            ("ecs:TagResource", "no", r#""Action":"ecs:TagResource""#, service),
+            ("ecs:TagResource", "not authorized to perform: \"x:y, *\" on resource: all", r#""Action":"ecs:TagResource""#, service),
+        ];
+        for (call, message, action, resource) in rows {
+            let text = missing(call, message, true, service);
+            assert!(text.contains(action) && text.contains(&format!(r#""Resource":"{resource}""#)), "{text}");
+        }
+        assert!(
+            missing("ecs:TagResource", "with an explicit deny in a service control policy", true, service)
+                .contains("stands before every allow")
+        );
+    }
+
+    #[test]
+    fn what_no_permission_mends_is_said_by_call() {
+        assert!(missing("ecs:TagResource", "", false, "").contains("fewer than 50 tags"));
+    }
+}

@@ -1,0 +1,76 @@
+//! What else can be seen of a repository and its images: the newest tags, the signatures that ECR makes, who may pull.
+
+use aws_sdk_ecr::types::{DescribeImagesFilter, SigningStatus, TagStatus};
+
+use super::{Ecr, EcrError, ImageId, ImageSummary, summary};
+use pullsafe::reference::Digest;
+
+/// So many pages of a thousand images are read for the newest tags.
+const MOST_PAGES: usize = 10;
+
+/// How far ECR's managed signing is with an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// No signing profile applies to it, or none has begun.
+    None,
+    /// At least one profile is at work.
+    InProgress,
+    /// Every profile has signed it.
+    Complete,
+    /// A profile could not sign it, and why.
+    Failed(String),
+}
+
+impl Ecr {
+    /// The tags that were pushed last among the first ten thousand tagged images, the newest first. ECR lists images in no order, so that every page counts.
+    ///
+    /// # Errors
+    /// Whatever ECR answers.
+    pub async fn newest_tags(&self, registry_id: Option<&str>, repository: &str, count: usize) -> Result<Vec<String>, EcrError> {
+        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let mut pages = request.filter(filter).max_results(1000).into_paginator().send();
+        let mut images: Vec<ImageSummary> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
+            images.extend(page.image_details.unwrap_or_default().iter().filter_map(summary));
+        }
+        images.sort_by_key(|image| std::cmp::Reverse(image.pushed_at));
+        Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
+    }
+
+    /// How far the managed signing of an image is.
+    ///
+    /// # Errors
+    /// Whatever ECR answers.
+    pub async fn signing(&self, registry_id: Option<&str>, repository: &str, digest: &Digest) -> Result<Signing, EcrError> {
+        let request =
+            self.client.describe_image_signing_status().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let answer = request.image_id(ImageId::Digest(digest.clone()).to_sdk()).send().await;
+        let answer = answer.map_err(|error| EcrError::from_sdk("DescribeImageSigningStatus", &error))?;
+        let statuses = answer.signing_statuses();
+        if let Some(failed) = statuses.iter().find(|status| status.status == Some(SigningStatus::Failed)) {
+            let (code, why) = (failed.failure_code().unwrap_or("no code"), failed.failure_reason().unwrap_or("no reason given"));
+            return Ok(Signing::Failed(format!(
+                "{} could not sign it: {code}: {why}",
+                failed.signing_profile_arn().unwrap_or("a signing profile")
+            )));
+        }
+        Ok(match statuses.iter().all(|status| status.status == Some(SigningStatus::Complete)) {
+            _ if statuses.is_empty() => Signing::None,
+            true => Signing::Complete,
+            false => Signing::InProgress,
+        })
+    }
+
+    /// The policy of a repository, as JSON.
+    ///
+    /// # Errors
+    /// Whatever ECR answers, also that there is none.
+    pub async fn repository_policy(&self, registry_id: Option<&str>, repository: &str) -> Result<String, EcrError> {
+        let request = self.client.get_repository_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let answer = request.send().await.map_err(|error| EcrError::from_sdk("GetRepositoryPolicy", &error))?;
+        Ok(answer.policy_text.unwrap_or_default())
+    }
+}

@@ -1,0 +1,83 @@
+//! What a person types to do a step by hand.
+
+use pullsafe::arn::{Arn, ServiceId};
+
+use crate::plan::{Step, Suspended};
+
+/// The command of the AWS CLI that does what the step would do; `None` for a step that is more than one call.
+pub fn of(step: &Step) -> Option<String> {
+    match step {
+        Step::UntagService { service, keys } => Some(untag(service, keys)),
+        Step::SetScaling { service, suspended, .. } => Some(scaling(service, *suspended)),
+        Step::SetDesiredCount { service, to, force, .. } => Some(count(service, *to, *force)),
+        Step::ForceNewDeployment { service, .. } => Some(format!("aws ecs update-service {} --force-new-deployment", named(service))),
+        Step::TagService { .. } | Step::MoveService { .. } | Step::AskMirror { .. } => None,
+    }
+}
+
+/// Removes tags from a service.
+pub fn untag(service: &ServiceId, keys: &[String]) -> String {
+    format!("aws ecs untag-resource --resource-arn {} --tag-keys {}{}", quoted(&service.arn()), keys.join(" "), region(service))
+}
+
+/// Sets a service's desired count.
+pub fn count(service: &ServiceId, to: i64, force: bool) -> String {
+    let force = if force { " --force-new-deployment" } else { "" };
+    format!("aws ecs update-service {} --desired-count {to}{force}", named(service))
+}
+
+/// Sets what is suspended of a service's autoscaling.
+pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
+    format!(
+        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension ecs:service:DesiredCount --resource-id {} --suspended-state DynamicScalingInSuspended={},DynamicScalingOutSuspended={},ScheduledScalingSuspended={}{}",
+        quoted(&service.scaling_resource_id()),
+        suspended.scale_in,
+        suspended.scale_out,
+        suspended.scheduled,
+        region(service),
+    )
+}
+
+fn named(service: &ServiceId) -> String {
+    format!("--cluster {} --service {}{}", quoted(service.cluster()), quoted(&service.name), region(service))
+}
+
+fn region(service: &ServiceId) -> String {
+    Arn::parse(&service.cluster_arn)
+        .filter(|arn| !arn.region.is_empty())
+        .map_or_else(String::new, |arn| format!(" --region {}", quoted(arn.region)))
+}
+
+/// A word that a shell takes as it is. Names of ECS need no quotes; a text from elsewhere could.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str) -> ServiceId {
+        ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_command_names_everything_it_needs() {
+        let step = Step::SetDesiredCount { service: service("web"), from: 0, to: 2, force: true };
+        assert_eq!(
+            of(&step).as_deref(),
+            Some("aws ecs update-service --cluster prod --service web --region eu-west-1 --desired-count 2 --force-new-deployment")
+        );
+        assert_eq!(
+            untag(&service("web"), &["a:b".to_owned(), "c".to_owned()]),
+            "aws ecs untag-resource --resource-arn arn:aws:ecs:eu-west-1:123456789012:service/prod/web --tag-keys a:b c --region eu-west-1"
+        );
+    }
+
+    #[test]
+    fn a_name_never_becomes_a_second_command() {
+        assert!(count(&service("web; rm -rf ~"), 1, false).contains("--service 'web; rm -rf ~'"));
+        assert!(count(&service("it's"), 1, false).contains(r"'it'\''s'"));
+    }
+}

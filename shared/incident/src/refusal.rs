@@ -1,0 +1,70 @@
+//! A refusal: a service of AWS does not carry out a step, and the same call would be refused again.
+//!
+//! It ends the attempt as a result, not as an error: what was done stays told, the marks of what was not done are taken back, and the
+//! step is tried again only when somebody changes something or says so.
+
+use serde::{Deserialize, Serialize};
+
+use pullsafe::timestamp::Timestamp;
+
+/// After how long a denial is tried once more by itself: IAM takes a while until a permission that was just given counts everywhere.
+pub const GRACE_SECONDS: i64 = 120;
+
+/// Why an act ended before its last step, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// The call that was refused, as IAM names it.
+    pub call: String,
+    /// The service's own words.
+    pub why: String,
+    /// What has to change: the statement that is missing, or what the request ran into.
+    pub missing: String,
+    /// Whether a permission is missing, which may only be too new to be known everywhere.
+    pub denied: bool,
+    /// How often the act was tried.
+    pub tries: u32,
+    /// The steps that had been done, and stay.
+    pub done: Vec<String>,
+    /// What could not be taken back or is left to do, as commands for a person.
+    pub left: Vec<String>,
+    /// What the service looked like afterwards. Once it looks different, somebody has changed it, and the act may be tried again.
+    pub seen: String,
+}
+
+impl Refusal {
+    /// Whether the act may be tried again by now, without anybody having done anything.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.denied && self.tries < 2 && now.seconds_since(self.at) >= GRACE_SECONDS
+    }
+
+    /// Tells refusals apart for the purpose of telling people once.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.call, if self.denied { "denied" } else { "refused" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_denial_is_tried_once_more_by_itself() {
+        let at = Timestamp::from_millis(1_768_504_620_000);
+        let refusal = Refusal {
+            at,
+            call: "ecs:UpdateService".to_owned(),
+            why: String::new(),
+            missing: String::new(),
+            denied: true,
+            tries: 1,
+            done: Vec::new(),
+            left: Vec::new(),
+            seen: String::new(),
+        };
+        assert!(refusal.is_due(at.plus_seconds(GRACE_SECONDS)) && !refusal.is_due(at.plus_seconds(GRACE_SECONDS - 1)));
+        assert!(!Refusal { tries: 2, ..refusal.clone() }.is_due(at.plus_seconds(3600)));
+        assert!(!Refusal { denied: false, ..refusal }.is_due(at.plus_seconds(3600)));
+    }
+}

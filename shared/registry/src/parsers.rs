@@ -1,0 +1,40 @@
+//! The parsers of what registries send, one by one, for those who feed them anything (fuzz/).
+
+use http::{HeaderMap, HeaderValue};
+
+use super::address::resolve_location;
+use super::limits::Quota;
+use super::sign_in::challenge::Challenge;
+use super::tags;
+
+/// The token service that a `WWW-Authenticate` names.
+pub fn realm(header: &str) -> Option<String> {
+    match Challenge::parse([header])? {
+        Challenge::Bearer { realm, .. } => Some(realm),
+        Challenge::Basic => None,
+    }
+}
+
+/// Where a `Location` leads.
+pub fn location(from: &str, location: &str) -> Option<String> {
+    resolve_location(&from.parse().ok()?, location).map(|uri| uri.to_string())
+}
+
+/// The quota that these words state, as limit and as what is left.
+pub fn quota(header: &str) -> Option<Quota> {
+    let value = HeaderValue::from_str(header).ok()?;
+    let mut headers = HeaderMap::new();
+    headers.insert("ratelimit-limit", value.clone());
+    headers.insert("ratelimit-remaining", value);
+    Quota::from_headers(&headers)
+}
+
+/// The path of the next page, by the `Link` of a page with this path.
+pub fn next_page(link: &str, own: &str) -> Option<String> {
+    tags::next_path(link, own)
+}
+
+/// How many tags a page of a list holds.
+pub fn tags(page: &[u8]) -> Option<usize> {
+    tags::count(page)
+}
