@@ -131,6 +131,35 @@ async fn a_person_who_removes_the_marks_keeps_it_paused() {
     assert_eq!(world.service("web")["desiredCount"], 0);
 }
 
+/// Tags are written by whoever may tag: they are no commands.
+#[tokio::test]
+async fn a_restore_takes_its_count_from_the_pause_and_not_from_a_tag() {
+    for tampered in ["4000", "-5", "1"] {
+        let mut world = created_too_early(Setup::new(), json!({}));
+        until_paused(&mut world).await;
+        let tag =
+            json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:paused-count", "value": tampered }] });
+        world.ecs.call("TagResource", &tag).unwrap();
+        push(&world);
+        world.settle().await;
+        assert_eq!(world.service("web")["desiredCount"], 2, "{tampered}");
+    }
+}
+
+/// A service that a person has stopped and a stranger has tagged as paused is not started.
+#[tokio::test]
+async fn tags_without_a_remembered_pause_restore_nothing() {
+    let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE", "false"), json!({}));
+    world.run_for(900).await;
+    let tags = [("paused-count", "4000"), ("paused-for", IMAGE), ("paused-at", "2026-01-15T19:17:00Z")];
+    let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "key": format!("pullsafe:{key}"), "value": value })).collect();
+    world.ecs.call("TagResource", &json!({ "resourceArn": world.service("web")["serviceArn"], "tags": tags })).unwrap();
+    world.update_service("web", json!({ "desiredCount": 0 }));
+    push(&world);
+    world.run_for(900).await;
+    assert_eq!((world.service("web")["desiredCount"].clone(), world.writes()), (json!(0), Vec::new()));
+}
+
 #[tokio::test]
 async fn nothing_is_paused_while_the_stack_is_in_progress() {
     let mut world = created_too_early(Setup::new(), json!({}));

@@ -86,7 +86,7 @@ fn stop(world: &World, reason: &str) -> Option<Value> {
         "version": "0", "id": "1", "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012", "time": now, "region": "eu-west-1",
         "resources": [task],
         "detail": {
-            "taskArn": task, "clusterArn": service["clusterArn"], "taskDefinitionArn": service["taskDefinition"], "group": "service:web",
+            "taskArn": task, "clusterArn": service["clusterArn"], "taskDefinitionArn": service["taskDefinition"], "group": "service:web", "startedBy": "ecs-svc/0123456789012345678",
             "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": reason, "stoppedAt": now, "version": 5,
             "launchType": "FARGATE", "containers": [{ "name": "app", "lastStatus": "STOPPED" }],
         },

@@ -131,3 +131,26 @@ async fn a_task_that_cannot_be_placed_is_told_once() {
     let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
     assert_eq!(subjects, ["pullsafe: prod/web: capacity-unavailable"], "{:?}", world.answers);
 }
+
+/// Whoever runs a task chooses its group and what it is called: only what ECS started for a deployment is the service's.
+#[tokio::test]
+async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
+    for started_by in [Value::Null, json!("alice"), json!("x/ecs-svc/1")] {
+        let mut world = quota_used_up();
+        let definition = world.define("app", &["acme/app:1"]);
+        world.create_service("web", &definition, 0, json!({}));
+        let task = "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef";
+        let event = json!({
+            "version": "0", "id": "1", "detail-type": "ECS Task State Change", "source": "aws.ecs", "time": world.clock.now(), "resources": [task],
+            "detail": {
+                "taskArn": task, "clusterArn": world.service("web")["clusterArn"], "taskDefinitionArn": definition, "group": "service:web",
+                "startedBy": started_by, "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "version": 5,
+                "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+                "containers": [{ "name": "app", "lastStatus": "STOPPED" }],
+            },
+        });
+        world.deliver(&event).await;
+        let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
+        assert_eq!(subjects, ["pullsafe: prod/app (no service): registry-rate-limited"]);
+    }
+}

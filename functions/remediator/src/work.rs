@@ -149,6 +149,9 @@ impl Remediator {
         {
             act.state = state;
         }
+        if state == ActState::Done && plan.is_pause() {
+            incident.pause = Some(plan.clone());
+        }
         wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), now);
         let remedy = plan.remedy.as_str();
         let subject = Subject::Service(id.clone());

@@ -16,7 +16,10 @@ pub(super) fn task_state_change(detail: &Value) -> Event {
     if task.task_arn.is_empty() || task.cluster_arn.is_empty() {
         return Event::Ignored("`detail.taskArn` or `detail.clusterArn` is missing".to_owned());
     }
-    let subject = match (task.service_name(), task.group.as_deref()) {
+    // Whoever runs a task chooses its group: only a task that ECS started for a deployment is the service's.
+    let by_ecs = task.started_by.as_deref().is_some_and(|by| by.starts_with("ecs-svc/"));
+    let group = task.group.as_deref().filter(|group| !group.starts_with("service:"));
+    let subject = match (task.service_name().filter(|_| by_ecs), group) {
         (Some(name), _) => Subject::Service(ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }),
         (None, group) => Subject::Family {
             cluster_arn: task.cluster_arn.clone(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Declined, Plan};
+use super::plan::{Declined, Plan, Step};
 use super::refusal::Refusal;
 use super::spent::Spent;
 use super::waiting::Waiting;
@@ -68,6 +68,9 @@ pub struct Incident {
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
+    /// The pause that was carried out: the way back needs this memory, and no tag stands in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Plan>,
     /// Why the act was refused, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
@@ -247,6 +250,7 @@ impl Incident {
             causes: Vec::new(),
             launches: Vec::new(),
             act: None,
+            pause: None,
             refusal: None,
             waiting: None,
             declined: Vec::new(),
@@ -326,6 +330,12 @@ impl Incident {
             }
             _ => false,
         }
+    }
+
+    /// The steps of the pause that was carried out, if one was.
+    pub fn pause_steps(&self) -> &[Step] {
+        let done = self.act.as_ref().filter(|act| act.state == ActState::Done && act.plan.is_pause()).map(|act| &act.plan);
+        self.pause.as_ref().or(done).map_or(&[], |plan| plan.steps.as_slice())
     }
 
     /// Forgets a refused act, so that it is decided about again.

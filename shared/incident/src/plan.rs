@@ -158,6 +158,11 @@ impl std::fmt::Display for Suspended {
 }
 
 impl Plan {
+    /// Whether it sets a service's desired count to 0.
+    pub fn is_pause(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::SetDesiredCount { to: 0, .. }))
+    }
+
     /// Tells plans apart for the purpose of telling people once: the remedy and the kinds of its steps.
     pub fn key(&self) -> String {
         let steps: Vec<_> = self.steps.iter().map(Step::kind).collect();

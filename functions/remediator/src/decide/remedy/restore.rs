@@ -1,12 +1,14 @@
 //! A service that pullsafe paused: bring it back once its image exists, or step aside if a person already has.
 //!
-//! Driven by the marks on the service, not by memory: it works after the table was lost, and does nothing to a
-//! service whose marks somebody removed.
+//! Whoever may tag a service could write the marks of a pause: a restore needs the marks and the table's own memory of that pause, and
+//! takes the count and the suspended state from the memory. Where the memory is lost, a person gets the command; a service whose marks
+//! somebody removed is left alone.
 
 use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
@@ -14,7 +16,21 @@ use super::{Situation, Verdict};
 
 pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
-    let Some(count) = service.paused_count() else { return Verdict::NotForThis };
+    if service.paused_count().is_none() {
+        return Verdict::NotForThis;
+    }
+    let pause = situation.incident.pause_steps();
+    let count = pause.iter().find_map(|step| match step {
+        Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),
+        Step::SetDesiredCount { .. }
+        | Step::TagService { .. }
+        | Step::UntagService { .. }
+        | Step::SetScaling { .. }
+        | Step::MoveService { .. }
+        | Step::ForceNewDeployment { .. }
+        | Step::AskMirror { .. } => None,
+    });
+    let Some(count) = count else { return without_memory(service) };
     if service.desired != 0 {
         return Verdict::Act(Box::new(Plan {
             remedy: RemedyName::PauseAndRestore,
@@ -23,7 +39,7 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
                 "the desired count of {} was set to {} while it was paused: that stands, and the marks of the pause go",
                 service.id, service.desired
             ),
-            steps: way_back(service, None),
+            steps: way_back(service, pause, None),
             then_wait_for: None,
             follow_up: String::new(),
         }));
@@ -39,7 +55,7 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
                 remedy: RemedyName::PauseAndRestore,
                 result: "restored".to_owned(),
                 summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
-                steps: way_back(service, Some(restore)),
+                steps: way_back(service, pause, Some(restore)),
                 then_wait_for: None,
                 follow_up: String::new(),
             }))
@@ -48,10 +64,29 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     }
 }
 
+/// The marks of a pause that nobody remembers: they may be anybody's, and change nothing.
+fn without_memory(service: &Service) -> Verdict {
+    if service.desired != 0 {
+        return Verdict::NotForThis;
+    }
+    let restore = command::count(&service.id, 1, false).replace("--desired-count 1", "--desired-count COUNT");
+    Verdict::Declined(vec![format!(
+        "the service carries the tags of a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: {restore}"
+    )])
+}
+
 /// The count first, then autoscaling, and the marks last: whoever finds the marks knows that the rest may be missing.
-fn way_back(service: &Service, restore: Option<Step>) -> Vec<Step> {
+fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Step> {
     let mut steps = Vec::from_iter(restore);
-    let before = service.tags.get(marks::PAUSED_SCALING).and_then(|state| Suspended::parse(state));
+    let before = pause.iter().find_map(|step| match step {
+        Step::SetScaling { expected, .. } => Some(*expected),
+        Step::SetDesiredCount { .. }
+        | Step::TagService { .. }
+        | Step::UntagService { .. }
+        | Step::MoveService { .. }
+        | Step::ForceNewDeployment { .. }
+        | Step::AskMirror { .. } => None,
+    });
     steps.extend(before.map(|suspended| Step::SetScaling { service: service.id.clone(), suspended, expected: Suspended::ALL }));
     let keys = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
     steps.push(Step::UntagService { service: service.id.clone(), keys });

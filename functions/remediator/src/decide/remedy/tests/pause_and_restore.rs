@@ -52,6 +52,7 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
 #[test]
 fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
     let paused = |case: &mut Case, desired: i64| {
+        case.incident.pause = decided(&missing()).plan;
         case.seen.service = Lookup::Found(service(|service| {
             service["desiredCount"] = json!(desired);
             service["tags"] = json!([
@@ -71,6 +72,16 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
         &format!("act: set the desired count of prod/web from 0 to 2 | {back}"),
     );
     check(missing, |case| paused(case, 5), &format!("act: {back}"));
+    // Whoever may tag the service could have written the tags.
+    check(
+        missing,
+        |case| {
+            paused(case, 0);
+            case.incident.pause = None;
+            case.seen.wanted = resolved("app");
+        },
+        "a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: aws ecs update-service --cluster prod --service web",
+    );
 }
 
 #[test]
@@ -97,14 +108,17 @@ fn a_paused_pinned_service_is_restored_with_a_new_deployment() {
     check(
         gone,
         |case| {
+            let mut absent = gone();
+            absent.seen.wanted = Lookup::Absent;
+            case.incident.pause = decided(&absent).plan;
             case.seen.service = Lookup::Found(service(|service| {
                 service["desiredCount"] = json!(0);
                 service["tags"] = json!([
-                    {"key": "pullsafe:paused-count", "value": "3"}, {"key": "pullsafe:paused-for", "value": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"},
+                    {"key": "pullsafe:paused-count", "value": "4000"}, {"key": "pullsafe:paused-for", "value": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"},
                     {"key": "pullsafe:cause", "value": "image-digest-gone"},
                 ]);
             }));
         },
-        "act: set the desired count of prod/web from 0 to 3 and force a new deployment",
+        "act: set the desired count of prod/web from 0 to 2 and force a new deployment",
     );
 }
