@@ -110,7 +110,7 @@ fn a_baseline_leaves_what_is_new() {
 
 #[test]
 fn an_override_goes_to_standard_output_and_keeps_variables() {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scan-override");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scan-override-stdout");
     fs::create_dir_all(&root).unwrap();
     fs::write(root.join("compose.yml"), "services: {a: {image: 'redis:${REDIS_VERSION:-7}'}}\n").unwrap();
     let output = pullsafe(&root, &["--compose-override", "-", "--registry", REGISTRY]);

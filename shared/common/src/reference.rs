@@ -187,8 +187,8 @@ impl FromStr for Reference {
             None => DOCKER_HUB.to_owned(),
             Some(host) => match host.to_ascii_lowercase().as_str() {
                 "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB.to_owned(),
-                // Only its capitals made it a host, and without them it is none: that is a repository written in capitals.
-                host if split_host(&format!("{host}/")).0.is_none() => return fail("a repository must be lower case"),
+                // Only its capitals make it a host, as Docker reads it: without them it would be a part of the repository.
+                low if split_host(&format!("{low}/")).0.is_none() && is_host(host) => host.to_owned(),
                 host if is_host(host) => host.to_owned(),
                 _ => return fail("the registry's host is malformed"),
             },
