@@ -1,6 +1,7 @@
 //! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits there.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Gate {
             // Whoever asks for platforms that a single image has needs no index.
             let freshness = looks.iter().zip(waits).map(|(look, wait)| match look.freshness(now) {
                 Freshness::FreshImage if !wait.asked.platforms.is_empty() => Freshness::FreshIndex,
-                other => other,
+                freshness @ (Freshness::Settled | Freshness::FreshIndex | Freshness::FreshImage) => freshness,
             });
             let pause = match freshness.max() {
                 None | Some(Freshness::Settled) => break,
@@ -77,8 +78,8 @@ impl Gate {
         let mut by_account: BTreeMap<Option<&str>, Option<Look>> = BTreeMap::new();
         for wait in waits {
             let account = wait.requester.stack().map(|stack| stack.account);
-            if !by_account.contains_key(&account) {
-                by_account.insert(account, self.hidden_from(place, account).await);
+            if let Entry::Vacant(unasked) = by_account.entry(account) {
+                unasked.insert(self.hidden_from(place, account).await);
             }
         }
         let hidden = waits.iter().map(|wait| by_account.get(&wait.requester.stack().map(|stack| stack.account)).cloned().flatten());

@@ -63,13 +63,16 @@ impl Default for Timeouts {
     }
 }
 
+/// A client that speaks TLS.
+type Encrypted = Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
+
 /// The client. It keeps connections for reuse, so one serves a whole process.
 #[derive(Debug)]
 pub struct Http {
     timeouts: Timeouts,
     reach: Reach,
     plain: Client<HttpConnector<Resolver>, Body>,
-    tls: OnceLock<Result<Client<HttpsConnector<HttpConnector<Resolver>>, Body>, String>>,
+    tls: OnceLock<Result<Encrypted, String>>,
 }
 
 impl Http {

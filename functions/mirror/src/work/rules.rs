@@ -32,14 +32,14 @@ pub enum Broken {
     NoRegistry,
     /// The source is somewhere else.
     #[error("its source {0} is neither a repository of Docker Hub nor named in the mirror's configuration")]
-    Source(Reference),
+    Source(Box<Reference>),
     /// The target is somewhere else.
     #[error("its target {target} is not where the mirror keeps {image}: that is {place}")]
     Place {
         /// The target.
-        target: Reference,
+        target: Box<Reference>,
         /// The source.
-        image: Reference,
+        image: Box<Reference>,
         /// The registry and repository for it.
         place: String,
     },
@@ -47,9 +47,9 @@ pub enum Broken {
     #[error("its target {target} has not the tag or digest of its source {image}")]
     Name {
         /// The target.
-        target: Reference,
+        target: Box<Reference>,
         /// The source.
-        image: Reference,
+        image: Box<Reference>,
     },
     /// Platforms are chosen.
     #[error("it chooses platforms, which is for the mirror's configuration to do")]
@@ -87,21 +87,21 @@ impl Rules {
         // It is repeated where people and programs read it.
         let requested_by = foreign::line(&requested_by);
         if !self.may_come_from(&source) {
-            return Err(Broken::Source(source));
+            return Err(Broken::Source(Box::new(source)));
         }
         let place = |(registry, prefix): &(String, String)| (registry.clone(), mirrored_name(prefix, &source));
         let places: Vec<(String, String)> = self.places.iter().map(place).collect();
         let Some((registry, repository)) = places.first() else { return Err(Broken::NoRegistry) };
         let own = places.iter().any(|(registry, repository)| target.registry() == registry && target.repository() == repository);
         let Some(host) = ecr_host(target.registry()).filter(|_| own) else {
-            return Err(Broken::Place { place: format!("{registry}/{repository}"), target, image: source });
+            return Err(Broken::Place { place: format!("{registry}/{repository}"), target: Box::new(target), image: Box::new(source) });
         };
         let (account, region) = (host.account.to_owned(), host.region.to_owned());
         let tag = |reference: &Reference| reference.tag().map(str::to_owned).or_else(|| reference.tag_or_latest().map(str::to_owned));
         let same_digest = target.digest().is_none() || target.digest() == source.digest();
         let same_tag = target.tag().is_none() && target.digest().is_some() || tag(&target) == tag(&source);
         if !same_digest || !same_tag {
-            return Err(Broken::Name { target, image: source });
+            return Err(Broken::Name { target: Box::new(target), image: Box::new(source) });
         }
         let announced = target.clone();
         let (source, target) = match (author, source.digest().cloned()) {

@@ -49,11 +49,11 @@ impl LogPlace {
     #[must_use]
     pub fn within(self, allowed: &[String]) -> Self {
         match self {
-            Self::Stream(stream) if !allowed.iter().any(|pattern| matches(pattern, &stream.group)) => Self::Nowhere(format!(
+            Self::Stream(ref stream) if !allowed.iter().any(|pattern| matches(pattern, &stream.group)) => Self::Nowhere(format!(
                 "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
                 stream.group
             )),
-            place => place,
+            Self::Stream(_) | Self::Nowhere(_) => self,
         }
     }
 }
