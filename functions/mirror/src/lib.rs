@@ -1,6 +1,6 @@
 //! The mirror: keeps byte-identical copies of images in ECR private.
 //!
-//! [`decide`] says what is mirrored and is pure; the rest looks and copies ([`flow`] first). Without the feature `shell` only the
+//! [`decide`] says what is mirrored and is pure; the rest looks and copies (`flow.rs` first). Without the feature `shell` only the
 //! decisions are built.
 
 pub mod decide;

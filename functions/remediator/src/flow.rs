@@ -4,11 +4,11 @@
 //!
 //! 1. **Parse.** An event is a hint where to look ([`pullsafe_events`]).
 //! 2. **Lease.** Only one invocation at a time works on a subject; another one puts its event back for later.
-//! 3. **Diagnose** a stop, look closer where its text leaves something open ([`evidence`]), and add it to the subject's incident.
-//! 4. **Observe** what a decision needs, read only ([`observe`]).
+//! 3. **Diagnose** a stop, look closer where its text leaves something open (`evidence.rs`), and add it to the subject's incident.
+//! 4. **Observe** what a decision needs, read only (`observe.rs`).
 //! 5. **Decide.** The domain makes a plan, or says why not; the plan is stored before anything is done.
-//! 6. **Act**, step by step ([`act`]). Every step looks first, so that whoever finds a stored plan can repeat it.
-//! 7. **Tell** people and programs, store the incident, give the lease back ([`work`]).
+//! 6. **Act**, step by step (`act.rs`). Every step looks first, so that whoever finds a stored plan can repeat it.
+//! 7. **Tell** people and programs, store the incident, give the lease back (`work.rs`).
 //!
 //! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
 //! services end up in the same state. A message may then be published twice, always with the same id.

@@ -1,6 +1,6 @@
 //! The remediator: hears what happens to services and images, finds the cause, and cures what can be cured safely.
 //!
-//! [`decide`] says what is done about which failure and is pure; the rest looks and acts ([`flow`] first). Without the feature `shell`
+//! [`decide`] says what is done about which failure and is pure; the rest looks and acts (`flow.rs` first). Without the feature `shell`
 //! only the decisions are built.
 
 pub mod decide;

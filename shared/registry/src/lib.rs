@@ -5,7 +5,7 @@
 //! internet into this machine's network, or from https to http; no token, password or signed address appears in a log
 //! line, an error or a `Debug` text; nothing waits without a limit.
 //!
-//! The order of reading: [`endpoints`] and [`credentials`] come in as configuration, [`client`] sends one request with
+//! The order of reading: [`endpoints`] and [`sign_in`] come in as configuration, [`client`] sends one request with
 //! sign-in, redirects and retries, `manifests`, `blobs` and `uploads` are the operations on top of it, [`copy`] puts
 //! them together.
 
