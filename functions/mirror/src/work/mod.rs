@@ -17,10 +17,10 @@ use crate::aws::table::MirrorTable;
 use crate::decide::MirrorConfig;
 use pullsafe::foreign;
 use pullsafe::mirror_job::ImageMirrored;
-use pullsafe_aws::Failure;
 use pullsafe_aws::outbox::Events;
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::telemetry::{Unit, emf};
+use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -194,6 +194,8 @@ impl Mirror {
     async fn owner(&self) -> Result<Owner, JobError> {
         let config = match self.configuration().await {
             Ok(config) => config,
+            // A parameter that is not there yet names nothing: what is Docker Hub's may be mirrored, without an account.
+            Err(Unusable::Unread(failure)) if failure.kind == FailureKind::NotFound => None,
             Err(Unusable::Unread(failure)) => return Err(JobError::Unread(failure)),
             Err(Unusable::Wrong(faults)) => {
                 tracing::warn!(?faults, "only what the stack's own settings allow is mirrored, for the configuration is wrong");
