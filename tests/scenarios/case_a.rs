@@ -206,6 +206,13 @@ async fn a_deployment_that_puts_the_old_image_back_is_not_fought() {
     world.update_service("web", json!({ "taskDefinition": "court:1" }));
     world.run_for(1800).await;
     assert_eq!(acts(&world), 1, "the service was moved less than a day ago");
-    assert!(world.told().last().unwrap().message.contains("a deployment since then has put the old images back"));
+    assert!(
+        world
+            .told()
+            .last()
+            .unwrap()
+            .message
+            .contains("names images of Docker Hub again, so that a deployment since then has put them back")
+    );
     assert_eq!(world.service("web")["runningCount"], 2, "the old deployment's tasks still run");
 }

@@ -117,7 +117,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
             written: diagnosis.image.clone().unwrap_or_default(),
             reference: image.clone(),
             hub: found(),
-            last_run: None,
+            last_run: Lookup::Absent,
             mirror: target::in_mirror(&mirror, image).ok().map(|place| (place, found())),
             public: None,
         })

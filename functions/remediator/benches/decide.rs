@@ -70,7 +70,7 @@ fn observation(detail: &Value) -> Observation {
             written: image.to_owned(),
             reference,
             hub: resolved.clone(),
-            last_run: None,
+            last_run: Lookup::Absent,
             mirror: Some((place, resolved)),
             public: None,
         }],

@@ -22,7 +22,6 @@ use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::Step;
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
-use serde_json::Value;
 
 use super::{Remediator, Tally};
 
@@ -32,11 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const IMAGES: usize = 8;
 
 impl Remediator {
-    pub(crate) async fn build_failed(&self, build: BuildFailed, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn build_failed(&self, build: BuildFailed, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let project = build.project.clone();
         // A build is remembered as a task is: by its ARN, and once.
         let task = StoppedTask { task_arn: build.build.clone(), version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
-        let Some(mut record) = self.lease(&project, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&project, owner, now).await? else { return Ok(Tally::deferred()) };
         if record.would_add(&task, now) != Added::New {
             return self.give_back(&project, &record, owner, "this build was seen before").await;
         }

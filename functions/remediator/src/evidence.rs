@@ -132,7 +132,7 @@ impl Remediator {
     async fn ask_target_group(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
         let service = self.service(task, seen).await;
         let Some(group) = target_health::group(task, service.found()) else { return Settled::default() };
-        match self.balancers.target_health(&group).await {
+        match self.in_time("elasticloadbalancing:DescribeTargetHealth", self.balancers.target_health(&group)).await {
             Ok(targets) => target_health::settle(&group, &targets),
             Err(failure) => Settled::failed("target group", failure, format!("the health of the targets in {group}")),
         }
@@ -151,13 +151,18 @@ impl Remediator {
         };
         let Some(role) = definition.execution_role_arn() else { return execution_role::settle(None, &Lookup::NotNeeded) };
         let Some(repository) = execution_role::repository(diagnosis, role) else { return Settled::default() };
-        let answers = self.roles.may_pull(role, std::slice::from_ref(&repository)).await;
+        let asked = async { Ok(self.roles.may_pull(role, std::slice::from_ref(&repository)).await) };
+        let answers = match self.in_time("iam:SimulatePrincipalPolicy", asked).await {
+            Ok(answers) => answers,
+            Err(late) => return Settled::failed("execution role", late, "whether the execution role may pull"),
+        };
         execution_role::settle(Some(role), answers.get(&repository).unwrap_or(&Lookup::Absent))
     }
 
     async fn definition(&self, task: &StoppedTask, seen: &mut Seen) -> Result<TaskDefinition, Failure> {
         if seen.definition.is_none() {
-            seen.definition = Some(self.ecs.task_definition(&task.task_definition_arn).await);
+            let asked = self.ecs.task_definition(&task.task_definition_arn);
+            seen.definition = Some(self.in_time("ecs:DescribeTaskDefinition", asked).await);
         }
         seen.definition.clone().unwrap_or_else(|| Err(Failure::unexpected("ecs:DescribeTaskDefinition", "nothing was asked")))
     }

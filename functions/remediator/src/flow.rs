@@ -14,6 +14,8 @@
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
 
 use crate::Tally;
 use crate::aws::ecs::Ecs;
@@ -32,15 +34,23 @@ use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::{diagnose, diagnose_text};
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
-use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
+use pullsafe_events::{Event, QueueRecord, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::incident::{Added, Record};
 use pullsafe_incident::store::{Leased, Table};
 use pullsafe_incident::waiting::Waiting;
 use pullsafe_registry as registry;
 use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+/// For how long one look waits for its answer.
+const LOOK: Duration = Duration::from_secs(8);
+/// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
+const LOOKS: Duration = Duration::from_secs(30);
 
 /// How long an event waits in the queue while another invocation holds its subject's lease.
 const DEFER_SECONDS: i32 = 20;
+/// The queue's `maxReceiveCount` is 5 (template.yaml): a message that is received once more after this is given up.
+const LAST_RECEIVE_BUT_ONE: u32 = 4;
 
 /// The remediator with everything it speaks to.
 #[derive(Clone)]
@@ -59,6 +69,8 @@ pub struct Remediator {
     pub(crate) stacks: Stacks,
     pub(crate) table: Table,
     pub(crate) topic: Topic,
+    /// When the looks for the event at hand end.
+    looks_end: Option<Instant>,
 }
 
 impl Remediator {
@@ -77,6 +89,7 @@ impl Remediator {
             stacks: Stacks::new(config),
             table: Table::new(config, &settings.table),
             topic: Topic::new(config, &settings.topic_arn, settings.format),
+            looks_end: None,
             settings,
             clock,
         }
@@ -90,56 +103,92 @@ impl Remediator {
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
         let Some(records) = event::records(payload) else {
-            return Ok(self.one(payload, invocation).await?.into_json());
+            let tally = self.one(payload, invocation).await?;
+            if tally.is_deferred() {
+                self.queues.send(&self.settings.queue_url, payload, DEFER_SECONDS).await?;
+            }
+            return Ok(tally.into_json());
         };
         let mut failed = Vec::new();
         for record in records {
             let result = match &record.body {
-                Ok(body) => self.one(body, &format!("{invocation}/{}", record.message_id)).await.map(|_| ()),
+                Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
+                    Ok(tally) if tally.is_deferred() => self.put_off(&record, body).await,
+                    Ok(_) => Ok(Done::Whole),
+                    Err(failure) => Err(failure),
+                },
                 Err(problem) => {
                     tracing::error!(message_id = record.message_id, problem, "message {} is dropped: {problem}", record.message_id);
-                    Ok(())
+                    Ok(Done::Whole)
                 }
             };
-            if let Err(failure) = result {
-                tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
-                failed.push(json!({ "itemIdentifier": record.message_id }));
+            match result {
+                Ok(Done::Whole) => {}
+                Ok(Done::ComesAgain) => failed.push(json!({ "itemIdentifier": record.message_id })),
+                Err(failure) => {
+                    tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
+                    failed.push(json!({ "itemIdentifier": record.message_id }));
+                }
             }
         }
         Ok(json!({ "batchItemFailures": failed }))
     }
 
+    /// Lets a message whose subject is being worked on come again after a while.
+    ///
+    /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only where it has come so
+    /// often that the next time would be its last before the dead-letter queue, a copy with a count of its own takes its place, for
+    /// nothing has failed.
+    async fn put_off(&self, record: &QueueRecord, body: &Value) -> Result<Done, Failure> {
+        let queue = &self.settings.queue_url;
+        if record.receives >= LAST_RECEIVE_BUT_ONE || record.receipt_handle.is_empty() {
+            self.queues.send(queue, body, DEFER_SECONDS).await?;
+            return Ok(Done::Whole);
+        }
+        // Later and later, so that those who wait for one subject do not all come at once.
+        let seconds = DEFER_SECONDS * i32::try_from(record.receives).unwrap_or(1);
+        self.queues.hide(queue, &record.receipt_handle, seconds).await?;
+        Ok(Done::ComesAgain)
+    }
+
     pub(crate) async fn one(&self, payload: &Value, owner: &str) -> Result<Tally, Failure> {
         let now = (self.clock)();
         // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
-        let tally = Box::pin(self.dispatch(event::parse(payload, now), payload, owner, now)).await?;
+        let within = Self { looks_end: Some(Instant::now() + LOOKS), ..self.clone() };
+        let tally = Box::pin(within.dispatch(event::parse(payload, now), owner, now)).await?;
         tracing::info!(outcome = tally.outcome, remedy = tally.remedy, why = tally.why, "event handled: {}", tally.outcome);
         tally.count(now);
         Ok(tally)
     }
 
-    pub(crate) async fn dispatch(&self, event: Event, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    /// A look that ends in time: what does not answer is not known, and the event goes on without it.
+    pub(crate) async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let left = self.looks_end.map_or(LOOK, |end| LOOK.min(end.saturating_duration_since(Instant::now())));
+        timeout(left, look).await.unwrap_or_else(|_| Err(Failure::late(call, left)))
+    }
+
+    pub(crate) async fn dispatch(&self, event: Event, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         match event {
             Event::Ignored(why) => Ok(Tally::ignored(why)),
-            Event::TaskStopped(stopped) => self.task_stopped(*stopped, payload, owner, now).await,
-            Event::ServiceChanged(changed) => self.service_changed(changed, payload, owner, now).await,
-            Event::BuildFailed(build) => self.build_failed(*build, payload, owner, now).await,
-            Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), payload, owner, now).await,
-            Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), payload, owner, now).await,
+            Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
+            Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
+            Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
+            Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), owner, now).await,
+            Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), owner, now).await,
             Event::Sweep => self.sweep().await,
-            Event::Look(subject) => self.look(&subject, payload, owner, now).await,
-            Event::TryAgain(subject) => self.try_again(&subject, payload, owner, now).await,
+            Event::Look(subject) => self.look(&subject, owner, now).await,
+            Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
     }
 
-    pub(crate) async fn task_stopped(&self, stopped: TaskStopped, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn task_stopped(&self, stopped: TaskStopped, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let TaskStopped { subject, task } = stopped;
         let diagnosis = diagnose(&task, &BTreeMap::new());
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
-        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
         let is_new = record.would_add(&task, now) == Added::New && !record.has_counted(&task);
         let diagnosis = if is_new { self.look_closer(&task, diagnosis, &mut spent, now).await } else { diagnosis };
@@ -155,21 +204,15 @@ impl Remediator {
         }
     }
 
-    pub(crate) async fn service_changed(
-        &self,
-        changed: ServiceChanged,
-        payload: &Value,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn service_changed(&self, changed: ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let subject = Subject::Service(changed.service.clone());
         // Every deployment of every service passes here: without an incident nothing is written.
         let open = self.table.read(&subject).await?.is_some_and(|record| record.open.is_some() || !record.outbox.is_empty());
         match changed.change {
-            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, payload, owner, now).await,
-            ServiceChange::Unplaceable => self.cannot_launch(&changed, payload, owner, now).await,
+            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, owner, now).await,
+            ServiceChange::Unplaceable => self.cannot_launch(&changed, owner, now).await,
             ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble if open => {
-                let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+                let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
                 if let Some(incident) = &mut record.open {
                     incident.log(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
                 }
@@ -182,18 +225,12 @@ impl Remediator {
     }
 
     /// No task could even be launched, so that none will stop: the event itself is the failure.
-    pub(crate) async fn cannot_launch(
-        &self,
-        changed: &ServiceChanged,
-        payload: &Value,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn cannot_launch(&self, changed: &ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let Some(diagnosis) = diagnose_text(&changed.reason, None, &changed.name) else {
             return Ok(Tally::ignored(format!("{} says nothing that is known: {}", changed.name, changed.reason)));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         // It is remembered as a task is: once, however often it is repeated.
         let version = changed.at.seconds().unsigned_abs();
         let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
@@ -204,18 +241,17 @@ impl Remediator {
     }
 
     /// Looks at every open incident that waits for what has just arrived.
-    pub(crate) async fn look_where(
-        &self,
-        waits: impl Fn(&Waiting) -> bool,
-        payload: &Value,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn look_where(&self, waits: impl Fn(&Waiting) -> bool, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let open = self.table.open().await?;
         let waiting = |record: &Record| record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).is_some_and(&waits);
         let mut tally = Tally::ignored("nothing waits for this image".to_owned());
         for (subject, _) in open.iter().filter(|(_, record)| waiting(record)) {
-            tally = self.look(subject, payload, owner, now).await?;
+            tally = self.look(subject, owner, now).await?;
+            if tally.is_deferred() {
+                // The others are looked at all the same: this one alone comes later.
+                self.queues.send(&self.settings.queue_url, &look_at(subject), DEFER_SECONDS).await?;
+                tally = Tally::ignored(format!("a look at {subject} is put off"));
+            }
         }
         Ok(tally)
     }
@@ -224,13 +260,13 @@ impl Remediator {
     pub(crate) async fn sweep(&self) -> Result<Tally, Failure> {
         let open = self.table.open().await?;
         for (subject, _) in &open {
-            self.queues.send(&self.settings.queue_url, &json!({ "pullsafe": "look", "subject": subject }), 0).await?;
+            self.queues.send(&self.settings.queue_url, &look_at(subject), 0).await?;
         }
         Ok(Tally::swept(open.len()))
     }
 
-    pub(crate) async fn look(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(record) = self.lease(subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+    pub(crate) async fn look(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
         if record.open.is_none() && record.outbox.is_empty() {
             return self.give_back(subject, &record, owner, "no incident is open").await;
         }
@@ -238,8 +274,8 @@ impl Remediator {
     }
 
     /// A person says that what an act was refused for is mended: it is decided about again, and told again.
-    async fn try_again(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+    async fn try_again(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
         let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some()) else {
             return self.give_back(subject, &record, owner, "nothing was refused").await;
         };
@@ -251,12 +287,11 @@ impl Remediator {
     }
 
     /// Takes the lease, or puts the event back for later if somebody else has it.
-    pub(crate) async fn lease(&self, subject: &Subject, payload: &Value, owner: &str, now: Timestamp) -> Result<Option<Record>, Failure> {
+    pub(crate) async fn lease(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Option<Record>, Failure> {
         match self.table.lease(subject, owner, now).await? {
             Leased::Held(record) => Ok(Some(*record)),
             Leased::Busy => {
                 tracing::info!(subject = %subject, "{subject}: another invocation is at work; the event waits");
-                self.queues.send(&self.settings.queue_url, payload, DEFER_SECONDS).await?;
                 Ok(None)
             }
         }
@@ -268,6 +303,19 @@ impl Remediator {
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
         }
     }
+}
+
+/// The message that asks for a look at one subject.
+fn look_at(subject: &Subject) -> Value {
+    json!({ "pullsafe": "look", "subject": subject })
+}
+
+/// What becomes of a message.
+enum Done {
+    /// It is done with, and deleted.
+    Whole,
+    /// It stays in the queue, hidden for a while.
+    ComesAgain,
 }
 
 pub(crate) fn has_unfinished(record: &Record) -> bool {

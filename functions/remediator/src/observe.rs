@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
+
 use crate::decide::observation::{HubImage, Observation};
 use crate::decide::remedy::target;
 use crate::decide::service::{Service, marks};
@@ -29,7 +31,7 @@ pub(crate) struct Answer {
 
 impl Remediator {
     pub(crate) async fn look_at_service(&self, id: &ServiceId) -> Lookup<Service> {
-        match self.ecs.service(id).await {
+        match self.in_time("ecs:DescribeServices", self.ecs.service(id)).await {
             Ok(Some(service)) => Lookup::Found(service),
             Ok(None) => Lookup::Absent,
             Err(failure) => failure.doubt(),
@@ -51,18 +53,31 @@ impl Remediator {
             }
             RemedyName::PauseAndRestore | RemedyName::ForceNewDeployment => {
                 let image = blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
-                seen.wanted = match image.and_then(|image| by_tag(&image)) {
-                    Some(image) => self.resolve(&image).await.resolved,
-                    None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
+                let wanted = async {
+                    match image.and_then(|image| by_tag(&image)) {
+                        Some(image) => self.resolve(&image).await.resolved,
+                        None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
+                    }
                 };
-                if blocker.diagnosis.cause == Cause::ImageDigestGone {
-                    seen.task_definition = self.look_at_definition(&found.task_definition).await;
-                }
-                seen.stack = match found.stack() {
-                    Some(stack) => self.stacks.status(stack).await,
-                    None => Lookup::Absent,
+                let definition = async {
+                    match blocker.diagnosis.cause == Cause::ImageDigestGone {
+                        true => self.look_at_definition(&found.task_definition).await,
+                        false => Lookup::NotNeeded,
+                    }
                 };
-                seen.scaling = match self.scaling.target(&found.id).await {
+                let stack = async {
+                    match found.stack() {
+                        Some(stack) => {
+                            let status = self.in_time("cloudformation:DescribeStacks", async { Ok(self.stacks.status(stack).await) });
+                            status.await.unwrap_or_else(|failure| failure.doubt())
+                        }
+                        None => Lookup::Absent,
+                    }
+                };
+                let scaling = self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&found.id));
+                let (wanted, definition, stack, scaling) = tokio::join!(wanted, definition, stack, scaling);
+                (seen.wanted, seen.task_definition, seen.stack) = (wanted, definition, stack);
+                seen.scaling = match scaling {
                     Ok(Some(target)) => Lookup::Found(target),
                     Ok(None) => Lookup::Absent,
                     Err(failure) => failure.doubt(),
@@ -83,7 +98,7 @@ impl Remediator {
     }
 
     async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
-        match self.ecs.task_definition(arn).await {
+        match self.in_time("ecs:DescribeTaskDefinition", self.ecs.task_definition(arn)).await {
             Ok(definition) => Lookup::Found(definition),
             Err(failure) => failure.doubt(),
         }
@@ -102,14 +117,23 @@ impl Remediator {
             return;
         }
         let role = definition.execution_role_arn().map(str::to_owned);
-        let ran = if service.running > 0 { self.ecs.running_digests(&service.id).await.unwrap_or_default() } else { Vec::new() };
-        for (written, reference) in references {
-            let last_run = ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone());
+        let ran = match service.running {
+            0 => Ok(Vec::new()),
+            _ => self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await,
+        };
+        let looks = references.into_iter().map(|(written, reference)| self.everywhere(written, reference));
+        for (mut image, limit) in join_all(looks).await {
+            let written = image.written.clone();
+            let last_run = ran.as_ref().map(|ran| ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone()));
             let pinned =
                 blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(&written)).and_then(|seen| seen.image_digest.clone());
-            let (mut image, limit) = self.everywhere(written, reference).await;
             *quota_limit = limit.or(*quota_limit);
-            image.last_run = last_run.or(pinned).and_then(|digest| digest.parse::<Digest>().ok());
+            let digest = |text: Option<String>| text.and_then(|text| text.parse::<Digest>().ok());
+            image.last_run = match (last_run.map(digest), digest(pinned)) {
+                (Ok(Some(found)), _) | (Ok(None) | Err(_), Some(found)) => Lookup::Found(found),
+                (Ok(None), None) => Lookup::Absent,
+                (Err(failure), None) => failure.doubt(),
+            };
             seen.hub_images.push(image);
         }
         seen.role_may_pull = self.role_may_pull(role.as_deref(), &seen.hub_images).await;
@@ -117,26 +141,28 @@ impl Remediator {
 
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
     pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
-        let hub = match reference.digest() {
-            Some(digest) => {
-                Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
+        let hub = async {
+            match reference.digest() {
+                Some(digest) => {
+                    Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
+                }
+                None => self.resolve(&reference).await,
             }
-            None => self.resolve(&reference).await,
         };
-        let mirror = match &self.settings.mirror {
-            Some(mirror) => match target::in_mirror(mirror, &reference) {
+        let mirror = async {
+            match target::in_mirror(self.settings.mirror.as_ref()?, &reference) {
                 Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
                 Err(error) => {
                     Some((reference.clone(), Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}")))))
                 }
-            },
-            None => None,
+            }
         };
-        let public = match pullsafe::reference::in_ecr_public(&reference).filter(|_| self.settings.public_fallback) {
-            Some(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-            None => None,
+        let public = async {
+            let place = pullsafe::reference::in_ecr_public(&reference).filter(|_| self.settings.public_fallback)?;
+            Some((place.clone(), self.resolve(&place).await.resolved))
         };
-        (HubImage { written, reference, hub: hub.resolved, last_run: None, mirror, public }, hub.limit)
+        let (hub, mirror, public) = tokio::join!(hub, mirror, public);
+        (HubImage { written, reference, hub: hub.resolved, last_run: Lookup::Absent, mirror, public }, hub.limit)
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
@@ -159,23 +185,34 @@ impl Remediator {
             return BTreeMap::new();
         }
         let arns: Vec<String> = repositories.keys().cloned().collect();
-        let answers = self.roles.may_pull(role, &arns).await;
+        let asked = self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, &arns).await) }).await;
+        let answers = match asked {
+            Ok(answers) => answers,
+            Err(late) => return all(late.doubt()),
+        };
         answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
     }
 
     /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
     pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
+        let unknown = |doubt| Answer { resolved: Lookup::Unknown(doubt), limit: None, left: None };
         if reference.kind() == Registry::EcrPrivate {
-            return Answer { resolved: self.ecr.resolve(reference).await, limit: None, left: None };
+            let resolved = self.in_time("ecr:BatchGetImage", async { Ok(self.ecr.resolve(reference).await) }).await;
+            return Answer { resolved: resolved.unwrap_or_else(|failure| failure.doubt()), limit: None, left: None };
         }
-        match self.registry.resolve(reference).await {
+        let answer = self.in_time("the registry", async { Ok(self.registry.resolve(reference).await) }).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(late) => return unknown(Doubt::new(format!("{}: {late}", reference.registry()), true)),
+        };
+        match answer {
             Ok(found) => Answer {
                 limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
                 left: found.quota.map(|quota| (quota.remaining, quota.limit)),
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
             Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
-            Err(error) => Answer { resolved: Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())), limit: None, left: None },
+            Err(error) => unknown(Doubt::new(error.to_string(), error.retryable())),
         }
     }
 }

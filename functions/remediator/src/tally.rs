@@ -26,6 +26,11 @@ impl Tally {
         Self { outcome: "deferred", why: "another invocation holds the lease".to_owned(), remedy: None }
     }
 
+    /// Whether the event waits for another invocation.
+    pub fn is_deferred(&self) -> bool {
+        self.outcome == Self::deferred().outcome
+    }
+
     /// Looks at this many incidents were put into the queue.
     pub fn swept(count: usize) -> Self {
         Self { outcome: "swept", why: format!("{count} incident(s) are open"), remedy: None }

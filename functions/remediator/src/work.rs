@@ -19,7 +19,7 @@ use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::{Plan, Step};
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Remediator, Tally};
 
@@ -224,13 +224,7 @@ impl Remediator {
     }
 
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
-    pub(crate) async fn deployment_started(
-        &self,
-        changed: &ServiceChanged,
-        payload: &Value,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn deployment_started(&self, changed: &ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
         }
@@ -244,7 +238,7 @@ impl Remediator {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, payload, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         if record.prepared.as_deref() == Some(&definition) {
             return self.give_back(&subject, &record, owner, "this task definition was looked at before").await;
         }

@@ -81,6 +81,11 @@ impl Failure {
         Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }
     }
 
+    /// A call that was not waited for any longer.
+    pub fn late(call: &'static str, waited: std::time::Duration) -> Self {
+        Self { call, kind: FailureKind::Unavailable, code: Some(format!("no answer in {} s", waited.as_secs())), message: None }
+    }
+
     /// What could not be found out because of this.
     pub fn doubt<T>(&self) -> Lookup<T> {
         Lookup::Unknown(Doubt::new(self.to_string(), self.is_transient()))

@@ -42,6 +42,7 @@ pub const REMEDIATOR: &[Permission] = &[
     writes("suspend and resume autoscaling during a pause", &["application-autoscaling:RegisterScalableTarget"]),
     reads("ask the mirror, and put events back into the own queue", &["sqs:SendMessage"]),
     reads("take events from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),
+    reads("let an event whose service is being worked on come again later", &["sqs:ChangeMessageVisibility"]),
     reads(
         "keep incidents and leases in the own table",
         &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"],

@@ -12,6 +12,10 @@ use pullsafe::timestamp::Timestamp;
 pub struct QueueRecord {
     /// The message's id, for the partial batch answer.
     pub message_id: String,
+    /// What this receipt of it is known by; empty where it is not said.
+    pub receipt_handle: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
     /// The event inside, or why there is none.
     pub body: Result<Value, String>,
 }
@@ -24,10 +28,14 @@ pub fn records(payload: &Value) -> Option<Vec<QueueRecord>> {
 }
 
 fn record(record: &Value) -> QueueRecord {
-    let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+    let text = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let receives = record.pointer("/attributes/ApproximateReceiveCount").and_then(Value::as_str);
+    let body = text("body");
     QueueRecord {
-        message_id: record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        body: serde_json::from_str(body).map_err(|error| format!("the body is not JSON: {error}")),
+        message_id: text("messageId"),
+        receipt_handle: text("receiptHandle"),
+        receives: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
+        body: serde_json::from_str(&body).map_err(|error| format!("the body is not JSON: {error}")),
     }
 }
 
@@ -45,13 +53,14 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     let Some(detail) = payload.get("detail") else {
         return Event::Ignored("the payload has no `detail`: it is no event of EventBridge".to_owned());
     };
+    // Only AWS can put events of these sources on a bus; the rule asks for them too.
     match (text("source"), text("detail-type")) {
-        (_, "ECS Task State Change") => ecs::task_state_change(detail),
-        (_, "ECS Deployment State Change" | "ECS Service Action") => ecs::service_change(payload, detail, at),
-        (_, "ECR Image Action") => ecr::image_action(payload, detail),
-        (_, "ECR Replication Action") => ecr::replication(payload, detail),
-        (_, "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),
-        (_, "CodeBuild Build State Change") => codebuild::build_state_change(detail, at),
+        ("aws.ecs", "ECS Task State Change") => ecs::task_state_change(detail),
+        ("aws.ecs", "ECS Deployment State Change" | "ECS Service Action") => ecs::service_change(payload, detail, at),
+        ("aws.ecr", "ECR Image Action") => ecr::image_action(payload, detail),
+        ("aws.ecr", "ECR Replication Action") => ecr::replication(payload, detail),
+        ("aws.ecr", "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),
+        ("aws.codebuild", "CodeBuild Build State Change") => codebuild::build_state_change(detail, at),
         ("pullsafe", ImageMirrored::DETAIL_TYPE) => match ImageMirrored::deserialize(detail) {
             Ok(copy) => Event::ImageMirrored(copy),
             Err(error) => Event::Ignored(format!("`detail` of `{}`: {error}", ImageMirrored::DETAIL_TYPE)),

@@ -114,7 +114,17 @@ mod tests {
         let same = || Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
         let public = pullsafe::reference::in_ecr_public(&reference).map(|place| (place, same()));
         let base = BaseImage { image: written.to_owned(), flags: None, stage: Some("build".to_owned()) };
-        (base, HubImage { written: written.to_owned(), reference, hub: same(), last_run: None, mirror: Some((place, mirror)), public })
+        (
+            base,
+            HubImage {
+                written: written.to_owned(),
+                reference,
+                hub: same(),
+                last_run: Lookup::Absent,
+                mirror: Some((place, mirror)),
+                public,
+            },
+        )
     }
 
     fn project() -> Subject {

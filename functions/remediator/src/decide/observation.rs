@@ -21,7 +21,7 @@ pub struct HubImage {
     /// What it means at Docker Hub right now (a HEAD, which spends no quota).
     pub hub: Lookup<Resolved>,
     /// The digest that this service last ran, where a task shows one.
-    pub last_run: Option<Digest>,
+    pub last_run: Lookup<Digest>,
     /// The copy in the private mirror: where it would be, and what is there.
     pub mirror: Option<(Reference, Lookup<Resolved>)>,
     /// The copy at ECR Public, for official images.

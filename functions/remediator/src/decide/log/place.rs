@@ -111,6 +111,12 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
     }
     let Some(group) = option("awslogs-group") else { return nowhere("its awslogs options name no awslogs-group") };
     let stream = match (option("awslogs-stream"), option("awslogs-stream-prefix")) {
+        // Whoever writes the definition could name the stream of somebody else.
+        (Some(stream), _) if task.task_id().is_empty() || !stream.contains(task.task_id()) => {
+            return LogPlace::Nowhere(format!(
+                "its awslogs-stream `{stream}` is not the task's own, so it is not read; with awslogs-stream-prefix each task has a stream"
+            ));
+        }
         (Some(stream), _) => Some(stream),
         (None, Some(prefix)) => Some(format!("{prefix}/{container}/{}", task.task_id())),
         // Docker then names the stream by the container's own id.
@@ -227,6 +233,7 @@ mod tests {
             (json!({"logDriver": "splunk"}), "its log driver is splunk"),
             (json!({"logDriver": "awslogs"}), "no awslogs-group"),
             (json!({"logDriver": "awslogs", "options": {"awslogs-group": ""}}), "no awslogs-group"),
+            (json!({"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-stream": "payroll"}}), "is not the task's own"),
             (
                 json!({"logDriver": "awslogs", "options": {
                     "awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-region": "x@attacker.example/"

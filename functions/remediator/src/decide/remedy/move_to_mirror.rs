@@ -47,9 +47,13 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
 fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     let moved_at = Timestamp::parse(service.tags.get(marks::MOVED_AT)?)?;
     let hours = situation.settings.move_cooldown_hours;
-    (situation.now < moved_at.plus_seconds(hours * 3600)).then(|| {
-        format!("the service was moved at {moved_at}, less than {hours} hours ago; a deployment since then has put the old images back")
-    })
+    // Said only where it was seen: the stop may as well be a late one of a task from before the move.
+    let since = match situation.seen.hub_images.is_empty() {
+        true => "it names no image of Docker Hub now, so that the task that failed may be one from before",
+        false => "its task definition names images of Docker Hub again, so that a deployment since then has put them back",
+    };
+    let within = situation.now < moved_at.plus_seconds(hours * 3600);
+    within.then(|| format!("the service was moved at {moved_at}, less than {hours} hours ago; {since}"))
 }
 
 /// The registry itself must have said it more than once: on two tasks, or on every try of one task.

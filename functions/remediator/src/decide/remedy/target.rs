@@ -74,6 +74,14 @@ fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
     Target::Verified(Move { from: image.written.clone(), to: place.pinned_to(digest.clone()).to_string(), digest })
 }
 
+/// Why something is not known, between these words; nothing where that is not so.
+fn doubt<T>(before: &str, looked_up: &Lookup<T>, after: &str) -> String {
+    match looked_up {
+        Lookup::Unknown(why) => format!("{before}{why}{after}"),
+        Lookup::Found(_) | Lookup::Absent | Lookup::NotNeeded => String::new(),
+    }
+}
+
 /// Why a copy cannot be used.
 pub(crate) enum Mismatch {
     /// A fresh copy would cure it.
@@ -92,10 +100,15 @@ pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) ->
         Lookup::Unknown(why) => return Err(Mismatch::Final(format!("could not be looked up: {why}"))),
         Lookup::NotNeeded => return Err(Mismatch::Final("was not looked up".to_owned())),
     };
-    if Some(&copy.digest) != hub && Some(&copy.digest) != image.last_run.as_ref() {
+    if Some(&copy.digest) != hub && Some(&copy.digest) != image.last_run.found() {
         return Err(match hub {
             Some(hub) => Mismatch::Fillable(format!("has {} where Docker Hub has {hub}", copy.digest)),
-            None => Mismatch::Final(format!("has {}, and Docker Hub could not be asked whether that is the same", copy.digest)),
+            None => Mismatch::Final(format!(
+                "has {}, and Docker Hub could not be asked whether that is the same{}{}",
+                copy.digest,
+                doubt(" (", &image.hub, ")"),
+                doubt("; what the service runs could not be found out either: ", &image.last_run, "")
+            )),
         });
     }
     match &copy.platforms {

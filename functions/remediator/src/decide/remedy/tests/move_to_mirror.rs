@@ -81,13 +81,21 @@ fn an_image_goes_only_where_it_is_certainly_the_same() {
         (
             Box::new(|image| {
                 image.mirror.as_mut().unwrap().1 = resolved("older");
-                image.last_run = Some(digest("older"));
+                image.last_run = Lookup::Found(digest("older"));
             }),
             "act: clone",
         ),
         (
             Box::new(|image| image.hub = Lookup::Unknown(Doubt::lasting("timeout"))),
-            "Docker Hub could not be asked whether that is the same",
+            "Docker Hub could not be asked whether that is the same (timeout)",
+        ),
+        // A look that was refused is not one that found nothing.
+        (
+            Box::new(|image| {
+                image.hub = Lookup::Unknown(Doubt::lasting("timeout"));
+                image.last_run = Lookup::Unknown(Doubt::lasting("ecs:ListTasks: AccessDeniedException"));
+            }),
+            "what the service runs could not be found out either: ecs:ListTasks: AccessDeniedException",
         ),
         (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Unknown(Doubt::lasting("denied"))), "could not be looked up: denied"),
         (Box::new(|image| image.mirror = None), "acme/app:1 has nowhere to go: no mirror is configured; it is not an official image"),
