@@ -3,6 +3,7 @@
 
 mod fetch;
 mod input;
+mod item;
 mod output;
 mod taken;
 

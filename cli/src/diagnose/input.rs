@@ -11,17 +11,8 @@ use pullsafe_diagnosis::setting::Setting;
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::Value;
 
+use super::item::Item;
 use super::taken;
-
-/// One input and its answer.
-pub(super) struct Item {
-    pub(super) id: Value,
-    pub(super) verdict: Verdict,
-    /// Where it happened, with names for commands.
-    pub(super) setting: Setting,
-    /// What the input was taken for, where it is not an event.
-    pub(super) took: Option<&'static str>,
-}
 
 /// An input that could not be read.
 pub(super) struct Fault {

@@ -10,7 +10,7 @@ use pullsafe_diagnosis::remedy_for;
 use pullsafe_diagnosis::setting::Setting;
 use serde_json::{Value, json};
 
-use super::input::Item;
+use super::item::Item;
 
 /// The object of one answer. `cause` is null where nothing stopped.
 pub(super) fn json(item: &Item) -> Value {

@@ -10,7 +10,7 @@ use pullsafe_diagnosis::{diagnose, diagnose_text};
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
 
-use super::input::Item;
+use super::item::Item;
 
 /// Where the input comes from.
 #[derive(Debug, PartialEq, Eq)]

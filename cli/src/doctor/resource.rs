@@ -1,10 +1,9 @@
 //! A resource of each action that the template's statements are meant for, to ask IAM about.
 
-use super::roles::Role;
 use super::stack::Deployed;
 
 /// The ARN to ask about an action of a role.
-pub(super) fn arn_for(stack: &Deployed, role: &Role, action: &str) -> String {
+pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
     let of = |service: &str, rest: &str| format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account);
     let (service, name) = action.split_once(':').unwrap_or((action, ""));
     match (service, name) {
@@ -25,13 +24,13 @@ pub(super) fn arn_for(stack: &Deployed, role: &Role, action: &str) -> String {
             of("logs", &format!("log-group:{}:log-stream:doctor", sample(groups.split(',').next().unwrap_or_default())))
         }
         ("logs", _) => {
-            let group = stack.physical(&format!("{}LogGroup", role.name)).unwrap_or("doctor");
+            let group = stack.physical(&format!("{role}LogGroup")).unwrap_or("doctor");
             of("logs", &format!("log-group:{group}:log-stream:doctor"))
         }
         ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
         ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
         ("dynamodb", _) => {
-            let index = if role.name == "Widget" { "/index/open-index" } else { "" };
+            let index = if role == "Widget" { "/index/open-index" } else { "" };
             of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
         }
         ("sns", _) => stack.physical("Topic").unwrap_or("*").to_owned(),
@@ -58,8 +57,8 @@ fn sample(pattern: &str) -> String {
     if pattern.is_empty() { "doctor".to_owned() } else { pattern.replace(['*', '?'], "d") }
 }
 
-fn queue_of(role: &Role, action: &str) -> &'static str {
-    match (role.name, action) {
+fn queue_of(role: &str, action: &str) -> &'static str {
+    match (role, action) {
         ("Mirror", "SendMessage") => "MirrorPlanQueue",
         ("Mirror", _) | ("ImageGate" | "GateWaker", "SendMessage") => "MirrorQueue",
         ("GateWaker", _) => "ImageGateFailureQueue",

@@ -72,7 +72,7 @@ async fn decisions(client: &Client, stack: &Deployed, role: &Role, arn: &str) ->
     let asked =
         |permission: &'static Permission| permission.actions.iter().filter(|action| wanted(stack, role, permission, action).is_some());
     for action in role.permissions.iter().flat_map(asked) {
-        by_resource.entry(arn_for(stack, role, action)).or_default().push((*action).to_owned());
+        by_resource.entry(arn_for(stack, role.name, action)).or_default().push((*action).to_owned());
     }
     let mut decisions = BTreeMap::new();
     for (resource, actions) in by_resource {

@@ -21,6 +21,8 @@ mod work;
 #[cfg(feature = "shell")]
 pub use flow::Mirror;
 #[cfg(feature = "shell")]
-pub use work::job::{Job, JobError};
+pub use work::error::JobError;
+#[cfg(feature = "shell")]
+pub use work::job::Job;
 #[cfg(feature = "shell")]
 pub use work::rules::Broken;

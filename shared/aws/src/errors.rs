@@ -4,7 +4,7 @@
 //! docs/errors.md is made from it. What no model names, because any service may answer with it, is under [`ANY`]; what nobody has
 //! heard of is judged by its status alone.
 
-use super::failure::FailureKind;
+use crate::kind::FailureKind;
 
 /// The service of the errors that every service can answer with.
 pub const ANY: &str = "*";

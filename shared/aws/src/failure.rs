@@ -5,38 +5,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::errors::{self, Verdict};
+pub use super::kind::FailureKind;
 use pullsafe::lookup::{Doubt, Lookup};
-
-/// Whose fault a failed call is, and so what can be done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The thing does not exist.
-    NotFound,
-    /// A permission is missing.
-    Denied,
-    /// A condition on the stored state did not hold.
-    ConditionFailed,
-    /// Too many calls; trying later helps.
-    Throttled,
-    /// The service failed, could not be reached, or its answer was lost; trying again may help, and the effect may have happened.
-    Unavailable,
-    /// The service refuses the request as it is; trying again does not help.
-    Refused,
-}
-
-impl FailureKind {
-    /// The kind in a few words.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::NotFound => "it does not exist",
-            Self::Denied => "a permission is missing",
-            Self::ConditionFailed => "somebody was faster",
-            Self::Throttled => "too many calls",
-            Self::Unavailable => "the service failed or was busy",
-            Self::Refused => "refused as it is",
-        }
-    }
-}
 
 /// The kind of an error by its row, and without one by its status and by the words that every service uses for throttling.
 fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
@@ -67,13 +37,29 @@ pub struct Failure {
     pub message: Option<String>,
 }
 
+/// An error with everything that caused it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
 impl Failure {
     /// Classifies an error of the SDK.
-    pub fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
+    pub fn of<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
         let code = error.code().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
         let kind = code.as_deref().map_or(FailureKind::Unavailable, |code| kind_of(call, code, status));
-        Self { call, kind, code, message: error.message().map(str::to_owned) }
+        // Where nobody answered, what was in the way tells: a refused connection, a time-out, a name that is not known.
+        let message = error.message().map(str::to_owned).or_else(|| error.as_service_error().is_none().then(|| chain(error)));
+        Self { call, kind, code, message }
     }
 
     /// An answer of the service that makes no sense.

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod item;
 #[cfg(feature = "json")]
 pub mod json;
+pub mod kind;
 #[cfg(feature = "outbox")]
 pub mod outbox;
 #[cfg(feature = "queue")]

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::build_advice;
-use super::build_log::{BuildFacts, BuildLog};
+use super::build_facts::BuildFacts;
+use super::build_log::BuildLog;
 use super::text::{normalise, redact};
 use super::{diagnose_text, logs};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build_log::BuildFacts;
+use super::build_facts::BuildFacts;
 use pullsafe::reference::Registry;
 
 /// Declares a closed set whose members have a contract name, with both directions of the conversion.

@@ -18,6 +18,7 @@ mod advice;
 mod assemble;
 pub mod build;
 mod build_advice;
+pub mod build_facts;
 pub mod build_log;
 pub mod cause;
 pub mod chain;

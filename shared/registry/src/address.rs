@@ -3,9 +3,9 @@
 use http::header::LOCATION;
 use http::{HeaderMap, Uri};
 
-use super::client::Call;
 use super::error::RegistryError;
 use super::reach::not_followed;
+use super::request::Call;
 
 /// Resolves a `Location` against the address that gave it.
 pub(crate) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {

@@ -9,12 +9,12 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, RANGE};
 use http::{Method, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 
-use super::blobs::blob_call;
 use super::client::Client;
 use super::error::RegistryError;
+use super::request::blob_call;
 use crate::decide::ahead::{Progress, ReadAhead};
 use pullsafe::reference::{Digest, Reference};
 
@@ -22,19 +22,6 @@ use pullsafe::reference::{Digest, Reference};
 const ATTEMPTS: u32 = 2;
 /// Pieces at first; see [`Ahead::adapt`].
 const FIRST_DEPTH: usize = 2;
-
-/// The right to hold pieces, for all blobs of a client.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) policy: ReadAhead,
-    pieces: Arc<Semaphore>,
-}
-
-impl Room {
-    pub(crate) fn new(policy: ReadAhead) -> Self {
-        Self { policy, pieces: Arc::new(Semaphore::new(policy.of_all)) }
-    }
-}
 
 /// Pieces of one blob, one after the other.
 #[derive(Debug)]

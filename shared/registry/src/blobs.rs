@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::Method;
 
-use super::client::{Call, Client};
+use super::client::Client;
 use super::error::RegistryError;
 pub use super::reader::{BlobReader, OnFailure};
-use super::sign_in::auth::Scope;
+use super::request::blob_call;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference};
 
@@ -66,18 +66,5 @@ impl Client {
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
-    }
-}
-
-pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {
-    let repository = reference.repository();
-    Call {
-        method,
-        registry: reference.registry(),
-        path: format!("{repository}/blobs/{digest}"),
-        scopes: vec![Scope { repository: repository.to_owned(), push: false }],
-        headers: Vec::new(),
-        body: Bytes::new(),
-        what: format!("the blob {repository}@{digest}"),
     }
 }

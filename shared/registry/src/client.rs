@@ -3,84 +3,30 @@
 //! A request is repeated only for faults that pass (a broken connection, a stall, HTTP 5xx, a limit whose wait is
 //! short), a few times, with growing pauses. A pull quota is never waited for: it takes hours.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::address::{parse_address, redirect_target, same_origin};
-use super::ahead::Room;
+use super::config::Config;
 use super::endpoints::Endpoints;
 use super::error::RegistryError;
-use super::http::{Http, Timeouts, full, host_of};
+use super::http::{Http, host_of};
 use super::limits::{Limit, Quota, retry_after};
-use super::pace::{Allowance, Pace, Permit};
+use super::pace::{Pace, Permit};
 use super::reach::Reach;
+use super::request::{Answer, Call, request};
+use super::room::Room;
 use super::sign_in::auth::{Auth, Scope};
-use super::sign_in::credentials::{Anonymous, CredentialsProvider, Secret};
-use crate::decide::ahead::ReadAhead;
-use crate::decide::limiter::Action;
-use pullsafe::clock::Clock;
+use super::sign_in::credentials::Secret;
 use pullsafe::foreign;
 use pullsafe::reference::{HostKind, Reference, kind_of_host};
 
-/// What a client calls itself.
-pub(crate) const AGENT: &str = concat!("pullsafe/", env!("CARGO_PKG_VERSION"));
 const MOST_REDIRECTS: usize = 5;
-
-/// What a client works with.
-#[derive(Clone)]
-pub struct Config {
-    /// Where registries answer.
-    pub endpoints: Endpoints,
-    /// Which hosts are asked.
-    pub reach: Reach,
-    /// Who signs in.
-    pub credentials: Arc<dyn CredentialsProvider>,
-    /// What time it is, for limits that are given as a date.
-    pub clock: Clock,
-    /// How long to wait for what.
-    pub timeouts: Timeouts,
-    /// How often a request is sent at most.
-    pub attempts: u32,
-    /// The pause after the first failure; it doubles with each further one.
-    pub first_pause: Duration,
-    /// The longest pause that a registry may ask for without the request failing instead.
-    pub longest_pause: Duration,
-    /// How far large blobs are read ahead.
-    pub read_ahead: ReadAhead,
-    /// What other processes have a part in too.
-    pub allowance: Option<Arc<dyn Allowance>>,
-}
-
-impl Config {
-    /// Anonymous, at the own addresses of registries on the internet.
-    pub fn new(clock: Clock) -> Self {
-        Self {
-            endpoints: Endpoints::default(),
-            reach: Reach::Internet,
-            credentials: Arc::new(Anonymous),
-            clock,
-            timeouts: Timeouts::default(),
-            attempts: 4,
-            first_pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(5),
-            read_ahead: ReadAhead::default(),
-            allowance: None,
-        }
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Config").field("endpoints", &self.endpoints).field("timeouts", &self.timeouts).finish_non_exhaustive()
-    }
-}
 
 /// A client for all registries. Clones share connections and tokens.
 #[derive(Debug, Clone)]
@@ -95,56 +41,6 @@ pub(crate) struct Inner {
     pub(crate) room: Room,
     auth: Auth,
     pace: Pace,
-}
-
-/// One request, as its operation describes it.
-#[derive(Debug, Clone)]
-pub(crate) struct Call<'a> {
-    pub(crate) method: Method,
-    /// The registry's host.
-    pub(crate) registry: &'a str,
-    /// Below `/v2/`.
-    pub(crate) path: String,
-    pub(crate) scopes: Vec<Scope>,
-    pub(crate) headers: Vec<(HeaderName, String)>,
-    pub(crate) body: Bytes,
-    /// What is asked for, in the words of an error.
-    pub(crate) what: String,
-}
-
-impl Call<'_> {
-    fn follows_redirects(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD) && !self.is_head_of_blob()
-    }
-
-    fn action(&self) -> Action {
-        let is_manifest = self.path.contains("/manifests/") || self.path.contains("/referrers/");
-        match (&self.method, is_manifest) {
-            (&Method::PUT, true) => Action::WriteManifest,
-            (_, true) => Action::ReadManifest,
-            (&Method::POST, false) => Action::OpenUpload,
-            (&Method::PUT, false) => Action::WriteBlob,
-            _ => Action::ReadBlob,
-        }
-    }
-
-    /// A blob's storage address is signed for GET alone; that there is one says that the blob exists.
-    fn is_head_of_blob(&self) -> bool {
-        self.method == Method::HEAD && self.path.contains("/blobs/")
-    }
-}
-
-/// An answer that is a success, with the host that gave it.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
-    pub(crate) host: String,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
-    }
 }
 
 impl Client {
@@ -335,18 +231,6 @@ pub(crate) fn settle(permit: Permit, error: Option<&RegistryError>, longest_paus
         }
         Some(_) => drop(permit),
     }
-}
-
-/// A request to an address, with this authorization and no other.
-pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<super::http::Body>, RegistryError> {
-    let mut request = Request::builder().method(call.method.clone()).uri(address.clone()).header(USER_AGENT, AGENT);
-    for (name, value) in &call.headers {
-        request = request.header(name, value);
-    }
-    if let Some(authorization) = authorization {
-        request = request.header(AUTHORIZATION, authorization.expose());
-    }
-    request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
 }
 
 /// What a registry's error says, short, harmless and on one line.

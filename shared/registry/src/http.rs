@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -22,6 +22,8 @@ use tokio::time::timeout;
 
 use super::error::RegistryError;
 use super::reach::{Reach, Resolver};
+
+pub use super::reach::host_of;
 
 /// Bytes that one connection reads or writes at a time at most.
 const LARGEST_BUFFER: usize = 128 * 1024;
@@ -157,17 +159,6 @@ impl Http {
         }
         Ok(Some(whole.freeze()))
     }
-}
-
-/// Host and port of an address, which is all of it that may be shown.
-pub fn host_of(uri: &Uri) -> String {
-    uri.host().map_or_else(
-        || "an address without a host".to_owned(),
-        |host| match uri.port_u16() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        },
-    )
 }
 
 fn stalled(host: String, limit: Duration, waiting_for: &'static str) -> RegistryError {

@@ -22,6 +22,8 @@ mod blobs;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "client")]
+pub mod config;
+#[cfg(feature = "client")]
 pub mod copy;
 #[cfg(feature = "client")]
 pub mod endpoints;
@@ -45,6 +47,10 @@ mod reader;
 #[cfg(feature = "client")]
 mod referrers;
 #[cfg(feature = "client")]
+mod request;
+#[cfg(feature = "client")]
+mod room;
+#[cfg(feature = "client")]
 pub mod sign_in;
 #[cfg(feature = "client")]
 pub mod tags;
@@ -58,7 +64,8 @@ mod verify;
 #[cfg(feature = "client")]
 pub use {
     blobs::{BlobReader, OnFailure},
-    client::{Client, Config},
+    client::Client,
+    config::Config,
     copy::{Artifacts, Copier, CopyOptions, CopyReport, CopyRequest, Event, Holder, Native, Progress},
     endpoints::Endpoints,
     error::{Fault, RegistryError},

@@ -5,9 +5,10 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 
-use super::client::{Answer, Call, Client};
+use super::client::Client;
 use super::error::RegistryError;
 use super::limits::Quota;
+use super::request::{Answer, Call};
 use super::sign_in::auth::Scope;
 use pullsafe::manifest::{ACCEPTED, Contents, DOCKER_MANIFEST, InvalidManifest, OCI_INDEX, OCI_MANIFEST, document};
 use pullsafe::reference::{Digest, Reference};

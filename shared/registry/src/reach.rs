@@ -13,7 +13,6 @@ use http::Uri;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
-use super::http::host_of;
 use pullsafe::reference::{HostKind, Region, ecr_host, is_public, kind_of_address, kind_of_host};
 
 /// Which hosts a client asks, beside those that its own settings map to an address.
@@ -107,6 +106,17 @@ fn is_of_ecr(host: &str) -> bool {
     let bucket =
         |rest: &str| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")).is_some_and(Region::is_valid);
     ecr_host(host).is_some() || host.split_once(".s3.").is_some_and(|(name, rest)| name.contains("-starport-layer-bucket") && bucket(rest))
+}
+
+/// Host and port of an address, which is all of it that may be shown.
+pub fn host_of(uri: &Uri) -> String {
+    uri.host().map_or_else(
+        || "an address without a host".to_owned(),
+        |host| match uri.port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        },
+    )
 }
 
 #[cfg(test)]

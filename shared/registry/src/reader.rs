@@ -14,9 +14,9 @@ use hyper::body::Incoming;
 use tokio::time::{Duration, Instant};
 
 use super::ahead::{Ahead, Piece};
-use super::blobs::blob_call;
 use super::client::Client;
 use super::error::RegistryError;
+use super::request::blob_call;
 use super::verify::Content;
 use crate::decide::ahead::Progress;
 use pullsafe::manifest::Descriptor;

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::Method;
 use http::header::ACCEPT;
 
-use super::client::{Call, Client};
+use super::client::Client;
 use super::error::RegistryError;
+use super::request::Call;
 use super::sign_in::auth::Scope;
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::{Digest, Reference};

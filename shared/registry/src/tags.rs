@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use super::client::{Call, Client};
+use super::client::Client;
 use super::error::RegistryError;
+use super::request::Call;
 use super::sign_in::auth::Scope;
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{DOCKER_HUB, Digest, Reference};

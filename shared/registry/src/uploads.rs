@@ -19,10 +19,11 @@ use tokio::time::timeout;
 
 use super::address::{resolve_location, same_origin};
 use super::blobs::BlobReader;
-use super::client::{Call, Client, request, settle};
+use super::client::{Client, settle};
 use super::error::RegistryError;
 use super::http::{BodyError, host_of};
 use super::reach::not_followed;
+use super::request::{Call, request};
 use super::sign_in::auth::Scope;
 use super::sign_in::token::push_encoded;
 use pullsafe::manifest::Descriptor;

@@ -4,6 +4,7 @@
 //! both are renewed while the work goes on. So a process that dies holds its job up for two minutes, however long a copy may take.
 
 pub(crate) mod announce;
+pub(crate) mod error;
 pub(crate) mod holders;
 pub(crate) mod job;
 pub(crate) mod repositories;
@@ -28,7 +29,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::Mirror;
 use crate::configuration::Unusable;
 use crate::flow::TIME_TO_ANSWER;
-use crate::work::job::{Job, JobError, Message, Work};
+use crate::work::error::JobError;
+use crate::work::job::{Job, Message, Work};
 use crate::work::rules::{Author, Broken, Rules};
 
 /// With less time than this left, no further job is taken.

@@ -13,7 +13,8 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::{EcrError, Lifecycle};
 
 use crate::Mirror;
-use crate::work::job::{Job, JobError};
+use crate::work::error::JobError;
+use crate::work::job::Job;
 
 /// Why a repository could not be finished. The next run tries again.
 #[derive(Debug, thiserror::Error)]

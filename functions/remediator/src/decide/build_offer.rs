@@ -5,7 +5,7 @@
 use super::observation::HubImage;
 use super::remedy::target::{self, Mismatch};
 use pullsafe::reference::Reference;
-use pullsafe_diagnosis::build_log::{BaseImage, BuildFacts};
+use pullsafe_diagnosis::build_facts::{BaseImage, BuildFacts};
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::Subject;
 use pullsafe_incident::plan::Step;

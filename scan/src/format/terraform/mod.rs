@@ -6,6 +6,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
 
+mod expression;
+mod loops;
 mod module;
 mod scope;
 
@@ -19,7 +21,8 @@ use crate::format::reference_text::looks_like_reference;
 use crate::format::{buildspec, ecs};
 use crate::traced::Traced;
 use crate::yaml::{Tree, Written as _, read};
-use module::{At, LIMIT, Module, object_key};
+use expression::{At, LIMIT, object_key};
+use module::Module;
 
 pub(super) const FORMAT: Format = Format {
     name: "Terraform, OpenTofu",

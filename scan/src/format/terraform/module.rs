@@ -7,16 +7,15 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use hcl_edit::Span;
-use hcl_edit::expr::{Expression, ObjectKey, TraversalOperator};
+use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
 use hcl_edit::template::Element;
 
+use super::expression::{At, LIMIT, key_of, member};
 use super::scope::Scope;
 use crate::analysis::{Analysis, parent};
 use crate::traced::{Quoting, Traced, Unknown, align, join};
 
-/// How deep one value may lead to another, and how many values one expression may have.
-pub(crate) const LIMIT: usize = 16;
 /// How many expressions are evaluated for one image: locals name each other again and again.
 const EXPRESSIONS: usize = 20_000;
 /// How long a text with values in may become.
@@ -34,13 +33,6 @@ pub(crate) struct Module {
     pub(super) scope: Scope,
     /// Expressions that may still be evaluated for the image at hand.
     left: Cell<usize>,
-}
-
-/// An expression and the file that has it.
-#[derive(Clone, Copy)]
-pub(crate) struct At<'m> {
-    pub(crate) file: usize,
-    pub(crate) expression: &'m Expression,
 }
 
 impl Module {
@@ -321,37 +313,6 @@ impl Module {
             None
         };
         unknown(name, assumed)
-    }
-}
-
-/// The value of an object's member, or of an array's item.
-pub(super) fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
-    match expression {
-        Expression::Object(object) => {
-            object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr())
-        }
-        Expression::Array(array) => array.get(key.parse().ok()?),
-        _ => None,
-    }
-}
-
-/// A key of an object as a text.
-pub(crate) fn object_key(key: &ObjectKey) -> Option<String> {
-    match key {
-        ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
-        ObjectKey::Expression(Expression::String(name)) => Some(name.as_str().to_owned()),
-        ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
-        ObjectKey::Expression(_) => None,
-    }
-}
-
-pub(super) fn key_of(operator: &TraversalOperator) -> Option<String> {
-    match operator {
-        TraversalOperator::GetAttr(name) => Some(name.as_str().to_owned()),
-        TraversalOperator::Index(Expression::String(name)) => Some(name.as_str().to_owned()),
-        TraversalOperator::Index(Expression::Number(number)) => Some(number.value().to_string()),
-        TraversalOperator::LegacyIndex(index) => Some(index.value().to_string()),
-        TraversalOperator::Index(_) | TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::failure::chain;
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -391,14 +392,4 @@ fn summary(detail: &ImageDetail) -> Option<ImageSummary> {
         pulled_at: detail.last_recorded_pull_time().and_then(moment),
         subject: detail.subject_manifest_digest().and_then(|subject| subject.parse().ok()),
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -12,7 +12,7 @@ use pullsafe::arn::{Arn, family_and_revision};
 use pullsafe::reference::in_ecr_public;
 use pullsafe::reference::{Reference, Registry, ecr_host};
 use pullsafe::settings::MIRROR_PREFIX;
-use pullsafe_diagnosis::build_log::BaseImage;
+use pullsafe_diagnosis::build_facts::BaseImage;
 use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::Subject;
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::challenge::Challenge;
 use super::credentials::{Credentials, Secret};
 use super::token::TokenRequest;
-use crate::client::Config;
+use crate::config::Config;
 use crate::error::RegistryError;
 use crate::http::Http;
 use pullsafe::reference::{DOCKER_HUB, ecr_host};

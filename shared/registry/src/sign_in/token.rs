@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::credentials::{Basic, Credentials, IdentityToken, Secret};
-use crate::client::Config;
+use crate::config::Config;
 use crate::error::RegistryError;
 use crate::http::{Body, Http, full, host_of};
 use crate::limits::{Limit, retry_after};
