@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{digest_in_ecr, invoke, push_index_to_ecr, push_to_ecr};
+use super::{digest_in_ecr, gate_killed, invoke, push_index_to_ecr, push_to_ecr};
 use crate::e2e::emulator::{ACCOUNT, REGION};
 use crate::e2e::report::Report;
 use crate::e2e::stack::{Stack, event};
+use crate::e2e::tools::project;
 use crate::e2e::{Context as _, Result, ensure};
 use scenarios::gate::Answers;
 
 /// The repository of the stacks here.
-const REPOSITORY: &str = "gated";
+pub(super) const REPOSITORY: &str = "gated";
 /// The tag that is there from the beginning.
-const TAG: &str = "1.0.0";
+pub(super) const TAG: &str = "1.0.0";
 /// CloudFormation's own patience.
 const LONG: u32 = 3600;
 /// Shorter than the sweep's rhythm: only a timer can end it in time.
@@ -44,13 +45,11 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("a stack whose image exists completes, with its digest", present(stack).await)?;
     report.step("two gates in one stack wait and go on one by one", two(stack).await)?;
     let latencies = report.step(&format!("{PUSHES} stacks go on after the push of their image"), pushed(stack).await)?;
-    report.note(&format!(
-        "from the end of the push to the answer, {PUSHES} stacks: median {:.2} s, worst {:.2} s; an index is read again after 0.7 s, a single image (every third) after 1.6 s",
-        latencies[PUSHES / 2].as_secs_f32(),
-        latencies[PUSHES - 1].as_secs_f32()
-    ));
+    let push = format!("median {:.2} s, worst {:.2} s", latencies[PUSHES / 2].as_secs_f32(), latencies[PUSHES - 1].as_secs_f32());
+    report.note(&format!("from the end of the push to the answer: {push}"));
     let swept = report.step(&format!("{SWEPT} stacks go on although no event comes"), swept(stack).await)?;
-    report.note(&format!("from the end of the push to the answer by the sweep alone, {SWEPT} stacks: worst {:.1} s", swept.as_secs_f32()));
+    let sweep = format!("worst {:.1} s", swept.as_secs_f32());
+    report.note(&format!("from the end of the push to the answer: {sweep}"));
     report.step("an update waits for its tag and gets its digest", updated(stack).await)?;
     report.step("an update that fails goes back to a tag that is gone", rolled_back(stack).await)?;
     report.step("an update forward to a tag that is gone waits for it", forward(stack).await)?;
@@ -63,8 +62,29 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("a stack whose image never comes is given up shortly before its end and rolls back", given_up(stack).await)?;
     let load = report.step("200 gates wait at once on 50 repositories", many(stack).await)?;
     report.note(&load);
+    gate_killed::play(stack, report).await?;
+    document(&[
+        (format!("{PUSHES} stacks, every third with a single image: from the end of the push to the answer"), push),
+        (format!("{SWEPT} stacks to which no event comes: the sweep alone"), sweep),
+        ("200 gates on 50 repositories at once".to_owned(), load),
+    ])?;
     report.step("no address for an answer is in any log", nothing_leaked(stack).await)?;
     Ok(())
+}
+
+/// Writes what was measured into docs/gate.md, where `UPDATE_DOCS` asks for it.
+fn document(rows: &[(String, String)]) -> Result<()> {
+    const BEGIN: &str = "<!-- measured: UPDATE_DOCS=1 cargo e2e -->\n";
+    if std::env::var_os("UPDATE_DOCS").is_none() {
+        return Ok(());
+    }
+    let path = project().join("docs/gate.md");
+    let text = std::fs::read_to_string(&path).context("read docs/gate.md")?;
+    let (before, rest) = text.split_once(BEGIN).context("docs/gate.md has no place for what is measured")?;
+    let (_, after) = rest.split_once("<!-- end -->").context("what is measured in docs/gate.md has no end")?;
+    let lines: String = rows.iter().map(|(what, found)| format!("| {what} | {found} |\n")).collect();
+    let table = format!("| Measured in the local emulator, 2 cores | |\n|---|---|\n{lines}");
+    std::fs::write(&path, format!("{before}{BEGIN}{table}<!-- end -->{after}")).context("write docs/gate.md")
 }
 
 async fn present(stack: &Stack) -> Result<()> {
@@ -316,7 +336,7 @@ async fn many(stack: &Stack) -> Result<String> {
     invoke(stack, "gate-waker", &pushed_event("many-7", "57")?).await?;
     ensure(answers.until(1, Duration::from_secs(10)).await && answers.taken("many-57").len() == 1, "the push did not wake its gate")?;
     Ok(format!(
-        "200 gates on 50 repositories: parked in {:.1} s; a sweep of all takes {:.1} s and {} batches of ECR, so many calls a minute",
+        "parked in {:.1} s; one sweep of all takes {:.1} s and {} batches of ECR",
         parked_in.as_secs_f32(),
         swept_in.as_secs_f32(),
         swept["batches"]
@@ -402,7 +422,7 @@ async fn tell(stack: &Stack, tag: &str) -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-fn pushed_event(repository: &str, tag: &str) -> Result<Value> {
+pub(super) fn pushed_event(repository: &str, tag: &str) -> Result<Value> {
     let mut pushed = event("ecr-image-pushed")?;
     pushed["detail"]["repository-name"] = json!(repository);
     pushed["detail"]["image-tag"] = json!(tag);

@@ -3,6 +3,7 @@
 pub mod case_a;
 pub mod case_d;
 pub mod gate;
+mod gate_killed;
 pub mod mirror;
 pub mod service;
 pub mod widget;
