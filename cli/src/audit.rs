@@ -8,6 +8,7 @@ use clap::Args;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
 
+use crate::account;
 use crate::terminal::{Output, answer, stop};
 
 /// Say which services of this account and region depend on Docker Hub, and what that can cost them.
@@ -40,7 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return stop(&error.to_string(), 1),
     };
-    let inventory = match runtime.block_on(inventory::take(&arguments.clusters, mirror.as_ref())) {
+    let config = match runtime.block_on(account::config()) {
+        Ok(config) => config,
+        Err(message) => return stop(&message, 2),
+    };
+    let inventory = match runtime.block_on(inventory::take(&config, &arguments.clusters, mirror.as_ref())) {
         Ok(inventory) => inventory,
         Err(failure) => return stop(&failure.to_string(), 1),
     };

@@ -11,11 +11,12 @@ mod stack;
 
 use std::process::ExitCode;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use clap::Args;
 use pullsafe::clock;
 use pullsafe_aws::Failure;
 
+use crate::account;
 use crate::terminal::{Output, answer, stop};
 use finding::{Finding, State};
 
@@ -36,11 +37,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return stop(&error.to_string(), 1),
     };
-    let looked = runtime.block_on(async {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        look(&config, &arguments.stack).await
-    });
-    let findings = match looked {
+    let config = match runtime.block_on(account::config()) {
+        Ok(config) => config,
+        Err(message) => return stop(&message, 2),
+    };
+    let findings = match runtime.block_on(look(&config, &arguments.stack)) {
         Ok(findings) => findings,
         Err(failure) => return stop(&format!("the stack {} cannot be looked at: {failure}", arguments.stack), 1),
     };

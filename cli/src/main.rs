@@ -5,6 +5,8 @@
 //! Exit status: 0 = done or nothing to do; 1 = the answer is no, or part failed; 2 = wrong usage or input.
 
 #[cfg(feature = "aws")]
+mod account;
+#[cfg(feature = "aws")]
 mod arguments;
 #[cfg(feature = "audit")]
 mod audit;

@@ -20,6 +20,7 @@ use pullsafe_aws::ecr::{EcrNative, EcrRegions};
 use pullsafe_registry::{Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 
+use crate::account;
 use crate::progress::{Meter, size};
 use crate::registry;
 use crate::terminal::{Output, answer, stop};
@@ -88,7 +89,7 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     let uses_aws = config.discover_ecs || config.prune.is_some() || ecr_host(&config.registry).is_some() || arguments.table.is_some();
     // Where AWS has no part in it, nobody is asked who we are.
     let aws = if uses_aws {
-        aws_config::load_from_env().await
+        account::config().await?
     } else {
         aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
     };

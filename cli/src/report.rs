@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use clap::{Args, ValueEnum};
 use pullsafe::arn::ServiceId;
 use pullsafe::settings::TABLE;
@@ -11,6 +12,7 @@ use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::report::{Report, html, markdown};
 use pullsafe_incident::store::{History, Table};
 
+use crate::account;
 use crate::arguments::duration;
 use crate::terminal::{answer, stop};
 
@@ -54,7 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let now = pullsafe::clock::system()();
     let since = now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX));
-    let history = match runtime.block_on(read(&table, arguments.service.as_deref(), since)) {
+    let config = match runtime.block_on(account::config()) {
+        Ok(config) => config,
+        Err(message) => return stop(&message, 2),
+    };
+    let history = match runtime.block_on(read(&config, &table, arguments.service.as_deref(), since)) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);
@@ -75,8 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// A service's ARN is the table's own key; any other name is looked for among all.
-async fn read(table: &str, service: Option<&str>, since: Timestamp) -> Result<History, Failure> {
-    let table = Table::new(&aws_config::load_from_env().await, table);
+async fn read(config: &SdkConfig, table: &str, service: Option<&str>, since: Timestamp) -> Result<History, Failure> {
+    let table = Table::new(config, table);
     match service {
         Some(arn) if ServiceId::from_arn(arn).is_some() => table.history(arn, since).await,
         Some(name) => {

@@ -17,6 +17,7 @@ use pullsafe_registry::{Client, RegistryError};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::account;
 use crate::arguments::{duration, platform, reference};
 use crate::registry;
 use crate::terminal::{answer, stop};
@@ -24,6 +25,8 @@ use crate::terminal::{answer, stop};
 /// The pause after the first look; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The last look begins so long before the end, so that its answer still counts.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 /// A config is a few kilobytes.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// How long the tags of a repository may take, which only help.
@@ -92,14 +95,16 @@ impl Waiter<'_> {
                 Ok(Look::NotYet(reason)) => why_not = reason,
                 Err(_) => {}
             }
-            if Instant::now() + pause >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 break;
             }
             if told != why_not {
                 eprintln!("waiting for {reference}: {}", foreign::terminal(&why_not));
                 told.clone_from(&why_not);
             }
-            sleep(pause).await;
+            // The last look comes right before the end.
+            sleep(if left > LAST_LOOK { pause.min(left - LAST_LOOK) } else { left }).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Err(format!("{reference} did not appear in {} s: {why_not}.{}", timeout.as_secs(), self.tags().await))
@@ -130,7 +135,8 @@ impl Waiter<'_> {
     async fn digest(&self) -> Result<Digest, Look> {
         let reference = &self.arguments.reference;
         if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
-            return match self.ecr().await.resolve(reference).await {
+            // Nobody comes later and signs in.
+            return match self.ecr().await.map_err(Look::Never)?.resolve(reference).await {
                 Lookup::Found(resolved) => Ok(resolved.digest),
                 Lookup::Absent | Lookup::NotNeeded => Err(Look::NotYet("ECR has no such image".to_owned())),
                 Lookup::Unknown(doubt) => Err(Look::NotYet(doubt.to_string())),
@@ -163,7 +169,8 @@ impl Waiter<'_> {
         let Some(host) = ecr_host(reference.registry()).filter(|_| !self.client.endpoints().is_mapped(reference.registry())) else {
             return String::new();
         };
-        let ecr = self.ecr().await.get(host.region);
+        let Ok(regions) = self.ecr().await else { return String::new() };
+        let ecr = regions.get(host.region);
         let tags = timeout(TIME_FOR_TAGS, ecr.newest_tags(Some(host.account), reference.repository(), MOST_TAGS)).await;
         let tags = tags.ok().and_then(Result::ok).unwrap_or_default();
         if tags.is_empty() {
@@ -176,8 +183,9 @@ impl Waiter<'_> {
     }
 
     /// Loaded when it is first needed: it can mean asking the network who we are.
-    async fn ecr(&self) -> &EcrRegions {
-        self.ecr.get_or_init(|| async { EcrRegions::new(aws_config::load_from_env().await) }).await
+    async fn ecr(&self) -> Result<&EcrRegions, String> {
+        let loader = || aws_config::defaults(aws_config::BehaviorVersion::latest());
+        self.ecr.get_or_try_init(|| async { account::signed_in(loader()).await.map(EcrRegions::new) }).await
     }
 }
 

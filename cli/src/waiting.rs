@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use aws_config::SdkConfig;
 use clap::{Args, ValueEnum};
 use image_gate::decide::foreign::harmless;
 use image_gate::decide::wait::Wait;
@@ -11,6 +12,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use serde::Serialize;
 
+use crate::account;
 use crate::terminal::{answer, stop};
 
 /// List the stacks that wait at the image gate: for which image, since when, and until when CloudFormation waits.
@@ -82,7 +84,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return stop(&error.to_string(), 1),
     };
-    let waits = match runtime.block_on(read(&table)) {
+    let config = match runtime.block_on(account::config()) {
+        Ok(config) => config,
+        Err(message) => return stop(&message, 2),
+    };
+    let waits = match runtime.block_on(read(&config, &table)) {
         Ok(waits) => waits,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);
@@ -100,8 +106,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     answer(&text, true)
 }
 
-async fn read(table: &str) -> Result<Vec<Wait>, Failure> {
-    GateTable::new(&aws_config::load_from_env().await, table).open().await
+async fn read(config: &SdkConfig, table: &str) -> Result<Vec<Wait>, Failure> {
+    GateTable::new(config, table).open().await
 }
 
 /// Whose time is over first comes first.

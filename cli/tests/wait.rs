@@ -108,3 +108,14 @@ async fn wrong_usage_is_told_apart() {
     let bad = machine.command(&["web:1"]).env("PULLSAFE_REGISTRY_ENDPOINTS", "nonsense").output().await.expect("it runs");
     assert_eq!(bad.status.code(), Some(2));
 }
+
+/// The last look comes right before the end, and the end when it was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_for_as_long_as_it_was_told_to() {
+    let machine = Machine::new();
+    let begin = Instant::now();
+    let output = machine.run(&[&machine.reference("1"), "--timeout", "4s"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("did not appear in 4 s"), "{}", text(&output.stderr));
+    assert!(begin.elapsed() >= Duration::from_secs(4), "{:?}", begin.elapsed());
+}

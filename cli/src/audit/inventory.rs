@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::Service as EcsService;
 use mirror::aws::inventory::{Inventory as Ecs, last_part};
@@ -31,9 +31,8 @@ impl Mirror {
 }
 
 /// Looks at the account and region of the AWS configuration.
-pub(super) async fn take(clusters: &[String], mirror: Option<&Mirror>) -> Result<Inventory, Failure> {
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let ecs = Ecs::of(&config);
+pub(super) async fn take(config: &SdkConfig, clusters: &[String], mirror: Option<&Mirror>) -> Result<Inventory, Failure> {
+    let ecs = Ecs::of(config);
     let mut inventory = Inventory { region: config.region().map(ToString::to_string).unwrap_or_default(), ..Inventory::default() };
     let clusters = if clusters.is_empty() { ecs.clusters().await? } else { clusters.to_vec() };
     let mut definitions: BTreeMap<String, Vec<Container>> = BTreeMap::new();
@@ -48,7 +47,7 @@ pub(super) async fn take(clusters: &[String], mirror: Option<&Mirror>) -> Result
         }
     }
     if let Some(mirror) = mirror {
-        look_at_mirror(&config, mirror, &mut inventory).await;
+        look_at_mirror(config, mirror, &mut inventory).await;
     }
     Ok(inventory)
 }

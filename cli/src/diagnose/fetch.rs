@@ -7,6 +7,7 @@ use aws_sdk_ecs::types::{DesiredStatus, Task};
 use serde_json::{Value, json};
 
 use super::taken::Asked;
+use crate::account;
 
 /// So many stopped tasks of a service are looked at, the latest first.
 const TASKS: usize = 5;
@@ -22,7 +23,11 @@ async fn ask(asked: &Asked) -> Result<Value, String> {
     if let Asked::Task { region, .. } = asked {
         loader = loader.region(Region::new(region.clone()));
     }
-    let client = Client::new(&loader.load().await);
+    let config = account::signed_in(loader).await?;
+    if config.region().is_none() {
+        return Err("no AWS region is set: set AWS_REGION, or `region` in the profile".to_owned());
+    }
+    let client = Client::new(&config);
     match asked {
         Asked::Task { arn, cluster, .. } => describe(&client, cluster, vec![arn.clone()]).await,
         Asked::Service { cluster, service } => of_service(&client, cluster, service).await,

@@ -1,0 +1,33 @@
+//! Whose account and which region: the AWS configuration of this machine, or what is missing in it and how to give it.
+
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials as _;
+
+/// The configuration with credentials and a region.
+///
+/// # Errors
+/// What is missing, and the next step.
+pub(crate) async fn config() -> Result<SdkConfig, String> {
+    let config = signed_in(aws_config::defaults(BehaviorVersion::latest())).await?;
+    if config.region().is_none() {
+        return Err("no AWS region is set: set AWS_REGION, or `region` in the profile".to_owned());
+    }
+    Ok(config)
+}
+
+/// The configuration with credentials, where what is asked for names its region itself.
+///
+/// # Errors
+/// As [`config`].
+pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String> {
+    let config = loader.load().await;
+    let provider = config.credentials_provider().ok_or_else(|| missing("there is nowhere to get any from"))?;
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(config),
+        Err(error) => Err(missing(&pullsafe_aws::failure::chain(&error))),
+    }
+}
+
+fn missing(why: &str) -> String {
+    format!("no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+}
