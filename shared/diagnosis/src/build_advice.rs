@@ -58,6 +58,21 @@ const ALL: &[Advice] = &[
         only: |_| true,
         text: "The base image has no variant for the platform that is built. Build with `--platform`, choose a base image that has it, or change the environment's type of the project (ARM_CONTAINER, LINUX_CONTAINER).",
     },
+    Advice {
+        causes: &[Cause::RegistryServerError],
+        only: |_| true,
+        text: "The registry failed while the build pulled its base image. Start the build again; if it lasts, look at the registry's status page, and take the base image from a private ECR repository.",
+    },
+    Advice {
+        causes: &[Cause::InvalidImageReference],
+        only: |_| true,
+        text: "The name of the base image is malformed. Look at the `FROM` line with its build arguments filled in: an argument without a value leaves a hole in the name.",
+    },
+    Advice {
+        causes: &[Cause::ImageCorrupt, Cause::ImageUnsupported],
+        only: |_| true,
+        text: "The base image cannot be unpacked or has a format that this builder does not know. Pull it once by hand; if that fails too, push it anew at its source, else use a newer Docker or BuildKit in the build's environment.",
+    },
 ];
 
 fn is_ecr(found: &Diagnosis) -> bool {

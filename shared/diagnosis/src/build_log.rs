@@ -216,6 +216,10 @@ const OF_FAILURES: &[&str] = &[
 
 /// Words of a line that has to do with another download, such as a file that a Dockerfile adds.
 const OF_DOWNLOADS: &[&str] = &[
+    "/blobs/uploads/",
+    "push permission",
+    "error pushing",
+    "failed to push",
     "add failed",
     "curl: (",
     "wget: ",

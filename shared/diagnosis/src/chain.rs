@@ -113,7 +113,7 @@ impl<'a> Chain<'a> {
 
     /// Whether this is about a registry at all: a request to one, an operation of a pull, or a registry's own code.
     pub fn is_of_registry(&self) -> bool {
-        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository"];
+        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image"];
         let says = |text: &str| {
             let lower = text.to_ascii_lowercase();
             WORDS.iter().any(|word| lower.contains(word))
@@ -182,9 +182,7 @@ fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
     if let Some(why) = transport(&lower) {
         return Tell::Transport(why);
     }
-    if let Some(meaning) =
-        VOCABULARIES.iter().flat_map(|row| row.codes.iter()).find(|(word, _)| lower.contains(word)).map(|(_, meaning)| *meaning)
-    {
+    if let Some(meaning) = registries::meaning_in(VOCABULARIES, &lower) {
         return Tell::Code(meaning);
     }
     if let Some(status) = status(&lower, before) {

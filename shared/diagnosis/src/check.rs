@@ -8,6 +8,11 @@ use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
 pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
+    if setting.place == Place::CodeBuild
+        && let Some(said) = of_build(diagnosis)
+    {
+        return said;
+    }
     let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
@@ -45,6 +50,25 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
         | Cause::ContainerHealthCheckFailed
         | Cause::Unknown => task(setting),
     }
+}
+
+/// For a build, where a task would be asked about what only tasks have.
+fn of_build(diagnosis: &Diagnosis) -> Option<String> {
+    let cause = diagnosis.cause;
+    if cause == Cause::RoleAssumeFailed {
+        return Some(
+            "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
+                .to_owned(),
+        );
+    }
+    let of_an_image = matches!(
+        cause,
+        Cause::EcrPermissionDenied | Cause::RegistryAuthDenied | Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound
+    );
+    let of_a_task =
+        matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::SpotInterrupted | Cause::HostTerminated | Cause::UserStopped);
+    (of_a_task || (of_an_image && reference(diagnosis).is_none()))
+        .then(|| "the build's log in the CodeBuild console, from the first failed command on".to_owned())
 }
 
 fn reference(diagnosis: &Diagnosis) -> Option<Reference> {

@@ -192,11 +192,19 @@ fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Op
         Some((said.unwrap_or(if fargate { Cause::SpotInterrupted } else { Cause::HostTerminated }), Confidence::High))
     } else if is("InfrastructureHealth") {
         Some((said.unwrap_or(Cause::HostTerminated), Confidence::Medium))
+    } else if is("ServiceSchedulerInitiated") && said.is_none() && is_complaint(task) {
+        Some((Cause::Unknown, Confidence::Low))
     } else if is("ServiceSchedulerInitiated") {
         Some((said.unwrap_or(Cause::ScalingOrDeployment), by_text.map_or(Confidence::Medium, |row| row.confidence)))
     } else {
         None
     }
+}
+
+/// Whether the scheduler names its service and what about it: a sentence that is cut there, or not known, is no scaling.
+fn is_complaint(task: &StoppedTask) -> bool {
+    let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
+    reason.starts_with("(service ")
 }
 
 /// The diagnosis of a stop from outside: the text as evidence, and for failed health checks what the log tells.
@@ -343,5 +351,7 @@ fn is_pull(text: &str) -> bool {
     HEADS.iter().any(|head| lower.contains(head))
 }
 
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod tests;

@@ -240,6 +240,19 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         limit: "the limit of the registry behind its proxy repository",
     },
     Vocabulary {
+        name: "a signature policy on the puller's side",
+        registry: Registry::Other,
+        hosts: &[],
+        codes: &[
+            ("source image rejected", Meaning::Blocked),
+            ("signature was required", Meaning::Blocked),
+            ("signature verification failed", Meaning::Blocked),
+            ("no matching signatures", Meaning::Blocked),
+            ("no signatures found", Meaning::Blocked),
+        ],
+        limit: "nothing: it asks no registry",
+    },
+    Vocabulary {
         name: "NVIDIA NGC",
         registry: Registry::Other,
         hosts: &["nvcr.io", ".nvcr.io", "authn.nvidia.com"],
@@ -257,6 +270,15 @@ pub static VOCABULARIES: &[Vocabulary] = &[
 
 /// The vocabulary of the registry that answers from this host.
 pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
+    host_in(VOCABULARIES, host)
+}
+
+/// What the words of a part mean, in lower case, if a registry of the table has them.
+pub(super) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
+    table.iter().flat_map(|row| row.codes.iter()).find(|(word, _)| lower.contains(word)).map(|(_, meaning)| *meaning)
+}
+
+fn host_in<'a>(table: &'a [Vocabulary], host: &str) -> Option<&'a Vocabulary> {
     let host = host.split(':').next().unwrap_or_default();
     let fits = |pattern: &str| {
         if pattern.starts_with('.') {
@@ -265,10 +287,33 @@ pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
             host.eq_ignore_ascii_case(pattern)
         }
     };
-    VOCABULARIES.iter().find(|row| row.hosts.iter().any(|pattern| fits(pattern)))
+    table.iter().find(|row| row.hosts.iter().any(|pattern| fits(pattern)))
 }
 
 /// The vocabulary of a registry that is known by its name in the contract.
 pub fn of_registry(registry: Registry) -> Option<&'static Vocabulary> {
     VOCABULARIES.iter().find(|row| row.registry == registry && registry != Registry::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A registry that the table does not have: what it says is read as soon as its row is there.
+    #[test]
+    fn adding_a_registrys_vocabulary_is_one_row() {
+        let added = Vocabulary {
+            name: "Scaleway",
+            registry: Registry::Other,
+            hosts: &["rg.fr-par.scw.cloud", ".scw.cloud"],
+            codes: &[("namespace is locked by its owner", Meaning::Blocked)],
+            limit: "the namespace's limit on requests",
+        };
+        let said = "the namespace is locked by its owner";
+        assert_eq!(of_host("rg.fr-par.scw.cloud").map(|row| row.name), None, "it is not there today");
+        assert_eq!(meaning_in(VOCABULARIES, said), None);
+        let table = [VOCABULARIES, &[added]].concat();
+        assert_eq!(host_in(&table, "rg.fr-par.scw.cloud:443").map(|row| row.name), Some("Scaleway"));
+        assert_eq!(meaning_in(&table, said), Some(Meaning::Blocked));
+    }
 }

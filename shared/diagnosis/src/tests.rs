@@ -69,6 +69,7 @@ fn who_stopped_it_wins_over_exit_codes_and_logs() {
     };
     assert_eq!(stopped("UserInitiated", "because I say so"), Cause::UserStopped);
     assert_eq!(stopped("ServiceSchedulerInitiated", "some new words"), Cause::ScalingOrDeployment);
+    assert_eq!(stopped("ServiceSchedulerInitiated", "(service web) was unable"), Cause::Unknown, "cut before it says what");
     assert_eq!(stopped("SpotInterruption", ""), Cause::SpotInterrupted);
     assert_eq!(stopped("EssentialContainerExited", "Essential container in task exited"), Cause::AppCrashed);
 }

@@ -42,8 +42,8 @@ impl Stop {
     }
 
     /// A stop of a text from elsewhere.
-    pub(crate) const fn new(id: String, event: Value, logs: Logs, expect: Expected) -> Self {
-        Self { id, event, logs, expect, source: String::new() }
+    pub(crate) const fn new(id: String, event: Value, logs: Logs, expect: Expected, source: String) -> Self {
+        Self { id, event, logs, expect, source }
     }
 
     /// The thread or site that it is from.

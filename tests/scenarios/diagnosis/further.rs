@@ -75,7 +75,7 @@ pub(crate) fn stops() -> Vec<Stop> {
         let event = json!({ "detail-type": "ECS Task State Change", "detail": message.event() });
         let logs = if message.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), message.log.clone())]) };
         let expect = Expected { cause: message.cause, signature: message.signature, docker_hub_quota: message.docker_hub_quota };
-        Stop::new(message.id, event, logs, expect)
+        Stop::new(message.id, event, logs, expect, message.source)
     };
     Message::all().into_iter().map(stop).collect()
 }

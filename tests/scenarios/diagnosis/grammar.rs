@@ -1,6 +1,9 @@
 //! The chain's own properties: it keeps every byte, reads anything, and does not care where a text stood.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_diagnosis::chain::Chain;
 use pullsafe_diagnosis::diagnose_text;
 use serde_json::json;
@@ -42,4 +45,49 @@ fn where_a_text_stands_changes_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The diagnosis of a task that failed to start with this reason.
+fn of_reason(text: &str) -> Diagnosis {
+    let event = json!({"detail": {"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": text,
+        "containers": [{"name": "app"}]}});
+    of_event(&event, &Logs::new())
+}
+
+/// A text that is cut says the same with no more confidence, or nothing, or something else with less: half a sentence may be a whole
+/// one (`no container instance met all of its requirements.`).
+#[test]
+fn a_cut_never_makes_a_cause_more_certain() {
+    let mut wrong = BTreeSet::new();
+    for (_, group, text) in labelled() {
+        let whole = of_reason(&text);
+        for (end, _) in text.match_indices([' ', ':', ',', '.', '"']) {
+            let cut = of_reason(&text[..end]);
+            // Less confidence is the greater value.
+            let less = if cut.cause == whole.cause { cut.confidence >= whole.confidence } else { cut.confidence > whole.confidence };
+            if !less && cut.cause != Cause::Unknown {
+                wrong.insert(format!(
+                    "{group}: {} {} became {} {}: {}",
+                    whole.cause,
+                    whole.confidence,
+                    cut.cause,
+                    cut.confidence,
+                    &text[..end]
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// A text that a console or a terminal wrapped says exactly the same.
+#[test]
+fn wrapping_changes_nothing() {
+    for (_, group, text) in labelled() {
+        let whole = of_reason(&text);
+        for wrapped in [text.replace(' ', "\n    "), text.replace(": ", ":\r\n\t"), text.replace(", ", ",\n")] {
+            let found = of_reason(&wrapped);
+            assert_eq!((found.cause, found.confidence), (whole.cause, whole.confidence), "{group}: {text}");
+        }
+    }
 }

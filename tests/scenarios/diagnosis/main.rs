@@ -6,4 +6,5 @@ mod field;
 mod further;
 mod grammar;
 mod labels;
+mod left_out;
 mod mutations;

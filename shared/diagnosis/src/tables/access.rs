@@ -12,7 +12,6 @@ const FORBIDDEN: &[&str] =
     &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
-    ": denied$",
     "denied: denied",
     "status code 401",
     "http status: 401",
@@ -23,8 +22,6 @@ const UNAUTHORIZED: &[&str] = &[
     "invalid username",
     "invalid user name",
     "unauthorized: incorrect",
-    "failed to fetch anonymous token",
-    "failed to fetch oauth token",
     "access forbidden",
     "access to the resource is denied",
     "authorization token has expired",
@@ -33,8 +30,6 @@ const UNAUTHORIZED: &[&str] = &[
     "authorization failed",
     "no valid credentials",
     "invalid credentials",
-    "failed to authorize",
-    "unable to retrieve auth token",
     "bad credentials",
     "access token has insufficient scopes",
     "http basic: access denied",
@@ -220,6 +215,31 @@ pub static ROWS: &[Row] = &[
             "failed to resolve reference \"acme-docker-local.artifactory.example.com/db/server:11\": failed to fetch oauth token: unexpected status: 401 Unauthorized",
             "acme-docker-local.artifactory.example.com/db/server:11",
             "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "login-failed",
+        cause: Cause::RegistryAuthDenied,
+        confidence: Confidence::Low,
+        // It says what was tried; what came back stands behind it, if the text is not cut.
+        yields: true,
+        all: &[&[
+            "failed to authorize",
+            "failed to fetch anonymous token",
+            "failed to fetch oauth token",
+            "unable to retrieve auth token",
+            ": denied$",
+        ]],
+        none: NETWORK,
+        settled_by: Some(
+            "a manifest HEAD with the credentials of the task definition; the text may be cut before a failure of the network",
+        ),
+        advice: LOGIN,
+        example: seen_with(
+            "failed to resolve reference \"quay.io/acme/api:1\": failed to authorize: failed to fetch anonymous token",
+            "quay.io/acme/api:1",
+            "containerd, cut",
         ),
         ..Row::EMPTY
     },

@@ -70,7 +70,7 @@ pub static ROWS: &[Row] = &[
             "internal error",
             "fatal error: runtime",
         ]],
-        none: &["cannotpullcontainererror", "500 internal server error", "memory usage"],
+        none: &["cannotpullcontainererror", "500 internal server error", "memory usage", "(http code"],
         advice: HOST,
         example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
         ..Row::EMPTY

@@ -66,7 +66,6 @@ pub static ROWS: &[Row] = &[
         id: "hub-pull-quota-behind-proxy",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Quota),
-        confidence: Confidence::Medium,
         all: &[&["pull rate limit"], &["you have reached your"]],
         settled_by: Some("the proxy's own log: whose limit it repeats"),
         advice: "The image comes from {host|a proxy}, which repeats Docker Hub's words: the proxy's own address or account is over the quota. Give the proxy \

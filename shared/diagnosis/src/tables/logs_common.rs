@@ -9,40 +9,42 @@ pub(super) const fn crash(id: &'static str, signature: Signature, weight: u8, al
 
 /// Whether a text names something in capitals, as environment variables are named (`DATABASE_URL`, `PORT`).
 pub(super) fn names_a_variable(text: &str) -> bool {
-    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').any(|word| {
-        word.len() >= 3
-            && word.starts_with(|first: char| first.is_ascii_uppercase())
-            && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-            && !matches!(
-                word,
-                "ERROR"
-                    | "FATAL"
-                    | "WARN"
-                    | "WARNING"
-                    | "INFO"
-                    | "DEBUG"
-                    | "CRITICAL"
-                    | "HTTP"
-                    | "HTTPS"
-                    | "JSON"
-                    | "URL"
-                    | "GET"
-                    | "POST"
-                    | "PUT"
-                    | "DELETE"
-                    | "API"
-                    | "TCP"
-                    | "DNS"
-                    | "SQL"
-                    | "AWS"
-                    | "ECS"
-                    | "UTC"
-                    | "PID"
-                    | "EOF"
-                    | "NULL"
-                    | "ENOENT"
-            )
-    })
+    // In quotes behind these words it is one, however it is spelt.
+    text.contains("environment variable \"")
+        || text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').any(|word| {
+            word.len() >= 3
+                && word.starts_with(|first: char| first.is_ascii_uppercase())
+                && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+                && !matches!(
+                    word,
+                    "ERROR"
+                        | "FATAL"
+                        | "WARN"
+                        | "WARNING"
+                        | "INFO"
+                        | "DEBUG"
+                        | "CRITICAL"
+                        | "HTTP"
+                        | "HTTPS"
+                        | "JSON"
+                        | "URL"
+                        | "GET"
+                        | "POST"
+                        | "PUT"
+                        | "DELETE"
+                        | "API"
+                        | "TCP"
+                        | "DNS"
+                        | "SQL"
+                        | "AWS"
+                        | "ECS"
+                        | "UTC"
+                        | "PID"
+                        | "EOF"
+                        | "NULL"
+                        | "ENOENT"
+                )
+        })
 }
 
 /// The characters that end a name.

@@ -60,6 +60,7 @@ pub static ROWS: &[Row] = &[
                 ],
                 &[
                     "is not set",
+                    "not available",
                     "not set",
                     "is required",
                     "must be set",
@@ -159,6 +160,8 @@ pub static ROWS: &[Row] = &[
             after: &["can't open file '", "could not open input file: ", "unable to access jarfile ", "module '", "open '"],
             until: WORD,
         }),
+        // A JSON file is data that the program asks for.
+        none: &[".json'"],
         advice: "The program of the entry point, `{subject|see the log}`, is not in the image. Correct `command` or `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
         example: seen("python: can't open file '/app/manage2.py': [Errno 2] No such file or directory", "Python"),
         ..crash(

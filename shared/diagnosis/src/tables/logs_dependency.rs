@@ -74,6 +74,7 @@ pub static ROWS: &[Row] = &[
             2,
             &[&[
                 "connection refused",
+                "server closed the connection unexpectedly",
                 "econnrefused",
                 "connectionrefused",
                 "connect call failed",

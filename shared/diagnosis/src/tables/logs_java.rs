@@ -13,6 +13,7 @@ pub static ROWS: &[Row] = &[
         all: &[&[
             "java heap space",
             "java.lang.outofmemoryerror",
+            "java/lang/outofmemoryerror",
             "gc overhead limit exceeded",
             "outofmemoryerror: metaspace",
             "unable to create native thread",

@@ -110,7 +110,7 @@ pub static ROWS: &[Row] = &[
     Row {
         id: "windows-runtime",
         cause: Cause::AgentError,
-        confidence: Confidence::Medium,
+        confidence: Confidence::Low,
         all: &[WINDOWS],
         settled_by: Some("another task on another host"),
         advice: "The Windows container service of the host failed. Retry; if it repeats on this host and not on others, replace the host (`Get-Service vmcompute`, event log Hyper-V-Compute).",

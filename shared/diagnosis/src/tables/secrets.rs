@@ -79,6 +79,7 @@ pub(super) const ACTION: Option<Subject> = Some(Subject { after: &["not authoriz
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
     "from asm",
+    "asm fetching secret",
     "secrets manager",
     "secretsmanager",
     "secret arn:",
@@ -282,6 +283,7 @@ pub static ROWS: &[Row] = &[
                 Why::Missing,
                 &[&[
                     "retrieve secret from asm",
+                    "registry auth from asm",
                     "retrieve secrets from asm",
                     "fetching secret data from aws secrets manager",
                     "failed to fetch secret ",

@@ -92,6 +92,7 @@ pub static ROWS: &[Row] = &[
                 "exec: permission denied",
                 "no such file or directory$",
                 "permission denied$",
+                "permission denied\"",
             ],
             &[
                 "cannotstartcontainer",

@@ -153,13 +153,11 @@ pub static ROWS: &[Row] = &[
         all: &[&[
             "scaling activity initiated by",
             "service scheduler initiated",
-            "^(deployment ecs-svc",
-            "^(taskset ecs-svc",
-            "^(service ",
             "stopped by deployment",
             "task was replaced",
             "replaced by newer deployment",
             "instance is draining",
+            "instance draining",
             "container instance is in draining",
             "availability zone rebalancing",
             "rebalance availability zone",
@@ -169,6 +167,30 @@ pub static ROWS: &[Row] = &[
         none: &["unable to", "unhealthy", "failed", "could not", "cannot", "can't", "impaired", "not healthy", "error"],
         advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
         example: seen("Scaling activity initiated by (deployment ecs-svc/4770560200895743049)", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "scheduler-replaced",
+        cause: Cause::ScalingOrDeployment,
+        // The head alone tells nothing: the scheduler begins its complaints with the same words.
+        all: &[
+            &["^(service ", "^(deployment ecs-svc", "^(taskset ecs-svc"],
+            &[
+                "has stopped",
+                "has started",
+                "has begun",
+                "deregistered",
+                "replaced",
+                "draining",
+                "completed",
+                "steady state",
+                "scaled",
+                "scaling",
+            ],
+        ],
+        none: &["unable to", "unhealthy", "failed", "could not", "cannot", "can't", "impaired", "not healthy", "error"],
+        advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
+        example: seen("(deployment ecs-svc/4770560200895743049) deregistered", "ECS"),
         ..Row::EMPTY
     },
 ];
