@@ -78,7 +78,11 @@ mod tests {
         let name = Name::of("a/.github/workflows/Ci.YML.j2");
         assert_eq!((name.file.as_str(), name.extension()), ("ci.yml", "yml"));
         assert!(name.is_yaml() && name.is_below(".github/workflows") && !name.is_below("github/workflows"));
-        assert!(name.is_in(".github/workflows") && !name.is_in("workflows/x") && !Name::of(".github/workflows/x/a.yml").is_in(".github/workflows"));
+        assert!(
+            name.is_in(".github/workflows")
+                && !name.is_in("workflows/x")
+                && !Name::of(".github/workflows/x/a.yml").is_in(".github/workflows")
+        );
         assert!(Name::of("x.png").is_other() && !Name::of("Makefile").is_other() && !Name::of("a.sh").is_other());
     }
 }

@@ -35,7 +35,9 @@ fn looks_like(root: Node<'_>) -> bool {
 /// Whether a document is a pod that leaves out what it is, as Jenkins and runners of pods take it.
 fn is_pod(root: Node<'_>) -> bool {
     let containers = root.at(&["spec", "containers"]).map(Node::items).unwrap_or_default();
-    containers.iter().any(|container| container.get("name").is_some() && container.get("image").is_some_and(|image| image.scalar().is_some()))
+    containers
+        .iter()
+        .any(|container| container.get("name").is_some() && container.get("image").is_some_and(|image| image.scalar().is_some()))
 }
 
 /// Whether a document is a JSON 6902 patch of images.
