@@ -81,13 +81,13 @@ impl Observation {
 impl Default for Observation {
     fn default() -> Self {
         Self {
-            service: Lookup::NotNeeded,
-            task_definition: Lookup::NotNeeded,
+            service: Lookup::not_asked(),
+            task_definition: Lookup::not_asked(),
             hub_images: Vec::new(),
             role_may_pull: BTreeMap::new(),
-            stack: Lookup::NotNeeded,
-            scaling: Lookup::NotNeeded,
-            wanted: Lookup::NotNeeded,
+            stack: Lookup::not_asked(),
+            scaling: Lookup::not_asked(),
+            wanted: Lookup::not_asked(),
         }
     }
 }

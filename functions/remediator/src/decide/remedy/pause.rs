@@ -12,15 +12,19 @@ use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Situation, Verdict, guard};
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
 /// How long ago another cause may have been seen and still count as one of the present.
 const SIBLING_SECONDS: i64 = 3600;
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
-    if !matches!(situation.blocker.diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone) {
-        return Verdict::NotForThis;
-    }
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::PauseAndRestore,
+    treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone)),
+    looks: &[Look::Wanted, Look::Stack, Look::Scaling],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),
@@ -52,10 +56,6 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
             reasons.push(format!("whether autoscaling would raise the count again could not be found out: {why}"));
             None
         }
-        Lookup::NotNeeded => {
-            reasons.push("autoscaling was not looked up".to_owned());
-            None
-        }
     };
     if !reasons.is_empty() {
         return Verdict::Declined(reasons);
@@ -82,7 +82,7 @@ fn certainly_absent(situation: &Situation<'_>, image: &Reference) -> Option<Stri
     match &situation.seen.wanted {
         Lookup::Absent => None,
         Lookup::Unknown(why) => Some(format!("whether {image} is missing could not be confirmed: {why}")),
-        Lookup::NotNeeded | Lookup::Found(_) => Some(format!("whether {image} is missing was not looked up")),
+        Lookup::Found(_) => Some(format!("{image} exists")),
     }
 }
 
@@ -103,7 +103,6 @@ fn stack_at_rest(situation: &Situation<'_>) -> Option<String> {
             stack.name, stack.status
         )),
         Lookup::Unknown(why) => Some(format!("whether the service's stack is being deployed could not be found out: {why}")),
-        Lookup::NotNeeded => Some("the service's stack was not looked up".to_owned()),
         Lookup::Found(_) | Lookup::Absent => None,
     }
 }

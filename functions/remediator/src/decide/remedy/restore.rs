@@ -12,13 +12,17 @@ use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Situation, Verdict};
+use super::{Look, Remedy, Situation, Treats, Verdict};
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::PauseAndRestore,
+    treats: Treats::State(|service| service.paused_count().is_some()),
+    looks: &[Look::Wanted],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
-    if service.paused_count().is_none() {
-        return Verdict::NotForThis;
-    }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| match step {
         Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),
@@ -60,7 +64,7 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
                 follow_up: String::new(),
             }))
         }
-        Lookup::Absent | Lookup::NotNeeded | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Absent | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
     }
 }
 

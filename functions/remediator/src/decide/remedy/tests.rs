@@ -174,3 +174,13 @@ fn add_other_cause(case: &mut Case, at: Timestamp) {
     (other.first_at, other.last_at) = (at, at);
     case.incident.causes.insert(0, other);
 }
+
+#[test]
+fn remedies_follow_the_cause() {
+    let remedy = |text: &str, image: &str| name_for(&pullsafe_diagnosis::diagnose_text(text, Some(image), "x").unwrap());
+    assert_eq!(remedy("toomanyrequests: You have reached your pull rate limit", "redis"), RemedyName::MoveToMirror);
+    assert_eq!(remedy("toomanyrequests: Too Many Requests (HAP429)", "redis"), RemedyName::Advise);
+    assert_eq!(remedy("failed to resolve ref acme/api:1: not found", "acme/api:1"), RemedyName::PauseAndRestore);
+    assert_eq!(remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"), RemedyName::ForceNewDeployment);
+    assert_eq!(remedy("Your Spot Task was interrupted.", ""), RemedyName::None);
+}
