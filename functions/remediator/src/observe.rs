@@ -16,7 +16,7 @@ use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
-use pullsafe_incident::incident::CauseSeen;
+use pullsafe_incident::incident::{CauseSeen, Incident};
 
 use super::Remediator;
 
@@ -28,6 +28,14 @@ pub(crate) struct Answer {
     pub(crate) left: Option<(u64, u64)>,
 }
 
+/// What was looked at before the service was known.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    /// With what its execution role may pull.
+    definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
+    image: Option<(HubImage, Option<u32>)>,
+}
+
 impl Remediator {
     pub(crate) async fn look_at_service(&self, id: &ServiceId) -> Lookup<Service> {
         match self.in_time("ecs:DescribeServices", self.ecs.service(id)).await {
@@ -37,25 +45,39 @@ impl Remediator {
         }
     }
 
-    /// The definition that the failed tasks ran, looked up beside the service: it is most likely the one that the service uses.
-    pub(crate) async fn look_ahead_at_definition(&self, blocker: Option<&CauseSeen>) -> Option<TaskDefinition> {
-        let blocker = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages))?;
-        self.look_at_definition(&blocker.task_definition).await.found().cloned()
+    /// What can be looked at before the service is known: where a move would be the first act, the definition that the failed tasks
+    /// ran, which is most likely the service's still, and the image that could not be pulled.
+    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>) -> Ahead {
+        let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
+        let Some(blocker) = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages)) else {
+            return Ahead::default();
+        };
+        let image = async {
+            let written = blocker.diagnosis.image.as_ref()?;
+            let reference = written.parse::<Reference>().ok().filter(Reference::is_docker_hub)?;
+            Some(self.everywhere(written.clone(), reference).await)
+        };
+        let definition = async {
+            let definition = self.look_at_definition(&blocker.task_definition).await.found().cloned()?;
+            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition)).await;
+            Some((definition, may_pull))
+        };
+        let (definition, image) = tokio::join!(definition, image);
+        Ahead { definition, image }
     }
 
-    /// What the remedies that will be asked look at, side by side. `definition` is one that was looked up before.
+    /// What the remedies that will be asked look at, side by side.
     pub(crate) async fn observe(
         &self,
         service: Lookup<Service>,
-        definition: Option<TaskDefinition>,
+        ahead: Ahead,
         blocker: &CauseSeen,
         quota_limit: &mut Option<u32>,
     ) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
-        let definition = definition.filter(|definition| definition.arn() == found.task_definition);
         let looks = remedy::looks(&blocker.diagnosis, Some(&found));
-        let looks = looks.into_iter().map(|look| self.look_for(look, &found, definition.as_ref(), blocker));
+        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker));
         for put in join_all(looks).await {
             put(&mut seen, quota_limit);
         }
@@ -63,13 +85,13 @@ impl Remediator {
     }
 
     /// One look, and where what it found belongs.
-    async fn look_for(&self, look: Look, service: &Service, definition: Option<&TaskDefinition>, blocker: &CauseSeen) -> Put {
+    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen) -> Put {
         match look {
             Look::TaskDefinition => {
                 let found = self.look_at_definition(&service.task_definition).await;
                 Box::new(|seen, _| seen.task_definition = found)
             }
-            Look::HubImages => self.look_at_images(service, &service.task_definition, definition.cloned(), Some(blocker)).await,
+            Look::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
             Look::Wanted => {
                 let found = match wanted(service, blocker) {
                     Some(image) => self.resolve(&image).await.resolved,
@@ -103,7 +125,7 @@ impl Remediator {
     pub(crate) async fn observe_ahead(&self, service: Lookup<Service>, definition: &str) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
-        self.look_at_images(&found, definition, None, None).await(&mut seen, &mut None);
+        self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
         seen
     }
 
@@ -115,13 +137,7 @@ impl Remediator {
     }
 
     /// A definition, and every Docker Hub image of it, everywhere it could be pulled from.
-    async fn look_at_images(&self, service: &Service, arn: &str, known: Option<TaskDefinition>, blocker: Option<&CauseSeen>) -> Put {
-        let definition = async {
-            match known {
-                Some(definition) => Lookup::Found(definition),
-                None => self.look_at_definition(arn).await,
-            }
-        };
+    async fn look_at_images(&self, service: &Service, arn: &str, ahead: &Ahead, blocker: Option<&CauseSeen>) -> Put {
         let ran = async {
             match service.running {
                 0 => Ok(Vec::new()),
@@ -129,11 +145,22 @@ impl Remediator {
             }
         };
         let places = async {
-            let definition = definition.await;
+            let (definition, known) = match ahead.definition.as_ref().filter(|(definition, _)| definition.arn() == arn) {
+                Some((definition, may_pull)) => (Lookup::Found(definition.clone()), Some(may_pull.clone())),
+                None => (self.look_at_definition(arn).await, None),
+            };
             let images = definition.found().map(hub_images).unwrap_or_default();
             let role = definition.found().and_then(TaskDefinition::execution_role_arn).map(str::to_owned);
-            let may_pull = self.role_may_pull(role.as_deref(), &images);
-            let looks = join_all(images.iter().map(|(written, reference)| self.everywhere(written.clone(), reference.clone())));
+            let may_pull = async {
+                match known {
+                    Some(known) => known,
+                    None => self.role_may_pull(role.as_deref(), &images).await,
+                }
+            };
+            let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
+                Some((image, limit)) if image.written == *written => (image.clone(), *limit),
+                _ => self.everywhere(written.clone(), reference.clone()).await,
+            }));
             let (looks, may_pull) = tokio::join!(looks, may_pull);
             (definition, looks, may_pull)
         };

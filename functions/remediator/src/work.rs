@@ -60,9 +60,8 @@ impl Remediator {
         owner: &str,
         now: Timestamp,
     ) -> Result<Tally, Failure> {
-        let expected = record.open.as_ref().and_then(Incident::blocker);
-        let (service, cluster, definition) =
-            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead_at_definition(expected));
+        let (service, cluster, ahead) =
+            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref()));
         let mode = self.mode(service.found(), &cluster);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -89,7 +88,7 @@ impl Remediator {
             }
             incident.try_again();
         }
-        let seen = self.observe(service, definition, &blocker, &mut incident.quota_limit).await;
+        let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.declined = decision.declined;
