@@ -42,6 +42,8 @@ pub struct Stack {
 pub struct ScalingTarget {
     /// What is suspended.
     pub suspended: Suspended,
+    /// The least and the most tasks; it moves a count that lies outside.
+    pub bounds: (i64, i64),
 }
 
 /// Everything that was looked up for one plan.

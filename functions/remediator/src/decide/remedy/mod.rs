@@ -13,6 +13,7 @@ mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::collections::BTreeSet;
 
@@ -94,7 +95,7 @@ pub struct Remedy {
 }
 
 /// Every remedy for a failure, in the order in which they are asked.
-pub const REMEDIES: &[Remedy] = &[restore::REMEDY, move_to_mirror::REMEDY, force_new_deployment::REMEDY, pause::REMEDY];
+pub const REMEDIES: &[Remedy] = &[restore::REMEDY, move_to_mirror::REMEDY, force_new_deployment::REMEDY, pause::REMEDY, wake::REMEDY];
 
 /// The remedies that are asked about a failure of a service, in order.
 fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Remedy> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
@@ -38,10 +39,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
     };
     // The tag is there: whatever cures this, waiting for it is not it.
     if let Lookup::Found(_) = situation.seen.wanted {
-        return match situation.blocker.diagnosis.cause == Cause::ImageDigestGone {
-            true => Verdict::NotForThis,
-            false => Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]),
-        };
+        return Verdict::NotForThis;
     }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
@@ -60,10 +58,20 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if !reasons.is_empty() {
         return Verdict::Declined(reasons);
     }
+    let pause_at = deployed_at(&situation, service).plus_seconds(situation.settings.pause_after_minutes * 60);
+    if situation.settings.pause_after_minutes > 0 && situation.now < pause_at {
+        return Verdict::Wait(WaitingFor::Push { image, pause_at });
+    }
     if situation.blocker.tasks < situation.settings.pause_after {
         return Verdict::Wait(WaitingFor::MoreFailures);
     }
     Verdict::Act(Box::new(plan(&situation, service, image, suspended)))
+}
+
+/// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would go on as if it
+/// had succeeded, so that a young deployment is not paused.
+fn deployed_at(situation: &Situation<'_>, service: &Service) -> Timestamp {
+    service.primary().and_then(|primary| primary.created_at).unwrap_or(situation.incident.opened_at)
 }
 
 /// The image that is missing, by its tag: a pinned digest that is gone never comes back, its tag may.

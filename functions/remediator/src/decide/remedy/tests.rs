@@ -32,6 +32,7 @@ fn settings() -> Settings {
     Settings::read(|name| {
         let value = match name {
             "PULLSAFE_MODE" => "act",
+            "PULLSAFE_PAUSE_AFTER_MINUTES" => "0",
             "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x",
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR,
             _ => return None,
@@ -116,7 +117,7 @@ fn case(cause: Cause, image: &str) -> Case {
             hub_images: if quota { vec![hub_image(image), hub_image("redis:7")] } else { Vec::new() },
             role_may_pull: BTreeMap::from(roles),
             stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
-            scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() } }),
+            scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() }, bounds: (1, 10) }),
             wanted: if cause == Cause::ImageDigestGone { resolved("new") } else { Lookup::Absent },
         },
         now: at(3),
