@@ -138,7 +138,7 @@ impl Waiter<'_> {
             // Nobody comes later and signs in.
             return match self.ecr().await.map_err(Look::Never)?.resolve(reference).await {
                 Lookup::Found(resolved) => Ok(resolved.digest),
-                Lookup::Absent | Lookup::NotNeeded => Err(Look::NotYet("ECR has no such image".to_owned())),
+                Lookup::Absent => Err(Look::NotYet("ECR has no such image".to_owned())),
                 Lookup::Unknown(doubt) => Err(Look::NotYet(doubt.to_string())),
             };
         }

@@ -56,6 +56,12 @@ impl<'p> Name<'p> {
         })
     }
 
+    /// Whether this lies in a directory of this name itself, not further below.
+    pub(crate) fn is_in(&self, directory: &str) -> bool {
+        let parent = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        parent.strip_suffix(directory).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    }
+
     /// Whether the name says that this is no format at all.
     pub(crate) fn is_other(&self) -> bool {
         let extension = self.extension();
@@ -72,6 +78,11 @@ mod tests {
         let name = Name::of("a/.github/workflows/Ci.YML.j2");
         assert_eq!((name.file.as_str(), name.extension()), ("ci.yml", "yml"));
         assert!(name.is_yaml() && name.is_below(".github/workflows") && !name.is_below("github/workflows"));
+        assert!(
+            name.is_in(".github/workflows")
+                && !name.is_in("workflows/x")
+                && !Name::of(".github/workflows/x/a.yml").is_in(".github/workflows")
+        );
         assert!(Name::of("x.png").is_other() && !Name::of("Makefile").is_other() && !Name::of("a.sh").is_other());
     }
 }

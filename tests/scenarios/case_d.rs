@@ -199,3 +199,31 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     assert_eq!(world.service("web")["runningCount"], 1);
     assert_eq!(subjects(&world), ["pullsafe: prod/web: deployed anew (image-digest-gone)", "pullsafe: prod/web: resolved"]);
 }
+
+/// A desired count of 0 would make every pipeline that waits for the deployment green.
+#[tokio::test]
+async fn a_young_deployment_is_not_paused_and_the_push_wakes_it() {
+    let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));
+    world.run_for(20 * 60).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+    assert_eq!(subjects(&world), ["pullsafe: prod/web: image-not-found"]);
+    insta::assert_snapshot!("case_d_young", world.told()[0].message);
+
+    push(&world);
+    world.run_for(240).await;
+    assert_eq!(world.service("web")["runningCount"], 2);
+    // Only a new revision ends the throttle of starts at once.
+    assert_eq!(world.writes(), ["ecs:RegisterTaskDefinition", "ecs:UpdateService"], "one new deployment, and no mark on the service");
+    world.run_for(900).await;
+    assert_eq!(subjects(&world).last().unwrap(), "pullsafe: prod/web: resolved");
+}
+
+#[tokio::test]
+async fn a_deployment_that_has_failed_for_half_an_hour_is_paused() {
+    let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));
+    world.run_for(29 * 60).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+    world.run_for(3 * 60).await;
+    assert_eq!(world.writes(), ["ecs:TagResource", "ecs:UpdateService"]);
+    assert_eq!(world.service("web")["desiredCount"], 0);
+}

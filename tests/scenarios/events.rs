@@ -147,6 +147,7 @@ fn settings() -> Settings {
     let lookup = |name: &str| {
         (!name.contains("MIRROR_PREFIX")).then(|| match name {
             "PULLSAFE_MODE" => "act".to_owned(),
+            "PULLSAFE_PAUSE_AFTER_MINUTES" => "0".to_owned(),
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR.to_owned(),
             "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x".to_owned(),
             other => pullsafe::settings::ALL

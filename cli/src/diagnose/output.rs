@@ -6,8 +6,8 @@ use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_diagnosis::check::{check, hint};
 use pullsafe_diagnosis::event::Verdict;
 use pullsafe_diagnosis::explain::explain;
-use pullsafe_diagnosis::remedy_for;
 use pullsafe_diagnosis::setting::Setting;
+use remediator::decide::remedy;
 use serde_json::{Value, json};
 
 use super::item::Item;
@@ -37,7 +37,7 @@ pub(super) fn json(item: &Item) -> Value {
         "image": diagnosis.image,
         "confidence": diagnosis.confidence.as_str(),
         "evidence": evidence,
-        "remedy": remedy_for(diagnosis).as_str(),
+        "remedy": remedy::name_for(diagnosis).as_str(),
         "advice": advice,
     })
 }
@@ -99,7 +99,7 @@ fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Set
     for evidence in &diagnosis.evidence {
         line(out, &format!("  evidence    {}: {}", evidence.source, evidence.text));
     }
-    line(out, &format!("  remedy      {}", remedy_for(diagnosis)));
+    line(out, &format!("  remedy      {}", remedy::name_for(diagnosis)));
     line(out, &format!("  advice      {advice}"));
     line(out, &format!("  check       {}", check(diagnosis, setting)));
     if let Some(settled_by) = &diagnosis.settled_by {

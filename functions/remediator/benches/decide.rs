@@ -32,6 +32,7 @@ fn settings() -> Settings {
     let read = Settings::read(|name| {
         let value = match name {
             "PULLSAFE_MODE" => "act",
+            "PULLSAFE_PAUSE_AFTER_MINUTES" => "0",
             "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x",
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR,
             _ => return None,

@@ -65,10 +65,11 @@ impl Remediator {
 
     /// The service right before a call that changes it; `Err` if nothing may be changed any more.
     async fn writable(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
-        let Some(service) = self.ecs.service(id).await? else {
+        let (service, cluster) = tokio::join!(self.ecs.service(id), self.cluster_tag(id));
+        let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
         };
-        match self.mode_now(&service).await? {
+        match self.mode_of(&service, &cluster)? {
             Mode::Act => Ok(Ok(service)),
             mode @ (Mode::Observe | Mode::Off) => {
                 let left = crate::refuse::leftovers(&service);
@@ -135,14 +136,17 @@ impl Remediator {
     }
 
     async fn move_service(&self, id: &ServiceId, from: &str, request: &Value) -> Result<StepOutcome, Failure> {
-        let clone = match self.clone_made_before(from, request).await? {
-            Some(clone) => clone,
+        let (made_before, writable) = tokio::join!(self.clone_made_before(from, request), self.writable(id));
+        let (clone, writable) = match made_before? {
+            Some(clone) => (clone, writable?),
             None => {
-                if let Err(outcome) = self.writable(id).await? {
+                if let Err(outcome) = writable? {
                     return Ok(outcome);
                 }
                 let registered = self.ecs.register(request).await?;
-                let clone = self.ecs.task_definition(registered.arn()).await?;
+                // What ECS made of the request is read while the service is looked at once more.
+                let (clone, writable) = tokio::join!(self.ecs.task_definition(registered.arn()), self.writable(id));
+                let clone = clone?;
                 let differences = clone.differences(request);
                 if !differences.is_empty() {
                     self.ecs.deregister(clone.arn()).await?;
@@ -151,10 +155,10 @@ impl Remediator {
                         differences.join(", ")
                     )));
                 }
-                clone
+                (clone, writable?)
             }
         };
-        let moved_on = match self.writable(id).await? {
+        let moved_on = match writable {
             Ok(service) if service.task_definition == clone.arn() => return Ok(StepOutcome::AlreadyDone),
             Ok(service) if service.task_definition == from => None,
             Ok(service) => Some(StepOutcome::Abandon(format!(

@@ -125,7 +125,7 @@ impl Remediator {
         match self.service(task, seen).await {
             Lookup::Found(service) => service_events::settle(&service, task),
             Lookup::Unknown(doubt) => Settled::failed("service", doubt, "the service's events"),
-            Lookup::Absent | Lookup::NotNeeded => Settled::default(),
+            Lookup::Absent => Settled::default(),
         }
     }
 
@@ -149,7 +149,7 @@ impl Remediator {
             Ok(definition) => definition,
             Err(failure) => return Settled::failed("execution role", failure, "the task definition's execution role"),
         };
-        let Some(role) = definition.execution_role_arn() else { return execution_role::settle(None, &Lookup::NotNeeded) };
+        let Some(role) = definition.execution_role_arn() else { return execution_role::settle(None, &Lookup::Absent) };
         let Some(repository) = execution_role::repository(diagnosis, role) else { return Settled::default() };
         let asked = async { Ok(self.roles.may_pull(role, std::slice::from_ref(&repository)).await) };
         let answers = match self.in_time("iam:SimulatePrincipalPolicy", asked).await {

@@ -8,16 +8,15 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use crate::decide::observation::{HubImage, Observation};
-use crate::decide::remedy::target;
+use crate::decide::remedy::{self, Look, target};
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
-use pullsafe_diagnosis::cause::{Cause, RemedyName};
-use pullsafe_diagnosis::remedy_for;
+use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
-use pullsafe_incident::incident::CauseSeen;
+use pullsafe_incident::incident::{CauseSeen, Incident};
 
 use super::Remediator;
 
@@ -29,6 +28,14 @@ pub(crate) struct Answer {
     pub(crate) left: Option<(u64, u64)>,
 }
 
+/// What was looked at before the service was known.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    /// With what its execution role may pull.
+    definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
+    image: Option<(HubImage, Option<u32>)>,
+}
+
 impl Remediator {
     pub(crate) async fn look_at_service(&self, id: &ServiceId) -> Lookup<Service> {
         match self.in_time("ecs:DescribeServices", self.ecs.service(id)).await {
@@ -38,62 +45,87 @@ impl Remediator {
         }
     }
 
-    /// What the remedies for this blocker look at.
-    pub(crate) async fn observe(&self, service: Lookup<Service>, blocker: &CauseSeen, quota_limit: &mut Option<u32>) -> Observation {
+    /// What can be looked at before the service is known: where a move would be the first act, the definition that the failed tasks
+    /// ran, which is most likely the service's still, and the image that could not be pulled.
+    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>) -> Ahead {
+        let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
+        let Some(blocker) = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages)) else {
+            return Ahead::default();
+        };
+        let image = async {
+            let written = blocker.diagnosis.image.as_ref()?;
+            let reference = written.parse::<Reference>().ok().filter(Reference::is_docker_hub)?;
+            Some(self.everywhere(written.clone(), reference).await)
+        };
+        let definition = async {
+            let definition = self.look_at_definition(&blocker.task_definition).await.found().cloned()?;
+            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition)).await;
+            Some((definition, may_pull))
+        };
+        let (definition, image) = tokio::join!(definition, image);
+        Ahead { definition, image }
+    }
+
+    /// What the remedies that will be asked look at, side by side.
+    pub(crate) async fn observe(
+        &self,
+        service: Lookup<Service>,
+        ahead: Ahead,
+        blocker: &CauseSeen,
+        quota_limit: &mut Option<u32>,
+    ) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
-        if let Some(image) = found.tags.get(marks::PAUSED_FOR).and_then(|image| image.parse().ok()) {
-            seen.wanted = self.resolve(&image).await.resolved;
-            return seen;
+        let looks = remedy::looks(&blocker.diagnosis, Some(&found));
+        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker));
+        for put in join_all(looks).await {
+            put(&mut seen, quota_limit);
         }
-        match remedy_for(&blocker.diagnosis) {
-            RemedyName::MoveToMirror => {
-                seen.task_definition = self.look_at_definition(&found.task_definition).await;
-                self.observe_images(&mut seen, &found, Some(blocker), quota_limit).await;
+        seen
+    }
+
+    /// One look, and where what it found belongs.
+    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen) -> Put {
+        match look {
+            Look::TaskDefinition => {
+                let found = self.look_at_definition(&service.task_definition).await;
+                Box::new(|seen, _| seen.task_definition = found)
             }
-            RemedyName::PauseAndRestore | RemedyName::ForceNewDeployment => {
-                let image = blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
-                let wanted = async {
-                    match image.and_then(|image| by_tag(&image)) {
-                        Some(image) => self.resolve(&image).await.resolved,
-                        None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
-                    }
+            Look::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
+            Look::Wanted => {
+                let found = match wanted(service, blocker) {
+                    Some(image) => self.resolve(&image).await.resolved,
+                    None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
-                let definition = async {
-                    match blocker.diagnosis.cause == Cause::ImageDigestGone {
-                        true => self.look_at_definition(&found.task_definition).await,
-                        false => Lookup::NotNeeded,
+                Box::new(|seen, _| seen.wanted = found)
+            }
+            Look::Stack => {
+                let found = match service.stack() {
+                    Some(stack) => {
+                        let status = self.in_time("cloudformation:DescribeStacks", async { Ok(self.stacks.status(stack).await) });
+                        status.await.unwrap_or_else(|failure| failure.doubt())
                     }
+                    None => Lookup::Absent,
                 };
-                let stack = async {
-                    match found.stack() {
-                        Some(stack) => {
-                            let status = self.in_time("cloudformation:DescribeStacks", async { Ok(self.stacks.status(stack).await) });
-                            status.await.unwrap_or_else(|failure| failure.doubt())
-                        }
-                        None => Lookup::Absent,
-                    }
-                };
-                let scaling = self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&found.id));
-                let (wanted, definition, stack, scaling) = tokio::join!(wanted, definition, stack, scaling);
-                (seen.wanted, seen.task_definition, seen.stack) = (wanted, definition, stack);
-                seen.scaling = match scaling {
+                Box::new(|seen, _| seen.stack = found)
+            }
+            Look::Scaling => {
+                let asked = self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id));
+                let found = match asked.await {
                     Ok(Some(target)) => Lookup::Found(target),
                     Ok(None) => Lookup::Absent,
                     Err(failure) => failure.doubt(),
                 };
+                Box::new(|seen, _| seen.scaling = found)
             }
-            RemedyName::PrepareMirror | RemedyName::Advise | RemedyName::None => {}
         }
-        seen
     }
 
     /// What is looked at when a deployment starts.
     pub(crate) async fn observe_ahead(&self, service: Lookup<Service>, definition: &str) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
-        seen.task_definition = self.look_at_definition(definition).await;
-        self.observe_images(&mut seen, &found, None, &mut None).await;
+        self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
         seen
     }
 
@@ -104,39 +136,45 @@ impl Remediator {
         }
     }
 
-    /// Every Docker Hub image of the definition, everywhere it could be pulled from.
-    async fn observe_images(&self, seen: &mut Observation, service: &Service, blocker: Option<&CauseSeen>, quota_limit: &mut Option<u32>) {
-        let Some(definition) = seen.task_definition.found() else { return };
-        let mut references: BTreeMap<String, Reference> = BTreeMap::new();
-        for image in definition.images() {
-            if let Some(reference) = image.reference.filter(Reference::is_docker_hub) {
-                references.insert(image.written, reference);
+    /// A definition, and every Docker Hub image of it, everywhere it could be pulled from.
+    async fn look_at_images(&self, service: &Service, arn: &str, ahead: &Ahead, blocker: Option<&CauseSeen>) -> Put {
+        let ran = async {
+            match service.running {
+                0 => Ok(Vec::new()),
+                _ => self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await,
             }
-        }
-        if references.is_empty() {
-            return;
-        }
-        let role = definition.execution_role_arn().map(str::to_owned);
-        let ran = match service.running {
-            0 => Ok(Vec::new()),
-            _ => self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await,
         };
-        let looks = references.into_iter().map(|(written, reference)| self.everywhere(written, reference));
-        for (mut image, limit) in join_all(looks).await {
-            let written = image.written.clone();
-            let last_run = ran.as_ref().map(|ran| ran.iter().find(|(image, _)| *image == written).map(|(_, digest)| digest.clone()));
-            let pinned =
-                blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(&written)).and_then(|seen| seen.image_digest.clone());
-            *quota_limit = limit.or(*quota_limit);
-            let digest = |text: Option<String>| text.and_then(|text| text.parse::<Digest>().ok());
-            image.last_run = match (last_run.map(digest), digest(pinned)) {
-                (Ok(Some(found)), _) | (Ok(None) | Err(_), Some(found)) => Lookup::Found(found),
-                (Ok(None), None) => Lookup::Absent,
-                (Err(failure), None) => failure.doubt(),
+        let places = async {
+            let (definition, known) = match ahead.definition.as_ref().filter(|(definition, _)| definition.arn() == arn) {
+                Some((definition, may_pull)) => (Lookup::Found(definition.clone()), Some(may_pull.clone())),
+                None => (self.look_at_definition(arn).await, None),
             };
-            seen.hub_images.push(image);
-        }
-        seen.role_may_pull = self.role_may_pull(role.as_deref(), &seen.hub_images).await;
+            let images = definition.found().map(hub_images).unwrap_or_default();
+            let role = definition.found().and_then(TaskDefinition::execution_role_arn).map(str::to_owned);
+            let may_pull = async {
+                match known {
+                    Some(known) => known,
+                    None => self.role_may_pull(role.as_deref(), &images).await,
+                }
+            };
+            let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
+                Some((image, limit)) if image.written == *written => (image.clone(), *limit),
+                _ => self.everywhere(written.clone(), reference.clone()).await,
+            }));
+            let (looks, may_pull) = tokio::join!(looks, may_pull);
+            (definition, looks, may_pull)
+        };
+        let (ran, (definition, looks, may_pull)) = tokio::join!(ran, places);
+        let limit = looks.iter().rev().find_map(|(_, limit)| *limit);
+        let hub_images = looks.into_iter().map(|(mut image, _)| {
+            image.last_run = last_run(&image.written, &ran, blocker);
+            image
+        });
+        let hub_images = hub_images.collect();
+        Box::new(move |seen, quota_limit| {
+            *quota_limit = limit.or(*quota_limit);
+            (seen.task_definition, seen.hub_images, seen.role_may_pull) = (definition, hub_images, may_pull);
+        })
     }
 
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
@@ -166,8 +204,9 @@ impl Remediator {
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
-    async fn role_may_pull(&self, role: Option<&str>, images: &[HubImage]) -> BTreeMap<String, Lookup<bool>> {
-        let places: Vec<&Reference> = images.iter().filter_map(|image| image.mirror.as_ref()).map(|(place, _)| place).collect();
+    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>) -> BTreeMap<String, Lookup<bool>> {
+        let Some(mirror) = &self.settings.mirror else { return BTreeMap::new() };
+        let places: Vec<Reference> = images.values().filter_map(|image| target::in_mirror(mirror, image).ok()).collect();
         let all = |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
         let Some(role) = role else { return all(Lookup::Absent) };
         let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
@@ -214,6 +253,35 @@ impl Remediator {
             Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
             Err(error) => unknown(Doubt::new(error.to_string(), error.retryable())),
         }
+    }
+}
+
+/// Puts what a look found where it belongs.
+type Put = Box<dyn FnOnce(&mut Observation, &mut Option<u32>) + Send>;
+
+/// The images of Docker Hub in a definition, by how they are written.
+fn hub_images(definition: &TaskDefinition) -> BTreeMap<String, Reference> {
+    let named = definition.images().into_iter().filter_map(|image| Some((image.written, image.reference?)));
+    named.filter(|(_, reference)| reference.is_docker_hub()).collect()
+}
+
+/// The digest that the service last ran of an image, by its running tasks or else by the task that failed.
+fn last_run(written: &str, ran: &Result<Vec<(String, String)>, Failure>, blocker: Option<&CauseSeen>) -> Lookup<Digest> {
+    let digest = |text: &String| text.parse::<Digest>().ok();
+    let of_failed = blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(written)).and_then(|seen| seen.image_digest.as_ref());
+    let of_running = |ran: &Vec<(String, String)>| ran.iter().find(|(image, _)| image == written).and_then(|(_, found)| digest(found));
+    match (ran.as_ref().map(of_running), of_failed.and_then(digest)) {
+        (Ok(Some(found)), _) | (Ok(None) | Err(_), Some(found)) => Lookup::Found(found),
+        (Ok(None), None) => Lookup::Absent,
+        (Err(failure), None) => failure.doubt(),
+    }
+}
+
+/// The image whose absence matters: the one that the service is paused for, or the one that failed.
+fn wanted(service: &Service, blocker: &CauseSeen) -> Option<Reference> {
+    match service.tags.get(marks::PAUSED_FOR) {
+        Some(image) => image.parse().ok(),
+        None => by_tag(&blocker.diagnosis.image.as_deref()?.parse().ok()?),
     }
 }
 

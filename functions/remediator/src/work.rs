@@ -60,8 +60,9 @@ impl Remediator {
         owner: &str,
         now: Timestamp,
     ) -> Result<Tally, Failure> {
-        let service = self.look_at_service(id).await;
-        let mode = self.mode(service.found()).await;
+        let (service, cluster, ahead) =
+            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref()));
+        let mode = self.mode(service.found(), &cluster);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
@@ -87,7 +88,7 @@ impl Remediator {
             }
             incident.try_again();
         }
-        let seen = self.observe(service, &blocker, &mut incident.quota_limit).await;
+        let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.declined = decision.declined;
@@ -201,24 +202,34 @@ impl Remediator {
         Ok(())
     }
 
-    async fn mode(&self, service: Option<&Service>) -> Mode {
+    /// What the cluster's tag says of the mode.
+    pub(crate) async fn cluster_mode(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
+        self.in_time("ecs:DescribeClusters", self.cluster_tag(id)).await
+    }
+
+    /// The same, for as long as it takes.
+    pub(crate) async fn cluster_tag(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
+        self.ecs.cluster_tag(&id.cluster_arn, service::marks::MODE).await
+    }
+
+    fn mode(&self, service: Option<&Service>, cluster: &Result<Option<String>, Failure>) -> Mode {
         let Some(service) = service else { return self.settings.mode };
-        self.mode_now(service).await.unwrap_or_else(|failure| {
+        self.mode_of(service, cluster).unwrap_or_else(|failure| {
             // A cluster that may forbid acting could not be asked: look, and do not act.
             tracing::warn!(%failure, "the cluster's tags could not be read: observing");
             Mode::Observe
         })
     }
 
-    /// The mode that holds for a service at this moment.
+    /// The mode that holds for a service whose cluster says this.
     ///
     /// # Errors
-    /// The cluster's tags could not be read.
-    pub(crate) async fn mode_now(&self, service: &Service) -> Result<Mode, Failure> {
+    /// It depends on the cluster's tags, and they could not be read.
+    pub(crate) fn mode_of(&self, service: &Service, cluster: &Result<Option<String>, Failure>) -> Result<Mode, Failure> {
         let raises = self.settings.allow_tag_to_act;
         let cluster = match service::said(service.mode_tag(), raises) {
             Some(_) => None,
-            None => self.ecs.cluster_tag(&service.id.cluster_arn, service::marks::MODE).await?,
+            None => cluster.clone()?,
         };
         Ok(service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises))
     }
@@ -228,8 +239,8 @@ impl Remediator {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
         }
-        let service = self.look_at_service(&changed.service).await;
-        let mode = self.mode(service.found()).await;
+        let (service, cluster) = tokio::join!(self.look_at_service(&changed.service), self.cluster_mode(&changed.service));
+        let mode = self.mode(service.found(), &cluster);
         let Some(definition) = service.found().filter(|_| mode != Mode::Off).map(|service| service.task_definition.clone()) else {
             return Ok(Tally::ignored("the service is gone, or pullsafe is off for it".to_owned()));
         };

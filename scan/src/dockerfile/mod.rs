@@ -128,7 +128,8 @@ pub(crate) fn looks_like(text: &str) -> bool {
         line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword)) && line[keyword.len()..].starts_with([' ', '\t'])
     };
     let from = |line: &str| {
-        word(line, "FROM") && {
+        // Small letters begin many a text: a file that has neither name nor capitals is none.
+        line.starts_with("FROM") && word(line, "FROM") && {
             let mut words = line.split_whitespace().skip(1).skip_while(|word| word.starts_with("--"));
             let image = words
                 .next()

@@ -111,7 +111,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                         || part(value, "path").is_some();
                     let absent = part(value, "state").is_some_and(|state| state.as_str() == "absent");
                     if made {
-                        analysis.built(&variables.fill(&full, 0), Kept::Locally);
+                        in_turn(&variables, node, &full).iter().for_each(|name| analysis.built(name, Kept::Locally));
                     } else if !absent {
                         found(&variables, node, full, analysis);
                     }
@@ -168,19 +168,23 @@ fn part(value: Node<'_>, name: &str) -> Option<Traced> {
 
 /// An image, once for each item of the task's loop.
 fn found(variables: &Variables, task: Node<'_>, written: Traced, analysis: &mut Analysis<'_>) {
-    let value = variables.fill(&written, 0);
-    let items = ["loop", "with_items"].iter().find_map(|key| task.get(key)).map(Node::items).unwrap_or_default();
-    let in_turn = value.substituted(64, |unknown| {
-        let Some(path) = unknown.name.strip_prefix("item") else { return Vec::new() };
-        let path: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
-        items.iter().filter_map(|item| item.at(&path)?.text()).collect()
-    });
-    for value in in_turn {
+    for value in in_turn(variables, task, &written) {
         // A variable alone that nothing sets is not worth a line: roles are made of them.
         if value.as_str() != crate::traced::HOLE {
             analysis.found(Place::Ansible, &written, &value, Otherwise::Ignore);
         }
     }
+}
+
+/// What a text is with its variables in, for each item of the task's loop.
+fn in_turn(variables: &Variables, task: Node<'_>, written: &Traced) -> Vec<Traced> {
+    let value = variables.fill(written, 0);
+    let items = ["loop", "with_items"].iter().find_map(|key| task.get(key)).map(Node::items).unwrap_or_default();
+    value.substituted(64, |unknown| {
+        let Some(path) = unknown.name.strip_prefix("item") else { return Vec::new() };
+        let path: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
+        items.iter().filter_map(|item| item.at(&path)?.text()).collect()
+    })
 }
 
 struct Variables {

@@ -41,6 +41,8 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     // Azure's jobs name containers that `resources` declare.
     let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
     let declared: HashSet<&str> = declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
+    // A template's are declared by who includes it.
+    let is_template = root.get("parameters").is_some_and(|parameters| parameters.is_sequence());
     let mut scripts = Commands::default();
     let mut waiting = vec![(root, None)];
     // An alias may lead back to where it stands.
@@ -52,7 +54,7 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         let parameters = node.get("parameters").or(parameters);
         for (key, value) in node.own_entries() {
             match key {
-                "container" if value.scalar().is_some_and(|name| declared.contains(name)) => {}
+                "container" if value.scalar().is_some_and(|name| declared.contains(name) || is_template && !name.contains([':', '/'])) => {}
                 "pipe" => {
                     if let Some(image) = value.text().filter(|pipe| pipe.as_str().starts_with("docker://")) {
                         let image = image.slice("docker://".len()..image.as_str().len());

@@ -31,7 +31,7 @@ pub(super) const BY_CONTENT: Format = Format {
 };
 
 fn is_workflow(name: &Name<'_>) -> bool {
-    [".github/workflows", ".gitea/workflows", ".forgejo/workflows"].iter().any(|directory| name.is_below(directory))
+    [".github/workflows", ".gitea/workflows", ".forgejo/workflows"].iter().any(|directory| name.is_in(directory))
         || matches!(name.file.as_str(), "action.yml" | "action.yaml")
 }
 

@@ -34,11 +34,14 @@ fn is_path(name: &Name<'_>) -> bool {
     stem == "values" || stem.starts_with("values-") || stem.starts_with("values.") || stem.ends_with("-values") || stem.ends_with(".values")
 }
 
-/// Whether a document is values by its content: an image in parts.
+/// Whether a document is values by its content: an image in parts, and no test of a chart.
 fn looks_like(tree: &Tree) -> bool {
-    tree.mappings().any(|node| {
-        node.own_entries().any(|(key, value)| is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some()))
-    })
+    // A test of a chart sets values and deploys nothing.
+    let is_test = tree.mappings().any(|node| node.get("asserts").is_some());
+    !is_test
+        && tree.mappings().any(|node| {
+            node.own_entries().any(|(key, value)| is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some()))
+        })
 }
 
 /// Records the images of the values. In a file that is `named` like values, `image: busybox` needs no tag to be one.

@@ -23,7 +23,9 @@ pub(super) const FORMAT: Format = Format {
 
 fn named(name: &Name<'_>) -> bool {
     let pipeline = name.file.contains("jenkinsfile") && !name.is_other();
-    pipeline || name.has_extension(&["groovy"]) && !name.is_below("src/test") && !name.is_below("src/main")
+    // Below `src` are Groovy's programs; pipelines that they read are resources.
+    let program = ["src/main", "src/test"].iter().any(|sources| name.is_below(sources)) && !name.is_below("resources");
+    pipeline || name.has_extension(&["groovy"]) && !program
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
@@ -66,7 +68,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                 }
             }
             "yaml" | "yamlFile" if word == "yaml" => {
-                if let Some(text) = argument_texts(&source, index).first().and_then(|&at| source.value(at)) {
+                // `yaml '...'` of an agent, `yaml: '...'` of a template.
+                let at = if source.is_mark(index + 1, b':') { Some(index + 2) } else { argument_texts(&source, index).first().copied() };
+                if let Some(text) = at.and_then(|at| source.value(at)) {
                     analysis.embed(text, Embedded::Document);
                 }
             }

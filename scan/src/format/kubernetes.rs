@@ -16,7 +16,7 @@ pub(super) const FORMAT: Format = Format {
     finds: "images of containers in any kind; other `image` fields with a tag, a digest or a registry; names and tags that a kustomization \
             puts in, and its patches, JSON 6902 ones too; parameters of Argo and Tekton with their defaults; chart templates where they name \
             an image plainly or by a `default`; manifests in a ConfigMap, marked as such",
-    known_by: "`apiVersion` and `kind`; a list of JSON patches of images",
+    known_by: "`apiVersion` and `kind`; `spec` with `containers`; a list of JSON patches of images",
     order: "after Skaffold and CloudFormation; before the formats that are lists of anything",
     named: |name| name.is_document(),
     marks: &[],
@@ -29,7 +29,15 @@ pub(super) const FORMAT: Format = Format {
 /// Whether a document is a manifest.
 fn looks_like(root: Node<'_>) -> bool {
     let has = |key: &str| root.get(key).is_some_and(|value| value.scalar().is_some());
-    has("apiVersion") && has("kind") || is_kustomization(root)
+    has("apiVersion") && has("kind") || is_kustomization(root) || is_pod(root)
+}
+
+/// Whether a document is a pod that leaves out what it is, as Jenkins and runners of pods take it.
+fn is_pod(root: Node<'_>) -> bool {
+    let containers = root.at(&["spec", "containers"]).map(Node::items).unwrap_or_default();
+    containers
+        .iter()
+        .any(|container| container.get("name").is_some() && container.get("image").is_some_and(|image| image.scalar().is_some()))
 }
 
 /// Whether a document is a JSON 6902 patch of images.

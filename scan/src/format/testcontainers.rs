@@ -13,10 +13,10 @@ pub(super) const FORMAT: Format = Format {
     finds: "the image that `GenericContainer`, a module's container or builder, `DockerImageName.parse`, `withImage`, `Run` and \
             `ContainerRequest` are given, in Java, Kotlin, Scala, Groovy, Go, Python, JavaScript, TypeScript, .NET and Rust; dockertest; \
             texts, texts put together, and names that the same file gives a text",
-    known_by: "a program with the library's name in it",
+    known_by: "a program with the library's name, or `GenericContainer`, in it",
     order: "after the other programs: a test of infrastructure may have both, and theirs are the rarer marks",
     named: |name| is_program(name),
-    marks: &["estcontainers", "estContainers", "dockertest"],
+    marks: &["estcontainers", "estContainers", "dockertest", "GenericContainer"],
     read: Read::Text { begins: never, scan },
 };
 

@@ -6,8 +6,6 @@ use crate::reference::Digest;
 /// The result of looking something up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lookup<T> {
-    /// It was not looked up, because nothing needed it.
-    NotNeeded,
     /// It is there.
     Found(T),
     /// It is certainly not there.
@@ -17,11 +15,16 @@ pub enum Lookup<T> {
 }
 
 impl<T> Lookup<T> {
+    /// Nobody has looked.
+    pub fn not_asked() -> Self {
+        Self::Unknown(Doubt::lasting("it was not looked up"))
+    }
+
     /// The thing, if it was found.
     pub fn found(&self) -> Option<&T> {
         match self {
             Self::Found(value) => Some(value),
-            Self::NotNeeded | Self::Absent | Self::Unknown(_) => None,
+            Self::Absent | Self::Unknown(_) => None,
         }
     }
 

@@ -39,6 +39,7 @@ settings! {
     AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (say so, and fill the mirror where the stack acts) or `move`.";
     PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
     PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
+    PAUSE_AFTER_MINUTES = "PULLSAFE_PAUSE_AFTER_MINUTES", Some("30"), "How old a deployment must be before its service is paused, in minutes (0 to 1440): whatever waits for the deployment takes a paused service for a stable one.";
     MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
     LOG_GROUPS = "PULLSAFE_LOG_GROUPS", Some("/ecs/*,/aws/ecs/*,/copilot/*,/aws/codebuild/*"), "The log groups that may be read for evidence, as patterns with `*`, separated by commas.";
     NOTIFY_ALL_BUILDS = "PULLSAFE_NOTIFY_ALL_BUILDS", Some("false"), "Whether a failed build is told even where its cause concerns neither an image nor a registry.";
@@ -181,6 +182,8 @@ pub struct Settings {
     pub pause: bool,
     /// How many failing tasks a pause needs.
     pub pause_after: u32,
+    /// How many minutes old a deployment must be before its service is paused.
+    pub pause_after_minutes: i64,
     /// Hours between two moves of one service.
     pub move_cooldown_hours: i64,
     /// The log groups that may be read, as patterns.
@@ -236,6 +239,9 @@ impl Settings {
             pause: reader.flag(PAUSE),
             pause_after: reader.parsed(PAUSE_AFTER, 2, "a whole number from 1 to 100", |value| {
                 value.parse().ok().filter(|count| (1..=100).contains(count))
+            }),
+            pause_after_minutes: reader.parsed(PAUSE_AFTER_MINUTES, 30, "a whole number from 0 to 1440", |value| {
+                value.parse().ok().filter(|minutes| (0..=1440).contains(minutes))
             }),
             move_cooldown_hours: reader.parsed(MOVE_COOLDOWN, 24, "a whole number from 0 to 720", |value| {
                 value.parse().ok().filter(|hours| (0..=720).contains(hours))

@@ -48,7 +48,7 @@ pub use self::logs::Picker;
 use self::matcher::{Context, Matcher};
 use self::row::Row;
 use self::target::Target;
-use crate::cause::{Cause, Confidence, Diagnosis, Evidence, RemedyName};
+use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::{Reference, Registry};
 use pullsafe_events::stopped_task::StoppedTask;
 
@@ -117,23 +117,6 @@ pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
 /// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
 pub fn masked(text: &str) -> String {
     text::redact(text)
-}
-
-/// What pullsafe does about a diagnosis, before any guard.
-pub fn remedy_for(diagnosis: &Diagnosis) -> RemedyName {
-    if diagnosis.docker_hub_quota() {
-        return RemedyName::MoveToMirror;
-    }
-    if diagnosis.cause.is_benign() {
-        return RemedyName::None;
-    }
-    if diagnosis.cause == Cause::ImageNotFound {
-        RemedyName::PauseAndRestore
-    } else if diagnosis.cause == Cause::ImageDigestGone {
-        RemedyName::ForceNewDeployment
-    } else {
-        RemedyName::Advise
-    }
 }
 
 /// A normalised text, where it stood, and what it is about.

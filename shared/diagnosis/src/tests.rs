@@ -142,16 +142,6 @@ fn signed_urls_and_secrets_are_masked_in_evidence() {
 }
 
 #[test]
-fn remedies_follow_the_cause() {
-    let remedy = |text: &str, image: &str| remedy_for(&diagnose_text(text, Some(image), "x").unwrap());
-    assert_eq!(remedy("toomanyrequests: You have reached your pull rate limit", "redis"), RemedyName::MoveToMirror);
-    assert_eq!(remedy("toomanyrequests: Too Many Requests (HAP429)", "redis"), RemedyName::Advise);
-    assert_eq!(remedy("failed to resolve ref acme/api:1: not found", "acme/api:1"), RemedyName::PauseAndRestore);
-    assert_eq!(remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"), RemedyName::ForceNewDeployment);
-    assert_eq!(remedy("Your Spot Task was interrupted.", ""), RemedyName::None);
-}
-
-#[test]
 fn an_example_of_a_pull_cut_anywhere_gives_its_cause_or_none() {
     let pulls = [
         tables::limits::ROWS,

@@ -95,7 +95,7 @@ pub enum Step {
         from: String,
         /// The request that registers the clone.
         request: Value,
-        /// The images that differ.
+        /// The images that differ; none where only a new revision is wanted.
         moves: Vec<Move>,
     },
     /// Forces a new deployment, if the deployment that failed is still the newest.
@@ -208,6 +208,9 @@ impl Step {
             Self::SetDesiredCount { service, from, to, force } => {
                 let force = if *force { " and force a new deployment" } else { "" };
                 format!("set the desired count of {service} from {from} to {to}{force}")
+            }
+            Self::MoveService { service, from, moves, .. } if moves.is_empty() => {
+                format!("register {} again as it is and move service {service} to it", from.rsplit('/').next().unwrap_or(from))
             }
             Self::MoveService { service, from, moves, .. } => {
                 let moves: Vec<_> = moves.iter().map(|image| format!("{} -> {}", image.from, image.to)).collect();

@@ -23,6 +23,13 @@ pub enum WaitingFor {
     Mirror(Vec<Reference>),
     /// The service is paused until this image exists.
     Image(Reference),
+    /// The image of a young deployment, which is not paused yet.
+    Push {
+        /// The image.
+        image: Reference,
+        /// When the service is paused if nothing has changed by then.
+        pause_at: Timestamp,
+    },
     /// More failing tasks, before the guards of a remedy are satisfied.
     MoreFailures,
 }
@@ -36,6 +43,9 @@ impl WaitingFor {
                 format!("for the mirror to copy {}; then the service is moved", names.join(", "))
             }
             Self::Image(image) => format!("for {image} to be pushed; then the service is restored"),
+            Self::Push { image, pause_at } => format!(
+                "for {image} to be pushed; then a new deployment starts at once. If it still fails at {pause_at}, the service is paused: until then something may wait for this deployment, which would take a paused service for a stable one"
+            ),
             Self::MoreFailures => "for another failing task to confirm it before it acts".to_owned(),
         }
     }
@@ -45,7 +55,7 @@ impl Waiting {
     /// Whether this arrival may be what is waited for. A hint only: whoever acts on it looks again.
     pub fn may_end_with(&self, arrival: &Arrival) -> bool {
         match &self.cause {
-            WaitingFor::Image(reference) => {
+            WaitingFor::Image(reference) | WaitingFor::Push { image: reference, .. } => {
                 let Some(host) = ecr_host(reference.registry()) else { return false };
                 let wanted = match (reference.tag(), reference.digest()) {
                     (Some(tag), _) => arrival.tag.as_deref() == Some(tag),
@@ -62,7 +72,7 @@ impl Waiting {
     pub fn may_end_with_mirrored(&self, source: &Reference) -> bool {
         match &self.cause {
             WaitingFor::Mirror(images) => images.contains(source),
-            WaitingFor::Image(_) | WaitingFor::MoreFailures => false,
+            WaitingFor::Image(_) | WaitingFor::Push { .. } | WaitingFor::MoreFailures => false,
         }
     }
 }

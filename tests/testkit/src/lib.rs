@@ -6,4 +6,5 @@ pub mod clock;
 pub mod ecr;
 pub mod ecs;
 pub mod registry;
+pub mod rounds;
 pub mod runtime_api;

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 HOME = ROOT / ".e2e" / "peers"
 IMAGES = HOME / "images"
 DOCUMENT = ROOT / "docs" / "mirror-figures.md"

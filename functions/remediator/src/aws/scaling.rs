@@ -39,6 +39,7 @@ impl Scaling {
                     scale_out: flag(SuspendedState::dynamic_scaling_out_suspended),
                     scheduled: flag(SuspendedState::scheduled_scaling_suspended),
                 },
+                bounds: (target.min_capacity().into(), target.max_capacity().into()),
             }
         }))
     }

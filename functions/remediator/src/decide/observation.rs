@@ -42,6 +42,8 @@ pub struct Stack {
 pub struct ScalingTarget {
     /// What is suspended.
     pub suspended: Suspended,
+    /// The least and the most tasks; it moves a count that lies outside.
+    pub bounds: (i64, i64),
 }
 
 /// Everything that was looked up for one plan.
@@ -81,13 +83,13 @@ impl Observation {
 impl Default for Observation {
     fn default() -> Self {
         Self {
-            service: Lookup::NotNeeded,
-            task_definition: Lookup::NotNeeded,
+            service: Lookup::not_asked(),
+            task_definition: Lookup::not_asked(),
             hub_images: Vec::new(),
             role_may_pull: BTreeMap::new(),
-            stack: Lookup::NotNeeded,
-            scaling: Lookup::NotNeeded,
-            wanted: Lookup::NotNeeded,
+            stack: Lookup::not_asked(),
+            scaling: Lookup::not_asked(),
+            wanted: Lookup::not_asked(),
         }
     }
 }

@@ -29,7 +29,6 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
         Lookup::Found(service) => service,
         Lookup::Absent => return Recovery::Ended("the service was deleted".to_owned()),
         Lookup::Unknown(why) => return Recovery::NotYet(format!("the service could not be looked up: {why}")),
-        Lookup::NotNeeded => return Recovery::NotYet("the service was not looked up".to_owned()),
     };
     if service.status != "ACTIVE" {
         return Recovery::Ended(format!("the service is {}", service.status));

@@ -196,7 +196,7 @@ impl Shell {
         let mut builder = false;
         while let Some((first, after)) = rest.split_first()
             && (first.as_str().starts_with('-')
-                || matches!(first.as_str(), "image" | "container" | "buildx" | "builder" | "service" | "imagetools" | "manifest"))
+                || matches!(first.as_str(), "image" | "container" | "buildx" | "builder" | "service" | "imagetools"))
         {
             builder |= first.as_str() == "buildx";
             let takes_value = GLOBAL_OPTIONS.contains(&first.as_str());

@@ -346,6 +346,8 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
             "PULLSAFE_MODE" => Some("act".to_owned()),
             // A scenario about a failure wants it to happen.
             "PULLSAFE_AHEAD" => Some("off".to_owned()),
+            // Only the scenarios about young deployments wait for them to grow old.
+            "PULLSAFE_PAUSE_AFTER_MINUTES" => Some("0".to_owned()),
             "PULLSAFE_TABLE" => Some(TABLE.to_owned()),
             "PULLSAFE_TOPIC_ARN" => Some(Sns::arn(TOPIC)),
             "PULLSAFE_QUEUE_URL" => Some(Sqs::url(WORK_QUEUE)),

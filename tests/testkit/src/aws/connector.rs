@@ -28,6 +28,9 @@ async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse
     let wire = WireRequest::read(request.headers().get("x-amz-target"), &body).map_err(|why| ConnectorError::user(why.into()))?;
     // Whoever else is waiting goes first, so that two handlers at once meet between any two calls.
     tokio::task::yield_now().await;
+    if let Some(rounds) = fake.rounds() {
+        rounds.pass(format!("{}:{}", wire.service, wire.operation)).await;
+    }
     let reply = fake.handle(&wire.service, &wire.operation, wire.request.clone());
     match reply {
         Reply::Answer(answer) => wire.render(answer),

@@ -17,6 +17,7 @@ use super::service::{AwsError, Service};
 use super::wire::{Failure, Said};
 use super::{config, names, record};
 use crate::clock::VirtualClock;
+use crate::rounds::Rounds;
 
 /// A whole AWS for one test. Clones are the same AWS.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ struct State {
     faults: FaultQueue,
     die_after: Option<u64>,
     hooks: Vec<Hook>,
+    rounds: Option<Rounds>,
 }
 
 /// Something that happens in the outside world just before a call.
@@ -112,6 +114,15 @@ impl FakeAws {
     /// A configuration whose clients try this many times; with 1, every fault reaches the caller.
     pub fn sdk_config_with_attempts(&self, attempts: u32) -> SdkConfig {
         config::sdk_config(self.clone(), attempts)
+    }
+
+    /// Lets every call of a client in this process wait for its latency, and counts how deep the calls go.
+    pub fn count_rounds(&self, rounds: &Rounds) {
+        self.lock().rounds = Some(rounds.clone());
+    }
+
+    pub(super) fn rounds(&self) -> Option<Rounds> {
+        self.lock().rounds.clone()
     }
 
     /// Makes a call fail.

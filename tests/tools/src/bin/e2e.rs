@@ -84,6 +84,7 @@ async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
     let endpoints = format!("docker.io={},{registry}={}", hub.endpoint(), emulator.endpoint());
     let parameters = [
         ("Mode", "act"),
+        ("PauseAfterMinutes", "0"),
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
         // The scenarios sweep when they want to.
         ("SweepMinutes", "60"),

@@ -1,13 +1,16 @@
 //! How many round trips each kind of event costs: counted from the logs of the fakes, with the remediator in this process.
 
+use std::time::{Duration, Instant};
+
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::account::{Account, MIRRORED, NOT_MIRRORED, OWN_REPOSITORY};
 use super::events::{self, DIGEST_GONE, NOT_FOUND, QUOTA, SCALING};
-use super::report::Report;
+use super::report::{Goal, Report};
 use crate::e2e::{Result, ensure};
+use testkit::rounds::Rounds;
 
 /// What one event cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +57,40 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         "Calls to AWS and requests to registries (token requests included), counted from the logs of the fakes; one service, one \
          container. No request is a GET of a manifest at Docker Hub, so none spends pull quota.",
     );
+    let (deep, took) = depth().await?;
+    report.figure(
+        "Case A, the mirror has the image, with 20 ms on every call",
+        &format!("UpdateService in round trip {deep}, after {} ms", took.as_millis()),
+        Goal { wanted: "at most 9".to_owned(), met: deep <= 9 }.into(),
+    );
     for trips in all().await? {
         let registry = if trips.registry.is_empty() { String::new() } else { format!("; {}", run_lengths(&trips.registry)) };
         let calls = if trips.calls.is_empty() { String::new() } else { format!(": {}", run_lengths(&trips.calls)) };
         report.figure(trips.what, &format!("{} + {}{calls}{registry}", trips.calls.len(), trips.registry.len()), None);
     }
     Ok(())
+}
+
+/// In which round trip the service is moved, counted from the event, and after what time; the latency of a call is 20 ms.
+///
+/// # Errors
+/// If the service was not moved.
+pub async fn depth() -> Result<(usize, Duration)> {
+    let mut account = account();
+    let service = account.service(MIRRORED);
+    let event = account.stop(&service, QUOTA);
+    let rounds = Rounds::new(Duration::from_millis(20));
+    account.world.aws.count_rounds(&rounds);
+    for registry in [&account.world.hub, &account.world.ecr, &account.world.public] {
+        registry.count_rounds(&rounds);
+    }
+    let begin = Instant::now();
+    account.world.deliver(&event).await;
+    let took = begin.elapsed();
+    let calls = rounds.calls();
+    let found = calls.iter().find(|(call, _)| call == "ecs:UpdateService");
+    ensure(found.is_some(), format!("the service was not moved: {calls:?}"))?;
+    Ok((found.map_or(0, |(_, depth)| *depth), took))
 }
 
 fn account() -> Account {
@@ -163,6 +194,13 @@ mod tests {
         let all = all().await.unwrap();
         let price = |trips: &Trips| format!("{}: {} + {}", trips.what, trips.calls.len(), trips.registry.len());
         insta::assert_snapshot!(all.iter().map(price).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// What does not depend on each other is asked side by side.
+    #[tokio::test]
+    async fn a_service_is_moved_within_nine_round_trips() {
+        let (depth, _) = depth().await.unwrap();
+        assert!(depth <= 9, "UpdateService came in round trip {depth}");
     }
 
     #[test]

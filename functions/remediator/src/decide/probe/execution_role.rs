@@ -54,7 +54,7 @@ pub fn settle(role: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
             )
         },
         Lookup::Unknown(doubt) => Settled::failed(SOURCE, doubt, format!("whether {role} may pull from this repository")),
-        Lookup::Absent | Lookup::NotNeeded => Settled::default(),
+        Lookup::Absent => Settled::default(),
     }
 }
 
@@ -72,6 +72,6 @@ mod tests {
         assert_eq!(repository(&found, role).as_deref(), Some("arn:aws-cn:ecr:eu-west-1:123456789012:repository/team/api"));
         assert!(settle(Some(role), &Lookup::Found(false)).settles);
         assert!(settle(Some(role), &Lookup::Found(true)).instead.unwrap().contains("repository's policy"));
-        assert!(settle(None, &Lookup::NotNeeded).settles);
+        assert!(settle(None, &Lookup::Absent).settles);
     }
 }

@@ -65,7 +65,6 @@ pub fn settle(diagnosis: &Diagnosis, image: &Reference, found: &Lookup<Resolved>
         Lookup::Unknown(doubt) => {
             Settled::failed(source, doubt, format!("whether `{image}` exists, asked with credentials that may read it"))
         }
-        Lookup::NotNeeded => Settled::default(),
     };
     if let Some((remaining, limit)) = quota {
         let text = format!("{remaining} of {limit} pulls are left to pullsafe's own address, which need not be the tasks'");

@@ -19,7 +19,7 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         return None;
     }
     let platform = definition.platform();
-    let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or(Lookup::NotNeeded);
+    let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
     let can_ask = settings.mirror_queue_url.is_some();
     let (mut moves, mut steps, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {

@@ -8,12 +8,16 @@ use pullsafe::reference::Reference;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step};
 
-use super::{Situation, Verdict, guard};
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
-    if situation.blocker.diagnosis.cause != Cause::ImageDigestGone {
-        return Verdict::NotForThis;
-    }
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::ForceNewDeployment,
+    treats: Treats::Failure(|diagnosis| diagnosis.cause == Cause::ImageDigestGone),
+    looks: &[Look::TaskDefinition, Look::Wanted],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),
@@ -29,16 +33,10 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     };
     let resolved = match &situation.seen.wanted {
         Lookup::Found(resolved) => resolved,
-        Lookup::Absent => {
-            reasons.push("the tag does not resolve either".to_owned());
-            return Verdict::Declined(reasons);
-        }
+        // Then the image is missing altogether.
+        Lookup::Absent => return Verdict::NotForThis,
         Lookup::Unknown(why) => {
             reasons.push(format!("whether the tag still resolves could not be found out: {why}"));
-            return Verdict::Declined(reasons);
-        }
-        Lookup::NotNeeded => {
-            reasons.push("the tag was not looked up".to_owned());
             return Verdict::Declined(reasons);
         }
     };

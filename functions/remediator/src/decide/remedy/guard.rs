@@ -12,7 +12,6 @@ pub(crate) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Servic
         Lookup::Found(service) => Err(format!("the service is {}", service.status)),
         Lookup::Absent => Err("the service no longer exists".to_owned()),
         Lookup::Unknown(why) => Err(format!("the service could not be looked up: {why}")),
-        Lookup::NotNeeded => Err("the service was not looked up".to_owned()),
     }
 }
 

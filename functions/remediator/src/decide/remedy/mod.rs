@@ -1,8 +1,8 @@
 //! The remedies, and the decision between them.
 //!
-//! A remedy is one file with one function that looks at a [`Situation`] and says what it would do, or why not. It
-//! is listed in [`REMEDIES`], in the order in which they are asked; the first that acts or waits is chosen, and the
-//! reasons of all that declined are kept.
+//! A remedy is one file: what it treats, what it has to see, and a function that looks at a [`Situation`] and says what it would do, or
+//! why not. It is listed in [`REMEDIES`], in the order in which they are asked; the first that acts or waits is chosen, and the reasons
+//! of all that declined are kept.
 
 pub mod ahead;
 mod force_new_deployment;
@@ -13,12 +13,16 @@ mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod wake;
+
+use std::collections::BTreeSet;
 
 use super::observation::Observation;
+use super::service::Service;
 use pullsafe::arn::ServiceId;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_incident::incident::{CauseSeen, Incident};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::waiting::WaitingFor;
@@ -43,9 +47,9 @@ pub struct Situation<'a> {
 /// What a remedy says to a situation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The cause does not call for it.
+    /// On a closer look it is nothing that this remedy is for.
     NotForThis,
-    /// The cause calls for it, and these guards hold it back.
+    /// It would help, and these guards hold it back.
     Declined(Vec<String>),
     /// It cannot act yet.
     Wait(WaitingFor),
@@ -53,22 +57,68 @@ pub enum Verdict {
     Act(Box<Plan>),
 }
 
-/// A remedy: its name, and the function that considers it.
+/// What a remedy is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Treats {
+    /// A failure that was diagnosed so.
+    Failure(fn(&Diagnosis) -> bool),
+    /// A service in such a state, whatever fails. While it is in it, no other remedy is asked.
+    State(fn(&Service) -> bool),
+}
+
+/// What a remedy looks at, beside the service itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// The task definition that the service uses.
+    TaskDefinition,
+    /// That, and its images of Docker Hub: everywhere they could be pulled from, and whether the execution role may.
+    HubImages,
+    /// What the missing image's tag means now.
+    Wanted,
+    /// The service's stack.
+    Stack,
+    /// The service's scalable target.
+    Scaling,
+}
+
+/// A remedy.
 #[derive(Debug, Clone, Copy)]
 pub struct Remedy {
     /// The name.
     pub name: RemedyName,
-    /// Considers a situation.
+    /// What it is for.
+    pub treats: Treats,
+    /// What it has to see.
+    pub looks: &'static [Look],
+    /// Considers a situation that it treats.
     pub consider: fn(Situation<'_>) -> Verdict,
 }
 
 /// Every remedy for a failure, in the order in which they are asked.
-pub const REMEDIES: &[Remedy] = &[
-    Remedy { name: RemedyName::PauseAndRestore, consider: restore::consider },
-    Remedy { name: RemedyName::MoveToMirror, consider: move_to_mirror::consider },
-    Remedy { name: RemedyName::PauseAndRestore, consider: pause::consider },
-    Remedy { name: RemedyName::ForceNewDeployment, consider: force_new_deployment::consider },
-];
+pub const REMEDIES: &[Remedy] = &[restore::REMEDY, move_to_mirror::REMEDY, force_new_deployment::REMEDY, pause::REMEDY, wake::REMEDY];
+
+/// The remedies that are asked about a failure of a service, in order.
+fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Remedy> {
+    let for_state = |remedy: &&Remedy| matches!(remedy.treats, Treats::State(is) if service.is_some_and(is));
+    let for_failure = |remedy: &&Remedy| matches!(remedy.treats, Treats::Failure(is) if is(diagnosis));
+    let found: Vec<_> = REMEDIES.iter().filter(for_state).collect();
+    if found.is_empty() { REMEDIES.iter().filter(for_failure).collect() } else { found }
+}
+
+/// What has to be looked at before anything is decided: all that the remedies look at which will be asked.
+///
+/// Without the service, it is what the failure alone calls for.
+pub fn looks(diagnosis: &Diagnosis, service: Option<&Service>) -> BTreeSet<Look> {
+    treating(diagnosis, service).into_iter().flat_map(|remedy| remedy.looks).copied().collect()
+}
+
+/// The remedy that is asked first about a failure, before any guard; advice where there is none.
+pub fn name_for(diagnosis: &Diagnosis) -> RemedyName {
+    if diagnosis.cause.is_benign() {
+        return RemedyName::None;
+    }
+    treating(diagnosis, None).first().map_or(RemedyName::Advise, |remedy| remedy.name)
+}
 
 /// What was decided, and what was declined on the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,10 +131,10 @@ pub struct Decision {
     pub declined: Vec<Declined>,
 }
 
-/// Asks every remedy in turn.
+/// Asks every remedy in turn that is for this.
 pub fn decide(situation: Situation<'_>) -> Decision {
     let mut decision = Decision { plan: None, waiting: None, declined: Vec::new() };
-    for remedy in REMEDIES {
+    for remedy in treating(&situation.blocker.diagnosis, situation.seen.service.found()) {
         match (remedy.consider)(situation) {
             Verdict::NotForThis => {}
             Verdict::Declined(reasons) => decision.declined.push(Declined { remedy: remedy.name, reasons }),

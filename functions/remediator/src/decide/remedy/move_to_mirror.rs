@@ -9,22 +9,22 @@ use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::plan::{Move, Plan, Step};
 use pullsafe_incident::waiting::WaitingFor;
 
 use super::target::{self, Target};
-use super::{Situation, Verdict, guard};
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
 /// For how long the mirror is waited for before people are told that it does not answer.
 const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
-    if !situation.blocker.diagnosis.docker_hub_quota() {
-        return Verdict::NotForThis;
-    }
+pub(super) const REMEDY: Remedy =
+    Remedy { name: RemedyName::MoveToMirror, treats: Treats::Failure(Diagnosis::docker_hub_quota), looks: &[Look::HubImages], consider };
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),
@@ -74,14 +74,13 @@ fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
         Lookup::Found(definition) => definition,
         Lookup::Absent => return Err(vec!["the task definition no longer exists".to_owned()]),
         Lookup::Unknown(why) => return Err(vec![format!("the task definition could not be read: {why}")]),
-        Lookup::NotNeeded => return Err(vec!["the task definition was not looked up".to_owned()]),
     };
     if seen.hub_images.is_empty() {
         return Err(vec!["the task definition names no image of Docker Hub".to_owned()]);
     }
     let platform = definition.platform();
     let can_ask = situation.settings.mirror_queue_url.is_some();
-    let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or(Lookup::NotNeeded);
+    let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
     let (mut ready, mut asked, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {
         match target::of(image, &platform, role, situation.settings.public_fallback, can_ask) {

@@ -8,19 +8,24 @@ use std::collections::BTreeMap;
 use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Situation, Verdict, guard};
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
 /// How long ago another cause may have been seen and still count as one of the present.
 const SIBLING_SECONDS: i64 = 3600;
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
-    if !matches!(situation.blocker.diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone) {
-        return Verdict::NotForThis;
-    }
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::PauseAndRestore,
+    treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone)),
+    looks: &[Look::Wanted, Look::Stack, Look::Scaling],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),
@@ -34,10 +39,7 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     };
     // The tag is there: whatever cures this, waiting for it is not it.
     if let Lookup::Found(_) = situation.seen.wanted {
-        return match situation.blocker.diagnosis.cause == Cause::ImageDigestGone {
-            true => Verdict::NotForThis,
-            false => Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]),
-        };
+        return Verdict::NotForThis;
     }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
@@ -52,18 +54,24 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
             reasons.push(format!("whether autoscaling would raise the count again could not be found out: {why}"));
             None
         }
-        Lookup::NotNeeded => {
-            reasons.push("autoscaling was not looked up".to_owned());
-            None
-        }
     };
     if !reasons.is_empty() {
         return Verdict::Declined(reasons);
+    }
+    let pause_at = deployed_at(&situation, service).plus_seconds(situation.settings.pause_after_minutes * 60);
+    if situation.settings.pause_after_minutes > 0 && situation.now < pause_at {
+        return Verdict::Wait(WaitingFor::Push { image, pause_at });
     }
     if situation.blocker.tasks < situation.settings.pause_after {
         return Verdict::Wait(WaitingFor::MoreFailures);
     }
     Verdict::Act(Box::new(plan(&situation, service, image, suspended)))
+}
+
+/// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would go on as if it
+/// had succeeded, so that a young deployment is not paused.
+fn deployed_at(situation: &Situation<'_>, service: &Service) -> Timestamp {
+    service.primary().and_then(|primary| primary.created_at).unwrap_or(situation.incident.opened_at)
 }
 
 /// The image that is missing, by its tag: a pinned digest that is gone never comes back, its tag may.
@@ -82,7 +90,7 @@ fn certainly_absent(situation: &Situation<'_>, image: &Reference) -> Option<Stri
     match &situation.seen.wanted {
         Lookup::Absent => None,
         Lookup::Unknown(why) => Some(format!("whether {image} is missing could not be confirmed: {why}")),
-        Lookup::NotNeeded | Lookup::Found(_) => Some(format!("whether {image} is missing was not looked up")),
+        Lookup::Found(_) => Some(format!("{image} exists")),
     }
 }
 
@@ -103,7 +111,6 @@ fn stack_at_rest(situation: &Situation<'_>) -> Option<String> {
             stack.name, stack.status
         )),
         Lookup::Unknown(why) => Some(format!("whether the service's stack is being deployed could not be found out: {why}")),
-        Lookup::NotNeeded => Some("the service's stack was not looked up".to_owned()),
         Lookup::Found(_) | Lookup::Absent => None,
     }
 }

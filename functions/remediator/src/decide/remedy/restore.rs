@@ -12,13 +12,17 @@ use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Situation, Verdict};
+use super::{Look, Remedy, Situation, Treats, Verdict};
 
-pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::PauseAndRestore,
+    treats: Treats::State(|service| service.paused_count().is_some()),
+    looks: &[Look::Wanted, Look::Scaling],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
-    if service.paused_count().is_none() {
-        return Verdict::NotForThis;
-    }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| match step {
         Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),
@@ -32,6 +36,23 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
     });
     let Some(count) = count else { return without_memory(service) };
     if service.desired != 0 {
+        // A scalable target that is registered moves a count into its bounds, and this one is a person's.
+        let outside = suspended_before(pause).zip(situation.seen.scaling.found()).filter(|(_, target)| {
+            let (least, most) = target.bounds;
+            service.desired < least || service.desired > most
+        });
+        let mut steps = way_back(service, pause, None);
+        if outside.is_some() {
+            steps.retain(|step| !matches!(step, Step::SetScaling { .. }));
+        }
+        let follow_up = outside.map(|(before, target)| {
+            format!(
+                "Autoscaling stays suspended, because it would move that count into its bounds of {} to {}. To let it: {}",
+                target.bounds.0,
+                target.bounds.1,
+                command::scaling(&service.id, before)
+            )
+        });
         return Verdict::Act(Box::new(Plan {
             remedy: RemedyName::PauseAndRestore,
             result: "left as a person set it".to_owned(),
@@ -39,9 +60,9 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
                 "the desired count of {} was set to {} while it was paused: that stands, and the marks of the pause go",
                 service.id, service.desired
             ),
-            steps: way_back(service, pause, None),
+            steps,
             then_wait_for: None,
-            follow_up: String::new(),
+            follow_up: follow_up.unwrap_or_default(),
         }));
     }
     let Some(image) = service.tags.get(marks::PAUSED_FOR).and_then(|image| image.parse::<Reference>().ok()) else {
@@ -60,7 +81,7 @@ pub(crate) fn consider(situation: Situation<'_>) -> Verdict {
                 follow_up: String::new(),
             }))
         }
-        Lookup::Absent | Lookup::NotNeeded | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Absent | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
     }
 }
 
@@ -78,7 +99,19 @@ fn without_memory(service: &Service) -> Verdict {
 /// The count first, then autoscaling, and the marks last: whoever finds the marks knows that the rest may be missing.
 fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Step> {
     let mut steps = Vec::from_iter(restore);
-    let before = pause.iter().find_map(|step| match step {
+    steps.extend(suspended_before(pause).map(|suspended| Step::SetScaling {
+        service: service.id.clone(),
+        suspended,
+        expected: Suspended::ALL,
+    }));
+    let keys = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+    steps.push(Step::UntagService { service: service.id.clone(), keys });
+    steps
+}
+
+/// What was suspended before the pause, if the service is scaled automatically.
+fn suspended_before(pause: &[Step]) -> Option<Suspended> {
+    pause.iter().find_map(|step| match step {
         Step::SetScaling { expected, .. } => Some(*expected),
         Step::SetDesiredCount { .. }
         | Step::TagService { .. }
@@ -86,9 +119,5 @@ fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Ste
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
         | Step::AskMirror { .. } => None,
-    });
-    steps.extend(before.map(|suspended| Step::SetScaling { service: service.id.clone(), suspended, expected: Suspended::ALL }));
-    let keys = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
-    steps.push(Step::UntagService { service: service.id.clone(), keys });
-    steps
+    })
 }

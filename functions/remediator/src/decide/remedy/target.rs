@@ -51,7 +51,6 @@ pub fn of(
             (Lookup::Unknown(why), _) => {
                 reasons.push(format!("whether the execution role may pull from the mirror could not be found out: {why}"))
             }
-            (Lookup::NotNeeded, _) => reasons.push("whether the execution role may pull from the mirror was not looked up".to_owned()),
         },
     }
     match &image.public {
@@ -78,7 +77,7 @@ fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
 fn doubt<T>(before: &str, looked_up: &Lookup<T>, after: &str) -> String {
     match looked_up {
         Lookup::Unknown(why) => format!("{before}{why}{after}"),
-        Lookup::Found(_) | Lookup::Absent | Lookup::NotNeeded => String::new(),
+        Lookup::Found(_) | Lookup::Absent => String::new(),
     }
 }
 
@@ -98,7 +97,6 @@ pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) ->
         Lookup::Found(copy) => copy,
         Lookup::Absent => return Err(Mismatch::Fillable("the image is not there".to_owned())),
         Lookup::Unknown(why) => return Err(Mismatch::Final(format!("could not be looked up: {why}"))),
-        Lookup::NotNeeded => return Err(Mismatch::Final("was not looked up".to_owned())),
     };
     if Some(&copy.digest) != hub && Some(&copy.digest) != image.last_run.found() {
         return Err(match hub {

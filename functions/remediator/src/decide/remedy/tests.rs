@@ -32,6 +32,7 @@ fn settings() -> Settings {
     Settings::read(|name| {
         let value = match name {
             "PULLSAFE_MODE" => "act",
+            "PULLSAFE_PAUSE_AFTER_MINUTES" => "0",
             "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x",
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR,
             _ => return None,
@@ -116,7 +117,7 @@ fn case(cause: Cause, image: &str) -> Case {
             hub_images: if quota { vec![hub_image(image), hub_image("redis:7")] } else { Vec::new() },
             role_may_pull: BTreeMap::from(roles),
             stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
-            scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() } }),
+            scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() }, bounds: (1, 10) }),
             wanted: if cause == Cause::ImageDigestGone { resolved("new") } else { Lookup::Absent },
         },
         now: at(3),
@@ -173,4 +174,14 @@ fn add_other_cause(case: &mut Case, at: Timestamp) {
     other.diagnosis.cause = Cause::AppCrashed;
     (other.first_at, other.last_at) = (at, at);
     case.incident.causes.insert(0, other);
+}
+
+#[test]
+fn remedies_follow_the_cause() {
+    let remedy = |text: &str, image: &str| name_for(&pullsafe_diagnosis::diagnose_text(text, Some(image), "x").unwrap());
+    assert_eq!(remedy("toomanyrequests: You have reached your pull rate limit", "redis"), RemedyName::MoveToMirror);
+    assert_eq!(remedy("toomanyrequests: Too Many Requests (HAP429)", "redis"), RemedyName::Advise);
+    assert_eq!(remedy("failed to resolve ref acme/api:1: not found", "acme/api:1"), RemedyName::PauseAndRestore);
+    assert_eq!(remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"), RemedyName::ForceNewDeployment);
+    assert_eq!(remedy("Your Spot Task was interrupted.", ""), RemedyName::None);
 }

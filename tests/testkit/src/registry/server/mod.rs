@@ -26,7 +26,7 @@ mod tests_faults;
 mod tests_hub;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::Method;
 use pullsafe::reference::Digest;
@@ -38,6 +38,7 @@ use crate::registry::server::fault::{Faults, Rule};
 use crate::registry::server::log::{Access, AccessLog};
 use crate::registry::server::options::{EcrOptions, HubOptions, Mode, OpenOptions};
 use crate::registry::server::quota::PullQuota;
+use crate::rounds::Rounds;
 
 /// The repository that clients ask for their quota without spending any.
 const QUOTA_PROBE: &str = "ratelimitpreview/test";
@@ -61,6 +62,7 @@ pub(super) struct Server {
     tokens: auth::Tokens,
     quota: PullQuota,
     hub_api: PullQuota,
+    rounds: OnceLock<Rounds>,
     uploads: Mutex<Uploads>,
 }
 
@@ -106,6 +108,7 @@ impl RegistryServer {
             faults: Faults::default(),
             log: AccessLog::default(),
             tokens: auth::Tokens::default(),
+            rounds: OnceLock::new(),
             uploads: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel::<()>();
@@ -157,6 +160,11 @@ impl RegistryServer {
     /// What `docker-ratelimit-source` calls an account.
     pub fn account_source(name: &str) -> String {
         manifests::account_id(name)
+    }
+
+    /// Lets every request wait for its latency, and counts how deep the requests go. The first that is given counts.
+    pub fn count_rounds(&self, rounds: &Rounds) {
+        let _ = self.server.rounds.set(rounds.clone());
     }
 
     /// Plants a fault.

@@ -59,6 +59,9 @@ impl Server {
             cdn,
         });
         let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+        if let Some(rounds) = self.rounds.get() {
+            rounds.pass(format!("{} {path}", parts.method)).await;
+        }
         let fault = self.faults.strike(&parts.method, target, false);
         let mut body = Body::new(body);
         let mut redirect = self.mode.redirects_blobs();

@@ -72,6 +72,12 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
         &format!("act: set the desired count of prod/web from 0 to 2 | {back}"),
     );
     check(missing, |case| paused(case, 5), &format!("act: {back}"));
+    // RegisterScalableTarget would move a person's count into the bounds.
+    check(
+        missing,
+        |case| paused(case, 12),
+        "act: remove the tags pullsafe:paused-count, pullsafe:paused-for, pullsafe:paused-scaling, pullsafe:cause from service prod/web",
+    );
     // Whoever may tag the service could have written the tags.
     check(
         missing,
@@ -82,6 +88,41 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
         },
         "a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: aws ecs update-service --cluster prod --service web",
     );
+}
+
+#[test]
+fn a_young_deployment_is_not_paused_and_a_push_wakes_it() {
+    let young = |case: &mut Case| {
+        case.settings.pause_after_minutes = 30;
+        case.seen.service = Lookup::Found(service(|service| {
+            service["deployments"][0]["createdAt"] = json!(at(0).seconds());
+            service["pendingCount"] = json!(0);
+        }));
+        case.now = at(29);
+    };
+    let image: Reference = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1".parse().unwrap();
+    let wait = WaitingFor::Push { image, pause_at: at(30) };
+    check(missing, young, &format!("wait: {wait:?}"));
+    let old = |case: &mut Case| {
+        young(case);
+        case.now = at(30);
+    };
+    check(missing, old, "set the desired count of prod/web from 2 to 0");
+    let pushed = |case: &mut Case| {
+        young(case);
+        case.incident.waiting = Some(Waiting { cause: wait.clone(), since: at(1) });
+        case.seen.wanted = resolved("app");
+        let definition = json!({"taskDefinition": {"taskDefinitionArn": DEFINITION, "family": "web"}});
+        case.seen.task_definition = Lookup::Found(TaskDefinition::from_json(&definition).unwrap());
+    };
+    check(missing, pushed, "act: register web:7 again as it is and move service prod/web to it");
+    let starting = |case: &mut Case| {
+        pushed(case);
+        if let Lookup::Found(service) = &mut case.seen.service {
+            service.pending = 1;
+        }
+    };
+    check(missing, starting, &format!("wait: {wait:?}"));
 }
 
 #[test]
