@@ -1,13 +1,14 @@
 //! What every command says to a terminal in the same way.
 
+#[cfg(feature = "aws")]
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use pullsafe::foreign;
 
 /// For whom the output is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Output {
     /// For people
     Text,
