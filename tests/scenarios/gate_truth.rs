@@ -332,21 +332,68 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
 #[tokio::test]
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
     use image_gate::decide::ecr_errors::{Meaning, ROWS};
-    for (code, meaning) in ROWS.iter().filter(|(code, _)| code.ends_with("Exception")) {
+    let whole_calls = ROWS.iter().filter(|(code, _)| code.ends_with("Exception"));
+    for ((code, meaning), operation) in whole_calls.flat_map(|row| ["BatchGetImage", "DescribeImages"].map(|operation| (row, operation))) {
         let stage = Stage::new().await;
-        stage.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::Code(code)).always());
+        stage.push("web", "1", 1);
+        stage.aws.inject(Fault::on("ecr", operation, FaultKind::Code(code)).always());
         let outcome = stage.handle(&stage.request("Create", "app", "1")).await;
-        assert_eq!(outcome["parked"] == true, *meaning != Meaning::Final, "{code}: {outcome}");
+        assert_eq!(outcome["parked"] == true, *meaning != Meaning::Final, "{operation}: {code}: {outcome}");
         for _ in 0..4 {
             stage.pass(60).await;
             stage.sweep().await;
         }
         let failed = stage.is_answered("Create", "app");
-        assert_eq!(failed, matches!(meaning, Meaning::Final | Meaning::Permission), "{code}");
+        assert_eq!(failed, matches!(meaning, Meaning::Final | Meaning::Permission), "{operation}: {code}");
         if failed {
-            assert!(reason(&stage, "app").contains(code), "{code}");
+            assert_eq!(stage.answer("Create", "app")["Status"], "FAILED", "{operation}: {code}");
+            let reason = reason(&stage, "app");
+            assert!(reason.contains(code) && reason.contains(&format!("ecr:{operation}")), "{code}: {reason}");
         }
     }
+}
+
+/// Only DescribeImages tells that an image lies in the archive: without its answer there is none of the gate's.
+#[tokio::test]
+async fn an_image_is_not_taken_before_ecr_has_said_that_it_is_not_archived() {
+    let stage = Stage::new().await;
+    stage.push("web", "1", 1);
+    stage.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied).times(2));
+    assert_eq!(stage.handle(&stage.request("Create", "app", "1")).await["parked"], true);
+    stage.pass(60).await;
+    assert!(!stage.is_answered("Create", "app"));
+    // The permission has arrived within its grace.
+    stage.sweep().await;
+    assert_eq!(stage.answer("Create", "app")["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn an_image_that_goes_between_two_calls_does_not_hold_up_the_others() {
+    let stage = Stage::new().await;
+    for stack in ["one", "two"] {
+        stage.handle(&stage.request("Create", stack, stack)).await;
+    }
+    stage.push("web", "one", 1);
+    stage.push("web", "two", 2);
+    let store = stage.ecr.store().clone();
+    stage.aws.before("ecr", "DescribeImages", move || {
+        store.untag("web", "one");
+    });
+    stage.clock.advance(60);
+    stage.sweep().await;
+    assert!(!stage.is_answered("Create", "one"));
+    assert_eq!(stage.answer("Create", "two")["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn tags_that_cannot_be_read_are_not_called_none() {
+    let stage = Stage::new().await;
+    stage.push("web", "2", 1);
+    stage.handle(&stage.request_with("Create", "app", json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 20}))).await;
+    stage.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied).always());
+    stage.pass(18).await;
+    let reason = reason(&stage, "app");
+    assert!(reason.contains("The tags that are there could not be read: ecr:DescribeImages failed: AccessDenied"), "{reason}");
 }
 
 #[tokio::test]

@@ -21,12 +21,18 @@ use crate::response_url::{ResponseUrl, Unanswered};
 impl Gate {
     /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help for people, for
     /// which it does not wait for long; a stack of another account is told of its own repositories only.
-    pub(crate) async fn given_up(&self, wait: &Wait, why_not: &WhyNot, ending: &Ending, tags: &OnceCell<Vec<String>>) -> Answer {
+    pub(crate) async fn given_up(
+        &self,
+        wait: &Wait,
+        why_not: &WhyNot,
+        ending: &Ending,
+        tags: &OnceCell<Result<Vec<String>, String>>,
+    ) -> Answer {
         let is_own = wait.requester.stack().map(|stack| stack.account) == wait.place.account.as_deref();
         let left = wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs();
         let budget = (self.settings.time_to_answer / 3).min(Duration::from_millis(left / 4));
-        let known = async || timeout(budget, self.tags(&wait.place)).await.unwrap_or_default();
-        let tags: &[String] = if is_own { tags.get_or_init(known).await } else { &[] };
+        let known = async || timeout(budget, self.tags(&wait.place)).await.unwrap_or_else(|_| Err("ECR did not answer in time".to_owned()));
+        let tags = if is_own { tags.get_or_init(known).await.as_deref().map_err(String::as_str) } else { Ok(&[][..]) };
         let around = Surroundings { tags, mirror_log: self.settings.stack.mirror_log_group.as_deref() };
         Answer::failed(&reason(wait, why_not, ending, around, self.now()))
     }

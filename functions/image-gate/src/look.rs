@@ -1,7 +1,7 @@
 //! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits there.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::decide::properties::Properties;
 use crate::decide::wait::Wait;
 use crate::decide::wanted::Wanted;
 use pullsafe::manifest::{Contents, Platform, platform_of_config};
-use pullsafe::reference::Reference;
-use pullsafe_aws::ecr::{Ecr, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe_aws::ecr::{Ecr, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
 use tokio::time::{sleep, timeout};
 
 use crate::gate::Gate;
@@ -28,6 +28,9 @@ const MOST_LOOKS: usize = 4;
 const MOST_TAGS: usize = 1000;
 /// However little time a stack has left, one look gets so much.
 const SHORTEST_LOOK: Duration = Duration::from_millis(500);
+
+/// What ECR says of each image, or what it means for those who wait that it does not.
+type Summaries = BTreeMap<Digest, Result<ImageSummary, Look>>;
 
 impl Gate {
     /// A look for one request.
@@ -91,9 +94,13 @@ impl Gate {
         hidden.into_iter().map(|hidden| hidden.or_else(|| looks.next()).unwrap_or_else(unseen)).collect()
     }
 
-    /// The repository's tags, the newest first, for the reason of a failure; none where they cannot be had.
-    pub(crate) async fn tags(&self, place: &Place) -> Vec<String> {
-        self.ecr.get(&place.region).newest_tags(place.account.as_deref(), &place.repository, MOST_TAGS).await.unwrap_or_default()
+    /// The repository's tags, the newest first, for the reason of a failure; or why they cannot be had.
+    pub(crate) async fn tags(&self, place: &Place) -> Result<Vec<String>, String> {
+        match self.ecr.get(&place.region).newest_tags(place.account.as_deref(), &place.repository, MOST_TAGS).await {
+            // Then there are none, and the reason says already that there is no repository.
+            Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => Ok(Vec::new()),
+            tags => tags.map_err(|error| error.to_string()),
+        }
     }
 
     async fn look(&self, place: &Place, asked: &[&Properties]) -> Vec<Look> {
@@ -122,11 +129,16 @@ impl Gate {
             }
             Err(error) => return vec![look_of(error.code.as_deref(), &error.to_string()); asked.len()],
         };
-        let summaries = self.summaries(&ecr, place, &batch).await;
+        let digests = batch.images.iter().map(|image| image.digest.clone()).collect();
+        let summaries = self.summaries(&ecr, place, &digests).await;
         let mut looks = Vec::with_capacity(asked.len());
         for asked in asked {
             let look = match image_of(&batch, asked) {
-                Ok(image) => self.describe(place, asked, image, summaries.iter().find(|summary| summary.digest == image.digest)).await,
+                Ok(image) => match summaries.get(&image.digest) {
+                    Some(Ok(summary)) => self.describe(place, asked, image, summary).await,
+                    Some(Err(look)) => look.clone(),
+                    None => Look::NotYet(WhyNot::NotKnown(format!("ecr:DescribeImages left out {}", image.digest))),
+                },
                 Err(look) => look,
             };
             looks.push(if asked.signed { self.signed(&ecr, place, look).await } else { look });
@@ -149,22 +161,30 @@ impl Gate {
         }
     }
 
-    /// What ECR knows beside the manifests. Beside the point if it may not be asked: some attributes stay empty then.
-    async fn summaries(&self, ecr: &Ecr, place: &Place, batch: &ImageBatch) -> Vec<ImageSummary> {
-        let mut ids: Vec<ImageId> = Vec::new();
-        for id in batch.images.iter().map(|image| ImageId::Digest(image.digest.clone())) {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
+    /// What ECR knows of images beside their manifests: above all whether they lie in the archive, which nothing else tells.
+    async fn summaries(&self, ecr: &Ecr, place: &Place, digests: &BTreeSet<Digest>) -> Summaries {
+        let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
+        let of_all = |look: &Look| digests.iter().map(|digest| (digest.clone(), Err(look.clone()))).collect();
         if ids.is_empty() {
-            return Vec::new();
+            return Summaries::new();
         }
-        ecr.describe_images(place.account.as_deref(), &place.repository, &ids).await.unwrap_or_default()
+        let error = match ecr.describe_images(place.account.as_deref(), &place.repository, &ids).await {
+            Ok(summaries) => return summaries.into_iter().map(|summary| (summary.digest.clone(), Ok(summary))).collect(),
+            Err(error) => error,
+        };
+        // One image that has gone since fails the call for all of them: each is asked for alone.
+        if matches!(meaning(error.code.as_deref()), Meaning::NoImage | Meaning::Final) && ids.len() > 1 {
+            let mut summaries = Summaries::new();
+            for digest in digests {
+                summaries.extend(Box::pin(self.summaries(ecr, place, &BTreeSet::from([digest.clone()]))).await);
+            }
+            return summaries;
+        }
+        of_all(&look_of(error.code.as_deref(), &error.to_string()))
     }
 
-    async fn describe(&self, place: &Place, asked: &Properties, image: &EcrImage, summary: Option<&ImageSummary>) -> Look {
-        if summary.is_some_and(|summary| summary.archived) {
+    async fn describe(&self, place: &Place, asked: &Properties, image: &EcrImage, summary: &ImageSummary) -> Look {
+        if summary.archived {
             return Look::NotYet(WhyNot::Archived);
         }
         let account = image.registry_id.clone().or_else(|| place.account.clone()).unwrap_or_default();
@@ -179,15 +199,15 @@ impl Gate {
         if !missing.is_empty() {
             return Look::NotYet(WhyNot::OtherPlatforms { offered, missing: missing.join(", ") });
         }
-        let media_type = image.media_type.clone().or_else(|| summary.and_then(|summary| summary.media_type.clone()));
+        let media_type = image.media_type.clone().or_else(|| summary.media_type.clone());
         Look::Present(Box::new(Attributes {
             digest: image.digest.to_string(),
             tag: asked.wanted.tag().to_owned(),
             repository_uri: format!("{registry}/{}", place.repository),
             media_type: media_type.unwrap_or_default(),
             platforms: offered,
-            pushed_at: summary.and_then(|summary| summary.pushed_at).map(|moment| moment.to_string()).unwrap_or_default(),
-            size_bytes: summary.and_then(|summary| summary.size_bytes).map(|size| size.to_string()).unwrap_or_default(),
+            pushed_at: summary.pushed_at.map(|moment| moment.to_string()).unwrap_or_default(),
+            size_bytes: summary.size_bytes.map(|size| size.to_string()).unwrap_or_default(),
         }))
     }
 

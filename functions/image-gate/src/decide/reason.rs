@@ -23,10 +23,10 @@ pub enum Ending {
 }
 
 /// What a reason can tell of the surroundings.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// The repository's tags, the newest first, as far as they are known and may be told.
-    pub tags: &'a [String],
+    /// The repository's tags, the newest first, as far as they may be told; or why they are not known.
+    pub tags: Result<&'a [String], &'a str>,
     /// Where the mirror logs.
     pub mirror_log: Option<&'a str>,
 }
@@ -38,7 +38,7 @@ pub fn reason(wait: &Wait, why_not: &WhyNot, ending: &Ending, around: Surroundin
         format!("Image {image} {}", state(wait, why_not)),
         time(wait, ending, now),
         newest(around.tags),
-        alike(&wait.asked, around.tags),
+        around.tags.map_or_else(|_| String::new(), |tags| alike(&wait.asked, tags)),
         mirror(wait, around.mirror_log),
         what_to_do(wait, why_not),
     ];
@@ -73,7 +73,11 @@ fn time(wait: &Wait, ending: &Ending, now: Timestamp) -> String {
     }
 }
 
-fn newest(tags: &[String]) -> String {
+fn newest(tags: Result<&[String], &str>) -> String {
+    let tags = match tags {
+        Ok(tags) => tags,
+        Err(why) => return format!("The tags that are there could not be read: {why}."),
+    };
     let newest: Vec<&str> = tags.iter().map(String::as_str).take(NEWEST).collect();
     if newest.is_empty() { String::new() } else { format!("Newest tags there: {}.", newest.join(", ")) }
 }
@@ -173,7 +177,7 @@ mod tests {
     fn the_reason_says_what_where_how_long_and_what_to_do() {
         let (wait, now) = wait();
         let tags = ["latest".to_owned(), "1.4.2".to_owned()];
-        let around = Surroundings { tags: &tags, mirror_log: Some("/aws/lambda/pullsafe-mirror") };
+        let around = Surroundings { tags: Ok(&tags), mirror_log: Some("/aws/lambda/pullsafe-mirror") };
         assert_eq!(
             reason(&wait, &WhyNot::NoImage, &Ending::Patience, around, now.plus_seconds(3570)),
             "Image 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3 did not appear: the repository has no such image. The gate waited 3570 s of the 3600 s that \
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn what_is_there_did_not_fail_to_appear() {
         let (wait, now) = wait();
-        let of = |why: WhyNot| reason(&wait, &why, &Ending::Patience, Surroundings::default(), now);
+        let of = |why: WhyNot| reason(&wait, &why, &Ending::Patience, Surroundings { tags: Ok(&[]), mirror_log: None }, now);
         let others = of(WhyNot::OtherPlatforms { offered: "linux/amd64".to_owned(), missing: "linux/arm64".to_owned() });
         assert!(
             others.contains("is there for linux/amd64, and not for linux/arm64") && others.contains("--platform linux/arm64"),
@@ -215,7 +219,7 @@ mod tests {
         let asked = Properties { wanted: Wanted::Tag("1.1".to_owned()), ..wait.asked.clone() };
         let tags = ["1.10".to_owned()];
         let reason =
-            reason(&Wait { asked, ..wait }, &WhyNot::NoImage, &Ending::Patience, Surroundings { tags: &tags, mirror_log: None }, now);
+            reason(&Wait { asked, ..wait }, &WhyNot::NoImage, &Ending::Patience, Surroundings { tags: Ok(&tags), mirror_log: None }, now);
         assert!(reason.contains("write ImageTag: \"1.10\", in quotes"), "{reason}");
     }
 }
