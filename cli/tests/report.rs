@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use pullsafe::arn::ServiceId;
 use pullsafe_events::Subject;
-use pullsafe_incident::incident::Record;
+use pullsafe_incident::record::Record;
 use scenarios::reported;
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn put_open(world: &World, name: &str, record: Record) {
 }
 
 fn put(world: &World, key: &str, sort: &str, subject: &Value, document: &Value) {
-    let item = json!({ "pk": { "S": key }, "sk": { "S": sort }, "open": { "S": "incident" },
+    let item = json!({ "pk": { "S": key }, "sk": { "S": sort }, "shard": { "S": "incident#0" }, "due_at": { "N": "0" },
         "subject": { "S": subject.to_string() }, "doc": { "S": document.to_string() } });
     world.tables.put(TABLE, item);
 }

@@ -111,7 +111,8 @@ async fn a_person_who_sets_the_count_in_between_wins() {
     world.scale(SCALING, 1, 10);
     until_paused(&mut world).await;
     world.update_service("web", json!({ "desiredCount": 5 }));
-    world.run_for(61).await;
+    // The first look after an act comes within two sweeps.
+    world.run_for(121).await;
     assert_eq!(world.service("web")["desiredCount"], 5);
     assert_eq!(world.service_tag("web", "pullsafe:paused-count"), Value::Null, "the marks go");
     assert_eq!(world.scaling.target(SCALING).unwrap()["SuspendedState"]["DynamicScalingOutSuspended"], false);

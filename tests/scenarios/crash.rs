@@ -369,11 +369,11 @@ async fn a_stored_plan_for_another_service_is_refused() {
     world.aws.die_after(first - 1);
     let remediator = world.remediator.clone().expect("it is deployed");
     assert!(world.aws.run(remediator.handle(&event.expect("a stop is an event"), "dies")).await.is_none());
-    let mut row = world.tables.items(TABLE)[0].clone();
-    let doc = row["doc"].as_str().unwrap_or_default().replace("\"name\":\"web\"", "\"name\":\"other\"").replace("\"from\":2", "\"from\":3");
-    row.insert("doc".to_owned(), json!(doc));
-    let wire = |value: Value| value.as_str().map_or_else(|| json!({ "N": value.to_string() }), |text| json!({ "S": text }));
-    world.tables.put(TABLE, row.into_iter().map(|(name, value)| (name, wire(value))).collect());
+    let mut row = world.tables.wire_items(TABLE).into_iter().find(|row| row.contains_key("doc")).expect("a plan is stored");
+    let doc =
+        row["doc"]["S"].as_str().unwrap_or_default().replace("\"name\":\"web\"", "\"name\":\"other\"").replace("\"from\":2", "\"from\":3");
+    row.insert("doc".to_owned(), json!({ "S": doc }));
+    world.tables.put(TABLE, row.into());
     for _ in 0..5 {
         world.clock.advance(60);
         world.deliver(&json!({ "pullsafe": "sweep" })).await;

@@ -30,7 +30,7 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
         ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
         ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
         ("dynamodb", _) => {
-            let index = if role == "Widget" { "/index/open-index" } else { "" };
+            let index = if name == "Query" && role == "Widget" { "/index/due-index" } else { "" };
             of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
         }
         ("sns", _) => stack.physical("Topic").unwrap_or("*").to_owned(),

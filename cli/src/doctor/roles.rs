@@ -29,7 +29,7 @@ const ROLES: &[Role] = &[
     Role { name: "Mirror", permissions: permission::MIRROR, row: "mirror" },
     Role { name: "ImageGate", permissions: permission::GATE, row: "gate" },
     Role { name: "GateWaker", permissions: permission::WAKER, row: "gate" },
-    Role { name: "Widget", permissions: permission::WIDGET, row: "incident" },
+    Role { name: "Widget", permissions: permission::WIDGET, row: "arn:aws:ecs:*" },
 ];
 
 /// Each role of the stack.
@@ -80,8 +80,8 @@ async fn decisions(client: &Client, stack: &Deployed, role: &Role, arn: &str) ->
             .simulate_principal_policy()
             .policy_source_arn(arn)
             .set_action_names(Some(actions))
-            .resource_arns(resource)
-            .set_context_entries(Some(context(stack, role)));
+            .set_context_entries(Some(context(stack, role, &resource)))
+            .resource_arns(resource);
         let answer = operation.send().await.map_err(|error| Failure::of("iam:SimulatePrincipalPolicy", &error))?;
         for result in answer.evaluation_results() {
             decisions.insert(result.eval_action_name().to_owned(), result.eval_decision().as_str() == "allowed");
@@ -91,7 +91,9 @@ async fn decisions(client: &Client, stack: &Deployed, role: &Role, arn: &str) ->
 }
 
 /// What the conditions of the template ask about a request, as the code makes it.
-fn context(stack: &Deployed, role: &Role) -> Vec<ContextEntry> {
+fn context(stack: &Deployed, role: &Role, resource: &str) -> Vec<ContextEntry> {
+    // The rows of this index have leading keys of their own.
+    let row = if resource.ends_with("/due-index") { "incident#0" } else { role.row };
     let cluster = format!("arn:{}:ecs:{}:{}:cluster/doctor", stack.partition, stack.region, stack.account);
     let one = ContextKeyTypeEnum::String;
     let many = ContextKeyTypeEnum::StringList;
@@ -103,7 +105,7 @@ fn context(stack: &Deployed, role: &Role) -> Vec<ContextEntry> {
         ("iam:PassedToService", "ecs-tasks.amazonaws.com", one.clone()),
         ("application-autoscaling:service-namespace", "ecs", one.clone()),
         ("events:source", "pullsafe", one),
-        ("dynamodb:LeadingKeys", role.row, many),
+        ("dynamodb:LeadingKeys", row, many),
     ];
     let entry = |(name, value, kind): (&str, &str, ContextKeyTypeEnum)| {
         ContextEntry::builder().context_key_name(name).context_key_values(value).context_key_type(kind).build()

@@ -16,10 +16,11 @@ use pullsafe_diagnosis::build_log::BuildLog;
 use pullsafe_diagnosis::cause::{Diagnosis, Evidence};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
-use pullsafe_incident::incident::{Added, Incident, Record};
+use pullsafe_incident::incident::Incident;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::Step;
+use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
 
@@ -35,24 +36,29 @@ impl Remediator {
         let project = build.project.clone();
         // A build is remembered as a task is: by its ARN, and once.
         let task = StoppedTask { task_arn: build.build.clone(), version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
-        let Some(mut record) = self.lease(&project, owner, now).await? else { return Ok(Tally::deferred()) };
+        let record = self.table.read(&project, owner, now).await?.record;
         if record.would_add(&task, now) != Added::New {
-            return self.give_back(&project, &record, owner, "this build was seen before").await;
+            return Ok(Tally::ignored("this build was seen before".to_owned()));
         }
         let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
         let diagnosis = self.diagnose_build(&build, &mut spent).await;
         // Tests that fail are the business of whoever wrote them: nothing that pullsafe knows of would help.
         if diagnosis.build.is_none() && !self.settings.notify_all_builds {
-            return self.give_back(&project, &record, owner, "the build failed for a reason that concerns no image and no registry").await;
+            return Ok(Tally::ignored("the build failed for a reason that concerns no image and no registry".to_owned()));
+        }
+        let Some(mut record) = self.lease(&project, owner, now).await? else { return Ok(Tally::deferred()) };
+        if record.would_add(&task, now) != Added::New {
+            return self.give_back(&project, &record, owner, "this build was seen before").await;
         }
         let offer = self.offer(&project, &diagnosis).await;
         let diagnosis = with_offer(diagnosis, &offer);
+        self.table.expect(&project, &mut record, &offer.expected(), now).await?;
         let asked = self.ask(&offer).await?;
         record.add_failure(&project.to_string(), &task, diagnosis, now);
         if let Some(incident) = &mut record.open {
             incident.log_calls = spent;
             if !asked.is_empty() {
-                incident.log(now, format!("asked the mirror for {}", asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+                incident.say(now, format!("asked the mirror for {}", asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
                 incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(asked), since: now });
             }
         }
@@ -118,7 +124,7 @@ impl Remediator {
         blocker.diagnosis.advice = format!("The mirror has been filled.{}", offer.text);
         if let Some(incident) = &mut record.open {
             incident.waiting = None;
-            incident.log(now, "the mirror has every base image of the build");
+            incident.say(now, "the mirror has every base image of the build");
         }
         record.tell(&format!("mirrored:{}", blocker.last_at), |incident, id| {
             notice::about(&project.to_string(), incident, &blocker, &Outcome::Advised(None), id)

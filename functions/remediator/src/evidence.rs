@@ -71,10 +71,7 @@ impl Remediator {
     async fn read_logs(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, seen: &mut Seen, now: Timestamp) -> Diagnosis {
         let mut budget = spent.budget();
         if budget.calls == 0 {
-            return match spent.known(by_text.cause) {
-                Some(known) => evidence::as_before(known, by_text),
-                None => evidence::without_logs(by_text, "this incident has used up its calls for logs", None),
-            };
+            return evidence::as_told_before(spent, by_text);
         }
         let definition = match self.definition(task, seen).await {
             Ok(definition) => definition,

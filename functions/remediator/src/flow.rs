@@ -24,6 +24,9 @@ use crate::aws::logs::Logs;
 use crate::aws::role::Roles;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
+use crate::decide::count::{only_counts, was_decided, without_a_look};
+use crate::work::Judged;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
@@ -31,13 +34,14 @@ use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::{Failure, FailureKind};
+use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::{diagnose, diagnose_text};
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Event, QueueRecord, ServiceChange, ServiceChanged, Subject, TaskStopped};
-use pullsafe_incident::incident::{Added, Record};
-use pullsafe_incident::store::{Leased, Table};
-use pullsafe_incident::waiting::Waiting;
+use pullsafe_incident::record::{Added, Record};
+use pullsafe_incident::store::{Leased, Next, Table};
+use pullsafe_incident::waiting;
 use pullsafe_registry as registry;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -46,6 +50,10 @@ use tokio::time::{Instant, timeout};
 const LOOK: Duration = Duration::from_secs(8);
 /// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
 const LOOKS: Duration = Duration::from_secs(30);
+
+/// How often the sweep runs (template.yaml), and how many it claims side by side.
+const SWEEP_SECONDS: i64 = 60;
+const CLAIMS: usize = 16;
 
 /// How long an event waits in the queue while another invocation holds its subject's lease.
 const DEFER_SECONDS: i32 = 20;
@@ -173,9 +181,9 @@ impl Remediator {
             Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
             Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
-            Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), owner, now).await,
-            Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), owner, now).await,
-            Event::Sweep => self.sweep().await,
+            Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
+            Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
+            Event::Sweep => self.sweep(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
@@ -188,37 +196,96 @@ impl Remediator {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
+        let mut found = self.table.read(&subject, owner, now).await?;
+        self.recall(&subject, &mut found.record, &task, now).await?;
+        match found.record.would_add(&task, now) {
+            Added::Seen if !has_unfinished(&found.record) => return Ok(Tally::ignored("this event was seen before".to_owned())),
+            Added::Old => return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned())),
+            Added::New | Added::Seen => {}
+        }
+        if found.is_leased {
+            return Ok(Tally::deferred());
+        }
+        // One more of the same is counted, with one write; it is looked at when its look is due.
+        let mut record = found.record.clone();
+        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfFree).await == Some(Added::New) {
+            return match self.table.replace(&subject, &found, &mut record, now, Next::AsItWas).await? {
+                true => Ok(Tally::ignored("one more of what was looked at already".to_owned())),
+                false => Ok(Tally::deferred()),
+            };
+        }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        self.recall(&subject, &mut record, &task, now).await?;
+        match self.add_stop(&subject, &mut record, &task, diagnosis, now, Looks::AsNeeded).await {
+            Some(Added::New) | None => self.work(&subject, record, owner, now).await,
+            Some(Added::Seen) if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
+            Some(Added::Seen) => self.give_back(&subject, &record, owner, "this event was seen before").await,
+            Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
+        }
+    }
+
+    /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look, and may not have one.
+    async fn add_stop(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        task: &StoppedTask,
+        by_text: Diagnosis,
+        now: Timestamp,
+        looks: Looks,
+    ) -> Option<Added> {
         let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
-        let is_new = record.would_add(&task, now) == Added::New && !record.has_counted(&task);
-        let diagnosis = if is_new { self.look_closer(&task, diagnosis, &mut spent, now).await } else { diagnosis };
-        let added = record.add_failure(&subject.to_string(), &task, diagnosis, now);
+        let is_new = record.would_add(task, now) == Added::New && !record.has_counted(task);
+        let diagnosis = match looks {
+            Looks::IfFree => {
+                let diagnosis = without_a_look(task, by_text, &mut spent, now)?;
+                if !only_counts(record, task, &diagnosis, now) {
+                    return None;
+                }
+                diagnosis
+            }
+            Looks::AsNeeded if is_new => self.look_closer(task, by_text, &mut spent, now).await,
+            Looks::AsNeeded => by_text,
+        };
+        let added = record.add_failure(&subject.to_string(), task, diagnosis, now);
         if let Some(incident) = &mut record.open {
             incident.log_calls = spent;
         }
-        match added {
-            Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
-            Added::Seen => self.give_back(&subject, &record, owner, "this event was seen before").await,
-            Added::Old => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
+        Some(added)
+    }
+
+    /// Remembers a task again that only the rows of the past know.
+    async fn recall(&self, subject: &Subject, record: &mut Record, task: &StoppedTask, now: Timestamp) -> Result<(), Failure> {
+        if !record.may_have_forgotten(task, now) {
+            return Ok(());
         }
+        let incident = record.open.as_ref().map(|incident| incident.id.clone()).unwrap_or_default();
+        if let Some(seen) = self.table.past_task(subject, &incident, task.task_id()).await? {
+            record.recall(task.task_id(), seen);
+        }
+        Ok(())
     }
 
     pub(crate) async fn service_changed(&self, changed: ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let subject = Subject::Service(changed.service.clone());
         // Every deployment of every service passes here: without an incident nothing is written.
-        let open = self.table.read(&subject).await?.is_some_and(|record| record.open.is_some() || !record.outbox.is_empty());
+        let known = self.table.read(&subject, owner, now).await?.record;
+        let open = known.open.is_some() || !known.outbox.is_empty();
         match changed.change {
-            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, owner, now).await,
+            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, &known, owner, now).await,
             ServiceChange::Unplaceable => self.cannot_launch(&changed, owner, now).await,
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble if open => {
+            // Repeated as long as its tasks fail, which is what the incident is about.
+            ServiceChange::Impaired if known.open.as_ref().is_some_and(|incident| was_decided(incident, now)) => {
+                Ok(Tally::ignored(format!("that the tasks of {subject} fail is known")))
+            }
+            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble | ServiceChange::Impaired if open => {
                 let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
                 if let Some(incident) = &mut record.open {
-                    incident.log(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
+                    incident.say(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
                 }
                 self.work(&subject, record, owner, now).await
             }
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble => {
+            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble | ServiceChange::Impaired => {
                 Ok(Tally::ignored(format!("{} and no incident of {subject} is open", changed.name)))
             }
         }
@@ -240,32 +307,51 @@ impl Remediator {
         }
     }
 
-    /// Looks at every open incident that waits for what has just arrived.
-    pub(crate) async fn look_where(&self, waits: impl Fn(&Waiting) -> bool, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let open = self.table.open().await?;
-        let waiting = |record: &Record| record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).is_some_and(&waits);
-        let mut tally = Tally::ignored("nothing waits for this image".to_owned());
-        for (subject, _) in open.iter().filter(|(_, record)| waiting(record)) {
-            tally = self.look(subject, owner, now).await?;
-            if tally.is_deferred() {
-                // The others are looked at all the same: this one alone comes later.
-                self.queues.send(&self.settings.queue_url, &look_at(subject), DEFER_SECONDS).await?;
-                tally = Tally::ignored(format!("a look at {subject} is put off"));
+    /// Looks at who waits for what has just arrived.
+    pub(crate) async fn look_where(&self, names: &[String], owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let waiters = self.table.waiters(names).await?;
+        match waiters.as_slice() {
+            [] => Ok(Tally::ignored("nothing waits for this image".to_owned())),
+            [one] => self.look(one, owner, now).await,
+            // Side by side, and each as often as it takes.
+            several => {
+                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>()).await?;
+                Ok(Tally::swept(several.len()))
             }
         }
-        Ok(tally)
     }
 
-    /// Puts a look at every open incident into the queue, where they run side by side.
-    pub(crate) async fn sweep(&self) -> Result<Tally, Failure> {
-        let open = self.table.open().await?;
-        for (subject, _) in &open {
-            self.queues.send(&self.settings.queue_url, &look_at(subject), 0).await?;
-        }
-        Ok(Tally::swept(open.len()))
+    /// Puts a look at everybody who is due into the queue, where they run side by side.
+    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Tally, Failure> {
+        // Half a sweep ahead: what is due in between would else wait for the next one.
+        let due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
+        // Whoever is claimed is due again by itself should its message be lost.
+        let claims = stream::iter(&due).map(async |row| Ok((self.table.claim(row, now).await?, look_at(&row.subject))));
+        let claims: Vec<(bool, Value)> = claims.buffered(CLAIMS).try_collect::<Vec<_>>().await?;
+        let looks: Vec<Value> = claims.into_iter().filter(|(is_ours, _)| *is_ours).map(|(_, look)| look).collect();
+        self.queues.send_all(&self.settings.queue_url, &looks).await?;
+        Ok(Tally::swept(looks.len()))
     }
 
+    /// A look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds something.
     pub(crate) async fn look(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let found = self.table.read(subject, owner, now).await?;
+        if found.is_leased {
+            return Ok(Tally::deferred());
+        }
+        if found.record.open.is_none() && found.record.outbox.is_empty() {
+            return Ok(Tally::ignored("no incident is open".to_owned()));
+        }
+        if !has_unfinished(&found.record) && !found.is_uncounted() {
+            let mut record = found.record.clone();
+            if let Judged::Rest(tally) = self.judge(subject, &mut record, now).await
+                && record.outbox.is_empty()
+            {
+                let next = Next::of(&record, &found.record);
+                let stands = record == found.record || self.table.replace(subject, &found, &mut record, now, next).await?;
+                return Ok(if stands { tally } else { Tally::deferred() });
+            }
+        }
         let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
         if record.open.is_none() && record.outbox.is_empty() {
             return self.give_back(subject, &record, owner, "no incident is open").await;
@@ -282,7 +368,7 @@ impl Remediator {
         incident.try_again();
         incident.refusal = None;
         incident.told.retain(|key| !key.starts_with("refused:"));
-        incident.log(now, "a person asked for another try");
+        incident.say(now, "a person asked for another try");
         self.work(subject, record, owner, now).await
     }
 
@@ -308,6 +394,15 @@ impl Remediator {
 /// The message that asks for a look at one subject.
 fn look_at(subject: &Subject) -> Value {
     json!({ "pullsafe": "look", "subject": subject })
+}
+
+/// Whether a stop may be looked at closer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    /// Only where that takes no call.
+    IfFree,
+    /// As far as it is worth it.
+    AsNeeded,
 }
 
 /// What becomes of a message.

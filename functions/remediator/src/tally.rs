@@ -33,7 +33,7 @@ impl Tally {
 
     /// Looks at this many incidents were put into the queue.
     pub fn swept(count: usize) -> Self {
-        Self { outcome: "swept", why: format!("{count} incident(s) are open"), remedy: None }
+        Self { outcome: "swept", why: format!("{count} incident(s) are due"), remedy: None }
     }
 
     /// An incident was worked on.
@@ -41,9 +41,12 @@ impl Tally {
         Self { outcome, why: why.into(), remedy }
     }
 
-    /// Counts it in the metrics: events by outcome, remedies by name.
+    /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep, there is no metric:
+    /// each would cost more than it tells.
     pub fn count(&self, now: Timestamp) {
-        emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);
+        if !matches!(self.outcome, "ignored" | "swept") {
+            emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);
+        }
         if let (Some(remedy), "acted") = (self.remedy, self.outcome) {
             emf(now, &[("Remedy", remedy)], &[("RemediesApplied", Unit::Count, 1)]);
         }

@@ -14,95 +14,111 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
 use pullsafe_events::{ServiceChanged, Subject};
-use pullsafe_incident::incident::{Act, ActState, Incident, Record};
+use pullsafe_incident::happened::Happened;
+use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::pace::PATIENCE_SECONDS;
 use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::record::Record;
+use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
 use serde_json::json;
 
 use super::{Remediator, Tally};
 
-/// For how long a lookup that fails is tried again, with every sweep, before people are told what is known.
-const PATIENCE_SECONDS: i64 = 5 * 60;
-
 impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
     pub(crate) async fn work(&self, subject: &Subject, mut record: Record, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let tally = match subject {
-            Subject::Service(id) => self.work_on_service(subject, id, &mut record, owner, now).await?,
-            Subject::Family { .. } | Subject::Project { .. } => self.work_on_other(subject, &mut record, now).await?,
+        let before = record.clone();
+        let tally = match self.judge(subject, &mut record, now).await {
+            Judged::Rest(tally) => tally,
+            Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
+            Judged::Act(id, cause, plan) => {
+                // Asking the mirror is no act upon the service: the act is the move that follows.
+                let fresh = record.open.as_mut().filter(|incident| plan.remedy != RemedyName::PrepareMirror && !incident.has_begun(&plan));
+                if let Some(incident) = fresh {
+                    incident.log(now, Happened::Decided(plan.summary.clone()));
+                    incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting });
+                    self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
+                }
+                let expected = plan.then_wait_for.as_ref().map(WaitingFor::names).unwrap_or_default();
+                self.table.expect(subject, &mut record, &expected, now).await?;
+                self.carry_out(&id, &mut record, cause, *plan, now).await?
+            }
         };
+        let next = Next::of(&record, &before);
         self.tell(subject, &mut record).await?;
-        self.table.save(subject, owner, &record, now, true).await?;
+        self.table.save(subject, owner, &mut record, now, next, true).await?;
         Ok(tally)
     }
 
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand.
+    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judged {
+        match subject {
+            Subject::Service(id) => self.judge_service(subject, id, record, now).await,
+            Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
+        }
+    }
+
     /// What is no service has no state to cure: the cause and the advice are told.
-    async fn work_on_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Result<Tally, Failure> {
+    async fn judge_other(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judged {
         // Told first: an event can be so late that its story is over when it comes.
         advise(subject, record);
         if matches!(subject, Subject::Project { .. }) {
             self.look_at_copies(subject, record, now).await;
         }
-        let Some(incident) = &record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
+        let Some(incident) = &record.open else { return Judged::rest("told", "what was left to tell") };
         match recovery::of_anything_else(incident, now) {
-            Recovery::Ended(how) => self.close(subject, record, now, how, Silence::Always).await,
-            Recovery::Steady(_) | Recovery::NotYet(_) => Ok(Tally::worked("advised", "there is no service to act on", None)),
+            Recovery::Ended(how) => Judged::Over(how, Silence::Always),
+            Recovery::Steady(_) | Recovery::TooEarly(_) | Recovery::NotYet(_) => Judged::rest("advised", "there is no service to act on"),
         }
     }
 
-    async fn work_on_service(
-        &self,
-        subject: &Subject,
-        id: &ServiceId,
-        record: &mut Record,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
         let (service, cluster, ahead) =
             tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref()));
         let mode = self.mode(service.found(), &cluster);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
-            return self.carry_out(id, record, act.cause, act.plan, now).await;
+            return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
         }
         if mode == Mode::Off {
-            return Ok(Tally::worked("off", "pullsafe:mode is off for this service", None));
+            return Judged::rest("off", "pullsafe:mode is off for this service");
         }
-        let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
+        let Some(incident) = &mut record.open else { return Judged::rest("told", "what was left to tell") };
         match recovery::of_service(incident, &service, now) {
-            Recovery::Steady(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
-            Recovery::Ended(how) => return self.close(subject, record, now, how, Silence::IfNobodyKnows).await,
-            Recovery::NotYet(_) => {}
+            Recovery::Steady(how) | Recovery::Ended(how) => return Judged::Over(how, Silence::IfNobodyKnows),
+            Recovery::TooEarly(_) => incident.looks_steady = true,
+            Recovery::NotYet(_) => incident.looks_steady = false,
         }
-        let Some(blocker) = incident.blocker().cloned() else { return Ok(Tally::worked("open", "no cause is known yet", None)) };
+        let Some(blocker) = incident.blocker().cloned() else { return Judged::rest("open", "no cause is known yet") };
         if incident.is_refused() && !mended(incident, service.found(), now) {
-            return Ok(Tally::worked("refused", "AWS refused the act, and nothing has changed since then", None));
+            return Judged::rest("refused", "AWS refused the act, and nothing has changed since then");
         }
         if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode == Mode::Act) {
             // What has changed the service already is carried on with; anything else is decided about anew.
             if incident.refusal.as_ref().is_some_and(|refusal| !refusal.done.is_empty() && refusal.is_due(now)) {
-                return self.carry_out(id, record, act.cause, act.plan, now).await;
+                return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
             }
             incident.try_again();
         }
         let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
-        incident.declined = decision.declined;
+        incident.decline(decision.declined);
         let Some(plan) = decision.plan else {
             wait_for(incident, decision.waiting, now);
             if seen.is_worth_another_look() && now.seconds_since(blocker.first_at) < PATIENCE_SECONDS {
-                return Ok(Tally::worked("postponed", "something could not be found out; the sweep looks again", None));
+                return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
             let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_), .. }));
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
-            return Ok(Tally::worked("advised", "no remedy was applied", None));
+            return Judged::rest("advised", "no remedy was applied");
         };
         if mode == Mode::Observe {
             let remedy = plan.remedy;
@@ -115,15 +131,9 @@ impl Remediator {
             record.tell(&format!("would:{}", plan.key()), |incident, id| {
                 notice::about(&subject.to_string(), incident, &blocker, &Outcome::WouldApply(&plan), id)
             });
-            return Ok(Tally::worked("observed", "observe mode", Some(remedy.as_str())));
+            return Judged::Rest(Tally::worked("observed", "observe mode", Some(remedy.as_str())));
         }
-        // Asking the mirror is no act upon the service: the act is the move that follows.
-        if plan.remedy != RemedyName::PrepareMirror {
-            incident.log(now, format!("decided: {}", plan.summary));
-            incident.act = Some(Act { cause: blocker.diagnosis.cause, plan: plan.clone(), decided_at: now, state: ActState::Acting });
-            self.table.save(subject, owner, record, now, false).await?;
-        }
-        self.carry_out(id, record, blocker.diagnosis.cause, plan, now).await
+        Judged::Act(id.clone(), blocker.diagnosis.cause, Box::new(plan))
     }
 
     async fn carry_out(&self, id: &ServiceId, record: &mut Record, cause: Cause, plan: Plan, now: Timestamp) -> Result<Tally, Failure> {
@@ -135,13 +145,13 @@ impl Remediator {
         let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
         let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
         let (state, line, why) = match &acted {
-            Acted::Done => (ActState::Done, format!("done: {}", plan.summary), String::new()),
-            Acted::GivenUp(why) => (ActState::Abandoned, format!("given up: {why}"), why.clone()),
+            Acted::Done => (ActState::Done, Happened::Done(plan.summary.clone()), String::new()),
+            Acted::GivenUp(why) => (ActState::Abandoned, Happened::GivenUp(why.clone()), why.clone()),
             Acted::Refused(at, failure) => {
                 incident.refusal = Some(self.refused(&plan, *at, failure, tries, now).await?);
                 // Also the plan that is no act by itself: it is not made again with every look.
                 incident.act = Some(Act { cause, plan: plan.clone(), decided_at: now, state: ActState::Refused });
-                (ActState::Refused, format!("refused: {failure}"), failure.to_string())
+                (ActState::Refused, Happened::Refused(failure.to_string()), failure.to_string())
             }
         };
         incident.log(now, line);
@@ -149,6 +159,9 @@ impl Remediator {
             && let Some(act) = &mut incident.act
         {
             act.state = state;
+            if state == ActState::Done {
+                act.plan.slim();
+            }
         }
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
@@ -180,14 +193,14 @@ impl Remediator {
     /// Ends an incident: the archive first, so that it is never lost, then the message.
     async fn close(&self, subject: &Subject, record: &mut Record, now: Timestamp, how: String, silence: Silence) -> Result<Tally, Failure> {
         if let Some(incident) = &mut record.open {
-            incident.log(now, how.clone());
+            incident.log(now, Happened::Ended(how.clone()));
         }
         let told = record.open.as_ref().is_some_and(|incident| !incident.told.is_empty());
         if told && silence == Silence::IfNobodyKnows {
             record.tell("resolved", |incident, id| notice::resolved(&subject.to_string(), incident, &how, id));
         }
-        if let Some(incident) = record.close(now) {
-            self.table.archive(subject, &incident, now).await?;
+        if let Some(mut incident) = record.close(now) {
+            self.table.archive(subject, &mut incident, now).await?;
         }
         Ok(Tally::worked("resolved", how, None))
     }
@@ -235,7 +248,13 @@ impl Remediator {
     }
 
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
-    pub(crate) async fn deployment_started(&self, changed: &ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn deployment_started(
+        &self,
+        changed: &ServiceChanged,
+        known: &Record,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
         }
@@ -244,6 +263,9 @@ impl Remediator {
         let Some(definition) = service.found().filter(|_| mode != Mode::Off).map(|service| service.task_definition.clone()) else {
             return Ok(Tally::ignored("the service is gone, or pullsafe is off for it".to_owned()));
         };
+        if known.prepared.as_deref() == Some(&definition) {
+            return Ok(Tally::ignored("this task definition was looked at before".to_owned()));
+        }
         let seen = self.observe_ahead(service, &definition).await;
         let Some(plan) = remedy::ahead::prepare(&self.settings, &seen) else {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
@@ -271,14 +293,30 @@ impl Remediator {
             }
         };
         self.tell(&subject, &mut record).await?;
-        self.table.save(&subject, owner, &record, now, true).await?;
+        self.table.save(&subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
+    }
+}
+
+/// What a look at a subject leads to.
+pub(crate) enum Judged {
+    /// Nothing is to be done; what is to be told lies in the record's outbox.
+    Rest(Tally),
+    /// The incident is over, and how.
+    Over(String, Silence),
+    /// A plan for a service is to be begun or carried on, for this cause.
+    Act(ServiceId, Cause, Box<Plan>),
+}
+
+impl Judged {
+    fn rest(outcome: &'static str, why: &str) -> Self {
+        Self::Rest(Tally::worked(outcome, why, None))
     }
 }
 
 /// When an incident ends without a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Silence {
+pub(crate) enum Silence {
     /// Where nobody was told that it began.
     IfNobodyKnows,
     /// Always: what has no steady state is only forgotten, and that is no news.

@@ -46,7 +46,8 @@ pub(super) fn service_change(payload: &Value, detail: &Value, at: Timestamp) -> 
     let change = match name.as_str() {
         "SERVICE_DEPLOYMENT_IN_PROGRESS" => ServiceChange::DeploymentStarted,
         "SERVICE_DEPLOYMENT_COMPLETED" | "SERVICE_STEADY_STATE" => ServiceChange::Settled,
-        "SERVICE_DEPLOYMENT_FAILED" | "SERVICE_TASK_START_IMPAIRED" => ServiceChange::Trouble,
+        "SERVICE_DEPLOYMENT_FAILED" => ServiceChange::Trouble,
+        "SERVICE_TASK_START_IMPAIRED" => ServiceChange::Impaired,
         "SERVICE_TASK_PLACEMENT_FAILURE" | "SERVICE_TASK_CONFIGURATION_FAILURE" => ServiceChange::Unplaceable,
         _ => return Event::Ignored(format!("`{name}` changes nothing for pullsafe")),
     };

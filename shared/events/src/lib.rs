@@ -122,6 +122,8 @@ pub enum ServiceChange {
     Settled,
     /// A deployment failed, or tasks fail to start.
     Trouble,
+    /// Its tasks fail to start again and again; ECS repeats this.
+    Impaired,
     /// Tasks cannot even be launched.
     Unplaceable,
 }

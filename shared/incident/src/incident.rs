@@ -1,58 +1,30 @@
-//! The memory of one service: what failed, when, what was done about it, and whether it is over.
+//! One incident: what failed, when, what was done about it, and whether it is over.
 //!
-//! A [`Record`] is one row of the table, changed only under a lease. Everything that pullsafe is about to do is
-//! written into it before it is done, so that whoever comes next, after a crash too, carries on with the same
-//! plan instead of making a second one.
-
-use std::collections::BTreeMap;
+//! It is bounded, however long it lasts: launches are put together, stops for one reason are one line, and what a full timeline lets go
+//! is kept in rows of its own ([`crate::past`]).
 
 use serde::{Deserialize, Serialize};
 
+use super::happened::{Entry, Happened, is_false, is_zero};
 use super::plan::{Declined, Plan, Step};
 use super::refusal::Refusal;
 use super::spent::Spent;
 use super::waiting::Waiting;
-use pullsafe::notice::Notice;
 use pullsafe::reference::Registry;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 
-/// How many tasks a record remembers, to tell a duplicate event from a new one.
-const TASKS_REMEMBERED: usize = 200;
-/// How many lines the timeline of an incident keeps; the first ones are the telling ones.
-const TIMELINE_KEPT: usize = 150;
-/// How many launches an incident keeps for the picture of the quota window.
-const LAUNCHES_KEPT: usize = 200;
-
-/// What the table holds about one service (or about one family of tasks that belong to no service).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// The incident under way, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open: Option<Incident>,
-    /// When the last incident ended: what stopped before that is an old story.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_at: Option<Timestamp>,
-    /// The tasks seen, with the version of their last event.
-    #[serde(default)]
-    tasks: BTreeMap<String, SeenTask>,
-    /// The task definitions that were looked at ahead of a failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prepared: Option<String>,
-    /// Messages that still have to go out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Notice>,
-    /// How many messages this record has ever put into its outbox; numbers the next.
-    #[serde(default)]
-    pub notices: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct SeenTask {
-    version: u64,
-    at: Timestamp,
-}
+/// How many lines the timeline keeps; the first ones are the telling ones.
+const TIMELINE_KEPT: usize = 20;
+/// How many of the first lines stay when it is full, and how many go at a time.
+const TIMELINE_FIRST: usize = 5;
+const TIMELINE_GONE: usize = 10;
+/// How many launches are told apart, for the picture of the quota window.
+const LAUNCHES_KEPT: usize = 20;
+/// How many causes are told apart, and how many of the newest keep their evidence.
+pub(crate) const MOST_CAUSES: usize = 16;
+const WITH_EVIDENCE: usize = 4;
 
 /// One incident of a service: from the first failure until it is steady again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +35,7 @@ pub struct Incident {
     pub opened_at: Timestamp,
     /// What failed, oldest first. More than one entry means that one cause hid another.
     pub causes: Vec<CauseSeen>,
-    /// Every failed launch: when, and how many pulls of Docker Hub it spent.
+    /// The failed launches: when, and how many pulls of Docker Hub they spent. Of many, neighbours are one.
     pub launches: Vec<Launch>,
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,14 +52,23 @@ pub struct Incident {
     /// The remedies that were declined at the last look, with the reasons.
     #[serde(default)]
     pub declined: Vec<Declined>,
-    /// What happened, oldest first.
+    /// What happened, in the order in which it was heard of.
     pub timeline: Vec<Entry>,
+    /// Lines that the timeline has let go and that are not stored yet.
+    #[serde(skip)]
+    pub(crate) gone: Vec<Entry>,
+    /// How many rows hold what the timeline has let go.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) parts: u32,
     /// The pull limit that Docker Hub's headers last named, per window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_limit: Option<u32>,
     /// What was spent on reading logs.
     #[serde(default)]
     pub log_calls: Spent,
+    /// Whether the service looked steady at the last look, and only the time without a failure was missing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub looks_steady: bool,
     /// What people were already told, so that they are told once.
     #[serde(default)]
     pub told: Vec<String>,
@@ -117,22 +98,36 @@ pub struct CauseSeen {
     pub hidden_by: Option<Cause>,
 }
 
-/// One failed launch.
+/// A failed launch, or several that followed closely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
-    /// When the task stopped.
+    /// When the task stopped; of several, the last.
     pub at: Timestamp,
-    /// Pulls of Docker Hub that it spent.
+    /// Pulls of Docker Hub that were spent.
     pub pulls: u32,
+    /// How many more launches this stands for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
 }
 
-/// A line of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When.
-    pub at: Timestamp,
-    /// What, in one line.
-    pub what: String,
+impl Launch {
+    /// One launch.
+    pub const fn one(at: Timestamp, pulls: u32) -> Self {
+        Self { at, pulls, more: 0 }
+    }
+
+    /// Pulls that one of them spent, rounded up.
+    pub fn each(&self) -> u32 {
+        self.pulls.div_ceil(self.more.saturating_add(1))
+    }
+
+    fn with(self, next: Self) -> Self {
+        Self {
+            at: self.at.max(next.at),
+            pulls: self.pulls.saturating_add(next.pulls),
+            more: self.more.saturating_add(next.more).saturating_add(1),
+        }
+    }
 }
 
 /// How far an act has come.
@@ -164,79 +159,10 @@ pub struct Act {
     pub state: ActState,
 }
 
-/// What became of an event that was added to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
-    /// It is new.
-    New,
-    /// This event, or a later one of the same task, was seen before.
-    Seen,
-    /// The task stopped before the last incident was resolved.
-    Old,
-}
-
-impl Record {
-    /// Adds a task that failed, with its diagnosis. Opens an incident if none is open.
-    pub fn add_failure(&mut self, subject: &str, task: &StoppedTask, diagnosis: Diagnosis, now: Timestamp) -> Added {
-        let at = task.stopped_at.or(task.stopping_at).unwrap_or(now);
-        match self.would_add(task, now) {
-            Added::New => {}
-            known @ (Added::Seen | Added::Old) => return known,
-        }
-        let counted = self.tasks.contains_key(&task.task_arn);
-        self.remember(task, at);
-        if !counted {
-            let incident = self.open.get_or_insert_with(|| Incident::open(subject, at));
-            incident.add_failure(task, diagnosis, at);
-        }
-        Added::New
-    }
-
-    /// What [`Self::add_failure`] would say: whoever looks closer at a stop does so for a new one only.
-    pub fn would_add(&self, task: &StoppedTask, now: Timestamp) -> Added {
-        let at = task.stopped_at.or(task.stopping_at).unwrap_or(now);
-        match self.tasks.get(&task.task_arn) {
-            Some(seen) if seen.version >= task.version => Added::Seen,
-            _ if self.closed_at.is_some_and(|closed| at <= closed) => Added::Old,
-            Some(_) | None => Added::New,
-        }
-    }
-
-    /// Whether a task was counted already, in an older version of its event.
-    pub fn has_counted(&self, task: &StoppedTask) -> bool {
-        self.tasks.contains_key(&task.task_arn)
-    }
-
-    fn remember(&mut self, task: &StoppedTask, at: Timestamp) {
-        self.tasks.insert(task.task_arn.clone(), SeenTask { version: task.version, at });
-        while self.tasks.len() > TASKS_REMEMBERED {
-            let oldest = self.tasks.iter().min_by_key(|(_, seen)| seen.at).map(|(arn, _)| arn.clone());
-            match oldest {
-                Some(arn) => self.tasks.remove(&arn),
-                None => break,
-            };
-        }
-    }
-
-    /// Puts a message into the outbox, unless the open incident has already told it.
-    pub fn tell(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
-        let Some(incident) = self.open.as_mut() else { return };
-        if incident.told.iter().any(|told| told == key) {
-            return;
-        }
-        incident.told.push(key.to_owned());
-        self.notices += 1;
-        let id = format!("{}-{}", incident.id, self.notices);
-        let notice = notice(incident, id);
-        self.outbox.push(notice);
-    }
-
-    /// Closes the open incident and hands it over for the archive.
-    pub fn close(&mut self, at: Timestamp) -> Option<Incident> {
-        let mut incident = self.open.take()?;
-        incident.resolved_at = Some(at);
-        self.closed_at = Some(at);
-        Some(incident)
+impl Act {
+    /// Until when tasks may stop that were on their way when it was done: one that is being launched tries for some minutes.
+    pub const fn settled_at(&self) -> Timestamp {
+        self.decided_at.plus_seconds(15 * 60)
     }
 }
 
@@ -255,25 +181,27 @@ impl Incident {
             waiting: None,
             declined: Vec::new(),
             timeline: Vec::new(),
+            gone: Vec::new(),
+            parts: 0,
             quota_limit: None,
             log_calls: Spent::default(),
+            looks_steady: false,
             told: Vec::new(),
             resolved_at: None,
         }
     }
 
-    fn add_failure(&mut self, task: &StoppedTask, diagnosis: Diagnosis, at: Timestamp) {
+    pub(crate) fn add_failure(&mut self, task: &StoppedTask, diagnosis: Diagnosis, at: Timestamp) {
         // Every try that Docker Hub answered with a manifest, or with 429, was a pull; what failed afterwards does not matter.
         let pulls = if diagnosis.registry == Some(Registry::DockerHub) { diagnosis.attempts.unwrap_or(1) } else { 0 };
-        self.launches.push(Launch { at, pulls });
-        if self.launches.len() > LAUNCHES_KEPT {
-            self.launches.remove(0);
-        }
+        self.add_launch(Launch::one(at, pulls));
+        self.looks_steady = false;
         let container = diagnosis.container.as_deref();
         let digest =
             task.containers.iter().find(|found| Some(found.name.as_str()) == container).and_then(|found| found.image_digest.clone());
         let hidden_by = self.causes.last().map(|seen| seen.diagnosis.cause).filter(|cause| *cause != diagnosis.cause);
-        self.log(at, format!("task {} stopped: {}", short_id(task), summary(&diagnosis)));
+        let stopped = Happened::Stopped { task: short_id(task).to_owned(), summary: summary(&diagnosis), more: 0, until: None };
+        self.log(at, stopped);
         let same = |seen: &&mut CauseSeen| seen.diagnosis.cause == diagnosis.cause && seen.diagnosis.container == diagnosis.container;
         match self.causes.iter_mut().find(same) {
             Some(seen) => {
@@ -297,6 +225,24 @@ impl Incident {
             }),
         }
         self.causes.sort_by_key(|seen| seen.first_at);
+        self.bound_causes();
+    }
+
+    /// Of very many causes only the newest keep their evidence, and the oldest of the rest is told by a line of the timeline alone.
+    fn bound_causes(&mut self) {
+        let mut newest: Vec<Timestamp> = self.causes.iter().map(|seen| seen.last_at).collect();
+        newest.sort_by_key(|at| std::cmp::Reverse(*at));
+        let Some(since) = newest.get(WITH_EVIDENCE - 1) else { return };
+        for seen in self.causes.iter_mut().filter(|seen| seen.last_at < *since) {
+            seen.diagnosis.evidence.clear();
+            seen.diagnosis.advice.clear();
+        }
+        if self.causes.len() > MOST_CAUSES
+            && let Some((oldest, _)) = self.causes.iter().enumerate().skip(1).min_by_key(|(_, seen)| seen.last_at)
+        {
+            let seen = self.causes.remove(oldest);
+            self.say(seen.last_at, format!("{} stopped {} task(s) since {}", summary(&seen.diagnosis), seen.tasks, seen.first_at));
+        }
     }
 
     /// The cause that stopped the latest task: the current blocker, which need not be the root of it all.
@@ -304,12 +250,41 @@ impl Incident {
         self.causes.iter().max_by_key(|seen| seen.last_at)
     }
 
-    /// Writes a line into the timeline. A full timeline keeps its beginning and its newest end.
-    pub fn log(&mut self, at: Timestamp, what: impl Into<String>) {
-        if self.timeline.len() >= TIMELINE_KEPT {
-            self.timeline.remove(TIMELINE_KEPT / 2);
+    /// Adds a launch. Where there are too many, the two that are closest to each other become one.
+    fn add_launch(&mut self, launch: Launch) {
+        let place = self.launches.partition_point(|known| known.at <= launch.at);
+        self.launches.insert(place, launch);
+        if self.launches.len() > LAUNCHES_KEPT {
+            let gap = |pair: &[Launch]| pair.last().zip(pair.first()).map_or(0, |(later, earlier)| later.at.seconds_since(earlier.at));
+            let closest = self.launches.windows(2).enumerate().min_by_key(|(_, pair)| gap(pair)).map_or(0, |(index, _)| index);
+            let later = self.launches.remove(closest + 1);
+            if let Some(earlier) = self.launches.get_mut(closest) {
+                *earlier = earlier.with(later);
+            }
         }
-        self.timeline.push(Entry { at, what: what.into() });
+    }
+
+    /// Writes a line into the timeline. A full timeline keeps its beginning and its newest end; what it lets go is stored elsewhere.
+    pub fn log(&mut self, at: Timestamp, what: Happened) {
+        let new = match self.timeline.last_mut() {
+            Some(last) => last.what.also(at, what),
+            None => Some(what),
+        };
+        let Some(what) = new else { return };
+        self.timeline.push(Entry { at, what });
+        if self.timeline.len() > TIMELINE_KEPT {
+            self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));
+        }
+    }
+
+    /// Writes a line of words.
+    pub fn say(&mut self, at: Timestamp, words: impl Into<String>) {
+        self.log(at, Happened::Said(words.into()));
+    }
+
+    /// The most pulls that one launch tried; at least one.
+    pub fn pulls_per_launch(&self) -> u32 {
+        self.launches.iter().map(Launch::each).max().unwrap_or(1).max(1)
     }
 
     /// Pulls of Docker Hub that failed launches spent since `from`.
@@ -320,13 +295,9 @@ impl Incident {
 
     /// Whether the blocker is only the echo of what an act has cured: tasks that were on their way when it was done.
     pub fn is_settling(&self) -> bool {
-        /// A task that was being launched tries for some minutes before it gives up.
-        const SECONDS: i64 = 15 * 60;
         match (&self.act, self.blocker()) {
             (Some(act), Some(blocker)) => {
-                act.state == ActState::Done
-                    && act.cause == blocker.diagnosis.cause
-                    && blocker.last_at < act.decided_at.plus_seconds(SECONDS)
+                act.state == ActState::Done && act.cause == blocker.diagnosis.cause && blocker.last_at < act.settled_at()
             }
             _ => false,
         }
@@ -336,6 +307,22 @@ impl Incident {
     pub fn pause_steps(&self) -> &[Step] {
         let done = self.act.as_ref().filter(|act| act.state == ActState::Done && act.plan.is_pause()).map(|act| &act.plan);
         self.pause.as_ref().or(done).map_or(&[], |plan| plan.steps.as_slice())
+    }
+
+    /// Whether this plan is the act that is under way, or that was refused and is carried on with.
+    pub fn has_begun(&self, plan: &Plan) -> bool {
+        self.act.as_ref().is_some_and(|act| matches!(act.state, ActState::Acting | ActState::Refused) && act.plan == *plan)
+    }
+
+    /// Notes what was declined. What differs from the last time by numbers alone, such as how long ago something was, is no news.
+    pub fn decline(&mut self, declined: Vec<Declined>) {
+        let words = |all: &[Declined]| -> Vec<(RemedyName, String)> {
+            let without_numbers = |one: &Declined| one.reasons.join("; ").chars().filter(|character| !character.is_ascii_digit()).collect();
+            all.iter().map(|one| (one.remedy, without_numbers(one))).collect()
+        };
+        if words(&self.declined) != words(&declined) {
+            self.declined = declined;
+        }
     }
 
     /// Forgets a refused act, so that it is decided about again.

@@ -6,9 +6,13 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod command;
+pub mod happened;
 pub mod incident;
 pub mod notice;
+pub mod pace;
+pub mod past;
 pub mod plan;
+pub mod record;
 pub mod refusal;
 pub mod report;
 pub mod spent;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::waiting::WaitingFor;
 use pullsafe::arn::ServiceId;
@@ -161,6 +161,17 @@ impl Plan {
     /// Whether it sets a service's desired count to 0.
     pub fn is_pause(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::SetDesiredCount { to: 0, .. }))
+    }
+
+    /// Forgets what only carrying it out needed: of the clone of a task definition what a report shows stays, the images that moved.
+    pub fn slim(&mut self) {
+        for step in &mut self.steps {
+            let Step::MoveService { request, moves, .. } = step else { continue };
+            let containers = request["containerDefinitions"].as_array().into_iter().flatten();
+            let moved = containers.filter(|container| moves.iter().any(|image| container["image"] == image.to));
+            let kept: Vec<Value> = moved.map(|container| json!({ "name": container["name"], "image": container["image"] })).collect();
+            *request = json!({ "containerDefinitions": kept });
+        }
     }
 
     /// Tells plans apart for the purpose of telling people once: the remedy and the kinds of its steps.

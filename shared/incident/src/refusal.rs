@@ -34,9 +34,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether the act may be tried again by now, without anybody having done anything.
+    /// When the act may be tried again without anybody having done anything, if ever.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        (self.denied && self.tries < 2).then(|| self.at.plus_seconds(GRACE_SECONDS))
+    }
+
+    /// Whether that is so by now.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.denied && self.tries < 2 && now.seconds_since(self.at) >= GRACE_SECONDS
+        self.due_at().is_some_and(|at| now >= at)
     }
 
     /// Tells refusals apart for the purpose of telling people once.

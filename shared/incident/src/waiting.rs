@@ -35,6 +35,15 @@ pub enum WaitingFor {
 }
 
 impl WaitingFor {
+    /// What is waited for, by names that an arrival has too. A hint only: whoever hears of the arrival looks again.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Mirror(images) => images.iter().map(of_mirrored).collect(),
+            Self::Image(image) | Self::Push { image, .. } => vec![of_image(image)],
+            Self::MoreFailures => Vec::new(),
+        }
+    }
+
     /// What is waited for and what comes then, to complete "pullsafe waits".
     pub fn describe(&self) -> String {
         match self {
@@ -51,28 +60,26 @@ impl WaitingFor {
     }
 }
 
-impl Waiting {
-    /// Whether this arrival may be what is waited for. A hint only: whoever acts on it looks again.
-    pub fn may_end_with(&self, arrival: &Arrival) -> bool {
-        match &self.cause {
-            WaitingFor::Image(reference) | WaitingFor::Push { image: reference, .. } => {
-                let Some(host) = ecr_host(reference.registry()) else { return false };
-                let wanted = match (reference.tag(), reference.digest()) {
-                    (Some(tag), _) => arrival.tag.as_deref() == Some(tag),
-                    (None, Some(digest)) => arrival.digest.as_deref() == Some(digest.as_str()),
-                    (None, None) => arrival.tag.as_deref() == Some("latest"),
-                };
-                host.account == arrival.account && host.region == arrival.region && reference.repository() == arrival.repository && wanted
-            }
-            WaitingFor::Mirror(_) | WaitingFor::MoreFailures => false,
-        }
-    }
+/// What somebody waits for who waits for a copy of this.
+pub fn of_mirrored(source: &Reference) -> String {
+    format!("mirror#{source}")
+}
 
-    /// Whether a copy of this Docker Hub image is what is waited for.
-    pub fn may_end_with_mirrored(&self, source: &Reference) -> bool {
-        match &self.cause {
-            WaitingFor::Mirror(images) => images.contains(source),
-            WaitingFor::Image(_) | WaitingFor::Push { .. } | WaitingFor::MoreFailures => false,
-        }
+/// What those wait for who wait for an image that has arrived: for its tag, or for its digest.
+pub fn of_arrival(arrival: &Arrival) -> Vec<String> {
+    let ends = [arrival.tag.as_ref().map(|tag| format!(":{tag}")), arrival.digest.as_ref().map(|digest| format!("@{digest}"))];
+    let name = |end: String| format!("image#{}/{}/{}{end}", arrival.account, arrival.region, arrival.repository);
+    ends.into_iter().flatten().map(name).collect()
+}
+
+fn of_image(image: &Reference) -> String {
+    let end = match (image.tag(), image.digest()) {
+        (Some(tag), _) => format!(":{tag}"),
+        (None, Some(digest)) => format!("@{digest}"),
+        (None, None) => ":latest".to_owned(),
+    };
+    match ecr_host(image.registry()) {
+        Some(host) => format!("image#{}/{}/{}{end}", host.account, host.region, image.repository()),
+        None => format!("image#{image}"),
     }
 }

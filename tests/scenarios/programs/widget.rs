@@ -84,8 +84,7 @@ async fn nothing_open_is_said_and_the_widget_describes_itself() {
 #[tokio::test]
 async fn what_is_wrong_is_shown_and_is_no_failure_of_the_function() {
     let world = failing().await;
-    let row =
-        json!({ "pk": { "S": "odd" }, "sk": { "S": "state" }, "open": { "S": "incident" }, "subject": { "S": "{" }, "doc": { "S": "{" } });
+    let row = json!({ "pk": { "S": "odd" }, "sk": { "S": "state" }, "shard": { "S": "incident#0" }, "due_at": { "N": "0" }, "subject": { "S": "{" }, "doc": { "S": "{" } });
     world.tables.put(TABLE, row);
     let served = world.aws.serve().await.expect("it listens");
     let shown = html(&mut start(&served, TABLE).await, &look("light", 1200)).await;

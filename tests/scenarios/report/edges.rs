@@ -53,14 +53,14 @@ fn what_is_left_out_is_said() {
 fn a_moment_before_1970_or_beyond_all_calendars_is_a_moment() {
     for start in [Timestamp::from_millis(-86_400_000), Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX)] {
         let mut early = Incident::open("prod/web", start);
-        early.log(start, "x");
-        early.launches = (0..3).map(|launch| Launch { at: start.plus_seconds(launch * 60), pulls: 7 }).collect();
+        early.say(start, "x");
+        early.launches = (0..3).map(|launch| Launch::one(start.plus_seconds(launch * 60), 7)).collect();
         for now in [start, start.plus_seconds(600), START] {
             forms(&early, now);
         }
     }
     let mut early = Incident::open("prod/web", Timestamp::from_millis(-86_400_000));
-    early.launches = vec![Launch { at: early.opened_at, pulls: 7 }];
+    early.launches = vec![Launch::one(early.opened_at, 7)];
     let [page, ..] = forms(&early, early.opened_at);
     assert!(page.contains("1969-12-31 00:00Z"), "{page}");
 }
@@ -73,7 +73,7 @@ fn a_line_that_repeats_the_plan_is_masked_and_cut_like_any_other() {
     if let Some(act) = repeated.act.as_mut() {
         act.plan.summary = summary.to_owned();
     }
-    repeated.log(START, format!("decided, password=hunter2hunter2 {}: {summary}", "long ".repeat(1_000)));
+    repeated.say(START, format!("decided, password=hunter2hunter2 {}: {summary}", "long ".repeat(1_000)));
     let report = Report::of(&reported::subject(), &repeated, START);
     let what = &report.timeline[0].what;
     assert!(!what.contains("hunter2hunter2") && what.chars().count() < 500, "{what}");

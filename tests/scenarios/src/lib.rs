@@ -2,4 +2,5 @@
 
 pub mod gate;
 pub mod reported;
+pub mod storm;
 pub mod world;

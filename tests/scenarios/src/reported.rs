@@ -5,7 +5,8 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events::Subject;
 use pullsafe_events::stopped_task::StoppedTask;
-use pullsafe_incident::incident::{Incident, Record};
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::record::Record;
 use serde_json::json;
 
 use crate::world::{NAT, Setup, World};

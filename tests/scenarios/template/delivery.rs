@@ -143,6 +143,8 @@ fn the_table_outlives_the_stack_and_has_the_keys_that_the_code_uses() {
     assert_eq!(keys(&table["KeySchema"]), ["\"HASH\"=\"pk\"", "\"RANGE\"=\"sk\""]);
     assert_eq!(table["GlobalSecondaryIndexes"][0]["IndexName"], "open-index");
     assert_eq!(keys(&table["GlobalSecondaryIndexes"][0]["KeySchema"]), ["\"HASH\"=\"open\"", "\"RANGE\"=\"sk\""]);
+    assert_eq!(table["GlobalSecondaryIndexes"][1]["IndexName"], pullsafe_incident::store::DUE_INDEX);
+    assert_eq!(keys(&table["GlobalSecondaryIndexes"][1]["KeySchema"]), ["\"HASH\"=\"shard\"", "\"RANGE\"=\"due_at\""]);
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
     assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
 }

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod build_offer;
+pub mod count;
 pub mod log;
 pub mod observation;
 pub mod probe;

@@ -4,13 +4,8 @@ use super::service::Service;
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::{ActState, Incident};
+use pullsafe_incident::pace::{FORGOTTEN_SECONDS, QUIET_SECONDS};
 use pullsafe_incident::plan::Step;
-
-/// For how long no task may have failed before a steady service counts as recovered. A service whose tasks crash or
-/// fail their health checks looks steady between two failures.
-const QUIET_SECONDS: i64 = 300;
-/// For how long a subject without a service (a task family, a build project) must be quiet before its incident is closed.
-const FORGOTTEN_SECONDS: i64 = 24 * 3600;
 
 /// What the state of the service says about an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +14,8 @@ pub enum Recovery {
     Steady(String),
     /// The incident is over because there is nothing left to be steady.
     Ended(String),
+    /// The service looks steady, and a task has failed too lately for that to mean anything.
+    TooEarly(String),
     /// It goes on, and why.
     NotYet(String),
 }
@@ -49,7 +46,7 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
     }
     let last = incident.causes.iter().map(|seen| seen.last_at).max().unwrap_or(incident.opened_at);
     if now.seconds_since(last) < QUIET_SECONDS {
-        return Recovery::NotYet(format!("it looks steady, but a task failed at {last}, less than {} minutes ago", QUIET_SECONDS / 60));
+        return Recovery::TooEarly(format!("it looks steady, but a task failed at {last}, less than {} minutes ago", QUIET_SECONDS / 60));
     }
     let moved_away = moved_from(incident).is_some_and(|from| service.task_definition == from);
     let how = if moved_away { ", on the old task definition again" } else { "" };

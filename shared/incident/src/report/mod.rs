@@ -20,6 +20,7 @@ pub mod widget;
 
 use serde::Serialize;
 
+use super::happened::{Entry, Happened};
 use super::incident::{self, Act, ActState, CauseSeen, Incident};
 use super::plan::{Declined, Step};
 use super::waiting::Waiting;
@@ -216,9 +217,8 @@ impl Report {
             }
             None => format!("{subject_name}: {}", state.words()),
         };
-        let done = |what: &str| ["done: ", "decided: ", "given up: ", "refused: "].iter().any(|head| what.starts_with(head));
-        let timeline: Vec<Moment> =
-            incident.timeline.iter().map(|entry| Moment { at: entry.at, what: entry_line(incident, &entry.what) }).collect();
+        let moment = |entry: &Entry| Moment { at: entry.at, what: entry_line(incident, &entry.what) };
+        let done = incident.timeline.iter().filter(|entry| entry.what.is_doing());
         Self {
             title,
             subject: subject_name,
@@ -231,14 +231,14 @@ impl Report {
             causes_left_out: incident.causes.len().saturating_sub(CAUSES),
             quota: Quota::of(incident, as_of),
             act: incident.act.as_ref().map(act_line),
-            done: timeline.iter().filter(|moment| done(&moment.what)).cloned().collect(),
+            done: done.map(moment).collect(),
             declined: incident.declined.iter().take(DECLINED).map(declined).collect(),
             waiting: incident.waiting.as_ref().filter(|_| !state.is_over()).map(waiting),
             advice: advice(incident, state),
             changes: change::of(subject, incident),
             resolution: resolution(subject, incident, as_of),
             blocker,
-            timeline,
+            timeline: incident.timeline.iter().map(moment).collect(),
         }
     }
 }
@@ -249,13 +249,12 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// A line of the timeline. What repeats the summary of the act names it only: the summary stands with the act.
-fn entry_line(incident: &Incident, what: &str) -> String {
-    let repeated = incident.act.as_ref().and_then(|act| Some((what.strip_suffix(act.plan.summary.as_str())?, act.plan.remedy)));
-    let short = match repeated.filter(|(head, _)| head.ends_with(": ")) {
-        Some((head, remedy)) => line(&format!("{head}{remedy}")),
-        None => line(what),
+fn entry_line(incident: &Incident, what: &Happened) -> String {
+    let text = match &incident.act {
+        Some(act) => what.beside(&act.plan.summary, act.plan.remedy.as_str()),
+        None => what.to_string(),
     };
-    cut(&short, SHORT_LINE)
+    cut(&line(&text), SHORT_LINE)
 }
 
 fn state_of(subject: &Subject, incident: &Incident) -> State {
@@ -354,8 +353,8 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
     let is_service = matches!(subject, Subject::Service(_));
     match incident.resolved_at {
         Some(at) => {
-            let how = incident.timeline.iter().rfind(|entry| entry.at == at).map_or("the timeline does not say how", |entry| &entry.what);
-            let how = line(how);
+            let ended = incident.timeline.iter().rfind(|entry| matches!(entry.what, Happened::Ended(_)));
+            let how = ended.map_or_else(|| "the timeline does not say how".to_owned(), |entry| line(&entry.what.to_string()));
             if is_service {
                 format!(
                     "Resolved at {at}: {how}. This was looked up at the service; that nothing failed for a while would not have been enough."

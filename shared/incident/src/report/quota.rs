@@ -79,7 +79,7 @@ impl Quota {
         let mut launches: Vec<Launch> = incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
         launches.sort_by_key(|launch| launch.at);
         let last = launches.last()?.at;
-        let per_launch = launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
+        let per_launch = launches.iter().map(Launch::each).max().unwrap_or(1).max(1);
         let named = incident.quota_limit.filter(|limit| *limit > 0);
         let limit = named.unwrap_or(ANONYMOUS_LIMIT);
         let refusals = incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).map(|seen| seen.last_at);
@@ -196,7 +196,7 @@ mod tests {
 
     fn incident(launches: &[(i64, u32)], limit: Option<u32>) -> Incident {
         let mut incident = Incident::open("prod/web", at(0));
-        incident.launches = launches.iter().map(|(minute, pulls)| Launch { at: at(*minute), pulls: *pulls }).collect();
+        incident.launches = launches.iter().map(|(minute, pulls)| Launch::one(at(*minute), *pulls)).collect();
         incident.quota_limit = limit;
         incident
     }

@@ -2,10 +2,14 @@
 //!
 //! A row that cannot be read does not hide the others: it is named, and the rest is given.
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use std::collections::BTreeMap;
 
-use super::{STATE, Table};
-use crate::incident::{Incident, Record};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::{PAST, STATE, Table};
+use crate::incident::Incident;
+use crate::past::Past;
+use crate::record::Record;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{Item, QUERY, each_row, parsed, text};
@@ -13,6 +17,9 @@ use pullsafe_events::Subject;
 
 /// How many pages of up to a megabyte a look at the whole archive reads.
 const PAGES: usize = 64;
+/// DynamoDB gives so many rows at a time by their keys, and may have to be asked again for some of them.
+const BATCH: usize = 100;
+const TRIES: usize = 5;
 
 /// Incidents, and what could not be told of them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +28,8 @@ pub struct History {
     pub incidents: Vec<(Subject, Incident)>,
     /// What is missing, each in a sentence.
     pub missing: Vec<String>,
+    /// What the rows of long incidents no longer hold, by the incident's id.
+    past: BTreeMap<String, Vec<Past>>,
 }
 
 impl Table {
@@ -31,25 +40,49 @@ impl Table {
     pub async fn history(&self, key: &str, since: Timestamp) -> Result<History, Failure> {
         let operation = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk");
         let operation = operation.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(key));
-        self.told(operation, since).await
-    }
-
-    /// The open incidents of everything, as far as the index knows them.
-    ///
-    /// # Errors
-    /// A call failed.
-    pub async fn open_incidents(&self) -> Result<History, Failure> {
-        self.told(self.open_rows(), Timestamp::from_millis(i64::MIN)).await
-    }
-
-    async fn told(&self, rows: QueryFluentBuilder, since: Timestamp) -> Result<History, Failure> {
         let mut history = History::default();
-        each_row(rows, |row| {
+        each_row(operation, |row| {
             history.add(QUERY, row, since);
             Ok(())
         })
         .await?;
-        Ok(history.sorted())
+        Ok(history.whole())
+    }
+
+    /// The open incidents of everything, as far as the index knows them; of long ones what their rows hold.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn open_incidents(&self) -> Result<History, Failure> {
+        const CALL: &str = "dynamodb:BatchGetItem";
+        let mut history = History::default();
+        let keys: Vec<Item> = self
+            .open_keys()
+            .await?
+            .iter()
+            .map(|pk| [("pk", pk.as_str()), ("sk", STATE)].map(|(name, value)| (name.to_owned(), text(value))).into())
+            .collect();
+        for some in keys.chunks(BATCH) {
+            let mut left = some.to_vec();
+            for _ in 0..TRIES {
+                let wanted = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).build();
+                let wanted = wanted.map_err(|error| Failure::unexpected(CALL, error.to_string()))?;
+                let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await;
+                let answer = answer.map_err(|error| Failure::of(CALL, &error))?;
+                let rows = answer.responses().and_then(|tables| tables.get(&self.name)).into_iter().flatten();
+                rows.for_each(|row| history.add(CALL, row, Timestamp::from_millis(i64::MIN)));
+                left.extend(
+                    answer.unprocessed_keys().and_then(|tables| tables.get(&self.name)).map_or(&[][..], KeysAndAttributes::keys).to_vec(),
+                );
+                if left.is_empty() {
+                    break;
+                }
+            }
+            if !left.is_empty() {
+                history.missing.push(format!("{} open incident(s) were not given by DynamoDB, which is busy", left.len()));
+            }
+        }
+        Ok(history.whole())
     }
 
     /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so that
@@ -66,25 +99,27 @@ impl Table {
                 .client
                 .scan()
                 .table_name(&self.name)
-                .filter_expression("begins_with(#sk, :incident)")
-                .projection_expression("#pk, #sk, #subject, #doc")
+                .filter_expression("begins_with(#sk, :incident) OR begins_with(#sk, :past)")
+                .projection_expression("#pk, #sk, #subject, #doc, #past")
                 .expression_attribute_names("#pk", "pk")
                 .expression_attribute_names("#sk", "sk")
                 .expression_attribute_names("#subject", "subject")
                 .expression_attribute_names("#doc", "doc")
+                .expression_attribute_names("#past", "past")
                 .expression_attribute_values(":incident", text("incident#"))
+                .expression_attribute_values(":past", text(PAST))
                 .set_exclusive_start_key(from);
             let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
             answer.items().iter().for_each(|row| history.add(CALL, row, since));
             from = answer.last_evaluated_key().cloned();
             if from.is_none() {
-                return Ok(history.sorted());
+                return Ok(history.whole());
             }
         }
         history
             .missing
             .push(format!("the archive is larger than {PAGES} MB, and only a part of it was read; ask for one service by its ARN"));
-        Ok(history.sorted())
+        Ok(history.whole())
     }
 }
 
@@ -92,6 +127,18 @@ impl History {
     /// Adds what a row tells, if it was open since then.
     fn add(&mut self, call: &'static str, row: &Item, since: Timestamp) {
         let attribute = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+        let unreadable = |failure: Failure| {
+            let (pk, sk) = (attribute("pk").unwrap_or_default(), attribute("sk").unwrap_or_default());
+            format!("the row {pk} {sk} cannot be read: {failure}")
+        };
+        if let Some(part) = attribute("sk").and_then(|sk| sk.strip_prefix(PAST)) {
+            match (parsed::<Past>(call, row, "past"), part.rsplit_once('#')) {
+                (Ok(Some(past)), Some((incident, _))) => self.past.entry(incident.to_owned()).or_default().push(past),
+                (Ok(_), _) => {}
+                (Err(failure), _) => self.missing.push(unreadable(failure)),
+            }
+            return;
+        }
         let incident = if attribute("sk") == Some(STATE) {
             parsed::<Record>(call, row, "doc").map(|record| record.and_then(|record| record.open))
         } else {
@@ -108,16 +155,20 @@ impl History {
                     self.incidents.push((subject, incident));
                 }
             }
-            // A lease or a memory without an incident.
+            // A lease or a memory without an incident, or somebody who waits.
             (_, Ok(None)) | (Ok(None), _) => {}
-            (Err(failure), _) | (_, Err(failure)) => {
-                let (pk, sk) = (attribute("pk").unwrap_or_default(), attribute("sk").unwrap_or_default());
-                self.missing.push(format!("the row {pk} {sk} cannot be read: {failure}"));
-            }
+            (Err(failure), _) | (_, Err(failure)) => self.missing.push(unreadable(failure)),
         }
     }
 
-    fn sorted(mut self) -> Self {
+    /// With the lines of the past where they belong, in the order in which the incidents began.
+    fn whole(mut self) -> Self {
+        for (_, incident) in &mut self.incidents {
+            for past in self.past.remove(&incident.id).into_iter().flatten() {
+                incident.recall(past);
+            }
+        }
+        self.past.clear();
         self.incidents.sort_by(|(_, one), (_, other)| (one.opened_at, &one.id).cmp(&(other.opened_at, &other.id)));
         self
     }

@@ -1,22 +1,34 @@
-//! The table: one row per service (or family, or build project), changed only under a lease; and the archive.
+//! The table: one row per service (or family, or build project), changed under a lease or by its revision; and the archive.
 //!
-//! A row has `pk` (the subject), `sk` (`state`, or `incident#<id>` in the archive), `doc` (the record as JSON),
-//! `open` (present only while an incident is open: the key of a sparse index), and the lease.
+//! | `pk` | `sk` | |
+//! |---|---|---|
+//! | the subject | `state` | `doc`, the record as JSON; `rev`, which every change raises; the lease; and while something is open, when the next look is due ([`due`]) |
+//! | the subject | `past#<incident>#<number>` | what a long incident no longer keeps in its row ([`crate::past`]) |
+//! | the subject | `incident#<id>` | the archive |
+//! | `waits#<image>` | the subject | who waits for an image ([`waiters`]) |
+//!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
+mod due;
 mod history;
+mod waiters;
+
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::incident::{Incident, Record};
+use crate::incident::Incident;
+use crate::pace::Due;
+use crate::past::{Part, Past};
+use crate::record::{Record, SeenTask};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
-use pullsafe_aws::item::{OPEN_INDEX, QUERY, document, each_row, json, number, parsed, text};
+use pullsafe_aws::item::{Item, QUERY, document, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
+pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
@@ -27,12 +39,47 @@ const ARCHIVE_SECONDS: i64 = 90 * 24 * 3600;
 const MEMORY_SECONDS: i64 = 30 * 24 * 3600;
 
 const STATE: &str = "state";
+const PAST: &str = "past#";
 
 /// The table of incidents.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: Client,
     name: String,
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// The record; empty if nothing is remembered.
+    pub record: Record,
+    /// Whether somebody else is at work on it.
+    pub is_leased: bool,
+    /// The row's revision, if it has one.
+    rev: Option<i64>,
+}
+
+impl Found {
+    /// Whether the row has never been written, or only by a release that counted no revisions.
+    pub const fn is_uncounted(&self) -> bool {
+        self.rev.is_none()
+    }
+}
+
+/// When a record that is written is looked at next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Soon: something has changed.
+    Soon,
+    /// When it was due anyway; soon where nothing was.
+    AsItWas,
+}
+
+impl Next {
+    /// When a record is looked at next that was looked at just now.
+    pub fn of(record: &Record, before: &Record) -> Self {
+        if record.has_news_since(before) { Self::Soon } else { Self::AsItWas }
+    }
 }
 
 /// The outcome of asking for a lease.
@@ -50,16 +97,22 @@ impl Table {
         Self { client: Client::new(config), name: name.to_owned() }
     }
 
-    /// The record, without a lease; `None` if nothing is remembered.
+    /// The record as it is, without a lease. One that this owner holds from an earlier try is nobody else's.
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
-    pub async fn read(&self, subject: &Subject) -> Result<Option<Record>, Failure> {
+    pub async fn read(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Found, Failure> {
         const CALL: &str = "dynamodb:GetItem";
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(&subject.key())).key("sk", text(STATE));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        answer.item().map_or(Ok(None), |item| document(CALL, item))
+        let Some(item) = answer.item() else { return Ok(Found::default()) };
+        Ok(Found {
+            record: document(CALL, item)?.unwrap_or_default(),
+            rev: number_of(item, "rev"),
+            is_leased: number_of(item, "lease_until").is_some_and(|until| until >= now.seconds())
+                && item.get("lease_owner").and_then(|holder| holder.as_s().ok()).is_some_and(|holder| holder != owner),
+        })
     }
 
     /// Takes the lease and reads the record in one call. The same owner may take it again, which is how a retry of a
@@ -92,40 +145,144 @@ impl Table {
     ///
     /// # Errors
     /// The call failed; with `ConditionFailed` the lease was lost, and somebody else is at work.
-    pub async fn save(&self, subject: &Subject, owner: &str, record: &Record, now: Timestamp, release: bool) -> Result<(), Failure> {
-        let mut set = vec!["#doc = :doc", "#subject = :subject", "#expires = :expires"];
-        let mut remove = Vec::new();
-        let unfinished = record.open.is_some() || !record.outbox.is_empty();
-        if unfinished {
-            set.push("#open = :open")
-        } else {
-            remove.push("#open")
-        }
-        if release {
-            remove.extend(["#owner", "#until"]);
-        }
-        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
-        let mut operation = self
-            .update(subject)
-            .update_expression(format!("SET {}{remove}", set.join(", ")))
-            .condition_expression("#owner = :owner")
-            .expression_attribute_names("#doc", "doc")
-            .expression_attribute_names("#subject", "subject")
-            .expression_attribute_names("#expires", "expires_at")
-            .expression_attribute_names("#open", "open")
-            .expression_attribute_values(":doc", text(&json(record)))
-            .expression_attribute_values(":subject", text(&json(subject)))
-            .expression_attribute_values(":expires", number(now.seconds() + MEMORY_SECONDS))
-            .expression_attribute_values(":owner", text(owner));
-        if unfinished {
-            operation = operation.expression_attribute_values(":open", text("incident"));
-        }
+    pub async fn save(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        record: &mut Record,
+        now: Timestamp,
+        next: Next,
+        release: bool,
+    ) -> Result<(), Failure> {
+        let gone = self.prepare(subject, record, now).await?;
+        let remove = if release { ", #owner, #until" } else { "" };
+        let mut operation = self.changed(subject, record, now, next, remove).condition_expression("#owner = :owner");
+        operation = operation.expression_attribute_values(":owner", text(owner));
         // DynamoDB refuses a name that no expression uses.
         if release {
             operation = operation.expression_attribute_names("#until", "lease_until");
         }
         operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
+        self.forget_waiters(subject, gone).await
+    }
+
+    /// Writes a record back that was read without a lease; false if somebody has written or leased it since.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn replace(
+        &self,
+        subject: &Subject,
+        found: &Found,
+        record: &mut Record,
+        now: Timestamp,
+        next: Next,
+    ) -> Result<bool, Failure> {
+        let gone = self.prepare(subject, record, now).await?;
+        let unleased = "(attribute_not_exists(#until) OR #until < :now)";
+        let mut operation = self.changed(subject, record, now, next, ", #owner, #until");
+        operation = match found.rev {
+            Some(rev) => {
+                operation.condition_expression(format!("#rev = :known AND {unleased}")).expression_attribute_values(":known", number(rev))
+            }
+            None => operation.condition_expression(format!("attribute_not_exists(#rev) AND {unleased}")),
+        };
+        operation = operation.expression_attribute_names("#until", "lease_until");
+        operation = operation.expression_attribute_values(":now", number(now.seconds()));
+        match operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error)) {
+            Ok(_) => {
+                self.forget_waiters(subject, gone).await?;
+                Ok(true)
+            }
+            Err(failure) if failure.kind == FailureKind::ConditionFailed => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards is returned.
+    async fn prepare(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Result<Vec<String>, Failure> {
+        if let Some(part) = record.take_part() {
+            self.keep(subject, &part, now).await?;
+        }
+        let waits =
+            record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names()).unwrap_or_default();
+        self.expect(subject, record, &waits, now).await?;
+        let known = std::mem::replace(&mut record.listed, waits);
+        Ok(known.into_iter().filter(|name| !record.listed.contains(name)).collect())
+    }
+
+    /// Lists a subject with those who wait for these images, before anybody is asked for them: an image can come at once.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn expect(&self, subject: &Subject, record: &mut Record, names: &[String], now: Timestamp) -> Result<(), Failure> {
+        for name in names {
+            if !record.listed.contains(name) {
+                self.add_waiter(name, subject, now).await?;
+                record.listed.push(name.clone());
+            }
+        }
         Ok(())
+    }
+
+    async fn forget_waiters(&self, subject: &Subject, names: Vec<String>) -> Result<(), Failure> {
+        for name in names {
+            self.remove_waiter(&name, subject).await?;
+        }
+        Ok(())
+    }
+
+    /// The update that writes a record, without its condition. `remove` is what else goes.
+    fn changed(&self, subject: &Subject, record: &Record, now: Timestamp, next: Next, remove: &str) -> UpdateItemFluentBuilder {
+        let due = Due::after_change(subject, record, now);
+        let (operation, set, gone) = due::update(self.update(subject), &subject.key(), due.as_ref(), next);
+        operation
+            .update_expression(format!(
+                "SET #doc = :doc, #subject = :subject, #expires = :expires, #rev = if_not_exists(#rev, :zero) + :one{set} REMOVE #open{gone}{remove}"
+            ))
+            .expression_attribute_names("#doc", "doc")
+            .expression_attribute_names("#subject", "subject")
+            .expression_attribute_names("#expires", "expires_at")
+            .expression_attribute_names("#rev", "rev")
+            // What rows of earlier releases have instead.
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":doc", text(&json(record)))
+            .expression_attribute_values(":subject", text(&json(subject)))
+            .expression_attribute_values(":expires", number(now.seconds() + MEMORY_SECONDS))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":one", number(1))
+    }
+
+    async fn keep(&self, subject: &Subject, part: &Part, now: Timestamp) -> Result<(), Failure> {
+        let operation = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .item("pk", text(&subject.key()))
+            .item("sk", text(&format!("{PAST}{}#{:05}", part.incident, part.number)))
+            .item("past", text(&json(&part.past)))
+            .item("expires_at", number(now.seconds() + ARCHIVE_SECONDS));
+        operation.send().await.map_err(|error| Failure::of("dynamodb:PutItem", &error))?;
+        Ok(())
+    }
+
+    /// What the rows of the past know of a task.
+    ///
+    /// # Errors
+    /// A call failed, or a row cannot be read.
+    pub async fn past_task(&self, subject: &Subject, incident: &str, task: &str) -> Result<Option<SeenTask>, Failure> {
+        let query = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk AND begins_with(#sk, :past)");
+        let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
+        let query = query.expression_attribute_values(":pk", text(&subject.key()));
+        let query = query.expression_attribute_values(":past", text(&format!("{PAST}{incident}#")));
+        let mut found = None;
+        each_row(query, |row| {
+            let past: Option<Past> = parsed(QUERY, row, "past")?;
+            found = past.and_then(|past| past.tasks.get(task).copied()).or(found);
+            Ok(())
+        })
+        .await?;
+        Ok(found)
     }
 
     /// Gives the lease back without a change. A row that holds nothing else goes.
@@ -156,7 +313,10 @@ impl Table {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn archive(&self, subject: &Subject, incident: &Incident, now: Timestamp) -> Result<(), Failure> {
+    pub async fn archive(&self, subject: &Subject, incident: &mut Incident, now: Timestamp) -> Result<(), Failure> {
+        if let Some(part) = incident.take_part(BTreeMap::new()) {
+            self.keep(subject, &part, now).await?;
+        }
         let operation = self
             .client
             .put_item()
@@ -170,30 +330,12 @@ impl Table {
         Ok(())
     }
 
-    /// Everything with an open incident, as far as the index knows: a hint where to look.
-    ///
-    /// # Errors
-    /// A call failed, or a row cannot be read.
-    pub async fn open(&self) -> Result<Vec<(Subject, Record)>, Failure> {
-        let mut found = Vec::new();
-        each_row(self.open_rows(), |row| {
-            if let (Some(subject), Some(record)) = (parsed(QUERY, row, "subject")?, document(QUERY, row)?) {
-                found.push((subject, record));
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(found)
-    }
-
-    /// The rows with an open incident, by the index.
-    fn open_rows(&self) -> QueryFluentBuilder {
-        let operation = self.client.query().table_name(&self.name).index_name(OPEN_INDEX).key_condition_expression("#open = :open");
-        operation.expression_attribute_names("#open", "open").expression_attribute_values(":open", text("incident"))
-    }
-
     fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {
         let operation = self.client.update_item().table_name(&self.name).key("pk", text(&subject.key())).key("sk", text(STATE));
         operation.expression_attribute_names("#owner", "lease_owner")
     }
+}
+
+fn number_of(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }

@@ -219,6 +219,11 @@ impl World {
         setup::mirror(&self.config, self)
     }
 
+    /// How the functions reach the account.
+    pub const fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// A new instance of the mirror, as after a cold start.
     pub fn restart_mirror(&mut self) {
         self.mirror = self.another_mirror();

@@ -19,7 +19,7 @@ use super::{
 use testkit::aws::FakeAws;
 use testkit::aws::autoscaling::AutoScaling;
 use testkit::aws::cloudformation::CloudFormation;
-use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
+use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, numeric, text};
 use testkit::aws::eventbridge::EventBridge;
 use testkit::aws::iam::Iam;
 use testkit::aws::load_balancing::LoadBalancing;
@@ -162,7 +162,10 @@ impl Setup {
         let topic = Sns::new(clock.clone()).with_topic(TOPIC);
         let bus = EventBridge::new(clock.clone());
         let schema = Schema::new(TABLE, text("pk")).sort(text("sk"));
-        let tables = DynamoDb::new(clock.clone()).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
+        let schema = schema.index("open-index", text("open"), Some(text("sk")), Projection::All);
+        let projected = ["subject", "quiet", "wakes"].map(str::to_owned).to_vec();
+        let schema = schema.index("due-index", text("shard"), Some(numeric("due_at")), Projection::Include(projected));
+        let tables = DynamoDb::new(clock.clone()).with_table(schema);
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());

@@ -113,7 +113,7 @@ fn broken(mut incident: Incident) -> Incident {
         seen.diagnosis.evidence.iter_mut().for_each(|evidence| evidence.text = format!("{HOSTILE}{long}"));
     }
     let at = incident.opened_at;
-    incident.log(at, format!("{HOSTILE}{long}"));
+    incident.say(at, format!("{HOSTILE}{long}"));
     incident.id = format!("{}-{long}", incident.id);
     incident
 }

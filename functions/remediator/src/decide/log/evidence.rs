@@ -6,6 +6,7 @@ use super::place::LogStream;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence};
 use pullsafe_diagnosis::{Picker, diagnose_read};
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::spent::Spent;
 
 /// What became of the log of one container.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub fn without_logs(mut diagnosis: Diagnosis, why: &str, settled_by: Option<Stri
 }
 
 /// What an earlier stop of the same revision was explained by, for one whose own log is not read any more.
-pub fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
+fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
     let mut evidence = now.evidence;
     evidence.extend(known.evidence.iter().filter(|known| known.source.starts_with("logs[")).cloned());
     evidence.push(Evidence {
@@ -61,6 +62,14 @@ pub fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
         text: "the log of this task was not read: enough logs of this revision were, and this is what they said".to_owned(),
     });
     Diagnosis { evidence, ..known.clone() }
+}
+
+/// The diagnosis of a stop whose log is not read, because enough were.
+pub fn as_told_before(spent: &Spent, by_text: Diagnosis) -> Diagnosis {
+    match spent.known(by_text.cause) {
+        Some(known) => as_before(known, by_text),
+        None => without_logs(by_text, "this incident has used up its calls for logs", None),
+    }
 }
 
 /// Whether the logs have told enough, so that no other container's log is needed.

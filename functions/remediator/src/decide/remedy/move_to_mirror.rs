@@ -171,7 +171,7 @@ pub(crate) fn follow_up(moves: &[Move]) -> String {
 fn budget(incident: &Incident, now: Timestamp) -> String {
     let spent = incident.pulls_since(now.plus_seconds(-pull_quota::WINDOW_SECONDS.cast_signed()));
     let limit = incident.quota_limit.unwrap_or(pull_quota::ANONYMOUS);
-    let per_launch = incident.launches.iter().map(|launch| launch.pulls).max().unwrap_or(1).max(1);
+    let per_launch = incident.pulls_per_launch();
     format!(
         "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of {per_launch} tries each empty a quota of {limit}.",
         limit / per_launch

@@ -92,7 +92,7 @@ fn case(cause: Cause, image: &str) -> Case {
         attempts: Some(7),
         ..Diagnosis::of(cause, Confidence::High)
     };
-    let mut record = pullsafe_incident::incident::Record::default();
+    let mut record = pullsafe_incident::record::Record::default();
     for (task, minute) in [("a", 1), ("b", 2)] {
         let task = StoppedTask {
             task_arn: task.to_owned(),

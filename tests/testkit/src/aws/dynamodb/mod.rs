@@ -6,6 +6,7 @@
 
 mod condition;
 mod expression;
+mod meter;
 mod number;
 mod path;
 mod read;
@@ -27,6 +28,7 @@ use crate::aws::dynamodb::table::{Change, Table, invalid};
 use crate::aws::dynamodb::write::Kind;
 use crate::clock::VirtualClock;
 
+pub use crate::aws::dynamodb::meter::Units;
 pub use crate::aws::dynamodb::schema::{KeyAttribute, Projection, Schema, numeric, text};
 pub use crate::aws::dynamodb::value::{Item, plain};
 
@@ -46,11 +48,13 @@ struct State {
     clock: VirtualClock,
     tables: BTreeMap<String, Table>,
     tokens: HashMap<String, (Value, Timestamp)>,
+    units: Units,
 }
 
 impl State {
     fn commit(&mut self, change: Change) {
         if let Some(table) = self.tables.get_mut(&change.table) {
+            self.units.wrote(&table.schema, change.old.as_ref(), change.new.as_ref(), self.clock.now());
             table.apply(change.key, change.new);
         }
     }
@@ -59,7 +63,7 @@ impl State {
 impl DynamoDb {
     /// No tables yet.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, tables: BTreeMap::new(), tokens: HashMap::new() })))
+        Self(Arc::new(Mutex::new(State { clock, tables: BTreeMap::new(), tokens: HashMap::new(), units: Units::default() })))
     }
 
     /// Creates a table.
@@ -90,6 +94,11 @@ impl DynamoDb {
         self.lock().tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
     }
 
+    /// What has been used so far, or since it was last taken.
+    pub fn take_units(&self) -> Units {
+        std::mem::take(&mut self.lock().units)
+    }
+
     /// Lets the indexes fall behind from now on, as they may for a moment, or catch up again.
     pub fn hold_indexes(&self, hold: bool) {
         self.lock().tables.values_mut().for_each(|table| table.hold_indexes(hold));
@@ -101,7 +110,7 @@ impl DynamoDb {
         if let Some(parameter) = REPLACED.iter().find(|parameter| request.get(**parameter).is_some()) {
             return Err(invalid(format!("{parameter} is not modelled by this fake; use an expression")));
         }
-        match operation {
+        let said = match operation {
             "DescribeTable" => table_of(&state.tables, request).map(|_| serde_json::json!({"Table": {"TableStatus": "ACTIVE"}})),
             "GetItem" => read::get(&state.tables, request),
             "BatchGetItem" => read::batch_get(&state.tables, request),
@@ -112,7 +121,11 @@ impl DynamoDb {
             "DeleteItem" => write::single(&mut state, Kind::Delete, request),
             "TransactWriteItems" => write::transaction(&mut state, request),
             _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")).into()),
+        };
+        if let Ok(answer) = &said {
+            state.units.read(operation, request, answer);
         }
+        said
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

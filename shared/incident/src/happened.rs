@@ -1,0 +1,132 @@
+//! What happened in the course of an incident: the lines of its timeline, as values.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use pullsafe::timestamp::Timestamp;
+
+/// A line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happened,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// A task stopped, and perhaps others after it for the same reason.
+    Stopped {
+        /// The first one, by the beginning of its id.
+        task: String,
+        /// Why, in a few words.
+        summary: String,
+        /// How many followed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u32,
+        /// When the last of them stopped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A plan was made: its summary.
+    Decided(String),
+    /// A plan was carried out: its summary.
+    Done(String),
+    /// A plan was given up: why.
+    GivenUp(String),
+    /// A plan was refused by AWS: how.
+    Refused(String),
+    /// The incident ended: how.
+    Ended(String),
+    /// Anything else, in words.
+    #[serde(untagged)]
+    Said(String),
+}
+
+// By reference, as serde wants it.
+pub(crate) fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Happened {
+    /// Whether it is about what pullsafe did.
+    pub const fn is_doing(&self) -> bool {
+        matches!(self, Self::Decided(_) | Self::Done(_) | Self::GivenUp(_) | Self::Refused(_))
+    }
+
+    /// Takes another stop for the same reason into this line; gives it back where it is about something else.
+    pub fn also(&mut self, at: Timestamp, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Stopped { summary, more, until, .. }, Self::Stopped { summary: same, more: also, .. }) if *summary == same => {
+                *more = more.saturating_add(also).saturating_add(1);
+                *until = Some(until.map_or(at, |until| until.max(at)));
+                None
+            }
+            (_, other) => Some(other),
+        }
+    }
+
+    /// The line, in which what repeats the summary of an act names only the act.
+    pub fn beside(&self, summary: &str, name: &str) -> String {
+        let same = |said: &String| if said == summary { name.to_owned() } else { said.clone() };
+        match self {
+            Self::Decided(said) => Self::Decided(same(said)).to_string(),
+            Self::Done(said) => Self::Done(same(said)).to_string(),
+            Self::Stopped { .. } | Self::GivenUp(_) | Self::Refused(_) | Self::Ended(_) | Self::Said(_) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped { task, summary, more, until: Some(until) } => {
+                write!(formatter, "task {task} and {more} more until {until} stopped: {summary}")
+            }
+            Self::Stopped { task, summary, until: None, .. } => write!(formatter, "task {task} stopped: {summary}"),
+            Self::Decided(summary) => write!(formatter, "decided: {summary}"),
+            Self::Done(summary) => write!(formatter, "done: {summary}"),
+            Self::GivenUp(why) => write!(formatter, "given up: {why}"),
+            Self::Refused(how) => write!(formatter, "refused: {how}"),
+            Self::Ended(text) | Self::Said(text) => formatter.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(1_768_504_620_000);
+
+    fn stopped(task: &str, summary: &str) -> Happened {
+        Happened::Stopped { task: task.to_owned(), summary: summary.to_owned(), more: 0, until: None }
+    }
+
+    #[test]
+    fn stops_for_one_reason_are_one_line() {
+        let mut line = stopped("1a2b", "oom");
+        assert_eq!(line.also(AT, stopped("3c4d", "oom")), None);
+        assert_eq!(line.also(AT.plus_seconds(-60), stopped("5e6f", "oom")), None, "events come in any order");
+        assert_eq!(line.to_string(), "task 1a2b and 2 more until 2026-01-15T19:17:00Z stopped: oom");
+        assert!(line.also(AT, stopped("7a8b", "other")).is_some() && line.also(AT, Happened::Said("oom".to_owned())).is_some());
+    }
+
+    #[test]
+    fn a_line_that_was_stored_as_words_stays_readable() {
+        let stored: Entry = serde_json::from_str(r#"{"at": "2026-01-15T19:17:00Z", "what": "task 1a2b stopped: oom"}"#).unwrap();
+        assert_eq!(stored.what, Happened::Said("task 1a2b stopped: oom".to_owned()));
+        for what in [stopped("1a2b", "oom"), Happened::Done("moved".to_owned()), Happened::Said("x".to_owned())] {
+            let entry = Entry { at: AT, what };
+            assert_eq!(serde_json::from_str::<Entry>(&serde_json::to_string(&entry).unwrap()).unwrap(), entry);
+        }
+    }
+}

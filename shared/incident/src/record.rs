@@ -1,0 +1,162 @@
+//! The memory of one service: its open incident, the tasks that it has seen, and what still has to be told.
+//!
+//! A [`Record`] is one row of the table. Everything that pullsafe is about to do is written into it before it is done, so that whoever
+//! comes next, after a crash too, carries on with the same plan instead of making a second one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::Incident;
+use pullsafe::notice::Notice;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_events::stopped_task::StoppedTask;
+
+/// How many tasks a record remembers, to tell a duplicate event from a new one; and how many go at a time.
+const TASKS_REMEMBERED: usize = 28;
+const TASKS_FORGOTTEN: usize = 14;
+
+/// What the table holds about one service (or about one family of tasks that belong to no service).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The incident under way, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Incident>,
+    /// When the last incident ended: what stopped before that is an old story.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// The newest tasks seen, by their ids, with the version of their last event.
+    #[serde(default)]
+    seen: BTreeMap<String, SeenTask>,
+    /// Tasks of the open incident that are no longer among them and not stored yet.
+    #[serde(skip)]
+    pub(crate) forgotten: BTreeMap<String, SeenTask>,
+    /// A task that stopped no later than this may be one that is no longer among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten_until: Option<Timestamp>,
+    /// What it waits for, as far as there are rows that say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) listed: Vec<String>,
+    /// The task definitions that were looked at ahead of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<String>,
+    /// Messages that still have to go out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outbox: Vec<Notice>,
+    /// How many messages this record has ever put into its outbox; numbers the next.
+    #[serde(default)]
+    pub notices: u64,
+}
+
+/// A task that was seen: the version of its last event, and when it stopped, in seconds. A pair, for a row has many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTask(u64, i64);
+
+/// What became of an event that was added to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is new.
+    New,
+    /// This event, or a later one of the same task, was seen before.
+    Seen,
+    /// The task stopped before the last incident was resolved.
+    Old,
+}
+
+impl Record {
+    /// Adds a task that failed, with its diagnosis. Opens an incident if none is open.
+    pub fn add_failure(&mut self, subject: &str, task: &StoppedTask, diagnosis: Diagnosis, now: Timestamp) -> Added {
+        let at = stopped_at(task, now);
+        match self.would_add(task, now) {
+            Added::New => {}
+            known @ (Added::Seen | Added::Old) => return known,
+        }
+        let counted = self.has_counted(task);
+        self.remember(task, at);
+        if !counted {
+            let incident = self.open.get_or_insert_with(|| Incident::open(subject, at));
+            incident.add_failure(task, diagnosis, at);
+        }
+        Added::New
+    }
+
+    /// What [`Self::add_failure`] would say: whoever looks closer at a stop does so for a new one only.
+    pub fn would_add(&self, task: &StoppedTask, now: Timestamp) -> Added {
+        match self.seen.get(task.task_id()) {
+            Some(SeenTask(version, _)) if *version >= task.version => Added::Seen,
+            _ if self.closed_at.is_some_and(|closed| stopped_at(task, now) <= closed) => Added::Old,
+            Some(_) | None => Added::New,
+        }
+    }
+
+    /// Whether a task was counted already, in an older version of its event.
+    pub fn has_counted(&self, task: &StoppedTask) -> bool {
+        self.seen.contains_key(task.task_id())
+    }
+
+    /// Whether a task looks new and may yet be one of those that are only in the rows of the past.
+    pub fn may_have_forgotten(&self, task: &StoppedTask, now: Timestamp) -> bool {
+        let is_early = self.forgotten_until.is_some_and(|until| stopped_at(task, now) <= until);
+        is_early && self.open.is_some() && self.would_add(task, now) == Added::New && !self.has_counted(task)
+    }
+
+    /// Remembers a task again that the rows of the past know.
+    pub fn recall(&mut self, id: &str, seen: SeenTask) {
+        self.seen.insert(id.to_owned(), seen);
+    }
+
+    fn remember(&mut self, task: &StoppedTask, at: Timestamp) {
+        self.seen.insert(task.task_id().to_owned(), SeenTask(task.version, at.seconds()));
+        if self.seen.len() <= TASKS_REMEMBERED {
+            return;
+        }
+        for _ in 0..TASKS_FORGOTTEN {
+            let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.1).map(|(id, _)| id.clone());
+            let Some((id, seen)) = oldest.and_then(|id| self.seen.remove_entry(&id)) else { return };
+            let until = Timestamp::from_millis(seen.1.saturating_mul(1000));
+            self.forgotten_until = Some(self.forgotten_until.map_or(until, |known| known.max(until)));
+            if self.open.is_some() {
+                self.forgotten.insert(id, seen);
+            }
+        }
+    }
+
+    /// Whether anything has come up since that is worth another look soon: not one more task, not one more line.
+    pub fn has_news_since(&self, before: &Self) -> bool {
+        let decided = |record: &Self| {
+            let incident = record.open.as_ref()?;
+            let causes: Vec<_> = incident.causes.iter().map(|seen| (seen.diagnosis.cause, seen.diagnosis.container.clone())).collect();
+            let (act, waiting) = (incident.act.clone(), incident.waiting.clone());
+            let said = (incident.declined.clone(), incident.told.len());
+            Some((causes, act, waiting, incident.refusal.clone(), said, incident.looks_steady))
+        };
+        !self.outbox.is_empty() || decided(self) != decided(before)
+    }
+
+    /// Puts a message into the outbox, unless the open incident has already told it.
+    pub fn tell(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
+        let Some(incident) = self.open.as_mut() else { return };
+        if incident.told.iter().any(|told| told == key) {
+            return;
+        }
+        incident.told.push(key.to_owned());
+        self.notices += 1;
+        let id = format!("{}-{}", incident.id, self.notices);
+        let notice = notice(incident, id);
+        self.outbox.push(notice);
+    }
+
+    /// Closes the open incident and hands it over for the archive.
+    pub fn close(&mut self, at: Timestamp) -> Option<Incident> {
+        let mut incident = self.open.take()?;
+        incident.resolved_at = Some(at);
+        self.closed_at = Some(at);
+        self.forgotten_until = None;
+        Some(incident)
+    }
+}
+
+fn stopped_at(task: &StoppedTask, now: Timestamp) -> Timestamp {
+    task.stopped_at.or(task.stopping_at).unwrap_or(now)
+}

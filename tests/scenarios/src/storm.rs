@@ -1,0 +1,71 @@
+//! A storm: the quota belongs to an address, so that every service behind it fails at once.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use testkit::aws::dynamodb::Units;
+use testkit::registry::Sample;
+
+use crate::world::{NAT, Setup, World};
+
+const REPOSITORY: &str = "iseepatterns/court-case-backend";
+
+/// What an hour of a storm took.
+pub struct Storm {
+    /// The account after it.
+    pub world: World,
+    /// How many services there are.
+    pub services: usize,
+    /// Seconds from the first failure until every service ran on the mirror; `None` if one did not.
+    pub moved_after: Option<i64>,
+    /// Calls by their IAM names, in the whole hour.
+    pub calls: BTreeMap<String, usize>,
+    /// Calls by their IAM names, after the first minute.
+    pub calls_later: BTreeMap<String, usize>,
+    /// What the table was charged for.
+    pub units: Units,
+}
+
+impl Storm {
+    /// Plays an hour in which so many services of two tasks each meet a quota that is used up.
+    pub async fn play(setup: Setup, services: usize) -> Self {
+        let mut world = setup.build();
+        Sample::new(1).build().push(world.hub.store(), REPOSITORY, "latest");
+        world.hub.quota().spend(NAT, 100, world.clock.now());
+        let definition = world.define("court", &[&format!("{REPOSITORY}:latest")]);
+        for number in 0..services {
+            world.create_service(&format!("web-{number}"), &definition, 2, json!({}));
+        }
+        world.tables.take_units();
+        let start = world.clock.now();
+        let mut moved_after = None;
+        let mut minute = BTreeMap::new();
+        for second in (30..=3600).step_by(30) {
+            world.run_until(start.plus_seconds(second)).await;
+            if minute.is_empty() && world.aws.actions().iter().any(|action| action == "ecs:DescribeServices") {
+                minute = counted(&world);
+            }
+            let on_mirror = |number| world.service(&format!("web-{number}"))["taskDefinition"] != json!(definition);
+            if moved_after.is_none() && (0..services).all(on_mirror) {
+                moved_after = Some(second);
+            }
+        }
+        let calls = counted(&world);
+        let calls_later = calls.iter().map(|(name, count)| (name.clone(), count - minute.get(name).unwrap_or(&0))).collect();
+        let units = world.tables.take_units();
+        Self { world, services, moved_after, calls, calls_later, units }
+    }
+
+    /// So many of these calls were made for each service after the first minute.
+    pub fn each(&self, call: &str) -> f64 {
+        self.calls_later.get(call).map_or(0.0, |count| *count as f64 / self.services as f64)
+    }
+}
+
+fn counted(world: &World) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in world.aws.calls() {
+        *counts.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,190 @@
+//! What a storm costs: rows stay small, looks become rare, nothing is written where nothing changed.
+
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::store::Table;
+use scenarios::storm::Storm;
+use scenarios::world::{Setup, TABLE, WORK_QUEUE, World};
+use serde_json::{Value, json};
+use testkit::aws::dynamodb::Item;
+use testkit::registry::Sample;
+
+const SERVICES: usize = 40;
+
+#[tokio::test]
+async fn a_storm_is_cured_and_stays_within_its_limits() {
+    let storm = Storm::play(Setup::new(), SERVICES).await;
+    println!("{:#?}\n{:?}", storm.calls, (storm.units.writes, storm.units.write, storm.units.half_read, storm.units.busiest_partition()));
+    assert!(storm.moved_after.is_some_and(|seconds| seconds <= 15 * 60), "{:?}", storm.moved_after);
+    assert!(storm.units.busiest_partition().is_some_and(|(_, _, units)| units <= 500), "{:?}", storm.units.busiest_partition());
+}
+
+#[tokio::test]
+async fn a_storm_that_is_only_observed_is_looked_at_rarely() {
+    let storm = Storm::play(Setup::new().with("PULLSAFE_MODE", "observe"), SERVICES).await;
+    println!("{:#?}\n{:#?}\n{:?}", storm.calls, storm.calls_later, (storm.units.writes, storm.units.write, storm.units.half_read));
+    for call in ["ecs:DescribeServices", "ecs:DescribeClusters", "ecs:DescribeTaskDefinition", "iam:SimulatePrincipalPolicy"] {
+        assert!(storm.each(call) <= 8.0, "{call}: {}", storm.each(call));
+    }
+    assert_eq!(storm.world.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_incident_in_which_nothing_changes_costs_little() {
+    let mut world = Setup::new().with("PULLSAFE_MODE", "observe").build();
+    let definition = world.define("web", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing"]);
+    world.create_service("web", &definition, 2, json!({}));
+    world.run_for(600).await;
+    world.tables.take_units();
+    world.run_for(24 * 3600).await;
+    let units = world.tables.take_units();
+    println!("a day of one incident: {} writes, {} write units, {} read units", units.writes, units.write, units.half_read / 2);
+    assert!(units.write <= 5_000, "{units:?}");
+    let rows = world.tables.items(TABLE);
+    let largest = rows.iter().filter_map(|row| row.get("doc")?.as_str()).map(str::len).max().unwrap_or(0);
+    assert!(largest <= 8 * 1024, "{largest}");
+}
+
+/// Stops that are in the normal course of events: one invocation each, and nothing is read or written.
+#[tokio::test]
+async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
+    let mut world = Setup::new().build();
+    world.aws.clear_log();
+    for number in 0..1_000 {
+        let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
+        let (group, code, reason) = match number % 3 {
+            0 => ("family:batch", "EssentialContainerExited", "Essential container in task exited"),
+            1 => ("service:web", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1234567890123456789)"),
+            _ => ("service:web", "UserInitiated", "Task stopped by user"),
+        };
+        let detail = json!({
+            "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": group, "version": 7,
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7", "lastStatus": "STOPPED",
+            "desiredStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "stoppedAt": "2026-01-15T19:17:00Z",
+            "containers": [{"name": "app", "exitCode": 0, "lastStatus": "STOPPED"}],
+        });
+        let event = json!({
+            "version": "0", "id": format!("{number}"), "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012",
+            "time": "2026-01-15T19:17:00Z", "region": "eu-west-1", "resources": [task], "detail": detail,
+        });
+        world.deliver(&event).await;
+    }
+    assert_eq!(
+        (world.answers.len(), world.aws.calls().len()),
+        (1_000, 0),
+        "{:?}",
+        world.answers.iter().find(|answer| answer["outcome"] != "ignored")
+    );
+    assert!(world.answers.iter().all(|answer| answer["outcome"] == Value::from("ignored")));
+}
+
+/// The row of the only incident.
+fn state(world: &World) -> Item {
+    world.tables.wire_items(TABLE).into_iter().find(|row| row["sk"] == json!({ "S": "state" })).expect("a row")
+}
+
+async fn failing(image: &str) -> World {
+    let mut world = Setup::new().with("PULLSAFE_MODE", "observe").build();
+    let definition = world.define("web", &[image]);
+    world.create_service("web", &definition, 2, json!({}));
+    world.run_for(600).await;
+    world
+}
+
+/// The row of an earlier release has no moment for its next look: the sweep finds it all the same, and it gets one.
+#[tokio::test]
+async fn an_incident_of_an_earlier_release_is_carried_on_with() {
+    let mut world = failing("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing").await;
+    let mut row = state(&world);
+    for name in ["shard", "due_at", "quiet", "wakes", "rev"] {
+        assert!(row.remove(name).is_some(), "{name}");
+    }
+    row.insert("open".to_owned(), json!({ "S": "incident" }));
+    world.tables.put(TABLE, Value::Object(row));
+    world.run_for(60).await;
+    let row = state(&world);
+    assert!(row.contains_key("due_at") && row.contains_key("rev") && !row.contains_key("open"), "{row:?}");
+}
+
+#[tokio::test]
+async fn a_look_is_queued_once_however_many_sweeps_there_are() {
+    let mut world = failing("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing").await;
+    let due: i64 = state(&world)["due_at"]["N"].as_str().and_then(|due| due.parse().ok()).expect("it is due");
+    world.clock.advance((due - world.clock.now().seconds()).max(0));
+    let remediator = world.remediator.clone().expect("it is deployed");
+    let mut swept = Vec::new();
+    for number in 0..3 {
+        let answer = remediator.handle(&json!({ "pullsafe": "sweep" }), &format!("sweep-{number}")).await.expect("it sweeps");
+        swept.push(answer["why"].as_str().unwrap_or_default().to_owned());
+    }
+    assert_eq!(swept, ["1 incident(s) are due", "0 incident(s) are due", "0 incident(s) are due"]);
+    assert_eq!(world.queues.bodies(WORK_QUEUE).len(), 1);
+    world.settle().await;
+}
+
+/// Of many tasks only the newest are in the row; one that comes again late is known by the rows of the past.
+#[tokio::test]
+async fn an_event_that_comes_again_after_many_others_counts_once() {
+    let mut world = Setup::new().with("PULLSAFE_MODE", "observe").build();
+    let definition = world.define("web", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing"]);
+    world.create_service("web", &definition, 0, json!({}));
+    let stop = |number: i64| {
+        let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
+        let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(number * 60);
+        let reasons = ["OutOfMemoryError: Container killed due to memory usage", "CannotStartContainerError: no space left on device"];
+        let reason = reasons[usize::try_from(number % 2).unwrap_or_default()];
+        let detail = json!({
+            "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": "family:batch", "version": 7,
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/batch:7", "lastStatus": "STOPPED",
+            "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
+            "stoppedAt": at, "containers": [{ "name": "app", "exitCode": 137, "lastStatus": "STOPPED", "reason": reason }],
+        });
+        json!({
+            "version": "0", "id": format!("{number}"), "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012",
+            "time": at, "region": "eu-west-1", "resources": [task], "detail": detail,
+        })
+    };
+    for number in 0..90 {
+        world.deliver(&stop(number)).await;
+    }
+    let tasks = |world: &World| -> u64 {
+        let record = world.records().into_iter().find(|record| record.get("open").is_some()).expect("an incident");
+        record["open"]["causes"].as_array().into_iter().flatten().filter_map(|cause| cause["tasks"].as_u64()).sum()
+    };
+    assert_eq!(tasks(&world), 90);
+    for number in [0, 40, 89] {
+        world.deliver(&stop(number)).await;
+    }
+    assert_eq!(tasks(&world), 90, "none is counted twice");
+    // A report has every line, those of the past too.
+    let table = Table::new(world.config(), TABLE);
+    let history =
+        table.history("arn:aws:ecs:eu-west-1:123456789012:cluster/prod#family/batch", Timestamp::from_millis(0)).await.expect("it reads");
+    let lines = history.incidents[0].1.timeline.iter().filter(|entry| entry.what.to_string().contains("stopped")).count();
+    assert_eq!((lines, history.missing.len()), (90, 0), "two causes in turn: no line is about two stops");
+}
+
+/// A push is the business of those alone who wait for that very image.
+#[tokio::test]
+async fn a_push_is_looked_up_by_its_name() {
+    let mut world = Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "0").build();
+    for number in 0..5 {
+        let definition = world.define(&format!("web-{number}"), &[&format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:{number}")]);
+        world.create_service(&format!("web-{number}"), &definition, 2, json!({}));
+    }
+    world.run_for(1200).await;
+    world.aws.clear_log();
+    Sample::new(9).build().push(world.images.store(), "app", "3");
+    world.settle().await;
+    let looked: Vec<String> = world
+        .aws
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "DescribeServices")
+        .map(|call| call.request["services"][0].to_string())
+        .collect();
+    assert!(!looked.is_empty() && looked.iter().all(|service| service.contains("web-3")), "{looked:?}");
+    world.aws.clear_log();
+    Sample::new(9).build().push(world.images.store(), "app", "unwanted");
+    world.settle().await;
+    assert_eq!(world.aws.calls().len(), 2, "a query for the tag and one for the digest: {:?}", world.aws.actions());
+}
