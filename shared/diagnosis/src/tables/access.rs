@@ -2,11 +2,7 @@
 
 use super::prelude::*;
 
-const ACTION: Option<Subject> = Some(Subject {
-    shape: Shape::Action,
-    after: &["not authorized to perform: ", "no identity-based policy allows the "],
-    until: &[' ', ','],
-});
+const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 /// Registries whose credentials are repositoryCredentials rather than IAM.
 const OTHERS: &[Registry] =
@@ -114,8 +110,7 @@ pub static ROWS: &[Row] = &[
             "the repository with name",
         ]],
         settled_by: Some("DescribeRepositories with the registry's id; near names"),
-        advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Check account, region and name; create it, or correct the image. Through a pull-through cache rule the \
-                 role also needs `ecr:CreateRepository` and `ecr:BatchImportUpstreamImage`.",
+        advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Look at account, region and name; create it, or correct the image.{cache}",
         example: seen(
             "CannotPullContainerError: Error response from daemon: repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/ecr-public/amazonlinux/amazonlinux not found: name unknown: The repository with name 'ecr-public/amazonlinux/amazonlinux' does not exist in the registry with id '123456789012'",
             "Amazon ECR User Guide",

@@ -37,17 +37,17 @@ const OTHER: Row = Row {
         "image operating system",
         "no matching manifest",
     ]],
-    subject: Some(Subject {
-        shape: Shape::Platform,
-        after: &[
+    subject: named(
+        Shape::Platform,
+        &[
             "no matching manifest for ",
             "descriptor matching platform '",
             "no match for current platform ",
             "specified platform (",
             "host platform (",
         ],
-        until: &[' ', '\'', ',', ')'],
-    }),
+        &[' ', '\'', ',', ')'],
+    ),
     settled_by: Some("the image index: the platforms it offers"),
     advice: "`{image|The image}` has no variant for {subject|the platform of the host}. Build and push it for that platform as well{subject? (`docker buildx build --platform $ --push`)}, or let the {definition} ask for a platform that the image offers.",
     example: seen_with(
@@ -137,7 +137,7 @@ pub static MISSING: &[Row] = &[
             "image does not exist or no pull access",
         ]],
         settled_by: Some("BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event"),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}. Through an ECR pull-through cache: does the tag exist upstream, and may {puller} `ecr:BatchImportUpstreamImage`?",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}.{cache}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",

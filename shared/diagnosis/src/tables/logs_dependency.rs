@@ -34,11 +34,7 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &["econnrefused ", "connection to server at \"", "connecting to ", "('"],
-            until: WORD,
-        }),
+        subject: named(Shape::Host, &["econnrefused ", "connection to server at \"", "connecting to ", "('"], WORD),
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
         also: Some(asks_itself_at_a_default_port),
@@ -66,11 +62,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
-            until: WORD,
-        }),
+        subject: named(
+            Shape::Host,
+            &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
+            WORD,
+        ),
         advice: DATABASE,
         example: seen("redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6999. Connection refused.", "redis-py"),
         ..crash(
@@ -135,9 +131,9 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &[
+        subject: named(
+            Shape::Host,
+            &[
                 "enotfound ",
                 "eai_again ",
                 "could not translate host name \"",
@@ -148,8 +144,8 @@ pub static ROWS: &[Row] = &[
                 "resolve host '",
                 "resolve host: ",
             ],
-            until: WORD,
-        }),
+            WORD,
+        ),
         advice: "The name of a dependency{subject?, `$`,} does not resolve. Look at its spelling in the configuration, at the service discovery namespace or Service Connect alias, and at DNS support of the VPC.",
         example: seen("Error: getaddrinfo ENOTFOUND db.internal", "Node.js"),
         ..crash(
@@ -186,7 +182,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Name, after: &["for user \"", "for user '", "user '", "role \""], until: WORD }),
+        subject: named(Shape::Name, &["for user \"", "for user '", "user '", "role \""], WORD),
         advice: "A dependency does not accept the application's credentials{subject? (user `$`)}. Look at the secret that carries them: its value, its version, and whether the {task} was started after the last rotation.",
         none: &["java.nio.file"],
         example: seen("FATAL:  password authentication failed for user \"app\"", "PostgreSQL"),

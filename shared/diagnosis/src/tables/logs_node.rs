@@ -22,11 +22,7 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject {
-            shape: Shape::Module,
-            after: &["cannot find module '", "cannot find package '", "can't resolve '"],
-            until: WORD,
-        }),
+        subject: named(Shape::Module, &["cannot find module '", "cannot find package '", "can't resolve '"], WORD),
         advice: "Node.js cannot find a module{subject?: `$`}. Add it to `dependencies` (not devDependencies), run the install in the image, and look at .dockerignore, WORKDIR and the path of the build output.",
         example: seen("Error: Cannot find module 'express-session'", "Node.js"),
         ..crash(
@@ -44,7 +40,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Command, after: &["missing script: \"", "missing script: ", "path "], until: WORD }),
+        subject: named(Shape::Command, &["missing script: \"", "missing script: ", "path "], WORD),
         id: "npm-script",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -106,11 +102,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            shape: Shape::Variable,
-            after: &["environment variable not found: ", "invalid environment variables"],
-            until: WORD,
-        }),
+        subject: named(Shape::Variable, &["environment variable not found: ", "invalid environment variables"], WORD),
         advice: ENV,
         example: seen("Error: secretOrPrivateKey must have a value", "jsonwebtoken"),
         ..crash(

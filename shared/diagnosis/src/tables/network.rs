@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-const ROUTE: &str = "{host|The registry} could not be reached. {route}";
+const ROUTE: &str = "{host|The registry} could not be reached. {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
 
 const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> Row {
     Row {

@@ -12,11 +12,7 @@ pub static EFS: &[Row] = &[
             &["efs utils", "mount.efs", "efs volumes", ".efs."],
             &["failed to resolve \"fs-", "failed to resolve 'fs-", "failed to resolve fs-", "name or service not known"],
         ],
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &["failed to resolve \"", "failed to resolve '", "failed to resolve "],
-            until: &['"', '\'', ' '],
-        }),
+        subject: named(Shape::Host, &["failed to resolve \"", "failed to resolve '", "failed to resolve "], &['"', '\'', ' ']),
         advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
@@ -123,7 +119,7 @@ pub static LOG_DRIVER: &[Row] = &[
         id: "firelens-config",
         cause: Cause::LogDriverFailed,
         all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens configuration", "firelens resource"]],
-        subject: Some(Subject { shape: Shape::Name, after: &["from bucket "], until: &[':', ' '] }),
+        subject: named(Shape::Name, &["from bucket "], &[':', ' ']),
         advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
         example: seen(
             "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket my-config: AccessDenied: Access Denied",
@@ -171,7 +167,7 @@ pub static LOG_DRIVER: &[Row] = &[
         why: Some(Why::Permission),
         all: &[LOGS, &["accessdenied", "is not authorized to perform", "access denied", "not authorized"]],
         none: &["perform: ecr", "secretsmanager", "perform: ssm"],
-        subject: Some(Subject { shape: Shape::Action, after: &["not authorized to perform: "], until: &[' ', ','] }),
+        subject: named(Shape::Action, &["not authorized to perform: "], &[' ', ',']),
         advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. Permissions of AWS belong to {puller}. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: logs:CreateLogGroup on resource: x",
@@ -216,7 +212,7 @@ pub static LOG_DRIVER: &[Row] = &[
             LOGS,
         ],
         none: &["manifest", "pull"],
-        subject: Some(Subject { shape: Shape::Option, after: &["driver arguments: ", "unknown log opt "], until: &[' ', ','] }),
+        subject: named(Shape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
         advice: "An option of the log driver is missing or wrong{subject?: `$`}. {driver}",
         example: seen(
             "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",

@@ -60,9 +60,9 @@ const MISSING: &[&str] = &[
     "statuscode: 404",
     "not found",
 ];
-const ARN: Option<Subject> = Some(Subject {
-    shape: Shape::Arn,
-    after: &[
+const ARN: Option<Subject> = named(
+    Shape::Arn,
+    &[
         "failed to fetch secret ",
         "invalid ssm parameters: ",
         "invalid parameters: ",
@@ -71,12 +71,11 @@ const ARN: Option<Subject> = Some(Subject {
         "secret with value ",
         "secret arn:",
     ],
-    until: &[' ', ',', '"'],
-});
+    &[' ', ',', '"'],
+);
 
 /// The action that a permission is missing for.
-pub(super) const ACTION: Option<Subject> =
-    Some(Subject { shape: Shape::Action, after: &["not authorized to perform: "], until: &[' ', ','] });
+pub(super) const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: "], &[' ', ',']);
 
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
@@ -162,7 +161,7 @@ pub static ROWS: &[Row] = &[
         }
     },
     Row {
-        subject: Some(Subject { shape: Shape::Name, after: &["json key "], until: &[' ', ',', '"', '.'] }),
+        subject: named(Shape::Name, &["json key "], &[' ', ',', '"', '.']),
         advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in `secrets[].valueFrom`, or add it to the secret.",
         example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
         ..row(

@@ -46,7 +46,7 @@ pub static ROWS: &[Row] = &[
             "could not select device driver",
             "unknown or invalid runtime name",
         ]],
-        subject: Some(Subject { shape: Shape::Path, after: &["custom device \"", "custom device '"], until: &['"', '\''] }),
+        subject: named(Shape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
         advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on instances that have it.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device \"/dev/dri/renderD130\": no such file or directory",
@@ -66,7 +66,7 @@ pub static ROWS: &[Row] = &[
             "driver failed programming external connectivity",
         ]],
         none: &["iptables"],
-        subject: Some(Subject { shape: Shape::Host, after: &["bind for ", "listen tcp ", "listen tcp4 "], until: &[' '] }),
+        subject: named(Shape::Host, &["bind for ", "listen tcp ", "listen tcp4 "], &[' ']),
         advice: "The host port is taken{subject? (`$`)}. {port}",
         example: seen("CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated", "Docker Engine"),
         ..Row::EMPTY
@@ -115,7 +115,7 @@ pub static ROWS: &[Row] = &[
             "network namespace",
             "logging driver",
         ],
-        subject: Some(Subject { shape: Shape::Command, after: &["exec: \\\"", "exec: \"", "exec: '", "exec "], until: &['"', '\\', '\''] }),
+        subject: named(Shape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
         advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod +x`, a `#!` line whose interpreter exists, Unix \
                  line ends. If the revision before ran, roll back to it.",
         example: seen(
@@ -128,7 +128,7 @@ pub static ROWS: &[Row] = &[
         id: "working-directory",
         cause: Cause::InvalidConfiguration,
         all: &[&["chdir to cwd", "working directory", "workingdirectory"]],
-        subject: Some(Subject { shape: Shape::Path, after: &["chdir to cwd (\"", "chdir to cwd (\\\""], until: &['"', '\\'] }),
+        subject: named(Shape::Path, &["chdir to cwd (\"", "chdir to cwd (\\\""], &['"', '\\']),
         advice: "The working directory{subject? `$`} does not exist or may not be entered by the container's user. Correct `workingDirectory` or WORKDIR.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd (\"/app\") set in config.json failed: permission denied: unknown",
@@ -140,7 +140,7 @@ pub static ROWS: &[Row] = &[
         id: "user",
         cause: Cause::InvalidConfiguration,
         all: &[&["unable to find user", "no matching entries in passwd file", "unable to find group", "no matching entries in group file"]],
-        subject: Some(Subject { shape: Shape::Name, after: &["unable to find user ", "unable to find group "], until: &[':', ' '] }),
+        subject: named(Shape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
         advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a numeric id.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: unable to find user appuser: no matching entries in passwd file",
