@@ -26,3 +26,4 @@ mod mirror_repositories;
 mod mirror_work;
 mod order;
 mod second_looks;
+mod untold;

@@ -2,41 +2,41 @@
 //!
 //! A name goes into a command only if it has the shape of such a name; what a text says is never a command by itself.
 
+use super::log_driver::Driver;
 use super::setting::{Place, Setting, is_arn, is_name};
 use crate::cause::{Cause, Diagnosis, Kind};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
 pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    if setting.place == Place::CodeBuild
+    let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
+    let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) { setting.place_in(&text) } else { setting.place };
+    let setting = &Setting { place, ..setting.clone() };
+    if place == Place::CodeBuild
         && let Some(said) = of_build(diagnosis)
     {
         return said;
     }
-    let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
         Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound => exists(diagnosis, setting),
         Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, setting),
-        Cause::RegistryUnreachable => network(setting),
+        Cause::RegistryUnreachable => network(diagnosis, setting),
         Cause::RegistryServerError => inspect(diagnosis).unwrap_or_else(|| "the registry's status page".to_owned()),
         Cause::PlatformMismatch | Cause::ExecFormat | Cause::ImageCorrupt | Cause::ImageUnsupported => {
             inspect(diagnosis).map_or_else(|| definition(setting), |command| format!("{command} (the platforms and media types it lists)"))
         }
-        Cause::InvalidImageReference
-        | Cause::InvalidConfiguration
-        | Cause::HostPortConflict
-        | Cause::CommandNotFound
-        | Cause::LogDriverFailed => log_group(&text).unwrap_or_else(|| definition(setting)),
+        Cause::LogDriverFailed => {
+            log_group(&text, setting).unwrap_or_else(|| format!("{}: `logConfiguration` of the container", definition(setting)))
+        }
+        Cause::InvalidImageReference | Cause::InvalidConfiguration | Cause::HostPortConflict | Cause::CommandNotFound => {
+            definition(setting)
+        }
         Cause::SecretUnavailable => secret(diagnosis, &text, setting),
         Cause::RoleAssumeFailed => role(&text),
         Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| definition(setting)),
         Cause::NetworkSetupFailed | Cause::CapacityUnavailable => events(setting),
-        Cause::DiskFull if setting.place == Place::CodeBuild => "`df -h` in the build specification before the failing command".to_owned(),
-        Cause::DiskFull if matches!(setting.place, Place::Ec2 | Place::External | Place::Batch) => {
-            "`docker system df` and `df -h` on the host".to_owned()
-        }
-        Cause::DiskFull => format!("{} (`ephemeralStorage`)", definition(setting)),
+        Cause::DiskFull => disk(setting),
         Cause::LoadBalancerHealthCheckFailed => target_group(&text),
         Cause::HostTerminated | Cause::SpotInterrupted => instance(&text).unwrap_or_else(|| events(setting)),
         Cause::UserStopped => {
@@ -52,23 +52,28 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     }
 }
 
+/// Whether it is of the host's runtime, whose words tell the host.
+const fn is_of_start(cause: Cause) -> bool {
+    matches!(cause, Cause::DiskFull | Cause::CommandNotFound | Cause::AgentError | Cause::VolumeMountFailed | Cause::InvalidConfiguration)
+}
+
 /// For a build, where a task would be asked about what only tasks have.
 fn of_build(diagnosis: &Diagnosis) -> Option<String> {
     let cause = diagnosis.cause;
-    if cause == Cause::RoleAssumeFailed {
-        return Some(
-            "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
-                .to_owned(),
-        );
-    }
-    let of_an_image = matches!(
-        cause,
-        Cause::EcrPermissionDenied | Cause::RegistryAuthDenied | Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound
-    );
-    let of_a_task =
-        matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::SpotInterrupted | Cause::HostTerminated | Cause::UserStopped);
-    (of_a_task || (of_an_image && reference(diagnosis).is_none()))
-        .then(|| "the build's log in the CodeBuild console, from the first failed command on".to_owned())
+    let said = if cause == Cause::RoleAssumeFailed {
+        "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
+    } else if cause == Cause::RegistryUnreachable {
+        "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the security group's egress"
+    } else if cause == Cause::DiskFull {
+        "`df -h` in the build specification before the failing command"
+    } else if matches!(cause, Cause::RegistryRateLimited | Cause::RegistryDataLimit | Cause::RegistryServerError)
+        || (cause.is_about_image() && reference(diagnosis).is_some())
+    {
+        return None;
+    } else {
+        "the build's log in the CodeBuild console, from the first failed command on"
+    };
+    Some(said.to_owned())
 }
 
 fn reference(diagnosis: &Diagnosis) -> Option<Reference> {
@@ -121,31 +126,42 @@ fn access(diagnosis: &Diagnosis, setting: &Setting) -> String {
     }
 }
 
-fn network(setting: &Setting) -> String {
+fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
+    let image = reference(diagnosis);
+    let host = image
+        .as_ref()
+        .map_or("registry-1.docker.io", |image| if image.is_docker_hub() { "registry-1.docker.io" } else { image.registry() });
+    let of_subnet = |whose: &str| {
+        format!(
+            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
+        )
+    };
     match setting.place {
-        Place::CodeBuild => {
-            "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the security group's egress"
-                .to_owned()
-        }
         Place::Ec2 | Place::External => {
-            "`curl -v https://<the registry's host>/v2/` on the host: any answer, even 401, means that the way is open"
-                .replace("<the registry's host>", "registry-1.docker.io")
+            format!("`curl -v https://{host}/v2/` on the host: any answer, even 401, means that the way is open")
         }
-        Place::Fargate | Place::ManagedInstances | Place::Batch | Place::Unknown => {
-            format!(
-                "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for the task's subnet (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
-            )
-        }
+        Place::Windows => format!("`Test-NetConnection {host} -Port 443` on the host"),
+        Place::ManagedInstances => of_subnet("the subnets of the capacity provider"),
+        Place::Batch => of_subnet("the subnets of the compute environment"),
+        Place::Fargate | Place::Unknown | Place::CodeBuild => of_subnet("the task's subnet"),
+    }
+}
+
+fn disk(setting: &Setting) -> String {
+    match setting.place {
+        Place::Ec2 | Place::External => "`docker system df` and `df -h` on the host".to_owned(),
+        Place::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
+        Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
+        Place::Batch => "the compute environment in the Batch console: its launch template and the volume's size".to_owned(),
+        Place::Fargate | Place::Unknown | Place::CodeBuild => format!("{} (`ephemeralStorage`)", definition(setting)),
     }
 }
 
 fn definition(setting: &Setting) -> String {
     match &setting.definition {
         Some(name) => format!("`aws ecs describe-task-definition --task-definition {name}`"),
-        None if setting.place == Place::CodeBuild => {
-            "the build's log in the CodeBuild console, from the first failed command on".to_owned()
-        }
+        None if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
         None => "the task definition in the ECS console".to_owned(),
     }
 }
@@ -155,7 +171,7 @@ fn task(setting: &Setting) -> String {
         (Some(cluster), Some(task)) => format!(
             "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query 'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
         ),
-        _ if setting.place == Place::CodeBuild => "the build's log in the CodeBuild console".to_owned(),
+        _ if setting.place == Place::Batch => "the job in the Batch console: its status reason, and its log stream".to_owned(),
         _ => "the stopped task in the ECS console: its containers, and the tab Logs".to_owned(),
     }
 }
@@ -191,7 +207,8 @@ fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
     }
     match diagnosis.kind {
         Some(Kind::EnvironmentFile) => {
-            arn(text, ":s3:").map_or_else(|| definition(setting), |arn| format!("`aws s3api head-object` of {arn}"))
+            let object = arn(text, ":s3:").and_then(|arn| arn.rsplit(":::").next()?.split_once('/'));
+            object.map_or_else(|| definition(setting), |(bucket, key)| format!("`aws s3api head-object --bucket {bucket} --key {key}`"))
         }
         _ => definition(setting),
     }
@@ -234,7 +251,10 @@ fn target_group(text: &str) -> String {
 }
 
 /// The log group that a text names.
-fn log_group(text: &str) -> Option<String> {
+fn log_group(text: &str, setting: &Setting) -> Option<String> {
+    if Driver::in_text(text).or(setting.driver).is_some_and(|driver| driver != Driver::Awslogs) {
+        return None;
+    }
     let at = text.find("log-group:").map(|at| at + "log-group:".len())?;
     let rest = text.get(at..)?;
     let end = rest
@@ -242,34 +262,4 @@ fn log_group(text: &str) -> Option<String> {
         .unwrap_or(rest.len());
     let name = rest.get(..end).filter(|name| !name.is_empty())?;
     Some(format!("`aws logs describe-log-groups --log-group-name-prefix {name}`"))
-}
-
-/// What is true of the place and is not the same everywhere, for causes that it matters to.
-pub fn hint(diagnosis: &Diagnosis, setting: &Setting) -> Option<&'static str> {
-    let network = matches!(diagnosis.cause, Cause::RegistryUnreachable | Cause::SecretUnavailable | Cause::LogDriverFailed);
-    match (diagnosis.cause, setting.place) {
-        (Cause::EcrPermissionDenied, Place::Fargate | Place::ManagedInstances) => Some("Here the task's execution role pulls."),
-        (Cause::EcrPermissionDenied, Place::Ec2) => Some("On EC2 the execution role pulls if the task has one, else the instance's role."),
-        (Cause::EcrPermissionDenied, Place::Batch) => {
-            Some("In Batch the job definition's execution role pulls on Fargate, the compute environment's instance role on EC2.")
-        }
-        (Cause::EcrPermissionDenied, Place::External) => Some("Outside of AWS the execution role pulls; the instance's SSM role does not."),
-        (Cause::RegistryUnreachable, Place::Ec2) => Some("On EC2 the instance pulls: its subnet and security group count, not the task's."),
-        (Cause::RegistryUnreachable, Place::External) => Some("The host is outside of AWS: its own network and proxy count."),
-        (_, Place::Fargate) if network => {
-            Some("On Fargate this goes through the task's own network interface: its subnet, public IP and security group.")
-        }
-        (Cause::CapacityUnavailable, Place::Fargate) => {
-            Some("More subnets in more Availability Zones widen Fargate's choice; Spot and On-Demand have capacity of their own.")
-        }
-        (Cause::CapacityUnavailable, Place::ManagedInstances) => Some("Widen the instance requirements of the capacity provider."),
-        (Cause::CapacityUnavailable, Place::Batch) => {
-            Some("In Batch the compute environment's instance types, maximum vCPUs and subnets decide.")
-        }
-        (Cause::DiskFull, Place::Fargate) => Some("On Fargate raise `ephemeralStorage.sizeInGiB` (20 to 200)."),
-        (Cause::AgentError, Place::Fargate | Place::ManagedInstances) => {
-            Some("AWS looks after the host here: retry, and ask AWS Support with the task's ARN if it lasts.")
-        }
-        _ => None,
-    }
 }

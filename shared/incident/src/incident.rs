@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::outgoing::Outgoing;
 use super::plan::{Declined, Plan, Step};
 use super::refusal::Refusal;
 use super::spent::Spent;
@@ -42,7 +43,7 @@ pub struct Record {
     pub prepared: Option<String>,
     /// Messages that still have to go out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Notice>,
+    pub outbox: Vec<Outgoing>,
     /// How many messages this record has ever put into its outbox; numbers the next.
     #[serde(default)]
     pub notices: u64,
@@ -228,7 +229,7 @@ impl Record {
         self.notices += 1;
         let id = format!("{}-{}", incident.id, self.notices);
         let notice = notice(incident, id);
-        self.outbox.push(notice);
+        self.outbox.push(notice.into());
     }
 
     /// Closes the open incident and hands it over for the archive.

@@ -8,6 +8,7 @@
 pub mod command;
 pub mod incident;
 pub mod notice;
+pub mod outgoing;
 pub mod plan;
 pub mod refusal;
 pub mod report;

@@ -31,8 +31,12 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject { after: &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], until: WORD }),
-        advice: "The JVM cannot find class `{subject|that the log names}`. Check the jar in the image, its manifest (Main-Class, Spring Boot's repackage), and the class path.",
+        subject: Some(Subject {
+            shape: Shape::Module,
+            after: &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "],
+            until: WORD,
+        }),
+        advice: "The JVM cannot find a class{subject?: `$`}. Look at the jar in the image, its manifest (Main-Class, Spring Boot's repackage), and the class path.",
         example: seen("Error: Could not find or load main class com.example.Application", "OpenJDK"),
         ..crash(
             "java-class",
@@ -48,7 +52,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["resolve placeholder '"], until: WORD }),
+        subject: Some(Subject { shape: Shape::Variable, after: &["resolve placeholder '"], until: WORD }),
         advice: ENV,
         example: seen("Could not resolve placeholder 'JWT_SECRET' in value \"${JWT_SECRET}\"", "Spring"),
         ..crash(

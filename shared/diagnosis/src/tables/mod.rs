@@ -33,6 +33,7 @@ use super::row::Row;
 mod prelude {
     pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
     pub(super) use crate::row::{Row, Subject, seen, seen_with};
+    pub(super) use crate::shape::Shape;
     pub(super) use pullsafe::reference::Registry;
 }
 
