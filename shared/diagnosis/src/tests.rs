@@ -36,7 +36,8 @@ fn every_example_is_found_by_its_own_row() {
 fn rows_are_complete_and_names_unique() {
     assert!(REASONS.is_complete() && LOGS.is_complete());
     let mut ids = BTreeSet::new();
-    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
+    // The first table of logs is one of the reasons' too.
+    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(&tables::LOGS[1..]).flat_map(|table| table.iter()) {
         assert!(ids.insert(row.id), "{} stands twice", row.id);
         assert!(
             !row.advice.is_empty()

@@ -253,6 +253,22 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
+        id: "refused-with-a-page",
+        cause: Cause::RegistryAuthDenied,
+        all: &[&["403", "401"], &["<html", "<!doctype html", "body: invalid character"]],
+        none: &["<?xml"],
+        hosts: OTHERS,
+        or_unknown_host: true,
+        confidence: Confidence::Medium,
+        settled_by: Some("the same request by hand: which server writes that page"),
+        advice: "What refused is a web server or proxy in front of {host|the registry} (it answers with an HTML page; Amazon ECR never does). Look at its rules for this caller's address and path, and at the address of the registry; then at the credentials.",
+        example: seen(
+            "docker: Error: Status 403 trying to pull repository app: \"<html>\\r\\n<head><title>403 Forbidden</title></head>\"",
+            "Docker Engine",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
         id: "forbidden-of-unknown-host",
         cause: Cause::EcrPermissionDenied,
         all: &[FORBIDDEN],

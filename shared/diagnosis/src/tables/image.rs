@@ -261,7 +261,6 @@ pub static BROKEN: &[Row] = &[
             "digest mismatch",
             "failed precondition: unexpected",
             "size validation failed",
-            "error processing tar file(exit status 1): unexpected eof",
             "archive/tar: invalid tar header",
             "gzip: invalid header",
             "gzip: invalid checksum",
@@ -294,8 +293,10 @@ pub static BROKEN: &[Row] = &[
         cause: Cause::ImageCorrupt,
         confidence: Confidence::Medium,
         all: &[
-            &["failed to register layer"],
+            &["failed to register layer", "applylayer", "processing tar file"],
             &[
+                "unexpected eof",
+                "input/output error",
                 "devicemapper",
                 "devmapper",
                 "error creating overlay mount",

@@ -183,6 +183,8 @@ pub static ROWS: &[Row] = &[
             "resource:eni",
             "resource:accelerator",
             "resource:attribute",
+            "^attribute$",
+            "^location$",
             "resource:disk",
             "resource:ephemeral",
             "resource:instance",

@@ -7,10 +7,12 @@ pub static MEMORY: &[Row] = &[Row {
     id: "memory-limit",
     cause: Cause::OutOfMemory,
     kind: Some(Kind::Cgroup),
+    weight: 2,
     all: &[&[
         "killed due to memory usage",
         "outofmemoryerror: container",
         "oom-kill",
+        "memory cgroup out of memory",
         "oomkilled",
         "container killed due to memory",
         "outofmemory: container",
