@@ -51,6 +51,23 @@ fn rows_are_complete_and_names_unique() {
 }
 
 #[test]
+fn no_phrase_says_what_a_shorter_one_of_its_group_says() {
+    let mut dead = BTreeSet::new();
+    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
+        for group in row.all.iter().copied().chain([row.none]) {
+            for long in group {
+                let bare = long.trim_start_matches('^').trim_end_matches('$');
+                let covers = |short: &&str| short != long && !short.starts_with('^') && !short.ends_with('$') && bare.contains(*short);
+                if group.iter().any(covers) {
+                    dead.insert(format!("{}: {long}", row.id));
+                }
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
 fn only_the_quota_rows_are_docker_hubs_quota() {
     for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
         let quota = row.kind == Some(Kind::Quota) && row.registry == Some(Registry::DockerHub);

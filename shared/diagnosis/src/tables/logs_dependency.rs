@@ -38,7 +38,6 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: named(Shape::Host, &["econnrefused ", "connection to server at \"", "connecting to ", "('"], WORD),
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
         also: Some(asks_itself_at_a_default_port),
@@ -193,7 +192,6 @@ pub static ROWS: &[Row] = &[
                 "host not found in upstream",
                 "nxdomain",
                 "name resolution failure",
-                "no such host is known",
                 "getaddrinfo: ",
             ]],
         )
@@ -208,13 +206,11 @@ pub static ROWS: &[Row] = &[
             Signature::DependencyAuth,
             3,
             &[&[
-                "password authentication failed",
                 "access denied for user",
                 "authentication failed",
                 "noauth authentication required",
                 "wrongpass",
                 "invalid username-password pair",
-                "scram authentication failed",
                 "login failed for user",
                 "sasl authentication",
                 "no pg_hba.conf entry",
