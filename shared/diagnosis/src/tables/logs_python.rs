@@ -17,7 +17,6 @@ pub static ROWS: &[Row] = &[
             &[&[
                 "no module named",
                 "modulenotfounderror",
-                "error loading asgi app. could not import module",
                 "unable to load celery application",
                 "could not import module",
                 "failed to find flask application",
@@ -121,7 +120,6 @@ pub static ROWS: &[Row] = &[
                 "php version",
                 "version `glibc_",
                 "version `glibcxx_",
-                "your composer dependencies require a php version",
                 "requires node",
                 "node.js version",
                 "requires go",
@@ -167,8 +165,8 @@ pub static ROWS: &[Row] = &[
         kind: Some(Kind::Heap),
         weight: 3,
         all: &[
-            &["^memoryerror", "numpy.core._exceptions._arraymemoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
-            &["memoryerror", "array with shape", "arraymemoryerror", "out of memory"],
+            &["^memoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
+            &["memoryerror", "array with shape", "out of memory"],
         ],
         advice: "Python could not allocate memory. {memory}, or load less at once.",
         example: seen(

@@ -27,7 +27,6 @@ pub static ROWS: &[Row] = &[
                 "^exec /",
                 "/usr/bin/env: ",
                 "bad interpreter",
-                "^/bin/sh: can't open",
                 "sh: 0: can't open",
                 "sh: can't open",
                 "[fatal tini",

@@ -39,11 +39,6 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: named(
-            Shape::Host,
-            &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
-            &[')', ' ', ':'],
-        ),
         advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice.",
         example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
         ..crash(

@@ -27,14 +27,7 @@ pub(super) const NETWORK: &[&str] = &[
     "network is unreachable",
 ];
 /// What says that a permission is missing, here and for ECR's credentials.
-pub(super) const DENIED: &[&str] = &[
-    "accessdenied",
-    "access denied",
-    "is not authorized to perform",
-    "unrecognizedclientexception",
-    "accessdeniedexception",
-    "not authorized",
-];
+pub(super) const DENIED: &[&str] = &["accessdenied", "access denied", "unrecognizedclientexception", "not authorized"];
 const KMS: &[&str] = &[
     "kms:decrypt",
     "kms key",
