@@ -45,6 +45,11 @@ class Emulator:
 
     def deploy(self, name: str, template: str, parameters: dict[str, str]) -> dict[str, str]:
         """Deploys as `aws cloudformation deploy --s3-bucket` does: by change set, from a bucket. Returns the outputs."""
+        self.start(name, template, parameters)
+        return self.finish(name)
+
+    def start(self, name: str, template: str, parameters: dict[str, str]) -> None:
+        """Starts a deployment."""
         cloudformation, s3 = self.client("cloudformation"), self.client("s3")
         s3.create_bucket(Bucket="templates")
         s3.put_object(Bucket="templates", Key=f"{name}.template", Body=template.encode())
@@ -58,6 +63,10 @@ class Emulator:
         )
         until(f"the change set of {name}", lambda: self._change_set(cloudformation, name))
         cloudformation.execute_change_set(StackName=name, ChangeSetName="trial")
+
+    def finish(self, name: str) -> dict[str, str]:
+        """Waits for a stack, and returns its outputs."""
+        cloudformation = self.client("cloudformation")
         stack = until(f"the stack {name}", lambda: self._stack(cloudformation, name))
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
@@ -76,6 +85,24 @@ class Emulator:
             failed = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")]
             raise AssertionError(f"{name} is {stack['StackStatus']}: {'; '.join(failed)}; {self.log}")
         return None
+
+
+    def push(self, image) -> None:
+        """Pushes an image (`hub.Hub`) to the emulated ECR, as `docker push` does."""
+        token = self.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        headers = {"authorization": f"Basic {token}"}
+        for kind, content, path in image.uploads():
+            if kind == "blob":
+                repository, digest = path
+                location = _call("POST", f"{self.endpoint}/v2/{repository}/blobs/uploads/", headers, b"").headers["location"]
+                location = location if location.startswith("http") else self.endpoint + location
+                _call("PUT", f"{location}{'&' if '?' in location else '?'}digest={digest}", headers, content)
+            else:
+                _call("PUT", f"{self.endpoint}{path}", {**headers, "content-type": kind}, content)
+
+
+def _call(method: str, url: str, headers: dict[str, str], body: bytes):
+    return urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=30)
 
 
 def until(what: str, look, patience: float = 60):

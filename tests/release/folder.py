@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / ".ci"))
 from releasing import folder as made  # noqa: E402
 from releasing import project, wheel  # noqa: E402, F401
 
-HERE = Path(os.environ.get("RELEASE", ROOT / "release"))
+HERE = Path(os.environ.get("RELEASE", ROOT / "release")).resolve()
 
 
 def architectures() -> list[str]:

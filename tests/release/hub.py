@@ -27,11 +27,18 @@ class Hub:
         described = [{"mediaType": kind, "digest": digest(content), "size": len(content)} for kind, content in parts]
         manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described[1:]}).encode()
         self.digest = digest(manifest)
+        self.repository, self.tag, self.parts, self.manifest = repository, tag, parts, manifest
         manifests = {f"/v2/{repository}/manifests/{name}": (MANIFEST, manifest) for name in (tag, self.digest)}
         blobs = {f"/v2/{repository}/blobs/{digest(content)}": ("application/octet-stream", content) for _, content in parts}
         self.served = {"/v2/": ("application/json", b"{}"), **manifests, **blobs}
         self.asked: list[tuple[str, str]] = []
         self.endpoint = ""
+
+    def uploads(self):
+        """What a push of it sends, in order: blobs as (`blob`, content, (repository, digest)), then the manifest as (type, content, path)."""
+        for _, content in self.parts:
+            yield "blob", content, (self.repository, digest(content))
+        yield MANIFEST, self.manifest, f"/v2/{self.repository}/manifests/{self.tag}"
 
     def manifests_asked(self) -> list[tuple[str, str]]:
         """Method and name of every request for a manifest."""

@@ -7,6 +7,7 @@
 use super::log_driver::Driver;
 use super::row::Row;
 use super::setting::{Mode, Place};
+use super::shape::Shape;
 use super::target::Target;
 use super::text::{self, redact};
 use super::{log_driver, placed, registries};
@@ -40,10 +41,21 @@ pub(super) fn render(row: &Row, about: &About<'_>) -> String {
             None => None,
         },
         "spent" => attempts.map(|attempts| format!(" ({attempts} requests for each start)")),
+        "private" => private_address(text).map(str::to_owned),
         "driver" => Some(log_driver::advice(Driver::in_text(text).or(driver), row.why).to_owned()),
         topic => placed::words(topic, place, mode, target.registry),
     };
     fill(row.advice, value)
+}
+
+/// The private address that a text says was dialled, with its port.
+fn private_address(text: &str) -> Option<&str> {
+    text.match_indices("dial tcp ").find_map(|(at, before)| {
+        let rest = text.get(at + before.len()..)?;
+        let address = rest.split([' ', ',', '"', '\'']).next()?.trim_end_matches(':');
+        let host: std::net::Ipv4Addr = address.split(':').next()?.parse().ok()?;
+        (host.is_private() && Shape::Host.fits(address)).then_some(address)
+    })
 }
 
 /// Where ECR Public publishes the same official image.

@@ -15,7 +15,7 @@ use super::build_log::BuildLog;
 use super::check::check;
 use super::setting::Setting;
 use super::text::{normalise, redact};
-use super::{logs, of_text};
+use super::{diagnose_text_at, logs};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::Reference;
 
@@ -71,13 +71,12 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
     let diagnosis = match PhaseKind::of(name) {
         PhaseKind::Provisioning => {
             let image = detail.pointer("/additional-information/environment/image").and_then(Value::as_str);
-            of_text(context, image, &source, &Setting::of_build())
+            diagnose_text_at(context, image, &source, &Setting::of_build())
                 .map(|found| about("The build image could not be pulled (PROVISIONING)", found, true))
         }
         PhaseKind::WithoutPulls => None,
-        PhaseKind::Commands => {
-            by_log(logs).or_else(|| of_text(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image()))
-        }
+        PhaseKind::Commands => by_log(logs)
+            .or_else(|| diagnose_text_at(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image())),
     };
     let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
     if diagnosis.cause.is_about_image() {

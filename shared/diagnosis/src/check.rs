@@ -4,7 +4,8 @@
 
 use super::log_driver::Driver;
 use super::setting::{Place, Setting, is_arn, is_name};
-use crate::cause::{Cause, Diagnosis, Kind};
+use super::shape::Shape;
+use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
@@ -17,39 +18,47 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     {
         return said;
     }
+    let defined = |what: &str| definition(setting, what);
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
         Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound => exists(diagnosis, setting),
-        Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, setting),
+        Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, &text, setting),
         Cause::RegistryUnreachable => network(diagnosis, setting),
         Cause::RegistryServerError => inspect(diagnosis).unwrap_or_else(|| "the registry's status page".to_owned()),
         Cause::PlatformMismatch | Cause::ExecFormat | Cause::ImageCorrupt | Cause::ImageUnsupported => {
-            inspect(diagnosis).map_or_else(|| definition(setting), |command| format!("{command} (the platforms and media types it lists)"))
+            inspect(diagnosis).map_or_else(|| defined(IMAGES), |command| format!("{command} (the platforms and media types it lists)"))
         }
-        Cause::LogDriverFailed => {
-            log_group(&text, setting).unwrap_or_else(|| format!("{}: `logConfiguration` of the container", definition(setting)))
-        }
-        Cause::InvalidImageReference | Cause::InvalidConfiguration | Cause::HostPortConflict | Cause::CommandNotFound => {
-            definition(setting)
-        }
+        Cause::LogDriverFailed => log_group(&text, setting).unwrap_or_else(|| defined("[name,logConfiguration]")),
+        Cause::InvalidImageReference => defined(IMAGES),
+        Cause::HostPortConflict => defined("[name,portMappings]"),
+        Cause::CommandNotFound => defined("[name,image,entryPoint,command,workingDirectory,user]"),
+        Cause::InvalidConfiguration => defined(""),
         Cause::SecretUnavailable => secret(diagnosis, &text, setting),
         Cause::RoleAssumeFailed => role(&text),
-        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| definition(setting)),
-        Cause::NetworkSetupFailed | Cause::CapacityUnavailable => events(setting),
+        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| defined("[name,mountPoints]")),
+        Cause::NetworkSetupFailed | Cause::CapacityUnavailable | Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
         Cause::DiskFull => disk(setting),
         Cause::LoadBalancerHealthCheckFailed => target_group(&text),
         Cause::HostTerminated | Cause::SpotInterrupted => instance(&text).unwrap_or_else(|| events(setting)),
         Cause::UserStopped => {
             "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=StopTask` (who stopped it)".to_owned()
         }
-        Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
-        Cause::TaskCompleted
-        | Cause::OutOfMemory
-        | Cause::AppCrashed
-        | Cause::AppDegraded
-        | Cause::ContainerHealthCheckFailed
-        | Cause::Unknown => task(setting),
+        Cause::OutOfMemory => defined("[name,memory,memoryReservation]"),
+        Cause::ContainerHealthCheckFailed => defined("[name,healthCheck]"),
+        Cause::AppCrashed | Cause::AppDegraded if needs_environment(diagnosis) => {
+            format!("{} (whether the variable is there)", defined("[name,environment[].name,secrets[].name]"))
+        }
+        Cause::TaskCompleted | Cause::AppCrashed | Cause::AppDegraded | Cause::Unknown => task(setting),
     }
+}
+
+/// What a container pulls, of its definition.
+const IMAGES: &str = "[name,image,repositoryCredentials]";
+
+/// Whether the program lacks something that its environment carries.
+fn needs_environment(diagnosis: &Diagnosis) -> bool {
+    let lacks = [Signature::EnvMissing, Signature::DependencyLocalhostDefault, Signature::DependencyAuth, Signature::CredentialsMissing];
+    diagnosis.signature.is_some_and(|signature| lacks.contains(&signature))
 }
 
 /// Whether it is of the host's runtime, whose words tell the host.
@@ -103,7 +112,7 @@ fn in_ecr(image: &Reference) -> Option<(String, String)> {
 }
 
 fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    let Some(image) = reference(diagnosis) else { return definition(setting) };
+    let Some(image) = reference(diagnosis) else { return definition(setting, IMAGES) };
     let Some((registry, repository)) = in_ecr(&image) else { return format!("`docker buildx imagetools inspect {image}`") };
     if diagnosis.cause == Cause::RepositoryNotFound {
         return format!("`aws ecr describe-repositories {registry} --repository-names {repository}`");
@@ -116,26 +125,57 @@ fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
     format!("`aws ecr describe-images {registry} --repository-name {repository} --image-ids {which}`")
 }
 
-fn access(diagnosis: &Diagnosis, setting: &Setting) -> String {
+fn access(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+    if let Some(command) = simulation(text) {
+        return command;
+    }
     match reference(diagnosis).as_ref().and_then(in_ecr) {
+        // The layers come from S3, whose endpoint has a policy of its own.
+        Some((registry, _)) if diagnosis.phase == Some(Phase::Layer) => {
+            let region = registry.rsplit(' ').next().unwrap_or_default();
+            format!(
+                "`aws ec2 describe-vpc-endpoints --region {region} --filters Name=service-name,Values=com.amazonaws.{region}.s3 --query 'VpcEndpoints[].PolicyDocument'`"
+            )
+        }
         Some((registry, repository)) => format!(
             "`aws ecr get-repository-policy {registry} --repository-name {repository}`, and the role that pulls in the IAM policy simulator"
         ),
-        None => inspect(diagnosis)
-            .map_or_else(|| definition(setting), |command| format!("{command} after `docker logout`, then with the credentials in use")),
+        None => inspect(diagnosis).map_or_else(
+            || definition(setting, IMAGES),
+            |command| format!("{command} after `docker logout`, then with the credentials in use"),
+        ),
     }
+}
+
+/// Asks IAM whether the role of a refusal may do what was refused.
+fn simulation(text: &str) -> Option<String> {
+    let session = arn(text, ":assumed-role/")?;
+    let (head, tail) = session.split_once(":assumed-role/")?;
+    let account = head.rsplit(':').next()?;
+    let role = tail.split('/').next().filter(|role| is_name(role))?;
+    let action = text.split("not authorized to perform: ").nth(1)?.split([' ', ',']).next()?;
+    (Shape::Action.fits(action) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
+        format!(
+            "`aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::{account}:role/{role} --action-names {action} --query 'EvaluationResults[].EvalDecision'`"
+        )
+    })
 }
 
 fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let image = reference(diagnosis);
-    let host = image
-        .as_ref()
-        .map_or("registry-1.docker.io", |image| if image.is_docker_hub() { "registry-1.docker.io" } else { image.registry() });
-    let of_subnet = |whose: &str| {
-        format!(
+    let of_ecr = image.as_ref().and_then(|image| ecr_host(image.registry()));
+    let host = match (&image, of_ecr) {
+        (_, Some(ecr)) if diagnosis.registry == Some(Registry::EcrPrivateApi) => format!("api.ecr.{}.amazonaws.com", ecr.region),
+        (Some(image), _) if !image.is_docker_hub() => image.registry().to_owned(),
+        _ => "registry-1.docker.io".to_owned(),
+    };
+    let known_elsewhere = diagnosis.registry.is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
+    let of_subnet = |whose: &str| match known_elsewhere {
+        true => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
+        false => format!(
             "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
-        )
+        ),
     };
     match setting.place {
         Place::Ec2 | Place::External => {
@@ -154,14 +194,20 @@ fn disk(setting: &Setting) -> String {
         Place::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
         Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
         Place::Batch => "the compute environment in the Batch console: its launch template and the volume's size".to_owned(),
-        Place::Fargate | Place::Unknown | Place::CodeBuild => format!("{} (`ephemeralStorage`)", definition(setting)),
+        Place::Fargate | Place::Unknown | Place::CodeBuild => {
+            format!("{} (`ephemeralStorage`, 20 GiB where it is not there)", definition(setting, ""))
+        }
     }
 }
 
-fn definition(setting: &Setting) -> String {
+/// What the definition says of each container (these fields), or all of it.
+fn definition(setting: &Setting, of_containers: &str) -> String {
     match &setting.definition {
-        Some(name) => format!("`aws ecs describe-task-definition --task-definition {name}`"),
-        None if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
+        _ if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
+        Some(name) if of_containers.is_empty() => format!("`aws ecs describe-task-definition --task-definition {name}`"),
+        Some(name) => format!(
+            "`aws ecs describe-task-definition --task-definition {name} --query 'taskDefinition.containerDefinitions[].{of_containers}'`"
+        ),
         None => "the task definition in the ECS console".to_owned(),
     }
 }
@@ -196,6 +242,9 @@ fn arn<'a>(text: &'a str, inside: &str) -> Option<&'a str> {
 }
 
 fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+    if let Some(command) = simulation(text) {
+        return command;
+    }
     if let Some(arn) = arn(text, ":secretsmanager:") {
         // Behind the secret itself: a key of its JSON, a stage, a version.
         let name: Vec<&str> = arn.splitn(8, ':').take(7).collect();
@@ -208,9 +257,12 @@ fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
     match diagnosis.kind {
         Some(Kind::EnvironmentFile) => {
             let object = arn(text, ":s3:").and_then(|arn| arn.rsplit(":::").next()?.split_once('/'));
-            object.map_or_else(|| definition(setting), |(bucket, key)| format!("`aws s3api head-object --bucket {bucket} --key {key}`"))
+            object.map_or_else(
+                || definition(setting, "[name,environmentFiles]"),
+                |(bucket, key)| format!("`aws s3api head-object --bucket {bucket} --key {key}`"),
+            )
         }
-        _ => definition(setting),
+        _ => definition(setting, "[name,secrets]"),
     }
 }
 

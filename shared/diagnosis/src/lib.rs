@@ -112,10 +112,11 @@ fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
 ///
 /// A text that begins as a failed pull and is cut before it tells gives [`Cause::Unknown`].
 pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Option<Diagnosis> {
-    of_text(text, image_hint, source, &Setting::default())
+    diagnose_text_at(text, image_hint, source, &Setting::default())
 }
 
-fn of_text(text: &str, image_hint: Option<&str>, source: &str, setting: &Setting) -> Option<Diagnosis> {
+/// As [`diagnose_text`], for a text of which one knows where it happened.
+pub fn diagnose_text_at(text: &str, image_hint: Option<&str>, source: &str, setting: &Setting) -> Option<Diagnosis> {
     let normal = text::normalise(text);
     let read = Read { source: source.to_owned(), target: target::of_container(&normal, image_hint, None), text: &normal, setting };
     match read.row() {

@@ -9,6 +9,11 @@ use pullsafe::reference::Registry;
 /// The part of an advice that this topic means here; `None` if there is no such topic.
 pub(super) fn words(topic: &str, place: Place, mode: Option<Mode>, registry: Option<Registry>) -> Option<String> {
     Some(match topic {
+        "cache" if registry == Some(Registry::EcrPrivate) => format!(
+            " Through a pull-through cache: does it exist upstream, and may {} `ecr:BatchImportUpstreamImage` (and `ecr:CreateRepository`)?",
+            puller(place)
+        ),
+        "cache" => String::new(),
         "puller" => puller(place).to_owned(),
         "reader" => reader(place).to_owned(),
         "task" => task(place).to_owned(),

@@ -140,6 +140,11 @@ impl Row {
     };
 }
 
+/// A subject of this shape, behind one of these and before one of those.
+pub const fn named(shape: Shape, after: &'static [&'static str], until: &'static [char]) -> Option<Subject> {
+    Some(Subject { shape, after, until })
+}
+
 /// An example without an image.
 pub const fn seen(text: &'static str, from: &'static str) -> Example {
     Example { text, image: "", from }

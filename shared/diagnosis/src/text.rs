@@ -91,7 +91,16 @@ pub(super) fn is_cut(text: &str) -> bool {
     let at_a_limit = (250..=256).contains(&length) || (1_015..=1_024).contains(&length);
     let open_quote = text.matches('"').count() % 2 == 1;
     let open_bracket = text.matches('(').count() > text.matches(')').count();
-    at_a_limit || open_quote || open_bracket || text.ends_with("...") || text.ends_with('\u{2026}') || text.ends_with([':', ',', '/', '='])
+    // A digest has 64 digits.
+    let last = text.rsplit([' ', '/', '@']).next().unwrap_or_default();
+    let half_a_digest = last.strip_prefix("sha256:").is_some_and(|hex| hex.len() < 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    at_a_limit
+        || half_a_digest
+        || open_quote
+        || open_bracket
+        || text.ends_with("...")
+        || text.ends_with('\u{2026}')
+        || text.ends_with([':', ',', '/', '='])
 }
 
 /// Words that only texts with something to mask contain.
@@ -233,8 +242,7 @@ pub fn redact(text: &str) -> String {
     if out.len() <= EVIDENCE {
         return out.into_owned();
     }
-    let end = (0..=EVIDENCE).rev().find(|index| out.is_char_boundary(*index)).unwrap_or_default();
-    format!("{}…", &out[..end])
+    format!("{}…", &out[..out.floor_char_boundary(EVIDENCE)])
 }
 
 #[cfg(test)]

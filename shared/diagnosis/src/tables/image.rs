@@ -24,7 +24,6 @@ const OTHER: Row = Row {
     id: "platform",
     cause: Cause::PlatformMismatch,
     all: &[&[
-        "no matching manifest for",
         "no match for platform",
         "no match for current platform",
         "descriptor matching platform",
@@ -37,17 +36,17 @@ const OTHER: Row = Row {
         "image operating system",
         "no matching manifest",
     ]],
-    subject: Some(Subject {
-        shape: Shape::Platform,
-        after: &[
+    subject: named(
+        Shape::Platform,
+        &[
             "no matching manifest for ",
             "descriptor matching platform '",
             "no match for current platform ",
             "specified platform (",
             "host platform (",
         ],
-        until: &[' ', '\'', ',', ')'],
-    }),
+        &[' ', '\'', ',', ')'],
+    ),
     settled_by: Some("the image index: the platforms it offers"),
     advice: "`{image|The image}` has no variant for {subject|the platform of the host}. Build and push it for that platform as well{subject? (`docker buildx build --platform $ --push`)}, or let the {definition} ask for a platform that the image offers.",
     example: seen_with(
@@ -80,7 +79,7 @@ pub static DIGEST: &[Row] = &[
         id: "digest-gone",
         cause: Cause::ImageDigestGone,
         confidence: Confidence::Medium,
-        all: &[&["@sha256:"], &["not found", "manifest unknown", "404 not found"]],
+        all: &[&["@sha256:"], &["not found", "manifest unknown"]],
         none: &["repository does not exist", "name unknown", "log group"],
         settled_by: Some("BatchGetImage of the digest and of the tag"),
         advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}`. If the tag still exists, force a new deployment: it resolves the tag again. Pushing the tag alone does not help. \
@@ -137,7 +136,7 @@ pub static MISSING: &[Row] = &[
             "image does not exist or no pull access",
         ]],
         settled_by: Some("BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event"),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}. Through an ECR pull-through cache: does the tag exist upstream, and may {puller} `ecr:BatchImportUpstreamImage`?",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}.{cache}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",
@@ -159,7 +158,7 @@ pub static MISSING: &[Row] = &[
                 "pull image manifest",
                 "ref pull has been retried",
             ],
-            &[": not found", " not found", "no such image", "404 not found"],
+            &[" not found", "no such image"],
         ],
         none: &["log group", "secret", "repository does not exist", "no such host"],
         settled_by: Some("BatchGetImage or a manifest HEAD"),
@@ -215,7 +214,6 @@ pub static BROKEN: &[Row] = &[
         cause: Cause::ImageUnsupported,
         all: &[&[
             "unsupported media type",
-            "unsupported manifest media type",
             "media type is no longer supported",
             "schema1 manifest",
             "manifest schema 1",
@@ -261,10 +259,7 @@ pub static BROKEN: &[Row] = &[
             "digest mismatch",
             "failed precondition: unexpected",
             "size validation failed",
-            "error processing tar file(exit status 1): unexpected eof",
-            "archive/tar: invalid tar header",
             "gzip: invalid header",
-            "gzip: invalid checksum",
             "invalid tar header",
             "invalid checksum",
             "layers from manifest don't match",
@@ -278,7 +273,6 @@ pub static BROKEN: &[Row] = &[
             "flate: corrupt input",
             "zstd: ",
             "unable to verify",
-            "manifest blob unknown",
             "blob unknown",
         ]],
         settled_by: Some("a pull on another host: a full disk or a broken network look alike"),
@@ -294,8 +288,10 @@ pub static BROKEN: &[Row] = &[
         cause: Cause::ImageCorrupt,
         confidence: Confidence::Medium,
         all: &[
-            &["failed to register layer"],
+            &["failed to register layer", "applylayer", "processing tar file"],
             &[
+                "unexpected eof",
+                "input/output error",
                 "devicemapper",
                 "devmapper",
                 "error creating overlay mount",

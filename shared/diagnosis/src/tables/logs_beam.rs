@@ -22,11 +22,7 @@ const BEAM: &[&str] = &[
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject {
-            shape: Shape::Variable,
-            after: &["missing ", "environment variable ", "undefined environment variable "],
-            until: WORD,
-        }),
+        subject: named(Shape::Variable, &["missing ", "environment variable ", "undefined environment variable "], WORD),
         advice: ENV,
         example: seen(
             "[error] CRASH REPORT Process <0.828.0> with 0 neighbours crashed with reason: no match of right hand value {error,\"Missing DATABASE_DSN.~n\"} in app_sup:init/1 line 73",
@@ -51,7 +47,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Module, after: &["module ", "function "], until: WORD }),
+        subject: named(Shape::Module, &["module ", "function "], WORD),
         advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications (`extra_applications`, a clean `_build`), for the OTP version of the image.",
         example: seen(
             "** (UndefinedFunctionError) function MyApp.Repo.start/2 is undefined (module MyApp.Repo is not available)",

@@ -51,7 +51,6 @@ pub static ROWS: &[Row] = &[
         all: &[&[
             "std::bad_alloc",
             "memory allocation of",
-            "fatal error: runtime: out of memory",
             "runtime: out of memory",
             "cannot allocate memory",
             "allowed memory size of",

@@ -6,11 +6,7 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject {
-            shape: Shape::Module,
-            after: &["no module named '", "no module named ", "import module \"", "the module "],
-            until: WORD,
-        }),
+        subject: named(Shape::Module, &["no module named '", "no module named ", "import module \"", "the module "], WORD),
         advice: "Python cannot import a module{subject?: `$`}. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
         settled_by: Some("whether the module's files are in the image, with `__init__.py`"),
         example: seen("ModuleNotFoundError: No module named 'core.aws_service'", "Python"),
@@ -21,7 +17,6 @@ pub static ROWS: &[Row] = &[
             &[&[
                 "no module named",
                 "modulenotfounderror",
-                "error loading asgi app. could not import module",
                 "unable to load celery application",
                 "could not import module",
                 "failed to find flask application",
@@ -33,13 +28,13 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Module, after: &["the module "], until: WORD }),
+        subject: named(Shape::Module, &["the module "], WORD),
         advice: "Celery cannot import the module of the application{subject? (`$`)}. Look at `-A`, PYTHONPATH and WORKDIR.",
         example: seen("The module nosuch was not found.", "Celery"),
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
     Row {
-        subject: Some(Subject { shape: Shape::Module, after: &["cannot import name '"], until: WORD }),
+        subject: named(Shape::Module, &["cannot import name '"], WORD),
         advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
         example: seen(
@@ -62,7 +57,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Variable, after: &["keyerror: '", "set the ", "undefinedvalueerror: "], until: WORD }),
+        subject: named(Shape::Variable, &["keyerror: '", "set the ", "undefinedvalueerror: "], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         example: seen("  Field required [type=missing, input_value={}, input_type=dict]", "pydantic-settings"),
@@ -82,7 +77,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Variable, after: &["keyerror: '"], until: WORD }),
+        subject: named(Shape::Variable, &["keyerror: '"], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         also: Some(names_a_variable),
@@ -125,7 +120,6 @@ pub static ROWS: &[Row] = &[
                 "php version",
                 "version `glibc_",
                 "version `glibcxx_",
-                "your composer dependencies require a php version",
                 "requires node",
                 "node.js version",
                 "requires go",
@@ -171,8 +165,8 @@ pub static ROWS: &[Row] = &[
         kind: Some(Kind::Heap),
         weight: 3,
         all: &[
-            &["^memoryerror", "numpy.core._exceptions._arraymemoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
-            &["memoryerror", "array with shape", "arraymemoryerror", "out of memory"],
+            &["^memoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
+            &["memoryerror", "array with shape", "out of memory"],
         ],
         advice: "Python could not allocate memory. {memory}, or load less at once.",
         example: seen(

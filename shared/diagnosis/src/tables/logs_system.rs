@@ -39,11 +39,6 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
-            until: &[')', ' ', ':'],
-        }),
         advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice.",
         example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
         ..crash(
@@ -64,7 +59,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { shape: Shape::Path, after: &["read-only file system: '", "open '"], until: WORD }),
+        subject: named(Shape::Path, &["read-only file system: '", "open '"], WORD),
         advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume or tmpfs there, or turn `readonlyRootFilesystem` off.",
         example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),
         ..crash(

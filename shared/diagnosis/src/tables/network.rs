@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-const ROUTE: &str = "{host|The registry} could not be reached. {route}";
+const ROUTE: &str = "{host|The registry} could not be reached. {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
 
 const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> Row {
     Row {
@@ -154,16 +154,7 @@ pub static ROWS: &[Row] = &[
             Why::Timeout,
             &[
                 &["starport-layer-bucket", "redacted ecr url"],
-                &[
-                    "i/o timeout",
-                    "failed to do request",
-                    "dial tcp",
-                    "request canceled",
-                    "deadline exceeded",
-                    "timeout",
-                    "timed out",
-                    "no route to host",
-                ],
+                &["failed to do request", "dial tcp", "request canceled", "deadline exceeded", "timeout", "timed out", "no route to host"],
             ],
         )
     },
@@ -185,7 +176,6 @@ pub static ROWS: &[Row] = &[
                 "connection timed out",
                 "operation timed out",
                 "inactivity time exceeded",
-                "timeout exceeded while awaiting headers",
                 "network is unreachable",
                 "no route to host",
                 "awaiting headers",

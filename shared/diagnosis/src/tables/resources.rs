@@ -12,11 +12,7 @@ pub static EFS: &[Row] = &[
             &["efs utils", "mount.efs", "efs volumes", ".efs."],
             &["failed to resolve \"fs-", "failed to resolve 'fs-", "failed to resolve fs-", "name or service not known"],
         ],
-        subject: Some(Subject {
-            shape: Shape::Host,
-            after: &["failed to resolve \"", "failed to resolve '", "failed to resolve "],
-            until: &['"', '\'', ' '],
-        }),
+        subject: named(Shape::Host, &["failed to resolve \"", "failed to resolve '", "failed to resolve "], &['"', '\'', ' ']),
         advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
@@ -42,17 +38,7 @@ pub static EFS: &[Row] = &[
     Row {
         id: "efs",
         cause: Cause::VolumeMountFailed,
-        all: &[&[
-            "efs utils",
-            "mount.nfs4",
-            "mount.efs",
-            "mount.nfs:",
-            "supervisor_mount_efs",
-            "efs volumes",
-            "efs volume",
-            "fsx for windows",
-            "s3files",
-        ]],
+        all: &[&["efs utils", "mount.nfs4", "mount.efs", "mount.nfs:", "supervisor_mount_efs", "efs volume", "fsx for windows", "s3files"]],
         none: &["s3 config file"],
         settled_by: Some("the mount target in the task's Availability Zone and its security group"),
         advice: "The EFS file system could not be mounted. Its mount target must stand in the Availability Zone of the {task} and let port 2049 in from its security group; the root directory or access point must exist.",
@@ -74,7 +60,6 @@ pub static DISK: &[Row] = &[
             "thin pool has",
             "not enough space on the disk",
             "disk quota exceeded",
-            "there is not enough space on the disk",
             "insufficient free space",
             "write error: no space",
             "enospc",
@@ -122,8 +107,8 @@ pub static LOG_DRIVER: &[Row] = &[
     Row {
         id: "firelens-config",
         cause: Cause::LogDriverFailed,
-        all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens configuration", "firelens resource"]],
-        subject: Some(Subject { shape: Shape::Name, after: &["from bucket "], until: &[':', ' '] }),
+        all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens resource"]],
+        subject: named(Shape::Name, &["from bucket "], &[':', ' ']),
         advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
         example: seen(
             "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket my-config: AccessDenied: Access Denied",
@@ -169,9 +154,9 @@ pub static LOG_DRIVER: &[Row] = &[
         id: "log-denied",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Permission),
-        all: &[LOGS, &["accessdenied", "is not authorized to perform", "access denied", "not authorized"]],
+        all: &[LOGS, &["accessdenied", "access denied", "not authorized"]],
         none: &["perform: ecr", "secretsmanager", "perform: ssm"],
-        subject: Some(Subject { shape: Shape::Action, after: &["not authorized to perform: "], until: &[' ', ','] }),
+        subject: named(Shape::Action, &["not authorized to perform: "], &[' ', ',']),
         advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. Permissions of AWS belong to {puller}. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: logs:CreateLogGroup on resource: x",
@@ -183,15 +168,7 @@ pub static LOG_DRIVER: &[Row] = &[
         id: "log-group-missing",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Missing),
-        all: &[
-            LOGS,
-            &[
-                "specified log group does not exist",
-                "log group does not exist",
-                "resourcenotfoundexception",
-                "the specified log stream does not exist",
-            ],
-        ],
+        all: &[LOGS, &["log group does not exist", "resourcenotfoundexception", "the specified log stream does not exist"]],
         advice: "What the log driver writes to does not exist, so that the container did not start. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
@@ -216,7 +193,7 @@ pub static LOG_DRIVER: &[Row] = &[
             LOGS,
         ],
         none: &["manifest", "pull"],
-        subject: Some(Subject { shape: Shape::Option, after: &["driver arguments: ", "unknown log opt "], until: &[' ', ','] }),
+        subject: named(Shape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
         advice: "An option of the log driver is missing or wrong{subject?: `$`}. {driver}",
         example: seen(
             "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
@@ -279,7 +256,6 @@ pub static VOLUMES: &[Row] = &[
             "invalid volume specification",
             "failed to attach ebs",
             "ebs volume",
-            "failed to create volume",
             "bind source path does not exist",
             "invalid mount config",
             "are you trying to mount a directory onto a file",

@@ -27,14 +27,7 @@ pub(super) const NETWORK: &[&str] = &[
     "network is unreachable",
 ];
 /// What says that a permission is missing, here and for ECR's credentials.
-pub(super) const DENIED: &[&str] = &[
-    "accessdenied",
-    "access denied",
-    "is not authorized to perform",
-    "unrecognizedclientexception",
-    "accessdeniedexception",
-    "not authorized",
-];
+pub(super) const DENIED: &[&str] = &["accessdenied", "access denied", "unrecognizedclientexception", "not authorized"];
 const KMS: &[&str] = &[
     "kms:decrypt",
     "kms key",
@@ -60,9 +53,9 @@ const MISSING: &[&str] = &[
     "statuscode: 404",
     "not found",
 ];
-const ARN: Option<Subject> = Some(Subject {
-    shape: Shape::Arn,
-    after: &[
+const ARN: Option<Subject> = named(
+    Shape::Arn,
+    &[
         "failed to fetch secret ",
         "invalid ssm parameters: ",
         "invalid parameters: ",
@@ -71,12 +64,11 @@ const ARN: Option<Subject> = Some(Subject {
         "secret with value ",
         "secret arn:",
     ],
-    until: &[' ', ',', '"'],
-});
+    &[' ', ',', '"'],
+);
 
 /// The action that a permission is missing for.
-pub(super) const ACTION: Option<Subject> =
-    Some(Subject { shape: Shape::Action, after: &["not authorized to perform: "], until: &[' ', ','] });
+pub(super) const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: "], &[' ', ',']);
 
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
@@ -162,7 +154,7 @@ pub static ROWS: &[Row] = &[
         }
     },
     Row {
-        subject: Some(Subject { shape: Shape::Name, after: &["json key "], until: &[' ', ',', '"', '.'] }),
+        subject: named(Shape::Name, &["json key "], &[' ', ',', '"', '.']),
         advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in `secrets[].valueFrom`, or add it to the secret.",
         example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
         ..row(

@@ -67,7 +67,7 @@ pub static ROWS: &[Row] = &[
             &["container ordering dependency", "container dependency"],
             &["has timed out", "did not become healthy", "is unhealthy", "not healthy"],
         ],
-        subject: Some(Subject { shape: Shape::Name, after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the log and the health check of the container that was waited for"),
         advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log and its health check; raise its \
                  startTimeout only if it is slow but sound.",
@@ -78,7 +78,7 @@ pub static ROWS: &[Row] = &[
         id: "dependency-exited",
         cause: Cause::AppCrashed,
         all: &[&["dependency did not exit successfully", "dependency did not complete successfully"]],
-        subject: Some(Subject { shape: Shape::Name, after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the exit code and the log of the container that was waited for"),
         confidence: Confidence::Medium,
         advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with an error. Read its log; the \
@@ -93,7 +93,7 @@ pub static ROWS: &[Row] = &[
         id: "dependency-undefined",
         cause: Cause::InvalidConfiguration,
         all: &[&["container ordering dependency"], &["does not exist"]],
-        subject: Some(Subject { shape: Shape::Name, after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct the name.",
         example: seen("dependency graph: container ordering dependency [db] for target [app] does not exist.", "ECS agent"),
         ..Row::EMPTY
