@@ -36,13 +36,25 @@ def manifests() -> list[Path]:
     return [ROOT / name for name in tracked() if name.endswith("/Cargo.toml")]
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads short forms (`!Ref`) as what they are: a mapping from the function to what stands behind it."""
+
+
+def _short(loader: _Loader, name: str, node: yaml.Node) -> dict:
+    kinds = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: functools.partial(loader.construct_sequence, deep=True)}
+    return {f"!{name}": kinds.get(type(node), functools.partial(loader.construct_mapping, deep=True))(node)}
+
+
+_Loader.add_multi_constructor("!", _short)
+
+
 @functools.cache
+def packaged() -> dict:
+    """The packaged template."""
+    text = template.packaged((ROOT / "template.yaml").read_text(), project.version())
+    return yaml.load(text, _Loader)  # noqa: S506 - a loader made of the safe one
+
+
 def parameters() -> dict[str, dict]:
     """The packaged template's parameters."""
-
-    class Loader(yaml.SafeLoader):
-        """Takes short forms for what stands behind them; no parameter has one."""
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    packaged = template.packaged((ROOT / "template.yaml").read_text(), project.version())
-    return yaml.load(packaged, Loader)["Parameters"]  # noqa: S506 - a loader made of the safe one
+    return packaged()["Parameters"]

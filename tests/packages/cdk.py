@@ -39,6 +39,16 @@ class Synthesized(unittest.TestCase):
     def test_the_package_has_the_project_s_version(self):
         self.assertEqual(json.loads((CDK / "package.json").read_text())["version"], project.version())
 
+    def test_the_package_carries_what_it_reads_and_no_more(self):
+        done = subprocess.run(
+            ["npm", "pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel", "error"], cwd=CDK, capture_output=True, text=True, check=True
+        )
+        [packed] = json.loads(done.stdout)
+        files = {file["path"] for file in packed["files"]}
+        self.assertLessEqual({".jsii", "LICENSE", "README.md", "lib/index.js", "lib/index.d.ts", "template/pullsafe.json"}, files)
+        self.assertEqual({path for path in files if path.startswith(("src", "test", "tools", "node_modules", "tsconfig"))}, set())
+        self.assertEqual({path for path in files if path.endswith(".js")}, {f"lib/{path.stem}.js" for path in (CDK / "src").glob("*.ts")})
+
     def test_the_linter_of_aws_finds_nothing(self):
         synthesized(self.place, {"Architecture": "arm64"})
         lint = ROOT / ".e2e/lint/bin/cfn-lint"
