@@ -82,10 +82,11 @@ class Emulator:
             return stack
         if not stack["StackStatus"].endswith("_IN_PROGRESS") or "ROLLBACK" in stack["StackStatus"]:
             events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-            failed = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")]
+            failed = [
+                f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")
+            ]
             raise AssertionError(f"{name} is {stack['StackStatus']}: {'; '.join(failed)}; {self.log}")
         return None
-
 
     def push(self, image) -> None:
         """Pushes an image (`hub.Hub`) to the emulated ECR, as `docker push` does."""

@@ -103,7 +103,9 @@ class Building(Place):
         for linker in building.LINKERS.values():
             self.file(f"bin/{linker}", b"#!/bin/sh\n")
         path = f"{self.place}/bin:{os.environ['PATH']}"
-        patch = mock.patch.dict(os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"})
+        patch = mock.patch.dict(
+            os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"}
+        )
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -130,7 +132,7 @@ class Building(Place):
         release = target / project.TARGETS["arm64"] / "release"
         for name in building.programs():
             self.file(f"target/{project.TARGETS['arm64']}/release/{name}", name.encode())
-        self.file("bin/cargo", f'#!/bin/sh\nmkdir -p {release}; echo new > {release}/mirror\n'.encode())
+        self.file("bin/cargo", f"#!/bin/sh\nmkdir -p {release}; echo new > {release}/mirror\n".encode())
         first = building.build_again("arm64", target)
         self.assertEqual({name: path.read_text() for name, path in first.items()}, {name: name for name in building.programs()})
         self.assertEqual([path.name for path in release.iterdir()], ["mirror"])

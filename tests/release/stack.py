@@ -1,4 +1,4 @@
-"""The packaged template, deployed from the zips into an emulated AWS: case A is cured. Nothing is needed but the release folder and Python."""
+"""The packaged template, deployed from the zips into an emulated AWS: case A is cured. It needs the release folder and Python."""
 
 from __future__ import annotations
 
@@ -60,7 +60,12 @@ class Account:
         event = json.loads((ROOT / "events/task-stopped-hub-quota.json").read_text())
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         detail = event["detail"]
-        detail |= {"taskDefinitionArn": self.before, "startedBy": self.deployment, "group": "service:court-case-backend", "taskArn": self.task}
+        detail |= {
+            "taskDefinitionArn": self.before,
+            "startedBy": self.deployment,
+            "group": "service:court-case-backend",
+            "taskArn": self.task,
+        }
         detail |= dict.fromkeys(["stoppingAt", "executionStoppedAt", "stoppedAt", "updatedAt"], now)
         return event | {"resources": [self.task], "time": now}
 
@@ -83,7 +88,7 @@ def upload(aws: emulator.Emulator) -> None:
 
 
 def without_metric_math(template: str) -> str:
-    """The template without the one alarm that the emulator cannot make: it knows no metric math. The end-to-end run leaves it out as well."""
+    """The template without the one alarm that the emulator cannot make: it knows no metric math. `cargo e2e` leaves it out too."""
     before, found, rest = template.partition("\n  MirrorStaleAlarm:\n")
     assert found, "the template has no MirrorStaleAlarm"
     lines = rest.splitlines(keepends=True)
