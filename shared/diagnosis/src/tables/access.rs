@@ -118,7 +118,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::RegistryAuthDenied,
         all: &[&["no basic auth"]],
         none: NETWORK,
-        advice: "No credentials were sent to {host|the registry}. For Amazon ECR {puller} gets them by `ecr:GetAuthorizationToken`; for any other registry name a secret in `repositoryCredentials` of the container.",
+        advice: "No credentials were sent to {host|the registry}. {login}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: Get \"https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/1\": no basic auth credentials",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",

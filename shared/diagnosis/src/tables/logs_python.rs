@@ -34,6 +34,12 @@ pub static ROWS: &[Row] = &[
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
     Row {
+        subject: named(Shape::Module, &["importerror: ", "oserror: "], &[':']),
+        advice: "A system library that a module needs is not in the image{subject?: `$`}. Install the package that has it (`apt-get`, `apk`), for the image's architecture.",
+        example: seen("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", "Python"),
+        ..crash("python-library", Signature::ImportError, 3, &[&["error: "], &[": cannot open shared object file"]])
+    },
+    Row {
         subject: named(Shape::Module, &["cannot import name '"], WORD),
         advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
@@ -49,7 +55,6 @@ pub static ROWS: &[Row] = &[
                 "cannot import name",
                 "importerror:",
                 "undefined symbol",
-                "cannot open shared object file",
                 "partially initialized module",
                 "dll load failed",
                 "attributeerror: module '",

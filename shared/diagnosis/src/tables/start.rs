@@ -49,7 +49,7 @@ pub static ROWS: &[Row] = &[
             "unknown or invalid runtime name",
         ]],
         subject: named(Shape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
-        advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on instances that have it.",
+        advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on instances that have it (for a GPU: an instance type with one, the GPU-optimized AMI, and GPU in `resourceRequirements`).",
         example: seen(
             "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device \"/dev/dri/renderD130\": no such file or directory",
             "Docker Engine",
