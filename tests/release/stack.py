@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 import unittest
+from pathlib import Path
 
 import emulator
 import hub
@@ -79,12 +80,12 @@ def _policy(*statements: dict) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def upload(aws: emulator.Emulator) -> None:
+def upload(aws: emulator.Emulator, release: Path = HERE, prefix: str = PREFIX) -> None:
     """What `aws s3 sync` of docs/deploy.md does."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    for zip in HERE.glob("*.zip"):
-        s3.put_object(Bucket=BUCKET, Key=PREFIX + zip.name, Body=zip.read_bytes())
+    for zip in release.glob("*.zip"):
+        s3.put_object(Bucket=BUCKET, Key=prefix + zip.name, Body=zip.read_bytes())
 
 
 def without_metric_math(template: str) -> str:
