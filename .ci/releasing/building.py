@@ -47,7 +47,9 @@ def tools(architecture: str) -> list[str]:
 def _linker(architecture: str) -> str:
     linker = "cc" if architecture == HERE else LINKERS[architecture]
     if shutil.which(linker) is None:
-        raise Fault(f"there is no {linker} to link for {architecture}: on Debian and Ubuntu `apt-get install gcc-{linker.removesuffix('-gcc')}`")
+        raise Fault(
+            f"there is no {linker} to link for {architecture}: on Debian and Ubuntu `apt-get install gcc-{linker.removesuffix('-gcc')}`"
+        )
     return linker
 
 

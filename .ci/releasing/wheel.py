@@ -1,4 +1,4 @@
-"""The command line as a Python wheel, which is how pre-commit, pipx and uv take a program that is built already. There is no Python in it."""
+"""The command line as a Python wheel, as pre-commit, pipx and uv take a program that is built already. There is no Python in it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,24 @@ import pages  # noqa: E402
 
 PULLSAFE = Path(os.environ.get("PULLSAFE", ROOT / "target/debug/pullsafe"))
 
-OTHERS = {"cd", "curl", "docker", "export", "for", "gh", "git", "done", "npm", "pbpaste", "pip", "rustup", "sam", "sha256sum", "skopeo", "xargs"}
+OTHERS = {
+    "cd",
+    "curl",
+    "docker",
+    "export",
+    "for",
+    "gh",
+    "git",
+    "done",
+    "npm",
+    "pbpaste",
+    "pip",
+    "rustup",
+    "sam",
+    "sha256sum",
+    "skopeo",
+    "xargs",
+}
 """Commands that are not ours to check, beyond their grammar."""
 
 GLOBAL = {"region", "profile", "query", "output", "no-cli-pager", "endpoint-url", "cli-binary-format", "no-paginate", "max-items"}
@@ -177,7 +194,23 @@ def pullsafe(words: list[str], _whole: bool) -> str | None:
 def cargo(words: list[str], _whole: bool) -> str | None:
     """What is wrong with a call of cargo: aliases, packages and tests have to exist."""
     aliases = tomllib.loads((ROOT / ".cargo/config.toml").read_text())["alias"]
-    known = {"test", "build", "run", "clippy", "fmt", "install", "lambda", "insta", "bench", "doc", "update", "metadata", "fuzz", "add", *aliases}
+    known = {
+        "test",
+        "build",
+        "run",
+        "clippy",
+        "fmt",
+        "install",
+        "lambda",
+        "insta",
+        "bench",
+        "doc",
+        "update",
+        "metadata",
+        "fuzz",
+        "add",
+        *aliases,
+    }
     if words[0] not in known:
         return f"there is no `cargo {words[0]}`"
     packages = {tomllib.loads(path.read_text())["package"]["name"] for path in pages.manifests()}
@@ -242,7 +275,10 @@ class Commands(unittest.TestCase):
             ("aws cloudformation deploy --stack pullsafe", "has no option --stack"),
             ("aws cloudformation deploy --parameter-overrides Mood=act", "the template has no parameter Mood"),
             ("aws cloudformation deploy --parameter-overrides Mode=acts", "Mode is one of ['observe', 'act']"),
-            ("aws cloudformation deploy --parameter-overrides NotificationEmail=nobody", "NotificationEmail is an e-mail address, or nothing"),
+            (
+                "aws cloudformation deploy --parameter-overrides NotificationEmail=nobody",
+                "NotificationEmail is an e-mail address, or nothing",
+            ),
             ("export X=$(aws sns publishes --topic-arn x)", "sns has no operation publishes"),
             ("pullsafe scans .", "there is no `pullsafe scans`"),
             ("pullsafe scan --fixed .", "`pullsafe scan` has no option --fixed"),

@@ -1,8 +1,8 @@
 """Links of the documents lead somewhere.
 
-    python3 tests/documents/links.py                 those within the repository, with their anchors as the forge makes them
-    python3 tests/documents/links.py --site FOLDER   those of the built site
-    python3 tests/documents/links.py --outside       those that lead out; needs the network, and so is looked at on a schedule
+python3 tests/documents/links.py                 those within the repository, with their anchors as the forge makes them
+python3 tests/documents/links.py --site FOLDER   those of the built site
+python3 tests/documents/links.py --outside       those that lead out; needs the network, and so is looked at on a schedule
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def pages() -> list[Path]:
     """Every document that people read."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [ROOT / name for name in listed if not name.startswith(("scan/tests/", "tests/corpus/", ".ci/site/")) and (ROOT / name).is_file()]
+    return [
+        ROOT / name for name in listed if not name.startswith(("scan/tests/", "tests/corpus/", ".ci/site/")) and (ROOT / name).is_file()
+    ]
 
 
 def links(page: Path) -> list[str]:
@@ -38,7 +40,9 @@ def anchors(page: Path) -> set[str]:
     """The anchors that the forge gives the headings of a page."""
     found: dict[str, int] = {}
     names = set()
-    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL), re.MULTILINE):
+    for heading in re.findall(
+        r"^#{1,6} +(.+?) *#*$", re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    ):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         slug = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
         seen = found.get(slug, 0)

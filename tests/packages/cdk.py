@@ -1,4 +1,4 @@
-"""What the CDK package synthesizes, linted by AWS's own linter and deployed into an emulated AWS: a shop waits for its image, and runs its digest.
+"""What the CDK package synthesizes, linted by AWS's own linter and deployed into an emulated AWS: a shop waits for its image.
 
 `RELEASE=FOLDER python3 tests/packages/cdk.py`, after the package was built (`.ci/run packages`).
 """
@@ -41,7 +41,11 @@ class Synthesized(unittest.TestCase):
 
     def test_the_package_carries_what_it_reads_and_no_more(self):
         done = subprocess.run(
-            ["npm", "pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel", "error"], cwd=CDK, capture_output=True, text=True, check=True
+            ["npm", "pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel", "error"],
+            cwd=CDK,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         [packed] = json.loads(done.stdout)
         files = {file["path"] for file in packed["files"]}
@@ -54,7 +58,10 @@ class Synthesized(unittest.TestCase):
         lint = ROOT / ".e2e/lint/bin/cfn-lint"
         # W8003: values that are filled in leave conditions that are decided; W3005: the CDK's own way with dependencies.
         done = subprocess.run(
-            [lint, "--ignore-checks", "W8003", "W3005", "--", *sorted(self.place.glob("*.template.json"))], capture_output=True, text=True, check=False
+            [lint, "--ignore-checks", "W8003", "W3005", "--", *sorted(self.place.glob("*.template.json"))],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.assertEqual(done.stdout + done.stderr, "")
 
@@ -82,7 +89,10 @@ class Synthesized(unittest.TestCase):
             aws.push(image)
             # The emulator sends no event for a push; the sweep is what finds it then.
             sweep = (ROOT / "events/sweep.json").read_bytes()
-            until("the sweep answers", lambda: not events.invoke(FunctionName=outputs["GateWakerFunctionName"], Payload=sweep).get("FunctionError"))
+            until(
+                "the sweep answers",
+                lambda: not events.invoke(FunctionName=outputs["GateWakerFunctionName"], Payload=sweep).get("FunctionError"),
+            )
             aws.finish("shop")
             [definition] = aws.client("ecs").list_task_definitions(familyPrefix="shop")["taskDefinitionArns"]
             found = aws.client("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]

@@ -95,7 +95,9 @@ class Image(unittest.TestCase):
                 command = [loader, "--library-path", f"{place}/usr/lib", program, "--version"]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 self.assertEqual(done.stdout, f"pullsafe {project.version()}\n")
-                listed = subprocess.run([*command[:1], "--library-path", f"{place}/usr/lib", "--list", program], capture_output=True, text=True, check=True)
+                listed = subprocess.run(
+                    [*command[:1], "--library-path", f"{place}/usr/lib", "--list", program], capture_output=True, text=True, check=True
+                )
                 for line in listed.stdout.splitlines():
                     if "=>" in line:
                         self.assertIn(f"=> {place}/", line)
@@ -115,7 +117,9 @@ class Image(unittest.TestCase):
             self.assertEqual((json.loads(seen.stdout)["Architecture"], json.loads(seen.stdout)["Os"]), (name, "linux"))
             with tempfile.TemporaryDirectory() as place:
                 # Copies everything and verifies each digest on the way.
-                subprocess.run([*chosen, "copy", "--quiet", "--preserve-digests", "--all", archive, f"dir:{place}"], check=True, env=everything)
+                subprocess.run(
+                    [*chosen, "copy", "--quiet", "--preserve-digests", "--all", archive, f"dir:{place}"], check=True, env=everything
+                )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".ci"))
 
-from releasing import archives, building, elf, image, inventory, project  # noqa: E402
+from releasing import archives, building, elf, image, inventory, project, version  # noqa: E402
 
 PROGRAM = Path(sys.executable).resolve()
 """A program of this machine."""
@@ -103,7 +103,9 @@ class Building(Place):
         for linker in building.LINKERS.values():
             self.file(f"bin/{linker}", b"#!/bin/sh\n")
         path = f"{self.place}/bin:{os.environ['PATH']}"
-        patch = mock.patch.dict(os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"})
+        patch = mock.patch.dict(
+            os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"}
+        )
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -130,7 +132,7 @@ class Building(Place):
         release = target / project.TARGETS["arm64"] / "release"
         for name in building.programs():
             self.file(f"target/{project.TARGETS['arm64']}/release/{name}", name.encode())
-        self.file("bin/cargo", f'#!/bin/sh\nmkdir -p {release}; echo new > {release}/mirror\n'.encode())
+        self.file("bin/cargo", f"#!/bin/sh\nmkdir -p {release}; echo new > {release}/mirror\n".encode())
         first = building.build_again("arm64", target)
         self.assertEqual({name: path.read_text() for name, path in first.items()}, {name: name for name in building.programs()})
         self.assertEqual([path.name for path in release.iterdir()], ["mirror"])
@@ -151,6 +153,24 @@ class Building(Place):
         other = next(name for name in project.TARGETS if name != building.HERE)
         with mock.patch.object(building.shutil, "which", return_value=None), self.assertRaisesRegex(project.Fault, "apt-get install gcc-"):
             building.build(other, self.place / "target")
+
+
+class Versions(unittest.TestCase):
+    def test_whatever_names_the_version_names_that_of_the_manifest(self):
+        self.assertEqual(version.stale(), [])
+
+    def test_another_version_goes_everywhere(self):
+        for name, text in version.written("9.8.7").items():
+            with self.subTest(name):
+                self.assertIn("9.8.7", text)
+                self.assertEqual(len(text.splitlines()), len((ROOT / name).read_text().splitlines()), "the rest stays as it is")
+        with mock.patch.object(version.project, "version", return_value="9.8.7"):
+            self.assertEqual(set(version.stale()), set(version.written("9.8.7")))
+
+    def test_what_is_no_version_is_refused(self):
+        for text in ["", "1.2", "v1.2.3", "1.2.3; rm"]:
+            with self.assertRaises(project.Fault):
+                version.take(text)
 
 
 class Statement(unittest.TestCase):

@@ -40,13 +40,17 @@ SKOPEO = ["skopeo", "golang-github-containers-common", "libgpgme11", "libdevmapp
 
 
 def skopeo() -> tuple[list[str], dict[str, str]] | None:
-    """skopeo with the environment that it needs: the one on the path, or else Debian's, unpacked but not installed. None where neither is."""
+    """skopeo with the environment that it needs: the one on the path, or Debian's, unpacked. None where neither is."""
     if shutil.which("skopeo"):
         return ["skopeo"], {}
     root = HOME / "skopeo"
     if not (root / "usr/bin/skopeo").is_file():
         with tempfile.TemporaryDirectory() as place:
-            fetched = subprocess.run(["apt-get", "download", "--quiet", *SKOPEO], cwd=place, capture_output=True, check=False) if shutil.which("apt-get") else None
+            fetched = (
+                subprocess.run(["apt-get", "download", "--quiet", *SKOPEO], cwd=place, capture_output=True, check=False)
+                if shutil.which("apt-get")
+                else None
+            )
             if fetched is None or fetched.returncode:
                 return None
             for package in Path(place).glob("*.deb"):
