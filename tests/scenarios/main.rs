@@ -27,3 +27,4 @@ mod mirror_work;
 mod order;
 mod second_looks;
 mod storm;
+mod untold;

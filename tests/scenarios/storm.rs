@@ -74,7 +74,7 @@ async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
         "{:?}",
         world.answers.iter().find(|answer| answer["outcome"] != "ignored")
     );
-    assert!(world.answers.iter().all(|answer| answer["outcome"] == Value::from("ignored")));
+    assert!(world.answers.iter().all(|answer| answer["outcome"] == "ignored"));
 }
 
 /// The row of the only incident.

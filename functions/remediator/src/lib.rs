@@ -22,6 +22,8 @@ mod refuse;
 #[cfg(feature = "shell")]
 mod tally;
 #[cfg(feature = "shell")]
+mod tell;
+#[cfg(feature = "shell")]
 pub mod work;
 
 #[cfg(feature = "shell")]

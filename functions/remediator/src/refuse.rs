@@ -42,7 +42,7 @@ impl Remediator {
             at: now,
             call: failure.call.to_owned(),
             why: format!("{}: {message}", failure.code.as_deref().unwrap_or("refused")),
-            missing: refusal::missing(failure.call, message, denied, &resource),
+            missing: refusal::missing(failure.call, failure.code.as_deref().unwrap_or_default(), message, denied, &resource),
             denied,
             tries,
             done,

@@ -48,7 +48,7 @@ impl Remediator {
             }
         };
         let next = Next::of(&record, &before);
-        self.tell(subject, &mut record).await?;
+        self.tell(subject, &mut record, now).await;
         self.table.save(subject, owner, &mut record, now, next, true).await?;
         Ok(tally)
     }
@@ -205,16 +205,6 @@ impl Remediator {
         Ok(Tally::worked("resolved", how, None))
     }
 
-    /// Sends what is in the outbox. If it fails, everything that is left is still in the stored record.
-    async fn tell(&self, subject: &Subject, record: &mut Record) -> Result<(), Failure> {
-        while let Some(notice) = record.outbox.first() {
-            self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.detail).await?;
-            self.topic.publish(notice).await?;
-            record.outbox.remove(0);
-        }
-        Ok(())
-    }
-
     /// What the cluster's tag says of the mode.
     pub(crate) async fn cluster_mode(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
         self.in_time("ecs:DescribeClusters", self.cluster_tag(id)).await
@@ -281,18 +271,18 @@ impl Remediator {
         let notice = format!("{now}-{}-{}", changed.service.name, record.notices);
         let why = match acted {
             Acted::Done => {
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, None, notice));
+                record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, None, notice).into());
                 String::new()
             }
             Acted::GivenUp(why) => why,
             // Told once per task definition: the next deployment of another one is the change that tries again.
             Acted::Refused(at, failure) => {
                 let refusal = self.refused(&plan, at, &failure, 2, now).await?;
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, false, Some(&refusal), notice));
+                record.outbox.push(notice::ahead(&subject.to_string(), &plan, false, Some(&refusal), notice).into());
                 failure.to_string()
             }
         };
-        self.tell(&subject, &mut record).await?;
+        self.tell(&subject, &mut record, now).await;
         self.table.save(&subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
     }

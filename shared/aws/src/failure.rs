@@ -62,6 +62,11 @@ impl Failure {
         Self { call, kind, code, message }
     }
 
+    /// An error that an answer has within it, in the service's words: the call itself went well.
+    pub fn within(call: &'static str, code: &str, message: Option<&str>) -> Self {
+        Self { call, kind: kind_of(call, code, None), code: Some(code.to_owned()), message: message.map(str::to_owned) }
+    }
+
     /// An answer of the service that makes no sense.
     pub fn unexpected(call: &'static str, problem: impl Into<String>) -> Self {
         Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }

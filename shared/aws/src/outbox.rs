@@ -33,8 +33,12 @@ impl Events {
             .detail(detail.to_string())
             .build();
         let answer = self.0.put_events().entries(entry).send().await.map_err(|error| Failure::of(CALL, &error))?;
-        match answer.entries().iter().find_map(|entry| entry.error_code()) {
-            Some(code) => Err(Failure::unexpected(CALL, format!("the bus did not take the event: {code}"))),
+        // The call is answered 200 also where the bus did not take the event.
+        match answer.entries().iter().find_map(|entry| Some((entry.error_code()?, entry.error_message()))) {
+            Some((code, message)) => Err(Failure::within(CALL, code, message)),
+            None if answer.failed_entry_count() > 0 => {
+                Err(Failure::unexpected(CALL, "the bus did not take the event and does not say why"))
+            }
             None => Ok(()),
         }
     }

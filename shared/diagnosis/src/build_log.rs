@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 
 use super::build_facts::BaseImage;
-use super::logs::Picker;
+use super::logs::{Picker, cut};
+use super::setting::Setting;
 use super::target::image_in;
-use super::{diagnose_text, text};
+use super::{diagnose_text_at, text};
 use crate::cause::{Cause, Diagnosis, Evidence};
 use pullsafe::reference::Reference;
 
@@ -14,8 +15,6 @@ use pullsafe::reference::Reference;
 const KEPT: usize = 2_000;
 /// The body of an answer has so many lines.
 const BODY: usize = 12;
-/// So much of a line is kept.
-const LINE_BYTES: usize = 4 * 1024;
 
 /// What may matter of a build's log, however long it is.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +80,7 @@ impl BuildLog {
             }
             let own = image_in(line).filter(|image| is_reference(image)).map(str::to_owned);
             let image = own.or_else(|| image_of_url(line).map(|image| self.tagged(image))).or_else(|| base.clone());
-            match diagnose_text(line, image.as_deref(), &format!("logs[{name}]")) {
+            match diagnose_text_at(line, image.as_deref(), &format!("logs[{name}]"), &Setting::of_build()) {
                 Some(found) if found.cause == Cause::Unknown => cut = cut.or(Some(found)),
                 Some(found) if found.cause.is_about_image() || found.cause == Cause::DiskFull => {
                     return Some(self.in_more_words(found, at, image.as_deref(), name));
@@ -98,7 +97,7 @@ impl BuildLog {
             return found;
         }
         let behind = self.lines.iter().skip(at + 1).take(BODY);
-        let mut said = behind.filter_map(|line| diagnose_text(line, image, &format!("logs[{name}]")));
+        let mut said = behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &Setting::of_build()));
         said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
     }
 
@@ -148,10 +147,7 @@ fn same_image(one: &str, other: &str) -> bool {
 /// A line that can matter, without colours, and masked only when it is shown.
 fn kept(line: &str) -> Option<String> {
     let line = text::normalise(line);
-    (may_tell(&line) || base_image(&line).is_some()).then(|| {
-        let end = (0..=LINE_BYTES.min(line.len())).rev().find(|index| line.is_char_boundary(*index)).unwrap_or_default();
-        line[..end].to_owned()
-    })
+    (may_tell(&line) || base_image(&line).is_some()).then(|| cut(&line).to_owned())
 }
 
 /// Words of a line that has to do with a pull.

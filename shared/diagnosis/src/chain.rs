@@ -70,8 +70,7 @@ const LONGEST: usize = 16 * 1024;
 impl<'a> Chain<'a> {
     /// Reads a text, which should be on one line.
     pub fn parse(text: &'a str) -> Self {
-        let end = (0..=LONGEST.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
-        let (read, rest) = text.split_at(end);
+        let (read, rest) = text.split_at(text.floor_char_boundary(LONGEST));
         let mut links: Vec<Link<'a>> = Vec::new();
         for part in Parts(read) {
             let before = links.last().map_or("", |link| link.text);
@@ -113,7 +112,7 @@ impl<'a> Chain<'a> {
 
     /// Whether this is about a registry at all: a request to one, an operation of a pull, or a registry's own code.
     pub fn is_of_registry(&self) -> bool {
-        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image"];
+        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image", "admission webhook", "image verification"];
         let says = |text: &str| {
             let lower = text.to_ascii_lowercase();
             WORDS.iter().any(|word| lower.contains(word))

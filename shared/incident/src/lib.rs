@@ -9,6 +9,7 @@ pub mod command;
 pub mod happened;
 pub mod incident;
 pub mod notice;
+pub mod outgoing;
 pub mod pace;
 pub mod past;
 pub mod plan;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
+use super::outgoing::Outgoing;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
@@ -43,7 +44,7 @@ pub struct Record {
     pub prepared: Option<String>,
     /// Messages that still have to go out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Notice>,
+    pub outbox: Vec<Outgoing>,
     /// How many messages this record has ever put into its outbox; numbers the next.
     #[serde(default)]
     pub notices: u64,
@@ -144,7 +145,7 @@ impl Record {
         self.notices += 1;
         let id = format!("{}-{}", incident.id, self.notices);
         let notice = notice(incident, id);
-        self.outbox.push(notice);
+        self.outbox.push(notice.into());
     }
 
     /// Closes the open incident and hands it over for the archive.

@@ -44,7 +44,9 @@ impl JobError {
                 !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
             }
             // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
-            Self::Unread(_) | Self::Ecr(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => true,
+            Self::Unread(_) | Self::Ecr(_) | Self::Busy | Self::OutOfTime => true,
+            // The copy is there, and whoever waits for it looks for it by itself: refused for good, the announcement is only logged.
+            Self::Announce(failure) => failure.is_transient(),
         }
     }
 
@@ -61,7 +63,8 @@ impl JobError {
             Self::Bad(_) => "correct the sender",
             Self::Refused(_) => "find out who asks for it; what is to be mirrored from elsewhere is named in the mirror's configuration",
             Self::Unread(_) => "check the parameter and the function's permission to read it",
-            Self::Copy(_) | Self::Announce(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
+            Self::Announce(_) => "check the function's permission to put events on the bus; the image itself is there",
+            Self::Copy(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",
         }
     }
 

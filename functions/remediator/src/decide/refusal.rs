@@ -3,7 +3,10 @@
 use serde_json::json;
 
 /// What a person has to change so that a call is not refused again. `resource` is what the call was about.
-pub fn missing(call: &str, message: &str, denied: bool, resource: &str) -> String {
+pub fn missing(call: &str, code: &str, message: &str, denied: bool, resource: &str) -> String {
+    if code.to_ascii_lowercase().starts_with("kms") {
+        return key(denied, resource);
+    }
     if !denied {
         return change(call).to_owned();
     }
@@ -29,6 +32,17 @@ fn named(message: &str) -> Option<(&str, &str)> {
     (action.contains(':') && action.chars().all(plain) && (resource.starts_with("arn:") || resource == "*")).then_some((action, resource))
 }
 
+/// What is in the way where the key of a topic or of a queue does not serve: a permission on it, or its own state.
+fn key(denied: bool, resource: &str) -> String {
+    let statement = json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
+    match denied {
+        true => format!(
+            "This statement for the key of {resource}, in the policy of the remediator's role and in the key's own (docs/permissions.md): {statement}"
+        ),
+        false => format!("The key of {resource} has to exist and to be enabled."),
+    }
+}
+
 /// What a call runs into that no permission mends.
 fn change(call: &str) -> &'static str {
     match call {
@@ -41,6 +55,9 @@ fn change(call: &str) -> &'static str {
         "ecs:UpdateService" => {
             "What the words above name (a role, a task definition, a limit, the service's state) has to be changed on the service itself."
         }
+        "sns:Publish" => "The topic is gone or does not take the message: an update of the stack creates it again.",
+        "events:PutEvents" => "The bus is gone or does not take the event as it is.",
+        "sqs:SendMessage" => "The queue is gone or does not take the message: an update of the stack creates it again.",
         "application-autoscaling:RegisterScalableTarget" => "The words above say what is wrong with the scalable target.",
         _ => "The words above say what has to be changed.",
     }
@@ -65,18 +82,20 @@ mod tests {
             ("ecs:TagResource", "not authorized to perform: \"x:y, *\" on resource: all", r#""Action":"ecs:TagResource""#, service),
         ];
         for (call, message, action, resource) in rows {
-            let text = missing(call, message, true, service);
+            let text = missing(call, "AccessDeniedException", message, true, service);
             assert_eq!(text.contains("\"iam:PassedToService\":\"ecs-tasks.amazonaws.com\""), action.contains("PassRole"), "{text}");
             assert!(text.contains(action) && text.contains(&format!(r#""Resource":"{resource}""#)), "{text}");
         }
         assert!(
-            missing("ecs:TagResource", "with an explicit deny in a service control policy", true, service)
+            missing("ecs:TagResource", "", "with an explicit deny in a service control policy", true, service)
                 .contains("stands before every allow")
         );
     }
 
     #[test]
     fn what_no_permission_mends_is_said_by_call() {
-        assert!(missing("ecs:TagResource", "", false, "").contains("fewer than 50 tags"));
+        assert!(missing("ecs:TagResource", "", "", false, "").contains("fewer than 50 tags"));
+        assert!(missing("sns:Publish", "KMSDisabled", "", false, "t").contains("key of t has to exist"));
+        assert!(missing("sns:Publish", "KMSAccessDenied", "", true, "t").contains("kms:GenerateDataKey"));
     }
 }

@@ -32,7 +32,8 @@ use super::row::Row;
 /// What the tables are written with.
 mod prelude {
     pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
-    pub(super) use crate::row::{Row, Subject, seen, seen_with};
+    pub(super) use crate::row::{Row, Subject, named, seen, seen_with};
+    pub(super) use crate::shape::Shape;
     pub(super) use pullsafe::reference::Registry;
 }
 
@@ -64,6 +65,7 @@ pub static ANSWERS: &[&[Row]] = &[answers::ROWS];
 
 /// The tables for the lines of a container's log.
 pub static LOGS: &[&[Row]] = &[
+    start::MEMORY,
     logs_system::ROWS,
     logs_dependency::ROWS,
     logs_shell::ROWS,

@@ -22,12 +22,13 @@ struct State {
     clock: VirtualClock,
     ids: Ids,
     events: Vec<Value>,
+    refusing: Option<&'static str>,
 }
 
 impl EventBridge {
     /// A bus without events.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xeb05), events: Vec::new() })))
+        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xeb05), events: Vec::new(), refusing: None })))
     }
 
     /// Every event it took, in its envelope, in order.
@@ -38,6 +39,11 @@ impl EventBridge {
     /// The events with this detail-type.
     pub fn events_of(&self, detail_type: &str) -> Vec<Value> {
         self.lock().events.iter().filter(|event| event["detail-type"] == detail_type).cloned().collect()
+    }
+
+    /// From now on every entry is answered with this error, within an answer that is 200; with `None` it is taken again.
+    pub fn refuse_entries(&self, code: Option<&'static str>) {
+        self.lock().refusing = code;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,6 +83,9 @@ impl State {
     /// Takes one entry, or says why not. A refused entry does not keep the others out.
     fn put(&mut self, entry: &Value) -> Value {
         let refused = |code: &str, message: String| json!({"ErrorCode": code, "ErrorMessage": message});
+        if let Some(code) = self.refusing {
+            return refused(code, "the bus refuses".to_owned());
+        }
         for name in ["Source", "DetailType", "Detail"] {
             if entry[name].as_str().is_none_or(str::is_empty) {
                 return refused("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."));

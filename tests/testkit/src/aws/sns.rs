@@ -61,6 +61,11 @@ impl Sns {
         self
     }
 
+    /// Deletes a topic.
+    pub fn delete_topic(&self, name: &str) {
+        self.lock().topics.retain(|topic| *topic != Self::arn(name));
+    }
+
     /// Everything published so far, in order.
     pub fn published(&self) -> Vec<Published> {
         self.lock().published.clone()

@@ -1,0 +1,144 @@
+//! Telling: every message goes to people by the topic and to programs by the bus, each once.
+//!
+//! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; what cannot go out one
+//! way is said on the other, in the log, and in the metric `MessagesUntold`, which an alarm watches.
+
+use pullsafe::arn::Arn;
+use pullsafe::notice::Notice;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::telemetry::{Unit, emf};
+use pullsafe_aws::{Failure, FailureKind};
+use pullsafe_events::Subject;
+use pullsafe_incident::outgoing::{Met, Outgoing, Way};
+use pullsafe_incident::record::Record;
+use serde_json::json;
+
+use crate::decide::refusal;
+
+use super::Remediator;
+
+/// The detail-type under which programs hear what people could not be told.
+const UNDELIVERED: &str = "Message Undelivered";
+
+/// A failure that the other messages would meet on the same way, so that they are not tried now.
+type Stuck = Option<(Met, String)>;
+
+impl Remediator {
+    /// Sends what is in the outbox, in order on each way, and leaves in it what is to be tried again.
+    pub(crate) async fn tell(&self, subject: &Subject, record: &mut Record, now: Timestamp) {
+        let (mut bus, mut topic): (Stuck, Stuck) = (None, None);
+        for outgoing in &mut record.outbox {
+            self.tell_programs(subject, outgoing, &mut bus, now).await;
+            self.tell_people(subject, outgoing, &mut topic, now).await;
+            let Outgoing { notice, programs, people } = &*outgoing;
+            for way in [programs, people] {
+                if matches!(way, Way::GivenUp { .. }) || way.is_overdue(now) {
+                    emf(now, &[], &[("MessagesUntold", Unit::Count, 1)]);
+                }
+            }
+            if let (Way::GivenUp { .. }, Way::GivenUp { .. }) = (programs, people) {
+                tracing::error!(notice = notice.id, text = notice.text, "{subject}: nobody could be told: {}", notice.subject);
+            }
+        }
+        record.outbox.retain(Outgoing::is_on_its_way);
+    }
+
+    async fn tell_programs(&self, subject: &Subject, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
+        if !outgoing.programs.is_open() {
+            return;
+        }
+        let notice = &outgoing.notice;
+        if stuck.is_none() {
+            match self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.detail).await {
+                Ok(()) => return outgoing.programs = Way::Told,
+                Err(failure) => *stuck = Some(self.met(notice, &failure)),
+            }
+        }
+        outgoing.programs = after(&outgoing.programs, stuck, now);
+    }
+
+    async fn tell_people(&self, subject: &Subject, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
+        if !outgoing.people.is_open() {
+            return;
+        }
+        if stuck.is_none() {
+            let notice = match outgoing.programs.why() {
+                Some(why) => {
+                    let text = format!("{}\nPrograms have not heard of this. {why}\n", outgoing.notice.text);
+                    &Notice { text, ..outgoing.notice.clone() }
+                }
+                None => &outgoing.notice,
+            };
+            match self.topic.publish(notice).await {
+                Ok(()) => return outgoing.people = Way::Told,
+                Err(failure) => *stuck = Some(self.met(notice, &failure)),
+            }
+        }
+        let people = after(&outgoing.people, stuck, now);
+        // Given up only once it is said on the bus, or cannot be said there either.
+        if let Way::GivenUp { why } = &people
+            && !self.pass_on(subject, outgoing, why).await
+        {
+            outgoing.people = outgoing.people.after(Met::Passing, why.clone(), now);
+            return;
+        }
+        outgoing.people = people;
+    }
+
+    /// Lets programs have what people could not be told; whether that is settled.
+    async fn pass_on(&self, subject: &Subject, outgoing: &Outgoing, why: &str) -> bool {
+        match &outgoing.programs {
+            Way::New | Way::Waiting { .. } => return false,
+            Way::GivenUp { .. } => return true,
+            Way::Told => {}
+        }
+        let notice = &outgoing.notice;
+        let detail =
+            json!({ "notice": notice.id, "subject": subject.to_string(), "title": notice.subject, "text": notice.text, "why": why });
+        match self.events.put(&self.settings.event_bus, UNDELIVERED, Some(&subject.key()), &detail).await {
+            Ok(()) => true,
+            Err(failure) => self.met(notice, &failure).0 != Met::Passing,
+        }
+    }
+
+    /// What kind of failure a message met, and how that is said. It is logged here, once.
+    fn met(&self, notice: &Notice, failure: &Failure) -> (Met, String) {
+        let message = failure.message.as_deref().unwrap_or_default();
+        let denied = failure.kind == FailureKind::Denied;
+        let resource = if failure.call == "sns:Publish" { self.settings.topic_arn.clone() } else { self.bus_arn() };
+        let code = failure.code.as_deref().unwrap_or_default();
+        let met = match (failure.is_transient(), denied) {
+            (true, _) => return (Met::Passing, self.logged(notice, failure, failure.to_string())),
+            (false, true) => Met::Denial,
+            (false, false) => Met::Refusal,
+        };
+        let missing = refusal::missing(failure.call, code, message, denied, &resource);
+        (met, self.logged(notice, failure, format!("{failure}. What is missing: {missing}")))
+    }
+
+    fn logged(&self, notice: &Notice, failure: &Failure, why: String) -> String {
+        tracing::warn!(notice = notice.id, %failure, "a message did not go out: {why}");
+        why
+    }
+
+    /// The bus, as a policy names it.
+    fn bus_arn(&self) -> String {
+        let bus = &self.settings.event_bus;
+        match Arn::parse(&self.settings.topic_arn) {
+            Some(Arn { partition, region, account, .. }) if !bus.starts_with("arn:") => {
+                format!("arn:{partition}:events:{region}:{account}:event-bus/{bus}")
+            }
+            Some(_) | None => bus.clone(),
+        }
+    }
+}
+
+/// The way after what it, or a message before it, has met.
+fn after(way: &Way, stuck: &mut Stuck, now: Timestamp) -> Way {
+    let Some((met, why)) = stuck.clone() else { return way.clone() };
+    // What is refused may be about this one message: the next is tried.
+    if met == Met::Refusal {
+        *stuck = None;
+    }
+    way.after(met, why, now)
+}

@@ -1,0 +1,150 @@
+//! A message on its two ways: to people (the topic) and to programs (the bus).
+//!
+//! The ways do not wait for each other, and what went one way is not sent that way again. A way that fails stays open: what passes is
+//! tried again with every look, a denial until its grace is over, for a permission that was just given takes a while to count. What is
+//! refused for good is given up and said on the other way, so that no incident waits for a topic that is gone.
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::GRACE_SECONDS;
+use pullsafe::notice::Notice;
+use pullsafe::timestamp::Timestamp;
+
+/// A message that still has to go out, and how far it has come on each way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The message.
+    #[serde(flatten)]
+    pub notice: Notice,
+    /// On the event bus.
+    #[serde(default, skip_serializing_if = "Way::is_new")]
+    pub programs: Way,
+    /// On the topic.
+    #[serde(default, skip_serializing_if = "Way::is_new")]
+    pub people: Way,
+}
+
+/// How far a message has come on one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Not tried yet.
+    #[default]
+    New,
+    /// Tried without success, and tried again with the next look.
+    Waiting {
+        /// When it failed first.
+        since: Timestamp,
+        /// How it failed last.
+        why: String,
+    },
+    /// It is there.
+    Told,
+    /// It does not get there, and why.
+    GivenUp {
+        /// The call's failure, and what is missing.
+        why: String,
+    },
+}
+
+/// What kind of failure a way met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// The same call may succeed later.
+    Passing,
+    /// A permission is missing, or is too new to count everywhere.
+    Denial,
+    /// The same call is refused again.
+    Refusal,
+}
+
+impl From<Notice> for Outgoing {
+    fn from(notice: Notice) -> Self {
+        Self { notice, programs: Way::New, people: Way::New }
+    }
+}
+
+impl Outgoing {
+    /// Whether there is something left to try.
+    pub fn is_on_its_way(&self) -> bool {
+        self.programs.is_open() || self.people.is_open()
+    }
+}
+
+impl Way {
+    /// Whether it is to be tried.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::New | Self::Waiting { .. })
+    }
+
+    fn is_new(&self) -> bool {
+        *self == Self::New
+    }
+
+    /// Why the message is not there, if that is known.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Waiting { why, .. } | Self::GivenUp { why } => Some(why),
+            Self::New | Self::Told => None,
+        }
+    }
+
+    /// The way after a failure.
+    #[must_use]
+    pub fn after(&self, met: Met, why: String, now: Timestamp) -> Self {
+        let since = match self {
+            Self::Waiting { since, .. } => *since,
+            Self::New | Self::Told | Self::GivenUp { .. } => now,
+        };
+        let in_time = now.seconds_since(since) < GRACE_SECONDS;
+        match met {
+            Met::Passing => Self::Waiting { since, why },
+            Met::Denial if in_time => Self::Waiting { since, why },
+            Met::Denial | Met::Refusal => Self::GivenUp { why },
+        }
+    }
+
+    /// Whether it has waited for so long that somebody should know.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        const SECONDS: i64 = 15 * 60;
+        matches!(self, Self::Waiting { since, .. } if now.seconds_since(*since) >= SECONDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_passes_is_never_given_up_and_a_denial_after_its_grace() {
+        let begin = Timestamp::from_millis(1_768_504_620_000);
+        let later = begin.plus_seconds(GRACE_SECONDS);
+        let why = || "no".to_owned();
+        let rows = [
+            (Met::Passing, begin, true),
+            (Met::Passing, later, true),
+            (Met::Denial, begin, true),
+            (Met::Denial, later, false),
+            (Met::Refusal, begin, false),
+        ];
+        for (met, at, open) in rows {
+            let way = Way::New.after(Met::Passing, why(), begin).after(met, why(), at);
+            assert_eq!((way.is_open(), way.why()), (open, Some("no")), "{met:?}");
+        }
+        let waiting = Way::New.after(Met::Passing, why(), begin);
+        assert!(!waiting.is_overdue(later) && waiting.is_overdue(begin.plus_seconds(900)));
+    }
+
+    #[test]
+    fn a_message_of_an_older_version_is_read() {
+        let old = json!({"id": "1", "detail_type": "Diagnosis", "subject": "s", "text": "t", "detail": {"a": 1}});
+        let read: Outgoing = serde_json::from_value(old.clone()).unwrap();
+        assert!(read.is_on_its_way());
+        assert_eq!(serde_json::to_value(&read).unwrap(), old, "a message that was not tried looks the same");
+        let told = Outgoing { programs: Way::Told, people: Way::GivenUp { why: "no".to_owned() }, ..read };
+        let value: Value = serde_json::to_value(&told).unwrap();
+        assert_eq!(serde_json::from_value::<Outgoing>(value).unwrap(), told);
+        assert!(!told.is_on_its_way());
+    }
+}
