@@ -251,14 +251,28 @@ fn action(root: &Path, inputs: &[(&str, &str)]) -> Output {
     let action = yaml(&text);
     let step = action["runs"]["steps"].as_vec().unwrap().iter().find(|step| step["name"].as_str() == Some("Scan")).unwrap();
     assert_eq!(step["shell"].as_str(), Some("bash"));
-    let binary = Path::new(env!("CARGO_BIN_EXE_pullsafe")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
-    bash.current_dir(root).args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]).env("PATH", path);
+    bash.current_dir(root).args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]);
+    let temporary = root.with_extension("runner");
+    fs::create_dir_all(&temporary).unwrap();
+    bash.env("GITHUB_OUTPUT", temporary.join("output"));
     for (name, value) in step["env"].as_mapping().unwrap() {
-        let input = value.as_str().unwrap().trim_start_matches("${{ inputs.").trim_end_matches(" }}").to_owned();
+        let value = value.as_str().unwrap();
+        let from_runner = match value {
+            "${{ github.action_path }}" => Some(project()),
+            "${{ steps.get.outputs.program }}" => Some(env!("CARGO_BIN_EXE_pullsafe").into()),
+            "${{ runner.temp }}/pullsafe" => Some(temporary.clone()),
+            _ => None,
+        };
+        if let Some(path) = from_runner {
+            bash.env(name.as_str().unwrap(), path);
+            continue;
+        }
+        let input = value.trim_start_matches("${{ inputs.").trim_end_matches(" }}").to_owned();
         let default =
             action["inputs"][input.as_str()]["default"].as_str().unwrap_or_else(|| panic!("`{input}` is no input with a default"));
+        // The table on the job's page is made by Python, which a runner has; it is tried with the release.
+        let default = if input == "summary" { "false" } else { default };
         let given = inputs.iter().find(|(name, _)| *name == input).map_or(default, |(_, value)| *value);
         bash.env(name.as_str().unwrap(), given);
     }

@@ -4,47 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::dockerfile::Bases;
 use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
 use crate::nearby::{Block, Made, Nearby, Source};
+use crate::neighbours::parent;
 use crate::resolve::{Resolved, resolve, shown};
 use crate::traced::{Origin, Traced};
 use crate::yaml::{Node, Tree, Written as _, read};
-
-/// Other files that belong to a scanned one: a compose file's `.env`, a Terraform module's `variables.tf`.
-///
-/// Paths are relative to the scan's working directory, with `/`. A missing or unreadable file is `None`.
-pub trait Neighbours: Sync {
-    /// The text of a file.
-    fn read(&self, path: &str) -> Option<String>;
-    /// The paths of the files of a directory.
-    fn list(&self, directory: &str) -> Vec<String>;
-}
-
-/// No other files: each text stands alone.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoNeighbours;
-
-impl Neighbours for NoNeighbours {
-    fn read(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn list(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// Files held in memory, by path.
-impl Neighbours for BTreeMap<String, String> {
-    fn read(&self, path: &str) -> Option<String> {
-        self.get(path).cloned()
-    }
-
-    fn list(&self, directory: &str) -> Vec<String> {
-        self.keys().filter(|path| parent(path) == directory).cloned().collect()
-    }
-}
 
 /// What a text in another file's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,12 +100,6 @@ impl<'a> Analysis<'a> {
     /// What is made of the paths of a directory's files, which come in order.
     pub(crate) fn made_of_list<T: Send + Sync + 'static>(&self, directory: &str, make: impl FnOnce(Vec<String>) -> T) -> Option<Arc<T>> {
         self.nearby.made_of_list(directory, make)
-    }
-
-    /// The Dockerfile that `relative` names, seen from the scanned file's directory.
-    pub(crate) fn dockerfile(&mut self, relative: &str) -> Option<Arc<Made<Bases>>> {
-        let path = beside(self.path(), relative)?;
-        self.made_of(&path, Bases::of)
     }
 
     /// The documents of the file that `relative` names, seen from the scanned file's directory.
@@ -379,11 +338,6 @@ fn as_written(text: &Traced) -> String {
     text.filled(|unknown| unknown.written.as_deref().map_or_else(|| Cow::Owned(format!("${{{}}}", unknown.name)), Cow::Borrowed))
         .trim()
         .to_owned()
-}
-
-/// The directory part of a path.
-pub(crate) fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
 /// A path relative to another file's directory, without `.` and `..` where they can be resolved.

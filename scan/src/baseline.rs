@@ -97,8 +97,8 @@ fn matters(finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::NoNeighbours;
     use crate::detect::scan_text;
+    use crate::neighbours::NoNeighbours;
 
     #[test]
     fn only_what_is_new_is_left() {

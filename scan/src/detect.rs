@@ -1,10 +1,11 @@
 //! Which format a file has, by its name and by its content.
 
-use crate::analysis::{Analysis, Neighbours};
+use crate::analysis::Analysis;
 use crate::finding::{FileScan, Finding, Problem};
 use crate::format::{FORMATS, Format, Read, is_unread, template, unread};
 use crate::name::Name;
 use crate::nearby::Nearby;
+use crate::neighbours::Neighbours;
 use crate::traced::Traced;
 use crate::yaml::{self, Tree};
 

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::analysis::Neighbours;
 use crate::detect::{Candidate, sniff};
+use crate::neighbours::Neighbours;
 
 /// How much of a file without a known name is read to see whether it is of a format.
 const SNIFF: usize = 4096;

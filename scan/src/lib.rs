@@ -12,6 +12,7 @@ pub mod disk;
 pub mod finding;
 pub mod mirror_config;
 pub mod nearby;
+pub mod neighbours;
 pub mod report;
 pub mod rewrite;
 pub mod walk;

@@ -95,8 +95,8 @@ mod tests {
     use mirror::decide::MirrorConfig;
 
     use super::*;
-    use crate::analysis::NoNeighbours;
     use crate::detect::scan_text;
+    use crate::neighbours::NoNeighbours;
 
     #[test]
     fn tags_digests_and_pins_are_what_the_mirror_reads() {

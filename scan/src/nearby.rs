@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::analysis::Neighbours;
 use crate::lines::Lines;
+use crate::neighbours::Neighbours;
 use crate::traced::{Origin, Traced};
 
 /// How many bytes of neighbours are kept, as texts; what is made of them takes several times that.

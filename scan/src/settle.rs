@@ -120,7 +120,7 @@ impl<'f> Kustomizations<'f> {
     fn all_replace(&self, path: &str, name: &str, depth: usize) -> bool {
         let Some(includers) = self.includers.get(path).filter(|_| depth < DEPTH) else { return false };
         includers.iter().take(DEPTH).all(|kustomization| {
-            let directory = crate::analysis::parent(&kustomization.path);
+            let directory = crate::neighbours::parent(&kustomization.path);
             kustomization.names.iter().any(|replaced| replaced == name)
                 || self.all_replace(directory, name, depth + 1)
                 || kustomization.path != path && self.by_path.contains_key(path) && self.all_replace(&kustomization.path, name, depth + 1)

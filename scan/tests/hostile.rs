@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pullsafe_scan::analysis::NoNeighbours;
 use pullsafe_scan::detect::scan_text;
+use pullsafe_scan::neighbours::NoNeighbours;
 use pullsafe_scan::walk::{Options, scan};
 
 /// Names that lead to each of the parsers.

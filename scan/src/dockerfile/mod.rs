@@ -6,13 +6,14 @@
 mod instruction;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 pub(crate) use instruction::Instruction;
 use instruction::{parse, unquoted, words};
 
 pub(crate) use instruction::{heredocs, substitution_end, unquoted as without_quotes, words as shell_words};
 
-use crate::analysis::{Analysis, Otherwise};
+use crate::analysis::{Analysis, Otherwise, beside};
 use crate::finding::Place;
 use crate::nearby::Made;
 use crate::traced::{HOLE, Traced, Unknown};
@@ -108,6 +109,12 @@ impl Bases {
         instructions.retain(|instruction| matches!(instruction.keyword.as_str(), "ARG" | "FROM"));
         Self(instructions)
     }
+}
+
+/// The Dockerfile that `relative` names, seen from the scanned file's directory.
+pub(crate) fn named(relative: &str, analysis: &mut Analysis<'_>) -> Option<Arc<Made<Bases>>> {
+    let path = beside(analysis.path(), relative)?;
+    analysis.made_of(&path, Bases::of)
 }
 
 /// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile itself.

@@ -123,7 +123,7 @@ fn record(target: Target, analysis: &mut Analysis<'_>) {
     if outside.arguments.is_empty() || context.contains("://") {
         return;
     }
-    if let Some(dockerfile) = analysis.dockerfile(&format!("{context}/{dockerfile}")) {
+    if let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) {
         dockerfile::scan_arguments(&dockerfile, &outside, Place::Bake, analysis);
     }
 }

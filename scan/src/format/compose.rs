@@ -7,9 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Format, Read};
-use crate::analysis::{Analysis, Otherwise, beside, parent};
+use crate::analysis::{Analysis, Otherwise, beside};
 use crate::dockerfile::{self, Outside};
 use crate::finding::{Kept, Place};
+use crate::neighbours::parent;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
 use crate::yaml::{Node, Written as _, read};
@@ -217,7 +218,7 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
         return;
     }
     let dockerfile = part("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-    let Some(dockerfile) = analysis.dockerfile(&format!("{context}/{dockerfile}")) else { return };
+    let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) else { return };
     dockerfile::scan_arguments(&dockerfile, outside, Place::ComposeBuildContext, analysis);
 }
 

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Edit, Move, apply, edits};
-use crate::analysis::Neighbours;
 use crate::detect::scan_file;
 use crate::finding::{Elsewhere, FileScan, Finding, Place};
 use crate::nearby::Nearby;
+use crate::neighbours::Neighbours;
 
 /// How many bytes are scanned again to tell the images of files apart; after that a file is left alone as a whole.
 const AGAIN: usize = 16 << 20;

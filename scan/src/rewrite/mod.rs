@@ -22,8 +22,8 @@ pub use login::logins;
 pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
 pub use write::replace;
 
-use crate::analysis::Neighbours;
 use crate::finding::{Elsewhere, Finding, Place, Selects, Why};
+use crate::neighbours::Neighbours;
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -236,6 +236,7 @@ impl Incident {
         for seen in self.causes.iter_mut().filter(|seen| seen.last_at < *since) {
             seen.diagnosis.evidence.clear();
             seen.diagnosis.advice.clear();
+            (seen.diagnosis.check, seen.diagnosis.settled_by) = (None, None);
         }
         if self.causes.len() > MOST_CAUSES
             && let Some((oldest, _)) = self.causes.iter().enumerate().skip(1).min_by_key(|(_, seen)| seen.last_at)
