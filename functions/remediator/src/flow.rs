@@ -283,6 +283,9 @@ impl Remediator {
         incident.refusal = None;
         incident.told.retain(|key| !key.starts_with("refused:"));
         incident.log(now, "a person asked for another try");
+        if matches!(subject, Subject::Project { .. }) {
+            self.ask_again(subject, &mut record, now).await?;
+        }
         self.work(subject, record, owner, now).await
     }
 

@@ -43,6 +43,10 @@ impl Remediator {
         // Told first: an event can be so late that its story is over when it comes.
         advise(subject, record);
         if matches!(subject, Subject::Project { .. }) {
+            let due = record.open.as_ref().and_then(|incident| incident.refusal.as_ref()).is_some_and(|refusal| refusal.is_due(now));
+            if due {
+                self.ask_again(subject, record, now).await?;
+            }
             self.look_at_copies(subject, record, now).await;
         }
         let Some(incident) = &record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
@@ -172,7 +176,7 @@ impl Remediator {
     }
 
     /// The command with which a person has a refused act tried again.
-    fn another_try(&self, subject: &Subject) -> String {
+    pub(crate) fn another_try(&self, subject: &Subject) -> String {
         let message = json!({ "pullsafe": "try-again", "subject": subject });
         format!("aws sqs send-message --queue-url {} --message-body '{message}'", self.settings.queue_url)
     }
