@@ -221,7 +221,10 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
             FaultKind::Code("KmsAccessDenied") => "kms:GenerateDataKey",
             _ => "What is missing: The queue is gone",
         };
-        assert!(message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage") && message.contains(missing), "{message}");
+        assert!(
+            message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage") && message.contains(missing),
+            "{message}"
+        );
         assert!(message.contains(PUBLIC), "the other line stands: {message}");
         // The sweep's own looks go by a queue, which is refused too: here it is looked at by hand.
         let subject = json!({ "project": { "scope": "arn:aws:codebuild:eu-west-1:123456789012", "name": "court-case-backend" } });

@@ -26,4 +26,5 @@ mod mirror_repositories;
 mod mirror_work;
 mod order;
 mod second_looks;
+mod two_stacks;
 mod untold;

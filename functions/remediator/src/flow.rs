@@ -24,6 +24,7 @@ use crate::aws::logs::Logs;
 use crate::aws::role::Roles;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
+use crate::aws::tagging::Tagging;
 use pullsafe::clock::Clock;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
@@ -68,6 +69,7 @@ pub struct Remediator {
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) table: Table,
+    pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
     /// When the looks for the event at hand end.
     looks_end: Option<Instant>,
@@ -88,6 +90,7 @@ impl Remediator {
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             table: Table::new(config, &settings.table),
+            tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),
             looks_end: None,
             settings,
@@ -176,6 +179,8 @@ impl Remediator {
             Event::ImageArrived(arrival) => self.look_where(|waiting| waiting.may_end_with(&arrival), owner, now).await,
             Event::ImageMirrored(copy) => self.look_where(|waiting| waiting.may_end_with_mirrored(&copy.source), owner, now).await,
             Event::Sweep => self.sweep().await,
+            Event::FindPaused => self.find_paused().await,
+            Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }

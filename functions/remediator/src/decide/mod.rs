@@ -12,3 +12,4 @@ pub mod recovery;
 pub mod refusal;
 pub mod remedy;
 pub mod service;
+pub mod stray;

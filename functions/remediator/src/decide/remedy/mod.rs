@@ -15,6 +15,8 @@ pub mod target;
 mod tests;
 mod wake;
 
+pub(crate) use guard::another_stack;
+
 use std::collections::BTreeSet;
 
 use super::observation::Observation;
