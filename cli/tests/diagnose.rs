@@ -139,3 +139,29 @@ fn a_build_names_its_base_image_and_the_replacement_line() {
     assert_eq!((&row["docker_hub_quota"], &row["image"]), (&json!(true), &json!("python:3.11-slim")));
     assert!(row["advice"].as_str().is_some_and(|advice| advice.contains("`FROM public.ecr.aws/docker/library/python:3.11-slim`")));
 }
+
+/// What a person has at hand, as it is: each is taken for what it is, and said so.
+#[test]
+fn what_is_pasted_is_taken_for_what_it_is() {
+    let task = json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef", "lastStatus": "STOPPED",
+        "launchType": "EC2", "stopCode": "TaskFailedToStart", "stoppedReason": QUOTA, "containers": [{"name": "app", "image": "acme/api:1"}]});
+    let pretty = serde_json::to_string_pretty(&task).expect("JSON");
+    let build = "[Container] 2026/01/15 20:00:00 Running command docker build .\nStep 1/2 : FROM node:20\ntoomanyrequests: You have reached your unauthenticated pull rate limit.\n";
+    let log = "{\"level\":\"info\",\"msg\":\"starting\"}\n{\"level\":\"error\",\"msg\":\"connect ECONNREFUSED 10.0.1.4:5432\"}\n";
+    for (input, took, cause) in [
+        (QUOTA.to_owned(), "a message", "registry-rate-limited"),
+        (json!({"tasks": [task]}).to_string(), "a task of describe-tasks", "registry-rate-limited"),
+        (json!([task]).to_string(), "a task of describe-tasks", "registry-rate-limited"),
+        (pretty, "a task of describe-tasks", "registry-rate-limited"),
+        (build.to_owned(), "the log of a build", "registry-rate-limited"),
+        (log.to_owned(), "the log of a container", "app-crashed"),
+    ] {
+        let output = run(&["diagnose"], &input);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{input}: {}", text(&output.stderr));
+        assert!(shown.contains(took) && shown.contains(cause) && shown.contains("  check       "), "{input}: {shown}");
+    }
+    let none = run(&["diagnose"], "{\"tasks\": [], \"failures\": [{\"reason\": \"MISSING\"}]}");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("ECS forgets a stopped task after an hour"), "{}", text(&none.stderr));
+}

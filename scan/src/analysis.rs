@@ -1,10 +1,12 @@
 //! One file's analysis: the sources it draws on, and what was found so far.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::dockerfile::Bases;
 use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
+use crate::nearby::{Block, Made, Nearby, Source};
 use crate::resolve::{Resolved, resolve, shown};
 use crate::traced::{Origin, Traced};
 use crate::yaml::{Node, Tree, Written as _, read};
@@ -12,7 +14,7 @@ use crate::yaml::{Node, Tree, Written as _, read};
 /// Other files that belong to a scanned one: a compose file's `.env`, a Terraform module's `variables.tf`.
 ///
 /// Paths are relative to the scan's working directory, with `/`. A missing or unreadable file is `None`.
-pub trait Neighbours {
+pub trait Neighbours: Sync {
     /// The text of a file.
     fn read(&self, path: &str) -> Option<String>;
     /// The paths of the files of a directory.
@@ -88,17 +90,16 @@ const START: Origin = Origin { source: 0, offset: 0 };
 
 /// What one file's analysis has and gives.
 pub(crate) struct Analysis<'a> {
-    pub(crate) neighbours: &'a dyn Neighbours,
-    sources: Vec<Source>,
+    nearby: &'a Nearby<'a>,
+    own: Source,
+    /// The sources of its neighbours, by the first one's number.
+    blocks: BTreeMap<usize, Arc<Block>>,
     findings: Vec<Finding>,
     problems: Vec<Problem>,
     built: Vec<Built>,
     kustomization: Option<Kustomization>,
     /// Texts in this file's text that are still to be read.
     waiting: Vec<(Traced, Embedded)>,
-    /// Neighbours that were read, each once.
-    texts: HashMap<String, Option<Traced>>,
-    trees: HashMap<String, Option<Rc<Tree>>>,
     /// How many bytes of neighbours may still be looked at.
     left: usize,
     /// What is found is only likely to be an image, or to be pulled: it is found by its looks.
@@ -107,74 +108,73 @@ pub(crate) struct Analysis<'a> {
     embedded: bool,
 }
 
-struct Source {
-    path: String,
-    lines: Lines,
-}
-
 impl<'a> Analysis<'a> {
     /// An analysis of the file at `path`, and its text.
-    pub(crate) fn new(path: &str, text: &str, neighbours: &'a dyn Neighbours) -> (Self, Traced) {
-        let mut analysis = Self {
-            neighbours,
-            sources: Vec::new(),
+    pub(crate) fn new(path: &str, text: &str, nearby: &'a Nearby<'a>) -> (Self, Traced) {
+        let analysis = Self {
+            nearby,
+            own: Source::of(path, text),
+            blocks: BTreeMap::new(),
             findings: Vec::new(),
             problems: Vec::new(),
             built: Vec::new(),
             kustomization: None,
             waiting: Vec::new(),
-            texts: HashMap::new(),
-            trees: HashMap::new(),
             left: NEIGHBOURS,
             likely: false,
             embedded: false,
         };
-        let text = analysis.add_source(path, text);
-        (analysis, text)
+        (analysis, Traced::written(text, START))
     }
 
     /// Path of the scanned file.
     pub(crate) fn path(&self) -> &str {
-        &self.sources[0].path
+        &self.own.path
     }
 
-    /// Adds a source that findings may come from.
-    pub(crate) fn add_source(&mut self, path: &str, text: &str) -> Traced {
-        let source = self.sources.len();
-        self.sources.push(Source { path: path.to_owned(), lines: Lines::of(text) });
-        Traced::written(text, Origin { source, offset: 0 })
+    /// What is made of the paths of a directory's files, which come in order.
+    pub(crate) fn made_of_list<T: Send + Sync + 'static>(&self, directory: &str, make: impl FnOnce(Vec<String>) -> T) -> Option<Arc<T>> {
+        self.nearby.made_of_list(directory, make)
     }
 
-    /// The text of the file that `relative` names, seen from the scanned file's directory, as a further source.
-    pub(crate) fn neighbour(&mut self, relative: &str) -> Option<Traced> {
+    /// The Dockerfile that `relative` names, seen from the scanned file's directory.
+    pub(crate) fn dockerfile(&mut self, relative: &str) -> Option<Arc<Made<Bases>>> {
         let path = beside(self.path(), relative)?;
-        self.neighbour_at(&path)
-    }
-
-    /// The text of another file, by its path.
-    pub(crate) fn neighbour_at(&mut self, path: &str) -> Option<Traced> {
-        if !self.texts.contains_key(path) {
-            let text = self.neighbours.read(path).map(|text| self.add_source(path, &text));
-            self.texts.insert(path.to_owned(), text);
-        }
-        let text = self.texts.get(path).cloned().flatten()?;
-        // Whoever asks looks at all of it.
-        self.spend(text.as_str().len()).then_some(text)
+        self.made_of(&path, Bases::of)
     }
 
     /// The documents of the file that `relative` names, seen from the scanned file's directory.
-    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Rc<Tree>> {
+    pub(crate) fn neighbour_tree(&mut self, relative: &str) -> Option<Arc<Made<Tree>>> {
         let path = beside(self.path(), relative)?;
-        self.tree_at(&path)
+        self.made_of(&path, |text| read(text).0)
     }
 
-    /// The documents of another file, by its path.
-    pub(crate) fn tree_at(&mut self, path: &str) -> Option<Rc<Tree>> {
-        if !self.trees.contains_key(path) {
-            let tree = self.neighbour_at(path).map(|text| Rc::new(read(text).0));
-            self.trees.insert(path.to_owned(), tree);
-        }
-        self.trees.get(path).cloned().flatten()
+    /// What is made of another file's text: once for all files that ask for it.
+    pub(crate) fn made_of<T: Send + Sync + 'static>(&mut self, path: &str, make: impl FnOnce(Traced) -> T) -> Option<Arc<Made<T>>> {
+        let made = self.nearby.made_of(path, make)?;
+        (!self.attach(&made.block) || self.spend(made.bytes)).then_some(made)
+    }
+
+    /// What is made of the files of the scanned file's directory: once for all of them.
+    pub(crate) fn made_of_directory<T: Send + Sync + 'static>(
+        &mut self,
+        most: usize,
+        wanted: impl FnOnce(Vec<String>) -> Vec<String>,
+        make: impl FnOnce(Vec<(String, Traced)>) -> T,
+    ) -> Option<Arc<Made<T>>> {
+        let made = self.nearby.made_of_directory(parent(&self.own.path), most, wanted, make)?;
+        self.attach(&made.block);
+        Some(made)
+    }
+
+    /// Knows sources from here on; gives whether it did not before.
+    fn attach(&mut self, block: &Arc<Block>) -> bool {
+        self.blocks.insert(block.first, Arc::clone(block)).is_none()
+    }
+
+    fn source(&self, number: usize) -> &Source {
+        let block = self.blocks.range(..=number).next_back();
+        block.and_then(|(first, block)| block.sources.get(number - first)).unwrap_or(&self.own)
     }
 
     fn spend(&mut self, bytes: usize) -> bool {
@@ -280,7 +280,7 @@ impl<'a> Analysis<'a> {
     /// Where the registry's part of a Docker Hub reference is written.
     fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
         let (host, repository, bare) = resolved.head.clone()?;
-        let place = |range| value.written_at(range).map(|(source, range)| (self.sources[source].path.clone(), range));
+        let place = |range| value.written_at(range).map(|(source, range)| (self.source(source).path.clone(), range));
         let before = || place(repository..repository).map(|(file, range)| (file, range.start));
         let head = if host.is_empty() {
             Head { host: None, repository: Some(before()?), bare }
@@ -298,7 +298,7 @@ impl<'a> Analysis<'a> {
 
     /// The file and the byte of a place.
     pub(crate) fn place_of(&self, origin: Origin) -> (String, usize) {
-        (self.sources[origin.source].path.clone(), origin.offset)
+        (self.source(origin.source).path.clone(), origin.offset)
     }
 
     /// Records what keeps the file from being read in full.
@@ -349,7 +349,7 @@ impl<'a> Analysis<'a> {
 
     /// File, line and column, the latter two from 1.
     fn position(&self, origin: Origin) -> (String, usize, usize) {
-        let source = &self.sources[origin.source];
+        let source = self.source(origin.source);
         let (line, column) = source.lines.position(origin.offset);
         (source.path.clone(), line, column)
     }
@@ -370,35 +370,6 @@ fn as_written(text: &Traced) -> String {
     text.filled(|unknown| unknown.written.as_deref().map_or_else(|| Cow::Owned(format!("${{{}}}", unknown.name)), Cow::Borrowed))
         .trim()
         .to_owned()
-}
-
-/// Where the lines of a text begin, and the characters that take more than one byte.
-struct Lines {
-    starts: Vec<usize>,
-    /// Offsets of continuation bytes of UTF-8: subtracted from byte columns to get characters.
-    continuations: Vec<usize>,
-}
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        let mut starts = vec![0];
-        let mut continuations = Vec::new();
-        for (offset, byte) in text.bytes().enumerate() {
-            if byte == b'\n' {
-                starts.push(offset + 1);
-            } else if byte & 0xC0 == 0x80 {
-                continuations.push(offset);
-            }
-        }
-        Self { starts, continuations }
-    }
-
-    fn position(&self, offset: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|&start| start <= offset).max(1);
-        let start = self.starts[line - 1];
-        let before = |end: usize| self.continuations.partition_point(|&at| at < end);
-        (line, offset - start - (before(offset) - before(start)) + 1)
-    }
 }
 
 /// The directory part of a path.
@@ -432,15 +403,6 @@ pub(crate) fn beside(file: &str, relative: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_count_characters() {
-        let lines = Lines::of("é: x\r\nb: é y\n");
-        assert_eq!(lines.position(4), (1, 4));
-        assert_eq!(lines.position(7), (2, 1));
-        assert_eq!(lines.position(13), (2, 6));
-        assert_eq!(lines.position(15), (3, 1));
-    }
 
     #[test]
     fn relative_paths_are_resolved() {

@@ -4,6 +4,7 @@ use crate::analysis::{Analysis, Neighbours};
 use crate::finding::{FileScan, Finding, Problem};
 use crate::format::{FORMATS, Format, Read, is_unread, template, unread};
 use crate::name::Name;
+use crate::nearby::Nearby;
 use crate::traced::Traced;
 use crate::yaml::{self, Tree};
 
@@ -37,12 +38,12 @@ pub fn sniff(begin: &str) -> bool {
 
 /// Finds what one file pulls. The name of the file, its content and its neighbours decide; nothing else is looked at.
 pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Finding>, Vec<Problem>) {
-    let scan = scan_file(path, text, neighbours);
+    let scan = scan_file(path, text, &Nearby::of(neighbours));
     (scan.findings, scan.problems)
 }
 
 /// As [`scan_text`], with everything that the file says.
-pub fn scan_file(path: &str, text: &str, neighbours: &dyn Neighbours) -> FileScan {
+pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
     let name = Name::of(path);
     let has_marks = |format: &Format| format.marks.is_empty() || format.marks.iter().any(|mark| text.contains(mark));
     let mut named = FORMATS.iter().filter(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)).peekable();
@@ -51,7 +52,7 @@ pub fn scan_file(path: &str, text: &str, neighbours: &dyn Neighbours) -> FileSca
     let format = named.find(|format| has_marks(format)).or_else(|| FORMATS.iter().find(begins));
     let mut scan = FileScan::default();
     if let Some(Format { name: format, read: Read::Text { scan: read, .. }, .. }) = format {
-        let (mut analysis, traced) = Analysis::new(path, text, neighbours);
+        let (mut analysis, traced) = Analysis::new(path, text, nearby);
         read(&traced, &mut analysis);
         embedded(&mut analysis);
         scan = analysis.finish();
@@ -59,7 +60,7 @@ pub fn scan_file(path: &str, text: &str, neighbours: &dyn Neighbours) -> FileSca
     } else if (name.is_document() || says_nothing && is_document(text))
         && (may_name_images(text) || name.file.starts_with("kustomization."))
     {
-        let (mut analysis, traced) = Analysis::new(path, text, neighbours);
+        let (mut analysis, traced) = Analysis::new(path, text, nearby);
         let format = document(&name, &traced, &mut analysis);
         embedded(&mut analysis);
         scan = analysis.finish();

@@ -11,12 +11,14 @@ pub mod detect;
 pub mod disk;
 pub mod finding;
 pub mod mirror_config;
+pub mod nearby;
 pub mod report;
 pub mod rewrite;
 pub mod walk;
 
 mod dockerfile;
 mod format;
+mod lines;
 mod name;
 mod resolve;
 mod settle;

@@ -6,7 +6,7 @@
 //! as an [`Unknown`], under its name.
 
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Stands in the text where a value is not known. It is a private-use character, which no reference has.
 pub(crate) const HOLE: &str = "\u{E000}";
@@ -14,7 +14,7 @@ pub(crate) const HOLE: &str = "\u{E000}";
 /// Where a byte was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Number of the source among those of one analysis; 0 is the scanned file.
+    /// Number of the source; 0 is the scanned file.
     pub(crate) source: usize,
     /// Byte offset there.
     pub(crate) offset: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Unknown {
 enum From {
     Written(Origin),
     Computed,
-    Unknown(Rc<Unknown>, Option<Origin>),
+    Unknown(Arc<Unknown>, Option<Origin>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Traced {
     /// A value that the files do not give, and where it is asked for.
     pub(crate) fn unknown_at(unknown: Unknown, origin: Option<Origin>) -> Self {
         let mut traced = Self::default();
-        traced.push_run(HOLE, From::Unknown(Rc::new(unknown), origin));
+        traced.push_run(HOLE, From::Unknown(Arc::new(unknown), origin));
         traced
     }
 
@@ -134,7 +134,7 @@ impl Traced {
             let from = match &self.runs[index].from {
                 From::Written(origin) => From::Written(Origin { source: origin.source, offset: origin.offset + (start - extent.start) }),
                 From::Computed => From::Computed,
-                From::Unknown(unknown, origin) => From::Unknown(Rc::clone(unknown), *origin),
+                From::Unknown(unknown, origin) => From::Unknown(Arc::clone(unknown), *origin),
             };
             part.push_run(&self.text[start..end], from);
         }
@@ -191,7 +191,7 @@ impl Traced {
     }
 
     /// The values that are not known, each with its place in the text.
-    pub(crate) fn unknowns(&self) -> impl Iterator<Item = (usize, &Rc<Unknown>)> {
+    pub(crate) fn unknowns(&self) -> impl Iterator<Item = (usize, &Arc<Unknown>)> {
         self.runs.iter().filter_map(|run| match &run.from {
             From::Unknown(unknown, _) => Some((run.start, unknown)),
             From::Written(_) | From::Computed => None,

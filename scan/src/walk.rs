@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::detect::{Candidate, candidate, scan_file};
 use crate::disk::{Disk, Unread, read, shown};
 use crate::finding::{Elsewhere, FileScan, Finding, Level, Problem};
+use crate::nearby::Nearby;
 use crate::settle::settle;
 
 /// Stack of a scanning thread: the parsers' own limits on depth were made for the main thread's.
@@ -90,12 +91,13 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
     let (mut files, seen, mut problems) = candidates(paths, options);
     files.sort();
     files.dedup();
+    let nearby = Nearby::of(&disk);
     let next = AtomicUsize::new(0);
     let result = Mutex::new(Collected::default());
     let work = || {
         let mut own = Collected::default();
         while let Some((path, explicit)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            one(path, *explicit, &disk, &mut own);
+            one(path, *explicit, &disk, &nearby, &mut own);
         }
         result.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(own);
     };
@@ -224,7 +226,7 @@ fn unreadable(error: &ignore::Error) -> Problem {
     Problem { file, line: 0, message: format!("cannot be read: {inner}"), level: Level::Unreadable }
 }
 
-fn one(path: &Path, explicit: bool, disk: &Disk, result: &mut Collected) {
+fn one(path: &Path, explicit: bool, disk: &Disk, nearby: &Nearby<'_>, result: &mut Collected) {
     let shown = shown(path);
     let named = candidate(&shown);
     let kind = if named == Candidate::No && explicit { Candidate::Begin } else { named };
@@ -241,7 +243,7 @@ fn one(path: &Path, explicit: bool, disk: &Disk, result: &mut Collected) {
         }
     };
     // A parser that panics on a file must not end the scan of all others.
-    let scan = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scan_file(&shown, &text, disk)));
+    let scan = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scan_file(&shown, &text, nearby)));
     let Ok(mut scan) = scan else {
         let message = "the scan of this file failed: please report it with the file".to_owned();
         result.problems.push(Problem { file: shown, line: 0, message, level: Level::Unreadable });

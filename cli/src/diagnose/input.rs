@@ -46,13 +46,20 @@ impl Lines {
     fn as_one(&mut self, first: &[u8]) -> io::Result<Option<Whole>> {
         let mut whole = first.to_vec();
         self.reader.read_to_end(&mut whole)?;
-        if let Ok(value) = serde_json::from_slice(&whole) {
-            return Ok(Some(Whole::Value(value)));
+        match serde_json::from_slice(&whole) {
+            Ok(value) if taken::is_of_log(&value) => return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item)),
+            Ok(value) => return Ok(Some(Whole::Value(value))),
+            Err(_) => {}
         }
         let lines: VecDeque<Vec<u8>> = whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let is_json = |line: &[u8]| line.trim_ascii_start().starts_with(b"{\"");
         let is_event = |line: &Vec<u8>| is_json(line) && serde_json::from_slice::<Value>(line).is_ok_and(|value| is_event(&value));
-        if !first.trim_ascii_start().starts_with(b"{") && !first.trim_ascii_start().starts_with(b"[") && !lines.iter().any(is_event) {
+        // `[Container] 2024/...` and `[error] ...` are lines of a log, and no list of JSON.
+        let begun = first.trim_ascii();
+        let is_list =
+            begun.strip_prefix(b"[").is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b'[' | b'"')));
+        let of_log = serde_json::from_slice(begun).is_ok_and(|value| taken::is_of_log(&value));
+        if (of_log || !begun.starts_with(b"{") && !is_list) && !lines.iter().any(is_event) {
             return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item));
         }
         self.buffered = lines;
@@ -60,12 +67,13 @@ impl Lines {
     }
 
     /// What a value is: one event, or an answer of the AWS CLI with several.
-    fn answer(&mut self, value: Value) -> Option<Result<Item, Fault>> {
-        if let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) {
-            self.items.extend(items);
-            return self.items.pop_front().map(Ok);
-        }
-        Some(answer(value, self.number))
+    fn answer(&mut self, value: Value) -> Result<Item, Fault> {
+        let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) else { return answer(value, self.number) };
+        self.items.extend(items);
+        self.items.pop_front().ok_or_else(|| {
+            let problem = "no task or service in it: ECS forgets a stopped task after an hour (CLUSTER/SERVICE reads the service's events)";
+            Fault { id: None, line: self.number, problem: problem.to_owned() }
+        })
     }
 }
 
@@ -98,18 +106,18 @@ impl Iterator for Lines {
                 continue;
             }
             let error = match serde_json::from_slice::<Value>(content) {
-                Ok(value) => match self.answer(value) {
-                    Some(answer) => return Some(Ok(answer)),
-                    None => continue,
+                // A log in JSON is one log, not many events.
+                Ok(value) if first && taken::is_of_log(&value) => match self.as_one(content) {
+                    Ok(Some(Whole::Item(item))) => return Some(Ok(Ok(item))),
+                    Ok(Some(Whole::Value(_)) | None) => return Some(Ok(self.answer(value))),
+                    Err(error) => return Some(Err(error)),
                 },
+                Ok(value) => return Some(Ok(self.answer(value))),
                 Err(error) => error,
             };
             if first {
                 match self.as_one(content) {
-                    Ok(Some(Whole::Value(value))) => match self.answer(value) {
-                        Some(answer) => return Some(Ok(answer)),
-                        None => continue,
-                    },
+                    Ok(Some(Whole::Value(value))) => return Some(Ok(self.answer(value))),
                     Ok(Some(Whole::Item(item))) => return Some(Ok(Ok(item))),
                     Ok(None) => {}
                     Err(error) => return Some(Err(error)),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
-use pullsafe_diagnosis::check::{check, hint};
+use pullsafe_diagnosis::check::check;
 use pullsafe_diagnosis::event::Verdict;
 use pullsafe_diagnosis::explain::explain;
 use pullsafe_diagnosis::setting::Setting;
@@ -15,10 +15,10 @@ use super::item::Item;
 /// The object of one answer. `cause` is null where nothing stopped.
 pub(super) fn json(item: &Item) -> Value {
     let (diagnosis, advice) = match &item.verdict {
-        Verdict::Diagnosed(diagnosis) => (diagnosis.as_ref(), with_check(diagnosis, diagnosis.advice.clone(), &item.setting)),
+        Verdict::Diagnosed(diagnosis) => (diagnosis.as_ref(), with_check(diagnosis, &diagnosis.advice, &item.setting)),
         Verdict::Build(build) => {
             let advice = build_advice(&build.diagnosis, build.replacement_from.as_deref());
-            (&build.diagnosis, with_check(&build.diagnosis, advice, &item.setting))
+            (&build.diagnosis, with_check(&build.diagnosis, &advice, &item.setting))
         }
         Verdict::NotAStop(why) => {
             return json!({
@@ -59,9 +59,7 @@ pub(super) fn text(item: &Item, separated: bool) -> String {
     }
     match &item.verdict {
         Verdict::NotAStop(why) => line(&mut out, &format!("  {why}")),
-        Verdict::Diagnosed(diagnosis) => {
-            describe(&mut out, diagnosis, &with_hint(diagnosis, diagnosis.advice.clone(), &item.setting), &item.setting)
-        }
+        Verdict::Diagnosed(diagnosis) => describe(&mut out, diagnosis, &diagnosis.advice, &item.setting),
         Verdict::Build(build) => {
             if let Some(phase) = &build.phase {
                 line(&mut out, &format!("  phase       {phase}"));
@@ -155,13 +153,9 @@ pub(super) fn explanation(item: &Item) -> String {
     out
 }
 
-fn with_hint(diagnosis: &Diagnosis, advice: String, setting: &Setting) -> String {
-    hint(diagnosis, setting).map_or_else(|| advice.clone(), |hint| format!("{advice} {hint}"))
-}
-
 /// The advice with what shows whether it is so.
-fn with_check(diagnosis: &Diagnosis, advice: String, setting: &Setting) -> String {
-    format!("{} Check: {}", with_hint(diagnosis, advice, setting), check(diagnosis, setting))
+fn with_check(diagnosis: &Diagnosis, advice: &str, setting: &Setting) -> String {
+    format!("{advice} Check: {}", check(diagnosis, setting))
 }
 
 /// The advice with the line to put into the Dockerfile, where there is one.

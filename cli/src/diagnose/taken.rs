@@ -6,7 +6,7 @@ use std::fmt;
 use pullsafe_diagnosis::build::diagnose_build;
 use pullsafe_diagnosis::event::Verdict;
 use pullsafe_diagnosis::setting::{Place, Setting};
-use pullsafe_diagnosis::{diagnose, diagnose_text};
+use pullsafe_diagnosis::{diagnose, diagnose_text, diagnose_text_at};
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::{Value, json};
 
@@ -70,13 +70,26 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<So
     }
 }
 
-/// The items in an answer of the AWS CLI: its tasks, or its services. `None` if it is none.
+/// The items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if it is none.
 pub(super) fn of_aws(value: &Value) -> Option<Vec<Item>> {
-    if let Some(tasks) = value.get("tasks").and_then(Value::as_array) {
-        return Some(tasks.iter().map(of_task).collect());
+    let is_task = |value: &Value| value.get("taskArn").is_some() && value.get("detail").is_none();
+    let is_service = |value: &Value| value.get("serviceArn").is_some();
+    let list = |key: &str| value.get(key).and_then(Value::as_array);
+    match value {
+        Value::Array(all) if !all.is_empty() && all.iter().all(is_task) => Some(all.iter().map(of_task).collect()),
+        Value::Array(all) if !all.is_empty() && all.iter().all(is_service) => Some(all.iter().map(of_service).collect()),
+        one if is_task(one) => Some(vec![of_task(one)]),
+        one if is_service(one) => Some(vec![of_service(one)]),
+        _ => list("tasks")
+            .map(|tasks| tasks.iter().map(of_task).collect())
+            .or_else(|| Some(list("services")?.iter().map(of_service).collect())),
     }
-    let services = value.get("services").and_then(Value::as_array)?;
-    Some(services.iter().map(of_service).collect())
+}
+
+/// Whether a value is a line of a log that a program wrote as JSON.
+pub(super) fn is_of_log(value: &Value) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| value.get(key).is_some());
+    has(&["level", "severity", "lvl", "@l", "levelname"]) && !has(&["event", "detail", "tasks", "services", "taskArn"])
 }
 
 fn of_task(task: &Value) -> Item {
@@ -98,9 +111,16 @@ fn of_service(service: &Value) -> Item {
     let messages = list("events").into_iter().map(|event| text(&event, "message"));
     let reasons = list("deployments").into_iter().map(|deployment| text(&deployment, "rolloutStateReason"));
     let name = text(service, "serviceName");
-    let told = messages.chain(reasons).filter_map(|said| diagnose_text(&said, None, "events")).find(|found| !found.cause.is_benign());
-    let cluster = text(service, "clusterArn");
-    let setting = Setting::of_task(&StoppedTask { cluster_arn: cluster, group: Some(format!("service:{name}")), ..StoppedTask::default() });
+    let launch_type = Some(text(service, "launchType")).filter(|launch| !launch.is_empty());
+    let task = StoppedTask {
+        cluster_arn: text(service, "clusterArn"),
+        group: Some(format!("service:{name}")),
+        launch_type,
+        ..StoppedTask::default()
+    };
+    let setting = Setting::of_task(&task);
+    let mut told = messages.chain(reasons).filter_map(|said| diagnose_text_at(&said, None, "events", &setting));
+    let told = told.find(|found| !found.cause.is_benign());
     let verdict = told.map_or_else(
         || {
             Verdict::NotAStop(

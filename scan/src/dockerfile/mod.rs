@@ -14,6 +14,7 @@ pub(crate) use instruction::{heredocs, substitution_end, unquoted as without_quo
 
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
+use crate::nearby::Made;
 use crate::traced::{HOLE, Traced, Unknown};
 use crate::variables::{Dialect, expand};
 
@@ -98,18 +99,27 @@ pub(crate) fn names_a_word(text: &Traced) -> bool {
     })
 }
 
-/// Records what a Dockerfile's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile itself.
-pub(crate) fn scan_arguments(text: &Traced, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
-    let own = text.origin(0).map(|origin| origin.source);
-    let parsed = parse(text);
+/// The instructions of a Dockerfile that decide its bases: `ARG` and `FROM`.
+pub(crate) struct Bases(Vec<Instruction>);
+
+impl Bases {
+    pub(crate) fn of(text: Traced) -> Self {
+        let mut instructions = parse(&text).instructions;
+        instructions.retain(|instruction| matches!(instruction.keyword.as_str(), "ARG" | "FROM"));
+        Self(instructions)
+    }
+}
+
+/// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile itself.
+pub(crate) fn scan_arguments(dockerfile: &Made<Bases>, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
     let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: HashSet::new(), in_stage: false };
-    for instruction in &parsed.instructions {
+    for instruction in &dockerfile.value.0 {
         match instruction.keyword.as_str() {
             "ARG" if !build.in_stage => build.argument(&instruction.arguments),
             "FROM" => {
                 if let Some((_, image)) = build.base(instruction)
                     && let Some(origin) = image.origin(0)
-                    && Some(origin.source) != own
+                    && origin.source != dockerfile.block.first
                 {
                     analysis.found(place, &image, &image, Otherwise::Ignore);
                 }

@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::commands::Commands;
 use super::reference_text::assembled;
 use super::template::mark;
 use super::{Format, Read};
-use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::analysis::{Analysis, Embedded, Otherwise, beside};
 use crate::finding::{Kept, Place};
 use crate::name::Name;
+use crate::nearby::Made;
 use crate::traced::{Traced, Unknown};
 use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree, Written as _};
+use crate::yaml::{Node, Tree, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "Ansible, Molecule",
@@ -73,7 +75,7 @@ fn module(key: &str) -> Option<Takes> {
 }
 
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
-    let variables = Variables { values: collected(tree, analysis), left: Cell::new(LOOKUPS) };
+    let variables = Variables::of(tree, analysis);
     let mut commands = Commands::default();
     for root in tree.documents() {
         for platform in root.get("platforms").map(Node::items).unwrap_or_default() {
@@ -188,11 +190,29 @@ fn in_turn(variables: &Variables, task: Node<'_>, written: &Traced) -> Vec<Trace
 }
 
 struct Variables {
-    values: HashMap<String, Traced>,
+    /// Those of the file.
+    own: Given,
+    /// Those of the files that belong to it, the first wins.
+    beside: Vec<Arc<Made<Given>>>,
     left: Cell<usize>,
 }
 
+/// What names stand for in one file.
+#[derive(Default)]
+struct Given(HashMap<String, Traced>);
+
 impl Variables {
+    /// The variables that hold for a file: those in it, its role's, its play's neighbours'.
+    fn of(tree: &Tree, analysis: &mut Analysis<'_>) -> Self {
+        let mut own = Given::default();
+        for node in tree.mappings() {
+            ["vars", "set_fact", "ansible.builtin.set_fact"].iter().filter_map(|key| node.get(key)).for_each(|vars| own.take(vars));
+        }
+        let paths = BESIDE.iter().filter_map(|path| beside(analysis.path(), path)).collect::<Vec<_>>();
+        let beside = paths.iter().filter_map(|path| analysis.made_of(path, Given::of)).collect();
+        Self { own, beside, left: Cell::new(LOOKUPS) }
+    }
+
     /// The text with the values of its `{{ name }}` in, or else their defaults.
     fn fill(&self, text: &Traced, depth: usize) -> Traced {
         if !text.as_str().contains("{{") {
@@ -203,48 +223,43 @@ impl Variables {
             let name = unknown.name.split(['|', ' ']).next().unwrap_or_default().trim();
             let left = self.left.get().saturating_sub(1);
             self.left.set(left);
-            let known = self.values.get(name).filter(|_| depth < DEPTH && left > 0);
+            let given = || self.own.0.get(name).or_else(|| self.beside.iter().find_map(|given| given.value.0.get(name)));
+            let known = if depth < DEPTH && left > 0 { given() } else { None };
             known.map(|known| self.fill(known, depth + 1)).into_iter().collect()
         };
         marked.substituted(1, value).pop().unwrap_or(marked)
     }
 }
 
-/// The variables that hold for a file: those in it, its role's, its play's neighbours'.
-fn collected(tree: &Tree, analysis: &mut Analysis<'_>) -> HashMap<String, Traced> {
-    let mut values = HashMap::new();
-    let mut take = |node: Node<'_>| {
+/// Where the variables of a role, a play and a group are, seen from a file of tasks or a play.
+const BESIDE: [&str; 7] = [
+    "../vars/main.yml",
+    "../defaults/main.yml",
+    "group_vars/all.yml",
+    "vars/main.yml",
+    "../group_vars/all.yml",
+    "group_vars/all/main.yml",
+    "vars.yml",
+];
+
+impl Given {
+    fn of(text: Traced) -> Self {
+        let mut given = Self::default();
+        read(text).0.documents().for_each(|root| given.take(root));
+        given
+    }
+
+    fn take(&mut self, node: Node<'_>) {
         for (name, value) in node.entries() {
             if let Some(text) = value.text() {
-                values.entry(name.to_owned()).or_insert(text);
+                self.0.entry(name.to_owned()).or_insert(text);
             }
             // `registry: {tag: x}` is `registry.tag`.
             for (inner, value) in value.entries() {
                 if let Some(text) = value.text() {
-                    values.entry(format!("{name}.{inner}")).or_insert(text);
+                    self.0.entry(format!("{name}.{inner}")).or_insert(text);
                 }
             }
         }
-    };
-    for node in tree.mappings() {
-        for key in ["vars", "set_fact", "ansible.builtin.set_fact"] {
-            if let Some(vars) = node.get(key) {
-                take(vars);
-            }
-        }
     }
-    for path in [
-        "../vars/main.yml",
-        "../defaults/main.yml",
-        "group_vars/all.yml",
-        "vars/main.yml",
-        "../group_vars/all.yml",
-        "group_vars/all/main.yml",
-        "vars.yml",
-    ] {
-        if let Some(tree) = analysis.neighbour_tree(path) {
-            tree.documents().for_each(&mut take);
-        }
-    }
-    values
 }

@@ -123,7 +123,7 @@ fn record(target: Target, analysis: &mut Analysis<'_>) {
     if outside.arguments.is_empty() || context.contains("://") {
         return;
     }
-    if let Some(text) = analysis.neighbour(&format!("{context}/{dockerfile}")) {
-        dockerfile::scan_arguments(&text, &outside, Place::Bake, analysis);
+    if let Some(dockerfile) = analysis.dockerfile(&format!("{context}/{dockerfile}")) {
+        dockerfile::scan_arguments(&dockerfile, &outside, Place::Bake, analysis);
     }
 }

@@ -74,9 +74,9 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
 pub(crate) fn scan_build(build: Build, place: Place, analysis: &mut Analysis<'_>) {
     // The commands run at the top of the source, which is the specification's directory or above it.
     let paths = build.dockerfile.iter().flat_map(|path| LEVELS.map(|above| format!("{above}{path}"))).collect::<Vec<_>>();
-    if let Some(text) = paths.iter().find_map(|path| analysis.neighbour(path)) {
+    if let Some(dockerfile) = paths.iter().find_map(|path| analysis.dockerfile(path)) {
         let outside = Outside { arguments: build.arguments, contexts: Vec::new() };
-        dockerfile::scan_arguments(&text, &outside, place, analysis);
+        dockerfile::scan_arguments(&dockerfile, &outside, place, analysis);
         return;
     }
     // Without the Dockerfile only the argument's name tells.

@@ -12,7 +12,7 @@ use crate::dockerfile::{self, Outside};
 use crate::finding::{Kept, Place};
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
-use crate::yaml::{Node, Written as _};
+use crate::yaml::{Node, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "Compose",
@@ -51,8 +51,9 @@ fn is_version_1(root: Node<'_>) -> bool {
 /// Records what the services of a compose file pull.
 fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else { return };
-    let environment = analysis.neighbour(".env").map(|text| read_environment(&text)).unwrap_or_default();
-    let fill = |text: &Traced| expand(text, Dialect::Compose, &|name| environment.get(name).cloned());
+    let environment = beside(analysis.path(), ".env").and_then(|path| analysis.made_of(&path, |text| Environment(read_environment(&text))));
+    let known = |name: &str| environment.as_ref()?.value.0.get(name).cloned();
+    let fill = |text: &Traced| expand(text, Dialect::Compose, &known);
     let services = services.entries();
     let mut bases = Bases { here: services.iter().copied().collect(), elsewhere: HashMap::new() };
     let is_built: HashMap<&str, bool> =
@@ -108,7 +109,7 @@ fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysi
         Some(file) => *bases.elsewhere.entry((file, base)).or_insert_with(|| {
             let tree = analysis.neighbour_tree(file);
             tree.is_some_and(|tree| {
-                tree.documents().find_map(|root| root.at(&["services", base])).is_some_and(|base| base.get("build").is_some())
+                tree.value.documents().find_map(|root| root.at(&["services", base])).is_some_and(|base| base.get("build").is_some())
             })
         }),
     }
@@ -137,22 +138,14 @@ pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String>
     let mut names = Vec::new();
     let mut directory = parent(&dockerfile);
     for _ in 0..LEVELS {
-        let mut files = analysis.neighbours.list(directory);
-        files.retain(|path| {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            name.contains("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"))
+        let files = analysis.made_of_list(directory, |mut paths| {
+            paths.retain(|path| is_compose_file(path));
+            paths.truncate(FILES);
+            ComposeFiles(paths)
         });
-        files.sort();
-        for path in files.into_iter().take(FILES) {
-            let Some(tree) = analysis.tree_at(&path) else { continue };
-            for service in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries).map(|(_, service)| service) {
-                let Some(build) = service.get("build") else { continue };
-                let part = |key: &str| build.get(key).and_then(Node::scalar);
-                let context = part("context").unwrap_or(".");
-                let built = beside(&path, &format!("{context}/{}", part("dockerfile").unwrap_or("Dockerfile")));
-                if built.as_ref() == Some(&dockerfile) {
-                    names.extend(pairs(build.get("additional_contexts")).into_iter().map(|(name, _)| name));
-                }
+        for path in files.iter().flat_map(|files| &files.0) {
+            if let Some(contexts) = analysis.made_of(path, |text| Contexts::of(path, text)) {
+                names.extend(contexts.value.0.get(&dockerfile).into_iter().flatten().cloned());
             }
         }
         if directory.is_empty() || directory.ends_with("..") {
@@ -161,6 +154,36 @@ pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String>
         directory = parent(directory);
     }
     names
+}
+
+/// What a `.env` file sets.
+struct Environment(HashMap<String, Traced>);
+
+/// The compose files of a directory.
+struct ComposeFiles(Vec<String>);
+
+fn is_compose_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.contains("compose") && (name.ends_with(".yml") || name.ends_with(".yaml"))
+}
+
+/// The names of the contexts that a compose file gives to builds, by the path of the Dockerfile.
+struct Contexts(HashMap<String, Vec<String>>);
+
+impl Contexts {
+    fn of(path: &str, text: Traced) -> Self {
+        let (tree, _) = read(text);
+        let mut contexts: HashMap<String, Vec<String>> = HashMap::new();
+        for (_, service) in tree.documents().filter_map(|root| root.get("services")).flat_map(Node::entries) {
+            let Some(build) = service.get("build") else { continue };
+            let part = |key: &str| build.get(key).and_then(Node::scalar);
+            let context = part("context").unwrap_or(".");
+            if let Some(built) = beside(path, &format!("{context}/{}", part("dockerfile").unwrap_or("Dockerfile"))) {
+                contexts.entry(built).or_default().extend(pairs(build.get("additional_contexts")).into_iter().map(|(name, _)| name));
+            }
+        }
+        Self(contexts)
+    }
 }
 
 fn scan_build(build: Node<'_>, fill: &dyn Fn(&Traced) -> Traced, analysis: &mut Analysis<'_>) {
@@ -194,8 +217,8 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
         return;
     }
     let dockerfile = part("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-    let Some(text) = analysis.neighbour(&format!("{context}/{dockerfile}")) else { return };
-    dockerfile::scan_arguments(&text, outside, Place::ComposeBuildContext, analysis);
+    let Some(dockerfile) = analysis.dockerfile(&format!("{context}/{dockerfile}")) else { return };
+    dockerfile::scan_arguments(&dockerfile, outside, Place::ComposeBuildContext, analysis);
 }
 
 /// `NAME: value` or `- NAME=value`.

@@ -94,8 +94,10 @@ fn chart_registry(analysis: &mut Analysis<'_>) -> Option<Traced> {
         return None;
     }
     let tree = analysis.neighbour_tree("values.yaml")?;
-    let global =
-        tree.documents().find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))?;
+    let global = tree
+        .value
+        .documents()
+        .find_map(|root| root.at(&["global", "imageRegistry"]).or_else(|| root.at(&["global", "image", "registry"])))?;
     global.text().filter(|registry| !registry.is_empty())
 }
 
@@ -115,8 +117,9 @@ fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
 
 /// Without a tag most charts take the version that `Chart.yaml` gives.
 fn app_version(analysis: &mut Analysis<'_>) -> Traced {
-    let chart =
-        analysis.neighbour_tree("Chart.yaml").and_then(|tree| tree.documents().next().and_then(|root| root.get("appVersion")?.text()));
+    let chart = analysis
+        .neighbour_tree("Chart.yaml")
+        .and_then(|tree| tree.value.documents().next().and_then(|root| root.get("appVersion")?.text()));
     let name = ".Chart.AppVersion".to_owned();
     chart.unwrap_or_else(|| Traced::unknown(Unknown { name, written: None, assumed: None, empty_if_unset: false }))
 }

@@ -1,14 +1,16 @@
 //! Whether files pull the same images from the new registry after their edits, and nothing else.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Edit, Move, apply, edits};
 use crate::analysis::Neighbours;
-use crate::detect::scan_text;
-use crate::finding::{Elsewhere, Finding, Place};
+use crate::detect::scan_file;
+use crate::finding::{Elsewhere, FileScan, Finding, Place};
+use crate::nearby::Nearby;
 
-/// Where more text than this would have to be scanned to tell the images of a file apart, it is left alone as a whole.
-const ALONE: usize = 1 << 20;
+/// How many bytes are scanned again to tell the images of files apart; after that a file is left alone as a whole.
+const AGAIN: usize = 16 << 20;
 
 /// Why a file cannot be changed as planned.
 pub(super) struct Failed {
@@ -44,22 +46,25 @@ pub(super) fn failed(
         of_file.entry(&step.finding.file).or_default().push(step);
     }
     let all = edits(moves);
+    let planned = Edited { files, edits: &all };
+    let (now, then) = (Nearby::of(files), Nearby::of(&planned));
+    let again = Cell::new(AGAIN);
     let mut failed = BTreeMap::new();
     // A file is touched by its own edits, and by those of files that it draws values from.
     for (file, own) in of_file {
-        let before = files.read(file).map(|text| scan_text(file, &text, files));
-        let fault = match &before {
-            None => Some(Failed::whole("the file cannot be read any more")),
-            Some((found, _)) => {
+        let fault = match (files.read(file), planned.read(file)) {
+            (Some(text), Some(after)) => {
+                let scan = scan_file(file, &text, &now);
                 let known = scanned.get(file);
                 let is_new = |finding: &Finding| finding.file == file && known.is_none_or(|known| !known.contains(&key(finding)));
-                if found.iter().any(is_new) {
+                if scan.findings.iter().any(is_new) {
                     Some(Failed::whole("the file has changed since it was scanned"))
                 } else {
-                    let before = Before { file, found, problems: before.as_ref().map_or(0, |(_, problems)| problems.len()), files };
-                    before.fault(moves, &all).map(|why| before.blame(&own, why))
+                    let before = Before { file, text, found: &scan.findings, problems: scan.problems.len() };
+                    before.fault(moves, &planned, &after, &then).map(|why| before.blame(&own, why, files, &again))
                 }
             }
+            (_, _) => Some(Failed::whole("the file cannot be read any more")),
         };
         if let Some(fault) = fault {
             failed.insert(file.to_owned(), fault);
@@ -71,22 +76,20 @@ pub(super) fn failed(
 /// A file as it is.
 struct Before<'b> {
     file: &'b str,
+    text: String,
     found: &'b [Finding],
     problems: usize,
-    files: &'b dyn Neighbours,
 }
 
 impl Before<'_> {
-    /// Why the file is not as planned after the edits of these moves.
-    fn fault(&self, moves: &[Move<'_>], edits: &BTreeMap<String, Vec<Edit>>) -> Option<String> {
-        let after = Edited { files: self.files, edits };
-        let Some(text) = after.read(self.file) else { return Some("the file cannot be read any more".to_owned()) };
-        let (found, problems) = scan_text(self.file, &text, &after);
+    /// Why the file is not as planned after the edits of these moves, with which it has this text.
+    fn fault(&self, moves: &[Move<'_>], edited: &Edited<'_>, text: &str, nearby: &Nearby<'_>) -> Option<String> {
+        let FileScan { findings: found, problems, .. } = scan_file(self.file, text, nearby);
         if problems.len() > self.problems {
             let why = problems.last().map(|problem| problem.message.clone());
             return Some(format!("would not be readable afterwards: {}", why.unwrap_or_default()));
         }
-        let lines = inserted_lines(self.files.read(self.file).unwrap_or_default().as_str(), edits.get(self.file));
+        let lines = inserted_lines(&self.text, edited.edits.get(self.file));
         let shifted = |line: usize| line + lines.iter().filter(|inserted| **inserted < line).count();
         let moved: BTreeMap<Key, &str> = moves.iter().map(|step| (key(step.finding), step.reference.as_str())).collect();
         let expected = |finding: &Finding| {
@@ -103,19 +106,22 @@ impl Before<'_> {
     }
 
     /// Which moves are at fault: those that do not work alone, with the others that need the same bytes changed.
-    fn blame(&self, own: &[&Move<'_>], why: String) -> Failed {
-        let length = self.files.read(self.file).map_or(0, |text| text.len());
-        if own.len().saturating_mul(length) > ALONE {
-            return Failed::whole(why);
-        }
+    fn blame(&self, own: &[&Move<'_>], why: String, files: &dyn Neighbours, again: &Cell<usize>) -> Failed {
         let mut images = BTreeSet::new();
         for step in own {
             let places: BTreeSet<_> = step.places().collect();
             let together: Vec<Move<'_>> =
                 own.iter().filter(|other| other.places().all(|place| places.contains(&place))).map(|other| Move::clone(other)).collect();
-            if self.fault(&together, &edits(&together)).is_some() {
+            let edits = edits(&together);
+            let edited = Edited { files, edits: &edits };
+            let nearby = Nearby::of(&edited);
+            let fault = edited.read(self.file).is_none_or(|text| self.fault(&together, &edited, &text, &nearby).is_some());
+            if fault {
                 images.insert(key(step.finding));
             }
+            // Each move is held against each other one, too.
+            let Some(left) = again.get().checked_sub(self.text.len() + nearby.read() + 64 * own.len()) else { return Failed::whole(why) };
+            again.set(left);
         }
         Failed { why, images }
     }

@@ -1,36 +1,61 @@
 //! Fills an advice template with what was found.
 //!
-//! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `subject`, `who`
-//! and `spent`. `{name|otherwise}` falls back to the words behind the bar.
+//! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `limit`, `subject`, `who`, `spent`,
+//! `driver` (see `log_driver`), and the topics of `placed`. `{name|otherwise}` falls back to the words behind the bar; `{name? of $}` is
+//! left out where the name is not known. A name is filled in only if it has the shape of such a name.
 
-use super::registries;
+use super::log_driver::Driver;
 use super::row::Row;
+use super::setting::{Mode, Place};
+use super::shape::Shape;
 use super::target::Target;
 use super::text::{self, redact};
+use super::{log_driver, placed, registries};
 use pullsafe::reference::{ECR_PUBLIC, Reference};
 
-/// What opens a name in a template.
-pub(super) const OPEN: char = '{';
+/// What an advice is about: the row's target, the text, and where it happened.
+pub(super) struct About<'a> {
+    pub(super) target: &'a Target,
+    pub(super) text: &'a str,
+    pub(super) place: Place,
+    pub(super) mode: Option<Mode>,
+    /// The log driver of the task, where the text names none.
+    pub(super) driver: Option<Driver>,
+    pub(super) attempts: Option<u32>,
+}
 
-/// The advice of a row for this target and text.
-pub(super) fn render(row: &Row, target: &Target, text: &str, attempts: Option<u32>, anonymous: Option<bool>) -> String {
+/// The advice of a row.
+pub(super) fn render(row: &Row, about: &About<'_>) -> String {
+    let About { target, text, place, mode, driver, attempts } = *about;
     let reference = target.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let value = |name: &str| match name {
-        "image" => target.image.clone(),
+        "image" => reference.as_ref().and(target.image.clone()),
         "host" => reference.as_ref().map(|reference| reference.registry().to_owned()),
         "repository" => reference.as_ref().map(|reference| reference.repository().to_owned()),
         "official" => reference.as_ref().and_then(on_ecr_public),
         "limit" => target.registry.and_then(registries::of_registry).map(|row| row.limit.to_owned()),
         "subject" => subject(row, text),
-        "who" => match anonymous {
+        "who" => match row.anonymous {
             Some(true) => Some("this address (the pull was anonymous)".to_owned()),
             Some(false) => Some("the account that it logged in with".to_owned()),
             None => None,
         },
-        "spent" => attempts.map(|attempts| format!(" ({attempts} requests for each task start)")),
-        _ => None,
+        "spent" => attempts.map(|attempts| format!(" ({attempts} requests for each start)")),
+        "private" => private_address(text).map(str::to_owned),
+        "driver" => Some(log_driver::advice(Driver::in_text(text).or(driver), row.why).to_owned()),
+        topic => placed::words(topic, place, mode, target.registry),
     };
     fill(row.advice, value)
+}
+
+/// The private address that a text says was dialled, with its port.
+fn private_address(text: &str) -> Option<&str> {
+    text.match_indices("dial tcp ").find_map(|(at, before)| {
+        let rest = text.get(at + before.len()..)?;
+        let address = rest.split([' ', ',', '"', '\'']).next()?.trim_end_matches(':');
+        let host: std::net::Ipv4Addr = address.split(':').next()?.parse().ok()?;
+        (host.is_private() && Shape::Host.fits(address)).then_some(address)
+    })
 }
 
 /// Where ECR Public publishes the same official image.
@@ -47,51 +72,64 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
             rest = behind;
             continue;
         };
-        match inside.split_once('|') {
-            Some((name, otherwise)) => match value(name) {
-                Some(found) => out.push_str(&found),
-                None => {
-                    // Words are no name: the quotes around it go.
-                    let behind = after.strip_prefix('`').filter(|_| out.ends_with('`'));
-                    if behind.is_some() {
-                        out.pop();
-                    }
-                    out.push_str(otherwise);
-                    rest = behind.unwrap_or(after);
-                    continue;
-                }
-            },
-            // Braces that are no name belong to the text (a JSON example).
-            None => {
-                out.push('{');
-                out.push_str(inside);
-                out.push('}');
-            }
-        }
         rest = after;
+        if let Some((name, otherwise)) = inside.split_once('|') {
+            let Some(found) = value(name) else {
+                // Words are no name: the quotes around it go.
+                if let Some(behind) = after.strip_prefix('`').filter(|_| out.ends_with('`')) {
+                    out.pop();
+                    rest = behind;
+                }
+                out.push_str(otherwise);
+                continue;
+            };
+            out.push_str(&found);
+        } else if let Some((name, shown)) = inside.split_once('?') {
+            // Only where it is known, in these words.
+            if let Some(found) = value(name) {
+                out.push_str(&shown.replace('$', &found));
+            }
+        } else if let Some(found) = value(inside) {
+            out.push_str(&found);
+        } else {
+            // Braces that are no name belong to the text (a JSON example).
+            out.extend(["{", inside, "}"]);
+        }
     }
     out.push_str(rest);
     out
 }
 
-/// What the row's subject is in this text.
+/// What the row's subject is in this text, if what stands there has its shape.
 pub(super) fn subject(row: &Row, text: &str) -> Option<String> {
     let place = row.subject?;
     let lower = text.to_ascii_lowercase();
-    let start = place.after.iter().find_map(|before| Some(lower.find(before.to_ascii_lowercase().as_str())? + before.len()))?;
-    // Lower-casing ASCII keeps every index.
-    let rest = text.get(start..)?;
-    let end = rest.find(|character| place.until.contains(&character)).unwrap_or(rest.len());
-    let found = rest.get(..end)?.trim().trim_end_matches(['.', ':']);
-    (!found.is_empty() && found.len() <= 200).then(|| redact(found))
+    place.after.iter().find_map(|before| {
+        let start = lower.find(before.to_ascii_lowercase().as_str())? + before.len();
+        // Lower-casing ASCII keeps every index.
+        let rest = text.get(start..)?;
+        let quote = before.chars().last().filter(|last| matches!(last, '"' | '\'' | '`'));
+        let ends = |character: char| match quote {
+            Some(quote) => character == quote || character == '\\',
+            None => place.until.contains(&character),
+        };
+        let end = rest.find(ends).unwrap_or(rest.len());
+        let found = rest.get(..end)?.trim().trim_end_matches(['.', ':']);
+        place.shape.fits(found).then(|| found.to_owned()).filter(|found| redact(found) == *found)
+    })
 }
 
 /// The advice where no signature matched.
 pub(super) fn unknown(image: Option<&str>, pull: bool, text: &str) -> String {
+    let image = image.and_then(|image| image.parse::<Reference>().ok());
     let look = match (pull, image) {
-        (true, Some(image)) => format!("Ask the registry for the manifest (`docker buildx imagetools inspect {image}`), and look at other tasks of the service that stopped at the same time."),
-        (true, None) => "Ask the registry for the manifest of the image in the task definition, and look at other tasks of the service that stopped at the same time.".to_owned(),
-        (false, _) => "Read the text in the evidence and the container's log, and look at other tasks of the service that stopped at the same time.".to_owned(),
+        (true, Some(image)) => format!(
+            "Ask the registry for the manifest (`docker buildx imagetools inspect {image}`), and look at what else stopped at the same time."
+        ),
+        (true, None) => {
+            "Ask the registry for the manifest of the image that is named there, and look at what else stopped at the same time.".to_owned()
+        }
+        (false, _) => "Read the text in the evidence and the container's log, and look at what else stopped at the same time.".to_owned(),
     };
     let what = if pull { "The pull failed" } else { "The stop is not explained" };
     if text::is_cut(text) {

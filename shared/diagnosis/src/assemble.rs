@@ -1,9 +1,11 @@
 //! Makes a [`Diagnosis`] of a signature that matched, or of none.
 
+use super::advice::About;
 use super::chain::{Chain, Tell};
 use super::logs::Finding;
 use super::nearest::{Like, nearest};
 use super::row::Row;
+use super::setting::Setting;
 use super::target::Target;
 use super::{Read, advice, is_pull, text};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, Phase, Why};
@@ -45,21 +47,23 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
         anonymous: row.anonymous.or_else(|| read.text.contains("anonymous token").then_some(true)),
         evidence: vec![read.evidence()],
         settled_by: settled_by.map(str::to_owned),
-        advice: advice::render(row, &target, read.text, attempts, row.anonymous),
+        advice: advice::render(row, &read.about(&target, attempts)),
         ..Diagnosis::of(row.cause, row.confidence)
     }
 }
 
 /// The diagnosis of a row that matched a line of a log.
-pub(super) fn of_finding(finding: &Finding) -> Diagnosis {
+pub(super) fn of_finding(finding: &Finding, setting: &Setting) -> Diagnosis {
     let row = finding.row;
+    let Setting { place, mode, driver, .. } = *setting;
+    let about = About { target: &Target::default(), text: &finding.line, place, mode, driver, attempts: None };
     Diagnosis {
         kind: row.kind,
         signature: row.signature,
         container: Some(finding.container.clone()),
         evidence: finding.evidence.clone(),
         settled_by: row.settled_by.map(str::to_owned),
-        advice: advice::render(row, &Target::default(), &finding.line, None, None),
+        advice: advice::render(row, &about),
         ..Diagnosis::of(row.cause, row.confidence)
     }
 }

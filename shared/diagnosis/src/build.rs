@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::assemble::of_finding;
 use super::build_advice;
 use super::build_facts::BuildFacts;
 use super::build_log::BuildLog;
+use super::check::check;
+use super::setting::Setting;
 use super::text::{normalise, redact};
-use super::{diagnose_text, logs};
+use super::{diagnose_text_at, logs};
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::Reference;
 
@@ -68,10 +71,12 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
     let diagnosis = match PhaseKind::of(name) {
         PhaseKind::Provisioning => {
             let image = detail.pointer("/additional-information/environment/image").and_then(Value::as_str);
-            diagnose_text(context, image, &source).map(|found| about("The build image could not be pulled (PROVISIONING)", found))
+            diagnose_text_at(context, image, &source, &Setting::of_build())
+                .map(|found| about("The build image could not be pulled (PROVISIONING)", found, true))
         }
         PhaseKind::WithoutPulls => None,
-        PhaseKind::Commands => by_log(logs).or_else(|| diagnose_text(context, None, &source).filter(|found| found.cause.is_about_image())),
+        PhaseKind::Commands => by_log(logs)
+            .or_else(|| diagnose_text_at(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image())),
     };
     let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
     if diagnosis.cause.is_about_image() {
@@ -79,6 +84,7 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
         let bases = if of_environment { Vec::new() } else { logs.values().flat_map(BuildLog::bases).collect() };
         diagnosis.build = Some(BuildFacts { bases, platform: platform(detail).to_owned(), of_environment });
     }
+    diagnosis.check = Some(check(&diagnosis, &Setting::of_build()));
     let reference = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
     let official = reference.filter(|reference| reference.is_official() && diagnosis.cause.is_about_image());
     let replacement_from = official.map(|reference| {
@@ -134,12 +140,12 @@ fn context_of(value: Option<&Value>) -> String {
 /// The failed pull in a build's log.
 fn by_log(logs: &BTreeMap<String, BuildLog>) -> Option<Diagnosis> {
     let found = logs.iter().find_map(|(name, log)| log.failed_pull(name))?;
-    Some(if found.cause == Cause::Unknown { found } else { about("A pull of the build failed", found) })
+    Some(if found.cause == Cause::Unknown { found } else { about("A pull of the build failed", found, false) })
 }
 
-fn about(what: &str, found: Diagnosis) -> Diagnosis {
-    let image = found.image.as_deref().map(|image| format!(": `{image}`")).unwrap_or_default();
-    let advice = format!("{what}{image}. {}", build_advice::of(&found).unwrap_or(&found.advice));
+fn about(what: &str, found: Diagnosis, of_environment: bool) -> Diagnosis {
+    let image = found.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).map(|image| format!(": `{image}`"));
+    let advice = format!("{what}{}. {}", image.unwrap_or_default(), build_advice::of(&found, of_environment).unwrap_or(&found.advice));
     Diagnosis { advice, ..found }
 }
 
@@ -159,7 +165,7 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
     let by_resource = finding.as_ref().filter(|finding| matches!(finding.row.cause, Cause::DiskFull | Cause::OutOfMemory));
     let cause = by_resource.map_or(Cause::Unknown, |finding| finding.row.cause);
     let advice = match (phase, by_resource) {
-        (_, Some(finding)) => finding.row.advice.to_owned(),
+        (_, Some(finding)) => of_finding(finding, &Setting::of_build()).advice,
         ("DOWNLOAD_SOURCE", None) => {
             "The build could not get its source (DOWNLOAD_SOURCE). That is access to the repository (connection, token, branch, webhook), not a pull of an image.".to_owned()
         }

@@ -75,11 +75,44 @@ const ALL: &[Advice] = &[
     },
 ];
 
+/// Advice for the project's own image, which CodeBuild pulls before any command of the build runs.
+const OF_ENVIRONMENT: &[Advice] = &[
+    Advice {
+        causes: &[Cause::RegistryRateLimited, Cause::RegistryDataLimit],
+        only: |_| true,
+        text: "The registry limits its callers, and CodeBuild's own addresses are shared. Give the project's environment a registry credential (a secret of Secrets Manager), or choose an image of CodeBuild or of a private ECR repository.",
+    },
+    Advice {
+        causes: &[Cause::RegistryAuthDenied, Cause::EcrPermissionDenied],
+        only: |_| true,
+        text: "The registry does not let CodeBuild pull the project's image. For Amazon ECR let the project pull with its service role and give that the actions of a pull (across accounts the repository's policy too); for any other registry set the environment's registry credential. Look at the name as well.",
+    },
+    Advice {
+        causes: &[Cause::RegistryUnreachable, Cause::RegistryServerError],
+        only: |_| true,
+        text: "CodeBuild could not get the project's image from its registry. Start the build again; if it lasts, look at the registry's status page and host name, and copy the image to a private ECR repository.",
+    },
+    Advice {
+        causes: &[
+            Cause::ImageNotFound,
+            Cause::ImageDigestGone,
+            Cause::RepositoryNotFound,
+            Cause::InvalidImageReference,
+            Cause::PlatformMismatch,
+            Cause::ImageCorrupt,
+            Cause::ImageUnsupported,
+        ],
+        only: |_| true,
+        text: "The project's image cannot be used: it does not exist under this name, or not for the environment's type (LINUX_CONTAINER, ARM_CONTAINER, WINDOWS_SERVER_2022_CONTAINER). Correct the environment's image of the project.",
+    },
+];
+
 fn is_ecr(found: &Diagnosis) -> bool {
     matches!(found.registry, Some(Registry::EcrPrivate | Registry::EcrPrivateApi))
 }
 
-/// The advice for a build, where it is another than for a task.
-pub(crate) fn of(found: &Diagnosis) -> Option<&'static str> {
-    ALL.iter().find(|advice| advice.causes.contains(&found.cause) && (advice.only)(found)).map(|advice| advice.text)
+/// The advice for a build, where it is another than for a task: for the images that its commands pull, or for the project's own.
+pub(crate) fn of(found: &Diagnosis, of_environment: bool) -> Option<&'static str> {
+    let table = if of_environment { OF_ENVIRONMENT } else { ALL };
+    table.iter().find(|advice| advice.causes.contains(&found.cause) && (advice.only)(found)).map(|advice| advice.text)
 }

@@ -353,6 +353,9 @@ pub struct Diagnosis {
     pub settled_by: Option<String>,
     /// What to do, for a person: the exact change where the text allows one.
     pub advice: String,
+    /// What shows whether it is so: a command to paste, or a page of the console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 impl Diagnosis {
@@ -375,6 +378,7 @@ impl Diagnosis {
             evidence: Vec::new(),
             settled_by: None,
             advice: String::new(),
+            check: None,
         }
     }
 

@@ -113,7 +113,7 @@ impl<'a> Chain<'a> {
 
     /// Whether this is about a registry at all: a request to one, an operation of a pull, or a registry's own code.
     pub fn is_of_registry(&self) -> bool {
-        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image"];
+        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image", "admission webhook", "image verification"];
         let says = |text: &str| {
             let lower = text.to_ascii_lowercase();
             WORDS.iter().any(|word| lower.contains(word))

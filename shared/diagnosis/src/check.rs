@@ -2,73 +2,87 @@
 //!
 //! A name goes into a command only if it has the shape of such a name; what a text says is never a command by itself.
 
+use super::log_driver::Driver;
 use super::setting::{Place, Setting, is_arn, is_name};
-use crate::cause::{Cause, Diagnosis, Kind};
+use super::shape::Shape;
+use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
 pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    if setting.place == Place::CodeBuild
+    let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
+    let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) { setting.place_in(&text) } else { setting.place };
+    let setting = &Setting { place, ..setting.clone() };
+    if place == Place::CodeBuild
         && let Some(said) = of_build(diagnosis)
     {
         return said;
     }
-    let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
+    let defined = |what: &str| definition(setting, what);
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
         Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound => exists(diagnosis, setting),
-        Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, setting),
-        Cause::RegistryUnreachable => network(setting),
+        Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, &text, setting),
+        Cause::RegistryUnreachable => network(diagnosis, setting),
         Cause::RegistryServerError => inspect(diagnosis).unwrap_or_else(|| "the registry's status page".to_owned()),
         Cause::PlatformMismatch | Cause::ExecFormat | Cause::ImageCorrupt | Cause::ImageUnsupported => {
-            inspect(diagnosis).map_or_else(|| definition(setting), |command| format!("{command} (the platforms and media types it lists)"))
+            inspect(diagnosis).map_or_else(|| defined(IMAGES), |command| format!("{command} (the platforms and media types it lists)"))
         }
-        Cause::InvalidImageReference
-        | Cause::InvalidConfiguration
-        | Cause::HostPortConflict
-        | Cause::CommandNotFound
-        | Cause::LogDriverFailed => log_group(&text).unwrap_or_else(|| definition(setting)),
+        Cause::LogDriverFailed => log_group(&text, setting).unwrap_or_else(|| defined("[name,logConfiguration]")),
+        Cause::InvalidImageReference => defined(IMAGES),
+        Cause::HostPortConflict => defined("[name,portMappings]"),
+        Cause::CommandNotFound => defined("[name,image,entryPoint,command,workingDirectory,user]"),
+        Cause::InvalidConfiguration => defined(""),
         Cause::SecretUnavailable => secret(diagnosis, &text, setting),
         Cause::RoleAssumeFailed => role(&text),
-        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| definition(setting)),
-        Cause::NetworkSetupFailed | Cause::CapacityUnavailable => events(setting),
-        Cause::DiskFull if setting.place == Place::CodeBuild => "`df -h` in the build specification before the failing command".to_owned(),
-        Cause::DiskFull if matches!(setting.place, Place::Ec2 | Place::External | Place::Batch) => {
-            "`docker system df` and `df -h` on the host".to_owned()
-        }
-        Cause::DiskFull => format!("{} (`ephemeralStorage`)", definition(setting)),
+        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| defined("[name,mountPoints]")),
+        Cause::NetworkSetupFailed | Cause::CapacityUnavailable | Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
+        Cause::DiskFull => disk(setting),
         Cause::LoadBalancerHealthCheckFailed => target_group(&text),
         Cause::HostTerminated | Cause::SpotInterrupted => instance(&text).unwrap_or_else(|| events(setting)),
         Cause::UserStopped => {
             "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=StopTask` (who stopped it)".to_owned()
         }
-        Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
-        Cause::TaskCompleted
-        | Cause::OutOfMemory
-        | Cause::AppCrashed
-        | Cause::AppDegraded
-        | Cause::ContainerHealthCheckFailed
-        | Cause::Unknown => task(setting),
+        Cause::OutOfMemory => defined("[name,memory,memoryReservation]"),
+        Cause::ContainerHealthCheckFailed => defined("[name,healthCheck]"),
+        Cause::AppCrashed | Cause::AppDegraded if needs_environment(diagnosis) => {
+            format!("{} (whether the variable is there)", defined("[name,environment[].name,secrets[].name]"))
+        }
+        Cause::TaskCompleted | Cause::AppCrashed | Cause::AppDegraded | Cause::Unknown => task(setting),
     }
+}
+
+/// What a container pulls, of its definition.
+const IMAGES: &str = "[name,image,repositoryCredentials]";
+
+/// Whether the program lacks something that its environment carries.
+fn needs_environment(diagnosis: &Diagnosis) -> bool {
+    let lacks = [Signature::EnvMissing, Signature::DependencyLocalhostDefault, Signature::DependencyAuth, Signature::CredentialsMissing];
+    diagnosis.signature.is_some_and(|signature| lacks.contains(&signature))
+}
+
+/// Whether it is of the host's runtime, whose words tell the host.
+const fn is_of_start(cause: Cause) -> bool {
+    matches!(cause, Cause::DiskFull | Cause::CommandNotFound | Cause::AgentError | Cause::VolumeMountFailed | Cause::InvalidConfiguration)
 }
 
 /// For a build, where a task would be asked about what only tasks have.
 fn of_build(diagnosis: &Diagnosis) -> Option<String> {
     let cause = diagnosis.cause;
-    if cause == Cause::RoleAssumeFailed {
-        return Some(
-            "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
-                .to_owned(),
-        );
-    }
-    let of_an_image = matches!(
-        cause,
-        Cause::EcrPermissionDenied | Cause::RegistryAuthDenied | Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound
-    );
-    let of_a_task =
-        matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::SpotInterrupted | Cause::HostTerminated | Cause::UserStopped);
-    (of_a_task || (of_an_image && reference(diagnosis).is_none()))
-        .then(|| "the build's log in the CodeBuild console, from the first failed command on".to_owned())
+    let said = if cause == Cause::RoleAssumeFailed {
+        "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
+    } else if cause == Cause::RegistryUnreachable {
+        "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the security group's egress"
+    } else if cause == Cause::DiskFull {
+        "`df -h` in the build specification before the failing command"
+    } else if matches!(cause, Cause::RegistryRateLimited | Cause::RegistryDataLimit | Cause::RegistryServerError)
+        || (cause.is_about_image() && reference(diagnosis).is_some())
+    {
+        return None;
+    } else {
+        "the build's log in the CodeBuild console, from the first failed command on"
+    };
+    Some(said.to_owned())
 }
 
 fn reference(diagnosis: &Diagnosis) -> Option<Reference> {
@@ -98,7 +112,7 @@ fn in_ecr(image: &Reference) -> Option<(String, String)> {
 }
 
 fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    let Some(image) = reference(diagnosis) else { return definition(setting) };
+    let Some(image) = reference(diagnosis) else { return definition(setting, IMAGES) };
     let Some((registry, repository)) = in_ecr(&image) else { return format!("`docker buildx imagetools inspect {image}`") };
     if diagnosis.cause == Cause::RepositoryNotFound {
         return format!("`aws ecr describe-repositories {registry} --repository-names {repository}`");
@@ -111,41 +125,89 @@ fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
     format!("`aws ecr describe-images {registry} --repository-name {repository} --image-ids {which}`")
 }
 
-fn access(diagnosis: &Diagnosis, setting: &Setting) -> String {
+fn access(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+    if let Some(command) = simulation(text) {
+        return command;
+    }
     match reference(diagnosis).as_ref().and_then(in_ecr) {
+        // The layers come from S3, whose endpoint has a policy of its own.
+        Some((registry, _)) if diagnosis.phase == Some(Phase::Layer) => {
+            let region = registry.rsplit(' ').next().unwrap_or_default();
+            format!(
+                "`aws ec2 describe-vpc-endpoints --region {region} --filters Name=service-name,Values=com.amazonaws.{region}.s3 --query 'VpcEndpoints[].PolicyDocument'`"
+            )
+        }
         Some((registry, repository)) => format!(
             "`aws ecr get-repository-policy {registry} --repository-name {repository}`, and the role that pulls in the IAM policy simulator"
         ),
-        None => inspect(diagnosis)
-            .map_or_else(|| definition(setting), |command| format!("{command} after `docker logout`, then with the credentials in use")),
+        None => inspect(diagnosis).map_or_else(
+            || definition(setting, IMAGES),
+            |command| format!("{command} after `docker logout`, then with the credentials in use"),
+        ),
     }
 }
 
-fn network(setting: &Setting) -> String {
+/// Asks IAM whether the role of a refusal may do what was refused.
+fn simulation(text: &str) -> Option<String> {
+    let session = arn(text, ":assumed-role/")?;
+    let (head, tail) = session.split_once(":assumed-role/")?;
+    let account = head.rsplit(':').next()?;
+    let role = tail.split('/').next().filter(|role| is_name(role))?;
+    let action = text.split("not authorized to perform: ").nth(1)?.split([' ', ',']).next()?;
+    (Shape::Action.fits(action) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
+        format!(
+            "`aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::{account}:role/{role} --action-names {action} --query 'EvaluationResults[].EvalDecision'`"
+        )
+    })
+}
+
+fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
+    let image = reference(diagnosis);
+    let of_ecr = image.as_ref().and_then(|image| ecr_host(image.registry()));
+    let host = match (&image, of_ecr) {
+        (_, Some(ecr)) if diagnosis.registry == Some(Registry::EcrPrivateApi) => format!("api.ecr.{}.amazonaws.com", ecr.region),
+        (Some(image), _) if !image.is_docker_hub() => image.registry().to_owned(),
+        _ => "registry-1.docker.io".to_owned(),
+    };
+    let known_elsewhere = diagnosis.registry.is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
+    let of_subnet = |whose: &str| match known_elsewhere {
+        true => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
+        false => format!(
+            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
+        ),
+    };
     match setting.place {
-        Place::CodeBuild => {
-            "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the security group's egress"
-                .to_owned()
-        }
         Place::Ec2 | Place::External => {
-            "`curl -v https://<the registry's host>/v2/` on the host: any answer, even 401, means that the way is open"
-                .replace("<the registry's host>", "registry-1.docker.io")
+            format!("`curl -v https://{host}/v2/` on the host: any answer, even 401, means that the way is open")
         }
-        Place::Fargate | Place::ManagedInstances | Place::Batch | Place::Unknown => {
-            format!(
-                "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for the task's subnet (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
-            )
+        Place::Windows => format!("`Test-NetConnection {host} -Port 443` on the host"),
+        Place::ManagedInstances => of_subnet("the subnets of the capacity provider"),
+        Place::Batch => of_subnet("the subnets of the compute environment"),
+        Place::Fargate | Place::Unknown | Place::CodeBuild => of_subnet("the task's subnet"),
+    }
+}
+
+fn disk(setting: &Setting) -> String {
+    match setting.place {
+        Place::Ec2 | Place::External => "`docker system df` and `df -h` on the host".to_owned(),
+        Place::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
+        Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
+        Place::Batch => "the compute environment in the Batch console: its launch template and the volume's size".to_owned(),
+        Place::Fargate | Place::Unknown | Place::CodeBuild => {
+            format!("{} (`ephemeralStorage`, 20 GiB where it is not there)", definition(setting, ""))
         }
     }
 }
 
-fn definition(setting: &Setting) -> String {
+/// What the definition says of each container (these fields), or all of it.
+fn definition(setting: &Setting, of_containers: &str) -> String {
     match &setting.definition {
-        Some(name) => format!("`aws ecs describe-task-definition --task-definition {name}`"),
-        None if setting.place == Place::CodeBuild => {
-            "the build's log in the CodeBuild console, from the first failed command on".to_owned()
-        }
+        _ if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
+        Some(name) if of_containers.is_empty() => format!("`aws ecs describe-task-definition --task-definition {name}`"),
+        Some(name) => format!(
+            "`aws ecs describe-task-definition --task-definition {name} --query 'taskDefinition.containerDefinitions[].{of_containers}'`"
+        ),
         None => "the task definition in the ECS console".to_owned(),
     }
 }
@@ -155,7 +217,7 @@ fn task(setting: &Setting) -> String {
         (Some(cluster), Some(task)) => format!(
             "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query 'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
         ),
-        _ if setting.place == Place::CodeBuild => "the build's log in the CodeBuild console".to_owned(),
+        _ if setting.place == Place::Batch => "the job in the Batch console: its status reason, and its log stream".to_owned(),
         _ => "the stopped task in the ECS console: its containers, and the tab Logs".to_owned(),
     }
 }
@@ -180,6 +242,9 @@ fn arn<'a>(text: &'a str, inside: &str) -> Option<&'a str> {
 }
 
 fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+    if let Some(command) = simulation(text) {
+        return command;
+    }
     if let Some(arn) = arn(text, ":secretsmanager:") {
         // Behind the secret itself: a key of its JSON, a stage, a version.
         let name: Vec<&str> = arn.splitn(8, ':').take(7).collect();
@@ -191,9 +256,13 @@ fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
     }
     match diagnosis.kind {
         Some(Kind::EnvironmentFile) => {
-            arn(text, ":s3:").map_or_else(|| definition(setting), |arn| format!("`aws s3api head-object` of {arn}"))
+            let object = arn(text, ":s3:").and_then(|arn| arn.rsplit(":::").next()?.split_once('/'));
+            object.map_or_else(
+                || definition(setting, "[name,environmentFiles]"),
+                |(bucket, key)| format!("`aws s3api head-object --bucket {bucket} --key {key}`"),
+            )
         }
-        _ => definition(setting),
+        _ => definition(setting, "[name,secrets]"),
     }
 }
 
@@ -234,7 +303,10 @@ fn target_group(text: &str) -> String {
 }
 
 /// The log group that a text names.
-fn log_group(text: &str) -> Option<String> {
+fn log_group(text: &str, setting: &Setting) -> Option<String> {
+    if Driver::in_text(text).or(setting.driver).is_some_and(|driver| driver != Driver::Awslogs) {
+        return None;
+    }
     let at = text.find("log-group:").map(|at| at + "log-group:".len())?;
     let rest = text.get(at..)?;
     let end = rest
@@ -242,34 +314,4 @@ fn log_group(text: &str) -> Option<String> {
         .unwrap_or(rest.len());
     let name = rest.get(..end).filter(|name| !name.is_empty())?;
     Some(format!("`aws logs describe-log-groups --log-group-name-prefix {name}`"))
-}
-
-/// What is true of the place and is not the same everywhere, for causes that it matters to.
-pub fn hint(diagnosis: &Diagnosis, setting: &Setting) -> Option<&'static str> {
-    let network = matches!(diagnosis.cause, Cause::RegistryUnreachable | Cause::SecretUnavailable | Cause::LogDriverFailed);
-    match (diagnosis.cause, setting.place) {
-        (Cause::EcrPermissionDenied, Place::Fargate | Place::ManagedInstances) => Some("Here the task's execution role pulls."),
-        (Cause::EcrPermissionDenied, Place::Ec2) => Some("On EC2 the execution role pulls if the task has one, else the instance's role."),
-        (Cause::EcrPermissionDenied, Place::Batch) => {
-            Some("In Batch the job definition's execution role pulls on Fargate, the compute environment's instance role on EC2.")
-        }
-        (Cause::EcrPermissionDenied, Place::External) => Some("Outside of AWS the execution role pulls; the instance's SSM role does not."),
-        (Cause::RegistryUnreachable, Place::Ec2) => Some("On EC2 the instance pulls: its subnet and security group count, not the task's."),
-        (Cause::RegistryUnreachable, Place::External) => Some("The host is outside of AWS: its own network and proxy count."),
-        (_, Place::Fargate) if network => {
-            Some("On Fargate this goes through the task's own network interface: its subnet, public IP and security group.")
-        }
-        (Cause::CapacityUnavailable, Place::Fargate) => {
-            Some("More subnets in more Availability Zones widen Fargate's choice; Spot and On-Demand have capacity of their own.")
-        }
-        (Cause::CapacityUnavailable, Place::ManagedInstances) => Some("Widen the instance requirements of the capacity provider."),
-        (Cause::CapacityUnavailable, Place::Batch) => {
-            Some("In Batch the compute environment's instance types, maximum vCPUs and subnets decide.")
-        }
-        (Cause::DiskFull, Place::Fargate) => Some("On Fargate raise `ephemeralStorage.sizeInGiB` (20 to 200)."),
-        (Cause::AgentError, Place::Fargate | Place::ManagedInstances) => {
-            Some("AWS looks after the host here: retry, and ask AWS Support with the task's ARN if it lasts.")
-        }
-        _ => None,
-    }
 }

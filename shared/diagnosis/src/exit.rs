@@ -1,7 +1,6 @@
 //! What exit codes tell: which container of a task is meant, whether the task simply did its work, and what a code alone says,
 //! which is little.
 
-use super::advice;
 use super::row::Row;
 use super::tables;
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence, Signature};
@@ -162,20 +161,23 @@ const CODES: &[Code] = &[
         confidence: Confidence::Low,
         advice: "Exit code 137: SIGKILL, and ECS gives no reason. It may be the memory limit of the host: look at the memory in Container Insights.",
     },
-    Code {
-        codes: &[143, 130, 131, 129],
-        cause: Cause::AppCrashed,
-        signature: None,
-        confidence: Confidence::Low,
-        advice: "The program was asked to stop by a signal (143 is SIGTERM, 130 SIGINT, 131 SIGQUIT, 129 SIGHUP), and ECS gives no reason. Something in the task asked for it.",
-    },
-    Code {
-        codes: &[141],
-        cause: Cause::AppCrashed,
-        signature: None,
-        confidence: Confidence::Low,
-        advice: "Exit code 141: the program wrote to a pipe or socket whose other end was gone (SIGPIPE). Look at what it writes to: a log router, another process.",
-    },
+];
+
+/// Signals that end a process and that no code above tells more of: a shell, and PID 1, pass them on as 128 and the number.
+const SIGNALS: &[(i64, &str, &str)] = &[
+    (1, "SIGHUP", "its terminal or supervisor went away"),
+    (2, "SIGINT", "something in the task asked it to stop"),
+    (3, "SIGQUIT", "something in the task asked it to stop, often STOPSIGNAL of the image"),
+    (5, "SIGTRAP", "a trap of a debugger, or an assertion of the runtime"),
+    (8, "SIGFPE", "an impossible calculation, such as a division by zero"),
+    (10, "SIGUSR1", "a signal of the application's own that it did not expect"),
+    (12, "SIGUSR2", "a signal of the application's own that it did not expect"),
+    (13, "SIGPIPE", "it wrote to a pipe or socket whose other end was gone, such as a log router"),
+    (14, "SIGALRM", "a timer of its own ran out"),
+    (15, "SIGTERM", "something in the task asked it to stop, or the scheduler did"),
+    (24, "SIGXCPU", "its `ulimits` for processor time ran out"),
+    (25, "SIGXFSZ", "its `ulimits` for the size of a file ran out"),
+    (31, "SIGSYS", "a system call that the host's seccomp profile forbids"),
 ];
 
 /// The diagnosis of a container that exited and whose log, if there is one, shows nothing known.
@@ -201,6 +203,12 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
     if let Some(known) = CODES.iter().find(|known| known.codes.contains(&code)) {
         return Diagnosis { signature: known.signature, advice: known.advice.to_owned(), ..Diagnosis::of(known.cause, known.confidence) };
     }
+    if let Some((_, name, means)) = SIGNALS.iter().find(|(signal, ..)| *signal + 128 == code) {
+        let advice = format!(
+            "Exit code {code}: the program's first process ended by signal {name} ({means}), and ECS gives no reason. Its own log, and that of what else runs in the task, may tell."
+        );
+        return Diagnosis { advice, ..Diagnosis::of(Cause::AppCrashed, Confidence::Low) };
+    }
     let text = if has_log {
         "The program ended by itself with an error, and its log shows no error that is known: its last lines are in the evidence."
     } else {
@@ -211,7 +219,7 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
 
 /// A row of this cause among those that say who stopped a task, for its advice.
 pub(super) fn row_of(cause: Cause) -> Option<&'static Row> {
-    tables::stopper::ROWS.iter().find(|row| row.cause == cause && !row.advice.contains(advice::OPEN))
+    tables::stopper::ROWS.iter().find(|row| row.cause == cause)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::cause::Cause;
 use crate::chain::{Chain, Tell};
+use crate::setting::Setting;
 use crate::{REASONS, Read, target, text};
 
 /// Why a text was read as it was.
@@ -20,7 +21,8 @@ pub struct Explanation {
 /// Explains a text about this image.
 pub fn explain(said: &str, image: Option<&str>) -> Explanation {
     let normal = text::normalise(said);
-    let read = Read { source: String::new(), target: target::of_container(&normal, image, None), text: &normal };
+    let setting = Setting::default();
+    let read = Read { source: String::new(), target: target::of_container(&normal, image, None), text: &normal, setting: &setting };
     let row = read.row();
     let shown = |link: &str| text::redact(link.trim());
     let links = Chain::parse(&normal).links;

@@ -26,13 +26,16 @@ pub mod check;
 pub mod event;
 mod exit;
 pub mod explain;
+pub mod log_driver;
 mod log_line;
 mod logs;
 mod matcher;
 pub mod nearest;
+mod placed;
 pub mod registries;
 pub mod row;
 pub mod setting;
+pub mod shape;
 pub mod tables;
 mod target;
 pub mod text;
@@ -40,6 +43,7 @@ pub mod text;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use self::advice::About;
 use self::assemble::{of_finding, of_row, unknown};
 use self::chain::Chain;
 use self::exit::failed_first;
@@ -47,6 +51,7 @@ use self::logs::Finding;
 pub use self::logs::Picker;
 use self::matcher::{Context, Matcher};
 use self::row::Row;
+use self::setting::Setting;
 use self::target::Target;
 use crate::cause::{Cause, Confidence, Diagnosis, Evidence};
 use pullsafe::reference::{Reference, Registry};
@@ -64,11 +69,18 @@ pub fn diagnose(task: &StoppedTask, logs: &BTreeMap<String, Vec<String>>) -> Dia
 
 /// As [`diagnose`], with logs that were read before, page by page.
 pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Diagnosis {
+    let setting = Setting::of_task(task);
+    let found = of_task(task, logs, &setting);
+    let check = Some(check::check(&found, &setting));
+    Diagnosis { check, ..found }
+}
+
+fn of_task(task: &StoppedTask, logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosis {
     if !task.is_stop() {
-        return still_running(logs);
+        return still_running(logs, setting);
     }
     let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
-    let subject = Read { source: "stoppedReason".to_owned(), target: target::of_task(&reason, &task.containers), text: &reason };
+    let subject = Read { source: "stoppedReason".to_owned(), target: target::of_task(&reason, &task.containers), text: &reason, setting };
     let by_text = subject.row();
     if let Some((cause, confidence)) = stopped_from_outside(task, by_text) {
         return from_outside(task, cause, confidence, by_text, &subject, logs);
@@ -80,7 +92,7 @@ pub fn diagnose_read(task: &StoppedTask, logs: &BTreeMap<String, Picker>) -> Dia
         }
         return diagnosis;
     }
-    if let Some(diagnosis) = by_container_reason(task) {
+    if let Some(diagnosis) = by_container_reason(task, setting) {
         return diagnosis;
     }
     if is_pull(&reason) {
@@ -100,8 +112,13 @@ fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
 ///
 /// A text that begins as a failed pull and is cut before it tells gives [`Cause::Unknown`].
 pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Option<Diagnosis> {
+    diagnose_text_at(text, image_hint, source, &Setting::default())
+}
+
+/// As [`diagnose_text`], for a text of which one knows where it happened.
+pub fn diagnose_text_at(text: &str, image_hint: Option<&str>, source: &str, setting: &Setting) -> Option<Diagnosis> {
     let normal = text::normalise(text);
-    let read = Read { source: source.to_owned(), target: target::of_container(&normal, image_hint, None), text: &normal };
+    let read = Read { source: source.to_owned(), target: target::of_container(&normal, image_hint, None), text: &normal, setting };
     match read.row() {
         Some(row) => Some(of_row(row, &read)),
         None => is_pull(&normal).then(|| unknown(&read)),
@@ -111,7 +128,7 @@ pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Opti
 /// The signature in the lines of a log that belongs to no task, such as the log of a build.
 pub fn diagnose_log(source: &str, lines: &[String]) -> Option<Diagnosis> {
     let logs = BTreeMap::from([(source.to_owned(), Picker::of(lines.iter().map(String::as_str)))]);
-    logs::read(&logs, None).map(|finding| of_finding(&finding))
+    logs::read(&logs, None).map(|finding| of_finding(&finding, &Setting::default()))
 }
 
 /// A text with signed URLs, credentials and values of secrets masked, cut to a length that a person reads.
@@ -124,6 +141,7 @@ struct Read<'a> {
     source: String,
     target: Target,
     text: &'a str,
+    setting: &'a Setting,
 }
 
 impl Read<'_> {
@@ -154,6 +172,12 @@ impl Read<'_> {
         let rows = tables::ANSWERS.iter().flat_map(|table| table.iter());
         rows.filter(|row| context.fits(row) && (pinned || !row.pinned) && matcher::holds(row, self.text))
             .find(|row| row.reads.iter().any(|reads| reads.fits(tells)))
+    }
+
+    /// What an advice is about.
+    fn about<'b>(&'b self, target: &'b Target, attempts: Option<u32>) -> About<'b> {
+        let place = self.setting.place_in(self.text);
+        About { target, text: self.text, place, mode: self.setting.mode_in(self.text), driver: self.setting.driver, attempts }
     }
 
     fn evidence(&self) -> Evidence {
@@ -203,7 +227,7 @@ fn from_outside(
         Some(row) => of_row(row, read),
         None => {
             let advice = match exit::row_of(cause) {
-                Some(row) => row.advice.to_owned(),
+                Some(row) => advice::render(row, &read.about(&read.target, None)),
                 None => advice::unknown(None, false, read.text),
             };
             Diagnosis { evidence: vec![read.evidence()], advice, ..Diagnosis::of(cause, confidence) }
@@ -214,16 +238,16 @@ fn from_outside(
         diagnosis.container = failed_first(task).map(|container| container.name.clone()).filter(|_| unhealthy);
     }
     if unhealthy {
-        explain_by_log(&mut diagnosis, logs);
+        explain_by_log(&mut diagnosis, logs, read.setting);
     }
     diagnosis.evidence.retain(|evidence| !evidence.text.is_empty());
     diagnosis
 }
 
 /// Adds the likely explanation from the log to a failed health check, without calling it the cause.
-fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>) {
+fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, setting: &Setting) {
     let Some(finding) = logs::read(logs, None) else { return };
-    let inner = of_finding(&finding);
+    let inner = of_finding(&finding, setting);
     if !finding.is_specific() {
         // An error, but none that is known: shown, and not called the explanation.
         diagnosis.evidence.extend(inner.evidence);
@@ -241,9 +265,9 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>) {
 }
 
 /// A task that has not stopped: only its log can say anything.
-fn still_running(logs: &BTreeMap<String, Picker>) -> Diagnosis {
+fn still_running(logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosis {
     match logs::read(logs, None).filter(Finding::is_specific) {
-        Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding) },
+        Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding, setting) },
         None => Diagnosis {
             advice: "The task has not stopped, and its log shows no known error.".to_owned(),
             ..Diagnosis::of(Cause::Unknown, Confidence::Low)
@@ -252,7 +276,7 @@ fn still_running(logs: &BTreeMap<String, Picker>) -> Diagnosis {
 }
 
 /// Steps 3 and 4: the reason of a container that failed before anything ran in it.
-fn by_container_reason(task: &StoppedTask) -> Option<Diagnosis> {
+fn by_container_reason(task: &StoppedTask, setting: &Setting) -> Option<Diagnosis> {
     let mut cut_pull = None;
     for injected in [false, true] {
         for container in task.containers.iter().filter(|container| container.is_injected() == injected) {
@@ -263,7 +287,7 @@ fn by_container_reason(task: &StoppedTask) -> Option<Diagnosis> {
                 continue;
             }
             let target = target::of_container(&reason, container.image.as_deref(), Some(&container.name));
-            let read = Read { source: format!("containers[{}].reason", container.name), target, text: &reason };
+            let read = Read { source: format!("containers[{}].reason", container.name), target, text: &reason, setting };
             match read.row() {
                 Some(row) => return Some(of_row(row, &read)),
                 None if is_pull(&reason) && cut_pull.is_none() => cut_pull = Some(unknown(&read)),
@@ -283,7 +307,7 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Re
     let finding = finding.filter(|finding| exited != Some(0) || finding.is_specific());
     let told = finding.is_some();
     let mut diagnosis = match (finding, exited) {
-        (Some(finding), _) => of_finding(&finding),
+        (Some(finding), _) => of_finding(&finding, read.setting),
         (None, Some(code)) => exit::of_code(code, logs.values().any(|log| !log.is_empty())),
         (None, None) => {
             let container = failed.map(|container| container.name.clone()).filter(|name| !name.is_empty());

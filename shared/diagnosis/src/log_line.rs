@@ -185,6 +185,10 @@ fn is_mild_level(level: &str) -> bool {
 fn is_mild(line: &str) -> bool {
     let head: &str = line.char_indices().nth(160).map_or(line, |(end, _)| &line[..end]);
     let lower = head.to_ascii_lowercase();
+    // A panic is none, whatever its own words hold (`info: "..."`).
+    if lower.contains("panicked at") {
+        return false;
+    }
     const MARKS: &[&str] = &[
         "\"level\":\"info",
         "\"level\":\"warn",

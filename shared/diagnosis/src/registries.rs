@@ -240,7 +240,7 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         limit: "the limit of the registry behind its proxy repository",
     },
     Vocabulary {
-        name: "a signature policy on the puller's side",
+        name: "a signature or admission policy on the puller's side",
         registry: Registry::Other,
         hosts: &[],
         codes: &[
@@ -249,6 +249,11 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             ("signature verification failed", Meaning::Blocked),
             ("no matching signatures", Meaning::Blocked),
             ("no signatures found", Meaning::Blocked),
+            ("signatures can't be fetched", Meaning::Blocked),
+            ("invalid signature", Meaning::Blocked),
+            ("image verification failed", Meaning::Blocked),
+            ("denied the request", Meaning::Blocked),
+            ("blocked due to the following policies", Meaning::Blocked),
         ],
         limit: "nothing: it asks no registry",
     },

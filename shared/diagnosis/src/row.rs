@@ -5,6 +5,7 @@
 
 use super::chain::Tell;
 use super::registries::Meaning;
+use super::shape::Shape;
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
 use pullsafe::reference::Registry;
 
@@ -22,9 +23,11 @@ pub struct Example {
 /// Where in a text its subject stands: the module, the variable, the missing action.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject {
-    /// The subject begins behind the first of these that occurs.
+    /// What it must look like.
+    pub shape: Shape,
+    /// The subject begins behind the first of these that occurs with something of that shape behind it.
     pub after: &'static [&'static str],
-    /// It ends before the first of these characters, or with the text.
+    /// It ends before the first of these characters, or with the text; behind a quote it ends with the same quote.
     pub until: &'static [char],
 }
 
@@ -135,6 +138,11 @@ impl Row {
         advice: "",
         example: Example { text: "", image: "", from: "" },
     };
+}
+
+/// A subject of this shape, behind one of these and before one of those.
+pub const fn named(shape: Shape, after: &'static [&'static str], until: &'static [char]) -> Option<Subject> {
+    Some(Subject { shape, after, until })
 }
 
 /// An example without an image.

@@ -1,6 +1,10 @@
-//! Where a task or build ran, as far as it matters to what one does about it.
+//! Where a task or build ran, and by which log driver and network mode, as far as it matters to what one does about it.
+//!
+//! A text tells by its own words, a task by its fields and its definition. What neither tells is not guessed.
 
 use pullsafe_events::stopped_task::StoppedTask;
+
+use super::log_driver::Driver;
 
 /// What ran it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +19,8 @@ pub enum Place {
     External,
     /// AWS Batch, on whatever it runs.
     Batch,
+    /// A Windows host, on whatever it runs: its images, disks and commands are others.
+    Windows,
     /// A build of AWS CodeBuild.
     CodeBuild,
     /// Nobody said.
@@ -22,11 +28,26 @@ pub enum Place {
     Unknown,
 }
 
+/// How the containers of a task reach the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The task has a network interface and ports of its own.
+    AwsVpc,
+    /// The containers are behind the host's bridge (on Windows: its NAT).
+    Bridge,
+    /// The containers have the host's ports.
+    Host,
+}
+
 /// Where a stop happened, with the names that a command needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setting {
     /// What ran it.
     pub place: Place,
+    /// The network mode.
+    pub mode: Option<Mode>,
+    /// The log driver of the containers, if they all have the same.
+    pub driver: Option<Driver>,
     /// The cluster's name or ARN.
     pub cluster: Option<String>,
     /// The service's name.
@@ -39,23 +60,50 @@ pub struct Setting {
     pub region: Option<String>,
 }
 
+/// Words that only a Windows host writes.
+pub(crate) const WINDOWS: &[&str] =
+    &["windows system call", "hcsshim", "hcs::", "in win32", "computesystem", "hcs ", "windows/amd64", "windowsfilter"];
+/// Words of a text that tell the network mode.
+const MODES: &[(&str, Mode)] = &[
+    ("network interface", Mode::AwsVpc),
+    ("awsvpc", Mode::AwsVpc),
+    ("pause container", Mode::AwsVpc),
+    ("network namespace", Mode::AwsVpc),
+    ("userland proxy", Mode::Bridge),
+    ("on endpoint", Mode::Bridge),
+    ("docker0", Mode::Bridge),
+];
+
 impl Setting {
     /// The setting of a task.
     pub fn of_task(task: &StoppedTask) -> Self {
+        let is = |said: &Option<String>, word: &str| said.as_deref().is_some_and(|said| said.eq_ignore_ascii_case(word));
         let launch = task.launch_type.as_deref().unwrap_or_default().to_ascii_uppercase();
         let batch = task.cluster_arn.contains("AWSBatch") || task.cluster_arn.contains("_Batch_");
+        let windows = task.platform_family.as_deref().is_some_and(|family| family.to_ascii_lowercase().starts_with("windows"));
         let place = match launch.as_str() {
             _ if batch => Place::Batch,
+            _ if windows => Place::Windows,
             "FARGATE" => Place::Fargate,
             "EC2" => Place::Ec2,
             "EXTERNAL" => Place::External,
             "MANAGED_INSTANCES" => Place::ManagedInstances,
             _ => Place::Unknown,
         };
+        let mode = match () {
+            () if launch == "FARGATE" || is(&task.network_mode, "awsvpc") => Some(Mode::AwsVpc),
+            () if is(&task.network_mode, "bridge") => Some(Mode::Bridge),
+            () if is(&task.network_mode, "host") => Some(Mode::Host),
+            () => None,
+        };
+        let mut drivers = task.containers.iter().filter_map(|container| container.log_driver.as_deref()).map(Driver::of_name);
+        let first = drivers.next().flatten();
         let region = task.task_arn.split(':').nth(3).filter(|region| is_name(region)).map(str::to_owned);
         let definition = task.task_definition_arn.rsplit('/').next().filter(|name| is_name(name)).map(str::to_owned);
         Self {
             place,
+            mode,
+            driver: first.filter(|first| drivers.all(|other| other == Some(*first))),
             cluster: name_of(&task.cluster_arn),
             service: task.service_name().filter(|name| is_name(name)).map(str::to_owned),
             task: Some(task.task_arn.clone()).filter(|arn| is_arn(arn)),
@@ -67,6 +115,19 @@ impl Setting {
     /// The setting of a build.
     pub fn of_build() -> Self {
         Self { place: Place::CodeBuild, ..Self::default() }
+    }
+
+    /// What ran it, by this text as well: a build stays one, and Windows is Windows wherever it runs.
+    pub(crate) fn place_in(&self, text: &str) -> Place {
+        let lower = text.to_ascii_lowercase();
+        let windows = self.place != Place::CodeBuild && WINDOWS.iter().any(|word| lower.contains(word));
+        if windows { Place::Windows } else { self.place }
+    }
+
+    /// The network mode, by this text if it tells.
+    pub(crate) fn mode_in(&self, text: &str) -> Option<Mode> {
+        let lower = text.to_ascii_lowercase();
+        MODES.iter().find(|(word, _)| lower.contains(word)).map(|(_, mode)| *mode).or(self.mode)
     }
 }
 

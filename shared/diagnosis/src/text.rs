@@ -91,7 +91,16 @@ pub(super) fn is_cut(text: &str) -> bool {
     let at_a_limit = (250..=256).contains(&length) || (1_015..=1_024).contains(&length);
     let open_quote = text.matches('"').count() % 2 == 1;
     let open_bracket = text.matches('(').count() > text.matches(')').count();
-    at_a_limit || open_quote || open_bracket || text.ends_with("...") || text.ends_with('\u{2026}') || text.ends_with([':', ',', '/', '='])
+    // A digest has 64 digits.
+    let last = text.rsplit([' ', '/', '@']).next().unwrap_or_default();
+    let half_a_digest = last.strip_prefix("sha256:").is_some_and(|hex| hex.len() < 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    at_a_limit
+        || half_a_digest
+        || open_quote
+        || open_bracket
+        || text.ends_with("...")
+        || text.ends_with('\u{2026}')
+        || text.ends_with([':', ',', '/', '='])
 }
 
 /// Words that only texts with something to mask contain.
@@ -146,6 +155,12 @@ static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "npm_",
         "dckr_",
         "rate limit as",
+        "in as ",
+        "authenticated as",
+        "login -",
+        "auths",
+        "docker_",
+        "dockerhub_",
         "hooks.slack",
         " -p",
         "sig=",
@@ -162,8 +177,10 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid|sig)=[^\s&"';,]+"#, "$1=[masked]"),
         // User and password of a connection string; the password may hold any of the reserved characters but the last `@`.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"'<>]*:[^\s"'<>]*@"#, "$1[masked]@"),
-        // The account that a limit is told to.
-        (r#"(?i)(rate limit as )(["'\\]*)[^\s"'\\:]+"#, "$1$2[masked]"),
+        // The account that a limit is told to, or that somebody logged in with.
+        (r#"(?i)((?:rate limit|(?:logged|signed|logging) in|authenticated) as (?:user )?)(["'\\]*)[^\s"'\\:]+"#, "$1$2[masked]"),
+        (r#"(?i)(\slogin\b[^|;\n]*?\s(?:-u|--username)[ =]["']?)[^\s"']+"#, "$1[masked]"),
+        (r#"(?i)(\bauths\b.{0,400}?"username\\?"\s*:\s*\\?"|\bdocker[a-z]*_(?:hub_)?(?:user|username|login|account)["']?\s*[=:]\s*["']?)[^\s"',;\\]+"#, "$1[masked]"),
         // A webhook's path is its password.
         (r#"(?i)(hooks\.slack\.com/[a-z]+/)[^\s"']+"#, "$1[masked]"),
         // Tokens that are known by their shape.
@@ -250,7 +267,7 @@ mod tests {
 
     #[test]
     fn masks_signed_urls_and_secrets_but_not_names() {
-        assert_eq!(MASKS.len(), 18);
+        assert_eq!(MASKS.len(), 20);
         for (text, masked) in [
             (
                 "Get \"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abc&X-Amz-Signature=1\": EOF",

@@ -32,6 +32,9 @@ pub struct Container {
     /// Whether the task cannot go on without it; no event says so, only the task definition.
     #[serde(default)]
     pub essential: Option<bool>,
+    /// The log driver that the task definition names for it; no event says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_driver: Option<String>,
 }
 
 impl Container {
@@ -56,6 +59,12 @@ pub struct StoppedTask {
     pub started_by: Option<String>,
     /// `FARGATE`, `EC2` or `EXTERNAL`.
     pub launch_type: Option<String>,
+    /// `Linux`, `Windows_Server_2022_Core` and the like, where ECS says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_family: Option<String>,
+    /// `awsvpc`, `bridge`, `host` or `none`: the task definition says so, and an attached network interface means the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_mode: Option<String>,
     /// `STOPPED` for a stop.
     pub last_status: Option<String>,
     /// Where ECS wants it to be.
@@ -91,6 +100,9 @@ impl StoppedTask {
             Some(Value::Number(seconds)) => seconds.as_f64().map(Timestamp::from_epoch_seconds),
             _ => None,
         };
+        let attached = detail.get("attachments").and_then(Value::as_array).into_iter().flatten();
+        let has_interface =
+            attached.filter_map(|of| of.get("type")?.as_str()).any(|kind| matches!(kind, "eni" | "ElasticNetworkInterface"));
         Self {
             task_arn: text("taskArn").unwrap_or_default(),
             cluster_arn: text("clusterArn").unwrap_or_default(),
@@ -98,6 +110,8 @@ impl StoppedTask {
             group: text("group"),
             started_by: text("startedBy"),
             launch_type: text("launchType"),
+            platform_family: text("platformFamily"),
+            network_mode: has_interface.then(|| "awsvpc".to_owned()),
             last_status: text("lastStatus"),
             desired_status: text("desiredStatus"),
             stop_code: text("stopCode"),
@@ -141,8 +155,11 @@ impl StoppedTask {
     pub fn with_definition(mut self, definition: &TaskDefinition) -> Self {
         for container in &mut self.containers {
             let essential = |container: &Value| container.get("essential").and_then(Value::as_bool).unwrap_or(true);
-            container.essential = definition.container(&container.name).map(essential);
+            let defined = definition.container(&container.name);
+            container.essential = defined.map(essential);
+            container.log_driver = defined.and_then(|of| of.pointer("/logConfiguration/logDriver")?.as_str()).map(str::to_owned);
         }
+        self.network_mode = definition.network_mode().map(str::to_owned).or(self.network_mode);
         self
     }
 
@@ -163,5 +180,26 @@ fn container(value: &Value) -> Container {
         last_status: text("lastStatus"),
         runtime_id: text("runtimeId"),
         essential: None,
+        log_driver: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_definition_adds_what_no_event_says() {
+        let answer = json!({"taskDefinition": {"networkMode": "bridge", "containerDefinitions": [
+            {"name": "app", "essential": false, "logConfiguration": {"logDriver": "syslog"}}, {"name": "side"}]}});
+        let definition = TaskDefinition::from_json(&answer).unwrap();
+        let task = StoppedTask::from_json(&json!({"containers": [{"name": "app"}, {"name": "side"}, {"name": "injected"}]}));
+        let task = task.with_definition(&definition);
+        let told: Vec<_> = task.containers.iter().map(|container| (container.essential, container.log_driver.as_deref())).collect();
+        assert_eq!(told, [(Some(false), Some("syslog")), (Some(true), None), (None, None)]);
+        assert_eq!(task.network_mode.as_deref(), Some("bridge"));
+        let attached = StoppedTask::from_json(&json!({"attachments": [{"id": "1", "type": "eni"}], "platformFamily": "Linux"}));
+        assert_eq!((attached.network_mode.as_deref(), attached.platform_family.as_deref()), (Some("awsvpc"), Some("Linux")));
     }
 }

@@ -55,6 +55,11 @@ impl TaskDefinition {
         self.definition.get(key)?.as_str()
     }
 
+    /// The network mode, where the definition names one.
+    pub fn network_mode(&self) -> Option<&str> {
+        self.text("networkMode")
+    }
+
     /// The definition's ARN, with its revision.
     pub fn arn(&self) -> &str {
         self.text("taskDefinitionArn").unwrap_or_default()

@@ -5,6 +5,7 @@
 //! drop the second copy that at-least-once delivery may bring.
 
 use pullsafe::notice::{Notice, bounded};
+use pullsafe_diagnosis::cause::Diagnosis;
 use serde_json::json;
 
 use super::incident::{ActState, CauseSeen, Incident};
@@ -49,7 +50,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
     let plan = match outcome {
         Outcome::Advised(waiting) => {
-            text.section("What to do", [diagnosis.advice.clone()]);
+            text.advice("What to do", diagnosis);
             if let Some(waiting) = waiting {
                 text.section("pullsafe waits", [waiting.describe()]);
             }
@@ -69,12 +70,12 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         }
         Outcome::Abandoned(plan, why) => {
             text.section("Given up", [plan.summary.clone(), (*why).to_owned()]);
-            text.section("What to do", [diagnosis.advice.clone()]);
+            text.advice("What to do", diagnosis);
             None
         }
         Outcome::Refused(plan, refusal, again) => {
             text.refusal(refusal, Some(&plan.summary), Some(again));
-            text.section("What to do about the cause", [diagnosis.advice.clone()]);
+            text.advice("What to do about the cause", diagnosis);
             Some(*plan).filter(|_| !refusal.done.is_empty())
         }
     };
@@ -208,6 +209,12 @@ const LONGEST_TEXT: usize = 60_000;
 struct Text(String);
 
 impl Text {
+    /// What to do, and what shows whether it is so.
+    fn advice(&mut self, title: &str, diagnosis: &Diagnosis) {
+        self.section(title, [diagnosis.advice.clone()]);
+        self.section("What shows whether it is so", diagnosis.check.clone());
+    }
+
     /// The telling lines of the timeline, and what the quota looks like.
     fn short_form(&mut self, incident: &Incident) {
         self.section("Docker Hub's quota, an estimate", short::quota(incident));

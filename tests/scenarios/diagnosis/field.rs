@@ -1,5 +1,5 @@
-//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried, in four parts: the first was
-//! worked with, the second kept back and tried once, the third and the fourth gathered after that and tried once.
+//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried, in parts: the first was
+//! worked with, the second kept back and tried once, the others gathered after that and tried once.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     image: Option<String>,
     exit_code: Option<i64>,
     #[serde(default)]
-    log: Vec<String>,
+    pub(crate) log: Vec<String>,
     #[serde(default)]
     build: Vec<String>,
 }

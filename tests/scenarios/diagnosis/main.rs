@@ -8,3 +8,4 @@ mod grammar;
 mod labels;
 mod left_out;
 mod mutations;
+mod names;

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use hcl_edit::Span;
 use hcl_edit::expr::Expression;
@@ -13,100 +14,79 @@ use hcl_edit::template::Element;
 
 use super::expression::{At, LIMIT, key_of, member};
 use super::scope::Scope;
-use crate::analysis::{Analysis, parent};
+use crate::analysis::Analysis;
+use crate::nearby::Made;
 use crate::traced::{Quoting, Traced, Unknown, align, join};
 
 /// How many expressions are evaluated for one image: locals name each other again and again.
 const EXPRESSIONS: usize = 20_000;
 /// How long a text with values in may become.
 const LENGTH: usize = 1 << 20;
-/// Files and bytes that are read of a module beside the scanned file.
-const SIBLINGS: usize = 200;
-const SIBLING_BYTES: usize = 4 << 20;
+/// How many bytes of a directory's files are read.
+const BYTES: usize = 16 << 20;
 
-/// The files of a module, the scanned one first.
+/// A module: the scanned file, and the directory that it stands in.
 pub(crate) struct Module {
-    files: Vec<(Traced, Body)>,
-    /// Where `variable` and `locals` blocks, or a `.tfvars` file, give a name a value: file and path to the expression.
-    values: HashMap<String, (usize, Expression)>,
+    own: File,
+    directory: Option<Arc<Made<Directory>>>,
     /// What the variables of loops are at the moment.
     pub(super) scope: Scope,
     /// Expressions that may still be evaluated for the image at hand.
     left: Cell<usize>,
 }
 
+/// The files of a directory, which are the same for each of them.
+#[derive(Default)]
+struct Directory {
+    files: Vec<File>,
+    /// What `.tfvars` files give names, which wins over all else: the file and the expression.
+    given: HashMap<String, (usize, Expression)>,
+    /// Which file gives a name a value.
+    values: HashMap<String, usize>,
+}
+
+/// One file: its text, its blocks, and what it gives names.
+struct File {
+    text: Traced,
+    body: Body,
+    values: HashMap<String, Expression>,
+}
+
 impl Module {
     /// The scanned file, and, where it refers to anything, the files beside it.
     pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
         let refers = ["var.", "local.", "data.docker_registry_image."].iter().any(|mark| text.as_str().contains(mark));
-        let mut module = Self { files: vec![(text, body)], values: HashMap::new(), scope: Scope::default(), left: Cell::new(0) };
-        if refers {
-            module.load_siblings(analysis);
-        }
-        for file in 0..module.files.len() {
-            module.collect(file);
-        }
-        module
-    }
-
-    fn load_siblings(&mut self, analysis: &mut Analysis<'_>) {
-        let own = analysis.path().to_owned();
-        let mut budget = SIBLING_BYTES;
-        let mut paths = analysis.neighbours.list(parent(&own));
-        paths.retain(|path| *path != own && (path.ends_with(".tf") || path.ends_with(".tofu") || is_variables(path)));
-        // Values of `terraform.tfvars` come last, because they win.
-        paths.sort_by_key(|path| (is_variables(path), path.clone()));
-        for path in paths.into_iter().take(SIBLINGS) {
-            let Some(text) = analysis.neighbours.read(&path) else { continue };
-            let Some(left) = budget.checked_sub(text.len()) else { break };
-            budget = left;
-            if let Ok(body) = hcl_edit::parser::parse_body(&text) {
-                let text = analysis.add_source(&path, &text);
-                self.files.push((text, body));
-                if is_variables(&path) {
-                    let file = self.files.len() - 1;
-                    let attributes: Vec<_> =
-                        self.files[file].1.attributes().map(|value| (format!("var.{}", value.key.as_str()), value.value.clone())).collect();
-                    self.values.extend(attributes.into_iter().map(|(name, value)| (name, (file, value))));
-                }
-            }
-        }
-    }
-
-    fn collect(&mut self, file: usize) {
-        let mut found = Vec::new();
-        for block in self.files[file].1.blocks() {
-            match block.ident.as_str() {
-                "variable" => {
-                    if let (Some(label), Some(default)) = (block.labels.first(), block.body.get_attribute("default")) {
-                        found.push((format!("var.{}", label.as_str()), default.value.clone()));
-                    }
-                }
-                // Its name is an image's, for a resource that pulls it.
-                "data" if block.labels.first().is_some_and(|kind| kind.as_str() == "docker_registry_image") => {
-                    if let (Some(label), Some(name)) = (block.labels.get(1), block.body.get_attribute("name")) {
-                        found.push((format!("data.docker_registry_image.{}.name", label.as_str()), name.value.clone()));
-                    }
-                }
-                "locals" => {
-                    found.extend(block.body.attributes().map(|local| (format!("local.{}", local.key.as_str()), local.value.clone())));
-                }
-                _ => {}
-            }
-        }
-        for (name, value) in found {
-            self.values.entry(name).or_insert((file, value));
-        }
+        let directory = if refers { analysis.made_of_directory(BYTES, Directory::wanted, Directory::of) } else { None };
+        Self { own: File::of(text, body), directory, scope: Scope::default(), left: Cell::new(0) }
     }
 
     /// The scanned file.
     pub(crate) fn body(&self) -> &Body {
-        &self.files[0].1
+        &self.own.body
     }
 
     /// Source text of a range of a file.
     pub(crate) fn source(&self, file: usize, span: Option<Range<usize>>) -> Traced {
-        span.map(|span| self.files[file].0.slice(span)).unwrap_or_default()
+        span.map(|span| self.file(file).text.slice(span)).unwrap_or_default()
+    }
+
+    /// The scanned file is 0, those of its directory follow.
+    fn file(&self, number: usize) -> &File {
+        let beside = number.checked_sub(1).and_then(|at| self.directory.as_ref()?.value.files.get(at));
+        beside.unwrap_or(&self.own)
+    }
+
+    /// What a name stands for.
+    fn value(&self, name: &str) -> Option<At<'_>> {
+        let directory = self.directory.as_ref().map(|made| &made.value);
+        let given =
+            || directory.and_then(|directory| directory.given.get(name)).map(|(file, expression)| At { file: file + 1, expression });
+        let own = || self.own.values.get(name).map(|expression| At { file: 0, expression });
+        let beside = || {
+            let file = *directory?.values.get(name)?;
+            Some(At { file: file + 1, expression: directory?.files[file].values.get(name)? })
+        };
+        given().or_else(own).or_else(beside)
     }
 
     /// The expression that a reference stands for, if the module gives it.
@@ -132,12 +112,10 @@ impl Module {
         let mut operators = traversal.operators.iter().map(|operator| operator.value());
         if root.as_str() == "data" {
             let keys: Option<Vec<String>> = operators.map(key_of).collect();
-            let (file, expression) = self.values.get(&format!("data.{}", keys?.join(".")))?;
-            return Some(At { file: *file, expression });
+            return self.value(&format!("data.{}", keys?.join(".")));
         }
         let first = key_of(operators.next()?)?;
-        let (file, expression) = self.values.get(&format!("{}.{first}", root.as_str()))?;
-        let mut at = At { file: *file, expression };
+        let mut at = self.value(&format!("{}.{first}", root.as_str()))?;
         for operator in operators {
             at = self.follow_once(at);
             at = At { expression: member(at.expression, &key_of(operator)?)?, ..at };
@@ -151,7 +129,7 @@ impl Module {
             Expression::Traversal(traversal) if traversal.operators.len() == 1 => {
                 let Expression::Variable(root) = &traversal.expr else { return at };
                 let Some(key) = key_of(traversal.operators[0].value()) else { return at };
-                self.values.get(&format!("{}.{key}", root.as_str())).map_or(at, |(file, expression)| At { file: *file, expression })
+                self.value(&format!("{}.{key}", root.as_str())).unwrap_or(at)
             }
             _ => at,
         }
@@ -318,6 +296,62 @@ impl Module {
 
 fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
     Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed, empty_if_unset: false })
+}
+
+impl Directory {
+    /// Terraform's files; first those whose values win, so that no limit leaves them out, the last to win last.
+    fn wanted(mut paths: Vec<String>) -> Vec<String> {
+        paths.retain(|path| path.ends_with(".tf") || path.ends_with(".tofu") || is_variables(path));
+        paths.sort_by_cached_key(|path| (!is_variables(path), path.ends_with(".auto.tfvars"), path.clone()));
+        paths
+    }
+
+    fn of(files: Vec<(String, Traced)>) -> Self {
+        let mut directory = Self::default();
+        for (path, text) in files {
+            let Ok(body) = hcl_edit::parser::parse_body(text.as_str()) else { continue };
+            let number = directory.files.len();
+            if is_variables(&path) {
+                let given = body.attributes().map(|value| (format!("var.{}", value.key.as_str()), (number, value.value.clone())));
+                directory.given.extend(given);
+            }
+            let file = File::of(text, body);
+            for name in file.values.keys() {
+                directory.values.entry(name.clone()).or_insert(number);
+            }
+            directory.files.push(file);
+        }
+        directory
+    }
+}
+
+impl File {
+    fn of(text: Traced, body: Body) -> Self {
+        let mut values = HashMap::new();
+        for block in body.blocks() {
+            match block.ident.as_str() {
+                "variable" => {
+                    if let (Some(label), Some(default)) = (block.labels.first(), block.body.get_attribute("default")) {
+                        values.entry(format!("var.{}", label.as_str())).or_insert_with(|| default.value.clone());
+                    }
+                }
+                // Its name is an image's, for a resource that pulls it.
+                "data" if block.labels.first().is_some_and(|kind| kind.as_str() == "docker_registry_image") => {
+                    if let (Some(label), Some(name)) = (block.labels.get(1), block.body.get_attribute("name")) {
+                        let key = format!("data.docker_registry_image.{}.name", label.as_str());
+                        values.entry(key).or_insert_with(|| name.value.clone());
+                    }
+                }
+                "locals" => {
+                    for local in block.body.attributes() {
+                        values.entry(format!("local.{}", local.key.as_str())).or_insert_with(|| local.value.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { text, body, values }
+    }
 }
 
 fn is_variables(path: &str) -> bool {

@@ -2,8 +2,7 @@
 
 use super::prelude::*;
 
-const ACTION: Option<Subject> =
-    Some(Subject { after: &["not authorized to perform: ", "no identity-based policy allows the "], until: &[' ', ','] });
+const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 /// Registries whose credentials are repositoryCredentials rather than IAM.
 const OTHERS: &[Registry] =
@@ -12,6 +11,7 @@ const FORBIDDEN: &[&str] =
     &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
+    "server returned 401",
     "denied: denied",
     "status code 401",
     "http status: 401",
@@ -53,8 +53,7 @@ const NETWORK: &[&str] = &[
     "429",
     "toomanyrequests",
 ];
-const LOGIN: &str = "{host|The registry} does not accept the pull: no credentials were sent, or wrong ones. Give the container `repositoryCredentials` with a secret with the keys `username` and `password` \
-    that is still valid, and the execution role `secretsmanager:GetSecretValue` on it; or check that the image is public and its name is spelt right.";
+const LOGIN: &str = "{host|The registry} does not accept the pull: no credentials were sent, or wrong ones. Give the container `repositoryCredentials` with a secret (keys `username` and `password`) that is still valid, which {reader} may read (`secretsmanager:GetSecretValue`); or look whether the image is public and its name is spelt right.";
 
 /// See the module.
 pub static ROWS: &[Row] = &[
@@ -65,8 +64,7 @@ pub static ROWS: &[Row] = &[
         why: Some(Why::Permission),
         all: &[&["not authorized to perform: ecr", "policy allows the ecr:"]],
         subject: ACTION,
-        advice: "The role may not `{subject|pull}` from `{repository|this repository}`. Add `{subject|ecr:BatchGetImage}` to the role that pulls (Fargate: the execution role; EC2: the instance's role), \
-                 usually together with ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken. Across accounts the repository policy must allow it as well.",
+        advice: "Amazon ECR does not let {puller} pull from {repository|this repository}. Add `{subject|ecr:BatchGetImage}` to it, usually together with `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken`. Across accounts the repository policy must allow it as well.",
         example: seen(
             "CannotPullContainerError: The task can't pull the image. Check that the role has the permissions to pull images from the registry. Error response from daemon: pull access denied for 123456789012.dkr.ecr.us-east-1.amazonaws.com/my_image, repository does not exist or may require 'docker login': denied: User: arn:aws:sts::123456789012:assumed-role/MyBrokenRole/xyz is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123456789012:repository/test_image because no identity-based policy allows the ecr:BatchGetImage action",
             "ECS agent",
@@ -78,8 +76,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),
         all: &[&["check that the role has the permissions to pull images"]],
-        advice: "The role may not pull the image. Give the role that pulls (Fargate: the execution role; EC2: the instance's role) ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, \
-                 ecr:BatchCheckLayerAvailability and ecr:GetAuthorizationToken (AmazonECSTaskExecutionRolePolicy has them).",
+        advice: "Amazon ECR does not let {puller} pull. Give it `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` (AmazonECSTaskExecutionRolePolicy has them).",
         example: seen(
             "CannotPullContainerError: The task can\u{2019}t pull the image. Check that the role has the permissions to pull images from the registry.",
             "ECS agent",
@@ -93,8 +90,7 @@ pub static ROWS: &[Row] = &[
         phase: Some(Phase::Layer),
         why: Some(Why::Permission),
         all: &[&["starport-layer-bucket", "redacted ecr url"], FORBIDDEN],
-        advice: "The manifest could be read and the layers could not: the policy of the S3 gateway endpoint (or the proxy) blocks ECR's layer bucket. Allow `s3:GetObject` on \
-                 `arn:aws:s3:::prod-<region>-starport-layer-bucket/*` there.",
+        advice: "The manifest could be read and the layers could not: the policy of the S3 gateway endpoint (or a proxy) blocks ECR's layer bucket. Allow `s3:GetObject` on `arn:aws:s3:::prod-<region>-starport-layer-bucket/*` there.",
         example: seen(
             "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/...: 403 Forbidden",
             "containerd",
@@ -114,8 +110,7 @@ pub static ROWS: &[Row] = &[
             "the repository with name",
         ]],
         settled_by: Some("DescribeRepositories with the registry's id; near names"),
-        advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Check account, region and name; create it, or correct the image. Through a pull-through cache rule the \
-                 role also needs `ecr:CreateRepository` and `ecr:BatchImportUpstreamImage`.",
+        advice: "Repository `{repository|of the image}` does not exist in {host|the registry}. Look at account, region and name; create it, or correct the image.{cache}",
         example: seen(
             "CannotPullContainerError: Error response from daemon: repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/ecr-public/amazonlinux/amazonlinux not found: name unknown: The repository with name 'ecr-public/amazonlinux/amazonlinux' does not exist in the registry with id '123456789012'",
             "Amazon ECR User Guide",
@@ -127,8 +122,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::RegistryAuthDenied,
         all: &[&["no basic auth"]],
         none: NETWORK,
-        advice: "No credentials were sent to {host|the registry}. For Amazon ECR the task's execution role (or the instance's role) gets them by `ecr:GetAuthorizationToken`; for any other registry name a secret in \
-                 repositoryCredentials.",
+        advice: "No credentials were sent to {host|the registry}. For Amazon ECR {puller} gets them by `ecr:GetAuthorizationToken`; for any other registry name a secret in `repositoryCredentials` of the container.",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: Get \"https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/1\": no basic auth credentials",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",
@@ -162,8 +156,7 @@ pub static ROWS: &[Row] = &[
         hosts: ECR,
         settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
         subject: ACTION,
-        advice: "Amazon ECR refuses the pull of `{image|the image}`. Check `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` of the role that pulls, the repository policy (across \
-                 accounts), the policy of the `ecr.dkr` endpoint, and account and region in the image's host. Through a pull-through cache of Docker Hub an official image needs `library/` in its path.",
+        advice: "Amazon ECR refuses the pull of `{image|the image}`. Look at `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` of {puller}, at the repository policy (across accounts), the policy of the `ecr.dkr` endpoint, and at account and region in the image's host. Through a pull-through cache of Docker Hub an official image needs `library/` in its path.",
         example: seen_with(
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests latest]: 403 Forbidden",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest",
@@ -266,8 +259,7 @@ pub static ROWS: &[Row] = &[
         none: NETWORK,
         confidence: Confidence::Low,
         settled_by: Some("the host of the image in the task definition; ECR is the usual one in ECS"),
-        advice: "A registry answered 403 Forbidden. If the image is in Amazon ECR: `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` of the role that pulls, the repository policy, the endpoint policy. Otherwise its \
-                 credentials (`repositoryCredentials`).",
+        advice: "A registry answered 403 Forbidden. If the image is in Amazon ECR, look at `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` of {puller}, the repository policy and the endpoint policy; else at its credentials (`repositoryCredentials`).",
         example: seen(
             "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"xxxxx.xxx\": unexpected status code [manifests 6981141]: 403 Forbidden",
             "containerd",
@@ -280,7 +272,7 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         all: &[&["from amazon elastic container registry using the task execution role"]],
         settled_by: Some("DescribeRepositories with the registry's id"),
-        advice: "Amazon ECR has no `{image|such image}`, or the execution role may not see it. Check account, region and repository of the image.",
+        advice: "Amazon ECR has no `{image|such image}`, or {puller} may not see it. Look at account, region and repository of the image.",
         example: seen(
             "The task can\u{2019}t pull the image 'repo/image' from Amazon Elastic Container Registry using the task execution role 'exec'. To fix this, verify that the image URI is correct. Status Code: 404. Response: 'not found'",
             "ECS agent",

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-const HOST: &str = "The agent or the container runtime of the host failed, not the task. ECS starts another; if the same host fails again, drain and replace it (EC2), and look at its load and disk.";
+const HOST: &str = "The agent or the container runtime of the host failed, not the {task}. {machine}";
 
 /// Whether the text goes on behind a place in the runtime's source (`rootfs_linux.go:58`): there it says why.
 fn says_why(text: &str) -> bool {
@@ -27,6 +27,7 @@ pub static ROWS: &[Row] = &[
         id: "agent",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
+        yields: true,
         all: &[&[
             "taskstateerror",
             "containervanishederror",
@@ -70,7 +71,7 @@ pub static ROWS: &[Row] = &[
             "internal error",
             "fatal error: runtime",
         ]],
-        none: &["cannotpullcontainererror", "500 internal server error", "memory usage", "(http code"],
+        none: &["cannotpullcontainererror", "500 internal server error", "memory usage", "(http code", "500 server error"],
         advice: HOST,
         example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
         ..Row::EMPTY

@@ -35,7 +35,7 @@ pub static ROWS: &[Row] = &[
         cut_inside: &["toomanyrequests: data limit exceeded"],
         also: Some(says_which_limit),
         settled_by: Some("the registry's own words: which of its limits it is"),
-        advice: "{host|The registry} limits its callers ({limit|which of its limits, the text does not say}). Wait and retry with growing pauses; start fewer tasks at once; pull with credentials; copy the image to a private ECR repository if it lasts.",
+        advice: "{host|The registry} limits its callers{limit? ($)}. Wait and retry with growing pauses; start fewer tasks at once; pull with credentials; copy the image to a private ECR repository if it lasts.",
         example: seen_with(
             "Error: initializing source docker://registry.example.com/api:1: pinging container registry registry.example.com: StatusCode: 429, \"slow down\"",
             "registry.example.com/api:1",
@@ -49,7 +49,7 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         reads: &[Reads::Code(Meaning::Archived)],
         settled_by: Some("DescribeImages: the image's storage class"),
-        advice: "`{image|The image}` is in ECR's archive storage class, and an archived image cannot be pulled (the registry answers as if it did not exist). Restore it (`aws ecr update-image-storage-class --target-storage-class STANDARD`), wait until it is active, and exempt what runs from the lifecycle rule that archives.",
+        advice: "`{image|The image}` is in ECR's archive storage class, and an archived image cannot be pulled (the registry answers as if it did not exist). Restore it (`aws ecr update-image-storage-class --target-storage-class STANDARD` with its repository and `--image-id`), wait until it is active (up to 20 minutes), and exempt what runs from the lifecycle rule that archives.",
         example: seen_with(
             "CannotPullContainerError: failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1: ImageArchivedException: the image is in the archive",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
@@ -63,8 +63,8 @@ pub static ROWS: &[Row] = &[
         why: Some(Why::Permission),
         confidence: Confidence::Medium,
         reads: &[Reads::Code(Meaning::Blocked)],
-        settled_by: Some("the registry's own policy (vulnerabilities, signature, firewall)"),
-        advice: "`{image|The image}` exists, and a policy of {host|the registry} keeps it from being pulled: a vulnerability above its threshold, a missing signature, or a firewall's rule. Look at the image's scan in the registry; push an image that passes, or have the rule's owner make an exception.",
+        settled_by: Some("the policy that refused: the registry's, or the host's (vulnerabilities, signature, firewall)"),
+        advice: "`{image|The image}` may be there, and a policy of {host|the registry} or of this host keeps it from being pulled: a vulnerability above its threshold, a missing or wrong signature, or a firewall's rule. Look at the image's scan and signatures; push (or sign) an image that passes, or have the rule's owner make an exception.",
         example: seen_with(
             "CannotPullContainerError: unexpected status from HEAD request to https://harbor.example.com/v2/team/api/manifests/1: 412 Precondition Failed: current image with 2 vulnerabilities cannot be pulled due to configured policy in 'Prevent images with vulnerability severity of \"High\" or higher from running.'",
             "harbor.example.com/team/api:1",
@@ -94,7 +94,7 @@ pub static ROWS: &[Row] = &[
         reads: &[Reads::Status(401, 401), Reads::Status(403, 403), Reads::Code(Meaning::Denied), Reads::Code(Meaning::Unauthorized)],
         hosts: ECR,
         settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
-        advice: "Amazon ECR refuses the pull of `{image|the image}`. Check `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` of the role that pulls, the repository policy (across accounts), the policy of the `ecr.dkr` endpoint, and account and region in the image's host.",
+        advice: "Amazon ECR refuses the pull of `{image|the image}`. Look at `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` of {puller}, at the repository policy (across accounts), the policy of the `ecr.dkr` endpoint, and at account and region in the image's host.",
         example: seen_with(
             "Error: initializing source docker://123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1: pinging container registry 123456789012.dkr.ecr.eu-west-1.amazonaws.com: StatusCode: 403, \"\"",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
@@ -197,7 +197,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::RegistryUnreachable,
         reads: &[Reads::Transport],
         settled_by: Some("a request to the same address from the same subnet"),
-        advice: "{host|The registry} could not be reached. Check the name of the host, then the way out of the subnet: public IP or NAT gateway, or VPC endpoints (ecr.api, ecr.dkr, S3), the security group's egress on 443, a proxy. A registry can send layers from another host than its own, which a private subnet must reach as well.",
+        advice: "{host|The registry} could not be reached. Look at the name of the host first. {route} A registry can send layers from another host than its own, which must be reached as well.",
         example: seen_with(
             "failed to copy: httpReadSeeker: failed open: failed to do request: connecting to docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com:443: connectex: the connected party did not properly respond after a period of time",
             "ubuntu",

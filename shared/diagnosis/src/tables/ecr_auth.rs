@@ -22,8 +22,7 @@ pub static ROWS: &[Row] = &[
             DENIED,
         ],
         subject: ACTION,
-        advice: "The execution role may not log in to Amazon ECR. Add `{subject|ecr:GetAuthorizationToken}` on resource `*` to the execution role \
-                 (AmazonECSTaskExecutionRolePolicy has it).",
+        advice: "Amazon ECR does not let {puller} log in. Add `{subject|ecr:GetAuthorizationToken}` on resource `*` to it (AmazonECSTaskExecutionRolePolicy has it).",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
             "Fargate",
@@ -61,8 +60,7 @@ pub static ROWS: &[Row] = &[
             ],
             &["no such host", "server misbehaving", "temporary failure in name resolution"],
         ],
-        advice: "The name of ECR's API does not resolve from the task's subnet. Turn on DNS support and DNS host names of the VPC, and private DNS of the interface endpoint \
-                 `ecr.api` if there is one.",
+        advice: "The name of ECR's API does not resolve. Turn on DNS support and DNS host names of the VPC, and private DNS of the interface endpoint `ecr.api` if there is one.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by: Post \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp: lookup api.ecr.eu-west-1.amazonaws.com: no such host",
             "Fargate",
@@ -87,8 +85,7 @@ pub static ROWS: &[Row] = &[
             NETWORK,
         ],
         none: &["can't pull the image", "cannot pull '", "cannotpullcontainererror"],
-        advice: "The task cannot reach ECR's API. In a private subnet: a route to a NAT gateway, or interface endpoints `ecr.api` and `ecr.dkr` with a gateway endpoint for \
-                 S3, whose security group lets the task in on 443. In a public subnet: assignPublicIp ENABLED. A missing `ecr:GetAuthorizationToken` may show up afterwards.",
+        advice: "ECR's API is not reached. {route} A missing `ecr:GetAuthorizationToken` may show up afterwards.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://api.ecr.us-east-1.amazonaws.com/\": dial tcp 44.213.79.104:443: i/o timeout",
             "Fargate",
@@ -104,8 +101,7 @@ pub static ROWS: &[Row] = &[
         all: &[&["unable to retrieve ecr registry auth: service call has been retried 3 time(s)"]],
         also: Some(ends_before_the_error),
         settled_by: Some("minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation"),
-        advice: "Probably the network: Fargate retries GetAuthorizationToken three times only then. Check the route to ECR's API (NAT gateway or interface endpoint \
-                 `ecr.api`), then `ecr:GetAuthorizationToken` of the execution role.",
+        advice: "Probably the network: GetAuthorizationToken is tried three times only then. {route} If it is open, look at `ecr:GetAuthorizationToken` of {puller}.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
             "Fargate, cut",

@@ -3,7 +3,24 @@
 use super::prelude::*;
 
 /// Before everything that ends in `not found`.
-pub static PLATFORM: &[Row] = &[Row {
+pub static PLATFORM: &[Row] = &[WINDOWS, OTHER];
+
+/// The host is Windows: its layers run only on the build of Windows that they were made for.
+const WINDOWS: Row = Row {
+    id: "platform-windows",
+    cause: Cause::PlatformMismatch,
+    all: &[&["no matching manifest for windows/", "descriptor matching platform 'windows/", "no match for current platform windows/"]],
+    settled_by: Some("the image index: the platforms and Windows versions it offers"),
+    advice: "The host is Windows, and `{image|the image}` has no variant for it, or none for its version: layers of Windows need a host of the same build. For an image of Linux place the {task} on Linux hosts (`runtimePlatform.operatingSystemFamily` LINUX); else use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`).",
+    example: seen_with(
+        "CannotPullContainerError: no matching manifest for windows/amd64 10.0.17763 in the manifest list entries",
+        "nginx:1.27",
+        "Docker Engine on Windows",
+    ),
+    ..Row::EMPTY
+};
+
+const OTHER: Row = Row {
     id: "platform",
     cause: Cause::PlatformMismatch,
     all: &[&[
@@ -20,26 +37,26 @@ pub static PLATFORM: &[Row] = &[Row {
         "image operating system",
         "no matching manifest",
     ]],
-    subject: Some(Subject {
-        after: &[
+    subject: named(
+        Shape::Platform,
+        &[
             "no matching manifest for ",
             "descriptor matching platform '",
             "no match for current platform ",
             "specified platform (",
             "host platform (",
         ],
-        until: &[' ', '\'', ',', ')'],
-    }),
+        &[' ', '\'', ',', ')'],
+    ),
     settled_by: Some("the image index: the platforms it offers"),
-    advice: "`{image|The image}` has no variant for {subject|the task's platform}, which the task wants. Build and push it for that platform as well (`docker buildx build --platform \
-                 {subject|linux/amd64,linux/arm64} --push`), or set `runtimePlatform.cpuArchitecture` (X86_64 or ARM64) to what the image offers (`docker buildx imagetools inspect`).",
+    advice: "`{image|The image}` has no variant for {subject|the platform of the host}. Build and push it for that platform as well{subject? (`docker buildx build --platform $ --push`)}, or let the {definition} ask for a platform that the image offers.",
     example: seen_with(
         "CannotPullContainerError: Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries: no match for platform in manifest: not found",
         "konard/hive-mind:latest",
         "Docker Engine",
     ),
     ..Row::EMPTY
-}];
+};
 
 /// Before permission: a digest that is gone comes back as 403 across accounts.
 pub static DIGEST: &[Row] = &[
@@ -95,7 +112,7 @@ pub static MISSING: &[Row] = &[
             "invalid image reference",
             "invalidimagename",
         ]],
-        advice: "The image reference is malformed. Correct `image` in the task definition: `host/repository:tag`, lower case, no scheme, no empty tag (an unset variable in the pipeline?).",
+        advice: "The image reference is malformed. Correct `image` in the {definition}: `host/repository:tag`, lower case, no scheme, no empty tag (an unset variable in the pipeline?).",
         example: seen(
             "CannotPullContainerError: Error parsing reference: \"nginx:\" is not a valid repository/tag: invalid reference format",
             "Docker Engine",
@@ -120,8 +137,7 @@ pub static MISSING: &[Row] = &[
             "image does not exist or no pull access",
         ]],
         settled_by: Some("BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event"),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the task definition. Through an ECR pull-through cache: does the tag exist upstream, and may the role \
-                 `ecr:BatchImportUpstreamImage`?",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}.{cache}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",
@@ -147,7 +163,7 @@ pub static MISSING: &[Row] = &[
         ],
         none: &["log group", "secret", "repository does not exist", "no such host"],
         settled_by: Some("BatchGetImage or a manifest HEAD"),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the task definition; in a pipeline push the image before the service is deployed.",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}; in a pipeline push the image before the service is deployed.",
         example: seen_with(
             "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref 123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest: not found.",
             "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest",
@@ -162,7 +178,7 @@ pub static MISSING: &[Row] = &[
         all: &[&["repository "], &[" not found", "does not exist"]],
         none: &["log group", "in repository", "secret", "no such host", "pull access denied"],
         settled_by: Some("DescribeRepositories with the registry's id; near names"),
-        advice: "Repository `{image|of the image}` does not exist in {host|its registry}. Check account, region and name; create it, or correct the image.",
+        advice: "Repository `{repository|of the image}` does not exist in {host|its registry}. Look at account, region and name; create it, or correct the image.",
         example: seen(
             "CannotPullContainerError: API error (404): repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api not found",
             "Amazon ECS Developer Guide",
@@ -291,7 +307,7 @@ pub static BROKEN: &[Row] = &[
         ],
         none: &["thin pool", "no space left"],
         settled_by: Some("a pull on another host"),
-        advice: "A layer could not be unpacked by the host's storage driver. Retry on another host; replace the host if the pull works there, else push the image again.",
+        advice: "A layer could not be unpacked by the host's storage driver. If the pull works on another host, replace this one; else push `{image|the image}` again. {machine}",
         example: seen(
             "CannotPullContainerError: failed to register layer: devicemapper: Error running deviceResume dm_task_run failed",
             "Docker Engine",

@@ -2,9 +2,7 @@
 
 use super::prelude::*;
 
-const QUOTA_ADVICE: &str = "Docker Hub's pull quota for {who|this address or account} is used up; it comes back with time only. Take the image from somewhere else: \
-    for an official image `{official|public.ecr.aws/docker/library/...}`, else a copy in a private ECR repository. Or log in to Docker Hub \
-    (repositoryCredentials) to have a quota of your own. Every task that fails now spends more of it{spent|}.";
+const QUOTA_ADVICE: &str = "Docker Hub's pull quota for {who|this address or account} is used up; it comes back with time only. Take the image from somewhere else: {official?`$`, where ECR Public has the same official image, or }a copy in a private ECR repository. Or log in to Docker Hub (`repositoryCredentials`) to have a quota of your own. Every task that fails now spends more of it{spent|}.";
 
 const OTHER_LIMIT: &str = "{host|The registry} limits its callers. Wait and retry with growing pauses; start fewer tasks at once; pull with credentials; \
     copy the image to a private ECR repository if it lasts. This is not Docker Hub's pull quota.";
@@ -186,8 +184,7 @@ pub static ROWS: &[Row] = &[
         hosts: &[Registry::DockerHub],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         settled_by: Some("a manifest HEAD at Docker Hub: `ratelimit-remaining: 0` means the quota, anything else the abuse limit"),
-        advice: "Docker Hub answered 429 and the text does not say which limit. If it is the pull quota, take the image from elsewhere (`{official|a copy in a private \
-                 ECR repository}`) or log in; if it is the abuse limit, waiting a minute is enough.",
+        advice: "Docker Hub answered 429 and the text does not say which limit. If it is the pull quota, take the image from elsewhere ({official?`$`, or }a copy in a private ECR repository) or log in; if it is the abuse limit, waiting a minute is enough.",
         example: seen_with(
             "pulling from host registry-1.docker.io failed with status code [manifests 20.10]: 429 Too Many Requests",
             "docker:20.10",
@@ -239,7 +236,7 @@ pub static ROWS: &[Row] = &[
         cut_inside: &["toomanyrequests: data limit exceeded"],
         settled_by: Some("the host of the image"),
         also: Some(says_which_limit),
-        advice: "A registry answered 429, and neither the text nor the task says which one or which limit. Look at the image of the task definition.",
+        advice: "A registry answered 429, and neither the text nor the {task} says which one or which limit. Look at the image in the {definition}.",
         example: seen(
             "CannotPullContainerError: ref pull has been retried 5 time(s): unexpected status: 429 Too Many Requests",
             "containerd",

@@ -22,7 +22,7 @@ const BEAM: &[&str] = &[
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject { after: &["missing ", "environment variable ", "undefined environment variable "], until: WORD }),
+        subject: named(Shape::Variable, &["missing ", "environment variable ", "undefined environment variable "], WORD),
         advice: ENV,
         example: seen(
             "[error] CRASH REPORT Process <0.828.0> with 0 neighbours crashed with reason: no match of right hand value {error,\"Missing DATABASE_DSN.~n\"} in app_sup:init/1 line 73",
@@ -47,8 +47,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["module ", "function "], until: WORD }),
-        advice: "The release lacks a module or function (`{subject|see the log}`). Build it again with all applications (`extra_applications`, a clean `_build`), for the OTP version of the image.",
+        subject: named(Shape::Module, &["module ", "function "], WORD),
+        advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications (`extra_applications`, a clean `_build`), for the OTP version of the image.",
         example: seen(
             "** (UndefinedFunctionError) function MyApp.Repo.start/2 is undefined (module MyApp.Repo is not available)",
             "Elixir",

@@ -16,8 +16,9 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &[
+        subject: named(
+            Shape::Variable,
+            &[
                 "environment variable ",
                 "environment variable: ",
                 "env var ",
@@ -25,8 +26,8 @@ pub static ROWS: &[Row] = &[
                 "environment variables: ",
                 "missing required environment variable ",
             ],
-            until: WORD,
-        }),
+            WORD,
+        ),
         advice: ENV,
         example: seen("RuntimeError: SECRET_KEY is not set", "an application's own check"),
         also: Some(names_a_variable),
@@ -94,11 +95,12 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &["open config file ", "config file ", "configuration file ", "open '", "open "],
-            until: &[' ', ',', '"', '\'', '\n', ':'],
-        }),
-        advice: "The configuration is missing or wrong ({subject|see the log}). Check that the file is in the image or mounted, its path, and its content.",
+        subject: named(
+            Shape::Path,
+            &["open config file ", "config file ", "configuration file ", "open '", "open "],
+            &[' ', ',', '"', '\'', '\n', ':'],
+        ),
+        advice: "The configuration is missing or wrong{subject? (`$`)}. Look whether the file is in the image or mounted, at its path, and at its content.",
         example: seen(
             "F0822 11:35:20.125789       1 main.go:52] Failed to open config file /etc/config/app.env: no such file or directory",
             "glog",
@@ -151,18 +153,22 @@ pub static ROWS: &[Row] = &[
                     "unable to open",
                     "can't find",
                     "unexpected end",
+                    "parse config",
+                    "read config",
+                    "is a directory",
                 ],
             ],
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &["can't open file '", "could not open input file: ", "unable to access jarfile ", "module '", "open '"],
-            until: WORD,
-        }),
+        subject: named(
+            Shape::Path,
+            &["can't open file '", "could not open input file: ", "unable to access jarfile ", "module '", "open '"],
+            WORD,
+        ),
         // A JSON file is data that the program asks for.
         none: &[".json'"],
-        advice: "The program of the entry point, `{subject|see the log}`, is not in the image. Correct `command` or `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
+        advice: "The program of the entry point{subject?, `$`,} is not in the image. Correct `command` or `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
         example: seen("python: can't open file '/app/manage2.py': [Errno 2] No such file or directory", "Python"),
         ..crash(
             "entrypoint-missing",

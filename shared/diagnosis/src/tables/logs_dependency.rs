@@ -3,8 +3,8 @@
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Check that it runs, that its address in the configuration is right, and that its security group lets the task in on that port.";
-const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the task definition; in a task of several containers with awsvpc, check the sidecar.";
+const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Look whether that runs, whether its address in the configuration is right, and whether its security group lets the {task} in on that port.";
+const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the {definition}; if the dependency is a container of the same task, look whether it runs.";
 
 /// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ, Elasticsearch, memcached, SQL
 /// Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j, etcd, ClickHouse, OpenTelemetry.
@@ -34,7 +34,7 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject { after: &["econnrefused ", "connection to server at \"", "connecting to ", "('"], until: WORD }),
+        subject: named(Shape::Host, &["econnrefused ", "connection to server at \"", "connecting to ", "('"], WORD),
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
         also: Some(asks_itself_at_a_default_port),
@@ -62,10 +62,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
-            until: WORD,
-        }),
+        subject: named(
+            Shape::Host,
+            &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
+            WORD,
+        ),
         advice: DATABASE,
         example: seen("redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6999. Connection refused.", "redis-py"),
         ..crash(
@@ -130,8 +131,9 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &[
+        subject: named(
+            Shape::Host,
+            &[
                 "enotfound ",
                 "eai_again ",
                 "could not translate host name \"",
@@ -142,9 +144,9 @@ pub static ROWS: &[Row] = &[
                 "resolve host '",
                 "resolve host: ",
             ],
-            until: WORD,
-        }),
-        advice: "The name `{subject|of a dependency}` does not resolve. Check its spelling in the configuration, the service discovery namespace or Service Connect alias, and DNS support of the VPC.",
+            WORD,
+        ),
+        advice: "The name of a dependency{subject?, `$`,} does not resolve. Look at its spelling in the configuration, at the service discovery namespace or Service Connect alias, and at DNS support of the VPC.",
         example: seen("Error: getaddrinfo ENOTFOUND db.internal", "Node.js"),
         ..crash(
             "dependency-dns",
@@ -180,8 +182,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["for user \"", "for user '", "user '", "role \""], until: WORD }),
-        advice: "A dependency does not accept the application's credentials (user {subject|in the log}). Check the secret that carries them: its value, its version, and that the task was started after the last rotation.",
+        subject: named(Shape::Name, &["for user \"", "for user '", "user '", "role \""], WORD),
+        advice: "A dependency does not accept the application's credentials{subject? (user `$`)}. Look at the secret that carries them: its value, its version, and whether the {task} was started after the last rotation.",
         none: &["java.nio.file"],
         example: seen("FATAL:  password authentication failed for user \"app\"", "PostgreSQL"),
         ..crash(

@@ -31,8 +31,8 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject { after: &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], until: WORD }),
-        advice: "The JVM cannot find class `{subject|that the log names}`. Check the jar in the image, its manifest (Main-Class, Spring Boot's repackage), and the class path.",
+        subject: named(Shape::Module, &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], WORD),
+        advice: "The JVM cannot find a class{subject?: `$`}. Look at the jar in the image, its manifest (Main-Class, Spring Boot's repackage), and the class path.",
         example: seen("Error: Could not find or load main class com.example.Application", "OpenJDK"),
         ..crash(
             "java-class",
@@ -48,7 +48,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["resolve placeholder '"], until: WORD }),
+        subject: named(Shape::Variable, &["resolve placeholder '"], WORD),
         advice: ENV,
         example: seen("Could not resolve placeholder 'JWT_SECRET' in value \"${JWT_SECRET}\"", "Spring"),
         ..crash(

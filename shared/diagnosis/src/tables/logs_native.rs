@@ -61,7 +61,7 @@ pub static ROWS: &[Row] = &[
             "enomem",
         ]],
         none: &["fork"],
-        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) or the task's memory, or make it use less.",
+        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) or make it use less. {memory}.",
         example: seen("PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)", "PHP"),
         ..Row::EMPTY
     },

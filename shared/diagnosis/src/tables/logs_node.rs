@@ -22,8 +22,8 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject { after: &["cannot find module '", "cannot find package '", "can't resolve '"], until: WORD }),
-        advice: "Node.js cannot find module `{subject|that the log names}`. Add it to `dependencies` (not devDependencies), run the install in the image, and check .dockerignore, WORKDIR and the path of the build output.",
+        subject: named(Shape::Module, &["cannot find module '", "cannot find package '", "can't resolve '"], WORD),
+        advice: "Node.js cannot find a module{subject?: `$`}. Add it to `dependencies` (not devDependencies), run the install in the image, and look at .dockerignore, WORKDIR and the path of the build output.",
         example: seen("Error: Cannot find module 'express-session'", "Node.js"),
         ..crash(
             "node-module",
@@ -40,7 +40,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["missing script: \"", "missing script: ", "path "], until: WORD }),
+        subject: named(Shape::Command, &["missing script: \"", "missing script: ", "path "], WORD),
         id: "npm-script",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -58,7 +58,7 @@ pub static ROWS: &[Row] = &[
             ],
             &["npm", "pnpm", "yarn", "not found", "package.json", "script", "err_pnpm"],
         ],
-        advice: "The package manager finds no script or no package.json ({subject|see the log}). Check WORKDIR, the COPY of package.json, and the name of the script in `command`.",
+        advice: "The package manager finds no such script or no package.json{subject? (`$`)}. Look at WORKDIR, the COPY of package.json, and the name of the script in `command`.",
         example: seen(
             "npm error enoent Could not read package.json: Error: ENOENT: no such file or directory, open '/app/empty/package.json'",
             "npm",
@@ -86,7 +86,6 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["does not provide an export named '"], until: WORD }),
         advice: "A module was found and failed while it was loaded. Pin the versions that worked; native modules must be built for the image's platform.",
         example: seen("SyntaxError: The requested module './db.js' does not provide an export named 'pool'", "Node.js"),
         ..crash(
@@ -103,7 +102,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["environment variable not found: ", "invalid environment variables"], until: WORD }),
+        subject: named(Shape::Variable, &["environment variable not found: ", "invalid environment variables"], WORD),
         advice: ENV,
         example: seen("Error: secretOrPrivateKey must have a value", "jsonwebtoken"),
         ..crash(

@@ -17,11 +17,12 @@ fn begins_with_its_type(line: &str) -> bool {
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject {
-            after: &["cannot load such file -- ", "can't locate ", "could not find ", "class \"", "class '", "assembly '"],
-            until: WORD,
-        }),
-        advice: "A library or class (`{subject|see the log}`) is not in the image. Install it there (bundle install, composer install, cpanm, publish with its dependencies), and check .dockerignore and the paths.",
+        subject: named(
+            Shape::Module,
+            &["cannot load such file -- ", "can't locate ", "could not find ", "class \"", "class '", "assembly '"],
+            WORD,
+        ),
+        advice: "A library or class is not in the image{subject?: `$`}. Install it there (bundle install, composer install, cpanm, publish with its dependencies), and look at .dockerignore and the paths.",
         example: seen("Can't locate Foo/Bar.pm in @INC (you may need to install the Foo::Bar module)", "Perl"),
         ..crash(
             "library-missing",
@@ -51,8 +52,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["class \""], until: WORD }),
-        advice: "PHP has no class `{subject|see the log}`: run composer install in the image, or dump its autoloader.",
+        subject: named(Shape::Module, &["class \""], WORD),
+        advice: "PHP does not find a class{subject?: `$`}. Run composer install in the image, or dump its autoloader.",
         example: seen("PHP Fatal error:  Uncaught Error: Class \"App\\Kernel\" not found in /app/public/index.php:7", "PHP"),
         ..crash(
             "php-class",
@@ -62,7 +63,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["key not found: \"", "environment variable `", "required key "], until: WORD }),
+        subject: named(Shape::Variable, &["key not found: \"", "environment variable `", "required key "], WORD),
         advice: ENV,
         example: seen("called `Result::unwrap()` on an `Err` value: NotPresent", "Rust"),
         ..crash(
@@ -120,8 +121,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["[emerg] "], until: &[] }),
-        advice: "nginx rejects its configuration: {subject|see the log}.",
+        advice: "nginx rejects its configuration: the line in the evidence names the directive, the file and its line. `nginx -t` in the image tries it.",
         example: seen("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/conf.d/default.conf:3", "nginx"),
         ..crash(
             "nginx-config",

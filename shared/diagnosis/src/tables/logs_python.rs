@@ -6,8 +6,8 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject { after: &["no module named '", "no module named ", "import module \"", "the module "], until: WORD }),
-        advice: "Python cannot import module `{subject|that the log names}`. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
+        subject: named(Shape::Module, &["no module named '", "no module named ", "import module \"", "the module "], WORD),
+        advice: "Python cannot import a module{subject?: `$`}. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
         settled_by: Some("whether the module's files are in the image, with `__init__.py`"),
         example: seen("ModuleNotFoundError: No module named 'core.aws_service'", "Python"),
         ..crash(
@@ -29,14 +29,14 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["the module "], until: WORD }),
-        advice: "Celery cannot import module `{subject|of the application}`. Check `-A`, PYTHONPATH and WORKDIR.",
+        subject: named(Shape::Module, &["the module "], WORD),
+        advice: "Celery cannot import the module of the application{subject? (`$`)}. Look at `-A`, PYTHONPATH and WORKDIR.",
         example: seen("The module nosuch was not found.", "Celery"),
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
     Row {
-        subject: Some(Subject { after: &["cannot import name '"], until: WORD }),
-        advice: "A module was found and failed while it was imported ({subject|see the log}): a version that does not fit, or an import in a circle. Pin the versions that worked.",
+        subject: named(Shape::Module, &["cannot import name '"], WORD),
+        advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
         example: seen(
             "ImportError: cannot import name 'Markup2' from 'flask' (/usr/local/lib/python3.11/site-packages/flask/__init__.py)",
@@ -58,7 +58,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["keyerror: '", "set the ", "undefinedvalueerror: "], until: WORD }),
+        subject: named(Shape::Variable, &["keyerror: '", "set the ", "undefinedvalueerror: "], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         example: seen("  Field required [type=missing, input_value={}, input_type=dict]", "pydantic-settings"),
@@ -78,7 +78,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["keyerror: '"], until: WORD }),
+        subject: named(Shape::Variable, &["keyerror: '"], WORD),
         advice: ENV,
         settled_by: Some("whether the key is read from the environment: the traceback ends in `os`"),
         also: Some(names_a_variable),
@@ -170,7 +170,7 @@ pub static ROWS: &[Row] = &[
             &["^memoryerror", "numpy.core._exceptions._arraymemoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
             &["memoryerror", "array with shape", "arraymemoryerror", "out of memory"],
         ],
-        advice: "Python could not allocate memory. Raise `memory` of the task, or load less at once.",
+        advice: "Python could not allocate memory. {memory}, or load less at once.",
         example: seen(
             "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1000000000,) and data type float64",
             "NumPy",

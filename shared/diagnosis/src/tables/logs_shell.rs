@@ -6,7 +6,7 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: Some(Subject { after: &["line 1: ", "line 2: ", "line 3: ", "sh: 1: ", "sh: 2: ", "sh: 3: ", "sh: 0: "], until: &[':'] }),
+        subject: named(Shape::Variable, &["line 1: ", "line 2: ", "line 3: ", "sh: 1: ", "sh: 2: ", "sh: 3: ", "sh: 0: "], &[':']),
         advice: ENV,
         example: seen("bash: line 1: DB_HOST: unbound variable", "bash"),
         ..crash("shell-unbound", Signature::EnvMissing, 3, &[&["unbound variable", "parameter not set", "parameter null or not set"]])
@@ -67,9 +67,22 @@ pub static ROWS: &[Row] = &[
             "import",
             "line 1, in",
         ],
-        subject: Some(Subject { after: &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], until: &[':'] }),
+        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], &[':']),
         advice: "The command `{subject|of the container}` is not in the image or not on PATH. Install it, or correct `command`, `entryPoint` or the script; a `#!` line with Windows line ends or a missing interpreter says the same. If the revision before ran, roll back to it.",
         example: seen("sh: 1: gunicorn2: not found", "dash"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "shell-directory",
+        cause: Cause::CommandNotFound,
+        weight: 3,
+        all: &[
+            &["^sh:", "^bash:", "^/bin/sh", "^/bin/bash", "^exec ", "tini", "^ash:", ".sh: line", "entrypoint.sh: "],
+            &["is a directory$"],
+        ],
+        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
+        advice: "The command `{subject|of the container}` is a directory. A volume is mounted over the program, or the COPY of the Dockerfile made a directory of its name.",
+        example: seen("/bin/bash: /usr/local/bin/fetch_and_run.sh: Is a directory", "bash"),
         ..Row::EMPTY
     },
     Row {
@@ -77,18 +90,30 @@ pub static ROWS: &[Row] = &[
         cause: Cause::CommandNotFound,
         weight: 3,
         all: &[
-            &["^sh:", "^bash:", "^/bin/sh", "^/bin/bash", "^exec ", "tini", "^exec:", "^ash:", ".sh: line", "entrypoint.sh: "],
-            &["permission denied$", "permission denied", "is a directory$"],
+            &[
+                "^sh:",
+                "^bash:",
+                "^/bin/sh",
+                "^/bin/bash",
+                "^exec ",
+                "tini",
+                "^exec:",
+                "^ash:",
+                ".sh: line",
+                "entrypoint.sh: ",
+                "exec user process caused",
+            ],
+            &["permission denied"],
         ],
         none: &["cannot create", "can't create", "touch", "mkdir", "traceback", "error:", "cp:", "chown", "chmod"],
-        subject: Some(Subject { after: &["sh: 1: ", "line 1: ", "exec ", "sh: "], until: &[':'] }),
+        subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
         advice: "`{subject|The command}` is not executable. Add `chmod +x` (or `COPY --chmod=755`) to the Dockerfile; check the user of the container. If the revision before ran, roll back to it.",
         example: seen("sh: 1: ./x.sh: Permission denied", "dash"),
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject { after: &["permission denied: '", "open '", "open ", "permission denied: "], until: WORD }),
-        advice: "The system refuses access to `{subject|what the log names}`. Check owner and mode of the file, the container's user, and for ports below 1024 and system calls the container's capabilities.",
+        subject: named(Shape::Path, &["permission denied: '", "open '", "open ", "permission denied: "], WORD),
+        advice: "The system refuses access{subject? to `$`}. Look at owner and mode of the file, at the container's user, and for ports below 1024 and system calls at the container's capabilities.",
         example: seen("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "Python"),
         ..crash(
             "permission-denied",

@@ -18,7 +18,7 @@ pub static ROWS: &[Row] = &[
             "database or disk is full",
         ]],
         none: &["file watchers", "inotify"],
-        advice: "The disk is full. On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free or enlarge the instance's disk; or write less to the container's layer.",
+        advice: "The disk is full. {disk} Or write less to the container's layer.",
         example: seen("dd: error writing '/dev/full': No space left on device", "coreutils"),
         ..Row::EMPTY
     },
@@ -34,16 +34,17 @@ pub static ROWS: &[Row] = &[
             "rosetta error",
         ]],
         settled_by: Some("the platform of the image against runtimePlatform"),
-        advice: "The program in the image is for another processor. Build the image for the task's architecture (`docker buildx build --platform linux/amd64` or `linux/arm64`), or set `runtimePlatform.cpuArchitecture` to the image's.",
+        advice: "The program in the image is for another processor. Build the image for the architecture that the {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there.",
         example: seen("exec /usr/local/bin/node: exec format error", "runc"),
         ..Row::EMPTY
     },
     Row {
-        subject: Some(Subject {
-            after: &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
-            until: &[')', ' ', ':'],
-        }),
-        advice: "The port is taken inside the task: another container of the task listens on it too (awsvpc shares the ports of a task), or the program was started twice.",
+        subject: named(
+            Shape::Host,
+            &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
+            &[')', ' ', ':'],
+        ),
+        advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice.",
         example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
         ..crash(
             "port-in-use",
@@ -63,8 +64,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["read-only file system: '", "open '"], until: WORD }),
-        advice: "The program writes to a read-only file system ({subject|see the log}). Mount a volume or tmpfs there, or turn readonlyRootFilesystem off.",
+        subject: named(Shape::Path, &["read-only file system: '", "open '"], WORD),
+        advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume or tmpfs there, or turn `readonlyRootFilesystem` off.",
         example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),
         ..crash(
             "read-only",

@@ -30,7 +30,7 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["worker timeout"],
         settled_by: Some("the memory of the task in Container Insights, against its limit"),
-        advice: "A worker of the server was killed (signal 9), which is nearly always the memory limit. Give the task more memory or run fewer workers; look at the memory in Container Insights at that minute.",
+        advice: "A worker of the server was killed (signal 9), which is nearly always the memory limit. {memory}, or run fewer workers; Container Insights shows the memory at that minute.",
         example: seen("[WARNING] Worker with pid 14824 was terminated due to signal 9", "gunicorn"),
         ..Row::EMPTY
     },
@@ -45,11 +45,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject {
-            after: &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "],
-            until: WORD,
-        }),
-        advice: "A gem (`{subject|see the log}`) is not in the image, or not in the version of Gemfile.lock. Run `bundle install` in the image with the bundler of the lock file, and copy the same bundle that the command uses.",
+        subject: named(Shape::Module, &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "], WORD),
+        advice: "A gem is not in the image, or not in the version of Gemfile.lock{subject?: `$`}. Run `bundle install` in the image with the bundler of the lock file, and copy the same bundle that the command uses.",
         example: seen(
             "/usr/lib/ruby/rubygems.rb:283:in `find_spec_for_exe': Could not find 'bundler' (2.1.4) required by your /myapp/Gemfile.lock. (Gem::GemNotFoundException)",
             "RubyGems",
@@ -74,8 +71,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["could not find file '", "open file '"], until: &['\''] }),
-        advice: "A file that the program reads (`{subject|see the log}`) is not in the image. Copy or mount it, and check the working directory.",
+        subject: named(Shape::Path, &["could not find file '", "open file '"], &['\'']),
+        advice: "A file that the program reads is not in the image{subject?: `$`}. Copy or mount it, and look at the working directory.",
         example: seen("Unhandled exception. System.IO.FileNotFoundException: Could not find file '/app/settings.json'.", ".NET"),
         ..crash(
             "dotnet-file",
@@ -85,8 +82,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: Some(Subject { after: &["bash: ", "sh: ", "cannot open assembly '", "jarfile "], until: &[':', '\''] }),
-        advice: "The program of the entry point, `{subject|see the log}`, is not what the command expects: a directory, or not there. Correct `command` or `entryPoint`, or what a volume is mounted over.",
+        subject: named(Shape::Command, &["bash: ", "sh: ", "cannot open assembly '", "jarfile "], &[':', '\'']),
+        advice: "The program of the entry point{subject?, `$`,} is not what the command expects: a directory, or not there. Correct `command` or `entryPoint`, or what a volume is mounted over.",
         example: seen("Cannot open assembly './Host.exe': No such file or directory.", "Mono"),
         ..crash(
             "program-missing",

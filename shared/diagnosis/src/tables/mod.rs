@@ -32,7 +32,8 @@ use super::row::Row;
 /// What the tables are written with.
 mod prelude {
     pub(super) use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
-    pub(super) use crate::row::{Row, Subject, seen, seen_with};
+    pub(super) use crate::row::{Row, Subject, named, seen, seen_with};
+    pub(super) use crate::shape::Shape;
     pub(super) use pullsafe::reference::Registry;
 }
 

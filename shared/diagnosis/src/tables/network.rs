@@ -2,8 +2,7 @@
 
 use super::prelude::*;
 
-const ROUTE: &str = "{host|The registry} could not be reached from the task. In a private subnet: a route to a NAT gateway, or for Amazon ECR interface endpoints `ecr.api` and `ecr.dkr` and a gateway endpoint for S3 (the layers); \
-    in a public subnet: assignPublicIp ENABLED. The security group must let 443 out, and the endpoint's let it in.";
+const ROUTE: &str = "{host|The registry} could not be reached. {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
 
 const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> Row {
     Row {
@@ -56,7 +55,8 @@ pub static ROWS: &[Row] = &[
             "upstream connect error",
             "origin error",
         ]],
-        none: &["failed to initialize logging driver"],
+        // A client of Docker's own API, which is no registry.
+        none: &["failed to initialize logging driver", "http+docker"],
         settled_by: Some("the registry's status page"),
         advice: "{host|The registry} answered with an error of its own. Wait and retry; look at its status page. A copy in a private ECR repository makes the service independent of it.",
         example: seen_with(
@@ -86,8 +86,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The TLS connection to {host|the registry} failed. By the text: a certificate that the host does not trust (install the CA on the instance; on Fargate use a registry with a public certificate), an expired one, a registry that \
-                 speaks plain HTTP, or a proxy in between.",
+        advice: "The TLS connection to {host|the registry} failed. By the text: a certificate that the host does not trust ({certificate}), an expired one, a registry that speaks plain HTTP, or a proxy in between.",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/library/ubuntu/manifests/latest: net/http: TLS handshake timeout.",
             "ubuntu:latest",
@@ -109,7 +108,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "{host|The registry} refused the connection: nothing listens at that address and port, or a proxy does not. Check the registry's port, its state, and HTTP_PROXY of the agent and the daemon.",
+        advice: "{host|The registry} refused the connection: nothing listens at that address and port, or a proxy does not. Look at the registry's port and state, and at a proxy between.",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: Get https://registry.example.com:5000/v2/: dial tcp 10.0.1.9:5000: connect: connection refused",
             "registry.example.com:5000/app",
@@ -145,8 +144,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         phase: Some(Phase::Layer),
-        advice: "The manifest could be read and the layers could not: they come from S3. Add a gateway endpoint for S3 to the route table of the task's subnet (or a NAT gateway), let the security group out to it, and let the endpoint's policy \
-                 allow `arn:aws:s3:::prod-<region>-starport-layer-bucket/*`.",
+        advice: "The manifest could be read and the layers could not: they come from S3. {route-s3} Let the endpoint's policy allow `s3:GetObject` on `arn:aws:s3:::prod-<region>-starport-layer-bucket/*`.",
         example: seen(
             "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get \"https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/d1d1d1?X-Amz-Security-Token=REDACTED\"",
             "containerd",
@@ -202,7 +200,7 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some("whether the image is very large or the host's disk slow, else the route to the registry"),
-        advice: "The pull did not end in time. Check the route to {host|the registry}; for a very large image raise ECS_IMAGE_PULL_INACTIVITY_TIMEOUT or make the image smaller.",
+        advice: "The pull did not end in time. Look at the way to {host|the registry}; for a very large image make it smaller. {route}",
         example: seen("DockerTimeoutError: Could not transition to MANIFEST_PULLED; timed out after waiting 1m0s", "ECS agent"),
         ..row(
             "pull-timeout",
@@ -240,7 +238,7 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         phase: Some(Phase::Layer),
         settled_by: Some("the route to S3"),
-        advice: "Fargate's puller broke off, which it does when it cannot reach Amazon S3 for the layers. Let the security group out to S3, and add the gateway endpoint for S3 to the route table of the subnet.",
+        advice: "The puller broke off, which it does when it cannot reach Amazon S3 for the layers. {route-s3}",
         example: seen(
             "CannotPullContainerError: pull command failed: panic: runtime error: invalid memory address or nil pointer dereference",
             "Amazon ECS Developer Guide",

@@ -16,7 +16,7 @@ pub static ROWS: &[Row] = &[
             "agent is not connected",
             "agent not connected",
         ]],
-        advice: "The container agent of the instance is not connected to ECS. Check the agent and the instance's network and role, or replace the host.",
+        advice: "The container agent of the instance is not connected to ECS. Look at the agent, and at the instance's network and role, or replace the instance.",
         example: seen(
             "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance b54a2a04 encountered error \"AGENT\".",
             "ECS service event",
@@ -27,8 +27,7 @@ pub static ROWS: &[Row] = &[
         id: "placement-port",
         cause: Cause::HostPortConflict,
         all: &[&["already using a port required", "resource:ports", "too many ports registered"]],
-        advice: "The host port is taken on every instance that would fit. Use hostPort 0 (a dynamic port behind a load balancer) or the awsvpc network \
-                 mode, or run at most one task for each instance.",
+        advice: "The host port is taken on every instance that would fit. {port}",
         example: seen("The closest matching container-instance is already using a port required by your task.", "ECS service event"),
         ..Row::EMPTY
     },
@@ -47,10 +46,9 @@ pub static ROWS: &[Row] = &[
             "ecs can no longer maintain your service",
             "could not assume the role",
         ]],
-        subject: Some(Subject { after: &["assume the role '", "assume the role ", "assume role "], until: &['\'', ' ', ',', '"'] }),
+        subject: named(Shape::Arn, &["assume the role '", "assume the role ", "assume role "], &['\'', ' ', ',', '"']),
         settled_by: Some("GetRole: its trust policy"),
-        advice: "ECS may not assume role `{subject|of the task}`. Its trust policy must allow `sts:AssumeRole` to the service \
-                 `ecs-tasks.amazonaws.com`, and the role must exist. In the first minutes after its creation: wait, IAM is eventually consistent.",
+        advice: "ECS may not assume `{subject|the role of the task}`. Its trust policy must allow `sts:AssumeRole` to the service `ecs-tasks.amazonaws.com`, and the role must exist. In the first minutes after its creation: wait, IAM is eventually consistent.",
         example: seen(
             "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/app' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.",
             "ECS",
@@ -81,8 +79,7 @@ pub static ROWS: &[Row] = &[
             "no fargate configuration exists for given values",
             "platform version does not support",
         ]],
-        advice: "The task definition does not fit the launch type or capacity provider: make requiresCompatibilities, networkMode, cpu and memory fit, \
-                 or choose another capacity provider.",
+        advice: "The {definition} does not fit the launch type or capacity provider: make requiresCompatibilities, networkMode, cpu and memory fit, or choose another capacity provider.",
         example: seen("The selected task definition is not compatible with the selected compute strategy", "ECS"),
         ..Row::EMPTY
     },
@@ -123,9 +120,54 @@ pub static ROWS: &[Row] = &[
         ]],
         none: &["a task because no container instance"],
         settled_by: Some("DescribeSubnets (free addresses), the account's network interface quota, tag policies"),
-        advice: "The task's network interface could not be set up. By the text: free addresses in the subnet (AvailableIpAddressCount), existing subnets \
-                 and security groups, the quota of network interfaces, a tag policy that wants tags on `ec2:network-interface`. ECS retries timeouts itself.",
+        advice: "The network of the {task} could not be set up. {interface}",
         example: seen("Timeout waiting for network interface provisioning to complete.", "ECS"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "placement-quota",
+        cause: Cause::CapacityUnavailable,
+        confidence: Confidence::Medium,
+        all: &[&[
+            "limit on the number of tasks",
+            "limit on the number of vcpus",
+            "you've reached the limit on",
+            "you have reached the limit on",
+            "vcpu limit",
+            "vcpulimitexceeded",
+            "concurrent fargate",
+            "instance limit exceeded",
+            "instancelimitexceeded",
+            "maxspotinstancecountexceeded",
+            "reached the maximum number of",
+        ]],
+        none: &["cannotpull", "toomanyrequests"],
+        settled_by: Some("Service Quotas: the quota against what runs"),
+        advice: "A quota of the account is used up, and AWS has room. Stop what is not needed, or have the quota raised (Service Quotas in the console: the vCPUs or instances that the text names).",
+        example: seen("You've reached the limit on the number of vCPUs you can run concurrently", "ECS service event"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "placement-provisioning",
+        cause: Cause::CapacityUnavailable,
+        confidence: Confidence::Medium,
+        all: &[&["provisioning capacity limit"]],
+        settled_by: Some("how many tasks of the cluster are PROVISIONING, and why"),
+        advice: "So many tasks of the cluster wait in PROVISIONING that ECS takes no more (500 for each cluster). Start fewer at once, and look why the capacity provider adds no instances for those that wait.",
+        example: seen(
+            "was unable to place tasks in your cluster because the tasks provisioning capacity limit was exceeded.",
+            "ECS service event",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "account-blocked",
+        cause: Cause::CapacityUnavailable,
+        confidence: Confidence::Medium,
+        all: &[&["account is currently blocked"]],
+        settled_by: Some("the account's AWS Health dashboard"),
+        advice: "AWS has blocked the account from starting anything. Look at the AWS Health dashboard and at unpaid bills, and open a case at AWS Support.",
+        example: seen("Your account is currently blocked", "RunTask"),
         ..Row::EMPTY
     },
     Row {
@@ -148,12 +190,6 @@ pub static ROWS: &[Row] = &[
             "unfulfillablecapacity",
             "insufficientinstancecapacity",
             "insufficient capacity",
-            "provisioning capacity limit",
-            "limit on the number of tasks",
-            "limit on the number of vcpus",
-            "you've reached the limit on",
-            "you have reached the limit on",
-            "account is currently blocked",
             "no container instances were found",
             "could not launch",
             "unable to launch instance",
@@ -173,12 +209,7 @@ pub static ROWS: &[Row] = &[
             "no container instance met all of its requirements. reason:",
             "ephemeralstorage provisioning",
             "no capacity provider",
-            "vcpu limit",
-            "vcpulimitexceeded",
-            "concurrent fargate",
-            "instance limit exceeded",
-            "instancelimitexceeded",
-            "maxspotinstancecountexceeded",
+            "empty capacity provider",
             "the requested configuration is currently not supported",
             "placement constraint",
             "no more unused capacity",
@@ -189,16 +220,53 @@ pub static ROWS: &[Row] = &[
             "no spot capacity",
             "spotmaxpricetoolow",
             "price-too-low",
-            "reached the maximum number of",
         ]],
         none: &["cannotpull", "toomanyrequests", "is not compatible"],
         settled_by: Some("a small control launch by a person: the text may hide a restriction of the account"),
-        advice: "There is nothing to place the task on. By the text: smaller cpu/memory, another Availability Zone or capacity provider, more instances in the \
-                 cluster, a higher quota; on Fargate Spot add FARGATE as a base.",
+        advice: "There is nothing to place the {task} on. {room}",
         example: seen(
             "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance b54a2a04 has insufficient CPU units available.",
             "ECS service event",
         ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "capacity-in-words",
+        cause: Cause::CapacityUnavailable,
+        confidence: Confidence::Medium,
+        all: &[
+            &["capacity", "_max_resource", "job_resource_requirement", "quota_management_limit"],
+            &[
+                "insufficient",
+                "unavailable",
+                "empty",
+                "not enough",
+                "exceeded",
+                "exhausted",
+                "cannot meet",
+                "cannot fulfil",
+                "max_resource",
+                "job_resource",
+                "quota_management",
+            ],
+        ],
+        none: &["cannotpull", "toomanyrequests", "is not compatible", "disk", "volume", "storage"],
+        settled_by: Some("what the text says is short, against what the task or job asks for"),
+        advice: "There is nothing to place the {task} on. {room}",
+        example: seen(
+            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [instanceTypeName]",
+            "AWS Batch",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "batch-misconfiguration",
+        cause: Cause::InvalidConfiguration,
+        confidence: Confidence::Medium,
+        all: &[&["misconfiguration:", "action_required - ", "action_required:"]],
+        settled_by: Some("the job queue's compute environments: their state and status reason"),
+        advice: "AWS Batch holds the job back because its queue, its compute environments or their service role are set up wrongly. Look at state and status reason of each compute environment of the queue; a role needs the permissions of AWSBatchServiceRole.",
+        example: seen("MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.", "AWS Batch"),
         ..Row::EMPTY
     },
 ];

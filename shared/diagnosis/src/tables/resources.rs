@@ -12,8 +12,8 @@ pub static EFS: &[Row] = &[
             &["efs utils", "mount.efs", "efs volumes", ".efs."],
             &["failed to resolve \"fs-", "failed to resolve 'fs-", "failed to resolve fs-", "name or service not known"],
         ],
-        subject: Some(Subject { after: &["failed to resolve \"", "failed to resolve '", "failed to resolve "], until: &['"', '\'', ' '] }),
-        advice: "The name of the EFS file system ({subject|fs-...}) does not resolve. It must have a mount target in the task's Availability Zone, and the VPC DNS support and DNS host names.",
+        subject: named(Shape::Host, &["failed to resolve \"", "failed to resolve '", "failed to resolve "], &['"', '\'', ' ']),
+        advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
             "Fargate",
@@ -28,7 +28,7 @@ pub static EFS: &[Row] = &[
             &["efs utils", "mount.efs", "efs volumes", "mount.nfs"],
             &["access denied", "accessdenied", "permission denied", "not authorized"],
         ],
-        advice: "EFS refuses the mount. With iam ENABLED the task role needs `elasticfilesystem:ClientMount` (and ClientWrite); check the file system's policy and the access point.",
+        advice: "EFS refuses the mount. With iam ENABLED the task role needs `elasticfilesystem:ClientMount` (and ClientWrite); look at the file system's policy and the access point.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' : unsuccessful EFS utils command execution; code: 32",
             "Fargate",
@@ -51,8 +51,7 @@ pub static EFS: &[Row] = &[
         ]],
         none: &["s3 config file"],
         settled_by: Some("the mount target in the task's Availability Zone and its security group"),
-        advice: "The EFS file system could not be mounted. Its mount target must stand in the task's Availability Zone and let port 2049 in from the task's security group; the root directory or access point must exist; the platform version must be 1.4.0 or \
-                 later.",
+        advice: "The EFS file system could not be mounted. Its mount target must stand in the Availability Zone of the {task} and let port 2049 in from its security group; the root directory or access point must exist.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount attempt 1/3 failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount system call failed' Traceback (most recent call last): File \"/usr/sbin/supervisor_mount_efs\", line 52, in",
             "Fargate",
@@ -78,7 +77,7 @@ pub static DISK: &[Row] = &[
             "disk is full",
             "no free inodes",
         ]],
-        advice: "The disk is full. On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free or enlarge the instance's disk (unused images, logs, volumes; ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION). A smaller image helps both.",
+        advice: "The disk is full. {disk} A smaller image helps as well.",
         example: seen_with(
             "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): write /usr/share/vim/vim74/syntax/sisu.vim: no space left on device",
             "nvcr.io/nvidia/digits:18.01",
@@ -92,7 +91,7 @@ pub static DISK: &[Row] = &[
         confidence: Confidence::Low,
         all: &[&["applylayer exit status 1 stdout: stderr:$", "applylayer exit status 1 stdout: stderr: $"]],
         settled_by: Some("the free disk of the host"),
-        advice: "A layer could not be unpacked and Docker does not say why: usually the host's disk is full. Look at its free space; enlarge it, or free unused images.",
+        advice: "A layer could not be unpacked and Docker does not say why: usually the host's disk is full. {disk}",
         example: seen("CannotPullContainerError: failed to register layer: ApplyLayer exit status 1 stdout: stderr:", "Docker Engine"),
         ..Row::EMPTY
     },
@@ -112,7 +111,7 @@ const LOGS: &[&str] = &[
     "syslog",
     "s3 config file",
 ];
-const LOG_ADVICE: &str = "The log driver could not start. By the text: options of logConfiguration, the log group and its region, `logs:CreateLogStream` and `logs:PutLogEvents` of the execution role, the route to the log service.";
+const LOG_ADVICE: &str = "The log driver could not start, and with it the container. {driver}";
 
 /// The log driver.
 pub static LOG_DRIVER: &[Row] = &[
@@ -120,8 +119,8 @@ pub static LOG_DRIVER: &[Row] = &[
         id: "firelens-config",
         cause: Cause::LogDriverFailed,
         all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens configuration", "firelens resource"]],
-        subject: Some(Subject { after: &["from bucket "], until: &[':', ' '] }),
-        advice: "The FireLens configuration could not be read from S3 ({subject|its bucket}). Check `config-file-value`, `s3:GetObject` and `s3:GetBucketLocation` of the execution role, and the route to S3.",
+        subject: named(Shape::Name, &["from bucket "], &[':', ' ']),
+        advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
         example: seen(
             "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket my-config: AccessDenied: Access Denied",
             "ECS agent",
@@ -155,7 +154,7 @@ pub static LOG_DRIVER: &[Row] = &[
                 "tls handshake",
             ],
         ],
-        advice: "The task cannot reach CloudWatch Logs (or the driver's address). In a private subnet: a NAT gateway or the interface endpoint `logs`, whose security group lets the task in on 443. Check also that the log group exists.",
+        advice: "The log driver does not reach what it sends to, so that the container did not start. {driver}",
         example: seen(
             "ResourceInitializationError: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration.",
             "Fargate",
@@ -168,8 +167,8 @@ pub static LOG_DRIVER: &[Row] = &[
         why: Some(Why::Permission),
         all: &[LOGS, &["accessdenied", "is not authorized to perform", "access denied", "not authorized"]],
         none: &["perform: ecr", "secretsmanager", "perform: ssm"],
-        subject: Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] }),
-        advice: "The execution role may not write the log. Add `{subject|logs:CreateLogStream, logs:PutLogEvents}` on the log group to it (`logs:CreateLogGroup` as well with awslogs-create-group).",
+        subject: named(Shape::Action, &["not authorized to perform: "], &[' ', ',']),
+        advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. Permissions of AWS belong to {puller}. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: logs:CreateLogGroup on resource: x",
             "Docker Engine",
@@ -189,7 +188,7 @@ pub static LOG_DRIVER: &[Row] = &[
                 "the specified log stream does not exist",
             ],
         ],
-        advice: "The log group does not exist. Create the group that `awslogs-group` names, in the region of `awslogs-region`, or set `awslogs-create-group` to true and give the execution role `logs:CreateLogGroup`.",
+        advice: "What the log driver writes to does not exist, so that the container did not start. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
             "Docker Engine",
@@ -213,8 +212,8 @@ pub static LOG_DRIVER: &[Row] = &[
             LOGS,
         ],
         none: &["manifest", "pull"],
-        subject: Some(Subject { after: &["driver arguments: ", "unknown log opt "], until: &[' ', ','] }),
-        advice: "An option of the log driver is missing or wrong ({subject|see the text}). Set awslogs-group, awslogs-region and awslogs-stream-prefix (required on Fargate) in logConfiguration.",
+        subject: named(Shape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
+        advice: "An option of the log driver is missing or wrong{subject?: `$`}. {driver}",
         example: seen(
             "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
             "Fargate",

@@ -45,7 +45,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::PlatformMismatch,
         all: &[WINDOWS, &["0xc0370101", "operating system does not match", "0xc0370103", "0x80370103"]],
         settled_by: Some("the Windows version of the image and of the host"),
-        advice: "The Windows version of `{image|the image}` does not match the host's. Build it from the base image of the host's version (`ltsc2019`, `ltsc2022`, ...), and set `runtimePlatform.operatingSystemFamily` to match.",
+        advice: "The Windows version of `{image|the image}` does not match the host's: with process isolation both must be of the same build. Use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`), and set `runtimePlatform.operatingSystemFamily` to match.",
         example: seen(
             "CannotStartContainerError: container 7c1 encountered an error during hcsshim::System::CreateComputeSystem: failure in a Windows system call: The container operating system does not match the host operating system. (0xc0370101)",
             "hcsshim",
@@ -88,7 +88,7 @@ pub static ROWS: &[Row] = &[
         ],
         confidence: Confidence::Medium,
         settled_by: Some("the free memory of the host"),
-        advice: "The Windows host has too little memory for one more container. Give the task a memory reservation that fits, or use a larger instance.",
+        advice: "The Windows host has too little memory for one more container. Give the container a memory reservation that fits, or use a larger instance.",
         example: seen(
             "CannotStartContainerError: container a1 encountered an error during hcs::System::Start: failure in a Windows system call: The paging file is too small for this operation to complete. (0x5af) 0x800705af",
             "hcsshim",
@@ -100,7 +100,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::NetworkSetupFailed,
         all: &[&["hnscall failed", "hns failed", "element not found. (0x490)", "endpoint not found"]],
         settled_by: Some("the host's HNS networks; another task on the same host"),
-        advice: "The Windows host's network service could not attach the container. Retry on another host; restart HNS or replace this one.",
+        advice: "The Windows host's network service could not attach the container. Restart HNS there (`Restart-Service hns`), or replace the host. {machine}",
         example: seen(
             "CannotStartContainerError: failed to create endpoint app on network nat: hnsCall failed in Win32: Element not found. (0x490)",
             "Docker on Windows",
@@ -113,7 +113,7 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Low,
         all: &[WINDOWS],
         settled_by: Some("another task on another host"),
-        advice: "The Windows container service of the host failed. Retry; if it repeats on this host and not on others, replace the host (`Get-Service vmcompute`, event log Hyper-V-Compute).",
+        advice: "The Windows container service of the host failed. {machine}",
         example: seen(
             "CannotStartContainerError: container b2 encountered an error during Start: failure in a Windows system call: The compute system exited unexpectedly. (0xc0370106)",
             "hcsshim",
@@ -221,7 +221,7 @@ pub static ROWS: &[Row] = &[
             ],
         ],
         settled_by: Some("another task on another host"),
-        advice: "The host's container runtime failed, not the container. ECS retries by itself; if it repeats on one host only, drain and replace that host.",
+        advice: "The host's container runtime failed, not the container. {machine}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task: ttrpc: closed: unknown",
             "containerd",

@@ -60,8 +60,9 @@ const MISSING: &[&str] = &[
     "statuscode: 404",
     "not found",
 ];
-const ARN: Option<Subject> = Some(Subject {
-    after: &[
+const ARN: Option<Subject> = named(
+    Shape::Arn,
+    &[
         "failed to fetch secret ",
         "invalid ssm parameters: ",
         "invalid parameters: ",
@@ -70,11 +71,11 @@ const ARN: Option<Subject> = Some(Subject {
         "secret with value ",
         "secret arn:",
     ],
-    until: &[' ', ',', '"'],
-});
+    &[' ', ',', '"'],
+);
 
 /// The action that a permission is missing for.
-pub(super) const ACTION: Option<Subject> = Some(Subject { after: &["not authorized to perform: "], until: &[' ', ','] });
+pub(super) const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: "], &[' ', ',']);
 
 /// What says that a secret of Secrets Manager is meant.
 const SM: &[&str] = &[
@@ -117,7 +118,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: ACTION,
-        advice: "The role may not read the environment file. Add `{subject|s3:GetObject}` on the file and `s3:GetBucketLocation` on its bucket to the execution role.",
+        advice: "The environment file may not be read. Add `{subject|s3:GetObject}` on the file and `s3:GetBucketLocation` on its bucket to {reader}.",
         example: seen(
             "ResourceInitializationError: failed to download env files: file download command: non-empty error stream: AccessDenied: Access Denied status code: 403",
             "Fargate",
@@ -142,7 +143,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         confidence: Confidence::Medium,
-        advice: "The environment file could not be read: check bucket, key, `s3:GetObject` of the execution role and the route to S3.",
+        advice: "The environment file could not be read. Look at bucket and key, at `s3:GetObject` of {reader}, and at the way to S3. {route-s3}",
         example: seen("ResourceInitializationError: failed to download env files", "Fargate, cut"),
         ..Row {
             why: None,
@@ -160,7 +161,7 @@ pub static ROWS: &[Row] = &[
         }
     },
     Row {
-        subject: Some(Subject { after: &["json key "], until: &[' ', ',', '"', '.'] }),
+        subject: named(Shape::Name, &["json key "], &[' ', ',', '"', '.']),
         advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in `secrets[].valueFrom`, or add it to the secret.",
         example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
         ..row(
@@ -171,7 +172,7 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The execution role may not decrypt the secret. Add `kms:Decrypt` on the key of the secret to the execution role, and let the key's policy allow it.",
+        advice: "The secret may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy allow it.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException: Access to KMS is not allowed",
             "Fargate",
@@ -179,7 +180,7 @@ pub static ROWS: &[Row] = &[
         ..row("secret-kms", Kind::SecretsManager, Why::Kms, &[SM, KMS])
     },
     Row {
-        advice: "The execution role may not decrypt the parameter. Add `kms:Decrypt` on its key to the execution role, and let the key's policy allow it.",
+        advice: "The parameter may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy allow it.",
         example: seen(
             "unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
             "Fargate",
@@ -201,8 +202,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: ACTION,
-        advice: "The execution role may not read the secret. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to the execution role (and `kms:Decrypt` if it has a key of its \
-                 own); for a secret of another account its resource policy must allow it too.",
+        advice: "The secret may not be read. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to {reader} (and `kms:Decrypt` if it has a key of its own); for a secret of another account its resource policy must allow it too.",
         example: seen(
             "Fetching secret data from AWS Secrets Manager in region us-east-1: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:Key-Dh2dLk: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:Key status code: 400",
             "ECS agent",
@@ -211,8 +211,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: ACTION,
-        advice: "The execution role may not read the parameter. Add `{subject|ssm:GetParameters}` on the parameter's ARN to the execution role (and `kms:Decrypt` for a SecureString with a key of \
-                 its own).",
+        advice: "The parameter may not be read. Add `{subject|ssm:GetParameters}` on the parameter's ARN to {reader} (and `kms:Decrypt` for a SecureString with a key of its own).",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1",
             "Fargate",
@@ -220,8 +219,7 @@ pub static ROWS: &[Row] = &[
         ..row("parameter-denied", Kind::ParameterStore, Why::Permission, &[SSM, DENIED])
     },
     Row {
-        advice: "The secret does not exist in this account and region, or its ARN is malformed: `{subject|see the text}`. Correct `secrets[].valueFrom` (the ARN ends in six random characters) \
-                 or create the secret.",
+        advice: "The secret{subject? `$`} does not exist in this account and region, or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends in six random characters) or create the secret.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 5 time(s): ResourceNotFoundException: Secrets Manager can't find the specified secret.",
             "Fargate",
@@ -245,13 +243,12 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "Parameter `{subject|of the text}` does not exist in this account and region. Create it, or correct `secrets[].valueFrom` (a name, or the whole ARN in another region).",
+        advice: "The parameter{subject? `$`} does not exist in this account and region. Create it, or correct `secrets[].valueFrom` (a name, or the whole ARN in another region).",
         example: seen("fetching secret data from SSM Parameter Store in us-west-2: invalid parameters: /prod/db/password", "ECS agent"),
         ..row("parameter-missing", Kind::ParameterStore, Why::Missing, &[&["ssm", "parameter store", "systems manager"], MISSING])
     },
     Row {
-        advice: "The task cannot reach Secrets Manager. In a private subnet: a NAT gateway, or the interface endpoint `secretsmanager` whose security group lets the task in on 443. In a public \
-                 subnet: assignPublicIp ENABLED.",
+        advice: "Secrets Manager is not reached. {route-secrets}",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration.",
             "Fargate",
@@ -259,8 +256,7 @@ pub static ROWS: &[Row] = &[
         ..row("secret-network", Kind::SecretsManager, Why::Network, &[SM, NETWORK])
     },
     Row {
-        advice: "The task cannot reach Systems Manager. In a private subnet: a NAT gateway, or the interface endpoint `ssm` whose security group lets the task in on 443. In a public subnet: \
-                 assignPublicIp ENABLED.",
+        advice: "Systems Manager is not reached. {route-ssm}",
         example: seen(
             "ResourceInitializationError: The task cannot pull secrets from AWS Systems Manager Parameter Store. Check your network connection between the task and AWS Systems Manager.",
             "Fargate",
@@ -270,7 +266,7 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some("the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = network)"),
-        advice: "A secret could not be read, and the text is cut before it says why. Check that it exists, `secretsmanager:GetSecretValue` of the execution role, and the route to Secrets Manager.",
+        advice: "A secret could not be read, and the text is cut before it says why. Look whether it exists, at `secretsmanager:GetSecretValue` of {reader}, and at the way to Secrets Manager.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call",
             "Fargate, cut",
@@ -298,7 +294,7 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some("the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = network)"),
-        advice: "A parameter could not be read, and the text is cut before it says why. Check that it exists, `ssm:GetParameters` of the execution role, and the route to Systems Manager.",
+        advice: "A parameter could not be read, and the text is cut before it says why. Look whether it exists, at `ssm:GetParameters` of {reader}, and at the way to Systems Manager.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call",
             "Fargate, cut",
@@ -329,8 +325,7 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["retrieve secret", "ecr registry auth", "amazon ecr", "api.ecr.", "from ssm", "from asm"],
         settled_by: Some("whether the task definition has secrets, or a private image only"),
-        advice: "The task's network reaches neither the secrets nor the registry's login (the text does not say which was tried). Give the subnet a route: a NAT gateway, or interface endpoints \
-                 for ecr.api, ecr.dkr, secretsmanager, ssm, logs and a gateway endpoint for S3; or assignPublicIp ENABLED in a public subnet.",
+        advice: "Neither the secrets nor the registry's login are reached (the text does not say which was tried). {route-all}",
         example: seen(
             "ResourceInitializationError: pull command failed: unable to pull secrets or registry auth Check your task network configuration.",
             "Fargate",
@@ -351,7 +346,7 @@ pub static ROWS: &[Row] = &[
             "invalid parameters: /",
         ]],
         settled_by: Some("the secret's current version"),
-        advice: "A secret or parameter that the task definition names does not exist or has no value. Create it, give it a value, or correct `valueFrom`.",
+        advice: "A secret or parameter that the {definition} names does not exist or has no value. Create it, give it a value, or correct `valueFrom`.",
         example: seen("TaskFailedToStart: Secret does not exist or has no value", "an operator's notes"),
         ..Row::EMPTY
     },

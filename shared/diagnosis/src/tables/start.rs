@@ -16,7 +16,7 @@ pub static MEMORY: &[Row] = &[Row {
         "outofmemory: container",
     ]],
     none: &["efs utils"],
-    advice: "The kernel killed the container at its memory limit. Raise `memory` of the container (and of the task on Fargate), or make the program use less; look at its memory in Container Insights first.",
+    advice: "The kernel killed the container at its memory limit. {memory}, or make the program use less; Container Insights shows its memory.",
     example: seen("OutOfMemoryError: Container killed due to memory usage", "ECS agent"),
     ..Row::EMPTY
 }];
@@ -28,7 +28,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::ExecFormat,
         all: &[&["exec format error", "cannot execute binary file", "exec user process caused: exec format", "bad cpu type"]],
         settled_by: Some("the platform of the image against runtimePlatform"),
-        advice: "The program in the image is for another processor. Build the image for the task's architecture (`docker buildx build --platform linux/amd64` or `linux/arm64`), or set `runtimePlatform.cpuArchitecture` to the image's. (A script without `#!` \
+        advice: "The program in the image is for another processor. Build the image for the architecture that the {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there. (A script without `#!` \
                  says the same.)",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec /app/run: exec format error: unknown",
@@ -46,8 +46,8 @@ pub static ROWS: &[Row] = &[
             "could not select device driver",
             "unknown or invalid runtime name",
         ]],
-        subject: Some(Subject { after: &["custom device \"", "custom device '"], until: &['"', '\''] }),
-        advice: "The host has no device {subject|as linuxParameters.devices names it}. Correct the path, or place the task on instances that have it.",
+        subject: named(Shape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
+        advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on instances that have it.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device \"/dev/dri/renderD130\": no such file or directory",
             "Docker Engine",
@@ -66,8 +66,8 @@ pub static ROWS: &[Row] = &[
             "driver failed programming external connectivity",
         ]],
         none: &["iptables"],
-        subject: Some(Subject { after: &["bind for ", "listen tcp ", "listen tcp4 "], until: &[' '] }),
-        advice: "The host port is taken ({subject|see the text}). Use hostPort 0 behind a load balancer or the awsvpc network mode, or stop what holds it.",
+        subject: named(Shape::Host, &["bind for ", "listen tcp ", "listen tcp4 "], &[' ']),
+        advice: "The host port is taken{subject? (`$`)}. {port}",
         example: seen("CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated", "Docker Engine"),
         ..Row::EMPTY
     },
@@ -115,7 +115,7 @@ pub static ROWS: &[Row] = &[
             "network namespace",
             "logging driver",
         ],
-        subject: Some(Subject { after: &["exec: \\\"", "exec: \"", "exec: '", "exec "], until: &['"', '\\', '\''] }),
+        subject: named(Shape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
         advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod +x`, a `#!` line whose interpreter exists, Unix \
                  line ends. If the revision before ran, roll back to it.",
         example: seen(
@@ -128,8 +128,8 @@ pub static ROWS: &[Row] = &[
         id: "working-directory",
         cause: Cause::InvalidConfiguration,
         all: &[&["chdir to cwd", "working directory", "workingdirectory"]],
-        subject: Some(Subject { after: &["chdir to cwd (\"", "chdir to cwd (\\\""], until: &['"', '\\'] }),
-        advice: "The working directory {subject|of the container} does not exist or may not be entered by the container's user. Correct `workingDirectory` or WORKDIR.",
+        subject: named(Shape::Path, &["chdir to cwd (\"", "chdir to cwd (\\\""], &['"', '\\']),
+        advice: "The working directory{subject? `$`} does not exist or may not be entered by the container's user. Correct `workingDirectory` or WORKDIR.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd (\"/app\") set in config.json failed: permission denied: unknown",
             "runc",
@@ -140,8 +140,8 @@ pub static ROWS: &[Row] = &[
         id: "user",
         cause: Cause::InvalidConfiguration,
         all: &[&["unable to find user", "no matching entries in passwd file", "unable to find group", "no matching entries in group file"]],
-        subject: Some(Subject { after: &["unable to find user ", "unable to find group "], until: &[':', ' '] }),
-        advice: "The image has no user or group `{subject|of that name}`. Correct `user` of the container, or use a numeric id.",
+        subject: named(Shape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
+        advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a numeric id.",
         example: seen(
             "CannotStartContainerError: Error response from daemon: unable to find user appuser: no matching entries in passwd file",
             "Docker Engine",
@@ -188,7 +188,7 @@ pub static ROWS: &[Row] = &[
             "invalid option",
         ]],
         none: &["manifest", "no space left"],
-        advice: "The runtime rejects the container's configuration. Correct what the text names in the task definition (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
+        advice: "The runtime rejects the container's configuration. Correct what the text names in the {definition} (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
         example: seen("HostConfigError: Link target not available: db", "ECS agent"),
         ..Row::EMPTY
     },

@@ -67,7 +67,7 @@ pub static ROWS: &[Row] = &[
             &["container ordering dependency", "container dependency"],
             &["has timed out", "did not become healthy", "is unhealthy", "not healthy"],
         ],
-        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the log and the health check of the container that was waited for"),
         advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log and its health check; raise its \
                  startTimeout only if it is slow but sound.",
@@ -78,7 +78,7 @@ pub static ROWS: &[Row] = &[
         id: "dependency-exited",
         cause: Cause::AppCrashed,
         all: &[&["dependency did not exit successfully", "dependency did not complete successfully"]],
-        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the exit code and the log of the container that was waited for"),
         confidence: Confidence::Medium,
         advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with an error. Read its log; the \
@@ -93,7 +93,7 @@ pub static ROWS: &[Row] = &[
         id: "dependency-undefined",
         cause: Cause::InvalidConfiguration,
         all: &[&["container ordering dependency"], &["does not exist"]],
-        subject: Some(Subject { after: &["dependency ["], until: &[']'] }),
+        subject: named(Shape::Name, &["dependency ["], &[']']),
         advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct the name.",
         example: seen("dependency graph: container ordering dependency [db] for target [app] does not exist.", "ECS agent"),
         ..Row::EMPTY
@@ -108,7 +108,7 @@ pub static ROWS: &[Row] = &[
             "spot instance was terminated",
             "spot capacity was reclaimed",
         ]],
-        advice: "Nothing to do: Spot took the capacity back, and the service starts another task.",
+        advice: "Nothing to do for a service: Spot took the capacity back, and another task is started. A single {task} must be started again (or be given a retry strategy).",
         example: seen("Your Spot Task was interrupted.", "ECS"),
         ..Row::EMPTY
     },
@@ -132,7 +132,7 @@ pub static ROWS: &[Row] = &[
             "host is impaired",
             "infrastructure became unhealthy",
         ]],
-        advice: "Nothing to do: the host went away, and the service starts another task elsewhere.",
+        advice: "Nothing to do for a service: the host went away, and another task is started elsewhere. A single {task} must be started again (or be given a retry strategy).",
         example: seen("Host EC2 (instance i-0da6526579af3bd1b) terminated.", "ECS"),
         ..Row::EMPTY
     },

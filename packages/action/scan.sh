@@ -1,0 +1,40 @@
+# Scans: annotations at the lines, a table on the job's page, a SARIF report. Fails where an image comes from Docker Hub. Started by action.yml
+# in the checkout, of which nothing is run.
+set -euo pipefail
+
+if [[ $PATHS == *$'\n'* ]]; then
+    mapfile -t paths < <(sed '/^[[:space:]]*$/d' <<< "$PATHS")
+else
+    read -ra paths <<< "$PATHS"
+fi
+if [[ ${#paths[@]} -eq 0 ]]; then
+    echo "::error title=pullsafe::the input \`paths\` names nothing"
+    exit 2
+fi
+strict=()
+if [[ $STRICT == true ]]; then strict=(--strict); fi
+
+scan() { # 1 is an answer; whatever is above it is a fault
+    local status=0
+    "$PULLSAFE" scan "$@" "${strict[@]}" -- "${paths[@]}" || status=$?
+    if ((status > 1)); then exit "$status"; fi
+}
+
+scan --output json > "$ROOT/images.json" 2> /dev/null
+count() { sed -n "s/^    \"$1\": \([0-9]*\),\{0,1\}\$/\1/p" "$ROOT/images.json" | tail -n 1; }
+{
+    echo "images=$(count findings)"
+    echo "docker-hub=$(count docker_hub)"
+} >> "$GITHUB_OUTPUT"
+
+if [[ -z $SARIF && $UPLOAD == true ]]; then SARIF=$ROOT/pullsafe.sarif; fi
+if [[ -n $SARIF ]]; then
+    scan --output sarif > "$SARIF" 2> /dev/null
+    echo "sarif=$SARIF" >> "$GITHUB_OUTPUT"
+fi
+if [[ $SUMMARY == true ]]; then
+    # -I: not a module of the checkout.
+    python3 -I "$ACTION/packages/action/summary.py" "$ROOT/images.json" >> "$GITHUB_STEP_SUMMARY"
+fi
+
+exec "$PULLSAFE" scan --output github "${strict[@]}" -- "${paths[@]}"
