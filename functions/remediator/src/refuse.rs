@@ -37,7 +37,8 @@ impl Remediator {
         };
         let message = failure.message.as_deref().unwrap_or_default();
         let denied = failure.kind == FailureKind::Denied;
-        let resource = self.resource_of(failure.call).or_else(|| id.map(ServiceId::arn)).unwrap_or_else(|| "*".to_owned());
+        let resource = self.resource_of(failure.call).or_else(|| id.map(|id| refusal::resource(failure.call, id)));
+        let resource = resource.unwrap_or_else(|| "*".to_owned());
         Ok(Refusal {
             at: now,
             call: failure.call.to_owned(),

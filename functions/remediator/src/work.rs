@@ -9,6 +9,7 @@ use crate::decide::service;
 use crate::decide::service::Service;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
+use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -17,14 +18,11 @@ use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::incident::{Act, ActState, Incident, Record};
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
-use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
 use serde_json::json;
 
 use super::{Remediator, Tally};
-
-/// For how long a lookup that fails is tried again, with every sweep, before people are told what is known.
-const PATIENCE_SECONDS: i64 = 5 * 60;
 
 impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
@@ -98,7 +96,7 @@ impl Remediator {
         incident.declined = decision.declined;
         let Some(plan) = decision.plan else {
             wait_for(incident, decision.waiting, now);
-            if seen.is_worth_another_look() && now.seconds_since(blocker.first_at) < PATIENCE_SECONDS {
+            if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
                 return Ok(Tally::worked("postponed", "something could not be found out; the sweep looks again", None));
             }
             // Who waits for the mirror has been told so when it was asked.
@@ -110,6 +108,16 @@ impl Remediator {
         };
         if mode == Mode::Observe {
             let remedy = plan.remedy;
+            if let Some(doubt) = seen.service.found().and_then(|service| self.mode_of(service, &cluster).err()) {
+                let unknown: Lookup<Mode> = doubt.doubt();
+                if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
+                    return Ok(Tally::worked("postponed", "the cluster's mode could not be read; the sweep looks again", None));
+                }
+                incident.declined.push(Declined {
+                    remedy,
+                    reasons: vec![format!("the cluster's mode could not be read, so that nothing is changed: {doubt}")],
+                });
+            }
             incident.act.get_or_insert(Act {
                 cause: blocker.diagnosis.cause,
                 plan: plan.clone(),
