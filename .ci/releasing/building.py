@@ -47,7 +47,9 @@ def tools(architecture: str) -> list[str]:
 def _linker(architecture: str) -> str:
     linker = "cc" if architecture == HERE else LINKERS[architecture]
     if shutil.which(linker) is None:
-        raise Fault(f"there is no {linker} to link for {architecture}: on Debian and Ubuntu `apt-get install gcc-{linker.removesuffix('-gcc')}`")
+        raise Fault(
+            f"there is no {linker} to link for {architecture}: on Debian and Ubuntu `apt-get install gcc-{linker.removesuffix('-gcc')}`"
+        )
     return linker
 
 
@@ -58,16 +60,18 @@ def build(architecture: str, folder: Path) -> dict[str, Path]:
     upper = target.upper().replace("-", "_")
     home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     # Where this machine keeps the sources is no part of a program.
-    remapped = [f"--remap-path-prefix={project.ROOT}=/pullsafe", f"--remap-path-prefix={home}=/cargo", f"--remap-path-prefix={folder}=/target"]
+    places = {str(project.ROOT): "/pullsafe", home: "/cargo"}
+    if not folder.is_relative_to(project.ROOT):
+        places[str(folder)] = "/target"
     environment = {
         **os.environ,
         "RUSTC": toolchain["rustc"],
         "CARGO_INCREMENTAL": "0",
         "CARGO_TARGET_DIR": str(folder),
-        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(remapped),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(f"--remap-path-prefix={here}={there}" for here, there in places.items()),
         f"CARGO_TARGET_{upper}_LINKER": linker,
         f"CC_{target.replace('-', '_')}": linker,
-        f"CFLAGS_{target.replace('-', '_')}": f"-ffile-prefix-map={home}=/cargo -ffile-prefix-map={folder}=/target",
+        f"CFLAGS_{target.replace('-', '_')}": " ".join(f"-ffile-prefix-map={here}={there}" for here, there in places.items()),
         "SOURCE_DATE_EPOCH": "315532800",
     }
     # A toolchain file would have rustup choose for Debian's cargo, too.
@@ -77,6 +81,18 @@ def build(architecture: str, folder: Path) -> dict[str, Path]:
     if subprocess.run(command, cwd=project.ROOT, env=environment, check=False).returncode:
         raise Fault(f"the programs do not build for {architecture}")
     return {name: folder / target / "release" / name for name in programs()}
+
+
+def build_again(architecture: str, folder: Path) -> dict[str, Path]:
+    """Builds everything anew in the same place; what was built before is moved aside, and said where it is instead of the new."""
+    built = {name: folder / TARGETS[architecture] / "release" / name for name in programs()}
+    first = {name: folder / "first" / architecture / name for name in built}
+    for name, path in built.items():
+        first[name].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, first[name])
+    shutil.rmtree(folder / TARGETS[architecture])
+    build(architecture, folder)
+    return first
 
 
 def given(folder: Path, architectures: list[str]) -> dict[str, dict[str, Path]]:

@@ -1,4 +1,4 @@
-"""The certificates that the image trusts: Mozilla's list, pinned by its hash. Never those of the machine that builds, which may have its own."""
+"""The certificates that the image trusts: Mozilla's list, pinned by its hash. Never those of the building machine, which may have its own."""
 
 from __future__ import annotations
 

@@ -42,7 +42,11 @@ def read(path: Path) -> Program:
 
 
 def _read(data: bytes) -> Program:
-    machine, at, size, count = struct.unpack_from("<H", data, 18)[0], *struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54)
+    machine, at, size, count = (
+        struct.unpack_from("<H", data, 18)[0],
+        *struct.unpack_from("<Q", data, 32),
+        *struct.unpack_from("<HH", data, 54),
+    )
     if machine not in MACHINES:
         raise ValueError(f"machine {machine} is none of ours")
     headers = [struct.unpack_from("<IIQQQQQQ", data, at + index * size) for index in range(count)]

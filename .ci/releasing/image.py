@@ -1,7 +1,7 @@
 """The command line as an OCI image, made without a container engine: the program, the libraries that it names, and certificates.
 
-The layout is a tar that `skopeo`, `crane`, `podman load` and `pullsafe`'s own readers of images understand. It holds an index with one image
-for each architecture. There is no shell and no package in it, and it runs as nobody.
+The layout is a tar that `skopeo`, `crane` and `podman load` understand. It holds an index with one image for each architecture.
+There is no shell and no package in it, and it runs as nobody.
 """
 
 from __future__ import annotations
@@ -138,7 +138,12 @@ def layout(binaries: dict[str, Path], version: str, source: str, certificates: b
     top = _json({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests, "annotations": labels}, media_type)
     named = top.descriptor(annotations={"org.opencontainers.image.ref.name": version})
     index = _json({"schemaVersion": 2, "mediaType": media_type, "manifests": [named]}, media_type)
-    files = [Entry("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), Entry("index.json", index.content), Entry("blobs"), Entry("blobs/sha256")]
+    files = [
+        Entry("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
+        Entry("index.json", index.content),
+        Entry("blobs"),
+        Entry("blobs/sha256"),
+    ]
     unique = {blob.digest: blob for blob in [top, *blobs]}
     files += [Entry(f"blobs/{digest.replace(':', '/')}", blob.content) for digest, blob in sorted(unique.items())]
     return archives.tar(files)

@@ -101,7 +101,10 @@ def bill(meta: dict, version: str, sums: dict[str, str]) -> dict:
         "components": crates + files,
         "dependencies": [
             {"ref": whole, "dependsOn": roots},
-            *({"ref": reference(id), "dependsOn": sorted({reference(other) for other in depends[id]})} for id in sorted(packages, key=reference)),
+            *(
+                {"ref": reference(id), "dependsOn": sorted({reference(other) for other in depends[id]})}
+                for id in sorted(packages, key=reference)
+            ),
         ],
     }
 

@@ -1,4 +1,4 @@
-"""The command line as a Python wheel, which is how pre-commit, pipx and uv take a program that is built already. There is no Python in it."""
+"""The command line as a Python wheel, as pre-commit, pipx and uv take a program that is built already. There is no Python in it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wheel(binary: Path, architecture: str) -> bytes:
             entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
             mode = 0o100755 if path.endswith(f"/{project.COMMAND}") else 0o100644
             entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, mode << 16
-            archive.writestr(entry, content, compresslevel=9)
+            archive.writestr(entry, content, compresslevel=6)
     return packed.getvalue()
 
 

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use pullsafe::foreign::log_line;
 use pullsafe_scan::finding::Level;
 use pullsafe_scan::mirror_config::mirror_config;
-use pullsafe_scan::report::{self, Colours, harmless};
+use pullsafe_scan::report::{self, Colours};
 use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
 use pullsafe_scan::walk::{self, Options, Scanned};
 
@@ -101,10 +102,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, threads: arguments.threads };
     let mut scanned = match walk::scan(&arguments.paths, options) {
         Ok(scanned) => scanned,
-        Err(error) => return stop(&harmless(&error.to_string()), 2),
+        Err(error) => return stop(&log_line(&error.to_string()), 2),
     };
     if let Err(message) = baseline::apply(arguments, &mut scanned).and_then(|()| since::apply(arguments, &mut scanned)) {
-        return stop(&harmless(&message), 2);
+        return stop(&log_line(&message), 2);
     }
     let result = match target.filter(|_| rewrites) {
         Some(target) => fix::run(arguments, &scanned, &target),
@@ -155,7 +156,7 @@ fn print_mirror_config(arguments: &Arguments, scanned: &Scanned) -> io::Result<E
 /// Files that could not be read in full, for people, where the output is for something else.
 fn problems(scanned: &Scanned) {
     for problem in &scanned.problems {
-        eprintln!("{}", harmless(&problem.to_string()));
+        eprintln!("{}", log_line(&problem.to_string()));
     }
 }
 

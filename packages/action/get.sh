@@ -41,7 +41,8 @@ else
     found=$(sha256sum "$ROOT/$archive" | cut -d ' ' -f 1)
     if [[ $found != "$sum" ]]; then
         rm -f "$ROOT/$archive"
-        echo "::error title=pullsafe::$archive of version $version is not what this version of the action knows: its sum is $found, and should be $sum. Nothing of it was run."
+        known="its sum is $found, and should be $sum. Nothing of it was run."
+        echo "::error title=pullsafe::$archive of version $version is not what this version of the action knows: $known"
         exit 1
     fi
     tar --extract --gzip --file "$ROOT/$archive" --directory "$ROOT/bin" --no-same-owner pullsafe

@@ -32,7 +32,9 @@ def place(finding: dict) -> str:
 
 def table(found: dict) -> str:
     """The whole summary. What comes from Docker Hub stands first."""
-    findings = sorted(found["findings"], key=lambda one: (one["registry"] != "dockerhub", one["registry"] is not None, one["file"], one["line"]))
+    findings = sorted(
+        found["findings"], key=lambda one: (one["registry"] != "dockerhub", one["registry"] is not None, one["file"], one["line"])
+    )
     summary = found["summary"]
     head = f"{summary['findings']} images in {summary['files_read']} files, {summary['docker_hub']} of them from Docker Hub"
     lines = ["### Container images", "", f"{head}."]

@@ -277,6 +277,15 @@ impl<'a> Analysis<'a> {
         self.findings.last_mut()
     }
 
+    /// Records a reference that may be something else, and that is only `likely` to be pulled, or certain.
+    pub(crate) fn found_where(&mut self, likely: bool, place: Place, written: &Traced, value: &Traced) {
+        if likely {
+            self.likely(|analysis| analysis.found(place, written, value, Otherwise::Ignore).is_some());
+        } else {
+            self.found(place, written, value, Otherwise::Ignore);
+        }
+    }
+
     /// Where the registry's part of a Docker Hub reference is written.
     fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
         let (host, repository, bare) = resolved.head.clone()?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use pullsafe::foreign::log_line;
 use pullsafe::reference::Digest;
 
 use crate::finding::Finding;
@@ -48,7 +49,7 @@ pub fn mirror_config(findings: &[Finding], registry: Option<&str>, prefix: &str)
     if !open.is_empty() {
         text.push_str("# To be looked at: variables decide which images these are.\n");
         for (reference, why) in &open {
-            let _ = writeln!(text, "#   {} ({})", one_line(reference), one_line(why));
+            let _ = writeln!(text, "#   {} ({})", log_line(reference), log_line(why));
         }
     }
     text
@@ -87,11 +88,6 @@ impl Images<'_> {
         list.extend(digests.iter().map(|digest| format!("\"{digest}\"")));
         list
     }
-}
-
-/// A comment must not end where the text has a line's end.
-fn one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 pub(crate) struct Name<'p> {
     /// The path, with `/`.
     pub(crate) path: &'p str,
-    /// The file's name in lower case, without the ending of a template (`.j2`, `.jinja`, `.erb`).
+    /// The file's name in lower case, without the ending of a template (`.j2`, `.jinja`, `.erb`, `.eex`).
     pub(crate) file: String,
 }
 
@@ -19,7 +19,7 @@ impl<'p> Name<'p> {
     /// Takes a path apart.
     pub(crate) fn of(path: &'p str) -> Self {
         let mut file = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-        for ending in [".j2", ".jinja", ".jinja2", ".erb"] {
+        for ending in [".j2", ".jinja", ".jinja2", ".erb", ".eex"] {
             if let Some(rest) = file.strip_suffix(ending) {
                 file.truncate(rest.len());
                 break;

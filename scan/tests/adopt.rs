@@ -125,7 +125,7 @@ fn case_b_goes_to_ecr_public_with_one_line() {
     let edits = &done.edits[file.to_str().unwrap()];
     let diff = unified("Dockerfile", &fs::read_to_string(&file).unwrap(), edits);
     assert_eq!(
-        diff,
+        diff.unwrap(),
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,4 @@\n-FROM python:3.11-slim\n+FROM public.ecr.aws/docker/library/python:3.11-slim\n \n WORKDIR /app\n COPY requirements.txt .\n"
     );
     fix(&root, &Target::new(None, "docker-hub", true).unwrap());

@@ -6,8 +6,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use pullsafe_scan::report::{github, harmless, json, sarif, text};
-use pullsafe_scan::rewrite::replace;
+use pullsafe_scan::disk::Disk;
+use pullsafe_scan::mirror_config::mirror_config;
+use pullsafe_scan::report::{Colours, github, json, sarif, terminal, text};
+use pullsafe_scan::rewrite::{Target, compose_override, plan, replace, unified};
 use pullsafe_scan::walk::{Options, Scanned, scan};
 
 const SECRET: &str = "s3cret-from-elsewhere";
@@ -108,22 +110,41 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn names_of_files_are_no_commands() {
+fn no_output_has_a_command_or_a_sign_that_is_not_seen() {
     let root = tree("trust-names");
-    for name in ["::error::x.yml", "##[error]x.yml", "a\n::error::b.yml", "c\u{1b}[2J.yml", "d\u{202e}lmy.yml"] {
-        fs::write(root.join("tree").join(name), "services: {a: {image: redis:7}}\n").unwrap();
+    let names = [
+        "::error::x.yml",
+        "##[error]x.yml",
+        "##vso[task.complete]y.yml",
+        "a\n::error::b.yml",
+        "c\u{1b}[2J.yml",
+        "d\u{202e}lmy.yml",
+        "e\r::add-mask::f.yml",
+    ];
+    for name in names {
+        let text = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: {image: \"redis:${X:?##[y]}\"}\n  c: {image: \"::set-output ##vso[x]\"}\n";
+        fs::write(root.join("tree").join(name), text).unwrap();
     }
     let scanned = scanned(root.join("tree"));
-    assert_eq!(scanned.findings.len(), 5);
-    let reports = [text(&scanned, true), github(&scanned)].concat();
-    let prefix = root.join("tree");
-    let odd = reports.lines().find(|line| {
-        !line.starts_with("::warning file=")
-            && !line.starts_with(prefix.to_str().unwrap())
-            && !line.is_empty()
-            && !line.contains(" images in ")
-    });
-    assert_eq!(odd, None);
-    assert!(!reports.contains('\u{1b}') && !reports.contains('\u{202e}'), "{reports:?}");
-    assert_eq!(harmless("a\nb"), "a\\nb");
+    assert_eq!(scanned.findings.len(), 2 * names.len());
+    let target = Target::new(Some("registry.example.com"), "hub", false).unwrap();
+    let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.join("tree")], 1 << 20));
+    let outputs = [
+        ("text", text(&scanned, true)),
+        ("terminal", terminal(&scanned, true, Colours::None, Some(&target))),
+        ("json", json(&scanned)),
+        ("sarif", sarif(&scanned, Some(&target))),
+        ("github", github(&scanned)),
+        ("override", compose_override(&scanned.findings, &target).text),
+        ("mirror", mirror_config(&scanned.findings, None, "hub")),
+        ("diff", plan.edits.iter().filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits)).collect()),
+    ];
+    for (name, output) in outputs {
+        for line in output.lines() {
+            let ours = name == "github" && ["::warning file=", "::notice file="].iter().any(|begin| line.starts_with(begin));
+            assert!(ours || !line.trim_start().starts_with("::"), "{name}: {line:?}");
+            assert!(!line.contains("##[") && !line.contains("##vso["), "{name}: {line:?}");
+            assert!(!line.chars().any(|sign| sign.is_control() || sign == '\u{202e}'), "{name}: {line:?}");
+        }
+    }
 }

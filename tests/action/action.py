@@ -78,8 +78,11 @@ class OnARunner(unittest.TestCase):
         self.server = server.__enter__()
         self.addCleanup(server.__exit__, None, None, None)
         self.canary = self.place / "canary"
-        self.fake("rustup", f"""echo "$PWD rustup $*" >> "{self.place}/built"
-            if [[ $1 == run ]]; then mkdir -p "$ROOT/bin"; tar xzf "{RELEASE / ARCHIVE}" -C "$ROOT/bin" pullsafe; fi""")
+        self.fake(
+            "rustup",
+            f"""echo "$PWD rustup $*" >> "{self.place}/built"
+            if [[ $1 == run ]]; then mkdir -p "$ROOT/bin"; tar xzf "{RELEASE / ARCHIVE}" -C "$ROOT/bin" pullsafe; fi""",
+        )
 
     def line(self) -> str:
         return next(line + "\n" for line in (RELEASE / made.SUMS).read_text().splitlines() if line.endswith(f"  {ARCHIVE}"))

@@ -71,7 +71,9 @@ class Runner:
 
     def _script(self, step: dict, number: int, job: Job) -> None:
         assert step["shell"] == "bash"
-        files = {name: self.temp / f"{name.lower()}-{number}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH", "GITHUB_ENV")}
+        files = {
+            name: self.temp / f"{name.lower()}-{number}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH", "GITHUB_ENV")
+        }
         for path in files.values():
             path.write_text("")
         script = self.temp / f"step-{number}.sh"
@@ -84,7 +86,9 @@ class Runner:
         # As the runner starts `shell: bash`.
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", script]
         folder = self._text(step["working-directory"]) if "working-directory" in step else self.checkout
-        done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         job.log += done.stdout
         job.status = job.status or done.returncode
         job.summary += files["GITHUB_STEP_SUMMARY"].read_text()

@@ -1,7 +1,7 @@
 """Where the project is kept stands in Cargo.toml (`repository`). Whoever else names it is held to that, and with --write is written anew.
 
-    python3 tests/forge/repository.py            says what is stale; exit status 1 if anything is
-    python3 tests/forge/repository.py --write    writes it
+python3 tests/forge/repository.py            says what is stale; exit status 1 if anything is
+python3 tests/forge/repository.py --write    writes it
 """
 
 from __future__ import annotations

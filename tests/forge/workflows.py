@@ -105,7 +105,9 @@ class Bot(unittest.TestCase):
         self.assertEqual({update["package-ecosystem"] for update in updates}, set(manifests))
 
     def test_every_lock_file_is_kept_up_to_date(self):
-        tracked = subprocess.run(["git", "ls-files", "*package-lock.json", "*Cargo.lock"], cwd=ROOT, check=True, capture_output=True, text=True)
+        tracked = subprocess.run(
+            ["git", "ls-files", "*package-lock.json", "*Cargo.lock"], cwd=ROOT, check=True, capture_output=True, text=True
+        )
         updates = load(ROOT / ".github/dependabot.yml")["updates"]
         known = {directory.strip("/") for update in updates for directory in update["directories"]}
         for path in tracked.stdout.split():

@@ -1,4 +1,4 @@
-"""What the CDK package synthesizes, linted by AWS's own linter and deployed into an emulated AWS: a shop waits for its image, and runs its digest.
+"""What the CDK package synthesizes, linted by AWS's own linter and deployed into an emulated AWS: a shop waits for its image.
 
 `RELEASE=FOLDER python3 tests/packages/cdk.py`, after the package was built (`.ci/run packages`).
 """
@@ -39,12 +39,29 @@ class Synthesized(unittest.TestCase):
     def test_the_package_has_the_project_s_version(self):
         self.assertEqual(json.loads((CDK / "package.json").read_text())["version"], project.version())
 
+    def test_the_package_carries_what_it_reads_and_no_more(self):
+        done = subprocess.run(
+            ["npm", "pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel", "error"],
+            cwd=CDK,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        [packed] = json.loads(done.stdout)
+        files = {file["path"] for file in packed["files"]}
+        self.assertLessEqual({".jsii", "LICENSE", "README.md", "lib/index.js", "lib/index.d.ts", "template/pullsafe.json"}, files)
+        self.assertEqual({path for path in files if path.startswith(("src", "test", "tools", "node_modules", "tsconfig"))}, set())
+        self.assertEqual({path for path in files if path.endswith(".js")}, {f"lib/{path.stem}.js" for path in (CDK / "src").glob("*.ts")})
+
     def test_the_linter_of_aws_finds_nothing(self):
         synthesized(self.place, {"Architecture": "arm64"})
         lint = ROOT / ".e2e/lint/bin/cfn-lint"
         # W8003: values that are filled in leave conditions that are decided; W3005: the CDK's own way with dependencies.
         done = subprocess.run(
-            [lint, "--ignore-checks", "W8003", "W3005", "--", *sorted(self.place.glob("*.template.json"))], capture_output=True, text=True, check=False
+            [lint, "--ignore-checks", "W8003", "W3005", "--", *sorted(self.place.glob("*.template.json"))],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.assertEqual(done.stdout + done.stderr, "")
 
@@ -72,7 +89,10 @@ class Synthesized(unittest.TestCase):
             aws.push(image)
             # The emulator sends no event for a push; the sweep is what finds it then.
             sweep = (ROOT / "events/sweep.json").read_bytes()
-            until("the sweep answers", lambda: not events.invoke(FunctionName=outputs["GateWakerFunctionName"], Payload=sweep).get("FunctionError"))
+            until(
+                "the sweep answers",
+                lambda: not events.invoke(FunctionName=outputs["GateWakerFunctionName"], Payload=sweep).get("FunctionError"),
+            )
             aws.finish("shop")
             [definition] = aws.client("ecs").list_task_definitions(familyPrefix="shop")["taskDefinitionArns"]
             found = aws.client("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]

@@ -48,44 +48,57 @@ class Emulator:
         self.start(name, template, parameters)
         return self.finish(name)
 
+    def update(self, name: str, template: str, changed: dict[str, str]) -> dict[str, str]:
+        """Deploys anew as the same command does: what is not named keeps the value that the stack has."""
+        [stack] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        kept = [row["ParameterKey"] for row in stack["Parameters"] if row["ParameterKey"] not in changed]
+        parameters = [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
+        self._begin(name, template, "UPDATE", [*parameters, *_parameters(changed)])
+        return self.finish(name, "UPDATE_COMPLETE")
+
     def start(self, name: str, template: str, parameters: dict[str, str]) -> None:
         """Starts a deployment."""
+        self._begin(name, template, "CREATE", _parameters(parameters))
+
+    def _begin(self, name: str, template: str, kind: str, parameters: list[dict]) -> None:
         cloudformation, s3 = self.client("cloudformation"), self.client("s3")
         s3.create_bucket(Bucket="templates")
         s3.put_object(Bucket="templates", Key=f"{name}.template", Body=template.encode())
+        change_set = f"trial-{kind.lower()}"
         cloudformation.create_change_set(
             StackName=name,
-            ChangeSetName="trial",
-            ChangeSetType="CREATE",
+            ChangeSetName=change_set,
+            ChangeSetType=kind,
             TemplateURL=f"{self.endpoint}/templates/{name}.template",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Parameters=parameters,
         )
-        until(f"the change set of {name}", lambda: self._change_set(cloudformation, name))
-        cloudformation.execute_change_set(StackName=name, ChangeSetName="trial")
+        until(f"the change set of {name}", lambda: self._change_set(cloudformation, name, change_set))
+        cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
 
-    def finish(self, name: str) -> dict[str, str]:
-        """Waits for a stack, and returns its outputs."""
+    def finish(self, name: str, state: str = "CREATE_COMPLETE") -> dict[str, str]:
+        """Waits until a stack is in a state, and returns its outputs."""
         cloudformation = self.client("cloudformation")
-        stack = until(f"the stack {name}", lambda: self._stack(cloudformation, name))
+        stack = until(f"the stack {name}", lambda: self._stack(cloudformation, name, state))
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
-    def _change_set(self, cloudformation, name: str) -> bool:
-        found = cloudformation.describe_change_set(StackName=name, ChangeSetName="trial")
+    def _change_set(self, cloudformation, name: str, change_set: str) -> bool:
+        found = cloudformation.describe_change_set(StackName=name, ChangeSetName=change_set)
         if found["Status"] == "FAILED":
             raise AssertionError(f"the change set of {name}: {found.get('StatusReason')}; {self.log}")
         return found["Status"] == "CREATE_COMPLETE"
 
-    def _stack(self, cloudformation, name: str) -> dict | None:
+    def _stack(self, cloudformation, name: str, state: str) -> dict | None:
         [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-        if stack["StackStatus"] == "CREATE_COMPLETE":
+        if stack["StackStatus"] == state:
             return stack
-        if not stack["StackStatus"].endswith("_IN_PROGRESS") or "ROLLBACK" in stack["StackStatus"]:
+        if stack["StackStatus"].endswith("_FAILED") or "ROLLBACK" in stack["StackStatus"]:
             events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-            failed = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")]
+            failed = [
+                f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")
+            ]
             raise AssertionError(f"{name} is {stack['StackStatus']}: {'; '.join(failed)}; {self.log}")
         return None
-
 
     def push(self, image) -> None:
         """Pushes an image (`hub.Hub`) to the emulated ECR, as `docker push` does."""
@@ -99,6 +112,10 @@ class Emulator:
                 _call("PUT", f"{location}{'&' if '?' in location else '?'}digest={digest}", headers, content)
             else:
                 _call("PUT", f"{self.endpoint}{path}", {**headers, "content-type": kind}, content)
+
+
+def _parameters(values: dict[str, str]) -> list[dict]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 
 def _call(method: str, url: str, headers: dict[str, str], body: bytes):

@@ -35,7 +35,7 @@ class Hub:
         self.endpoint = ""
 
     def uploads(self):
-        """What a push of it sends, in order: blobs as (`blob`, content, (repository, digest)), then the manifest as (type, content, path)."""
+        """What a push of it sends, in order: blobs as (`blob`, content, (repository, digest)), the manifest as (type, content, path)."""
         for _, content in self.parts:
             yield "blob", content, (self.repository, digest(content))
         yield MANIFEST, self.manifest, f"/v2/{self.repository}/manifests/{self.tag}"

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import unittest
 from pathlib import Path
 
 import folder
+import tools
 from folder import HERE, made, project
 
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
@@ -93,10 +95,31 @@ class Image(unittest.TestCase):
                 command = [loader, "--library-path", f"{place}/usr/lib", program, "--version"]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 self.assertEqual(done.stdout, f"pullsafe {project.version()}\n")
-                listed = subprocess.run([*command[:1], "--library-path", f"{place}/usr/lib", "--list", program], capture_output=True, text=True, check=True)
+                listed = subprocess.run(
+                    [*command[:1], "--library-path", f"{place}/usr/lib", "--list", program], capture_output=True, text=True, check=True
+                )
                 for line in listed.stdout.splitlines():
                     if "=>" in line:
                         self.assertIn(f"=> {place}/", line)
+
+    def test_another_tool_reads_it(self):
+        found = tools.skopeo()
+        if found is None:
+            print("NOT CHECKED: skopeo cannot be had here", file=sys.stderr)
+            return
+        program, environment = found
+        everything = {**os.environ, **environment}
+        archive = f"oci-archive:{HERE / made.image_archive()}:{project.version()}"
+        for architecture in folder.architectures():
+            name = next(oci for oci, ours in ARCHITECTURES.items() if ours == architecture)
+            chosen = [*program, "--insecure-policy", "--override-arch", name]
+            seen = subprocess.run([*chosen, "inspect", archive], capture_output=True, text=True, check=True, env=everything)
+            self.assertEqual((json.loads(seen.stdout)["Architecture"], json.loads(seen.stdout)["Os"]), (name, "linux"))
+            with tempfile.TemporaryDirectory() as place:
+                # Copies everything and verifies each digest on the way.
+                subprocess.run(
+                    [*chosen, "copy", "--quiet", "--preserve-digests", "--all", archive, f"dir:{place}"], check=True, env=everything
+                )
 
 
 if __name__ == "__main__":

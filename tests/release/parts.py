@@ -103,7 +103,9 @@ class Building(Place):
         for linker in building.LINKERS.values():
             self.file(f"bin/{linker}", b"#!/bin/sh\n")
         path = f"{self.place}/bin:{os.environ['PATH']}"
-        patch = mock.patch.dict(os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"})
+        patch = mock.patch.dict(
+            os.environ, {"PATH": path, "TOLD": str(self.told), "RUSTFLAGS": "-C debuginfo=2", "CARGO_HOME": "/somewhere/cargo"}
+        )
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -119,10 +121,21 @@ class Building(Place):
                 self.assertNotIn("RUSTFLAGS", said)
                 self.assertIn(f"--remap-path-prefix={ROOT}=/pullsafe", said["CARGO_ENCODED_RUSTFLAGS"])
                 self.assertIn("/somewhere/cargo=/cargo", said["CARGO_ENCODED_RUSTFLAGS"])
+                self.assertIn(f"-ffile-prefix-map={self.place}/target=/target", said[f"CFLAGS_{target.replace('-', '_')}"])
                 linker = "cc" if architecture == building.HERE else building.LINKERS[architecture]
                 self.assertEqual(said[f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"], linker)
                 self.assertEqual(found["pullsafe"], self.place / "target" / target / "release/pullsafe")
                 self.assertEqual(set(found), {*project.functions(), "pullsafe"})
+
+    def test_what_is_built_again_is_built_anew_in_the_same_place(self):
+        target = self.place / "target"
+        release = target / project.TARGETS["arm64"] / "release"
+        for name in building.programs():
+            self.file(f"target/{project.TARGETS['arm64']}/release/{name}", name.encode())
+        self.file("bin/cargo", f"#!/bin/sh\nmkdir -p {release}; echo new > {release}/mirror\n".encode())
+        first = building.build_again("arm64", target)
+        self.assertEqual({name: path.read_text() for name, path in first.items()}, {name: name for name in building.programs()})
+        self.assertEqual([path.name for path in release.iterdir()], ["mirror"])
 
     def test_a_build_that_fails_ends_the_release(self):
         self.file("bin/cargo", b"#!/bin/sh\nexit 101\n")

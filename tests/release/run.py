@@ -1,7 +1,7 @@
 """Tries a release folder, as somebody who has nothing else: `python3 tests/release/run.py FOLDER`. Exits with 1 if anything is wrong.
 
 Sums, inventory and statement agree with the files; every program answers one event on its architecture; the image holds what it should; the
-packaged template is deployed into an emulated AWS from the zips, and case A is cured.
+packaged template is deployed into an emulated AWS from the zips, case A is cured, and an upgrade keeps what waits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tools
 
-TRIALS = ["files", "programs", "image", "hook", "stack"]
+TRIALS = ["files", "programs", "image", "hook", "stack", "upgrade"]
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The packaged template, deployed from the zips into an emulated AWS: case A is cured. Nothing is needed but the release folder and Python."""
+"""The packaged template, deployed from the zips into an emulated AWS: case A is cured. It needs the release folder and Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 import unittest
+from pathlib import Path
 
 import emulator
 import hub
@@ -60,7 +61,12 @@ class Account:
         event = json.loads((ROOT / "events/task-stopped-hub-quota.json").read_text())
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         detail = event["detail"]
-        detail |= {"taskDefinitionArn": self.before, "startedBy": self.deployment, "group": "service:court-case-backend", "taskArn": self.task}
+        detail |= {
+            "taskDefinitionArn": self.before,
+            "startedBy": self.deployment,
+            "group": "service:court-case-backend",
+            "taskArn": self.task,
+        }
         detail |= dict.fromkeys(["stoppingAt", "executionStoppedAt", "stoppedAt", "updatedAt"], now)
         return event | {"resources": [self.task], "time": now}
 
@@ -74,16 +80,16 @@ def _policy(*statements: dict) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def upload(aws: emulator.Emulator) -> None:
+def upload(aws: emulator.Emulator, release: Path = HERE, prefix: str = PREFIX) -> None:
     """What `aws s3 sync` of docs/deploy.md does."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    for zip in HERE.glob("*.zip"):
-        s3.put_object(Bucket=BUCKET, Key=PREFIX + zip.name, Body=zip.read_bytes())
+    for zip in release.glob("*.zip"):
+        s3.put_object(Bucket=BUCKET, Key=prefix + zip.name, Body=zip.read_bytes())
 
 
 def without_metric_math(template: str) -> str:
-    """The template without the one alarm that the emulator cannot make: it knows no metric math. The end-to-end run leaves it out as well."""
+    """The template without the one alarm that the emulator cannot make: it knows no metric math. `cargo e2e` leaves it out too."""
     before, found, rest = template.partition("\n  MirrorStaleAlarm:\n")
     assert found, "the template has no MirrorStaleAlarm"
     lines = rest.splitlines(keepends=True)

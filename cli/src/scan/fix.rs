@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use pullsafe::foreign::{self, log_line};
 use pullsafe_scan::analysis::Neighbours as _;
 use pullsafe_scan::disk::Disk;
-use pullsafe_scan::report::{count, harmless, harmless_path};
+use pullsafe_scan::report::count;
 use pullsafe_scan::rewrite::{Left, Plan, Target, apply, compose_override, logins, plan, replace, unified};
 use pullsafe_scan::walk::Scanned;
 use serde_json::json;
@@ -25,7 +26,13 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
     if arguments.diff {
         for (file, edits) in &plan.edits {
             if let Some(before) = disk.read(file) {
-                print(&unified(file, &before, edits))?;
+                match unified(file, &before, edits) {
+                    Some(diff) => print(&diff)?,
+                    None => eprintln!(
+                        "{}: its diff is not shown, for a line of it would be a command; --fix changes it all the same",
+                        log_line(file)
+                    ),
+                }
             }
         }
         tell(&plan.left);
@@ -36,11 +43,11 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
     match arguments.output {
         Output::Json => {
             let files: Vec<&String> = plan.edits.keys().collect();
-            print(&format!("{:#}\n", json!({"moved": plan.moved, "files": files, "left": plan.left})))?;
+            print(&foreign::json(&format!("{:#}\n", json!({"moved": plan.moved, "files": files, "left": plan.left}))))?;
         }
         Output::Text | Output::Github | Output::Sarif => {
             for file in plan.edits.keys() {
-                print(&format!("{}: rewritten\n", harmless_path(file)))?;
+                print(&format!("{}: rewritten\n", log_line(file)))?;
             }
             tell(&plan.left);
             tell_logins(&plan, arguments);
@@ -83,7 +90,7 @@ fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result
 
 fn tell(left: &[Left]) {
     for left in left {
-        eprintln!("{}:{}: {} stays: {}", harmless_path(&left.file), left.line, harmless(&left.reference), harmless(&left.why));
+        eprintln!("{}:{}: {} stays: {}", log_line(&left.file), left.line, log_line(&left.reference), log_line(&left.why));
     }
 }
 
@@ -91,7 +98,7 @@ fn tell(left: &[Left]) {
 fn tell_logins(plan: &Plan, arguments: &Arguments) {
     let Some(registry) = &arguments.registry else { return };
     for step in logins(plan.moves.iter(), registry) {
-        eprintln!("login: {step}");
+        eprintln!("login: {}", log_line(&step));
     }
 }
 

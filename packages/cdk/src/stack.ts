@@ -1,4 +1,5 @@
-import { Annotations, CfnCondition, CfnMapping, CfnOutput, CfnParameter, CfnResource, Duration, Lazy, Stack, StackProps, Token, Validations } from 'aws-cdk-lib';
+import { Annotations, CfnCondition, CfnMapping, CfnOutput, CfnParameter, CfnResource, Duration, Lazy } from 'aws-cdk-lib';
+import { Stack, StackProps, Token, Validations } from 'aws-cdk-lib';
 import { CfnService } from 'aws-cdk-lib/aws-ecs';
 import { Construct, IConstruct } from 'constructs';
 import { fault, filled, read, Template } from './template';
@@ -177,14 +178,16 @@ export class Pullsafe extends Stack {
       resource.overrideLogicalId(name);
       if (type === 'AWS::Serverless::Function') {
         // The CDK's own look at templates takes a schedule that a condition chooses, or a parameter names, for a missing one.
-        Validations.of(resource).acknowledge({ id: 'CloudFormation-Validate::E0001', reason: 'Its schedule is chosen when it is deployed.' });
+        const reason = 'Its schedule is chosen when it is deployed.';
+        Validations.of(resource).acknowledge({ id: 'CloudFormation-Validate::E0001', reason });
       }
       for (const [key, value] of Object.entries(rest)) {
         resource.addOverride(key, filled(value, template, values));
       }
     }
     for (const [name, row] of Object.entries(template.Outputs)) {
-      const output = new CfnOutput(this, name, { value: Token.asString(filled(row.Value, template, values)), description: row.Description });
+      const value = Token.asString(filled(row.Value, template, values));
+      const output = new CfnOutput(this, name, { value, description: row.Description });
       output.overrideLogicalId(name);
       if (row.Export !== undefined) {
         output.exportName = Token.asString(filled(row.Export.Name, template, values));

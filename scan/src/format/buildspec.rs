@@ -50,8 +50,8 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         }
     }
     let Done { pulls, builds, names, .. } = shell.finish();
-    for (written, value) in pulls {
-        analysis.found(Place::BuildspecCommand, &written, &value, Otherwise::Ignore);
+    for pull in pulls {
+        analysis.found_where(pull.likely, Place::BuildspecCommand, &pull.written, &pull.value);
     }
     for build in builds {
         scan_build(build, Place::BuildspecCommand, analysis);

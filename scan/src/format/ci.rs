@@ -14,12 +14,31 @@ use crate::yaml::{Node, Written as _};
 pub(super) const FORMAT: Format = Format {
     name: "CircleCI, Bitbucket, Drone, Woodpecker, Azure Pipelines, AppVeyor, Semaphore, Cirrus, Travis",
     finds: "`image`, `container`; defaults of CircleCI's parameters; `pipe: docker://`; commands of scripts",
-    known_by: "file name",
+    known_by: "file name; of Drone and Woodpecker content",
     order: "by its path alone, before the formats that look at content",
     named: is_path,
     marks: &[],
     read: Read::Document { is: |name, _| is_path(name), scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)) },
 };
+
+pub(super) const BY_CONTENT: Format = Format {
+    name: "CircleCI, Bitbucket, Drone, Woodpecker, Azure Pipelines, AppVeyor, Semaphore, Cirrus, Travis",
+    finds: "",
+    known_by: "",
+    order: "a pipeline of Drone or Woodpecker elsewhere: steps with images are common, so that it comes after all others",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document {
+        is: |_, tree| tree.documents().any(is_pipeline),
+        scan: |tree, analysis| tree.documents().filter(|root| is_pipeline(*root)).for_each(|root| scan(root, analysis)),
+    },
+};
+
+/// Whether a document is a pipeline whose steps are containers.
+fn is_pipeline(root: Node<'_>) -> bool {
+    let is_step = |step: &Node<'_>| step.get("image").is_some() && (step.get("commands").is_some() || step.get("settings").is_some());
+    root.get("steps").is_some_and(|steps| steps.items().iter().any(is_step) || steps.entries().iter().any(|(_, step)| is_step(step)))
+}
 
 /// Whether a path is a file of one of them.
 fn is_path(name: &Name<'_>) -> bool {
@@ -30,7 +49,8 @@ fn is_path(name: &Name<'_>) -> bool {
             || name.is_below(".semaphore")
             || name.is_below(".azure-pipelines")
             || name.is_below(".drone")
-            || file.starts_with("azure-pipelines")
+            || name.is_below(".azure")
+            || file.contains("azure-pipeline")
             || file.starts_with(".drone")
             || file.starts_with(".woodpecker")
             || matches!(file, "bitbucket-pipelines.yml" | ".travis.yml" | "appveyor.yml" | ".appveyor.yml" | ".cirrus.yml" | ".drone.yaml"))

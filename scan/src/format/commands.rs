@@ -3,7 +3,7 @@
 //! A name that any script of the file builds, tags or loads is no pull: jobs hand images to each other. Where a
 //! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
 
-use crate::analysis::{Analysis, Otherwise};
+use crate::analysis::Analysis;
 use crate::finding::{Kept, Place};
 use crate::format::buildspec::scan_build;
 use crate::format::shell::{Done, Shell};
@@ -61,10 +61,10 @@ impl Commands {
     /// Records what the scripts pull, as a place of another kind.
     pub(crate) fn finish_as(self, place: Place, analysis: &mut Analysis<'_>) {
         let Done { pulls, builds, names, texts } = self.shell.finish();
-        for (written, value) in pulls {
-            let decided = resolve(&value.trimmed()).is_ok_and(|resolved| resolved.registry.is_some());
-            if decided && !is_placeholder(&shown(&value)) {
-                analysis.found(place, &written, &value, Otherwise::Ignore);
+        for pull in pulls {
+            let decided = resolve(&pull.value.trimmed()).is_ok_and(|resolved| resolved.registry.is_some());
+            if decided && !is_placeholder(&shown(&pull.value)) {
+                analysis.found_where(pull.likely, place, &pull.written, &pull.value);
             }
         }
         for build in builds {

@@ -10,7 +10,7 @@ pub(super) const FORMAT: Format = Format {
     name: "Dockerfile, Containerfile",
     finds: "`FROM` with global `ARG`s, their defaults and every form of `${X:-y}`, `${X#y}` and `${X/y/z}`; `COPY --from=`; \
             `RUN --mount=...,from=`; the same after `ONBUILD`; `# syntax=`",
-    known_by: "`Dockerfile*`, `Containerfile*`, `*.dockerfile`, `*.j2` of them; or a file of no known name that begins like one",
+    known_by: "`Dockerfile*`, `Containerfile*`, `*.dockerfile`, templates of them (`*.j2`, `*.erb`, `*.eex`); or a file of no known name that begins like one",
     order: "first: by far the most files are of it, and nothing else has its names",
     named,
     marks: &[],
@@ -33,8 +33,8 @@ fn named(name: &Name<'_>) -> bool {
 const PROGRAMS: &[&str] = &["go", "java", "js", "kt", "py", "sh", "bash", "ts", "tsx", "cs", "rs", "groovy", "ps1", "bat", "mk"];
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
-    let is_template = text.as_str().contains("{{") || text.as_str().contains("{%");
-    let text = if is_template { &template::without_steering(text) } else { text };
+    let is_template = ["{{", "{%", "<%"].iter().any(|mark| text.as_str().contains(mark));
+    let text = if is_template { &template::without_steering_of(text) } else { text };
     let contexts = if dockerfile::names_a_word(text) { compose::contexts_of_dockerfile(analysis) } else { Vec::new() };
     dockerfile::scan(text, &Outside { contexts, ..Outside::default() }, analysis);
 }

@@ -1,19 +1,23 @@
 //! Jenkins pipelines, declarative and scripted: agents, `docker.image`, pod templates, and the commands of `sh`.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
 use super::commands::Commands;
 use super::reference_text::assembled;
+use super::shell::{Pull, Shell};
 use super::source::{Kind, Language, Quotes, Source};
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Embedded, Otherwise};
 use crate::finding::{Kept, Place};
 use crate::name::Name;
 use crate::resolve::shown;
-use crate::traced::Traced;
+use crate::traced::{HOLE, Traced};
 
 pub(super) const FORMAT: Format = Format {
     name: "Jenkins",
-    finds: "`agent { docker ... }`, `docker.image()`, `containerTemplate`, pods in `yaml`, commands of `sh`, in declarative and scripted \
-            pipelines; an image of `withRegistry` is that registry's; what `docker.build` names is no pull",
+    finds: "`agent { docker ... }`, `docker.image()`, `containerTemplate`, pods in `yaml`, commands of `sh`, images that a function is given, in \
+            declarative and scripted pipelines; an image of `withRegistry` is that registry's; what `docker.build` names is no pull",
     known_by: "`Jenkinsfile*`, `*.jenkinsfile`; `*.groovy` with a pipeline",
     order: "before the programs, of which Groovy is one",
     named,
@@ -31,7 +35,7 @@ fn named(name: &Name<'_>) -> bool {
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Script);
     let mut commands = Commands::default();
-    let mut built = std::collections::HashSet::new();
+    let mut built = HashSet::new();
     for index in 0..source.len() {
         if source.word(index) == Some("build")
             && is_of(&source, index, "docker")
@@ -42,11 +46,25 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             commands.made(&name);
         }
     }
+    let functions = Functions::of(&source);
     for index in 0..source.len() {
         let Some(word) = source.word(index) else { continue };
         match word {
+            // `build("centos:7")` of a function that runs what it is given.
+            name if functions.positions.contains_key(name) => {
+                let arguments = source.call(index).map(|open| source.arguments(open)).unwrap_or_default();
+                for at in functions.positions[name]
+                    .iter()
+                    .filter_map(|position| arguments.get(*position))
+                    .filter(|at| source.literal(**at).is_some())
+                {
+                    record(&source, *at, source.value(*at), &built, analysis);
+                }
+            }
             "image" => {
                 let value = match source.call(index) {
+                    // What a function is given is found where it is called.
+                    Some(open) if functions.is_given(&source, index, open) => None,
                     // `docker.image('x').inside { ... }`
                     Some(open) if is_of(&source, index, "docker") => source.value(open + 1),
                     Some(_) => None,
@@ -78,6 +96,59 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         }
     }
     commands.finish_as(Place::Jenkins, analysis);
+}
+
+/// The functions of a pipeline that run an image which they are given.
+#[derive(Default)]
+struct Functions<'s> {
+    /// Which of a function's arguments that is.
+    positions: HashMap<&'s str, Vec<usize>>,
+    /// Where their bodies begin and end, with the names of these arguments.
+    bodies: Vec<(Range<usize>, Vec<&'s str>)>,
+}
+
+impl<'s> Functions<'s> {
+    fn of(source: &'s Source) -> Self {
+        let mut functions = Self::default();
+        for index in 1..source.len() {
+            let (Some(name), Some(before)) = (source.word(index), source.word(index - 1)) else { continue };
+            let Some(open) = source.call(index).filter(|_| !matches!(before, "else" | "new" | "return")) else { continue };
+            let Some(brace) = source.close(open).map(|close| close + 1).filter(|brace| source.is_mark(*brace, b'{')) else { continue };
+            let Some(end) = source.close(brace) else { continue };
+            // `String image`, `def image = 'x'`, `image`
+            let names = source.arguments(open).into_iter().map(|at| source.word(at + 1).or_else(|| source.word(at)).unwrap_or_default());
+            let used: HashSet<String> = (brace..end).flat_map(|at| variables_run(source, at)).collect();
+            let images: Vec<(usize, &str)> = names.enumerate().filter(|(_, name)| used.contains(*name)).collect();
+            if !images.is_empty() {
+                functions.positions.insert(name, images.iter().map(|(position, _)| *position).collect());
+                functions.bodies.push((brace..end, images.iter().map(|(_, name)| *name).collect()));
+            }
+        }
+        functions
+    }
+
+    /// Whether a call has nothing but an argument of the function around it.
+    fn is_given(&self, source: &Source, index: usize, open: usize) -> bool {
+        let argument = source.word(open + 1).filter(|_| source.is_mark(open + 2, b')'));
+        argument.is_some_and(|name| self.bodies.iter().any(|(body, names)| body.contains(&index) && names.contains(&name)))
+    }
+}
+
+/// The variables that a step runs as an image.
+fn variables_run(source: &Source, index: usize) -> Vec<String> {
+    match source.word(index) {
+        Some("image") if is_of(source, index, "docker") => {
+            let argument = source.call(index).map(|open| open + 1).filter(|at| source.is_mark(at + 1, b')'));
+            argument.and_then(|at| source.word(at)).map(str::to_owned).into_iter().collect()
+        }
+        Some("sh" | "bat") => {
+            let mut shell = Shell::default();
+            argument_texts(source, index).into_iter().filter_map(|at| source.value(at)).for_each(|script| shell.run(&script));
+            let alone = |pull: Pull| (pull.value.as_str() == HOLE).then(|| shown(&pull.value));
+            shell.finish().pulls.into_iter().filter_map(alone).map(|name| name.trim_matches(['$', '{', '}']).to_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn is_of(source: &Source, index: usize, owner: &str) -> bool {
@@ -119,7 +190,7 @@ fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
     found
 }
 
-fn record(source: &Source, index: usize, value: Option<Traced>, built: &std::collections::HashSet<String>, analysis: &mut Analysis<'_>) {
+fn record(source: &Source, index: usize, value: Option<Traced>, built: &HashSet<String>, analysis: &mut Analysis<'_>) {
     let Some(value) = value.filter(|value| !value.is_empty() && !built.contains(&shown(value))) else { return };
     let value_text = value.as_str();
     let has_host = value_text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']));

@@ -44,7 +44,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let mut recipes: Vec<Traced> = Vec::new();
     let lines = logical_lines(text, just);
     for line in &lines {
-        let indented = line.as_str().starts_with('\t') || just && line.as_str().starts_with(' ');
+        // Editors make spaces of tabs: no make takes that for a recipe, but it is meant as one.
+        let spaces = line.as_str().starts_with("  ") && (just || !line.as_str().contains('=') || !recipe.is_empty() || runs(line.as_str()));
+        let indented = line.as_str().starts_with('\t') || spaces;
         if indented {
             let body = line.trimmed();
             let skipped = body.as_str().len() - body.as_str().trim_start_matches(['@', '-', '+']).len();
@@ -67,6 +69,11 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         }
     }
     commands.finish_as(Place::ScriptCommand, analysis);
+}
+
+/// Whether a line is a command of an engine.
+fn runs(line: &str) -> bool {
+    ["docker ", "podman ", "@docker ", "@podman "].iter().any(|begin| line.trim_start().starts_with(begin))
 }
 
 /// Lines, with those that end in a backslash joined to the next.

@@ -80,7 +80,7 @@ pub(crate) fn never(_: &str) -> bool {
 ///
 /// Three groups: texts of their own, whose names are theirs alone; YAML and JSON whose path says what they are; YAML and
 /// JSON by content, from those whose marks nothing else has to those whose marks many have.
-pub(crate) static FORMATS: [&Format; 32] = [
+pub(crate) static FORMATS: [&Format; 33] = [
     &dockerfile::FORMAT,
     &earthfile::FORMAT,
     &terraform::FORMAT,
@@ -111,6 +111,7 @@ pub(crate) static FORMATS: [&Format; 32] = [
     &concourse::FORMAT,
     &ansible::FORMAT,
     &helm::FORMAT,
+    &ci::BY_CONTENT,
     &github::BY_CONTENT,
     &gitlab::BY_CONTENT,
 ];

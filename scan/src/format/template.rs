@@ -11,6 +11,15 @@ pub(crate) fn mark_templates(text: &Traced) -> Traced {
 
 /// The text of a Go or Jinja template as the document that it makes: lines that only steer it are blank, values unknown.
 pub(crate) fn without_steering(text: &Traced) -> Traced {
+    mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
+}
+
+/// The same for a text whose `${...}` are its own.
+pub(crate) fn without_steering_of(text: &Traced) -> Traced {
+    mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
+}
+
+fn without_steering_lines(text: &Traced) -> Traced {
     let mut kept = Traced::default();
     let mut at = 0;
     let mut open: Option<&'static str> = None;
@@ -25,9 +34,10 @@ pub(crate) fn without_steering(text: &Traced) -> Traced {
             kept.push_computed("\n");
             continue;
         }
-        let opened = [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("%{", "}")].into_iter().find(|(begin, _)| trimmed.starts_with(begin));
+        let opened =
+            [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("%{", "}"), ("<%", "%>")].into_iter().find(|(begin, _)| trimmed.starts_with(begin));
         match opened {
-            Some((_, end)) if trimmed.ends_with(end) || !trimmed.contains(end) => {
+            Some((_, end)) if (trimmed.ends_with(end) && !trimmed.starts_with("<%=")) || !trimmed.contains(end) => {
                 if !trimmed.contains(end) {
                     open = Some(end);
                 }
@@ -36,7 +46,7 @@ pub(crate) fn without_steering(text: &Traced) -> Traced {
             _ => kept.push(&text.slice(start..at)),
         }
     }
-    mark(&kept, &[("{{", "}}"), ("{%", "%}"), ("${", "}")])
+    kept
 }
 
 /// The text with what stands between each pair of marks as an unknown part.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{advice, harmless};
+use pullsafe::foreign;
+
+use super::advice;
 use crate::finding::Level;
 use crate::walk::Scanned;
 
@@ -34,7 +36,7 @@ pub fn github(scanned: &Scanned) -> String {
 
 /// A command's message: line ends and the sign that begins an escape are escaped.
 fn data(text: &str) -> String {
-    harmless(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A"))
+    foreign::visible(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")).replace("##", "# #")
 }
 
 fn property(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! The report for tools: one JSON document.
 
+use pullsafe::foreign;
 use serde_json::json;
 
 use super::Summary;
@@ -15,5 +16,5 @@ pub fn json(scanned: &Scanned) -> String {
         "unread": scanned.unread,
         "summary": Summary::of(scanned),
     });
-    format!("{document:#}\n")
+    foreign::json(&format!("{document:#}\n"))
 }

@@ -2,13 +2,11 @@
 
 mod github;
 mod json;
-mod plain;
 mod sarif;
 mod text;
 
 pub use github::github;
 pub use json::json;
-pub use plain::{harmless, harmless_path};
 pub use sarif::sarif;
 pub use text::{Colours, terminal, text};
 

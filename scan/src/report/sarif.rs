@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use pullsafe::foreign;
 use serde_json::{Value, json};
 
 use super::advice;
-use super::plain::harmless;
 use crate::finding::{Finding, Level};
 use crate::rewrite::{Edit, Target};
 use crate::walk::Scanned;
@@ -66,7 +66,7 @@ pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
             "results": results,
         }],
     });
-    format!("{document:#}\n")
+    foreign::json(&format!("{document:#}\n"))
 }
 
 /// The edits that move an image, by file.
@@ -106,7 +106,7 @@ fn result(rule: &str, level: &str, message: &str, file: &str, line: usize, colum
 
 /// A message is plain text, but for links in brackets.
 fn plain(text: &str) -> String {
-    harmless(text).replace('[', "\\[").replace(']', "\\]")
+    foreign::log_line(text).replace('[', "\\[").replace(']', "\\]")
 }
 
 /// A path as a relative URI reference.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::plain::{harmless, harmless_path};
+use pullsafe::foreign::log_line;
+
 use super::{Summary, count};
 use crate::finding::{Finding, Level, Problem};
 use crate::rewrite::Target;
@@ -16,18 +17,18 @@ pub fn text(scanned: &Scanned, all: bool) -> String {
     let mut text = String::new();
     for finding in shown(scanned, all) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}:{}:{}: {}", harmless_path(&finding.file), finding.line, finding.column, line(finding));
+        let _ = writeln!(text, "{}:{}:{}: {}", log_line(&finding.file), finding.line, finding.column, line(finding));
     }
     for problem in &scanned.problems {
         let _ = writeln!(text, "{}", problem_line(problem));
     }
     if all {
         for other in &scanned.elsewhere {
-            let (file, line) = (harmless_path(&other.finding.file), other.finding.line);
-            let _ = writeln!(text, "{file}:{line}: {} is not pulled: {}", harmless(&other.finding.reference), other.why.as_str());
+            let (file, line) = (log_line(&other.finding.file), other.finding.line);
+            let _ = writeln!(text, "{file}:{line}: {} is not pulled: {}", log_line(&other.finding.reference), other.why.as_str());
         }
         for skipped in &scanned.skipped {
-            let _ = writeln!(text, "{}: skipped: {}", harmless_path(&skipped.file), skipped.reason);
+            let _ = writeln!(text, "{}: skipped: {}", log_line(&skipped.file), log_line(&skipped.reason));
         }
     }
     if !text.is_empty() {
@@ -45,10 +46,10 @@ pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&
         if finding.file != file {
             file = &finding.file;
             let gap = if text.is_empty() { "" } else { "\n" };
-            let _ = writeln!(text, "{gap}{}", colours.bold(&harmless_path(file)));
+            let _ = writeln!(text, "{gap}{}", colours.bold(&log_line(file)));
         }
         let place = format!("{}:{}", finding.line, finding.column);
-        let reference = harmless(&finding.reference);
+        let reference = log_line(&finding.reference);
         let reference = match (finding.is_docker_hub(), finding.registry) {
             (true, _) => colours.red(&reference),
             (false, None) => colours.yellow(&reference),
@@ -128,7 +129,7 @@ fn table(scanned: &Scanned, colours: Colours, target: Option<&Target>) -> String
             None if finding.official => finding.reference.replacen("docker.io/", "public.ecr.aws/docker/", 1),
             None => "a mirror".to_owned(),
         };
-        let _ = writeln!(table, "{:<width$}  {times:>5}  {}", harmless(reference), harmless(&better));
+        let _ = writeln!(table, "{:<width$}  {times:>5}  {}", log_line(reference), log_line(&better));
     }
     table
 }
@@ -165,16 +166,16 @@ fn problem_line(problem: &Problem) -> String {
         Level::Unreadable => "error",
         Level::Warning => "warning",
     };
-    let file = harmless_path(&problem.file);
+    let file = log_line(&problem.file);
     match problem.line {
-        0 => format!("{file}: {level}: {}", harmless(&problem.message)),
-        line => format!("{file}:{line}: {level}: {}", harmless(&problem.message)),
+        0 => format!("{file}: {level}: {}", log_line(&problem.message)),
+        line => format!("{file}:{line}: {level}: {}", log_line(&problem.message)),
     }
 }
 
 fn line(finding: &Finding) -> String {
     let registry = finding.registry.map_or("undecided", |registry| registry.as_str());
-    format!("{registry} {} {}", harmless(&finding.reference), remarks(finding))
+    format!("{registry} {} {}", log_line(&finding.reference), remarks(finding))
 }
 
 fn remarks(finding: &Finding) -> String {
@@ -188,7 +189,7 @@ fn remarks(finding: &Finding) -> String {
     words.push(format!("({}{likely})", finding.place.as_str()));
     let mut text = words.join(" ");
     if !finding.variables.is_empty() {
-        let _ = write!(text, ": no value for {}", harmless(&finding.variables.join(", ")));
+        let _ = write!(text, ": no value for {}", log_line(&finding.variables.join(", ")));
     }
     text
 }

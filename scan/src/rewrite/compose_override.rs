@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pullsafe::foreign;
+
 use super::{Left, Target};
 use crate::finding::Finding;
 use crate::yaml::plain_or_quoted;
@@ -51,5 +53,6 @@ pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
         // Writing to a string cannot fail.
         let _ = write!(text, "  {}:\n    image: \"{image}\"\n", plain_or_quoted(service));
     }
-    Override { text, left }
+    // What the files say is in double quotes, in which an escape means the same.
+    Override { text: foreign::json(&text), left }
 }

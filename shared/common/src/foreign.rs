@@ -68,11 +68,33 @@ pub fn line(text: &str) -> String {
     line
 }
 
-/// For the log of a GitHub workflow, where a line that begins with `::` or holds `##[` is a command: no line of it is one.
+/// For the log of a CI system: no line of it is a command. To GitHub one is that begins with `::` or holds `##[`, to Azure
+/// Pipelines and TeamCity what holds `##vso[` or `##teamcity[`.
 pub fn github(text: &str) -> String {
-    let text = terminal(text).replace("##[", "# #[");
+    let text = terminal(text).replace("##", "# #");
     let harmless = |line: &str| if line.trim_start().starts_with("::") { line.replacen("::", ": :", 1) } else { line.to_owned() };
     text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// For a name or a reason that may stand at the beginning of a line, of a terminal or of a CI system's log.
+pub fn log_line(text: &str) -> String {
+    github(&line(text))
+}
+
+/// The same JSON document, in which nothing is more than text to a terminal or a CI system: what could be is written as an escape,
+/// which whoever parses it does not see.
+pub fn json(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    let mut before = ' ';
+    for character in document.chars() {
+        if is_treacherous(character) || character == '#' && before == '#' {
+            character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(character);
+        }
+        before = character;
+    }
+    out
 }
 
 /// For a message in a chat (Slack, Teams, Chime by Amazon Q): no mention, no link under another name. Bare addresses are taken apart, for
@@ -185,6 +207,22 @@ mod tests {
     fn no_line_is_a_command_of_a_workflow() {
         let shown = github("x\n::add-mask::y\n  ::set-output name=a::b\nz ##[group]w");
         assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")) && !shown.contains("##["), "{shown}");
+    }
+
+    #[test]
+    fn a_line_that_begins_with_a_name_is_no_command() {
+        for name in ["::set-output name=a::b", "##vso[task.setvariable variable=a]b", "x\n::error::y", "##teamcity[x]", "\u{1b}[2J::x"] {
+            let shown = log_line(name);
+            assert!(!shown.starts_with("::") && !shown.contains("##") && !shown.contains(['\n', '\u{1b}']), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_json_means_the_same_and_is_only_text() {
+        let value = serde_json::json!({"a": "x\u{9b}2J \u{202e} ##vso[x] ###[y] \u{e0061} \u{1b} é"});
+        let shown = json(&format!("{value:#}"));
+        assert!(!shown.contains("##") && !shown.contains(['\u{9b}', '\u{202e}', '\u{e0061}']), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

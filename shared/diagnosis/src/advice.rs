@@ -104,8 +104,8 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
 pub(super) fn subject(row: &Row, text: &str) -> Option<String> {
     let place = row.subject?;
     let lower = text.to_ascii_lowercase();
-    place.after.iter().find_map(|before| {
-        let start = lower.find(before.to_ascii_lowercase().as_str())? + before.len();
+    let places = |before: &&'static str| lower.match_indices(*before).map(|(at, before)| (at + before.len(), before)).collect::<Vec<_>>();
+    place.after.iter().flat_map(places).find_map(|(start, before)| {
         // Lower-casing ASCII keeps every index.
         let rest = text.get(start..)?;
         let quote = before.chars().last().filter(|last| matches!(last, '"' | '\'' | '`'));

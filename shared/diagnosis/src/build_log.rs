@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::build_facts::BaseImage;
-use super::logs::Picker;
+use super::logs::{Picker, cut};
 use super::setting::Setting;
 use super::target::image_in;
 use super::{diagnose_text_at, text};
@@ -15,8 +15,6 @@ use pullsafe::reference::Reference;
 const KEPT: usize = 2_000;
 /// The body of an answer has so many lines.
 const BODY: usize = 12;
-/// So much of a line is kept.
-const LINE_BYTES: usize = 4 * 1024;
 
 /// What may matter of a build's log, however long it is.
 #[derive(Debug, Clone, Default)]
@@ -149,10 +147,7 @@ fn same_image(one: &str, other: &str) -> bool {
 /// A line that can matter, without colours, and masked only when it is shown.
 fn kept(line: &str) -> Option<String> {
     let line = text::normalise(line);
-    (may_tell(&line) || base_image(&line).is_some()).then(|| {
-        let end = (0..=LINE_BYTES.min(line.len())).rev().find(|index| line.is_char_boundary(*index)).unwrap_or_default();
-        line[..end].to_owned()
-    })
+    (may_tell(&line) || base_image(&line).is_some()).then(|| cut(&line).to_owned())
 }
 
 /// Words of a line that has to do with a pull.

@@ -70,8 +70,7 @@ const LONGEST: usize = 16 * 1024;
 impl<'a> Chain<'a> {
     /// Reads a text, which should be on one line.
     pub fn parse(text: &'a str) -> Self {
-        let end = (0..=LONGEST.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
-        let (read, rest) = text.split_at(end);
+        let (read, rest) = text.split_at(text.floor_char_boundary(LONGEST));
         let mut links: Vec<Link<'a>> = Vec::new();
         for part in Parts(read) {
             let before = links.last().map_or("", |link| link.text);

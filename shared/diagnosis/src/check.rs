@@ -5,7 +5,7 @@
 use super::log_driver::Driver;
 use super::setting::{Place, Setting, is_arn, is_name};
 use super::shape::Shape;
-use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature};
+use crate::cause::{Cause, Diagnosis, Kind, Phase, Signature, Why};
 use pullsafe::reference::{Reference, Registry, ecr_host};
 
 /// The command or page, and what to look for in it.
@@ -28,14 +28,18 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
         Cause::PlatformMismatch | Cause::ExecFormat | Cause::ImageCorrupt | Cause::ImageUnsupported => {
             inspect(diagnosis).map_or_else(|| defined(IMAGES), |command| format!("{command} (the platforms and media types it lists)"))
         }
+        Cause::LogDriverFailed if diagnosis.why == Some(Why::Network) && is_of_cloudwatch(&text, setting) => {
+            of_service("logs", setting).unwrap_or_else(|| defined("[name,logConfiguration]"))
+        }
         Cause::LogDriverFailed => log_group(&text, setting).unwrap_or_else(|| defined("[name,logConfiguration]")),
         Cause::InvalidImageReference => defined(IMAGES),
         Cause::HostPortConflict => defined("[name,portMappings]"),
-        Cause::CommandNotFound => defined("[name,image,entryPoint,command,workingDirectory,user]"),
+        Cause::CommandNotFound => defined(COMMAND),
+        Cause::AppCrashed if diagnosis.signature == Some(Signature::BadArguments) => defined(COMMAND),
         Cause::InvalidConfiguration => defined(""),
         Cause::SecretUnavailable => secret(diagnosis, &text, setting),
         Cause::RoleAssumeFailed => role(&text),
-        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| defined("[name,mountPoints]")),
+        Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| defined("volumes")),
         Cause::NetworkSetupFailed | Cause::CapacityUnavailable | Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
         Cause::DiskFull => disk(setting),
         Cause::LoadBalancerHealthCheckFailed => target_group(&text),
@@ -45,6 +49,9 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
         }
         Cause::OutOfMemory => defined("[name,memory,memoryReservation]"),
         Cause::ContainerHealthCheckFailed => defined("[name,healthCheck]"),
+        Cause::AppCrashed | Cause::AppDegraded if diagnosis.signature == Some(Signature::CredentialsMissing) => {
+            format!("{} (`null`: the task has no role)", defined("taskRoleArn"))
+        }
         Cause::AppCrashed | Cause::AppDegraded if needs_environment(diagnosis) => {
             format!("{} (whether the variable is there)", defined("[name,environment[].name,secrets[].name]"))
         }
@@ -52,12 +59,14 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     }
 }
 
-/// What a container pulls, of its definition.
+/// What a container runs, of its definition.
+const COMMAND: &str = "[name,image,entryPoint,command,workingDirectory,user]";
+/// What a container pulls.
 const IMAGES: &str = "[name,image,repositoryCredentials]";
 
 /// Whether the program lacks something that its environment carries.
 fn needs_environment(diagnosis: &Diagnosis) -> bool {
-    let lacks = [Signature::EnvMissing, Signature::DependencyLocalhostDefault, Signature::DependencyAuth, Signature::CredentialsMissing];
+    let lacks = [Signature::EnvMissing, Signature::DependencyLocalhostDefault, Signature::DependencyAuth];
     diagnosis.signature.is_some_and(|signature| lacks.contains(&signature))
 }
 
@@ -162,7 +171,6 @@ fn simulation(text: &str) -> Option<String> {
 }
 
 fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let image = reference(diagnosis);
     let of_ecr = image.as_ref().and_then(|image| ecr_host(image.registry()));
     let host = match (&image, of_ecr) {
@@ -170,22 +178,43 @@ fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
         (Some(image), _) if !image.is_docker_hub() => image.registry().to_owned(),
         _ => "registry-1.docker.io".to_owned(),
     };
+    match diagnosis.why {
+        Some(Why::Dns) => return format!("`dig +short {host}` on another machine: without an answer there too, the name is wrong"),
+        Some(Why::Tls) => {
+            return format!(
+                "`openssl s_client -connect {host}:443 </dev/null | openssl x509 -noout -issuer -dates` (who signed its certificate, and until when)"
+            );
+        }
+        _ => {}
+    }
     let known_elsewhere = diagnosis.registry.is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
-    let of_subnet = |whose: &str| match known_elsewhere {
-        true => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
-        false => format!(
-            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or endpoints for ecr.api, ecr.dkr and S3)"
+    way(&format!("{host}/v2"), (!known_elsewhere).then_some("endpoints for ecr.api, ecr.dkr and S3"), setting)
+}
+
+/// Whether the way to this address is open, from where the request comes.
+fn way(address: &str, endpoints: Option<&str>, setting: &Setting) -> String {
+    let region = setting.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
+    let of_subnet = |whose: &str| match endpoints {
+        None => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
+        Some(endpoints) => format!(
+            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or {endpoints})"
         ),
     };
     match setting.place {
         Place::Ec2 | Place::External => {
-            format!("`curl -v https://{host}/v2/` on the host: any answer, even 401, means that the way is open")
+            format!("`curl -v https://{address}/` on the host: any answer, even 401, means that the way is open")
         }
-        Place::Windows => format!("`Test-NetConnection {host} -Port 443` on the host"),
+        Place::Windows => format!("`Test-NetConnection {} -Port 443` on the host", address.trim_end_matches("/v2")),
         Place::ManagedInstances => of_subnet("the subnets of the capacity provider"),
         Place::Batch => of_subnet("the subnets of the compute environment"),
         Place::Fargate | Place::Unknown | Place::CodeBuild => of_subnet("the task's subnet"),
     }
+}
+
+/// Whether the way to a service of AWS is open.
+fn of_service(service: &str, setting: &Setting) -> Option<String> {
+    let region = setting.region.as_ref()?;
+    Some(way(&format!("{service}.{region}.amazonaws.com"), Some(&format!("an endpoint for {service}")), setting))
 }
 
 fn disk(setting: &Setting) -> String {
@@ -195,19 +224,25 @@ fn disk(setting: &Setting) -> String {
         Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
         Place::Batch => "the compute environment in the Batch console: its launch template and the volume's size".to_owned(),
         Place::Fargate | Place::Unknown | Place::CodeBuild => {
-            format!("{} (`ephemeralStorage`, 20 GiB where it is not there)", definition(setting, ""))
+            format!("{} (20 GiB where it is `null`)", definition(setting, "ephemeralStorage"))
         }
     }
 }
 
-/// What the definition says of each container (these fields), or all of it.
-fn definition(setting: &Setting, of_containers: &str) -> String {
+/// What the definition says of each container (fields in brackets) or by itself (one field), or all of it.
+fn definition(setting: &Setting, what: &str) -> String {
     match &setting.definition {
         _ if setting.place == Place::Batch => "the job definition in the Batch console".to_owned(),
-        Some(name) if of_containers.is_empty() => format!("`aws ecs describe-task-definition --task-definition {name}`"),
-        Some(name) => format!(
-            "`aws ecs describe-task-definition --task-definition {name} --query 'taskDefinition.containerDefinitions[].{of_containers}'`"
-        ),
+        Some(name) => {
+            let query = match what {
+                "" => String::new(),
+                of_containers if of_containers.starts_with('[') => {
+                    format!(" --query 'taskDefinition.containerDefinitions[].{of_containers}'")
+                }
+                own => format!(" --query 'taskDefinition.{own}'"),
+            };
+            format!("`aws ecs describe-task-definition --task-definition {name}{query}`")
+        }
         None => "the task definition in the ECS console".to_owned(),
     }
 }
@@ -242,6 +277,16 @@ fn arn<'a>(text: &'a str, inside: &str) -> Option<&'a str> {
 }
 
 fn secret(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
+    let service = match diagnosis.kind {
+        Some(Kind::SecretsManager) => "secretsmanager",
+        Some(Kind::ParameterStore) => "ssm",
+        _ => "s3",
+    };
+    if diagnosis.why == Some(Why::Network)
+        && let Some(said) = of_service(service, setting)
+    {
+        return said;
+    }
     if let Some(command) = simulation(text) {
         return command;
     }
@@ -302,9 +347,14 @@ fn target_group(text: &str) -> String {
     }
 }
 
+/// Whether no other log driver than CloudWatch's is at hand.
+fn is_of_cloudwatch(text: &str, setting: &Setting) -> bool {
+    Driver::in_text(text).or(setting.driver).is_none_or(|driver| driver == Driver::Awslogs)
+}
+
 /// The log group that a text names.
 fn log_group(text: &str, setting: &Setting) -> Option<String> {
-    if Driver::in_text(text).or(setting.driver).is_some_and(|driver| driver != Driver::Awslogs) {
+    if !is_of_cloudwatch(text, setting) {
         return None;
     }
     let at = text.find("log-group:").map(|at| at + "log-group:".len())?;

@@ -172,9 +172,8 @@ fn is_heading(line: &str) -> bool {
     line.ends_with("(most recent call last):")
 }
 
-fn cut(line: &str) -> &str {
-    let end = (0..=LINE_BYTES.min(line.len())).rev().find(|index| line.is_char_boundary(*index)).unwrap_or_default();
-    &line[..end]
+pub(super) fn cut(line: &str) -> &str {
+    &line[..line.floor_char_boundary(LINE_BYTES)]
 }
 
 /// The most telling line of the log of `container`, or of any container if none is named.

@@ -22,6 +22,7 @@ pub(super) fn words(topic: &str, place: Place, mode: Option<Mode>, registry: Opt
         "memory" => memory(place).to_owned(),
         "machine" => machine(place).to_owned(),
         "room" => room(place).to_owned(),
+        "login" => login(place, registry),
         "port" => port(place, mode).to_owned(),
         "interface" => interface(place, mode).to_owned(),
         "certificate" => certificate(place).to_owned(),
@@ -49,6 +50,19 @@ const fn puller(place: Place) -> &'static str {
         Place::Batch => "the job definition's execution role (on EC2 without one, the compute environment's instance role)",
         Place::CodeBuild => "the project's service role",
         Place::Windows | Place::Unknown => "the task's execution role (on EC2 without one, the instance's role)",
+    }
+}
+
+/// How a pull gets credentials.
+fn login(place: Place, registry: Option<Registry>) -> String {
+    let by_role = format!("{} gets them by `ecr:GetAuthorizationToken`", puller(place));
+    let by_secret = "name a secret in `repositoryCredentials` of the container";
+    match registry {
+        Some(Registry::EcrPrivate | Registry::EcrPrivateApi) => {
+            format!("For Amazon ECR {by_role}: look whether it may, and whether the agent uses it.")
+        }
+        Some(_) => format!("To send some, {by_secret}."),
+        None => format!("For Amazon ECR {by_role}; for any other registry {by_secret}."),
     }
 }
 

@@ -56,6 +56,7 @@ pub static CODES: &[Code] = &[
     ("unauthorized", Meaning::Unauthorized),
     ("authentication required", Meaning::Unauthorized),
     ("denied", Meaning::Denied),
+    ("forbidden", Meaning::Denied),
     ("unsupported", Meaning::Unsupported),
     ("unavailable", Meaning::ServerError),
     ("internal_error", Meaning::ServerError),

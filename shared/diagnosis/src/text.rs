@@ -242,8 +242,7 @@ pub fn redact(text: &str) -> String {
     if out.len() <= EVIDENCE {
         return out.into_owned();
     }
-    let end = (0..=EVIDENCE).rev().find(|index| out.is_char_boundary(*index)).unwrap_or_default();
-    format!("{}…", &out[..end])
+    format!("{}…", &out[..out.floor_char_boundary(EVIDENCE)])
 }
 
 #[cfg(test)]

@@ -31,20 +31,27 @@ pub(crate) struct Shell {
     texts: Vec<(Traced, Embedded)>,
     /// Whether images came from a file: any name may be one of them.
     loaded: bool,
+    /// Whether another tool has built images, whose names it knows alone.
+    built_elsewhere: bool,
+    /// The function whose body this is, and for each function which of its arguments is an image, and of which kind.
+    function: Option<String>,
+    functions: HashMap<String, (usize, bool)>,
 }
 
 /// An image that a command names.
-struct Pull {
-    written: Traced,
-    value: Traced,
+pub(crate) struct Pull {
+    pub(crate) written: Traced,
+    pub(crate) value: Traced,
     /// Whether the command asks the registry whatever is there already.
     always: bool,
+    /// Whether it may be there without a pull.
+    pub(crate) likely: bool,
 }
 
 /// What the commands of a script come to.
 pub(crate) struct Done {
-    /// The images that are pulled, each as written and with values in.
-    pub(crate) pulls: Vec<(Traced, Traced)>,
+    /// The images that are pulled.
+    pub(crate) pulls: Vec<Pull>,
     /// The builds, each with what decides its base images.
     pub(crate) builds: Vec<Build>,
     /// The names of images that are built, and whether they are contexts of a build.
@@ -81,10 +88,12 @@ impl Shell {
 
     /// What all of it comes to.
     pub(crate) fn finish(self) -> Done {
-        let Self { pulls, builds, built, loaded, names, texts, .. } = self;
-        // What is made is run from where it is; `pull` asks the registry all the same.
-        let pulled = |pull: &Pull| pull.always || !loaded && !built.contains(&named(&pull.value));
-        let pulls = pulls.into_iter().filter(pulled).map(|pull| (pull.written, pull.value)).collect();
+        let Self { mut pulls, builds, built, loaded, names, texts, .. } = self;
+        // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's own: an
+        // official image is not worth a file.
+        let here = |pull: &Pull| built.contains(&named(&pull.value)) || loaded && has_namespace(pull.value.as_str());
+        pulls.retain(|pull| pull.always || !here(pull));
+        pulls.iter_mut().for_each(|pull| pull.likely |= loaded && !pull.always);
         Done { pulls, builds, names, texts }
     }
 
@@ -111,6 +120,9 @@ impl Shell {
             // What is only shown is no script; a manifest is one wherever it goes.
             let script = body.as_str().trim_start().starts_with("#!");
             if written || !script {
+                let quoted = words.iter().any(|word| word.as_str().starts_with("<<") && word.as_str().contains(['\'', '"', '\\']));
+                // The shell puts its variables into what is written down, but for a script those that are to stay are escaped.
+                let body = if quoted || script { body } else { self.fill(&body) };
                 self.texts.push((body, if script { Embedded::Script } else { Embedded::Document }));
             }
         } else if depth < DEPTH && (has(&["ssh", "sudo", "su"]) || has(&SHELLS)) {
@@ -131,6 +143,15 @@ impl Shell {
             words = rest;
         }
         let Some((tool, mut rest)) = words.split_first() else { return };
+        // `pull() { docker pull "$1"; }`
+        if let Some(name) = tool.as_str().strip_suffix("()") {
+            self.function = Some(name.to_owned());
+            return self.command(rest, depth);
+        }
+        if tool.as_str() == "}" {
+            self.function = None;
+            return;
+        }
         // `$DOCKER run`, `"${ENGINE:-docker}" run`, `DOCKER="sudo docker"`
         if tool.as_str().contains('$') && depth < DEPTH {
             let filled = self.fill(&without_quotes(tool));
@@ -176,9 +197,20 @@ impl Shell {
             }
             return;
         }
+        if let Some(&(position, always)) = self.functions.get(tool) {
+            if let Some(written) = rest.get(position).map(without_quotes) {
+                let value = self.fill(&written);
+                self.pull(written, value, always);
+            }
+            return;
+        }
+        if BUILDERS.contains(&tool) && rest.iter().any(|word| builds_images(word.as_str())) {
+            self.built_elsewhere = true;
+            return;
+        }
         if let Some(row) = TOOLS.iter().find(|row| row.tool.contains(&tool)) {
             let images = row.images(rest, &|word| self.fill(word));
-            self.pulls.extend(images.into_iter().map(|(written, value)| Pull { written, value, always: row.always }));
+            self.pulls.extend(images.into_iter().map(|(written, value)| Pull { written, value, always: row.always, likely: row.looks }));
             return;
         }
         if matches!(tool, "docker" | "podman" | "nerdctl" | "finch" | "docker.exe" | "buildah") {
@@ -208,6 +240,13 @@ impl Shell {
             "pull" | "run" | "create" => self.image(verb.as_str(), arguments),
             "build" | "b" | "bud" => self.build(arguments),
             "load" | "import" => self.loaded = true,
+            // What is pushed from here was made here.
+            "push" => {
+                if let Some(name) = positional(arguments, "push", &|word| self.fill(word)).map(without_quotes) {
+                    let name = self.fill(&name);
+                    self.built.insert(named(&name));
+                }
+            }
             "tag" | "commit" => {
                 if let Some(target) = arguments.get(1) {
                     self.made(&without_quotes(target));
@@ -230,8 +269,17 @@ impl Shell {
         let in_turn = value.substituted(LOOP, |unknown| self.loops.get(&unknown.name).cloned().unwrap_or_default());
         if !never {
             let always = verb == "pull";
-            self.pulls.extend(in_turn.into_iter().map(|value| Pull { written: written.clone(), value, always }));
+            in_turn.into_iter().for_each(|value| self.pull(written.clone(), value, always));
         }
+    }
+
+    fn pull(&mut self, written: Traced, value: Traced, always: bool) {
+        if let (Some(function), Some(position)) = (&self.function, argument_of(&value)) {
+            self.functions.insert(function.clone(), (position, always));
+            return;
+        }
+        let likely = self.built_elsewhere && !always;
+        self.pulls.push(Pull { written, value, always, likely });
     }
 
     /// The names that `docker build` gives its result, and what it is given.
@@ -274,7 +322,7 @@ impl Shell {
                     }
                     if let Some(at) = filled.as_str().find("=docker-image://") {
                         let image = filled.slice(at + "=docker-image://".len()..filled.as_str().len());
-                        self.pulls.push(Pull { written: image.clone(), value: image, always: true });
+                        self.pulls.push(Pull { written: image.clone(), value: image, always: true, likely: false });
                     }
                 }
                 _ => {}
@@ -304,7 +352,7 @@ impl Shell {
                 if option.starts_with("image=") {
                     let image = options.slice(start + "image=".len()..start + option.len());
                     let value = self.fill(&image);
-                    self.pulls.push(Pull { written: image, value, always: true });
+                    self.pulls.push(Pull { written: image, value, always: true, likely: false });
                 }
                 start += option.len() + 1;
             }
@@ -330,6 +378,29 @@ const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
 
 /// What runs the commands that it is given as a text.
 const RUNNERS: [&str; 8] = ["eval", "ssh", "su", "vagrant", "multipass", "watch", "run_cmd", "trap"];
+
+/// Tools that build images without a command that names them.
+const BUILDERS: [&str; 14] =
+    ["gradle", "gradlew", "mvn", "mvnw", "sbt", "bazel", "bazelisk", "make", "npm", "yarn", "pnpm", "nix", "task", "just"];
+
+/// Whether the target of another tool sounds as if it built images.
+fn builds_images(target: &str) -> bool {
+    let target = target.to_ascii_lowercase();
+    ["docker", "image", "jib", "container"].iter().any(|word| target.contains(word))
+}
+
+/// Whether a name is somebody's own on Docker Hub: neither official nor with a registry.
+fn has_namespace(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(first, _)| !first.contains(['.', ':']))
+}
+
+/// The number of the function's argument that a text is, from 0.
+fn argument_of(value: &Traced) -> Option<usize> {
+    let name = shown(value);
+    let name = name.trim_matches('"').strip_prefix('$')?;
+    let number: usize = name.strip_prefix('{').map_or(name, |rest| rest.trim_end_matches('}')).parse().ok()?;
+    number.checked_sub(1)
+}
 
 /// What variables are called that hold `docker` or what takes its place.
 const ENGINES: [&str; 6] = ["docker", "podman", "engine", "container_tool", "container_runtime", "container_cli"];

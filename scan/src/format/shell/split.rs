@@ -113,7 +113,11 @@ fn push(commands: &mut Vec<Command>, current: &mut Traced) {
 fn opened(commands: &[Command], fresh: &mut usize) -> Vec<(String, usize)> {
     let line = *fresh..commands.len();
     *fresh = commands.len();
-    let of = |at: usize| heredocs(commands[at].text.as_str()).into_iter().map(move |(delimiter, _)| (delimiter, at));
+    let of = |at: usize| {
+        // `<< EOF` as `<<EOF`.
+        let text = commands[at].text.as_str().replace("<<- ", "<<-").replace("<< ", "<<");
+        heredocs(&text).into_iter().map(move |(delimiter, _)| (delimiter, at))
+    };
     line.filter(|&at| commands[at].text.as_str().contains("<<")).flat_map(of).collect()
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Tool {
     takes: Takes,
     /// Whether the registry is asked whatever is there already.
     pub(super) always: bool,
+    /// Whether it only looks into images, which are built on the spot more often than not.
+    pub(super) looks: bool,
 }
 
 enum Takes {
@@ -29,47 +31,71 @@ pub(super) static TOOLS: [Tool; 16] = [
         verbs: &["append", "mutate", "rebase"],
         takes: Takes::Option(&["-b", "--base", "--old_base"]),
         always: true,
+        looks: false,
     },
     Tool {
         tool: &["crane", "gcrane", "krane"],
         verbs: &["pull", "copy", "cp", "digest", "manifest", "export", "config", "validate"],
         takes: Takes::First,
         always: true,
+        looks: false,
     },
-    Tool { tool: &["skopeo"], verbs: &["copy", "inspect"], takes: Takes::Url, always: true },
-    Tool { tool: &["regctl"], verbs: &["copy", "cp", "digest", "get", "inspect", "mod", "export"], takes: Takes::First, always: true },
-    Tool { tool: &["ctr", "crictl"], verbs: &["pull"], takes: Takes::First, always: true },
-    Tool { tool: &["singularity", "apptainer"], verbs: &["pull", "build", "exec", "run", "shell"], takes: Takes::Url, always: true },
+    Tool { tool: &["skopeo"], verbs: &["copy", "inspect"], takes: Takes::Url, always: true, looks: false },
+    Tool {
+        tool: &["regctl"],
+        verbs: &["copy", "cp", "digest", "get", "inspect", "mod", "export"],
+        takes: Takes::First,
+        always: true,
+        looks: false,
+    },
+    Tool { tool: &["ctr", "crictl"], verbs: &["pull"], takes: Takes::First, always: true, looks: false },
+    Tool {
+        tool: &["singularity", "apptainer"],
+        verbs: &["pull", "build", "exec", "run", "shell"],
+        takes: Takes::Url,
+        always: true,
+        looks: false,
+    },
     Tool {
         tool: &["kubectl", "oc", "k", "microk8s.kubectl"],
         verbs: &["run", "create", "debug"],
         takes: Takes::Option(&["--image"]),
         always: false,
+        looks: false,
     },
     Tool {
         tool: &["kind", "k3d", "minikube"],
         verbs: &["create", "start"],
         takes: Takes::Option(&["--image", "-i", "--base-image"]),
         always: false,
+        looks: false,
     },
     Tool {
         tool: &["gcloud", "az", "flyctl", "fly", "doctl"],
         verbs: &["deploy", "create", "update", "launch", "run"],
         takes: Takes::Option(&["--image", "-i"]),
         always: true,
+        looks: false,
     },
-    Tool { tool: &["cf"], verbs: &["push"], takes: Takes::Option(&["--docker-image", "-o"]), always: true },
-    Tool { tool: &["pack"], verbs: &["build", "builder"], takes: Takes::Option(&["--builder", "-B", "--run-image"]), always: false },
-    Tool { tool: &["trivy"], verbs: &["image", "i"], takes: Takes::First, always: false },
-    Tool { tool: &["grype", "syft", "dive", "dockle", "slim"], verbs: &[], takes: Takes::First, always: false },
+    Tool { tool: &["cf"], verbs: &["push"], takes: Takes::Option(&["--docker-image", "-o"]), always: true, looks: false },
+    Tool {
+        tool: &["pack"],
+        verbs: &["build", "builder"],
+        takes: Takes::Option(&["--builder", "-B", "--run-image"]),
+        always: false,
+        looks: false,
+    },
+    Tool { tool: &["trivy"], verbs: &["image", "i"], takes: Takes::First, always: false, looks: true },
+    Tool { tool: &["grype", "syft", "dive", "dockle", "slim"], verbs: &[], takes: Takes::First, always: false, looks: true },
     Tool {
         tool: &["distrobox", "distrobox-create", "toolbox"],
         verbs: &["create", "enter"],
         takes: Takes::Option(&["--image", "-i"]),
         always: false,
+        looks: false,
     },
-    Tool { tool: &["earthly"], verbs: &["bootstrap"], takes: Takes::Option(&["--buildkit-image"]), always: false },
-    Tool { tool: &["act"], verbs: &[], takes: Takes::Option(&["-P", "--platform"]), always: false },
+    Tool { tool: &["earthly"], verbs: &["bootstrap"], takes: Takes::Option(&["--buildkit-image"]), always: false, looks: false },
+    Tool { tool: &["act"], verbs: &[], takes: Takes::Option(&["-P", "--platform"]), always: false, looks: false },
 ];
 
 impl Tool {

@@ -7,8 +7,7 @@ const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 /// Registries whose credentials are repositoryCredentials rather than IAM.
 const OTHERS: &[Registry] =
     &[Registry::DockerHub, Registry::EcrPublic, Registry::Ghcr, Registry::Quay, Registry::Gitlab, Registry::Proxy, Registry::Other];
-const FORBIDDEN: &[&str] =
-    &["403 forbidden", "status code 403", "http status: 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
+const FORBIDDEN: &[&str] = &["403 forbidden", "status code 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
     "server returned 401",
@@ -21,7 +20,6 @@ const UNAUTHORIZED: &[&str] = &[
     "incorrect username",
     "invalid username",
     "invalid user name",
-    "unauthorized: incorrect",
     "access forbidden",
     "access to the resource is denied",
     "authorization token has expired",
@@ -33,10 +31,8 @@ const UNAUTHORIZED: &[&str] = &[
     "bad credentials",
     "access token has insufficient scopes",
     "http basic: access denied",
-    "denied: access forbidden",
     "your authorization token has",
     "error from registry: denied",
-    "personal access token is expired",
     "token is expired",
     "unable to retrieve private registry auth",
 ];
@@ -122,7 +118,7 @@ pub static ROWS: &[Row] = &[
         cause: Cause::RegistryAuthDenied,
         all: &[&["no basic auth"]],
         none: NETWORK,
-        advice: "No credentials were sent to {host|the registry}. For Amazon ECR {puller} gets them by `ecr:GetAuthorizationToken`; for any other registry name a secret in `repositoryCredentials` of the container.",
+        advice: "No credentials were sent to {host|the registry}. {login}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: Get \"https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/1\": no basic auth credentials",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1",
@@ -136,7 +132,6 @@ pub static ROWS: &[Row] = &[
         why: Some(Why::Permission),
         confidence: Confidence::Medium,
         all: &[&[
-            "pull access denied",
             "access denied",
             "requested access to the resource is denied",
             "insufficient_scope",
@@ -145,7 +140,6 @@ pub static ROWS: &[Row] = &[
             "403 forbidden",
             "status code 403",
             "status code 401",
-            "http status: 403",
             "status: 403",
             "accessdenied",
             "denied: user",
@@ -155,7 +149,6 @@ pub static ROWS: &[Row] = &[
         none: NETWORK,
         hosts: ECR,
         settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
-        subject: ACTION,
         advice: "Amazon ECR refuses the pull of `{image|the image}`. Look at `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` of {puller}, at the repository policy (across accounts), the policy of the `ecr.dkr` endpoint, and at account and region in the image's host. Through a pull-through cache of Docker Hub an official image needs `library/` in its path.",
         example: seen_with(
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.us-east-1.amazonaws.com/backend:latest: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests latest]: 403 Forbidden",
@@ -249,6 +242,22 @@ pub static ROWS: &[Row] = &[
             "failed to resolve ref ghcr.io/acme/api:1: unexpected status from HEAD request to https://ghcr.io/v2/acme/api/manifests/1: 403 Forbidden",
             "ghcr.io/acme/api:1",
             "containerd",
+        ),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "refused-with-a-page",
+        cause: Cause::RegistryAuthDenied,
+        all: &[&["403", "401"], &["<html", "<!doctype html", "body: invalid character"]],
+        none: &["<?xml"],
+        hosts: OTHERS,
+        or_unknown_host: true,
+        confidence: Confidence::Medium,
+        settled_by: Some("the same request by hand: which server writes that page"),
+        advice: "What refused is a web server or proxy in front of {host|the registry} (it answers with an HTML page; Amazon ECR never does). Look at its rules for this caller's address and path, and at the address of the registry; then at the credentials.",
+        example: seen(
+            "docker: Error: Status 403 trying to pull repository app: \"<html>\\r\\n<head><title>403 Forbidden</title></head>\"",
+            "Docker Engine",
         ),
         ..Row::EMPTY
     },

@@ -114,10 +114,7 @@ pub static ROWS: &[Row] = &[
         id: "ecr-public-limit",
         cause: Cause::RegistryRateLimited,
         kind: Some(Kind::Burst),
-        all: &[
-            &["toomanyrequests: rate exceeded", "too many requests: rate exceeded", "rate exceeded"],
-            &["toomanyrequests", "too many requests", "429"],
-        ],
+        all: &[&["rate exceeded"], &["toomanyrequests", "too many requests", "429"]],
         hosts: &[Registry::EcrPublic],
         advice: "ECR Public limits anonymous callers to one pull a second for each address, authenticated ones to ten. Log in, start fewer tasks at once, or use an \
                  ECR pull-through cache rule for public.ecr.aws. This is not Docker Hub's pull quota.",
@@ -203,7 +200,6 @@ pub static ROWS: &[Row] = &[
             "http status: 429",
             "toomanyrequests:",
             "too many requests to registry",
-            "received unexpected http status: 429",
             "quota exceeded for quota metric",
             "429 (too many requests)",
             "http 429",

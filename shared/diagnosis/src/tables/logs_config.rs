@@ -60,7 +60,6 @@ pub static ROWS: &[Row] = &[
                     "envvar",
                 ],
                 &[
-                    "is not set",
                     "not available",
                     "not set",
                     "is required",
@@ -76,10 +75,8 @@ pub static ROWS: &[Row] = &[
                     "should not be empty",
                     "is empty",
                     "unset",
-                    "missing environment",
                     "missing env",
                     "is not specified",
-                    "is not configured",
                     "cannot be empty",
                     "not provided",
                     "must be provided",
@@ -112,7 +109,6 @@ pub static ROWS: &[Row] = &[
             &[
                 &[
                     "config",
-                    "configuration",
                     ".yaml",
                     ".yml",
                     ".toml",
@@ -121,7 +117,6 @@ pub static ROWS: &[Row] = &[
                     ".conf",
                     "settings",
                     ".env",
-                    "appsettings",
                     ".pem",
                     ".crt",
                     "credentials file",
@@ -147,7 +142,6 @@ pub static ROWS: &[Row] = &[
                     "could not be found",
                     "missing",
                     "could not read",
-                    "invalid configuration",
                     "error loading",
                     "could not load",
                     "unable to open",

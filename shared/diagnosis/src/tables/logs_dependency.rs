@@ -13,10 +13,14 @@ const DEFAULT_PORTS: &[&str] = &[
     "5984", "8086", "7687", "2379", "8123", "4317", "4318",
 ];
 
+/// How a client says that it looked for a socket file of its own host.
+const SOCKET_FILES: &[&str] =
+    &["through socket", "local mysql server", "[2002] no such file", "unix domain socket", "on socket \"", ".s.pgsql."];
+
 /// Whether a text names this very host and a client's default port right behind it.
 fn asks_itself_at_a_default_port(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    if lower.contains("through socket") || lower.contains("local mysql server") || lower.contains("mysql server on 'localhost'") {
+    if SOCKET_FILES.iter().chain(&["mysql server on 'localhost'"]).any(|words| lower.contains(words)) {
         return true;
     }
     ["localhost", "127.0.0.1", "::1"].iter().any(|host| {
@@ -34,7 +38,6 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: named(Shape::Host, &["econnrefused ", "connection to server at \"", "connecting to ", "('"], WORD),
         advice: LOCALHOST,
         settled_by: Some("the variable of the task definition that names the dependency"),
         also: Some(asks_itself_at_a_default_port),
@@ -51,13 +54,24 @@ pub static ROWS: &[Row] = &[
                     "connectionrefused",
                     "can't connect to mysql server on 'localhost'",
                     "actively refused",
+                    "no such file or directory",
                     "refused. check that the hostname and port",
                     "can't connect to local",
                     "unable to connect to localhost",
                     "could not connect to localhost",
                     "failed to connect to localhost",
                 ],
-                &["localhost", "127.0.0.1", "::1", "through socket", "local mysql server"],
+                &[
+                    "localhost",
+                    "127.0.0.1",
+                    "::1",
+                    "through socket",
+                    "local mysql server",
+                    "[2002] no such file",
+                    "unix domain socket",
+                    "on socket \"",
+                    ".s.pgsql.",
+                ],
             ],
         )
     },
@@ -119,6 +133,8 @@ pub static ROWS: &[Row] = &[
                 "connectexception",
                 "dial tcp",
                 "nobrokersavailable",
+                "server not running",
+                "server is not running",
                 "no alive nodes",
                 "pool timed out",
                 "pooltimedout",
@@ -176,7 +192,6 @@ pub static ROWS: &[Row] = &[
                 "host not found in upstream",
                 "nxdomain",
                 "name resolution failure",
-                "no such host is known",
                 "getaddrinfo: ",
             ]],
         )
@@ -191,13 +206,11 @@ pub static ROWS: &[Row] = &[
             Signature::DependencyAuth,
             3,
             &[&[
-                "password authentication failed",
                 "access denied for user",
                 "authentication failed",
                 "noauth authentication required",
                 "wrongpass",
                 "invalid username-password pair",
-                "scram authentication failed",
                 "login failed for user",
                 "sasl authentication",
                 "no pg_hba.conf entry",

@@ -21,7 +21,6 @@ pub static ROWS: &[Row] = &[
             "insufficient memory for the java runtime",
             "native memory allocation (mmap) failed",
             "os::commit_memory",
-            "terminating due to java.lang.outofmemoryerror",
             "direct buffer memory",
             "system.outofmemoryexception",
             "out of memory exception",

@@ -51,7 +51,6 @@ pub static ROWS: &[Row] = &[
         all: &[&[
             "std::bad_alloc",
             "memory allocation of",
-            "fatal error: runtime: out of memory",
             "runtime: out of memory",
             "cannot allocate memory",
             "allowed memory size of",
@@ -61,7 +60,7 @@ pub static ROWS: &[Row] = &[
             "enomem",
         ]],
         none: &["fork"],
-        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) or make it use less. {memory}.",
+        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) where it has one, or make it use less. {memory} where that is near its limit.",
         example: seen("PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)", "PHP"),
         ..Row::EMPTY
     },

@@ -29,14 +29,7 @@ pub static ROWS: &[Row] = &[
             "node-module",
             Signature::ModuleMissing,
             3,
-            &[&[
-                "cannot find module",
-                "err_module_not_found",
-                "cannot find package",
-                "module_not_found",
-                "module not found: error",
-                "can't resolve '",
-            ]],
+            &[&["cannot find module", "cannot find package", "module_not_found", "module not found: error", "can't resolve '"]],
         )
     },
     Row {
@@ -56,7 +49,7 @@ pub static ROWS: &[Row] = &[
                 "enoent: no such file or directory, open '/app/package.json'",
                 "couldn't find a script named",
             ],
-            &["npm", "pnpm", "yarn", "not found", "package.json", "script", "err_pnpm"],
+            &["npm", "yarn", "not found", "package.json", "script"],
         ],
         advice: "The package manager finds no such script or no package.json{subject? (`$`)}. Look at WORKDIR, the COPY of package.json, and the name of the script in `command`.",
         example: seen(
@@ -141,7 +134,6 @@ pub static ROWS: &[Row] = &[
                 "at object.<anonymous> (",
                 "at process.processticksandrejections",
                 "err_invalid_arg",
-                "npm err! code elifecycle",
                 "nest can't resolve dependencies",
                 "migrate found failed migrations",
             ]],

@@ -17,7 +17,6 @@ pub static ROWS: &[Row] = &[
             &[&[
                 "no module named",
                 "modulenotfounderror",
-                "error loading asgi app. could not import module",
                 "unable to load celery application",
                 "could not import module",
                 "failed to find flask application",
@@ -35,6 +34,12 @@ pub static ROWS: &[Row] = &[
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
     Row {
+        subject: named(Shape::Module, &["importerror: ", "oserror: "], &[':']),
+        advice: "A system library that a module needs is not in the image{subject?: `$`}. Install the package that has it (`apt-get`, `apk`), for the image's architecture.",
+        example: seen("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", "Python"),
+        ..crash("python-library", Signature::ImportError, 3, &[&["error: "], &[": cannot open shared object file"]])
+    },
+    Row {
         subject: named(Shape::Module, &["cannot import name '"], WORD),
         advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
@@ -50,7 +55,6 @@ pub static ROWS: &[Row] = &[
                 "cannot import name",
                 "importerror:",
                 "undefined symbol",
-                "cannot open shared object file",
                 "partially initialized module",
                 "dll load failed",
                 "attributeerror: module '",
@@ -121,7 +125,6 @@ pub static ROWS: &[Row] = &[
                 "php version",
                 "version `glibc_",
                 "version `glibcxx_",
-                "your composer dependencies require a php version",
                 "requires node",
                 "node.js version",
                 "requires go",
@@ -167,8 +170,8 @@ pub static ROWS: &[Row] = &[
         kind: Some(Kind::Heap),
         weight: 3,
         all: &[
-            &["^memoryerror", "numpy.core._exceptions._arraymemoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
-            &["memoryerror", "array with shape", "arraymemoryerror", "out of memory"],
+            &["^memoryerror", "unable to allocate", "_arraymemoryerror", "cuda out of memory"],
+            &["memoryerror", "array with shape", "out of memory"],
         ],
         advice: "Python could not allocate memory. {memory}, or load less at once.",
         example: seen(

@@ -6,7 +6,7 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: named(Shape::Variable, &["line 1: ", "line 2: ", "line 3: ", "sh: 1: ", "sh: 2: ", "sh: 3: ", "sh: 0: "], &[':']),
+        subject: named(Shape::Variable, &[": "], &[':']),
         advice: ENV,
         example: seen("bash: line 1: DB_HOST: unbound variable", "bash"),
         ..crash("shell-unbound", Signature::EnvMissing, 3, &[&["unbound variable", "parameter not set", "parameter null or not set"]])
@@ -27,7 +27,6 @@ pub static ROWS: &[Row] = &[
                 "^exec /",
                 "/usr/bin/env: ",
                 "bad interpreter",
-                "^/bin/sh: can't open",
                 "sh: 0: can't open",
                 "sh: can't open",
                 "[fatal tini",

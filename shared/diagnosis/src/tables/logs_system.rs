@@ -39,12 +39,7 @@ pub static ROWS: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        subject: named(
-            Shape::Host,
-            &["address already in use ", "bind on address (", "failed to bind to address ", "port "],
-            &[')', ' ', ':'],
-        ),
-        advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice.",
+        advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice. Give each a port of its own in its configuration, and let `portMappings` and the target group follow.",
         example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
         ..crash(
             "port-in-use",
@@ -65,7 +60,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Path, &["read-only file system: '", "open '"], WORD),
-        advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume or tmpfs there, or turn `readonlyRootFilesystem` off.",
+        advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume there (an empty one of the {definition} will do), or turn `readonlyRootFilesystem` off.",
         example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),
         ..crash(
             "read-only",

@@ -13,7 +13,6 @@ pub static ROWS: &[Row] = &[
         weight: 2,
         all: &[
             &[
-                "was sent sigkill! perhaps out of memory",
                 "perhaps out of memory",
                 "terminated due to signal 9",
                 "exited with signal 9",
@@ -41,7 +40,7 @@ pub static ROWS: &[Row] = &[
             "worker-timeout",
             Signature::UncaughtException,
             1,
-            &[&["worker timeout", "worker failed to boot", "haltserver", "worker terminated", "failed to boot"]],
+            &[&["worker timeout", "haltserver", "worker terminated", "failed to boot"]],
         )
     },
     Row {

@@ -65,6 +65,7 @@ pub static ANSWERS: &[&[Row]] = &[answers::ROWS];
 
 /// The tables for the lines of a container's log.
 pub static LOGS: &[&[Row]] = &[
+    start::MEMORY,
     logs_system::ROWS,
     logs_dependency::ROWS,
     logs_shell::ROWS,

@@ -154,16 +154,7 @@ pub static ROWS: &[Row] = &[
             Why::Timeout,
             &[
                 &["starport-layer-bucket", "redacted ecr url"],
-                &[
-                    "i/o timeout",
-                    "failed to do request",
-                    "dial tcp",
-                    "request canceled",
-                    "deadline exceeded",
-                    "timeout",
-                    "timed out",
-                    "no route to host",
-                ],
+                &["failed to do request", "dial tcp", "request canceled", "deadline exceeded", "timeout", "timed out", "no route to host"],
             ],
         )
     },
@@ -185,7 +176,6 @@ pub static ROWS: &[Row] = &[
                 "connection timed out",
                 "operation timed out",
                 "inactivity time exceeded",
-                "timeout exceeded while awaiting headers",
                 "network is unreachable",
                 "no route to host",
                 "awaiting headers",

@@ -188,7 +188,7 @@ pub static ROWS: &[Row] = &[
         all: &[
             RUNTIME,
             &["exec: ", "exec \"", "exec /", "exec '", "stat /", "entrypoint"],
-            &["no such file", "not found", "permission denied", "is a directory", "no such file or direct"],
+            &["no such file", "not found", "permission denied", "is a directory"],
         ],
         settled_by: Some("the file in the image: `docker run --entrypoint ls IMAGE -l PATH`"),
         advice: "The program that the container should start is not there, or may not be run. Check `command` and `entryPoint` against the image, the execute permission, the `#!` line and its line ends; a volume mounted over its directory hides it.",

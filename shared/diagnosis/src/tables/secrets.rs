@@ -27,14 +27,7 @@ pub(super) const NETWORK: &[&str] = &[
     "network is unreachable",
 ];
 /// What says that a permission is missing, here and for ECR's credentials.
-pub(super) const DENIED: &[&str] = &[
-    "accessdenied",
-    "access denied",
-    "is not authorized to perform",
-    "unrecognizedclientexception",
-    "accessdeniedexception",
-    "not authorized",
-];
+pub(super) const DENIED: &[&str] = &["accessdenied", "access denied", "unrecognizedclientexception", "not authorized"];
 const KMS: &[&str] = &[
     "kms:decrypt",
     "kms key",
@@ -134,7 +127,7 @@ pub static ROWS: &[Row] = &[
         ..row("env-file-missing", Kind::EnvironmentFile, Why::Missing, &[ENV, MISSING])
     },
     Row {
-        advice: "The task cannot reach Amazon S3 to read the environment file. It needs a gateway endpoint for S3 in its route table, a NAT gateway, or a public address.",
+        advice: "The environment file is in Amazon S3, which is not reached. {route-s3}",
         example: seen(
             "ResourceInitializationError: The task can't download the environment variable files from Amazon S3. There is a connection issue between the task and Amazon S3. Check your task network configuration.",
             "Fargate",
@@ -219,7 +212,7 @@ pub static ROWS: &[Row] = &[
         ..row("parameter-denied", Kind::ParameterStore, Why::Permission, &[SSM, DENIED])
     },
     Row {
-        advice: "The secret{subject? `$`} does not exist in this account and region, or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends in six random characters) or create the secret.",
+        advice: "The secret{subject? `$`} does not exist in this account and region, is marked for deletion (`restore-secret` brings it back), or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends in six random characters) or create the secret.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 5 time(s): ResourceNotFoundException: Secrets Manager can't find the specified secret.",
             "Fargate",
