@@ -181,6 +181,7 @@ async fn a_service_on_ec2_without_an_execution_role_is_told_what_it_lacks() {
     let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
     let mut stop = stop(&world, "acme/app:1", reason);
     stop["detail"]["launchType"] = json!("EC2");
+    stop["detail"]["startedBy"] = json!("ecs-svc/0123456789012345678");
     world.deliver(&stop).await;
     let message = &world.told()[0].message;
     assert!(message.contains("on EC2 the instance's role would pull, which is not looked at"), "{message}");
