@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from . import folder, project
+from . import version as names
 from .project import Fault
 
 CARRIED = project.ROOT / "packages/action/sums.txt"
@@ -39,6 +40,8 @@ def check_tag(tag: str) -> None:
     version = project.version()
     if tag != f"v{version}":
         raise Fault(f"the tag is {tag}, and Cargo.toml says {version}")
+    if other := names.stale():
+        raise Fault(f"{', '.join(other)}: another version than Cargo.toml's; .ci/release --take-version {version}")
     known, sums = carried()
     missing = [name for name in map(folder.command_archive, project.ARCHITECTURES) if name not in sums]
     if known != version or missing:

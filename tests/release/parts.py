@@ -16,7 +16,7 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".ci"))
 
-from releasing import archives, building, elf, image, inventory, project  # noqa: E402
+from releasing import archives, building, elf, image, inventory, project, version  # noqa: E402
 
 PROGRAM = Path(sys.executable).resolve()
 """A program of this machine."""
@@ -153,6 +153,24 @@ class Building(Place):
         other = next(name for name in project.TARGETS if name != building.HERE)
         with mock.patch.object(building.shutil, "which", return_value=None), self.assertRaisesRegex(project.Fault, "apt-get install gcc-"):
             building.build(other, self.place / "target")
+
+
+class Versions(unittest.TestCase):
+    def test_whatever_names_the_version_names_that_of_the_manifest(self):
+        self.assertEqual(version.stale(), [])
+
+    def test_another_version_goes_everywhere(self):
+        for name, text in version.written("9.8.7").items():
+            with self.subTest(name):
+                self.assertIn("9.8.7", text)
+                self.assertEqual(len(text.splitlines()), len((ROOT / name).read_text().splitlines()), "the rest stays as it is")
+        with mock.patch.object(version.project, "version", return_value="9.8.7"):
+            self.assertEqual(set(version.stale()), set(version.written("9.8.7")))
+
+    def test_what_is_no_version_is_refused(self):
+        for text in ["", "1.2", "v1.2.3", "1.2.3; rm"]:
+            with self.assertRaises(project.Fault):
+                version.take(text)
 
 
 class Statement(unittest.TestCase):

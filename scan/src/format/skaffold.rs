@@ -3,7 +3,8 @@
 use super::template::mark_templates;
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
-use crate::finding::{Kept, Place};
+use crate::finding::{Along, Finding, Kept, Place};
+use crate::traced::Traced;
 use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
@@ -33,7 +34,13 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for node in tree.mappings() {
         for (key, value) in node.own_entries() {
             let image = match key {
-                "builder" | "runImage" | "fromImage" => value.text(),
+                "builder" | "runImage" => {
+                    if let Some(finding) = found(value.text(), analysis) {
+                        finding.along = Along::Stays("a builder is trusted by its name");
+                    }
+                    None
+                }
+                "fromImage" => value.text(),
                 "container" => value.get("image").and_then(Node::text),
                 "kaniko" => value.get("image").and_then(Node::text),
                 "containers" => {
@@ -49,8 +56,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     }
 }
 
-fn found(image: Option<crate::traced::Traced>, analysis: &mut Analysis<'_>) {
-    if let Some(written) = image {
-        analysis.found(Place::Skaffold, &written, &mark_templates(&written), Otherwise::Ignore);
-    }
+fn found<'f>(image: Option<Traced>, analysis: &'f mut Analysis<'_>) -> Option<&'f mut Finding> {
+    let written = image?;
+    analysis.found(Place::Skaffold, &written, &mark_templates(&written), Otherwise::Ignore)
 }

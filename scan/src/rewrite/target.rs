@@ -131,12 +131,8 @@ fn stays(finding: &Finding) -> Option<&'static str> {
         return Some("the runner gives this plugin privileges and secrets by its name: add the new name to its list first");
     }
     let jvm = [".java", ".kt", ".kts", ".scala", ".groovy"].iter().any(|end| finding.file.ends_with(end));
-    if finding.place == Place::Testcontainers && jvm {
-        return Some(
-            "a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add asCompatibleSubstituteFor with the old name",
-        );
-    }
-    (finding.place == Place::Skaffold).then_some("a builder is trusted by its name")
+    (finding.place == Place::Testcontainers && jvm)
+        .then_some("a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add asCompatibleSubstituteFor with the old name")
 }
 
 fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {

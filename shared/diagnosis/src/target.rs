@@ -4,6 +4,9 @@
 //! about ECR's API does not make a Docker Hub image an ECR one.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use super::registries;
 use pullsafe::reference::{Reference, Registry};
@@ -128,10 +131,17 @@ const BEFORE_IMAGE: &[&str] = &[
     "repository ",
 ];
 
+/// Finds all of them in one pass. Building it fails only for lists of gigabytes.
+static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(BEFORE_IMAGE).ok());
+
 /// The image that a message names, without quotes and the punctuation behind it.
 pub(super) fn image_in(text: &str) -> Option<&str> {
-    BEFORE_IMAGE.iter().find_map(|phrase| {
-        let rest = text.get(text.find(phrase)? + phrase.len()..)?;
+    let mut ends = [None; BEFORE_IMAGE.len()];
+    for hit in FINDER.as_ref()?.find_overlapping_iter(text) {
+        ends.get_mut(hit.pattern().as_usize())?.get_or_insert(hit.end());
+    }
+    ends.into_iter().flatten().find_map(|end| {
+        let rest = text.get(end..)?;
         let rest = rest.trim_start_matches(['"', '\'', '`', '\\']);
         let end = rest.find(['"', '\'', '`', ' ', ',', '\\']).unwrap_or(rest.len());
         let image = rest.get(..end)?.trim_end_matches([':', '.', ';']);
