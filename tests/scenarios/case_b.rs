@@ -204,7 +204,13 @@ async fn a_log_that_cannot_be_read_is_said_to_be() {
 /// person's word only.
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
-    for kind in [FaultKind::AccessDenied, FaultKind::Code("KmsAccessDenied"), FaultKind::Code("QueueDoesNotExist")] {
+    const STATEMENT: &str =
+        r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#;
+    for (kind, missing) in [
+        (FaultKind::AccessDenied, STATEMENT),
+        (FaultKind::Code("KmsAccessDenied"), "kms:GenerateDataKey"),
+        (FaultKind::Code("QueueDoesNotExist"), "What is missing: The queue is gone"),
+    ] {
         let mut world = world("act");
         let failed = failed_build();
         write_log(&world, &failed);
@@ -214,13 +220,6 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
         assert_eq!(told.len(), 1, "{kind:?}: {told:?}");
         let message = &told[0].message;
         assert!(!message.contains("was asked for it just now"), "{kind:?}: {message}");
-        let missing = match kind {
-            FaultKind::AccessDenied => {
-                r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#
-            }
-            FaultKind::Code("KmsAccessDenied") => "kms:GenerateDataKey",
-            _ => "What is missing: The queue is gone",
-        };
         assert!(
             message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage") && message.contains(missing),
             "{message}"

@@ -80,7 +80,7 @@ pub(super) fn of_aws(value: &Value) -> Option<Vec<Item>> {
         Value::Array(all) if !all.is_empty() && all.iter().all(is_service) => Some(all.iter().map(of_service).collect()),
         one if is_task(one) => Some(vec![of_task(one)]),
         one if is_service(one) => Some(vec![of_service(one)]),
-        _ => list("tasks")
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => list("tasks")
             .map(|tasks| tasks.iter().map(of_task).collect())
             .or_else(|| Some(list("services")?.iter().map(of_service).collect())),
     }
