@@ -4,7 +4,7 @@
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
 //! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an error.
 
-use crate::decide::remedy::another_stack;
+use crate::decide::remedy::guard::another_stack;
 use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
 use pullsafe::mirror_job::MirrorJob;

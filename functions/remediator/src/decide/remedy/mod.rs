@@ -6,7 +6,7 @@
 
 pub mod ahead;
 mod force_new_deployment;
-mod guard;
+pub(crate) mod guard;
 mod move_to_mirror;
 mod pause;
 mod restore;
@@ -14,8 +14,6 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 mod wake;
-
-pub(crate) use guard::another_stack;
 
 use std::collections::BTreeSet;
 
