@@ -4,7 +4,9 @@ mod assumptions;
 mod finding;
 mod hearing;
 mod mirror;
+mod pull_through;
 mod queues;
+mod region;
 mod resource;
 mod roles;
 mod stack;
@@ -59,6 +61,8 @@ async fn look(config: &SdkConfig, name: &str) -> Result<Vec<Finding>, Failure> {
     findings.extend(queues::look(config, &stack, now).await);
     findings.extend(roles::look(config, &stack).await);
     findings.extend(mirror::look(config, &stack, now).await);
+    findings.push(region::look(config, &stack).await);
     findings.extend(assumptions::look(config).await);
+    findings.extend(pull_through::look(config, &stack).await);
     Ok(findings)
 }

@@ -227,15 +227,21 @@ fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
         lines.push(format!("{}: {}", item.want.target, words(item)));
     }
     let copied = results.iter().filter(|(_, result)| result.is_ok()).count();
-    let gets: u64 = results.iter().filter_map(|(_, result)| result.as_ref().ok()).map(|report| report.source_manifest_gets).sum();
     let prune = if pruned > 0 { format!(", {pruned} deleted") } else { String::new() };
     lines.push(format!(
-        "{copied} copied with {gets} pulls, {} were current, {} failed, {} next time{prune}",
+        "{copied} copied with {} pulls of Docker Hub, {} were current, {} failed, {} next time{prune}",
+        pulls(results),
         planned.count("current"),
         results.len() - copied,
         planned.count("later")
     ));
     lines.join("\n") + "\n"
+}
+
+/// What the run has spent of Docker Hub's quota, which is what a plan foretells: a manifest from elsewhere is none of it.
+fn pulls(results: &[Outcome<'_>]) -> u64 {
+    let of_hub = results.iter().filter(|(item, _)| item.want.source.is_docker_hub());
+    of_hub.filter_map(|(_, result)| result.as_ref().ok()).map(|report| report.source_manifest_gets).sum()
 }
 
 fn words(item: &Item) -> String {
@@ -263,6 +269,7 @@ fn report_json(planned: &Plan, results: &[Outcome<'_>], pruned: u64, found: &Sur
     json!({
         "images": images.collect::<Vec<_>>(),
         "quota": planned.budget,
+        "pulls": pulls(results),
         "pruned": pruned,
         "warnings": planned.warnings,
         "not_looked_at": found.unknown_use,

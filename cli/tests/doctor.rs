@@ -69,6 +69,25 @@ fn stack(name: &str) -> Value {
     })
 }
 
+/// A stack with other values of some parameters.
+fn with(name: &str, parameters: &[(&str, &str)]) -> Value {
+    let mut stack = stack(name);
+    for (key, value) in parameters {
+        let list = stack["Parameters"].as_array_mut().unwrap();
+        list.retain(|parameter| parameter["ParameterKey"] != *key);
+        list.push(json!({ "ParameterKey": key, "ParameterValue": value }));
+    }
+    stack
+}
+
+fn acting(name: &str) -> Value {
+    with(name, &[("Mode", "act")])
+}
+
+fn pruning(name: &str) -> Value {
+    with(name, &[("MirrorMayDelete", "true")])
+}
+
 /// An account in which everything is well.
 fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
     let now = pullsafe::clock::system()().millis();
@@ -98,18 +117,47 @@ fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
         }
         "ecs:ListClusters" => json!({ "clusterArns": ["arn:aws:ecs:eu-west-1:123456789012:cluster/production"] }),
         "ecs:ListServices" => json!({ "serviceArns": ["arn:aws:ecs:eu-west-1:123456789012:service/production/web"] }),
-        "ecs:DescribeServices" => json!({ "services": [{ "serviceName": "web", "tags": [{ "key": "team", "value": "a" }] }] }),
+        "ecs:DescribeServices" => {
+            json!({ "services": [{ "serviceName": "web", "taskDefinition": "web:1", "tags": [{ "key": "team", "value": "a" }] }] })
+        }
         "ecs:ListTasks" => json!({ "taskArns": ["arn:aws:ecs:eu-west-1:123456789012:task/production/0a1b2c3d"] }),
         "ecs:DescribeTasks" => json!({ "tasks": [{ "containers": [{ "image": "nginx:1.27", "imageDigest": "sha256:0a" }] }] }),
         "ecr:DescribePullThroughCacheRules" => json!({ "pullThroughCacheRules": [] }),
+        "ecr:DescribeRepositories" => return Err(AwsError::client("RepositoryNotFoundException", "not there")),
+        "ecs:DescribeTaskDefinition" => json!({ "taskDefinition": {
+            "family": "web",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/pull",
+            "containerDefinitions": [{ "name": "app", "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hub/library/nginx:1.27" }],
+        }}),
+        "tag:GetResources" => json!({ "PaginationToken": "", "ResourceTagMappingList": [] }),
+        "application-autoscaling:DescribeScalableTargets" => json!({ "ScalableTargets": [] }),
+        "codebuild:ListProjects" => return Err(AwsError::client("AccessDeniedException", "whoever refuses is there")),
+        "elasticloadbalancing:DescribeTargetGroups" => json!({ "TargetGroups": [] }),
         other => panic!("nobody expects {other}: {request}"),
     })
 }
 
 async fn doctor(answer: Answer, arguments: &[&str]) -> Output {
+    doctor_with(answer, arguments, &[]).await
+}
+
+async fn doctor_with(answer: Answer, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let clock = VirtualClock::at(Timestamp::from_millis(0));
     let mut aws = FakeAws::new(clock.clone());
-    for name in ["cloudformation", "events", "logs", "sqs", "cloudwatch", "iam", "ecs", "ecr"] {
+    for name in [
+        "cloudformation",
+        "events",
+        "logs",
+        "sqs",
+        "cloudwatch",
+        "iam",
+        "ecs",
+        "ecr",
+        "tag",
+        "application-autoscaling",
+        "codebuild",
+        "elasticloadbalancing",
+    ] {
         aws = aws.with_service(name, Arc::new(Scripted(name, Arc::clone(&answer))));
     }
     let table = DynamoDb::new(clock).with_table(Schema::new("pullsafe-Table-1A", text("pk")).sort(text("sk")));
@@ -124,6 +172,7 @@ async fn doctor(answer: Answer, arguments: &[&str]) -> Output {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_MAX_ATTEMPTS", "1")
+        .envs(environment.iter().copied())
         .output()
         .inspect(|_| assert!(aws.writes().is_empty(), "a doctor only looks: {:?}", aws.writes()))
         .unwrap()
@@ -142,9 +191,9 @@ async fn a_stack_that_is_well_has_nothing_wrong() {
     assert!(other.is_empty(), "{other:?}");
     assert_eq!(output.status.code(), Some(0));
     let roles = findings.iter().filter(|finding| finding["about"].as_str().unwrap().starts_with("role of")).count();
-    assert_eq!((findings.len(), roles), (17, 5));
+    assert_eq!((findings.len(), roles), (18, 5));
     let text = String::from_utf8(doctor(Arc::new(well), &[]).await.stdout).unwrap();
-    assert!(text.ends_with("0 wrong, 0 not known, 17 ok\n"), "{text}");
+    assert!(text.ends_with("0 wrong, 0 not known, 18 ok\n"), "{text}");
 }
 
 /// Each row: what is wrong, the call that shows it, what it is about, and a word of the mend.
@@ -157,7 +206,24 @@ async fn each_fault_is_found_with_its_mend() {
         ("sqs:GetQueueAttributes", json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}), "queue DeadLetterQueue", "redrive"),
         ("cloudwatch:GetMetricStatistics", json!({"Datapoints": [{"Maximum": 4_000.0}]}), "queue WorkQueue", "log"),
         ("iam:SimulatePrincipalPolicy", json!({"IsTruncated": false, "EvaluationResults": []}), "role of Widget", "boundary"),
-        ("cloudformation:DescribeStacks", json!({"Stacks": [stack("pullsafe"), stack("other")]}), "other stacks", "one stack in a region"),
+        (
+            "cloudformation:DescribeStacks",
+            json!({"Stacks": [acting("pullsafe"), acting("other")]}),
+            "other stacks",
+            "one stack in a region",
+        ),
+        (
+            "cloudformation:DescribeStacks",
+            json!({"Stacks": [stack("pullsafe"), pruning("other")]}),
+            "other stacks",
+            "a MirrorPrefix of its own",
+        ),
+        (
+            "ecr:DescribePullThroughCacheRules",
+            json!({"pullThroughCacheRules": [{"ecrRepositoryPrefix": "docker-hub"}]}),
+            "the mirror's prefix",
+            "another MirrorPrefix",
+        ),
         ("ecs:DescribeTasks", json!({"tasks": [{"containers": [{"image": "nginx"}]}]}), "a task has the digest", "MirrorMayDelete"),
     ];
     for (call, answer, about, mend) in faults {
@@ -202,4 +268,52 @@ async fn a_stack_that_is_not_there_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("the stack elsewhere cannot be looked at") && said.contains("does not exist"), "{said}");
+}
+
+/// A service that is not in the region has no address there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_not_in_the_region_is_named_with_what_is_not_done() {
+    let nowhere = [("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", "http://tagging.eu-west-1.nowhere.invalid")];
+    let output = doctor_with(Arc::new(well), &["--output", "json"], &nowhere).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let found = findings(&output);
+    let found = found.iter().find(|finding| finding["about"] == "services in eu-west-1").unwrap();
+    assert_eq!(found["state"], "wrong", "{found}");
+    assert!(found["seen"].as_str().unwrap().starts_with("no address for tag (a service that is paused"), "{found}");
+}
+
+/// A service that pulls through a rule needs more than a pull: a first pull imports, and creates the repository.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pulls_through_a_rule_may_import() {
+    let rules = json!({ "pullThroughCacheRules": [{ "ecrRepositoryPrefix": "hub" }] });
+    for (role_may, stack_may) in [(false, false), (true, false), (false, true)] {
+        let rules = rules.clone();
+        let account = move |asked: &str, request: &Value| {
+            if asked == "ecr:DescribePullThroughCacheRules" {
+                return Ok(rules.clone());
+            }
+            let actions = request["ActionNames"].as_array().cloned().unwrap_or_default();
+            if asked == "iam:SimulatePrincipalPolicy" && actions.contains(&json!("ecr:BatchImportUpstreamImage")) {
+                let of_service = request["PolicySourceArn"].as_str().unwrap().ends_with("role/pull");
+                let decision = if if of_service { role_may } else { stack_may } { "allowed" } else { "implicitDeny" };
+                let result = |action: &Value| json!({ "EvalActionName": action, "EvalDecision": decision });
+                return Ok(json!({ "IsTruncated": false, "EvaluationResults": actions.iter().map(result).collect::<Vec<_>>() }));
+            }
+            well(asked, request)
+        };
+        let output = doctor(Arc::new(account), &["--output", "json"]).await;
+        let found = findings(&output);
+        let of = |about: &str| found.iter().find(|finding| finding["about"].as_str().unwrap().starts_with(about)).unwrap().clone();
+        let imports = of("what pulls through the cache may import");
+        assert_eq!(imports["state"], if role_may { "ok" } else { "wrong" }, "{imports}");
+        if !role_may {
+            let mend = imports["mend"].as_str().unwrap();
+            for wanted in ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "repository/hub/library/nginx"] {
+                assert!(mend.contains(wanted), "{mend}");
+            }
+        }
+        let looks = of("BatchGetImage below a pull-through prefix");
+        assert_eq!(looks["state"], if stack_may { "wrong" } else { "ok" }, "{looks}");
+        assert_eq!(of("the mirror's prefix")["state"], "ok");
+    }
 }

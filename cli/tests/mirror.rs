@@ -8,9 +8,11 @@ use serde_json::Value;
 use testkit::clock::VirtualClock;
 use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
 
-/// Docker Hub, and an empty registry.
+/// Docker Hub, ECR Public, another registry, and an empty one.
 struct Registries {
     hub: RegistryServer,
+    public: RegistryServer,
+    other: RegistryServer,
     target: RegistryServer,
 }
 
@@ -18,8 +20,8 @@ impl Registries {
     fn start() -> Self {
         let clock = VirtualClock::at(Timestamp::from_millis(1_768_504_620_000));
         let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), HubOptions::default());
-        let target = RegistryServer::open(&ImageStore::new(clock), OpenOptions::default());
-        Self { hub, target }
+        let open = || RegistryServer::open(&ImageStore::new(clock.clone()), OpenOptions::default());
+        Self { hub, public: open(), other: open(), target: open() }
     }
 
     fn config(&self, name: &str, images: &str) -> PathBuf {
@@ -32,8 +34,9 @@ impl Registries {
 
     fn mirror(&self, config: &Path, arguments: &[&str]) -> Output {
         let mut command = command(config, arguments);
-        let hub = self.hub.url();
-        command.env("PULLSAFE_REGISTRY_ENDPOINTS", format!("docker.io={hub},hub.docker.com={hub}")).output().unwrap()
+        let (hub, public) = (self.hub.url(), self.public.url());
+        let endpoints = format!("docker.io={hub},hub.docker.com={hub},public.ecr.aws={public},mirror.gcr.io={public}");
+        command.env("PULLSAFE_REGISTRY_ENDPOINTS", endpoints).output().unwrap()
     }
 
     fn pulls(&self) -> usize {
@@ -128,4 +131,47 @@ fn what_is_not_there_ends_with_1_and_is_named() {
     let run = registries.mirror(&config, &[]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
     assert!(text(&run.stdout).contains("copies/acme/gone:1: not known: docker.io refuses access"), "{}", text(&run.stdout));
+}
+
+/// What is at other registries costs nothing of Docker Hub's quota, and neither plan nor run says so; a plan pulls nothing at all.
+#[test]
+fn what_a_plan_foretells_is_what_the_run_spends_and_what_docker_hub_counts() {
+    let registries = Registries::start();
+    let several = ["linux/amd64", "linux/arm64", "linux/s390x"];
+    let several = |seed| Sample::new(seed).platforms(&several).attestations().build();
+    several(1).push(registries.hub.store(), "acme/app", "1");
+    several(2).push(registries.hub.store(), "acme/tool", "1");
+    for store in [registries.hub.store(), registries.public.store()] {
+        several(3).push(store, "library/python", "3");
+        several(3).push(store, "docker/library/python", "3");
+    }
+    several(4).push(registries.other.store(), "team/api", "1");
+    let other = registries.other.url().trim_start_matches("http://").to_owned();
+    let rows = [
+        ("one image", "- acme/app: ['1']\n".to_owned()),
+        ("some platforms", "- source: acme/tool\n  tags: ['1']\n  platforms: [linux/amd64, linux/arm64]\n".to_owned()),
+        ("one platform", "- source: acme/tool\n  tags: ['1']\n  platforms: [linux/s390x]\n".to_owned()),
+        ("held by ECR Public too", "- python: ['3']\n".to_owned()),
+        ("at another registry", format!("- source: {other}/team/api\n  tags: ['1']\n")),
+        ("all together, current by now", format!("- acme/app: ['1']\n- python: ['3']\n- source: {other}/team/api\n  tags: ['1']\n")),
+    ];
+    for (name, images) in rows {
+        let config = registries.config("foretold.yaml", &images);
+        let before =
+            (registries.pulls(), registries.target.log().iter().filter(|access| access.method != "GET" && access.method != "HEAD").count());
+        let plan = registries.mirror(&config, &["--dry-run", "--output", "json"]);
+        let plan: Value = serde_json::from_slice(&plan.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {plan:?}"));
+        let foretold = plan["pulls"]["expected"].as_u64();
+        let writes = registries.target.log().iter().filter(|access| access.method != "GET" && access.method != "HEAD").count();
+        assert_eq!((registries.pulls(), writes), before, "{name}: a plan pulls nothing and writes nothing");
+        let run = registries.mirror(&config, &["--output", "json"]);
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {run:?}"));
+        assert_eq!(run.status.code(), Some(0), "{name}: {report:#}");
+        let counted = (registries.pulls() - before.0) as u64;
+        assert_eq!((foretold, report["pulls"].as_u64()), (Some(counted), Some(counted)), "{name}: {plan:#}\n{report:#}");
+    }
+    several(5).push(registries.other.store(), "team/api", "2");
+    let config = registries.config("foretold.yaml", &format!("- source: {other}/team/api\n  tags: ['2']\n"));
+    let run = registries.mirror(&config, &[]);
+    assert!(text(&run.stdout).contains("1 copied with 0 pulls of Docker Hub"), "{}", text(&run.stdout));
 }

@@ -1,5 +1,5 @@
-# Scans: annotations at the lines, a table on the job's page, a SARIF report. Fails where an image comes from Docker Hub. Started by action.yml
-# in the checkout, of which nothing is run.
+# Scans: annotations at the lines, a table on the job's page, a SARIF report. Fails where an image comes from Docker Hub. Started by
+# action.yml in the checkout, of which nothing is run.
 set -euo pipefail
 
 if [[ $PATHS == *$'\n'* ]]; then
@@ -29,7 +29,18 @@ count() { sed -n "s/^    \"$1\": \([0-9]*\),\{0,1\}\$/\1/p" "$ROOT/images.json" 
 
 if [[ -z $SARIF && $UPLOAD == true ]]; then SARIF=$ROOT/pullsafe.sarif; fi
 if [[ -n $SARIF ]]; then
-    scan --output sarif > "$SARIF" 2> /dev/null
+    # A link of the checkout could lead anywhere: none is followed, neither on the way nor at the end.
+    straight='
+import os, sys
+way = os.path.dirname(sys.argv[1])
+sys.exit(os.path.realpath(way) != os.path.normpath(os.path.join(os.path.realpath("."), way)))'
+    if [[ $SARIF != /* ]] && ! python3 -I -c "$straight" "$SARIF"; then
+        echo "::error title=pullsafe::the report cannot be written to $SARIF: the checkout has a link on the way"
+        exit 2
+    fi
+    scan --output sarif > "$ROOT/report.sarif" 2> /dev/null
+    rm -f -- "$SARIF"
+    cp -- "$ROOT/report.sarif" "$SARIF"
     echo "sarif=$SARIF" >> "$GITHUB_OUTPUT"
 fi
 if [[ $SUMMARY == true ]]; then

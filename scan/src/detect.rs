@@ -82,7 +82,7 @@ fn is_document(begin: &str) -> bool {
 
 /// Words without one of which no document here names an image.
 fn may_name_images(text: &str) -> bool {
-    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps"]
+    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps", "services"]
         .iter()
         .any(|word| text.contains(word))
 }

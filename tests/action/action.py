@@ -272,6 +272,19 @@ class Hostile(OnARunner):
                 self.assertEqual(job.status, 1, job.log)
                 self.assertFalse(self.canary.exists())
 
+    def test_a_link_of_the_checkout_is_not_written_through(self):
+        self.write("Dockerfile", Scanning.HUB)
+        victim = self.place / "victim"
+        victim.write_text("untouched")
+        (self.checkout / "found.sarif").symlink_to(victim)
+        (self.checkout / "out").symlink_to(self.place)
+        self.assertEqual(self.run_it(sarif="found.sarif").status, 1)
+        self.assertTrue((self.checkout / "found.sarif").is_file() and not (self.checkout / "found.sarif").is_symlink())
+        job = self.run_it(sarif="out/victim")
+        self.assertEqual(job.status, 2)
+        self.assertIn("the checkout has a link on the way", job.log)
+        self.assertEqual(victim.read_text(), "untouched")
+
     def test_the_program_is_not_in_the_checkout_and_may_be_run(self):
         self.run_it()
         program = self.temp / "pullsafe/bin/pullsafe"

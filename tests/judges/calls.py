@@ -9,7 +9,7 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 
 # IAM prefix -> what botocore calls the service, where that differs.
-NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
+NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "tag": "resourcegroupstaggingapi"}
 _session = Session()
 _models = {}
 

@@ -1,7 +1,7 @@
 //! Case B, the build's base image: CodeBuild meets Docker Hub's limit.
 
 use pullsafe::permission;
-use scenarios::world::{Setup, World};
+use scenarios::world::{DEAD_LETTERS, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind};
 use testkit::registry::Sample;
@@ -198,4 +198,66 @@ async fn a_log_that_cannot_be_read_is_said_to_be() {
     unreadable(|_, event| event["detail"]["additional-information"]["logs"] = json!({}), "not to CloudWatch Logs").await;
     unreadable(|_, event| event["detail"]["additional-information"]["logs"]["stream-name"] = json!("gone"), "log stream does not exist")
         .await;
+}
+
+/// AWS refuses the message to the mirror: said at once with the statement that is missing, tried once more after the grace, and then on a
+/// person's word only.
+#[tokio::test]
+async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
+    const STATEMENT: &str =
+        r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#;
+    for (kind, missing) in [
+        (FaultKind::AccessDenied, STATEMENT),
+        (FaultKind::Code("KmsAccessDenied"), "kms:GenerateDataKey"),
+        (FaultKind::Code("QueueDoesNotExist"), "What is missing: The queue is gone"),
+    ] {
+        let mut world = world("act");
+        let failed = failed_build();
+        write_log(&world, &failed);
+        world.aws.inject(Fault::on("sqs", "SendMessage", kind).always());
+        world.deliver(&failed).await;
+        let told = world.told();
+        assert_eq!(told.len(), 1, "{kind:?}: {told:?}");
+        let message = &told[0].message;
+        assert!(!message.contains("was asked for it just now"), "{kind:?}: {message}");
+        assert!(
+            message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage") && message.contains(missing),
+            "{message}"
+        );
+        assert!(message.contains(PUBLIC), "the other line stands: {message}");
+        // The sweep's own looks go by a queue, which is refused too: here it is looked at by hand.
+        let subject = json!({ "project": { "scope": "arn:aws:codebuild:eu-west-1:123456789012", "name": "court-case-backend" } });
+        let look = json!({ "pullsafe": "look", "subject": subject });
+        let before = asked(&world);
+        for _ in 0..30 {
+            world.clock.advance(60);
+            world.deliver(&look).await;
+        }
+        let denied = !matches!(kind, FaultKind::Code("QueueDoesNotExist"));
+        assert_eq!(asked(&world) - before, usize::from(denied) * before, "{kind:?}: tried once more where it was denied");
+        assert_eq!(world.told().len(), 1, "{kind:?}: told once");
+        assert!(world.queues.bodies(DEAD_LETTERS).is_empty() && world.queues.bodies(WORK_QUEUE).is_empty(), "{kind:?}");
+
+        world.aws.clear_faults();
+        let (_, body) = message.split_once("--message-body '").unwrap();
+        let again: Value = serde_json::from_str(body.split_once('\'').unwrap().0).unwrap();
+        assert_eq!(again["subject"], subject);
+        world.queues.send(WORK_QUEUE, &again);
+        world.run_for(120).await;
+        let last = world.told().pop().unwrap().message;
+        assert!(last.contains("The mirror has been filled.") && last.contains(MIRRORED), "{kind:?}: {last}");
+    }
+}
+
+/// A permission that comes within the grace: nobody has to say anything.
+#[tokio::test]
+async fn a_mirror_that_may_be_asked_a_little_later_is_asked_by_itself() {
+    let mut world = world("act");
+    let failed = failed_build();
+    write_log(&world, &failed);
+    world.aws.inject(Fault::on("sqs", "SendMessage", FaultKind::AccessDenied));
+    world.deliver(&failed).await;
+    assert!(world.told()[0].message.contains("by itself once more after 2 minutes"), "{:?}", world.told());
+    world.run_for(240).await;
+    assert!(world.told().pop().unwrap().message.contains("The mirror has been filled."), "{:#?}", world.told());
 }

@@ -264,6 +264,61 @@ async fn refusals(cure: &Cure) {
     println!("refusals, {}: {pairs} pairs of writing call and refusal, all told once", cure.name);
 }
 
+/// Plays a cure in which one reading call is denied, for every reading call: for a minute, as a permission that was just given is, and for
+/// good. The first is nobody's news and the cure comes; the second is named in a message, unless the cure does without it.
+async fn denied_reads(cure: &Cure) {
+    let (mut world, event) = begin(cure).await;
+    let expected = play(&mut world, event).await;
+    let own = ["dynamodb", "sqs", "sns", "events"];
+    let reads = world.aws.calls().into_iter().filter(|call| !call.is_write() && !own.contains(&call.service.as_str()));
+    let reads: std::collections::BTreeSet<(String, String)> = reads.map(|call| (call.service, call.operation)).collect();
+    assert!(reads.len() > 2, "{}: {reads:?}", cure.name);
+    for (service, operation) in &reads {
+        for for_good in [false, true] {
+            let (mut world, event) = begin(cure).await;
+            let told = world.told().len();
+            world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+            if let Some(event) = &event {
+                world.deliver(event).await;
+            }
+            world.settle().await;
+            world.clock.advance(60);
+            world.deliver(&json!({ "pullsafe": "sweep" })).await;
+            world.settle().await;
+            if !for_good {
+                world.aws.clear_faults();
+            }
+            let found = play(&mut world, None).await;
+            let pair =
+                format!("{}: {service}:{operation} denied, for good {for_good}\n{:#?}\n{:#?}", cure.name, world.answers, world.told());
+            let said: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
+            match for_good {
+                false => {
+                    assert_eq!(found.applied, expected.applied, "{pair}");
+                    // What an act looks at on its way is part of the act: its refusal is told at once, and tried again after the grace.
+                    let news = |text: &&String| text.contains("AccessDenied") && !text.contains("refused: ");
+                    assert_eq!(said.iter().find(news), None, "told within the grace: {pair}");
+                }
+                true if found.applied == expected.applied => {}
+                true => {
+                    let call = format!("{service}:{operation}");
+                    assert_eq!(said.iter().filter(|text| text.contains(&call)).count(), 1, "named, once: {pair}");
+                }
+            }
+            for queue in [WORK_QUEUE, DEAD_LETTERS] {
+                assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {pair}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_denied_for_a_minute_is_no_news_and_one_denied_for_good_is_named() {
+    denied_reads(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
+    denied_reads(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
+    denied_reads(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
+}
+
 /// The marks of a pause that a service carries.
 fn marks(world: &World) -> Vec<String> {
     let service = world.service("web");

@@ -63,6 +63,8 @@ fn read(payload: &Value) -> String {
         }
         Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
         Event::Look(subject) => format!("fact: look at {subject}\n"),
+        Event::FindPaused => "fact: look for services that are paused and that nobody remembers\n".to_owned(),
+        Event::Paused(subject) => format!("fact: {subject} carries the mark of a pause\n"),
         Event::TryAgain(subject) => format!("fact: try again what was refused for {subject}\n"),
         Event::Ignored(why) => format!("ignored: {why}\n"),
     }

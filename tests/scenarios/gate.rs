@@ -186,6 +186,34 @@ async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
     assert_eq!(stage.queues.bodies(MIRROR_QUEUE).len(), present, "what is there is not asked for");
 }
 
+/// A queue that refuses is asked again with every sweep; if it never takes the message, the stack's owner reads which call it was, and no more
+/// of the account.
+#[tokio::test]
+async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
+    for late in [false, true] {
+        let stage = Stage::new().await;
+        stage.create_repository("docker-hub/library/redis");
+        stage.aws.inject(Fault::on("sqs", "SendMessage", FaultKind::AccessDenied).always());
+        let properties = json!({"RepositoryName": "docker-hub/library/redis", "ImageTag": "7", "Source": "redis:7"});
+        stage.handle(&stage.request_with("Create", "app", properties)).await;
+        let versions = stage.rows().len();
+        for minute in 0..60 {
+            if late && minute == 5 {
+                stage.aws.clear_faults();
+            }
+            stage.pass(60).await;
+            stage.sweep().await;
+        }
+        stage.pass(30).await;
+        assert_eq!(stage.rows().len(), versions);
+        let reason = stage.answer("Create", "app")["Reason"].as_str().unwrap().to_owned();
+        let refused = "The mirror could not be asked for docker.io/library/redis:7: sqs:SendMessage: AccessDeniedException.";
+        assert_eq!(reason.contains(refused), !late, "{reason}");
+        assert!(!reason.contains("assumed-role"), "{reason}");
+        assert_eq!(reason.contains("The mirror was asked for"), late, "{reason}");
+    }
+}
+
 #[tokio::test]
 async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
     let stage = Stage::new().await;

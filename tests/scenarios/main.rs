@@ -27,4 +27,5 @@ mod mirror_work;
 mod order;
 mod second_looks;
 mod storm;
+mod two_stacks;
 mod untold;

@@ -3,6 +3,7 @@
 use pullsafe::permission;
 use scenarios::world::{ROLE, Setup, World};
 use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
 use testkit::aws::{Fault, FaultKind};
 use testkit::ecs::Behaviour;
 use testkit::registry::Sample;
@@ -135,4 +136,54 @@ async fn a_cut_text_is_not_made_into_a_limit() {
     .await;
     assert_eq!(found["cause"], "unknown");
     assert!(evidence(&found).contains("is there now"), "{found:#}");
+}
+
+/// A definition for EC2 without an execution role: there the instance's own role pulls.
+fn define_for_ec2(world: &World, image: &str) -> String {
+    let definition = json!({
+        "family": "app", "networkMode": "bridge", "requiresCompatibilities": ["EC2"],
+        "containerDefinitions": [{ "name": "app", "image": image, "essential": true, "memory": 256 }],
+    });
+    let answer = world.ecs.call("RegisterTaskDefinition", &definition).unwrap();
+    answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn on_ec2_it_is_the_role_of_the_instance() {
+    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1: pulling from host 123456789012.dkr.ecr.eu-west-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden";
+    for (launch_type, settled) in [("EC2", false), ("FARGATE", true)] {
+        let mut world = Setup::new().build();
+        Sample::new(1).build().push(world.images.store(), "app", "1");
+        let definition = define_for_ec2(&world, IMAGE);
+        world.create_service("web", &definition, 1, json!({ "launchType": launch_type }));
+        let mut stop = stop(&world, IMAGE, reason);
+        stop["detail"]["launchType"] = json!(launch_type);
+        world.deliver(&stop).await;
+        let found = diagnosis(&world);
+        assert_eq!(found["settled_by"].is_null(), settled, "{launch_type}: {found:#}");
+        assert_eq!(evidence(&found).contains("on EC2 the container instance's role pulls"), !settled, "{found:#}");
+        if !settled {
+            let settled_by = found["settled_by"].as_str().unwrap();
+            assert!(settled_by.contains("the role of the container instance that ran the task"), "{settled_by}");
+        }
+    }
+}
+
+/// A service on EC2 without an execution role is not moved to a registry that nobody knows its instances may pull from.
+#[tokio::test]
+async fn a_service_on_ec2_without_an_execution_role_is_told_what_it_lacks() {
+    let mut world = Setup::new().build();
+    for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
+        Sample::new(1).build().push(store, repository, "1");
+    }
+    let definition = define_for_ec2(&world, "acme/app:1");
+    world.create_service("web", &definition, 1, json!({ "launchType": "EC2" }));
+    let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
+    let mut stop = stop(&world, "acme/app:1", reason);
+    stop["detail"]["launchType"] = json!("EC2");
+    stop["detail"]["startedBy"] = json!("ecs-svc/0123456789012345678");
+    world.deliver(&stop).await;
+    let message = &world.told()[0].message;
+    assert!(message.contains("on EC2 the instance's role would pull, which is not looked at"), "{message}");
+    assert_eq!(world.writes(), Vec::<String>::new());
 }

@@ -9,24 +9,23 @@ use pullsafe_aws::Failure;
 use super::finding::Finding;
 
 /// How many clusters, and services or tasks of each, are looked at: an assumption needs one example.
-const CLUSTERS: usize = 5;
-const EACH: i32 = 10;
+pub(super) const CLUSTERS: usize = 5;
+pub(super) const EACH: i32 = 10;
 
 /// Every assumption that a look can settle.
 pub(super) async fn look(config: &SdkConfig) -> Vec<Finding> {
-    let (ecs, ecr) = (Client::new(config), aws_sdk_ecr::Client::new(config));
-    let mut findings = match clusters(&ecs).await {
+    let ecs = Client::new(config);
+    match clusters(&ecs).await {
         Ok(clusters) => vec![tags(&ecs, &clusters).await, digests(&ecs, &clusters).await],
         Err(failure) => {
             let about = ["DescribeServices gives tags", "a task has the digest of an image of Docker Hub"];
             about.map(|about| Finding::unknown(about, failure.to_string(), "allow ecs:ListClusters")).into()
         }
-    };
-    findings.push(pull_through(&ecr).await);
-    findings
+    }
 }
 
-async fn clusters(ecs: &Client) -> Result<Vec<String>, Failure> {
+/// Some clusters of the region.
+pub(super) async fn clusters(ecs: &Client) -> Result<Vec<String>, Failure> {
     let answer = ecs.list_clusters().send().await.map_err(|error| Failure::of("ecs:ListClusters", &error))?;
     Ok(answer.cluster_arns().iter().take(CLUSTERS).cloned().collect())
 }
@@ -94,19 +93,4 @@ async fn tasks(ecs: &Client, cluster: &str) -> Result<Vec<Task>, Failure> {
     let operation = ecs.describe_tasks().cluster(cluster).set_tasks(Some(listed.task_arns().to_vec()));
     let described = operation.send().await.map_err(|error| Failure::of("ecs:DescribeTasks", &error))?;
     Ok(described.tasks().to_vec())
-}
-
-/// Below such a prefix a look at an image may bring it in.
-async fn pull_through(ecr: &aws_sdk_ecr::Client) -> Finding {
-    const ABOUT: &str = "BatchGetImage below a pull-through prefix only looks";
-    match ecr.describe_pull_through_cache_rules().send().await.map_err(|error| Failure::of("ecr:DescribePullThroughCacheRules", &error)) {
-        Ok(answer) if answer.pull_through_cache_rules().is_empty() => {
-            Finding::right(ABOUT, "no pull-through rule, so that it does not matter")
-        }
-        Ok(answer) => {
-            let prefixes: Vec<_> = answer.pull_through_cache_rules().iter().filter_map(|rule| rule.ecr_repository_prefix()).collect();
-            Finding::unknown(ABOUT, format!("rules for {}", prefixes.join(", ")), "try it once, as docs/live.md says")
-        }
-        Err(failure) => Finding::unknown(ABOUT, failure.to_string(), "allow ecr:DescribePullThroughCacheRules"),
-    }
 }

@@ -73,7 +73,7 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
     }
     let mut findings = vec![standing(stack)];
     findings.push(match others(&client, &deployed.name).await {
-        Ok(others) => alone(&others),
+        Ok(others) => alone(&deployed, &others),
         Err(failure) => Finding::unknown("other stacks", failure.to_string(), "allow cloudformation:DescribeStacks on every stack"),
     });
     Ok((deployed, findings))
@@ -106,13 +106,13 @@ fn standing(stack: &Stack) -> Finding {
 }
 
 /// The other stacks of this template in the region.
-async fn others(client: &Client, name: &str) -> Result<Vec<String>, Failure> {
+async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
         let answer = client.describe_stacks().set_next_token(token).send().await;
         let answer = answer.map_err(|error| Failure::of("cloudformation:DescribeStacks", &error))?;
         let ours = answer.stacks().iter().filter(|stack| stack.description().is_some_and(|text| text.starts_with(DESCRIPTION)));
-        found.extend(ours.filter_map(|stack| stack.stack_name()).filter(|other| *other != name).map(str::to_owned));
+        found.extend(ours.map(of).filter(|other| other.name != name));
         token = answer.next_token().map(str::to_owned);
         if token.is_none() {
             return Ok(found);
@@ -120,13 +120,24 @@ async fn others(client: &Client, name: &str) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn alone(others: &[String]) -> Finding {
+/// Two stacks hear the same events, and each leaves alone what the other has under way; what both write to is the worse.
+fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
+    const ABOUT: &str = "other stacks";
     if others.is_empty() {
-        return Finding::right("other stacks", "it is the only one of this template in the region");
+        return Finding::right(ABOUT, "it is the only one of this template in the region");
     }
-    Finding::wrong(
-        "other stacks",
-        format!("{} hear the same events", others.join(", ")),
-        "keep one stack in a region, or let all but one observe: two that act undo each other",
-    )
+    let prunes = |stack: &Deployed| stack.parameter("MirrorMayDelete") == "true";
+    let same =
+        others.iter().find(|other| other.parameter("MirrorPrefix") == own.parameter("MirrorPrefix") && (prunes(other) || prunes(own)));
+    if let Some(other) = same {
+        let seen = format!("{} has the same MirrorPrefix, and one of the two deletes what its own configuration does not want", other.name);
+        return Finding::wrong(ABOUT, seen, "give each stack a MirrorPrefix of its own, or set MirrorMayDelete to false on both");
+    }
+    let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
+    let seen = format!("{} hear the same events", names.join(", "));
+    if own.may_act() && others.iter().any(Deployed::may_act) {
+        let mend = "keep one stack in a region, or let all but one observe, or give each a ServicePattern of its own";
+        return Finding::wrong(ABOUT, format!("{seen}, and more than one may act"), mend);
+    }
+    Finding::right(ABOUT, format!("{seen}, and at most one may act; each tells its own people"))
 }

@@ -133,20 +133,24 @@ impl Gate {
         }
     }
 
-    /// Asks the mirror for the source of a request, if that is due. Whether it was asked.
-    pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &Call) -> bool {
-        let (Some(queue), Some(source)) = (&self.settings.stack.mirror_queue_url, &wait.asked.source) else { return false };
+    /// Asks the mirror for the source of a request, if that is due: the next state of its row, if that is news. A refusal is kept for the
+    /// reason of a failure, and the next sweep asks again: a permission may be on its way.
+    pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &Call) -> Option<Wait> {
+        let now = self.now();
+        let source = wait.asked.source.as_ref().filter(|_| wait.should_ask_mirror(now))?;
+        let queue = self.settings.stack.mirror_queue_url.as_ref()?;
         let target = wait.asked.image_at(&wait.place.uri());
-        let Ok(place) = target.parse::<Reference>() else { return false };
+        let place = target.parse::<Reference>().ok()?;
         let job = MirrorJob::message(source, &place, &wait.requester.stack_id);
         match self.stored(call, self.queues.send(queue, &job, 0)).await {
             Ok(()) => {
                 tracing::info!(%source, target, "the mirror is asked for {source}");
-                true
+                Some(wait.asked_mirror(now))
             }
             Err(failure) => {
                 tracing::warn!(%source, %failure, "the mirror could not be asked: {failure}");
-                false
+                // Whose stack it is need not see more of this account than the action that is missing.
+                wait.mirror_refused(format!("{}: {}", failure.call, failure.code.as_deref().unwrap_or("no answer")))
             }
         }
     }

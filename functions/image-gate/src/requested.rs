@@ -111,8 +111,8 @@ impl Gate {
 
     /// Parks the request and looks once more, for a push may have come between the first look and the parking.
     async fn park(&self, mut wait: Wait, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
-        if wait.should_ask_mirror(self.now()) && self.ask_mirror(&wait, call).await {
-            wait = wait.asked_mirror(self.now());
+        if let Some(next) = self.ask_mirror(&wait, call).await {
+            wait = next;
         }
         let Some(table) = &self.table else { return self.wait_here(&wait, "no table is configured", envelope, call).await };
         let row = match self.stored(call, table.insert(&wait)).await {

@@ -113,9 +113,8 @@ impl Gate {
             Some(_) => return,
             None => wait,
         };
-        let now = self.now();
-        if wait.should_ask_mirror(now) && self.ask_mirror(&wait, call).await {
-            self.is_kept(table, &wait.asked_mirror(now), call).await;
+        if let Some(next) = self.ask_mirror(&wait, call).await {
+            self.is_kept(table, &next, call).await;
         }
     }
 

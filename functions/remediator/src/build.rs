@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::act::Acted;
 use crate::decide::build_offer as build_remedy;
 use crate::decide::build_offer::{Asking, Offer};
 use crate::decide::log::place::{LogPlace, Window, of_build};
-use pullsafe::mirror_job::MirrorJob;
+use crate::decide::observation::HubImage;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_diagnosis::build::{PhaseKind, diagnose_build_read, failed_kind};
+use pullsafe_diagnosis::build_facts::BaseImage;
 use pullsafe_diagnosis::build_log::BuildLog;
 use pullsafe_diagnosis::cause::{Diagnosis, Evidence};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
+use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
-use pullsafe_incident::plan::Step;
 use pullsafe_incident::record::{Added, Record};
+use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
 
@@ -50,17 +53,12 @@ impl Remediator {
         if record.would_add(&task, now) != Added::New {
             return self.give_back(&project, &record, owner, "this build was seen before").await;
         }
-        let offer = self.offer(&project, &diagnosis).await;
+        let (offer, asked) = self.offer_and_ask(&project, &mut record, &diagnosis, 1, now).await?;
         let diagnosis = with_offer(diagnosis, &offer);
-        self.table.expect(&project, &mut record, &offer.expected(), now).await?;
-        let asked = self.ask(&offer).await?;
         record.add_failure(&project.to_string(), &task, diagnosis, now);
         if let Some(incident) = &mut record.open {
             incident.log_calls = spent;
-            if !asked.is_empty() {
-                incident.say(now, format!("asked the mirror for {}", asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
-                incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(asked), since: now });
-            }
+            remember(incident, asked, now);
         }
         self.work(&project, record, owner, now).await
     }
@@ -95,18 +93,64 @@ impl Remediator {
     }
 
     /// Looks where the base images could come from instead.
-    async fn offer(&self, project: &Subject, diagnosis: &Diagnosis) -> Offer {
-        let Some(facts) = &diagnosis.build else { return Offer::default() };
+    async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, HubImage)> {
         let mut images = Vec::new();
-        for (base, reference) in build_remedy::hub_images(diagnosis).into_iter().take(IMAGES) {
+        let wanted = if diagnosis.build.is_some() { build_remedy::hub_images(diagnosis) } else { Vec::new() };
+        for (base, reference) in wanted.into_iter().take(IMAGES) {
             images.push((base.clone(), self.everywhere(base.image, reference).await.0));
         }
+        images
+    }
+
+    fn offer(&self, project: &Subject, diagnosis: &Diagnosis, images: &[(BaseImage, HubImage)], asking: Asking) -> Offer {
+        let facts = diagnosis.build.as_ref();
+        facts.map_or_else(Offer::default, |facts| build_remedy::offer(project, facts, images, self.settings.public_fallback, asking))
+    }
+
+    /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second copy finds nothing to
+    /// do. Where AWS refuses that, the offer says what is missing.
+    async fn offer_and_ask(
+        &self,
+        project: &Subject,
+        record: &mut Record,
+        diagnosis: &Diagnosis,
+        tries: u32,
+        now: Timestamp,
+    ) -> Result<(Offer, Asked), Failure> {
+        let images = self.copies(diagnosis).await;
         let asking = match (&self.settings.mirror_queue_url, self.settings.mode) {
             (None, _) => Asking::Impossible,
             (Some(_), Mode::Act) => Asking::Now,
             (Some(_), Mode::Observe | Mode::Off) => Asking::Observing,
         };
-        build_remedy::offer(project, facts, &images, self.settings.public_fallback, asking)
+        let offer = self.offer(project, diagnosis, &images, asking);
+        if offer.asks.is_empty() {
+            return Ok((offer, Asked::Nothing));
+        }
+        self.table.expect(project, record, &offer.expected(), now).await?;
+        let plan = build_remedy::plan(&offer);
+        match self.act(&plan).await? {
+            Acted::Done => Ok((offer, Asked::For(build_remedy::asked(&plan)))),
+            Acted::GivenUp(_) => Ok((self.offer(project, diagnosis, &images, Asking::Impossible), Asked::Nothing)),
+            Acted::Refused(at, failure) => {
+                let refusal = self.refused(&plan, at, &failure, tries, now).await?;
+                let mut offer = self.offer(project, diagnosis, &images, Asking::Refused);
+                offer.text += &build_remedy::refused(&refusal, &self.another_try(project));
+                Ok((offer, Asked::Refused(Box::new(refusal))))
+            }
+        }
+    }
+
+    /// Asks the mirror once more, after a refusal.
+    pub(crate) async fn ask_again(&self, project: &Subject, record: &mut Record, now: Timestamp) -> Result<(), Failure> {
+        let Some(incident) = &record.open else { return Ok(()) };
+        let Some(blocker) = incident.blocker().cloned() else { return Ok(()) };
+        let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
+        let (_, asked) = self.offer_and_ask(project, record, &blocker.diagnosis, tries, now).await?;
+        if let Some(incident) = &mut record.open {
+            remember(incident, asked, now);
+        }
+        Ok(())
     }
 
     /// The mirror has copied something that a failed build waits for: once it has everything, the lines are verified and told.
@@ -116,7 +160,8 @@ impl Remediator {
             return;
         }
         let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else { return };
-        let offer = self.offer(project, &blocker.diagnosis).await;
+        let images = self.copies(&blocker.diagnosis).await;
+        let offer = self.offer(project, &blocker.diagnosis, &images, Asking::Now);
         if !offer.asks.is_empty() {
             return;
         }
@@ -130,19 +175,30 @@ impl Remediator {
             notice::about(&project.to_string(), incident, &blocker, &Outcome::Advised(None), id)
         });
     }
+}
 
-    /// Asks the mirror for what it lacks. It may be asked twice for the same: the second copy finds nothing to do.
-    async fn ask(&self, offer: &Offer) -> Result<Vec<Reference>, Failure> {
-        let mut asked = Vec::new();
-        let Some(queue) = &self.settings.mirror_queue_url else { return Ok(asked) };
-        for step in &offer.asks {
-            if let Step::AskMirror { source, target, requested_by } = step {
-                let job = MirrorJob::message(source, target, requested_by);
-                self.queues.send(queue, &job, 0).await?;
-                asked.push(source.clone());
-            }
+/// What came of asking the mirror.
+enum Asked {
+    /// There was nothing to ask it for, or nobody to ask.
+    Nothing,
+    /// It was asked for these.
+    For(Vec<Reference>),
+    /// AWS refused.
+    Refused(Box<Refusal>),
+}
+
+fn remember(incident: &mut Incident, asked: Asked, now: Timestamp) {
+    incident.refusal = None;
+    match asked {
+        Asked::Nothing => {}
+        Asked::For(images) => {
+            incident.say(now, format!("asked the mirror for {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+            incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: now });
         }
-        Ok(asked)
+        Asked::Refused(refusal) => {
+            incident.log(now, Happened::Refused(format!("{}: {}", refusal.call, refusal.why)));
+            incident.refusal = Some(*refusal);
+        }
     }
 }
 

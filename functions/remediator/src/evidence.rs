@@ -146,14 +146,16 @@ impl Remediator {
             Ok(definition) => definition,
             Err(failure) => return Settled::failed("execution role", failure, "the task definition's execution role"),
         };
-        let Some(role) = definition.execution_role_arn() else { return execution_role::settle(None, &Lookup::Absent) };
+        let Some(role) = definition.execution_role_arn() else {
+            return execution_role::settle(None, task.launch_type.as_deref(), &Lookup::Absent);
+        };
         let Some(repository) = execution_role::repository(diagnosis, role) else { return Settled::default() };
         let asked = async { Ok(self.roles.may_pull(role, std::slice::from_ref(&repository)).await) };
         let answers = match self.in_time("iam:SimulatePrincipalPolicy", asked).await {
             Ok(answers) => answers,
             Err(late) => return Settled::failed("execution role", late, "whether the execution role may pull"),
         };
-        execution_role::settle(Some(role), answers.get(&repository).unwrap_or(&Lookup::Absent))
+        execution_role::settle(Some(role), task.launch_type.as_deref(), answers.get(&repository).unwrap_or(&Lookup::Absent))
     }
 
     async fn definition(&self, task: &StoppedTask, seen: &mut Seen) -> Result<TaskDefinition, Failure> {

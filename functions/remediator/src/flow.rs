@@ -24,8 +24,9 @@ use crate::aws::logs::Logs;
 use crate::aws::role::Roles;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
+use crate::aws::tagging::Tagging;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
-use crate::work::Judged;
+use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
 use pullsafe::settings::Settings;
@@ -76,6 +77,7 @@ pub struct Remediator {
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) table: Table,
+    pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
     /// When the looks for the event at hand end.
     looks_end: Option<Instant>,
@@ -96,6 +98,7 @@ impl Remediator {
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             table: Table::new(config, &settings.table),
+            tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),
             looks_end: None,
             settings,
@@ -184,6 +187,8 @@ impl Remediator {
             Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
             Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
             Event::Sweep => self.sweep(now).await,
+            Event::FindPaused => self.find_paused().await,
+            Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
@@ -342,7 +347,7 @@ impl Remediator {
         if found.record.open.is_none() && found.record.outbox.is_empty() {
             return Ok(Tally::ignored("no incident is open".to_owned()));
         }
-        if !has_unfinished(&found.record) && !found.is_uncounted() {
+        if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
             if let Judged::Rest(tally) = self.judge(subject, &mut record, now).await
                 && record.outbox.is_empty()
@@ -369,6 +374,9 @@ impl Remediator {
         incident.refusal = None;
         incident.told.retain(|key| !key.starts_with("refused:"));
         incident.say(now, "a person asked for another try");
+        if matches!(subject, Subject::Project { .. }) {
+            self.ask_again(subject, &mut record, now).await?;
+        }
         self.work(subject, record, owner, now).await
     }
 

@@ -20,6 +20,8 @@ pub mod observe;
 #[cfg(feature = "shell")]
 mod refuse;
 #[cfg(feature = "shell")]
+mod stray;
+#[cfg(feature = "shell")]
 mod tally;
 #[cfg(feature = "shell")]
 mod tell;

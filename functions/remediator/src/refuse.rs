@@ -2,7 +2,7 @@
 
 use crate::decide::refusal;
 use crate::decide::service::{Service, marks};
-use pullsafe::arn::ServiceId;
+use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::command;
@@ -37,7 +37,8 @@ impl Remediator {
         };
         let message = failure.message.as_deref().unwrap_or_default();
         let denied = failure.kind == FailureKind::Denied;
-        let resource = id.map_or_else(|| "*".to_owned(), ServiceId::arn);
+        let resource = self.resource_of(failure.call).or_else(|| id.map(|id| refusal::resource(failure.call, id)));
+        let resource = resource.unwrap_or_else(|| "*".to_owned());
         Ok(Refusal {
             at: now,
             call: failure.call.to_owned(),
@@ -49,6 +50,23 @@ impl Remediator {
             left,
             seen,
         })
+    }
+
+    /// What of the stack's own a call is about, as a policy names it.
+    pub(crate) fn resource_of(&self, call: &str) -> Option<String> {
+        let topic = &self.settings.topic_arn;
+        let Arn { partition, region, account, .. } = Arn::parse(topic)?;
+        match call {
+            "sns:Publish" => Some(topic.clone()),
+            "events:PutEvents" if self.settings.event_bus.starts_with("arn:") => Some(self.settings.event_bus.clone()),
+            "events:PutEvents" => Some(format!("arn:{partition}:events:{region}:{account}:event-bus/{}", self.settings.event_bus)),
+            // The one queue that a step sends to.
+            "sqs:SendMessage" => {
+                let name = self.settings.mirror_queue_url.as_deref()?.rsplit('/').next()?;
+                Some(format!("arn:{partition}:sqs:{region}:{account}:{name}"))
+            }
+            _ => None,
+        }
     }
 
     /// Takes a step of a pause back, if it took effect; the command for a person where that is refused too.

@@ -3,7 +3,6 @@
 //! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; what cannot go out one
 //! way is said on the other, in the log, and in the metric `MessagesUntold`, which an alarm watches.
 
-use pullsafe::arn::Arn;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::{Unit, emf};
@@ -105,7 +104,7 @@ impl Remediator {
     fn met(&self, notice: &Notice, failure: &Failure) -> (Met, String) {
         let message = failure.message.as_deref().unwrap_or_default();
         let denied = failure.kind == FailureKind::Denied;
-        let resource = if failure.call == "sns:Publish" { self.settings.topic_arn.clone() } else { self.bus_arn() };
+        let resource = self.resource_of(failure.call).unwrap_or_else(|| "*".to_owned());
         let code = failure.code.as_deref().unwrap_or_default();
         let met = match (failure.is_transient(), denied) {
             (true, _) => return (Met::Passing, self.logged(notice, failure, failure.to_string())),
@@ -119,17 +118,6 @@ impl Remediator {
     fn logged(&self, notice: &Notice, failure: &Failure, why: String) -> String {
         tracing::warn!(notice = notice.id, %failure, "a message did not go out: {why}");
         why
-    }
-
-    /// The bus, as a policy names it.
-    fn bus_arn(&self) -> String {
-        let bus = &self.settings.event_bus;
-        match Arn::parse(&self.settings.topic_arn) {
-            Some(Arn { partition, region, account, .. }) if !bus.starts_with("arn:") => {
-                format!("arn:{partition}:events:{region}:{account}:event-bus/{bus}")
-            }
-            Some(_) | None => bus.clone(),
-        }
     }
 }
 

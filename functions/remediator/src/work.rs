@@ -9,6 +9,7 @@ use crate::decide::service;
 use crate::decide::service::Service;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
+use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -18,8 +19,7 @@ use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
-use pullsafe_incident::pace::PATIENCE_SECONDS;
-use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
@@ -31,6 +31,9 @@ impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
     pub(crate) async fn work(&self, subject: &Subject, mut record: Record, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let before = record.clone();
+        if asks_again(subject, &record, now) {
+            self.ask_again(subject, &mut record, now).await?;
+        }
         let tally = match self.judge(subject, &mut record, now).await {
             Judged::Rest(tally) => tally,
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
@@ -110,7 +113,7 @@ impl Remediator {
         incident.decline(decision.declined);
         let Some(plan) = decision.plan else {
             wait_for(incident, decision.waiting, now);
-            if seen.is_worth_another_look() && now.seconds_since(blocker.first_at) < PATIENCE_SECONDS {
+            if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
@@ -122,6 +125,16 @@ impl Remediator {
         };
         if mode == Mode::Observe {
             let remedy = plan.remedy;
+            if let Some(doubt) = seen.service.found().and_then(|service| self.mode_of(service, &cluster).err()) {
+                let unknown: Lookup<Mode> = doubt.doubt();
+                if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
+                    return Judged::rest("postponed", "the cluster's mode could not be read; it is looked at again");
+                }
+                incident.declined.push(Declined {
+                    remedy,
+                    reasons: vec![format!("the cluster's mode could not be read, so that nothing is changed: {doubt}")],
+                });
+            }
             incident.act.get_or_insert(Act {
                 cause: blocker.diagnosis.cause,
                 plan: plan.clone(),
@@ -185,7 +198,7 @@ impl Remediator {
     }
 
     /// The command with which a person has a refused act tried again.
-    fn another_try(&self, subject: &Subject) -> String {
+    pub(crate) fn another_try(&self, subject: &Subject) -> String {
         let message = json!({ "pullsafe": "try-again", "subject": subject });
         format!("aws sqs send-message --queue-url {} --message-body '{message}'", self.settings.queue_url)
     }
@@ -286,6 +299,12 @@ impl Remediator {
         self.table.save(&subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
     }
+}
+
+/// Whether the mirror is to be asked once more for what a build lacks, because a denial may have passed.
+pub(crate) fn asks_again(subject: &Subject, record: &Record, now: Timestamp) -> bool {
+    let refusal = record.open.as_ref().and_then(|incident| incident.refusal.as_ref());
+    matches!(subject, Subject::Project { .. }) && refusal.is_some_and(|refusal| refusal.is_due(now))
 }
 
 /// What a look at a subject leads to.

@@ -30,7 +30,9 @@ pub(super) const BY_CONTENT: Format = Format {
     marks: &[],
     read: Read::Document {
         is: |_, tree| tree.documents().any(is_pipeline),
-        scan: |tree, analysis| tree.documents().filter(|root| is_pipeline(*root)).for_each(|root| scan(root, analysis)),
+        scan: |tree, analysis| {
+            analysis.likely(|analysis| tree.documents().filter(|root| is_pipeline(*root)).for_each(|root| scan(root, analysis)));
+        },
     },
 };
 

@@ -79,7 +79,14 @@ impl Failure {
 
     /// What could not be found out because of this.
     pub fn doubt<T>(&self) -> Lookup<T> {
-        Lookup::Unknown(Doubt::new(self.to_string(), self.is_transient()))
+        Lookup::Unknown(match self.kind {
+            FailureKind::Denied => Doubt::denied(self.to_string()),
+            FailureKind::NotFound
+            | FailureKind::ConditionFailed
+            | FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::Refused => Doubt::new(self.to_string(), self.is_transient()),
+        })
     }
 
     /// What is to be done about it. An error that nobody has heard of is a person's, unless its kind passes.

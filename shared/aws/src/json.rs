@@ -53,6 +53,12 @@ pub const DYNAMODB: Api = Api { name: "dynamodb", id: "DynamoDB", content_type: 
 pub const SQS: Api = Api { name: "sqs", id: "SQS", content_type: JSON_1_0 };
 /// Amazon CloudWatch, which IAM calls by another name than its host.
 pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
+/// The Resource Groups Tagging API, which IAM calls `tag`.
+pub const TAGGING: Api = Api { name: "tagging", id: "Resource Groups Tagging API", content_type: JSON };
+/// Application Auto Scaling.
+pub const APPLICATION_AUTOSCALING: Api = Api { name: "application-autoscaling", id: "Application Auto Scaling", content_type: JSON };
+/// AWS CodeBuild.
+pub const CODEBUILD: Api = Api { name: "codebuild", id: "CodeBuild", content_type: JSON };
 /// Elastic Load Balancing: application and network load balancers.
 pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
 
@@ -153,7 +159,7 @@ impl JsonApi {
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
-        debug_assert!(call.starts_with(self.api.name) || self.api == MONITORING, "the call is named as IAM names it");
+        debug_assert!(call.starts_with(self.api.name) || [MONITORING, TAGGING].contains(&self.api), "the call is named as IAM names it");
         let operation = self.operation.as_ref().map_err(|why| Failure::unexpected(call, format!("there is no address for it: {why}")))?;
         operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
     }

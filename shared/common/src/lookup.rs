@@ -28,28 +28,41 @@ impl<T> Lookup<T> {
         }
     }
 
-    /// Whether looking again may settle it.
-    pub fn will_pass(&self) -> bool {
-        matches!(self, Self::Unknown(doubt) if doubt.passing)
+    /// For how many seconds after the first failure looking again may settle it; 0 where it cannot.
+    pub fn patience_seconds(&self) -> i64 {
+        match self {
+            Self::Unknown(doubt) => doubt.patience_seconds,
+            Self::Found(_) | Self::Absent => 0,
+        }
     }
 }
+
+/// How long a denied call is given: IAM takes a while until a permission that was just given counts everywhere.
+pub const GRACE_SECONDS: i64 = 120;
+/// How long a call that fails for a reason that passes is given.
+pub const PATIENCE_SECONDS: i64 = 5 * 60;
 
 /// Why something could not be found out. Displays as the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
     why: String,
-    passing: bool,
+    patience_seconds: i64,
 }
 
 impl Doubt {
     /// Looking again changes nothing: somebody has to mend something first.
     pub fn lasting(why: impl Into<String>) -> Self {
-        Self { why: why.into(), passing: false }
+        Self { why: why.into(), patience_seconds: 0 }
     }
 
     /// Looking again in a minute may settle it, if `passing` says so.
     pub fn new(why: impl Into<String>, passing: bool) -> Self {
-        Self { why: why.into(), passing }
+        Self { why: why.into(), patience_seconds: if passing { PATIENCE_SECONDS } else { 0 } }
+    }
+
+    /// A permission is missing, or is too new to count everywhere.
+    pub fn denied(why: impl Into<String>) -> Self {
+        Self { why: why.into(), patience_seconds: GRACE_SECONDS }
     }
 }
 

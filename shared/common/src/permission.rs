@@ -36,6 +36,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("see why a load balancer's health check fails", &["elasticloadbalancing:DescribeTargetHealth"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
+    reads("find services that are paused and that nobody remembers, once a day", &["tag:GetResources"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
     writes("clone the task definition", &["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "iam:PassRole"]),
     writes("move, pause, restore the service, or force a new deployment", &["ecs:UpdateService"]),

@@ -27,7 +27,7 @@ macro_rules! settings {
 settings! {
     MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `act` does it. The tag `pullsafe:mode` (off, observe) on a service or its cluster lowers it.";
     ALLOW_TAG_TO_ACT = "PULLSAFE_ALLOW_TAG_TO_ACT", Some("false"), "Whether the tag `pullsafe:mode` may raise the mode to `act`; it may always lower it.";
-    STACK = "PULLSAFE_STACK", Some(""), "Name of the stack, which every metric carries as a dimension; empty means none.";
+    STACK = "PULLSAFE_STACK", Some(""), "Name of the stack, which every metric carries as a dimension and every paused or moved service as a tag; empty means none.";
     TABLE = "PULLSAFE_TABLE", None, "Name of the DynamoDB table that holds incidents and leases.";
     TOPIC = "PULLSAFE_TOPIC_ARN", None, "ARN of the SNS topic for people.";
     QUEUE = "PULLSAFE_QUEUE_URL", None, "URL of the remediator's own work queue (deferred and failed events, the sweep's fan-out).";
@@ -162,6 +162,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Whether a tag may raise it to act.
     pub allow_tag_to_act: bool,
+    /// The stack's name; empty where there is none.
+    pub stack: String,
     /// DynamoDB table.
     pub table: String,
     /// SNS topic.
@@ -223,6 +225,7 @@ impl Settings {
         let settings = Self {
             mode: reader.parsed(MODE, Mode::Observe, "`observe` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
             allow_tag_to_act: reader.flag(ALLOW_TAG_TO_ACT),
+            stack: reader.text(STACK),
             table: reader.text(TABLE),
             topic_arn: reader.text(TOPIC),
             queue_url: reader.text(QUEUE),

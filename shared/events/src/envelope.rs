@@ -71,12 +71,14 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
 }
 
 /// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
-/// `try-again` from a person.
+/// `try-again` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
-        Some(word @ ("look" | "try-again")) => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
+        Some("find-paused") => Event::FindPaused,
+        Some(word @ ("look" | "paused" | "try-again")) => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
             Some(Ok(subject)) if word == "look" => Event::Look(subject),
+            Some(Ok(subject)) if word == "paused" => Event::Paused(subject),
             Some(Ok(subject)) => Event::TryAgain(subject),
             Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
             None => Event::Ignored(format!("`{word}` without `subject`")),

@@ -38,6 +38,10 @@ pub enum Event {
     Sweep,
     /// Look at one thing that is open.
     Look(Subject),
+    /// Look for services that are paused and that nobody remembers.
+    FindPaused,
+    /// Such a service was found by its tags.
+    Paused(Subject),
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
     /// Nothing to do, and why.

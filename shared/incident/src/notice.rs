@@ -157,6 +157,38 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
     }
 }
 
+/// A service that carries the tags of a pause which nobody remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Whether its desired count is 0; otherwise only the tags are left.
+    pub is_paused: bool,
+    /// What is known of it, each in a few words.
+    pub says: Vec<String>,
+    /// What a person types to bring it back, in this order.
+    pub commands: Vec<String>,
+}
+
+/// The message about such a service.
+pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
+    let headline = if stray.is_paused { "paused, and nobody remembers" } else { "marks of a pause that nobody remembers" };
+    let mut text = Text::default();
+    text.line(&format!("{subject}: {headline}."));
+    text.line(
+        "It carries the tags of a pause that the table of this stack does not know: the table or the stack was made anew since then.",
+    );
+    text.line("Nothing was changed. Whoever may tag a service could have written these tags, so that tags alone restore nothing.");
+    text.section("What is known", stray.says.clone());
+    text.section("For you to do, if it is right", stray.commands.clone());
+    let detail = json!({ "notice": id, "subject": subject, "stray": true, "paused": stray.is_paused, "commands": stray.commands });
+    Notice {
+        id,
+        detail_type: "Diagnosis".to_owned(),
+        subject: subject_line(&format!("{subject}: {headline}")),
+        text: text.finish(),
+        detail,
+    }
+}
+
 fn declined(declined: &Declined) -> String {
     format!("{}: {}", declined.remedy, declined.reasons.join("; "))
 }

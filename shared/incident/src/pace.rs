@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::incident::{ActState, Incident};
 use super::record::Record;
+use super::refusal::GRACE_SECONDS;
 use super::waiting::WaitingFor;
+use pullsafe::lookup::PATIENCE_SECONDS;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 
@@ -17,8 +19,6 @@ const MINUTES: [i64; 4] = [1, 2, 5, 15];
 pub const QUIET_SECONDS: i64 = 300;
 /// For how long a subject without a service (a task family, a build project) must be quiet before its incident is closed.
 pub const FORGOTTEN_SECONDS: i64 = 24 * 3600;
-/// For how long a lookup that fails is tried again before people are told what is known.
-pub const PATIENCE_SECONDS: i64 = 5 * 60;
 
 /// When the next look is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Due {
         let last = last_failure(incident);
         match subject {
             // There is no service to look at: only the day without a failure ends it.
-            Subject::Family { .. } | Subject::Project { .. } if incident.waiting.is_none() => {
+            Subject::Family { .. } | Subject::Project { .. } if incident.waiting.is_none() && incident.refusal.is_none() => {
                 Some(Self { at: last.plus_seconds(FORGOTTEN_SECONDS), quiet: 0, wakes: Vec::new() })
             }
             Subject::Service(_) | Subject::Family { .. } | Subject::Project { .. } => Some(Self { wakes: wakes(incident, last), ..soon() }),
@@ -70,10 +70,12 @@ fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
         WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::MoreFailures => None,
     });
     let grace = incident.refusal.as_ref().and_then(super::refusal::Refusal::due_at);
-    let patience = incident.blocker().filter(|_| incident.told.is_empty()).map(|blocker| blocker.first_at.plus_seconds(PATIENCE_SECONDS));
+    let untold = incident.blocker().filter(|_| incident.told.is_empty());
+    let patience = untold.map(|blocker| blocker.first_at.plus_seconds(PATIENCE_SECONDS));
+    let denied = untold.map(|blocker| blocker.first_at.plus_seconds(GRACE_SECONDS));
     let quiet = incident.looks_steady.then(|| last.plus_seconds(QUIET_SECONDS));
     let settled = incident.act.as_ref().filter(|act| act.state == ActState::Done).map(|act| act.settled_at());
-    [pause, grace, patience, settled, quiet].into_iter().flatten().collect()
+    [pause, grace, patience, denied, settled, quiet].into_iter().flatten().collect()
 }
 
 /// A number of seconds below a bound, always the same for a key.

@@ -42,6 +42,9 @@ pub struct Record {
     /// The task definitions that were looked at ahead of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
+    /// When the service was paused that carries the tags of a pause which nobody remembers, once people know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stray: Option<String>,
     /// Messages that still have to go out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Outgoing>,

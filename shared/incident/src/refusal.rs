@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use pullsafe::timestamp::Timestamp;
 
-/// After how long a denial is tried once more by itself: IAM takes a while until a permission that was just given counts everywhere.
-pub const GRACE_SECONDS: i64 = 120;
+/// After how long a denial is tried once more by itself.
+pub use pullsafe::lookup::GRACE_SECONDS;
 
 /// Why an act ended before its last step, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

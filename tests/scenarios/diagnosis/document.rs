@@ -143,7 +143,14 @@ const FIRST_SIGHT: &[(&str, &str)] = &[
         "fifth",
         "89 of 100, signatures 20 of 23, 9 unknown, 0 wrong at high confidence (92 % and 88 % were asked: missed); one signature, whose words stand on three lines, was then given up",
     ),
-    ("sixth", "52 of 60, signatures 19 of 21, 3 unknown, 1 wrong at high confidence (read after the fifth had taught)"),
+    (
+        "sixth",
+        "52 of 60, signatures 19 of 21, 3 unknown, 1 wrong at high confidence (read after the fifth had taught); one signature's label was then corrected",
+    ),
+    (
+        "seventh",
+        "50 of 54, signatures 14 of 16, 2 unknown, 1 wrong at high confidence (a log with two errors; read after the sixth had taught)",
+    ),
 ];
 
 /// The second looks.

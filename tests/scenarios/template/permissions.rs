@@ -20,6 +20,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
     ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
+    ("tag:GetResources", "reads; has no resource type"),
 ];
 
 /// Actions that are granted under a condition only, and the condition's key.

@@ -40,9 +40,13 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         Event::Sweep => Hint::Sweep,
         Event::ImageArrived(arrival) => Hint::Repository(key::waiters(&arrival.account, &arrival.region, &arrival.repository)),
         Event::ImageMirrored(copy) => of_copy(&copy.target),
-        Event::TaskStopped(_) | Event::ServiceChanged(_) | Event::BuildFailed(_) | Event::Look(_) | Event::TryAgain(_) => {
-            Hint::Nothing("the event is not for the image gate".to_owned())
-        }
+        Event::TaskStopped(_)
+        | Event::ServiceChanged(_)
+        | Event::BuildFailed(_)
+        | Event::Look(_)
+        | Event::TryAgain(_)
+        | Event::FindPaused
+        | Event::Paused(_) => Hint::Nothing("the event is not for the image gate".to_owned()),
         Event::Ignored(why) => Hint::Nothing(why),
     }
 }

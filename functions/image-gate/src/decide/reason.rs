@@ -111,7 +111,10 @@ fn mirror(wait: &Wait, log: Option<&str>) -> String {
     let Some(source) = &wait.asked.source else { return String::new() };
     let log = log.map_or_else(String::new, |log| format!(" Its log group {log} and its dead-letter queue say why."));
     match wait.mirror.times {
-        0 => format!("The mirror could not be asked for {source}."),
+        0 => match &wait.mirror.refused {
+            Some(why) => format!("The mirror could not be asked for {source}: {why}."),
+            None => format!("The mirror could not be asked for {source}."),
+        },
         1 => format!("The mirror was asked for {source} and has not delivered.{log}"),
         times => format!("The mirror was asked for {source} {times} times and has not delivered.{log}"),
     }

@@ -59,6 +59,9 @@ pub struct MirrorAsked {
     pub times: u32,
     /// When it was the last time.
     pub last: Option<Timestamp>,
+    /// Why it could not be asked, the last time that it was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// A request that waits, or was answered.
@@ -180,7 +183,14 @@ impl Wait {
     /// The mirror was asked.
     #[must_use]
     pub fn asked_mirror(&self, now: Timestamp) -> Self {
-        Self { mirror: MirrorAsked { times: self.mirror.times + 1, last: Some(now) }, ..self.next(self.state.clone()) }
+        let mirror = MirrorAsked { times: self.mirror.times + 1, last: Some(now), refused: None };
+        Self { mirror, ..self.next(self.state.clone()) }
+    }
+
+    /// The mirror could not be asked, if that is news.
+    pub fn mirror_refused(&self, why: String) -> Option<Self> {
+        let is_news = self.mirror.refused.as_ref() != Some(&why);
+        is_news.then(|| Self { mirror: MirrorAsked { refused: Some(why), ..self.mirror.clone() }, ..self.next(self.state.clone()) })
     }
 
     /// What a look says of the permission to look, if that is news: since when it is refused.

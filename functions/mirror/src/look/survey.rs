@@ -251,10 +251,25 @@ async fn details(client: &Client, seen: &mut [Seen]) {
             && facts.digest.as_ref().is_none_or(|digest| *digest == image.digest)
         {
             image.pushed_at = facts.pushed_at;
-            image.children = facts.children;
+            image.children = children(want, &facts);
         }
     });
     stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).collect::<()>().await;
+}
+
+/// How many manifests below the index are copied: all of them, or those of the wanted platforms, each with its attestation where there are
+/// some. One platform alone is copied without.
+fn children(want: &Want, facts: &TagFacts) -> Option<u32> {
+    let all = facts.children?;
+    if want.platforms.is_empty() || all == 0 {
+        return Some(all);
+    }
+    let wanted = facts.images.iter().filter(|(own, _)| want.platforms.iter().any(|wanted| own.satisfies(wanted))).count();
+    // An attestation has a platform that is called unknown.
+    let known = facts.images.iter().filter(|(own, _)| own.os != "unknown").count();
+    let (wanted, known) = (u32::try_from(wanted).ok()?, u32::try_from(known).ok()?);
+    let attestations = if want.platforms.len() > 1 { all.saturating_sub(known).min(wanted) } else { 0 };
+    Some(wanted + attestations)
 }
 
 /// Which of it another source holds, so that it costs no pull.

@@ -6,3 +6,4 @@ pub mod logs;
 pub mod role;
 pub mod scaling;
 pub mod stack;
+pub mod tagging;

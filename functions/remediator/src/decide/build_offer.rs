@@ -6,9 +6,10 @@ use super::observation::HubImage;
 use super::remedy::target::{self, Mismatch};
 use pullsafe::reference::Reference;
 use pullsafe_diagnosis::build_facts::{BaseImage, BuildFacts};
-use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::Subject;
-use pullsafe_incident::plan::Step;
+use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::refusal::{GRACE_SECONDS, Refusal};
 use pullsafe_incident::waiting::of_mirrored;
 
 /// The lines for all base images of a build, and the copies that the mirror is to be asked for.
@@ -43,6 +44,8 @@ pub enum Asking {
     Now,
     /// It would be, but pullsafe only observes.
     Observing,
+    /// AWS refused to have it asked.
+    Refused,
     /// There is no queue to ask it through.
     Impossible,
 }
@@ -60,6 +63,44 @@ pub fn hub_images(diagnosis: &Diagnosis) -> Vec<(BaseImage, Reference)> {
         }
     }
     found
+}
+
+/// The plan that asks the mirror for what an offer lacks.
+pub fn plan(offer: &Offer) -> Plan {
+    Plan {
+        remedy: RemedyName::PrepareMirror,
+        result: "queued for the mirror".to_owned(),
+        summary: "the mirror lacks base images of the build: ask it".to_owned(),
+        steps: offer.asks.clone(),
+        then_wait_for: None,
+        follow_up: String::new(),
+    }
+}
+
+/// The images that a plan asks the mirror for.
+pub fn asked(plan: &Plan) -> Vec<Reference> {
+    let source = |step: &Step| match step {
+        Step::AskMirror { source, .. } => Some(source.clone()),
+        Step::TagService { .. }
+        | Step::UntagService { .. }
+        | Step::SetScaling { .. }
+        | Step::SetDesiredCount { .. }
+        | Step::MoveService { .. }
+        | Step::ForceNewDeployment { .. } => None,
+    };
+    plan.steps.iter().filter_map(source).collect()
+}
+
+/// What people are told where AWS refused to have the mirror asked. `again` is the command for another try.
+pub fn refused(refusal: &Refusal, again: &str) -> String {
+    let by_itself = match refusal.denied && refusal.tries < 2 {
+        true => format!("by itself once more after {} minutes, and then ", GRACE_SECONDS / 60),
+        false => String::new(),
+    };
+    format!(
+        "\nThe mirror could not be asked. Refused by AWS: {}: {}\nWhat is missing: {}\nIt is tried again {by_itself}when you say so:\n  {again}",
+        refusal.call, refusal.why, refusal.missing
+    )
 }
 
 /// What to write instead.
@@ -85,6 +126,7 @@ pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubIma
                             format!("not yet: {why}; the mirror was asked for it just now")
                         }
                         Asking::Observing => format!("not yet: {why}; in act mode the mirror would be asked for it"),
+                        Asking::Refused => format!("not yet: {why}; the mirror could not be asked for it, as said below"),
                         Asking::Impossible => format!("not there: {why}, and there is no mirror that could be asked"),
                     }
                 }

@@ -13,3 +13,4 @@ pub mod recovery;
 pub mod refusal;
 pub mod remedy;
 pub mod service;
+pub mod stray;

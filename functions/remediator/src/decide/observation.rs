@@ -66,17 +66,21 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Whether something could not be found out this time, and may be at the next look.
-    pub fn is_worth_another_look(&self) -> bool {
+    /// Whether something could not be found out, and may be at the next look: a denial for a short while, what passes for longer.
+    /// `age_seconds` is for how long it has been looked at.
+    pub fn is_worth_another_look(&self, age_seconds: i64) -> bool {
         let places = self.hub_images.iter().flat_map(|image| [&image.mirror, &image.public]).flatten();
-        self.service.will_pass()
-            || self.task_definition.will_pass()
-            || self.stack.will_pass()
-            || self.scaling.will_pass()
-            || self.wanted.will_pass()
-            || self.role_may_pull.values().any(Lookup::will_pass)
-            || self.hub_images.iter().any(|image| image.hub.will_pass())
-            || places.into_iter().any(|(_, copy)| copy.will_pass())
+        let alone = [
+            self.service.patience_seconds(),
+            self.task_definition.patience_seconds(),
+            self.stack.patience_seconds(),
+            self.scaling.patience_seconds(),
+            self.wanted.patience_seconds(),
+        ];
+        let roles = self.role_may_pull.values().map(Lookup::patience_seconds);
+        let images = self.hub_images.iter().map(|image| image.hub.patience_seconds());
+        let copies = places.into_iter().map(|(_, copy)| copy.patience_seconds());
+        alone.into_iter().chain(roles).chain(images).chain(copies).any(|patience| age_seconds < patience)
     }
 }
 

@@ -1,6 +1,25 @@
 //! What is missing where AWS refuses a call: the statement to add, or the change to make.
 
+use pullsafe::arn::{Arn, ServiceId};
 use serde_json::json;
+
+/// The resource of a call for the sake of a service, as IAM authorises it: a statement that names another one grants nothing.
+pub fn resource(call: &str, service: &ServiceId) -> String {
+    let of = |name: &str, rest: &str| {
+        let arn = Arn::parse(&service.cluster_arn);
+        arn.map_or_else(|| "*".to_owned(), |arn| format!("arn:{}:{name}:{}:{}:{rest}", arn.partition, arn.region, arn.account))
+    };
+    match call {
+        "ecs:DescribeTaskDefinition"
+        | "ecs:ListTaskDefinitions"
+        | "ecs:DeregisterTaskDefinition"
+        | "application-autoscaling:DescribeScalableTargets" => "*".to_owned(),
+        "ecs:RegisterTaskDefinition" => of("ecs", "task-definition/*"),
+        "ecs:DescribeClusters" => service.cluster_arn.clone(),
+        "application-autoscaling:RegisterScalableTarget" => of("application-autoscaling", "scalable-target/*"),
+        _ => service.arn(),
+    }
+}
 
 /// What a person has to change so that a call is not refused again. `resource` is what the call was about.
 pub fn missing(call: &str, code: &str, message: &str, denied: bool, resource: &str) -> String {
@@ -90,6 +109,20 @@ mod tests {
             missing("ecs:TagResource", "", "with an explicit deny in a service control policy", true, service)
                 .contains("stands before every allow")
         );
+    }
+
+    #[test]
+    fn a_statement_names_the_resource_that_iam_authorises_on() {
+        let service = ServiceId { cluster_arn: "arn:aws-cn:ecs:cn-north-1:1:cluster/prod".to_owned(), name: "web".to_owned() };
+        for (call, expected) in [
+            ("ecs:UpdateService", "arn:aws-cn:ecs:cn-north-1:1:service/prod/web"),
+            ("ecs:ListTaskDefinitions", "*"),
+            ("ecs:RegisterTaskDefinition", "arn:aws-cn:ecs:cn-north-1:1:task-definition/*"),
+            ("ecs:DescribeClusters", "arn:aws-cn:ecs:cn-north-1:1:cluster/prod"),
+            ("application-autoscaling:RegisterScalableTarget", "arn:aws-cn:application-autoscaling:cn-north-1:1:scalable-target/*"),
+        ] {
+            assert_eq!(resource(call, &service), expected, "{call}");
+        }
     }
 
     #[test]

@@ -20,14 +20,18 @@ pub mod marks {
     pub const PAUSED_FOR: &str = "pullsafe:paused-for";
     /// Autoscaling's suspended state before the pause.
     pub const PAUSED_SCALING: &str = "pullsafe:paused-scaling";
+    /// The stack that paused the service: it alone brings it back.
+    pub const PAUSED_BY: &str = "pullsafe:paused-by";
     /// The cause that pullsafe acted upon.
     pub const CAUSE: &str = "pullsafe:cause";
     /// The task definition before a move to the mirror.
     pub const MOVED_FROM: &str = "pullsafe:moved-from";
     /// When the service was moved.
     pub const MOVED_AT: &str = "pullsafe:moved-at";
+    /// The stack that moved the service.
+    pub const MOVED_BY: &str = "pullsafe:moved-by";
     /// The tags that a pause writes, and a restore removes.
-    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, CAUSE];
+    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE];
 }
 
 /// Who deploys a service.
@@ -182,6 +186,12 @@ impl Service {
     /// The desired count before a pause of ours, if the service carries the marks of one.
     pub fn paused_count(&self) -> Option<i64> {
         self.tags.get(marks::PAUSED_COUNT)?.parse().ok()
+    }
+
+    /// The other stack of pullsafe that has paused the service, or is about to, if one has: what it has under way is its own.
+    pub fn paused_by_another(&self, stack: &str) -> Option<&str> {
+        let by = self.tags.get(marks::PAUSED_BY).map(String::as_str).filter(|by| !by.is_empty());
+        by.filter(|by| !stack.is_empty() && *by != stack)
     }
 
     /// Whether the service runs what it should, at rest: one finished deployment and every task of it running.

@@ -19,6 +19,7 @@ impl EcrRegions {
         let batch = match self.get(host.region).batch_get_image(Some(host.account), reference.repository(), &[id]).await {
             Ok(batch) => batch,
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Lookup::Absent,
+            Err(error) if error.kind == EcrErrorKind::AccessDenied => return Lookup::Unknown(Doubt::denied(error.to_string())),
             Err(error) => return Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
         };
         match (batch.images.first(), batch.failures.first()) {

@@ -14,8 +14,15 @@ const DEFAULT_PORTS: &[&str] = &[
 ];
 
 /// How a client says that it looked for a socket file of its own host.
-const SOCKET_FILES: &[&str] =
-    &["through socket", "local mysql server", "[2002] no such file", "unix domain socket", "on socket \"", ".s.pgsql."];
+const SOCKET_FILES: &[&str] = &[
+    "through socket",
+    "local mysql server",
+    "[2002] no such file",
+    "unix domain socket",
+    "server running locally",
+    "on socket \"",
+    ".s.pgsql.",
+];
 
 /// Whether a text names this very host and a client's default port right behind it.
 fn asks_itself_at_a_default_port(text: &str) -> bool {
@@ -55,6 +62,7 @@ pub static ROWS: &[Row] = &[
                     "can't connect to mysql server on 'localhost'",
                     "actively refused",
                     "no such file or directory",
+                    "server running locally",
                     "refused. check that the hostname and port",
                     "can't connect to local",
                     "unable to connect to localhost",
@@ -69,6 +77,7 @@ pub static ROWS: &[Row] = &[
                     "local mysql server",
                     "[2002] no such file",
                     "unix domain socket",
+                    "server running locally",
                     "on socket \"",
                     ".s.pgsql.",
                 ],

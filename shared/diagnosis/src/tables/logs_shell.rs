@@ -12,6 +12,16 @@ pub static ROWS: &[Row] = &[
         ..crash("shell-unbound", Signature::EnvMissing, 3, &[&["unbound variable", "parameter not set", "parameter null or not set"]])
     },
     Row {
+        id: "shell-line-ends",
+        cause: Cause::CommandNotFound,
+        confidence: Confidence::Medium,
+        weight: 2,
+        all: &[&["$'\\r': command not found"]],
+        advice: "The script has Windows line ends (`\\r`), which the shell takes for part of each command. Convert it (`dos2unix`, or `* text eol=lf` in .gitattributes) and build the image again.",
+        example: seen("/usr/src/app/model/entrypoint.sh: line 2: $'\\r': command not found", "bash"),
+        ..Row::EMPTY
+    },
+    Row {
         id: "shell-not-found",
         cause: Cause::CommandNotFound,
         weight: 3,
@@ -33,6 +43,7 @@ pub static ROWS: &[Row] = &[
                 "no such file or directory: exec",
                 "not found or not executable",
                 "exec: fatal: unable to exec",
+                "error: fork/exec ",
             ],
             &[
                 "^sh:",
@@ -53,10 +64,12 @@ pub static ROWS: &[Row] = &[
                 ".sh:",
                 "s6-",
                 "^/",
+                "error: fork/exec ",
             ],
         ],
         none: &[
             "exec format",
+            "$'\\r'",
             "module",
             "manifest",
             "page not found",

@@ -77,6 +77,8 @@ pub static ROWS: &[Row] = &[
             "invalid cpu or memory",
             "no fargate configuration exists for given values",
             "platform version does not support",
+            "launch type do not support",
+            "launch type does not support",
         ]],
         advice: "The {definition} does not fit the launch type or capacity provider: make requiresCompatibilities, networkMode, cpu and memory fit, or choose another capacity provider.",
         example: seen("The selected task definition is not compatible with the selected compute strategy", "ECS"),
@@ -269,6 +271,17 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("the job queue's compute environments: their state and status reason"),
         advice: "AWS Batch holds the job back because its queue, its compute environments or their service role are set up wrongly. Look at state and status reason of each compute environment of the queue; a role needs the permissions of AWSBatchServiceRole.",
         example: seen("MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.", "AWS Batch"),
+        ..Row::EMPTY
+    },
+    Row {
+        id: "placement",
+        cause: Cause::CapacityUnavailable,
+        confidence: Confidence::Medium,
+        all: &[&["no container instance met", "closest matching container-instance", "closest matching (container-instance"]],
+        none: &["is not compatible"],
+        settled_by: Some("what the text says is short, against what the task asks for"),
+        advice: "There is nothing to place the {task} on. {room}",
+        example: seen("The closest matching container-instance AAA-BBB has no **** available.", "ECS service event"),
         ..Row::EMPTY
     },
 ];

@@ -42,6 +42,10 @@ pub const CLUSTER: &str = "prod";
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/pull";
 /// The table of incidents.
 pub const TABLE: &str = "pullsafe";
+/// The table of another stack of pullsafe in the same region, or of this one after its table was lost.
+pub const OTHER_TABLE: &str = "pullsafe-other";
+/// The stack that is deployed.
+pub const STACK: &str = "pullsafe";
 /// The remediator's queue, and where its messages end that fail for good.
 pub const WORK_QUEUE: &str = "pullsafe-work";
 /// The remediator's dead letters.
@@ -232,6 +236,11 @@ impl World {
     /// A new instance of the remediator, as after a cold start.
     pub fn restart(&mut self, settings: &[(&str, &str)]) {
         self.remediator = Some(setup::remediator(&self.config, self, settings));
+    }
+
+    /// The remediator of another stack of pullsafe in this account and region.
+    pub fn another_stack(&self, name: &str) -> Remediator {
+        setup::remediator(&self.config, self, &[("PULLSAFE_STACK", name), ("PULLSAFE_TABLE", OTHER_TABLE)])
     }
 
     /// The service, as DescribeServices shows it.

@@ -14,7 +14,8 @@ use remediator::Remediator;
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, DEAD_LETTERS, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, PLAN_QUEUE, ROLE, SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World,
+    CLUSTER, DEAD_LETTERS, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, OTHER_TABLE, PLAN_QUEUE, ROLE, STACK, SWEEP_SECONDS, TABLE, TOPIC,
+    WORK_QUEUE, World,
 };
 use testkit::aws::FakeAws;
 use testkit::aws::autoscaling::AutoScaling;
@@ -29,6 +30,7 @@ use testkit::aws::secrets::Secrets;
 use testkit::aws::service::Service as _;
 use testkit::aws::sns::Sns;
 use testkit::aws::sqs::Sqs;
+use testkit::aws::tagging::Tagging;
 use testkit::clock::VirtualClock;
 use testkit::ecr::EcrApi;
 use testkit::ecs::{EcsApi, HttpPuller, Pacing, Scheduler};
@@ -161,11 +163,13 @@ impl Setup {
         let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 5);
         let topic = Sns::new(clock.clone()).with_topic(TOPIC);
         let bus = EventBridge::new(clock.clone());
-        let schema = Schema::new(TABLE, text("pk")).sort(text("sk"));
-        let schema = schema.index("open-index", text("open"), Some(text("sk")), Projection::All);
-        let projected = ["subject", "quiet", "wakes"].map(str::to_owned).to_vec();
-        let schema = schema.index("due-index", text("shard"), Some(numeric("due_at")), Projection::Include(projected));
-        let tables = DynamoDb::new(clock.clone()).with_table(schema);
+        let incidents = |name: &str| {
+            let schema = Schema::new(name, text("pk")).sort(text("sk"));
+            let schema = schema.index("open-index", text("open"), Some(text("sk")), Projection::All);
+            let projected = ["subject", "quiet", "wakes"].map(str::to_owned).to_vec();
+            schema.index("due-index", text("shard"), Some(numeric("due_at")), Projection::Include(projected))
+        };
+        let tables = DynamoDb::new(clock.clone()).with_table(incidents(TABLE)).with_table(incidents(OTHER_TABLE));
         let iam = Iam::new().with_role("pull").allow("pull", "ecr:*", "*").with_role("bare");
         let scaling = AutoScaling::new(clock.clone());
         let stacks = CloudFormation::new(clock.clone());
@@ -184,6 +188,7 @@ impl Setup {
             .with_service("secretsmanager", Arc::new(secrets.clone()))
             .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
+            .with_service("tag", Arc::new(Tagging::new(ecs.clone())))
             .with_dynamodb(tables.clone());
 
         let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
@@ -351,6 +356,7 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
             "PULLSAFE_AHEAD" => Some("off".to_owned()),
             // Only the scenarios about young deployments wait for them to grow old.
             "PULLSAFE_PAUSE_AFTER_MINUTES" => Some("0".to_owned()),
+            "PULLSAFE_STACK" => Some(STACK.to_owned()),
             "PULLSAFE_TABLE" => Some(TABLE.to_owned()),
             "PULLSAFE_TOPIC_ARN" => Some(Sns::arn(TOPIC)),
             "PULLSAFE_QUEUE_URL" => Some(Sqs::url(WORK_QUEUE)),

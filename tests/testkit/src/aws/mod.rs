@@ -34,6 +34,7 @@ pub mod server;
 pub mod service;
 pub mod sns;
 pub mod sqs;
+pub mod tagging;
 mod wire;
 
 pub use call::{Call, Outcome};

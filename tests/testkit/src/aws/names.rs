@@ -16,6 +16,8 @@ const TARGETS: &[(&str, &str)] = &[
     ("secretsmanager", "secretsmanager"),
     ("AmazonSSM", "ssm"),
     ("GraniteServiceVersion20100801", "cloudwatch"),
+    ("ResourceGroupsTaggingAPI_20170126", "tag"),
+    ("CodeBuild_20161006", "codebuild"),
 ];
 
 /// The API version that each service of the awsQuery protocol sends with every request.

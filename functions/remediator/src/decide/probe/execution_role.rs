@@ -17,6 +17,10 @@ pub const PROBE: Probe = Probe {
     is_worth,
 };
 
+/// What tells of the role that nobody has looked at.
+const INSTANCE_ROLE: &str = "the role of the container instance that ran the task: it needs ecr:GetAuthorizationToken, \
+    ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (AmazonEC2ContainerServiceforEC2Role has them); or the task definition gets an execution role that may";
+
 fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     diagnosis.cause == Cause::EcrPermissionDenied
         && super::image_lookup::image(diagnosis).is_some_and(|image| ecr_host(image.registry()).is_some())
@@ -30,10 +34,18 @@ pub fn repository(diagnosis: &Diagnosis, role: &str) -> Option<String> {
     Some(format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, image.repository()))
 }
 
-/// What the simulation says. `role` is the definition's execution role, if it has one.
-pub fn settle(role: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
+/// What the simulation says. `role` is the definition's execution role, if it has one; `launch_type` says whose place it would take.
+pub fn settle(role: Option<&str>, launch_type: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
     const SOURCE: &str = "execution role";
     let Some(role) = role else {
+        // On EC2 the agent then pulls as the instance, whose role is not looked at: that would take permissions on every instance.
+        if launch_type.is_some_and(|kind| kind == "EC2") {
+            return Settled {
+                settles: false,
+                instead: Some(INSTANCE_ROLE.to_owned()),
+                ..Settled::saying(SOURCE, "the task definition has none, so that on EC2 the container instance's role pulls")
+            };
+        }
         let text = "the task definition has no execution role, which a pull from ECR on Fargate needs";
         return Settled { confidence: Some(Confidence::High), settles: true, ..Settled::saying(SOURCE, text) };
     };
@@ -70,8 +82,11 @@ mod tests {
         assert!(is_worth(&StoppedTask::default(), &found));
         let role = "arn:aws-cn:iam::123456789012:role/pull";
         assert_eq!(repository(&found, role).as_deref(), Some("arn:aws-cn:ecr:eu-west-1:123456789012:repository/team/api"));
-        assert!(settle(Some(role), &Lookup::Found(false)).settles);
-        assert!(settle(Some(role), &Lookup::Found(true)).instead.unwrap().contains("repository's policy"));
-        assert!(settle(None, &Lookup::Absent).settles);
+        assert!(settle(Some(role), Some("FARGATE"), &Lookup::Found(false)).settles);
+        assert!(settle(Some(role), Some("FARGATE"), &Lookup::Found(true)).instead.unwrap().contains("repository's policy"));
+        assert!(settle(None, Some("FARGATE"), &Lookup::Absent).settles && settle(None, None, &Lookup::Absent).settles);
+        let on_ec2 = settle(None, Some("EC2"), &Lookup::Absent);
+        assert!(!on_ec2.settles && on_ec2.confidence.is_none(), "an instance's role may well pull");
+        assert!(on_ec2.instead.unwrap().contains("container instance"));
     }
 }

@@ -18,10 +18,19 @@ pub(crate) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Servic
 /// What must hold for every act on a service, whatever the remedy.
 pub(crate) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
     let mut reasons = deployed_by_ecs(service);
+    reasons.extend(another_stack(&situation.settings.stack, service));
     reasons.extend(first_act(situation));
     reasons.extend(not_rolling_back(service));
     reasons.extend(current_definition(situation, service));
     reasons
+}
+
+/// Two stacks of pullsafe hear the same events: what one has under way, the other leaves alone.
+pub(crate) fn another_stack(stack: &str, service: &Service) -> Option<String> {
+    let other = service.paused_by_another(stack)?;
+    Some(format!(
+        "the stack {other} of pullsafe has paused it, and alone brings it back: keep one stack in a region, or let the others observe"
+    ))
 }
 
 /// Only services that ECS itself deploys, by replacing tasks, may be changed from outside.

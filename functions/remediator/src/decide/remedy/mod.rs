@@ -6,7 +6,7 @@
 
 pub mod ahead;
 mod force_new_deployment;
-mod guard;
+pub(crate) mod guard;
 mod move_to_mirror;
 mod pause;
 mod restore;

@@ -125,11 +125,13 @@ fn ask(situation: &Situation<'_>, asked: Vec<(pullsafe::reference::Reference, pu
 }
 
 fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinition, moves: Vec<Move>) -> Plan {
-    let tags = BTreeMap::from([
+    let mut tags = BTreeMap::from([
         (marks::MOVED_FROM.to_owned(), definition.arn().to_owned()),
         (marks::MOVED_AT.to_owned(), situation.now.to_string()),
         (marks::CAUSE.to_owned(), situation.blocker.diagnosis.cause.as_str().to_owned()),
     ]);
+    let stack = &situation.settings.stack;
+    tags.extend((!stack.is_empty()).then(|| (marks::MOVED_BY.to_owned(), stack.clone())));
     Plan {
         remedy: RemedyName::MoveToMirror,
         result: "moved to the mirror".to_owned(),

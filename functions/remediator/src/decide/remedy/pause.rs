@@ -122,6 +122,8 @@ fn plan(situation: &Situation<'_>, service: &Service, image: Reference, suspende
         (marks::PAUSED_FOR.to_owned(), image.to_string()),
         (marks::CAUSE.to_owned(), situation.blocker.diagnosis.cause.as_str().to_owned()),
     ]);
+    let stack = &situation.settings.stack;
+    tags.extend((!stack.is_empty()).then(|| (marks::PAUSED_BY.to_owned(), stack.clone())));
     tags.extend(suspended.map(|state| (marks::PAUSED_SCALING.to_owned(), state.to_string())));
     let mut steps = vec![Step::TagService { service: service.id.clone(), tags }];
     steps.extend(suspended.map(|expected| Step::SetScaling { service: service.id.clone(), suspended: Suspended::ALL, expected }));

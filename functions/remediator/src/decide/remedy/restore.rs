@@ -12,7 +12,7 @@ use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::waiting::WaitingFor;
 
-use super::{Look, Remedy, Situation, Treats, Verdict};
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::PauseAndRestore,
@@ -23,6 +23,9 @@ pub(super) const REMEDY: Remedy = Remedy {
 
 fn consider(situation: Situation<'_>) -> Verdict {
     let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
+    if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {
+        return Verdict::Declined(vec![reason]);
+    }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| match step {
         Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),

@@ -47,7 +47,11 @@ pub fn of(
             }
             (Lookup::Found(true), Err(Mismatch::Fillable(why) | Mismatch::Final(why))) => reasons.push(format!("{place}: {why}")),
             (Lookup::Found(false), _) => reasons.push(format!("the execution role may not pull from {}", place.repository())),
-            (Lookup::Absent, _) => reasons.push("the task definition has no execution role, which a pull from ECR needs".to_owned()),
+            (Lookup::Absent, _) => reasons.push(
+                "the task definition has no execution role: a pull from ECR on Fargate needs one, and on EC2 the instance's role would pull, which \
+                 is not looked at; give the task definition an execution role that may pull from the mirror"
+                    .to_owned(),
+            ),
             (Lookup::Unknown(why), _) => {
                 reasons.push(format!("whether the execution role may pull from the mirror could not be found out: {why}"))
             }

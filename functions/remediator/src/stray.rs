@@ -1,0 +1,72 @@
+//! The daily look: services that carry our marks of a pause, and that no record knows.
+
+use pullsafe::lookup::Lookup;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_events::Subject;
+use pullsafe_incident::notice;
+use pullsafe_incident::store::Next;
+use serde_json::json;
+
+use super::{Remediator, Tally};
+use crate::decide::service::{Service, marks};
+use crate::decide::stray;
+
+impl Remediator {
+    /// Puts a look at every service that carries the mark of a pause into the queue.
+    pub(crate) async fn find_paused(&self) -> Result<Tally, Failure> {
+        // A search that is refused ends in the dead-letter queue, whose alarm tells: there is no incident that could.
+        let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
+        for service in &found {
+            let look = json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) });
+            self.queues.send(&self.settings.queue_url, &look, 0).await?;
+        }
+        Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
+    }
+
+    /// A service that carries the mark of a pause: told, once for each pause, unless somebody remembers it.
+    pub(crate) async fn look_at_paused(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        let Subject::Service(id) = subject else { return Ok(Tally::ignored("only a service is paused".to_owned())) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        if record.open.is_some() {
+            return self.give_back(subject, &record, owner, "its incident is open, and remembers").await;
+        }
+        let service = match self.ecs.service(id).await? {
+            Some(service) if service.status == "ACTIVE" && service.mode_tag() != Some("off") => service,
+            Some(_) | None => return self.give_back(subject, &record, owner, "the service is gone, or pullsafe is off for it").await,
+        };
+        let Some(mark) = stray::mark(&service) else {
+            return self.give_back(subject, &record, owner, "the service carries no mark of a pause any more").await;
+        };
+        if record.stray.as_ref() == Some(&mark) {
+            return self.give_back(subject, &record, owner, "people know of this pause").await;
+        }
+        if let Some(other) = self.paused_by_a_living_stack(&service).await {
+            return self.give_back(subject, &record, owner, &format!("the stack {other} has paused it, and is there")).await;
+        }
+        let image = stray::image(&service);
+        let wanted = match &image {
+            Some(image) => Some((image, self.resolve(image).await.resolved)),
+            None => None,
+        };
+        let told = stray::told(&service, wanted.as_ref().map(|(image, found)| (*image, found)));
+        record.notices += 1;
+        let id = format!("{now}-{}-{}", id.name, record.notices);
+        record.outbox.push(notice::stray(&subject.to_string(), &told, id).into());
+        record.stray = Some(mark);
+        self.tell(subject, &mut record, now).await;
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        Ok(Tally::worked("told", "a service is paused, and nobody remembers", None))
+    }
+
+    /// The other stack that paused a service, if it is still there to bring it back.
+    async fn paused_by_a_living_stack(&self, service: &Service) -> Option<String> {
+        let other = service.paused_by_another(&self.settings.stack)?;
+        match self.stacks.status(other).await {
+            Lookup::Found(stack) if stack.status != "DELETE_COMPLETE" => Some(other.to_owned()),
+            Lookup::Found(_) | Lookup::Absent => None,
+            // Not known: it is asked again tomorrow.
+            Lookup::Unknown(why) => Some(format!("{other} (which could not be looked up: {why})")),
+        }
+    }
+}
