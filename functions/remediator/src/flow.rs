@@ -213,11 +213,18 @@ impl Remediator {
         }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
-        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfFree).await == Some(Added::New) {
+        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await == Some(Added::New) {
             return match self.table.replace(&subject, &found, &mut record, now, Next::AsItWas).await? {
-                true => Ok(Tally::ignored("one more of what was looked at already".to_owned())),
+                true => Ok(Tally::worked("counted", "one more of what was looked at already", None)),
                 false => Ok(Tally::deferred()),
             };
+        }
+        // Where the text alone tells the cause, the look does not wait for the lease.
+        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
+            let before = record.clone();
+            let (leased, judged) =
+                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, now));
+            return if leased? { self.finish(&subject, record, &before, judged, owner, now).await } else { Ok(Tally::deferred()) };
         }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         self.recall(&subject, &mut record, &task, now).await?;
@@ -242,9 +249,9 @@ impl Remediator {
         let mut spent = record.open.as_ref().map(|incident| incident.log_calls.clone()).unwrap_or_default();
         let is_new = record.would_add(task, now) == Added::New && !record.has_counted(task);
         let diagnosis = match looks {
-            Looks::IfFree => {
+            Looks::IfCounted | Looks::IfTold => {
                 let diagnosis = without_a_look(task, by_text, &mut spent, now)?;
-                if !only_counts(record, task, &diagnosis, now) {
+                if looks == Looks::IfCounted && !only_counts(record, task, &diagnosis, now) {
                     return None;
                 }
                 diagnosis
@@ -404,11 +411,13 @@ fn look_at(subject: &Subject) -> Value {
     json!({ "pullsafe": "look", "subject": subject })
 }
 
-/// Whether a stop may be looked at closer.
+/// When a stop is added, and whether it may be looked at closer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
-    /// Only where that takes no call.
-    IfFree,
+    /// It is added only where it is one more of what was looked at already, and that takes no call to see.
+    IfCounted,
+    /// It is added only where no call is needed for its diagnosis.
+    IfTold,
     /// As far as it is worth it.
     AsNeeded,
 }

@@ -34,7 +34,21 @@ impl Remediator {
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
         }
-        let tally = match self.judge(subject, &mut record, now).await {
+        let judged = self.judge(subject, &mut record, now).await;
+        self.finish(subject, record, &before, judged, owner, now).await
+    }
+
+    /// Does what a look has led to, under the lease, and gives that back.
+    pub(crate) async fn finish(
+        &self,
+        subject: &Subject,
+        mut record: Record,
+        before: &Record,
+        judged: Judged,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let tally = match judged {
             Judged::Rest(tally) => tally,
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
             Judged::Act(id, cause, plan) => {
@@ -50,7 +64,7 @@ impl Remediator {
                 self.carry_out(&id, &mut record, cause, *plan, now).await?
             }
         };
-        let next = Next::of(&record, &before);
+        let next = Next::of(&record, before);
         self.tell(subject, &mut record, now).await;
         self.table.save(subject, owner, &mut record, now, next, true).await?;
         Ok(tally)

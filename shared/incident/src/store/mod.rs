@@ -141,6 +141,32 @@ impl Table {
         }
     }
 
+    /// Takes the lease on a record that was read before; false if somebody has written or leased it since.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn lease_found(&self, subject: &Subject, found: &Found, owner: &str, now: Timestamp) -> Result<bool, Failure> {
+        let free = "(attribute_not_exists(#until) OR #until < :now OR #owner = :owner)";
+        let mut operation = self.update(subject).update_expression("SET #owner = :owner, #until = :until");
+        operation = match found.rev {
+            Some(rev) => {
+                operation.condition_expression(format!("#rev = :known AND {free}")).expression_attribute_values(":known", number(rev))
+            }
+            None => operation.condition_expression(format!("attribute_not_exists(#rev) AND {free}")),
+        };
+        let operation = operation
+            .expression_attribute_names("#rev", "rev")
+            .expression_attribute_names("#until", "lease_until")
+            .expression_attribute_values(":until", number(now.seconds() + LEASE_SECONDS))
+            .expression_attribute_values(":now", number(now.seconds()))
+            .expression_attribute_values(":owner", text(owner));
+        match operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error)) {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.kind == FailureKind::ConditionFailed => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Writes the record back, and gives the lease back if asked to.
     ///
     /// # Errors

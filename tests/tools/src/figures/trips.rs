@@ -129,7 +129,7 @@ async fn limited() -> Result<[Trips; 3]> {
     let cured = count(&mut account, "Case A, the mirror has the image: moved", &first, "acted").await?;
     let duplicate = count(&mut account, "The same event once more", &first, "ignored").await?;
     let second = account.stop(&service, QUOTA);
-    let late = count(&mut account, "One more stop after the move", &second, "advised").await?;
+    let late = count(&mut account, "One more stop after the move", &second, "counted").await?;
     Ok([cured, duplicate, late])
 }
 
