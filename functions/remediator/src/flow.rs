@@ -356,13 +356,17 @@ impl Remediator {
         }
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
-            if let Judged::Rest(tally) = self.judge(subject, &mut record, now).await
+            let judged = self.judge(subject, &mut record, now).await;
+            if let Judged::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);
                 let stands = record == found.record || self.table.replace(subject, &found, &mut record, now, next).await?;
-                return Ok(if stands { tally } else { Tally::deferred() });
+                return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
+            // Something is to be done or told: under the lease, if nothing has happened since the record was read.
+            let leased = self.table.lease_found(subject, &found, owner, now).await?;
+            return if leased { self.finish(subject, record, &found.record, judged, owner, now).await } else { Ok(Tally::deferred()) };
         }
         let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
         if record.open.is_none() && record.outbox.is_empty() {
