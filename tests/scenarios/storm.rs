@@ -110,6 +110,8 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
     let mut world = failing("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing").await;
     let due: i64 = state(&world)["due_at"]["N"].as_str().and_then(|due| due.parse().ok()).expect("it is due");
     world.clock.advance((due - world.clock.now().seconds()).max(0));
+    let expires = |world: &World| state(world)["expires_at"]["N"].as_str().and_then(|at| at.parse::<i64>().ok());
+    let before = expires(&world);
     let remediator = world.remediator.clone().expect("it is deployed");
     let mut swept = Vec::new();
     for number in 0..3 {
@@ -118,6 +120,7 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
     }
     assert_eq!(swept, ["1 incident(s) are due", "0 incident(s) are due", "0 incident(s) are due"]);
     assert_eq!(world.queues.bodies(WORK_QUEUE).len(), 1);
+    assert!(expires(&world) > before, "what is open is remembered, however long nothing happens");
     world.settle().await;
 }
 

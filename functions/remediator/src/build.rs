@@ -25,7 +25,7 @@ use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::spent::Spent;
-use pullsafe_incident::waiting::{Waiting, WaitingFor};
+use pullsafe_incident::waiting::{Waiting, WaitingFor, of_mirrored};
 
 use super::{Remediator, Tally};
 
@@ -127,8 +127,9 @@ impl Remediator {
         if offer.asks.is_empty() {
             return Ok((offer, Asked::Nothing));
         }
-        self.table.expect(project, record, &offer.expected(), now).await?;
         let plan = build_remedy::plan(&offer);
+        let expected: Vec<String> = build_remedy::asked(&plan).iter().map(of_mirrored).collect();
+        self.table.expect(project, record, &expected, now).await?;
         match self.act(&plan).await? {
             Acted::Done => Ok((offer, Asked::For(build_remedy::asked(&plan)))),
             Acted::GivenUp(_) => Ok((self.offer(project, diagnosis, &images, Asking::Impossible), Asked::Nothing)),

@@ -10,6 +10,8 @@ pub mod act;
 #[cfg(feature = "shell")]
 pub mod aws;
 #[cfg(feature = "shell")]
+mod batch;
+#[cfg(feature = "shell")]
 pub mod build;
 #[cfg(feature = "shell")]
 pub mod evidence;

@@ -10,7 +10,6 @@ use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::Subject;
 use pullsafe_incident::plan::{Plan, Step};
 use pullsafe_incident::refusal::{GRACE_SECONDS, Refusal};
-use pullsafe_incident::waiting::of_mirrored;
 
 /// The lines for all base images of a build, and the copies that the mirror is to be asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,22 +18,6 @@ pub struct Offer {
     pub text: String,
     /// The images that the mirror lacks.
     pub asks: Vec<Step>,
-}
-
-impl Offer {
-    /// The copies that are about to be asked for, by the names that their arrival has too.
-    pub fn expected(&self) -> Vec<String> {
-        let source = |step: &Step| match step {
-            Step::AskMirror { source, .. } => Some(of_mirrored(source)),
-            Step::TagService { .. }
-            | Step::UntagService { .. }
-            | Step::SetScaling { .. }
-            | Step::SetDesiredCount { .. }
-            | Step::MoveService { .. }
-            | Step::ForceNewDeployment { .. } => None,
-        };
-        self.asks.iter().filter_map(source).collect()
-    }
 }
 
 /// Whether the mirror is asked for what it lacks.

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Next, STATE, Table};
+use super::{MEMORY_SECONDS, Next, STATE, Table};
 use crate::pace::Due;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
@@ -65,10 +65,13 @@ impl Table {
         let next = due.after_look(&key, now);
         let operation = self.client.update_item().table_name(&self.name).key("pk", text(&key)).key("sk", text(STATE));
         let operation = operation
-            .update_expression("SET #due = :due, #quiet = :quiet")
+            .update_expression("SET #due = :due, #quiet = :quiet, #expires = :expires")
             .condition_expression("#due = :known")
             .expression_attribute_names("#due", "due_at")
             .expression_attribute_names("#quiet", "quiet")
+            // What is open is remembered, however long nothing happens: a pause may wait for its image for months.
+            .expression_attribute_names("#expires", "expires_at")
+            .expression_attribute_values(":expires", number(now.seconds() + MEMORY_SECONDS))
             .expression_attribute_values(":due", number(next.at.seconds()))
             .expression_attribute_values(":quiet", number(i64::from(next.quiet)))
             .expression_attribute_values(":known", number(due.at.seconds()));

@@ -6,8 +6,9 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// A row of somebody who waits no longer, left by a process that died, goes after this time. Until then it costs a look in vain.
-const WAIT_SECONDS: i64 = 30 * 24 * 3600;
+/// A row of somebody who waits no longer, left by a process that died, goes after this time. Until then it costs a look in vain; so it may
+/// be long, for whoever waits longer than this has only the looks that are due.
+const WAIT_SECONDS: i64 = 400 * 24 * 3600;
 
 impl Table {
     /// Those who wait for one of these.
