@@ -2,10 +2,10 @@
 //!
 //! | `pk` | `sk` | |
 //! |---|---|---|
-//! | the subject | `state` | `doc`, the record as JSON; `rev`, which every change raises; the lease; and while something is open, when the next look is due ([`due`]) |
+//! | the subject | `state` | `doc`, the record as JSON; `rev`, which every change raises; the lease; and while something is open, when the next look is due |
 //! | the subject | `past#<incident>#<number>` | what a long incident no longer keeps in its row ([`crate::past`]) |
 //! | the subject | `incident#<id>` | the archive |
-//! | `waits#<image>` | the subject | who waits for an image ([`waiters`]) |
+//! | `waits#<image>` | the subject | who waits for an image |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
