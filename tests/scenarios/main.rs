@@ -25,6 +25,7 @@ mod mirror_prune;
 mod mirror_repositories;
 mod mirror_work;
 mod order;
+mod outlook;
 mod second_looks;
 mod storm;
 mod two_stacks;

@@ -10,6 +10,7 @@ pub mod happened;
 pub mod incident;
 pub mod notice;
 pub mod outgoing;
+pub mod outlook;
 pub mod pace;
 pub mod past;
 pub mod plan;
