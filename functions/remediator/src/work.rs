@@ -7,6 +7,7 @@ use crate::decide::remedy;
 use crate::decide::remedy::Situation;
 use crate::decide::service;
 use crate::decide::service::Service;
+use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
@@ -94,7 +95,7 @@ impl Remediator {
 
     async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
         let (service, cluster, ahead) =
-            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref()));
+            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref(), now));
         let mode = self.mode(service.found(), &cluster);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -122,6 +123,7 @@ impl Remediator {
             incident.try_again();
         }
         let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
+        keep(&mut incident.kept, &seen, now);
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);
