@@ -20,6 +20,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::Incident;
+use pullsafe_incident::kept::Kept;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::record::{Added, Record};
@@ -97,7 +98,7 @@ impl Remediator {
         let mut images = Vec::new();
         let wanted = if diagnosis.build.is_some() { build_remedy::hub_images(diagnosis) } else { Vec::new() };
         for (base, reference) in wanted.into_iter().take(IMAGES) {
-            images.push((base.clone(), self.everywhere(base.image, reference).await.0));
+            images.push((base.clone(), self.everywhere(base.image, reference, &Kept::default()).await.0));
         }
         images
     }

@@ -42,7 +42,7 @@ use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::record::{Added, Record};
-use pullsafe_incident::store::{Leased, Next, Table};
+use pullsafe_incident::store::{DueRow, Leased, Next, Table};
 use pullsafe_incident::waiting;
 use pullsafe_registry as registry;
 use serde_json::{Value, json};
@@ -56,6 +56,9 @@ const LOOKS: Duration = Duration::from_secs(30);
 /// How often the sweep runs (template.yaml), and how many it claims side by side.
 const SWEEP_SECONDS: i64 = 60;
 const CLAIMS: usize = 16;
+/// How many looks are begun in a second where many are to be made at once. ECS describes services, clusters and task definitions 20 times a
+/// second and updates services 5 times; a look that moves its service describes each up to five times.
+const LOOKS_A_SECOND: usize = 4;
 
 /// The remediator with everything it speaks to.
 #[derive(Clone)]
@@ -269,7 +272,7 @@ impl Remediator {
             [one] => self.look(one, owner, now).await,
             // Side by side, and each as often as it takes.
             several => {
-                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>()).await?;
+                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>(), after).await?;
                 Ok(Tally::swept(several.len()))
             }
         }
@@ -278,12 +281,15 @@ impl Remediator {
     /// Puts a look at everybody who is due into the queue, where they run side by side.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Tally, Failure> {
         // Half a sweep ahead: what is due in between would else wait for the next one.
-        let due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
+        let mut due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
+        // Whoever has waited longest first; the others are due still.
+        due.sort_by_key(DueRow::at);
+        due.truncate(LOOKS_A_SECOND.saturating_mul(usize::try_from(SWEEP_SECONDS).unwrap_or(usize::MAX)));
         // Whoever is claimed is due again by itself should its message be lost.
         let claims = stream::iter(&due).map(async |row| Ok((self.table.claim(row, now).await?, look_at(&row.subject))));
         let claims: Vec<(bool, Value)> = claims.buffered(CLAIMS).try_collect::<Vec<_>>().await?;
         let looks: Vec<Value> = claims.into_iter().filter(|(is_ours, _)| *is_ours).map(|(_, look)| look).collect();
-        self.queues.send_all(&self.settings.queue_url, &looks).await?;
+        self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::swept(looks.len()))
     }
 
@@ -303,7 +309,7 @@ impl Remediator {
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);
-                let stands = record == found.record || self.table.replace(subject, &found, &mut record, now, next).await?;
+                let stands = record.is_as(&found.record) || self.table.replace(subject, &found, &mut record, now, next).await?;
                 return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
             // Something is to be done or told: under the lease, if nothing has happened since the record was read.
@@ -350,6 +356,11 @@ impl Remediator {
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
         }
     }
+}
+
+/// After how many seconds the look with this number begins.
+fn after(number: usize) -> i32 {
+    i32::try_from(number / LOOKS_A_SECOND).unwrap_or(i32::MAX)
 }
 
 /// The message that asks for a look at one subject.

@@ -6,6 +6,7 @@ use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
 use crate::decide::service::Service;
+use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
@@ -93,7 +94,7 @@ impl Remediator {
 
     async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
         let (service, leave, ahead) =
-            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref()));
+            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
         let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -121,6 +122,7 @@ impl Remediator {
             incident.try_again();
         }
         let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
+        keep(&mut incident.kept, &seen, now);
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);
