@@ -10,6 +10,7 @@ mod case_e;
 mod crash;
 mod documents;
 mod events;
+mod exits;
 mod gate;
 mod gate_examples;
 mod gate_interleavings;
