@@ -26,6 +26,7 @@ mod mirror_prune;
 mod mirror_repositories;
 mod mirror_work;
 mod order;
+mod refusals;
 mod second_looks;
 mod storm;
 mod two_stacks;
