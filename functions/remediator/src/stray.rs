@@ -6,7 +6,7 @@ use pullsafe_aws::Failure;
 use pullsafe_events::Subject;
 use pullsafe_incident::notice;
 use pullsafe_incident::store::Next;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
 use crate::decide::service::{Service, marks};
@@ -17,10 +17,9 @@ impl Remediator {
     pub(crate) async fn find_paused(&self) -> Result<Tally, Failure> {
         // A search that is refused ends in the dead-letter queue, whose alarm tells: there is no incident that could.
         let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
-        for service in &found {
-            let look = json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) });
-            self.queues.send(&self.settings.queue_url, &look, 0).await?;
-        }
+        let looks: Vec<Value> =
+            found.iter().map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) })).collect();
+        self.queues.send_all(&self.settings.queue_url, &looks).await?;
         Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
     }
 
