@@ -1,6 +1,5 @@
 //! The client and the copy engine against registries that misbehave.
 
-mod ahead;
 mod faults;
 mod identity;
 mod many;
