@@ -3,6 +3,7 @@
 mod faults;
 mod identity;
 mod many;
+mod requests;
 mod server;
 
 use std::sync::Arc;
