@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     "shared/diagnosis",
     "shared/incident",
     "shared/aws",
+    "shared/lifecycle",
     "shared/yaml",
     "functions/remediator",
     "functions/mirror",
