@@ -28,6 +28,7 @@ mod mirror_repositories;
 mod mirror_work;
 mod order;
 mod refusals;
+mod outlook;
 mod second_looks;
 mod storm;
 mod throttled;

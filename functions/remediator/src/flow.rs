@@ -21,6 +21,7 @@ use crate::aws::ecs::Ecs;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::role::Roles;
+use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
@@ -72,6 +73,7 @@ pub struct Remediator {
     pub(crate) queues: Queues,
     pub(crate) registry: registry::Client,
     pub(crate) roles: Roles,
+    pub(crate) running: Running,
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
@@ -94,6 +96,7 @@ impl Remediator {
             queues: Queues::new(config),
             registry,
             roles: Roles::new(config),
+            running: Running::new(config),
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
@@ -138,6 +141,9 @@ impl Remediator {
             Event::Sweep => self.sweep(now).await,
             Event::FindPaused => self.find_paused().await,
             Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
+            Event::FindOutlooks => self.find_outlooks().await,
+            Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
+            Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
