@@ -370,7 +370,7 @@ impl Remediator {
 }
 
 /// After how many seconds the look with this number begins.
-fn after(number: usize) -> i32 {
+pub(crate) fn after(number: usize) -> i32 {
     i32::try_from(number / LOOKS_A_SECOND).unwrap_or(i32::MAX)
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Remediator, Tally};
 use crate::decide::service::{Service, marks};
 use crate::decide::stray;
+use crate::flow::after;
 
 impl Remediator {
     /// Puts a look at every service that carries the mark of a pause into the queue.
@@ -19,7 +20,7 @@ impl Remediator {
         let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
         let looks: Vec<Value> =
             found.iter().map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) })).collect();
-        self.queues.send_all(&self.settings.queue_url, &looks).await?;
+        self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
     }
 
