@@ -28,6 +28,7 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
             let group = stack.physical(&format!("{role}LogGroup")).unwrap_or("doctor");
             of("logs", &format!("log-group:{group}:log-stream:doctor"))
         }
+        ("cloudformation", "ListStacks") => "*".to_owned(),
         ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
         ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
         ("dynamodb", _) => {

@@ -16,6 +16,7 @@ use pullsafe_aws::ecr::EcrErrorKind;
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_events::Subject;
 use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::kept::Kept;
 use pullsafe_incident::outlook::{Finding, Keep, NextLaunch, Outlook, Severity, Trouble, week};
 use pullsafe_incident::store::Known;
 use pullsafe_lifecycle::Repository;
@@ -23,6 +24,7 @@ use serde_json::json;
 
 use super::{Remediator, Tally};
 use crate::decide::outlook::{Judged, Seen, Used, judge, keep_tag};
+use crate::flow::after;
 
 /// Looks that are older than this are not told any more.
 const FRESH_SECONDS: i64 = 3 * 86_400;
@@ -44,7 +46,7 @@ impl Remediator {
                 looks.push(json!({ "pullsafe": "look-out", "subject": subject, "definition": task.definition }));
             }
         }
-        self.queues.send_all(&self.settings.queue_url, &looks).await?;
+        self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::worked("searched", format!("{} service(s) and scheduled task(s) are looked at", looks.len()), None))
     }
 
@@ -131,7 +133,7 @@ impl Remediator {
         let seen = if used.reference.kind() == Registry::EcrPrivate {
             self.look_into_ecr(&used, role).await
         } else if used.reference.is_docker_hub() {
-            let (image, _) = self.everywhere(used.written.clone(), used.reference.clone()).await;
+            let (image, _) = self.everywhere(used.written.clone(), used.reference.clone(), &Kept::default()).await;
             Seen::AtHub { hub: image.hub, copy: image.mirror.map(|(_, found)| found) }
         } else {
             Seen::Elsewhere(self.resolve(&used.reference).await.resolved)

@@ -35,6 +35,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("read the log of a task that failed, and of a build", &["logs:GetLogEvents"]),
     reads("see why a load balancer's health check fails", &["elasticloadbalancing:DescribeTargetHealth"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
+    reads("see which other stacks of pullsafe the region has, and what they may do", &["cloudformation:ListStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
     reads("find services that are paused and that nobody remembers, once a day", &["tag:GetResources"]),
     reads(

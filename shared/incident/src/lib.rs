@@ -8,6 +8,7 @@
 pub mod command;
 pub mod happened;
 pub mod incident;
+pub mod kept;
 pub mod notice;
 pub mod outgoing;
 pub mod outlook;

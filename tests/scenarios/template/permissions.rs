@@ -1,7 +1,10 @@
 //! Each function may do what its code calls, and nothing else, on as little as AWS lets us say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use pullsafe::arn::ServiceId;
+use pullsafe::glob;
+use remediator::decide::refusal;
 use remediator::decide::service::marks;
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ use crate::template::{Template, events, refers_to, strings};
 /// Service Authorization Reference of each service.
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
+    ("cloudformation:ListStacks", "reads; has no resource type"),
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
@@ -114,6 +118,35 @@ fn granted_actions_are_declared_actions_both_ways() {
             declared.function
         );
     }
+}
+
+/// What a message calls for when a call is denied would be a grant: it is on a resource on which the template grants the same.
+#[test]
+fn the_statement_that_a_denied_act_calls_for_would_help() {
+    let template = Template::load();
+    let service = ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() };
+    let known =
+        [("${AWS::Partition}", "aws"), ("${AWS::Region}", "eu-west-1"), ("${AWS::AccountId}", "123456789012"), ("${ServicePattern}", "*")];
+    let mut granted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for statement in statements(&template, template.resource("RemediatorFunction")) {
+        for action in strings(&statement["Action"]) {
+            granted.entry(action).or_default().extend(render_all(statement));
+        }
+    }
+    let mut held = 0;
+    for (action, resources) in granted {
+        if !["ecs:", "application-autoscaling:", "cloudformation:"].iter().any(|service| action.starts_with(service)) {
+            continue;
+        }
+        let named = refusal::resource(action, &service);
+        let fits = |resource: &String| {
+            let pattern = known.iter().fold(resource.clone(), |text, (name, value)| text.replace(name, value));
+            pattern == named || named != "*" && pattern != "*" && glob::matches(&pattern, &named.replace('*', "x"))
+        };
+        assert!(resources.iter().any(fits), "{action} is granted on {resources:?}, and a message would say {named}");
+        held += 1;
+    }
+    assert!(held > 12, "{held}");
 }
 
 #[test]

@@ -42,7 +42,12 @@ impl EventBridge {
 
     /// Every event it took, in its envelope, in order.
     pub fn events(&self) -> Vec<Value> {
-        self.lock().events.clone()
+        self.events_after(0)
+    }
+
+    /// The events after so many of them.
+    pub fn events_after(&self, seen: usize) -> Vec<Value> {
+        self.lock().events.iter().skip(seen).cloned().collect()
     }
 
     /// The events with this detail-type.
