@@ -18,12 +18,13 @@ def write(results, verifying, runs, load):
 
 
 def head(verifying, runs, load):
+    often = f"the median of {runs} runs" if runs > 1 else "one run of each"
     others = " and ".join(name for name, notices in verifying.items() if not notices) or "none of them"
     return "\n\n".join([
         "# The large image",
         filled(f"""
             Made by `tests/tools/peers/peers.py --large --write`, which needs root for its control groups. Taken on {day()}, {os.cpu_count()}
-            cores, {processor()}, load average {load:.1f} before the first run; the median of {runs} runs, in which the tools took turns.
+            cores, {processor()}, load average {load:.1f} before the first run; {often}, in which the tools took turns.
             {versions()}.
         """),
         filled("""
