@@ -274,9 +274,8 @@ impl Incident {
     /// and its newest end; what it lets go is stored elsewhere.
     pub fn log(&mut self, at: Timestamp, what: Happened) {
         let place = self.timeline.partition_point(|entry| entry.at <= at);
-        let beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
-        let new = beside.fold(Some(what), |what, entry| entry.also(at, what?));
-        let Some(what) = new else { return };
+        let mut beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
+        let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else { return };
         self.timeline.insert(place, Entry { at, what });
         if self.timeline.len() > TIMELINE_KEPT {
             self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));
