@@ -91,6 +91,7 @@ fn a_decision_is_built_without_its_shell() {
         "pullsafe-diagnosis",
         "pullsafe-incident",
         "pullsafe-lifecycle",
+        "pullsafe-radar",
         "pullsafe-registry",
     ];
     let functions = ["remediator", "mirror", "image-gate"];
