@@ -191,6 +191,7 @@ impl Mirror {
             detail_type: "Diagnosis".to_owned(),
             subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
             text,
+            evidence: None,
             detail: json!({"faults": faults}),
         };
         match Topic::new(&self.config, topic, self.settings.format).publish(&notice).await {
