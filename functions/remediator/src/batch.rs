@@ -1,6 +1,7 @@
 //! An invocation: one event, or a batch of the queue's messages, each of which ends by itself.
 
 use pullsafe_aws::Failure;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_events as event;
 use pullsafe_events::{Event, QueueRecord};
 use pullsafe_incident::pace::spread;
@@ -23,6 +24,7 @@ impl Remediator {
     /// # Errors
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
+        trace_event(payload);
         let Some(records) = event::records(payload) else {
             let tally = self.one(payload, invocation).await?;
             if tally.is_deferred() {
