@@ -272,11 +272,11 @@ async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now
 #[tokio::test]
 async fn stacks_that_cannot_be_listed_are_a_doubt() {
     let mut world = image_missing();
-    world.aws.inject(Fault::on("cloudformation", "DescribeStacks", FaultKind::AccessDenied).always());
+    world.aws.inject(Fault::on("cloudformation", "ListStacks", FaultKind::AccessDenied).always());
     let stop = stop(&mut world).await;
     world.deliver(&stop).await;
     world.run_for(3600).await;
     assert_eq!(world.writes(), Vec::<String>::new());
     let told = world.told();
-    assert!(told.iter().any(|told| told.message.contains("cloudformation:DescribeStacks")), "{told:#?}");
+    assert!(told.iter().any(|told| told.message.contains("cloudformation:ListStacks")), "{told:#?}");
 }

@@ -2,7 +2,7 @@
 
 use pullsafe_aws::Failure;
 use pullsafe_events as event;
-use pullsafe_events::QueueRecord;
+use pullsafe_events::{Event, QueueRecord};
 use pullsafe_incident::pace::spread;
 use serde_json::{Value, json};
 
@@ -33,6 +33,8 @@ impl Remediator {
         let mut failed = Vec::new();
         for record in records {
             let result = match &record.body {
+                // A sweep comes here only when it has failed, and by now another one has done what it would have done.
+                Ok(body) if matches!(event::parse(body, (self.clock)()), Event::Sweep) => Ok(Done::Whole),
                 Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
                     Ok(tally) if tally.is_deferred() => self.put_off(&record, body, &DEFER_SECONDS).await,
                     Ok(_) => Ok(Done::Whole),

@@ -13,7 +13,6 @@
 //! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::aws::ecs::Ecs;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
 use crate::aws::role::Roles;
+use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
@@ -37,7 +37,7 @@ use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::cause::Diagnosis;
-use pullsafe_diagnosis::{diagnose, diagnose_text};
+use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
@@ -73,6 +73,7 @@ pub struct Remediator {
     pub(crate) queues: Queues,
     pub(crate) registry: registry::Client,
     pub(crate) roles: Roles,
+    pub(crate) running: Running,
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
@@ -95,6 +96,7 @@ impl Remediator {
             queues: Queues::new(config),
             registry,
             roles: Roles::new(config),
+            running: Running::new(config),
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
@@ -119,8 +121,13 @@ impl Remediator {
 
     /// A look that ends in time: what does not answer is not known, and the event goes on without it.
     pub(crate) async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let left = self.looks_end.map_or(LOOK, |end| LOOK.min(end.saturating_duration_since(Instant::now())));
+        let left = self.time_for(LOOK);
         timeout(left, look).await.unwrap_or_else(|_| Err(Failure::late(call, left)))
+    }
+
+    /// How much of this time the looks for the event at hand leave.
+    pub(crate) fn time_for(&self, wanted: Duration) -> Duration {
+        self.looks_end.map_or(wanted, |end| wanted.min(end.saturating_duration_since(Instant::now())))
     }
 
     pub(crate) async fn dispatch(&self, event: Event, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
@@ -134,6 +141,9 @@ impl Remediator {
             Event::Sweep => self.sweep(now).await,
             Event::FindPaused => self.find_paused().await,
             Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
+            Event::FindOutlooks => self.find_outlooks().await,
+            Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
+            Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
@@ -141,7 +151,7 @@ impl Remediator {
 
     pub(crate) async fn task_stopped(&self, stopped: TaskStopped, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let TaskStopped { subject, task } = stopped;
-        let diagnosis = diagnose(&task, &BTreeMap::new());
+        let (task, diagnosis) = self.know_completion(task).await;
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
@@ -151,7 +161,7 @@ impl Remediator {
         match found.record.would_add(&task, now) {
             Added::Seen if !has_unfinished(&found.record) => return Ok(Tally::ignored("this event was seen before".to_owned())),
             Added::Old => return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned())),
-            Added::New | Added::Seen => {}
+            Added::New | Added::Seen | Added::NoFailure => {}
         }
         if found.is_leased {
             return Ok(Tally::deferred());
@@ -178,6 +188,7 @@ impl Remediator {
             Some(Added::Seen) if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
             Some(Added::Seen) => self.give_back(&subject, &record, owner, "this event was seen before").await,
             Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
+            Some(Added::NoFailure) => self.give_back(&subject, &record, owner, "on a closer look the task did its work").await,
         }
     }
 
@@ -260,7 +271,7 @@ impl Remediator {
         let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
         match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
+            Added::Seen | Added::Old | Added::NoFailure => self.give_back(&subject, &record, owner, "this event was seen before").await,
         }
     }
 
@@ -359,7 +370,7 @@ impl Remediator {
 }
 
 /// After how many seconds the look with this number begins.
-fn after(number: usize) -> i32 {
+pub(crate) fn after(number: usize) -> i32 {
     i32::try_from(number / LOOKS_A_SECOND).unwrap_or(i32::MAX)
 }
 

@@ -127,7 +127,17 @@ impl Remediator {
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);
         let Some(plan) = decision.plan else {
-            wait_for(incident, decision.waiting, now);
+            wait_for(incident, decision.waiting, decision.unseen.is_some(), now);
+            if let (Some(doubt), Some(since)) = (decision.unseen, incident.waiting.as_ref().and_then(|waiting| waiting.unseen_since)) {
+                if now.seconds_since(since) < doubt.patience_seconds() {
+                    return Judged::rest("postponed", "whether a wait is over could not be found out; it is looked at again");
+                }
+                record.tell("unseen", |incident, id| {
+                    let waiting = incident.waiting.as_ref().map(|waiting| &waiting.cause);
+                    notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
+                });
+                return Judged::rest("advised", "whether a wait is over cannot be found out");
+            }
             if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
@@ -197,7 +207,7 @@ impl Remediator {
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
-        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), now);
+        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), false, now);
         let remedy = plan.remedy.as_str();
         let subject = Subject::Service(id.clone());
         let again = self.another_try(&subject);
@@ -338,9 +348,13 @@ fn advise(subject: &Subject, record: &mut Record) {
 
 /// Whether a refused act may be tried again: a denial after its grace, anything once the service was changed.
 fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) -> bool {
-    let Some(refusal) = &incident.refusal else { return true };
+    let Some(refusal) = &mut incident.refusal else { return true };
     if refusal.is_due(now) {
         return true;
+    }
+    // What it looked like right after the refusal may not have been found out then.
+    if let Some(service) = service.filter(|_| refusal.seen.is_empty()) {
+        refusal.seen = fingerprint(service);
     }
     let changed = service.is_some_and(|service| fingerprint(service) != refusal.seen);
     if changed {
@@ -349,10 +363,12 @@ fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) ->
     changed
 }
 
-/// Keeps the beginning of a wait that goes on.
-fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, now: Timestamp) {
+/// Keeps the beginning of a wait that goes on, and of the time in which it could not be seen whether it is over.
+fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, unseen: bool, now: Timestamp) {
     incident.waiting = cause.map(|cause| {
-        let since = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause).map_or(now, |waiting| waiting.since);
-        Waiting { cause, since }
+        let before = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause);
+        let since = before.map_or(now, |waiting| waiting.since);
+        let unseen_since = unseen.then(|| before.and_then(|waiting| waiting.unseen_since).unwrap_or(now));
+        Waiting { cause, since, unseen_since }
     });
 }

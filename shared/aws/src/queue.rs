@@ -29,7 +29,7 @@ impl Queues {
     }
 
     /// Sends messages, ten to a call, each of which becomes visible after the seconds that `delay` has for its number (at most 900). What the
-    /// queue did not take is sent no more; how many that were is the error.
+    /// queue did not take is not sent again; the error says how many those were, and why.
     ///
     /// # Errors
     /// A call failed, or the queue did not take a message. The messages before it are sent.
@@ -45,10 +45,9 @@ impl Queues {
             }
             let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
             if let Some(failed) = answer.failed().first() {
-                return Err(Failure::unexpected(
-                    CALL,
-                    format!("{} of {} messages were not taken: {}", answer.failed().len(), some.len(), failed.code()),
-                ));
+                let why = failed.message().unwrap_or_default();
+                let message = format!("{} of {} messages were not taken: {why}", answer.failed().len(), some.len());
+                return Err(Failure::within(CALL, failed.code(), Some(&message)));
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ pub mod incident;
 pub mod kept;
 pub mod notice;
 pub mod outgoing;
+pub mod outlook;
 pub mod pace;
 pub mod past;
 pub mod plan;

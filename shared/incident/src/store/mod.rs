@@ -11,6 +11,7 @@
 
 mod due;
 mod history;
+mod outlook;
 mod waiters;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use pullsafe_events::Subject;
 
 pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
+pub use outlook::Known;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
 pub const LEASE_SECONDS: i64 = 90;

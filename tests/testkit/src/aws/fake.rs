@@ -48,9 +48,14 @@ struct State {
 
 /// Something that happens in the outside world just before a call.
 struct Hook {
-    service: String,
-    operation: String,
+    when: When,
     happens: Box<dyn FnOnce() + Send>,
+}
+
+/// Just before which call.
+enum When {
+    Operation(String, String),
+    Number(u64),
 }
 
 #[derive(Clone)]
@@ -167,8 +172,13 @@ impl FakeAws {
     /// Lets something happen once, just before the next call of this operation: a person acts between what was read and what is
     /// written.
     pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
-        let hook = Hook { service: service.to_owned(), operation: operation.to_owned(), happens: Box::new(happens) };
-        self.lock().hooks.push(hook);
+        let when = When::Operation(service.to_owned(), operation.to_owned());
+        self.lock().hooks.push(Hook { when, happens: Box::new(happens) });
+    }
+
+    /// The same, just before the call with this number.
+    pub fn before_call(&self, number: u64, happens: impl FnOnce() + Send + 'static) {
+        self.lock().hooks.push(Hook { when: When::Number(number), happens: Box::new(happens) });
     }
 
     /// Takes back all faults that have not struck, and the death.
@@ -294,7 +304,11 @@ impl FakeAws {
 
     fn due_hooks(&self, service: &str, operation: &str) -> Vec<Hook> {
         let mut state = self.lock();
-        let due = |hook: &Hook| hook.service == service && hook.operation == operation;
+        let next = state.calls.len() as u64 + 1;
+        let due = |hook: &Hook| match &hook.when {
+            When::Operation(of, name) => of == service && name == operation,
+            When::Number(number) => *number == next,
+        };
         let (due, waiting) = state.hooks.drain(..).partition(due);
         state.hooks = waiting;
         due

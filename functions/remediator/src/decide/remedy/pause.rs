@@ -41,6 +41,12 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if let Lookup::Found(_) = situation.seen.wanted {
         return Verdict::NotForThis;
     }
+    // A look that fails ends no wait: the push that comes next would find nobody.
+    if let (Lookup::Unknown(doubt), Some(waiting)) = (&situation.seen.wanted, &situation.incident.waiting)
+        && matches!(&waiting.cause, WaitingFor::Push { image: awaited, .. } if *awaited == image)
+    {
+        return Verdict::Unseen(waiting.cause.clone(), doubt.clone());
+    }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
     reasons.extend(guard::nothing_runs(service));
