@@ -63,6 +63,7 @@ fn stack(name: &str) -> Value {
         "CreationTime": "2026-01-15T19:00:00Z",
         "Description": "pullsafe - keeps Amazon ECS deployments alive when a container image cannot be pulled.",
         "Parameters": [
+            { "ParameterKey": "Outlook", "ParameterValue": "true" },
             {"ParameterKey": "Mode", "ParameterValue": "observe"},
             {"ParameterKey": "MirrorPrefix", "ParameterValue": "docker-hub"},
         ],
@@ -104,7 +105,13 @@ fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
         }
         "events:DescribeRule" if request["Name"].as_str().unwrap().contains("Plan") => json!({ "State": "DISABLED" }),
         "events:DescribeRule" => json!({ "Name": request["Name"], "State": "ENABLED" }),
-        "logs:DescribeLogStreams" => json!({ "logStreams": [{ "lastIngestionTime": now - 60_000 }] }),
+        "logs:DescribeLogStreams" => {
+            json!({ "logStreams": [{ "logStreamName": "2026/01/15/[$LATEST]0a", "lastIngestionTime": now - 60_000 }] })
+        }
+        "logs:GetLogEvents" => {
+            let line = json!({ "version": env!("CARGO_PKG_VERSION"), "message": "event handled: swept" }).to_string();
+            json!({ "events": [{ "message": line }, { "message": "REPORT RequestId: 0a" }] })
+        }
         "sqs:GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": "0" } }),
         "cloudwatch:GetMetricStatistics" => json!({ "Datapoints": [] }),
         "iam:SimulatePrincipalPolicy" => {
@@ -192,9 +199,9 @@ async fn a_stack_that_is_well_has_nothing_wrong() {
     assert!(other.is_empty(), "{other:?}");
     assert_eq!(output.status.code(), Some(0));
     let roles = findings.iter().filter(|finding| finding["about"].as_str().unwrap().starts_with("role of")).count();
-    assert_eq!((findings.len(), roles), (18, 5));
+    assert_eq!((findings.len(), roles), (19, 5));
     let text = String::from_utf8(doctor(Arc::new(well), &[]).await.stdout).unwrap();
-    assert!(text.ends_with("0 wrong, 0 not known, 18 ok\n"), "{text}");
+    assert!(text.ends_with("0 wrong, 0 not known, 19 ok\n"), "{text}");
 }
 
 /// Each row: what is wrong, the call that shows it, what it is about, and a word of the mend.
@@ -204,6 +211,7 @@ async fn each_fault_is_found_with_its_mend() {
         ("events:DescribeRule", json!({"Name": "x", "State": "DISABLED"}), "rule RemediatorFunctionTaskStopped", "enable-rule --name x"),
         ("logs:DescribeLogStreams", json!({"logStreams": [{"lastIngestionTime": 1_768_504_620_000_u64}]}), "last sweep", "Throttles"),
         ("logs:DescribeLogStreams", json!({"logStreams": []}), "last sweep", "runs at all"),
+        ("logs:GetLogEvents", json!({"events": [{"message": "{\"version\":\"0.0.1\"}"}]}), "version in", "Upgrade"),
         ("sqs:GetQueueAttributes", json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}), "queue DeadLetterQueue", "redrive"),
         ("cloudwatch:GetMetricStatistics", json!({"Datapoints": [{"Maximum": 4_000.0}]}), "queue WorkQueue", "log"),
         ("iam:SimulatePrincipalPolicy", json!({"IsTruncated": false, "EvaluationResults": []}), "role of Widget", "boundary"),
@@ -245,6 +253,7 @@ async fn a_denied_look_is_not_known() {
     for (call, about) in [
         ("events:DescribeRule", "rule RemediatorFunctionTaskStopped"),
         ("logs:DescribeLogStreams", "last sweep"),
+        ("logs:GetLogEvents", "version in"),
         ("sqs:GetQueueAttributes", "queue WorkQueue"),
         ("cloudwatch:GetMetricStatistics", "queue WorkQueue"),
         ("iam:SimulatePrincipalPolicy", "role of Mirror"),

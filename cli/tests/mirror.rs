@@ -130,13 +130,15 @@ fn what_refers_to_an_image_comes_along_where_the_configuration_says_so() {
     let image = Sample::multi_arch(1).build();
     image.push(registries.hub.store(), "acme/app", "1");
     let config = Blob::of("{}");
-    let descriptor = serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.digest(), "size": config.size()});
+    let descriptor =
+        serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.digest(), "size": config.size()});
     registries.hub.store().put_blob("acme/app", config);
     let signature = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": descriptor,
         "artifactType": "application/vnd.example.signature", "layers": [descriptor],
         "subject": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": image.digest(), "size": 1}})
     .to_string();
-    let signature = registries.hub.store().push("acme/app", None, signature.into(), Some("application/vnd.oci.image.manifest.v1+json")).unwrap();
+    let signature =
+        registries.hub.store().push("acme/app", None, signature.into(), Some("application/vnd.oci.image.manifest.v1+json")).unwrap();
     for (asked, there) in [("", false), ("referrers: true\n", true)] {
         let config = registries.config("referrers.yaml", &format!("- acme/app: ['1']\n{asked}"));
         let run = registries.mirror(&config, &[]);

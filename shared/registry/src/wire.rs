@@ -150,11 +150,7 @@ macro_rules! passed_on {
                 Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
             }
 
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bytes: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
+            fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
             }
 

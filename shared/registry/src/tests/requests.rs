@@ -122,7 +122,8 @@ impl Native for InOneCall {
     fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> BoxFuture<'a, Option<HashMap<String, Digest>>> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let store = self.target.lock().unwrap();
-        let of = |tag: &String| Some((tag.clone(), Digest::of(&store.manifests.get(&(repository.repository().to_owned(), tag.clone()))?.1)));
+        let of =
+            |tag: &String| Some((tag.clone(), Digest::of(&store.manifests.get(&(repository.repository().to_owned(), tag.clone()))?.1)));
         let found = tags.iter().filter_map(of).collect();
         Box::pin(async move { Some(found) })
     }
