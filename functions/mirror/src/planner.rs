@@ -194,6 +194,7 @@ impl Mirror {
             detail_type: "Diagnosis".to_owned(),
             subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
             text,
+            evidence: None,
             detail: json!({"faults": faults}),
         };
         if self.tell(&notice).await { Memory { told: Some(id), ..memory.clone() } } else { memory.clone() }
@@ -219,6 +220,7 @@ impl Mirror {
                 "The mirror's configuration lets images go that nothing wants, and they stay. What is in the way:\n\n{}\n",
                 obstacles.join("\n")
             ),
+            evidence: None,
             detail: json!({"obstacles": obstacles}),
         };
         let told = self.tell(&notice).await;

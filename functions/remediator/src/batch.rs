@@ -1,6 +1,7 @@
 //! An invocation: one event, or a batch of the queue's messages, each of which ends by itself.
 
 use pullsafe_aws::Failure;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_events as event;
 use pullsafe_events::{Event, QueueRecord};
 use pullsafe_incident::pace::spread;
@@ -23,6 +24,7 @@ impl Remediator {
     /// # Errors
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
+        trace_event(payload);
         let Some(records) = event::records(payload) else {
             let tally = self.one(payload, invocation).await?;
             if tally.is_deferred() {
@@ -38,11 +40,13 @@ impl Remediator {
                 Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
                     Ok(tally) if tally.is_deferred() => self.put_off(&record, body, &DEFER_SECONDS).await,
                     Ok(_) => Ok(Done::Whole),
-                    Err(failure) if failure.is_transient() => {
+                    Err(failure) => {
                         tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
-                        self.put_off(&record, body, &PATIENCE_SECONDS).await
+                        match failure.is_transient() {
+                            true => self.put_off(&record, body, &PATIENCE_SECONDS).await,
+                            false => self.hide(&record, &DEFER_SECONDS).await,
+                        }
                     }
-                    Err(failure) => Err(failure),
                 },
                 Err(problem) => {
                     tracing::error!(message_id = record.message_id, problem, "message {} is dropped: {problem}", record.message_id);
@@ -67,13 +71,19 @@ impl Remediator {
     /// often that the next time would be its last before the dead-letter queue, a copy with a count of its own takes its place, for
     /// nothing is wrong with it.
     async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<Done, Failure> {
-        let queue = &self.settings.queue_url;
-        let seconds = pause(pauses, &record.message_id, record.receives);
-        if record.receives >= LAST_RECEIVE_BUT_ONE || record.receipt_handle.is_empty() {
-            self.queues.send(queue, body, seconds).await?;
-            return Ok(Done::Whole);
+        if record.receives < LAST_RECEIVE_BUT_ONE && !record.receipt_handle.is_empty() {
+            return self.hide(record, pauses).await;
         }
-        self.queues.hide(queue, &record.receipt_handle, seconds).await?;
+        self.queues.send(&self.settings.queue_url, body, pause(pauses, &record.message_id, record.receives)).await?;
+        Ok(Done::Whole)
+    }
+
+    /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters within the hour.
+    async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<Done, Failure> {
+        if !record.receipt_handle.is_empty() {
+            let seconds = pause(pauses, &record.message_id, record.receives);
+            self.queues.hide(&self.settings.queue_url, &record.receipt_handle, seconds).await?;
+        }
         Ok(Done::ComesAgain)
     }
 }

@@ -25,6 +25,7 @@ use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
+use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
 use crate::leave::Remembered;
 use crate::work::{Judged, asks_again};
@@ -145,6 +146,7 @@ impl Remediator {
             Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
             Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
+            Event::Summary(author, since) => self.summarize(&author, since, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
     }
@@ -158,13 +160,26 @@ impl Remediator {
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
         let mut found = self.table.read(&subject, owner, now).await?;
         self.recall(&subject, &mut found.record, &task, now).await?;
-        match found.record.would_add(&task, now) {
+        let added = found.record.would_add(&task, now);
+        match added {
             Added::Seen if !has_unfinished(&found.record) => return Ok(Tally::ignored("this event was seen before".to_owned())),
             Added::Old => return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned())),
             Added::New | Added::Seen | Added::NoFailure => {}
         }
         if found.is_leased {
             return Ok(Tally::deferred());
+        }
+        let mut service = None;
+        if let (Subject::Service(id), Added::New) = (&subject, added)
+            && !belongs::is_known(&found.record, &task)
+        {
+            let looked = self.look_at_service(id).await;
+            if let Some(why) = looked.found().and_then(|service| belongs::stranger(service, &task)) {
+                tracing::info!(task = task.task_arn, "{why}");
+                let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
+                return Box::pin(self.task_stopped(stranger, owner, now)).await;
+            }
+            service = Some(looked);
         }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
@@ -178,7 +193,7 @@ impl Remediator {
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
             let before = record.clone();
             let (leased, judged) =
-                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, now));
+                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, service, now));
             return if leased? { self.finish(&subject, record, &before, judged, owner, now).await } else { Ok(Tally::deferred()) };
         }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
@@ -315,7 +330,7 @@ impl Remediator {
         }
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
-            let judged = self.judge(subject, &mut record, now).await;
+            let judged = self.judge(subject, &mut record, None, now).await;
             if let Judged::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {

@@ -18,6 +18,8 @@ pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;
 #[cfg(feature = "shell")]
+mod held;
+#[cfg(feature = "shell")]
 mod leave;
 #[cfg(feature = "shell")]
 pub mod observe;

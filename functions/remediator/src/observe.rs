@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use crate::decide::observation::{HubImage, Observation};
+use crate::decide::remedy::restore::written;
 use crate::decide::remedy::{self, Look, target};
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
@@ -19,6 +20,7 @@ use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
 use pullsafe_incident::kept::Kept;
+use pullsafe_incident::plan::Step;
 
 use super::Remediator;
 
@@ -77,12 +79,13 @@ impl Remediator {
         service: Lookup<Service>,
         ahead: Ahead,
         blocker: &CauseSeen,
+        pause: &[Step],
         quota_limit: &mut Option<u32>,
     ) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
         let looks = remedy::looks(&blocker.diagnosis, Some(&found));
-        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker));
+        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker, pause));
         for put in join_all(looks).await {
             put(&mut seen, quota_limit);
         }
@@ -90,7 +93,7 @@ impl Remediator {
     }
 
     /// One look, and where what it found belongs.
-    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen) -> Put {
+    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen, pause: &[Step]) -> Put {
         match look {
             Look::TaskDefinition => {
                 let found = self.look_at_definition(&service.task_definition).await;
@@ -98,7 +101,7 @@ impl Remediator {
             }
             Look::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
             Look::Wanted => {
-                let found = match wanted(service, blocker) {
+                let found = match wanted(service, blocker, pause) {
                     Some(image) => self.resolve(&image).await.resolved,
                     None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
@@ -302,8 +305,11 @@ fn last_run(written: &str, ran: &Result<Vec<(String, String)>, Failure>, blocker
 }
 
 /// The image whose absence matters: the one that the service is paused for, or the one that failed.
-fn wanted(service: &Service, blocker: &CauseSeen) -> Option<Reference> {
-    match service.tags.get(marks::PAUSED_FOR) {
+fn wanted(service: &Service, blocker: &CauseSeen, pause: &[Step]) -> Option<Reference> {
+    // Tags alone have nobody asked: whoever may write them would choose the host.
+    let is_ours = !pause.is_empty() && service.paused_count().is_some();
+    let paused_for = written(pause, marks::PAUSED_FOR, service).filter(|_| is_ours);
+    match paused_for {
         Some(image) => image.parse().ok(),
         None => by_tag(&blocker.diagnosis.image.as_deref()?.parse().ok()?),
     }

@@ -3,8 +3,9 @@
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_events::Subject;
+use pullsafe_events::{Author, Subject};
 use pullsafe_incident::notice;
+use pullsafe_incident::outgoing::Outgoing;
 use pullsafe_incident::store::Next;
 use serde_json::{Value, json};
 
@@ -52,7 +53,8 @@ impl Remediator {
         let told = stray::told(&service, wanted.as_ref().map(|(image, found)| (*image, found)));
         record.notices += 1;
         let id = format!("{now}-{}-{}", id.name, record.notices);
-        record.outbox.push(notice::stray(&subject.to_string(), &told, id).into());
+        let notice = Outgoing { author: Some(Author::Marks), ..notice::stray(&subject.to_string(), &told, id).into() };
+        record.outbox.push(notice);
         record.stray = Some(mark);
         self.tell(subject, &mut record, now).await;
         self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;

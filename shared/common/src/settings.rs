@@ -44,6 +44,7 @@ settings! {
     KEEP_REPOSITORIES = "PULLSAFE_KEEP_REPOSITORIES", Some(""), "The repositories of ECR, as a pattern with `*`, in which an image that runs may be kept from its lifecycle policy by a tag; empty means none.";
     LOG_GROUPS = "PULLSAFE_LOG_GROUPS", Some("/ecs/*,/aws/ecs/*,/copilot/*,/aws/codebuild/*"), "The log groups that may be read for evidence, as patterns with `*`, separated by commas.";
     NOTIFY_ALL_BUILDS = "PULLSAFE_NOTIFY_ALL_BUILDS", Some("false"), "Whether a failed build is told even where its cause concerns neither an image nor a registry.";
+    EVIDENCE_ON_BUS = "PULLSAFE_EVIDENCE_ON_BUS", Some("false"), "Whether the lines of evidence, lines of logs among them, go to the event bus too; without them an event says the cause and where the evidence was read.";
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
 
@@ -195,6 +196,8 @@ pub struct Settings {
     pub log_groups: Vec<String>,
     /// Whether every failed build is told.
     pub notify_all_builds: bool,
+    /// Whether the lines of evidence go to the event bus.
+    pub evidence_on_bus: bool,
     /// How messages are written.
     pub format: Format,
 }
@@ -255,6 +258,7 @@ impl Settings {
             keep_repositories: reader.text(KEEP_REPOSITORIES),
             log_groups: reader.text(LOG_GROUPS).split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
+            evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
             format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }

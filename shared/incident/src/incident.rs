@@ -275,8 +275,7 @@ impl Incident {
     pub fn log(&mut self, at: Timestamp, what: Happened) {
         let place = self.timeline.partition_point(|entry| entry.at <= at);
         let mut beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
-        let new = beside.try_fold(what, |what, entry| entry.also(at, what));
-        let Some(what) = new else { return };
+        let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else { return };
         self.timeline.insert(place, Entry { at, what });
         if self.timeline.len() > TIMELINE_KEPT {
             self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));

@@ -7,6 +7,7 @@
 
 pub mod command;
 pub mod happened;
+pub mod held;
 pub mod incident;
 pub mod kept;
 pub mod notice;

@@ -4,6 +4,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod belongs;
 pub mod build_offer;
 pub mod count;
 pub mod log;

@@ -6,12 +6,14 @@
 //! | the subject | `past#<incident>#<number>` | what a long incident no longer keeps in its row ([`crate::past`]) |
 //! | the subject | `incident#<id>` | the archive |
 //! | `waits#<image>` | the subject | who waits for an image |
+//! | `author#<author>` | | what one author has had told of late (`told.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
 mod due;
 mod history;
 mod outlook;
+mod told;
 mod waiters;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use pullsafe_events::Subject;
 pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
 pub use outlook::Known;
+pub use told::Leave;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
 pub const LEASE_SECONDS: i64 = 90;
