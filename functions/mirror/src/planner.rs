@@ -135,7 +135,7 @@ impl Mirror {
             })
             .collect();
         let queues = self.queues.get_or_init(|| Queues::new(&self.config));
-        queues.send_all(queue, &messages).await
+        queues.send_all(queue, &messages, |_| 0).await
     }
 
     fn log(&self, config: &MirrorConfig, plan: &Plan, now: Timestamp) {
@@ -150,6 +150,7 @@ impl Mirror {
         }
         let oldest = plan.oldest_behind_seconds(now);
         tracing::info!(
+            wanted = plan.items.len(),
             copies = plan.count("copy"),
             current = plan.count("current"),
             later = plan.count("later"),
@@ -159,17 +160,19 @@ impl Mirror {
             oldest_unsynced_seconds = oldest,
             "the mirror's run is planned"
         );
+        // A metric is paid by the hour in which it says something; that all is well stands in the log.
         let mut metrics: Vec<Metric<'_>> = vec![
-            ("ImagesWanted", Unit::Count, plan.items.len() as u64),
-            ("ImagesCurrent", Unit::Count, plan.count("current")),
             ("ImagesPlanned", Unit::Count, plan.count("copy")),
             ("ImagesPostponed", Unit::Count, plan.count("later")),
             ("ImagesBlocked", Unit::Count, plan.count("blocked")),
             ("ImagesUnknown", Unit::Count, plan.count("unknown") + plan.count("absent")),
             ("OldestUnsyncedSeconds", Unit::Seconds, oldest),
         ];
-        metrics.extend(plan.budget.map(|budget| ("PullQuotaRemaining", Unit::Count, budget.remaining)));
-        emf(now, &[], &metrics);
+        metrics.retain(|(_, _, value)| *value > 0);
+        if !metrics.is_empty() {
+            metrics.extend(plan.budget.map(|budget| ("PullQuotaRemaining", Unit::Count, budget.remaining)));
+            emf(now, &[], &metrics);
+        }
     }
 
     /// Logs the faults every time, and tells people once: until the faults are others, or have been mended in between.
@@ -191,6 +194,7 @@ impl Mirror {
             detail_type: "Diagnosis".to_owned(),
             subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
             text,
+            evidence: None,
             detail: json!({"faults": faults}),
         };
         if self.tell(&notice).await { Memory { told: Some(id), ..memory.clone() } } else { memory.clone() }
@@ -216,6 +220,7 @@ impl Mirror {
                 "The mirror's configuration lets images go that nothing wants, and they stay. What is in the way:\n\n{}\n",
                 obstacles.join("\n")
             ),
+            evidence: None,
             detail: json!({"obstacles": obstacles}),
         };
         let told = self.tell(&notice).await;

@@ -21,6 +21,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::Incident;
+use pullsafe_incident::kept::Kept;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::record::{Added, Record};
@@ -100,7 +101,7 @@ impl Remediator {
     async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, HubImage)> {
         let wanted = if diagnosis.build.is_some() { build_remedy::hub_images(diagnosis) } else { Vec::new() };
         let looks = wanted.into_iter().take(IMAGES).map(async |(base, reference)| {
-            let image = self.everywhere(base.image.clone(), reference).await.0;
+            let image = self.everywhere(base.image.clone(), reference, &Kept::default()).await.0;
             (base, image)
         });
         join_all(looks).await

@@ -6,6 +6,7 @@ use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
 use crate::decide::service::Service;
+use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
@@ -33,7 +34,7 @@ impl Remediator {
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
         }
-        let judged = self.judge(subject, &mut record, now).await;
+        let judged = self.judge(subject, &mut record, None, now).await;
         self.finish(subject, record, &before, judged, owner, now).await
     }
 
@@ -69,10 +70,11 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand.
-    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judged {
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `seen` is its service where that was
+    /// looked up just now.
+    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, seen: Option<Lookup<Service>>, now: Timestamp) -> Judged {
         match subject {
-            Subject::Service(id) => self.judge_service(subject, id, record, now).await,
+            Subject::Service(id) => self.judge_service(subject, id, record, seen, now).await,
             Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
         }
     }
@@ -91,9 +93,21 @@ impl Remediator {
         }
     }
 
-    async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
-        let (service, leave, ahead) =
-            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref()));
+    async fn judge_service(
+        &self,
+        subject: &Subject,
+        id: &ServiceId,
+        record: &mut Record,
+        seen: Option<Lookup<Service>>,
+        now: Timestamp,
+    ) -> Judged {
+        let service = async {
+            match seen {
+                Some(service) => service,
+                None => self.look_at_service(id).await,
+            }
+        };
+        let (service, leave, ahead) = tokio::join!(service, self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
         let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -120,7 +134,9 @@ impl Remediator {
             }
             incident.try_again();
         }
-        let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
+        let pause = incident.pause_steps().to_vec();
+        let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
+        keep(&mut incident.kept, &seen, now);
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);

@@ -38,6 +38,18 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("see which other stacks of pullsafe the region has, and what they may do", &["cloudformation:ListStacks"]),
     reads("see whether autoscaling would raise the count", &["application-autoscaling:DescribeScalableTargets"]),
     reads("find services that are paused and that nobody remembers, once a day", &["tag:GetResources"]),
+    reads(
+        "see once a day what runs, and what will go wrong with its images, unless a parameter forbids it",
+        &[
+            "ecs:ListClusters",
+            "ecs:ListServices",
+            "ecr:DescribeImages",
+            "ecr:GetLifecyclePolicy",
+            "events:ListRuleNamesByTarget",
+            "events:ListTargetsByRule",
+        ],
+    ),
+    writes("keep an image that runs by a tag, where a parameter names its repository", &["ecr:PutImage"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
     writes("clone the task definition", &["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "iam:PassRole"]),
     writes("move, pause, restore the service, or force a new deployment", &["ecs:UpdateService"]),

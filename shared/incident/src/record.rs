@@ -131,6 +131,15 @@ impl Record {
         }
     }
 
+    /// Whether there is nothing to write: answers that are kept are written only with something else.
+    pub fn is_as(&self, before: &Self) -> bool {
+        let mut before = before.clone();
+        if let (Some(incident), Some(known)) = (&self.open, &mut before.open) {
+            known.kept.clone_from(&incident.kept);
+        }
+        *self == before
+    }
+
     /// Whether anything has come up since that is worth another look soon: not one more task, not one more line.
     pub fn has_news_since(&self, before: &Self) -> bool {
         let decided = |record: &Self| {

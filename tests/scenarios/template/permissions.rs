@@ -24,6 +24,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
     ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
+    ("events:ListRuleNamesByTarget", "reads; names a target, and no rule"),
     ("tag:GetResources", "reads; has no resource type"),
 ];
 
@@ -251,6 +252,33 @@ fn each_function_sees_only_its_own_rows() {
 }
 
 #[test]
+fn what_looks_ahead_is_granted_by_its_parameters() {
+    let template = Template::load();
+    let role = template.resource("RemediatorRole");
+    let conditions = |action: &str| {
+        let policies = role["Policies"].as_array().expect("policies").iter();
+        let under = policies.filter(|policy| {
+            let mut statements = granted(policy)["PolicyDocument"]["Statement"].as_array().expect("statements").iter();
+            statements.any(|statement| strings(&granted(statement)["Action"]).contains(&action))
+        });
+        under.map(|policy| policy["Fn::If"][0].as_str()).collect::<Vec<_>>()
+    };
+    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:DescribeImages", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
+        assert_eq!(conditions(action), [Some("LooksAhead")], "{action}");
+    }
+    assert_eq!(conditions("ecr:PutImage"), [Some("MayKeepImages")]);
+    let parameters = template.section("Parameters");
+    assert_eq!(parameters["KeepRepositories"]["Default"], "");
+    let conditions = template.section("Conditions");
+    assert!(conditions["MayKeepImages"].to_string().contains("ActingAllowed"), "nothing is tagged where the stack observes");
+    for schedule in ["FindOutlooks", "TellOutlooks"] {
+        let (_, _, properties) =
+            events(template.resource("RemediatorFunction")).into_iter().find(|(name, _, _)| *name == schedule).expect("a schedule");
+        assert_eq!(properties["State"]["Fn::If"][0], "LooksAhead");
+    }
+}
+
+#[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
     let template = Template::load();
     for (id, function) in template.functions() {
@@ -259,8 +287,15 @@ fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
                 .iter()
                 .any(|action| ["ecr:PutImage", "ecr:CreateRepository", "ecr:BatchDeleteImage"].contains(action));
             if writes {
-                assert_eq!(id, "MirrorFunction");
-                assert_eq!(render_all(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
+                let allowed = match id {
+                    "MirrorFunction" => "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*",
+                    // One more tag for what is there, where a parameter names the repositories.
+                    "RemediatorFunction" if strings(&statement["Action"]) == ["ecr:PutImage"] => {
+                        "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${KeepRepositories}"
+                    }
+                    other => panic!("{other} writes to repositories"),
+                };
+                assert_eq!(render_all(statement), [allowed]);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -13,11 +14,15 @@ use tokio::sync::watch;
 use super::call::{Call, Outcome};
 use super::dynamodb::DynamoDb;
 use super::fault::{Fault, FaultKind, FaultQueue};
+use super::limits::{Limits, Refusal};
 use super::service::{AwsError, Service};
 use super::wire::{Failure, Said};
 use super::{config, names, record};
 use crate::clock::VirtualClock;
 use crate::rounds::Rounds;
+
+/// What a call takes where time passes, in milliseconds.
+const CALL_MILLIS: i64 = 20;
 
 /// A whole AWS for one test. Clones are the same AWS.
 #[derive(Clone)]
@@ -37,6 +42,8 @@ struct State {
     die_after: Option<u64>,
     hooks: Vec<Hook>,
     rounds: Option<Rounds>,
+    limits: Option<Limits>,
+    executions: Option<i64>,
 }
 
 /// Something that happens in the outside world just before a call.
@@ -128,6 +135,33 @@ impl FakeAws {
 
     pub(super) fn rounds(&self) -> Option<Rounds> {
         self.lock().rounds.clone()
+    }
+
+    /// Turns the limits of a new account on: request rates here, and those of the tables' partitions.
+    pub fn limit(&self) {
+        let mut state = self.lock();
+        state.limits = Some(Limits::default());
+        if let Some(Backend::DynamoDb(tables)) = state.services.get("dynamodb") {
+            tables.limit();
+        }
+    }
+
+    /// What the limits have refused so far.
+    pub fn refused(&self) -> Vec<Refusal> {
+        self.lock().limits.as_ref().map(|limits| limits.refused().to_vec()).unwrap_or_default()
+    }
+
+    /// Lets the clock go on with every call, and with the pauses between the attempts at one. So many executions share the account: while
+    /// one waits for its answer the others go on, so that each call takes only its part of the time from all of them.
+    pub fn share_among(&self, executions: i64) {
+        self.lock().executions = Some(executions.max(1));
+    }
+
+    /// Lets the time of a pause between two attempts pass.
+    pub(super) fn pause(&self, pause: Duration) {
+        if let Some(executions) = self.lock().executions {
+            self.0.clock.advance_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX) / executions);
+        }
     }
 
     /// Makes a call fail.
@@ -226,10 +260,25 @@ impl FakeAws {
         let already_dead = *self.0.died.borrow();
         let fault = if already_dead { None } else { state.faults.strike(number, service, operation) };
         let backend = state.services.get(service).cloned();
+        if let Some(executions) = state.executions {
+            self.0.clock.advance_millis(CALL_MILLIS / executions);
+        }
+        let now = self.0.clock.now();
+        let throttled = state.limits.as_mut().filter(|_| !already_dead && fault.is_none());
+        let throttled = throttled.and_then(|limits| limits.take(service, operation, now));
         let dies = already_dead || state.die_after == Some(number);
 
         let reaches = !already_dead && fault.is_none_or(|kind| kind == FaultKind::ConnectionCutAfter);
-        let effect = backend.as_ref().filter(|_| reaches).map(|backend| backend.call(operation, &request));
+        let effect = match throttled {
+            Some(error) => Some(Err(error.into())),
+            None => backend.as_ref().filter(|_| reaches).map(|backend| backend.call(operation, &request)),
+        };
+        if let (Some(Err(failure)), Some(limits)) = (&effect, &mut state.limits)
+            && service == "dynamodb"
+            && failure.error.code == "ThrottlingException"
+        {
+            limits.refuse(service, operation, now);
+        }
         let logged = effect.clone().map(|said| said.map_err(|failure| failure.error));
 
         let (outcome, reply) = if backend.is_none() {

@@ -9,7 +9,7 @@ mod force_new_deployment;
 pub(crate) mod guard;
 mod move_to_mirror;
 mod pause;
-mod restore;
+pub(crate) mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
