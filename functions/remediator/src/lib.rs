@@ -24,6 +24,8 @@ mod leave;
 #[cfg(feature = "shell")]
 pub mod observe;
 #[cfg(feature = "shell")]
+mod outlook;
+#[cfg(feature = "shell")]
 mod refuse;
 #[cfg(feature = "shell")]
 mod stray;

@@ -1,5 +1,9 @@
 //! Wiring: configuration from the environment, clients, and the runtime loop.
 
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use pullsafe::clock;
 use pullsafe::settings::Settings;
@@ -30,7 +34,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
-    let config = aws_config::load_from_env().await;
+    // Whoever accepts a connection and says nothing costs a try, and not the function's whole time.
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(10)).build();
+    let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
     let clock = clock::system();
     let registry = Client::new(Config { endpoints: endpoints.clone(), ..Config::new(clock.clone()) });
     Remediator::new(settings.clone(), &config, registry, clock)

@@ -15,9 +15,11 @@ use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
+use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
+use pullsafe_incident::kept::Kept;
 use pullsafe_incident::plan::Step;
 
 use super::Remediator;
@@ -33,6 +35,8 @@ pub(crate) struct Answer {
 /// What was looked at before the service was known.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
+    /// The answers of earlier looks that still hold.
+    kept: Kept,
     /// With what its execution role may pull.
     definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
     image: Option<(HubImage, Option<u32>)>,
@@ -49,23 +53,24 @@ impl Remediator {
 
     /// What can be looked at before the service is known: where a move would be the first act, the definition that the failed tasks
     /// ran, which is most likely the service's still, and the image that could not be pulled.
-    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>) -> Ahead {
+    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> Ahead {
+        let kept = incident.map(|incident| incident.kept.fresh(now)).unwrap_or_default();
         let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
         let Some(blocker) = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages)) else {
-            return Ahead::default();
+            return Ahead { kept, ..Ahead::default() };
         };
         let image = async {
             let written = blocker.diagnosis.image.as_ref()?;
             let reference = written.parse::<Reference>().ok().filter(Reference::is_docker_hub)?;
-            Some(self.everywhere(written.clone(), reference).await)
+            Some(self.everywhere(written.clone(), reference, &kept).await)
         };
         let definition = async {
             let definition = self.look_at_definition(&blocker.task_definition).await.found().cloned()?;
-            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition)).await;
+            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition), &kept).await;
             Some((definition, may_pull))
         };
         let (definition, image) = tokio::join!(definition, image);
-        Ahead { definition, image }
+        Ahead { kept, definition, image }
     }
 
     /// What the remedies that will be asked look at, side by side.
@@ -157,12 +162,12 @@ impl Remediator {
             let may_pull = async {
                 match known {
                     Some(known) => known,
-                    None => self.role_may_pull(role.as_deref(), &images).await,
+                    None => self.role_may_pull(role.as_deref(), &images, &ahead.kept).await,
                 }
             };
             let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
                 Some((image, limit)) if image.written == *written => (image.clone(), *limit),
-                _ => self.everywhere(written.clone(), reference.clone()).await,
+                _ => self.everywhere(written.clone(), reference.clone(), &ahead.kept).await,
             }));
             let (looks, may_pull) = tokio::join!(looks, may_pull);
             (definition, looks, may_pull)
@@ -181,9 +186,9 @@ impl Remediator {
     }
 
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
-    pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
+    pub(crate) async fn everywhere(&self, written: String, reference: Reference, kept: &Kept) -> (HubImage, Option<u32>) {
         let hub = async {
-            match reference.digest() {
+            match reference.digest().or_else(|| kept.digest(&written)) {
                 Some(digest) => {
                     Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
                 }
@@ -207,7 +212,7 @@ impl Remediator {
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
-    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>) -> BTreeMap<String, Lookup<bool>> {
+    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>, kept: &Kept) -> BTreeMap<String, Lookup<bool>> {
         let Some(mirror) = &self.settings.mirror else { return BTreeMap::new() };
         let places: Vec<Reference> = images.values().filter_map(|image| target::in_mirror(mirror, image).ok()).collect();
         let all = |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
@@ -226,13 +231,19 @@ impl Remediator {
         if repositories.is_empty() {
             return BTreeMap::new();
         }
-        let arns: Vec<String> = repositories.keys().cloned().collect();
+        let (known, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            repositories.into_iter().partition(|(_, repository)| kept.may_pull(role, repository));
+        let known = known.into_values().map(|repository| (repository, Lookup::Found(true)));
+        if open.is_empty() {
+            return known.collect();
+        }
+        let arns: Vec<String> = open.keys().cloned().collect();
         let asked = self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, &arns).await) }).await;
         let answers = match asked {
             Ok(answers) => answers,
             Err(late) => return all(late.doubt()),
         };
-        answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
+        answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()
     }
 
     /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
@@ -255,6 +266,19 @@ impl Remediator {
             },
             Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
             Err(error) => unknown(Doubt::new(error.to_string(), error.retryable())),
+        }
+    }
+}
+
+/// Keeps what need not be asked for again within the next minutes.
+pub(crate) fn keep(kept: &mut Kept, seen: &Observation, now: Timestamp) {
+    if let Some(role) = seen.task_definition.found().and_then(TaskDefinition::execution_role_arn) {
+        let allowed = seen.role_may_pull.iter().filter(|(_, answer)| answer.found() == Some(&true));
+        allowed.for_each(|(repository, _)| kept.allow(role, repository, now));
+    }
+    for image in seen.hub_images.iter().filter(|image| image.reference.digest().is_none()) {
+        if let Some(resolved) = image.hub.found() {
+            kept.mean(&image.written, &resolved.digest, now);
         }
     }
 }

@@ -44,6 +44,12 @@ pub enum Event {
     FindPaused,
     /// Such a service was found by its tags.
     Paused(Subject),
+    /// Look for what runs, to see what will go wrong with it.
+    FindOutlooks,
+    /// See what will go wrong with this; a scheduled task with the task definition that its schedule starts.
+    LookOut(Subject, Option<String>),
+    /// Tell people what is known to go wrong.
+    TellOutlooks,
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
     /// The messages of an author that were held back since then, in seconds, are to be told in one.

@@ -229,7 +229,7 @@ fn declined(declined: &Declined) -> String {
 }
 
 /// SNS allows 100 characters of ASCII without control characters in a subject.
-fn subject_line(text: &str) -> String {
+pub(crate) fn subject_line(text: &str) -> String {
     let line: String =
         format!("pullsafe: {text}").chars().map(|character| if (' '..='~').contains(&character) { character } else { '?' }).collect();
     match line.char_indices().nth(100) {
@@ -241,7 +241,7 @@ fn subject_line(text: &str) -> String {
 /// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
 const LONGEST_TEXT: usize = 60_000;
 #[derive(Default)]
-struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
     /// What to do, and what shows whether it is so.
@@ -275,11 +275,11 @@ impl Text {
         self.section("It is tried again", lines);
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         bounded(&self.0, LONGEST_TEXT)
     }
 
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
     }

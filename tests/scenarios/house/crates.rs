@@ -12,10 +12,11 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe", &[]),
     ("pullsafe-yaml", &[]),
     ("pullsafe-lifecycle", &["pullsafe"]),
+    ("pullsafe-radar", &["pullsafe"]),
     ("pullsafe-events", &["pullsafe"]),
     ("pullsafe-registry", &["pullsafe"]),
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
-    ("pullsafe-aws", &["pullsafe", "pullsafe-registry"]),
+    ("pullsafe-aws", &["pullsafe", "pullsafe-lifecycle", "pullsafe-registry"]),
     ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
     ("remediator", SHARED),
     ("mirror", SHARED),
@@ -36,6 +37,7 @@ const SHARED: &[&str] = &[
     "pullsafe-events",
     "pullsafe-incident",
     "pullsafe-lifecycle",
+    "pullsafe-radar",
     "pullsafe-registry",
     "pullsafe-yaml",
 ];
@@ -89,6 +91,7 @@ fn a_decision_is_built_without_its_shell() {
         "pullsafe-diagnosis",
         "pullsafe-incident",
         "pullsafe-lifecycle",
+        "pullsafe-radar",
         "pullsafe-registry",
     ];
     let functions = ["remediator", "mirror", "image-gate"];

@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     "shared/incident",
     "shared/aws",
     "shared/lifecycle",
+    "shared/radar",
     "shared/yaml",
     "functions/remediator",
     "functions/mirror",

@@ -19,6 +19,8 @@ HTPASSWD = "u:$2b$05$abcdefghijklmnopqrstuuqwWMzKt5N8p.u2GX5MuH1t19BMWuLOW\n"
 class Registry:
     """Debian's docker-registry, started anew and empty."""
 
+    tls = False
+
     def __init__(self, servers):
         data = HOME / "registry"
         shutil.rmtree(data, ignore_errors=True)
@@ -72,9 +74,9 @@ def hashed(file):
         return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def notices(name):
+def notices(name, tls=()):
     """Whether a tool fails when a byte of a blob is not what its digest says; the light target would not."""
-    with Servers(images=images.CORRUPT) as servers:
+    with Servers(images=images.CORRUPT, tls=tls) as servers:
         try:
             measure(tools.steps(name, "S", servers), tools.environment(servers))
         except Failed:

@@ -9,6 +9,7 @@ pub mod build_offer;
 pub mod count;
 pub mod log;
 pub mod observation;
+pub mod outlook;
 pub mod probe;
 pub mod recovery;
 pub mod refusal;

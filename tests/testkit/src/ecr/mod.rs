@@ -4,6 +4,7 @@ mod api;
 mod events;
 mod images;
 mod layers;
+mod lifecycle;
 mod push;
 mod repositories;
 mod request;

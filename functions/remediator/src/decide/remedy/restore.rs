@@ -84,7 +84,8 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 follow_up: String::new(),
             }))
         }
-        Lookup::Absent | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Absent => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Unknown(doubt) => Verdict::Unseen(WaitingFor::Image(image), doubt.clone()),
     }
 }
 
