@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use pullsafe::foreign;
 use pullsafe::lookup::Lookup;
-use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::manifest::Platform;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::similar::similar;
 use pullsafe_aws::ecr::EcrRegions;
@@ -27,8 +27,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The last look begins so long before the end, so that its answer still counts.
 const LAST_LOOK: Duration = Duration::from_secs(1);
-/// A config is a few kilobytes.
-const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// How long the tags of a repository may take, which only help.
 const TIME_FOR_TAGS: Duration = Duration::from_secs(5);
 const MOST_TAGS: usize = 1000;
@@ -150,11 +148,7 @@ impl Waiter<'_> {
         let reference = &self.arguments.reference;
         let manifest = self.client.manifest(reference, digest).await?;
         let offered = match manifest.contents() {
-            Ok(Contents::Image { config: Some(config), .. }) => {
-                let config = self.client.small_blob(reference, &config, LARGEST_CONFIG).await?;
-                platform_of_config(&config).into_iter().collect()
-            }
-            Ok(contents) => contents.platforms(),
+            Ok(contents) => self.client.platforms(reference, &contents).await?,
             Err(error) => return Ok(Some(error.to_string())),
         };
         let lacks = |wanted: &&Platform| !offered.iter().any(|platform| platform.satisfies(wanted));

@@ -39,6 +39,7 @@ const RESOURCES: &[(&str, &str, &str)] = &[
 /// What changes something: an observing stack's roles are refused it.
 const WRITING: &[&str] = &[
     "ecs:UpdateService",
+    "ecs:ContinueServiceDeployment",
     "ecs:TagResource",
     "ecs:UntagResource",
     "ecs:RegisterTaskDefinition",

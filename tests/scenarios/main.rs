@@ -9,6 +9,8 @@ mod case_d;
 mod case_e;
 mod crash;
 mod documents;
+mod door;
+mod door_crash;
 mod events;
 mod gate;
 mod gate_examples;

@@ -60,6 +60,10 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
         "ssm:GetParameter" => set("MirrorConfigParameter").then_some(true),
         "secretsmanager:GetSecretValue" => set("DockerHubSecretArn").then_some(true),
         "ecr:BatchDeleteImage" => Some(fills && stack.parameter("MirrorMayDelete") == "true"),
+        _ if let Some(parameter) = permission.parameter => {
+            let set = stack.parameter(parameter) == "true";
+            (set || permission.writes).then_some(set)
+        }
         _ if permission.writes && role.name == "Mirror" => Some(fills),
         _ if permission.writes => Some(stack.may_act()),
         _ => Some(true),

@@ -4,7 +4,7 @@
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
 //! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an error.
 
-use crate::decide::remedy::guard::another_stack;
+use crate::decide::remedy::guard::{another_stack, not_held};
 use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
 use pullsafe::mirror_job::MirrorJob;
@@ -70,7 +70,7 @@ impl Remediator {
         let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
         };
-        if let Some(reason) = another_stack(&self.settings.stack, &service) {
+        if let Some(reason) = another_stack(&self.settings.stack, &service).or_else(|| not_held(&service)) {
             return Ok(Err(StepOutcome::Abandon(reason)));
         }
         match self.mode_of(&service, &cluster)? {

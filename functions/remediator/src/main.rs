@@ -1,8 +1,11 @@
 //! Wiring: configuration from the environment, clients, and the runtime loop.
 
+use std::sync::Arc;
+
 use lambda_runtime::{LambdaEvent, service_fn};
 use pullsafe::clock;
 use pullsafe::settings::Settings;
+use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_aws::telemetry;
 use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe_registry::{Client, Config};
@@ -32,6 +35,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
     let config = aws_config::load_from_env().await;
     let clock = clock::system();
-    let registry = Client::new(Config { endpoints: endpoints.clone(), ..Config::new(clock.clone()) });
+    let credentials = EcrCredentials::new(EcrRegions::new(config.clone()), clock.clone());
+    let endpoints = endpoints.clone();
+    let registry = Client::new(Config { endpoints, credentials: Arc::new(credentials), ..Config::new(clock.clone()) });
     Remediator::new(settings.clone(), &config, registry, clock)
 }

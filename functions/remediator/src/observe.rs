@@ -13,20 +13,13 @@ use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup};
-use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
+use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
+use pullsafe_inspect::looks::{Answer, Looker};
 
 use super::Remediator;
-
-/// What a pull of an image would find, and what Docker Hub said of the limit on the way.
-pub(crate) struct Answer {
-    pub(crate) resolved: Lookup<Resolved>,
-    limit: Option<u32>,
-    /// How many of how many pulls are left.
-    pub(crate) left: Option<(u64, u64)>,
-}
 
 /// What was looked at before the service was known.
 #[derive(Debug, Default)]
@@ -181,9 +174,7 @@ impl Remediator {
     pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
         let hub = async {
             match reference.digest() {
-                Some(digest) => {
-                    Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
-                }
+                Some(digest) => Answer::of(Lookup::Found(Resolved { digest: digest.clone(), platforms: None })),
                 None => self.resolve(&reference).await,
             }
         };
@@ -200,7 +191,7 @@ impl Remediator {
             Some((place.clone(), self.resolve(&place).await.resolved))
         };
         let (hub, mirror, public) = tokio::join!(hub, mirror, public);
-        (HubImage { written, reference, hub: hub.resolved, last_run: Lookup::Absent, mirror, public }, hub.limit)
+        (HubImage { written, reference, hub: hub.resolved, left: hub.left, last_run: Lookup::Absent, mirror, public }, hub.limit)
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
@@ -232,27 +223,14 @@ impl Remediator {
         answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
     }
 
-    /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
+    /// Whoever looks at registries and roles, within the time for the event at hand.
+    pub(crate) fn looker(&self) -> Looker<'_> {
+        Looker { account: Some(&self.account), registry: &self.registry, anywhere: false, mirror: None, end: self.looks_end }
+    }
+
+    /// What a reference means right now.
     pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
-        let unknown = |doubt| Answer { resolved: Lookup::Unknown(doubt), limit: None, left: None };
-        if reference.kind() == Registry::EcrPrivate {
-            let resolved = self.in_time("ecr:BatchGetImage", async { Ok(self.ecr.resolve(reference).await) }).await;
-            return Answer { resolved: resolved.unwrap_or_else(|failure| failure.doubt()), limit: None, left: None };
-        }
-        let answer = self.in_time("the registry", async { Ok(self.registry.resolve(reference).await) }).await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(late) => return unknown(Doubt::new(format!("{}: {late}", reference.registry()), true)),
-        };
-        match answer {
-            Ok(found) => Answer {
-                limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
-                left: found.quota.map(|quota| (quota.remaining, quota.limit)),
-                resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
-            },
-            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
-            Err(error) => unknown(Doubt::new(error.to_string(), error.retryable())),
-        }
+        self.looker().resolve(reference).await
     }
 }
 

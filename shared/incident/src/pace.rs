@@ -38,6 +38,9 @@ impl Due {
         if !record.outbox.is_empty() {
             return Some(soon());
         }
+        if let Some(door) = &record.door {
+            return Some(Self { wakes: vec![door.until], ..soon() });
+        }
         let incident = record.open.as_ref()?;
         let last = last_failure(incident);
         match subject {

@@ -44,6 +44,17 @@ impl WaitingFor {
         }
     }
 
+    /// What is waited for by a deployment at the door.
+    pub fn describe_at_door(&self) -> String {
+        match self {
+            Self::Mirror(images) => {
+                format!("the mirror's copy of {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Image(image) | Self::Push { image, .. } => format!("a push of {image}"),
+            Self::MoreFailures => "another failing task".to_owned(),
+        }
+    }
+
     /// What is waited for and what comes then, to complete "pullsafe waits".
     pub fn describe(&self) -> String {
         match self {

@@ -16,6 +16,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
     ("pullsafe-aws", &["pullsafe", "pullsafe-registry"]),
     ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
+    ("pullsafe-inspect", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"]),
     ("remediator", SHARED),
     ("mirror", SHARED),
     ("image-gate", SHARED),
@@ -28,8 +29,16 @@ const MAY: &[(&str, &[&str])] = &[
 ];
 
 /// What every function may use: the common ground, and no other function.
-const SHARED: &[&str] =
-    &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-incident", "pullsafe-registry", "pullsafe-yaml"];
+const SHARED: &[&str] = &[
+    "pullsafe",
+    "pullsafe-aws",
+    "pullsafe-diagnosis",
+    "pullsafe-events",
+    "pullsafe-incident",
+    "pullsafe-inspect",
+    "pullsafe-registry",
+    "pullsafe-yaml",
+];
 
 /// What a package may not need where it only decides: SDKs, an async runtime, a network, a log.
 const SHELL: &[&str] = &["aws-", "aws_", "hyper", "http", "lambda_runtime", "tokio", "tracing", "futures"];
@@ -73,7 +82,15 @@ fn functions_and_the_command_line_do_not_need_the_scenarios_for_their_tests() {
 
 #[test]
 fn a_decision_is_built_without_its_shell() {
-    let pure = ["pullsafe", "pullsafe-yaml", "pullsafe-events", "pullsafe-diagnosis", "pullsafe-incident", "pullsafe-registry"];
+    let pure = [
+        "pullsafe",
+        "pullsafe-yaml",
+        "pullsafe-events",
+        "pullsafe-diagnosis",
+        "pullsafe-incident",
+        "pullsafe-inspect",
+        "pullsafe-registry",
+    ];
     let functions = ["remediator", "mirror", "image-gate"];
     let packages = packages();
     for name in pure.iter().chain(&functions) {

@@ -162,6 +162,7 @@ mod tests {
                 written: written.to_owned(),
                 reference,
                 hub: same(),
+                left: None,
                 last_run: Lookup::Absent,
                 mirror: Some((place, mirror)),
                 public,

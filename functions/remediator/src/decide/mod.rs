@@ -6,6 +6,7 @@
 
 pub mod build_offer;
 pub mod count;
+pub mod door;
 pub mod log;
 pub mod observation;
 pub mod probe;

@@ -20,6 +20,8 @@ pub struct HubImage {
     pub reference: Reference,
     /// What it means at Docker Hub right now (a HEAD, which spends no quota).
     pub hub: Lookup<Resolved>,
+    /// How many of how many pulls Docker Hub grants the address that asked.
+    pub left: Option<(u64, u64)>,
     /// The digest that this service last ran, where a task shows one.
     pub last_run: Lookup<Digest>,
     /// The copy in the private mirror: where it would be, and what is there.

@@ -230,8 +230,7 @@ impl Table {
         if let Some(part) = record.take_part() {
             self.keep(subject, &part, now).await?;
         }
-        let waits =
-            record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names()).unwrap_or_default();
+        let waits = record.waits();
         self.expect(subject, record, &waits, now).await?;
         let known = std::mem::replace(&mut record.listed, waits);
         Ok(known.into_iter().filter(|name| !record.listed.contains(name)).collect())

@@ -26,6 +26,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {
         return Verdict::Declined(vec![reason]);
     }
+    if let Some(reason) = guard::not_held(service) {
+        return Verdict::Declined(vec![reason]);
+    }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| match step {
         Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),

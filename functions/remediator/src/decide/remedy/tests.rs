@@ -67,6 +67,7 @@ fn hub_image(written: &str) -> HubImage {
     HubImage {
         written: written.to_owned(),
         hub: resolved(written),
+        left: None,
         last_run: Lookup::Absent,
         mirror: Some((target::in_mirror(&mirror, &reference).unwrap(), resolved(written))),
         public: pullsafe::reference::in_ecr_public(&reference).map(|place| (place, Lookup::Absent)),
