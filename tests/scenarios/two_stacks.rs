@@ -198,3 +198,84 @@ async fn a_refused_search_ends_in_the_dead_letters() {
     }
     assert_eq!(world.queues.bodies(scenarios::world::DEAD_LETTERS).len(), 1);
 }
+
+/// A stack that may act on everything.
+const BOTH_ACT: [(&str, &str); 2] = [("Mode", "act"), ("ServicePattern", "*")];
+
+fn deploy(world: &World, stacks: &[(&str, [(&str, &str); 2])]) {
+    for (name, parameters) in stacks {
+        world.stacks.deploy_pullsafe(name, parameters);
+        world.clock.advance(60);
+    }
+}
+
+/// Both may act: the older one does, and the other says what it would have done, and who does it. Whoever hears of it first.
+#[tokio::test]
+async fn of_two_stacks_that_may_act_the_older_one_does() {
+    for older_first in [true, false] {
+        let mut world = image_missing();
+        deploy(&world, &[("first", BOTH_ACT), (STACK, BOTH_ACT)]);
+        let first = world.another_stack("first");
+        let stop = stop(&mut world).await;
+        if older_first {
+            first.handle(&stop, "first-1").await.unwrap();
+            assert_eq!(world.service_tag("web", "pullsafe:paused-by"), "first");
+        }
+        let writes = world.writes().len();
+        world.deliver(&stop).await;
+        assert_eq!(world.writes().len(), writes, "the younger stack changes nothing: {:?}", world.writes());
+        let record = record_of(&world, TABLE);
+        assert_ne!(record["open"]["act"]["state"], "done", "{record}");
+        if older_first {
+            continue;
+        }
+        assert_eq!(record["open"]["act"]["state"], "observed", "{record}");
+        let message = world.told().last().unwrap().message.clone();
+        assert!(message.contains("the stack first of pullsafe may act on this service too, and is the older one"), "{message}");
+        first.handle(&stop, "first-1").await.unwrap();
+        assert_eq!(world.service("web")["desiredCount"], 0, "the older one acts");
+        assert_eq!(world.service_tag("web", "pullsafe:paused-by"), "first");
+    }
+}
+
+/// Stacks that divide the services between them do not wait for each other, nor for one that only observes.
+#[tokio::test]
+async fn another_stack_that_may_not_act_here_is_no_hindrance() {
+    for parameters in [[("Mode", "observe"), ("ServicePattern", "*")], [("Mode", "act"), ("ServicePattern", "staging/*")]] {
+        let mut world = image_missing();
+        deploy(&world, &[("first", parameters), (STACK, BOTH_ACT)]);
+        let stop = stop(&mut world).await;
+        world.deliver(&stop).await;
+        assert_eq!(world.service("web")["desiredCount"], 0, "{parameters:?}");
+        assert_eq!(world.service_tag("web", "pullsafe:paused-by"), STACK);
+    }
+}
+
+/// The older stack is told to act while the younger one has a service paused: who has paused it brings it back.
+#[tokio::test]
+async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now() {
+    let mut world = image_missing();
+    deploy(&world, &[("first", [("Mode", "observe"), ("ServicePattern", "*")]), (STACK, BOTH_ACT)]);
+    let stop = stop(&mut world).await;
+    world.deliver(&stop).await;
+    assert_eq!(world.service("web")["desiredCount"], 0);
+    deploy(&world, &[("first", BOTH_ACT)]);
+    world.clock.advance(600);
+    push(&world);
+    world.settle().await;
+    assert_eq!(world.service("web")["desiredCount"], 2);
+    assert_eq!(world.service_tag("web", "pullsafe:paused-by"), Value::Null);
+}
+
+/// Where the region's stacks cannot be listed, nobody knows who acts: nothing is changed, and the missing permission is named.
+#[tokio::test]
+async fn stacks_that_cannot_be_listed_are_a_doubt() {
+    let mut world = image_missing();
+    world.aws.inject(Fault::on("cloudformation", "DescribeStacks", FaultKind::AccessDenied).always());
+    let stop = stop(&mut world).await;
+    world.deliver(&stop).await;
+    world.run_for(3600).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let told = world.told();
+    assert!(told.iter().any(|told| told.message.contains("cloudformation:DescribeStacks")), "{told:#?}");
+}

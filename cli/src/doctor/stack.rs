@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::Stack;
+use pullsafe::stack::{DESCRIPTION, may_act};
 use pullsafe_aws::Failure;
 
 use super::finding::Finding;
-
-/// How the description of every stack of this template begins.
-const DESCRIPTION: &str = "pullsafe - ";
 
 /// A deployed stack.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +35,7 @@ impl Deployed {
 
     /// Whether it, or a tag in it, may change anything.
     pub(super) fn may_act(&self) -> bool {
-        !matches!(self.parameter("Mode"), "" | "observe") || self.parameter("AllowTagToAct") == "true"
+        may_act(|name| self.parameters.get(name).map(String::as_str))
     }
 
     /// The resources of a type: logical and physical id.
@@ -120,7 +118,7 @@ async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     }
 }
 
-/// Two stacks hear the same events, and each leaves alone what the other has under way; what both write to is the worse.
+/// Two stacks hear the same events, and the older of two that may act on a service does; what both write to is the worse.
 fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
     const ABOUT: &str = "other stacks";
     if others.is_empty() {
@@ -137,7 +135,7 @@ fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
     let seen = format!("{} hear the same events", names.join(", "));
     if own.may_act() && others.iter().any(Deployed::may_act) {
         let mend = "keep one stack in a region, or let all but one observe, or give each a ServicePattern of its own";
-        return Finding::wrong(ABOUT, format!("{seen}, and more than one may act"), mend);
+        return Finding::wrong(ABOUT, format!("{seen}, and more than one may act: where both may, only the oldest does"), mend);
     }
     Finding::right(ABOUT, format!("{seen}, and at most one may act; each tells its own people"))
 }

@@ -66,18 +66,20 @@ impl Remediator {
 
     /// The service right before a call that changes it; `Err` if nothing may be changed any more.
     async fn writable(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
-        let (service, cluster) = tokio::join!(self.ecs.service(id), self.cluster_tag(id));
+        let (service, leave) = tokio::join!(self.ecs.service(id), self.ask_for_leave(id));
         let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
         };
         if let Some(reason) = another_stack(&self.settings.stack, &service).or_else(|| not_held(&service)) {
             return Ok(Err(StepOutcome::Abandon(reason)));
         }
-        match self.mode_of(&service, &cluster)? {
+        match self.mode_of(&service, &leave)? {
             Mode::Act => Ok(Ok(service)),
             mode @ (Mode::Observe | Mode::Off) => {
                 let left = crate::refuse::leftovers(&service);
-                Ok(Err(StepOutcome::Abandon(format!("the mode is {} now: nothing more is changed{left}", mode.as_str()))))
+                let why =
+                    self.yields(&service, &leave)?.unwrap_or_else(|| format!("the mode is {} now: nothing more is changed", mode.as_str()));
+                Ok(Err(StepOutcome::Abandon(format!("{why}{left}"))))
             }
         }
     }

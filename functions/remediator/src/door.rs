@@ -39,6 +39,16 @@ struct Found {
     replaces: bool,
 }
 
+/// What a look at the door came to.
+enum Looked {
+    /// Everything that a decision goes by.
+    Whole(Box<Found>),
+    /// pullsafe is off here, or it is not known what is deployed.
+    Nothing,
+    /// Another stack of pullsafe acts on the service, and answers.
+    Another(String),
+}
+
 impl Found {
     fn verdict(&self, outcome: DoorOutcome) -> DoorVerdict {
         let found = self.findings.iter().map(ToString::to_string).collect();
@@ -74,8 +84,10 @@ impl Remediator {
             return self.answer_and_tell(&subject, waits, verdict.clone(), owner, now).await;
         }
         let since = known.as_ref().map_or(now, |door| door.since);
-        let Some(found) = self.look_at_door(waits).await? else {
-            return self.lets_go_on(&subject, waits, known.is_some(), None, owner, now).await;
+        let found = match self.look_at_door(waits).await? {
+            Looked::Whole(found) => found,
+            Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, owner, now).await,
+            Looked::Another(why) => return Ok(Tally::ignored(why)),
         };
         let situation = Situation {
             now,
@@ -120,9 +132,9 @@ impl Remediator {
         }
     }
 
-    /// Everything that a decision goes by; nothing where pullsafe is off, or where it is not known what is deployed.
-    async fn look_at_door(&self, waits: &HookWaits) -> Result<Option<Found>, Failure> {
-        let Some(deployment) = self.deployment(waits).await? else { return Ok(None) };
+    /// Everything that a decision goes by.
+    async fn look_at_door(&self, waits: &HookWaits) -> Result<Looked, Failure> {
+        let Some(deployment) = self.deployment(waits).await? else { return Ok(Looked::Nothing) };
         let deployments = self.ecs.deployments();
         let revision = async {
             match &deployment.target {
@@ -130,15 +142,18 @@ impl Remediator {
                 None => Ok(None),
             }
         };
-        let (revision, service, cluster) = tokio::join!(revision, self.look_at_service(&waits.service), self.cluster_mode(&waits.service));
+        let (revision, service, leave) = tokio::join!(revision, self.look_at_service(&waits.service), self.look_for_leave(&waits.service));
         // Where it is not known what the service is, nothing is changed.
-        let mode = service.found().map_or(Mode::Observe, |service| self.mode_of(service, &cluster).unwrap_or(Mode::Observe));
+        let mode = service.found().map_or(Mode::Observe, |service| self.mode(Some(service), &leave));
+        if let Some(why) = service.found().and_then(|service| self.yields(service, &leave).ok().flatten()) {
+            return Ok(Looked::Another(why));
+        }
         let revision = revision.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "{}: what is deployed is not known: {failure}", waits.service);
             None
         });
-        let Some(revision) = revision.filter(|_| mode != Mode::Off) else { return Ok(None) };
-        Ok(Some(self.look_at_revision(revision, service, mode, deployment.replaces).await))
+        let Some(revision) = revision.filter(|_| mode != Mode::Off) else { return Ok(Looked::Nothing) };
+        Ok(Looked::Whole(Box::new(self.look_at_revision(revision, service, mode, deployment.replaces).await)))
     }
 
     async fn look_at_revision(&self, revision: Revision, service: Lookup<Service>, mode: Mode, replaces: bool) -> Found {

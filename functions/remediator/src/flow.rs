@@ -25,6 +25,7 @@ use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
+use crate::leave::Remembered;
 use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
@@ -70,6 +71,7 @@ pub struct Remediator {
     pub(crate) roles: Roles,
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
+    pub(crate) remembered: Remembered,
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
@@ -91,6 +93,7 @@ impl Remediator {
             roles: Roles::new(config),
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
+            remembered: Remembered::default(),
             table: Table::new(config, &settings.table),
             tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),

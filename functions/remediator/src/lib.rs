@@ -20,6 +20,8 @@ pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;
 #[cfg(feature = "shell")]
+mod leave;
+#[cfg(feature = "shell")]
 pub mod observe;
 #[cfg(feature = "shell")]
 mod refuse;

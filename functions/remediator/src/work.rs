@@ -5,7 +5,6 @@ use crate::decide::recovery;
 use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
-use crate::decide::service;
 use crate::decide::service::Service;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
@@ -93,9 +92,9 @@ impl Remediator {
     }
 
     async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
-        let (service, cluster, ahead) =
-            tokio::join!(self.look_at_service(id), self.cluster_mode(id), self.look_ahead(record.open.as_ref()));
-        let mode = self.mode(service.found(), &cluster);
+        let (service, leave, ahead) =
+            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref()));
+        let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
@@ -139,15 +138,18 @@ impl Remediator {
         };
         if mode == Mode::Observe {
             let remedy = plan.remedy;
-            if let Some(doubt) = seen.service.found().and_then(|service| self.mode_of(service, &cluster).err()) {
-                let unknown: Lookup<Mode> = doubt.doubt();
-                if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
-                    return Judged::rest("postponed", "the cluster's mode could not be read; it is looked at again");
+            let yields = seen.service.found().map(|service| self.mode_of(service, &leave).and_then(|_| self.yields(service, &leave)));
+            match yields.transpose() {
+                Ok(None) => {}
+                Ok(Some(reason)) => incident.declined.extend(reason.map(|reason| Declined { remedy, reasons: vec![reason] })),
+                Err(doubt) => {
+                    let unknown: Lookup<Mode> = doubt.doubt();
+                    if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
+                        return Judged::rest("postponed", "whether pullsafe may act here could not be found out; it is looked at again");
+                    }
+                    let reason = format!("whether pullsafe may act here could not be found out, so that nothing is changed: {doubt}");
+                    incident.declined.push(Declined { remedy, reasons: vec![reason] });
                 }
-                incident.declined.push(Declined {
-                    remedy,
-                    reasons: vec![format!("the cluster's mode could not be read, so that nothing is changed: {doubt}")],
-                });
             }
             incident.act.get_or_insert(Act {
                 cause: blocker.diagnosis.cause,
@@ -232,38 +234,6 @@ impl Remediator {
         Ok(Tally::worked("resolved", how, None))
     }
 
-    /// What the cluster's tag says of the mode.
-    pub(crate) async fn cluster_mode(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
-        self.in_time("ecs:DescribeClusters", self.cluster_tag(id)).await
-    }
-
-    /// The same, for as long as it takes.
-    pub(crate) async fn cluster_tag(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
-        self.ecs.cluster_tag(&id.cluster_arn, service::marks::MODE).await
-    }
-
-    fn mode(&self, service: Option<&Service>, cluster: &Result<Option<String>, Failure>) -> Mode {
-        let Some(service) = service else { return self.settings.mode };
-        self.mode_of(service, cluster).unwrap_or_else(|failure| {
-            // A cluster that may forbid acting could not be asked: look, and do not act.
-            tracing::warn!(%failure, "the cluster's tags could not be read: observing");
-            Mode::Observe
-        })
-    }
-
-    /// The mode that holds for a service whose cluster says this.
-    ///
-    /// # Errors
-    /// It depends on the cluster's tags, and they could not be read.
-    pub(crate) fn mode_of(&self, service: &Service, cluster: &Result<Option<String>, Failure>) -> Result<Mode, Failure> {
-        let raises = self.settings.allow_tag_to_act;
-        let cluster = match service::said(service.mode_tag(), raises) {
-            Some(_) => None,
-            None => cluster.clone()?,
-        };
-        Ok(service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises))
-    }
-
     /// A deployment began, and no incident is open: make sure that the mirror has what it will pull.
     pub(crate) async fn deployment_started(
         &self,
@@ -275,8 +245,8 @@ impl Remediator {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
         }
-        let (service, cluster) = tokio::join!(self.look_at_service(&changed.service), self.cluster_mode(&changed.service));
-        let mode = self.mode(service.found(), &cluster);
+        let (service, leave) = tokio::join!(self.look_at_service(&changed.service), self.look_for_leave(&changed.service));
+        let mode = self.mode(service.found(), &leave);
         let Some(definition) = service.found().filter(|_| mode != Mode::Off).map(|service| service.task_definition.clone()) else {
             return Ok(Tally::ignored("the service is gone, or pullsafe is off for it".to_owned()));
         };

@@ -1,4 +1,4 @@
-//! Patterns for tags: `*` is any run of characters, `?` one character, everything else is itself.
+//! Patterns, for tags and names: `*` is any run of characters, `?` one character, everything else is itself.
 
 use std::fmt;
 
@@ -22,34 +22,39 @@ impl Glob {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether a tag matches, in time that grows with both lengths and never faster.
+    /// Whether a whole tag matches.
     pub fn matches(&self, tag: &str) -> bool {
-        let (pattern, tag) = (self.0.as_bytes(), tag.as_bytes());
-        let (mut at, mut place) = (0, 0);
-        // Where to go on if the run that the last `*` stands for has to be one longer.
-        let mut retry: Option<(usize, usize)> = None;
-        while place < tag.len() {
-            match pattern.get(at) {
-                Some(b'*') => {
-                    retry = Some((at + 1, place));
-                    at += 1;
-                }
-                Some(&byte) if byte == b'?' || byte == tag[place] => {
-                    at += 1;
-                    place += 1;
-                }
-                Some(_) | None => match retry {
-                    Some((after, from)) => {
-                        retry = Some((after, from + 1));
-                        at = after;
-                        place = from + 1;
-                    }
-                    None => return false,
-                },
-            }
-        }
-        pattern[at..].iter().all(|&byte| byte == b'*')
+        matches(&self.0, tag)
     }
+}
+
+/// Whether a whole text matches a pattern, in time that grows with both lengths and never faster.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut place) = (0, 0);
+    // Where to go on if the run that the last `*` stands for has to be one longer.
+    let mut retry: Option<(usize, usize)> = None;
+    while place < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                retry = Some((at + 1, place));
+                at += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == text[place] => {
+                at += 1;
+                place += 1;
+            }
+            Some(_) | None => match retry {
+                Some((after, from)) => {
+                    retry = Some((after, from + 1));
+                    at = after;
+                    place = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|&byte| byte == b'*')
 }
 
 impl fmt::Display for Glob {

@@ -27,5 +27,6 @@ pub mod region;
 pub mod repository;
 pub mod settings;
 pub mod similar;
+pub mod stack;
 pub mod tags;
 pub mod timestamp;

@@ -11,6 +11,7 @@ use crate::project;
 const MAY: &[(&str, &[&str])] = &[
     ("pullsafe", &[]),
     ("pullsafe-yaml", &[]),
+    ("pullsafe-lifecycle", &["pullsafe"]),
     ("pullsafe-events", &["pullsafe"]),
     ("pullsafe-registry", &["pullsafe"]),
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
@@ -36,6 +37,7 @@ const SHARED: &[&str] = &[
     "pullsafe-events",
     "pullsafe-incident",
     "pullsafe-inspect",
+    "pullsafe-lifecycle",
     "pullsafe-registry",
     "pullsafe-yaml",
 ];
@@ -89,6 +91,7 @@ fn a_decision_is_built_without_its_shell() {
         "pullsafe-diagnosis",
         "pullsafe-incident",
         "pullsafe-inspect",
+        "pullsafe-lifecycle",
         "pullsafe-registry",
     ];
     let functions = ["remediator", "mirror", "image-gate"];

@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     "shared/incident",
     "shared/inspect",
     "shared/aws",
+    "shared/lifecycle",
     "shared/yaml",
     "functions/remediator",
     "functions/mirror",

@@ -1,7 +1,9 @@
-//! CloudFormation: whether the stack of a service is being deployed.
+//! CloudFormation: whether the stack of a service is being deployed, and which stacks of pullsafe the region has.
 
 use crate::decide::observation::Stack;
 use pullsafe::lookup::Lookup;
+use pullsafe::stack::Sibling;
+use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 
 /// AWS CloudFormation.
@@ -35,4 +37,28 @@ impl Stacks {
             Err(failure) => failure.doubt(),
         }
     }
+
+    /// The stacks of this template in the region.
+    ///
+    /// # Errors
+    /// `DescribeStacks` failed.
+    pub async fn of_pullsafe(&self) -> Result<Vec<Sibling>, Failure> {
+        let mut pages = self.0.describe_stacks().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Failure::of("cloudformation:DescribeStacks", &error))?;
+            found.extend(page.stacks().iter().filter_map(sibling));
+        }
+        Ok(found)
+    }
+}
+
+fn sibling(stack: &aws_sdk_cloudformation::types::Stack) -> Option<Sibling> {
+    let created = stack.creation_time()?.to_millis().ok().map(Timestamp::from_millis)?;
+    let status = stack.stack_status()?.as_str();
+    let parameter = |name: &str| {
+        let found = stack.parameters().iter().find(|parameter| parameter.parameter_key() == Some(name));
+        found.and_then(|parameter| parameter.parameter_value())
+    };
+    Sibling::of(stack.stack_name()?, created, status, stack.description(), parameter)
 }

@@ -240,7 +240,7 @@ impl World {
 
     /// The remediator of another stack of pullsafe in this account and region.
     pub fn another_stack(&self, name: &str) -> Remediator {
-        setup::remediator(&self.config, self, &[("PULLSAFE_STACK", name), ("PULLSAFE_TABLE", OTHER_TABLE)])
+        setup::remediator(&self.config, self, &[("PULLSAFE_STACK", name), ("PULLSAFE_TABLE", OTHER_TABLE), ("PULLSAFE_PAUSE_AFTER", "1")])
     }
 
     /// The service, as DescribeServices shows it.

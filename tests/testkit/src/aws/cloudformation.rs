@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pullsafe::stack::DESCRIPTION;
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,6 +28,8 @@ struct Stack {
     id: String,
     status: String,
     created: Timestamp,
+    /// Of a stack of this project's template.
+    parameters: Option<Value>,
 }
 
 impl CloudFormation {
@@ -42,9 +45,21 @@ impl CloudFormation {
             let mut state = self.lock();
             let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{}", state.ids.next());
             let created = state.clock.now();
-            state.stacks.push(Stack { name: name.to_owned(), id, status: status.to_owned(), created });
+            state.stacks.push(Stack { name: name.to_owned(), id, status: status.to_owned(), created, parameters: None });
         }
         self
+    }
+
+    /// Creates a stack of pullsafe with these parameters, or gives it these.
+    pub fn deploy_pullsafe(&self, name: &str, parameters: &[(&str, &str)]) {
+        let of = |(key, value): &(&str, &str)| json!({"ParameterKey": key, "ParameterValue": value});
+        let parameters = Some(parameters.iter().map(of).collect());
+        if self.id(name).is_none() {
+            drop(self.clone().with_stack(name, "CREATE_COMPLETE"));
+        }
+        for stack in self.lock().stacks.iter_mut().filter(|stack| stack.name == name) {
+            stack.parameters.clone_from(&parameters);
+        }
     }
 
     /// Changes the status of a stack.
@@ -59,7 +74,7 @@ impl CloudFormation {
         let mut state = self.lock();
         let created = state.clock.now();
         state.stacks.retain(|stack| stack.id != id);
-        state.stacks.push(Stack { name: name.to_owned(), id: id.to_owned(), status: status.to_owned(), created });
+        state.stacks.push(Stack { name: name.to_owned(), id: id.to_owned(), status: status.to_owned(), created, parameters: None });
     }
 
     /// The ARN of a stack.
@@ -94,5 +109,10 @@ impl Service for CloudFormation {
 }
 
 fn describe(stack: &Stack) -> Value {
-    json!({"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "CreationTime": stack.created})
+    let mut described = json!({"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "CreationTime": stack.created});
+    if let Some(parameters) = &stack.parameters {
+        described["Description"] = json!(format!("{DESCRIPTION}ECS deployments that survive image pulls"));
+        described["Parameters"] = parameters.clone();
+    }
+    described
 }

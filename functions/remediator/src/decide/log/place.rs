@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use pullsafe::glob;
 use pullsafe::reference::Region;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis};
@@ -49,20 +50,13 @@ impl LogPlace {
     #[must_use]
     pub fn within(self, allowed: &[String]) -> Self {
         match self {
-            Self::Stream(ref stream) if !allowed.iter().any(|pattern| matches(pattern, &stream.group)) => Self::Nowhere(format!(
+            Self::Stream(ref stream) if !allowed.iter().any(|pattern| glob::matches(pattern, &stream.group)) => Self::Nowhere(format!(
                 "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
                 stream.group
             )),
             Self::Stream(_) | Self::Nowhere(_) => self,
         }
     }
-}
-
-/// Whether a pattern, in which `*` stands for any text, matches a whole name.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((begin, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(begin) else { return false };
-    name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| matches(rest, &name[at..]))
 }
 
 /// The time in which lines are looked for.

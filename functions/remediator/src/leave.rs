@@ -1,0 +1,113 @@
+//! Leave to act on a service: what the tags, the stack's mode and the other stacks of the region say of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pullsafe::arn::ServiceId;
+use pullsafe::settings::Mode;
+use pullsafe::stack::{self, Sibling};
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+
+use super::Remediator;
+use crate::decide::service::{self, Service, marks};
+
+/// For how long an answer about the region's stacks is used again. Only a stack that is older than this one can come before it, and none
+/// is made older; but one may be told to act.
+const REMEMBERED_SECONDS: i64 = 300;
+
+/// What the region's stacks were when they were last asked for.
+pub(crate) type Remembered = Arc<Mutex<Option<(Timestamp, Arc<Vec<Sibling>>)>>>;
+
+/// What was found out beside the service itself.
+pub(crate) struct Leave {
+    /// What the cluster's tag says of the mode.
+    cluster: Result<Option<String>, Failure>,
+    /// The stack of pullsafe that acts on the service before this one.
+    before: Result<Option<String>, Failure>,
+}
+
+impl Remediator {
+    /// Finds it out in time.
+    pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
+        let cluster = self.in_time("ecs:DescribeClusters", self.ecs.cluster_tag(&id.cluster_arn, marks::MODE));
+        let before = self.in_time("cloudformation:DescribeStacks", self.stack_before(id));
+        let (cluster, before) = tokio::join!(cluster, before);
+        Leave { cluster, before }
+    }
+
+    /// The same, for as long as it takes.
+    pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Leave {
+        let (cluster, before) = tokio::join!(self.ecs.cluster_tag(&id.cluster_arn, marks::MODE), self.stack_before(id));
+        Leave { cluster, before }
+    }
+
+    /// The mode to go on with where a doubt means to look, and not to act.
+    pub(crate) fn mode(&self, service: Option<&Service>, leave: &Leave) -> Mode {
+        let Some(service) = service else { return self.settings.mode };
+        self.mode_of(service, leave).unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "whether pullsafe may act here could not be found out: observing");
+            Mode::Observe
+        })
+    }
+
+    /// The mode that holds for a service.
+    ///
+    /// # Errors
+    /// It depends on what could not be found out.
+    pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
+        let raises = self.settings.allow_tag_to_act;
+        let cluster = match service::said(service.mode_tag(), raises) {
+            Some(_) => None,
+            None => leave.cluster.clone()?,
+        };
+        let mode = service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises);
+        Ok(match mode {
+            Mode::Act if self.yields(service, leave)?.is_some() => Mode::Observe,
+            mode @ (Mode::Act | Mode::Observe | Mode::Off) => mode,
+        })
+    }
+
+    /// Why another stack acts on a service, and this one does not. What this one has paused, it also brings back.
+    ///
+    /// # Errors
+    /// The region's stacks could not be listed.
+    pub(crate) fn yields(&self, service: &Service, leave: &Leave) -> Result<Option<String>, Failure> {
+        let own = &self.settings.stack;
+        if !own.is_empty() && service.tags.get(marks::PAUSED_BY) == Some(own) {
+            return Ok(None);
+        }
+        Ok(leave.before.clone()?.map(|other| {
+            format!(
+                "the stack {other} of pullsafe may act on this service too, and is the older one, so that this one ({own}) observes: \
+                 keep one acting stack in a region, or give each a ServicePattern of its own"
+            )
+        }))
+    }
+
+    /// The stack that acts on a service before this one; none is asked for where this one never acts.
+    async fn stack_before(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
+        if self.settings.mode != Mode::Act && !self.settings.allow_tag_to_act {
+            return Ok(None);
+        }
+        let stacks = self.siblings().await?;
+        Ok(stack::before(&self.settings.stack, &stacks, id).map(|other| other.name.clone()))
+    }
+
+    /// The stacks of this template in the region.
+    async fn siblings(&self) -> Result<Arc<Vec<Sibling>>, Failure> {
+        let now = (self.clock)();
+        let known = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, stacks)) = known.as_ref().filter(|(at, _)| now.seconds_since(*at) < REMEMBERED_SECONDS) {
+            return Ok(stacks.clone());
+        }
+        match self.stacks.of_pullsafe().await {
+            Ok(stacks) => {
+                let stacks = Arc::new(stacks);
+                *self.remembered.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, stacks.clone()));
+                Ok(stacks)
+            }
+            // What was true a while ago is better than no answer: stacks change seldom, and in a storm this call is throttled first.
+            Err(failure) => known.filter(|_| failure.is_transient()).map(|(_, stacks)| stacks).ok_or(failure),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The stacks of this template that share a region: all of them hear the same events, and one acts.
+
+use crate::arn::ServiceId;
+use crate::glob;
+use crate::timestamp::Timestamp;
+
+/// How the description of every stack of this template begins.
+pub const DESCRIPTION: &str = "pullsafe - ";
+
+/// In these states a stack has no functions that could act, or none yet.
+const WITHOUT_FUNCTIONS: &[&str] = &["REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "DELETE_COMPLETE"];
+
+/// A stack of this template, as far as others have to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sibling {
+    /// Its name, which no other stack of the region has.
+    pub name: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether it, or a tag in it, may change services.
+    pub may_act: bool,
+    /// The services that it may change, as `cluster/service` with `*` and `?`.
+    pub service_pattern: String,
+}
+
+impl Sibling {
+    /// A stack, by what CloudFormation says of it; `None` if it is of another template.
+    pub fn of<'a>(
+        name: &str,
+        created: Timestamp,
+        status: &str,
+        description: Option<&str>,
+        parameter: impl Fn(&str) -> Option<&'a str>,
+    ) -> Option<Self> {
+        let ours = description.is_some_and(|text| text.starts_with(DESCRIPTION));
+        ours.then(|| Self {
+            name: name.to_owned(),
+            created,
+            may_act: may_act(&parameter) && !WITHOUT_FUNCTIONS.contains(&status),
+            service_pattern: parameter("ServicePattern").unwrap_or("*").to_owned(),
+        })
+    }
+
+    fn acts_on(&self, service: &ServiceId) -> bool {
+        self.may_act && glob::matches(&self.service_pattern, &service.to_string())
+    }
+}
+
+/// Whether the parameters of a stack let it, or a tag in it, change services.
+pub fn may_act<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> bool {
+    !matches!(parameter("Mode").unwrap_or_default(), "" | "observe") || parameter("AllowTagToAct") == Some("true")
+}
+
+/// The stack that acts on a service before the stack of this name does: the oldest of those that may. A stack that CloudFormation does
+/// not know comes behind all that it knows.
+pub fn before<'a>(own: &str, stacks: &'a [Sibling], service: &ServiceId) -> Option<&'a Sibling> {
+    let age = |stack: &Sibling| (stack.created, stack.name.clone());
+    let mine = stacks.iter().find(|stack| stack.name == own).map(age);
+    let others = stacks.iter().filter(|stack| stack.name != own && stack.acts_on(service));
+    others.filter(|other| mine.as_ref().is_none_or(|mine| age(other) < *mine)).min_by_key(|other| age(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(name: &str, created: i64, mode: &str, pattern: &str) -> Sibling {
+        stack_in("CREATE_COMPLETE", name, created, mode, pattern)
+    }
+
+    fn stack_in(status: &str, name: &str, created: i64, mode: &str, pattern: &str) -> Sibling {
+        let parameter = |wanted: &str| match wanted {
+            "Mode" => Some(mode),
+            "ServicePattern" => Some(pattern),
+            _ => None,
+        };
+        let parameters: Vec<(&str, Option<&str>)> = ["Mode", "ServicePattern"].map(|key| (key, parameter(key))).to_vec();
+        let read = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).and_then(|(_, value)| *value);
+        Sibling::of(name, Timestamp::from_millis(created), status, Some("pullsafe - ECS"), read).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_that_may_act_on_a_service_comes_first() {
+        let web = ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() };
+        let named = |own: &str, stacks: &[Sibling]| before(own, stacks, &web).map(|stack| stack.name.clone());
+        let (old, young) = (stack("b", 1, "act", "*"), stack("a", 2, "act", "*"));
+        let both = [young.clone(), old.clone()];
+        assert_eq!(named("a", &both).as_deref(), Some("b"));
+        assert_eq!(named("b", &both), None, "the oldest has nobody before it");
+        assert_eq!(named("unknown", &both).as_deref(), Some("b"), "what is not known comes last");
+        assert_eq!(named("a", std::slice::from_ref(&young)), None);
+        for harmless in [
+            stack("b", 1, "observe", "*"),
+            stack("b", 1, "act", "staging/*"),
+            stack("b", 1, "act", "prod/we"),
+            stack_in("ROLLBACK_COMPLETE", "b", 1, "act", "*"),
+        ] {
+            assert_eq!(named("a", &[young.clone(), harmless.clone()]), None, "{harmless:?}");
+        }
+        for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?"), stack_in("DELETE_FAILED", "b", 1, "act", "*")] {
+            assert_eq!(named("a", &[young.clone(), other]).as_deref(), Some("b"));
+        }
+        // Made in the same moment: one of the two, and the same one for both.
+        let twins = [stack("a", 1, "act", "*"), stack("b", 1, "act", "*")];
+        assert_eq!((named("a", &twins), named("b", &twins).as_deref()), (None, Some("a")));
+    }
+
+    #[test]
+    fn a_tag_that_may_raise_the_mode_counts_as_acting() {
+        let allow = |key: &str| (key == "AllowTagToAct").then_some("true");
+        let found = Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", Some("pullsafe - x"), allow).unwrap();
+        assert!(found.may_act);
+        assert_eq!(found.service_pattern, "*");
+        assert_eq!(Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", Some("another"), allow), None);
+        assert_eq!(Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", None, allow), None);
+    }
+}

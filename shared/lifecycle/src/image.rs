@@ -1,0 +1,78 @@
+//! An image as a policy sees it.
+
+use pullsafe::digest::Digest;
+use pullsafe::timestamp::Timestamp;
+
+/// Where ECR keeps an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StorageClass {
+    /// The standard class, from where it can be pulled.
+    Standard,
+    /// The archive, from where it cannot be pulled.
+    Archive,
+}
+
+impl StorageClass {
+    /// As a policy writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+/// One image of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its digest.
+    pub digest: Digest,
+    /// All its tags.
+    pub tags: Vec<String>,
+    /// When it was pushed.
+    pub pushed_at: Timestamp,
+    /// When it was last pulled, as far as ECR has recorded it.
+    pub pulled_at: Option<Timestamp>,
+    /// When it last came back from the archive.
+    pub activated_at: Option<Timestamp>,
+    /// When it last went into the archive.
+    pub archived_at: Option<Timestamp>,
+    /// Where it is kept.
+    pub class: StorageClass,
+    /// What it names, if it is an index: these cannot go before it.
+    pub members: Vec<Digest>,
+    /// What it is attached to, such as the image that it signs: it goes with that.
+    pub subject: Option<Digest>,
+}
+
+impl Image {
+    /// An image of the standard class that was pushed then, with these tags and nothing else.
+    pub fn pushed(digest: Digest, tags: &[&str], pushed_at: Timestamp) -> Self {
+        Self {
+            digest,
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            pushed_at,
+            pulled_at: None,
+            activated_at: None,
+            archived_at: None,
+            class: StorageClass::Standard,
+            members: Vec::new(),
+            subject: None,
+        }
+    }
+
+    /// What its age counts from: the push, or its last return from the archive.
+    pub(crate) fn since_pushed(&self) -> Timestamp {
+        self.activated_at.map_or(self.pushed_at, |back| back.max(self.pushed_at))
+    }
+
+    /// What its idleness counts from: its last pull, or else its age.
+    pub(crate) fn since_pulled(&self) -> Timestamp {
+        self.pulled_at.map_or(self.since_pushed(), |pulled| pulled.max(self.since_pushed()))
+    }
+
+    /// What its time in the archive counts from. Where ECR does not say, it counts from the push, which is the sooner end.
+    pub(crate) fn since_transitioned(&self) -> Timestamp {
+        self.archived_at.unwrap_or(self.pushed_at)
+    }
+}
