@@ -109,7 +109,7 @@ async fn case_a_is_found_in_the_task_definition() {
     Sample::new(1).build().push(place.hub.store(), "iseepatterns/court-case-backend", "latest");
     let file = place.write("taskdef.json", &definition("iseepatterns/court-case-backend:latest", ROLE).to_string());
     assert_eq!(place.run(&["verify", &file]).await.status.code(), Some(0), "a hundred pulls are left");
-    place.hub.quota().spend("127.0.0.1", 100, place.clock.now());
+    place.hub.quota().spend("lambda", 100, place.clock.now());
     let (faults, code, document) = place.faults(&["--mirror", &format!("{HOST}/docker-hub"), &file]).await;
     assert_eq!((faults, code), (vec!["no-copy".to_owned()], Some(1)), "{document:#}");
     let quota = &document["subjects"][0]["findings"][1];
@@ -138,7 +138,7 @@ async fn cases_b_and_e_are_found_in_the_repositorys_files() {
     );
     let (faults, code, _) = place.faults(&["."]).await;
     assert_eq!((faults, code), (Vec::new(), Some(0)));
-    place.hub.quota().spend("127.0.0.1", 100, place.clock.now());
+    place.hub.quota().spend("lambda", 100, place.clock.now());
     for (target, images) in [(".", 6), (build.as_str(), 2)] {
         let (faults, code, document) = place.faults(&[target]).await;
         assert_eq!((faults, code), (vec!["quota-too-small".to_owned()], Some(1)), "{document:#}");
