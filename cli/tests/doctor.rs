@@ -40,6 +40,7 @@ const RESOURCES: &[(&str, &str, &str)] = &[
 const WRITING: &[&str] = &[
     "ecs:UpdateService",
     "ecs:ContinueServiceDeployment",
+    "ecr:UpdateImageStorageClass",
     "ecs:TagResource",
     "ecs:UntagResource",
     "ecs:RegisterTaskDefinition",

@@ -143,6 +143,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         role_may_pull,
         stack: Lookup::Absent,
         scaling: Lookup::Absent,
+        kept: Lookup::Absent,
         wanted: if diagnosis.cause == Cause::ImageDigestGone { found() } else { Lookup::Absent },
     }
 }

@@ -1,6 +1,7 @@
 //! The cases as scenarios, and what must hold whatever happens.
 
 mod ahead;
+mod archived;
 mod bad_hour;
 mod case_a;
 mod case_b;

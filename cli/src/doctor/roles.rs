@@ -59,6 +59,7 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
         "kms:Decrypt" | "kms:GenerateDataKey" => set("EncryptionKeyArn").then_some(true),
         "ssm:GetParameter" => set("MirrorConfigParameter").then_some(true),
         "secretsmanager:GetSecretValue" => set("DockerHubSecretArn").then_some(true),
+        "ecr:UpdateImageStorageClass" => Some(stack.may_act() && stack.parameter("RestoreArchivedImages") == "true"),
         "ecr:BatchDeleteImage" => Some(fills && stack.parameter("MirrorMayDelete") == "true"),
         _ if let Some(parameter) = permission.parameter => {
             let set = stack.parameter(parameter) == "true";

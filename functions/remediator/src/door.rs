@@ -13,6 +13,7 @@ use crate::decide::door::{self, Decision, Deployment, Revision, Situation, Stand
 use crate::decide::remedy;
 use crate::decide::service::Service;
 use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -34,6 +35,8 @@ struct Found {
     service: Lookup<Service>,
     mode: Mode,
     findings: Vec<Finding>,
+    /// The images that lie in ECR's archive.
+    archived: Vec<Reference>,
     /// What would be done about its images of Docker Hub, where something would.
     ahead: Option<Plan>,
     replaces: bool,
@@ -96,6 +99,7 @@ impl Remediator {
             mode: found.mode,
             findings: &found.findings,
             ahead: found.ahead.as_ref(),
+            archived: &found.archived,
             replaces: found.replaces,
         };
         match door::decide(situation) {
@@ -158,18 +162,18 @@ impl Remediator {
 
     async fn look_at_revision(&self, revision: Revision, service: Lookup<Service>, mode: Mode, replaces: bool) -> Found {
         let seen = self.observe_ahead(service.clone(), &revision.task_definition).await;
-        let findings = match seen.task_definition.found() {
+        let (findings, archived) = match seen.task_definition.found() {
             Some(definition) => {
                 let needs = Needs::of(definition, revision.launch, &revision.digests);
                 let known = seen.hub_images.iter().map(|image| (image.written.clone(), door::seen_at_hub(image)));
                 let known = known.collect();
                 let looked = self.looker().look(&needs, known).await;
-                findings(&needs, &looked, door::tasks(&service))
+                (findings(&needs, &looked, door::tasks(&service)), door::archived(&needs, &looked))
             }
-            None => Vec::new(),
+            None => (Vec::new(), Vec::new()),
         };
         let ahead = remedy::ahead::prepare(&self.settings, &seen);
-        Found { task_definition: revision.task_definition, service, mode, findings, ahead, replaces }
+        Found { task_definition: revision.task_definition, service, mode, findings, archived, ahead, replaces }
     }
 
     /// Lets a deployment go on against which nothing speaks; and moves its service at once, where that is the policy.
@@ -222,6 +226,13 @@ impl Remediator {
             && let Acted::Refused(_, failure) = self.act(&asking(plan)).await?
         {
             tracing::warn!(%failure, "{subject}: the mirror could not be asked: {failure}");
+        }
+        for image in found.archived.iter().filter(|_| self.settings.restore_archived) {
+            match self.restore_image(image).await {
+                Err(failure) if failure.is_transient() => return Err(failure),
+                Err(failure) => tracing::warn!(%failure, "{subject}: {image} could not be brought back: {failure}"),
+                Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} is brought back from the archive"),
+            }
         }
         // Whoever dies before this asks again, which changes nothing.
         record.door = Some(door);

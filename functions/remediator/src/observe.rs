@@ -12,8 +12,8 @@ use crate::decide::remedy::{self, Look, target};
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
-use pullsafe::lookup::{Doubt, Lookup};
-use pullsafe::reference::{Digest, Reference, ecr_host};
+use pullsafe::lookup::{Doubt, Lookup, Storage};
+use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
@@ -91,6 +91,13 @@ impl Remediator {
                     None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
                 Box::new(|seen, _| seen.wanted = found)
+            }
+            Look::Kept => {
+                let found = match blocker.diagnosis.image.as_deref().and_then(|image| image.parse().ok()) {
+                    Some(image) => self.look_at_kept(&image).await,
+                    None => Lookup::Unknown(Doubt::lasting("the message names no image")),
+                };
+                Box::new(|seen, _| seen.kept = found)
             }
             Look::Stack => {
                 let found = match service.stack() {
@@ -221,6 +228,19 @@ impl Remediator {
             Err(late) => return all(late.doubt()),
         };
         answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
+    }
+
+    /// Where ECR keeps an image; a pinned digest by itself, else what the tag means.
+    async fn look_at_kept(&self, image: &Reference) -> Lookup<(Digest, Storage)> {
+        if image.kind() != Registry::EcrPrivate {
+            return Lookup::Absent;
+        }
+        match self.in_time("ecr:DescribeImages", async { Ok(self.account.ecr().kept(image).await) }).await {
+            Ok(Lookup::Found(kept)) => Lookup::Found((kept.resolved.digest, kept.storage)),
+            Ok(Lookup::Absent) => Lookup::Absent,
+            Ok(Lookup::Unknown(doubt)) => Lookup::Unknown(doubt),
+            Err(failure) => failure.doubt(),
+        }
     }
 
     /// Whoever looks at registries and roles, within the time for the event at hand.

@@ -12,7 +12,7 @@ use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
@@ -52,7 +52,7 @@ impl Remediator {
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
             Judged::Act(id, cause, plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
-                let fresh = record.open.as_mut().filter(|incident| plan.remedy != RemedyName::PrepareMirror && !incident.has_begun(&plan));
+                let fresh = record.open.as_mut().filter(|incident| !plan.remedy.only_prepares() && !incident.has_begun(&plan));
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
                     incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting });
@@ -130,7 +130,7 @@ impl Remediator {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
-            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_), .. }));
+            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. }));
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
@@ -184,7 +184,7 @@ impl Remediator {
             }
         };
         incident.log(now, line);
-        if (plan.remedy != RemedyName::PrepareMirror || state == ActState::Refused)
+        if (!plan.remedy.only_prepares() || state == ActState::Refused)
             && let Some(act) = &mut incident.act
         {
             act.state = state;

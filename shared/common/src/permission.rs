@@ -56,6 +56,7 @@ pub const REMEDIATOR: &[Permission] = &[
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
     writes("clone the task definition", &["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "iam:PassRole"]),
     writes("move, pause, restore the service, or force a new deployment", &["ecs:UpdateService"]),
+    writes("bring an image back from the archive that a service needs", &["ecr:UpdateImageStorageClass"]).with("RestoreArchivedImages"),
     writes("suspend and resume autoscaling during a pause", &["application-autoscaling:RegisterScalableTarget"]),
     reads("ask the mirror, and put events back into the own queue", &["sqs:SendMessage"]),
     reads("take events from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),

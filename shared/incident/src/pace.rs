@@ -70,7 +70,7 @@ fn last_failure(incident: &Incident) -> Timestamp {
 fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
     let pause = incident.waiting.as_ref().and_then(|waiting| match &waiting.cause {
         WaitingFor::Push { pause_at, .. } => Some(*pause_at),
-        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::MoreFailures => None,
+        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::Restored(_) | WaitingFor::MoreFailures => None,
     });
     let grace = incident.refusal.as_ref().and_then(super::refusal::Refusal::due_at);
     let untold = incident.blocker().filter(|_| incident.told.is_empty());

@@ -60,7 +60,8 @@ impl Fault {
     /// The cause that a task would stop for.
     pub const fn cause(self) -> Cause {
         match self {
-            Self::ImageAbsent | Self::ImageArchived => Cause::ImageNotFound,
+            Self::ImageAbsent => Cause::ImageNotFound,
+            Self::ImageArchived => Cause::ImageArchived,
             Self::WrongPlatform => Cause::PlatformMismatch,
             Self::InvalidReference => Cause::InvalidImageReference,
             Self::PullDenied => Cause::EcrPermissionDenied,

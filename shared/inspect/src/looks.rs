@@ -61,6 +61,13 @@ impl Account {
     }
 }
 
+impl Account {
+    /// ECR in every region.
+    pub const fn ecr(&self) -> &EcrRegions {
+        &self.ecr
+    }
+}
+
 impl std::fmt::Debug for Account {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Account")

@@ -77,7 +77,11 @@ fn an_acting_stack_can_do_what_its_steps_declare() {
         let found = granted(&template, &[instead]);
         let actions: BTreeSet<&str> = found.iter().filter_map(|(grant, _)| grant.split(": ").nth(1)).collect();
         let missing: Vec<_> = writing().into_iter().filter(|action| !actions.contains(action)).collect();
-        assert_eq!(missing, ["ecr:BatchDeleteImage", "ecs:ContinueServiceDeployment"], "{instead:?}: which have parameters of their own");
+        assert_eq!(
+            missing,
+            ["ecr:BatchDeleteImage", "ecr:UpdateImageStorageClass", "ecs:ContinueServiceDeployment"],
+            "{instead:?}: which have parameters of their own"
+        );
     }
 }
 

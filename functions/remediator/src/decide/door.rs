@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::lookup::Lookup;
+use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
@@ -14,7 +14,7 @@ use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_events::hook::HookWaits;
 use pullsafe_incident::plan::{Plan, Step};
 use pullsafe_incident::waiting::WaitingFor;
-use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch};
+use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch, Needs, Seen};
 
 use super::observation::HubImage;
 
@@ -146,6 +146,8 @@ pub struct Situation<'a> {
     pub findings: &'a [Finding],
     /// What would be done about its images of Docker Hub.
     pub ahead: Option<&'a Plan>,
+    /// The images that lie in ECR's archive, by their digests.
+    pub archived: &'a [Reference],
     /// Whether there is a revision to go back to.
     pub replaces: bool,
 }
@@ -167,7 +169,7 @@ pub enum Decision {
 
 /// Decides.
 pub fn decide(situation: Situation<'_>) -> Decision {
-    let Situation { now, since, expires_at, mode, findings, ahead, replaces } = situation;
+    let Situation { now, since, expires_at, mode, findings, ahead, archived, replaces } = situation;
     let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.is_certain_failure()).collect();
     let until = expires_at.plus_seconds(-ANSWER_SECONDS).min(since.plus_seconds(LONGEST_WAIT_SECONDS));
     let may_wait = now < until;
@@ -177,8 +179,9 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     }
     if !failing.is_empty() {
         if may_wait && failing.iter().all(|finding| finding.fault.may_pass()) {
-            let images = failing.iter().filter_map(|finding| finding.about.parse::<Reference>().ok());
-            return Decision::Waits(images.map(WaitingFor::Image).collect(), until);
+            let absent = failing.iter().filter(|finding| finding.fault == Fault::ImageAbsent);
+            let absent = absent.filter_map(|finding| finding.about.parse().ok()).map(WaitingFor::Image);
+            return Decision::Waits(absent.chain(archived.iter().cloned().map(WaitingFor::Restored)).collect(), until);
         }
         return if replaces { Decision::IsRolledBack } else { Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO) };
     }
@@ -198,14 +201,16 @@ fn asked(step: &Step) -> Option<Reference> {
         | Step::SetScaling { .. }
         | Step::SetDesiredCount { .. }
         | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. } => None,
+        | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. } => None,
     }
 }
 
-/// The images in ECR's archive among what was found.
-pub fn archived(findings: &[Finding]) -> Vec<Reference> {
-    let archived = findings.iter().filter(|finding| finding.fault == Fault::ImageArchived && finding.is_certain_failure());
-    archived.filter_map(|finding| finding.about.parse().ok()).collect()
+/// The images that lie in ECR's archive, by their digests.
+pub fn archived(needs: &Needs, seen: &Seen) -> Vec<Reference> {
+    let images = needs.images.iter().filter_map(|image| Some((image.reference.as_ref()?, seen.images.get(&image.written)?)));
+    let archived = images.filter(|(_, seen)| seen.storage != Storage::Standard);
+    archived.filter_map(|(image, seen)| Some(image.pinned_to(seen.found.found()?.digest.clone()))).collect()
 }
 
 /// How many tasks a deployment starts, as far as that is known.

@@ -38,6 +38,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
         | Step::SetScaling { .. }
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     });
     let Some(count) = count else { return without_memory(service) };
@@ -124,6 +125,7 @@ fn suspended_before(pause: &[Step]) -> Option<Suspended> {
         | Step::UntagService { .. }
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     })
 }
