@@ -13,6 +13,7 @@ from .project import ROOT, Fault
 NUMBER = r"\d+\.\d+\.\d+"
 
 TEXTS = {
+    "template.yaml": rf"(SemanticVersion: )({NUMBER})",
     "docs/deploy.md": rf"(VERSION=)({NUMBER})",
     "packages/terraform/README.md": rf"(ref=v|pullsafe/)({NUMBER})",
     "packages/terraform/variables.tf": rf"(pullsafe/)({NUMBER})",

@@ -3,6 +3,7 @@
 mod assumptions;
 mod finding;
 mod hearing;
+mod leaving;
 mod mirror;
 mod pull_through;
 mod queues;
@@ -28,6 +29,9 @@ pub(crate) struct Arguments {
     /// The stack's name
     #[arg(long, value_name = "NAME", default_value = "pullsafe")]
     stack: String,
+    /// Whether the stack may be deleted: what is paused and would stay so, who still needs the gate
+    #[arg(long)]
+    before_delete: bool,
     /// For people, or one JSON document
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -43,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(message) => return stop(&message, 2),
     };
-    let findings = match runtime.block_on(look(&config, &arguments.stack)) {
+    let findings = match runtime.block_on(look(&config, arguments)) {
         Ok(findings) => findings,
         Err(failure) => return stop(&format!("the stack {} cannot be looked at: {failure}", arguments.stack), 1),
     };
@@ -54,9 +58,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     answer(&text, findings.iter().all(|finding| finding.state != State::Wrong))
 }
 
-async fn look(config: &SdkConfig, name: &str) -> Result<Vec<Finding>, Failure> {
+async fn look(config: &SdkConfig, arguments: &Arguments) -> Result<Vec<Finding>, Failure> {
     let now = clock::system()();
-    let (stack, mut findings) = stack::read(config, name).await?;
+    let (stack, mut findings) = stack::read(config, &arguments.stack).await?;
+    if arguments.before_delete {
+        return Ok(leaving::look(config, &stack).await);
+    }
     findings.extend(hearing::look(config, &stack, now.millis()).await);
     findings.extend(queues::look(config, &stack, now).await);
     findings.extend(roles::look(config, &stack).await);

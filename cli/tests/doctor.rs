@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
-use testkit::aws::dynamodb::{DynamoDb, Schema, text};
+use testkit::aws::dynamodb::{DynamoDb, Projection, Schema, text};
 use testkit::aws::service::{AwsError, Service};
 use testkit::aws::{ACCOUNT, FakeAws, REGION};
 use testkit::clock::VirtualClock;
@@ -106,7 +106,13 @@ fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
         }
         "events:DescribeRule" if request["Name"].as_str().unwrap().contains("Plan") => json!({ "State": "DISABLED" }),
         "events:DescribeRule" => json!({ "Name": request["Name"], "State": "ENABLED" }),
-        "logs:DescribeLogStreams" => json!({ "logStreams": [{ "lastIngestionTime": now - 60_000 }] }),
+        "logs:DescribeLogStreams" => {
+            json!({ "logStreams": [{ "logStreamName": "2026/01/15/[$LATEST]0a", "lastIngestionTime": now - 60_000 }] })
+        }
+        "logs:GetLogEvents" => {
+            let line = json!({ "version": env!("CARGO_PKG_VERSION"), "message": "event handled: swept" }).to_string();
+            json!({ "events": [{ "message": line }, { "message": "REPORT RequestId: 0a" }] })
+        }
         "sqs:GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": "0" } }),
         "cloudwatch:GetMetricStatistics" => json!({ "Datapoints": [] }),
         "iam:SimulatePrincipalPolicy" => {
@@ -162,7 +168,8 @@ async fn doctor_with(answer: Answer, arguments: &[&str], environment: &[(&str, &
     ] {
         aws = aws.with_service(name, Arc::new(Scripted(name, Arc::clone(&answer))));
     }
-    let table = DynamoDb::new(clock).with_table(Schema::new("pullsafe-Table-1A", text("pk")).sort(text("sk")));
+    let schema = Schema::new("pullsafe-Table-1A", text("pk")).sort(text("sk"));
+    let table = DynamoDb::new(clock).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
     let aws = aws.with_dynamodb(table);
     let served = aws.serve().await.unwrap();
     Command::new(env!("CARGO_BIN_EXE_pullsafe"))
@@ -193,9 +200,9 @@ async fn a_stack_that_is_well_has_nothing_wrong() {
     assert!(other.is_empty(), "{other:?}");
     assert_eq!(output.status.code(), Some(0));
     let roles = findings.iter().filter(|finding| finding["about"].as_str().unwrap().starts_with("role of")).count();
-    assert_eq!((findings.len(), roles), (18, 5));
+    assert_eq!((findings.len(), roles), (19, 5));
     let text = String::from_utf8(doctor(Arc::new(well), &[]).await.stdout).unwrap();
-    assert!(text.ends_with("0 wrong, 0 not known, 18 ok\n"), "{text}");
+    assert!(text.ends_with("0 wrong, 0 not known, 19 ok\n"), "{text}");
 }
 
 /// Each row: what is wrong, the call that shows it, what it is about, and a word of the mend.
@@ -205,6 +212,7 @@ async fn each_fault_is_found_with_its_mend() {
         ("events:DescribeRule", json!({"Name": "x", "State": "DISABLED"}), "rule RemediatorFunctionTaskStopped", "enable-rule --name x"),
         ("logs:DescribeLogStreams", json!({"logStreams": [{"lastIngestionTime": 1_768_504_620_000_u64}]}), "last sweep", "Throttles"),
         ("logs:DescribeLogStreams", json!({"logStreams": []}), "last sweep", "runs at all"),
+        ("logs:GetLogEvents", json!({"events": [{"message": "{\"version\":\"0.0.1\"}"}]}), "version in", "Upgrade"),
         ("sqs:GetQueueAttributes", json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}), "queue DeadLetterQueue", "redrive"),
         ("cloudwatch:GetMetricStatistics", json!({"Datapoints": [{"Maximum": 4_000.0}]}), "queue WorkQueue", "log"),
         ("iam:SimulatePrincipalPolicy", json!({"IsTruncated": false, "EvaluationResults": []}), "role of Widget", "boundary"),
@@ -246,6 +254,7 @@ async fn a_denied_look_is_not_known() {
     for (call, about) in [
         ("events:DescribeRule", "rule RemediatorFunctionTaskStopped"),
         ("logs:DescribeLogStreams", "last sweep"),
+        ("logs:GetLogEvents", "version in"),
         ("sqs:GetQueueAttributes", "queue WorkQueue"),
         ("cloudwatch:GetMetricStatistics", "queue WorkQueue"),
         ("iam:SimulatePrincipalPolicy", "role of Mirror"),
@@ -318,4 +327,53 @@ async fn what_pulls_through_a_rule_may_import() {
         assert_eq!(looks["state"], if stack_may { "wrong" } else { "ok" }, "{looks}");
         assert_eq!(of("the mirror's prefix")["state"], "ok");
     }
+}
+
+/// What nobody would bring back once the stack is gone is in the way of its deletion; what goes on by itself is said, and is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_way_of_a_deletion_is_named_with_its_command() {
+    const HOSTILE: &str = "$(reboot)";
+    const PAUSED: &str = "arn:aws:ecs:eu-west-1:123456789012:service/production/web";
+    let imports = |stacks: &'static [&'static str]| {
+        move |asked: &str, request: &Value, paused: &[(&str, &str)]| match asked {
+            "tag:GetResources" => Ok(json!({ "PaginationToken": "", "ResourceTagMappingList": [{ "ResourceARN": PAUSED, "Tags": [] }] })),
+            "ecs:DescribeServices" => {
+                let tags: Vec<Value> = paused.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+                Ok(json!({ "services": [{ "serviceName": "web", "status": "ACTIVE", "desiredCount": 0, "tags": tags }] }))
+            }
+            "cloudformation:ListImports" if stacks.is_empty() => {
+                Err(AwsError::client("ValidationError", "Export 'pullsafe-ImageGate' is not imported by any stack."))
+            }
+            "cloudformation:ListImports" => Ok(json!({ "Imports": stacks })),
+            _ => well(asked, request),
+        }
+    };
+    let nothing = imports(&[]);
+    for (tags, about, state, wanted) in [
+        (&[("team", "a")][..], "paused services", "ok", "none"),
+        (&[("pullsafe:paused-count", "3")], "paused services", "wrong", "--service web --region eu-west-1 --desired-count 3"),
+        (&[("pullsafe:paused-count", HOSTILE)], "paused services", "wrong", "--desired-count THE-COUNT-BEFORE"),
+        (&[("pullsafe:paused-count", "3"), ("pullsafe:paused-by", "other")], "paused services", "ok", "none"),
+        (&[("pullsafe:moved-from", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")], "moved services", "ok", "before: web:7"),
+    ] {
+        let answer: Answer = Arc::new(move |asked: &str, request: &Value| nothing(asked, request, tags));
+        let output = doctor(answer, &["--before-delete", "--output", "json"]).await;
+        let found = findings(&output);
+        let finding = found.iter().find(|finding| finding["about"] == about).unwrap();
+        assert_eq!(finding["state"], state, "{tags:?}: {finding}");
+        assert!(finding.to_string().contains(wanted) && !finding.to_string().contains(HOSTILE), "{tags:?}: {finding}");
+        assert_eq!(output.status.code(), Some(i32::from(state == "wrong")));
+    }
+    let some = imports(&["shop", "cart"]);
+    let output = doctor(Arc::new(move |asked: &str, request: &Value| some(asked, request, &[])), &["--before-delete"]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("WRONG     stacks that import the gate: shop, cart"), "{text}");
+    let refused = |asked: &str, request: &Value| match asked {
+        "tag:GetResources" | "cloudformation:ListImports" => Err(AwsError::client("AccessDeniedException", "not authorized")),
+        _ => well(asked, request),
+    };
+    let output = doctor(Arc::new(refused), &["--before-delete"]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("allow tag:GetResources") && text.contains("allow cloudformation:ListImports"), "{text}");
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -132,13 +134,40 @@ def until(what: str, look, patience: float = 60):
     return found
 
 
+class NothingScales(http.server.BaseHTTPRequestHandler):
+    """Application Auto Scaling, which the emulator does not have: no service is scaled."""
+
+    def do_POST(self):  # noqa: N802 - the name that the library asks for
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = b'{"ScalableTargets": []}'
+        self.send_response(200)
+        self.send_header("content-type", "application/x-amz-json-1.1")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+@contextlib.contextmanager
+def scaling():
+    """Its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), NothingScales)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
 @contextlib.contextmanager
 def running():
     """Starts an emulator, and ends it with everything that it has started."""
     program, port = tools.emulator(), free_port()
     endpoint = f"http://127.0.0.1:{port}"
     log = tools.HOME / "release-emulator.log"
-    with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
+    with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output, scaling() as scaler:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULLSAFE_"))},
             "TMPDIR": scratch,
@@ -147,6 +176,7 @@ def running():
             "GATEWAY_PORT": str(port),
             # The emulator hands its environment on to the functions.
             "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": scaler,
             "MINISTACK_REGION": REGION,
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
         }

@@ -16,6 +16,7 @@ from emulator import ACCOUNT, REGION, until
 from folder import HERE, ROOT, made, project
 
 IMAGE, TAG = "iseepatterns/court-case-backend", "latest"
+CLUSTER = "court-case"
 COPY = f"docker-hub/{IMAGE}"
 BUCKET, PREFIX = "code", f"pullsafe/{project.version()}/"
 ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -33,7 +34,7 @@ class Account:
         token = {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
         images = {"Effect": "Allow", "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], "Resource": "*"}
         iam.put_role_policy(RoleName="execution", PolicyName="pull", PolicyDocument=_policy(token, images))
-        self.ecs.create_cluster(clusterName="court-case")
+        self.ecs.create_cluster(clusterName=CLUSTER)
         self.before = self.ecs.register_task_definition(
             family="court-case-backend",
             requiresCompatibilities=["FARGATE"],
@@ -44,36 +45,42 @@ class Account:
             containerDefinitions=[{"name": "backend", "image": f"{IMAGE}:{TAG}", "essential": True}],
         )["taskDefinition"]["taskDefinitionArn"]
         service = self.ecs.create_service(
-            cluster="court-case", serviceName="court-case-backend", taskDefinition=self.before, desiredCount=2
+            cluster=CLUSTER, serviceName="court-case-backend", taskDefinition=self.before, desiredCount=2
         )["service"]
         self.deployment = service["deployments"][0]["id"]
         tasks = until("the service has its tasks", self._tasks)
         for task in tasks:
-            self.ecs.stop_task(cluster="court-case", task=task)
+            self.ecs.stop_task(cluster=CLUSTER, task=task)
         self.task = tasks[0]
 
     def _tasks(self):
-        listed = self.ecs.list_tasks(cluster="court-case", serviceName="court-case-backend")["taskArns"]
+        listed = self.ecs.list_tasks(cluster=CLUSTER, serviceName="court-case-backend")["taskArns"]
         return listed if len(listed) == 2 else None
 
     def stopped(self) -> dict:
         """The event that ECS sends for the first of its tasks now."""
         event = json.loads((ROOT / "events/task-stopped-hub-quota.json").read_text())
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        detail = event["detail"]
-        detail |= {
+        event["detail"] |= {
             "taskDefinitionArn": self.before,
             "startedBy": self.deployment,
             "group": "service:court-case-backend",
             "taskArn": self.task,
         }
-        detail |= dict.fromkeys(["stoppingAt", "executionStoppedAt", "stoppedAt", "updatedAt"], now)
-        return event | {"resources": [self.task], "time": now}
+        return now(event | {"resources": [self.task]})
 
     def runs(self) -> str:
         """The task definition that the service has now."""
-        [service] = self.ecs.describe_services(cluster="court-case", services=["court-case-backend"])["services"]
+        [service] = self.ecs.describe_services(cluster=CLUSTER, services=["court-case-backend"])["services"]
         return service["taskDefinition"]
+
+
+def now(event: dict) -> dict:
+    """The event as of this moment."""
+    moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for member in ["stoppingAt", "executionStoppedAt", "stoppedAt", "updatedAt"]:
+        if member in event["detail"]:
+            event["detail"][member] = moment
+    return event | {"time": moment}
 
 
 def _policy(*statements: dict) -> str:

@@ -60,7 +60,7 @@ fn the_permissions_in_the_documents_are_those_of_the_code() {
 
 #[test]
 fn the_settings_in_the_readme_are_those_of_the_code() {
-    check("README.md", "settings", &settings_table(settings::ALL, false));
+    check("docs/settings.md", "settings", &settings_table(settings::ALL, false));
 }
 
 #[test]

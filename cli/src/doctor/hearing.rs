@@ -3,11 +3,14 @@
 use aws_config::SdkConfig;
 use pullsafe_aws::Failure;
 use pullsafe_aws::json::{EVENTS, JsonApi, LOGS};
+use pullsafe_aws::telemetry::VERSION;
 use serde_json::{Value, json};
 
 use super::finding::Finding;
 use super::stack::Deployed;
 
+/// So many of the newest lines are read for the version.
+const LINES: u8 = 50;
 /// Beyond the rhythm of the sweep: a run takes its time, and a log comes late.
 const GRACE_MINUTES: i64 = 10;
 
@@ -25,9 +28,37 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) 
         let Some(group) = stack.physical(logical) else { continue };
         let request = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true, "limit": 1 });
         let answer = logs.call("logs:DescribeLogStreams", "Logs_20140328.DescribeLogStreams", &request).await;
+        let stream = answer.as_ref().ok().and_then(|answer| answer["logStreams"][0]["logStreamName"].as_str().map(str::to_owned));
         findings.push(written(group, every, answer, now_millis));
+        if let Some(stream) = stream {
+            let request = json!({ "logGroupName": group, "logStreamName": stream, "limit": LINES });
+            let answer = logs.call("logs:GetLogEvents", "Logs_20140328.GetLogEvents", &request).await;
+            findings.push(version(group, answer));
+        }
     }
     findings
+}
+
+/// The functions name their version in every line that they write.
+fn version(group: &str, answer: Result<Value, Failure>) -> Finding {
+    let about = format!("version in {group}");
+    let events = match answer {
+        Ok(answer) => answer["events"].clone(),
+        Err(failure) => return Finding::unknown(about, failure.to_string(), "allow logs:GetLogEvents"),
+    };
+    let of_line = |event: &Value| {
+        let line: Value = serde_json::from_str(event["message"].as_str()?).ok()?;
+        line["version"].as_str().map(pullsafe::foreign::line)
+    };
+    match events.as_array().into_iter().flatten().rev().find_map(of_line) {
+        Some(version) if version == VERSION => Finding::right(about, version),
+        Some(version) => Finding::wrong(
+            about,
+            format!("{version}, and this command line is {VERSION}"),
+            "bring the older one up to the newer (docs/deploy.md, Upgrade): each knows the resources of its own version",
+        ),
+        None => Finding::unknown(about, "none of the newest lines names one", "invoke the function with events/sweep.json, and look again"),
+    }
 }
 
 /// A rule on the default bus is known by its name, which its ARN ends with.

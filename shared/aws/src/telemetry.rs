@@ -7,14 +7,19 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
-use tracing::Level;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use pullsafe::settings::STACK;
 use pullsafe::timestamp::Timestamp;
+
+/// The version that every line names, so that a log shows which release wrote it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Pullsafe";
@@ -42,7 +47,25 @@ where
 {
     let filter = targets(level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
-    tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(filter))
+    tracing_subscriber::registry().with(lines.map_event_format(Versioned).with_writer(writer).with_filter(filter))
+}
+
+/// Lines of JSON that begin with the version.
+struct Versioned<F>(F);
+
+impl<S, N, F: FormatEvent<S, N>> FormatEvent<S, N> for Versioned<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(rest) => write!(writer, "{{\"version\":\"{VERSION}\",{rest}"),
+            None => writer.write_str(&line),
+        }
+    }
 }
 
 fn targets(level: &str) -> Targets {
@@ -113,6 +136,7 @@ pub fn emf_line(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'
     let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": definitions});
     let mut line = Map::new();
     line.insert("_aws".to_owned(), json!({"Timestamp": now.millis(), "CloudWatchMetrics": [directive]}));
+    line.insert("version".to_owned(), json!(VERSION));
     line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
     line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
     Value::Object(line).to_string()
@@ -127,9 +151,33 @@ mod tests {
         let line = emf_line(Timestamp::from_millis(1_768_506_421_000), &[("Function", "mirror")], &[("BytesCopied", Unit::Bytes, 42)]);
         let expected = concat!(
             r#"{"_aws":{"Timestamp":1768506421000,"CloudWatchMetrics":[{"Namespace":"Pullsafe","Dimensions":[["Function"]],"#,
-            r#""Metrics":[{"Name":"BytesCopied","Unit":"Bytes"}]}]},"Function":"mirror","BytesCopied":42}"#
+            r#""Metrics":[{"Name":"BytesCopied","Unit":"Bytes"}]}]},"version":"VERSION","Function":"mirror","BytesCopied":42}"#
         );
-        assert_eq!(line, expected);
+        assert_eq!(line, expected.replace("VERSION", VERSION));
+    }
+
+    #[test]
+    fn every_line_names_the_version_and_is_json() {
+        static LINES: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());
+        struct Sink;
+        impl std::io::Write for Sink {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                LINES.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        tracing::subscriber::with_default(subscriber("info", || Sink), || {
+            tracing::info!(outcome = "acted", "event handled: {}", "{\"version\"");
+            tracing::warn!("a second line");
+        });
+        let lines = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line["version"] == VERSION), "{lines:?}");
+        assert_eq!((&lines[0]["outcome"], &lines[0]["message"]), (&json!("acted"), &json!("event handled: {\"version\"")));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use pullsafe_incident::report::markdown;
 /// The example in the documents is the report that `cargo demo` ends with. `UPDATE_DOCS=1` rewrites it.
 #[tokio::test]
 async fn the_example_in_the_documents_is_not_stale() {
-    let report = tools::demo::replay::with_pullsafe().await.report().expect("an incident");
+    let report = tools::demo::case_a::replay::with_pullsafe().await.report().expect("an incident");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.md");
     let document = std::fs::read_to_string(path).unwrap_or_default();
     let begin = "<!-- generated: report -->\n";

@@ -29,7 +29,7 @@ const HOSTILE: &str = "<script>document.title='broken'</script><img src=http://2
 /// # Panics
 /// If the demo has no incident.
 pub async fn all() -> Vec<Page> {
-    let demo = demo::replay::with_pullsafe().await.report().expect("the demo has an incident");
+    let demo = demo::case_a::replay::with_pullsafe().await.report().expect("the demo has an incident");
     let (subject, incident, now) = reported::case_c().await;
     let case_c = Report::of(&subject, &incident, now);
     let (subject, incident, now) = reported::case_d().await;

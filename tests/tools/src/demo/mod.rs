@@ -1,23 +1,24 @@
-//! `cargo demo`: case A replayed twice, told in a terminal.
+//! `cargo demo`: what happens to an account without pullsafe and with it, replayed and told in a terminal.
 //!
-//! First both worlds are played to their end on their virtual clocks (`replay.rs`), then what happened is compared with
-//! what the case's record says (`check.rs`), then it is told (`story.rs`). What is told is read from the replay, so that a
-//! demo which ends well is also a passed test. Nothing here waits: the pauses between lines are the caller's.
+//! Each case is a file and a line in [`CASES`]. First its worlds are played to their end on their virtual clocks, then what happened is
+//! compared with what has to happen, then it is told. What is told is read from the replay, so that a demo which ends well is also a
+//! passed test. Nothing here waits: the pauses between lines are the caller's.
 
-pub mod check;
-mod plot;
-pub mod replay;
+pub mod case_a;
+mod case_d;
+pub mod recording;
 pub mod stage;
-mod story;
+mod storm;
 
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 
 use pullsafe_incident::report::Report;
 
-pub use replay::Replay;
 pub use stage::Stage;
 
 /// Why the demo did not end as it should.
@@ -31,31 +32,45 @@ pub enum DemoError {
     Wrong(Vec<String>),
 }
 
-/// Plays both worlds, tells the story, and says whether it went as it should. Gives the report of the incident.
-///
-/// # Errors
-/// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
-pub async fn run(stage: &mut Stage<'_>) -> Result<Report, DemoError> {
-    // Standard output is the story's.
-    pullsafe_aws::telemetry::send_metrics_to(|_| {});
-    story::opening(stage)?;
-    let left = replay::without_pullsafe().await;
-    let right = replay::with_pullsafe().await;
-    story::left_alone(stage, &left)?;
-    story::with_pullsafe(stage, &right)?;
-    plot::draw(stage, &left, &right)?;
-    story::notices(stage, &right)?;
-    let report = right.report();
-    if let Some(report) = &report {
-        story::report(stage, report)?;
-    }
-    let mut faults = check::faults(&left, &right);
-    faults.extend(report.is_none().then(|| "there is no incident to report".to_owned()));
-    match report {
-        Some(report) if faults.is_empty() => {
-            story::closing(stage, &left, &right)?;
-            Ok(report)
-        }
-        Some(_) | None => Err(DemoError::Wrong(faults)),
+/// What a case leaves: the report of its incident, where one is worth a page.
+pub type Told = Result<Option<Report>, DemoError>;
+
+/// A case that can be played.
+pub struct Case {
+    /// What it is asked for by.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    tell: for<'a, 'b> fn(&'a mut Stage<'b>) -> Pin<Box<dyn Future<Output = Told> + 'a>>,
+}
+
+impl Case {
+    /// Plays it, tells it, and says whether it went as it should.
+    ///
+    /// # Errors
+    /// If a line cannot be written, or the outcome is not the expected one; the story is told in that case too.
+    pub async fn run(&self, stage: &mut Stage<'_>) -> Told {
+        // Standard output is the story's.
+        pullsafe_aws::telemetry::send_metrics_to(|_| {});
+        (self.tell)(stage).await
     }
 }
+
+/// Every case, the first by default.
+pub const CASES: &[Case] = &[
+    Case {
+        name: "a",
+        about: "the rate-limit loop: Docker Hub answers 429, and every failed task spends more",
+        tell: |stage| Box::pin(case_a::tell(stage)),
+    },
+    Case {
+        name: "d",
+        about: "chicken and egg: the service is created before its image is pushed",
+        tell: |stage| Box::pin(case_d::tell(stage)),
+    },
+    Case {
+        name: "storm",
+        about: "the quota of one address is gone, and forty services meet it at once",
+        tell: |stage| Box::pin(storm::tell(stage)),
+    },
+];

@@ -47,12 +47,25 @@ pub struct Stage<'a> {
     out: &'a mut dyn Write,
     colours: bool,
     pause: &'a mut dyn FnMut(Duration),
+    /// Hears what is being done while nothing is told; an empty text ends it.
+    progress: &'a mut dyn FnMut(&str),
 }
 
 impl<'a> Stage<'a> {
-    /// Tells to this writer; `pause` is called where a person needs time to read.
-    pub fn new(out: &'a mut dyn Write, colours: bool, pause: &'a mut dyn FnMut(Duration)) -> Self {
-        Self { out, colours, pause }
+    /// Tells to this writer; `pause` is called where a person needs time to read, `progress` where one would wonder what is going on.
+    pub fn new(out: &'a mut dyn Write, colours: bool, pause: &'a mut dyn FnMut(Duration), progress: &'a mut dyn FnMut(&str)) -> Self {
+        Self { out, colours, pause, progress }
+    }
+
+    /// Says what is being played.
+    pub fn working(&mut self, what: &str) {
+        let _ = self.out.flush();
+        (self.progress)(what);
+    }
+
+    /// Takes it back.
+    pub fn done_working(&mut self) {
+        (self.progress)("");
     }
 
     /// The text in a colour, if there are any.
@@ -83,6 +96,14 @@ impl<'a> Stage<'a> {
         let colour = if left == 0 { Paint::Red } else { Paint::Green };
         let text = self.paint(paint, &format!("{text:<BESIDE_BAR$}"));
         let line = format!(" {}  {text} {} {left:>2}", clock(at), self.paint(colour, &cells));
+        self.line(&line)?;
+        self.beat(350);
+        Ok(())
+    }
+
+    /// What happened at a moment, where the quota does not matter.
+    pub fn moment(&mut self, at: Timestamp, paint: Paint, text: &str) -> io::Result<()> {
+        let line = format!(" {}  {}", clock(at), self.paint(paint, text));
         self.line(&line)?;
         self.beat(350);
         Ok(())
@@ -139,4 +160,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// The lines under a heading of a message, without their indent.
+pub(super) fn section(message: &str, heading: &str) -> Vec<String> {
+    let lines = message.lines().skip_while(|line| *line != heading).skip(1);
+    lines.take_while(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect()
 }

@@ -6,7 +6,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::report::{Report, markdown};
 
 use super::replay::{IMAGE, QUOTA, Replay, Task, USED_BEFORE};
-use super::stage::{Paint, Stage, WIDTH, clock, wrap};
+use crate::demo::stage::{Paint, Stage, WIDTH, clock, section, wrap};
 use testkit::aws::sns::Published;
 
 /// What is to be seen, and what of it is real.
@@ -266,10 +266,4 @@ fn is_of(notice: &Published, remedy: &str) -> bool {
 
 fn is_resolved(notice: &Published) -> bool {
     notice.subject.as_deref().is_some_and(|subject| subject.ends_with("resolved"))
-}
-
-/// The lines under a heading of a message, without their indent.
-fn section(message: &str, heading: &str) -> Vec<String> {
-    let lines = message.lines().skip_while(|line| *line != heading).skip(1);
-    lines.take_while(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect()
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::replay::{QUOTA, Replay, Sampled, USED_BEFORE};
-use super::stage::{Paint, Stage, clock};
+use crate::demo::stage::{Paint, Stage, clock};
 
 /// Columns of one world.
 const COLUMNS: usize = 33;

@@ -3,11 +3,11 @@
 use pullsafe::timestamp::Timestamp;
 
 use super::replay::Replay;
-use super::stage::clock;
+use crate::demo::stage::clock;
 use testkit::ecs::StackOutcome;
 
 /// Everything that did not go as it should; nothing if all is well.
-pub fn faults(left: &Replay, right: &Replay) -> Vec<String> {
+pub(super) fn faults(left: &Replay, right: &Replay) -> Vec<String> {
     let mut faults = Faults::default();
     alone(left, &mut faults);
     cured(right, &mut faults);
