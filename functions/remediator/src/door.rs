@@ -76,7 +76,13 @@ impl Remediator {
         let known = row.record.door.clone().filter(|door| door.hook == *waits);
         let expires_at = match self.standing(waits).await? {
             Standing::Ours(expires_at) => expires_at,
-            Standing::NotOurs(why) => return Ok(Tally::ignored(format!("the hook is not pullsafe's: {why}"))),
+            Standing::NotOurs(why) => {
+                // What was ours may be so no longer: then it holds nothing up here.
+                if known.is_some() {
+                    self.forget(&subject, waits, owner, now).await?;
+                }
+                return Ok(Tally::ignored(format!("the hook is not pullsafe's: {why}")));
+            }
             Standing::Over(how) => match known {
                 Some(door) => return self.is_over(&subject, door, how, owner, now).await,
                 None => return Ok(Tally::ignored(format!("the hook does not wait: {how}"))),

@@ -293,7 +293,7 @@ impl Remediator {
             return Ok(Tally::deferred());
         }
         // While a deployment waits at the door, nothing else is done to its service.
-        if let Some(door) = &found.record.door {
+        if let Some(door) = found.record.door.as_ref().filter(|_| self.settings.answer_hooks) {
             return self.hook_waits(&door.hook, owner, now).await;
         }
         if found.record.open.is_none() && found.record.outbox.is_empty() {

@@ -12,10 +12,11 @@ use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::RemedyName;
 use pullsafe_events::hook::HookWaits;
-use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::plan::Plan;
 use pullsafe_incident::waiting::WaitingFor;
 use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch, Needs, Seen};
 
+use super::build_offer::asked;
 use super::observation::HubImage;
 
 /// So long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
@@ -186,24 +187,11 @@ pub fn decide(situation: Situation<'_>) -> Decision {
         return if replaces { Decision::IsRolledBack } else { Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO) };
     }
     let Some(plan) = ahead else { return Decision::GoesOn };
-    let asked: Vec<Reference> = plan.steps.iter().filter_map(asked).collect();
+    let asked = asked(plan);
     if plan.remedy == RemedyName::MoveToMirror {
         return Decision::GoesOnAndMoves;
     }
     if may_wait && !asked.is_empty() { Decision::Waits(vec![WaitingFor::Mirror(asked)], until) } else { Decision::GoesOn }
-}
-
-fn asked(step: &Step) -> Option<Reference> {
-    match step {
-        Step::AskMirror { source, .. } => Some(source.clone()),
-        Step::TagService { .. }
-        | Step::UntagService { .. }
-        | Step::SetScaling { .. }
-        | Step::SetDesiredCount { .. }
-        | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. }
-        | Step::RestoreImage { .. } => None,
-    }
 }
 
 /// The images that lie in ECR's archive, by their digests.

@@ -27,12 +27,12 @@ impl EcrRegions {
     /// Looks an image up with where it is kept: DescribeImages knows those in the archive too, which a pull answers for as if they did not exist.
     pub async fn kept(&self, reference: &Reference) -> Lookup<Kept> {
         let Some(host) = ecr_host(reference.registry()) else { return not_ecr(reference) };
-        let (ecr, id) = (self.get(host.region), [id_of(reference)]);
+        let (ecr, id) = (self.get(host.region), id_of(reference));
         let (described, batch) = tokio::join!(
-            ecr.describe_images(Some(host.account), reference.repository(), &id),
-            ecr.batch_get_image(Some(host.account), reference.repository(), &id)
+            ecr.image_of_any_status(Some(host.account), reference.repository(), &id),
+            ecr.batch_get_image(Some(host.account), reference.repository(), std::slice::from_ref(&id))
         );
-        let image = match described.map(|images| images.into_iter().next()) {
+        let image = match described {
             Ok(Some(image)) => image,
             Ok(None) => return Lookup::Absent,
             Err(error) if matches!(error.kind, EcrErrorKind::RepositoryNotFound | EcrErrorKind::ImageNotFound) => return Lookup::Absent,
