@@ -1,7 +1,13 @@
 //! Whose account and which region: the AWS configuration of this machine, or what is missing in it and how to give it.
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
+
+/// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command otherwise.
+const TRY: Duration = Duration::from_secs(10);
 
 /// The configuration with credentials and a region.
 ///
@@ -20,7 +26,7 @@ pub(crate) async fn config() -> Result<SdkConfig, String> {
 /// # Errors
 /// As [`config`].
 pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String> {
-    let config = loader.load().await;
+    let config = loader.timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY).build()).load().await;
     let provider = config.credentials_provider().ok_or_else(|| missing("there is nowhere to get any from"))?;
     match provider.provide_credentials().await {
         Ok(_) => Ok(config),
@@ -30,4 +36,19 @@ pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String>
 
 fn missing(why: &str) -> String {
     format!("no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::Credentials;
+
+    #[tokio::test]
+    async fn no_call_waits_for_ever() {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .region("eu-west-1")
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+        let config = signed_in(loader).await.unwrap();
+        assert_eq!(config.timeout_config().unwrap().operation_attempt_timeout(), Some(TRY));
+    }
 }

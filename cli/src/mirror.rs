@@ -17,7 +17,7 @@ use pullsafe::clock;
 use pullsafe::foreign;
 use pullsafe::reference::ecr_host;
 use pullsafe_aws::ecr::{EcrNative, EcrRegions};
-use pullsafe_registry::{Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
+use pullsafe_registry::{Artifacts, Client, Copier, CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 
 use crate::account;
@@ -171,11 +171,12 @@ async fn copy<'a>(output: Output, config: &MirrorConfig, copier: &Copier, ecr: &
             Err(error) => done.push((item, Err(error))),
         }
     }
+    let artifacts = Artifacts { referrers: config.referrers, ..Artifacts::default() };
     let requests: Vec<CopyRequest> = ready
         .iter()
         .map(|item| {
             let request = CopyRequest::new(item.want.source.clone(), item.want.target.clone(), copier.client().endpoints());
-            CopyRequest { platforms: item.want.platforms.clone(), ..request }
+            CopyRequest { platforms: item.want.platforms.clone(), artifacts, ..request }
         })
         .collect();
     let meter = Meter::new(requests.len());

@@ -43,9 +43,12 @@ fn connect() -> Result<(Client, Arc<Credentials>), String> {
     Ok((Client::new(Config { endpoints, credentials: shared, reach: Reach::Anywhere, ..Config::new(clock::system()) }), credentials))
 }
 
-/// Where copies run: this thread hashes, the others move bytes.
+/// Where copies run: this thread hashes, the others move bytes. With one core, or a part of one, they would only change places.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    use tokio::runtime::Builder;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = if cores > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    builder.worker_threads(2).enable_all().build()
 }
 
 fn docker_config_path() -> Option<PathBuf> {

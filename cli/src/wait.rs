@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pullsafe::foreign;
-use pullsafe::lookup::Lookup;
+use pullsafe::lookup::{GRACE_SECONDS, Lookup, Resolved};
 use pullsafe::manifest::Platform;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::similar::similar;
@@ -27,6 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The last look begins so long before the end, so that its answer still counts.
 const LAST_LOOK: Duration = Duration::from_secs(1);
+/// For how long a denial may be a permission that does not count everywhere yet.
+const DENIED_FOR: Duration = Duration::from_secs(GRACE_SECONDS.unsigned_abs());
 /// How long the tags of a repository may take, which only help.
 const TIME_FOR_TAGS: Duration = Duration::from_secs(5);
 const MOST_TAGS: usize = 1000;
@@ -50,9 +52,12 @@ pub(crate) struct Arguments {
 }
 
 /// What a look showed.
+#[derive(Debug, PartialEq)]
 enum Look {
     Present(Digest),
     NotYet(String),
+    /// A permission is missing, or is too new to count everywhere.
+    Denied(String),
     Never(String),
 }
 
@@ -85,12 +90,21 @@ impl Waiter<'_> {
         let deadline = Instant::now() + *timeout;
         let (mut pause, mut told) = (FIRST_PAUSE, String::new());
         let mut why_not = format!("{} did not answer in time", reference.registry());
-        let mut seen = None;
+        let (mut seen, mut denied_since) = (None, None);
         loop {
-            match timeout_at(deadline, self.look(&mut seen)).await {
+            let look = timeout_at(deadline, self.look(&mut seen)).await;
+            match look {
+                Ok(Look::Denied(reason)) => {
+                    let since = *denied_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= DENIED_FOR {
+                        let next = format!("allow it, or sign in as somebody who may: it was denied for {} s", DENIED_FOR.as_secs());
+                        return Err(format!("{reason}: {next}"));
+                    }
+                    why_not = reason;
+                }
                 Ok(Look::Present(digest)) => return Ok(digest),
                 Ok(Look::Never(reason)) => return Err(reason),
-                Ok(Look::NotYet(reason)) => why_not = reason,
+                Ok(Look::NotYet(reason)) => (why_not, denied_since) = (reason, None),
                 Err(_) => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -134,11 +148,8 @@ impl Waiter<'_> {
         let reference = &self.arguments.reference;
         if ecr_host(reference.registry()).is_some() && !self.client.endpoints().is_mapped(reference.registry()) {
             // Nobody comes later and signs in.
-            return match self.ecr().await.map_err(Look::Never)?.resolve(reference).await {
-                Lookup::Found(resolved) => Ok(resolved.digest),
-                Lookup::Absent => Err(Look::NotYet("ECR has no such image".to_owned())),
-                Lookup::Unknown(doubt) => Err(Look::NotYet(doubt.to_string())),
-            };
+            let found = self.ecr().await.map_err(Look::Never)?.resolve(reference).await;
+            return judge_ecr(found);
         }
         self.client.resolve(reference).await.map(|resolved| resolved.digest).map_err(|error| judge(&error))
     }
@@ -183,6 +194,20 @@ impl Waiter<'_> {
     }
 }
 
+/// What ECR's answer means for whoever waits.
+fn judge_ecr(found: Lookup<Resolved>) -> Result<Digest, Look> {
+    let patience = found.patience_seconds();
+    match found {
+        Lookup::Found(resolved) => Ok(resolved.digest),
+        Lookup::Absent => Err(Look::NotYet("ECR has no such image".to_owned())),
+        Lookup::Unknown(doubt) => Err(match patience {
+            0 => Look::Never(doubt.to_string()),
+            GRACE_SECONDS => Look::Denied(doubt.to_string()),
+            _ => Look::NotYet(doubt.to_string()),
+        }),
+    }
+}
+
 /// Many registries answer for what does not exist as for what is not allowed; so that is waited for too.
 fn judge(error: &RegistryError) -> Look {
     let no_credentials = matches!(error, RegistryError::Credentials { retryable: false, .. });
@@ -190,5 +215,20 @@ fn judge(error: &RegistryError) -> Look {
         Look::Never(error.to_string())
     } else {
         Look::NotYet(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pullsafe::lookup::Doubt;
+
+    #[test]
+    fn what_ecr_refuses_is_not_waited_for_and_what_it_denies_for_a_while() {
+        let judged = |doubt| judge_ecr(Lookup::Unknown(doubt));
+        assert_eq!(judged(Doubt::lasting("invalid")), Err(Look::Never("invalid".to_owned())));
+        assert_eq!(judged(Doubt::denied("denied")), Err(Look::Denied("denied".to_owned())));
+        assert_eq!(judged(Doubt::new("busy", true)), Err(Look::NotYet("busy".to_owned())));
+        assert!(matches!(judge_ecr(Lookup::Absent), Err(Look::NotYet(_))), "a repository may come later");
     }
 }

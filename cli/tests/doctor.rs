@@ -65,6 +65,7 @@ fn stack(name: &str) -> Value {
         "CreationTime": "2026-01-15T19:00:00Z",
         "Description": "pullsafe - keeps Amazon ECS deployments alive when a container image cannot be pulled.",
         "Parameters": [
+            { "ParameterKey": "Outlook", "ParameterValue": "true" },
             {"ParameterKey": "Mode", "ParameterValue": "observe"},
             {"ParameterKey": "MirrorPrefix", "ParameterValue": "docker-hub"},
         ],

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 use testkit::clock::VirtualClock;
-use testkit::registry::{HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
+use testkit::registry::{Blob, HubOptions, ImageStore, OpenOptions, RegistryServer, Sample};
 
 /// Docker Hub, ECR Public, another registry, and an empty one.
 struct Registries {
@@ -121,6 +121,30 @@ fn platforms_are_chosen_and_found_current_without_a_pull() {
         let again = registries.mirror(&config, &["--dry-run"]);
         assert!(text(&again.stdout).starts_with("1 images: 1 current."), "{}", text(&again.stdout));
         assert_eq!(registries.pulls(), pulls);
+    }
+}
+
+#[test]
+fn what_refers_to_an_image_comes_along_where_the_configuration_says_so() {
+    let registries = Registries::start();
+    let image = Sample::multi_arch(1).build();
+    image.push(registries.hub.store(), "acme/app", "1");
+    let config = Blob::of("{}");
+    let descriptor =
+        serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.digest(), "size": config.size()});
+    registries.hub.store().put_blob("acme/app", config);
+    let signature = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": descriptor,
+        "artifactType": "application/vnd.example.signature", "layers": [descriptor],
+        "subject": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": image.digest(), "size": 1}})
+    .to_string();
+    let signature =
+        registries.hub.store().push("acme/app", None, signature.into(), Some("application/vnd.oci.image.manifest.v1+json")).unwrap();
+    for (asked, there) in [("", false), ("referrers: true\n", true)] {
+        let config = registries.config("referrers.yaml", &format!("- acme/app: ['1']\n{asked}"));
+        let run = registries.mirror(&config, &[]);
+        assert_eq!(run.status.code(), Some(0), "{}{}", text(&run.stdout), text(&run.stderr));
+        assert_eq!(registries.target.store().image("copies/acme/app", &signature.digest.to_string()).is_some(), there);
+        registries.target.store().untag("copies/acme/app", "1");
     }
 }
 

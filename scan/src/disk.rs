@@ -47,13 +47,14 @@ impl Disk {
 
 impl Neighbours for Disk {
     fn read(&self, path: &str) -> Option<String> {
-        let file = File::open(self.within(Path::new(path))?).ok()?;
-        let metadata = file.metadata().ok()?;
+        let real = self.within(Path::new(path))?;
+        let metadata = std::fs::metadata(&real).ok()?;
         let length = metadata.len();
-        // A file without a length is empty, or the kernel's.
+        // A file without a length is empty, or the kernel's. To open a pipe would be to wait for whoever writes into it.
         if !metadata.is_file() || length > self.max_bytes || length == 0 {
             return None;
         }
+        let file = File::open(real).ok()?;
         let spent = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
         spent.ok()?;
         let mut bytes = Vec::new();
@@ -99,13 +100,13 @@ pub(crate) fn read(path: &Path, kind: Candidate, explicit: bool, disk: &Disk) ->
     if path.is_symlink() && disk.within(path).is_none() {
         return Err(Unread::Skipped("a link to a file that is not below its own directory".to_owned()));
     }
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    let metadata = std::fs::metadata(path).map_err(failed)?;
     let length = metadata.len();
-    // A file without a length is empty, or the kernel's, some of which never end.
+    // A file without a length is empty, or the kernel's, some of which never end. A pipe is not even opened.
     if length == 0 || !metadata.is_file() {
         return Ok(Some(String::new()));
     }
+    let mut file = File::open(path).map_err(failed)?;
     let max_bytes = disk.max_bytes;
     let mut bytes = Vec::new();
     if kind == Candidate::Begin && !explicit {

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ignore::{WalkBuilder, WalkState};
 use serde::Serialize;
@@ -164,17 +164,34 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
     rest.iter().for_each(|path| {
         walk.add(path);
     });
-    walk.standard_filters(options.respect_ignore_files)
+    // The lists of the given folders, and of those above them, are read before any folder is entered.
+    let above = |path: &PathBuf| path.canonicalize().ok()?.ancestors().find_map(|folder| odd_list(folder, &Disk::below(paths, 0)));
+    let unread = paths.iter().find_map(above).filter(|_| options.respect_ignore_files);
+    let reads_lists = options.respect_ignore_files && unread.is_none();
+    walk.standard_filters(reads_lists)
         .hidden(false)
-        // A user's own ignore file would make the answer differ from machine to machine.
+        // A user's own ignore files would make the answer differ from machine to machine.
         .git_global(false)
+        .git_exclude(false)
         .require_git(false)
         .follow_links(false)
-        .threads(threads(options))
-        .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".hg" | ".svn" | ".jj")) || entry.depth() == 0);
-    if options.respect_ignore_files {
+        .threads(threads(options));
+    if reads_lists {
         walk.add_custom_ignore_filename(IGNORE_FILE);
     }
+    let odd: Arc<Mutex<Vec<Problem>>> = Arc::new(Mutex::new(Vec::from_iter(unread)));
+    let (found_odd, disk) = (Arc::clone(&odd), Disk::below(paths, 0));
+    walk.filter_entry(move |entry| {
+        if entry.depth() == 0 {
+            return true;
+        }
+        let is_repository = matches!(entry.file_name().to_str(), Some(".git" | ".hg" | ".svn" | ".jj"));
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let problem = if reads_lists && is_folder && !is_repository { odd_list(entry.path(), &disk) } else { None };
+        let may_enter = !is_repository && problem.is_none();
+        found_odd.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(problem);
+        may_enter
+    });
     let explicit: BTreeSet<&PathBuf> = paths.iter().collect();
     let seen = AtomicUsize::new(0);
     let found = Mutex::new((Vec::new(), Vec::new()));
@@ -209,8 +226,21 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
             WalkState::Continue
         })
     });
-    let (files, problems) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (files, mut problems) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    problems.append(&mut odd.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     (files, seen.into_inner(), problems)
+}
+
+/// A folder's list of files to ignore that is not read: behind a link out of the given paths it would be another's, and a device never ends.
+fn odd_list(folder: &Path, disk: &Disk) -> Option<Problem> {
+    let lists = [".gitignore", ".ignore", IGNORE_FILE].map(|name| folder.join(name));
+    let is_odd = |list: &PathBuf| match std::fs::symlink_metadata(list) {
+        Ok(metadata) if metadata.is_symlink() => !disk.within(list).is_some_and(|real| real.is_file()),
+        Ok(metadata) => !metadata.is_file(),
+        Err(_) => false,
+    };
+    let message = "is no file of these paths, so that neither it nor what it is about is looked at".to_owned();
+    lists.iter().find(|list| is_odd(list)).map(|list| Problem { file: shown(list), line: 0, message, level: Level::Unreadable })
 }
 
 /// A directory that cannot be looked into, as far as the walk says which.

@@ -115,3 +115,38 @@ pub(crate) async fn forged_plan() -> String {
     assert_untouched(&world);
     "refused: several images come from the planner alone".to_owned()
 }
+
+/// A tag that the configuration restricts or pins stays so, whoever asks for it and whatever runs it.
+pub(crate) async fn platforms() -> String {
+    let pinned = Sample::multi_arch(5).build();
+    let config = format!(
+        "registry: {{registry}}\ndiscover: ecs\nimages:\n- {{source: python, tags: ['3.13'], platforms: [linux/amd64]}}\n- redis: ['7@{}']\n",
+        pinned.digest()
+    );
+    let mut world = Setup::new().mirroring(&config).with_hub_account(None).build();
+    Sample::multi_arch(4).build().push(world.hub.store(), "library/python", "3.13");
+    pinned.push(world.hub.store(), "library/redis", "7");
+    world.plan_mirror().await;
+    world.settle().await;
+    let held = |world: &World| {
+        [("python", "3.13"), ("redis", "7")].map(|(name, tag)| {
+            world.images.store().image(&format!("docker-hub/library/{name}"), tag).map(|image| image.digest).expect("it is mirrored")
+        })
+    };
+    let before = held(&world);
+    // Docker Hub's tag moves, somebody asks for both, and a service runs both.
+    Sample::multi_arch(6).build().push(world.hub.store(), "library/redis", "7");
+    for image in ["python:3.13", "redis:7"] {
+        let target = format!("{}/docker-hub/library/{image}", world.images.host());
+        ask(&world, json!({"source": image, "target": target, "requested_by": "tenant"}));
+    }
+    world.settle().await;
+    assert_eq!(held(&world), before, "who asks");
+    let definition = world.define("app", &["python:3.13", "redis:7"]);
+    world.create_service("web", &definition, 1, json!({}));
+    world.restart_mirror();
+    world.plan_mirror().await;
+    world.settle().await;
+    assert_eq!(held(&world), before, "what runs");
+    "the tags mean what the configuration says".to_owned()
+}

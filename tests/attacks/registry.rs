@@ -121,3 +121,27 @@ pub(crate) async fn upload_elsewhere() -> String {
     }
     "the content goes there without credentials, or the address is refused".to_owned()
 }
+
+pub(crate) async fn downgrade() -> String {
+    let (registry, from) = ("https://registry.example/v2/", "https://registry.example/v2/app/manifests/1");
+    let mut tried = 0;
+    for next in [
+        "http://registry.example/v2/app/manifests/1",
+        "HTTP://registry.example/x",
+        "ftp://registry.example/x",
+        "/x",
+        "//registry.example/x",
+        "https://user@registry.example/x",
+        "https://127.0.0.1/x",
+        "https://[::ffff:169.254.169.254]/latest",
+        "https://2852039166/latest",
+        "https://localhost/x",
+        "https://intranet/x",
+        "https://registry.internal/x",
+    ] {
+        assert_ne!(pullsafe_registry::parsers::is_followed(registry, from, next), Some(true), "{next}");
+        tried += 1;
+    }
+    assert_eq!(pullsafe_registry::parsers::is_followed(registry, from, "https://cdn.example/x"), Some(true));
+    format!("{tried} addresses: none is followed")
+}

@@ -5,10 +5,15 @@
 mod bounds;
 mod evil;
 mod fuzz;
+mod gate;
+mod logs;
 mod mirror;
+mod model;
 mod names;
 mod registry;
+mod scanned;
 mod secrets;
+mod services;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +28,8 @@ pub(crate) enum Author {
     OtherAccount,
     /// Whoever runs a registry, or pushes to one.
     Registry,
+    /// Whoever writes to a repository that is scanned.
+    Repository,
 }
 
 impl Author {
@@ -31,6 +38,7 @@ impl Author {
             Self::Tenant => "tenant",
             Self::OtherAccount => "other account",
             Self::Registry => "registry",
+            Self::Repository => "repository",
         }
     }
 }
@@ -40,6 +48,8 @@ type Play = fn() -> Pin<Box<dyn Future<Output = String>>>;
 
 /// An attack.
 pub(crate) struct Attack {
+    /// Its name in docs/security-model.md: the file and the function.
+    name: &'static str,
     what: &'static str,
     author: Author,
     play: Play,
@@ -48,11 +58,11 @@ pub(crate) struct Attack {
 /// A row of the table.
 macro_rules! attacks {
     ($($what:literal, $author:ident => $play:path;)+) => {
-        &[$(Attack { what: $what, author: Author::$author, play: || Box::pin($play()) },)+]
+        &[$(Attack { name: stringify!($play), what: $what, author: Author::$author, play: || Box::pin($play()) },)+]
     };
 }
 
-const ATTACKS: &[Attack] = attacks! {
+pub(crate) const ATTACKS: &[Attack] = attacks! {
     "replaces python:3.12 of the mirror by an image of its own", Tenant => mirror::poison;
     "the same through a stack's Source, from another account", OtherAccount => mirror::poison_through_the_gate;
     "moves the mirror's tag back to an old digest", Tenant => mirror::roll_back;
@@ -68,13 +78,43 @@ const ATTACKS: &[Attack] = attacks! {
     "drips an answer, a byte at a time", Registry => bounds::dripping;
     "sends an index that refers to itself in every entry", Registry => bounds::laughs;
     "sends 120 manifests of 4 MiB, and a thousand pages of tags", Registry => bounds::memory;
-    "has a secret shown, at TRACE, by refusing or repeating it", Registry => secrets::at_trace;
+    "leads an answer, or an upload, from https to http", Registry => registry::downgrade;
+    "has the mirror show a secret, at TRACE", Registry => secrets::mirror;
+    "has the remediator show a secret, at TRACE", Tenant => secrets::remediator;
+    "has the gate or its waker show an address for an answer, at TRACE", OtherAccount => secrets::gate;
+    "has the widget show a secret, at TRACE", Tenant => secrets::widget;
+    "has a service's incident opened by a task of their own", Tenant => services::strangers_task;
+    "makes up a thousand task groups", Tenant => services::made_up_groups;
+    "makes up task groups while the function dies", Tenant => services::made_up_groups_and_deaths;
+    "writes the tags of a pause, with a count of their choice", Tenant => services::made_up_marks;
+    "rewrites the tags of a pause that is under way", Tenant => services::rewritten_marks;
+    "writes the tags of another stack onto a service", Tenant => services::marks_of_another_stack;
+    "raises an observing stack by a tag", Tenant => services::tag_to_act;
+    "changes what runs by the mirror's tag after a move", Tenant => services::moved_is_pinned;
+    "puts events of AWS onto the bus under another source", Tenant => services::forged_events;
+    "pushes what sounds like what somebody waits for", Tenant => services::pushes_of_others;
+    "has a task pull from this machine, and the function ask there", Tenant => services::loopback_images;
+    "names a log of somebody else in a task definition", Tenant => logs::of_others;
+    "has lines of a log on the bus that everybody reads", Tenant => logs::on_the_bus;
+    "writes into a message by the names of tasks and images", Tenant => services::words;
+    "has a platform dropped or added that the configuration chose", Tenant => mirror::platforms;
+    "names an address for the answer that is not CloudFormation's", OtherAccount => gate::answers_elsewhere;
+    "cancels the wait of another stack by a Delete", OtherAccount => gate::forged_delete;
+    "asks the gate what the registry holds", OtherAccount => gate::what_the_registry_holds;
+    "has the gate ask the mirror for another source", OtherAccount => gate::sources;
+    "writes into the reason that a person reads", OtherAccount => gate::words;
+    "has a file read that is not below the scanned paths", Repository => scanned::neighbours;
+    "has the scan open what never ends", Repository => scanned::devices;
+    "has a file written behind a link", Repository => scanned::written_through_links;
+    "has its toolchain run by the action or the hook", Repository => scanned::toolchain;
+    "has one file parsed again and again", Repository => scanned::costs;
+    "writes into the terminal or the workflow of the reader", Repository => scanned::words;
 };
 
 #[test]
 fn every_attack_ends_in_nothing() {
     let mut failed = Vec::new();
-    println!("{:<60} {:<14} outcome", "attack", "author");
+    println!("{:<66} {:<14} outcome", "attack", "author");
     for attack in ATTACKS {
         let play = attack.play;
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -83,7 +123,7 @@ fn every_attack_ends_in_nothing() {
             failed.push(attack.what);
             "GOT THROUGH".to_owned()
         });
-        println!("{:<60} {:<14} {outcome}", attack.what, attack.author.as_str());
+        println!("{:<66} {:<14} {outcome}", attack.what, attack.author.as_str());
     }
     assert!(failed.is_empty(), "these got through: {failed:#?}");
 }

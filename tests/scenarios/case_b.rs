@@ -5,6 +5,7 @@ use scenarios::world::{DEAD_LETTERS, Setup, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind};
 use testkit::registry::Sample;
+use testkit::registry::server::fault::{Fault as Hold, Gate, Rule};
 
 const GROUP: &str = "/aws/codebuild/court-case-backend";
 const MIRRORED: &str = "FROM 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim AS builder";
@@ -179,6 +180,35 @@ async fn every_stage_has_its_line() {
         "{message}"
     );
     assert_eq!(asked(&world), 2);
+}
+
+/// Docker Hub accepts and does not answer: all base images are asked side by side, when the build fails and once the mirror was asked, and
+/// none is said to have been asked that was not.
+#[tokio::test]
+async fn many_base_images_that_nobody_answers_cost_one_look() {
+    let world = world("act");
+    let images = ["node", "golang", "rust", "python", "debian"];
+    for image in images {
+        world.hub.plant(Rule::new(http::Method::HEAD, &format!("library/{image}"), Hold::Hold(Gate::closed())).always());
+    }
+    let failed = failed_build();
+    for (number, image) in images.iter().enumerate() {
+        world.logs.write(GROUP, &stream(&failed), &[&format!("#{number} [internal] load metadata for docker.io/library/{image}:1")]);
+    }
+    world.logs.write(
+        GROUP,
+        &stream(&failed),
+        &["#9 ERROR: toomanyrequests: You have reached your pull rate limit.", "   1 | >>> FROM python:1"],
+    );
+    let remediator = world.remediator.clone().unwrap();
+    // Nobody waits for real: the clock goes on by itself where nothing else does.
+    tokio::time::pause();
+    let begin = tokio::time::Instant::now();
+    remediator.handle(&failed, "a").await.unwrap();
+    tokio::time::resume();
+    assert!(begin.elapsed().as_secs() <= 16, "{:?}", begin.elapsed());
+    let message = &world.told()[0].message;
+    assert!(message.contains("no answer in 8 s") && !message.contains("not asked"), "{message}");
 }
 
 /// Only the log says why `docker build` failed: where it cannot be read, that is said, and nothing is guessed.

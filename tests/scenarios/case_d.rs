@@ -3,6 +3,7 @@
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
 use testkit::aws::service::Service as _;
+use testkit::aws::{Fault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::Sample;
 
@@ -227,4 +228,19 @@ async fn a_deployment_that_has_failed_for_half_an_hour_is_paused() {
     world.run_for(3 * 60).await;
     assert_eq!(world.writes(), ["ecs:TagResource", "ecs:UpdateService"]);
     assert_eq!(world.service("web")["desiredCount"], 0);
+}
+
+/// ECR does not answer one look while a young deployment waits: the wait goes on, and the push is still heard.
+#[tokio::test]
+async fn a_look_that_fails_ends_no_wait() {
+    let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30"), json!({}));
+    world.run_for(16 * 60).await;
+    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::Unavailable).always());
+    world.run_for(4 * 60).await;
+    world.aws.clear_faults();
+    assert!(world.records()[0]["open"]["waiting"].is_object(), "{:#}", world.records()[0]);
+    push(&world);
+    world.run_for(240).await;
+    assert_eq!(world.service("web")["runningCount"], 2);
+    assert_eq!(world.writes(), ["ecs:RegisterTaskDefinition", "ecs:UpdateService"]);
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use pullsafe::permission;
-use scenarios::world::{DEAD_LETTERS, NAT, Setup, TABLE, WORK_QUEUE, World};
+use scenarios::world::{NAT, Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::aws::service::Service as _;
 use testkit::aws::{Call, Fault, FaultKind};
@@ -15,28 +15,28 @@ use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
 const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
-const SCALING: &str = "service/prod/web";
+pub(crate) const SCALING: &str = "service/prod/web";
 
 /// A cure: how the world gets to the event that starts it, and the event.
-struct Cure {
-    name: &'static str,
-    prepare: fn() -> World,
-    /// The detail of the stop, or `None` for an event that the world brings by itself (a push).
-    trigger: fn(&mut World) -> Option<Value>,
+pub(crate) struct Cure {
+    pub(crate) name: &'static str,
+    pub(crate) prepare: fn() -> World,
+    /// What is heard and worked off before; `None` where the cure is the first that happens.
+    pub(crate) before: Option<fn(&mut World) -> Option<Value>>,
+    /// The event of the stop, or `None` for an event that the world brings by itself (a push).
+    pub(crate) trigger: fn(&mut World) -> Option<Value>,
 }
-
-const RESTORE: &str = "restore";
 
 /// What counts when everything has come to rest.
 #[derive(Debug, PartialEq)]
-struct End {
+pub(crate) struct End {
     image: Value,
     desired: Value,
     deployments: usize,
     revisions: usize,
     tags: Vec<String>,
     suspended: Value,
-    applied: BTreeMap<String, usize>,
+    pub(crate) applied: BTreeMap<String, usize>,
     open: Vec<Value>,
 }
 
@@ -49,7 +49,7 @@ fn create(world: &World, image: &str) {
     world.create_service("web", &definition, 2, json!({}));
 }
 
-fn quota_used_up() -> World {
+pub(crate) fn quota_used_up() -> World {
     let world = mirror_lacks_it();
     Sample::new(1).build().push(world.images.store(), "docker-hub/acme/app", "1");
     world
@@ -67,6 +67,13 @@ fn image_missing() -> World {
     let mut world = setup().with("PULLSAFE_PAUSE_AFTER", "1").build();
     world.images.store().create_repository("app", Mutability::Mutable);
     world.scale(SCALING, 1, 10);
+    create(&world, APP);
+    world
+}
+
+fn young() -> World {
+    let world = setup().with("PULLSAFE_PAUSE_AFTER_MINUTES", "30").build();
+    world.images.store().create_repository("app", Mutability::Mutable);
     create(&world, APP);
     world
 }
@@ -117,19 +124,38 @@ fn stop_by_missing_digest(world: &mut World) -> Option<Value> {
     )
 }
 
+fn set_the_count(world: &mut World) -> Option<Value> {
+    world.update_service("web", json!({ "desiredCount": 3 }));
+    None
+}
+
 fn push(world: &mut World) -> Option<Value> {
     Sample::new(3).build().push(world.images.store(), "app", "1");
     None
 }
 
+/// Docker Hub's quota is used up, and the mirror has the image.
+pub(crate) const MOVE: Cure = Cure { name: "move", prepare: quota_used_up, before: None, trigger: stop_by_quota };
+/// The mirror has to be asked first.
+pub(crate) const ASK: Cure = Cure { name: "ask the mirror, then move", prepare: mirror_lacks_it, before: None, trigger: stop_by_quota };
+/// The image does not exist.
+pub(crate) const PAUSE: Cure = Cure { name: "pause", prepare: image_missing, before: None, trigger: stop_by_missing_image };
+/// The image that a paused service waits for is pushed.
+pub(crate) const RESTORE: Cure = Cure { name: "restore", prepare: image_missing, before: Some(stop_by_missing_image), trigger: push };
+/// A person sets the count of a paused service.
+pub(crate) const STEP_ASIDE: Cure =
+    Cure { name: "step aside", prepare: image_missing, before: Some(stop_by_missing_image), trigger: set_the_count };
+/// The image of a young deployment is pushed.
+pub(crate) const WAKE: Cure = Cure { name: "wake", prepare: young, before: Some(stop_by_missing_image), trigger: push };
+/// The pinned digest is gone.
+pub(crate) const FORCE: Cure = Cure { name: "force a new deployment", prepare: digest_gone, before: None, trigger: stop_by_missing_digest };
+
 /// Brings a cure's world to the point where its event is about to come.
-async fn begin(cure: &Cure) -> (World, Option<Value>) {
+pub(crate) async fn begin(cure: &Cure) -> (World, Option<Value>) {
     let mut world = (cure.prepare)();
-    if cure.name == RESTORE {
-        let event = stop_by_missing_image(&mut world).expect("a stop is an event");
+    if let Some(event) = cure.before.and_then(|before| before(&mut world)) {
         world.deliver(&event).await;
         world.settle().await;
-        assert_eq!(world.service("web")["desiredCount"], 0, "the pause came before");
     }
     let event = (cure.trigger)(&mut world);
     world.aws.clear_log();
@@ -138,7 +164,7 @@ async fn begin(cure: &Cure) -> (World, Option<Value>) {
 
 /// Plays the cure's event, delivers it once more, and waits until leases have run out and sweeps have looked again. ECS itself
 /// stands still, so that nothing but the cure happens.
-async fn play(world: &mut World, event: Option<Value>) -> End {
+pub(crate) async fn play(world: &mut World, event: Option<Value>) -> End {
     for event in event.iter().chain(&event) {
         world.deliver(event).await;
         world.settle().await;
@@ -207,178 +233,10 @@ async fn matrix(cure: &Cure) {
     println!("crash matrix, {}: {last} calls, {pairs} pairs of call and fault, every end the same", cure.name);
 }
 
-/// Plays a cure in which one writing call is refused for good, for every writing call and every kind of refusal: told once, nothing left
-/// behind, nothing retried, no message in a queue.
-async fn refusals(cure: &Cure) {
-    let (mut world, event) = begin(cure).await;
-    let marks_before = marks(&world);
-    play(&mut world, event).await;
-    let calls: std::collections::BTreeSet<(String, String)> =
-        world.aws.writes().iter().map(|call| (call.service.clone(), call.operation.clone())).collect();
-    assert!(!calls.is_empty(), "{}", cure.name);
-    let mut pairs = 0;
-    for (service, operation) in &calls {
-        let invalid = if service == "ecs" { "InvalidParameterException" } else { "ValidationException" };
-        for kind in [FaultKind::AccessDenied, FaultKind::Code(invalid)] {
-            let (mut world, event) = begin(cure).await;
-            world.aws.inject(Fault::on(service, operation, kind).always());
-            let told = world.told().len();
-            play(&mut world, event).await;
-            let pair = format!("{}: {service}:{operation}, {kind:?} for good\n{:#?}\n{:#?}", cure.name, world.answers, world.told());
-            let refused: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
-            let refused: Vec<&String> = refused.iter().filter(|text| text.contains("Refused by AWS")).collect();
-            assert_eq!(refused.len(), 1, "told once: {pair}");
-            let missing = if kind == FaultKind::AccessDenied {
-                format!("\"Action\":\"{service}:{operation}\"")
-            } else {
-                "What is missing".to_owned()
-            };
-            assert!(refused[0].contains(&missing), "{pair}");
-            // A service that is still paused keeps its marks, and what cannot be removed is a command in the message.
-            match (world.service("web")["desiredCount"] == 0, operation.as_str()) {
-                (true, _) => assert_eq!(marks(&world), marks_before, "{pair}"),
-                (false, "UntagResource") => assert!(refused[0].contains("aws ecs untag-resource"), "{pair}"),
-                (false, "RegisterScalableTarget") if cure.name == RESTORE => {
-                    assert!(refused[0].contains("register-scalable-target"), "{pair}")
-                }
-                (false, _) => {
-                    assert_eq!(marks(&world), Vec::<String>::new(), "{pair}");
-                    let suspended =
-                        world.scaling.target(SCALING).map(|target| target["SuspendedState"]["DynamicScalingOutSuspended"].clone());
-                    assert_ne!(suspended, Some(json!(true)), "{pair}");
-                }
-            }
-            for queue in [WORK_QUEUE, DEAD_LETTERS] {
-                assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {pair}");
-            }
-            let (tried, told) = (world.aws.count(operation), world.told().len());
-            for _ in 0..30 {
-                world.clock.advance(60);
-                world.deliver(&json!({ "pullsafe": "sweep" })).await;
-                world.settle().await;
-            }
-            assert_eq!((world.aws.count(operation), world.told().len()), (tried, told), "tried again without a reason: {pair}");
-            pairs += 1;
-        }
-    }
-    println!("refusals, {}: {pairs} pairs of writing call and refusal, all told once", cure.name);
-}
-
-/// Plays a cure in which one reading call is denied, for every reading call: for a minute, as a permission that was just given is, and for
-/// good. The first is nobody's news and the cure comes; the second is named in a message, unless the cure does without it.
-async fn denied_reads(cure: &Cure) {
-    let (mut world, event) = begin(cure).await;
-    let expected = play(&mut world, event).await;
-    let own = ["dynamodb", "sqs", "sns", "events"];
-    let reads = world.aws.calls().into_iter().filter(|call| !call.is_write() && !own.contains(&call.service.as_str()));
-    let reads: std::collections::BTreeSet<(String, String)> = reads.map(|call| (call.service, call.operation)).collect();
-    assert!(reads.len() > 2, "{}: {reads:?}", cure.name);
-    for (service, operation) in &reads {
-        for for_good in [false, true] {
-            let (mut world, event) = begin(cure).await;
-            let told = world.told().len();
-            world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
-            if let Some(event) = &event {
-                world.deliver(event).await;
-            }
-            world.settle().await;
-            world.clock.advance(60);
-            world.deliver(&json!({ "pullsafe": "sweep" })).await;
-            world.settle().await;
-            if !for_good {
-                world.aws.clear_faults();
-            }
-            let found = play(&mut world, None).await;
-            let pair =
-                format!("{}: {service}:{operation} denied, for good {for_good}\n{:#?}\n{:#?}", cure.name, world.answers, world.told());
-            let said: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
-            match for_good {
-                false => {
-                    assert_eq!(found.applied, expected.applied, "{pair}");
-                    // What an act looks at on its way is part of the act: its refusal is told at once, and tried again after the grace.
-                    let news = |text: &&String| text.contains("AccessDenied") && !text.contains("refused: ");
-                    assert_eq!(said.iter().find(news), None, "told within the grace: {pair}");
-                }
-                true if found.applied == expected.applied => {}
-                true => {
-                    let call = format!("{service}:{operation}");
-                    assert_eq!(said.iter().filter(|text| text.contains(&call)).count(), 1, "named, once: {pair}");
-                }
-            }
-            for queue in [WORK_QUEUE, DEAD_LETTERS] {
-                assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {pair}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_read_that_is_denied_for_a_minute_is_no_news_and_one_denied_for_good_is_named() {
-    denied_reads(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
-    denied_reads(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
-    denied_reads(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
-}
-
-/// The marks of a pause that a service carries.
-fn marks(world: &World) -> Vec<String> {
-    let service = world.service("web");
-    let tags = service["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["key"].as_str()).map(str::to_owned);
-    tags.filter(|key| key.starts_with("pullsafe:paused-")).collect()
-}
-
-#[tokio::test]
-async fn a_refused_move_is_told_once() {
-    refusals(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
-}
-
-#[tokio::test]
-async fn a_refused_pause_is_told_once_and_leaves_no_mark() {
-    refusals(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
-}
-
-#[tokio::test]
-async fn a_refused_restore_is_told_once() {
-    refusals(&Cure { name: RESTORE, prepare: image_missing, trigger: push }).await;
-}
-
-#[tokio::test]
-async fn a_refused_deployment_is_told_once() {
-    refusals(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
-}
-
-/// The service was moved before the refusal: that is told, and another try only adds what is missing.
-#[tokio::test]
-async fn a_move_without_its_tags_is_told_as_a_move() {
-    let (mut world, event) = begin(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
-    world.aws.inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
-    play(&mut world, event).await;
-    let told = world.told();
-    let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
-    assert!(refused.message.contains("Done before the refusal, and left as it is:\n    clone app:1"), "{}", refused.message);
-    assert!(refused.message.contains("fewer than 50 tags"), "{}", refused.message);
-}
-
-/// A person mends it and says so.
-#[tokio::test]
-async fn a_refused_act_is_tried_again_on_a_persons_word() {
-    let (mut world, event) = begin(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
-    world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
-    play(&mut world, event).await;
-    assert_eq!(world.service("web")["desiredCount"], 2);
-    let told = world.told();
-    let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
-    let (_, body) = refused.message.split_once("--message-body '").expect("the message has the command");
-    let (body, _) = body.split_once('\'').expect("and its end");
-    world.aws.clear_faults();
-    world.queues.send(WORK_QUEUE, &serde_json::from_str(body).expect("what the command sends is JSON"));
-    world.settle().await;
-    assert_eq!(world.service("web")["desiredCount"], 0, "{:#?}", world.answers);
-}
-
 /// What was planned in act mode is not carried out once the stack, or a tag, says otherwise.
 #[tokio::test]
 async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
-    let cure = Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image };
+    let cure = PAUSE;
     let (mut probe, event) = begin(&cure).await;
     play(&mut probe, event).await;
     let first = probe.aws.writes()[0].number;
@@ -414,7 +272,7 @@ async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
 /// A row of the table is only as trustworthy as whoever may write to it.
 #[tokio::test]
 async fn a_stored_plan_for_another_service_is_refused() {
-    let cure = Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image };
+    let cure = PAUSE;
     let (mut probe, event) = begin(&cure).await;
     play(&mut probe, event).await;
     let first = probe.aws.writes()[0].number;
@@ -444,25 +302,35 @@ fn name(kind: Option<FaultKind>) -> String {
 
 #[tokio::test]
 async fn a_move_survives_everything() {
-    matrix(&Cure { name: "move", prepare: quota_used_up, trigger: stop_by_quota }).await;
+    matrix(&MOVE).await;
 }
 
 #[tokio::test]
 async fn asking_the_mirror_and_moving_survives_everything() {
-    matrix(&Cure { name: "ask the mirror, then move", prepare: mirror_lacks_it, trigger: stop_by_quota }).await;
+    matrix(&ASK).await;
 }
 
 #[tokio::test]
 async fn a_pause_survives_everything() {
-    matrix(&Cure { name: "pause", prepare: image_missing, trigger: stop_by_missing_image }).await;
+    matrix(&PAUSE).await;
 }
 
 #[tokio::test]
 async fn a_restore_survives_everything() {
-    matrix(&Cure { name: RESTORE, prepare: image_missing, trigger: push }).await;
+    matrix(&RESTORE).await;
 }
 
 #[tokio::test]
 async fn a_forced_deployment_survives_everything() {
-    matrix(&Cure { name: "force a new deployment", prepare: digest_gone, trigger: stop_by_missing_digest }).await;
+    matrix(&FORCE).await;
+}
+
+#[tokio::test]
+async fn waking_a_young_deployment_survives_everything() {
+    matrix(&WAKE).await;
+}
+
+#[tokio::test]
+async fn stepping_aside_survives_everything() {
+    matrix(&STEP_ASIDE).await;
 }

@@ -64,8 +64,12 @@ fn read(payload: &Value) -> String {
         }
         Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
         Event::Look(subject) => format!("fact: look at {subject}\n"),
+        Event::FindOutlooks => "fact: look for what runs, to see what will go wrong with it\n".to_owned(),
+        Event::LookOut(subject, definition) => format!("fact: see what will go wrong with {subject} ({definition:?})\n"),
+        Event::TellOutlooks => "fact: tell people what is known to go wrong\n".to_owned(),
         Event::FindPaused => "fact: look for services that are paused and that nobody remembers\n".to_owned(),
         Event::Paused(subject) => format!("fact: {subject} carries the mark of a pause\n"),
+        Event::Summary(author, since) => format!("fact: sum up what was held back of {author} since {since}\n"),
         Event::TryAgain(subject) => format!("fact: try again what was refused for {subject}\n"),
         Event::Ignored(why) => format!("ignored: {why}\n"),
     }

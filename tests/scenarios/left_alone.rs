@@ -135,10 +135,20 @@ async fn a_task_that_cannot_be_placed_is_told_once() {
 /// Whoever runs a task chooses its group and what it is called: only what ECS started for a deployment is the service's.
 #[tokio::test]
 async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
-    for started_by in [Value::Null, json!("alice"), json!("x/ecs-svc/1")] {
+    let forged = "ecs-svc/0123456789012345678";
+    for (started_by, family) in [
+        (Value::Null, "app"),
+        (json!("alice"), "app"),
+        (json!("x/ecs-svc/1"), "app"),
+        (json!("ecs-svc/"), "app"),
+        (json!("ecs-svc/alice"), "app"),
+        (json!(forged), "batch"),
+        (json!(forged), "app-"),
+    ] {
         let mut world = quota_used_up();
-        let definition = world.define("app", &["acme/app:1"]);
-        world.create_service("web", &definition, 0, json!({}));
+        let own = world.define("app", &["acme/app:1"]);
+        world.create_service("web", &own, 0, json!({}));
+        let definition = world.define(family, &["acme/app:1"]);
         let task = "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef";
         let event = json!({
             "version": "0", "id": "1", "detail-type": "ECS Task State Change", "source": "aws.ecs", "time": world.clock.now(), "resources": [task],
@@ -151,6 +161,7 @@ async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
         });
         world.deliver(&event).await;
         let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
-        assert_eq!(subjects, ["pullsafe: prod/app (no service): registry-rate-limited"]);
+        assert_eq!(subjects, [format!("pullsafe: prod/{family} (no service): registry-rate-limited")], "{started_by}");
+        assert!(world.records().iter().all(|record| !record.to_string().contains("prod-web")), "no incident of the service is open");
     }
 }

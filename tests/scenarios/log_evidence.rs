@@ -239,3 +239,23 @@ async fn what_never_ran_has_no_log() {
     world.run_for(300).await;
     assert_eq!(world.aws.count("GetLogEvents"), 0);
 }
+
+/// The default bus is open to every rule of the account: what a log says goes there only where the owner says so.
+#[tokio::test]
+async fn lines_of_a_log_go_to_people_and_to_the_bus_only_where_the_owner_says_so() {
+    for (setting, undelivered) in [("false", false), ("true", false), ("false", true), ("true", true)] {
+        let containers = json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": awslogs(GROUP) }]);
+        let mut world = world(containers, unhealthy(log()));
+        world.restart(&[("PULLSAFE_EVIDENCE_ON_BUS", setting)]);
+        if undelivered {
+            world.topic.delete_topic(scenarios::world::TOPIC);
+        }
+        world.run_for(3600).await;
+        let bus = json!(world.bus.events()).to_string();
+        let (said, lines) = (bus.contains("load-balancer-health-check-failed"), bus.contains("core.aws_service"));
+        assert_eq!((said, lines), (true, setting == "true"), "{setting} {undelivered}: {bus}");
+        assert!(bus.contains("logs[app]"), "where it was read: {bus}");
+        assert_eq!(bus.contains("Message Undelivered"), undelivered);
+        assert_eq!(world.told().iter().any(|notice| notice.message.contains("core.aws_service")), !undelivered);
+    }
+}

@@ -101,6 +101,32 @@ async fn a_look_that_is_not_complete_deletes_nothing() {
     }
 }
 
+/// Whatever AWS refuses on the way is named, once: an image that stays for want of a permission says so.
+#[tokio::test]
+async fn what_is_refused_for_good_is_told_with_what_is_missing() {
+    for (service, operation) in
+        [("ecs", "ListTasks"), ("ecs", "ListTaskDefinitions"), ("ecr", "DescribeImages"), ("ecr", "BatchDeleteImage")]
+    {
+        let mut world = mirrored().await;
+        assert_eq!(run_after(&mut world, 1).await, 0);
+        assert_eq!(run_after(&mut world, 1).await, 0);
+        let told = world.told().len();
+        world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
+        assert_eq!(run_after(&mut world, 5).await, 0);
+        assert_eq!(world.told().len(), told, "{operation}: it may pass");
+        for _ in 0..3 {
+            world.clock.advance(3600);
+            assert_eq!(world.plan_mirror().await.unwrap()["pruned"], 0, "{operation}");
+        }
+        let said: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
+        assert_eq!(said.len(), 1, "{operation}: {said:#?}");
+        assert!(said[0].contains(&format!("{service}:{operation}")), "{operation}: {said:#?}");
+        world.aws.clear_faults();
+        world.clock.advance(3600);
+        assert_eq!(world.plan_mirror().await.unwrap()["pruned"], 5, "{operation}");
+    }
+}
+
 #[tokio::test]
 async fn tags_that_cannot_be_listed_delete_nothing() {
     let rule = "registry: {registry}\nimages:\n- source: python\n  tags: {include: '3.1*', exclude: '3.11'}\nprune: {enabled: true, grace_days: 1, keep: {pulled_within_days: 0}}\n";

@@ -1,10 +1,11 @@
 //! The mirror's workers: leases, deaths, and what comes again when.
 
 use mirror::aws::table::MirrorTable;
+use pullsafe::manifest::{OCI_INDEX, OCI_MANIFEST};
 use scenarios::world::{MIRROR_QUEUE, PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::aws::Call;
-use testkit::registry::{Sample, SampleImage};
+use testkit::registry::{Blob, Sample, SampleImage};
 
 const REPOSITORY: &str = "docker-hub/acme/app";
 
@@ -55,6 +56,35 @@ async fn two_tags_of_one_image_are_one_copy_and_the_lease_is_given_back() {
     assert!(holds(&world, "1") && holds(&world, "1.0"));
     assert_eq!(uploads(&world), image().blobs.len());
     assert_eq!(leases(&world), Vec::<Value>::new());
+}
+
+/// A signature by OCI 1.1: `{}` for everything, and the image as its subject.
+fn sign(world: &World) -> String {
+    let empty = Blob::of("{}");
+    let descriptor = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty.digest(), "size": empty.size()});
+    world.hub.store().put_blob("acme/app", empty);
+    let signature = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/vnd.example.signature",
+        "config": descriptor, "layers": [descriptor], "subject": {"mediaType": OCI_INDEX, "digest": image().digest(), "size": 1}});
+    world.hub.store().push("acme/app", None, signature.to_string().into(), Some(OCI_MANIFEST)).unwrap().digest.to_string()
+}
+
+#[tokio::test]
+async fn a_signature_comes_along_where_the_configuration_says_so_and_later_by_a_job() {
+    for (written, comes) in [("", false), ("referrers: true\n", true)] {
+        let mut world = Setup::new().mirroring(&format!("registry: {{registry}}\n{written}images:\n- acme/app: ['1']\n")).build();
+        image().push(world.hub.store(), "acme/app", "1");
+        let signature = sign(&world);
+        let there = |world: &World| world.images.store().image(REPOSITORY, &signature).is_some();
+        world.plan_mirror().await.unwrap();
+        world.settle().await;
+        assert!(holds(&world, "1"));
+        assert_eq!(there(&world), comes, "{written}");
+        // What was attached after the copy: the image is current, and whoever asks for it gets what belongs to it.
+        world.images.store().remove_image(REPOSITORY, &signature.parse().unwrap());
+        ask(&world, "1");
+        world.settle().await;
+        assert_eq!(there(&world), comes, "{written}");
+    }
 }
 
 #[tokio::test]

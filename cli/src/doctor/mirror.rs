@@ -38,8 +38,13 @@ fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Finding {
     let Some(memory) = item["doc"]["S"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
         return Finding::wrong("mirror", "no run has ended yet", "read the mirror's log; its configuration may be wrong");
     };
-    if let Some(told) = memory["told"].as_str() {
-        return Finding::wrong("mirror", told, "mend the configuration in the SSM parameter");
+    if memory["told"].is_string() {
+        let mend = "mend the configuration in the SSM parameter; the message and the mirror's log name line and key";
+        return Finding::wrong("mirror", "its configuration is wrong", mend);
+    }
+    if memory["stuck"][1] == true {
+        let mend = "the message and the mirror's log say what is in the way";
+        return Finding::wrong("mirror", "images that nothing wants cannot be deleted", mend);
     }
     let behind = memory["behind"].as_object().cloned().unwrap_or_default();
     let since = behind.iter().filter_map(|(target, since)| Some((Timestamp::parse(since.as_str()?)?, target))).min();

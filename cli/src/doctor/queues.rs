@@ -61,7 +61,7 @@ fn kept(logical: &str, depth: Result<Value, Failure>) -> Finding {
 fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Result<Value, Failure>) -> Finding {
     let about = format!("queue {logical}");
     let depth = match depth {
-        Ok(depth) => messages(&depth).unwrap_or_default(),
+        Ok(depth) => messages(&depth).map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string()),
         Err(failure) => return Finding::unknown(about, failure.to_string(), "allow sqs:GetQueueAttributes"),
     };
     let age = match age {

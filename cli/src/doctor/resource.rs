@@ -22,6 +22,7 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
         }
         ("iam", _) => format!("arn:{}:iam::{}:role/doctor", stack.partition, stack.account),
         ("ecr", "GetAuthorizationToken" | "DescribePullThroughCacheRules") | ("logs", "DescribeLogGroups") => "*".to_owned(),
+        ("ecr", "PutImage") if role == "Remediator" => of("ecr", &format!("repository/{}", sample(stack.parameter("KeepRepositories")))),
         ("ecr", _) => of("ecr", &format!("repository/{}/doctor", stack.parameter("MirrorPrefix"))),
         ("logs", "GetLogEvents") => {
             let groups = stack.parameter("ReadableLogGroups");
@@ -31,6 +32,7 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
             let group = stack.physical(&format!("{role}LogGroup")).unwrap_or("doctor");
             of("logs", &format!("log-group:{group}:log-stream:doctor"))
         }
+        ("cloudformation", "ListStacks") => "*".to_owned(),
         ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
         ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
         ("dynamodb", _) => {
@@ -38,6 +40,8 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
             of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
         }
         ("sns", _) => stack.physical("Topic").unwrap_or("*").to_owned(),
+        ("events", "ListRuleNamesByTarget") => "*".to_owned(),
+        ("events", "ListTargetsByRule") => of("events", "rule/doctor"),
         ("events", _) => of("events", "event-bus/default"),
         ("sqs", _) => {
             let url = stack.physical(queue_of(role, name)).unwrap_or("doctor");

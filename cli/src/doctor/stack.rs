@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::Stack;
-use pullsafe::stack::{DESCRIPTION, may_act};
+use pullsafe::stack::{is_pullsafe, may_act};
 use pullsafe_aws::Failure;
 
 use super::finding::Finding;
@@ -72,7 +72,9 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
     let mut findings = vec![standing(stack)];
     findings.push(match others(&client, &deployed.name).await {
         Ok(others) => alone(&deployed, &others),
-        Err(failure) => Finding::unknown("other stacks", failure.to_string(), "allow cloudformation:DescribeStacks on every stack"),
+        Err(failure) => {
+            Finding::unknown("other stacks", failure.to_string(), "allow cloudformation:ListStacks and cloudformation:DescribeStacks on *")
+        }
     });
     Ok((deployed, findings))
 }
@@ -109,7 +111,7 @@ async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     loop {
         let answer = client.describe_stacks().set_next_token(token).send().await;
         let answer = answer.map_err(|error| Failure::of("cloudformation:DescribeStacks", &error))?;
-        let ours = answer.stacks().iter().filter(|stack| stack.description().is_some_and(|text| text.starts_with(DESCRIPTION)));
+        let ours = answer.stacks().iter().filter(|stack| is_pullsafe(stack.description()));
         found.extend(ours.map(of).filter(|other| other.name != name));
         token = answer.next_token().map(str::to_owned);
         if token.is_none() {

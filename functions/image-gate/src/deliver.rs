@@ -191,7 +191,7 @@ impl Gate {
         }
     }
 
-    fn response_url(&self, url: &Signed, requester: &Requester) -> Result<ResponseUrl, Unanswered> {
+    pub(crate) fn response_url(&self, url: &Signed, requester: &Requester) -> Result<ResponseUrl, Unanswered> {
         let allow_local = self.settings.stack.allow_local_response_url;
         ResponseUrl::parse(url, requester, allow_local).map_err(|error| Unanswered::impossible(error.to_string()))
     }

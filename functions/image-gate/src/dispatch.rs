@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decide::hint::{Hint, hint};
 use crate::decide::request::Envelope;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_events as event;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ impl Gate {
     /// # Errors
     /// [`GateError`].
     pub async fn handle(self: Arc<Self>, event: Value, owner: &str, deadline: Instant) -> Result<Value, GateError> {
+        trace_event(&event);
         let call = Call { owner: owner.to_owned(), deadline };
         if let Some(records) = event::records(&event) {
             return Ok(Box::pin(self.messages(records, &call)).await);

@@ -69,6 +69,10 @@ impl Gate {
     }
 
     async fn decided(&self, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
+        // Whoever cannot be answered is no stack: nothing is looked up, asked of the mirror or kept for them.
+        if self.response_url(&envelope.response_url, &envelope.requester).is_err() {
+            return self.send(envelope, &Answer::failed("there is nowhere to send an answer to"), call).await;
+        }
         let wait = match self.wait_of(envelope) {
             Ok(wait) => wait,
             Err(error) => return self.send(envelope, &Answer::failed(&error.to_string()), call).await,

@@ -39,7 +39,8 @@ impl Gate {
             }
         };
         let waiting = waits.len();
-        if is_sweep {
+        // A metric is paid by the hour in which it says something: that nobody waits is not worth that.
+        if is_sweep && waiting > 0 {
             emf(self.now(), &[], &[("GateWaiting", Unit::Count, u64::try_from(waiting).unwrap_or(u64::MAX))]);
         }
         let mut repositories: BTreeMap<String, Vec<Wait>> = BTreeMap::new();

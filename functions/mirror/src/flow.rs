@@ -20,6 +20,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::{EcrCredentials, EcrNative, EcrRegions};
 use pullsafe_aws::outbox::Events;
 use pullsafe_aws::queue::Queues;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_registry::http::Timeouts;
 use pullsafe_registry::{Allowance, Client, Config, Copier, Endpoints};
 use serde_json::{Value, json};
@@ -74,6 +75,7 @@ impl Mirror {
 
     /// Handles one event. There is no event that makes it fail: what failed is in the answer.
     pub async fn handle(&self, event: &Value, deadline: Instant) -> Value {
+        trace_event(event);
         if let Some(records) = event.get("Records").and_then(Value::as_array) {
             // Boxed, for a future of this depth is more than the compiler lays out in one piece.
             return Box::pin(self.batch(records, deadline)).await;

@@ -96,6 +96,7 @@ impl Mirror {
                 let pruner = Pruner { config: &config, around: self.around(), table, wants: &wants, survey: &survey };
                 let outcome = pruner.run(memory, now).await;
                 remembered.unwanted = outcome.remembered;
+                remembered.stuck = self.tell_obstacles(&outcome.obstacles, memory).await;
                 emf(
                     now,
                     &[],
@@ -134,7 +135,7 @@ impl Mirror {
             })
             .collect();
         let queues = self.queues.get_or_init(|| Queues::new(&self.config));
-        queues.send_all(queue, &messages).await
+        queues.send_all(queue, &messages, |_| 0).await
     }
 
     fn log(&self, config: &MirrorConfig, plan: &Plan, now: Timestamp) {
@@ -149,6 +150,7 @@ impl Mirror {
         }
         let oldest = plan.oldest_behind_seconds(now);
         tracing::info!(
+            wanted = plan.items.len(),
             copies = plan.count("copy"),
             current = plan.count("current"),
             later = plan.count("later"),
@@ -158,17 +160,19 @@ impl Mirror {
             oldest_unsynced_seconds = oldest,
             "the mirror's run is planned"
         );
+        // A metric is paid by the hour in which it says something; that all is well stands in the log.
         let mut metrics: Vec<Metric<'_>> = vec![
-            ("ImagesWanted", Unit::Count, plan.items.len() as u64),
-            ("ImagesCurrent", Unit::Count, plan.count("current")),
             ("ImagesPlanned", Unit::Count, plan.count("copy")),
             ("ImagesPostponed", Unit::Count, plan.count("later")),
             ("ImagesBlocked", Unit::Count, plan.count("blocked")),
             ("ImagesUnknown", Unit::Count, plan.count("unknown") + plan.count("absent")),
             ("OldestUnsyncedSeconds", Unit::Seconds, oldest),
         ];
-        metrics.extend(plan.budget.map(|budget| ("PullQuotaRemaining", Unit::Count, budget.remaining)));
-        emf(now, &[], &metrics);
+        metrics.retain(|(_, _, value)| *value > 0);
+        if !metrics.is_empty() {
+            metrics.extend(plan.budget.map(|budget| ("PullQuotaRemaining", Unit::Count, budget.remaining)));
+            emf(now, &[], &metrics);
+        }
     }
 
     /// Logs the faults every time, and tells people once: until the faults are others, or have been mended in between.
@@ -181,7 +185,6 @@ impl Mirror {
         if memory.told.as_ref() == Some(&id) {
             return memory.clone();
         }
-        let Some(topic) = &self.settings.topic_arn else { return memory.clone() };
         let text = format!(
             "The mirror's configuration is wrong, so that nothing is planned until it is mended. What was asked for on its own is still mirrored.\n\n{}\n",
             faults.join("\n")
@@ -191,15 +194,44 @@ impl Mirror {
             detail_type: "Diagnosis".to_owned(),
             subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
             text,
+            evidence: None,
             detail: json!({"faults": faults}),
         };
-        match Topic::new(&self.config, topic, self.settings.format).publish(&notice).await {
-            Ok(()) => Memory { told: Some(id), ..memory.clone() },
-            Err(failure) => {
-                tracing::warn!(%failure, "people could not be told: {failure}");
-                memory.clone()
-            }
+        if self.tell(&notice).await { Memory { told: Some(id), ..memory.clone() } } else { memory.clone() }
+    }
+
+    /// Tells people what keeps unwanted images from being deleted, once, and where it lasts for two runs: a permission that was just given
+    /// does not count everywhere at once, and a service that is busy is not busy for long.
+    async fn tell_obstacles(&self, obstacles: &[String], memory: &Memory) -> Option<(String, bool)> {
+        if obstacles.is_empty() {
+            return None;
         }
+        let id = Digest::of(obstacles.join("\n").as_bytes()).to_string();
+        match &memory.stuck {
+            Some((known, true)) if *known == id => return memory.stuck.clone(),
+            Some((known, false)) if *known == id => {}
+            Some(_) | None => return Some((id, false)),
+        }
+        let notice = Notice {
+            id: format!("mirror-prune#{id}"),
+            detail_type: "Diagnosis".to_owned(),
+            subject: "pullsafe: images that nothing wants stay in the mirror".to_owned(),
+            text: format!(
+                "The mirror's configuration lets images go that nothing wants, and they stay. What is in the way:\n\n{}\n",
+                obstacles.join("\n")
+            ),
+            evidence: None,
+            detail: json!({"obstacles": obstacles}),
+        };
+        let told = self.tell(&notice).await;
+        Some((id, told))
+    }
+
+    /// Whether people could be told.
+    async fn tell(&self, notice: &Notice) -> bool {
+        let Some(topic) = &self.settings.topic_arn else { return false };
+        let told = Topic::new(&self.config, topic, self.settings.format).publish(notice).await;
+        told.inspect_err(|failure| tracing::warn!(%failure, "people could not be told: {failure}")).is_ok()
     }
 }
 

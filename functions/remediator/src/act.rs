@@ -180,9 +180,9 @@ impl Remediator {
                 let clone = clone?;
                 let differences = clone.differences(request);
                 if !differences.is_empty() {
-                    self.ecs.deregister(clone.arn()).await?;
+                    let left = self.withdraw(&clone).await?;
                     return Ok(StepOutcome::Abandon(format!(
-                        "ECS registered a clone that differs in {}; it was deregistered",
+                        "ECS registered a clone that differs in {}, so that it is not used{left}",
                         differences.join(", ")
                     )));
                 }
@@ -192,26 +192,38 @@ impl Remediator {
         let moved_on = match writable {
             Ok(service) if service.task_definition == clone.arn() => return Ok(StepOutcome::AlreadyDone),
             Ok(service) if service.task_definition == from => None,
-            Ok(service) => Some(StepOutcome::Abandon(format!(
-                "{} was deployed meanwhile",
-                service.task_definition.rsplit('/').next().unwrap_or_default()
-            ))),
+            Ok(service) => {
+                let meanwhile = service.task_definition.rsplit('/').next().unwrap_or_default();
+                Some(StepOutcome::Abandon(format!("{meanwhile} was deployed meanwhile")))
+            }
             Err(outcome) => Some(outcome),
         };
         if let Some(outcome) = moved_on {
-            self.ecs.deregister(clone.arn()).await?;
-            return Ok(outcome);
+            let left = self.withdraw(&clone).await?;
+            return Ok(match outcome {
+                StepOutcome::Abandon(why) => StepOutcome::Abandon(why + &left),
+                other @ (StepOutcome::Done | StepOutcome::AlreadyDone | StepOutcome::Skipped(_)) => other,
+            });
         }
         match self.ecs.set_task_definition(id, clone.arn()).await {
             Ok(()) => Ok(StepOutcome::Done),
-            Err(failure) => {
-                // A revision that no service uses is litter; if it cannot be removed, that is not the news.
-                if !failure.is_transient()
-                    && let Err(second) = self.ecs.deregister(clone.arn()).await
-                {
-                    tracing::warn!(failure = %second, "the clone {} is left: {second}", clone.arn());
-                }
+            Err(failure) if failure.is_transient() => Err(failure),
+            Err(mut failure) => {
+                let left = self.withdraw(&clone).await?;
+                failure.message = Some(failure.message.unwrap_or_default() + &left);
                 Err(failure)
+            }
+        }
+    }
+
+    /// Withdraws a clone that no service is to use. Where AWS refuses that too, it is litter and not the news: the end of a sentence says so.
+    async fn withdraw(&self, clone: &TaskDefinition) -> Result<String, Failure> {
+        match self.ecs.deregister(clone.arn()).await {
+            Ok(()) => Ok(String::new()),
+            Err(failure) if failure.is_transient() => Err(failure),
+            Err(failure) => {
+                let code = failure.code.as_deref().unwrap_or("refused");
+                Ok(format!(". No service uses the clone {}, and it is left, for {} was refused ({code})", clone.arn(), failure.call))
             }
         }
     }

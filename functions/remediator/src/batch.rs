@@ -1,16 +1,20 @@
 //! An invocation: one event, or a batch of the queue's messages, each of which ends by itself.
 
 use pullsafe_aws::Failure;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_events as event;
-use pullsafe_events::QueueRecord;
+use pullsafe_events::{Event, QueueRecord};
+use pullsafe_incident::pace::spread;
 use serde_json::{Value, json};
 
 use super::Remediator;
 
-/// How long an event waits in the queue while another invocation holds its subject's lease.
-const DEFER_SECONDS: i32 = 20;
-/// The queue's `maxReceiveCount` is 5 (template.yaml): a message that is received once more after this is given up.
-const LAST_RECEIVE_BUT_ONE: u32 = 4;
+/// How long an event waits in the queue while another invocation holds its subject's lease: longer each time, up to that of a lease.
+const DEFER_SECONDS: [i32; 5] = [20, 40, 60, 80, 100];
+/// How long it waits where AWS asks for patience. The last goes on: an hour without DynamoDB is a handful of tries.
+const PATIENCE_SECONDS: [i32; 4] = [60, 120, 300, 600];
+/// The queue's `maxReceiveCount` is 20 (template.yaml): a message that is received once more after this is given up.
+const LAST_RECEIVE_BUT_ONE: u32 = 19;
 
 impl Remediator {
     /// Handles one invocation. `invocation` identifies it and is the same when Lambda tries it again.
@@ -20,20 +24,29 @@ impl Remediator {
     /// # Errors
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
+        trace_event(payload);
         let Some(records) = event::records(payload) else {
             let tally = self.one(payload, invocation).await?;
             if tally.is_deferred() {
-                self.queues.send(&self.settings.queue_url, payload, DEFER_SECONDS).await?;
+                self.queues.send(&self.settings.queue_url, payload, pause(&DEFER_SECONDS, invocation, 1)).await?;
             }
             return Ok(tally.into_json());
         };
         let mut failed = Vec::new();
         for record in records {
             let result = match &record.body {
+                // A sweep comes here only when it has failed, and by now another one has done what it would have done.
+                Ok(body) if matches!(event::parse(body, (self.clock)()), Event::Sweep) => Ok(Done::Whole),
                 Ok(body) => match self.one(body, &format!("{invocation}/{}", record.message_id)).await {
-                    Ok(tally) if tally.is_deferred() => self.put_off(&record, body).await,
+                    Ok(tally) if tally.is_deferred() => self.put_off(&record, body, &DEFER_SECONDS).await,
                     Ok(_) => Ok(Done::Whole),
-                    Err(failure) => Err(failure),
+                    Err(failure) => {
+                        tracing::warn!(message_id = record.message_id, %failure, "message {} comes again: {failure}", record.message_id);
+                        match failure.is_transient() {
+                            true => self.put_off(&record, body, &PATIENCE_SECONDS).await,
+                            false => self.hide(&record, &DEFER_SECONDS).await,
+                        }
+                    }
                 },
                 Err(problem) => {
                     tracing::error!(message_id = record.message_id, problem, "message {} is dropped: {problem}", record.message_id);
@@ -52,22 +65,34 @@ impl Remediator {
         Ok(json!({ "batchItemFailures": failed }))
     }
 
-    /// Lets a message whose subject is being worked on come again after a while.
+    /// Lets a message come again after a while: its subject is being worked on, or AWS asks for patience.
     ///
     /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only where it has come so
     /// often that the next time would be its last before the dead-letter queue, a copy with a count of its own takes its place, for
-    /// nothing has failed.
-    async fn put_off(&self, record: &QueueRecord, body: &Value) -> Result<Done, Failure> {
-        let queue = &self.settings.queue_url;
-        if record.receives >= LAST_RECEIVE_BUT_ONE || record.receipt_handle.is_empty() {
-            self.queues.send(queue, body, DEFER_SECONDS).await?;
-            return Ok(Done::Whole);
+    /// nothing is wrong with it.
+    async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<Done, Failure> {
+        if record.receives < LAST_RECEIVE_BUT_ONE && !record.receipt_handle.is_empty() {
+            return self.hide(record, pauses).await;
         }
-        // Later and later, so that those who wait for one subject do not all come at once.
-        let seconds = DEFER_SECONDS * i32::try_from(record.receives).unwrap_or(1);
-        self.queues.hide(queue, &record.receipt_handle, seconds).await?;
+        self.queues.send(&self.settings.queue_url, body, pause(pauses, &record.message_id, record.receives)).await?;
+        Ok(Done::Whole)
+    }
+
+    /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters within the hour.
+    async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<Done, Failure> {
+        if !record.receipt_handle.is_empty() {
+            let seconds = pause(pauses, &record.message_id, record.receives);
+            self.queues.hide(&self.settings.queue_url, &record.receipt_handle, seconds).await?;
+        }
         Ok(Done::ComesAgain)
     }
+}
+
+/// The pause after so many receives, up to a quarter longer, so that those who were put off together do not come together.
+fn pause(pauses: &[i32], message: &str, receives: u32) -> i32 {
+    let place = usize::try_from(receives.max(1) - 1).unwrap_or(usize::MAX);
+    let seconds = pauses.get(place).or(pauses.last()).copied().unwrap_or(0);
+    seconds + i32::try_from(spread(&format!("{message}/{receives}"), i64::from(seconds / 4))).unwrap_or(0)
 }
 
 /// What becomes of a message.
@@ -76,4 +101,19 @@ enum Done {
     Whole,
     /// It stays in the queue, hidden for a while.
     ComesAgain,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_differ_from_message_to_message() {
+        let pauses: Vec<i32> = (1..=6).map(|receives| pause(&PATIENCE_SECONDS, "a", receives)).collect();
+        let least = [60, 120, 300, 600, 600, 600];
+        assert!(pauses.iter().zip(least).all(|(found, least)| (least..=least + least / 4).contains(found)), "{pauses:?}");
+        let spread: std::collections::BTreeSet<i32> =
+            (0..100).map(|number| pause(&PATIENCE_SECONDS, &format!("message-{number}"), 4)).collect();
+        assert!(spread.len() > 30, "{spread:?}");
+    }
 }

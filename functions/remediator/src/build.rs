@@ -8,6 +8,7 @@ use crate::decide::build_offer as build_remedy;
 use crate::decide::build_offer::{Asking, Offer};
 use crate::decide::log::place::{LogPlace, Window, of_build};
 use crate::decide::observation::HubImage;
+use futures_util::future::join_all;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
@@ -20,6 +21,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{BuildFailed, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::Incident;
+use pullsafe_incident::kept::Kept;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::record::{Added, Record};
@@ -76,10 +78,13 @@ impl Remediator {
                 LogPlace::Stream(_) if budget.calls == 0 => "no log evidence: this incident has used up its calls for logs".to_owned(),
                 LogPlace::Stream(stream) => {
                     let reading = self.logs.read(&stream, Window::around(None, build.at), &mut budget, |page| log.before(page));
-                    match tokio::time::timeout(PATIENCE, reading).await {
+                    let patience = self.time_for(PATIENCE);
+                    match tokio::time::timeout(patience, reading).await {
                         Ok(Ok(reading)) => format!("read from {stream}: {}", reading.describe()),
                         Ok(Err(failure)) => format!("no log evidence: {stream} could not be read ({failure})"),
-                        Err(_) => format!("no log evidence: {stream} gave no answer within {} s", PATIENCE.as_secs()),
+                        Err(_) => {
+                            format!("no log evidence: {stream} could not be read ({})", Failure::late("logs:GetLogEvents", patience))
+                        }
                     }
                 }
             };
@@ -94,12 +99,12 @@ impl Remediator {
 
     /// Looks where the base images could come from instead.
     async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, HubImage)> {
-        let mut images = Vec::new();
         let wanted = if diagnosis.build.is_some() { build_remedy::hub_images(diagnosis) } else { Vec::new() };
-        for (base, reference) in wanted.into_iter().take(IMAGES) {
-            images.push((base.clone(), self.everywhere(base.image, reference).await.0));
-        }
-        images
+        let looks = wanted.into_iter().take(IMAGES).map(async |(base, reference)| {
+            let image = self.everywhere(base.image.clone(), reference, &Kept::default()).await.0;
+            (base, image)
+        });
+        join_all(looks).await
     }
 
     fn offer(&self, project: &Subject, diagnosis: &Diagnosis, images: &[(BaseImage, HubImage)], asking: Asking) -> Offer {
@@ -194,7 +199,7 @@ fn remember(incident: &mut Incident, asked: Asked, now: Timestamp) {
         Asked::Nothing => {}
         Asked::For(images) => {
             incident.say(now, format!("asked the mirror for {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
-            incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: now });
+            incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: now, unseen_since: None });
         }
         Asked::Refused(refusal) => {
             incident.log(now, Happened::Refused(format!("{}: {}", refusal.call, refusal.why)));

@@ -16,8 +16,8 @@ use pullsafe::arn::ServiceId;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
-use pullsafe_diagnosis::cause::Diagnosis;
-use pullsafe_diagnosis::{Picker, diagnose_read};
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
+use pullsafe_diagnosis::{Picker, diagnose, diagnose_read};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::spent::Settled;
@@ -36,6 +36,27 @@ struct Seen {
 }
 
 impl Remediator {
+    /// The diagnosis of a stop by its text. Where a task seems to have done its work although a container of it was killed, its definition
+    /// says whether that one was essential: an event does not.
+    pub(crate) async fn know_completion(&self, task: StoppedTask) -> (StoppedTask, Diagnosis) {
+        let by_text = diagnose(&task, &BTreeMap::new());
+        let killed = task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
+        if by_text.cause != Cause::TaskCompleted || by_text.confidence == Confidence::High || !killed {
+            return (task, by_text);
+        }
+        match self.in_time("ecs:DescribeTaskDefinition", self.ecs.task_definition(&task.task_definition_arn)).await {
+            Ok(definition) => {
+                let task = task.with_definition(&definition);
+                let diagnosis = diagnose(&task, &BTreeMap::new());
+                (task, diagnosis)
+            }
+            Err(failure) => {
+                tracing::warn!(task = task.task_arn, %failure, "{}: which container was essential is not known: {failure}", task.task_id());
+                (task, by_text)
+            }
+        }
+    }
+
     /// The diagnosis of a stop by its text, and by whatever probe is worth it.
     pub(crate) async fn look_closer(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, now: Timestamp) -> Diagnosis {
         let (mut seen, mut found, mut settled) = (Seen::default(), by_text.clone(), Vec::new());
@@ -82,6 +103,9 @@ impl Remediator {
         };
         let task = task.clone().with_definition(&definition);
         let named = diagnose_read(&task, &BTreeMap::new());
+        if named.cause.is_benign() {
+            return named;
+        }
         let before = budget.calls;
         let window = Window::of_task(&task, now);
         let mut outcomes = Vec::new();
@@ -104,7 +128,8 @@ impl Remediator {
     async fn read_log(&self, stream: LogStream, window: Window, budget: &mut Budget) -> Outcome {
         let mut picker = Picker::default();
         let reading = self.logs.read(&stream, window, budget, |page| picker.before(page.iter().copied()));
-        match tokio::time::timeout(PATIENCE, reading).await {
+        let patience = self.time_for(PATIENCE);
+        match tokio::time::timeout(patience, reading).await {
             Ok(Ok(reading)) => Outcome::Read(stream, reading.describe(), Box::new(picker)),
             // What came before the failure tells all the same: it is the end of the log.
             Ok(Err(failure)) if !picker.is_empty() => {
@@ -113,7 +138,7 @@ impl Remediator {
             Ok(Err(failure)) => Outcome::Failed(stream, obstacle(&failure)),
             Err(_) => {
                 budget.calls = 0;
-                Outcome::Failed(stream, Obstacle::Other(format!("no answer within {} s", PATIENCE.as_secs())))
+                Outcome::Failed(stream, Obstacle::Other(Failure::late("logs:GetLogEvents", patience).to_string()))
             }
         }
     }

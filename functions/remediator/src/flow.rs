@@ -13,7 +13,6 @@
 //! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -21,9 +20,11 @@ use crate::Tally;
 use crate::aws::ecs::Ecs;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
+use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
+use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
 use crate::leave::Remembered;
 use crate::work::{Judged, asks_again};
@@ -37,12 +38,12 @@ use pullsafe_aws::queue::Queues;
 use pullsafe_aws::role::Roles;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::cause::Diagnosis;
-use pullsafe_diagnosis::{diagnose, diagnose_text};
+use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::record::{Added, Record};
-use pullsafe_incident::store::{Leased, Next, Table};
+use pullsafe_incident::store::{DueRow, Leased, Next, Table};
 use pullsafe_incident::waiting;
 use pullsafe_inspect::looks::Account;
 use pullsafe_registry as registry;
@@ -55,6 +56,9 @@ const LOOKS: Duration = Duration::from_secs(30);
 /// How often the sweep runs (template.yaml), and how many it claims side by side.
 const SWEEP_SECONDS: i64 = 60;
 const CLAIMS: usize = 16;
+/// How many looks are begun in a second where many are to be made at once. ECS describes services, clusters and task definitions 20 times a
+/// second and updates services 5 times; a look that moves its service describes each up to five times.
+const LOOKS_A_SECOND: usize = 4;
 
 /// The remediator with everything it speaks to.
 #[derive(Clone)]
@@ -69,6 +73,7 @@ pub struct Remediator {
     pub(crate) queues: Queues,
     pub(crate) registry: registry::Client,
     pub(crate) roles: Roles,
+    pub(crate) running: Running,
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
@@ -91,6 +96,7 @@ impl Remediator {
             queues: Queues::new(config),
             registry,
             roles: Roles::new(config),
+            running: Running::new(config),
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
@@ -118,6 +124,11 @@ impl Remediator {
         self.looker().in_time(call, look).await
     }
 
+    /// How much of this time the looks for the event at hand leave.
+    pub(crate) fn time_for(&self, wanted: Duration) -> Duration {
+        self.looks_end.map_or(wanted, |end| wanted.min(end.saturating_duration_since(Instant::now())))
+    }
+
     pub(crate) async fn dispatch(&self, event: Event, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         match event {
             Event::Ignored(why) => Ok(Tally::ignored(why)),
@@ -130,27 +141,44 @@ impl Remediator {
             Event::Sweep => self.sweep(now).await,
             Event::FindPaused => self.find_paused().await,
             Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
+            Event::FindOutlooks => self.find_outlooks().await,
+            Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
+            Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
+            Event::Summary(author, since) => self.summarize(&author, since, now).await,
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
     }
 
     pub(crate) async fn task_stopped(&self, stopped: TaskStopped, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let TaskStopped { subject, task } = stopped;
-        let diagnosis = diagnose(&task, &BTreeMap::new());
+        let (task, diagnosis) = self.know_completion(task).await;
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
         let mut found = self.table.read(&subject, owner, now).await?;
         self.recall(&subject, &mut found.record, &task, now).await?;
-        match found.record.would_add(&task, now) {
+        let added = found.record.would_add(&task, now);
+        match added {
             Added::Seen if !has_unfinished(&found.record) => return Ok(Tally::ignored("this event was seen before".to_owned())),
             Added::Old => return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned())),
-            Added::New | Added::Seen => {}
+            Added::New | Added::Seen | Added::NoFailure => {}
         }
         if found.is_leased {
             return Ok(Tally::deferred());
+        }
+        let mut service = None;
+        if let (Subject::Service(id), Added::New) = (&subject, added)
+            && !belongs::is_known(&found.record, &task)
+        {
+            let looked = self.look_at_service(id).await;
+            if let Some(why) = looked.found().and_then(|service| belongs::stranger(service, &task)) {
+                tracing::info!(task = task.task_arn, "{why}");
+                let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
+                return Box::pin(self.task_stopped(stranger, owner, now)).await;
+            }
+            service = Some(looked);
         }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
@@ -164,7 +192,7 @@ impl Remediator {
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
             let before = record.clone();
             let (leased, judged) =
-                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, now));
+                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, service, now));
             return if leased? { self.finish(&subject, record, &before, judged, owner, now).await } else { Ok(Tally::deferred()) };
         }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
@@ -174,6 +202,7 @@ impl Remediator {
             Some(Added::Seen) if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
             Some(Added::Seen) => self.give_back(&subject, &record, owner, "this event was seen before").await,
             Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
+            Some(Added::NoFailure) => self.give_back(&subject, &record, owner, "on a closer look the task did its work").await,
         }
     }
 
@@ -256,7 +285,7 @@ impl Remediator {
         let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
         match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen | Added::Old => self.give_back(&subject, &record, owner, "this event was seen before").await,
+            Added::Seen | Added::Old | Added::NoFailure => self.give_back(&subject, &record, owner, "this event was seen before").await,
         }
     }
 
@@ -268,7 +297,7 @@ impl Remediator {
             [one] => self.look(one, owner, now).await,
             // Side by side, and each as often as it takes.
             several => {
-                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>()).await?;
+                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>(), after).await?;
                 Ok(Tally::swept(several.len()))
             }
         }
@@ -277,12 +306,15 @@ impl Remediator {
     /// Puts a look at everybody who is due into the queue, where they run side by side.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Tally, Failure> {
         // Half a sweep ahead: what is due in between would else wait for the next one.
-        let due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
+        let mut due = self.table.due(now.plus_seconds(SWEEP_SECONDS / 2)).await?;
+        // Whoever has waited longest first; the others are due still.
+        due.sort_by_key(DueRow::at);
+        due.truncate(LOOKS_A_SECOND.saturating_mul(usize::try_from(SWEEP_SECONDS).unwrap_or(usize::MAX)));
         // Whoever is claimed is due again by itself should its message be lost.
         let claims = stream::iter(&due).map(async |row| Ok((self.table.claim(row, now).await?, look_at(&row.subject))));
         let claims: Vec<(bool, Value)> = claims.buffered(CLAIMS).try_collect::<Vec<_>>().await?;
         let looks: Vec<Value> = claims.into_iter().filter(|(is_ours, _)| *is_ours).map(|(_, look)| look).collect();
-        self.queues.send_all(&self.settings.queue_url, &looks).await?;
+        self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::swept(looks.len()))
     }
 
@@ -301,12 +333,12 @@ impl Remediator {
         }
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
-            let judged = self.judge(subject, &mut record, now).await;
+            let judged = self.judge(subject, &mut record, None, now).await;
             if let Judged::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);
-                let stands = record == found.record || self.table.replace(subject, &found, &mut record, now, next).await?;
+                let stands = record.is_as(&found.record) || self.table.replace(subject, &found, &mut record, now, next).await?;
                 return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
             // Something is to be done or told: under the lease, if nothing has happened since the record was read.
@@ -353,6 +385,11 @@ impl Remediator {
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
         }
     }
+}
+
+/// After how many seconds the look with this number begins.
+pub(crate) fn after(number: usize) -> i32 {
+    i32::try_from(number / LOOKS_A_SECOND).unwrap_or(i32::MAX)
 }
 
 /// The message that asks for a look at one subject.

@@ -30,7 +30,7 @@ impl Remediator {
     /// Finds it out in time.
     pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
         let cluster = self.in_time("ecs:DescribeClusters", self.ecs.cluster_tag(&id.cluster_arn, marks::MODE));
-        let before = self.in_time("cloudformation:DescribeStacks", self.stack_before(id));
+        let before = self.in_time("cloudformation:ListStacks", self.stack_before(id));
         let (cluster, before) = tokio::join!(cluster, before);
         Leave { cluster, before }
     }
@@ -100,7 +100,7 @@ impl Remediator {
         if let Some((_, stacks)) = known.as_ref().filter(|(at, _)| now.seconds_since(*at) < REMEMBERED_SECONDS) {
             return Ok(stacks.clone());
         }
-        match self.stacks.of_pullsafe().await {
+        match self.stacks.of_pullsafe(&self.settings.stack).await {
             Ok(stacks) => {
                 let stacks = Arc::new(stacks);
                 *self.remembered.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, stacks.clone()));

@@ -20,9 +20,13 @@ pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;
 #[cfg(feature = "shell")]
+mod held;
+#[cfg(feature = "shell")]
 mod leave;
 #[cfg(feature = "shell")]
 pub mod observe;
+#[cfg(feature = "shell")]
+mod outlook;
 #[cfg(feature = "shell")]
 mod refuse;
 #[cfg(feature = "shell")]

@@ -1,7 +1,10 @@
 //! Wiring: configuration from the environment, clients, and the runtime loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use pullsafe::clock;
 use pullsafe::settings::Settings;
@@ -33,7 +36,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
-    let config = aws_config::load_from_env().await;
+    // Whoever accepts a connection and says nothing costs a try, and not the function's whole time.
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(10)).build();
+    let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
     let clock = clock::system();
     let credentials = EcrCredentials::new(EcrRegions::new(config.clone()), clock.clone());
     let endpoints = endpoints.clone();

@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use crate::decide::observation::{HubImage, Observation};
+use crate::decide::remedy::restore::written;
 use crate::decide::remedy::{self, Look, target};
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup, Storage};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
+use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
+use pullsafe_incident::kept::Kept;
+use pullsafe_incident::plan::Step;
 use pullsafe_inspect::looks::{Answer, Looker};
 
 use super::Remediator;
@@ -24,6 +28,8 @@ use super::Remediator;
 /// What was looked at before the service was known.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
+    /// The answers of earlier looks that still hold.
+    kept: Kept,
     /// With what its execution role may pull.
     definition: Option<(TaskDefinition, BTreeMap<String, Lookup<bool>>)>,
     image: Option<(HubImage, Option<u32>)>,
@@ -40,23 +46,24 @@ impl Remediator {
 
     /// What can be looked at before the service is known: where a move would be the first act, the definition that the failed tasks
     /// ran, which is most likely the service's still, and the image that could not be pulled.
-    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>) -> Ahead {
+    pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> Ahead {
+        let kept = incident.map(|incident| incident.kept.fresh(now)).unwrap_or_default();
         let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
         let Some(blocker) = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages)) else {
-            return Ahead::default();
+            return Ahead { kept, ..Ahead::default() };
         };
         let image = async {
             let written = blocker.diagnosis.image.as_ref()?;
             let reference = written.parse::<Reference>().ok().filter(Reference::is_docker_hub)?;
-            Some(self.everywhere(written.clone(), reference).await)
+            Some(self.everywhere(written.clone(), reference, &kept).await)
         };
         let definition = async {
             let definition = self.look_at_definition(&blocker.task_definition).await.found().cloned()?;
-            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition)).await;
+            let may_pull = self.role_may_pull(definition.execution_role_arn(), &hub_images(&definition), &kept).await;
             Some((definition, may_pull))
         };
         let (definition, image) = tokio::join!(definition, image);
-        Ahead { definition, image }
+        Ahead { kept, definition, image }
     }
 
     /// What the remedies that will be asked look at, side by side.
@@ -65,12 +72,13 @@ impl Remediator {
         service: Lookup<Service>,
         ahead: Ahead,
         blocker: &CauseSeen,
+        pause: &[Step],
         quota_limit: &mut Option<u32>,
     ) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
         let looks = remedy::looks(&blocker.diagnosis, Some(&found));
-        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker));
+        let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker, pause));
         for put in join_all(looks).await {
             put(&mut seen, quota_limit);
         }
@@ -78,7 +86,7 @@ impl Remediator {
     }
 
     /// One look, and where what it found belongs.
-    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen) -> Put {
+    async fn look_for(&self, look: Look, service: &Service, ahead: &Ahead, blocker: &CauseSeen, pause: &[Step]) -> Put {
         match look {
             Look::TaskDefinition => {
                 let found = self.look_at_definition(&service.task_definition).await;
@@ -86,7 +94,7 @@ impl Remediator {
             }
             Look::HubImages => self.look_at_images(service, &service.task_definition, ahead, Some(blocker)).await,
             Look::Wanted => {
-                let found = match wanted(service, blocker) {
+                let found = match wanted(service, blocker, pause) {
                     Some(image) => self.resolve(&image).await.resolved,
                     None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
@@ -154,12 +162,12 @@ impl Remediator {
             let may_pull = async {
                 match known {
                     Some(known) => known,
-                    None => self.role_may_pull(role.as_deref(), &images).await,
+                    None => self.role_may_pull(role.as_deref(), &images, &ahead.kept).await,
                 }
             };
             let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
                 Some((image, limit)) if image.written == *written => (image.clone(), *limit),
-                _ => self.everywhere(written.clone(), reference.clone()).await,
+                _ => self.everywhere(written.clone(), reference.clone(), &ahead.kept).await,
             }));
             let (looks, may_pull) = tokio::join!(looks, may_pull);
             (definition, looks, may_pull)
@@ -178,9 +186,9 @@ impl Remediator {
     }
 
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
-    pub(crate) async fn everywhere(&self, written: String, reference: Reference) -> (HubImage, Option<u32>) {
+    pub(crate) async fn everywhere(&self, written: String, reference: Reference, kept: &Kept) -> (HubImage, Option<u32>) {
         let hub = async {
-            match reference.digest() {
+            match reference.digest().or_else(|| kept.digest(&written)) {
                 Some(digest) => Answer::of(Lookup::Found(Resolved { digest: digest.clone(), platforms: None })),
                 None => self.resolve(&reference).await,
             }
@@ -202,7 +210,7 @@ impl Remediator {
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
-    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>) -> BTreeMap<String, Lookup<bool>> {
+    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>, kept: &Kept) -> BTreeMap<String, Lookup<bool>> {
         let Some(mirror) = &self.settings.mirror else { return BTreeMap::new() };
         let places: Vec<Reference> = images.values().filter_map(|image| target::in_mirror(mirror, image).ok()).collect();
         let all = |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
@@ -221,13 +229,19 @@ impl Remediator {
         if repositories.is_empty() {
             return BTreeMap::new();
         }
-        let arns: Vec<String> = repositories.keys().cloned().collect();
+        let (known, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            repositories.into_iter().partition(|(_, repository)| kept.may_pull(role, repository));
+        let known = known.into_values().map(|repository| (repository, Lookup::Found(true)));
+        if open.is_empty() {
+            return known.collect();
+        }
+        let arns: Vec<String> = open.keys().cloned().collect();
         let asked = self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, &arns).await) }).await;
         let answers = match asked {
             Ok(answers) => answers,
             Err(late) => return all(late.doubt()),
         };
-        answers.into_iter().filter_map(|(arn, answer)| Some((repositories.get(&arn)?.clone(), answer))).collect()
+        answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()
     }
 
     /// Where ECR keeps an image; a pinned digest by itself, else what the tag means.
@@ -254,6 +268,19 @@ impl Remediator {
     }
 }
 
+/// Keeps what need not be asked for again within the next minutes.
+pub(crate) fn keep(kept: &mut Kept, seen: &Observation, now: Timestamp) {
+    if let Some(role) = seen.task_definition.found().and_then(TaskDefinition::execution_role_arn) {
+        let allowed = seen.role_may_pull.iter().filter(|(_, answer)| answer.found() == Some(&true));
+        allowed.for_each(|(repository, _)| kept.allow(role, repository, now));
+    }
+    for image in seen.hub_images.iter().filter(|image| image.reference.digest().is_none()) {
+        if let Some(resolved) = image.hub.found() {
+            kept.mean(&image.written, &resolved.digest, now);
+        }
+    }
+}
+
 /// Puts what a look found where it belongs.
 type Put = Box<dyn FnOnce(&mut Observation, &mut Option<u32>) + Send>;
 
@@ -276,8 +303,11 @@ fn last_run(written: &str, ran: &Result<Vec<(String, String)>, Failure>, blocker
 }
 
 /// The image whose absence matters: the one that the service is paused for, or the one that failed.
-fn wanted(service: &Service, blocker: &CauseSeen) -> Option<Reference> {
-    match service.tags.get(marks::PAUSED_FOR) {
+fn wanted(service: &Service, blocker: &CauseSeen, pause: &[Step]) -> Option<Reference> {
+    // Tags alone have nobody asked: whoever may write them would choose the host.
+    let is_ours = !pause.is_empty() && service.paused_count().is_some();
+    let paused_for = written(pause, marks::PAUSED_FOR, service).filter(|_| is_ours);
+    match paused_for {
         Some(image) => image.parse().ok(),
         None => by_tag(&blocker.diagnosis.image.as_deref()?.parse().ok()?),
     }

@@ -3,24 +3,25 @@
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_events::Subject;
+use pullsafe_events::{Author, Subject};
 use pullsafe_incident::notice;
+use pullsafe_incident::outgoing::Outgoing;
 use pullsafe_incident::store::Next;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
 use crate::decide::service::{Service, marks};
 use crate::decide::stray;
+use crate::flow::after;
 
 impl Remediator {
     /// Puts a look at every service that carries the mark of a pause into the queue.
     pub(crate) async fn find_paused(&self) -> Result<Tally, Failure> {
         // A search that is refused ends in the dead-letter queue, whose alarm tells: there is no incident that could.
         let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
-        for service in &found {
-            let look = json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) });
-            self.queues.send(&self.settings.queue_url, &look, 0).await?;
-        }
+        let looks: Vec<Value> =
+            found.iter().map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) })).collect();
+        self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
     }
 
@@ -52,7 +53,8 @@ impl Remediator {
         let told = stray::told(&service, wanted.as_ref().map(|(image, found)| (*image, found)));
         record.notices += 1;
         let id = format!("{now}-{}-{}", id.name, record.notices);
-        record.outbox.push(notice::stray(&subject.to_string(), &told, id).into());
+        let notice = Outgoing { author: Some(Author::Marks), ..notice::stray(&subject.to_string(), &told, id).into() };
+        record.outbox.push(notice);
         record.stray = Some(mark);
         self.tell(subject, &mut record, now).await;
         self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;

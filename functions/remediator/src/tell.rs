@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::decide::refusal;
 
 use super::Remediator;
+use crate::held::Turn;
 
 /// The detail-type under which programs hear what people could not be told.
 const UNDELIVERED: &str = "Message Undelivered";
@@ -26,10 +27,19 @@ impl Remediator {
     /// Sends what is in the outbox, in order on each way, and leaves in it what is to be tried again.
     pub(crate) async fn tell(&self, subject: &Subject, record: &mut Record, now: Timestamp) {
         let (mut bus, mut topic): (Stuck, Stuck) = (None, None);
+        let mut held = Vec::new();
         for outgoing in &mut record.outbox {
+            match self.turn_of(subject, outgoing, now).await {
+                Turn::Goes => {}
+                Turn::Held => {
+                    held.push(outgoing.notice.id.clone());
+                    continue;
+                }
+                Turn::Waits => continue,
+            }
             self.tell_programs(subject, outgoing, &mut bus, now).await;
             self.tell_people(subject, outgoing, &mut topic, now).await;
-            let Outgoing { notice, programs, people } = &*outgoing;
+            let Outgoing { notice, programs, people, .. } = &*outgoing;
             for way in [programs, people] {
                 if matches!(way, Way::GivenUp { .. }) || way.is_overdue(now) {
                     emf(now, &[], &[("MessagesUntold", Unit::Count, 1)]);
@@ -39,7 +49,7 @@ impl Remediator {
                 tracing::error!(notice = notice.id, text = notice.text, "{subject}: nobody could be told: {}", notice.subject);
             }
         }
-        record.outbox.retain(Outgoing::is_on_its_way);
+        record.outbox.retain(|outgoing| outgoing.is_on_its_way() && !held.contains(&outgoing.notice.id));
     }
 
     async fn tell_programs(&self, subject: &Subject, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
@@ -47,8 +57,9 @@ impl Remediator {
             return;
         }
         let notice = &outgoing.notice;
+        let detail = notice.for_programs(self.settings.evidence_on_bus);
         if stuck.is_none() {
-            match self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.detail).await {
+            match self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &detail).await {
                 Ok(()) => return outgoing.programs = Way::Told,
                 Err(failure) => *stuck = Some(self.met(notice, &failure)),
             }
@@ -92,8 +103,8 @@ impl Remediator {
             Way::Told => {}
         }
         let notice = &outgoing.notice;
-        let detail =
-            json!({ "notice": notice.id, "subject": subject.to_string(), "title": notice.subject, "text": notice.text, "why": why });
+        let text = notice.text_for_programs(self.settings.evidence_on_bus);
+        let detail = json!({ "notice": notice.id, "subject": subject.to_string(), "title": notice.subject, "text": text, "why": why });
         match self.events.put(&self.settings.event_bus, UNDELIVERED, Some(&subject.key()), &detail).await {
             Ok(()) => true,
             Err(failure) => self.met(notice, &failure).0 != Met::Passing,

@@ -6,6 +6,7 @@ use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
 use crate::decide::service::Service;
+use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
@@ -33,7 +34,7 @@ impl Remediator {
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
         }
-        let judged = self.judge(subject, &mut record, now).await;
+        let judged = self.judge(subject, &mut record, None, now).await;
         self.finish(subject, record, &before, judged, owner, now).await
     }
 
@@ -69,10 +70,11 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand.
-    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Judged {
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `seen` is its service where that was
+    /// looked up just now.
+    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, seen: Option<Lookup<Service>>, now: Timestamp) -> Judged {
         match subject {
-            Subject::Service(id) => self.judge_service(subject, id, record, now).await,
+            Subject::Service(id) => self.judge_service(subject, id, record, seen, now).await,
             Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
         }
     }
@@ -91,9 +93,21 @@ impl Remediator {
         }
     }
 
-    async fn judge_service(&self, subject: &Subject, id: &ServiceId, record: &mut Record, now: Timestamp) -> Judged {
-        let (service, leave, ahead) =
-            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref()));
+    async fn judge_service(
+        &self,
+        subject: &Subject,
+        id: &ServiceId,
+        record: &mut Record,
+        seen: Option<Lookup<Service>>,
+        now: Timestamp,
+    ) -> Judged {
+        let service = async {
+            match seen {
+                Some(service) => service,
+                None => self.look_at_service(id).await,
+            }
+        };
+        let (service, leave, ahead) = tokio::join!(service, self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
         let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -120,12 +134,24 @@ impl Remediator {
             }
             incident.try_again();
         }
-        let seen = self.observe(service, ahead, &blocker, &mut incident.quota_limit).await;
+        let pause = incident.pause_steps().to_vec();
+        let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
+        keep(&mut incident.kept, &seen, now);
         let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);
         let Some(plan) = decision.plan else {
-            wait_for(incident, decision.waiting, now);
+            wait_for(incident, decision.waiting, decision.unseen.is_some(), now);
+            if let (Some(doubt), Some(since)) = (decision.unseen, incident.waiting.as_ref().and_then(|waiting| waiting.unseen_since)) {
+                if now.seconds_since(since) < doubt.patience_seconds() {
+                    return Judged::rest("postponed", "whether a wait is over could not be found out; it is looked at again");
+                }
+                record.tell("unseen", |incident, id| {
+                    let waiting = incident.waiting.as_ref().map(|waiting| &waiting.cause);
+                    notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
+                });
+                return Judged::rest("advised", "whether a wait is over cannot be found out");
+            }
             if seen.is_worth_another_look(now.seconds_since(blocker.first_at)) {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
@@ -195,7 +221,7 @@ impl Remediator {
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
-        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), now);
+        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), false, now);
         let remedy = plan.remedy.as_str();
         let subject = Subject::Service(id.clone());
         let again = self.another_try(&subject);
@@ -355,9 +381,13 @@ fn advise(subject: &Subject, record: &mut Record) {
 
 /// Whether a refused act may be tried again: a denial after its grace, anything once the service was changed.
 fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) -> bool {
-    let Some(refusal) = &incident.refusal else { return true };
+    let Some(refusal) = &mut incident.refusal else { return true };
     if refusal.is_due(now) {
         return true;
+    }
+    // What it looked like right after the refusal may not have been found out then.
+    if let Some(service) = service.filter(|_| refusal.seen.is_empty()) {
+        refusal.seen = fingerprint(service);
     }
     let changed = service.is_some_and(|service| fingerprint(service) != refusal.seen);
     if changed {
@@ -366,10 +396,12 @@ fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) ->
     changed
 }
 
-/// Keeps the beginning of a wait that goes on.
-fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, now: Timestamp) {
+/// Keeps the beginning of a wait that goes on, and of the time in which it could not be seen whether it is over.
+fn wait_for(incident: &mut Incident, cause: Option<WaitingFor>, unseen: bool, now: Timestamp) {
     incident.waiting = cause.map(|cause| {
-        let since = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause).map_or(now, |waiting| waiting.since);
-        Waiting { cause, since }
+        let before = incident.waiting.as_ref().filter(|waiting| waiting.cause == cause);
+        let since = before.map_or(now, |waiting| waiting.since);
+        let unseen_since = unseen.then(|| before.and_then(|waiting| waiting.unseen_since).unwrap_or(now));
+        Waiting { cause, since, unseen_since }
     });
 }

@@ -5,6 +5,7 @@
 
 use pullsafe::clock::Clock;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::telemetry::trace_event;
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
 use pullsafe_incident::report::Report;
 use pullsafe_incident::report::widget::Theme;
@@ -27,6 +28,7 @@ impl Widget {
 
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
     pub async fn handle(&self, event: &Value) -> Value {
+        trace_event(event);
         if event["describe"] == true {
             return json!({ "markdown": DESCRIPTION });
         }

@@ -14,7 +14,14 @@ pub fn unified(path: &str, before: &str, edits: &[Edit]) -> Option<String> {
     let (old, new) = (quoted(&format!("a/{path}")), quoted(&format!("b/{path}")));
     let diff = TextDiff::from_lines(before, &after);
     let with = |around: usize| diff.unified_diff().context_radius(around).header(&old, &new).to_string();
-    (1..=AROUND).rev().map(with).find(|text| text.split('\n').all(is_text))
+    let (least, most) = if is_environment(path) { (0, 0) } else { (1, AROUND) };
+    (least..=most).rev().map(with).find(|text| text.split('\n').all(is_text))
+}
+
+/// Whether a file has the values of variables, of which only images are shown: `git apply` takes its diff with `--unidiff-zero`.
+fn is_environment(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with(".env") || name.ends_with(".env")
 }
 
 /// How many lines are shown around a change.

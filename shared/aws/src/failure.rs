@@ -17,7 +17,7 @@ fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
     match status {
         Some(429) => FailureKind::Throttled,
         Some(403) => FailureKind::Denied,
-        Some(500..) => FailureKind::Unavailable,
+        Some(408 | 500..) => FailureKind::Unavailable,
         _ if code.contains("Throttl") => FailureKind::Throttled,
         Some(_) | None => FailureKind::Refused,
     }
@@ -56,7 +56,12 @@ impl Failure {
     {
         let code = error.code().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let kind = code.as_deref().map_or(FailureKind::Unavailable, |code| kind_of(call, code, status));
+        let kind = match (&code, status) {
+            (Some(code), _) => kind_of(call, code, status),
+            // A refusal without a name, such as that of a proxy on the way.
+            (None, Some(400..)) => kind_of(call, "", status),
+            (None, _) => FailureKind::Unavailable,
+        };
         // Where nobody answered, what was in the way tells: a refused connection, a time-out, a name that is not known.
         let message = error.message().map(str::to_owned).or_else(|| error.as_service_error().is_none().then(|| chain(error)));
         Self { call, kind, code, message }
@@ -72,9 +77,13 @@ impl Failure {
         Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }
     }
 
-    /// A call that was not waited for any longer.
+    /// A call that was not waited for any longer; one that was not waited for at all was not made.
     pub fn late(call: &'static str, waited: std::time::Duration) -> Self {
-        Self { call, kind: FailureKind::Unavailable, code: Some(format!("no answer in {} s", waited.as_secs())), message: None }
+        let code = match waited.is_zero() {
+            true => "not asked, because the time for looks was used up".to_owned(),
+            false => format!("no answer in {} s", waited.as_secs_f64().ceil()),
+        };
+        Self { call, kind: FailureKind::Unavailable, code: Some(code), message: None }
     }
 
     /// What could not be found out because of this.
@@ -99,5 +108,37 @@ impl Failure {
     /// Whether the same call may succeed later.
     pub const fn is_transient(&self) -> bool {
         matches!(self.kind, FailureKind::Throttled | FailureKind::Unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+    use std::time::Duration;
+
+    #[test]
+    fn a_refusal_without_a_name_is_judged_by_its_status() {
+        for (status, kind) in [
+            (200, FailureKind::Unavailable),
+            (400, FailureKind::Refused),
+            (403, FailureKind::Denied),
+            (408, FailureKind::Unavailable),
+            (429, FailureKind::Throttled),
+            (502, FailureKind::Unavailable),
+        ] {
+            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            let error = SdkError::service_error(ErrorMetadata::builder().build(), response);
+            assert_eq!(Failure::of("ecs:UpdateService", &error).kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_not_made_is_not_said_to_be_unanswered() {
+        let said = |waited| Failure::late("ecs:DescribeServices", waited).to_string();
+        assert_eq!(said(Duration::from_secs(8)), "ecs:DescribeServices: no answer in 8 s");
+        assert_eq!(said(Duration::from_millis(300)), "ecs:DescribeServices: no answer in 1 s");
+        assert!(said(Duration::ZERO).contains("not asked"));
     }
 }

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
+/// The longest that SQS keeps a message from being received at first.
+const LONGEST_DELAY: i32 = 900;
+
 /// Amazon SQS.
 #[derive(Debug, Clone)]
 pub struct Queues(aws_sdk_sqs::Client);
@@ -25,24 +28,26 @@ impl Queues {
         Ok(())
     }
 
-    /// Sends messages, ten to a call. What the queue did not take is sent no more; how many that were is the error.
+    /// Sends messages, ten to a call, each of which becomes visible after the seconds that `delay` has for its number (at most 900). What the
+    /// queue did not take is not sent again; the error says how many those were, and why.
     ///
     /// # Errors
     /// A call failed, or the queue did not take a message. The messages before it are sent.
-    pub async fn send_all(&self, queue_url: &str, messages: &[Value]) -> Result<(), Failure> {
+    pub async fn send_all(&self, queue_url: &str, messages: &[Value], delay: impl Fn(usize) -> i32) -> Result<(), Failure> {
         const CALL: &str = "sqs:SendMessageBatch";
-        for some in messages.chunks(10) {
+        let numbered: Vec<(usize, &Value)> = messages.iter().enumerate().collect();
+        for some in numbered.chunks(10) {
             let mut operation = self.0.send_message_batch().queue_url(queue_url);
-            for (number, message) in some.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(message.to_string()).build();
+            for (number, message) in some {
+                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(message.to_string());
+                let entry = entry.delay_seconds(delay(*number).clamp(0, LONGEST_DELAY)).build();
                 operation = operation.entries(entry.map_err(|error| Failure::unexpected(CALL, error.to_string()))?);
             }
             let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
             if let Some(failed) = answer.failed().first() {
-                return Err(Failure::unexpected(
-                    CALL,
-                    format!("{} of {} messages were not taken: {}", answer.failed().len(), some.len(), failed.code()),
-                ));
+                let why = failed.message().unwrap_or_default();
+                let message = format!("{} of {} messages were not taken: {why}", answer.failed().len(), some.len());
+                return Err(Failure::within(CALL, failed.code(), Some(&message)));
             }
         }
         Ok(())

@@ -79,6 +79,14 @@ fn allowed(target: &str, level: Level) -> bool {
     level <= Level::INFO || !CLAMPED.iter().any(|library| target.starts_with(library))
 }
 
+/// Says at the finest level what shape an invocation's event has: the names of its fields, and how long it is. Its values are others'.
+pub fn trace_event(event: &Value) {
+    if tracing::enabled!(Level::TRACE) {
+        let fields: Vec<&str> = event.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
+        tracing::trace!(bytes = event.to_string().len(), fields = fields.join(","), "an invocation begins");
+    }
+}
+
 /// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

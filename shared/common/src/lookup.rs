@@ -31,7 +31,7 @@ impl<T> Lookup<T> {
     /// For how many seconds after the first failure looking again may settle it; 0 where it cannot.
     pub fn patience_seconds(&self) -> i64 {
         match self {
-            Self::Unknown(doubt) => doubt.patience_seconds,
+            Self::Unknown(doubt) => doubt.patience_seconds(),
             Self::Found(_) | Self::Absent => 0,
         }
     }
@@ -58,6 +58,11 @@ impl Doubt {
     /// Looking again in a minute may settle it, if `passing` says so.
     pub fn new(why: impl Into<String>, passing: bool) -> Self {
         Self { why: why.into(), patience_seconds: if passing { PATIENCE_SECONDS } else { 0 } }
+    }
+
+    /// For how many seconds after it came up looking again may settle it; 0 where it cannot.
+    pub const fn patience_seconds(&self) -> i64 {
+        self.patience_seconds
     }
 
     /// A permission is missing, or is too new to count everywhere.

@@ -16,8 +16,34 @@ pub struct Notice {
     pub subject: String,
     /// The message for people.
     pub text: String,
+    /// Where in it begins and ends, in bytes, what repeats evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<(usize, usize)>,
     /// The event's detail.
     pub detail: Value,
+}
+
+impl Notice {
+    /// The event's detail for programs: where evidence is not for the bus, which everybody in the account may listen to, it says the cause
+    /// and where the evidence was read. Advice about an application goes too, for it names what a line of the log names.
+    pub fn for_programs(&self, with_evidence: bool) -> Value {
+        let mut detail = self.detail.clone();
+        let diagnosis = detail.get_mut("diagnosis").and_then(Value::as_object_mut).filter(|_| !with_evidence);
+        if let Some(diagnosis) = diagnosis {
+            let lines = diagnosis.get_mut("evidence").and_then(Value::as_array_mut).into_iter().flatten();
+            lines.filter_map(Value::as_object_mut).for_each(|line| line.retain(|key, _| key == "source"));
+            if diagnosis.contains_key("signature") {
+                diagnosis.remove("advice");
+            }
+        }
+        detail
+    }
+
+    /// The message for people as programs may have it, where people could not be told.
+    pub fn text_for_programs(&self, with_evidence: bool) -> String {
+        let cut = self.evidence.filter(|_| !with_evidence).and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
+        cut.map_or_else(|| self.text.clone(), |(before, after)| format!("{before}{after}"))
+    }
 }
 
 /// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
@@ -50,7 +76,8 @@ mod tests {
     #[test]
     fn a_description_fits_a_chat_channel() {
         let text = "nothing but naïve evidence".repeat(1_000);
-        let notice = Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, detail: Value::Null };
+        let notice =
+            Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, evidence: None, detail: Value::Null };
         let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
         assert!(description <= LONGEST_DESCRIPTION, "{description}");
     }

@@ -43,8 +43,10 @@ settings! {
     PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
     PAUSE_AFTER_MINUTES = "PULLSAFE_PAUSE_AFTER_MINUTES", Some("30"), "How old a deployment must be before its service is paused, in minutes (0 to 1440): whatever waits for the deployment takes a paused service for a stable one.";
     MOVE_COOLDOWN = "PULLSAFE_MOVE_COOLDOWN_HOURS", Some("24"), "For how many hours after a move the same service is not moved again (0 to 720).";
+    KEEP_REPOSITORIES = "PULLSAFE_KEEP_REPOSITORIES", Some(""), "The repositories of ECR, as a pattern with `*`, in which an image that runs may be kept from its lifecycle policy by a tag; empty means none.";
     LOG_GROUPS = "PULLSAFE_LOG_GROUPS", Some("/ecs/*,/aws/ecs/*,/copilot/*,/aws/codebuild/*"), "The log groups that may be read for evidence, as patterns with `*`, separated by commas.";
     NOTIFY_ALL_BUILDS = "PULLSAFE_NOTIFY_ALL_BUILDS", Some("false"), "Whether a failed build is told even where its cause concerns neither an image nor a registry.";
+    EVIDENCE_ON_BUS = "PULLSAFE_EVIDENCE_ON_BUS", Some("false"), "Whether the lines of evidence, lines of logs among them, go to the event bus too; without them an event says the cause and where the evidence was read.";
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
 
@@ -194,10 +196,14 @@ pub struct Settings {
     pub pause_after_minutes: i64,
     /// Hours between two moves of one service.
     pub move_cooldown_hours: i64,
+    /// The repositories in which a tag may keep an image that runs, as a pattern; empty for none.
+    pub keep_repositories: String,
     /// The log groups that may be read, as patterns.
     pub log_groups: Vec<String>,
     /// Whether every failed build is told.
     pub notify_all_builds: bool,
+    /// Whether the lines of evidence go to the event bus.
+    pub evidence_on_bus: bool,
     /// How messages are written.
     pub format: Format,
 }
@@ -257,8 +263,10 @@ impl Settings {
             move_cooldown_hours: reader.parsed(MOVE_COOLDOWN, 24, "a whole number from 0 to 720", |value| {
                 value.parse().ok().filter(|hours| (0..=720).contains(hours))
             }),
+            keep_repositories: reader.text(KEEP_REPOSITORIES),
             log_groups: reader.text(LOG_GROUPS).split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
+            evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
             format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }

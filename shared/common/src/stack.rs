@@ -10,6 +10,16 @@ pub const DESCRIPTION: &str = "pullsafe - ";
 /// In these states a stack has no functions that could act, or none yet.
 const WITHOUT_FUNCTIONS: &[&str] = &["REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "DELETE_COMPLETE"];
 
+/// Whether a stack in this state may have functions.
+pub fn has_functions(status: &str) -> bool {
+    !WITHOUT_FUNCTIONS.contains(&status)
+}
+
+/// Whether a stack with this description is one of this template.
+pub fn is_pullsafe(description: Option<&str>) -> bool {
+    description.is_some_and(|text| text.starts_with(DESCRIPTION))
+}
+
 /// A stack of this template, as far as others have to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sibling {
@@ -24,21 +34,14 @@ pub struct Sibling {
 }
 
 impl Sibling {
-    /// A stack, by what CloudFormation says of it; `None` if it is of another template.
-    pub fn of<'a>(
-        name: &str,
-        created: Timestamp,
-        status: &str,
-        description: Option<&str>,
-        parameter: impl Fn(&str) -> Option<&'a str>,
-    ) -> Option<Self> {
-        let ours = description.is_some_and(|text| text.starts_with(DESCRIPTION));
-        ours.then(|| Self {
+    /// A stack, by its parameters.
+    pub fn of<'a>(name: &str, created: Timestamp, parameter: impl Fn(&str) -> Option<&'a str>) -> Self {
+        Self {
             name: name.to_owned(),
             created,
-            may_act: may_act(&parameter) && !WITHOUT_FUNCTIONS.contains(&status),
+            may_act: may_act(&parameter),
             service_pattern: parameter("ServicePattern").unwrap_or("*").to_owned(),
-        })
+        }
     }
 
     fn acts_on(&self, service: &ServiceId) -> bool {
@@ -65,18 +68,9 @@ mod tests {
     use super::*;
 
     fn stack(name: &str, created: i64, mode: &str, pattern: &str) -> Sibling {
-        stack_in("CREATE_COMPLETE", name, created, mode, pattern)
-    }
-
-    fn stack_in(status: &str, name: &str, created: i64, mode: &str, pattern: &str) -> Sibling {
-        let parameter = |wanted: &str| match wanted {
-            "Mode" => Some(mode),
-            "ServicePattern" => Some(pattern),
-            _ => None,
-        };
-        let parameters: Vec<(&str, Option<&str>)> = ["Mode", "ServicePattern"].map(|key| (key, parameter(key))).to_vec();
-        let read = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).and_then(|(_, value)| *value);
-        Sibling::of(name, Timestamp::from_millis(created), status, Some("pullsafe - ECS"), read).unwrap()
+        let parameters = [("Mode", mode), ("ServicePattern", pattern)];
+        let read = |wanted: &str| parameters.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+        Sibling::of(name, Timestamp::from_millis(created), read)
     }
 
     #[test]
@@ -89,15 +83,10 @@ mod tests {
         assert_eq!(named("b", &both), None, "the oldest has nobody before it");
         assert_eq!(named("unknown", &both).as_deref(), Some("b"), "what is not known comes last");
         assert_eq!(named("a", std::slice::from_ref(&young)), None);
-        for harmless in [
-            stack("b", 1, "observe", "*"),
-            stack("b", 1, "act", "staging/*"),
-            stack("b", 1, "act", "prod/we"),
-            stack_in("ROLLBACK_COMPLETE", "b", 1, "act", "*"),
-        ] {
+        for harmless in [stack("b", 1, "observe", "*"), stack("b", 1, "act", "staging/*"), stack("b", 1, "act", "prod/we")] {
             assert_eq!(named("a", &[young.clone(), harmless.clone()]), None, "{harmless:?}");
         }
-        for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?"), stack_in("DELETE_FAILED", "b", 1, "act", "*")] {
+        for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?")] {
             assert_eq!(named("a", &[young.clone(), other]).as_deref(), Some("b"));
         }
         // Made in the same moment: one of the two, and the same one for both.
@@ -108,10 +97,14 @@ mod tests {
     #[test]
     fn a_tag_that_may_raise_the_mode_counts_as_acting() {
         let allow = |key: &str| (key == "AllowTagToAct").then_some("true");
-        let found = Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", Some("pullsafe - x"), allow).unwrap();
+        let found = Sibling::of("a", Timestamp::from_millis(0), allow);
         assert!(found.may_act);
         assert_eq!(found.service_pattern, "*");
-        assert_eq!(Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", Some("another"), allow), None);
-        assert_eq!(Sibling::of("a", Timestamp::from_millis(0), "UPDATE_COMPLETE", None, allow), None);
+    }
+
+    #[test]
+    fn a_stack_counts_by_its_description_and_while_it_has_functions() {
+        assert!(is_pullsafe(Some("pullsafe - x")) && !is_pullsafe(Some("another")) && !is_pullsafe(None));
+        assert!(has_functions("DELETE_FAILED") && has_functions("UPDATE_ROLLBACK_COMPLETE") && !has_functions("ROLLBACK_COMPLETE"));
     }
 }

@@ -11,7 +11,8 @@ use pullsafe_events::stopped_task::{Container, StoppedTask};
 enum Ending {
     /// With 0.
     Well,
-    /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone.
+    /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone, or by the signal that its image asks
+    /// for instead (`STOPSIGNAL`: SIGINT, SIGQUIT).
     Stopped,
     /// With any other code.
     Failed,
@@ -23,7 +24,7 @@ impl Ending {
     const fn of(container: &Container) -> Self {
         match container.exit_code {
             Some(0) => Self::Well,
-            Some(137 | 143) => Self::Stopped,
+            Some(130 | 131 | 137 | 143) => Self::Stopped,
             Some(_) => Self::Failed,
             None => Self::Unknown,
         }
@@ -37,7 +38,7 @@ impl Ending {
 /// | an error of its own | 0 | it ended by itself |
 /// | 137 | 1 | the memory limit, or ECS after another one ended |
 /// | 0 | 2 | it ended by itself, and well |
-/// | 143 | 3 | ECS ended it after another one |
+/// | 143, 130, 131 | 3 | ECS ended it after another one |
 /// | a reason and no code | 4 | it never ran |
 /// | nothing | 5 | |
 ///
@@ -65,10 +66,11 @@ pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
 ///
 /// | essential | others | means |
 /// |---|---|---|
-/// | 0 | 0, 137, 143, or none | completed |
+/// | 0 | 0, 137, 143, 130, 131, or none | completed |
+/// | 0 | no code and a reason, and essential or nobody knows | failed, by the other |
 /// | 0 | an error, and not essential | completed |
 /// | 0 | an error, and essential or nobody knows | failed, by the other |
-/// | 137 or 143 only | any | not completed: something else ended it |
+/// | a signal only | any | not completed: something else ended it |
 pub(super) fn completed(task: &StoppedTask) -> bool {
     let own = || task.containers.iter().filter(|container| !container.is_injected());
     let explained = |container: &Container| container.reason.as_deref().is_none_or(str::is_empty);
@@ -77,8 +79,9 @@ pub(super) fn completed(task: &StoppedTask) -> bool {
         && task.service_name().is_none()
         && own().any(|container| Ending::of(container) == Ending::Well && container.essential != Some(false))
         && own().all(|container| match Ending::of(container) {
-            Ending::Well | Ending::Unknown => true,
+            Ending::Well => true,
             Ending::Stopped => explained(container),
+            Ending::Unknown => explained(container) || container.essential == Some(false),
             Ending::Failed => container.essential == Some(false),
         })
 }
@@ -237,12 +240,14 @@ mod tests {
     fn a_task_that_ended_well_is_no_failure_and_what_ecs_stopped_after_it_no_crash() {
         let done = json!([{"name": "job", "exitCode": 0}, {"name": "proxy", "exitCode": 137}, {"name": "log", "exitCode": 143}]);
         assert!(completed(&task("family:nightly", done.clone())));
+        assert!(completed(&task("family:nightly", json!([{"name": "job", "exitCode": 0}, {"name": "proxy", "exitCode": 130}]))));
         assert!(!completed(&task("service:web", done)), "a service's container must not end");
         for containers in [
             json!([{"name": "job", "exitCode": 1}]),
             json!([{"name": "job", "exitCode": 0}, {"name": "other", "exitCode": 1}]),
             json!([{"name": "job", "exitCode": 0}, {"name": "other", "exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}]),
             json!([{"name": "job", "exitCode": 137}, {"name": "other", "exitCode": 143}]),
+            json!([{"name": "job", "exitCode": 0}, {"name": "other", "reason": "something that nobody has heard of"}]),
         ] {
             assert!(!completed(&task("family:nightly", containers.clone())), "{containers}");
         }

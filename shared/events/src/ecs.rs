@@ -17,23 +17,11 @@ pub(super) fn task_state_change(detail: &Value) -> Event {
         return Event::Ignored("`detail.taskArn` or `detail.clusterArn` is missing".to_owned());
     }
     // Whoever runs a task chooses its group: only a task that ECS started for a deployment is the service's.
-    let by_ecs = task.started_by.as_deref().is_some_and(|by| by.starts_with("ecs-svc/"));
-    let group = task.group.as_deref().filter(|group| !group.starts_with("service:"));
-    let subject = match (task.service_name().filter(|_| by_ecs), group) {
-        (Some(name), _) => Subject::Service(ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }),
-        (None, group) => Subject::Family {
-            cluster_arn: task.cluster_arn.clone(),
-            family: group
-                .map_or_else(|| family(&task.task_definition_arn), |group| group.strip_prefix("family:").unwrap_or(group))
-                .to_owned(),
-        },
+    let subject = match task.service_name().filter(|_| task.is_of_a_deployment()) {
+        Some(name) => Subject::Service(ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }),
+        None => TaskStopped::of_no_service(&task),
     };
     Event::TaskStopped(Box::new(TaskStopped { subject, task }))
-}
-
-fn family(task_definition_arn: &str) -> &str {
-    let name = task_definition_arn.rsplit('/').next().unwrap_or_default();
-    name.split(':').next().unwrap_or_default()
 }
 
 pub(super) fn service_change(payload: &Value, detail: &Value, at: Timestamp) -> Event {

@@ -3,7 +3,7 @@
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Event, Subject, codebuild, ecr, ecs, hook};
+use super::{Author, Event, Subject, codebuild, ecr, ecs, hook};
 use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
 
@@ -72,18 +72,34 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
 }
 
 /// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
-/// `try-again` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds.
+/// `try-again` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
+/// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `summary` from a message that was held back.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
         Some("find-paused") => Event::FindPaused,
-        Some(word @ ("look" | "paused" | "try-again")) => match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
-            Some(Ok(subject)) if word == "look" => Event::Look(subject),
-            Some(Ok(subject)) if word == "paused" => Event::Paused(subject),
-            Some(Ok(subject)) => Event::TryAgain(subject),
-            Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
-            None => Event::Ignored(format!("`{word}` without `subject`")),
-        },
+        Some("find-outlooks") => Event::FindOutlooks,
+        Some("tell-outlooks") => Event::TellOutlooks,
+        Some(word @ ("look" | "look-out" | "paused" | "try-again")) => {
+            match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
+                Some(Ok(subject)) if word == "look" => Event::Look(subject),
+                Some(Ok(subject)) if word == "paused" => Event::Paused(subject),
+                Some(Ok(subject)) if word == "look-out" => {
+                    Event::LookOut(subject, payload.get("definition").and_then(Value::as_str).map(str::to_owned))
+                }
+                Some(Ok(subject)) => Event::TryAgain(subject),
+                Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
+                None => Event::Ignored(format!("`{word}` without `subject`")),
+            }
+        }
+        Some("summary") => {
+            let author = payload.get("author").cloned().map(serde_json::from_value::<Author>);
+            match (author, payload.get("since").and_then(Value::as_i64)) {
+                (Some(Ok(author)), Some(since)) => Event::Summary(author, since),
+                (Some(Err(error)), _) => Event::Ignored(format!("`author` of `summary`: {error}")),
+                (None, _) | (_, None) => Event::Ignored("`summary` without `author` or `since`".to_owned()),
+            }
+        }
         _ => Event::Ignored(format!("`pullsafe`: {own} is not a message of pullsafe")),
     }
 }

@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod arrival;
+mod author;
 mod codebuild;
 mod ecr;
 mod ecs;
@@ -21,6 +22,7 @@ use pullsafe::arn::ServiceId;
 use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
 
+pub use author::Author;
 pub use envelope::{QueueRecord, parse, records};
 
 /// What an event is about.
@@ -46,8 +48,16 @@ pub enum Event {
     FindPaused,
     /// Such a service was found by its tags.
     Paused(Subject),
+    /// Look for what runs, to see what will go wrong with it.
+    FindOutlooks,
+    /// See what will go wrong with this; a scheduled task with the task definition that its schedule starts.
+    LookOut(Subject, Option<String>),
+    /// Tell people what is known to go wrong.
+    TellOutlooks,
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
+    /// The messages of an author that were held back since then, in seconds, are to be told in one.
+    Summary(Author, i64),
     /// Nothing to do, and why.
     Ignored(String),
 }
@@ -119,6 +129,16 @@ pub struct TaskStopped {
     pub subject: Subject,
     /// The task.
     pub task: StoppedTask,
+}
+
+impl TaskStopped {
+    /// What a task belongs to that is no service's: the group that it was started with, or its family.
+    pub fn of_no_service(task: &StoppedTask) -> Subject {
+        let group = task.group.as_deref().filter(|group| !group.starts_with("service:"));
+        let group = group.map(|group| group.strip_prefix("family:").unwrap_or(group));
+        let family = group.unwrap_or_else(|| stopped_task::family(&task.task_definition_arn));
+        Subject::Family { cluster_arn: task.cluster_arn.clone(), family: family.to_owned() }
+    }
 }
 
 /// Which change a service reports.

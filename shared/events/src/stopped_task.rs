@@ -132,6 +132,12 @@ impl StoppedTask {
         self.group.as_deref()?.strip_prefix("service:")
     }
 
+    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too.
+    pub fn is_of_a_deployment(&self) -> bool {
+        let id = self.started_by.as_deref().and_then(|by| by.strip_prefix("ecs-svc/"));
+        id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// The task's id: the last part of its ARN.
     pub fn task_id(&self) -> &str {
         self.task_arn.rsplit('/').next().unwrap_or_default()
@@ -167,6 +173,12 @@ impl StoppedTask {
     pub fn ran(&self) -> bool {
         self.started_at.is_some() || self.containers.iter().any(|container| container.exit_code.is_some())
     }
+}
+
+/// The family of a task definition's ARN.
+pub fn family(task_definition_arn: &str) -> &str {
+    let name = task_definition_arn.rsplit('/').next().unwrap_or_default();
+    name.split(':').next().unwrap_or_default()
 }
 
 fn container(value: &Value) -> Container {

@@ -56,14 +56,25 @@ pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+impl Entry {
+    /// Takes another stop for the same reason into this line; gives it back where it is about something else. Events come in any order.
+    pub fn also(&mut self, at: Timestamp, other: Happened) -> Option<Happened> {
+        let latest = at.max(self.at);
+        let left = self.what.also(latest, other);
+        if left.is_none() {
+            self.at = self.at.min(at);
+        }
+        left
+    }
+}
+
 impl Happened {
     /// Whether it is about what pullsafe did.
     pub const fn is_doing(&self) -> bool {
         matches!(self, Self::Decided(_) | Self::Done(_) | Self::GivenUp(_) | Self::Refused(_))
     }
 
-    /// Takes another stop for the same reason into this line; gives it back where it is about something else.
-    pub fn also(&mut self, at: Timestamp, other: Self) -> Option<Self> {
+    fn also(&mut self, at: Timestamp, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Stopped { summary, more, until, .. }, Self::Stopped { summary: same, more: also, .. }) if *summary == same => {
                 *more = more.saturating_add(also).saturating_add(1);
@@ -118,6 +129,14 @@ mod tests {
         assert_eq!(line.also(AT.plus_seconds(-60), stopped("5e6f", "oom")), None, "events come in any order");
         assert_eq!(line.to_string(), "task 1a2b and 2 more until 2026-01-15T19:17:00Z stopped: oom");
         assert!(line.also(AT, stopped("7a8b", "other")).is_some() && line.also(AT, Happened::Said("oom".to_owned())).is_some());
+    }
+
+    #[test]
+    fn a_line_begins_with_the_first_of_its_stops_whenever_that_is_heard_of() {
+        let mut line = Entry { at: AT, what: stopped("1a2b", "oom") };
+        assert_eq!(line.also(AT.plus_seconds(-60), stopped("3c4d", "oom")), None);
+        assert_eq!(line.at, AT.plus_seconds(-60));
+        assert_eq!(line.what.to_string(), "task 1a2b and 1 more until 2026-01-15T19:17:00Z stopped: oom");
     }
 
     #[test]

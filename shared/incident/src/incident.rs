@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::happened::{Entry, Happened, is_false, is_zero};
+use super::kept::Kept;
 use super::plan::{Declined, Plan, Step};
 use super::refusal::Refusal;
 use super::spent::Spent;
@@ -52,7 +53,7 @@ pub struct Incident {
     /// The remedies that were declined at the last look, with the reasons.
     #[serde(default)]
     pub declined: Vec<Declined>,
-    /// What happened, in the order in which it was heard of.
+    /// What happened, oldest first.
     pub timeline: Vec<Entry>,
     /// Lines that the timeline has let go and that are not stored yet.
     #[serde(skip)]
@@ -66,6 +67,9 @@ pub struct Incident {
     /// What was spent on reading logs.
     #[serde(default)]
     pub log_calls: Spent,
+    /// Answers of slow reads, for the looks that follow soon.
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub kept: Kept,
     /// Whether the service looked steady at the last look, and only the time without a failure was missing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub looks_steady: bool,
@@ -185,6 +189,7 @@ impl Incident {
             parts: 0,
             quota_limit: None,
             log_calls: Spent::default(),
+            kept: Kept::default(),
             looks_steady: false,
             told: Vec::new(),
             resolved_at: None,
@@ -265,14 +270,13 @@ impl Incident {
         }
     }
 
-    /// Writes a line into the timeline. A full timeline keeps its beginning and its newest end; what it lets go is stored elsewhere.
+    /// Writes a line into the timeline, where it belongs: what is heard of late stands where it happened. A full timeline keeps its beginning
+    /// and its newest end; what it lets go is stored elsewhere.
     pub fn log(&mut self, at: Timestamp, what: Happened) {
-        let new = match self.timeline.last_mut() {
-            Some(last) => last.what.also(at, what),
-            None => Some(what),
-        };
-        let Some(what) = new else { return };
-        self.timeline.push(Entry { at, what });
+        let place = self.timeline.partition_point(|entry| entry.at <= at);
+        let mut beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
+        let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else { return };
+        self.timeline.insert(place, Entry { at, what });
         if self.timeline.len() > TIMELINE_KEPT {
             self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));
         }

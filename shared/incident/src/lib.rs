@@ -8,9 +8,12 @@
 pub mod command;
 pub mod door;
 pub mod happened;
+pub mod held;
 pub mod incident;
+pub mod kept;
 pub mod notice;
 pub mod outgoing;
+pub mod outlook;
 pub mod pace;
 pub mod past;
 pub mod plan;

@@ -5,10 +5,13 @@
 //! drop the second copy that at-least-once delivery may bring.
 
 use pullsafe::notice::{Notice, bounded};
+use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
+use pullsafe_events::Author;
 use serde_json::json;
 
 use super::door::{DoorOutcome, DoorVerdict};
+use super::held::{HeldBack, PERIOD_SECONDS};
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
 use super::refusal::{GRACE_SECONDS, Refusal};
@@ -48,10 +51,16 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     if let Some(hidden_by) = blocker.hidden_by {
         text.line(&format!("It was hidden by {hidden_by} before."));
     }
+    let from = text.0.len();
     text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
+    let mut evidence = (from, text.0.len());
     let plan = match outcome {
         Outcome::Advised(waiting) => {
             text.advice("What to do", diagnosis);
+            // Advice about an application names what its log names.
+            if diagnosis.signature.is_some() {
+                evidence.1 = text.0.len();
+            }
             if let Some(waiting) = waiting {
                 text.section("pullsafe waits", [waiting.describe()]);
             }
@@ -101,7 +110,10 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
     });
-    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text: text.finish(), detail }
+    let text = text.finish();
+    // What is too long ends within the evidence.
+    let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
+    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text, evidence, detail }
 }
 
 /// The message that an incident is over.
@@ -130,6 +142,7 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         detail_type: "Incident Resolved".to_owned(),
         subject: subject_line(&format!("{subject}: resolved")),
         text: text.finish(),
+        evidence: None,
         detail,
     }
 }
@@ -154,6 +167,7 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
         detail_type: detail_type.to_owned(),
         subject: subject_line(&format!("{subject}: a deployment pulls from Docker Hub")),
         text: text.finish(),
+        evidence: None,
         detail,
     }
 }
@@ -194,6 +208,7 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
         detail_type: detail_type.to_owned(),
         subject: subject_line(&format!("{subject}: {headline}")),
         text: text.finish(),
+        evidence: None,
         detail,
     }
 }
@@ -226,6 +241,27 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
         detail_type: "Diagnosis".to_owned(),
         subject: subject_line(&format!("{subject}: {headline}")),
         text: text.finish(),
+        evidence: None,
+        detail,
+    }
+}
+
+/// The message about those of one author that were held back, because there were too many of them.
+pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
+    let (count, minutes) = (held.count, PERIOD_SECONDS / 60);
+    let mut text = Text::default();
+    text.line(&format!("{author}: {count} more message(s) in {minutes} minutes."));
+    text.line("The first of them were told one by one. Whoever can start tasks or builds, or write tags, can cause any number: look at what they have in common.");
+    text.section("The first of the rest", held.first.clone());
+    text.section("All of them", ["pullsafe report".to_owned()]);
+    let id = format!("{}-{since}", author.key());
+    let detail = json!({ "notice": id, "author": author, "since": Timestamp::from_millis(since.saturating_mul(1000)), "held_back": count });
+    Notice {
+        id,
+        detail_type: "Diagnosis".to_owned(),
+        subject: subject_line(&format!("{author}: {count} more messages in {minutes} minutes")),
+        text: text.finish(),
+        evidence: None,
         detail,
     }
 }
@@ -235,7 +271,7 @@ fn declined(declined: &Declined) -> String {
 }
 
 /// SNS allows 100 characters of ASCII without control characters in a subject.
-fn subject_line(text: &str) -> String {
+pub(crate) fn subject_line(text: &str) -> String {
     let line: String =
         format!("pullsafe: {text}").chars().map(|character| if (' '..='~').contains(&character) { character } else { '?' }).collect();
     match line.char_indices().nth(100) {
@@ -247,7 +283,7 @@ fn subject_line(text: &str) -> String {
 /// SNS takes 262,144 bytes, attributes included; nobody reads a message of this length.
 const LONGEST_TEXT: usize = 60_000;
 #[derive(Default)]
-struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
     /// What to do, and what shows whether it is so.
@@ -281,11 +317,11 @@ impl Text {
         self.section("It is tried again", lines);
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         bounded(&self.0, LONGEST_TEXT)
     }
 
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
     }

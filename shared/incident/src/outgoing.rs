@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::refusal::GRACE_SECONDS;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_events::Author;
 
 /// A message that still has to go out, and how far it has come on each way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Outgoing {
     /// On the topic.
     #[serde(default, skip_serializing_if = "Way::is_new")]
     pub people: Way,
+    /// Whose messages it is one of, where its subject does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
 }
 
 /// How far a message has come on one way.
@@ -60,11 +64,16 @@ pub enum Met {
 
 impl From<Notice> for Outgoing {
     fn from(notice: Notice) -> Self {
-        Self { notice, programs: Way::New, people: Way::New }
+        Self { notice, programs: Way::New, people: Way::New, author: None }
     }
 }
 
 impl Outgoing {
+    /// Whether nothing was tried yet.
+    pub fn is_new(&self) -> bool {
+        self.programs.is_new() && self.people.is_new()
+    }
+
     /// Whether there is something left to try.
     pub fn is_on_its_way(&self) -> bool {
         self.programs.is_open() || self.people.is_open()

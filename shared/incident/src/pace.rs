@@ -82,7 +82,7 @@ fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
 }
 
 /// A number of seconds below a bound, always the same for a key.
-fn spread(key: &str, below: i64) -> i64 {
+pub fn spread(key: &str, below: i64) -> i64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     let below = u64::try_from(below).unwrap_or(0).max(1);

@@ -70,6 +70,8 @@ pub enum Added {
     Seen,
     /// The task stopped before the last incident was resolved.
     Old,
+    /// On a closer look nothing has failed.
+    NoFailure,
 }
 
 impl Record {
@@ -78,7 +80,10 @@ impl Record {
         let at = stopped_at(task, now);
         match self.would_add(task, now) {
             Added::New => {}
-            known @ (Added::Seen | Added::Old) => return known,
+            known @ (Added::Seen | Added::Old | Added::NoFailure) => return known,
+        }
+        if diagnosis.cause.is_benign() {
+            return Added::NoFailure;
         }
         let counted = self.has_counted(task);
         self.remember(task, at);
@@ -128,6 +133,15 @@ impl Record {
                 self.forgotten.insert(id, seen);
             }
         }
+    }
+
+    /// Whether there is nothing to write: answers that are kept are written only with something else.
+    pub fn is_as(&self, before: &Self) -> bool {
+        let mut before = before.clone();
+        if let (Some(incident), Some(known)) = (&self.open, &mut before.open) {
+            known.kept.clone_from(&incident.kept);
+        }
+        *self == before
     }
 
     /// Whether anything has come up since that is worth another look soon: not one more task, not one more line.

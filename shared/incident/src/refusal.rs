@@ -29,7 +29,8 @@ pub struct Refusal {
     pub done: Vec<String>,
     /// What could not be taken back or is left to do, as commands for a person.
     pub left: Vec<String>,
-    /// What the service looked like afterwards. Once it looks different, somebody has changed it, and the act may be tried again.
+    /// What the service looked like afterwards; empty where that is not known yet. Once it looks different, somebody has changed it, and
+    /// the act may be tried again.
     pub seen: String,
 }
 

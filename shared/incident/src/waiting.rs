@@ -13,6 +13,9 @@ pub struct Waiting {
     pub cause: WaitingFor,
     /// Since when.
     pub since: Timestamp,
+    /// Since when it could not be looked at whether the wait is over, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_since: Option<Timestamp>,
 }
 
 /// The kinds of waiting.

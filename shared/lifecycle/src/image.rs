@@ -76,3 +76,33 @@ impl Image {
         self.archived_at.unwrap_or(self.pushed_at)
     }
 }
+
+/// What a repository holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repository {
+    /// Its images, those in the archive too.
+    pub images: Vec<Image>,
+    /// Which of them are indices, whether or not it is known what they name.
+    pub indices: Vec<Digest>,
+    /// The text of its lifecycle policy, if it has one.
+    pub policy: Option<String>,
+}
+
+impl Repository {
+    /// The image with this digest.
+    pub fn image(&self, digest: &Digest) -> Option<&Image> {
+        self.images.iter().find(|image| image.digest == *digest)
+    }
+
+    /// The image with this tag.
+    pub fn tagged(&self, tag: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.tags.iter().any(|own| own == tag))
+    }
+
+    /// Says what an index names.
+    pub fn set_members(&mut self, index: &Digest, members: Vec<Digest>) {
+        if let Some(image) = self.images.iter_mut().find(|image| image.digest == *index) {
+            image.members = members;
+        }
+    }
+}

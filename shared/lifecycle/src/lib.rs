@@ -20,6 +20,6 @@ mod policy;
 
 pub use evaluate::{Verdict, evaluate};
 pub use fate::{Fate, fates};
-pub use image::{Image, StorageClass};
+pub use image::{Image, Repository, StorageClass};
 pub use parse::Fault;
 pub use policy::{Action, Count, Policy, Rule, TagSelection};

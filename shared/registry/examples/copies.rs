@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use pullsafe::clock;
+use pullsafe_registry::endpoints::VARIABLE;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
 use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest, Reach};
 
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
 fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).unwrap_or_default();
     let credentials = Arc::new(DockerConfig::load(&folder.join("config.json"))?);
-    let client = Client::new(Config { credentials, reach: Reach::Anywhere, ..Config::new(clock::system()) });
+    let endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
+    let client = Client::new(Config { endpoints, credentials, reach: Reach::Anywhere, ..Config::new(clock::system()) });
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input)?;
     let mut requests = Vec::new();

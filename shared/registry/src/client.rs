@@ -20,7 +20,6 @@ use super::limits::{Limit, Quota, retry_after};
 use super::pace::{Pace, Permit};
 use super::reach::Reach;
 use super::request::{Answer, Call, request};
-use super::room::Room;
 use super::sign_in::auth::{Auth, Scope};
 use super::sign_in::credentials::Secret;
 use pullsafe::foreign;
@@ -38,7 +37,6 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) http: Http,
-    pub(crate) room: Room,
     auth: Auth,
     pace: Pace,
 }
@@ -46,8 +44,8 @@ pub(crate) struct Inner {
 impl Client {
     /// A client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
-        let (http, room) = (Http::new(config.timeouts, config.reach), Room::new(config.read_ahead));
-        Self { inner: Arc::new(Inner { config, http, room, auth: Auth::default(), pace: Pace::default() }) }
+        let http = Http::new(config.timeouts, config.reach);
+        Self { inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }) }
     }
 
     /// The addresses that this client uses.

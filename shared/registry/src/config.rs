@@ -9,7 +9,6 @@ use super::http::Timeouts;
 use super::pace::Allowance;
 use super::reach::Reach;
 use super::sign_in::credentials::{Anonymous, CredentialsProvider};
-use crate::decide::ahead::ReadAhead;
 use pullsafe::clock::Clock;
 
 /// What a client calls itself.
@@ -34,8 +33,6 @@ pub struct Config {
     pub first_pause: Duration,
     /// The longest pause that a registry may ask for without the request failing instead.
     pub longest_pause: Duration,
-    /// How far large blobs are read ahead.
-    pub read_ahead: ReadAhead,
     /// What other processes have a part in too.
     pub allowance: Option<Arc<dyn Allowance>>,
 }
@@ -52,7 +49,6 @@ impl Config {
             attempts: 4,
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
-            read_ahead: ReadAhead::default(),
             allowance: None,
         }
     }

@@ -14,19 +14,21 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::RegistryError;
 use super::reach::{Reach, Resolver};
+use super::wire::{Buffered, Filled, Wrapped};
 
 pub use super::reach::host_of;
 
 /// Bytes that one connection reads or writes at a time at most.
-const LARGEST_BUFFER: usize = 128 * 1024;
+const LARGEST_BUFFER: usize = 64 * 1024;
 
 /// An error of a request's body.
 pub type BodyError = Box<dyn StdError + Send + Sync>;
@@ -66,7 +68,10 @@ impl Default for Timeouts {
 }
 
 /// A client that speaks TLS.
-type Encrypted = Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
+type Encrypted = Client<Wrapped<HttpsConnector<Below>, MaybeHttpsStream<Socket>, Filled<Socket>>, Body>;
+/// What TLS is spoken over.
+type Below = Wrapped<HttpConnector<Resolver>, TokioIo<TcpStream>, Socket>;
+type Socket = Buffered<TokioIo<TcpStream>>;
 
 /// The client. It keeps connections for reuse, so one serves a whole process.
 #[derive(Debug)]
@@ -182,14 +187,14 @@ fn connector(timeouts: &Timeouts, reach: Reach) -> HttpConnector<Resolver> {
     connector
 }
 
-fn tls_client(timeouts: &Timeouts, reach: Reach) -> Result<Client<HttpsConnector<HttpConnector<Resolver>>, Body>, String> {
+fn tls_client(timeouts: &Timeouts, reach: Reach) -> Result<Encrypted, String> {
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
         .map_err(|error| format!("the system's certificates cannot be loaded: {error}"))?
         .https_only()
         .enable_http1()
-        .wrap_connector(connector(timeouts, reach));
-    Ok(builder().build(connector))
+        .wrap_connector(Wrapped::new(connector(timeouts, reach), Buffered::new as fn(_) -> _));
+    Ok(builder().build(Wrapped::new(connector, Filled::new as fn(_) -> _)))
 }
 
 /// An error with its causes, each once.

@@ -16,8 +16,6 @@ pub mod decide;
 #[cfg(feature = "client")]
 mod address;
 #[cfg(feature = "client")]
-mod ahead;
-#[cfg(feature = "client")]
 mod blobs;
 #[cfg(feature = "client")]
 pub mod client;
@@ -49,8 +47,6 @@ mod referrers;
 #[cfg(feature = "client")]
 mod request;
 #[cfg(feature = "client")]
-mod room;
-#[cfg(feature = "client")]
 pub mod sign_in;
 #[cfg(feature = "client")]
 pub mod tags;
@@ -60,6 +56,8 @@ mod tests;
 mod uploads;
 #[cfg(feature = "client")]
 mod verify;
+#[cfg(feature = "client")]
+mod wire;
 
 #[cfg(feature = "client")]
 pub use {

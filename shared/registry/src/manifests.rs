@@ -85,14 +85,27 @@ impl Client {
     /// # Errors
     /// [`RegistryError::Content`] if the bytes do not belong to the digest.
     pub async fn manifest(&self, reference: &Reference, digest: &Digest) -> Result<Manifest, RegistryError> {
-        let call = manifest_call(Method::GET, reference, digest.as_str());
+        self.get_manifest(reference, digest.as_str(), Some(digest)).await
+    }
+
+    /// The manifest that a reference means now: what [`Self::resolve`] and [`Self::manifest`] tell, in one request, which registries that
+    /// count pulls count.
+    pub(crate) async fn current_manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
+        self.get_manifest(reference, reference.tag_or_digest(), reference.digest()).await
+    }
+
+    /// The manifest under a name, which has to have this digest, or else the one that the answer states.
+    async fn get_manifest(&self, reference: &Reference, name: &str, digest: Option<&Digest>) -> Result<Manifest, RegistryError> {
+        let call = manifest_call(Method::GET, reference, name);
         let answer = self.call(&call).await?;
+        let stated = || answer.header("docker-content-digest").and_then(|digest| digest.parse().ok());
+        let expected: Option<Digest> = digest.cloned().or_else(stated);
         let mut media_type = media_type_of(&answer);
         let bytes = self.manifest_bytes(&call, answer).await?;
         let actual = Digest::of(&bytes);
-        if actual != *digest {
+        if let Some(digest) = expected.filter(|expected| *expected != actual) {
             let why = format!("it is {actual}");
-            return Err(RegistryError::Content { from: call.registry.to_owned(), digest: digest.clone(), why });
+            return Err(RegistryError::Content { from: call.registry.to_owned(), digest, why });
         }
         // Some registries and caches answer with a generic type; the manifest's own word is the next best.
         if !media_type.contains("manifest") && !media_type.contains("image.index") {

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::address::resolve_location;
 use super::limits::Quota;
+use super::reach::not_followed;
 use super::sign_in::challenge::Challenge;
 use super::tags;
 
@@ -18,6 +19,11 @@ pub fn realm(header: &str) -> Option<String> {
 /// Where a `Location` leads.
 pub fn location(from: &str, location: &str) -> Option<String> {
     resolve_location(&from.parse().ok()?, location).map(|uri| uri.to_string())
+}
+
+/// Whether an address that a registry named is followed; `None` where one of them is no address.
+pub fn is_followed(registry: &str, from: &str, next: &str) -> Option<bool> {
+    Some(not_followed(&registry.parse().ok()?, &from.parse().ok()?, &next.parse().ok()?).is_none())
 }
 
 /// The quota that these words state, as limit and as what is left.

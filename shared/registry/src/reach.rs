@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -93,12 +93,25 @@ impl Service<Name> for Resolver {
 }
 
 fn follows(reach: Reach, host: &str, address: SocketAddr) -> bool {
-    // A host that is not of the internet by its name has been let through by the settings.
-    if reach == Reach::Anywhere || kind_of_host(host) != HostKind::Public {
+    if reach == Reach::Anywhere {
         return true;
     }
-    let link_local = matches!(address.ip(), std::net::IpAddr::V4(address) if address.is_link_local());
-    is_public(address.ip()) || kind_of_address(address.ip()) == HostKind::Private && is_of_ecr(host) && !link_local
+    // Whatever it is called and whatever the settings let through: a function's own credentials lie there.
+    if is_of_metadata(address.ip()) {
+        return false;
+    }
+    // A host that is not of the internet by its name has been let through by the settings.
+    kind_of_host(host) != HostKind::Public
+        || is_public(address.ip())
+        || kind_of_address(address.ip()) == HostKind::Private && is_of_ecr(host)
+}
+
+/// The metadata service of an instance, and what else answers on the link alone.
+fn is_of_metadata(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    }
 }
 
 /// ECR's registries, and the buckets in which it keeps layers.

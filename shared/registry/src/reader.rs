@@ -2,7 +2,7 @@
 //!
 //! The last chunk is handed on only if the whole belongs to its digest, so whoever forwards chunks never completes a
 //! wrong blob. A stream that breaks, stalls or crawls is taken up where it stopped, by a Range request, at the next
-//! repository that has the blob. Where the source is what is waited for, a large blob is read ahead: see `ahead`.
+//! repository that has the blob.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,10 @@ use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::{Duration, Instant};
 
-use super::ahead::{Ahead, Piece};
 use super::client::Client;
 use super::error::RegistryError;
 use super::request::blob_call;
 use super::verify::Content;
-use crate::decide::ahead::Progress;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::Reference;
 
@@ -32,8 +30,6 @@ const CRAWL_BYTES: u64 = 256 * 1024;
 const CRAWL_TIME: Duration = Duration::from_secs(12);
 /// Where there is none it is waited for longer, and not forever.
 const CRAWL_TIME_ALONE: Duration = Duration::from_secs(60);
-/// So often is reading ahead begun anew after a piece has failed.
-const MOST_FAILED_AHEAD: u32 = 3;
 
 /// Hears that a repository failed to give a blob, and why.
 pub type OnFailure = Arc<dyn Fn(&Reference, &RegistryError) + Send + Sync>;
@@ -52,49 +48,14 @@ pub struct BlobReader {
     resumes: u32,
     resumed_at: u64,
     on_failure: Option<OnFailure>,
-    ahead: Option<Ahead>,
-    /// Failures of pieces: after a few, one stream has to do.
-    failed_ahead: u32,
 }
 
 struct Stream {
-    body: Body,
+    body: Incoming,
     host: String,
-    /// Where a piece goes on, or the blob ends.
-    until: u64,
-    /// How long the source took to answer.
-    answered: Duration,
-    /// For the speed: since when, from which byte, and how long the next bytes were waited for.
+    /// For the speed: since when, and from which byte.
     since: Instant,
     from: u64,
-    waited: Duration,
-}
-
-enum Body {
-    Answer(Incoming),
-    Piece(Piece),
-}
-
-impl Stream {
-    fn new(body: Body, host: String, from: u64, until: u64, answered: Duration) -> Self {
-        Self { body, host, until, answered, since: Instant::now(), from, waited: Duration::ZERO }
-    }
-
-    async fn chunk(&mut self, client: &Client) -> Result<Option<Bytes>, RegistryError> {
-        let asked = Instant::now();
-        let chunk = match &mut self.body {
-            Body::Answer(body) => client.inner.http.chunk(body, &self.host).await,
-            Body::Piece(piece) => {
-                let chunk = piece.chunk().await;
-                if let Some(host) = piece.host().filter(|host| *host != self.host) {
-                    self.host = host.to_owned();
-                }
-                chunk
-            }
-        };
-        self.waited += asked.elapsed();
-        chunk
-    }
 }
 
 impl fmt::Debug for BlobReader {
@@ -106,9 +67,8 @@ impl fmt::Debug for BlobReader {
 impl BlobReader {
     pub(crate) fn new(client: Client, sources: Vec<Reference>, blob: &Descriptor, on_failure: Option<OnFailure>) -> Self {
         let content = Content::new(blob.digest.clone(), blob.size);
-        let (ahead, failed_ahead) = (None, 0);
         let (skip, stream, senders, resumes, resumed_at) = (0, None, Vec::new(), 0, 0);
-        Self { client, sources, content, skip, stream, senders, resumes, resumed_at, on_failure, ahead, failed_ahead }
+        Self { client, sources, content, skip, stream, senders, resumes, resumed_at, on_failure }
     }
 
     /// The next chunk; `None` once the whole blob was handed on.
@@ -121,11 +81,11 @@ impl BlobReader {
             return Ok(Some(kept));
         }
         while self.content.offset() < self.content.size() {
-            if self.stream.is_none() && !self.go_on_with_a_piece() {
+            if self.stream.is_none() {
                 self.open().await?;
             }
             let Some(stream) = &mut self.stream else { continue };
-            let broken = match stream.chunk(&self.client).await {
+            let broken = match self.client.inner.http.chunk(&mut stream.body, &stream.host).await {
                 Ok(Some(chunk)) => match self.accept(chunk)? {
                     Some(chunk) => return Ok(Some(chunk)),
                     None => continue,
@@ -146,7 +106,7 @@ impl BlobReader {
         let before = self.content.offset();
         self.content.rewind(to);
         if self.content.offset() != before {
-            (self.stream, self.ahead) = (None, None);
+            self.stream = None;
         }
     }
 
@@ -158,7 +118,7 @@ impl BlobReader {
     /// Starts over with these repositories.
     pub(crate) fn restart(&mut self, sources: Vec<Reference>) {
         self.content.restart();
-        (self.stream, self.ahead, self.skip, self.resumes, self.resumed_at) = (None, None, 0, 0, 0);
+        (self.stream, self.skip, self.resumes, self.resumed_at) = (None, 0, 0, 0);
         self.senders.clear();
         self.sources = sources;
     }
@@ -175,10 +135,6 @@ impl BlobReader {
         // Not more than the chunk's own length, so it fits.
         chunk = chunk.split_off(usize::try_from(skipped).unwrap_or_default());
         let Some(stream) = &mut self.stream else { return Ok(None) };
-        // What follows comes as a piece. More than the whole blob is left to be found out.
-        if stream.until < self.content.size() {
-            chunk.truncate(usize::try_from(stream.until.saturating_sub(self.content.offset())).unwrap_or(usize::MAX));
-        }
         if self.senders.last() != Some(&stream.host) {
             self.senders.push(stream.host.clone());
         }
@@ -188,7 +144,7 @@ impl BlobReader {
             let over = now.duration_since(stream.since) >= patience;
             let crawls = over && so_far.saturating_sub(stream.from) < CRAWL_BYTES;
             if over {
-                (stream.since, stream.from, stream.waited) = (now, so_far, Duration::ZERO);
+                (stream.since, stream.from) = (now, so_far);
             }
             crawls
         };
@@ -201,53 +157,12 @@ impl BlobReader {
             let crawled = RegistryError::Stalled { host, seconds: patience.as_secs(), waiting_for: "sending content at a useful speed" };
             self.leave(crawled)?;
         }
-        self.read_ahead();
         Ok(accepted)
-    }
-
-    /// Ends a stream where a piece goes on, and asks for pieces where that brings the blob sooner.
-    fn read_ahead(&mut self) {
-        let (offset, size) = (self.content.offset(), self.content.size());
-        let Some(stream) = &mut self.stream else { return };
-        let policy = &self.client.inner.room.policy;
-        let bytes = offset.saturating_sub(stream.from);
-        let progress = Progress { answered: stream.answered, bytes, elapsed: stream.since.elapsed(), waited: stream.waited };
-        if offset >= stream.until && offset < size {
-            if let Some(ahead) = &mut self.ahead {
-                ahead.adapt(policy, &progress);
-            }
-            self.stream = None;
-            return;
-        }
-        if self.ahead.is_some() || self.failed_ahead > MOST_FAILED_AHEAD || !policy.pays(&progress, size - offset) {
-            return;
-        }
-        let from = offset + policy.lead();
-        self.ahead = self.sources.first().and_then(|source| Ahead::from(&self.client, source, self.content.digest(), size, from));
-        if self.ahead.is_some() {
-            stream.until = from;
-            tracing::debug!(digest = %self.content.digest(), offset_bytes = offset, "a blob is read ahead");
-        }
-    }
-
-    /// Whether there is a piece to go on with.
-    fn go_on_with_a_piece(&mut self) -> bool {
-        let offset = self.content.offset();
-        let piece = self.ahead.as_mut().and_then(|ahead| ahead.take(&self.client, offset));
-        let Some(piece) = piece else {
-            self.ahead = None;
-            return false;
-        };
-        let until = piece.range.end;
-        let host = self.senders.last().cloned().unwrap_or_default();
-        self.stream = Some(Stream::new(Body::Piece(piece), host, offset, until, Duration::ZERO));
-        true
     }
 
     /// Lets go of a stream that failed; the next one comes from the next repository.
     fn leave(&mut self, broken: RegistryError) -> Result<(), RegistryError> {
-        self.failed_ahead += u32::from(self.ahead.is_some());
-        (self.stream, self.ahead) = (None, None);
+        self.stream = None;
         if self.content.offset() >= self.resumed_at + USEFUL {
             self.resumes = 0;
         }
@@ -296,7 +211,6 @@ impl BlobReader {
             call.headers.push((RANGE, format!("bytes={offset}-")));
         }
         let attempts = if self.sources.len() > 1 { ATTEMPTS_WITH_OTHERS } else { self.client.attempts() };
-        let asked = Instant::now();
         let answer = self.client.call_at_most(&call, attempts).await?;
         let host = answer.host.clone();
         let partial = answer.response.status() == StatusCode::PARTIAL_CONTENT;
@@ -311,7 +225,7 @@ impl BlobReader {
             return Err(self.content.wrong(&host, why));
         }
         self.skip = offset - starts_at;
-        self.stream = Some(Stream::new(Body::Answer(answer.response.into_body()), host, offset, self.content.size(), asked.elapsed()));
+        self.stream = Some(Stream { body: answer.response.into_body(), host, since: Instant::now(), from: offset });
         Ok(())
     }
 }

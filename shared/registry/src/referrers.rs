@@ -14,31 +14,32 @@ use pullsafe::reference::{Digest, Reference};
 /// No registry lists more at once, and none should be kept in memory.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
 
+/// What refers to a manifest.
+pub(crate) struct Referrers {
+    /// The index of them; `None` where there is none.
+    pub(crate) index: Option<Bytes>,
+    /// Whether the registry has the API, which always gives an index.
+    pub(crate) by_api: bool,
+}
+
 impl Client {
-    /// The index of what refers to a manifest; `None` where nothing does.
+    /// What refers to a manifest.
     ///
     /// # Errors
     /// Whatever leaves that open.
-    pub async fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Option<Bytes>, RegistryError> {
-        if let Some(list) = self.referrers_by_api(reference, subject).await? {
-            return Ok(Some(list));
+    pub(crate) async fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Referrers, RegistryError> {
+        if let Some(index) = self.referrers_by_api(reference, subject).await? {
+            return Ok(Referrers { index: Some(index), by_api: true });
         }
         let tag = subject.as_str().replacen(':', "-", 1);
         let tagged = Reference::new(reference.registry(), reference.repository(), Some(&tag), None);
         let tagged = tagged.map_err(|error| RegistryError::Invalid(error.to_string()))?;
-        match self.resolve(&tagged).await {
-            Ok(resolved) => Ok(Some(self.manifest(&tagged, &resolved.digest).await?.bytes)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether the registry has the API.
-    ///
-    /// # Errors
-    /// Whatever leaves that open.
-    pub(crate) async fn has_referrers_api(&self, reference: &Reference, subject: &Digest) -> Result<bool, RegistryError> {
-        Ok(self.referrers_by_api(reference, subject).await?.is_some())
+        let index = match self.resolve(&tagged).await {
+            Ok(resolved) => Some(self.manifest(&tagged, &resolved.digest).await?.bytes),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Referrers { index, by_api: false })
     }
 
     async fn referrers_by_api(&self, reference: &Reference, subject: &Digest) -> Result<Option<Bytes>, RegistryError> {

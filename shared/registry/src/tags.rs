@@ -1,5 +1,7 @@
 //! Lists of tags: a registry's own, and Docker Hub's, which also knows when each was pushed and what it means. Neither costs a pull.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
@@ -105,23 +107,14 @@ impl Client {
     /// As for any request.
     pub async fn tags(&self, repository: &Reference) -> Result<Vec<TagFacts>, RegistryError> {
         let mut tags = Vec::new();
-        let mut path = format!("{}/tags/list?n=1000", repository.repository());
+        let mut call = tags_call(repository);
         for _ in 0..MOST_PAGES {
-            let call = Call {
-                method: Method::GET,
-                registry: repository.registry(),
-                path,
-                scopes: vec![Scope { repository: repository.repository().to_owned(), push: false }],
-                headers: Vec::new(),
-                body: Bytes::new(),
-                what: format!("the tags of {}", repository.repository()),
-            };
             let (page, link): (Names, Option<String>) = self.page(&call).await?;
             let names = page.tags.map(|names| names.0).unwrap_or_default();
             tags.extend(names.into_iter().filter(|name| name.len() <= LONGEST_TAG).map(TagFacts::named));
             check_count(&call, &tags)?;
             match link {
-                Some(next) => path = next,
+                Some(next) => call.path = next,
                 None => return Ok(tags),
             }
         }
@@ -131,6 +124,12 @@ impl Client {
             what: format!("the tags of {}", repository.repository()),
             why,
         })
+    }
+
+    /// All tags of a repository by one request; `None` where they are more than a page.
+    pub(crate) async fn tags_at_once(&self, repository: &Reference) -> Result<Option<HashSet<String>>, RegistryError> {
+        let (page, link): (Names, Option<String>) = self.page(&tags_call(repository)).await?;
+        Ok(link.is_none().then(|| page.tags.map(|names| names.0.into_iter().collect()).unwrap_or_default()))
     }
 
     /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough` says so.
@@ -220,6 +219,19 @@ fn check_count(call: &Call<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> 
     }
     let why = format!("it lists more than {MOST_TAGS} tags");
     Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why })
+}
+
+fn tags_call(repository: &Reference) -> Call<'_> {
+    let name = repository.repository();
+    Call {
+        method: Method::GET,
+        registry: repository.registry(),
+        path: format!("{name}/tags/list?n=1000"),
+        scopes: vec![Scope { repository: name.to_owned(), push: false }],
+        headers: Vec::new(),
+        body: Bytes::new(),
+        what: format!("the tags of {name}"),
+    }
 }
 
 fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {

@@ -29,8 +29,8 @@ use super::sign_in::token::push_encoded;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference, Registry};
 
-/// Chunks between reading and sending; the transport's chunks have at most about 400 kB.
-const CHUNKS_IN_FLIGHT: usize = 4;
+/// Chunks between reading and sending, each of what one connection reads at a time at most.
+const CHUNKS_IN_FLIGHT: usize = 2;
 
 /// A repository of the same registry that holds the blob already.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,11 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe", &[]),
     ("pullsafe-yaml", &[]),
     ("pullsafe-lifecycle", &["pullsafe"]),
+    ("pullsafe-radar", &["pullsafe"]),
     ("pullsafe-events", &["pullsafe"]),
     ("pullsafe-registry", &["pullsafe"]),
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
-    ("pullsafe-aws", &["pullsafe", "pullsafe-registry"]),
+    ("pullsafe-aws", &["pullsafe", "pullsafe-lifecycle", "pullsafe-registry"]),
     ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
     ("pullsafe-inspect", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"]),
     ("remediator", SHARED),
@@ -38,6 +39,7 @@ const SHARED: &[&str] = &[
     "pullsafe-incident",
     "pullsafe-inspect",
     "pullsafe-lifecycle",
+    "pullsafe-radar",
     "pullsafe-registry",
     "pullsafe-yaml",
 ];
@@ -92,6 +94,7 @@ fn a_decision_is_built_without_its_shell() {
         "pullsafe-incident",
         "pullsafe-inspect",
         "pullsafe-lifecycle",
+        "pullsafe-radar",
         "pullsafe-registry",
     ];
     let functions = ["remediator", "mirror", "image-gate"];

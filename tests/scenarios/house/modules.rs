@@ -19,6 +19,7 @@ const SOURCES: &[&str] = &[
     "shared/inspect",
     "shared/aws",
     "shared/lifecycle",
+    "shared/radar",
     "shared/yaml",
     "functions/remediator",
     "functions/mirror",

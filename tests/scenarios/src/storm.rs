@@ -24,12 +24,15 @@ pub struct Storm {
     pub calls_later: BTreeMap<String, usize>,
     /// What the table was charged for.
     pub units: Units,
+    /// Calls that were refused because they came too fast: how many, and the last of them in seconds after the beginning.
+    pub refused: BTreeMap<String, (usize, i64)>,
 }
 
 impl Storm {
-    /// Plays an hour in which so many services of two tasks each meet a quota that is used up.
+    /// Plays an hour in which so many services of two tasks each meet a quota that is used up, within the limits of a new account.
     pub async fn play(setup: Setup, services: usize) -> Self {
         let mut world = setup.build();
+        world.limit();
         Sample::new(1).build().push(world.hub.store(), REPOSITORY, "latest");
         world.hub.quota().spend(NAT, 100, world.clock.now());
         let definition = world.define("court", &[&format!("{REPOSITORY}:latest")]);
@@ -53,7 +56,12 @@ impl Storm {
         let calls = counted(&world);
         let calls_later = calls.iter().map(|(name, count)| (name.clone(), count - minute.get(name).unwrap_or(&0))).collect();
         let units = world.tables.take_units();
-        Self { world, services, moved_after, calls, calls_later, units }
+        let mut refused: BTreeMap<String, (usize, i64)> = BTreeMap::new();
+        for refusal in world.aws.refused() {
+            let known = refused.entry(refusal.call).or_default();
+            *known = (known.0 + 1, refusal.at.seconds_since(start));
+        }
+        Self { world, services, moved_after, calls, calls_later, units, refused }
     }
 
     /// So many of these calls were made for each service after the first minute.

@@ -57,8 +57,13 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
                 "MirrorFunction" => 30,
                 // Those of the waker last as long as CloudFormation waits.
                 "GateWakerFunction" => LONGEST_GATE / seconds(&queue["VisibilityTimeout"]),
+                "RemediatorFunction" => 20,
                 _ => 5,
             };
+            // Whoever throttles the function for an hour loses nothing of it.
+            if id == "RemediatorFunction" {
+                assert!(tries * seconds(&queue["VisibilityTimeout"]) >= 2 * 3600, "{id}.{name}");
+            }
             assert!((2..=most).contains(&tries), "{id}.{name}");
             assert!(tries * seconds(&queue["VisibilityTimeout"]) < retention, "{id}.{name} expires before its last try");
             let dead = template.resource(refers_to(&redrive["deadLetterTargetArn"]));

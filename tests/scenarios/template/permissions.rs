@@ -1,7 +1,10 @@
 //! Each function may do what its code calls, and nothing else, on as little as AWS lets us say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use pullsafe::arn::ServiceId;
+use pullsafe::glob;
+use remediator::decide::refusal;
 use remediator::decide::service::marks;
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ use crate::template::{Template, events, refers_to, strings};
 /// Service Authorization Reference of each service.
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
+    ("cloudformation:ListStacks", "reads; has no resource type"),
     ("ecr:DescribePullThroughCacheRules", "reads; has no resource type"),
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
@@ -22,6 +26,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
     ("logs:DescribeLogGroups", "reads names of groups; a group that is looked for need not be there"),
+    ("events:ListRuleNamesByTarget", "reads; names a target, and no rule"),
     ("tag:GetResources", "reads; has no resource type"),
 ];
 
@@ -115,6 +120,35 @@ fn granted_actions_are_declared_actions_both_ways() {
             declared.function
         );
     }
+}
+
+/// What a message calls for when a call is denied would be a grant: it is on a resource on which the template grants the same.
+#[test]
+fn the_statement_that_a_denied_act_calls_for_would_help() {
+    let template = Template::load();
+    let service = ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() };
+    let known =
+        [("${AWS::Partition}", "aws"), ("${AWS::Region}", "eu-west-1"), ("${AWS::AccountId}", "123456789012"), ("${ServicePattern}", "*")];
+    let mut granted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for statement in statements(&template, template.resource("RemediatorFunction")) {
+        for action in strings(&statement["Action"]) {
+            granted.entry(action).or_default().extend(render_all(statement));
+        }
+    }
+    let mut held = 0;
+    for (action, resources) in granted {
+        if !["ecs:", "application-autoscaling:", "cloudformation:"].iter().any(|service| action.starts_with(service)) {
+            continue;
+        }
+        let named = refusal::resource(action, &service);
+        let fits = |resource: &String| {
+            let pattern = known.iter().fold(resource.clone(), |text, (name, value)| text.replace(name, value));
+            pattern == named || named != "*" && pattern != "*" && glob::matches(&pattern, &named.replace('*', "x"))
+        };
+        assert!(resources.iter().any(fits), "{action} is granted on {resources:?}, and a message would say {named}");
+        held += 1;
+    }
+    assert!(held > 12, "{held}");
 }
 
 #[test]
@@ -220,6 +254,33 @@ fn each_function_sees_only_its_own_rows() {
 }
 
 #[test]
+fn what_looks_ahead_is_granted_by_its_parameters() {
+    let template = Template::load();
+    let role = template.resource("RemediatorRole");
+    let conditions = |action: &str| {
+        let policies = role["Policies"].as_array().expect("policies").iter();
+        let under = policies.filter(|policy| {
+            let mut statements = granted(policy)["PolicyDocument"]["Statement"].as_array().expect("statements").iter();
+            statements.any(|statement| strings(&granted(statement)["Action"]).contains(&action))
+        });
+        under.map(|policy| policy["Fn::If"][0].as_str()).collect::<Vec<_>>()
+    };
+    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:DescribeImages", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
+        assert_eq!(conditions(action), [Some("LooksAhead")], "{action}");
+    }
+    assert_eq!(conditions("ecr:PutImage"), [Some("MayKeepImages")]);
+    let parameters = template.section("Parameters");
+    assert_eq!(parameters["KeepRepositories"]["Default"], "");
+    let conditions = template.section("Conditions");
+    assert!(conditions["MayKeepImages"].to_string().contains("ActingAllowed"), "nothing is tagged where the stack observes");
+    for schedule in ["FindOutlooks", "TellOutlooks"] {
+        let (_, _, properties) =
+            events(template.resource("RemediatorFunction")).into_iter().find(|(name, _, _)| *name == schedule).expect("a schedule");
+        assert_eq!(properties["State"]["Fn::If"][0], "LooksAhead");
+    }
+}
+
+#[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
     let template = Template::load();
     for (id, function) in template.functions() {
@@ -228,8 +289,15 @@ fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
                 .iter()
                 .any(|action| ["ecr:PutImage", "ecr:CreateRepository", "ecr:BatchDeleteImage"].contains(action));
             if writes {
-                assert_eq!(id, "MirrorFunction");
-                assert_eq!(render_all(statement), ["arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*"]);
+                let allowed = match id {
+                    "MirrorFunction" => "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${MirrorPrefix}/*",
+                    // One more tag for what is there, where a parameter names the repositories.
+                    "RemediatorFunction" if strings(&statement["Action"]) == ["ecr:PutImage"] => {
+                        "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/${KeepRepositories}"
+                    }
+                    other => panic!("{other} writes to repositories"),
+                };
+                assert_eq!(render_all(statement), [allowed]);
             }
         }
     }

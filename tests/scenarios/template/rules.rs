@@ -96,6 +96,11 @@ fn the_schedule_sends_the_sweep() {
     let daily = &remediator["Events"]["FindPaused"]["Properties"];
     let input: Value = serde_json::from_str(daily["Input"].as_str().expect("an input")).expect("JSON");
     assert_eq!((&input, daily["Schedule"].as_str()), (&files()["find-paused"], Some("rate(1 day)")));
+    for (event, file, rate) in [("FindOutlooks", "find-outlooks", "rate(1 day)"), ("TellOutlooks", "tell-outlooks", "rate(7 days)")] {
+        let schedule = &remediator["Events"][event]["Properties"];
+        let input: Value = serde_json::from_str(schedule["Input"].as_str().expect("an input")).expect("JSON");
+        assert_eq!((&input, schedule["Schedule"].as_str()), (&files()[file], Some(rate)));
+    }
     let waker = &template.resource("GateWakerFunction")["Events"]["GateSweep"]["Properties"];
     assert_eq!((&waker["Input"], waker["Schedule"].as_str()), (&sweep["Input"], Some("rate(1 minute)")));
     assert_eq!(image_gate::decide::deadline::TICK_SECONDS, 60, "what the gate counts on");

@@ -22,7 +22,12 @@ impl VirtualClock {
 
     /// Moves it forward by whole seconds.
     pub fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.advance_millis(seconds * 1000);
+    }
+
+    /// Moves it forward by milliseconds.
+    pub fn advance_millis(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
     }
 
     /// Moves it to a moment, unless that has already passed.

@@ -72,9 +72,9 @@ def hashed(file):
         return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def notices(name):
+def notices(name, tls=()):
     """Whether a tool fails when a byte of a blob is not what its digest says; the light target would not."""
-    with Servers(images=images.CORRUPT) as servers:
+    with Servers(images=images.CORRUPT, tls=tls) as servers:
         try:
             measure(tools.steps(name, "S", servers), tools.environment(servers))
         except Failed:

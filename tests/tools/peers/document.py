@@ -33,8 +33,8 @@ def head(results, compared, unnoticed, runs, load):
             {often}. {versions()}.
         """),
         filled("""
-            S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. L has 1.25 GB, one layer of it 800 MB. N
-            is 60 indexes of 2 platforms on shared bases, in 3 repositories of 20 tags. Source and target are servers that do as little
+            S has 3 layers and 30 MB. M is an index of 2 platforms and 2 attestations, 91 MB. N is 60 indexes of 2 platforms on shared
+            bases, in 3 repositories of 20 tags. Source and target are servers that do as little
             as they can (`tests/tools/peers/light`); the source wants a token, the target a password. A round trip of 20 ms is a line that
             lets each connection have TCP's window in flight, at most 2.8 MB in each direction. Where the target is near, it is on
             loopback and only the source behind the line: the mirror's own place, in the Region of its registry. Requests and bytes are
@@ -42,7 +42,7 @@ def head(results, compared, unnoticed, runs, load):
             the target is compared with the source's.
         """),
         filled("""
-            For N, `pullsafe` is one run of its engine (the example `copies`), else `pullsafe copy`. crane copies whole repositories
+            `pullsafe` is one run of its engine (the example `copies`), on one thread. crane copies whole repositories
             with 8 jobs, skopeo syncs whole repositories, oras copies one tag after the other. oci-client is a program of ours on that
             crate (`tests/tools/peers/oci-client`), which copies 8 images at a time and 16 blobs of each. cdk-ecr-deployment is the program of
             the Lambda function that comes with that package of npm: from a Runtime API on this machine it gets a Create event of
@@ -75,16 +75,13 @@ def processor():
 
 
 def table(rows):
-    """The rows of a case; with a column for downloads by range where there are any."""
-    ranged = any(row.get("ranges") for row in rows.values())
-    columns = COLUMNS + (["by range"] if ranged else [])
-    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    return lines + [line(name, row, len(columns)) for name, row in rows.items()]
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    return lines + [line(name, row) for name, row in rows.items()]
 
 
-def line(name, row, columns=len(COLUMNS)):
+def line(name, row):
     if "failed" in row:
-        return f"| {name} | {row['failed']} |" + " |" * (columns - 1)
+        return f"| {name} | {row['failed']} |" + " |" * (len(COLUMNS) - 1)
     cells = [
         f"{row['seconds']:.2f} s",
         f"{row['source_requests']}",
@@ -95,8 +92,6 @@ def line(name, row, columns=len(COLUMNS)):
         f"{row['cpu']:.2f} s",
         f"{row['memory']:.1f} MB",
     ]
-    if columns > len(COLUMNS):
-        cells.append(f"{row['ranges']}, {row['range_bytes'] / 1e6:.0f} MB")
     notes = (["one run"] if row["runs"] == 1 else []) + ([] if row["same"] else ["not the same digests"])
     noted = f" ({', '.join(notes)})" if notes else ""
     return f"| {name}{noted} | {' | '.join(cells)} |"

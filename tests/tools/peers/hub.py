@@ -1,11 +1,11 @@
-"""What Docker Hub is asked when another registry holds the same content, by its own access log: `pullsafe copy` alone, for no other
-tool looks elsewhere."""
+"""What Docker Hub is asked when another registry holds the same content, by its own access log: `pullsafe` alone, for no other tool
+looks elsewhere."""
 
 import images
 import tools
 from cases import manifest_gets
 from measure import Process, measure
-from place import PULLSAFE
+from place import COPIES
 from servers import Light, Servers
 
 # A Docker Official Image of M's content, and Amazon ECR Public with and without it.
@@ -26,7 +26,7 @@ def counts(public_images, again):
         hub, target = servers.source, servers.target
         endpoints = f"docker.io=http://127.0.0.1:{hub.port},public.ecr.aws=http://127.0.0.1:{public.port}"
         environment = {**tools.environment(servers), "PULLSAFE_REGISTRY_ENDPOINTS": endpoints}
-        copy = Process([PULLSAFE, "copy", "docker.io/library/m:1", f"127.0.0.1:{target.port}/docker-hub/library/m:1"])
+        copy = Process([COPIES], f"docker.io/library/m:1 127.0.0.1:{target.port}/docker-hub/library/m:1\n")
         if again:
             measure([copy], environment)
         for side in [hub, public, target]:

@@ -29,8 +29,8 @@ def many(number):
 
 
 def tags(image):
-    """Repository and tag of everything that belongs to S, M, L or N."""
-    names = {"S": [("small/s", "1")], "M": [("middle/m", "1")], "L": [("large/l", "1")]}
+    """Repository and tag of everything that belongs to S, M, L, U or N."""
+    names = {"S": [("small/s", "1")], "M": [("middle/m", "1")], "L": [("large/l", "1")], "U": [("usual/u", "1")]}
     names["N"] = [(many(number), str(number)) for number in range(60)]
     return names[image]
 
@@ -40,6 +40,13 @@ def digests(folder, image):
     lines = (line.split() for line in (folder / "images.txt").read_text().splitlines())
     known = {(line[1], line[2]): line[3] for line in lines if line[0] == "M"}
     return {name: known[name] for name in tags(image)}
+
+
+def layers(image):
+    """The digests of what a single image's manifest refers to."""
+    ((repository, _),) = tags(image)
+    lines = (line.split() for line in (IMAGES / "images.txt").read_text().splitlines())
+    return [line[2] for line in lines if line[:2] == ["B", repository]]
 
 
 class Maker:
@@ -115,7 +122,10 @@ class Maker:
         self.index(repository, "1", children + [self.attested(repository, child) for child in children])
 
     def large(self, repository):
-        self.image(repository, "amd64", [self.layer(f"l{size}", size * MB) for size in [800, 300, 150]], "1")
+        self.image(repository, "amd64", [self.layer(f"l{size}", size * MB) for size in [320, 120, 60]], "1")
+
+    def usual(self, repository):
+        self.image(repository, "amd64", [self.layer(f"u{size}", size * MB) for size in [80, 40, 24, 12, 4]], "1")
 
     def sixty(self, changed):
         for number in range(60):
@@ -132,6 +142,7 @@ def make_images():
         maker.small("small/s")
         maker.middle("middle/m")
         maker.large("large/l")
+        maker.usual("usual/u")
         maker.sixty(changed=False)
 
     write(IMAGES, everything)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from place import COPIES, HERE, HOME, LIGHT, OCI_CLIENT, PULLSAFE, ROOT, TARGET, run
+from place import COPIES, HERE, HOME, LIGHT, OCI_CLIENT, ROOT, TARGET, run
 
 SYSTEM = HOME / "root"
 PACKAGES = "skopeo crane oras docker-registry libc6 libgpgme45 libassuan9 libgpg-error0 libsqlite3-0".split()
@@ -15,6 +15,8 @@ CDK_PACKAGE = "cdk-ecr-deployment"
 CDK = HOME / "cdk" / "package"
 # The program that its Lambda function runs is in the package.
 CDK_PROGRAM = CDK / "lambda-bin" / "bootstrap"
+
+CARGO = ["nice", "-n", "10", "cargo", "build", "--release", "--quiet"]
 
 
 def install():
@@ -26,21 +28,15 @@ def install():
 
 
 def build():
-    """pullsafe, the program on oci-client, and the servers."""
-    cargo = ["nice", "-n", "10", "cargo", "build", "--release"]
-    run(*cargo, "--package", "pullsafe", "--example", "copies", "--no-default-features", "--features", "registry", cwd=ROOT)
-    run(*cargo, "--package", "pullsafe-cli", cwd=ROOT)
-    run(*cargo, "--locked", "--target-dir", TARGET / "peers", cwd=HERE / "oci-client")
-
-
-def build_servers():
-    HOME.mkdir(parents=True, exist_ok=True)
-    run("rustc", "--edition", "2024", "-O", "-o", LIGHT, HERE / "light" / "main.rs")
+    """pullsafe's engine alone, the program on oci-client, the servers and the floor: a few minutes."""
+    run(*CARGO, "--package", "pullsafe-registry", "--example", "copies", cwd=ROOT)
+    for program in ["oci-client", "light"]:
+        run(*CARGO, "--locked", "--target-dir", TARGET / "peers", cwd=HERE / program)
 
 
 def missing():
     """What is to be measured and is not there."""
-    return [path for path in [PULLSAFE, COPIES, OCI_CLIENT, CDK_PROGRAM, LIGHT] if not path.exists()]
+    return [path for path in [COPIES, OCI_CLIENT, CDK_PROGRAM, LIGHT] if not path.exists()]
 
 
 def debian():

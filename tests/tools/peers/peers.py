@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures the copy engine side by side with skopeo, crane, oras, a program on the crate oci-client and the engine of the npm
-package cdk-ecr-deployment, and writes docs/mirror-figures.md.
+package cdk-ecr-deployment, and writes docs/mirror-figures.md; or, with --large, docs/large-image.md.
 
-It builds pullsafe in release mode (10 minutes the first time), and installs the other tools beside the system, in .e2e/peers:
+It builds pullsafe's engine in release mode (5 minutes the first time), and installs the other tools beside the system, in .e2e/peers:
 Debian's current packages (sid) and a package of npm (1 minute). Needs cargo, rustc, npm, tar, Debian's apt and Python 3.11; no root;
 4 GB of disk. Images are made from a seed. Source and target are light servers (light/), so that clients are measured and not servers.
 """
@@ -19,26 +19,29 @@ import check
 import document
 import hub
 import install
+import large
+import large_document
 from cases import CASES
 from images import make_images
 from place import HOME
 from tools import TOOLS
 
 RESULTS = HOME / "results.json"
-MINUTES = "S takes half a minute, M 2, L 5, N 7, most of it N over a line by skopeo, oras and cdk-ecr-deployment"
+MINUTES = "S takes half a minute, M 2, N 7, most of it N over a line by skopeo, oras and cdk-ecr-deployment"
 
 
 FLAG = {"action": "store_true"}
 OPTIONS = [
-    ("--write", FLAG, "measure everything, check, and write docs/mirror-figures.md: 15 to 20 minutes on 2 idle cores"),
+    ("--write", FLAG, "measure everything, check, and write docs/mirror-figures.md: 12 minutes on 2 idle cores"),
     ("--check", FLAG, "measure nothing: copy S, M and N into docker-registry, pull them back by skopeo, compare every digest (1 minute)"),
     ("--hub", FLAG, "measure nothing: count what Docker Hub is asked when another source has the digests (seconds)"),
-    ("--only", {"default": "S,M,L,N", "metavar": "IMAGES"}, f"only these of S,M,L,N: {MINUTES}"),
+    ("--only", {"default": "S,M,N", "metavar": "IMAGES"}, f"only these of S,M,N: {MINUTES}"),
     ("--tools", {"default": ",".join(TOOLS), "metavar": "NAMES"}, f"only these of {', '.join(TOOLS)}; pullsafe alone takes 2 minutes"),
     ("--round-trips", {"default": "0,20", "metavar": "MS"}, "only cases whose longer round trip is one of these; 0 alone takes 2 minutes"),
     ("--runs", {"type": int, "default": 3, "metavar": "N"}, "runs of each row, the median is taken (default 3); the time grows with it"),
     ("--resume", FLAG, "keep rows of earlier calls (.e2e/peers/results.json), measure what is missing: after an interruption"),
     ("--requests", FLAG, "also print what each row's requests are, by the access logs (takes no time)"),
+    ("--large", FLAG, "only the large image over TLS, for a client with a part of a core (root; 11 minutes on 2 idle cores)"),
     ("--no-build", FLAG, "measure the programs that are there already: seconds instead of minutes before the first row"),
 ]
 
@@ -54,12 +57,13 @@ def main():
     arguments = options()
     HOME.mkdir(parents=True, exist_ok=True)
     install.install()
-    install.build_servers()
     if not arguments.no_build:
         install.build()
     if missing := install.missing():
         sys.exit(f"not there: {', '.join(map(str, missing))}; call it without --no-build")
     make_images()
+    if arguments.large:
+        return large_image(arguments)
     if arguments.check:
         print(f"{check.check()} files pulled back by skopeo are byte for byte what the source has")
         return
@@ -72,6 +76,17 @@ def main():
     if arguments.write:
         unnoticed = [name for name in names if not check.notices(name)]
         document.write(results, hub.rows(), check.check(), unnoticed, arguments.runs, load)
+
+
+def large_image(arguments):
+    load = os.getloadavg()[0]
+
+    def report(cell, rows):
+        print(f"\n## {cell.image}: {cell.title}\n\n" + "\n".join(large_document.table(cell, rows)), flush=True)
+
+    results, verifying = large.measured(large.NAMES, arguments.runs, report)
+    if arguments.write:
+        large_document.write(results, verifying, arguments.runs, load)
 
 
 def measured(arguments, names):

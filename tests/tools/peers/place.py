@@ -11,12 +11,15 @@ ROOT = HERE.parents[2]
 HOME = ROOT / ".e2e" / "peers"
 IMAGES = HOME / "images"
 DOCUMENT = ROOT / "docs" / "mirror-figures.md"
+LARGE_DOCUMENT = ROOT / "docs" / "large-image.md"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
-LIGHT = HOME / "light"
-PULLSAFE = TARGET / "release" / "pullsafe"
+LIGHT = TARGET / "peers" / "release" / "light"
 COPIES = TARGET / "release" / "examples" / "copies"
 OCI_CLIENT = TARGET / "peers" / "release" / "peer-oci-client"
+
+# The own certificate authority, and what it says of a server on this machine.
+AUTHORITY, CERTIFICATE, KEY = (HOME / "tls" / name for name in ["authority.pem", "server.pem", "server.key"])
 
 # Any name and password are right at a light server; the same ones are in docker-registry's file.
 USER, PASSWORD = "u", "p"

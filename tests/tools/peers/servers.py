@@ -2,13 +2,14 @@
 
 import collections
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
 from images import IMAGES
-from place import BASIC, LIGHT, free_port
+from place import AUTHORITY, BASIC, LIGHT, free_port
 
 
 class Entry(collections.namedtuple("Entry", "method kind status bytes_in bytes_out note path")):
@@ -20,28 +21,32 @@ class Entry(collections.namedtuple("Entry", "method kind status bytes_in bytes_o
         return cls(method, kind, int(status), int(bytes_in), int(bytes_out), note, path)
 
 
-class Light:
-    """One registry, and the line to it."""
+class Line(collections.namedtuple("Line", "round_trip to_client from_client", defaults=[0, 0, 0])):
+    """How the line to a server is: milliseconds, and bytes a second of one connection, 0 where it sets no limit."""
 
-    def __init__(self, servers, options, round_trip=0):
-        self.servers, self.own_port = servers, free_port()
+    def options(self):
+        named = [("--round-trip", self.round_trip), ("--to-client", self.to_client), ("--from-client", self.from_client)]
+        return [word for name, value in named if value for word in (name, value)]
+
+
+class Light:
+    """One registry, behind a line or not; `--tls` among the options is for clients with TLS alone."""
+
+    def __init__(self, servers, options, line=0):
+        self.servers, self.port, self.line = servers, free_port(), line if isinstance(line, Line) else Line(line)
+        self.tls = "--tls" in options
         self.process = None
         self.start(options)
-        self.port = self.own_port
-        if round_trip:
-            self.port = free_port()
-            servers.start([LIGHT, "delay", self.port, self.own_port, round_trip], self.port)
 
     def start(self, options):
         """Starts it, again with other content where it runs."""
         if self.process:
             self.process.kill()
             self.process.wait()
-        self.process = self.servers.start([LIGHT, "registry", self.own_port, *options], self.own_port)
+        self.process = self.servers.start([LIGHT, "registry", self.port, *options, *self.line.options()], self.port)
 
     def log(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.own_port}/_log") as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.ask("GET", "/_log").read().decode().splitlines()
         return [Entry.of(line) for line in lines]
 
     def forget(self):
@@ -50,24 +55,24 @@ class Light:
     def digest(self, repository, tag):
         """What a tag means here; `None` where there is no such tag."""
         try:
-            return self.ask("HEAD", f"/v2/{repository}/manifests/{tag}")["docker-content-digest"]
+            return self.ask("HEAD", f"/v2/{repository}/manifests/{tag}").headers["docker-content-digest"]
         except urllib.error.HTTPError:
             return None
 
     def ask(self, method, path):
         headers = {"Authorization": f"Basic {BASIC}"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.own_port}{path}", method=method, headers=headers)
-        with urllib.request.urlopen(request) as answer:
-            return answer.headers
+        scheme, context = ("https", ssl.create_default_context(cafile=AUTHORITY)) if self.tls else ("http", None)
+        request = urllib.request.Request(f"{scheme}://127.0.0.1:{self.port}{path}", method=method, headers=headers)
+        return urllib.request.urlopen(request, context=context)
 
 
 class Servers:
-    """A source that wants a token, and a target that wants a password; round trips in milliseconds."""
+    """A source that wants a token, and a target that wants a password; a line is a `Line`, or its round trip in milliseconds."""
 
-    def __init__(self, source_round_trip=0, target_round_trip=0, images=IMAGES):
+    def __init__(self, source_line=0, target_line=0, images=IMAGES, tls=()):
         self.processes = []
-        self.source = Light(self, ["--images", images, "--token"], source_round_trip)
-        self.target = Light(self, ["--basic"], target_round_trip)
+        self.source = Light(self, ["--images", images, "--token", *tls], source_line)
+        self.target = Light(self, ["--basic", *tls], target_line)
 
     def start(self, command, port):
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -47,6 +47,10 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         | Event::Look(_)
         | Event::TryAgain(_)
         | Event::FindPaused
+        | Event::FindOutlooks
+        | Event::LookOut(..)
+        | Event::TellOutlooks
+        | Event::Summary(..)
         | Event::Paused(_) => Hint::Nothing("the event is not for the image gate".to_owned()),
         Event::Ignored(why) => Hint::Nothing(why),
     }

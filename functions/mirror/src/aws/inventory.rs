@@ -70,10 +70,7 @@ impl Inventory {
         for some in arns.chunks(SERVICES_AT_ONCE) {
             let request = self.0.describe_services().cluster(cluster).set_services(Some(some.to_vec()));
             let answer = request.send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error))?;
-            if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
-                let why = format!("{}: {}", failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default());
-                return Err(Failure::unexpected("ecs:DescribeServices", why));
-            }
+            complete("ecs:DescribeServices", answer.failures())?;
             services.extend(answer.services.unwrap_or_default());
         }
         Ok(services)
@@ -151,6 +148,7 @@ impl Inventory {
         for some in arns.chunks(TASKS_AT_ONCE) {
             let request = self.0.describe_tasks().cluster(cluster).set_tasks(Some(some.to_vec()));
             let answer = request.send().await.map_err(|error| Failure::of("ecs:DescribeTasks", &error))?;
+            complete("ecs:DescribeTasks", answer.failures())?;
             for task in answer.tasks() {
                 let by = format!("{}/{}", last_part(cluster), task.group().unwrap_or_default());
                 for container in task.containers() {
@@ -181,6 +179,14 @@ impl Inventory {
         }
         Ok(newest.into_values().map(|(_, arn)| arn).collect())
     }
+}
+
+/// Whether an answer has everything that was asked for, but for what is gone by now.
+fn complete(call: &'static str, failures: &[aws_sdk_ecs::types::Failure]) -> Result<(), Failure> {
+    let other = failures.iter().find(|failure| failure.reason() != Some("MISSING"));
+    let why =
+        |failure: &aws_sdk_ecs::types::Failure| format!("{}: {}", failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default());
+    other.map_or(Ok(()), |failure| Err(Failure::unexpected(call, why(failure))))
 }
 
 /// The task definitions of a service: of every deployment, and of the task sets of an external controller.

@@ -40,6 +40,8 @@ pub struct Pruned {
     pub gone: u64,
     /// What to remember.
     pub remembered: BTreeMap<String, (Timestamp, u32)>,
+    /// What kept images from being deleted that the configuration lets go.
+    pub obstacles: Vec<String>,
 }
 
 impl Pruner<'_> {
@@ -56,8 +58,10 @@ impl Pruner<'_> {
             tracing::warn!("{}", doubt.why);
         }
         let enabled = self.config.prune.as_ref().is_some_and(|rule| rule.enabled);
-        let gone = if enabled && plan.due().next().is_some() { self.delete(&plan).await } else { HashSet::new() };
-        Pruned { remembered: plan.remember(memory, &gone), gone: gone.len() as u64, plan }
+        let mut obstacles: Vec<String> = plan.doubts.iter().map(|doubt| doubt.why.clone()).filter(|_| enabled).collect();
+        let due = enabled && plan.due().next().is_some();
+        let gone = if due { self.delete(&plan, &mut obstacles).await } else { HashSet::new() };
+        Pruned { remembered: plan.remember(memory, &gone), gone: gone.len() as u64, plan, obstacles }
     }
 
     /// What nothing wants, and what of it is due.
@@ -127,8 +131,8 @@ impl Pruner<'_> {
         }
     }
 
-    /// Deletes what is due and still not used; what is gone afterwards.
-    async fn delete(&self, plan: &PrunePlan) -> HashSet<String> {
+    /// Deletes what is due and still not used; what is gone afterwards. What was in the way is added to the obstacles.
+    async fn delete(&self, plan: &PrunePlan, obstacles: &mut Vec<String>) -> HashSet<String> {
         let Some(host) = ecr_host(&self.config.registry) else { return HashSet::new() };
         let again = self.around.ecs.images(Reach::Everything).await;
         if !again.unknown.is_empty() {
@@ -158,7 +162,10 @@ impl Pruner<'_> {
                         let stays: HashSet<&str> = failures.iter().filter_map(|failure| failure.digest.as_deref()).collect();
                         gone.extend(digests.iter().filter(|digest| !stays.contains(digest.as_str())).map(|digest| key(repository, digest)));
                     }
-                    Err(error) => tracing::warn!(repository, %error, "images could not be deleted: {error}"),
+                    Err(error) => {
+                        tracing::warn!(repository, %error, "images could not be deleted: {error}");
+                        obstacles.push(format!("images of {repository} could not be deleted: {error}"));
+                    }
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::work::job::Job;
 /// The event's detail: the target holds what the source's tag means.
 pub(crate) fn detail(job: &Job, report: &CopyReport) -> Value {
     let mirrored = ImageMirrored {
-        source: job.source.clone(),
+        source: job.asked.clone(),
         target: job.announced.clone(),
         digest: Some(report.digest.clone()),
         platforms: report.platforms.clone(),

@@ -21,6 +21,8 @@ pub struct Job {
     pub source: Reference,
     /// Where it goes: a tag or a digest of the mirror's own repository for it, or `latest` without either.
     pub target: Reference,
+    /// The source that `Image Mirrored` repeats, for whoever waits for it: without the pin of the configuration.
+    pub asked: Reference,
     /// The target as whoever asked wrote it, which `Image Mirrored` repeats.
     pub announced: Reference,
     /// The account of the target's registry.

@@ -22,7 +22,7 @@ use pullsafe_aws::outbox::Events;
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_aws::{Failure, FailureKind};
-use pullsafe_registry::{CopyOptions, CopyReport, CopyRequest, RegistryError};
+use pullsafe_registry::{Artifacts, CopyOptions, CopyReport, CopyRequest, RegistryError};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -157,12 +157,15 @@ impl Mirror {
         let mut outcomes: Vec<Option<Result<CopyReport, JobError>>> = Vec::new();
         let mut ready = Vec::new();
         let mut requests = Vec::new();
+        // By what the owner has configured now, whoever asks.
+        let referrers = owner.config.as_ref().is_some_and(|config| config.referrers);
+        let artifacts = Artifacts { referrers, ..Artifacts::default() };
         for (place, job) in jobs.iter().enumerate() {
             match timeout_at(last_moment, self.prepare(held, owner, job)).await.unwrap_or(Err(JobError::OutOfTime)) {
                 Ok(()) => {
                     ready.push(place);
                     let request = CopyRequest::new(job.source.clone(), job.target.clone(), &self.endpoints);
-                    requests.push(CopyRequest { platforms: job.platforms.clone(), ..request });
+                    requests.push(CopyRequest { platforms: job.platforms.clone(), artifacts, ..request });
                     outcomes.push(None);
                 }
                 Err(error) => outcomes.push(Some(Err(error))),

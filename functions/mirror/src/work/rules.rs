@@ -2,7 +2,8 @@
 //!
 //! A copy goes to the mirror's own registry, into the repository that the mirror's own naming gives the source, under the source's own tag
 //! or digest. The source is at Docker Hub, or its repository is named in the configuration. Tags that are pinned and platforms that are
-//! chosen are the configuration's business, so that only a planned job carries them.
+//! chosen are the configuration's business, so that only a planned job carries them, and a tag that somebody asks for gets those of the
+//! configuration: to ask for it changes nothing of what a scheduled run would store.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +13,9 @@ use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{DOCKER_HUB, Reference, ecr_host};
 use pullsafe::settings::MirrorSettings;
 
-use crate::decide::MirrorConfig;
+use crate::decide::{ImageRule, MirrorConfig, TagSelection};
 use crate::work::job::Job;
+use pullsafe::manifest::Platform;
 
 /// Who has written a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub(crate) struct Rules {
     /// Registry and prefix: by the stack's settings, and by the configuration.
     places: Vec<(String, String)>,
     named: BTreeSet<(String, String)>,
+    images: Vec<ImageRule>,
 }
 
 impl Rules {
@@ -73,7 +76,8 @@ impl Rules {
         places.extend(config.map(|config| (config.registry.clone(), config.prefix.clone())));
         places.extend(settings.registry.clone().map(|registry| (registry, settings.prefix.clone())));
         let sources = config.into_iter().flat_map(|config| &config.images).map(|image| &image.source);
-        Self { places, named: sources.map(|source| (source.registry().to_owned(), source.repository().to_owned())).collect() }
+        let named = sources.map(|source| (source.registry().to_owned(), source.repository().to_owned())).collect();
+        Self { places, named, images: config.map(|config| config.images.clone()).unwrap_or_default() }
     }
 
     /// The repositories of Docker Hub that the configuration names.
@@ -108,9 +112,42 @@ impl Rules {
             (Author::Asker, _) if !platforms.is_empty() => return Err(Broken::Platforms),
             // What a tag of the mirror means is what it means at the source. A digest that somebody asks for gets no tag by it.
             (Author::Asker, Some(digest)) => (source.at_digest(digest.clone()), target.at_digest(digest)),
-            (Author::Asker, None) | (Author::Planner, _) => (source, target),
+            (Author::Asker, None) => {
+                let (pinned, chosen) = self.configured(&source);
+                return Ok(Job { source: pinned, asked: source, target, announced, account, region, requested_by, platforms: chosen });
+            }
+            (Author::Planner, _) => (source, target),
         };
-        Ok(Job { source, target, announced, account, region, requested_by, platforms })
+        Ok(Job { asked: source.clone(), source, target, announced, account, region, requested_by, platforms })
+    }
+
+    /// A tag as the configuration would have it: pinned, where it lists it so, and in the platforms that it has chosen.
+    fn configured(&self, source: &Reference) -> (Reference, Vec<Platform>) {
+        let tag = source.tag_or_latest();
+        let of_it = |rule: &&ImageRule| rule.source.registry() == source.registry() && rule.source.repository() == source.repository();
+        let rules: Vec<&ImageRule> = self.images.iter().filter(of_it).collect();
+        let listed = |rule: &&ImageRule| match &rule.tags {
+            TagSelection::Listed(images) => images.iter().any(|image| image.tag.as_deref() == tag),
+            TagSelection::Rule(_) => false,
+        };
+        let by_name: Vec<&ImageRule> = rules.iter().copied().filter(listed).collect();
+        let pin = by_name.iter().find_map(|rule| match &rule.tags {
+            TagSelection::Listed(images) => images.iter().find(|image| image.tag.as_deref() == tag)?.digest.clone(),
+            TagSelection::Rule(_) => None,
+        });
+        // Which tags a rule selects is not known here: what no line lists is taken for one of them.
+        let selecting = rules.iter().copied().filter(|rule| matches!(rule.tags, TagSelection::Rule(_)));
+        let holds: Vec<&ImageRule> = if by_name.is_empty() { selecting.collect() } else { by_name };
+        let mut platforms: Vec<Platform> = Vec::new();
+        // Of equals, whoever wants all platforms wins.
+        if holds.iter().all(|rule| !rule.platforms.is_empty()) {
+            for platform in holds.iter().flat_map(|rule| &rule.platforms) {
+                if !platforms.contains(platform) {
+                    platforms.push(platform.clone());
+                }
+            }
+        }
+        (pin.map_or_else(|| source.clone(), |digest| source.pinned_to(digest)), platforms)
     }
 
     fn may_come_from(&self, source: &Reference) -> bool {
@@ -220,6 +257,33 @@ mod tests {
         );
         let evil = judged(Author::Planner, "evil/python:3", "~docker-hub/library/python:3", &[]).unwrap_err();
         assert!(evil.contains("is not where"), "the planner keeps to the same places");
+    }
+
+    /// Whoever asks for a tag would else undo what the configuration says of it, until the next scheduled run.
+    #[test]
+    fn a_tag_that_is_asked_for_is_stored_as_the_configuration_has_it() {
+        let pin = format!("sha256:{}", "a".repeat(64));
+        let config = format!(
+            "registry: {REGISTRY}\nimages:\n- {{source: python, tags: ['3.12'], platforms: [linux/amd64]}}\n- redis: ['7@{pin}', '8']\n\
+             - {{source: node, tags: {{semver: '>=20'}}, platforms: [linux/arm64]}}\n- node: ['18']\n"
+        );
+        let rules = Rules::of(&MirrorSettings::default(), Some(&MirrorConfig::parse(&config).unwrap()));
+        for (asked, source, platforms) in [
+            ("python:3.12", "docker.io/library/python:3.12".to_owned(), "linux/amd64"),
+            ("python:3.11", "docker.io/library/python:3.11".to_owned(), ""),
+            ("redis:7", format!("docker.io/library/redis:7@{pin}"), ""),
+            ("redis:8", "docker.io/library/redis:8".to_owned(), ""),
+            ("node:22", "docker.io/library/node:22".to_owned(), "linux/arm64"),
+            ("node:18", "docker.io/library/node:18".to_owned(), ""),
+            ("acme/other", "docker.io/acme/other".to_owned(), ""),
+        ] {
+            let image: Reference = asked.parse().unwrap();
+            let target = image.moved_to(REGISTRY, &format!("docker-hub/{}", image.repository())).unwrap();
+            let job = MirrorJob { source: image, target: target.clone(), requested_by: String::new(), platforms: Vec::new() };
+            let job = rules.judge(job, Author::Asker).unwrap();
+            let chosen: Vec<String> = job.platforms.iter().map(ToString::to_string).collect();
+            assert_eq!((job.source.to_string(), chosen.join(" "), job.target), (source, platforms.to_owned(), target), "{asked}");
+        }
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Ecs {
         let capture = Capture::default();
         match operation.interceptor(capture.clone()).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error)) {
             Ok(_) => {
-                let mut service = capture.json("ecs:DescribeServices")?["services"].get(0).and_then(Service::from_json);
+                let answer = capture.json("ecs:DescribeServices")?;
+                let mut service = first("ecs:DescribeServices", &answer, "services")?.and_then(Service::from_json);
                 if let Some(service) = service.as_mut().filter(|service| service.may_be_held()) {
                     service.held = self.deployments().held(id).await;
                 }
@@ -104,8 +105,9 @@ impl Ecs {
     pub async fn cluster_tag(&self, cluster_arn: &str, key: &str) -> Result<Option<String>, Failure> {
         let operation = self.0.describe_clusters().clusters(cluster_arn).include(ClusterField::Tags).customize();
         let answer = call!("ecs:DescribeClusters", operation);
-        let tags = answer["clusters"][0]["tags"].as_array().cloned().unwrap_or_default();
-        let found = tags.iter().find(|tag| tag["key"].as_str() == Some(key));
+        let cluster = first("ecs:DescribeClusters", &answer, "clusters")?;
+        let mut tags = cluster.and_then(|cluster| cluster["tags"].as_array()).into_iter().flatten();
+        let found = tags.find(|tag| tag["key"].as_str() == Some(key));
         Ok(found.and_then(|tag| tag["value"].as_str()).map(str::to_owned))
     }
 
@@ -224,6 +226,7 @@ impl Ecs {
         }
         let operation = self.0.describe_tasks().cluster(&id.cluster_arn).set_tasks(Some(arns)).customize();
         let answer = call!("ecs:DescribeTasks", operation);
+        first("ecs:DescribeTasks", &answer, "tasks")?;
         let containers = answer["tasks"].as_array().into_iter().flatten().filter_map(|task| task["containers"].as_array()).flatten();
         let pair = |container: &Value| Some((container["image"].as_str()?.to_owned(), container["imageDigest"].as_str()?.to_owned()));
         Ok(containers.filter_map(pair).collect())
@@ -234,6 +237,35 @@ fn never_retry() -> aws_sdk_ecs::config::Builder {
     aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
+/// The first thing of a list in an answer; none where ECS knows of none. Any other reason that an answer gives for what it lacks is a
+/// failure of the call: nobody knows then.
+fn first<'a>(call: &'static str, answer: &'a Value, list: &str) -> Result<Option<&'a Value>, Failure> {
+    let failed = &answer["failures"][0];
+    match (answer[list].get(0), failed["reason"].as_str()) {
+        (None, Some(reason)) if reason != "MISSING" => {
+            Err(Failure::unexpected(call, format!("{reason} {}", failed["detail"].as_str().unwrap_or_default())))
+        }
+        (found, _) => Ok(found),
+    }
+}
+
 fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_ecs_does_not_know_is_absent_and_what_it_does_not_say_is_not() {
+        let found = json!({ "services": [{ "serviceName": "web" }], "failures": [] });
+        assert!(first("ecs:DescribeServices", &found, "services").unwrap().is_some());
+        let missing = json!({ "services": [], "failures": [{ "arn": "a", "reason": "MISSING" }] });
+        assert_eq!(first("ecs:DescribeServices", &missing, "services").unwrap(), None);
+        let denied = json!({ "clusters": [], "failures": [{ "arn": "a", "reason": "ACCESS_DENIED", "detail": "no" }] });
+        let failure = first("ecs:DescribeClusters", &denied, "clusters").unwrap_err();
+        assert!(failure.is_transient() && failure.to_string().contains("ACCESS_DENIED no"), "{failure}");
+    }
 }

@@ -4,6 +4,7 @@ pub mod deployments;
 pub mod ecs;
 pub mod load_balancing;
 pub mod logs;
+pub mod running;
 pub mod scaling;
 pub mod stack;
 pub mod tagging;

@@ -4,11 +4,13 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod belongs;
 pub mod build_offer;
 pub mod count;
 pub mod door;
 pub mod log;
 pub mod observation;
+pub mod outlook;
 pub mod probe;
 pub mod recovery;
 pub mod refusal;

@@ -13,7 +13,11 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
         "ecs:DescribeTaskDefinition"
         | "ecs:ListTaskDefinitions"
         | "ecs:DeregisterTaskDefinition"
+        | "ecs:ListTasks"
+        | "cloudformation:ListStacks"
         | "application-autoscaling:DescribeScalableTargets" => "*".to_owned(),
+        "ecs:DescribeTasks" => of("ecs", "task/*"),
+        "cloudformation:DescribeStacks" => of("cloudformation", "stack/*"),
         "ecs:RegisterTaskDefinition" => of("ecs", "task-definition/*"),
         "ecs:DescribeClusters" => service.cluster_arn.clone(),
         "application-autoscaling:RegisterScalableTarget" => of("application-autoscaling", "scalable-target/*"),

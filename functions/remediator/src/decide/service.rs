@@ -102,6 +102,8 @@ pub struct Service {
     pub held: Lookup<String>,
     /// Its deployments, the newest first.
     pub deployments: Vec<Deployment>,
+    /// The task definitions of its task sets, where another controller deploys it.
+    pub task_sets: Vec<String>,
     /// The ARNs of its target groups.
     pub target_groups: Vec<String>,
     /// What it says of itself, the newest first.
@@ -154,6 +156,7 @@ impl Service {
                 .is_some_and(|hooks| !hooks.is_empty()),
             held: Lookup::Absent,
             deployments: deployments.into_iter().flatten().map(deployment).collect(),
+            task_sets: list("taskSets").filter_map(|set| Some(set.get("taskDefinition")?.as_str()?.to_owned())).collect(),
             target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
             events: list("events")
                 .filter_map(|event| {

@@ -4,7 +4,7 @@
 //! say and what to type. Whatever the tags say is parsed before it is shown.
 
 use pullsafe::lookup::{Lookup, Resolved};
-use pullsafe::reference::Reference;
+use pullsafe::reference::{Reference, Registry};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::command;
 use pullsafe_incident::notice::Stray;
@@ -19,9 +19,10 @@ pub fn mark(service: &Service) -> Option<String> {
     marked.then(|| at().map_or_else(|| "at a time that is not said".to_owned(), |at| at.to_string()))
 }
 
-/// The image that it was paused for, as its tag says.
+/// The image that it was paused for, as its tag says. Of a registry that only the tag knows nobody is asked.
 pub fn image(service: &Service) -> Option<Reference> {
-    service.tags.get(marks::PAUSED_FOR)?.parse().ok()
+    let image: Reference = service.tags.get(marks::PAUSED_FOR)?.parse().ok()?;
+    matches!(image.kind(), Registry::DockerHub | Registry::EcrPrivate | Registry::EcrPublic).then_some(image)
 }
 
 /// What people are told of it.

@@ -18,6 +18,7 @@ use pullsafe::reference::Digest;
 use pullsafe::repository::RepositorySettings;
 use pullsafe::timestamp::Timestamp;
 
+mod contents;
 mod credentials;
 mod looks;
 mod lookup;

@@ -25,6 +25,13 @@ pub struct DueRow {
     due: Option<Due>,
 }
 
+impl DueRow {
+    /// Since when it is due; a row that knows no such moment comes first.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.due.as_ref().map(|due| due.at)
+    }
+}
+
 impl Table {
     /// Those whose look is due by now, as far as the index knows.
     ///

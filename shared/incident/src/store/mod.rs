@@ -6,11 +6,14 @@
 //! | the subject | `past#<incident>#<number>` | what a long incident no longer keeps in its row ([`crate::past`]) |
 //! | the subject | `incident#<id>` | the archive |
 //! | `waits#<image>` | the subject | who waits for an image |
+//! | `author#<author>` | | what one author has had told of late (`told.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
 mod due;
 mod history;
+mod outlook;
+mod told;
 mod waiters;
 
 use std::collections::BTreeMap;
@@ -30,6 +33,8 @@ use pullsafe_events::Subject;
 
 pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
+pub use outlook::Known;
+pub use told::Leave;
 
 /// Longer than the function may run: a lease never runs out under somebody who still works.
 pub const LEASE_SECONDS: i64 = 90;
@@ -80,6 +85,15 @@ impl Next {
     pub fn of(record: &Record, before: &Record) -> Self {
         if record.has_news_since(before) { Self::Soon } else { Self::AsItWas }
     }
+}
+
+/// What protects a record that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    /// The lease on it.
+    Lease,
+    /// Only the condition that nobody has written it since it was read.
+    Nothing,
 }
 
 /// The outcome of asking for a lease.
@@ -180,7 +194,7 @@ impl Table {
         next: Next,
         release: bool,
     ) -> Result<(), Failure> {
-        let gone = self.prepare(subject, record, now).await?;
+        let gone = self.prepare(subject, record, now, Holding::Lease).await?.unwrap_or_default();
         let remove = if release { ", #owner, #until" } else { "" };
         let mut operation = self.changed(subject, record, now, next, remove).condition_expression("#owner = :owner");
         operation = operation.expression_attribute_values(":owner", text(owner));
@@ -204,7 +218,7 @@ impl Table {
         now: Timestamp,
         next: Next,
     ) -> Result<bool, Failure> {
-        let gone = self.prepare(subject, record, now).await?;
+        let Some(gone) = self.prepare(subject, record, now, Holding::Nothing).await? else { return Ok(false) };
         let unleased = "(attribute_not_exists(#until) OR #until < :now)";
         let mut operation = self.changed(subject, record, now, next, ", #owner, #until");
         operation = match found.rev {
@@ -225,15 +239,24 @@ impl Table {
         }
     }
 
-    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards is returned.
-    async fn prepare(&self, subject: &Subject, record: &mut Record, now: Timestamp) -> Result<Vec<String>, Failure> {
-        if let Some(part) = record.take_part() {
-            self.keep(subject, &part, now).await?;
+    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards is returned; none if
+    /// somebody else is writing a row of the past.
+    async fn prepare(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        now: Timestamp,
+        holding: Holding,
+    ) -> Result<Option<Vec<String>>, Failure> {
+        if let Some(part) = record.take_part()
+            && !self.keep(subject, &part, now, holding).await?
+        {
+            return Ok(None);
         }
         let waits = record.waits();
         self.expect(subject, record, &waits, now).await?;
         let known = std::mem::replace(&mut record.listed, waits);
-        Ok(known.into_iter().filter(|name| !record.listed.contains(name)).collect())
+        Ok(Some(known.into_iter().filter(|name| !record.listed.contains(name)).collect()))
     }
 
     /// Lists a subject with those who wait for these images, before anybody is asked for them: an image can come at once.
@@ -278,17 +301,31 @@ impl Table {
             .expression_attribute_values(":one", number(1))
     }
 
-    async fn keep(&self, subject: &Subject, part: &Part, now: Timestamp) -> Result<(), Failure> {
-        let operation = self
+    /// Writes a row of the past; false if somebody else has just written it, who may be about to write the record that it belongs to.
+    ///
+    /// Whoever holds the lease writes over it: nobody else can write the record then. One that a process left which died is written over
+    /// when that cannot be at work any more.
+    async fn keep(&self, subject: &Subject, part: &Part, now: Timestamp, holding: Holding) -> Result<bool, Failure> {
+        let mut operation = self
             .client
             .put_item()
             .table_name(&self.name)
             .item("pk", text(&subject.key()))
             .item("sk", text(&format!("{PAST}{}#{:05}", part.incident, part.number)))
             .item("past", text(&json(&part.past)))
+            .item("lease_until", number(now.seconds() + LEASE_SECONDS))
             .item("expires_at", number(now.seconds() + ARCHIVE_SECONDS));
-        operation.send().await.map_err(|error| Failure::of("dynamodb:PutItem", &error))?;
-        Ok(())
+        if holding == Holding::Nothing {
+            operation = operation
+                .condition_expression("attribute_not_exists(#until) OR #until < :now")
+                .expression_attribute_names("#until", "lease_until")
+                .expression_attribute_values(":now", number(now.seconds()));
+        }
+        match operation.send().await.map_err(|error| Failure::of("dynamodb:PutItem", &error)) {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.kind == FailureKind::ConditionFailed => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// What the rows of the past know of a task.
@@ -340,7 +377,7 @@ impl Table {
     /// The call failed.
     pub async fn archive(&self, subject: &Subject, incident: &mut Incident, now: Timestamp) -> Result<(), Failure> {
         if let Some(part) = incident.take_part(BTreeMap::new()) {
-            self.keep(subject, &part, now).await?;
+            self.keep(subject, &part, now, Holding::Lease).await?;
         }
         let operation = self
             .client

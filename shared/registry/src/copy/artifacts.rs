@@ -49,13 +49,13 @@ impl Image<'_> {
     /// Copies what refers to a manifest; gives what was found.
     async fn copy_referrers(&self, subject: &Digest) -> Result<Vec<Digest>, RegistryError> {
         let source = &self.request.source;
-        let Some(found) = self.client.referrers(source, subject).await? else { return Ok(Vec::new()) };
+        let Some(found) = self.client.referrers(source, subject).await?.index else { return Ok(Vec::new()) };
         let Ok(Contents::Index { children }) = Contents::parse(&found) else { return Ok(Vec::new()) };
         if children.is_empty() {
             return Ok(Vec::new());
         }
-        let held = self.client.referrers(&self.request.target, subject).await?.unwrap_or_default();
-        let held: Vec<Digest> = match Contents::parse(&held) {
+        let at_target = self.client.referrers(&self.request.target, subject).await?;
+        let held: Vec<Digest> = match Contents::parse(&at_target.index.unwrap_or_default()) {
             Ok(Contents::Index { children }) => children.into_iter().map(|child| child.digest).collect(),
             Ok(Contents::Image { .. }) | Err(_) => Vec::new(),
         };
@@ -64,7 +64,7 @@ impl Image<'_> {
             self.store(&self.request.target.at_digest(child.digest.clone()), &manifest).await?;
             add(&self.tally.artifacts_copied, 1);
         }
-        if !self.client.has_referrers_api(&self.request.target, subject).await? {
+        if !at_target.by_api {
             self.write_fallback(subject, &found, &children).await?;
         }
         Ok(children.into_iter().map(|child| child.digest).collect())

@@ -17,6 +17,8 @@ use crate::uploads::{Mount, OpenUpload, TransferError, Upload};
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::{Digest, Reference, Registry};
 
+/// A blob from this size on is asked for before it is sent to a target that may have it.
+const WORTH_A_LOOK: u64 = 1024 * 1024;
 /// So often a blob is sent to a target that breaks off.
 const MOST_SENDS: u32 = 5;
 /// So long another image is waited for whose manifest would allow a mount.
@@ -93,15 +95,21 @@ impl Image<'_> {
                 Upload::Open(open) => upload = Some(open),
             }
         } else if there.is_none() {
-            if self.own_mounts() == OwnMounts::Told {
+            let own_mounts = self.own_mounts();
+            if own_mounts != OwnMounts::Useless {
                 match self.open_upload(blob, Some(target.repository().to_owned())).await? {
                     Upload::Mounted => {
+                        self.learnt_own_mounts(OwnMounts::Told);
                         self.spared(blob, &self.tally.blobs_skipped);
                         return Ok(());
                     }
                     Upload::Open(open) => upload = Some(open),
                 }
-            } else if self.client.blob_exists(target, &blob.digest).await? {
+            }
+            // Where a refused mount says nothing yet, a small blob is sent sooner than asked for.
+            let open = own_mounts == OwnMounts::Useless || own_mounts == OwnMounts::Unknown && blob.size >= WORTH_A_LOOK;
+            if open && self.client.blob_exists(target, &blob.digest).await? {
+                self.learnt_own_mounts(OwnMounts::Useless);
                 self.spared(blob, &self.tally.blobs_skipped);
                 return Ok(());
             }
@@ -212,7 +220,11 @@ impl Image<'_> {
         if self.request.target.kind() == Registry::EcrPrivate {
             return OwnMounts::Useless;
         }
-        lock(&self.run.copier.own_mounts).get(self.request.target.registry()).copied().unwrap_or(OwnMounts::Useless)
+        lock(&self.run.copier.own_mounts).get(self.request.target.registry()).copied().unwrap_or(OwnMounts::Unknown)
+    }
+
+    fn learnt_own_mounts(&self, how: OwnMounts) {
+        lock(&self.run.copier.own_mounts).insert(self.request.target.registry().to_owned(), how);
     }
 
     /// After the first blob that was sent to a registry: does it say so when asked to mount it where it is?
@@ -226,12 +238,12 @@ impl Image<'_> {
             if known.contains_key(target.registry()) {
                 return;
             }
-            known.insert(target.registry().to_owned(), OwnMounts::Asked);
+            known.insert(target.registry().to_owned(), OwnMounts::Unknown);
         }
         let answer = match self.open_upload(blob, Some(target.repository().to_owned())).await {
             Ok(Upload::Mounted) => OwnMounts::Told,
             Ok(Upload::Open(_)) | Err(_) => OwnMounts::Useless,
         };
-        lock(&self.run.copier.own_mounts).insert(target.registry().to_owned(), answer);
+        self.learnt_own_mounts(answer);
     }
 }

@@ -92,8 +92,8 @@ impl<'a> Image<'a> {
     }
 
     async fn copy_image(&self) -> Result<CopyReport, RegistryError> {
-        let (source, target) = join(self.client.resolve(&self.request.source), self.current()).await;
-        let (source, current) = (source?.digest, target?);
+        let (source, target) = join(self.meaning(), self.current()).await;
+        let (source, current) = (source?, target?);
         let wanted =
             if self.request.platforms.is_empty() { Wanted::Digest(source) } else { self.wanted(&source, current.as_ref()).await? };
         let digest = wanted.digest();
@@ -111,6 +111,25 @@ impl<'a> Image<'a> {
         }
         let platforms = if self.run.options.describe { self.platforms(digest, manifest).await } else { Vec::new() };
         Ok(self.report(digest.clone(), up_to_date, platforms))
+    }
+
+    /// What the source means now. Where the target lacks it, and nobody counts, one answer brings the manifest too.
+    async fn meaning(&self) -> Result<Digest, RegistryError> {
+        let CopyRequest { source, alternates, platforms, .. } = self.request;
+        let lacks = matches!(self.run.tags.get(&self.request.target), Some(None));
+        if !lacks || self.asks_target_first() || !alternates.is_empty() || !platforms.is_empty() {
+            return Ok(self.client.resolve(source).await?.digest);
+        }
+        let _turn = self.run.reads.acquire().await;
+        let manifest = self.client.current_manifest(source).await?;
+        add(&self.tally.source_manifest_gets, 1);
+        let digest = manifest.digest.clone();
+        self.budget.hold(&digest, manifest.bytes.len()).map_err(|why| self.unusable(&digest, why))?;
+        let cell = self.run.manifests.cell(&digest);
+        // Another image may have fetched the same meanwhile.
+        let _ = cell.set(manifest);
+        lock(&self.kept).push(cell);
+        Ok(digest)
     }
 
     /// What the target's tag means now.

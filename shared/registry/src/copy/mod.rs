@@ -1,6 +1,7 @@
 //! Copies images from one registry to another, byte for byte.
 //!
-//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do.
+//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do. A target that is known to lack
+//!    the tag, and a source that does not count, spare the HEAD: the manifest is fetched by its tag.
 //! 2. Manifests and blobs are taken by digest down a ladder of sources, the cheapest first and the source itself last:
 //!    only it has to be believed about the tag, everything else is verified by its digest. See `sources`.
 //! 3. What the target holds is not sent again; a blob that another of its repositories holds is mounted; a blob that
@@ -20,7 +21,7 @@ mod flows;
 mod image;
 mod sources;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,12 +39,14 @@ use crate::copy::flows::Flows;
 use crate::copy::image::{Image, Manifests};
 use crate::copy::sources::Sources;
 use pullsafe::manifest::Platform;
-use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference};
+use pullsafe::reference::{DOCKER_HUB, Digest, ECR_PUBLIC, Reference, row_of};
 
 /// Images that are worked on at a time. Their requests are limited elsewhere; this bounds what is remembered of them.
 const IMAGES_AT_ONCE: usize = 64;
 /// Manifests that are read at a time; the largest has 4 MiB.
 const MANIFESTS_AT_ONCE: usize = 12;
+/// Tags of a repository, beside the first, from which on a list of them is cheaper than a question for each.
+const WORTH_A_LIST: usize = 3;
 /// Blobs remembered for mounting. Forgetting costs a transfer, never correctness.
 const MOST_REMEMBERED: usize = 10_000;
 /// Repositories remembered for each of them.
@@ -212,7 +215,8 @@ pub struct Copier {
 /// does, that one request replaces a HEAD and opens the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnMounts {
-    Asked,
+    /// It has not shown it yet.
+    Unknown,
     Told,
     Useless,
 }
@@ -295,28 +299,43 @@ impl Copier {
 
     /// What the tags at the target mean, where one call tells it for many.
     async fn current_tags(&self, requests: &[CopyRequest]) -> HashMap<Reference, Option<Digest>> {
-        let mut known = HashMap::new();
-        let Some(native) = &self.native else { return known };
-        let mut repositories: HashMap<(&str, &str), Vec<&Reference>> = HashMap::new();
-        for target in requests.iter().map(|request| &request.target).filter(|target| target.tag_or_latest().is_some()) {
-            repositories.entry((target.registry(), target.repository())).or_default().push(target);
+        let mut repositories: HashMap<(&str, &str), Vec<&CopyRequest>> = HashMap::new();
+        for request in requests.iter().filter(|request| request.target.tag_or_latest().is_some()) {
+            repositories.entry((request.target.registry(), request.target.repository())).or_default().push(request);
         }
-        let asked = repositories.into_values().map(|targets| async move {
-            let tags: Vec<String> = targets.iter().filter_map(|target| target.tag_or_latest().map(str::to_owned)).collect();
-            let found = match targets.first() {
-                Some(repository) => native.tags(repository, &tags).await,
+        let asked = repositories.into_values().map(|requests| async move {
+            let told = match &self.native {
+                Some(native) => tags_by_call(native.as_ref(), &requests).await,
                 None => None,
             };
-            (targets, found)
-        });
-        let answers: Vec<_> = stream::iter(asked).buffer_unordered(8).collect().await;
-        for (targets, found) in answers {
-            let Some(found) = found else { continue };
-            for target in targets {
-                known.insert(target.clone(), target.tag_or_latest().and_then(|tag| found.get(tag)).cloned());
+            match told {
+                Some(told) => told,
+                None => self.tags_by_list(&requests).await,
             }
+        });
+        stream::iter(asked).buffer_unordered(8).concat().await.into_iter().collect()
+    }
+
+    /// Which tags a repository lacks: where the first of several is not there, its list says it of the others too.
+    async fn tags_by_list(&self, requests: &[&CopyRequest]) -> Vec<(Reference, Option<Digest>)> {
+        let Some((first, others)) = requests.split_first().filter(|(_, others)| others.len() >= WORTH_A_LIST) else { return Vec::new() };
+        match self.client.resolve(&first.target).await {
+            Ok(resolved) => return vec![(first.target.clone(), Some(resolved.digest))],
+            Err(error) if error.is_not_found() => {}
+            // Each image finds out by itself, and says so.
+            Err(_) => return Vec::new(),
         }
-        known
+        // That there is no list either is a new repository, or a registry without lists, which must not cost pulls.
+        let counted = || others.iter().any(|request| row_of(request.source.registry()).counts_pulls);
+        let names = match self.client.tags_at_once(&first.target).await {
+            Err(error) if error.is_not_found() && !counted() => Some(HashSet::new()),
+            answer => answer.unwrap_or_default(),
+        };
+        let lacks = |request: &&&CopyRequest| {
+            let tag = request.target.tag_or_latest();
+            names.as_ref().zip(tag).is_some_and(|(names, tag)| !names.contains(tag))
+        };
+        [first].into_iter().chain(others.iter().filter(lacks)).map(|request| (request.target.clone(), None)).collect()
     }
 
     /// A repository of the target's registry that refers to this blob: the target's own, if it does.
@@ -336,6 +355,14 @@ impl Copier {
             note(&mut held, target.registry().to_owned(), digest.clone(), target.repository().to_owned());
         }
     }
+}
+
+/// What the tags of one repository mean, by an API that tells it of many at once.
+async fn tags_by_call(native: &dyn Native, requests: &[&CopyRequest]) -> Option<Vec<(Reference, Option<Digest>)>> {
+    let tags: Vec<String> = requests.iter().filter_map(|request| request.target.tag_or_latest().map(str::to_owned)).collect();
+    let found = native.tags(&requests.first()?.target, &tags).await?;
+    let meant = |target: &Reference| target.tag_or_latest().and_then(|tag| found.get(tag)).cloned();
+    Some(requests.iter().map(|request| (request.target.clone(), meant(&request.target))).collect())
 }
 
 fn note(held: &mut HashMap<(String, Digest), Vec<String>>, registry: String, digest: Digest, repository: String) {

@@ -2,10 +2,8 @@
 //!
 //! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from what happened here.
 
-use super::ahead::{EAGER, cut_piece, is_piece};
 use super::server::Uploads;
 use super::*;
-use crate::decide::ahead::ReadAhead;
 
 const TARGET: &str = "docker-hub/library/redis";
 const LAYER: usize = 12_000_000;
@@ -69,17 +67,6 @@ async fn play(
     target: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
     uploads: Uploads,
 ) -> Played {
-    play_with(ReadAhead::default(), hub, other, target, uploads).await
-}
-
-/// [`play`] by a client that reads ahead like this.
-async fn play_with(
-    read_ahead: ReadAhead,
-    hub: impl Fn(&Request, usize, &Digest, &[u8]) -> Option<Reply> + Send + Sync + 'static,
-    other: Option<Answering>,
-    target: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
-    uploads: Uploads,
-) -> Played {
     let blank = Server::good().await;
     let (layer, bytes) = publish_large(&blank);
     let (hub_layer, hub_bytes, other_layer, other_bytes) = (layer.clone(), bytes.clone(), layer.clone(), bytes);
@@ -104,7 +91,6 @@ async fn play_with(
         credentials: Arc::new(Passwords),
         timeouts: Timeouts { stall: Duration::from_millis(150), ..defaults.timeouts },
         first_pause: Duration::from_millis(1),
-        read_ahead,
         ..defaults
     }));
     let request = CopyRequest {
@@ -186,20 +172,6 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
         row(&format!("source: {name}"), &format!("{noticed}resumed by Range into the same upload"), played.again());
     }
 
-    for (which, kind) in [("reset", Cut::Break), ("stalled", Cut::Silence)] {
-        let piece = move |request: &Request, _: usize, _: &Digest, bytes: &[u8]| is_piece(request).then(|| cut_piece(request, bytes, kind));
-        let played = play_with(EAGER, piece, None, good_target, none()).await;
-        assert!(played.is_complete() && played.again() == 0 && played.target.count("POST", "/uploads/") <= 3);
-        assert!(played.hub.requests().iter().any(is_piece), "a blob was read ahead");
-        if kind == Cut::Silence {
-            row(
-                &format!("source: a piece that is read ahead is {which}, or reset or refused"),
-                "one stream goes on, into the same upload",
-                played.again(),
-            );
-        }
-    }
-
     let stalled: fn(&Request, &Digest, &[u8]) -> Option<Reply> =
         |request, layer, bytes| is_layer(request, layer).then(|| Reply { cut: Some((LAYER / 2, Cut::Silence)), ..whole(bytes) });
     let played = play(no_fault, Some(stalled), good_target, none()).await;
@@ -258,9 +230,6 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     assert!(played.is_complete(), "{:?}", played.result);
     let posts = played.target.count("POST", "/uploads/");
     assert!(posts <= 3 && played.again() < LAYER as u64 / 2, "{posts} POSTs, {} bytes again", played.again());
-    let uploads = Uploads { cut_after: LAYER / 2, cuts: std::sync::Mutex::new(1), keeps: true };
-    let played = play_with(EAGER, no_fault, None, good_target, uploads).await;
-    assert!(played.is_complete() && played.hub.requests().iter().any(is_piece), "{:?}", played.result);
     row(
         "target: reset in the middle of a PUT",
         "asked what it has (not ECR), and the rest is sent; read again from the last mark, at most 4 MiB before",

@@ -111,6 +111,7 @@ async fn what_refers_to_an_image_comes_along_if_asked_for() {
     let request = CopyRequest { artifacts: Artifacts { referrers: true, cosign_tags: true }, ..request_to(&copier, "signed") };
     let report = copier.copy(&request).await.unwrap();
     assert_eq!(report.artifacts_copied, 2, "{report:?}");
+    assert_eq!(ecr.count("GET", "/referrers/"), 1, "that it has no such API is asked once");
     {
         let store = ecr.store.lock().unwrap();
         for name in [tag.clone(), format!("{tag}.sig"), digest.to_string()] {

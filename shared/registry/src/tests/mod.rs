@@ -1,9 +1,9 @@
 //! The client and the copy engine against registries that misbehave.
 
-mod ahead;
 mod faults;
 mod identity;
 mod many;
+mod requests;
 mod server;
 
 use std::sync::Arc;

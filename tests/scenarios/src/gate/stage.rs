@@ -59,6 +59,18 @@ impl Stage {
     /// # Panics
     /// If no port can be had.
     pub async fn new() -> Self {
+        Self::answering(true).await
+    }
+
+    /// As it is deployed: answers go to CloudFormation's own hosts alone, and not to this machine.
+    ///
+    /// # Panics
+    /// If no port can be had.
+    pub async fn as_deployed() -> Self {
+        Self::answering(false).await
+    }
+
+    async fn answering(allow_local_response_url: bool) -> Self {
         let clock = VirtualClock::at(Timestamp::from_millis(1_768_504_620_000)); // 2026-01-15T19:17:00Z
         let store = ImageStore::new(clock.clone());
         let registry = RegistryServer::ecr(&store, EcrOptions::default());
@@ -80,7 +92,7 @@ impl Stage {
                 mirror: Some(Mirror { registry: ecr.host(), prefix: "docker-hub".to_owned() }),
                 mirror_log_group: Some("/aws/lambda/pullsafe-mirror".to_owned()),
                 queue_url: Some(Sqs::url(GATE_QUEUE)),
-                allow_local_response_url: true,
+                allow_local_response_url,
             },
             endpoints,
             log_group: "/aws/lambda/pullsafe-image-gate".to_owned(),

@@ -4,6 +4,7 @@
 //! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous invocation with two
 //! retries and a failure destination, rules, queues with batches, a sweep every minute.
 
+mod lambda;
 mod setup;
 
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub const DEAD_LETTERS: &str = "pullsafe-dead";
 pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
 /// The mirror's jobs that a scheduled run planned.
 pub const PLAN_QUEUE: &str = "pullsafe-mirror-plan";
+/// Every queue that something is worked off from.
+const QUEUES: [&str; 3] = [WORK_QUEUE, MIRROR_QUEUE, PLAN_QUEUE];
 /// The parameter with the mirror's configuration.
 pub const MIRROR_CONFIG: &str = "/pullsafe/mirror";
 /// The secret with Docker Hub's credentials, where a setup has them.
@@ -117,6 +120,8 @@ pub struct World {
     events_seen: usize,
     pushes_seen: usize,
     invocations: u64,
+    /// Present where the account has limits; without, every event is handled at once.
+    lambda: Option<lambda::Lambda>,
 }
 
 impl World {
@@ -124,6 +129,7 @@ impl World {
     pub async fn run_until(&mut self, moment: Timestamp) {
         while self.clock.now() < moment {
             let until = moment.min(self.next_sweep);
+            let until = self.next_work().map_or(until, |work| until.min(work)).max(self.clock.now());
             let events = self.scheduler.next_events(until).await;
             for line in self.scheduler.drain_logs() {
                 self.logs.write_at(&line.group, &line.stream, line.at, &line.message);
@@ -149,21 +155,21 @@ impl World {
     pub async fn settle(&mut self) {
         loop {
             let mut moved = false;
-            let events = self.bus.events();
-            for event in events.iter().skip(self.events_seen) {
+            let events = self.bus.events_after(self.events_seen);
+            self.events_seen += events.len();
+            for event in &events {
                 // The rule of the template: the remediator hears its own source only for what the mirror did.
                 if event["detail-type"] == "Image Mirrored" {
                     moved = true;
                     self.deliver(event).await;
                 }
             }
-            self.events_seen = self.events_seen.max(events.len());
-            let pushes = self.images.store().pushes();
-            for push in pushes.iter().skip(self.pushes_seen).filter(|push| push.tag.is_some()) {
+            let pushes = self.images.store().pushes_after(self.pushes_seen);
+            self.pushes_seen += pushes.len();
+            for push in pushes.iter().filter(|push| push.tag.is_some()) {
                 moved = true;
                 self.deliver(&ecr_push_event(&push.repository, push.tag.as_deref(), &push.digest, push.time)).await;
             }
-            self.pushes_seen = self.pushes_seen.max(pushes.len());
             for queue in [MIRROR_QUEUE, PLAN_QUEUE] {
                 while let Some(batch) = self.queues.deliver(queue, 1) {
                     moved = true;
@@ -173,6 +179,7 @@ impl World {
                     }
                 }
             }
+            moved |= self.invoke_due().await;
             moved |= self.work_off().await;
             if !moved {
                 return;
@@ -183,6 +190,9 @@ impl World {
     /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure destination.
     pub async fn deliver(&mut self, event: &Value) {
         let Some(remediator) = self.remediator.clone() else { return };
+        if self.invoke_later(event) {
+            return;
+        }
         self.invocations += 1;
         let id = format!("invocation-{}", self.invocations);
         for _ in 0..TRIES {
@@ -192,22 +202,7 @@ impl World {
                 return;
             }
         }
-        self.queues
-            .send(WORK_QUEUE, &json!({ "version": "1.0", "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": event }));
-    }
-
-    async fn work_off(&mut self) -> bool {
-        let Some(remediator) = self.remediator.clone() else { return false };
-        let mut moved = false;
-        while let Some(batch) = self.queues.deliver(WORK_QUEUE, 10) {
-            moved = true;
-            self.invocations += 1;
-            let id = format!("invocation-{}", self.invocations);
-            if let Some(Ok(answer)) = self.aws.run(remediator.handle(&batch, &id)).await {
-                self.queues.settle(WORK_QUEUE, &batch, &failures(&answer));
-            }
-        }
-        moved
+        self.give_up(event, "RetriesExhausted");
     }
 
     /// The schedule invokes the mirror: the answer, or nothing if the process died. What was planned lies in its queue.
@@ -221,6 +216,11 @@ impl World {
     /// One more instance of the mirror, as when several jobs run at a time.
     pub fn another_mirror(&self) -> Mirror {
         setup::mirror(&self.config, self)
+    }
+
+    /// How often the functions were invoked.
+    pub const fn invocations(&self) -> u64 {
+        self.invocations
     }
 
     /// How the functions reach the account.

@@ -161,7 +161,7 @@ impl Setup {
         if let Some(account) = &self.hub_account {
             secrets.set(HUB_SECRET, &json!({"username": account.name, "accessToken": account.password}).to_string());
         }
-        let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 5);
+        let queues = queues.with_redrive(WORK_QUEUE, DEAD_LETTERS, 20);
         let topic = Sns::new(clock.clone()).with_topic(TOPIC);
         let bus = EventBridge::new(clock.clone());
         let incidents = |name: &str| {
@@ -232,6 +232,7 @@ impl Setup {
             events_seen: 0,
             pushes_seen: 0,
             invocations: 0,
+            lambda: None,
         };
         if self.pullsafe {
             let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -1,4 +1,4 @@
-//! CloudFormation: `DescribeStacks`, with the status that the test gives each stack.
+//! CloudFormation: `DescribeStacks` and `ListStacks`, with the status that the test gives each stack.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -89,6 +89,11 @@ impl CloudFormation {
 
 impl Service for CloudFormation {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        if operation == "ListStacks" {
+            return Ok(
+                json!({"StackSummaries": self.lock().stacks.iter().filter(|stack| is_listed(stack, request)).map(summary).collect::<Vec<_>>()}),
+            );
+        }
         if operation != "DescribeStacks" {
             return Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake")));
         }
@@ -106,6 +111,23 @@ impl Service for CloudFormation {
             _ => Ok(json!({"Stacks": stacks})),
         }
     }
+}
+
+/// Whether a stack has one of the states that are asked for.
+fn is_listed(stack: &Stack, request: &Value) -> bool {
+    let wanted = request["StackStatusFilter"].as_array();
+    wanted.is_none_or(|wanted| wanted.iter().any(|status| *status == stack.status.as_str()))
+}
+
+fn summary(stack: &Stack) -> Value {
+    let mut summary = describe(stack);
+    if let Some(fields) = summary.as_object_mut() {
+        fields.remove("Parameters");
+        if let Some(description) = fields.remove("Description") {
+            fields.insert("TemplateDescription".to_owned(), description);
+        }
+    }
+    summary
 }
 
 fn describe(stack: &Stack) -> Value {

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use super::{FakeAws, REGION};
 
-/// A sleeper that is awake at once.
+/// A sleeper that is awake at once; only the virtual clock may go on meanwhile.
 #[derive(Debug)]
-struct NoSleep;
+struct NoSleep(FakeAws);
 
 impl AsyncSleep for NoSleep {
-    fn sleep(&self, _: Duration) -> Sleep {
-        Sleep::new(std::future::ready(()))
+    fn sleep(&self, pause: Duration) -> Sleep {
+        let fake = self.0.clone();
+        // A limit of time is a sleep that nobody waits for.
+        Sleep::new(async move { fake.pause(pause) })
     }
 }
 
@@ -26,10 +28,10 @@ pub(super) fn sdk_config(fake: FakeAws, attempts: u32) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(1)))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .sleep_impl(NoSleep)
+        .sleep_impl(NoSleep(fake.clone()))
         .http_client(fake)
         .build()
 }

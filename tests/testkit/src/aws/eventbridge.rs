@@ -1,4 +1,4 @@
-//! EventBridge: `PutEvents` to the default bus, which keeps the events as it would deliver them.
+//! EventBridge: `PutEvents` to the default bus, which keeps the events as it would deliver them; and rules, as far as they start tasks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,17 +23,31 @@ struct State {
     ids: Ids,
     events: Vec<Value>,
     refusing: Option<&'static str>,
+    rules: Vec<Rule>,
+}
+
+/// A rule that starts a task on a cluster.
+#[derive(Debug)]
+struct Rule {
+    name: String,
+    cluster_arn: String,
+    definition: String,
 }
 
 impl EventBridge {
     /// A bus without events.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xeb05), events: Vec::new(), refusing: None })))
+        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xeb05), events: Vec::new(), refusing: None, rules: Vec::new() })))
     }
 
     /// Every event it took, in its envelope, in order.
     pub fn events(&self) -> Vec<Value> {
-        self.lock().events.clone()
+        self.events_after(0)
+    }
+
+    /// The events after so many of them.
+    pub fn events_after(&self, seen: usize) -> Vec<Value> {
+        self.lock().events.iter().skip(seen).cloned().collect()
     }
 
     /// The events with this detail-type.
@@ -46,6 +60,12 @@ impl EventBridge {
         self.lock().refusing = code;
     }
 
+    /// Makes a rule that starts a task definition on a cluster, by their ARNs.
+    pub fn start_by_rule(&self, name: &str, cluster_arn: &str, definition: &str) {
+        let rule = Rule { name: name.to_owned(), cluster_arn: cluster_arn.to_owned(), definition: definition.to_owned() };
+        self.lock().rules.push(rule);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,12 +75,26 @@ impl Service for EventBridge {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "PutEvents" => self.lock().put_events(request),
+            "ListRuleNamesByTarget" => Ok(self.lock().rule_names(request)),
+            "ListTargetsByRule" => Ok(self.lock().targets(request)),
             _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))),
         }
     }
 }
 
 impl State {
+    fn rule_names(&self, request: &Value) -> Value {
+        let names: Vec<&str> =
+            self.rules.iter().filter(|rule| request["TargetArn"] == rule.cluster_arn).map(|rule| rule.name.as_str()).collect();
+        json!({ "RuleNames": names })
+    }
+
+    fn targets(&self, request: &Value) -> Value {
+        let of_rule = self.rules.iter().enumerate().filter(|(_, rule)| request["Rule"] == rule.name);
+        let target = |(number, rule): (usize, &Rule)| json!({ "Id": number.to_string(), "Arn": rule.cluster_arn, "EcsParameters": { "TaskDefinitionArn": rule.definition, "TaskCount": 1 } });
+        json!({ "Targets": of_rule.map(target).collect::<Vec<_>>() })
+    }
+
     fn put_events(&mut self, request: &Value) -> Result<Value, AwsError> {
         let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
         if entries.is_empty() || entries.len() > 10 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -13,11 +14,15 @@ use tokio::sync::watch;
 use super::call::{Call, Outcome};
 use super::dynamodb::DynamoDb;
 use super::fault::{Fault, FaultKind, FaultQueue};
+use super::limits::{Limits, Refusal};
 use super::service::{AwsError, Service};
 use super::wire::{Failure, Said};
 use super::{config, names, record};
 use crate::clock::VirtualClock;
 use crate::rounds::Rounds;
+
+/// What a call takes where time passes, in milliseconds.
+const CALL_MILLIS: i64 = 20;
 
 /// A whole AWS for one test. Clones are the same AWS.
 #[derive(Clone)]
@@ -37,13 +42,20 @@ struct State {
     die_after: Option<u64>,
     hooks: Vec<Hook>,
     rounds: Option<Rounds>,
+    limits: Option<Limits>,
+    executions: Option<i64>,
 }
 
 /// Something that happens in the outside world just before a call.
 struct Hook {
-    service: String,
-    operation: String,
+    when: When,
     happens: Box<dyn FnOnce() + Send>,
+}
+
+/// Just before which call.
+enum When {
+    Operation(String, String),
+    Number(u64),
 }
 
 #[derive(Clone)]
@@ -125,6 +137,33 @@ impl FakeAws {
         self.lock().rounds.clone()
     }
 
+    /// Turns the limits of a new account on: request rates here, and those of the tables' partitions.
+    pub fn limit(&self) {
+        let mut state = self.lock();
+        state.limits = Some(Limits::default());
+        if let Some(Backend::DynamoDb(tables)) = state.services.get("dynamodb") {
+            tables.limit();
+        }
+    }
+
+    /// What the limits have refused so far.
+    pub fn refused(&self) -> Vec<Refusal> {
+        self.lock().limits.as_ref().map(|limits| limits.refused().to_vec()).unwrap_or_default()
+    }
+
+    /// Lets the clock go on with every call, and with the pauses between the attempts at one. So many executions share the account: while
+    /// one waits for its answer the others go on, so that each call takes only its part of the time from all of them.
+    pub fn share_among(&self, executions: i64) {
+        self.lock().executions = Some(executions.max(1));
+    }
+
+    /// Lets the time of a pause between two attempts pass.
+    pub(super) fn pause(&self, pause: Duration) {
+        if let Some(executions) = self.lock().executions {
+            self.0.clock.advance_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX) / executions);
+        }
+    }
+
     /// Makes a call fail.
     pub fn inject(&self, fault: Fault) {
         self.lock().faults.push(fault);
@@ -133,8 +172,13 @@ impl FakeAws {
     /// Lets something happen once, just before the next call of this operation: a person acts between what was read and what is
     /// written.
     pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
-        let hook = Hook { service: service.to_owned(), operation: operation.to_owned(), happens: Box::new(happens) };
-        self.lock().hooks.push(hook);
+        let when = When::Operation(service.to_owned(), operation.to_owned());
+        self.lock().hooks.push(Hook { when, happens: Box::new(happens) });
+    }
+
+    /// The same, just before the call with this number.
+    pub fn before_call(&self, number: u64, happens: impl FnOnce() + Send + 'static) {
+        self.lock().hooks.push(Hook { when: When::Number(number), happens: Box::new(happens) });
     }
 
     /// Takes back all faults that have not struck, and the death.
@@ -216,10 +260,25 @@ impl FakeAws {
         let already_dead = *self.0.died.borrow();
         let fault = if already_dead { None } else { state.faults.strike(number, service, operation) };
         let backend = state.services.get(service).cloned();
+        if let Some(executions) = state.executions {
+            self.0.clock.advance_millis(CALL_MILLIS / executions);
+        }
+        let now = self.0.clock.now();
+        let throttled = state.limits.as_mut().filter(|_| !already_dead && fault.is_none());
+        let throttled = throttled.and_then(|limits| limits.take(service, operation, now));
         let dies = already_dead || state.die_after == Some(number);
 
         let reaches = !already_dead && fault.is_none_or(|kind| kind == FaultKind::ConnectionCutAfter);
-        let effect = backend.as_ref().filter(|_| reaches).map(|backend| backend.call(operation, &request));
+        let effect = match throttled {
+            Some(error) => Some(Err(error.into())),
+            None => backend.as_ref().filter(|_| reaches).map(|backend| backend.call(operation, &request)),
+        };
+        if let (Some(Err(failure)), Some(limits)) = (&effect, &mut state.limits)
+            && service == "dynamodb"
+            && failure.error.code == "ThrottlingException"
+        {
+            limits.refuse(service, operation, now);
+        }
         let logged = effect.clone().map(|said| said.map_err(|failure| failure.error));
 
         let (outcome, reply) = if backend.is_none() {
@@ -245,7 +304,11 @@ impl FakeAws {
 
     fn due_hooks(&self, service: &str, operation: &str) -> Vec<Hook> {
         let mut state = self.lock();
-        let due = |hook: &Hook| hook.service == service && hook.operation == operation;
+        let next = state.calls.len() as u64 + 1;
+        let due = |hook: &Hook| match &hook.when {
+            When::Operation(of, name) => of == service && name == operation,
+            When::Number(number) => *number == next,
+        };
         let (due, waiting) = state.hooks.drain(..).partition(due);
         state.hooks = waiting;
         due

@@ -5,7 +5,8 @@
 //! the typed exception arrives as it does from AWS. Every call is numbered and logged, and any call can be made to fail in the
 //! ways a network and a busy service fail, or to be the last act of a process.
 //!
-//! No time passes in here: the services read a [`crate::clock::VirtualClock`], and the SDK's pauses between attempts end at once.
+//! No time passes in here unless [`FakeAws::share_among`] says so: the services read a [`crate::clock::VirtualClock`], and the SDK's
+//! pauses between attempts end at once.
 //!
 //! Why these fakes are our own: the published in-process mocks lose most fields of a task definition and ignore immutable tags, and
 //! those that are right about DynamoDB, SQS and logs bring the default features of the SDK crates with them, a second TLS stack and a
@@ -23,6 +24,7 @@ mod fake;
 pub mod fault;
 pub mod iam;
 mod ids;
+pub mod limits;
 pub mod load_balancing;
 pub mod logs;
 pub mod names;

@@ -74,6 +74,10 @@ pub fn actions(service: &str, operation: &str, request: &Value) -> Vec<String> {
     let action =
         OTHER_ACTIONS.iter().find(|(owner, name, _)| (*owner, *name) == (service, operation)).map_or(operation, |(_, _, other)| other);
     let mut actions = vec![format!("{service}:{action}")];
+    if (service, operation) == ("cloudformation", "DescribeStacks") && request.get("StackName").is_none() {
+        // All stacks at once are authorised on no stack, and are a list besides.
+        actions.push("cloudformation:ListStacks".to_owned());
+    }
     if (service, operation) == ("ecs", "RegisterTaskDefinition") {
         // Handing roles to a task and tagging at birth are permissions of their own.
         if ["taskRoleArn", "executionRoleArn"].iter().any(|role| request.get(role).is_some()) {

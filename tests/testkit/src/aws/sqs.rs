@@ -15,6 +15,8 @@ use crate::clock::VirtualClock;
 
 /// The largest message, in bytes (1 MiB since 2025; the older limit is the safe one to hold to).
 const LARGEST_MESSAGE: usize = 256 * 1024;
+/// So many messages of a queue may be in flight, which are received and not deleted yet.
+const MOST_IN_FLIGHT: usize = 120_000;
 
 /// Queues. Clones are the same queues.
 #[derive(Debug, Clone)]
@@ -31,6 +33,7 @@ struct State {
 struct Queue {
     visibility_timeout: i64,
     redrive: Option<(String, u32)>,
+    most_in_flight: usize,
     messages: Vec<Message>,
 }
 
@@ -56,7 +59,18 @@ impl Sqs {
     /// Creates a queue whose messages are invisible for `visibility_timeout` seconds once received.
     #[must_use]
     pub fn with_queue(self, name: &str, visibility_timeout: i64) -> Self {
-        self.lock().queues.insert(name.to_owned(), Queue { visibility_timeout, redrive: None, messages: Vec::new() });
+        self.lock()
+            .queues
+            .insert(name.to_owned(), Queue { visibility_timeout, redrive: None, most_in_flight: MOST_IN_FLIGHT, messages: Vec::new() });
+        self
+    }
+
+    /// Lets fewer messages of a queue be in flight than SQS does.
+    #[must_use]
+    pub fn with_in_flight(self, name: &str, most: usize) -> Self {
+        if let Some(queue) = self.lock().queues.get_mut(name) {
+            queue.most_in_flight = most;
+        }
         self
     }
 
@@ -92,6 +106,13 @@ impl Sqs {
         let state = self.lock();
         let messages = state.queues.get(queue).map(|queue| queue.messages.as_slice()).unwrap_or_default();
         messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()))).collect()
+    }
+
+    /// When the next message of a queue can be received that cannot be yet.
+    pub fn next_visible(&self, queue: &str) -> Option<Timestamp> {
+        let state = self.lock();
+        let now = state.clock.now();
+        state.queues.get(queue)?.messages.iter().map(|message| message.visible).filter(|visible| *visible > now).min()
     }
 
     /// Takes all visible messages out of a queue: the events that Lambda would be invoked with, ten records each.
@@ -259,6 +280,12 @@ impl State {
         self.redrive(name, now);
         let missing = AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
         let queue = self.queues.get_mut(name).ok_or(missing)?;
+        let in_flight = queue.messages.iter().filter(|message| message.receives > 0 && message.visible > now).count();
+        if in_flight >= queue.most_in_flight {
+            let message = format!("OverLimit: the queue has {in_flight} messages in flight, which is the most that it can have.");
+            return Err(AwsError { status: 403, ..AwsError::client("AWS.SimpleQueueService.OverLimit", message) });
+        }
+        let count = count.min(queue.most_in_flight - in_flight);
         let hidden_for = visibility.unwrap_or(queue.visibility_timeout);
         let visible = queue.messages.iter_mut().filter(|message| message.visible <= now).take(count);
         Ok(visible

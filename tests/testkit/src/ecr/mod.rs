@@ -5,6 +5,7 @@ mod archive;
 mod events;
 mod images;
 mod layers;
+mod lifecycle;
 mod push;
 mod repositories;
 mod request;

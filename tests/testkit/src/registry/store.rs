@@ -173,7 +173,12 @@ impl ImageStore {
 
     /// Every manifest pushed so far.
     pub fn pushes(&self) -> Vec<Push> {
-        self.lock().pushes.clone()
+        self.pushes_after(0)
+    }
+
+    /// The manifests pushed after so many of them.
+    pub fn pushes_after(&self, seen: usize) -> Vec<Push> {
+        self.lock().pushes.iter().skip(seen).cloned().collect()
     }
 
     /// Removes a tag, and its image if that was the last one; gives the image's digest.

@@ -1,6 +1,6 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
-//! With names of parts (`size crates start memory events pure log trips`) only these are measured, and nothing is written.
+//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured, and nothing is written.
 //! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
 
 use std::cell::OnceCell;
@@ -11,9 +11,9 @@ use tools::e2e::{Context as _, Result, ensure};
 use tools::figures::account::Account;
 use tools::figures::build::{BUILD, Binaries};
 use tools::figures::report::Report;
-use tools::figures::{crates, load, logs, machine, size, speed, start, tree, trips};
+use tools::figures::{crates, load, logs, machine, size, speed, start, storm, tree, trips};
 
-const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips"];
+const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips", "storm", "cost"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,6 +57,8 @@ async fn run(chosen: &[String]) -> Result<()> {
             "pure" => speed::measure(&mut report)?,
             "log" => logs::measure(&mut report)?,
             "trips" => trips::measure(&mut report).await?,
+            "storm" => storm::measure(&mut report).await?,
+            "cost" => storm::cost(&mut report).await?,
             other => ensure(false, format!("`{other}` is not measured"))?,
         }
     }

@@ -14,5 +14,6 @@ pub mod report;
 pub mod size;
 pub mod speed;
 pub mod start;
+pub mod storm;
 pub mod tree;
 pub mod trips;

@@ -106,6 +106,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "",
+        "referrers",
+        Kind::Flag,
+        "`true` or `false`",
+        "`false`",
+        "Whether what refers to an image (signatures, attestations, SBOMs by OCI 1.1) is copied with it, as `pullsafe copy --referrers` does.",
+    ),
+    key(
+        "",
         "repositories",
         Kind::Mapping(REPOSITORIES),
         "mapping",

@@ -25,6 +25,8 @@ pub struct MirrorConfig {
     pub discover_ecs: bool,
     /// What is mirrored, in the order in which it was written.
     pub images: Vec<ImageRule>,
+    /// Whether what refers to an image (signatures, attestations, SBOMs) is copied with it.
+    pub referrers: bool,
     /// How repositories are created.
     pub repositories: RepositorySettings,
     /// What is deleted; `None` if the configuration does not say a word about it.

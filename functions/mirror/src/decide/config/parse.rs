@@ -57,6 +57,7 @@ fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
         None => Some(Vec::new()),
         Some(list) => images(reader, list),
     };
+    let referrers = entries.get("referrers").map_or(Some(false), |value| reader.flag(value));
     let selects_nothing = images.as_ref().is_some_and(Vec::is_empty) && discover_ecs == Some(false);
     if selects_nothing {
         let at = entries.get("images").unwrap_or(value).node.position();
@@ -72,6 +73,7 @@ fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
         prefix: prefix?,
         discover_ecs: discover_ecs?,
         images: images?,
+        referrers: referrers?,
         repositories: repositories?,
         prune: prune?,
     })

@@ -178,6 +178,8 @@ pub struct Memory {
     pub unwanted: BTreeMap<String, (Timestamp, u32)>,
     /// The faults of the configuration that people were told about.
     pub told: Option<String>,
+    /// What kept unwanted images from being deleted in the last run, and whether people know.
+    pub stuck: Option<(String, bool)>,
 }
 
 /// Makes the plan.
@@ -321,6 +323,7 @@ impl Plan {
             asked: still.map(|(key, asked)| (key.clone(), asked.clone())).chain(new).collect(),
             unwanted: memory.unwanted.clone(),
             told: memory.told.clone(),
+            stuck: memory.stuck.clone(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is wanted in the mirror, from the configuration and from what runs in ECS: each image once, with every reason for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::select::Chosen;
 use crate::decide::config::{ImageRule, MirrorConfig, TagSelection};
@@ -35,6 +35,8 @@ pub struct InUse {
 #[derive(Debug, Default)]
 pub struct Wants {
     by_target: BTreeMap<String, Want>,
+    /// Those that the configuration names: their platforms are its business, whatever else runs them.
+    configured: BTreeSet<String>,
     /// What a person should know: images that contradict each other, or that cannot be read.
     pub warnings: Vec<String>,
 }
@@ -95,19 +97,27 @@ impl Wants {
             return;
         };
         let key = target.to_string();
+        let by_rule = used_by.is_none();
+        let was_configured = self.configured.contains(&key);
+        if by_rule {
+            self.configured.insert(key.clone());
+        }
         if let Some(known) = self.by_target.get_mut(&key) {
             if known.source.digest() != source.digest() {
                 let pinned = if known.source.digest().is_some() { &known.source } else { &source };
                 self.warnings.push(format!("{target} is wanted both as its tag moves and pinned; it is pinned to {pinned}"));
                 known.source = pinned.clone();
             }
-            // Whoever wants all platforms wins.
-            if known.platforms.is_empty() || platforms.is_empty() {
-                known.platforms.clear();
-            } else {
-                known
-                    .platforms
-                    .extend(platforms.iter().filter(|platform| !known.platforms.contains(platform)).cloned().collect::<Vec<_>>());
+            match (was_configured, by_rule) {
+                // Whoever may start a service chooses no platforms.
+                (true, false) => {}
+                (false, true) => known.platforms = platforms.to_vec(),
+                // Of equals, whoever wants all platforms wins.
+                _ if known.platforms.is_empty() || platforms.is_empty() => known.platforms.clear(),
+                _ => {
+                    let more: Vec<_> = platforms.iter().filter(|platform| !known.platforms.contains(platform)).cloned().collect();
+                    known.platforms.extend(more);
+                }
             }
             if !known.why.contains(&why) {
                 known.why.push(why);

@@ -57,6 +57,15 @@ repositories: {immutable: false, scan_on_push: true, lifecycle: {keep: 30}}
 }
 
 #[test]
+fn referrers_come_along_where_that_is_written() {
+    let images = "images:\n- python: ['3']\n";
+    for (text, expected) in [("", false), ("referrers: true\n", true), ("referrers: false\n", false)] {
+        assert_eq!(parse(&format!("{REGISTRY}{text}{images}")).referrers, expected);
+    }
+    check(&format!("{REGISTRY}referrers: yes\n{images}"), "line 2, column 12: `referrers` is `yes`", "write true or false");
+}
+
+#[test]
 fn tags_stay_as_they_were_written() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let config = parse(&format!("{REGISTRY}images:\n- python: [3.10, 1_0, 0x10, {digest}, \"1.2@{digest}\", true, 3.10]\n"));
@@ -166,6 +175,7 @@ fn a_document_that_unfolds_without_end_is_refused_quickly() {
 fn every_key_is_read_and_every_key_is_in_the_list() {
     let config = parse(
         "registry: localhost:5000\nprefix: a/b\ndiscover: ecs\nimages:\n- source: node\n  platforms: [linux/arm/v7]\n  tags: {semver: '^1', include: ['*-alpine', '*-slim'], exclude: '*-rc*', newest: 2, by: push_time, max_age_days: 90, prereleases: true}
+referrers: true
 repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: {team: platform}}\nprune: {enabled: true, grace_days: 3, keep: {tags: lts, newest: 2, pulled_within_days: 60}}\n",
     );
     let TagSelection::Rule(rule) = &config.images[0].tags else { panic!("a rule") };
@@ -176,5 +186,5 @@ repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: 
         (prune.enabled, prune.grace_days, prune.keep_newest, prune.keep_pulled_within_days, prune.keep_tags.len()),
         (true, 3, 2, 60, 1)
     );
-    assert_eq!(KEYS.len(), 27);
+    assert_eq!(KEYS.len(), 28);
 }

@@ -171,3 +171,21 @@ fn a_want_is_one_for_each_target_with_every_reason() {
     assert!(list[2].platforms.is_empty() && list[3].platforms.len() == 1, "whoever wants all platforms wins");
     assert_eq!(list[2].used_by, ["prod/web"]);
 }
+
+/// Whoever may start a service would else have every platform mirrored, at the price of the pulls.
+#[test]
+fn what_runs_changes_nothing_of_the_platforms_that_the_configuration_chose() {
+    let config = config("discover: ecs\nimages:\n- {source: redis, tags: ['7'], platforms: [linux/amd64]}\n");
+    let used = [InUse { image: "redis:7".to_owned(), by: "prod/web".to_owned() }];
+    for rule_first in [true, false] {
+        let mut wants = Wants::default();
+        if !rule_first {
+            wants.add_in_use(&config, &used);
+        }
+        wants.add_rule(&config, &config.images[0], &[]);
+        wants.add_in_use(&config, &used);
+        let [want] = wants.into_list().try_into().unwrap();
+        assert_eq!(want.platforms.len(), 1, "{want:?}");
+        assert_eq!(want.used_by, ["prod/web"]);
+    }
+}

@@ -9,7 +9,7 @@ mod force_new_deployment;
 pub(crate) mod guard;
 mod move_to_mirror;
 mod pause;
-mod restore;
+pub(crate) mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use super::observation::Observation;
 use super::service::Service;
 use pullsafe::arn::ServiceId;
+use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
@@ -54,6 +55,8 @@ pub enum Verdict {
     Declined(Vec<String>),
     /// It cannot act yet.
     Wait(WaitingFor),
+    /// It waits on, and could not see whether the wait is over.
+    Unseen(WaitingFor, Doubt),
     /// This is to be done.
     Act(Box<Plan>),
 }
@@ -131,19 +134,39 @@ pub struct Decision {
     pub plan: Option<Plan>,
     /// What to wait for, where nothing can be done yet.
     pub waiting: Option<WaitingFor>,
+    /// Why nobody knows whether that wait is over, if it could not be seen.
+    pub unseen: Option<Doubt>,
     /// The remedies that the cause calls for and that a guard held back.
     pub declined: Vec<Declined>,
 }
 
+impl Decision {
+    /// The wait goes on, and it is said that nobody knows whether it is over.
+    fn wait_unseen(&mut self, remedy: RemedyName, waiting: WaitingFor, doubt: Doubt) {
+        self.declined.push(Declined { remedy, reasons: vec![format!("whether the wait is over could not be found out: {doubt}")] });
+        (self.waiting, self.unseen) = (Some(waiting), Some(doubt));
+    }
+}
+
 /// Asks every remedy in turn that is for this.
 pub fn decide(situation: Situation<'_>) -> Decision {
-    let mut decision = Decision { plan: None, waiting: None, declined: Vec::new() };
+    let mut decision = Decision { plan: None, waiting: None, unseen: None, declined: Vec::new() };
+    // A service that cannot be seen ends no wait either.
+    if let (Lookup::Unknown(doubt), Some(waiting)) = (&situation.seen.service, &situation.incident.waiting) {
+        let remedy = situation.incident.acted().unwrap_or_else(|| name_for(&situation.blocker.diagnosis));
+        decision.wait_unseen(remedy, waiting.cause.clone(), doubt.clone());
+        return decision;
+    }
     for remedy in treating(&situation.blocker.diagnosis, situation.seen.service.found()) {
         match (remedy.consider)(situation) {
             Verdict::NotForThis => {}
             Verdict::Declined(reasons) => decision.declined.push(Declined { remedy: remedy.name, reasons }),
             Verdict::Wait(waiting) => {
                 decision.waiting = Some(waiting);
+                break;
+            }
+            Verdict::Unseen(waiting, doubt) => {
+                decision.wait_unseen(remedy.name, waiting, doubt);
                 break;
             }
             Verdict::Act(plan) => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::service::{Service, marks};
-use pullsafe::lookup::Lookup;
+use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
@@ -41,6 +41,14 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if let Lookup::Found(_) = situation.seen.wanted {
         return Verdict::NotForThis;
     }
+    // A look that fails ends no wait: the push that comes next would find nobody.
+    let seen = situation.seen;
+    let doubts = [doubt(&seen.wanted), doubt(&seen.stack), doubt(&seen.scaling)];
+    if let (Some(doubt), Some(waiting)) = (doubts.into_iter().flatten().next(), &situation.incident.waiting)
+        && matches!(&waiting.cause, WaitingFor::Push { image: awaited, .. } if *awaited == image)
+    {
+        return Verdict::Unseen(waiting.cause.clone(), doubt.clone());
+    }
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend((!situation.settings.pause).then(|| "pausing services is switched off".to_owned()));
     reasons.extend(guard::nothing_runs(service));
@@ -66,6 +74,14 @@ fn consider(situation: Situation<'_>) -> Verdict {
         return Verdict::Wait(WaitingFor::MoreFailures);
     }
     Verdict::Act(Box::new(plan(&situation, service, image, suspended)))
+}
+
+/// Why something could not be found out, if it could not.
+fn doubt<T>(looked_up: &Lookup<T>) -> Option<&Doubt> {
+    match looked_up {
+        Lookup::Unknown(doubt) => Some(doubt),
+        Lookup::Found(_) | Lookup::Absent => None,
+    }
 }
 
 /// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would go on as if it

@@ -1,7 +1,7 @@
 //! A service that pullsafe paused: bring it back once its image exists, or step aside if a person already has.
 //!
 //! Whoever may tag a service could write the marks of a pause: a restore needs the marks and the table's own memory of that pause, and
-//! takes the count and the suspended state from the memory. Where the memory is lost, a person gets the command; a service whose marks
+//! takes the count, the suspended state and the image that is waited for from the memory. Where the memory is lost, a person gets the command; a service whose marks
 //! somebody removed is left alone.
 
 use crate::decide::service::{Service, marks};
@@ -72,12 +72,12 @@ fn consider(situation: Situation<'_>) -> Verdict {
             follow_up: follow_up.unwrap_or_default(),
         }));
     }
-    let Some(image) = service.tags.get(marks::PAUSED_FOR).and_then(|image| image.parse::<Reference>().ok()) else {
+    let Some(image) = written(pause, marks::PAUSED_FOR, service).and_then(|image| image.parse::<Reference>().ok()) else {
         return Verdict::Declined(vec![format!("the tag {} on the service does not name an image", marks::PAUSED_FOR)]);
     };
     match &situation.seen.wanted {
         Lookup::Found(_) => {
-            let pinned = service.tags.get(marks::CAUSE).map(String::as_str) == Some(Cause::ImageDigestGone.as_str());
+            let pinned = written(pause, marks::CAUSE, service) == Some(Cause::ImageDigestGone.as_str());
             let restore = Step::SetDesiredCount { service: service.id.clone(), from: 0, to: count, force: pinned };
             Verdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
@@ -88,8 +88,24 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 follow_up: String::new(),
             }))
         }
-        Lookup::Absent | Lookup::Unknown(_) => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Absent => Verdict::Wait(WaitingFor::Image(image)),
+        Lookup::Unknown(doubt) => Verdict::Unseen(WaitingFor::Image(image), doubt.clone()),
     }
+}
+
+/// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has the service's.
+pub(crate) fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
+    let tags = pause.iter().find_map(|step| match step {
+        Step::TagService { tags, .. } => Some(tags),
+        Step::SetDesiredCount { .. }
+        | Step::UntagService { .. }
+        | Step::SetScaling { .. }
+        | Step::MoveService { .. }
+        | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
+        | Step::AskMirror { .. } => None,
+    });
+    tags.unwrap_or(&service.tags).get(key).map(String::as_str)
 }
 
 /// The marks of a pause that nobody remembers: they may be anybody's, and change nothing.

@@ -43,7 +43,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
     let definition = match &situation.seen.task_definition {
         Lookup::Found(definition) => definition,
         Lookup::Absent => return Verdict::Declined(vec!["the task definition no longer exists".to_owned()]),
-        Lookup::Unknown(why) => return Verdict::Declined(vec![format!("the task definition could not be read: {why}")]),
+        Lookup::Unknown(doubt) => return Verdict::Unseen(awaited.clone(), doubt.clone()),
     };
     if !reasons.is_empty() {
         return Verdict::Declined(reasons);

@@ -1,13 +1,36 @@
-//! What the calls would be charged, by DynamoDB's published rules: a write unit for each kilobyte of the larger of what was and what is,
+//! What the calls are charged, by DynamoDB's published rules: a write unit for each kilobyte of the larger of what was and what is,
 //! also in every index whose entry changes; half a read unit, or with a consistent read a whole one, for each four kilobytes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::schema::{KeySchema, Schema};
+use super::table::Table;
 use super::value::{Item, item_size};
+
+/// A table or one of its indexes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) table: String,
+    pub(super) index: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.index.as_ref().unwrap_or(&self.table))
+    }
+}
+
+/// What one partition is charged for a call.
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    pub(super) place: Place,
+    pub(super) partition: String,
+    pub(super) half_units: u64,
+}
 
 /// What has been used.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +39,7 @@ pub struct Units {
     pub write: u64,
     /// Half read request units.
     pub half_read: u64,
-    /// Calls that wrote.
+    /// Items that were written.
     pub writes: u64,
     /// Calls that read.
     pub reads: u64,
@@ -28,60 +51,93 @@ impl Units {
     /// The most write units that one partition took within a second, and which; DynamoDB takes 1,000.
     pub fn busiest_partition(&self) -> Option<(&str, &str, u64)> {
         let busiest = self.by_partition.iter().max_by_key(|(_, units)| **units);
-        busiest.map(|((table, partition, _), units)| (table.as_str(), partition.as_str(), *units))
+        busiest.map(|((place, partition, _), units)| (place.as_str(), partition.as_str(), *units))
     }
 
-    pub(super) fn wrote(&mut self, schema: &Schema, old: Option<&Item>, new: Option<&Item>, now: Timestamp) {
-        self.writes += 1;
-        self.add(&schema.name, &schema.key, old, new, now);
-        for index in &schema.indexes {
-            let entry = |item: Option<&Item>| {
-                let item = item.filter(|item| index.key.of(item).is_some())?;
-                Some(index.projected(item, &schema.key))
-            };
-            let (before, after) = (entry(old), entry(new));
-            if before == after {
-                continue;
-            }
-            // An entry whose key changes is removed and put again.
-            let key = |item: &Option<Item>| item.as_ref().and_then(|item| index.key.of(item));
-            if before.is_some() && after.is_some() && key(&before) != key(&after) {
-                self.add(&index.name, &index.key, before.as_ref(), None, now);
-                self.add(&index.name, &index.key, None, after.as_ref(), now);
-            } else {
-                self.add(&index.name, &index.key, before.as_ref(), after.as_ref(), now);
-            }
+    pub(super) fn wrote(&mut self, items: usize, charges: &[Charge], now: Timestamp) {
+        self.writes += u64::try_from(items).unwrap_or(u64::MAX);
+        for charge in charges {
+            let units = charge.half_units / 2;
+            self.write += units;
+            *self.by_partition.entry((charge.place.to_string(), charge.partition.clone(), now.seconds())).or_default() += units;
         }
     }
 
-    fn add(&mut self, name: &str, key: &KeySchema, old: Option<&Item>, new: Option<&Item>, now: Timestamp) {
-        let size = old.into_iter().chain(new).map(item_size).max().unwrap_or(0);
-        let units = u64::try_from(size.div_ceil(1024).max(1)).unwrap_or(u64::MAX);
-        self.write += units;
-        let partition = key.0.first().and_then(|attribute| new.or(old)?.get(&attribute.name)).map(Value::to_string).unwrap_or_default();
-        *self.by_partition.entry((name.to_owned(), partition, now.seconds())).or_default() += units;
+    pub(super) fn read(&mut self, charges: &[Charge]) {
+        if !charges.is_empty() {
+            self.reads += 1;
+        }
+        self.half_read += charges.iter().map(|charge| charge.half_units).sum::<u64>();
     }
+}
 
-    pub(super) fn read(&mut self, operation: &str, request: &Value, answer: &Value) {
-        let items = match operation {
-            "GetItem" => answer.get("Item").into_iter().cloned().collect(),
-            "Query" | "Scan" => answer["Items"].as_array().cloned().unwrap_or_default(),
-            "BatchGetItem" => answer["Responses"]
-                .as_object()
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, items)| items.as_array().cloned().unwrap_or_default())
-                .collect(),
-            _ => return,
+/// What a change of one item is charged, in the table and in its indexes.
+pub(super) fn write_charges(schema: &Schema, old: Option<&Item>, new: Option<&Item>) -> Vec<Charge> {
+    let place = |index: Option<&str>| Place { table: schema.name.clone(), index: index.map(str::to_owned) };
+    let mut charges = vec![write_charge(place(None), &schema.key, old, new)];
+    for index in &schema.indexes {
+        let entry = |item: Option<&Item>| {
+            let item = item.filter(|item| index.key.of(item).is_some())?;
+            Some(index.projected(item, &schema.key))
         };
-        self.reads += 1;
-        let sizes = items.iter().filter_map(Value::as_object).map(item_size);
+        let (before, after) = (entry(old), entry(new));
+        if before == after {
+            continue;
+        }
+        // An entry whose key changes is removed and put again.
+        let key = |item: &Option<Item>| item.as_ref().and_then(|item| index.key.of(item));
+        if before.is_some() && after.is_some() && key(&before) != key(&after) {
+            charges.push(write_charge(place(Some(&index.name)), &index.key, before.as_ref(), None));
+            charges.push(write_charge(place(Some(&index.name)), &index.key, None, after.as_ref()));
+        } else {
+            charges.push(write_charge(place(Some(&index.name)), &index.key, before.as_ref(), after.as_ref()));
+        }
+    }
+    charges
+}
+
+fn write_charge(place: Place, key: &KeySchema, old: Option<&Item>, new: Option<&Item>) -> Charge {
+    let size = old.into_iter().chain(new).map(item_size).max().unwrap_or(0);
+    let units = u64::try_from(size.div_ceil(1024).max(1)).unwrap_or(u64::MAX);
+    Charge { place, partition: new.or(old).map(|item| partition(key, item)).unwrap_or_default(), half_units: units.saturating_mul(2) }
+}
+
+fn partition(key: &KeySchema, item: &Item) -> String {
+    key.0.first().and_then(|attribute| item.get(&attribute.name)).map(Value::to_string).unwrap_or_default()
+}
+
+/// What a call that read is charged; nothing for one that did not.
+pub(super) fn read_charges(tables: &BTreeMap<String, Table>, operation: &str, request: &Value, answer: &Value) -> Vec<Charge> {
+    let whole = if request["ConsistentRead"] == true { 2 } else { 1 };
+    let halves = |blocks: usize| u64::try_from(blocks).unwrap_or(u64::MAX).saturating_mul(whole);
+    let charge = |table: &str, item: Option<&Item>, blocks: usize| {
+        let schema = tables.get(table).map(|table| &table.schema);
+        let index = request["IndexName"].as_str();
+        let key = schema.and_then(|schema| match index {
+            Some(name) => schema.indexes.iter().find(|index| index.name == name).map(|index| &index.key),
+            None => Some(&schema.key),
+        });
+        let partition = key.zip(item).map(|(key, item)| partition(key, item)).unwrap_or_default();
+        Charge { place: Place { table: table.to_owned(), index: index.map(str::to_owned) }, partition, half_units: halves(blocks) }
+    };
+    let blocks = |item: &Item| item_size(item).div_ceil(4096).max(1);
+    let table = request["TableName"].as_str().unwrap_or_default();
+    match operation {
+        "GetItem" => {
+            let item = answer.get("Item").and_then(Value::as_object).or_else(|| request["Key"].as_object());
+            vec![charge(table, item, answer.get("Item").and_then(Value::as_object).map_or(1, blocks))]
+        }
         // The items of a query are added up before they are rounded; those that are got by their keys are not.
-        let blocks = match operation {
-            "Query" | "Scan" => sizes.sum::<usize>().div_ceil(4096).max(1),
-            _ => sizes.map(|size| size.div_ceil(4096)).sum::<usize>().max(1),
-        };
-        let halves = if request["ConsistentRead"] == true { 2 } else { 1 };
-        self.half_read += u64::try_from(blocks).unwrap_or(u64::MAX).saturating_mul(halves);
+        "Query" | "Scan" => {
+            let items: Vec<&Item> = answer["Items"].as_array().into_iter().flatten().filter_map(Value::as_object).collect();
+            let size: usize = items.iter().map(|item| item_size(item)).sum();
+            vec![charge(table, items.first().copied(), size.div_ceil(4096).max(1))]
+        }
+        "BatchGetItem" => {
+            let answers = answer["Responses"].as_object().into_iter().flatten();
+            let items = answers.flat_map(|(table, items)| items.as_array().into_iter().flatten().map(move |item| (table, item)));
+            items.filter_map(|(table, item)| item.as_object().map(|item| charge(table, Some(item), blocks(item)))).collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ mod path;
 mod read;
 mod schema;
 mod table;
+mod throughput;
 mod update;
 mod value;
 mod write;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 use super::service::AwsError;
 use super::wire::{Failure, Said};
 use crate::aws::dynamodb::table::{Change, Table, invalid};
+use crate::aws::dynamodb::throughput::{Direction, Throughput};
 use crate::aws::dynamodb::write::Kind;
 use crate::clock::VirtualClock;
 
@@ -49,21 +51,53 @@ struct State {
     tables: BTreeMap<String, Table>,
     tokens: HashMap<String, (Value, Timestamp)>,
     units: Units,
+    /// What the partitions took in the second at hand, where they are limited.
+    throughput: Option<Throughput>,
 }
 
 impl State {
-    fn commit(&mut self, change: Change) {
-        if let Some(table) = self.tables.get_mut(&change.table) {
-            self.units.wrote(&table.schema, change.old.as_ref(), change.new.as_ref(), self.clock.now());
-            table.apply(change.key, change.new);
+    /// Makes changes, all or none: a partition that is written to too fast refuses them, also one of an index.
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let mut charges = Vec::new();
+        for change in &changes {
+            if let Some(table) = self.tables.get(&change.table) {
+                charges.extend(meter::write_charges(&table.schema, change.old.as_ref(), change.new.as_ref()));
+            }
         }
+        if let Some(throughput) = &mut self.throughput {
+            throughput.take(Direction::Write, &charges, now)?;
+        }
+        self.units.wrote(changes.len(), &charges, now);
+        for change in changes {
+            if let Some(table) = self.tables.get_mut(&change.table) {
+                table.apply(change.key, change.new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Charges what was read; a partition that is read from too fast refuses the answer.
+    fn read(&mut self, operation: &str, request: &Value, answer: &Value) -> Result<(), Failure> {
+        let charges = meter::read_charges(&self.tables, operation, request, answer);
+        if let Some(throughput) = &mut self.throughput {
+            throughput.take(Direction::Read, &charges, self.clock.now())?;
+        }
+        self.units.read(&charges);
+        Ok(())
     }
 }
 
 impl DynamoDb {
     /// No tables yet.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, tables: BTreeMap::new(), tokens: HashMap::new(), units: Units::default() })))
+        Self(Arc::new(Mutex::new(State {
+            clock,
+            tables: BTreeMap::new(),
+            tokens: HashMap::new(),
+            units: Units::default(),
+            throughput: None,
+        })))
     }
 
     /// Creates a table.
@@ -99,6 +133,11 @@ impl DynamoDb {
         std::mem::take(&mut self.lock().units)
     }
 
+    /// Limits every partition of a table or an index to what DynamoDB takes from one in a second.
+    pub fn limit(&self) {
+        self.lock().throughput = Some(Throughput::default());
+    }
+
     /// Lets the indexes fall behind from now on, as they may for a moment, or catch up again.
     pub fn hold_indexes(&self, hold: bool) {
         self.lock().tables.values_mut().for_each(|table| table.hold_indexes(hold));
@@ -123,7 +162,7 @@ impl DynamoDb {
             _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")).into()),
         };
         if let Ok(answer) = &said {
-            state.units.read(operation, request, answer);
+            state.read(operation, request, answer)?;
         }
         said
     }

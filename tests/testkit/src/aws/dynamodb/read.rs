@@ -70,8 +70,7 @@ pub(super) fn query(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
             return Err(invalid(format!("Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")));
         }
     }
-    let mut entries = source.entries();
-    entries.retain(|(_, item)| keys.holds(item));
+    let mut entries = source.entries(|item| keys.holds(item));
     if request["ScanIndexForward"] == false {
         entries.reverse();
     }
@@ -86,7 +85,7 @@ pub(super) fn scan(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
     let source = Source::of(super::table_of(tables, request)?, request)?;
     let mut scope = Scope::of(request).map_err(invalid)?;
     let filter = filter(request, &mut scope)?;
-    page(&source, source.entries(), filter.as_ref(), request, scope)
+    page(&source, source.entries(|_| true), filter.as_ref(), request, scope)
 }
 
 /// What is read: the table, or one of its indexes.
@@ -115,9 +114,10 @@ impl<'table> Source<'table> {
         Some((self.key().of(item)?, self.table.schema.key.of(item)?))
     }
 
-    fn entries(&self) -> Vec<((Key, Key), Item)> {
+    fn entries(&self, wanted: impl Fn(&Item) -> bool) -> Vec<((Key, Key), Item)> {
         let projected = |item: &Item| self.index.map_or_else(|| item.clone(), |index| index.projected(item, &self.table.schema.key));
-        let mut entries: Vec<_> = self.items().filter_map(|item| Some((self.place(item)?, projected(item)))).collect();
+        let mut entries: Vec<_> =
+            self.items().filter(|item| wanted(item)).filter_map(|item| Some((self.place(item)?, projected(item)))).collect();
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
         entries
     }

@@ -84,7 +84,7 @@ pub(super) fn single(state: &mut State, kind: Kind, request: &Value) -> Said {
         ("UPDATED_NEW", Kind::Update) => touched(change.new.clone()),
         (other, _) => return Err(invalid(format!("Return values set to invalid value: {other}"))),
     };
-    state.commit(change);
+    state.commit(vec![change])?;
     Ok(answer_with("Attributes", attributes))
 }
 
@@ -130,9 +130,7 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
         let fields = Box::new([("CancellationReasons".to_owned(), Value::Array(reasons))].into_iter().collect());
         return Err(Failure { error: AwsError::client("TransactionCanceledException", message), fields });
     }
-    for change in changes {
-        state.commit(change);
-    }
+    state.commit(changes)?;
     if let Some(token) = request["ClientRequestToken"].as_str() {
         state.tokens.insert(token.to_owned(), (request.clone(), state.clock.now()));
     }

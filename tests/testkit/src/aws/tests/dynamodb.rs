@@ -285,3 +285,27 @@ async fn indexes_may_be_behind() {
     tables.hold_indexes(false);
     assert_eq!(open().await, 2);
 }
+
+/// A partition takes so much in a second, and a table refuses what an index of it could not take.
+#[tokio::test]
+async fn a_partition_that_is_asked_for_too_much_refuses_until_the_next_second() {
+    let tables = tables();
+    let fake = FakeAws::new(clock()).with_dynamodb(tables.clone());
+    let client = Client::new(&fake.sdk_config_with_attempts(1));
+    fake.limit();
+    let put = |number: usize| {
+        let item = client.put_item().table_name("state").item("pk", s(&number.to_string())).item("sk", s("1"));
+        item.item("open_key", s("open")).item("opened_at", n(1)).item("text", s(&"x".repeat(99 * 1024)))
+    };
+    for number in 0..10 {
+        put(number).send().await.unwrap();
+    }
+    let refused = put(10).send().await.unwrap_err().into_service_error();
+    assert_eq!(refused.code(), Some("ThrottlingException"), "ten rows of 100 KB fill the one partition of the index");
+    assert_eq!((tables.items("state").len(), fake.refused().len()), (10, 1), "nothing of it was done");
+    client.put_item().table_name("state").item("pk", s("10")).item("sk", s("1")).send().await.unwrap();
+    let read = || client.query().table_name("state").index_name("open").key_condition_expression("open_key = :open");
+    let read = || read().expression_attribute_values(":open", s("open")).send();
+    let answers = futures_util::future::join_all((0..60).map(|_| read())).await;
+    assert!(answers.iter().any(Result::is_err) && answers.iter().any(Result::is_ok), "125 units each, 3,000 in a second");
+}

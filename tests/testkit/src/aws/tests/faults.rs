@@ -228,3 +228,24 @@ async fn a_service_that_is_not_set_up_is_no_answer() {
     assert_eq!(fake.calls().len(), 1, "and not retried");
     assert_eq!(fake.calls()[0].outcome, Outcome::Unserved);
 }
+
+#[tokio::test]
+async fn limits_refuse_what_comes_too_fast_and_let_it_pass_after_a_pause() {
+    let (fake, _) = aws();
+    let client = aws_sdk_ecs::Client::new(&fake.sdk_config_with_attempts(1));
+    fake.limit();
+    let mut failed = 0;
+    for _ in 0..60 {
+        failed += usize::from(client.update_service().service("worker").send().await.is_err());
+    }
+    assert_eq!((failed, fake.refused().len()), (10, 10));
+    assert!(matches!(&fake.calls()[59].outcome, Outcome::Refused(error) if error.code == "ThrottlingException"));
+    fake.clock().advance(1);
+    client.update_service().service("worker").send().await.unwrap();
+    // Where time passes, the pauses of the SDK help by themselves.
+    let patient = aws_sdk_ecs::Client::new(&fake.sdk_config());
+    fake.share_among(1);
+    for _ in 0..20 {
+        patient.update_service().service("worker").send().await.unwrap();
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clock;
 use crate::aws::eventbridge::EventBridge;
@@ -161,4 +161,18 @@ async fn a_bus_delivers_envelopes_and_refuses_foreign_sources() {
         })]
     );
     assert!(matches!(fake.calls()[0].outcome, Outcome::Answered(_)));
+}
+
+#[tokio::test]
+async fn a_queue_gives_nothing_out_while_too_much_of_it_is_in_flight() {
+    let clock = clock();
+    let queues = Sqs::new(clock.clone()).with_queue("work", 30).with_in_flight("work", 15);
+    (0..20).for_each(|number| queues.send("work", &json!(number)));
+    let records = |event: Option<Value>| event.map_or(0, |event| event["Records"].as_array().map_or(0, Vec::len));
+    let first = queues.deliver("work", 10);
+    assert_eq!(records(queues.deliver("work", 10)), 5);
+    assert_eq!(records(queues.deliver("work", 10)), 0);
+    queues.settle("work", &first.unwrap(), &[]);
+    assert_eq!(records(queues.deliver("work", 10)), 5, "what is deleted makes room");
+    assert_eq!(queues.next_visible("work"), Some(clock.now().plus_seconds(30)));
 }

@@ -2,7 +2,7 @@
 //! left out, blobs streamed, images, children and blobs at the same time.
 //!
 //! Reads a source and a target from each line of standard input; the target's name and password from `PEER_USER` and
-//! `PEER_PASSWORD`. Everything goes over plain HTTP.
+//! `PEER_PASSWORD`. Everything goes over plain HTTP, or over TLS where `PEER_TLS` is set.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -40,7 +40,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     // One PUT for a blob whose size is known; the default are chunks by PATCH, which ECR does not take as specified.
-    let config = ClientConfig { protocol: ClientProtocol::Http, use_monolithic_push: true, ..ClientConfig::default() };
+    let protocol = if std::env::var_os("PEER_TLS").is_some() { ClientProtocol::Https } else { ClientProtocol::Http };
+    let config = ClientConfig { protocol, use_monolithic_push: true, ..ClientConfig::default() };
     let copier = Copier {
         client: Client::new(config),
         password: RegistryAuth::Basic(std::env::var("PEER_USER")?, std::env::var("PEER_PASSWORD")?),

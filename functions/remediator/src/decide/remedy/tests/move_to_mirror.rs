@@ -137,7 +137,7 @@ fn the_mirror_is_asked_once_and_waited_for_with_patience() {
         move |case: &mut Case| {
             case.seen.hub_images[0].mirror.as_mut().unwrap().1 = Lookup::Absent;
             let images = vec!["acme/app:1".parse().unwrap()];
-            case.incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: at(2) });
+            case.incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: at(2), unseen_since: None });
             case.now = at(minute);
         }
     };

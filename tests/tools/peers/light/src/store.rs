@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::sha256::sha256;
+use sha2::{Digest as _, Sha256};
 
 #[derive(Clone)]
 pub struct Manifest {
@@ -120,4 +120,8 @@ pub fn blob_path(folder: &Path, digest: &str) -> PathBuf {
 
 fn key(repository: &str, reference: &str) -> (String, String) {
     (repository.to_owned(), reference.to_owned())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -9,9 +9,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustls::ServerConfig;
+
 use crate::http::{Body, Request, Response};
+use crate::line::{Far, Quality};
 use crate::log::{Entry, Log};
 use crate::store::{Store, blob_path};
+use crate::wire::{Carrier, Wire};
 
 /// The first byte of a TLS connection.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -31,46 +35,55 @@ pub struct Registry {
     log: Log,
     folder: Option<PathBuf>,
     access: Access,
+    /// Whether its token service is at an address with TLS.
+    encrypted: bool,
 }
 
-pub fn listen(port: u16, registry: Registry) {
+/// How clients come: with TLS or not, over a line or not.
+#[derive(Clone)]
+pub struct Road {
+    pub tls: Option<Arc<ServerConfig>>,
+    pub quality: Quality,
+}
+
+pub fn listen(port: u16, registry: Registry, road: &Road) {
     let registry = Arc::new(registry);
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port");
     for stream in listener.incoming().flatten() {
-        let registry = Arc::clone(&registry);
+        let (registry, road) = (Arc::clone(&registry), road.clone());
         thread::spawn(move || {
             let _ = stream.set_nodelay(true);
             // An error is a client that has left.
-            let _ = registry.serve(stream);
+            let _ = registry.serve(stream, &road);
         });
     }
 }
 
 impl Registry {
-    pub fn new(folder: Option<PathBuf>, access: Access) -> Self {
+    pub fn new(folder: Option<PathBuf>, access: Access, encrypted: bool) -> Self {
         let store = folder.as_deref().map(Store::load).unwrap_or_default();
-        Self { store: Mutex::new(store), log: Log::default(), folder, access }
+        Self { store: Mutex::new(store), log: Log::default(), folder, access, encrypted }
     }
 
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
-        let mut output = stream.try_clone()?;
-        let mut input = BufReader::with_capacity(256 * 1024, stream);
-        if input.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
+    fn serve(&self, stream: TcpStream, road: &Road) -> io::Result<()> {
+        let carrier = if road.quality.is_loopback() { Carrier::Near(stream) } else { Carrier::Far(Far::over(stream, road.quality)?) };
+        let mut client = BufReader::with_capacity(256 * 1024, Wire::server(carrier, road.tls.as_ref()));
+        if road.tls.is_none() && client.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
             // Some clients try TLS first. They are told at once, as servers in Go do.
-            return output.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
+            return client.get_mut().write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
         }
-        while let Some(mut request) = Request::read(&mut input)? {
+        while let Some(mut request) = Request::read(&mut client)? {
             match request.path.as_str() {
-                "/_log" => Response::new(200, self.log.text()).send(&mut output, false, &AtomicU64::new(0))?,
+                "/_log" => Response::new(200, self.log.text()).send(client.get_mut(), false, &AtomicU64::new(0))?,
                 "/_forget" => {
                     self.log.clear();
-                    Response::new(200, "").send(&mut output, false, &AtomicU64::new(0))?;
+                    Response::new(200, "").send(client.get_mut(), false, &AtomicU64::new(0))?;
                 }
                 _ => {
                     let response = self.answer(&mut request);
                     // Logged before it is sent: whoever has read the answer finds it there.
                     let sent = self.note(&request, &response);
-                    response.send(&mut output, request.is_head(), &sent)?;
+                    response.send(client.get_mut(), request.is_head(), &sent)?;
                 }
             }
             if request.closes() {
@@ -126,7 +139,8 @@ impl Registry {
         match self.access {
             Access::Token if authorization != "Bearer t" => {
                 let host = request.header("host").unwrap_or_default();
-                Some(format!("Bearer realm=\"http://{host}/token\",service=\"light\""))
+                let scheme = if self.encrypted { "https" } else { "http" };
+                Some(format!("Bearer realm=\"{scheme}://{host}/token\",service=\"light\""))
             }
             Access::Password if !authorization.starts_with("Basic ") => Some(String::from("Basic realm=\"light\"")),
             Access::Open | Access::Token | Access::Password => None,

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::wire::Wire;
 
 /// Bodies up to this size are kept; larger ones are only counted.
 const LARGEST_KEPT: usize = 4 * 1024 * 1024;
@@ -148,7 +149,7 @@ impl Response {
     }
 
     /// Sends it, counting the bytes of the body as they go.
-    pub fn send(self, output: &mut TcpStream, head_only: bool, sent: &AtomicU64) -> io::Result<()> {
+    pub fn send(self, output: &mut Wire, head_only: bool, sent: &AtomicU64) -> io::Result<()> {
         let length = match &self.body {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File(_, _, length) => *length,
@@ -161,13 +162,14 @@ impl Response {
         head.push_str("\r\n");
         let mut head = head.into_bytes();
         if head_only {
-            return output.write_all(&head);
+            output.write_all(&head)?;
+            return output.flush();
         }
         match self.body {
             Body::Bytes(bytes) => {
                 sent.fetch_add(length, Ordering::Relaxed);
                 head.extend_from_slice(&bytes);
-                output.write_all(&head)
+                output.write_all(&head)?;
             }
             Body::File(path, start, length) => {
                 output.write_all(&head)?;
@@ -175,17 +177,16 @@ impl Response {
                 file.seek(SeekFrom::Start(start))?;
                 let mut left = length;
                 while left > 0 {
-                    // On Linux this is `sendfile`.
-                    let copied = io::copy(&mut (&file).take(left.min(PIECE)), output)?;
+                    let copied = output.send_file(&mut file, left.min(PIECE))?;
                     if copied == 0 {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                     sent.fetch_add(copied, Ordering::Relaxed);
                     left -= copied;
                 }
-                Ok(())
             }
         }
+        output.flush()
     }
 }
 

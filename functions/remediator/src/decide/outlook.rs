@@ -1,0 +1,212 @@
+//! What will go wrong with an image that runs, from what was seen of it and of its repository.
+
+use pullsafe::digest::Digest;
+use pullsafe::lookup::{Lookup, Resolved};
+use pullsafe::reference::Reference;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::outlook::{Finding, Keep, Trouble};
+use pullsafe_lifecycle::keep::{self, Effect};
+use pullsafe_lifecycle::{Action, Count, Fate, Image, Policy, Repository, StorageClass, fates};
+
+/// What goes later than this is no finding.
+const HORIZON_SECONDS: i64 = 30 * 86_400;
+/// Without a pace to go by, so many pushes are near.
+const FEW_PUSHES: u32 = 2;
+/// The pace is that of so many pushes.
+const PACE_OF: usize = 20;
+
+/// An image of a task definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Used {
+    /// The container.
+    pub container: String,
+    /// The image as it is written.
+    pub written: String,
+    /// The same, read.
+    pub reference: Reference,
+    /// What runs of it now, by the tasks.
+    pub runs: Option<Digest>,
+    /// What the tasks run on, as `os/architecture`.
+    pub platform: String,
+}
+
+/// What was seen of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// It is in ECR: its repository, what its tag offers if it is another image than runs, and whether the execution role may pull.
+    InEcr {
+        /// The repository.
+        repository: Lookup<Repository>,
+        /// The platforms that the tag offers now; `None` where it was not asked, or a single image does not say.
+        offered: Option<Vec<String>>,
+        /// Whether the execution role may pull from it.
+        may_pull: Lookup<bool>,
+    },
+    /// It is at Docker Hub: what the tag means there, and in the mirror, if there is one.
+    AtHub {
+        /// At Docker Hub.
+        hub: Lookup<Resolved>,
+        /// In the mirror.
+        copy: Option<Lookup<Resolved>>,
+    },
+    /// It is elsewhere.
+    Elsewhere(Lookup<Resolved>),
+}
+
+/// What was found, and what could not be found out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judged {
+    /// What will go wrong.
+    pub findings: Vec<Finding>,
+    /// What is not known, and why.
+    pub unknown: Vec<String>,
+}
+
+/// The tag that keeps an image: the same for whoever runs it.
+pub fn keep_tag(digest: &Digest) -> String {
+    format!("{}{}", keep::PREFIX, digest.as_str().get(7..19).unwrap_or_default())
+}
+
+/// What will go wrong with an image. `role` is the execution role; `why_not` says why no tag is set.
+pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: Timestamp) -> Judged {
+    let mut judged = Judged::default();
+    let mut troubles = Vec::new();
+    let mut doubt = |what: &str, why: &dyn std::fmt::Display| judged.unknown.push(format!("{}: {what}: {why}", used.written));
+    match seen {
+        Seen::InEcr { repository, offered, may_pull } => {
+            match repository {
+                Lookup::Found(repository) => match of_repository(used, repository, offered.as_deref(), why_not, now) {
+                    Ok(found) => troubles.extend(found),
+                    Err(why) => {
+                        troubles.extend(of_image(used, repository));
+                        doubt("its lifecycle policy cannot be judged", &why);
+                    }
+                },
+                Lookup::Absent => troubles.push(Trouble::Gone { digest: used.runs.clone() }),
+                Lookup::Unknown(why) => doubt("its repository could not be read", why),
+            }
+            match (may_pull, role) {
+                (Lookup::Found(false), Some(role)) => troubles.push(Trouble::MayNotPull { role: role.to_owned() }),
+                (Lookup::Unknown(why), Some(_)) => doubt("whether its execution role may pull is not known", why),
+                (Lookup::Found(_) | Lookup::Absent, _) | (Lookup::Unknown(_), None) => {}
+            }
+        }
+        Seen::AtHub { hub, copy } => {
+            match hub {
+                Lookup::Absent => troubles.push(Trouble::Gone { digest: None }),
+                Lookup::Unknown(why) => doubt("Docker Hub did not say what it means", why),
+                Lookup::Found(found) => troubles.extend(moved(used, &found.digest)),
+            }
+            match (copy, hub) {
+                (Some(Lookup::Absent), _) => troubles.push(Trouble::NoCopy),
+                (Some(Lookup::Unknown(why)), _) => doubt("the mirror could not be asked", why),
+                (Some(Lookup::Found(copy)), Lookup::Found(hub)) if copy.digest != hub.digest => {
+                    troubles.push(Trouble::CopyBehind { copy: copy.digest.clone(), hub: hub.digest.clone() });
+                }
+                (Some(Lookup::Found(_)) | None, _) => {}
+            }
+        }
+        Seen::Elsewhere(Lookup::Absent) => troubles.push(Trouble::Gone { digest: None }),
+        Seen::Elsewhere(Lookup::Found(found)) => troubles.extend(moved(used, &found.digest)),
+        Seen::Elsewhere(Lookup::Unknown(why)) => doubt("its registry did not say what it means", why),
+    }
+    let finding = |trouble| Finding { container: used.container.clone(), image: used.written.clone(), trouble };
+    judged.findings.extend(troubles.into_iter().map(finding));
+    judged
+}
+
+fn moved(used: &Used, now: &Digest) -> Option<Trouble> {
+    let runs = used.runs.clone().filter(|runs| runs != now && used.reference.digest().is_none())?;
+    Some(Trouble::Moved { runs, now: now.clone() })
+}
+
+/// What is wrong with the image itself, and what its policy will do with it.
+fn of_repository(
+    used: &Used,
+    repository: &Repository,
+    offered: Option<&[String]>,
+    why_not: &str,
+    now: Timestamp,
+) -> Result<Vec<Trouble>, String> {
+    let mut troubles: Vec<Trouble> = of_image(used, repository).into_iter().collect();
+    let tagged = tag_of(&used.reference).and_then(|tag| repository.tagged(tag));
+    // A tag of an index means the image of the platform that it names.
+    if let Some(now_tagged) = tagged.filter(|image| used.runs.as_ref().is_some_and(|runs| !image.members.contains(runs)))
+        && let Some(trouble) = moved(used, &now_tagged.digest)
+    {
+        troubles.push(trouble);
+        if let Some(offered) =
+            offered.filter(|offered| !offered.iter().any(|one| one == &used.platform || one.starts_with(&format!("{}/", used.platform))))
+        {
+            troubles.push(Trouble::NoPlatform { wanted: used.platform.clone(), offered: offered.to_vec() });
+        }
+    }
+    if let (Some(image), Some(text)) = (target(used, repository), &repository.policy)
+        && image.class == StorageClass::Standard
+    {
+        let policy = Policy::parse(text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        troubles.extend(goes(image, repository, (text, &policy), why_not, now));
+    }
+    Ok(troubles)
+}
+
+fn of_image(used: &Used, repository: &Repository) -> Option<Trouble> {
+    match target(used, repository) {
+        None => Some(Trouble::Gone { digest: used.runs.clone().or_else(|| used.reference.digest().cloned()) }),
+        Some(image) if image.class == StorageClass::Archive => Some(Trouble::Archived { digest: image.digest.clone() }),
+        Some(_) => None,
+    }
+}
+
+/// What the next task launches with: what runs, or else what the reference means. A deployment holds on to the digest that it began with.
+fn target<'a>(used: &Used, repository: &'a Repository) -> Option<&'a Image> {
+    match used.runs.as_ref().or(used.reference.digest()) {
+        Some(digest) => repository.image(digest),
+        None => repository.tagged(tag_of(&used.reference)?),
+    }
+}
+
+fn tag_of(reference: &Reference) -> Option<&str> {
+    reference.digest().is_none().then(|| reference.tag_or_digest())
+}
+
+fn goes(image: &Image, repository: &Repository, (text, policy): (&str, &Policy), why_not: &str, now: Timestamp) -> Option<Trouble> {
+    let place = repository.images.iter().position(|other| other.digest == image.digest)?;
+    let Fate::Touched { rule, action, not_before, pushes } = *fates(policy, &repository.images, now).get(place)? else { return None };
+    let not_before = not_before.max(now);
+    let expected = (pushes > 0).then(|| pace(policy, rule, &repository.images)).flatten();
+    let expected = expected.map(|seconds| not_before.max(now.plus_seconds(seconds.saturating_mul(i64::from(pushes)))));
+    let is_near = match expected {
+        _ if pushes == 0 => not_before.seconds_since(now) <= HORIZON_SECONDS,
+        Some(at) => at.seconds_since(now) <= HORIZON_SECONDS,
+        None => pushes <= FEW_PUSHES,
+    };
+    let keep = || keeping(image, repository, (text, policy), why_not, now);
+    let archived = action == Action::Archive;
+    is_near.then(|| Trouble::Goes { digest: image.digest.clone(), rule, archived, not_before, pushes, expected, keep: keep() })
+}
+
+/// How many seconds lie between two pushes of what a rule selects, by its youngest images.
+fn pace(policy: &Policy, priority: u32, images: &[Image]) -> Option<i64> {
+    let rule = policy.rules().iter().find(|rule| rule.priority == priority && matches!(rule.count, Count::MoreThan(_)))?;
+    let mut pushed: Vec<Timestamp> = images.iter().filter(|image| rule.selects(image)).map(|image| image.pushed_at).collect();
+    pushed.sort();
+    let young = pushed.split_off(pushed.len().saturating_sub(PACE_OF));
+    let (first, last) = (young.first()?, young.last()?);
+    let gaps = i64::try_from(young.len()).ok()?.checked_sub(1).filter(|gaps| *gaps > 0)?;
+    Some((last.seconds_since(*first) / gaps).max(1))
+}
+
+fn keeping(image: &Image, repository: &Repository, (text, policy): (&str, &Policy), why_not: &str, now: Timestamp) -> Keep {
+    let tag = keep_tag(&image.digest);
+    let effect = |policy: &Policy| keep::effect(policy, &repository.images, &image.digest, &tag, now);
+    match effect(policy) {
+        Effect::Keeps { at_the_cost_of } if at_the_cost_of.is_empty() => return Keep::Tag { tag, why_not: why_not.to_owned() },
+        Effect::Keeps { .. } | Effect::None => {}
+    }
+    let Some(changed) = keep::change(text) else { return Keep::Nothing };
+    match Policy::parse(&changed).map(|changed| effect(&changed)) {
+        Ok(Effect::Keeps { at_the_cost_of }) => Keep::Policy { tag, policy: changed, others: at_the_cost_of.len() },
+        Ok(Effect::None) | Err(_) => Keep::Nothing,
+    }
+}

@@ -1,0 +1,81 @@
+//! Holding messages back: of what one author causes only the first few go out one by one, and the rest is one message with a number.
+//!
+//! What is held back is a row, written once however often the event comes; the summary is a delayed message of the work queue, asked for
+//! before that is noted. So whatever dies, nothing is lost, and at worst something is told twice.
+
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_events::{Author, Subject};
+use pullsafe_incident::held::PERIOD_SECONDS;
+use pullsafe_incident::notice;
+use pullsafe_incident::outgoing::Outgoing;
+use pullsafe_incident::store::Leave;
+use serde_json::json;
+
+use super::{Remediator, Tally};
+
+/// A message that was begun in a period may be written a moment after its end.
+const GRACE_SECONDS: i64 = 30;
+/// The queue hides no message for longer.
+const LONGEST_DELAY: i64 = 900;
+/// Subject lines that a summary shows.
+const LINES: usize = 10;
+
+/// What becomes of a message before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It goes out.
+    Goes,
+    /// It is counted, and told with others.
+    Held,
+    /// It could not be found out, and waits.
+    Waits,
+}
+
+impl Remediator {
+    /// Whether a message goes out by itself.
+    pub(crate) async fn turn_of(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
+        let Some(author) = outgoing.author.clone().or_else(|| Author::of(subject)).filter(|_| outgoing.is_new()) else { return Turn::Goes };
+        match self.leave(&author, outgoing, now).await {
+            Ok(turn) => turn,
+            Err(failure) => {
+                tracing::warn!(notice = outgoing.notice.id, %failure, "whether a message may go out could not be found out: {failure}");
+                Turn::Waits
+            }
+        }
+    }
+
+    async fn leave(&self, author: &Author, outgoing: &Outgoing, now: Timestamp) -> Result<Turn, Failure> {
+        let (key, notice) = (author.key(), &outgoing.notice);
+        let Leave::Held { since, summed } = self.table.leave_to_tell(&key, &notice.id, now).await? else { return Ok(Turn::Goes) };
+        self.table.hold_back(&key, since, &notice.id, &notice.subject, now).await?;
+        if !summed {
+            self.ask_for_summary(author, since, now).await?;
+            self.table.sum_up(&key, since, now).await?;
+        }
+        tracing::info!(notice = notice.id, author = key, "a message is told with others of its author: {}", notice.subject);
+        Ok(Turn::Held)
+    }
+
+    async fn ask_for_summary(&self, author: &Author, since: i64, now: Timestamp) -> Result<(), Failure> {
+        let left = (since + PERIOD_SECONDS + GRACE_SECONDS - now.seconds()).clamp(0, LONGEST_DELAY);
+        let message = json!({ "pullsafe": "summary", "author": author, "since": since });
+        self.queues.send(&self.settings.queue_url, &message, i32::try_from(left).unwrap_or_default()).await
+    }
+
+    /// Tells in one message what was held back in a period that is over.
+    pub(crate) async fn summarize(&self, author: &Author, since: i64, now: Timestamp) -> Result<Tally, Failure> {
+        if now.seconds() < since + PERIOD_SECONDS + GRACE_SECONDS {
+            self.ask_for_summary(author, since, now).await?;
+            return Ok(Tally::ignored("the period is not over yet".to_owned()));
+        }
+        let held = self.table.held_back(&author.key(), since, LINES).await?;
+        if held.count == 0 {
+            return Ok(Tally::ignored("nothing was held back".to_owned()));
+        }
+        let notice = notice::held_back(author, &held, since);
+        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.detail).await?;
+        self.topic.publish(&notice).await?;
+        Ok(Tally::worked("told", format!("{} messages in one", held.count), None))
+    }
+}

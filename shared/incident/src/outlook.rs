@@ -1,0 +1,338 @@
+//! The outlook: what will go wrong with the images of what runs now, and at which next step.
+//!
+//! A finding is facts alone; what people read of it is made here, at the end. Findings are ranked by what happens next: what the next
+//! launch already meets, then what a date is known for, then what only an unlucky hour brings.
+
+use std::collections::BTreeSet;
+
+use pullsafe::digest::Digest;
+use pullsafe::notice::Notice;
+use pullsafe::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::notice::{Text, subject_line};
+
+/// What is severe has this long until it happens, at most.
+const SOON_SECONDS: i64 = 7 * 86_400;
+
+/// The outlook of one service, or of one task that is started on a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// What it is about, such as `prod/web`.
+    pub subject: String,
+    /// What launches its next task.
+    pub next: NextLaunch,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// What will go wrong, the first to happen first.
+    pub findings: Vec<Finding>,
+    /// What could not be looked up, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
+/// What launches the next task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NextLaunch {
+    /// A service scales out, or a task of it is replaced.
+    OfService,
+    /// A schedule starts a task.
+    OnSchedule,
+}
+
+/// One thing that will go wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The container, or containers, that it is about.
+    pub container: String,
+    /// The image as the task definition has it.
+    pub image: String,
+    /// What it is.
+    pub trouble: Trouble,
+}
+
+/// What can go wrong with an image that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Trouble {
+    /// The registry does not have it any more, or yet.
+    Gone {
+        /// What runs; `None` where nothing runs and the tag is absent.
+        digest: Option<Digest>,
+    },
+    /// It lies in ECR's archive, from where nothing can be pulled.
+    Archived {
+        /// The image.
+        digest: Digest,
+    },
+    /// The lifecycle policy of its repository will delete or archive it.
+    Goes {
+        /// The image.
+        digest: Digest,
+        /// The rule's priority.
+        rule: u32,
+        /// Whether it is archived; deleted otherwise.
+        archived: bool,
+        /// Not before this moment, and within a day after it.
+        not_before: Timestamp,
+        /// After so many more pushes.
+        pushes: u32,
+        /// When that is, at the pace of the last pushes; `None` if there is no pace to go by.
+        expected: Option<Timestamp>,
+        /// What keeps it.
+        keep: Keep,
+    },
+    /// What the tag means now does not run on the platform of the tasks.
+    NoPlatform {
+        /// What the tasks run on.
+        wanted: String,
+        /// What the image offers.
+        offered: Vec<String>,
+    },
+    /// The execution role may not pull it.
+    MayNotPull {
+        /// The role's ARN.
+        role: String,
+    },
+    /// An image of Docker Hub without a copy in the mirror.
+    NoCopy,
+    /// The copy in the mirror is not what the tag means at Docker Hub.
+    CopyBehind {
+        /// The copy.
+        copy: Digest,
+        /// What the tag means.
+        hub: Digest,
+    },
+    /// The tag means something else than what runs.
+    Moved {
+        /// What runs.
+        runs: Digest,
+        /// What the tag means.
+        now: Digest,
+    },
+}
+
+/// What keeps an image from its repository's lifecycle policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+pub enum Keep {
+    /// This tag has been set, and keeps it.
+    Tagged {
+        /// The tag.
+        tag: String,
+    },
+    /// This tag would keep it, and no other image would pay for that.
+    Tag {
+        /// The tag.
+        tag: String,
+        /// Why it was not set.
+        why_not: String,
+    },
+    /// Only another policy would; with this one in place the tag does.
+    Policy {
+        /// The tag.
+        tag: String,
+        /// The whole new policy.
+        policy: String,
+        /// How many other images would go sooner for the tag.
+        others: usize,
+    },
+    /// Nothing that is known.
+    Nothing,
+}
+
+/// How soon something goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The next launch fails.
+    Next,
+    /// It fails within a week.
+    Soon,
+    /// It fails some day, or under bad circumstances.
+    Later,
+}
+
+impl Finding {
+    /// How soon it happens, seen from this moment.
+    pub fn severity(&self, now: Timestamp) -> Severity {
+        match &self.trouble {
+            Trouble::Gone { .. } | Trouble::Archived { .. } | Trouble::MayNotPull { .. } => Severity::Next,
+            Trouble::Goes { keep: Keep::Tagged { .. }, .. } => Severity::Later,
+            Trouble::Goes { .. } => match self.expected() {
+                Some(at) if at.seconds_since(now) <= SOON_SECONDS => Severity::Soon,
+                Some(_) | None => Severity::Later,
+            },
+            // The tasks that run have theirs: it is the next deployment that fails.
+            Trouble::NoPlatform { .. } => Severity::Soon,
+            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::Moved { .. } => Severity::Later,
+        }
+    }
+
+    /// When it happens, if that is known.
+    pub fn expected(&self) -> Option<Timestamp> {
+        match &self.trouble {
+            Trouble::Goes { pushes: 0, not_before, .. } => Some(*not_before),
+            Trouble::Goes { expected, .. } => *expected,
+            Trouble::Gone { .. }
+            | Trouble::Archived { .. }
+            | Trouble::NoPlatform { .. }
+            | Trouble::MayNotPull { .. }
+            | Trouble::NoCopy
+            | Trouble::CopyBehind { .. }
+            | Trouble::Moved { .. } => None,
+        }
+    }
+
+    /// What tells it from other findings of the same subject, so that nothing is told twice.
+    pub fn key(&self) -> String {
+        let what = match &self.trouble {
+            Trouble::Gone { digest } => format!("gone {}", digest.as_ref().map_or("tag", Digest::as_str)),
+            Trouble::Archived { digest } => format!("archived {digest}"),
+            Trouble::Goes { digest, rule, .. } => format!("goes {digest} {rule}"),
+            Trouble::NoPlatform { offered, .. } => format!("platform {}", offered.join(",")),
+            Trouble::MayNotPull { role } => format!("role {role}"),
+            Trouble::NoCopy => "no copy".to_owned(),
+            Trouble::CopyBehind { hub, .. } => format!("behind {hub}"),
+            Trouble::Moved { now, .. } => format!("moved {now}"),
+        };
+        format!("{} {} {what}", self.container, self.image)
+    }
+
+    /// What it is, in a sentence without its subject.
+    pub fn says(&self) -> String {
+        let Self { container, image, trouble } = self;
+        let of = format!("{container}: {image}");
+        match trouble {
+            Trouble::Gone { digest: Some(digest) } => format!("{of}: what runs ({digest}) is not in the registry any more"),
+            Trouble::Gone { digest: None } => format!("{of}: the registry does not have it"),
+            Trouble::Archived { digest } => format!("{of}: what runs ({digest}) is in the archive, from where nothing can be pulled"),
+            Trouble::Goes { digest, rule, archived, not_before, pushes, expected, keep } => {
+                let done = if *archived { "archived" } else { "deleted" };
+                let when = match (pushes, expected) {
+                    (0, _) => format!("within a day after {not_before}"),
+                    (pushes, Some(at)) => format!("after {pushes} more push(es), at their pace about {at}"),
+                    (pushes, None) => format!("after {pushes} more push(es)"),
+                };
+                let kept = match keep {
+                    Keep::Tagged { tag } => format!("; the tag {tag} keeps it from that"),
+                    Keep::Tag { .. } | Keep::Policy { .. } | Keep::Nothing => String::new(),
+                };
+                format!("{of}: what runs ({digest}) is {done} by rule {rule} of its repository's lifecycle policy {when}{kept}")
+            }
+            Trouble::NoPlatform { wanted, offered } => {
+                format!("{of}: what the tag means now is for {}, and the tasks run on {wanted}", offered.join(", "))
+            }
+            Trouble::MayNotPull { role } => format!("{of}: its execution role may not pull it any more ({role})"),
+            Trouble::NoCopy => format!("{of}: there is no copy in the mirror for the day when Docker Hub's limit is reached"),
+            Trouble::CopyBehind { copy, hub } => format!("{of}: the mirror has {copy}, and the tag means {hub}"),
+            Trouble::Moved { runs, now } => format!("{of}: what runs is {runs}, and the tag means {now}: the next deployment runs that"),
+        }
+    }
+
+    /// What a person can do about it, where that is more than to look.
+    pub fn advice(&self) -> Option<String> {
+        match &self.trouble {
+            Trouble::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
+            Trouble::Archived { digest } => Some(format!(
+                "restore it: aws ecr update-image-storage-class --image-id imageDigest={digest} --target-storage-class STANDARD --repository-name ..."
+            )),
+            Trouble::Goes { keep, digest, .. } => match keep {
+                Keep::Tagged { .. } | Keep::Nothing => None,
+                Keep::Tag { tag, why_not } => Some(format!("set the tag {tag} on {digest}, which keeps it ({why_not})")),
+                Keep::Policy { tag, policy, others } => {
+                    let paid = if *others > 0 { format!("; {others} other image(s) then go sooner") } else { String::new() };
+                    Some(format!("make this the lifecycle policy, and set the tag {tag} on {digest}{paid}:\n{policy}"))
+                }
+            },
+            Trouble::NoPlatform { wanted, .. } => Some(format!("push an image for {wanted} under the tag")),
+            Trouble::MayNotPull { role } => {
+                Some(format!("let {role} pull: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken"))
+            }
+            Trouble::NoCopy => Some("add it to the mirror's configuration".to_owned()),
+            Trouble::CopyBehind { .. } | Trouble::Moved { .. } => None,
+        }
+    }
+}
+
+impl Outlook {
+    /// Puts what happens first first.
+    pub fn rank(&mut self) {
+        let at = self.at;
+        self.findings.sort_by_key(|finding| (finding.severity(at), finding.expected(), finding.key()));
+    }
+
+    /// What happens next because of a finding of this severity.
+    pub fn consequence(&self, severity: Severity) -> String {
+        let launch = match self.next {
+            NextLaunch::OfService => "the next scale-out or Fargate retirement of",
+            NextLaunch::OnSchedule => "the next scheduled start of",
+        };
+        let subject = &self.subject;
+        match severity {
+            Severity::Next => format!("{launch} {subject} fails"),
+            Severity::Soon => format!("{subject} cannot launch a task a week from now"),
+            Severity::Later => format!("{subject} may not be able to launch a task one day"),
+        }
+    }
+
+    /// The keys of its findings.
+    pub fn keys(&self) -> BTreeSet<String> {
+        self.findings.iter().map(Finding::key).collect()
+    }
+
+    /// The message about what is new and severe; `None` if nothing is.
+    pub fn news(&self, told: &BTreeSet<String>) -> Option<Notice> {
+        let severe = |finding: &&Finding| finding.severity(self.at) < Severity::Later && !told.contains(&finding.key());
+        let new: Vec<&Finding> = self.findings.iter().filter(severe).collect();
+        let worst = new.first()?.severity(self.at);
+        let mut text = Text::default();
+        text.line(&format!("Nothing has failed yet: {}.", self.consequence(worst)));
+        write(&mut text, &new);
+        let keys: Vec<String> = new.iter().map(|finding| finding.key()).collect();
+        let id = format!("outlook-{}-{}", self.subject, Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default());
+        Some(notice(id, &self.consequence(worst), text, std::slice::from_ref(self)))
+    }
+}
+
+/// The message of the week about everything that is known; `None` if nothing is.
+pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
+    outlooks.retain(|outlook| !outlook.findings.is_empty());
+    outlooks.sort_by_key(|outlook| {
+        outlook.findings.first().map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
+    });
+    let worst = outlooks.first()?.findings.first()?.severity(now);
+    let mut text = Text::default();
+    text.line(&format!(
+        "What will go wrong with the images of {} service(s) and scheduled tasks, the first to happen first.",
+        outlooks.len()
+    ));
+    for outlook in &outlooks {
+        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
+        text.line(&format!("\n{}:", outlook.consequence(severity)));
+        write(&mut text, &outlook.findings.iter().collect::<Vec<_>>());
+    }
+    // One message a week, also where the schedule comes twice.
+    let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
+    let headline = match worst {
+        Severity::Next => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
+        Severity::Soon => format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len()),
+        Severity::Later => format!("the outlook of {} services", outlooks.len()),
+    };
+    Some(notice(id, &headline, text, &outlooks))
+}
+
+fn write(text: &mut Text, findings: &[&Finding]) {
+    for finding in findings {
+        text.line(&format!("  {}", finding.says()));
+        if let Some(advice) = finding.advice() {
+            text.line(&format!("    {}", advice.replace('\n', "\n    ")));
+        }
+    }
+}
+
+fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
+    let detail = json!({ "notice": id, "outlooks": outlooks });
+    Notice { id, detail_type: "Outlook".to_owned(), subject: subject_line(headline), text: text.finish(), evidence: None, detail }
+}

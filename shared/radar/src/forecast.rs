@@ -1,0 +1,176 @@
+//! When a limit is used up, and which services are enough to move.
+
+use std::collections::BTreeSet;
+
+use pullsafe::timestamp::Timestamp;
+
+use crate::history::{History, Reading, Step, pace, returned};
+
+/// What is further away is not foretold: by then other things will have happened.
+pub const HORIZON_SECONDS: i64 = 15 * 60;
+/// Pulls that nobody is known for go on only where so many were seen.
+const LEAST_SEEN: f64 = 6.0;
+/// The pace of launches is known once they have gone on for so long.
+const LEAST_SECONDS: i64 = 150;
+/// So long after its launch began a task pulls.
+const PULL_SECONDS: i64 = 20;
+/// The simulation looks at every so many seconds.
+const STEP_SECONDS: i64 = 15;
+
+/// What a service is about to pull without credentials, or with those of the account that is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// The service, such as `prod/web`.
+    pub service: String,
+    /// What its launches under way still pull.
+    pub due: Due,
+    /// When they began so far, and what each has pulled; the oldest first.
+    pub made: Vec<(Timestamp, u32)>,
+    /// What it would pull besides, if it scaled out as far as it may.
+    pub spare: u32,
+}
+
+/// What launches under way still pull.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// So much, and then it is done.
+    Pulls(u32),
+    /// It launches again and again, because its tasks fail.
+    WithoutEnd,
+}
+
+/// What becomes of a limit within the horizon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forecast {
+    /// There is enough, as far as can be seen.
+    Enough,
+    /// There is enough for what goes on, and so many pulls too few should every service scale out as far as it may.
+    Tight {
+        /// The pulls that would be missing.
+        missing: u32,
+    },
+    /// It is used up.
+    Exhausted {
+        /// When.
+        at: Timestamp,
+        /// By whom, the greatest first; empty where no service is known to pull.
+        by: Vec<String>,
+    },
+}
+
+/// What becomes of the limit of one source, seen from its newest reading.
+pub fn forecast(history: &History, demands: &[Demand]) -> Forecast {
+    let Some(last) = history.last() else { return Forecast::Enough };
+    let by = || ranked(demands).into_iter().filter(|demand| demand.due != Due::Pulls(0)).map(|demand| demand.service.clone()).collect();
+    if last.remaining == 0 {
+        return Forecast::Exhausted { at: last.at, by: by() };
+    }
+    if let Some(at) = exhausted_at(history, last, demands) {
+        return Forecast::Exhausted { at, by: by() };
+    }
+    let spare = demands.iter().fold(bounded(demands), |sum, demand| sum.saturating_add(demand.spare));
+    match spare.checked_sub(last.remaining) {
+        Some(missing) if missing > 0 => Forecast::Tight { missing },
+        Some(_) | None => Forecast::Enough,
+    }
+}
+
+fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option<Timestamp> {
+    let steps = history.used();
+    let known = |step: &Step| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
+    let strangers: Vec<Step> = steps.iter().map(|step| (step.0, step.1, step.2 - known(step))).collect();
+    // Whoever is not known goes on as now. What is known ends where its launches do.
+    let strangers = pace(&strangers).filter(|pace| pace.seen >= LEAST_SEEN).map_or(0.0, |pace| pace.rate);
+    let mut launches: Vec<Launches> = demands.iter().filter_map(|demand| Launches::of(demand, last.at)).collect();
+    let window = i64::from(last.window_seconds);
+    let mut left = f64::from(last.remaining);
+    for step in 1..=HORIZON_SECONDS / STEP_SECONDS {
+        let (from, to) = (last.at.plus_seconds((step - 1) * STEP_SECONDS), last.at.plus_seconds(step * STEP_SECONDS));
+        let seconds = STEP_SECONDS as f64;
+        left -= strangers * seconds;
+        left -= launches.iter_mut().map(|launches| launches.pulls_until((step * STEP_SECONDS) as f64)).sum::<f64>();
+        left = (left + returned(&steps, from.plus_seconds(-window), to.plus_seconds(-window))).min(f64::from(last.limit));
+        if left < 0.0 {
+            return Some(to);
+        }
+    }
+    None
+}
+
+/// What of a launch lies in a step; its image is asked for a moment after it began.
+fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Step) -> f64 {
+    let asked = began.plus_seconds(PULL_SECONDS);
+    if (end.plus_seconds(-length)..*end).contains(&asked) { f64::from(*pulls) } else { 0.0 }
+}
+
+/// Launches that go on at their rhythm until nothing is due any more.
+struct Launches {
+    next: f64,
+    every: f64,
+    each: f64,
+    due: f64,
+}
+
+impl Launches {
+    fn of(demand: &Demand, now: Timestamp) -> Option<Self> {
+        let ((first, _), (last, _)) = (demand.made.first()?, demand.made.last()?);
+        let later = demand.made.iter().filter(|(at, _)| at > first);
+        let moments: BTreeSet<Timestamp> = later.clone().map(|(at, _)| *at).collect();
+        let (seconds, gaps) = (last.seconds_since(*first), moments.len());
+        if gaps == 0 || seconds < LEAST_SECONDS {
+            return None;
+        }
+        // What the first have pulled says nothing of a rhythm.
+        let (every, each) = (seconds as f64 / gaps as f64, later.map(|(_, pulls)| f64::from(*pulls)).sum::<f64>() / gaps as f64);
+        let due = match demand.due {
+            Due::Pulls(pulls) => f64::from(pulls),
+            Due::WithoutEnd => f64::INFINITY,
+        };
+        // One that is late comes at once.
+        Some(Self { next: (every - now.seconds_since(*last) as f64).max(0.0), every, each, due })
+    }
+
+    /// What is pulled up to so many seconds from now, and was not before.
+    fn pulls_until(&mut self, seconds: f64) -> f64 {
+        let mut pulls = 0.0;
+        while self.next <= seconds && self.due > 0.0 {
+            let some = self.each.min(self.due);
+            self.due -= some;
+            pulls += some;
+            self.next += self.every;
+        }
+        pulls
+    }
+}
+
+fn bounded(demands: &[Demand]) -> u32 {
+    demands.iter().fold(0, |sum, demand| match demand.due {
+        Due::Pulls(pulls) => sum.saturating_add(pulls),
+        Due::WithoutEnd => sum,
+    })
+}
+
+/// The greatest first: whoever pulls without end, then by what is due.
+fn ranked(demands: &[Demand]) -> Vec<&Demand> {
+    let mut ranked: Vec<&Demand> = demands.iter().collect();
+    let weight = |demand: &Demand| match demand.due {
+        Due::WithoutEnd => u32::MAX,
+        Due::Pulls(pulls) => pulls,
+    };
+    ranked.sort_by(|one, other| weight(other).cmp(&weight(one)).then_with(|| one.service.cmp(&other.service)));
+    ranked
+}
+
+/// The fewest services, the greatest first, without whose pulls the limit lasts; none if it lasts anyway.
+pub fn to_move(history: &History, demands: &[Demand]) -> Vec<String> {
+    let mut left: Vec<Demand> = ranked(demands).into_iter().cloned().collect();
+    let mut moved = Vec::new();
+    while !left.is_empty() && matches!(forecast(history, &left), Forecast::Exhausted { .. }) {
+        let next = left.remove(0);
+        if next.due == Due::Pulls(0) {
+            break;
+        }
+        moved.push(next.service);
+    }
+    moved
+}

@@ -1,0 +1,125 @@
+//! Counts what the functions do: in an hour in which nothing happens, for a deployment, and for an incident.
+
+use serde_json::json;
+use testkit::registry::Sample;
+
+use super::{Standing, Usage};
+use crate::gate::Stage;
+use crate::world::{NAT, Setup, World};
+
+/// Metrics that an incident has in an hour: its outcomes, and the remedy.
+const METRICS_OF_AN_INCIDENT: f64 = 5.0;
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// An hour in which nothing happens, the gate's part included.
+    pub idle_hour: Usage,
+    /// One deployment of a service of two tasks that goes well.
+    pub deployment: Usage,
+    /// One service that meets Docker Hub's quota and is moved to the mirror, until it is closed.
+    pub incident: Usage,
+    /// A stack with its defaults.
+    pub observing: Standing,
+    /// A stack that acts and has a mirror.
+    pub acting: Standing,
+}
+
+impl Measured {
+    /// Plays all of it. What the stacks have is the template's.
+    pub async fn count(template: &str) -> Self {
+        let (hour, gate) = (idle_hour().await, gate_sweep().await.times(60.0));
+        Self {
+            idle_hour: hour + gate,
+            deployment: deployment(hour).await,
+            incident: incident(hour).await,
+            observing: standing(template, false),
+            acting: standing(template, true),
+        }
+    }
+}
+
+/// What a stack of this template has; what depends on a condition is the mirror's.
+fn standing(template: &str, with_mirror: bool) -> Standing {
+    let of_kind = |kind: &str, condition: &str| {
+        let lines: Vec<&str> = template.lines().map(str::trim).collect();
+        let found = lines.iter().enumerate().filter(|(_, line)| **line == format!("Type: {kind}"));
+        let block = |start: usize| lines.iter().skip(start + 1).take_while(|line| !line.starts_with("Type: ")).take(6);
+        let counted = found.filter(|(start, _)| with_mirror || !block(*start).any(|line| line.starts_with(condition)));
+        u32::try_from(counted.count()).unwrap_or(u32::MAX)
+    };
+    Standing {
+        alarms: of_kind("AWS::CloudWatch::Alarm", "Condition:"),
+        mappings: of_kind("SQS", "Enabled:"),
+        dashboards: of_kind("AWS::CloudWatch::Dashboard", "Condition:"),
+    }
+}
+
+/// What the remediator does in so many seconds.
+async fn used(world: &mut World, seconds: i64) -> Usage {
+    world.tables.take_units();
+    world.aws.clear_log();
+    let before = world.invocations();
+    world.run_for(seconds).await;
+    let units = world.tables.take_units();
+    let calls = world.aws.calls();
+    let of = |service: &str, operation: &str| calls.iter().filter(|call| call.service == service && call.operation == operation).count();
+    let batches = calls.iter().filter(|call| call.operation == "SendMessageBatch");
+    let batched: usize = batches.map(|call| call.request["Entries"].as_array().map_or(0, Vec::len)).sum();
+    Usage {
+        runs: (world.invocations() - before) as f64,
+        calls: calls.len() as f64,
+        write_units: units.write as f64,
+        read_units: units.half_read as f64 / 2.0,
+        messages: (of("sqs", "SendMessage") + batched) as f64,
+        notices: of("sns", "Publish") as f64,
+        events: of("events", "PutEvents") as f64,
+        metric_hours: 0.0,
+    }
+}
+
+async fn idle_hour() -> Usage {
+    used(&mut Setup::new().build(), 3600).await
+}
+
+async fn gate_sweep() -> Usage {
+    let stage = Stage::new().await;
+    let before = stage.aws.calls().len();
+    stage.sweep().await;
+    let calls = (stage.aws.calls().len() - before) as f64;
+    // Each is a query that finds nothing.
+    Usage { runs: 1.0, calls, read_units: calls / 2.0, ..Usage::default() }
+}
+
+async fn deployment(hour: Usage) -> Usage {
+    let mut world = Setup::new().with("PULLSAFE_AHEAD", "warn").build();
+    Sample::new(1).build().push(world.images.store(), "app", "1");
+    let definition = world.define("web", &[&format!("{}/app:1", world.images.host())]);
+    world.create_service("web", &definition, 2, json!({}));
+    world.run_for(1800).await;
+    world.update_service("web", json!({ "forceNewDeployment": true }));
+    used(&mut world, 3600).await + hour.times(-1.0)
+}
+
+async fn incident(hour: Usage) -> Usage {
+    let mut world = Setup::new().build();
+    Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
+    world.hub.quota().spend(NAT, 100, world.clock.now());
+    let definition = world.define("web", &["acme/app:1"]);
+    world.create_service("web", &definition, 2, json!({}));
+    let used = used(&mut world, 2 * 3600).await + hour.times(-2.0);
+    Usage { metric_hours: METRICS_OF_AN_INCIDENT, ..used }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_without_a_mirror_has_less() {
+        let template = include_str!("../../../../template.yaml");
+        let (observing, acting) = (standing(template, false), standing(template, true));
+        assert_eq!((acting.mappings, observing.mappings, acting.dashboards), (4, 2, 1));
+        assert!(observing.alarms + 8 == acting.alarms && observing.alarms >= 10, "{observing:?} {acting:?}");
+    }
+}

@@ -1,0 +1,201 @@
+//! What a stack of pullsafe costs in a month: what its functions really do, times prices. Pure; [`measured`] counts what they do.
+
+pub mod measured;
+
+use std::fmt::Write as _;
+use std::ops::Add;
+
+pub use measured::Measured;
+
+/// Where and when the prices hold: in US dollars, on demand.
+pub const PRICES: &str = "eu-west-1, November 2026";
+
+const HOURS: f64 = 730.0;
+/// What is not counted but assumed, on the high side: a run at 256 MB takes 5 ms and 20 ms for each call, one after the other, and logs so
+/// much, Lambda's own lines included.
+const RUN_SECONDS: f64 = 0.005;
+const CALL_SECONDS: f64 = 0.020;
+const MEMORY_GIGABYTES: f64 = 0.25;
+const LOG_BYTES: f64 = 1000.0;
+/// Lambda asks a queue five times at once and waits twenty seconds for each answer, also where there is none.
+const POLLS_AN_HOUR: f64 = 5.0 * 180.0;
+/// A message is sent, received and deleted.
+const REQUESTS_OF_A_MESSAGE: f64 = 3.0;
+
+/// What is used, as far as AWS charges for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// Runs of functions.
+    pub runs: f64,
+    /// Calls that these wait for.
+    pub calls: f64,
+    /// DynamoDB's write units.
+    pub write_units: f64,
+    /// DynamoDB's read units.
+    pub read_units: f64,
+    /// Messages through queues.
+    pub messages: f64,
+    /// Messages to people, each to one e-mail address.
+    pub notices: f64,
+    /// Events for programs.
+    pub events: f64,
+    /// Hours in which a metric of our own says something.
+    pub metric_hours: f64,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            runs: self.runs + other.runs,
+            calls: self.calls + other.calls,
+            write_units: self.write_units + other.write_units,
+            read_units: self.read_units + other.read_units,
+            messages: self.messages + other.messages,
+            notices: self.notices + other.notices,
+            events: self.events + other.events,
+            metric_hours: self.metric_hours + other.metric_hours,
+        }
+    }
+}
+
+impl Usage {
+    /// So many times this.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            runs: self.runs * factor,
+            calls: self.calls * factor,
+            write_units: self.write_units * factor,
+            read_units: self.read_units * factor,
+            messages: self.messages * factor,
+            notices: self.notices * factor,
+            events: self.events * factor,
+            metric_hours: self.metric_hours * factor,
+        }
+    }
+}
+
+/// What a stack has whether anything happens or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Alarms.
+    pub alarms: u32,
+    /// Queues that Lambda works off.
+    pub mappings: u32,
+    /// Dashboards.
+    pub dashboards: u32,
+}
+
+/// A line of the bill.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What is paid.
+    pub what: &'static str,
+    /// How much of it is used in a month.
+    pub quantity: f64,
+    /// What one of it costs.
+    pub price: f64,
+    /// How much of it every account has for nothing each month, without end.
+    pub free: f64,
+}
+
+impl Line {
+    /// What it costs by the list.
+    pub fn listed(&self) -> f64 {
+        self.quantity * self.price
+    }
+
+    /// What it costs where nothing else in the account uses the allowance.
+    pub fn allowed(&self) -> f64 {
+        (self.quantity - self.free).max(0.0) * self.price
+    }
+}
+
+/// The bill of a month.
+pub fn bill(standing: Standing, used: Usage) -> Vec<Line> {
+    let line = |what, quantity, price, free| Line { what, quantity, price, free };
+    let seconds = used.runs * RUN_SECONDS + used.calls * CALL_SECONDS;
+    let polls = f64::from(standing.mappings) * POLLS_AN_HOUR * HOURS;
+    vec![
+        line("Lambda, runs", used.runs, 0.20 / 1e6, 1e6),
+        line("Lambda, GB-seconds (arm64)", seconds * MEMORY_GIGABYTES, 0.000_013_333_4, 400_000.0),
+        line("DynamoDB, write units", used.write_units, 0.7068 / 1e6, 0.0),
+        line("DynamoDB, read units", used.read_units, 0.1415 / 1e6, 0.0),
+        line("SQS, requests", polls + used.messages * REQUESTS_OF_A_MESSAGE, 0.40 / 1e6, 1e6),
+        line("SNS, e-mails", used.notices, 2.0 / 1e5, 1000.0),
+        line("EventBridge, own events", used.events, 1.0 / 1e6, 0.0),
+        line("CloudWatch Logs, GB", used.runs * LOG_BYTES / 1e9, 0.57, 5.0),
+        line("CloudWatch, own metrics", used.metric_hours / HOURS, 0.30, 10.0),
+        line("CloudWatch, alarms", f64::from(standing.alarms), 0.10, 10.0),
+        line("CloudWatch, dashboards", f64::from(standing.dashboards), 3.0, 3.0),
+    ]
+}
+
+/// The sums of a bill: by the list, and with the allowances.
+pub fn sums(bill: &[Line]) -> (f64, f64) {
+    (bill.iter().map(Line::listed).sum(), bill.iter().map(Line::allowed).sum())
+}
+
+/// A month of a stack: what it has, with so many services that are deployed so often, and so many incidents.
+pub fn month(measured: &Measured, standing: Standing, deployments: f64, incidents: f64) -> Vec<Line> {
+    let idle = measured.idle_hour.times(HOURS);
+    bill(standing, idle + measured.deployment.times(deployments) + measured.incident.times(incidents))
+}
+
+/// How often a service is deployed in a month.
+pub const DEPLOYMENTS: f64 = 20.0;
+
+/// The table of the README: an idle account and what incidents add.
+pub fn by_incidents(measured: &Measured) -> String {
+    let mut text = "| A month of a stack | by the list, $ | with the allowances, $ |\n|---|---|---|\n".to_owned();
+    let rows = [
+        ("as it is by default (observing), nothing happens", measured.observing, 0.0),
+        ("acting, with a mirror, nothing happens", measured.acting, 0.0),
+        ("the same with 10 incidents", measured.acting, 10.0),
+        ("the same with 1,000 incidents", measured.acting, 1000.0),
+    ];
+    for (what, standing, incidents) in rows {
+        let (listed, allowed) = sums(&month(measured, standing, 0.0, incidents));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {what} | {listed:.2} | {allowed:.2} |");
+    }
+    text
+}
+
+/// The table for whoever deploys it: by the number of services, line by line.
+pub fn by_services(measured: &Measured) -> String {
+    let services = [0.0, 40.0, 1000.0];
+    let bills = services.map(|count| month(measured, measured.acting, count * DEPLOYMENTS, count / 40.0));
+    let mut text = "| $ a month, acting | 0 services | 40 services | 1,000 services |\n|---|---|---|---|\n".to_owned();
+    for (index, line) in bills[0].iter().enumerate() {
+        let cells: Vec<String> = bills.iter().filter_map(|bill| bill.get(index)).map(|line| format!("{:.2}", line.listed())).collect();
+        let _ = writeln!(text, "| {} | {} |", line.what, cells.join(" | "));
+    }
+    let sum = |pick: fn((f64, f64)) -> f64| bills.iter().map(|bill| format!("**{:.2}**", pick(sums(bill)))).collect::<Vec<_>>().join(" | ");
+    let _ = writeln!(text, "| **together** ({PRICES}) | {} |", sum(|sums| sums.0));
+    let _ = writeln!(text, "| **with the allowances** | {} |", sum(|sums| sums.1));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_is_quantities_times_prices() {
+        let standing = Standing { alarms: 13, mappings: 2, dashboards: 1 };
+        let used = Usage { runs: 2e6, calls: 1e6, write_units: 1e6, read_units: 2e6, messages: 1e6, ..Usage::default() };
+        let lines = bill(standing, used);
+        let of = |what: &str| lines.iter().find(|line| line.what.starts_with(what)).map(|line| (line.listed(), line.allowed())).unwrap();
+        let near = |found: (f64, f64), wanted: (f64, f64)| (found.0 - wanted.0).abs() < 1e-6 && (found.1 - wanted.1).abs() < 1e-6;
+        assert!(near(of("Lambda, runs"), (0.4, 0.2)));
+        assert!(near(of("DynamoDB, write"), (0.7068, 0.7068)));
+        assert!(near(of("SQS"), ((2.0 * 657_000.0 + 3e6) * 0.4e-6, (2.0 * 657_000.0 + 2e6) * 0.4e-6)));
+        assert!(near(of("CloudWatch, alarms"), (1.3, 0.3)));
+        assert!(near(of("CloudWatch, dashboards"), (3.0, 0.0)));
+        let (listed, allowed) = sums(&lines);
+        assert!(listed > allowed && allowed > 0.0);
+    }
+}
