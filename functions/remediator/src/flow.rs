@@ -20,7 +20,6 @@ use crate::Tally;
 use crate::aws::ecs::Ecs;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
-use crate::aws::role::Roles;
 use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
@@ -38,6 +37,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
+use pullsafe_aws::role::Roles;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose_text;
@@ -47,12 +47,11 @@ use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped
 use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::store::{DueRow, Leased, Next, Table};
 use pullsafe_incident::waiting;
+use pullsafe_inspect::looks::Account;
 use pullsafe_registry as registry;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-/// For how long one look waits for its answer.
-const LOOK: Duration = Duration::from_secs(8);
 /// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
 const LOOKS: Duration = Duration::from_secs(30);
 
@@ -68,9 +67,9 @@ const LOOKS_A_SECOND: usize = 4;
 pub struct Remediator {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
+    pub(crate) account: Account,
     pub(crate) balancers: LoadBalancing,
     pub(crate) ecs: Ecs,
-    pub(crate) ecr: EcrRegions,
     pub(crate) events: Events,
     pub(crate) logs: Logs,
     pub(crate) queues: Queues,
@@ -84,16 +83,16 @@ pub struct Remediator {
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
     /// When the looks for the event at hand end.
-    looks_end: Option<Instant>,
+    pub(crate) looks_end: Option<Instant>,
 }
 
 impl Remediator {
     /// A remediator over these clients. Nothing is connected before an event needs it.
     pub fn new(settings: Settings, config: &pullsafe_aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
+            account: Account::new(config, EcrRegions::new(config.clone())),
             balancers: LoadBalancing::new(config),
             ecs: Ecs::new(config),
-            ecr: EcrRegions::new(config.clone()),
             events: Events::new(config),
             logs: Logs::new(config),
             queues: Queues::new(config),
@@ -124,8 +123,7 @@ impl Remediator {
 
     /// A look that ends in time: what does not answer is not known, and the event goes on without it.
     pub(crate) async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let left = self.time_for(LOOK);
-        timeout(left, look).await.unwrap_or_else(|_| Err(Failure::late(call, left)))
+        self.looker().in_time(call, look).await
     }
 
     /// How much of this time the looks for the event at hand leave.
@@ -139,6 +137,7 @@ impl Remediator {
             Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
             Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
+            Event::HookWaits(waits) => self.hook_waits(&waits, owner, now).await,
             Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
             Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
             Event::Sweep => self.sweep(now).await,
@@ -334,6 +333,10 @@ impl Remediator {
         let found = self.table.read(subject, owner, now).await?;
         if found.is_leased {
             return Ok(Tally::deferred());
+        }
+        // While a deployment waits at the door, nothing else is done to its service.
+        if let Some(door) = found.record.door.as_ref().filter(|_| self.settings.answer_hooks) {
+            return self.hook_waits(&door.hook, owner, now).await;
         }
         if found.record.open.is_none() && found.record.outbox.is_empty() {
             return Ok(Tally::ignored("no incident is open".to_owned()));

@@ -13,7 +13,7 @@ use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
@@ -53,7 +53,7 @@ impl Remediator {
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
             Judged::Act(id, cause, plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
-                let fresh = record.open.as_mut().filter(|incident| plan.remedy != RemedyName::PrepareMirror && !incident.has_begun(&plan));
+                let fresh = record.open.as_mut().filter(|incident| !plan.remedy.only_prepares() && !incident.has_begun(&plan));
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
                     incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting });
@@ -158,7 +158,7 @@ impl Remediator {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
-            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_), .. }));
+            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. }));
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
@@ -212,7 +212,7 @@ impl Remediator {
             }
         };
         incident.log(now, line);
-        if (plan.remedy != RemedyName::PrepareMirror || state == ActState::Refused)
+        if (!plan.remedy.only_prepares() || state == ActState::Refused)
             && let Some(act) = &mut incident.act
         {
             act.state = state;
@@ -289,34 +289,53 @@ impl Remediator {
         if known.prepared.as_deref() == Some(&definition) {
             return Ok(Tally::ignored("this task definition was looked at before".to_owned()));
         }
+        // It is looked at where it waits, and there with all else.
+        if self.settings.answer_hooks && service.found().is_some_and(|service| service.has_hooks) {
+            return Ok(Tally::ignored("the service's deployments wait at a hook, where they are looked at".to_owned()));
+        }
         let seen = self.observe_ahead(service, &definition).await;
         let Some(plan) = remedy::ahead::prepare(&self.settings, &seen) else {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
-        if record.prepared.as_deref() == Some(&definition) {
-            return self.give_back(&subject, &record, owner, "this task definition was looked at before").await;
+        self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now).await
+    }
+
+    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition.
+    #[expect(clippy::too_many_arguments, reason = "what it is about, what is to be done, and who does it when")]
+    pub(crate) async fn go_ahead(
+        &self,
+        subject: &Subject,
+        id: &ServiceId,
+        definition: &str,
+        plan: &Plan,
+        mode: Mode,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        if record.prepared.as_deref() == Some(definition) {
+            return self.give_back(subject, &record, owner, "this task definition was looked at before").await;
         }
-        let acted = if mode == Mode::Act { self.act(&plan).await? } else { Acted::Done };
-        record.prepared = Some(definition);
+        let acted = if mode == Mode::Act { self.act(plan).await? } else { Acted::Done };
+        record.prepared = Some(definition.to_owned());
         record.notices += 1;
-        let notice = format!("{now}-{}-{}", changed.service.name, record.notices);
+        let notice = format!("{now}-{}-{}", id.name, record.notices);
         let why = match acted {
             Acted::Done => {
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, None, notice).into());
+                record.outbox.push(notice::ahead(&subject.to_string(), plan, mode == Mode::Act, None, notice).into());
                 String::new()
             }
             Acted::GivenUp(why) => why,
             // Told once per task definition: the next deployment of another one is the change that tries again.
             Acted::Refused(at, failure) => {
-                let refusal = self.refused(&plan, at, &failure, 2, now).await?;
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, false, Some(&refusal), notice).into());
+                let refusal = self.refused(plan, at, &failure, 2, now).await?;
+                record.outbox.push(notice::ahead(&subject.to_string(), plan, false, Some(&refusal), notice).into());
                 failure.to_string()
             }
         };
-        self.tell(&subject, &mut record, now).await;
-        self.table.save(&subject, owner, &mut record, now, Next::Soon, true).await?;
+        self.tell(subject, &mut record, now).await;
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
     }
 }

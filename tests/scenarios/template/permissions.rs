@@ -16,6 +16,7 @@ use crate::template::{Template, events, refers_to, strings};
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
     ("cloudformation:ListStacks", "reads; has no resource type"),
+    ("ecr:DescribePullThroughCacheRules", "reads; has no resource type"),
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
@@ -24,6 +25,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
     ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
+    ("logs:DescribeLogGroups", "reads names of groups; a group that is looked for need not be there"),
     ("events:ListRuleNamesByTarget", "reads; names a target, and no rule"),
     ("tag:GetResources", "reads; has no resource type"),
 ];
