@@ -19,6 +19,8 @@ HTPASSWD = "u:$2b$05$abcdefghijklmnopqrstuuqwWMzKt5N8p.u2GX5MuH1t19BMWuLOW\n"
 class Registry:
     """Debian's docker-registry, started anew and empty."""
 
+    tls = False
+
     def __init__(self, servers):
         data = HOME / "registry"
         shutil.rmtree(data, ignore_errors=True)

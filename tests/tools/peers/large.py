@@ -35,7 +35,7 @@ MEMORIES = [128, 256, 512, 1024, 1769, 3008]
 class Cell(collections.namedtuple("Cell", "title image cores source target")):
     @property
     def key(self):
-        return f"{self.image}-{self.cores}-{'-'.join(str(number) for number in self.source + self.target)}"
+        return f"{self.image}: {self.title}"
 
 
 CELLS = [

@@ -18,12 +18,13 @@ def write(results, verifying, runs, load):
 
 
 def head(verifying, runs, load):
+    often = f"the median of {runs} runs" if runs > 1 else "one run of each"
     others = " and ".join(name for name, notices in verifying.items() if not notices) or "none of them"
     return "\n\n".join([
         "# The large image",
         filled(f"""
             Made by `tests/tools/peers/peers.py --large --write`, which needs root for its control groups. Taken on {day()}, {os.cpu_count()}
-            cores, {processor()}, load average {load:.1f} before the first run; the median of {runs} runs, in which the tools took turns.
+            cores, {processor()}, load average {load:.1f} before the first run; {often}, in which the tools took turns.
             {versions()}.
         """),
         filled("""
@@ -36,8 +37,7 @@ def head(verifying, runs, load):
         filled(f"""
             CPU is what the client itself spent, user and system. The floor is the least that a client can do
             (`tests/tools/peers/light/src/floor.rs`): TLS in, SHA-256, TLS out, one blob after the other, by the same TLS
-            library, with no HTTP worth the name; its time is that of one connection at a time, and its ciphers are built for speed,
-            those of pullsafe for size, as in the function. A TB is what a function of that memory costs for it (arm64,
+            library, with no HTTP worth the name; its time is that of one connection at a time. A TB is what a function of that memory costs for it (arm64,
             $0.0000133334 for a GB-second), time alone. A
             byte that is not what the digest says was not noticed by {others}: they are no measure for what verifies. regctl and regsync are
             in no package of Debian's. pullsafe is one run of its engine (the example `copies`) on one thread, as the mirror's function.
@@ -46,11 +46,12 @@ def head(verifying, runs, load):
 
 
 def aims(results, verifying):
-    lines = ["| | beside the best that verifies | CPU, of the floor | peak RSS |", "|---|---|---|---|"]
+    lines = ["| | beside the best peer that verifies | CPU, of the floor | peak RSS |", "|---|---|---|---|"]
     for cell in CELLS:
         rows = results[cell.key]
         ours, floor = rows["pullsafe"], rows[FLOOR]
-        name, best = min(((name, rows[name]) for name in rows if verifying.get(name)), key=lambda pair: pair[1]["seconds"])
+        peers = ((name, rows[name]) for name in rows if verifying.get(name) and name != "pullsafe")
+        name, best = min(peers, key=lambda pair: pair[1]["seconds"])
         pace, cpu, memory = ours["seconds"] / best["seconds"], per_gigabyte(ours) / per_gigabyte(floor), ours["memory"]
         cells = [
             f"{pace:.2f} of {name}'s time{judged(pace <= 1.05)}",
@@ -88,11 +89,11 @@ def memories(results):
         One connection to ECR carries U's largest layer in 3.1 s, whatever the memory. What a start and the calls of ECR's API take comes
         to it, and AWS's SDK has some 15 MB beside the engine's memory.
     """)
-    lines = [text, "", "| Memory | U: time | U: a TB | N: time | N: each 1000 images | peak RSS |", "|---|---|---|---|---|---|"]
+    lines = [text, "", "| Memory | U: time | U: a TB | N: time | N: a million images | peak RSS |", "|---|---|---|---|---|---|"]
     half = len(FUNCTION) // 2
     for usual, many in zip(FUNCTION[:half], FUNCTION[half:]):
         one, sixty = results[usual.key]["pullsafe"], results[many.key]["pullsafe"]
-        thousand = dollars_per_terabyte(many, sixty) * sixty["bytes"] / 1e12 / 60 * 1000
-        cells = [f"{one['seconds']:.2f} s", f"${dollars_per_terabyte(usual, one):.2f}", f"{sixty['seconds']:.2f} s", f"${thousand:.4f}"]
+        million = dollars_per_terabyte(many, sixty) * sixty["bytes"] / 1e12 / 60 * 1e6
+        cells = [f"{one['seconds']:.2f} s", f"${dollars_per_terabyte(usual, one):.2f}", f"{sixty['seconds']:.2f} s", f"${million:.2f}"]
         lines.append(f"| {usual.title} | {' | '.join(cells)} | {max(one['memory'], sixty['memory']):.1f} MB |")
     return lines

@@ -191,7 +191,8 @@ fn send(line: &Line, from: &mut TcpStream, opens: Instant) {
         }
         line.put(buffer[..read].to_vec());
     }
-    let _ = from.shutdown(Shutdown::Both);
+    // The last answer may still be on its way.
+    let _ = from.shutdown(Shutdown::Read);
 }
 
 /// Hands to the client what arrives.
