@@ -102,7 +102,7 @@ impl Remediator {
             Step::MoveService { service, from, request, .. } => self.move_service(service, from, request).await,
             Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
             Step::RestoreImage { service, image } => match self.writable(service).await? {
-                Ok(_) => self.restore_image(image).await,
+                Ok(_) => Box::pin(self.restore_image(image)).await,
                 Err(outcome) => Ok(outcome),
             },
             Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {

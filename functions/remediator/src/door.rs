@@ -93,7 +93,7 @@ impl Remediator {
             return self.answer_and_tell(&subject, waits, verdict.clone(), owner, now).await;
         }
         let since = known.as_ref().map_or(now, |door| door.since);
-        let found = match self.look_at_door(waits).await? {
+        let found = match Box::pin(self.look_at_door(waits)).await? {
             Looked::Whole(found) => found,
             Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, owner, now).await,
             Looked::Another(why) => return Ok(Tally::ignored(why)),
@@ -173,7 +173,7 @@ impl Remediator {
                 let needs = Needs::of(definition, revision.launch, &revision.digests);
                 let known = seen.hub_images.iter().map(|image| (image.written.clone(), door::seen_at_hub(image)));
                 let known = known.collect();
-                let looked = self.looker().look(&needs, known).await;
+                let looked = Box::pin(self.looker().look(&needs, known)).await;
                 (findings(&needs, &looked, door::tasks(&service)), door::archived(&needs, &looked))
             }
             None => (Vec::new(), Vec::new()),
@@ -234,7 +234,7 @@ impl Remediator {
             tracing::warn!(%failure, "{subject}: the mirror could not be asked: {failure}");
         }
         for image in found.archived.iter().filter(|_| self.settings.restore_archived) {
-            match self.restore_image(image).await {
+            match Box::pin(self.restore_image(image)).await {
                 Err(failure) if failure.is_transient() => return Err(failure),
                 Err(failure) => tracing::warn!(%failure, "{subject}: {image} could not be brought back: {failure}"),
                 Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} is brought back from the archive"),

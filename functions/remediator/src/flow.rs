@@ -137,7 +137,7 @@ impl Remediator {
             Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
             Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
-            Event::HookWaits(waits) => self.hook_waits(&waits, owner, now).await,
+            Event::HookWaits(waits) => Box::pin(self.hook_waits(&waits, owner, now)).await,
             Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
             Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
             Event::Sweep => self.sweep(now).await,
@@ -336,7 +336,7 @@ impl Remediator {
         }
         // While a deployment waits at the door, nothing else is done to its service.
         if let Some(door) = found.record.door.as_ref().filter(|_| self.settings.answer_hooks) {
-            return self.hook_waits(&door.hook, owner, now).await;
+            return Box::pin(self.hook_waits(&door.hook, owner, now)).await;
         }
         if found.record.open.is_none() && found.record.outbox.is_empty() {
             return Ok(Tally::ignored("no incident is open".to_owned()));

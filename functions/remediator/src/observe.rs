@@ -102,7 +102,7 @@ impl Remediator {
             }
             Look::Kept => {
                 let found = match blocker.diagnosis.image.as_deref().and_then(|image| image.parse().ok()) {
-                    Some(image) => self.look_at_kept(&image).await,
+                    Some(image) => Box::pin(self.look_at_kept(&image)).await,
                     None => Lookup::Unknown(Doubt::lasting("the message names no image")),
                 };
                 Box::new(|seen, _| seen.kept = found)

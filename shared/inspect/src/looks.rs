@@ -120,7 +120,7 @@ impl Looker<'_> {
         let unknown = |why: String| Some(ImageSeen::only(Lookup::Unknown(Doubt::lasting(why))));
         match reference.kind() {
             Registry::EcrPrivate => match self.account {
-                Some(account) => Some(self.of_ecr(account, needs, &reference).await),
+                Some(account) => Some(Box::pin(self.of_ecr(account, needs, &reference)).await),
                 None => unknown("there are no AWS credentials to ask ECR with".to_owned()),
             },
             Registry::DockerHub | Registry::EcrPublic => Some(self.elsewhere(&reference).await),

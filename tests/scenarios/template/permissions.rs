@@ -265,7 +265,7 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
         });
         under.map(|policy| policy["Fn::If"][0].as_str()).collect::<Vec<_>>()
     };
-    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:DescribeImages", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
+    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
         assert_eq!(conditions(action), [Some("LooksAhead")], "{action}");
     }
     assert_eq!(conditions("ecr:PutImage"), [Some("MayKeepImages")]);

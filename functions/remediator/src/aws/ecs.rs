@@ -89,7 +89,7 @@ impl Ecs {
                 let answer = capture.json("ecs:DescribeServices")?;
                 let mut service = first("ecs:DescribeServices", &answer, "services")?.and_then(Service::from_json);
                 if let Some(service) = service.as_mut().filter(|service| service.may_be_held()) {
-                    service.held = self.deployments().held(id).await;
+                    service.held = Box::pin(async { self.deployments().held(id).await }).await;
                 }
                 Ok(service)
             }
