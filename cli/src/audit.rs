@@ -1,10 +1,14 @@
-//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them.
+//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them; and what will go wrong
+//! with the images of whatever runs.
 
 mod inventory;
+mod outlook;
 
 use std::process::ExitCode;
 
 use clap::Args;
+use pullsafe::clock;
+use pullsafe_incident::outlook::{Severity, page};
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
 
@@ -26,12 +30,15 @@ pub(crate) struct Arguments {
     /// Anonymous pulls that Docker Hub grants an address in six hours
     #[arg(long, value_name = "PULLS", default_value_t = ANONYMOUS_QUOTA)]
     quota: u32,
+    /// Also say what will go wrong with the images of what runs: gone, archived, about to be deleted by a lifecycle policy, without a copy
+    #[arg(long)]
+    outlook: bool,
     /// For people, or one JSON document
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
 }
 
-/// 0 if no service pulls from Docker Hub, 1 if one does or if the account could not be looked at.
+/// 0 if no service pulls from Docker Hub and nothing will fail within a week, 1 if not, or if the account could not be looked at.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mirror = match arguments.registry.as_deref().map(|host| inventory::Mirror::new(host, &arguments.prefix)).transpose() {
         Ok(mirror) => mirror,
@@ -49,13 +56,34 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(inventory) => inventory,
         Err(failure) => return stop(&failure.to_string(), 1),
     };
-    let audit = audit(&inventory, arguments.quota);
-    let text = match arguments.output {
-        Output::Text => audit.text(),
-        Output::Json => match audit.json() {
-            Ok(json) => json,
-            Err(error) => return stop(&error.to_string(), 1),
-        },
+    let found = match arguments.outlook.then(|| look_out(&runtime, &config, arguments)).transpose() {
+        Ok(found) => found.unwrap_or_default(),
+        Err(message) => return stop(&message, 1),
     };
-    answer(&text, !audit.is_exposed() && audit.unknown.is_empty())
+    let mut audit = audit(&inventory, arguments.quota);
+    audit.unknown.extend(found.unknown);
+    let now = clock::system()();
+    let fails = found.outlooks.iter().flat_map(|outlook| &outlook.findings).any(|finding| finding.severity(now) < Severity::Later);
+    let text = match arguments.output {
+        Output::Text => audit.text() + &page(&found.outlooks, now),
+        Output::Json => {
+            let document = serde_json::to_value(&audit).map(|mut document| {
+                if arguments.outlook {
+                    document["outlooks"] = serde_json::json!(found.outlooks);
+                }
+                document
+            });
+            match document.and_then(|document| serde_json::to_string_pretty(&document)) {
+                Ok(json) => json + "\n",
+                Err(error) => return stop(&error.to_string(), 1),
+            }
+        }
+    };
+    answer(&text, !audit.is_exposed() && audit.unknown.is_empty() && !fails)
+}
+
+fn look_out(runtime: &tokio::runtime::Runtime, config: &aws_config::SdkConfig, arguments: &Arguments) -> Result<outlook::Found, String> {
+    let mirror = arguments.registry.as_deref().map(|host| (host, arguments.prefix.as_str()));
+    let looks = outlook::look(config, crate::registry::client()?, &arguments.clusters, mirror);
+    runtime.block_on(looks).map_err(|failure| failure.to_string())
 }

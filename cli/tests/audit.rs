@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
 use testkit::aws::fault::{Fault, FaultKind};
+use testkit::aws::service::Service as _;
 use testkit::aws::{ACCOUNT, REGION};
 use testkit::registry::Sample;
 
@@ -137,4 +138,37 @@ async fn a_registry_that_is_not_ecr_is_wrong_usage() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output.stderr).contains("registry.example.com"), "{output:?}");
     assert!(world.aws.calls().is_empty());
+}
+
+/// What the account will meet tomorrow: an image that is gone, a policy that is about to delete one, a scheduled task.
+#[tokio::test(flavor = "multi_thread")]
+async fn says_what_will_go_wrong_with_what_runs() {
+    let world = account();
+    let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
+    let kept = Sample::new(1).build();
+    kept.push(world.images.store(), "app", "1");
+    let selection = json!({ "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1 });
+    let policy = json!({ "rules": [{ "rulePriority": 1, "selection": selection, "action": { "type": "expire" } }] });
+    let request = json!({ "repositoryName": "app", "lifecyclePolicyText": policy.to_string() });
+    world.images.call("PutLifecyclePolicy", &request).unwrap();
+    for (name, image) in [("web", format!("{host}/app:1")), ("gone", format!("{host}/app:2"))] {
+        let definition = world.define(name, &[&image]);
+        world.create_service(name, &definition, 1, json!({}));
+    }
+    let job = world.define("job", &[&format!("{host}/job:1")]);
+    world.bus.start_by_rule("nightly", "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", &job);
+    let output = audit(&world, &["--outlook", "--output", "json"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let found = document(&output);
+    let outlooks = found["outlooks"].as_array().unwrap();
+    let kinds: Vec<Value> = outlooks.iter().map(|outlook| json!([outlook["subject"], outlook["findings"][0]["trouble"]["kind"]])).collect();
+    assert_eq!(kinds, [json!(["prod/gone", "gone"]), json!(["prod/web", "goes"]), json!(["prod/nightly (no service)", "gone"])]);
+    let goes = &outlooks[1]["findings"][0]["trouble"];
+    assert_eq!((&goes["digest"], &goes["pushes"]), (&json!(kept.top.digest), &json!(1)));
+    assert_eq!(found["unknown"], json!([]));
+    assert!(world.aws.writes().is_empty(), "an audit only looks: {:?}", world.aws.writes());
+    let text = said(&audit(&world, &["--outlook"]).await.stdout);
+    let first = text.find("the next scale-out or Fargate retirement of prod/gone fails").expect("what fails next");
+    assert!(first < text.find("prod/web may not be able to launch a task").expect("what may fail"), "{text}");
+    assert!(text.contains("make this the lifecycle policy, and set the tag pullsafe-keep-"), "{text}");
 }

@@ -299,20 +299,9 @@ impl Outlook {
 /// The message of the week about everything that is known; `None` if nothing is.
 pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
     outlooks.retain(|outlook| !outlook.findings.is_empty());
-    outlooks.sort_by_key(|outlook| {
-        outlook.findings.first().map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
-    });
-    let worst = outlooks.first()?.findings.first()?.severity(now);
+    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min()?;
     let mut text = Text::default();
-    text.line(&format!(
-        "What will go wrong with the images of {} service(s) and scheduled tasks, the first to happen first.",
-        outlooks.len()
-    ));
-    for outlook in &outlooks {
-        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
-        text.line(&format!("\n{}:", outlook.consequence(severity)));
-        write(&mut text, &outlook.findings.iter().collect::<Vec<_>>());
-    }
+    text.line(page(&outlooks, now).trim_start());
     // One message a week, also where the schedule comes twice.
     let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
     let headline = match worst {
@@ -323,13 +312,33 @@ pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
     Some(notice(id, &headline, text, &outlooks))
 }
 
-fn write(text: &mut Text, findings: &[&Finding]) {
-    for finding in findings {
-        text.line(&format!("  {}", finding.says()));
-        if let Some(advice) = finding.advice() {
-            text.line(&format!("    {}", advice.replace('\n', "\n    ")));
-        }
+/// Everything that is known, for a person, the first to happen first; empty if nothing is.
+pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
+    let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
+    some.sort_by_key(|outlook| {
+        outlook.findings.first().map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
+    });
+    if some.is_empty() {
+        return String::new();
     }
+    let count = some.len();
+    let mut lines =
+        vec![format!("\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first.")];
+    for outlook in some {
+        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
+        lines.push(format!("\n{}:", outlook.consequence(severity)));
+        lines.extend(outlook.findings.iter().flat_map(said));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn said(finding: &Finding) -> Vec<String> {
+    let advice = finding.advice().map(|advice| format!("    {}", advice.replace('\n', "\n    ")));
+    std::iter::once(format!("  {}", finding.says())).chain(advice).collect()
+}
+
+fn write(text: &mut Text, findings: &[&Finding]) {
+    findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
 }
 
 fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
