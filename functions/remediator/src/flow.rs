@@ -26,10 +26,12 @@ use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
 use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
+use crate::decide::service::Service;
 use crate::leave::Remembered;
 use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
+use pullsafe::lookup::Lookup;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
@@ -168,18 +170,6 @@ impl Remediator {
         if found.is_leased {
             return Ok(Tally::deferred());
         }
-        let mut service = None;
-        if let (Subject::Service(id), Added::New) = (&subject, added)
-            && !belongs::is_known(&found.record, &task)
-        {
-            let looked = self.look_at_service(id).await;
-            if let Some(why) = looked.found().and_then(|service| belongs::stranger(service, &task)) {
-                tracing::info!(task = task.task_arn, "{why}");
-                let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
-                return Box::pin(self.task_stopped(stranger, owner, now)).await;
-            }
-            service = Some(looked);
-        }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await == Some(Added::New) {
@@ -190,10 +180,23 @@ impl Remediator {
         }
         // Where the text alone tells the cause, the look does not wait for the lease.
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
-            let before = record.clone();
+            let (before, mut service) = (record.clone(), None);
             let (leased, judged) =
-                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, service, now));
-            return if leased? { self.finish(&subject, record, &before, judged, owner, now).await } else { Ok(Tally::deferred()) };
+                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, &mut service, now));
+            if !leased? {
+                return Ok(Tally::deferred());
+            }
+            if let Some(why) = not_theirs(service.as_ref(), &found.record, &task) {
+                self.give_back(&subject, &found.record, owner, &why).await?;
+                return self.strangers(task, &why, owner, now).await;
+            }
+            return self.finish(&subject, record, &before, judged, owner, now).await;
+        }
+        if let (Subject::Service(id), Added::New) = (&subject, added)
+            && !belongs::is_known(&found.record, &task)
+            && let Some(why) = not_theirs(Some(&self.look_at_service(id).await), &found.record, &task)
+        {
+            return self.strangers(task, &why, owner, now).await;
         }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         self.recall(&subject, &mut record, &task, now).await?;
@@ -204,6 +207,13 @@ impl Remediator {
             Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
             Some(Added::NoFailure) => self.give_back(&subject, &record, owner, "on a closer look the task did its work").await,
         }
+    }
+
+    /// A stop of a task that only carries a service's group: it is its family's.
+    async fn strangers(&self, task: StoppedTask, why: &str, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        tracing::info!(task = task.task_arn, "{why}");
+        let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
+        Box::pin(self.task_stopped(stranger, owner, now)).await
     }
 
     /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look, and may not have one.
@@ -333,7 +343,7 @@ impl Remediator {
         }
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
-            let judged = self.judge(subject, &mut record, None, now).await;
+            let judged = self.judge(subject, &mut record, &mut None, now).await;
             if let Judged::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {
@@ -385,6 +395,12 @@ impl Remediator {
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
         }
     }
+}
+
+/// Why a task is not the service's that was looked at, as far as that could be; a family that failed before was found to be.
+fn not_theirs(service: Option<&Lookup<Service>>, record: &Record, task: &StoppedTask) -> Option<String> {
+    let service = service?.found().filter(|_| !belongs::is_known(record, task))?;
+    belongs::stranger(service, task)
 }
 
 /// After how many seconds the look with this number begins.

@@ -34,7 +34,7 @@ impl Remediator {
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
         }
-        let judged = self.judge(subject, &mut record, None, now).await;
+        let judged = self.judge(subject, &mut record, &mut None, now).await;
         self.finish(subject, record, &before, judged, owner, now).await
     }
 
@@ -70,11 +70,17 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `seen` is its service where that was
-    /// looked up just now.
-    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, seen: Option<Lookup<Service>>, now: Timestamp) -> Judged {
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `looked` gets its service, as it was
+    /// looked up.
+    pub(crate) async fn judge(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        looked: &mut Option<Lookup<Service>>,
+        now: Timestamp,
+    ) -> Judged {
         match subject {
-            Subject::Service(id) => self.judge_service(subject, id, record, seen, now).await,
+            Subject::Service(id) => self.judge_service(subject, id, record, looked, now).await,
             Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
         }
     }
@@ -98,16 +104,12 @@ impl Remediator {
         subject: &Subject,
         id: &ServiceId,
         record: &mut Record,
-        seen: Option<Lookup<Service>>,
+        looked: &mut Option<Lookup<Service>>,
         now: Timestamp,
     ) -> Judged {
-        let service = async {
-            match seen {
-                Some(service) => service,
-                None => self.look_at_service(id).await,
-            }
-        };
-        let (service, leave, ahead) = tokio::join!(service, self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
+        let (service, leave, ahead) =
+            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
+        *looked = Some(service.clone());
         let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -221,7 +223,15 @@ impl Remediator {
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
-        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), false, now);
+        let waits_on = match state {
+            ActState::Done => plan.then_wait_for.clone(),
+            // Another try is for the same push.
+            ActState::Refused => {
+                incident.waiting.take().map(|waiting| waiting.cause).filter(|cause| matches!(cause, WaitingFor::Push { .. }))
+            }
+            ActState::Observed | ActState::Acting | ActState::Abandoned => None,
+        };
+        wait_for(incident, waits_on, false, now);
         let remedy = plan.remedy.as_str();
         let subject = Subject::Service(id.clone());
         let again = self.another_try(&subject);
