@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests/documents"))
 
 import pages  # noqa: E402
 
-WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "ten", 12: "twelve", 15: "fifteen", 30: "thirty", 60: "sixty", 90: "ninety"}
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "ten", 12: "twelve", 15: "fifteen", 20: "twenty", 30: "thirty", 60: "sixty", 90: "ninety"}
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MIB, GIB = 1 << 20, 1 << 30
@@ -31,6 +31,7 @@ LIMITS = [
     ("docs/RUNBOOK.md", "the window is {} hours", ("shared/common/src/host.rs", "WINDOW_SECONDS", HOUR)),
     ("docs/RUNBOOK.md", "by itself, {} minutes at most", ("template.yaml", "ImageGateFunction.Timeout", MINUTE)),
     ("docs/RUNBOOK.md", "after three tries of Lambda and {} of the queue", ("template.yaml", "WorkQueue.RedrivePolicy.maxReceiveCount")),
+    ("template.yaml", "Events failed {} times", ("template.yaml", "WorkQueue.RedrivePolicy.maxReceiveCount")),
     ("docs/adr/0006-never-worse.md", "no task has failed for {} minutes", ("shared/incident/src/pace.rs", "QUIET_SECONDS", MINUTE)),
     ("docs/adr/0008-messages-at-least-once.md", "a denial for the {} minutes", ("shared/common/src/lookup.rs", "GRACE_SECONDS", MINUTE)),
     ("docs/adr/0013-two-queues-and-signs-of-life.md", "renews, every {} seconds", ("functions/mirror/src/work/mod.rs", "SIGN_OF_LIFE", 1, str)),
@@ -63,7 +64,7 @@ LIMITS = [
     ("docs/security-model.md", "{} KiB; asked for again", ("shared/registry/src/sign_in/token.rs", "LARGEST_ANSWER", 1024, str)),
     ("docs/security-model.md", "{} s below 4 kB a second for a blob", ("shared/registry/src/reader.rs", "CRAWL_TIME_ALONE", 1, str)),
     ("docs/security-model.md", "of its {} MB", ("template.yaml", "MirrorFunction.MemorySize", 1, str)),
-    ("README.md", "Lambda ({} MB arm64", ("template.yaml", "RemediatorFunction.MemorySize", 1, str)),
+    ("docs/deploy.md", "A run is counted with {} MB", ("template.yaml", "RemediatorFunction.MemorySize", 1, str)),
 ]
 
 

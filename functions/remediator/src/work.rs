@@ -221,7 +221,15 @@ impl Remediator {
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
-        wait_for(incident, plan.then_wait_for.clone().filter(|_| state == ActState::Done), false, now);
+        let waits_on = match state {
+            ActState::Done => plan.then_wait_for.clone(),
+            // Another try is for the same push.
+            ActState::Refused => {
+                incident.waiting.take().map(|waiting| waiting.cause).filter(|cause| matches!(cause, WaitingFor::Push { .. }))
+            }
+            ActState::Observed | ActState::Acting | ActState::Abandoned => None,
+        };
+        wait_for(incident, waits_on, false, now);
         let remedy = plan.remedy.as_str();
         let subject = Subject::Service(id.clone());
         let again = self.another_try(&subject);
