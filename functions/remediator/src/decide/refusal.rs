@@ -14,6 +14,8 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
         | "ecs:ListTaskDefinitions"
         | "ecs:DeregisterTaskDefinition"
         | "ecs:ListTasks"
+        | "ecs:ListClusters"
+        | "ecs:ListServices"
         | "cloudformation:ListStacks"
         | "application-autoscaling:DescribeScalableTargets" => "*".to_owned(),
         "ecs:DescribeTasks" => of("ecs", "task/*"),
