@@ -22,13 +22,19 @@ mod memory;
 mod mirror;
 #[cfg(feature = "aws")]
 mod progress;
+#[cfg(feature = "protect")]
+mod protect;
 #[cfg(feature = "aws")]
 mod registry;
 #[cfg(feature = "report")]
 mod report;
 #[cfg(feature = "scan")]
 mod scan;
+#[cfg(any(feature = "protect", feature = "verify"))]
+mod service;
 mod terminal;
+#[cfg(feature = "verify")]
+mod verify;
 #[cfg(feature = "wait")]
 mod wait;
 #[cfg(feature = "waiting")]
@@ -56,6 +62,10 @@ enum Command {
     Mirror(mirror::Arguments),
     #[cfg(feature = "scan")]
     Scan(scan::Arguments),
+    #[cfg(feature = "verify")]
+    Verify(verify::Arguments),
+    #[cfg(feature = "protect")]
+    Protect(protect::Arguments),
     #[cfg(feature = "wait")]
     Wait(wait::Arguments),
     #[cfg(feature = "waiting")]
@@ -78,6 +88,10 @@ fn main() -> ExitCode {
         Command::Mirror(arguments) => mirror::run(&arguments),
         #[cfg(feature = "scan")]
         Command::Scan(arguments) => scan::run(&arguments),
+        #[cfg(feature = "verify")]
+        Command::Verify(arguments) => verify::run(&arguments),
+        #[cfg(feature = "protect")]
+        Command::Protect(arguments) => protect::run(&arguments),
         #[cfg(feature = "wait")]
         Command::Wait(arguments) => wait::run(&arguments),
         #[cfg(feature = "waiting")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use pullsafe::foreign;
 use pullsafe::lookup::{GRACE_SECONDS, Lookup, Resolved};
-use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::manifest::Platform;
 use pullsafe::reference::{Digest, Reference, ecr_host};
 use pullsafe::similar::similar;
 use pullsafe_aws::ecr::EcrRegions;
@@ -29,8 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 /// For how long a denial may be a permission that does not count everywhere yet.
 const DENIED_FOR: Duration = Duration::from_secs(GRACE_SECONDS.unsigned_abs());
-/// A config is a few kilobytes.
-const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// How long the tags of a repository may take, which only help.
 const TIME_FOR_TAGS: Duration = Duration::from_secs(5);
 const MOST_TAGS: usize = 1000;
@@ -161,11 +159,7 @@ impl Waiter<'_> {
         let reference = &self.arguments.reference;
         let manifest = self.client.manifest(reference, digest).await?;
         let offered = match manifest.contents() {
-            Ok(Contents::Image { config: Some(config), .. }) => {
-                let config = self.client.small_blob(reference, &config, LARGEST_CONFIG).await?;
-                platform_of_config(&config).into_iter().collect()
-            }
-            Ok(contents) => contents.platforms(),
+            Ok(contents) => self.client.platforms(reference, &contents).await?,
             Err(error) => return Ok(Some(error.to_string())),
         };
         let lacks = |wanted: &&Platform| !offered.iter().any(|platform| platform.satisfies(wanted));

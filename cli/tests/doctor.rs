@@ -39,6 +39,8 @@ const RESOURCES: &[(&str, &str, &str)] = &[
 /// What changes something: an observing stack's roles are refused it.
 const WRITING: &[&str] = &[
     "ecs:UpdateService",
+    "ecs:ContinueServiceDeployment",
+    "ecr:UpdateImageStorageClass",
     "ecs:TagResource",
     "ecs:UntagResource",
     "ecs:RegisterTaskDefinition",

@@ -119,6 +119,17 @@ class OnARunner(unittest.TestCase):
         return (self.place / "built").read_text() if (self.place / "built").exists() else ""
 
 
+class Verifying(OnARunner):
+    def test_it_verifies_and_does_not_scan(self):
+        image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"
+        self.write("taskdef.json", json.dumps({"family": "web", "containerDefinitions": [{"name": "app", "image": image}]}))
+        for strict, status in (("false", 0), ("true", 1)):
+            job = self.run_it(mode="verify", paths="taskdef.json", strict=strict)
+            self.assertEqual(job.status, status, job.log)
+            self.assertIn("::notice file=taskdef.json,line=1,col=1,title=pullsafe verify::", job.log)
+            self.assertFalse((self.temp / "pullsafe/images.json").exists())
+
+
 class Fetching(OnARunner):
     def test_it_fetches_the_program_of_its_version_and_nothing_else(self):
         job = self.run_it()

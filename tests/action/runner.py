@@ -57,8 +57,9 @@ class Runner:
     def _wanted(self, condition: str | None, job: Job) -> bool:
         if condition is None:
             return job.status == 0
-        inner = EXPRESSION.fullmatch(condition)[1]
-        return all(self._holds(part.strip()) for part in inner.split("&&"))
+        parts = [part.strip() for part in EXPRESSION.fullmatch(condition)[1].split("&&")]
+        # A condition that asks for no status asks for success.
+        return (job.status == 0 or "!cancelled()" in parts) and all(self._holds(part) for part in parts)
 
     def _holds(self, part: str) -> bool:
         if part == "!cancelled()":

@@ -26,7 +26,10 @@ pub(crate) fn check(file: &str, name: &str, table: &str) {
 fn permission_table(who: &str, list: &[Permission], changes: &str) -> String {
     let mut table = format!("| The {who} may | Actions |\n|---|---|\n");
     for permission in list {
-        let changes = if permission.writes { changes } else { "" };
+        let changes = match permission.parameter {
+            Some(parameter) => format!(" (with `{parameter}`)"),
+            None => if permission.writes { changes } else { "" }.to_owned(),
+        };
         table += &format!("| {}{changes} | `{}` |\n", permission.purpose, permission.actions.join("`, `"));
     }
     table

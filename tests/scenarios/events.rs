@@ -55,6 +55,7 @@ fn read(payload: &Value) -> String {
     match event::parse(payload, now) {
         Event::TaskStopped(stopped) => of_stop(&stopped, now),
         Event::ServiceChanged(changed) => format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason),
+        Event::HookWaits(waits) => format!("fact: a deployment of {} waits at the hook {}\n", waits.service, waits.hook),
         Event::ImageArrived(arrival) => format!("fact: {} appeared with tag {:?}\n", arrival.repository, arrival.tag),
         Event::ImageMirrored(copy) => format!("fact: {} is in the mirror\n", copy.source),
         Event::BuildFailed(build) => {
@@ -123,6 +124,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
             written: diagnosis.image.clone().unwrap_or_default(),
             reference: image.clone(),
             hub: found(),
+            left: None,
             last_run: Lookup::Absent,
             mirror: target::in_mirror(&mirror, image).ok().map(|place| (place, found())),
             public: None,
@@ -145,6 +147,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         role_may_pull,
         stack: Lookup::Absent,
         scaling: Lookup::Absent,
+        kept: Lookup::Absent,
         wanted: if diagnosis.cause == Cause::ImageDigestGone { found() } else { Lookup::Absent },
     }
 }

@@ -1,6 +1,7 @@
 //! The cases as scenarios, and what must hold whatever happens.
 
 mod ahead;
+mod archived;
 mod bad_hour;
 mod case_a;
 mod case_b;
@@ -10,6 +11,8 @@ mod case_e;
 mod cost;
 mod crash;
 mod documents;
+mod door;
+mod door_crash;
 mod events;
 mod exits;
 mod gate;

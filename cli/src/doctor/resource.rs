@@ -7,7 +7,11 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
     let of = |service: &str, rest: &str| format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account);
     let (service, name) = action.split_once(':').unwrap_or((action, ""));
     match (service, name) {
-        ("ecs", "DescribeServices" | "UpdateService" | "TagResource" | "UntagResource") => {
+        ("ecs", "DescribeServiceDeployments" | "ContinueServiceDeployment") => {
+            of("ecs", &format!("service-deployment/{}/0a1b2c3d", service_of(stack)))
+        }
+        ("ecs", "DescribeServiceRevisions") => of("ecs", &format!("service-revision/{}/0a1b2c3d", service_of(stack))),
+        ("ecs", "DescribeServices" | "ListServiceDeployments" | "UpdateService" | "TagResource" | "UntagResource") => {
             of("ecs", &format!("service/{}", service_of(stack)))
         }
         ("ecs", "DescribeClusters") => of("ecs", "cluster/doctor"),
@@ -17,7 +21,7 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
             format!("arn:{}:iam::{}:role/{}", stack.partition, stack.account, sample(stack.parameter("TaskRolePattern")))
         }
         ("iam", _) => format!("arn:{}:iam::{}:role/doctor", stack.partition, stack.account),
-        ("ecr", "GetAuthorizationToken") => "*".to_owned(),
+        ("ecr", "GetAuthorizationToken" | "DescribePullThroughCacheRules") | ("logs", "DescribeLogGroups") => "*".to_owned(),
         ("ecr", "PutImage") if role == "Remediator" => of("ecr", &format!("repository/{}", sample(stack.parameter("KeepRepositories")))),
         ("ecr", _) => of("ecr", &format!("repository/{}/doctor", stack.parameter("MirrorPrefix"))),
         ("logs", "GetLogEvents") => {

@@ -60,17 +60,21 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
         "kms:Decrypt" | "kms:GenerateDataKey" => set("EncryptionKeyArn").then_some(true),
         "ssm:GetParameter" => set("MirrorConfigParameter").then_some(true),
         "secretsmanager:GetSecretValue" => set("DockerHubSecretArn").then_some(true),
+        "ecr:UpdateImageStorageClass" => Some(stack.may_act() && stack.parameter("RestoreArchivedImages") == "true"),
         "ecr:BatchDeleteImage" => Some(fills && stack.parameter("MirrorMayDelete") == "true"),
         "ecr:PutImage" if role.name == "Remediator" => Some(looks_ahead && stack.may_act() && set("KeepRepositories")),
         "ecs:ListClusters"
         | "ecs:ListServices"
-        | "ecr:DescribeImages"
         | "ecr:GetLifecyclePolicy"
         | "events:ListRuleNamesByTarget"
         | "events:ListTargetsByRule"
             if role.name == "Remediator" =>
         {
             Some(looks_ahead)
+        }
+        _ if let Some(parameter) = permission.parameter => {
+            let set = stack.parameter(parameter) == "true";
+            (set || permission.writes).then_some(set)
         }
         _ if permission.writes && role.name == "Mirror" => Some(fills),
         _ if permission.writes => Some(stack.may_act()),

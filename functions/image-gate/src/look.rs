@@ -12,7 +12,7 @@ use crate::decide::place::Place;
 use crate::decide::properties::Properties;
 use crate::decide::wait::Wait;
 use crate::decide::wanted::Wanted;
-use pullsafe::manifest::{Contents, Platform, platform_of_config};
+use pullsafe::manifest::{Contents, Platform};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe_aws::ecr::{Ecr, EcrErrorKind, EcrImage, ImageBatch, ImageId, ImageSummary, Signing};
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,6 @@ use crate::gate::Gate;
 
 /// ECR takes so many image ids at a time.
 const MOST_IDS: usize = 100;
-const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// A tag that moves on and on is taken as it is after so many looks.
 const MOST_LOOKS: usize = 4;
 /// So many of the newest tags are compared with the one that is missing.
@@ -222,14 +221,12 @@ impl Gate {
             }
             Err(error) => return Err(error.to_string()),
         };
-        let Contents::Image { config: Some(config), .. } = &contents else { return Ok(contents.platforms()) };
         if asked.platforms.is_empty() {
-            return Ok(Vec::new());
+            return Ok(contents.platforms());
         }
         let unknown = |why: String| format!("the platform of the image cannot be read: {why}");
         let reference = Reference::new(registry, &place.repository, None, None).map_err(|error| unknown(error.to_string()))?;
-        let config = self.registries().small_blob(&reference, config, LARGEST_CONFIG).await.map_err(|error| unknown(error.to_string()))?;
-        Ok(platform_of_config(&config).into_iter().collect())
+        self.registries().platforms(&reference, &contents).await.map_err(|error| unknown(error.to_string()))
     }
 }
 

@@ -71,6 +71,7 @@ fn observation(detail: &Value) -> Observation {
             written: image.to_owned(),
             reference,
             hub: resolved.clone(),
+            left: None,
             last_run: Lookup::Absent,
             mirror: Some((place, resolved)),
             public: None,

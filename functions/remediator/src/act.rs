@@ -4,12 +4,15 @@
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
 //! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an error.
 
-use crate::decide::remedy::guard::another_stack;
+use crate::decide::remedy::guard::{another_stack, not_held};
 use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::mirror_job::MirrorJob;
+use pullsafe::reference::{Reference, ecr_host};
 use pullsafe::settings::Mode;
 use pullsafe_aws::Failure;
+use pullsafe_aws::ecr::{ImageId, Kept};
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use serde_json::Value;
@@ -70,7 +73,7 @@ impl Remediator {
         let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
         };
-        if let Some(reason) = another_stack(&self.settings.stack, &service) {
+        if let Some(reason) = another_stack(&self.settings.stack, &service).or_else(|| not_held(&service)) {
             return Ok(Err(StepOutcome::Abandon(reason)));
         }
         match self.mode_of(&service, &leave)? {
@@ -98,6 +101,10 @@ impl Remediator {
             Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force).await,
             Step::MoveService { service, from, request, .. } => self.move_service(service, from, request).await,
             Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
+            Step::RestoreImage { service, image } => match self.writable(service).await? {
+                Ok(_) => Box::pin(self.restore_image(image)).await,
+                Err(outcome) => Ok(outcome),
+            },
             Step::AskMirror { source, target, requested_by } => match &self.settings.mirror_queue_url {
                 Some(queue) => {
                     let job = MirrorJob::message(source, target, requested_by);
@@ -105,6 +112,24 @@ impl Remediator {
                 }
                 None => Ok(StepOutcome::Abandon("no mirror can be asked any more".to_owned())),
             },
+        }
+    }
+
+    /// Brings an image back from ECR's archive.
+    pub(crate) async fn restore_image(&self, image: &Reference) -> Result<StepOutcome, Failure> {
+        const CALL: &str = "ecr:UpdateImageStorageClass";
+        let (Some(host), Some(digest)) = (ecr_host(image.registry()), image.digest()) else {
+            return Ok(StepOutcome::Abandon(format!("{image} names no image of ECR by its digest")));
+        };
+        match self.account.ecr().kept(image).await {
+            Lookup::Found(Kept { storage: Storage::Standard | Storage::Returning, .. }) => return Ok(StepOutcome::AlreadyDone),
+            Lookup::Absent => return Ok(StepOutcome::Abandon(format!("{image} is gone"))),
+            Lookup::Found(Kept { storage: Storage::Archive, .. }) | Lookup::Unknown(_) => {}
+        }
+        let (ecr, id) = (self.account.ecr().get(host.region), ImageId::Digest(digest.clone()));
+        match ecr.restore(Some(host.account), image.repository(), &id).await {
+            Ok(()) => Ok(StepOutcome::Done),
+            Err(error) => Err(Failure::within(CALL, error.code.as_deref().unwrap_or("ServerException"), Some(&error.message))),
         }
     }
 

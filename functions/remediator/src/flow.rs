@@ -20,22 +20,24 @@ use crate::Tally;
 use crate::aws::ecs::Ecs;
 use crate::aws::load_balancing::LoadBalancing;
 use crate::aws::logs::Logs;
-use crate::aws::role::Roles;
 use crate::aws::running::Running;
 use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
 use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
+use crate::decide::service::Service;
 use crate::leave::Remembered;
 use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
+use pullsafe::lookup::Lookup;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
+use pullsafe_aws::role::Roles;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose_text;
@@ -45,12 +47,11 @@ use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped
 use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::store::{DueRow, Leased, Next, Table};
 use pullsafe_incident::waiting;
+use pullsafe_inspect::looks::Account;
 use pullsafe_registry as registry;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-/// For how long one look waits for its answer.
-const LOOK: Duration = Duration::from_secs(8);
 /// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
 const LOOKS: Duration = Duration::from_secs(30);
 
@@ -66,9 +67,9 @@ const LOOKS_A_SECOND: usize = 4;
 pub struct Remediator {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
+    pub(crate) account: Account,
     pub(crate) balancers: LoadBalancing,
     pub(crate) ecs: Ecs,
-    pub(crate) ecr: EcrRegions,
     pub(crate) events: Events,
     pub(crate) logs: Logs,
     pub(crate) queues: Queues,
@@ -82,16 +83,16 @@ pub struct Remediator {
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
     /// When the looks for the event at hand end.
-    looks_end: Option<Instant>,
+    pub(crate) looks_end: Option<Instant>,
 }
 
 impl Remediator {
     /// A remediator over these clients. Nothing is connected before an event needs it.
     pub fn new(settings: Settings, config: &pullsafe_aws::SdkConfig, registry: registry::Client, clock: Clock) -> Self {
         Self {
+            account: Account::new(config, EcrRegions::new(config.clone())),
             balancers: LoadBalancing::new(config),
             ecs: Ecs::new(config),
-            ecr: EcrRegions::new(config.clone()),
             events: Events::new(config),
             logs: Logs::new(config),
             queues: Queues::new(config),
@@ -122,8 +123,7 @@ impl Remediator {
 
     /// A look that ends in time: what does not answer is not known, and the event goes on without it.
     pub(crate) async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let left = self.time_for(LOOK);
-        timeout(left, look).await.unwrap_or_else(|_| Err(Failure::late(call, left)))
+        self.looker().in_time(call, look).await
     }
 
     /// How much of this time the looks for the event at hand leave.
@@ -137,6 +137,7 @@ impl Remediator {
             Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
             Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
             Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
+            Event::HookWaits(waits) => Box::pin(self.hook_waits(&waits, owner, now)).await,
             Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
             Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
             Event::Sweep => self.sweep(now).await,
@@ -169,18 +170,6 @@ impl Remediator {
         if found.is_leased {
             return Ok(Tally::deferred());
         }
-        let mut service = None;
-        if let (Subject::Service(id), Added::New) = (&subject, added)
-            && !belongs::is_known(&found.record, &task)
-        {
-            let looked = self.look_at_service(id).await;
-            if let Some(why) = looked.found().and_then(|service| belongs::stranger(service, &task)) {
-                tracing::info!(task = task.task_arn, "{why}");
-                let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
-                return Box::pin(self.task_stopped(stranger, owner, now)).await;
-            }
-            service = Some(looked);
-        }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await == Some(Added::New) {
@@ -191,10 +180,23 @@ impl Remediator {
         }
         // Where the text alone tells the cause, the look does not wait for the lease.
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
-            let before = record.clone();
+            let (before, mut service) = (record.clone(), None);
             let (leased, judged) =
-                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, service, now));
-            return if leased? { self.finish(&subject, record, &before, judged, owner, now).await } else { Ok(Tally::deferred()) };
+                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, &mut service, now));
+            if !leased? {
+                return Ok(Tally::deferred());
+            }
+            if let Some(why) = not_theirs(service.as_ref(), &found.record, &task) {
+                self.give_back(&subject, &found.record, owner, &why).await?;
+                return self.strangers(task, &why, owner, now).await;
+            }
+            return self.finish(&subject, record, &before, judged, owner, now).await;
+        }
+        if let (Subject::Service(id), Added::New) = (&subject, added)
+            && !belongs::is_known(&found.record, &task)
+            && let Some(why) = not_theirs(Some(&self.look_at_service(id).await), &found.record, &task)
+        {
+            return self.strangers(task, &why, owner, now).await;
         }
         let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
         self.recall(&subject, &mut record, &task, now).await?;
@@ -205,6 +207,13 @@ impl Remediator {
             Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
             Some(Added::NoFailure) => self.give_back(&subject, &record, owner, "on a closer look the task did its work").await,
         }
+    }
+
+    /// A stop of a task that only carries a service's group: it is its family's.
+    async fn strangers(&self, task: StoppedTask, why: &str, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        tracing::info!(task = task.task_arn, "{why}");
+        let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
+        Box::pin(self.task_stopped(stranger, owner, now)).await
     }
 
     /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look, and may not have one.
@@ -325,12 +334,16 @@ impl Remediator {
         if found.is_leased {
             return Ok(Tally::deferred());
         }
+        // While a deployment waits at the door, nothing else is done to its service.
+        if let Some(door) = found.record.door.as_ref().filter(|_| self.settings.answer_hooks) {
+            return Box::pin(self.hook_waits(&door.hook, owner, now)).await;
+        }
         if found.record.open.is_none() && found.record.outbox.is_empty() {
             return Ok(Tally::ignored("no incident is open".to_owned()));
         }
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
-            let judged = self.judge(subject, &mut record, None, now).await;
+            let judged = self.judge(subject, &mut record, &mut None, now).await;
             if let Judged::Rest(tally) = &judged
                 && record.outbox.is_empty()
             {
@@ -382,6 +395,12 @@ impl Remediator {
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
         }
     }
+}
+
+/// Why a task is not the service's that was looked at, as far as that could be; a family that failed before was found to be.
+fn not_theirs(service: Option<&Lookup<Service>>, record: &Record, task: &StoppedTask) -> Option<String> {
+    let service = service?.found().filter(|_| !belongs::is_known(record, task))?;
+    belongs::stranger(service, task)
 }
 
 /// After how many seconds the look with this number begins.

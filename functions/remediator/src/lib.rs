@@ -14,6 +14,8 @@ mod batch;
 #[cfg(feature = "shell")]
 pub mod build;
 #[cfg(feature = "shell")]
+mod door;
+#[cfg(feature = "shell")]
 pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;

@@ -1,5 +1,6 @@
 //! Wiring: configuration from the environment, clients, and the runtime loop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -7,6 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use pullsafe::clock;
 use pullsafe::settings::Settings;
+use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_aws::telemetry;
 use pullsafe_registry::endpoints::{Endpoints, VARIABLE};
 use pullsafe_registry::{Client, Config};
@@ -39,6 +41,8 @@ async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
         TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(10)).build();
     let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
     let clock = clock::system();
-    let registry = Client::new(Config { endpoints: endpoints.clone(), ..Config::new(clock.clone()) });
+    let credentials = EcrCredentials::new(EcrRegions::new(config.clone()), clock.clone());
+    let endpoints = endpoints.clone();
+    let registry = Client::new(Config { endpoints, credentials: Arc::new(credentials), ..Config::new(clock.clone()) });
     Remediator::new(settings.clone(), &config, registry, clock)
 }

@@ -13,7 +13,7 @@ use crate::decide::remedy::{self, Look, target};
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
-use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::lookup::{Doubt, Lookup, Storage};
 use pullsafe::reference::{Digest, Reference, Registry, ecr_host};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -21,16 +21,9 @@ use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::incident::{CauseSeen, Incident};
 use pullsafe_incident::kept::Kept;
 use pullsafe_incident::plan::Step;
+use pullsafe_inspect::looks::{Answer, Looker};
 
 use super::Remediator;
-
-/// What a pull of an image would find, and what Docker Hub said of the limit on the way.
-pub(crate) struct Answer {
-    pub(crate) resolved: Lookup<Resolved>,
-    limit: Option<u32>,
-    /// How many of how many pulls are left.
-    pub(crate) left: Option<(u64, u64)>,
-}
 
 /// What was looked at before the service was known.
 #[derive(Debug, Default)]
@@ -106,6 +99,13 @@ impl Remediator {
                     None => Lookup::Unknown(Doubt::lasting("the message names no image by its tag")),
                 };
                 Box::new(|seen, _| seen.wanted = found)
+            }
+            Look::Kept => {
+                let found = match blocker.diagnosis.image.as_deref().and_then(|image| image.parse().ok()) {
+                    Some(image) => Box::pin(self.look_at_kept(&image)).await,
+                    None => Lookup::Unknown(Doubt::lasting("the message names no image")),
+                };
+                Box::new(|seen, _| seen.kept = found)
             }
             Look::Stack => {
                 let found = match service.stack() {
@@ -189,9 +189,7 @@ impl Remediator {
     pub(crate) async fn everywhere(&self, written: String, reference: Reference, kept: &Kept) -> (HubImage, Option<u32>) {
         let hub = async {
             match reference.digest().or_else(|| kept.digest(&written)) {
-                Some(digest) => {
-                    Answer { resolved: Lookup::Found(Resolved { digest: digest.clone(), platforms: None }), limit: None, left: None }
-                }
+                Some(digest) => Answer::of(Lookup::Found(Resolved { digest: digest.clone(), platforms: None })),
                 None => self.resolve(&reference).await,
             }
         };
@@ -208,7 +206,7 @@ impl Remediator {
             Some((place.clone(), self.resolve(&place).await.resolved))
         };
         let (hub, mirror, public) = tokio::join!(hub, mirror, public);
-        (HubImage { written, reference, hub: hub.resolved, last_run: Lookup::Absent, mirror, public }, hub.limit)
+        (HubImage { written, reference, hub: hub.resolved, left: hub.left, last_run: Lookup::Absent, mirror, public }, hub.limit)
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
@@ -246,27 +244,27 @@ impl Remediator {
         answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()
     }
 
-    /// What a reference means right now. Never a GET at Docker Hub: a HEAD spends no quota.
+    /// Where ECR keeps an image; a pinned digest by itself, else what the tag means.
+    async fn look_at_kept(&self, image: &Reference) -> Lookup<(Digest, Storage)> {
+        if image.kind() != Registry::EcrPrivate {
+            return Lookup::Absent;
+        }
+        match self.in_time("ecr:DescribeImages", async { Ok(self.account.ecr().kept(image).await) }).await {
+            Ok(Lookup::Found(kept)) => Lookup::Found((kept.resolved.digest, kept.storage)),
+            Ok(Lookup::Absent) => Lookup::Absent,
+            Ok(Lookup::Unknown(doubt)) => Lookup::Unknown(doubt),
+            Err(failure) => failure.doubt(),
+        }
+    }
+
+    /// Whoever looks at registries and roles, within the time for the event at hand.
+    pub(crate) fn looker(&self) -> Looker<'_> {
+        Looker { account: Some(&self.account), registry: &self.registry, anywhere: false, mirror: None, end: self.looks_end }
+    }
+
+    /// What a reference means right now.
     pub(crate) async fn resolve(&self, reference: &Reference) -> Answer {
-        let unknown = |doubt| Answer { resolved: Lookup::Unknown(doubt), limit: None, left: None };
-        if reference.kind() == Registry::EcrPrivate {
-            let resolved = self.in_time("ecr:BatchGetImage", async { Ok(self.ecr.resolve(reference).await) }).await;
-            return Answer { resolved: resolved.unwrap_or_else(|failure| failure.doubt()), limit: None, left: None };
-        }
-        let answer = self.in_time("the registry", async { Ok(self.registry.resolve(reference).await) }).await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(late) => return unknown(Doubt::new(format!("{}: {late}", reference.registry()), true)),
-        };
-        match answer {
-            Ok(found) => Answer {
-                limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
-                left: found.quota.map(|quota| (quota.remaining, quota.limit)),
-                resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
-            },
-            Err(error) if error.is_not_found() => Answer { resolved: Lookup::Absent, limit: None, left: None },
-            Err(error) => unknown(Doubt::new(error.to_string(), error.retryable())),
-        }
+        self.looker().resolve(reference).await
     }
 }
 

@@ -163,7 +163,7 @@ impl Remediator {
         let Trouble::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else { return };
         let Some(host) = ecr_host(reference.registry()) else { return };
         let tag = keep_tag(digest);
-        *keep = match self.ecr.get(host.region).add_tag(host.account, reference.repository(), digest, &tag).await {
+        *keep = match self.account.ecr().get(host.region).add_tag(host.account, reference.repository(), digest, &tag).await {
             Ok(()) => Keep::Tagged { tag },
             Err(error) => Keep::Tag { tag, why_not: error.to_string() },
         };
@@ -195,7 +195,7 @@ impl Remediator {
 
     async fn repository_of(&self, reference: &Reference) -> Lookup<Repository> {
         let Some(host) = ecr_host(reference.registry()) else { return Lookup::not_asked() };
-        let ecr = self.ecr.get(host.region);
+        let ecr = self.account.ecr().get(host.region);
         let asked = self.in_time("ecr:DescribeImages", async { Ok(ecr.contents(host.account, reference.repository()).await) }).await;
         match asked {
             Ok(Ok(Some(repository))) => Lookup::Found(repository),
@@ -216,7 +216,8 @@ impl Remediator {
         let indices: Vec<Digest> =
             repository.indices.iter().filter(|index| *index != &runs.digest).filter(near).take(MOST_INDICES).cloned().collect();
         let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else { return repository };
-        let read = self.ecr.get(host.region).members(host.account, used.reference.repository(), &indices).await.unwrap_or_default();
+        let read =
+            self.account.ecr().get(host.region).members(host.account, used.reference.repository(), &indices).await.unwrap_or_default();
         for (index, members) in indices.iter().zip(read) {
             repository.set_members(index, members);
         }

@@ -3,6 +3,7 @@
 use crate::decide::refusal;
 use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
+use pullsafe::reference::ecr_host;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::command;
@@ -37,7 +38,11 @@ impl Remediator {
         };
         let message = failure.message.as_deref().unwrap_or_default();
         let denied = failure.kind == FailureKind::Denied;
-        let resource = self.resource_of(failure.call).or_else(|| id.map(|id| refusal::resource(failure.call, id)));
+        let resource = rest
+            .first()
+            .and_then(repository)
+            .or_else(|| self.resource_of(failure.call))
+            .or_else(|| id.map(|id| refusal::resource(failure.call, id)));
         let resource = resource.unwrap_or_else(|| "*".to_owned());
         Ok(Refusal {
             at: now,
@@ -94,6 +99,7 @@ impl Remediator {
             | Step::SetDesiredCount { .. }
             | Step::MoveService { .. }
             | Step::ForceNewDeployment { .. }
+            | Step::RestoreImage { .. }
             | Step::AskMirror { .. } => Ok(None),
         }
     }
@@ -122,9 +128,20 @@ fn passing<T>(failure: Failure, refused: T) -> Result<T, Failure> {
     if failure.is_transient() { Err(failure) } else { Ok(refused) }
 }
 
+/// The repository that a step changes, as a policy names it.
+fn repository(step: &Step) -> Option<String> {
+    let Step::RestoreImage { service, image } = step else { return None };
+    let (host, partition) = (ecr_host(image.registry())?, Arn::parse(&service.cluster_arn)?.partition);
+    Some(format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, image.repository()))
+}
+
 const fn changes_the_service(step: &Step) -> bool {
     match step {
         Step::SetDesiredCount { .. } | Step::MoveService { .. } | Step::ForceNewDeployment { .. } => true,
-        Step::TagService { .. } | Step::UntagService { .. } | Step::SetScaling { .. } | Step::AskMirror { .. } => false,
+        Step::TagService { .. }
+        | Step::UntagService { .. }
+        | Step::SetScaling { .. }
+        | Step::RestoreImage { .. }
+        | Step::AskMirror { .. } => false,
     }
 }

@@ -13,7 +13,7 @@ use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
@@ -34,7 +34,7 @@ impl Remediator {
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
         }
-        let judged = self.judge(subject, &mut record, None, now).await;
+        let judged = self.judge(subject, &mut record, &mut None, now).await;
         self.finish(subject, record, &before, judged, owner, now).await
     }
 
@@ -53,7 +53,7 @@ impl Remediator {
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
             Judged::Act(id, cause, plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
-                let fresh = record.open.as_mut().filter(|incident| plan.remedy != RemedyName::PrepareMirror && !incident.has_begun(&plan));
+                let fresh = record.open.as_mut().filter(|incident| !plan.remedy.only_prepares() && !incident.has_begun(&plan));
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
                     incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting });
@@ -70,11 +70,17 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `seen` is its service where that was
-    /// looked up just now.
-    pub(crate) async fn judge(&self, subject: &Subject, record: &mut Record, seen: Option<Lookup<Service>>, now: Timestamp) -> Judged {
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `looked` gets its service, as it was
+    /// looked up.
+    pub(crate) async fn judge(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        looked: &mut Option<Lookup<Service>>,
+        now: Timestamp,
+    ) -> Judged {
         match subject {
-            Subject::Service(id) => self.judge_service(subject, id, record, seen, now).await,
+            Subject::Service(id) => self.judge_service(subject, id, record, looked, now).await,
             Subject::Family { .. } | Subject::Project { .. } => self.judge_other(subject, record, now).await,
         }
     }
@@ -98,16 +104,12 @@ impl Remediator {
         subject: &Subject,
         id: &ServiceId,
         record: &mut Record,
-        seen: Option<Lookup<Service>>,
+        looked: &mut Option<Lookup<Service>>,
         now: Timestamp,
     ) -> Judged {
-        let service = async {
-            match seen {
-                Some(service) => service,
-                None => self.look_at_service(id).await,
-            }
-        };
-        let (service, leave, ahead) = tokio::join!(service, self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
+        let (service, leave, ahead) =
+            tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
+        *looked = Some(service.clone());
         let mode = self.mode(service.found(), &leave);
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
@@ -156,7 +158,7 @@ impl Remediator {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
-            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_), .. }));
+            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. }));
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
@@ -210,7 +212,7 @@ impl Remediator {
             }
         };
         incident.log(now, line);
-        if (plan.remedy != RemedyName::PrepareMirror || state == ActState::Refused)
+        if (!plan.remedy.only_prepares() || state == ActState::Refused)
             && let Some(act) = &mut incident.act
         {
             act.state = state;
@@ -287,34 +289,53 @@ impl Remediator {
         if known.prepared.as_deref() == Some(&definition) {
             return Ok(Tally::ignored("this task definition was looked at before".to_owned()));
         }
+        // It is looked at where it waits, and there with all else.
+        if self.settings.answer_hooks && service.found().is_some_and(|service| service.has_hooks) {
+            return Ok(Tally::ignored("the service's deployments wait at a hook, where they are looked at".to_owned()));
+        }
         let seen = self.observe_ahead(service, &definition).await;
         let Some(plan) = remedy::ahead::prepare(&self.settings, &seen) else {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
-        if record.prepared.as_deref() == Some(&definition) {
-            return self.give_back(&subject, &record, owner, "this task definition was looked at before").await;
+        self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now).await
+    }
+
+    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition.
+    #[expect(clippy::too_many_arguments, reason = "what it is about, what is to be done, and who does it when")]
+    pub(crate) async fn go_ahead(
+        &self,
+        subject: &Subject,
+        id: &ServiceId,
+        definition: &str,
+        plan: &Plan,
+        mode: Mode,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        if record.prepared.as_deref() == Some(definition) {
+            return self.give_back(subject, &record, owner, "this task definition was looked at before").await;
         }
-        let acted = if mode == Mode::Act { self.act(&plan).await? } else { Acted::Done };
-        record.prepared = Some(definition);
+        let acted = if mode == Mode::Act { self.act(plan).await? } else { Acted::Done };
+        record.prepared = Some(definition.to_owned());
         record.notices += 1;
-        let notice = format!("{now}-{}-{}", changed.service.name, record.notices);
+        let notice = format!("{now}-{}-{}", id.name, record.notices);
         let why = match acted {
             Acted::Done => {
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, mode == Mode::Act, None, notice).into());
+                record.outbox.push(notice::ahead(&subject.to_string(), plan, mode == Mode::Act, None, notice).into());
                 String::new()
             }
             Acted::GivenUp(why) => why,
             // Told once per task definition: the next deployment of another one is the change that tries again.
             Acted::Refused(at, failure) => {
-                let refusal = self.refused(&plan, at, &failure, 2, now).await?;
-                record.outbox.push(notice::ahead(&subject.to_string(), &plan, false, Some(&refusal), notice).into());
+                let refusal = self.refused(plan, at, &failure, 2, now).await?;
+                record.outbox.push(notice::ahead(&subject.to_string(), plan, false, Some(&refusal), notice).into());
                 failure.to_string()
             }
         };
-        self.tell(&subject, &mut record, now).await;
-        self.table.save(&subject, owner, &mut record, now, Next::Soon, true).await?;
+        self.tell(subject, &mut record, now).await;
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
     }
 }

@@ -1,4 +1,4 @@
-import { Annotations, CfnCondition, CfnMapping, CfnOutput, CfnParameter, CfnResource, Duration, Lazy } from 'aws-cdk-lib';
+import { Annotations, Aspects, CfnCondition, CfnMapping, CfnOutput, CfnParameter, CfnResource, Duration, Lazy } from 'aws-cdk-lib';
 import { Stack, StackProps, Token, Validations } from 'aws-cdk-lib';
 import { CfnService } from 'aws-cdk-lib/aws-ecs';
 import { Construct, IConstruct } from 'constructs';
@@ -92,14 +92,22 @@ export class Pullsafe extends Stack {
       // The service's own hooks may still be added after this.
       lifecycleHooks: Lazy.uncachedAny({ produce: (context) => [...(context.resolve(configuration.lifecycleHooks) ?? []), pause] }),
     };
-    if (!JSON.stringify(read()).includes(HOOK_EVENT)) {
-      Annotations.of(service).addWarningV2(
-        'pullsafe:hooks',
-        `The pullsafe stack of this version does not answer deployment hooks: each deployment waits its ${minutes} minutes, then goes on.`,
-      );
-    }
+    // The app's own pullsafe stack may still be added after this; one of another app is not seen here.
+    Aspects.of(cfn).add({
+      visit: (node) => {
+        const stacks = node === cfn ? node.node.root.node.findAll().filter((child): child is Pullsafe => child instanceof Pullsafe) : [];
+        if (stacks.length > 0 && !stacks.some((stack) => stack.answersHooks)) {
+          Annotations.of(node).addWarningV2(
+            'pullsafe:hooks',
+            `${stacks[0].node.path} does not answer deployment hooks: each deployment waits its ${minutes} minutes, then goes on. Give it parameters: { AnswerHooks: 'true' }.`,
+          );
+        }
+      },
+    });
   }
 
+  /** Whether it answers the hooks of protected services (`AnswerHooks`), as far as that is known at synthesis. */
+  public readonly answersHooks: boolean;
   /** The gate's ARN, for `PullsafeImage` in other stacks of the app. */
   public readonly imageGateArn: string;
   /** The topic that people are told by. */
@@ -109,6 +117,7 @@ export class Pullsafe extends Stack {
     const template = read();
     super(scope, id, { description: template.Description, ...props });
     const values = this.parameters(template, props);
+    this.answersHooks = values.AnswerHooks === undefined ? false : Token.isUnresolved(values.AnswerHooks) || values.AnswerHooks === 'true';
     this.addTransform(template.Transform);
     this.declare(template, values);
     this.make(template, values);
@@ -202,9 +211,6 @@ export class Pullsafe extends Stack {
     return this.node.findChild(name) as CfnResource;
   }
 }
-
-/** How the event is called by which a stack hears of a deployment that waits. */
-const HOOK_EVENT = 'ECS Hook State Change';
 
 /** Services that have the hook already: to protect one twice is to protect it. */
 const PROTECTED = new WeakSet<CfnService>();

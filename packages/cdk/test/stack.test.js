@@ -158,10 +158,16 @@ test('what has no hooks is refused', () => {
   }
 });
 
-test('where the stack does not answer hooks yet, it is said', () => {
-  const stack = new Stack();
-  Pullsafe.protect(service(stack));
-  const answered = JSON.stringify(PACKAGED).includes('ECS Hook State Change');
-  const said = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('does not answer deployment hooks'));
-  assert.strictEqual(said.length, answered ? 0 : 1);
+test("where the app's own stack does not answer hooks, it is said", () => {
+  for (const [parameters, warned] of [[{}, 1], [{ AnswerHooks: 'false' }, 1], [{ AnswerHooks: 'true' }, 0], [undefined, 0]]) {
+    const app = new App();
+    const stack = new Stack(app, 'Shop');
+    Pullsafe.protect(service(stack));
+    if (parameters !== undefined) {
+      const own = new Pullsafe(app, 'Pullsafe', { codeBucket: 'bucket', parameters });
+      assert.strictEqual(own.answersHooks, warned === 0);
+    }
+    const said = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('does not answer deployment hooks'));
+    assert.strictEqual(said.length, warned, JSON.stringify(parameters));
+  }
 });

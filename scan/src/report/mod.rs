@@ -5,7 +5,7 @@ mod json;
 mod sarif;
 mod text;
 
-pub use github::github;
+pub use github::{annotation, github};
 pub use json::json;
 pub use sarif::sarif;
 pub use text::{Colours, terminal, text};

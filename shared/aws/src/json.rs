@@ -4,6 +4,9 @@
 //! SDK crate is made of is used as it is: the orchestrator with its retries and timeouts, SigV4, the error codes that are worth
 //! a retry, and the configuration with its endpoints (docs/adr/0011).
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
@@ -24,6 +27,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
+use pullsafe::reference::Region;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -39,6 +43,8 @@ pub struct Api {
     content_type: &'static str,
 }
 
+/// Amazon ECS, where its answer is wanted as it came.
+pub const ECS: Api = Api { name: "ecs", id: "ECS", content_type: JSON };
 /// Amazon CloudWatch Logs.
 pub const LOGS: Api = Api { name: "logs", id: "CloudWatch Logs", content_type: JSON };
 /// AWS Systems Manager.
@@ -162,6 +168,50 @@ impl JsonApi {
         debug_assert!(call.starts_with(self.api.name) || [MONITORING, TAGGING].contains(&self.api), "the call is named as IAM names it");
         let operation = self.operation.as_ref().map_err(|why| Failure::unexpected(call, format!("there is no address for it: {why}")))?;
         operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
+    }
+}
+
+/// A service's API in whatever region is asked for: one client each, made when it is first needed. Clones share them.
+#[derive(Clone)]
+pub struct InRegions {
+    config: SdkConfig,
+    api: Api,
+    regions: Arc<Mutex<HashMap<String, JsonApi>>>,
+}
+
+impl InRegions {
+    /// By this configuration.
+    pub fn new(config: &SdkConfig, api: Api) -> Self {
+        Self { config: config.clone(), api, regions: Arc::default() }
+    }
+
+    /// The API in a region, or in the configuration's own.
+    ///
+    /// # Errors
+    /// The region is in another partition: credentials are good in one, and are sent to no other.
+    pub fn get(&self, region: Option<&Region>) -> Result<JsonApi, String> {
+        let own = self.config.region().and_then(|own| own.as_ref().parse::<Region>().ok());
+        if let (Some(own), Some(region)) = (own, region)
+            && own.partition() != region.partition()
+        {
+            return Err(format!("{region} is in another partition of AWS than {own}"));
+        }
+        // A panic elsewhere cannot leave the map half changed.
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || match region {
+            Some(region) => {
+                let config = self.config.clone().into_builder().region(aws_config::Region::new(region.to_string())).build();
+                JsonApi::new(&config, self.api)
+            }
+            None => JsonApi::new(&self.config, self.api),
+        };
+        Ok(regions.entry(region.map(ToString::to_string).unwrap_or_default()).or_insert_with(make).clone())
+    }
+}
+
+impl std::fmt::Debug for InRegions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "InRegions({})", self.api.id)
     }
 }
 

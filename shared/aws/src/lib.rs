@@ -18,6 +18,8 @@ pub mod kind;
 pub mod outbox;
 #[cfg(feature = "queue")]
 pub mod queue;
+#[cfg(feature = "iam")]
+pub mod role;
 pub mod telemetry;
 
 pub use aws_config::SdkConfig;

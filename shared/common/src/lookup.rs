@@ -4,7 +4,7 @@
 use crate::reference::Digest;
 
 /// The result of looking something up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
     /// It is there.
     Found(T),
@@ -84,4 +84,35 @@ pub struct Resolved {
     pub digest: Digest,
     /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its manifest.
     pub platforms: Option<Vec<String>>,
+}
+
+impl Resolved {
+    /// Whether it is for a platform (`os/architecture`); `None` where it does not say.
+    pub fn is_for(&self, platform: &str) -> Option<bool> {
+        let platforms = self.platforms.as_ref()?;
+        let variant = format!("{platform}/");
+        Some(platforms.iter().any(|offered| offered == platform || offered.starts_with(&variant)))
+    }
+}
+
+/// Where ECR keeps an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// Where it can be pulled from.
+    Standard,
+    /// In the archive, from where it cannot.
+    Archive,
+    /// On its way back from the archive.
+    Returning,
+}
+
+/// What the policies of a role say of some actions together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// It may.
+    Given,
+    /// It may not do these, and nothing can make up for it.
+    Refused(Vec<String>),
+    /// Its own policies do not say that it may do these; a policy of the resource, or a condition of the request, could.
+    Missing(Vec<String>),
 }

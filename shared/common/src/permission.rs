@@ -12,14 +12,22 @@ pub struct Permission {
     pub actions: &'static [&'static str],
     /// Whether it changes something of the user's.
     pub writes: bool,
+    /// The parameter of the stack that it comes with, where it has one of its own.
+    pub parameter: Option<&'static str>,
+}
+
+impl Permission {
+    const fn with(self, parameter: &'static str) -> Self {
+        Self { parameter: Some(parameter), ..self }
+    }
 }
 
 const fn reads(purpose: &'static str, actions: &'static [&'static str]) -> Permission {
-    Permission { purpose, actions, writes: false }
+    Permission { purpose, actions, writes: false, parameter: None }
 }
 
 const fn writes(purpose: &'static str, actions: &'static [&'static str]) -> Permission {
-    Permission { purpose, actions, writes: true }
+    Permission { purpose, actions, writes: true, parameter: None }
 }
 
 /// What a customer key asks of whoever sends to a queue or a topic, takes from a queue, or uses a table under it.
@@ -30,8 +38,16 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("look at the service and its cluster's tags", &["ecs:DescribeServices", "ecs:DescribeClusters"]),
     reads("look at the task definition, and find a clone made before", &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]),
     reads("find the digests that the service's tasks run", &["ecs:ListTasks", "ecs:DescribeTasks"]),
-    reads("look up a tag or digest in ECR", &["ecr:BatchGetImage"]),
-    reads("find out whether the execution role may pull from the mirror", &["iam:SimulatePrincipalPolicy"]),
+    reads("see whether a deployment of the service waits at a hook", &["ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"]),
+    reads("look up a tag or digest in ECR, and whether it lies in the archive", &["ecr:BatchGetImage", "ecr:DescribeImages"]),
+    reads("find out whether the execution role may pull an image, or read a secret", &["iam:SimulatePrincipalPolicy"]),
+    reads("look at what a deployment that waits is to run", &["ecs:DescribeServiceRevisions"]).with("AnswerHooks"),
+    reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"])
+        .with("AnswerHooks"),
+    reads("see whether a missing image would come by a pull-through cache", &["ecr:DescribePullThroughCacheRules"]).with("AnswerHooks"),
+    reads("see whether a log group is there", &["logs:DescribeLogGroups"]).with("AnswerHooks"),
+    writes("let a deployment go on that waits at the hook, or, in act mode, roll it back", &["ecs:ContinueServiceDeployment"])
+        .with("AnswerHooks"),
     reads("read the log of a task that failed, and of a build", &["logs:GetLogEvents"]),
     reads("see why a load balancer's health check fails", &["elasticloadbalancing:DescribeTargetHealth"]),
     reads("see whether the service's stack is being deployed", &["cloudformation:DescribeStacks"]),
@@ -40,19 +56,13 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("find services that are paused and that nobody remembers, once a day", &["tag:GetResources"]),
     reads(
         "see once a day what runs, and what will go wrong with its images, unless a parameter forbids it",
-        &[
-            "ecs:ListClusters",
-            "ecs:ListServices",
-            "ecr:DescribeImages",
-            "ecr:GetLifecyclePolicy",
-            "events:ListRuleNamesByTarget",
-            "events:ListTargetsByRule",
-        ],
+        &["ecs:ListClusters", "ecs:ListServices", "ecr:GetLifecyclePolicy", "events:ListRuleNamesByTarget", "events:ListTargetsByRule"],
     ),
     writes("keep an image that runs by a tag, where a parameter names its repository", &["ecr:PutImage"]),
     writes("say on the service what was done", &["ecs:TagResource", "ecs:UntagResource"]),
     writes("clone the task definition", &["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "iam:PassRole"]),
     writes("move, pause, restore the service, or force a new deployment", &["ecs:UpdateService"]),
+    writes("bring an image back from the archive that a service needs", &["ecr:UpdateImageStorageClass"]).with("RestoreArchivedImages"),
     writes("suspend and resume autoscaling during a pause", &["application-autoscaling:RegisterScalableTarget"]),
     reads("ask the mirror, and put events back into the own queue", &["sqs:SendMessage"]),
     reads("take events from the own queue", &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]),

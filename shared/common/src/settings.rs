@@ -37,6 +37,8 @@ settings! {
     MIRROR_PREFIX = "PULLSAFE_MIRROR_PREFIX", Some("docker-hub"), "First part of the mirror's repository names (`docker-hub/library/python`).";
     PUBLIC_FALLBACK = "PULLSAFE_PUBLIC_FALLBACK", Some("true"), "Whether official images may move to `public.ecr.aws/docker/library` where the mirror cannot serve.";
     AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (say so, and fill the mirror where the stack acts) or `move`.";
+    HOOKS = "PULLSAFE_ANSWER_HOOKS", Some("false"), "Whether deployments that wait at pullsafe's hook are looked at and answered (docs/door.md).";
+    RESTORE_ARCHIVED = "PULLSAFE_RESTORE_ARCHIVED", Some("false"), "Whether an image that a service needs is brought back from ECR's archive.";
     PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
     PAUSE_AFTER = "PULLSAFE_PAUSE_AFTER", Some("2"), "How many tasks must fail for the same missing image before a pause (1 to 100).";
     PAUSE_AFTER_MINUTES = "PULLSAFE_PAUSE_AFTER_MINUTES", Some("30"), "How old a deployment must be before its service is paused, in minutes (0 to 1440): whatever waits for the deployment takes a paused service for a stable one.";
@@ -182,6 +184,10 @@ pub struct Settings {
     pub public_fallback: bool,
     /// What to do ahead of a failure.
     pub ahead: Ahead,
+    /// Whether deployments that wait at pullsafe's hook are answered.
+    pub answer_hooks: bool,
+    /// Whether images are brought back from ECR's archive.
+    pub restore_archived: bool,
     /// Whether services may be paused.
     pub pause: bool,
     /// How many failing tasks a pause needs.
@@ -245,6 +251,8 @@ impl Settings {
                 "move" => Some(Ahead::Move),
                 _ => None,
             }),
+            answer_hooks: reader.flag(HOOKS),
+            restore_archived: reader.flag(RESTORE_ARCHIVED),
             pause: reader.flag(PAUSE),
             pause_after: reader.parsed(PAUSE_AFTER, 2, "a whole number from 1 to 100", |value| {
                 value.parse().ok().filter(|count| (1..=100).contains(count))

@@ -72,6 +72,8 @@ causes! {
         ImageNotFound = "image-not-found": AboutImage,
         /// The digest that the deployment pinned no longer exists, while its tag may.
         ImageDigestGone = "image-digest-gone": AboutImage,
+        /// The image lies in ECR's archive, from where it cannot be pulled.
+        ImageArchived = "image-archived": AboutImage,
         /// The repository does not exist under this name.
         RepositoryNotFound = "repository-not-found": AboutImage,
         /// The registry does not accept the credentials, or none were sent.
@@ -288,12 +290,24 @@ names! {
         PauseAndRestore = "pause-and-restore",
         /// Force a new deployment, which resolves the tag again.
         ForceNewDeployment = "force-new-deployment",
+        /// Bring an image back from ECR's archive, then deploy anew where nothing else does.
+        RestoreImage = "restore-image",
         /// Make sure that the mirror has what a starting deployment will pull.
         PrepareMirror = "prepare-mirror",
         /// Say what is wrong and the exact change to make.
         Advise = "advise",
         /// Nothing: the stop is in the normal course of events.
         None = "none",
+    }
+}
+
+impl RemedyName {
+    /// Whether it only prepares what another remedy, or ECS itself, then does: it is no act upon a service.
+    pub const fn only_prepares(self) -> bool {
+        match self {
+            Self::PrepareMirror | Self::RestoreImage => true,
+            Self::MoveToMirror | Self::PauseAndRestore | Self::ForceNewDeployment | Self::Advise | Self::None => false,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let defined = |what: &str| definition(setting, what);
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
-        Cause::ImageNotFound | Cause::ImageDigestGone | Cause::RepositoryNotFound => exists(diagnosis, setting),
+        Cause::ImageNotFound | Cause::ImageDigestGone | Cause::ImageArchived | Cause::RepositoryNotFound => exists(diagnosis, setting),
         Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, &text, setting),
         Cause::RegistryUnreachable => network(diagnosis, setting),
         Cause::RegistryServerError => inspect(diagnosis).unwrap_or_else(|| "the registry's status page".to_owned()),

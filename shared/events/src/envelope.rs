@@ -3,7 +3,7 @@
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Author, Event, Subject, codebuild, ecr, ecs};
+use super::{Author, Event, Subject, codebuild, ecr, ecs, hook};
 use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
 
@@ -57,6 +57,7 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     match (text("source"), text("detail-type")) {
         ("aws.ecs", "ECS Task State Change") => ecs::task_state_change(detail),
         ("aws.ecs", "ECS Deployment State Change" | "ECS Service Action") => ecs::service_change(payload, detail, at),
+        ("aws.ecs", "ECS Hook State Change") => hook::state_change(payload, detail),
         ("aws.ecr", "ECR Image Action") => ecr::image_action(payload, detail),
         ("aws.ecr", "ECR Replication Action") => ecr::replication(payload, detail),
         ("aws.ecr", "ECR Pull Through Cache Action") => ecr::pull_through(payload, detail),

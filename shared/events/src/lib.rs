@@ -11,10 +11,12 @@ mod codebuild;
 mod ecr;
 mod ecs;
 mod envelope;
+pub mod hook;
 pub mod stopped_task;
 pub mod task_definition;
 
 use crate::arrival::Arrival;
+use crate::hook::HookWaits;
 use crate::stopped_task::StoppedTask;
 use pullsafe::arn::ServiceId;
 use pullsafe::mirror_job::ImageMirrored;
@@ -30,6 +32,8 @@ pub enum Event {
     TaskStopped(Box<TaskStopped>),
     /// A deployment of a service began, ended or failed, or the service says something of itself.
     ServiceChanged(ServiceChanged),
+    /// A deployment waits at a hook before its first task.
+    HookWaits(HookWaits),
     /// An image appeared in ECR.
     ImageArrived(Arrival),
     /// The mirror has copied an image of Docker Hub.

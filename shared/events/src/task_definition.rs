@@ -83,10 +83,25 @@ impl TaskDefinition {
         format!("{os}/{architecture}")
     }
 
+    /// Whether it says on which processor its tasks run.
+    pub fn says_its_processor(&self) -> bool {
+        self.definition.get("runtimePlatform").is_some_and(|platform| platform.get("cpuArchitecture").is_some_and(Value::is_string))
+    }
+
+    /// Whether it requires this compatibility and no other.
+    pub fn requires_only(&self, compatibility: &str) -> bool {
+        let required = self.definition.get("requiresCompatibilities").and_then(Value::as_array);
+        required.is_some_and(|required| !required.is_empty() && required.iter().all(|one| one == compatibility))
+    }
+
+    /// What the definition says of each container.
+    pub fn containers(&self) -> &[Value] {
+        self.definition.get("containerDefinitions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// What the definition says of one container.
     pub fn container(&self, name: &str) -> Option<&Value> {
-        let containers = self.definition.get("containerDefinitions").and_then(Value::as_array);
-        containers.into_iter().flatten().find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+        self.containers().iter().find(|container| container.get("name").and_then(Value::as_str) == Some(name))
     }
 
     /// The value of one of the definition's tags.
@@ -97,10 +112,8 @@ impl TaskDefinition {
 
     /// What each container pulls, in the definition's order.
     pub fn images(&self) -> Vec<ContainerImage> {
-        let containers = self.definition.get("containerDefinitions").and_then(Value::as_array);
-        containers
-            .into_iter()
-            .flatten()
+        self.containers()
+            .iter()
             .map(|container| {
                 let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
                 let written = text("image");

@@ -1,6 +1,7 @@
 //! What a person types to do a step by hand.
 
 use pullsafe::arn::{Arn, ServiceId};
+use pullsafe::reference::{Reference, ecr_host};
 
 use crate::plan::{Step, Suspended};
 
@@ -11,8 +12,20 @@ pub fn of(step: &Step) -> Option<String> {
         Step::SetScaling { service, suspended, .. } => Some(scaling(service, *suspended)),
         Step::SetDesiredCount { service, to, force, .. } => Some(count(service, *to, *force)),
         Step::ForceNewDeployment { service, .. } => Some(format!("aws ecs update-service {} --force-new-deployment", named(service))),
+        Step::RestoreImage { image, .. } => unarchive(image),
         Step::TagService { .. } | Step::MoveService { .. } | Step::AskMirror { .. } => None,
     }
+}
+
+/// Brings an image back from ECR's archive.
+fn unarchive(image: &Reference) -> Option<String> {
+    let (host, digest) = (ecr_host(image.registry())?, image.digest()?);
+    Some(format!(
+        "aws ecr update-image-storage-class --registry-id {} --repository-name {} --image-id imageDigest={digest} --target-storage-class STANDARD --region {}",
+        host.account,
+        quoted(image.repository()),
+        host.region
+    ))
 }
 
 /// Removes tags from a service.

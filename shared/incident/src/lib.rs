@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod command;
+pub mod door;
 pub mod happened;
 pub mod held;
 pub mod incident;

@@ -10,6 +10,7 @@ use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::Author;
 use serde_json::json;
 
+use super::door::{DoorOutcome, DoorVerdict};
 use super::held::{HeldBack, PERIOD_SECONDS};
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
@@ -165,6 +166,47 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
         id,
         detail_type: detail_type.to_owned(),
         subject: subject_line(&format!("{subject}: a deployment pulls from Docker Hub")),
+        text: text.finish(),
+        evidence: None,
+        detail,
+    }
+}
+
+/// The message about a deployment that waited at the door.
+pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
+    let definition = verdict.task_definition.rsplit('/').next().unwrap_or_default();
+    let (detail_type, headline, line) = match &verdict.outcome {
+        DoorOutcome::RolledBack => (
+            "Remedy Applied",
+            "a deployment was rolled back before its first task".to_owned(),
+            format!("The deployment of {definition} was rolled back before its first task, for its tasks could not have started."),
+        ),
+        DoorOutcome::GoesOn(why) => (
+            "Diagnosis",
+            "a deployment goes on, and its tasks will fail".to_owned(),
+            format!("The deployment of {definition} goes on, for {why}. Otherwise it would have been rolled back before its first task."),
+        ),
+        DoorOutcome::NotAnswered(why) => (
+            "Diagnosis",
+            "a deployment that waits could not be answered".to_owned(),
+            format!("AWS refused the answer to the deployment of {definition}, which goes on when its hook's time is over: {why}"),
+        ),
+        DoorOutcome::TooLate(how) => (
+            "Diagnosis",
+            "a deployment was to be rolled back, and was answered before".to_owned(),
+            format!("The deployment of {definition} was to be rolled back; before that, somebody or its hook's time was faster ({how})."),
+        ),
+    };
+    let mut text = Text::default();
+    text.line(&format!("{subject}: {line}"));
+    text.section("What was found", verdict.found.clone());
+    text.section("What to do", verdict.advice.clone());
+    let applied = verdict.outcome == DoorOutcome::RolledBack;
+    let detail = json!({ "notice": id, "subject": subject, "door": verdict, "applied": applied });
+    Notice {
+        id,
+        detail_type: detail_type.to_owned(),
+        subject: subject_line(&format!("{subject}: {headline}")),
         text: text.finish(),
         evidence: None,
         detail,

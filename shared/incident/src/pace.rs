@@ -38,6 +38,9 @@ impl Due {
         if !record.outbox.is_empty() {
             return Some(soon());
         }
+        if let Some(door) = &record.door {
+            return Some(Self { wakes: vec![door.until], ..soon() });
+        }
         let incident = record.open.as_ref()?;
         let last = last_failure(incident);
         match subject {
@@ -67,7 +70,7 @@ fn last_failure(incident: &Incident) -> Timestamp {
 fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
     let pause = incident.waiting.as_ref().and_then(|waiting| match &waiting.cause {
         WaitingFor::Push { pause_at, .. } => Some(*pause_at),
-        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::MoreFailures => None,
+        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::Restored(_) | WaitingFor::MoreFailures => None,
     });
     let grace = incident.refusal.as_ref().and_then(super::refusal::Refusal::due_at);
     let untold = incident.blocker().filter(|_| incident.told.is_empty());

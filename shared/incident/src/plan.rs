@@ -105,6 +105,13 @@ pub enum Step {
         /// The deployment that failed.
         deployment: String,
     },
+    /// Brings an image back from ECR's archive, if it is still there.
+    RestoreImage {
+        /// The service that it is for.
+        service: ServiceId,
+        /// The image, by its digest.
+        image: Reference,
+    },
     /// Asks the mirror for an image.
     AskMirror {
         /// The image at Docker Hub.
@@ -190,6 +197,7 @@ impl Step {
             Self::SetDesiredCount { .. } => "count",
             Self::MoveService { .. } => "move",
             Self::ForceNewDeployment { .. } => "force",
+            Self::RestoreImage { .. } => "unarchive",
             Self::AskMirror { .. } => "ask",
         }
     }
@@ -202,7 +210,8 @@ impl Step {
             | Self::SetScaling { service, .. }
             | Self::SetDesiredCount { service, .. }
             | Self::MoveService { service, .. }
-            | Self::ForceNewDeployment { service, .. } => Some(service),
+            | Self::ForceNewDeployment { service, .. }
+            | Self::RestoreImage { service, .. } => Some(service),
             Self::AskMirror { .. } => None,
         }
     }
@@ -228,6 +237,7 @@ impl Step {
                 format!("clone {} with {} and move service {service} to it", from.rsplit('/').next().unwrap_or(from), moves.join(", "))
             }
             Self::ForceNewDeployment { service, .. } => format!("force a new deployment of {service}"),
+            Self::RestoreImage { image, .. } => format!("bring {image} back from ECR's archive"),
             Self::AskMirror { source, target, .. } => format!("ask the mirror to copy {source} to {target}"),
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::door::AtDoor;
 use super::incident::Incident;
 use super::outgoing::Outgoing;
 use pullsafe::notice::Notice;
@@ -42,6 +43,9 @@ pub struct Record {
     /// The task definitions that were looked at ahead of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
+    /// A deployment that waits at the door for something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<AtDoor>,
     /// When the service was paused that carries the tags of a pause which nobody remembers, once people know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stray: Option<String>,
@@ -150,6 +154,14 @@ impl Record {
             Some((causes, act, waiting, incident.refusal.clone(), said, incident.looks_steady))
         };
         !self.outbox.is_empty() || decided(self) != decided(before)
+    }
+
+    /// What it waits for, by names that an arrival has too.
+    pub fn waits(&self) -> Vec<String> {
+        let incident = self.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names());
+        let mut names = incident.unwrap_or_default();
+        names.extend(self.door.iter().flat_map(AtDoor::names));
+        names
     }
 
     /// Puts a message into the outbox, unless the open incident has already told it.

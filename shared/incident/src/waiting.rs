@@ -33,6 +33,8 @@ pub enum WaitingFor {
         /// When the service is paused if nothing has changed by then.
         pause_at: Timestamp,
     },
+    /// This image's way back from ECR's archive, by its digest.
+    Restored(Reference),
     /// More failing tasks, before the guards of a remedy are satisfied.
     MoreFailures,
 }
@@ -43,7 +45,21 @@ impl WaitingFor {
         match self {
             Self::Mirror(images) => images.iter().map(of_mirrored).collect(),
             Self::Image(image) | Self::Push { image, .. } => vec![of_image(image)],
+            // ECR's event about it names the digest alone; a push of the tag would do as well.
+            Self::Restored(image) => [Some(of_image(image)), by_digest(image)].into_iter().flatten().collect(),
             Self::MoreFailures => Vec::new(),
+        }
+    }
+
+    /// What is waited for by a deployment at the door.
+    pub fn describe_at_door(&self) -> String {
+        match self {
+            Self::Mirror(images) => {
+                format!("the mirror's copy of {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Image(image) | Self::Push { image, .. } => format!("a push of {image}"),
+            Self::Restored(image) => format!("the way back of {image} from the archive"),
+            Self::MoreFailures => "another failing task".to_owned(),
         }
     }
 
@@ -58,6 +74,7 @@ impl WaitingFor {
             Self::Push { image, pause_at } => format!(
                 "for {image} to be pushed; then a new deployment starts at once. If it still fails at {pause_at}, the service is paused: until then something may wait for this deployment, which would take a paused service for a stable one"
             ),
+            Self::Restored(image) => format!("for {image} to come back from ECR's archive, which can take a while"),
             Self::MoreFailures => "for another failing task to confirm it before it acts".to_owned(),
         }
     }
@@ -73,6 +90,10 @@ pub fn of_arrival(arrival: &Arrival) -> Vec<String> {
     let ends = [arrival.tag.as_ref().map(|tag| format!(":{tag}")), arrival.digest.as_ref().map(|digest| format!("@{digest}"))];
     let name = |end: String| format!("image#{}/{}/{}{end}", arrival.account, arrival.region, arrival.repository);
     ends.into_iter().flatten().map(name).collect()
+}
+
+fn by_digest(image: &Reference) -> Option<String> {
+    Some(of_image(&image.at_digest(image.digest()?.clone())))
 }
 
 fn of_image(image: &Reference) -> String {

@@ -7,8 +7,11 @@ use super::client::Client;
 use super::error::RegistryError;
 pub use super::reader::{BlobReader, OnFailure};
 use super::request::blob_call;
-use pullsafe::manifest::Descriptor;
+use pullsafe::manifest::{Contents, Descriptor, Platform, platform_of_config};
 use pullsafe::reference::{Digest, Reference};
+
+/// A config is a few kilobytes.
+pub(crate) const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 
 impl Client {
     /// Whether the repository of a reference holds a blob.
@@ -66,5 +69,15 @@ impl Client {
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
+    }
+
+    /// The platforms that an image is for: an index names them, a single image says its own in its config, which is fetched for it.
+    ///
+    /// # Errors
+    /// The config cannot be had.
+    pub async fn platforms(&self, reference: &Reference, contents: &Contents) -> Result<Vec<Platform>, RegistryError> {
+        let Contents::Image { config: Some(config), .. } = contents else { return Ok(contents.platforms()) };
+        let config = self.small_blob(reference, config, LARGEST_CONFIG).await?;
+        Ok(platform_of_config(&config).into_iter().collect())
     }
 }

@@ -16,6 +16,7 @@ const SOURCES: &[&str] = &[
     "shared/registry",
     "shared/diagnosis",
     "shared/incident",
+    "shared/inspect",
     "shared/aws",
     "shared/lifecycle",
     "shared/radar",

@@ -16,6 +16,7 @@ use crate::template::{Template, events, refers_to, strings};
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
     ("cloudformation:ListStacks", "reads; has no resource type"),
+    ("ecr:DescribePullThroughCacheRules", "reads; has no resource type"),
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
@@ -24,6 +25,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ecs:ListTaskDefinitions", "reads; has no resource type"),
     ("ecs:ListTasks", "reads; without a container instance it is authorised on no resource"),
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
+    ("logs:DescribeLogGroups", "reads names of groups; a group that is looked for need not be there"),
     ("events:ListRuleNamesByTarget", "reads; names a target, and no rule"),
     ("tag:GetResources", "reads; has no resource type"),
 ];
@@ -263,7 +265,7 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
         });
         under.map(|policy| policy["Fn::If"][0].as_str()).collect::<Vec<_>>()
     };
-    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:DescribeImages", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
+    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
         assert_eq!(conditions(action), [Some("LooksAhead")], "{action}");
     }
     assert_eq!(conditions("ecr:PutImage"), [Some("MayKeepImages")]);

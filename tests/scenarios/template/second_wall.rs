@@ -77,8 +77,35 @@ fn an_acting_stack_can_do_what_its_steps_declare() {
         let found = granted(&template, &[instead]);
         let actions: BTreeSet<&str> = found.iter().filter_map(|(grant, _)| grant.split(": ").nth(1)).collect();
         let missing: Vec<_> = writing().into_iter().filter(|action| !actions.contains(action)).collect();
-        assert_eq!(missing, ["ecr:BatchDeleteImage"], "{instead:?}: which has a parameter of its own");
+        assert_eq!(
+            missing,
+            ["ecr:BatchDeleteImage", "ecr:UpdateImageStorageClass", "ecs:ContinueServiceDeployment"],
+            "{instead:?}: which have parameters of their own"
+        );
     }
+}
+
+/// What the door needs comes with its parameter, in observe mode too, where it may let deployments go on and change nothing else.
+#[test]
+fn hooks_are_answered_only_where_the_parameter_says_so() {
+    let template = Template::load();
+    let answers = [("AnswerHooks", "true"), ("ServicePattern", "prod/*")];
+    let found = granted(&template, &answers);
+    let place = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service-deployment/${ServicePattern}/*";
+    assert_eq!(found, [("RemediatorRole: ecs:ContinueServiceDeployment".to_owned(), place.to_owned())]);
+    let own = permission::REMEDIATOR.iter().filter(|permission| permission.parameter == Some("AnswerHooks"));
+    let own: Vec<&str> = own.flat_map(|permission| permission.actions).copied().collect();
+    assert!(own.len() > 4, "{own:?}");
+    for (instead, are) in [(&answers[..1], true), (&[("Mode", "act")], false)] {
+        let policies =
+            Chosen::new(&template, instead).resolve(&template.resource("RemediatorRole")["Policies"]).expect("policies").to_string();
+        for action in &own {
+            assert_eq!(policies.contains(&format!("\"{action}\"")), are, "{action} with {instead:?}");
+        }
+    }
+    let rule = &template.resource("RemediatorFunction")["Events"]["DeploymentWaits"]["Properties"]["State"];
+    assert_eq!(Chosen::new(&template, &[]).resolve(rule), Some("DISABLED".into()));
+    assert_eq!(Chosen::new(&template, &answers).resolve(rule), Some("ENABLED".into()));
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         Event::ImageMirrored(copy) => of_copy(&copy.target),
         Event::TaskStopped(_)
         | Event::ServiceChanged(_)
+        | Event::HookWaits(_)
         | Event::BuildFailed(_)
         | Event::Look(_)
         | Event::TryAgain(_)

@@ -19,6 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
+use super::deployments::Deployments;
 use crate::decide::service::Service;
 use pullsafe::arn::ServiceId;
 use pullsafe_aws::failure::{Failure, FailureKind};
@@ -71,7 +72,12 @@ impl Ecs {
         Self(Client::new(config))
     }
 
-    /// The service with its tags; `None` if ECS does not know it.
+    /// Deployments of services.
+    pub fn deployments(&self) -> Deployments {
+        Deployments::new(self.0.clone())
+    }
+
+    /// The service with its tags, and whether a deployment of it waits at a hook; `None` if ECS does not know it.
     ///
     /// # Errors
     /// The call failed.
@@ -79,7 +85,14 @@ impl Ecs {
         let operation = self.0.describe_services().cluster(&id.cluster_arn).services(&id.name).include(ServiceField::Tags).customize();
         let capture = Capture::default();
         match operation.interceptor(capture.clone()).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error)) {
-            Ok(_) => Ok(first("ecs:DescribeServices", &capture.json("ecs:DescribeServices")?, "services")?.and_then(Service::from_json)),
+            Ok(_) => {
+                let answer = capture.json("ecs:DescribeServices")?;
+                let mut service = first("ecs:DescribeServices", &answer, "services")?.and_then(Service::from_json);
+                if let Some(service) = service.as_mut().filter(|service| service.may_be_held()) {
+                    service.held = Box::pin(async { self.deployments().held(id).await }).await;
+                }
+                Ok(service)
+            }
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }

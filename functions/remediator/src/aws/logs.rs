@@ -1,33 +1,24 @@
 //! Amazon CloudWatch Logs: one stream, within a window of time and a budget, newest page first.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use aws_config::Region;
 use serde_json::{Value, json};
 
 use crate::decide::log::place::{LogStream, Window};
 use crate::decide::log::reading::{Ask, PAGE_LINES, Reading};
-use pullsafe::reference as domain;
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
-use pullsafe_aws::json;
-use pullsafe_aws::json::JsonApi;
+use pullsafe_aws::json::{InRegions, LOGS};
 use pullsafe_incident::spent::Budget;
 
 const GET: &str = "logs:GetLogEvents";
 
 /// Amazon CloudWatch Logs, in whatever region a stream is.
-#[derive(Clone)]
-pub struct Logs {
-    config: SdkConfig,
-    regions: Arc<Mutex<HashMap<String, JsonApi>>>,
-}
+#[derive(Debug, Clone)]
+pub struct Logs(InRegions);
 
 impl Logs {
     /// By this configuration; a client is made when its region is first needed.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { config: config.clone(), regions: Arc::default() }
+        Self(InRegions::new(config, LOGS))
     }
 
     /// Reads a stream as far as the budget goes. Every page is handed on with its lines in their order; each page is older than the
@@ -42,7 +33,7 @@ impl Logs {
         budget: &mut Budget,
         mut page: impl FnMut(&[&str]),
     ) -> Result<Reading, Failure> {
-        let api = self.api(stream.region.as_ref())?;
+        let api = self.0.get(stream.region.as_ref()).map_err(|why| Failure::unexpected(GET, why))?;
         let mut reading = Reading::new();
         while let Some(ask) = reading.next(budget) {
             let request = request(stream, window, &ask);
@@ -61,32 +52,6 @@ impl Logs {
             reading.took(budget, first, lines.len(), bytes, answer["nextBackwardToken"].as_str().map(str::to_owned));
         }
         Ok(reading)
-    }
-
-    fn api(&self, region: Option<&domain::Region>) -> Result<JsonApi, Failure> {
-        let own = self.config.region().and_then(|own| own.as_ref().parse::<domain::Region>().ok());
-        if let (Some(own), Some(region)) = (own, region)
-            && own.partition() != region.partition()
-        {
-            // Credentials are good in one partition, and are sent to no other.
-            return Err(Failure::unexpected(GET, format!("{region} is in another partition of AWS than {own}")));
-        }
-        // A panic elsewhere cannot leave the map half changed.
-        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || match region {
-            Some(region) => {
-                let config = self.config.clone().into_builder().region(Region::new(region.to_string())).build();
-                JsonApi::new(&config, json::LOGS)
-            }
-            None => JsonApi::new(&self.config, json::LOGS),
-        };
-        Ok(regions.entry(region.map(ToString::to_string).unwrap_or_default()).or_insert_with(make).clone())
-    }
-}
-
-impl std::fmt::Debug for Logs {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Logs")
     }
 }
 

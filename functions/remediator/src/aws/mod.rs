@@ -1,9 +1,9 @@
 //! The services of AWS that only the remediator speaks to: thin, one file each.
 
+pub mod deployments;
 pub mod ecs;
 pub mod load_balancing;
 pub mod logs;
-pub mod role;
 pub mod running;
 pub mod scaling;
 pub mod stack;

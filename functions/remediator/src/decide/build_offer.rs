@@ -69,7 +69,8 @@ pub fn asked(plan: &Plan) -> Vec<Reference> {
         | Step::SetScaling { .. }
         | Step::SetDesiredCount { .. }
         | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. } => None,
+        | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. } => None,
     };
     plan.steps.iter().filter_map(source).collect()
 }
@@ -162,6 +163,7 @@ mod tests {
                 written: written.to_owned(),
                 reference,
                 hub: same(),
+                left: None,
                 last_run: Lookup::Absent,
                 mirror: Some((place, mirror)),
                 public,

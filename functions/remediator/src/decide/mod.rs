@@ -7,6 +7,7 @@
 pub mod belongs;
 pub mod build_offer;
 pub mod count;
+pub mod door;
 pub mod log;
 pub mod observation;
 pub mod outlook;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::service::Service;
-use pullsafe::lookup::{Lookup, Resolved};
+use pullsafe::lookup::{Lookup, Resolved, Storage};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::plan::Suspended;
@@ -20,6 +20,8 @@ pub struct HubImage {
     pub reference: Reference,
     /// What it means at Docker Hub right now (a HEAD, which spends no quota).
     pub hub: Lookup<Resolved>,
+    /// How many of how many pulls Docker Hub grants the address that asked.
+    pub left: Option<(u64, u64)>,
     /// The digest that this service last ran, where a task shows one.
     pub last_run: Lookup<Digest>,
     /// The copy in the private mirror: where it would be, and what is there.
@@ -63,6 +65,8 @@ pub struct Observation {
     pub scaling: Lookup<ScalingTarget>,
     /// The image whose absence was diagnosed: what its tag means now.
     pub wanted: Lookup<Resolved>,
+    /// The same: its digest, and where ECR keeps it.
+    pub kept: Lookup<(Digest, Storage)>,
 }
 
 impl Observation {
@@ -76,6 +80,7 @@ impl Observation {
             self.stack.patience_seconds(),
             self.scaling.patience_seconds(),
             self.wanted.patience_seconds(),
+            self.kept.patience_seconds(),
         ];
         let roles = self.role_may_pull.values().map(Lookup::patience_seconds);
         let images = self.hub_images.iter().map(|image| image.hub.patience_seconds());
@@ -94,6 +99,7 @@ impl Default for Observation {
             stack: Lookup::not_asked(),
             scaling: Lookup::not_asked(),
             wanted: Lookup::not_asked(),
+            kept: Lookup::not_asked(),
         }
     }
 }

@@ -75,6 +75,7 @@ fn moved_from(incident: &Incident) -> Option<&str> {
         | Step::SetScaling { .. }
         | Step::SetDesiredCount { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     })
 }

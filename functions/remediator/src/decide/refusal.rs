@@ -14,8 +14,14 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
         | "ecs:ListTaskDefinitions"
         | "ecs:DeregisterTaskDefinition"
         | "ecs:ListTasks"
+        | "ecs:ListClusters"
+        | "ecs:ListServices"
         | "cloudformation:ListStacks"
         | "application-autoscaling:DescribeScalableTargets" => "*".to_owned(),
+        "ecs:DescribeServiceDeployments" | "ecs:ContinueServiceDeployment" => {
+            of("ecs", &format!("service-deployment/{}/{}/*", service.cluster(), service.name))
+        }
+        "ecs:DescribeServiceRevisions" => of("ecs", &format!("service-revision/{}/{}/*", service.cluster(), service.name)),
         "ecs:DescribeTasks" => of("ecs", "task/*"),
         "cloudformation:DescribeStacks" => of("cloudformation", "stack/*"),
         "ecs:RegisterTaskDefinition" => of("ecs", "task-definition/*"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use pullsafe::arn::ServiceId;
+use pullsafe::lookup::Lookup;
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 
@@ -95,6 +96,10 @@ pub struct Service {
     pub daemon: bool,
     /// Whether ECS owns its configuration (an Express service).
     pub managed_by_ecs: bool,
+    /// Whether hooks can stop its deployments.
+    pub has_hooks: bool,
+    /// The hook that a deployment waits at now, if one does: until it goes on, nothing else is done to the service.
+    pub held: Lookup<String>,
     /// Its deployments, the newest first.
     pub deployments: Vec<Deployment>,
     /// The task definitions of its task sets, where another controller deploys it.
@@ -145,6 +150,11 @@ impl Service {
             strategy: nested("deploymentConfiguration", "strategy").unwrap_or("ROLLING").to_owned(),
             daemon: text("schedulingStrategy") == "DAEMON",
             managed_by_ecs: text("resourceManagementType") == "ECS",
+            has_hooks: value
+                .pointer("/deploymentConfiguration/lifecycleHooks")
+                .and_then(Value::as_array)
+                .is_some_and(|hooks| !hooks.is_empty()),
+            held: Lookup::Absent,
             deployments: deployments.into_iter().flatten().map(deployment).collect(),
             task_sets: list("taskSets").filter_map(|set| Some(set.get("taskDefinition")?.as_str()?.to_owned())).collect(),
             target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
@@ -174,6 +184,12 @@ impl Service {
                 || reason.contains("rolling back")
                 || reason.contains("rollback") && deployment.rollout_state.as_deref() == Some("IN_PROGRESS")
         })
+    }
+
+    /// Whether a deployment may be waiting at a hook: DescribeServices does not say whether it does.
+    pub fn may_be_held(&self) -> bool {
+        let under_way = |deployment: &Deployment| deployment.rollout_state.as_deref() == Some("IN_PROGRESS");
+        self.has_hooks && self.deployments.iter().any(under_way)
     }
 
     /// The CloudFormation stack that the service belongs to, by id where it is known, else by name.

@@ -1,6 +1,6 @@
 //! What else can be seen of a repository and its images: the newest tags, the signatures that ECR makes, who may pull.
 
-use aws_sdk_ecr::types::{DescribeImagesFilter, SigningStatus, TagStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, SigningStatus, TagStatus, TargetStorageClass};
 
 use super::{Ecr, EcrError, ImageId, ImageSummary, summary};
 use pullsafe::reference::Digest;
@@ -40,6 +40,22 @@ impl Ecr {
         Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
     }
 
+    /// What ECR knows of an image, also of one in the archive, which it leaves out unless it is asked for every status.
+    ///
+    /// # Errors
+    /// [`EcrErrorKind::ImageNotFound`](super::EcrErrorKind::ImageNotFound) and whatever else ECR answers.
+    pub async fn image_of_any_status(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        id: &ImageId,
+    ) -> Result<Option<ImageSummary>, EcrError> {
+        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let request = request.filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
+        let answer = request.image_ids(id.to_sdk()).send().await.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
+        Ok(answer.image_details().first().and_then(summary))
+    }
+
     /// How far the managed signing of an image is.
     ///
     /// # Errors
@@ -72,5 +88,31 @@ impl Ecr {
         let request = self.client.get_repository_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
         let answer = request.send().await.map_err(|error| EcrError::from_sdk("GetRepositoryPolicy", &error))?;
         Ok(answer.policy_text.unwrap_or_default())
+    }
+
+    /// The prefixes below which this region's registry pulls what it lacks from another one, at the first pull.
+    ///
+    /// # Errors
+    /// Whatever ECR answers.
+    pub async fn pull_through_prefixes(&self, registry_id: Option<&str>) -> Result<Vec<String>, EcrError> {
+        let request = self.client.describe_pull_through_cache_rules().set_registry_id(registry_id.map(str::to_owned));
+        let mut rules = request.into_paginator().items().send();
+        let mut prefixes = Vec::new();
+        while let Some(rule) = rules.next().await {
+            let rule = rule.map_err(|error| EcrError::from_sdk("DescribePullThroughCacheRules", &error))?;
+            prefixes.extend(rule.ecr_repository_prefix);
+        }
+        Ok(prefixes)
+    }
+
+    /// Brings an image back from the archive; it can be pulled once ECR says that it is active.
+    ///
+    /// # Errors
+    /// Whatever ECR answers.
+    pub async fn restore(&self, registry_id: Option<&str>, repository: &str, image: &ImageId) -> Result<(), EcrError> {
+        let request = self.client.update_image_storage_class().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let request = request.image_id(image.to_sdk()).target_storage_class(TargetStorageClass::Standard);
+        request.send().await.map_err(|error| EcrError::from_sdk("UpdateImageStorageClass", &error))?;
+        Ok(())
     }
 }

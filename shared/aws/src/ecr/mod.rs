@@ -27,6 +27,7 @@ mod repositories;
 
 pub use credentials::{Authorization, EcrCredentials};
 pub use looks::Signing;
+pub use lookup::Kept;
 pub use native::EcrNative;
 pub use repositories::{Lifecycle, TagMutability};
 
@@ -179,6 +180,8 @@ pub struct ImageSummary {
     pub media_type: Option<String>,
     /// Whether it lies in the archive, from where it cannot be pulled.
     pub archived: bool,
+    /// Whether it is on its way back from there.
+    pub activating: bool,
     /// When it was last pulled, as far as ECR has recorded it.
     pub pulled_at: Option<Timestamp>,
     /// What it is attached to.
@@ -389,6 +392,7 @@ fn summary(detail: &ImageDetail) -> Option<ImageSummary> {
         size_bytes: detail.image_size_in_bytes(),
         pushed_at: detail.image_pushed_at().and_then(moment),
         media_type: detail.image_manifest_media_type().map(str::to_owned),
+        activating: detail.image_status() == Some(&ImageStatus::Activating),
         archived: matches!(detail.image_status(), Some(ImageStatus::Archived | ImageStatus::Activating)),
         pulled_at: detail.last_recorded_pull_time().and_then(moment),
         subject: detail.subject_manifest_digest().and_then(|subject| subject.parse().ok()),

@@ -45,7 +45,7 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         id: "answer-archived",
-        cause: Cause::ImageNotFound,
+        cause: Cause::ImageArchived,
         confidence: Confidence::Medium,
         reads: &[Reads::Code(Meaning::Archived)],
         settled_by: Some("DescribeImages: the image's storage class"),

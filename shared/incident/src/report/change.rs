@@ -75,7 +75,8 @@ fn planned(subject: &Subject, incident: &Incident) -> Vec<Change> {
             | Step::UntagService { .. }
             | Step::SetScaling { .. }
             | Step::SetDesiredCount { .. }
-            | Step::ForceNewDeployment { .. } => {}
+            | Step::ForceNewDeployment { .. }
+            | Step::RestoreImage { .. } => {}
         }
     }
     changes

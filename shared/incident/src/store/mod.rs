@@ -253,8 +253,7 @@ impl Table {
         {
             return Ok(None);
         }
-        let waits =
-            record.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names()).unwrap_or_default();
+        let waits = record.waits();
         self.expect(subject, record, &waits, now).await?;
         let known = std::mem::replace(&mut record.listed, waits);
         Ok(Some(known.into_iter().filter(|name| !record.listed.contains(name)).collect()))

@@ -8,6 +8,7 @@ use mirror::Mirror;
 use pullsafe::clock::Clock;
 use pullsafe::settings::{MirrorSettings, Settings};
 use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::ecr::{EcrCredentials, EcrRegions};
 use pullsafe_registry::http::Timeouts;
 use pullsafe_registry::{Client, Config, Endpoints};
 use remediator::Remediator;
@@ -369,7 +370,8 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
     let settings = Settings::read(lookup).expect("the scenario's settings are right");
     let clock = reading(&world.clock);
     let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
-    let registry = Client::new(Config { endpoints, ..Config::new(clock.clone()) });
+    let credentials = Arc::new(EcrCredentials::new(EcrRegions::new(config.clone()), clock.clone()));
+    let registry = Client::new(Config { endpoints, credentials, ..Config::new(clock.clone()) });
     Remediator::new(settings, config, registry, clock)
 }
 

@@ -71,6 +71,7 @@ impl Service for Logs {
         match operation {
             "GetLogEvents" => get(state.group(request)?, request),
             "FilterLogEvents" => filter(state.group(request)?, request),
+            "DescribeLogGroups" => Ok(groups(&state.groups, request)),
             "DescribeLogStreams" => describe(state.group(request)?, request),
             _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))),
         }
@@ -97,6 +98,12 @@ fn in_time(event: &Event, request: &Value) -> bool {
 
 fn limit(request: &Value, largest: usize) -> usize {
     request["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(largest).clamp(1, largest)
+}
+
+fn groups(groups: &BTreeMap<String, Streams>, request: &Value) -> Value {
+    let prefix = request["logGroupNamePrefix"].as_str().unwrap_or_default();
+    let named = groups.keys().filter(|name| name.starts_with(prefix)).take(limit(request, STREAMS_PAGE));
+    json!({"logGroups": named.map(|name| json!({"logGroupName": name})).collect::<Vec<_>>()})
 }
 
 fn get(streams: &Streams, request: &Value) -> Result<Value, AwsError> {

@@ -42,6 +42,7 @@ mod wire;
 pub use call::{Call, Outcome};
 pub use fake::FakeAws;
 pub use fault::{Fault, FaultKind, Which};
+pub use server::Served;
 
 /// The region that everything pretends to be in.
 pub const REGION: &str = "eu-west-1";

@@ -32,6 +32,8 @@ pub(super) struct State {
     /// What `CreateRepository` and the calls after it said, as it came.
     pub(super) settings: BTreeMap<String, Value>,
     pub(super) account_settings: BTreeMap<String, String>,
+    /// The prefixes of the pull-through cache.
+    pub(super) rules: Vec<String>,
 }
 
 impl EcrApi {
@@ -134,6 +136,8 @@ impl Service for EcrApi {
             "DescribeImageSigningStatus" => self.describe_image_signing_status(request),
             "ListImages" => self.list_images(request),
             "BatchGetImage" => self.batch_get_image(request),
+            "DescribePullThroughCacheRules" => Ok(self.describe_pull_through_cache_rules()),
+            "UpdateImageStorageClass" => self.update_image_storage_class(request),
             "BatchDeleteImage" => self.batch_delete_image(request),
             "PutImage" => self.put_image(request),
             "BatchCheckLayerAvailability" => self.batch_check_layer_availability(request),

@@ -26,6 +26,19 @@ pub fn ecr_push_event(repository: &str, tag: Option<&str>, digest: &Digest, time
     event("ECR Image Action", time, detail)
 }
 
+/// An image that has left the archive.
+pub fn ecr_archive_event(repository: &str, digest: &Digest, time: Timestamp) -> Value {
+    let detail = json!({
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": digest,
+        "action-type": "UPDATE_STORAGE_CLASS",
+        "manifest-media-type": media_type::OCI_INDEX,
+        "target-storage-class": "STANDARD",
+    });
+    event("ECR Image Action", time, detail)
+}
+
 /// The arrival of an image by replication from another region.
 pub fn ecr_replication_event(repository: &str, tag: Option<&str>, digest: &Digest, time: Timestamp) -> Value {
     let mut detail = json!({

@@ -1,6 +1,7 @@
 //! The ECR API over an image store, and the events that ECR sends.
 
 mod api;
+mod archive;
 mod events;
 mod images;
 mod layers;
@@ -16,7 +17,7 @@ mod tests;
 mod tests_sdk;
 
 pub use api::EcrApi;
-pub use events::{ecr_pull_through_event, ecr_push_event, ecr_replication_event};
+pub use events::{ecr_archive_event, ecr_pull_through_event, ecr_push_event, ecr_replication_event};
 
 /// The account that everything belongs to unless told otherwise.
 pub const ACCOUNT: &str = "123456789012";

@@ -68,16 +68,20 @@ impl State {
         }
     }
 
+    fn trip(&mut self, service: &str, rolls_back: bool) {
+        self.fail_deployment(service, "ECS deployment circuit breaker: tasks failed to start.", rolls_back);
+    }
+
     /// Fails the PRIMARY deployment; with rollback, the last one that completed takes its place. A deployment that
     /// failed launches nothing.
-    fn trip(&mut self, service: &str, rolls_back: bool) {
+    pub(super) fn fail_deployment(&mut self, service: &str, reason: &str, rolls_back: bool) {
         let now = self.now();
         let Some(record) = self.services.get_mut(service) else { return };
         let candidate = record.last_completed.clone();
         let Some(primary) = record.deployments.first_mut() else { return };
         let failed = primary.id.clone();
         let candidate = candidate.filter(|(id, _)| *id != failed);
-        let mut reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+        let mut reason = reason.to_owned();
         if rolls_back && candidate.is_none() {
             reason.push_str(" No rollback candidate was found to run the rollback.");
         }

@@ -6,6 +6,7 @@ use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::epoch;
+use super::hooks::{Hook, deployment_arn};
 use super::services::ServiceRecord;
 use super::state::State;
 
@@ -44,6 +45,8 @@ pub(super) struct Deployment {
     pub(super) failed_resolutions: u32,
     /// Whether ECS has given up on digests for this deployment.
     pub(super) unpinned: bool,
+    /// The hooks that it has been stopped at.
+    pub(super) hooks: Vec<Hook>,
 }
 
 impl Deployment {
@@ -59,6 +62,7 @@ impl Deployment {
             pinned: BTreeMap::new(),
             failed_resolutions: 0,
             unpinned: false,
+            hooks: Vec::new(),
         }
     }
 
@@ -76,10 +80,8 @@ impl Deployment {
             Rollout::Completed => "SUCCESSFUL",
             Rollout::Failed => "STOPPED",
         };
-        let number = self.id.trim_start_matches("ecs-svc/");
-        let place = service.arn.replacen(":service/", ":service-deployment/", 1);
         json!({
-            "serviceDeploymentArn": format!("{place}/{number}"),
+            "serviceDeploymentArn": deployment_arn(service, &self.id),
             "serviceArn": service.arn,
             "clusterArn": service.cluster_arn,
             "createdAt": epoch(self.created_at),

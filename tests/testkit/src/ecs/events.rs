@@ -37,7 +37,7 @@ impl State {
         self.emit("ECS Deployment State Change", service, detail);
     }
 
-    fn emit(&mut self, detail_type: &str, resource: &str, detail: Value) {
+    pub(super) fn emit(&mut self, detail_type: &str, resource: &str, detail: Value) {
         let event = json!({
             "version": "0",
             "id": self.next_uuid(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{page, text};
+use super::arguments::{page, text, texts};
 use super::state::State;
 use crate::aws::service::AwsError;
 
@@ -49,7 +49,11 @@ impl State {
 
     pub(super) fn list_service_deployments(&self, request: &Value) -> Result<Value, AwsError> {
         let service = &self.services[&self.service_arn(request, "service")?];
-        let brief: Vec<Value> = service.deployments.iter().map(|deployment| deployment.brief_json(service)).collect();
+        let wanted = texts(request, "status");
+        let brief = service.all_deployments().map(|deployment| deployment.brief_json(service));
+        let brief: Vec<Value> = brief
+            .filter(|brief| wanted.is_empty() || brief["status"].as_str().is_some_and(|status| wanted.iter().any(|one| one == status)))
+            .collect();
         Ok(json!({"serviceDeployments": brief}))
     }
 

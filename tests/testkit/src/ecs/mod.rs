@@ -14,6 +14,7 @@ mod breaker;
 mod definitions;
 mod deployment;
 mod events;
+mod hooks;
 mod http_client;
 mod http_puller;
 mod launch;

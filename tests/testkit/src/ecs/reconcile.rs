@@ -1,11 +1,15 @@
 //! Compares what a service should run with what runs, and stops, launches or declares it done.
 
-use super::deployment::Rollout;
+use super::deployment::{Deployment, Rollout};
 use super::state::{State, Work};
 
 impl State {
     pub(super) fn reconcile(&mut self, service: &str) {
         self.stop_excess(service);
+        // A hook keeps the new deployment from beginning, and the old one as it is.
+        if self.services.get(service).and_then(|record| record.deployments.first()).is_some_and(|primary| primary.is_held()) {
+            return;
+        }
         self.stop_replaced(service);
         self.launch_missing(service);
         self.complete(service);
@@ -73,7 +77,8 @@ impl State {
             .map(|(_, known)| known.id.clone())
             .collect();
         if let Some(record) = self.services.get_mut(service) {
-            record.deployments.retain(|known| kept.contains(&known.id));
+            let gone = record.deployments.extract_if(.., |known| !kept.contains(&known.id));
+            record.past.extend(gone);
         }
     }
 
@@ -131,7 +136,8 @@ impl State {
         let reason = format!("ECS deployment {id} completed.");
         if let Some(record) = self.services.get_mut(service) {
             record.steady = true;
-            record.deployments.truncate(1);
+            let gone: Vec<Deployment> = record.deployments.drain(1..).collect();
+            record.past.extend(gone);
             if let Some(primary) = record.deployments.first_mut().filter(|_| in_progress) {
                 primary.move_to(Rollout::Completed, reason.clone(), now);
                 record.last_completed = Some((id.clone(), primary.definition.clone()));

@@ -150,6 +150,7 @@ impl Scheduler {
             Work::Run(task) => self.start(&task),
             Work::Crash(task) | Work::FailChecks(task) => self.end(&task),
             Work::Reconcile(service) => self.api.lock().reconcile(&service),
+            Work::HookExpires { service, hook } => self.api.lock().hook_expires(&service, &hook),
             Work::Provisioned(task) => self.api.lock().provisioned(&task),
             Work::PullEnded(task) => self.api.lock().pull_ended(&task),
             Work::Healthy(task) => self.api.lock().healthy(&task),

@@ -39,6 +39,9 @@ impl State {
             None => None,
         };
         let definition_changed = asked.is_some() && asked != current;
+        if (definition_changed || forced) && service.deployments.first().is_some_and(|primary| primary.is_held()) {
+            return Err(invalid("A deployment of this service is paused."));
+        }
         let settings_changed =
             DEPLOYS.iter().any(|member| request.get(*member).is_some_and(|value| service.record.get(*member) != Some(value)));
 
@@ -72,6 +75,7 @@ impl State {
         if record.controller() == "ECS" {
             self.emit_deployment(service, &id, Rollout::InProgress, &reason);
         }
+        self.stop_at_hooks(service, &id);
         self.after(0, Work::Reconcile(service.to_owned()));
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct ServiceRecord {
     pub(super) created_at: Timestamp,
     /// The PRIMARY deployment first.
     pub(super) deployments: Vec<Deployment>,
+    /// Those that no longer show in DescribeServices, and still do as service deployments.
+    pub(super) past: Vec<Deployment>,
     /// The last deployment that completed: its id and task definition.
     pub(super) last_completed: Option<(String, String)>,
     pub(super) throttle: Throttle,
@@ -66,6 +68,11 @@ impl ServiceRecord {
 
     pub(super) fn launch_type(&self) -> &str {
         self.record.get("launchType").and_then(Value::as_str).unwrap_or("FARGATE")
+    }
+
+    /// Every deployment that there has been.
+    pub(super) fn all_deployments(&self) -> impl Iterator<Item = &Deployment> {
+        self.deployments.iter().chain(&self.past)
     }
 
     /// A percentage of `deploymentConfiguration`.
@@ -109,6 +116,7 @@ impl State {
             desired,
             created_at: self.now(),
             deployments: Vec::new(),
+            past: Vec::new(),
             last_completed: None,
             throttle: Throttle::default(),
             next_of_batch: None,

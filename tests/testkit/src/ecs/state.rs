@@ -32,6 +32,8 @@ pub(super) enum Work {
     Crash(String),
     /// The load balancer gives a running task up.
     FailChecks(String),
+    /// The time of a hook is over.
+    HookExpires { service: String, hook: String },
     /// A stopping task has stopped.
     Stopped(String),
 }

@@ -21,6 +21,7 @@ pub(crate) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<S
     reasons.extend(another_stack(&situation.settings.stack, service));
     reasons.extend(first_act(situation));
     reasons.extend(not_rolling_back(service));
+    reasons.extend(not_held(service));
     reasons.extend(current_definition(situation, service));
     reasons
 }
@@ -59,6 +60,15 @@ pub(crate) fn deployed_by_ecs(service: &Service) -> Vec<String> {
 /// The circuit breaker is left alone.
 fn not_rolling_back(service: &Service) -> Option<String> {
     service.is_rolling_back().then(|| "the deployment circuit breaker is rolling the service back, or has failed the deployment".to_owned())
+}
+
+/// What UpdateService does to a deployment that a hook has stopped is not documented; whoever stopped it decides.
+pub(crate) fn not_held(service: &Service) -> Option<String> {
+    match &service.held {
+        Lookup::Absent => None,
+        Lookup::Found(hook) => Some(format!("a deployment waits at the hook {hook}, and whoever stopped it there decides about it")),
+        Lookup::Unknown(why) => Some(format!("whether a deployment waits at a hook could not be found out: {why}")),
+    }
 }
 
 /// One act per incident: a second one would fight with whatever undid the first.

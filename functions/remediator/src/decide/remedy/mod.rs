@@ -13,6 +13,7 @@ pub(crate) mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod unarchive;
 mod wake;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,8 @@ pub enum Look {
     HubImages,
     /// What the missing image's tag means now.
     Wanted,
+    /// Whether ECR has it, and where it keeps it.
+    Kept,
     /// The service's stack.
     Stack,
     /// The service's scalable target.
@@ -98,7 +101,8 @@ pub struct Remedy {
 }
 
 /// Every remedy for a failure, in the order in which they are asked.
-pub const REMEDIES: &[Remedy] = &[restore::REMEDY, move_to_mirror::REMEDY, force_new_deployment::REMEDY, pause::REMEDY, wake::REMEDY];
+pub const REMEDIES: &[Remedy] =
+    &[restore::REMEDY, move_to_mirror::REMEDY, unarchive::REMEDY, force_new_deployment::REMEDY, pause::REMEDY, wake::REMEDY];
 
 /// The remedies that are asked about a failure of a service, in order.
 fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Remedy> {

@@ -26,6 +26,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
     if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {
         return Verdict::Declined(vec![reason]);
     }
+    if let Some(reason) = guard::not_held(service) {
+        return Verdict::Declined(vec![reason]);
+    }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| match step {
         Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),
@@ -35,6 +38,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
         | Step::SetScaling { .. }
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     });
     let Some(count) = count else { return without_memory(service) };
@@ -98,6 +102,7 @@ pub(crate) fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) ->
         | Step::SetScaling { .. }
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     });
     tags.unwrap_or(&service.tags).get(key).map(String::as_str)
@@ -136,6 +141,7 @@ fn suspended_before(pause: &[Step]) -> Option<Suspended> {
         | Step::UntagService { .. }
         | Step::MoveService { .. }
         | Step::ForceNewDeployment { .. }
+        | Step::RestoreImage { .. }
         | Step::AskMirror { .. } => None,
     })
 }

@@ -113,11 +113,9 @@ pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) ->
             )),
         });
     }
-    match &copy.platforms {
-        Some(platforms) if !platforms.iter().any(|offered| offered == platform || offered.starts_with(&format!("{platform}/"))) => {
-            Err(Mismatch::Final(format!("offers {} and the task needs {platform}", platforms.join(", "))))
-        }
+    match (copy.is_for(platform), &copy.platforms) {
+        (Some(false), Some(platforms)) => Err(Mismatch::Final(format!("offers {} and the task needs {platform}", platforms.join(", ")))),
         // A single image with the same digest is what a pull from Docker Hub would have given.
-        Some(_) | None => Ok(copy.digest.clone()),
+        (Some(_) | None, _) => Ok(copy.digest.clone()),
     }
 }

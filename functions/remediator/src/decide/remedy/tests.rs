@@ -67,6 +67,7 @@ fn hub_image(written: &str) -> HubImage {
     HubImage {
         written: written.to_owned(),
         hub: resolved(written),
+        left: None,
         last_run: Lookup::Absent,
         mirror: Some((target::in_mirror(&mirror, &reference).unwrap(), resolved(written))),
         public: pullsafe::reference::in_ecr_public(&reference).map(|place| (place, Lookup::Absent)),
@@ -118,6 +119,7 @@ fn case(cause: Cause, image: &str) -> Case {
             role_may_pull: BTreeMap::from(roles),
             stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
             scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() }, bounds: (1, 10) }),
+            kept: Lookup::Absent,
             wanted: if cause == Cause::ImageDigestGone { resolved("new") } else { Lookup::Absent },
         },
         now: at(3),

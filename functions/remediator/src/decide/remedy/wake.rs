@@ -29,7 +29,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
     let image = situation.blocker.diagnosis.image.as_deref().unwrap_or("the image");
     let awaited = situation.incident.waiting.as_ref().map(|waiting| &waiting.cause).filter(|cause| match cause {
         WaitingFor::Push { image: awaited, .. } => image.parse::<Reference>().is_ok_and(|image| image == *awaited),
-        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::MoreFailures => false,
+        WaitingFor::Mirror(_) | WaitingFor::Image(_) | WaitingFor::Restored(_) | WaitingFor::MoreFailures => false,
     });
     let Some(awaited) = awaited else {
         return Verdict::Declined(vec![format!("{image} exists now; ECS will find it at its next try")]);

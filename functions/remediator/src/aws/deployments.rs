@@ -1,0 +1,135 @@
+//! Amazon ECS: deployments of services, their hooks and their revisions.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{DeploymentLifecycleHookAction, LaunchType, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
+
+use crate::decide::door::{Configured, Deployment, Hook, Revision, held_by};
+use pullsafe::arn::ServiceId;
+use pullsafe::lookup::Lookup;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::failure::Failure;
+use pullsafe_events::hook::HookWaits;
+use pullsafe_inspect::Launch;
+
+/// Deployments of services.
+#[derive(Debug, Clone)]
+pub struct Deployments(Client);
+
+impl Deployments {
+    /// With this client.
+    pub const fn new(client: Client) -> Self {
+        Self(client)
+    }
+
+    /// A deployment; `None` if ECS does not know it.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn deployment(&self, arn: &str) -> Result<Option<Deployment>, Failure> {
+        let operation = self.0.describe_service_deployments().service_deployment_arns(arn);
+        let answer = operation.send().await.map_err(|error| Failure::of("ecs:DescribeServiceDeployments", &error))?;
+        Ok(answer.service_deployments().first().map(deployment))
+    }
+
+    /// The hook that a deployment of a service waits at; absent if none does.
+    pub async fn held(&self, id: &ServiceId) -> Lookup<String> {
+        match self.waiting(id).await {
+            Ok(Some(hook)) => Lookup::Found(hook),
+            Ok(None) => Lookup::Absent,
+            Err(failure) => failure.doubt(),
+        }
+    }
+
+    async fn waiting(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
+        let operation = self.0.list_service_deployments().cluster(&id.cluster_arn).service(&id.name);
+        let operation = operation.status(ServiceDeploymentStatus::Pending).status(ServiceDeploymentStatus::InProgress).max_results(10);
+        let answer = operation.send().await.map_err(|error| Failure::of("ecs:ListServiceDeployments", &error))?;
+        for arn in answer.service_deployments().iter().filter_map(|brief| brief.service_deployment_arn()) {
+            if let Some(deployment) = self.deployment(arn).await?
+                && let Some(hook) = held_by(&deployment)
+            {
+                return Ok(Some(hook.id.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A revision of a service; `None` if ECS does not know it.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn revision(&self, arn: &str) -> Result<Option<Revision>, Failure> {
+        let operation = self.0.describe_service_revisions().service_revision_arns(arn);
+        let answer = operation.send().await.map_err(|error| Failure::of("ecs:DescribeServiceRevisions", &error))?;
+        Ok(answer.service_revisions().first().and_then(revision))
+    }
+
+    /// Lets a deployment go on, or rolls it back.
+    ///
+    /// # Errors
+    /// The call failed; also where the hook does not wait any more.
+    pub async fn answer(&self, waits: &HookWaits, roll_back: bool) -> Result<(), Failure> {
+        let action = if roll_back { DeploymentLifecycleHookAction::Rollback } else { DeploymentLifecycleHookAction::Continue };
+        let operation = self.0.continue_service_deployment().service_deployment_arn(&waits.deployment).hook_id(&waits.hook).action(action);
+        operation.send().await.map_err(|error| Failure::of("ecs:ContinueServiceDeployment", &error))?;
+        Ok(())
+    }
+}
+
+fn deployment(answer: &ServiceDeployment) -> Deployment {
+    let configured = answer.deployment_configuration().map(|configuration| configuration.lifecycle_hooks()).unwrap_or_default();
+    Deployment {
+        status: answer.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        hooks: answer
+            .lifecycle_hook_details()
+            .iter()
+            .map(|hook| Hook {
+                id: hook.hook_id().unwrap_or_default().to_owned(),
+                kind: hook.target_type().map_or("AWS_LAMBDA", |kind| kind.as_str()).to_owned(),
+                status: hook.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                expires_at: hook.expires_at().and_then(moment),
+                then: hook.timeout_action().map_or("ROLLBACK", |action| action.as_str()).to_owned(),
+            })
+            .collect(),
+        configured: configured
+            .iter()
+            .map(|hook| Configured {
+                kind: hook.target_type().map_or("AWS_LAMBDA", |kind| kind.as_str()).to_owned(),
+                stages: hook.lifecycle_stages().iter().map(|stage| stage.as_str().to_owned()).collect(),
+                then: hook
+                    .timeout_configuration()
+                    .and_then(|timeout| timeout.action())
+                    .map_or("ROLLBACK", |action| action.as_str())
+                    .to_owned(),
+            })
+            .collect(),
+        target: answer.target_service_revision().and_then(|revision| revision.arn()).map(str::to_owned),
+        replaces: !answer.source_service_revisions().is_empty(),
+    }
+}
+
+fn revision(answer: &ServiceRevision) -> Option<Revision> {
+    let on_fargate = |provider: &str| provider == "FARGATE" || provider == "FARGATE_SPOT";
+    let strategy = answer.capacity_provider_strategy();
+    let fargate = match answer.launch_type() {
+        Some(launch) => *launch == LaunchType::Fargate,
+        None => !strategy.is_empty() && strategy.iter().all(|item| on_fargate(item.capacity_provider())),
+    };
+    let digests: BTreeMap<_, _> = answer
+        .container_images()
+        .iter()
+        .filter_map(|image| Some((image.container_name()?.to_owned(), image.image_digest()?.parse().ok()?)))
+        .collect();
+    Some(Revision {
+        task_definition: answer.task_definition()?.to_owned(),
+        launch: if fargate { Launch::Fargate } else { Launch::Instances },
+        digests,
+    })
+}
+
+fn moment(moment: &DateTime) -> Option<Timestamp> {
+    moment.to_millis().ok().map(Timestamp::from_millis)
+}

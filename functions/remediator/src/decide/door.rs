@@ -1,0 +1,207 @@
+//! The door: what is said to a deployment that waits at its hook before its first task.
+//!
+//! The hook is the service owner's, and there are others: only one that goes on by itself when nobody answers is taken for pullsafe's. What
+//! is not known lets a deployment go on, and only what is certain to fail is rolled back, where the mode is act and there is something to
+//! go back to. An answer comes before the hook's own time is over, or not at all.
+
+use std::collections::BTreeMap;
+
+use pullsafe::lookup::{Lookup, Storage};
+use pullsafe::reference::{Digest, Reference};
+use pullsafe::settings::Mode;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::RemedyName;
+use pullsafe_events::hook::HookWaits;
+use pullsafe_incident::plan::Plan;
+use pullsafe_incident::waiting::WaitingFor;
+use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch, Needs, Seen};
+
+use super::build_offer::asked;
+use super::observation::HubImage;
+
+/// So long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
+const ANSWER_SECONDS: i64 = 90;
+/// Nothing is waited for longer, however long the hook would.
+const LONGEST_WAIT_SECONDS: i64 = 15 * 60;
+
+/// Without a deployment to go back to ECS would stop trying, and a push that comes later would start nothing.
+const NOTHING_TO_GO_BACK_TO: &str = "there is no earlier deployment to go back to";
+
+/// A hook of a deployment, as ECS shows it while it is active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Its id.
+    pub id: String,
+    /// `PAUSE` or `AWS_LAMBDA`.
+    pub kind: String,
+    /// `AWAITING_ACTION`, `SUCCEEDED`, ...
+    pub status: String,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// What happens then: `CONTINUE` or `ROLLBACK`.
+    pub then: String,
+}
+
+/// A hook as a service is configured with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured {
+    /// `PAUSE` or `AWS_LAMBDA`.
+    pub kind: String,
+    /// The stages at which it stops a deployment.
+    pub stages: Vec<String>,
+    /// What happens when nobody answers.
+    pub then: String,
+}
+
+/// A deployment of a service, as DescribeServiceDeployments shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// `IN_PROGRESS`, `SUCCESSFUL`, ...
+    pub status: String,
+    /// Its active hooks.
+    pub hooks: Vec<Hook>,
+    /// The hooks of its service.
+    pub configured: Vec<Configured>,
+    /// The ARN of the revision that it is to run.
+    pub target: Option<String>,
+    /// Whether there is a revision that it replaces.
+    pub replaces: bool,
+}
+
+/// A revision of a service: what a deployment is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The task definition's ARN.
+    pub task_definition: String,
+    /// Where its tasks run.
+    pub launch: Launch,
+    /// The digests that ECS has resolved tags to, by container.
+    pub digests: BTreeMap<String, Digest>,
+}
+
+/// Whether a hook is pullsafe's to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is, until then.
+    Ours(Timestamp),
+    /// It does not wait any more, and what became of it.
+    Over(String),
+    /// It is somebody else's, and why.
+    NotOurs(String),
+}
+
+/// Whether a hook is pullsafe's to answer. Hooks have no name: what tells is that it waits before the first task and at no other stage, that
+/// the deployment goes on when nobody answers, and that there is no second one like it.
+pub fn standing(deployment: &Deployment, waits: &HookWaits) -> Standing {
+    let Some(hook) = deployment.hooks.iter().find(|hook| hook.id == waits.hook) else {
+        return Standing::Over("the deployment no longer shows it".to_owned());
+    };
+    if hook.status != "AWAITING_ACTION" {
+        return Standing::Over(hook.status.clone());
+    }
+    if deployment.status != "IN_PROGRESS" && deployment.status != "PENDING" {
+        return Standing::Over(format!("its deployment is {}", deployment.status));
+    }
+    if hook.kind != "PAUSE" || hook.then != "CONTINUE" {
+        return Standing::NotOurs("its deployment is rolled back when nobody answers, so that somebody means to".to_owned());
+    }
+    let alike = |other: &&Hook| other.kind == "PAUSE" && other.status == "AWAITING_ACTION" && other.then == "CONTINUE";
+    if deployment.hooks.iter().filter(alike).count() > 1 {
+        return Standing::NotOurs("the deployment waits at two hooks alike, and nothing tells which is whose".to_owned());
+    }
+    let here = |hook: &&Configured| {
+        hook.kind == "PAUSE" && hook.then == "CONTINUE" && hook.stages == [pullsafe_events::hook::BEFORE_THE_FIRST_TASK]
+    };
+    if !deployment.configured.is_empty() && deployment.configured.iter().filter(here).count() != 1 {
+        return Standing::NotOurs("the service has no hook of its own for this stage that goes on when nobody answers, or two".to_owned());
+    }
+    match hook.expires_at {
+        Some(expires_at) => Standing::Ours(expires_at),
+        None => Standing::NotOurs("when its time is over is not said".to_owned()),
+    }
+}
+
+/// The hook that a deployment waits at, if it waits at one: nothing else is done to its service meanwhile.
+pub fn held_by(deployment: &Deployment) -> Option<&Hook> {
+    let waits = |hook: &&Hook| matches!(hook.status.as_str(), "AWAITING_ACTION" | "IN_PROGRESS");
+    deployment.hooks.iter().find(waits)
+}
+
+/// What was found of an image of Docker Hub by the look that a move needs too.
+pub fn seen_at_hub(image: &HubImage) -> ImageSeen {
+    ImageSeen { mirror: image.mirror.clone(), pulls_left: image.left, ..ImageSeen::only(image.hub.clone()) }
+}
+
+/// Everything that a decision at the door goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The moment.
+    pub now: Timestamp,
+    /// When the deployment began to wait.
+    pub since: Timestamp,
+    /// When the hook's own time is over.
+    pub expires_at: Timestamp,
+    /// What pullsafe may do.
+    pub mode: Mode,
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// What would be done about its images of Docker Hub.
+    pub ahead: Option<&'a Plan>,
+    /// The images that lie in ECR's archive, by their digests.
+    pub archived: &'a [Reference],
+    /// Whether there is a revision to go back to.
+    pub replaces: bool,
+}
+
+/// What is said to a deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// It goes on, for nothing speaks against it.
+    GoesOn,
+    /// It goes on, although its tasks will fail, and why it is not rolled back.
+    GoesOnToFail(&'static str),
+    /// It goes on, and its service is moved to the mirror at once.
+    GoesOnAndMoves,
+    /// It waits for these until then.
+    Waits(Vec<WaitingFor>, Timestamp),
+    /// It is rolled back.
+    IsRolledBack,
+}
+
+/// Decides.
+pub fn decide(situation: Situation<'_>) -> Decision {
+    let Situation { now, since, expires_at, mode, findings, ahead, archived, replaces } = situation;
+    let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.is_certain_failure()).collect();
+    let until = expires_at.plus_seconds(-ANSWER_SECONDS).min(since.plus_seconds(LONGEST_WAIT_SECONDS));
+    let may_wait = now < until;
+    if mode < Mode::Act {
+        let why = if replaces { "the mode is observe" } else { NOTHING_TO_GO_BACK_TO };
+        return if failing.is_empty() { Decision::GoesOn } else { Decision::GoesOnToFail(why) };
+    }
+    if !failing.is_empty() {
+        if may_wait && failing.iter().all(|finding| finding.fault.may_pass()) {
+            let absent = failing.iter().filter(|finding| finding.fault == Fault::ImageAbsent);
+            let absent = absent.filter_map(|finding| finding.about.parse().ok()).map(WaitingFor::Image);
+            return Decision::Waits(absent.chain(archived.iter().cloned().map(WaitingFor::Restored)).collect(), until);
+        }
+        return if replaces { Decision::IsRolledBack } else { Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO) };
+    }
+    let Some(plan) = ahead else { return Decision::GoesOn };
+    let asked = asked(plan);
+    if plan.remedy == RemedyName::MoveToMirror {
+        return Decision::GoesOnAndMoves;
+    }
+    if may_wait && !asked.is_empty() { Decision::Waits(vec![WaitingFor::Mirror(asked)], until) } else { Decision::GoesOn }
+}
+
+/// The images that lie in ECR's archive, by their digests.
+pub fn archived(needs: &Needs, seen: &Seen) -> Vec<Reference> {
+    let images = needs.images.iter().filter_map(|image| Some((image.reference.as_ref()?, seen.images.get(&image.written)?)));
+    let archived = images.filter(|(_, seen)| seen.storage != Storage::Standard);
+    archived.filter_map(|(image, seen)| Some(image.pinned_to(seen.found.found()?.digest.clone()))).collect()
+}
+
+/// How many tasks a deployment starts, as far as that is known.
+pub fn tasks(service: &Lookup<super::service::Service>) -> u64 {
+    service.found().map_or(1, |service| service.desired.max(0).unsigned_abs())
+}

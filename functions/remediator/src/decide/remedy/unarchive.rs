@@ -1,0 +1,83 @@
+//! The image lies in ECR's archive, which a pull is answered for as if it did not exist: bring it back, and once it is there, deploy anew
+//! where no deployment is under way that would find it by itself.
+//!
+//! Bringing it back is no act upon the service. It costs what standard storage costs, and ECR's archive is charged for ninety days anyway.
+
+use pullsafe::arn::Arn;
+use pullsafe::lookup::{Lookup, Storage};
+use pullsafe::reference::{Reference, Registry, ecr_host};
+use pullsafe_diagnosis::cause::{Cause, RemedyName};
+use pullsafe_incident::plan::{Plan, Step};
+use pullsafe_incident::waiting::WaitingFor;
+
+use super::{Look, Remedy, Situation, Treats, Verdict, guard};
+
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::RestoreImage,
+    treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageArchived | Cause::ImageNotFound | Cause::ImageDigestGone)),
+    looks: &[Look::Kept],
+    consider,
+};
+
+fn consider(situation: Situation<'_>) -> Verdict {
+    let image = situation.blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
+    let Some(image) = image.filter(|image| image.kind() == Registry::EcrPrivate) else { return Verdict::NotForThis };
+    // Whether it is missing altogether is another remedy's matter.
+    let Lookup::Found((digest, storage)) = &situation.seen.kept else { return Verdict::NotForThis };
+    let image = image.pinned_to(digest.clone());
+    let awaited = WaitingFor::Restored(image.clone());
+    let service = match guard::active_service(&situation) {
+        Ok(service) => service,
+        Err(reason) => return Verdict::Declined(vec![reason]),
+    };
+    let mut reasons = guard::for_any_act(&situation, service);
+    match storage {
+        Storage::Returning => Verdict::Wait(awaited),
+        Storage::Archive => {
+            reasons.extend(
+                (!situation.settings.restore_archived)
+                    .then(|| format!("{image} is in ECR's archive, and bringing images back is switched off (RestoreArchivedImages)")),
+            );
+            reasons.extend(elsewhere(&image, &service.id.cluster_arn));
+            if !reasons.is_empty() {
+                return Verdict::Declined(reasons);
+            }
+            Verdict::Act(Box::new(Plan {
+                remedy: RemedyName::RestoreImage,
+                result: "waiting for its image from the archive".to_owned(),
+                summary: format!("{image} is in ECR's archive, from where nothing can be pulled: bring it back for {}", service.id),
+                steps: vec![Step::RestoreImage { service: service.id.clone(), image }],
+                then_wait_for: Some(awaited),
+                follow_up: "Exempt what runs from the lifecycle rule that archives.".to_owned(),
+            }))
+        }
+        Storage::Standard => {
+            if situation.incident.waiting.as_ref().is_none_or(|waiting| waiting.cause != awaited) {
+                return Verdict::NotForThis;
+            }
+            let Some(primary) = service.primary() else { return Verdict::NotForThis };
+            if primary.rollout_state.as_deref() == Some("IN_PROGRESS") {
+                return Verdict::Declined(vec![format!("{image} is back, and the deployment that is under way pulls it at its next try")]);
+            }
+            reasons.extend(guard::nothing_runs(service));
+            if !reasons.is_empty() {
+                return Verdict::Declined(reasons);
+            }
+            Verdict::Act(Box::new(Plan {
+                remedy: RemedyName::ForceNewDeployment,
+                result: "deployed anew".to_owned(),
+                summary: format!("{image} is back from the archive and nothing of {} runs: deploy it anew", service.id),
+                steps: vec![Step::ForceNewDeployment { service: service.id.clone(), deployment: primary.id.clone() }],
+                then_wait_for: None,
+                follow_up: "Exempt what runs from the lifecycle rule that archives.".to_owned(),
+            }))
+        }
+    }
+}
+
+/// Another account's image is its owner's.
+fn elsewhere(image: &Reference, cluster: &str) -> Option<String> {
+    let own = Arn::parse(cluster).map(|arn| arn.account);
+    let account = ecr_host(image.registry()).map(|host| host.account);
+    (own != account).then(|| format!("{image} is in the archive of another account, whose owner can bring it back"))
+}

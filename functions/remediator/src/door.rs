@@ -1,0 +1,363 @@
+//! The door: a deployment waits at its hook before its first task, and is answered.
+//!
+//! 1. **Is it ours?** ECS says which hook it is, whether it still waits, and until when (`decide/door.rs`).
+//! 2. **Look** at the revision that it is to run, everything side by side and within the time for one event.
+//! 3. **Decide.** Where nothing speaks against it, it goes on: one call, and nothing is written.
+//! 4. **Wait** in a row, not in a running function: for a push, for the mirror's copy. Their events, or the sweep, lead back to 1.
+//! 5. **Answer and tell.** A rollback is stored before it is said, so that it is told once, whoever dies in between.
+//!
+//! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
+
+use crate::act::Acted;
+use crate::decide::door::{self, Decision, Deployment, Revision, Situation, Standing};
+use crate::decide::remedy;
+use crate::decide::service::Service;
+use pullsafe::lookup::Lookup;
+use pullsafe::reference::Reference;
+use pullsafe::settings::Mode;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
+use pullsafe_events::Subject;
+use pullsafe_events::hook::HookWaits;
+use pullsafe_incident::door::{AtDoor, DoorOutcome, DoorVerdict};
+use pullsafe_incident::notice;
+use pullsafe_incident::plan::Plan;
+use pullsafe_incident::record::Record;
+use pullsafe_incident::store::Next;
+use pullsafe_incident::waiting::WaitingFor;
+use pullsafe_inspect::{Finding, Needs, findings};
+
+use super::{Remediator, Tally};
+
+/// What was found at the door.
+struct Found {
+    task_definition: String,
+    service: Lookup<Service>,
+    mode: Mode,
+    findings: Vec<Finding>,
+    /// The images that lie in ECR's archive.
+    archived: Vec<Reference>,
+    /// What would be done about its images of Docker Hub, where something would.
+    ahead: Option<Plan>,
+    replaces: bool,
+}
+
+/// What a look at the door came to.
+enum Looked {
+    /// Everything that a decision goes by.
+    Whole(Box<Found>),
+    /// pullsafe is off here, or it is not known what is deployed.
+    Nothing,
+    /// Another stack of pullsafe acts on the service, and answers.
+    Another(String),
+}
+
+impl Found {
+    fn verdict(&self, outcome: DoorOutcome) -> DoorVerdict {
+        let found = self.findings.iter().map(ToString::to_string).collect();
+        let mut advice: Vec<String> =
+            self.findings.iter().filter(|finding| finding.is_certain_failure()).map(|finding| finding.advice.clone()).collect();
+        advice.dedup();
+        DoorVerdict { outcome, task_definition: self.task_definition.clone(), found, advice }
+    }
+}
+
+impl Remediator {
+    /// A deployment waits at a hook, or is looked at again while it does.
+    pub(crate) async fn hook_waits(&self, waits: &HookWaits, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        if !self.settings.answer_hooks {
+            return Ok(Tally::ignored("this stack answers no hooks".to_owned()));
+        }
+        let subject = Subject::Service(waits.service.clone());
+        let row = self.table.read(&subject, owner, now).await?;
+        if row.is_leased {
+            return Ok(Tally::deferred());
+        }
+        let known = row.record.door.clone().filter(|door| door.hook == *waits);
+        let expires_at = match self.standing(waits).await? {
+            Standing::Ours(expires_at) => expires_at,
+            Standing::NotOurs(why) => {
+                // What was ours may be so no longer: then it holds nothing up here.
+                if known.is_some() {
+                    self.forget(&subject, waits, owner, now).await?;
+                }
+                return Ok(Tally::ignored(format!("the hook is not pullsafe's: {why}")));
+            }
+            Standing::Over(how) => match known {
+                Some(door) => return self.is_over(&subject, door, how, owner, now).await,
+                None => return Ok(Tally::ignored(format!("the hook does not wait: {how}"))),
+            },
+        };
+        // What was decided before a process died is done.
+        if let Some(AtDoor { verdict: Some(verdict), .. }) = &known {
+            return self.answer_and_tell(&subject, waits, verdict.clone(), owner, now).await;
+        }
+        let since = known.as_ref().map_or(now, |door| door.since);
+        let found = match Box::pin(self.look_at_door(waits)).await? {
+            Looked::Whole(found) => found,
+            Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, owner, now).await,
+            Looked::Another(why) => return Ok(Tally::ignored(why)),
+        };
+        let situation = Situation {
+            now,
+            since,
+            expires_at,
+            mode: found.mode,
+            findings: &found.findings,
+            ahead: found.ahead.as_ref(),
+            archived: &found.archived,
+            replaces: found.replaces,
+        };
+        match door::decide(situation) {
+            Decision::GoesOn | Decision::GoesOnAndMoves => {
+                self.lets_go_on(&subject, waits, known.is_some(), Some(&found), owner, now).await
+            }
+            Decision::GoesOnToFail(why) => {
+                let verdict = found.verdict(DoorOutcome::GoesOn(why.to_owned()));
+                self.answer_and_tell(&subject, waits, verdict, owner, now).await
+            }
+            Decision::IsRolledBack => self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), owner, now).await,
+            Decision::Waits(waiting, until) => {
+                let door = AtDoor { hook: waits.clone(), since, until, waiting, verdict: None };
+                self.lets_wait(&subject, door, known.as_ref(), &found, owner, now).await
+            }
+        }
+    }
+
+    async fn standing(&self, waits: &HookWaits) -> Result<Standing, Failure> {
+        Ok(match self.deployment(waits).await? {
+            Some(deployment) => door::standing(&deployment, waits),
+            None => Standing::Over("there is no such deployment".to_owned()),
+        })
+    }
+
+    async fn deployment(&self, waits: &HookWaits) -> Result<Option<Deployment>, Failure> {
+        let deployments = self.ecs.deployments();
+        match self.in_time("ecs:DescribeServiceDeployments", deployments.deployment(&waits.deployment)).await {
+            Err(failure) if !failure.is_transient() => {
+                tracing::error!(%failure, hook = waits.hook, "{}: a deployment waits and cannot be looked at: {failure}", waits.service);
+                Ok(None)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Everything that a decision goes by.
+    async fn look_at_door(&self, waits: &HookWaits) -> Result<Looked, Failure> {
+        let Some(deployment) = self.deployment(waits).await? else { return Ok(Looked::Nothing) };
+        let deployments = self.ecs.deployments();
+        let revision = async {
+            match &deployment.target {
+                Some(arn) => self.in_time("ecs:DescribeServiceRevisions", deployments.revision(arn)).await,
+                None => Ok(None),
+            }
+        };
+        let (revision, service, leave) = tokio::join!(revision, self.look_at_service(&waits.service), self.look_for_leave(&waits.service));
+        // Where it is not known what the service is, nothing is changed.
+        let mode = service.found().map_or(Mode::Observe, |service| self.mode(Some(service), &leave));
+        if let Some(why) = service.found().and_then(|service| self.yields(service, &leave).ok().flatten()) {
+            return Ok(Looked::Another(why));
+        }
+        let revision = revision.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "{}: what is deployed is not known: {failure}", waits.service);
+            None
+        });
+        let Some(revision) = revision.filter(|_| mode != Mode::Off) else { return Ok(Looked::Nothing) };
+        Ok(Looked::Whole(Box::new(self.look_at_revision(revision, service, mode, deployment.replaces).await)))
+    }
+
+    async fn look_at_revision(&self, revision: Revision, service: Lookup<Service>, mode: Mode, replaces: bool) -> Found {
+        let seen = self.observe_ahead(service.clone(), &revision.task_definition).await;
+        let (findings, archived) = match seen.task_definition.found() {
+            Some(definition) => {
+                let needs = Needs::of(definition, revision.launch, &revision.digests);
+                let known = seen.hub_images.iter().map(|image| (image.written.clone(), door::seen_at_hub(image)));
+                let known = known.collect();
+                let looked = Box::pin(self.looker().look(&needs, known)).await;
+                (findings(&needs, &looked, door::tasks(&service)), door::archived(&needs, &looked))
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        let ahead = remedy::ahead::prepare(&self.settings, &seen);
+        Found { task_definition: revision.task_definition, service, mode, findings, archived, ahead, replaces }
+    }
+
+    /// Lets a deployment go on against which nothing speaks; and moves its service at once, where that is the policy.
+    async fn lets_go_on(
+        &self,
+        subject: &Subject,
+        waits: &HookWaits,
+        is_known: bool,
+        found: Option<&Found>,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        if let Err(failure) = self.say(waits, false).await? {
+            let verdict = DoorVerdict {
+                outcome: DoorOutcome::NotAnswered(failure.to_string()),
+                task_definition: found.map(|found| found.task_definition.clone()).unwrap_or_default(),
+                found: Vec::new(),
+                advice: Vec::new(),
+            };
+            return self.tell_verdict(subject, waits, verdict, owner, now).await;
+        }
+        if is_known {
+            self.forget(subject, waits, owner, now).await?;
+        }
+        let Some(found) = found else { return Ok(Tally::worked("went-on", "the deployment was not looked at", None)) };
+        if let (Some(plan), Some(service)) = (&found.ahead, found.service.found()) {
+            return self.go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now).await;
+        }
+        Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
+    }
+
+    /// Lets a deployment wait: who waits for what is listed before the mirror is asked, for a copy can come at once.
+    async fn lets_wait(
+        &self,
+        subject: &Subject,
+        door: AtDoor,
+        known: Option<&AtDoor>,
+        found: &Found,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        // What is waited for already is not written again, and the mirror is not asked again.
+        if known.is_some_and(|known| known.waiting == door.waiting) {
+            return Ok(Tally::worked("waits", "what the deployment waits for has not come", None));
+        }
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let waiting = door.waiting.iter().map(WaitingFor::describe_at_door).collect::<Vec<_>>().join("; ");
+        self.table.expect(subject, &mut record, &door.names(), now).await?;
+        if let Some(plan) = &found.ahead
+            && let Acted::Refused(_, failure) = self.act(&asking(plan)).await?
+        {
+            tracing::warn!(%failure, "{subject}: the mirror could not be asked: {failure}");
+        }
+        for image in found.archived.iter().filter(|_| self.settings.restore_archived) {
+            match Box::pin(self.restore_image(image)).await {
+                Err(failure) if failure.is_transient() => return Err(failure),
+                Err(failure) => tracing::warn!(%failure, "{subject}: {image} could not be brought back: {failure}"),
+                Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} is brought back from the archive"),
+            }
+        }
+        // Whoever dies before this asks again, which changes nothing.
+        record.door = Some(door);
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        Ok(Tally::worked("waits", waiting, None))
+    }
+
+    /// Says it, and tells it. What is about to be said is stored before.
+    async fn answer_and_tell(
+        &self,
+        subject: &Subject,
+        waits: &HookWaits,
+        mut verdict: DoorVerdict,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let roll_back = verdict.outcome == DoorOutcome::RolledBack;
+        let since = record.door.as_ref().filter(|door| door.hook == *waits).map_or(now, |door| door.since);
+        record.door = Some(AtDoor { hook: waits.clone(), since, until: now, waiting: Vec::new(), verdict: Some(verdict.clone()) });
+        self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
+        match self.say(waits, roll_back).await? {
+            Ok(Said::Now) => {}
+            Ok(Said::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
+            Err(failure) => verdict.outcome = DoorOutcome::NotAnswered(failure.to_string()),
+        }
+        self.close_door(subject, record, verdict, owner, now).await
+    }
+
+    /// A hook that was waited at, or was about to be answered, does not wait any more.
+    async fn is_over(&self, subject: &Subject, door: AtDoor, how: String, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+        match door.verdict {
+            Some(mut verdict) => {
+                let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+                verdict.outcome = settled(&verdict.outcome, &how);
+                self.close_door(subject, record, verdict, owner, now).await
+            }
+            None => {
+                self.forget(subject, &door.hook, owner, now).await?;
+                Ok(Tally::worked("went-on", format!("somebody else has answered the hook: {how}"), None))
+            }
+        }
+    }
+
+    async fn tell_verdict(
+        &self,
+        subject: &Subject,
+        waits: &HookWaits,
+        verdict: DoorVerdict,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        tracing::warn!(hook = waits.hook, "{subject}: a deployment that waits could not be answered");
+        let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        self.close_door(subject, record, verdict, owner, now).await
+    }
+
+    async fn close_door(
+        &self,
+        subject: &Subject,
+        mut record: Record,
+        verdict: DoorVerdict,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let (word, remedy) = match &verdict.outcome {
+            DoorOutcome::RolledBack => ("rolled-back", Some("roll-back")),
+            DoorOutcome::GoesOn(_) | DoorOutcome::TooLate(_) => ("went-on", None),
+            DoorOutcome::NotAnswered(_) => ("refused", None),
+        };
+        let why = verdict.found.join("; ");
+        let hook = record.door.take().map(|door| door.hook.hook).unwrap_or_default();
+        record.notices += 1;
+        record.outbox.push(notice::door(&subject.to_string(), &verdict, format!("door-{hook}-{word}")).into());
+        self.tell(subject, &mut record, now).await;
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        Ok(Tally::worked(word, why, remedy))
+    }
+
+    async fn forget(&self, subject: &Subject, waits: &HookWaits, owner: &str, now: Timestamp) -> Result<(), Failure> {
+        // Whoever has the lease now finds the hook over by itself.
+        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(()) };
+        if record.door.as_ref().is_some_and(|door| door.hook == *waits) {
+            record.door = None;
+        }
+        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await
+    }
+
+    /// Answers a hook. That it does not wait any more is found out by looking, for the refusal's words are not known.
+    async fn say(&self, waits: &HookWaits, roll_back: bool) -> Result<Result<Said, Failure>, Failure> {
+        match self.ecs.deployments().answer(waits, roll_back).await {
+            Ok(()) => Ok(Ok(Said::Now)),
+            Err(failure) if failure.is_transient() => Err(failure),
+            Err(failure) => Ok(match self.standing(waits).await? {
+                Standing::Over(how) => Ok(Said::Before(how)),
+                Standing::Ours(_) | Standing::NotOurs(_) => Err(failure),
+            }),
+        }
+    }
+}
+
+/// Whether a hook was answered now.
+enum Said {
+    Now,
+    /// It was answered before, and what ECS says of it.
+    Before(String),
+}
+
+/// What became of an answer when the hook is found over: it took effect in an earlier try, or somebody else was faster.
+fn settled(wanted: &DoorOutcome, how: &str) -> DoorOutcome {
+    match wanted {
+        DoorOutcome::RolledBack if how == "FAILED" => DoorOutcome::RolledBack,
+        DoorOutcome::RolledBack => DoorOutcome::TooLate(how.to_owned()),
+        DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => wanted.clone(),
+    }
+}
+
+/// The part of a plan that asks the mirror.
+fn asking(plan: &Plan) -> Plan {
+    let steps = plan.steps.iter().filter(|step| step.service().is_none()).cloned().collect();
+    Plan { steps, ..plan.clone() }
+}

@@ -1,0 +1,164 @@
+//! The door's own crash matrix: every call fails in every way, is refused for good, or is the last act of its process; events are lost. The
+//! deployment goes on or ends as without pullsafe, or as pullsafe would have it, and never later than its hook says.
+
+use pullsafe::permission;
+use scenarios::world::{CLUSTER, DEAD_LETTERS, Setup, World};
+use serde_json::{Value, json};
+use testkit::aws::service::Service as _;
+use testkit::aws::{Fault, FaultKind};
+use testkit::ecs::Pacing;
+use testkit::registry::{Mutability, Sample};
+
+const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// What can become of a call, as far as it differs for whoever makes it: nothing happened and it passes, it happened and nobody learnt of it, it
+/// is denied. That the process dies comes on top.
+const KINDS: [FaultKind; 3] = [FaultKind::Throttle, FaultKind::ConnectionCutAfter, FaultKind::AccessDenied];
+
+/// What the new deployment is to run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Case {
+    /// An image that is there.
+    Fine,
+    /// An image for another platform.
+    WrongPlatform,
+    /// An image that is pushed a minute later.
+    PushedLater,
+    /// An image of Docker Hub that the mirror lacks.
+    FromHub,
+}
+
+async fn begin(case: Case) -> World {
+    let setup = Setup::new().paced(Pacing::default()).without_sdk_retries();
+    let mut world = setup.with("PULLSAFE_ANSWER_HOOKS", "true").with("PULLSAFE_AHEAD", "warn").build();
+    world.images.store().create_repository("app", Mutability::Mutable);
+    Sample::multi_arch(1).build().push(world.images.store(), "app", "1");
+    match case {
+        Case::Fine => Sample::multi_arch(2).build().push(world.images.store(), "app", "2"),
+        Case::WrongPlatform => Sample::new(2).platforms(&["linux/arm64"]).build().push(world.images.store(), "app", "2"),
+        Case::FromHub => Sample::multi_arch(2).build().push(world.hub.store(), "acme/app", "2"),
+        Case::PushedLater => {}
+    }
+    let hook = json!({"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"], "timeoutConfiguration": {"timeoutInMinutes": 5, "action": "CONTINUE"}});
+    let definition = world.define("app", &[&format!("{REGISTRY}/app:1")]);
+    world.create_service("web", &definition, 2, json!({ "deploymentConfiguration": { "lifecycleHooks": [hook] } }));
+    world.run_for(150).await;
+    assert_eq!(world.service("web")["deployments"][0]["rolloutState"], "COMPLETED");
+    let image = if case == Case::FromHub { "acme/app:2".to_owned() } else { format!("{REGISTRY}/app:2") };
+    let definition = world.define("app", &[&image]);
+    world.aws.clear_log();
+    world.update_service("web", json!({ "taskDefinition": definition }));
+    world
+}
+
+/// How the deployment's hook ended, and when at the latest.
+fn hook(world: &World) -> Value {
+    let list = json!({ "cluster": CLUSTER, "service": "web" });
+    let brief = world.ecs.call("ListServiceDeployments", &list).unwrap();
+    let mut brief = brief["serviceDeployments"].as_array().cloned().unwrap_or_default();
+    brief.sort_by_key(|brief| (brief["createdAt"].as_f64().unwrap_or_default() * 1000.0) as i64);
+    let newest = &brief.last().expect("there is a deployment")["serviceDeploymentArn"];
+    let whole = world.ecs.call("DescribeServiceDeployments", &json!({ "serviceDeploymentArns": [newest] })).unwrap();
+    let details = whole["serviceDeployments"][0]["lifecycleHookDetails"].as_array().cloned().unwrap_or_default();
+    details.iter().map(|hook| hook["status"].clone()).next().unwrap_or_default()
+}
+
+async fn play(world: &mut World, case: Case) -> Value {
+    world.run_for(60).await;
+    if case == Case::PushedLater {
+        Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
+    }
+    world.run_for(241).await;
+    let ended = hook(world);
+    assert!(!ended.is_null() && ended != "AWAITING_ACTION", "later than its time: {ended}\n{:#?}", world.answers);
+    world.run_for(300).await;
+    ended
+}
+
+/// What has to hold whatever failed.
+fn check(world: &World, case: Case, ended: &Value, expected: &str, what: &str) {
+    let service = world.service("web");
+    let context = format!("{case:?}, {what}: {ended}\n{:#?}\n{:#?}", world.answers, world.told());
+    match case {
+        // As without pullsafe, or as it would have it.
+        Case::WrongPlatform => assert!(ended == expected || ended == "TIMED_OUT" || ended == "SUCCEEDED", "{context}"),
+        Case::Fine | Case::PushedLater | Case::FromHub => {
+            assert!(ended == expected || ended == "TIMED_OUT", "{context}");
+            assert_eq!(service["runningCount"], 2, "{context}");
+        }
+    }
+    // What fails because it went on is told as such.
+    let ids = world.told().into_iter().filter_map(|notice| notice.attributes.get("pullsafe-id").cloned());
+    let ids: std::collections::BTreeSet<_> = ids.filter(|id| id.starts_with("door-")).collect();
+    assert!(ids.len() <= 1, "told once: {context}");
+    assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new(), "{context}");
+    assert!(world.records().iter().all(|record| record["door"].is_null()), "nothing stays behind: {context}");
+}
+
+async fn matrix(case: Case, expected: &str) {
+    let mut world = begin(case).await;
+    let ended = play(&mut world, case).await;
+    assert_eq!(ended, expected, "{case:?}\n{:#?}", world.answers);
+    check(&world, case, &ended, expected, "without a fault");
+    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    let undeclared: Vec<String> = world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
+    assert!(undeclared.is_empty(), "{undeclared:?}");
+    let calls = world.aws.calls();
+    let last =
+        calls.iter().rposition(|call| call.operation == "ContinueServiceDeployment" || call.operation == "Publish").map_or(0, |at| at + 2);
+    let mut pairs = 0;
+    for call in calls.iter().take(last) {
+        for kind in KINDS.map(Some).into_iter().chain([None]) {
+            let mut world = begin(case).await;
+            match kind {
+                Some(kind) => world.aws.inject(Fault::at_call(call.number, kind)),
+                None => world.aws.die_after(call.number),
+            }
+            let ended = play(&mut world, case).await;
+            check(&world, case, &ended, expected, &format!("call {} ({}:{}), {kind:?}", call.number, call.service, call.operation));
+            pairs += 1;
+        }
+    }
+    // Refused for good, each operation.
+    let operations: std::collections::BTreeSet<(String, String)> =
+        calls.iter().take(last).map(|call| (call.service.clone(), call.operation.clone())).collect();
+    for (service, operation) in operations.iter().filter(|(service, _)| service == "ecs" || service == "ecr" || service == "iam") {
+        for kind in [FaultKind::AccessDenied, FaultKind::Code("InvalidParameterException")] {
+            let mut world = begin(case).await;
+            world.aws.inject(Fault::on(service, operation, kind).always());
+            let ended = play(&mut world, case).await;
+            check(&world, case, &ended, expected, &format!("{service}:{operation} refused for good, {kind:?}"));
+            pairs += 1;
+        }
+    }
+    println!("the door, {case:?}: {last} calls, {pairs} pairs of call and fault, none later than its hook");
+}
+
+#[tokio::test]
+async fn a_deployment_that_goes_on_survives_everything() {
+    matrix(Case::Fine, "SUCCEEDED").await;
+}
+
+#[tokio::test]
+async fn a_rollback_survives_everything() {
+    matrix(Case::WrongPlatform, "FAILED").await;
+}
+
+#[tokio::test]
+async fn a_wait_for_a_push_survives_everything() {
+    matrix(Case::PushedLater, "SUCCEEDED").await;
+}
+
+#[tokio::test]
+async fn a_wait_for_the_mirror_survives_everything() {
+    matrix(Case::FromHub, "SUCCEEDED").await;
+}
+
+/// No event of the hook ever comes.
+#[tokio::test]
+async fn a_deployment_whose_event_is_lost_goes_on_by_itself() {
+    let mut world = begin(Case::Fine).await;
+    world.remediator = None;
+    let ended = play(&mut world, Case::Fine).await;
+    assert_eq!((ended, &world.service("web")["runningCount"]), (json!("TIMED_OUT"), &json!(2)));
+}
