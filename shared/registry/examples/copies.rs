@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pullsafe::clock;
 use pullsafe_registry::endpoints::VARIABLE;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
-use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest, Reach};
+use pullsafe_registry::{Client, Config, Copier, CopyOptions, CopyRequest, Holder, Reach};
 
 fn main() -> ExitCode {
     match run() {
@@ -35,7 +35,16 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = CopyOptions { describe: false, ..CopyOptions::default() };
-    let results = runtime.block_on(Copier::new(client).copy_all(&requests, &options));
+    let copier = Copier::new(client);
+    // Which repository refers to which blob, as the command line and the function keep it from one run to the next.
+    let memory = std::env::var_os("COPIES_MEMORY").map(PathBuf::from);
+    if let Some(known) = memory.as_deref().and_then(|file| std::fs::read(file).ok()) {
+        copier.recall(serde_json::from_slice::<Vec<Holder>>(&known)?);
+    }
+    let results = runtime.block_on(copier.copy_all(&requests, &options));
+    if let Some(file) = memory {
+        std::fs::write(file, serde_json::to_vec(&copier.remembered())?)?;
+    }
     let sum = |count: fn(&pullsafe_registry::CopyReport) -> u64| results.iter().flatten().map(count).sum::<u64>();
     let (failed, current) = (results.iter().filter(|result| result.is_err()).count(), sum(|report| report.up_to_date.into()));
     println!(

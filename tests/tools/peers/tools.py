@@ -80,6 +80,9 @@ def environment(servers):
     folder = HOME / "docker"
     containers = folder / ".config" / "containers"
     containers.mkdir(parents=True, exist_ok=True)
+    # What an earlier run knew of other servers.
+    memory = folder / "memory.json"
+    memory.unlink(missing_ok=True)
     target = f"127.0.0.1:{servers.target.port}"
     (folder / "config.json").write_text(json.dumps({"auths": {target: {"auth": BASIC}}}))
     (containers / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
@@ -97,6 +100,7 @@ def environment(servers):
         "HOME": str(folder),
         "DOCKER_CONFIG": str(folder),
         "TMPDIR": str(HOME),
+        "COPIES_MEMORY": str(memory),
         "PEER_USER": USER,
         "PEER_PASSWORD": PASSWORD,
         **(encrypted if servers.target.tls else {}),

@@ -186,6 +186,9 @@ pub fn decide(situation: Situation<'_>) -> Decision {
         }
         return if replaces { Decision::IsRolledBack } else { Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO) };
     }
+    if may_wait && !archived.is_empty() {
+        return Decision::Waits(archived.iter().cloned().map(WaitingFor::Restored).collect(), until);
+    }
     let Some(plan) = ahead else { return Decision::GoesOn };
     let asked = asked(plan);
     if plan.remedy == RemedyName::MoveToMirror {

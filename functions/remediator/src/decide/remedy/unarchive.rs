@@ -57,7 +57,8 @@ fn consider(situation: Situation<'_>) -> Verdict {
             }
             let Some(primary) = service.primary() else { return Verdict::NotForThis };
             if primary.rollout_state.as_deref() == Some("IN_PROGRESS") {
-                return Verdict::Declined(vec![format!("{image} is back, and the deployment that is under way pulls it at its next try")]);
+// It pulls the image at its next try.
+                return Verdict::Wait(awaited);
             }
             reasons.extend(guard::nothing_runs(service));
             if !reasons.is_empty() {
