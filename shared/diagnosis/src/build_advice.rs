@@ -54,6 +54,11 @@ const ALL: &[Advice] = &[
         text: "The base image does not exist under this name. Correct the `FROM` line (tag, digest, registry), or build and push the image first; a name without a host is looked up at Docker Hub, so that a stage's name that is misspelt is looked up there too.",
     },
     Advice {
+        causes: &[Cause::ImageArchived],
+        only: |_| true,
+        text: "The base image is in ECR's archive, and cannot be pulled from there. Restore it (`aws ecr update-image-storage-class` with the storage class STANDARD, or push it again), and exclude it from the lifecycle rule that archives it.",
+    },
+    Advice {
         causes: &[Cause::PlatformMismatch],
         only: |_| true,
         text: "The base image has no variant for the platform that is built. Build with `--platform`, choose a base image that has it, or change the environment's type of the project (ARM_CONTAINER, LINUX_CONTAINER).",
@@ -95,6 +100,7 @@ const OF_ENVIRONMENT: &[Advice] = &[
     Advice {
         causes: &[
             Cause::ImageNotFound,
+            Cause::ImageArchived,
             Cause::ImageDigestGone,
             Cause::RepositoryNotFound,
             Cause::InvalidImageReference,

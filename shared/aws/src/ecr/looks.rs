@@ -1,6 +1,6 @@
 //! What else can be seen of a repository and its images: the newest tags, the signatures that ECR makes, who may pull.
 
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, SigningStatus, TagStatus, TargetStorageClass};
+use aws_sdk_ecr::types::{DescribeImagesFilter, SigningStatus, TagStatus, TargetStorageClass};
 
 use super::{Ecr, EcrError, ImageId, ImageSummary, summary};
 use pullsafe::reference::Digest;
@@ -38,22 +38,6 @@ impl Ecr {
         }
         images.sort_by_key(|image| std::cmp::Reverse(image.pushed_at));
         Ok(images.into_iter().flat_map(|image| image.tags).take(count).collect())
-    }
-
-    /// What ECR knows of an image, also of one in the archive, which it leaves out unless it is asked for every status.
-    ///
-    /// # Errors
-    /// [`EcrErrorKind::ImageNotFound`](super::EcrErrorKind::ImageNotFound) and whatever else ECR answers.
-    pub async fn image_of_any_status(
-        &self,
-        registry_id: Option<&str>,
-        repository: &str,
-        id: &ImageId,
-    ) -> Result<Option<ImageSummary>, EcrError> {
-        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
-        let request = request.filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
-        let answer = request.image_ids(id.to_sdk()).send().await.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
-        Ok(answer.image_details().first().and_then(summary))
     }
 
     /// How far the managed signing of an image is.

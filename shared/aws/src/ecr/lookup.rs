@@ -29,10 +29,10 @@ impl EcrRegions {
         let Some(host) = ecr_host(reference.registry()) else { return not_ecr(reference) };
         let (ecr, id) = (self.get(host.region), id_of(reference));
         let (described, batch) = tokio::join!(
-            ecr.image_of_any_status(Some(host.account), reference.repository(), &id),
+            ecr.describe_images(Some(host.account), reference.repository(), std::slice::from_ref(&id)),
             ecr.batch_get_image(Some(host.account), reference.repository(), std::slice::from_ref(&id))
         );
-        let image = match described {
+        let image = match described.map(|images| images.into_iter().next()) {
             Ok(Some(image)) => image,
             Ok(None) => return Lookup::Absent,
             Err(error) if matches!(error.kind, EcrErrorKind::RepositoryNotFound | EcrErrorKind::ImageNotFound) => return Lookup::Absent,

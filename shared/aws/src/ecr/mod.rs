@@ -10,7 +10,7 @@ use crate::failure::chain;
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use pullsafe::manifest::ACCEPTED;
@@ -234,7 +234,8 @@ impl Ecr {
         Ok(batch)
     }
 
-    /// What ECR knows of these images. One id that does not exist makes ECR refuse the whole call.
+    /// What ECR knows of these images, also of those in the archive, which it leaves out unless it is asked for every status. One id that
+    /// does not exist makes ECR refuse the whole call.
     ///
     /// # Errors
     /// [`EcrErrorKind::ImageNotFound`] and whatever else ECR answers.
@@ -248,6 +249,7 @@ impl Ecr {
         for ids in ids.chunks(MOST_IDS) {
             let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
             let request = request.set_image_ids(Some(ids.iter().map(ImageId::to_sdk).collect()));
+            let request = request.filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
             let answer = request.send().await.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
             images.extend(answer.image_details.unwrap_or_default().iter().filter_map(summary));
         }

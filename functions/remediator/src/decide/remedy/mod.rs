@@ -66,6 +66,13 @@ pub enum Verdict {
 pub enum Treats {
     /// A failure that was diagnosed so.
     Failure(fn(&Diagnosis) -> bool),
+    /// A failure that may hide what it is for, which only a look shows. It gives the failure its name where the text says so by itself.
+    Hidden {
+        /// The failures behind which it may be.
+        behind: fn(&Diagnosis) -> bool,
+        /// Those that name it.
+        named: fn(&Diagnosis) -> bool,
+    },
     /// A service in such a state, whatever fails. While it is in it, no other remedy is asked.
     State(fn(&Service) -> bool),
 }
@@ -107,7 +114,10 @@ pub const REMEDIES: &[Remedy] =
 /// The remedies that are asked about a failure of a service, in order.
 fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Remedy> {
     let for_state = |remedy: &&Remedy| matches!(remedy.treats, Treats::State(is) if service.is_some_and(is));
-    let for_failure = |remedy: &&Remedy| matches!(remedy.treats, Treats::Failure(is) if is(diagnosis));
+    let for_failure = |remedy: &&Remedy| match remedy.treats {
+        Treats::Failure(is) | Treats::Hidden { behind: is, .. } => is(diagnosis),
+        Treats::State(_) => false,
+    };
     let found: Vec<_> = REMEDIES.iter().filter(for_state).collect();
     if found.is_empty() { REMEDIES.iter().filter(for_failure).collect() } else { found }
 }
@@ -124,7 +134,8 @@ pub fn name_for(diagnosis: &Diagnosis) -> RemedyName {
     if diagnosis.cause.is_benign() {
         return RemedyName::None;
     }
-    treating(diagnosis, None).first().map_or(RemedyName::Advise, |remedy| remedy.name)
+    let names = |remedy: &&&Remedy| !matches!(remedy.treats, Treats::Hidden { named, .. } if !named(diagnosis));
+    treating(diagnosis, None).iter().find(names).map_or(RemedyName::Advise, |remedy| remedy.name)
 }
 
 /// What was decided, and what was declined on the way.

@@ -14,7 +14,10 @@ use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::RestoreImage,
-    treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageArchived | Cause::ImageNotFound | Cause::ImageDigestGone)),
+    treats: Treats::Hidden {
+        behind: |diagnosis| matches!(diagnosis.cause, Cause::ImageArchived | Cause::ImageNotFound | Cause::ImageDigestGone),
+        named: |diagnosis| diagnosis.cause == Cause::ImageArchived,
+    },
     looks: &[Look::Kept],
     consider,
 };
@@ -56,11 +59,10 @@ fn consider(situation: Situation<'_>) -> Verdict {
                 return Verdict::NotForThis;
             }
             let Some(primary) = service.primary() else { return Verdict::NotForThis };
-            if primary.rollout_state.as_deref() == Some("IN_PROGRESS") {
-// It pulls the image at its next try.
+            // A deployment under way pulls the image at its next try; and where something runs, it has.
+            if primary.rollout_state.as_deref() == Some("IN_PROGRESS") || guard::nothing_runs(service).is_some() {
                 return Verdict::Wait(awaited);
             }
-            reasons.extend(guard::nothing_runs(service));
             if !reasons.is_empty() {
                 return Verdict::Declined(reasons);
             }
