@@ -1,6 +1,6 @@
 //! What a lifecycle policy of Amazon ECR does to the images of a repository, and when.
 //!
-//! [`Policy::parse`] reads a policy and names every fault with its place. [`evaluate`] says what one run of it does, [`fates`] what
+//! [`Policy::parse`] reads a policy and names every fault with its place. [`evaluate()`] says what one run of it does, [`fates()`] what
 //! becomes of each image if nobody touches the repository, and [`keep`] whether one more tag would keep an image, or which change of the
 //! policy would. Everything is a function of its arguments: the images come from DescribeImages and their manifests, the moment from
 //! the caller.
