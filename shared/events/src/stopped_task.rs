@@ -132,10 +132,11 @@ impl StoppedTask {
         self.group.as_deref()?.strip_prefix("service:")
     }
 
-    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too.
+    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too. AWS promises the prefix and
+    /// not that digits follow, so that hexadecimal ids count as well.
     pub fn is_of_a_deployment(&self) -> bool {
         let id = self.started_by.as_deref().and_then(|by| by.strip_prefix("ecs-svc/"));
-        id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+        id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
     /// The task's id: the last part of its ARN.
