@@ -180,7 +180,7 @@ impl FromStr for Reference {
         if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return fail("a repository must be lower case");
         }
-        if path.is_empty() || path.len() > 255 || !path.split('/').all(is_path_component) {
+        if path.is_empty() || !path.split('/').all(is_path_component) {
             return fail("a repository is lower-case letters and digits, separated by `.`, `_`, `__`, `-` or `/`");
         }
         let registry = match host {
@@ -194,6 +194,10 @@ impl FromStr for Reference {
             },
         };
         let repository = if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        // As the registry knows it: what a name for Docker Hub may leave out counts.
+        if repository.len() > 255 {
+            return fail("a repository is at most 255 characters long");
+        }
         Ok(Self { registry, repository, tag: tag.map(str::to_owned), digest })
     }
 }

@@ -10,6 +10,9 @@ fn check(text: &str, full: &str) {
 fn fills_in_what_a_short_form_leaves_out() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     check("python", "docker.io/library/python");
+    let (longest, too_long) = ("a".repeat(247), "a".repeat(248));
+    check(&longest, &format!("docker.io/library/{longest}"));
+    assert!(too_long.parse::<Reference>().is_err() && format!("docker.io/library/{too_long}").parse::<Reference>().is_err());
     check("python:3.11-slim", "docker.io/library/python:3.11-slim");
     check("iseepatterns/court-case-backend:latest", "docker.io/iseepatterns/court-case-backend:latest");
     check("index.docker.io/redis", "docker.io/library/redis");
