@@ -188,6 +188,25 @@ async fn what_could_not_be_read_is_no_finding() {
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
 
+/// What runs may be held by an index: where the index cannot be read, nobody knows what the policy does to it, and nothing is claimed.
+#[tokio::test]
+async fn an_index_that_cannot_be_read_makes_no_deletion() {
+    let mut world = Setup::new().build();
+    let image = Sample::multi_arch(3).build();
+    image.push(world.images.store(), "app", "1");
+    let member = image.children[0].digest.clone();
+    let definition = world.define("app", &[&format!("{REGISTRY}/app@{member}")]);
+    world.create_service("web", &definition, 2, json!({}));
+    world.run_for(600).await;
+    assert_eq!(world.service("web")["runningCount"], 2);
+    policy(&world, untagged_after(1));
+    look(&mut world).await;
+    assert_eq!(subjects(&world), Vec::<String>::new(), "its index keeps it");
+    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    look(&mut world).await;
+    assert_eq!(subjects(&world), Vec::<String>::new());
+}
+
 /// The process dies at any call of the look, and is tried again: the same message, with the same id, and the row.
 #[tokio::test]
 async fn a_look_that_dies_is_told_under_the_same_id() {

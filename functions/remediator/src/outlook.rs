@@ -12,7 +12,7 @@ use pullsafe::reference::{Reference, Registry, ecr_host};
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_aws::ecr::EcrErrorKind;
+use pullsafe_aws::ecr::{EcrError, EcrErrorKind};
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_events::Subject;
 use pullsafe_events::task_definition::TaskDefinition;
@@ -175,11 +175,16 @@ impl Remediator {
             let (Some(role), Some(host)) = (role, ecr_host(reference.registry())) else { return Lookup::Absent };
             let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
             let arn = format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, reference.repository());
-            self.roles.may_pull(role, std::slice::from_ref(&arn)).await.remove(&arn).unwrap_or_else(Lookup::not_asked)
+            let asked =
+                self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, std::slice::from_ref(&arn)).await) });
+            match asked.await {
+                Ok(mut answers) => answers.remove(&arn).unwrap_or_else(Lookup::not_asked),
+                Err(late) => late.doubt(),
+            }
         };
         let (repository, may_pull) = tokio::join!(self.repository_of(reference), may_pull);
         let repository = match repository {
-            Lookup::Found(repository) => Lookup::Found(self.with_members(used, repository).await),
+            Lookup::Found(repository) => self.with_members(used, repository).await,
             other @ (Lookup::Absent | Lookup::Unknown(_)) => other,
         };
         // Only where another image has taken the tag: what runs has shown that it runs here.
@@ -187,8 +192,8 @@ impl Remediator {
             reference.digest().is_none() && used.runs.as_ref().is_some_and(|runs| tagged.digest != *runs && !tagged.members.contains(runs))
         });
         let offered = match other {
-            Some(_) => self.resolve(reference).await.resolved.found().and_then(|found| found.platforms.clone()),
-            None => None,
+            Some(_) => self.resolve(reference).await.resolved,
+            None => Lookup::Absent,
         };
         Seen::InEcr { repository, offered, may_pull }
     }
@@ -200,29 +205,42 @@ impl Remediator {
         match asked {
             Ok(Ok(Some(repository))) => Lookup::Found(repository),
             Ok(Ok(None)) => Lookup::Absent,
-            Ok(Err(error)) if error.kind == EcrErrorKind::AccessDenied => Lookup::Unknown(Doubt::denied(error.to_string())),
-            Ok(Err(error)) => Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
+            Ok(Err(error)) => unread(&error),
             Err(late) => late.doubt(),
         }
     }
 
-    /// With what the indices name that may hold what runs. Those that cannot be read hold nothing, which is the sooner end.
-    async fn with_members(&self, used: &Used, mut repository: Repository) -> Repository {
-        let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else { return repository };
+    /// With what the indices name that may hold what runs. Where they cannot be read, nobody knows what the policy does to it.
+    async fn with_members(&self, used: &Used, mut repository: Repository) -> Lookup<Repository> {
+        let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else { return Lookup::Found(repository) };
         let pushed = runs.pushed_at;
         let near = |index: &&Digest| {
             repository.image(index).is_some_and(|index| (0..=INDEX_SECONDS).contains(&index.pushed_at.seconds_since(pushed)))
         };
         let indices: Vec<Digest> =
             repository.indices.iter().filter(|index| *index != &runs.digest).filter(near).take(MOST_INDICES).cloned().collect();
-        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else { return repository };
-        let read =
-            self.account.ecr().get(host.region).members(host.account, used.reference.repository(), &indices).await.unwrap_or_default();
-        for (index, members) in indices.iter().zip(read) {
-            repository.set_members(index, members);
+        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else { return Lookup::Found(repository) };
+        let ecr = self.account.ecr().get(host.region);
+        let asked = self.in_time("ecr:BatchGetImage", async { Ok(ecr.members(host.account, used.reference.repository(), &indices).await) });
+        match asked.await {
+            Ok(Ok(read)) => {
+                for (index, members) in indices.iter().zip(read) {
+                    repository.set_members(index, members);
+                }
+                Lookup::Found(repository)
+            }
+            Ok(Err(error)) => unread(&error),
+            Err(late) => late.doubt(),
         }
-        repository
     }
+}
+
+/// What could not be read, and why.
+fn unread<T>(error: &EcrError) -> Lookup<T> {
+    Lookup::Unknown(match error.kind {
+        EcrErrorKind::AccessDenied => Doubt::denied(error.to_string()),
+        _ => Doubt::new(error.to_string(), error.retryable()),
+    })
 }
 
 /// The images of a definition, each once, with what runs of them.

@@ -56,6 +56,11 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
             "Wait until it is active.",
         )),
         (Lookup::Found(resolved), Storage::Standard) => {
+            if let (Some(doubt), Some(wanted)) = (&seen.unread, &needs.platform) {
+                let settle = Certainty::Unknown(format!("look for which platform `{written}` is, with credentials that may read it"));
+                let said = format!("whether `{written}` is for {wanted} is not known: {doubt}");
+                found.push(finding(Fault::WrongPlatform, settle, said, ""));
+            }
             found.extend(platform(needs, written, resolved).map(|(certainty, said)| {
                 finding(
                     Fault::WrongPlatform,

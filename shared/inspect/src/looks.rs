@@ -153,14 +153,18 @@ impl Looker<'_> {
             }
         };
         let (kept, leave) = tokio::join!(self.lookup("ecr:DescribeImages", account.ecr.kept(reference)), leave);
-        let seen = ImageSeen { leave, ..ImageSeen::only(Lookup::Absent) };
+        let mut seen = ImageSeen { leave, ..ImageSeen::only(Lookup::Absent) };
         match kept {
             Lookup::Found(mut kept) => {
                 if let (None, Storage::Standard, Some(contents)) = (&kept.resolved.platforms, kept.storage, &kept.contents) {
-                    // Whoever cannot sign in there learns nothing, which is no finding.
                     let read = self.in_time("ecr:GetDownloadUrlForLayer", async { Ok(self.registry.platforms(reference, contents).await) });
-                    let platforms = read.await.ok().and_then(Result::ok).unwrap_or_default();
-                    kept.resolved.platforms = (!platforms.is_empty()).then(|| platforms.iter().map(ToString::to_string).collect());
+                    match read.await {
+                        Ok(Ok(platforms)) => {
+                            kept.resolved.platforms = (!platforms.is_empty()).then(|| platforms.iter().map(ToString::to_string).collect());
+                        }
+                        Ok(Err(error)) => seen.unread = Some(Doubt::new(error.to_string(), error.retryable())),
+                        Err(late) => seen.unread = Some(Doubt::new(late.to_string(), true)),
+                    }
                 }
                 ImageSeen { found: Lookup::Found(kept.resolved), storage: kept.storage, ..seen }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe::lookup::{Leave, Lookup, Resolved, Storage};
+use pullsafe::lookup::{Doubt, Leave, Lookup, Resolved, Storage};
 use pullsafe::reference::Reference;
 
 use super::need::{LogGroup, Secret};
@@ -12,6 +12,8 @@ use super::need::{LogGroup, Secret};
 pub struct ImageSeen {
     /// What it means in its registry.
     pub found: Lookup<Resolved>,
+    /// Why its platforms are not known, where they were asked for.
+    pub unread: Option<Doubt>,
     /// Where ECR keeps it; for what is not in ECR, where it can be pulled from.
     pub storage: Storage,
     /// Of an image that is absent from ECR: whether a pull would bring it in from another registry.
@@ -27,7 +29,15 @@ pub struct ImageSeen {
 impl ImageSeen {
     /// An image of which only this is known.
     pub const fn only(found: Lookup<Resolved>) -> Self {
-        Self { found, storage: Storage::Standard, comes_by_a_pull: Lookup::Absent, leave: Lookup::Absent, mirror: None, pulls_left: None }
+        Self {
+            found,
+            unread: None,
+            storage: Storage::Standard,
+            comes_by_a_pull: Lookup::Absent,
+            leave: Lookup::Absent,
+            mirror: None,
+            pulls_left: None,
+        }
     }
 }
 

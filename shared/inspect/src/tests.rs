@@ -64,6 +64,7 @@ fn only_what_nothing_can_mend_is_certain() {
     check(&one(ECR), ImageSeen { storage: Storage::Archive, ..there() }, Fault::ImageArchived, true);
     check(&one(ECR), ImageSeen { storage: Storage::Returning, ..there() }, Fault::ImageArchived, false);
     check(&one(ECR), ImageSeen { found: resolved(&["linux/arm64"]), ..there() }, Fault::WrongPlatform, true);
+    check(&one(ECR), ImageSeen { found: resolved(&[]), unread: Some(Doubt::lasting("denied")), ..there() }, Fault::WrongPlatform, false);
     check(&one("redis:7"), ImageSeen::only(Lookup::Absent), Fault::ImageAbsent, true);
     check(&one(ECR), ImageSeen { leave: Lookup::Found(Leave::Refused(vec!["x".to_owned()])), ..there() }, Fault::PullDenied, true);
     check(&one(ECR), ImageSeen { leave: Lookup::Found(Leave::Missing(vec!["x".to_owned()])), ..there() }, Fault::PullDenied, false);

@@ -37,8 +37,8 @@ pub enum Seen {
     InEcr {
         /// The repository.
         repository: Lookup<Repository>,
-        /// The platforms that the tag offers now; `None` where it was not asked, or a single image does not say.
-        offered: Option<Vec<String>>,
+        /// What the tag means now, where that is another image than runs; absent where it was not asked.
+        offered: Lookup<Resolved>,
         /// Whether the execution role may pull from it.
         may_pull: Lookup<bool>,
     },
@@ -75,7 +75,7 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
     match seen {
         Seen::InEcr { repository, offered, may_pull } => {
             match repository {
-                Lookup::Found(repository) => match of_repository(used, repository, offered.as_deref(), why_not, now) {
+                Lookup::Found(repository) => match of_repository(used, repository, platforms(offered), why_not, now) {
                     Ok(found) => troubles.extend(found),
                     Err(why) => {
                         troubles.extend(of_image(used, repository));
@@ -84,6 +84,9 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
                 },
                 Lookup::Absent => troubles.push(Trouble::Gone { digest: used.runs.clone() }),
                 Lookup::Unknown(why) => doubt("its repository could not be read", why),
+            }
+            if let Lookup::Unknown(why) = offered {
+                doubt("for which platforms its tag is now is not known", why);
             }
             match (may_pull, role) {
                 (Lookup::Found(false), Some(role)) => troubles.push(Trouble::MayNotPull { role: role.to_owned() }),
@@ -113,6 +116,11 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
     let finding = |trouble| Finding { container: used.container.clone(), image: used.written.clone(), trouble };
     judged.findings.extend(troubles.into_iter().map(finding));
     judged
+}
+
+/// The platforms that an image names; a single image does not.
+fn platforms(offered: &Lookup<Resolved>) -> Option<&[String]> {
+    offered.found()?.platforms.as_deref()
 }
 
 fn moved(used: &Used, now: &Digest) -> Option<Trouble> {

@@ -45,13 +45,16 @@ impl Ecr {
         }
     }
 
-    /// What these indices name, in their order; nothing for one that cannot be read.
+    /// What these indices name, in their order; nothing for one that is gone meanwhile, or is no index.
     ///
     /// # Errors
-    /// Whatever ECR answers.
+    /// Whatever ECR answers, of one of them, too.
     pub async fn members(&self, registry_id: &str, repository: &str, indices: &[Digest]) -> Result<Vec<Vec<Digest>>, EcrError> {
         let ids: Vec<ImageId> = indices.iter().cloned().map(ImageId::Digest).collect();
         let batch = self.batch_get_image(Some(registry_id), repository, &ids).await?;
+        if let Some(failure) = batch.failures.iter().find(|failure| !failure.is_absent()) {
+            return Err(EcrError::unusable("BatchGetImage", format!("{}: {}", failure.code, failure.reason)));
+        }
         let members = |index: &Digest| {
             let image = batch.images.iter().find(|image| image.digest == *index)?;
             match Contents::parse(image.manifest.as_bytes()).ok()? {
