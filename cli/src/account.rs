@@ -1,13 +1,38 @@
 //! Whose account and which region: the AWS configuration of this machine, or what is missing in it and how to give it.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::terminal::stop;
 
 /// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command otherwise.
 const TRY: Duration = Duration::from_secs(10);
+
+/// An account, and what it takes to wait for its answers.
+pub(crate) struct Session {
+    /// The configuration.
+    pub(crate) config: SdkConfig,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// Signs in; where that cannot be, it has said why, and the exit status is the error.
+    pub(crate) fn begin() -> Result<Self, ExitCode> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| stop(&error.to_string(), 1))?;
+        let config = runtime.block_on(config()).map_err(|message| stop(&message, 2))?;
+        Ok(Self { config, runtime })
+    }
+
+    /// Waits for work in it.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+}
 
 /// The configuration with credentials and a region.
 ///

@@ -12,7 +12,7 @@ use pullsafe_incident::outlook::{Severity, page};
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
 
-use crate::account;
+use crate::account::Session;
 use crate::terminal::{Output, answer, stop};
 
 /// Say which services of this account and region depend on Docker Hub, and what that can cost them.
@@ -44,19 +44,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(mirror) => mirror,
         Err(message) => return stop(&message, 2),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+    let session = match Session::begin() {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let config = match runtime.block_on(account::config()) {
-        Ok(config) => config,
-        Err(message) => return stop(&message, 2),
-    };
-    let inventory = match runtime.block_on(inventory::take(&config, &arguments.clusters, mirror.as_ref())) {
+    let inventory = match session.wait(inventory::take(&session.config, &arguments.clusters, mirror.as_ref())) {
         Ok(inventory) => inventory,
         Err(failure) => return stop(&failure.to_string(), 1),
     };
-    let found = match arguments.outlook.then(|| look_out(&runtime, &config, arguments)).transpose() {
+    let found = match arguments.outlook.then(|| look_out(&session, arguments)).transpose() {
         Ok(found) => found.unwrap_or_default(),
         Err(message) => return stop(&message, 1),
     };
@@ -82,8 +78,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     answer(&text, !audit.is_exposed() && audit.unknown.is_empty() && !fails)
 }
 
-fn look_out(runtime: &tokio::runtime::Runtime, config: &aws_config::SdkConfig, arguments: &Arguments) -> Result<outlook::Found, String> {
+fn look_out(session: &Session, arguments: &Arguments) -> Result<outlook::Found, String> {
     let mirror = arguments.registry.as_deref().map(|host| (host, arguments.prefix.as_str()));
-    let looks = outlook::look(config, crate::registry::client()?, &arguments.clusters, mirror);
-    runtime.block_on(looks).map_err(|failure| failure.to_string())
+    let looks = outlook::look(&session.config, crate::registry::client()?, &arguments.clusters, mirror);
+    session.wait(looks).map_err(|failure| failure.to_string())
 }

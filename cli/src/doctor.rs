@@ -19,7 +19,7 @@ use clap::Args;
 use pullsafe::clock;
 use pullsafe_aws::Failure;
 
-use crate::account;
+use crate::account::Session;
 use crate::terminal::{Output, answer, stop};
 use finding::{Finding, State};
 
@@ -39,15 +39,11 @@ pub(crate) struct Arguments {
 
 /// 0 if nothing is wrong, 1 if something is or if the stack cannot be looked at. What could not be told is no fault.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+    let session = match Session::begin() {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let config = match runtime.block_on(account::config()) {
-        Ok(config) => config,
-        Err(message) => return stop(&message, 2),
-    };
-    let findings = match runtime.block_on(look(&config, arguments)) {
+    let findings = match session.wait(look(&session.config, arguments)) {
         Ok(findings) => findings,
         Err(failure) => return stop(&format!("the stack {} cannot be looked at: {failure}", arguments.stack), 1),
     };

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::account;
+use crate::account::Session;
 use crate::service::{Ecs, named};
 use crate::terminal::{answer, stop};
 
@@ -41,15 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let Some((cluster, service)) = named(&arguments.service) else {
         return stop(&format!("`{}` is no service: write CLUSTER/SERVICE, or its ARN", arguments.service), 2);
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+    let session = match Session::begin() {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let config = match runtime.block_on(account::config()) {
-        Ok(config) => config,
-        Err(message) => return stop(&message, 2),
-    };
-    match runtime.block_on(protect(&Ecs::new(&config), &cluster, &service, arguments)) {
+    match session.wait(protect(&Ecs::new(&session.config), &cluster, &service, arguments)) {
         Ok(text) => answer(&format!("{text}\n"), true),
         Err(message) => stop(&message, 1),
     }

@@ -12,7 +12,7 @@ use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::report::{Report, html, markdown};
 use pullsafe_incident::store::{History, Table};
 
-use crate::account;
+use crate::account::Session;
 use crate::arguments::duration;
 use crate::terminal::{answer, stop};
 
@@ -50,17 +50,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
         return stop(&format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name), 2);
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+    let session = match Session::begin() {
+        Ok(session) => session,
+        Err(code) => return code,
     };
     let now = pullsafe::clock::system()();
     let since = now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX));
-    let config = match runtime.block_on(account::config()) {
-        Ok(config) => config,
-        Err(message) => return stop(&message, 2),
-    };
-    let history = match runtime.block_on(read(&config, &table, arguments.service.as_deref(), since)) {
+    let history = match session.wait(read(&session.config, &table, arguments.service.as_deref(), since)) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);

@@ -12,7 +12,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use serde::Serialize;
 
-use crate::account;
+use crate::account::Session;
 use crate::terminal::{answer, stop};
 
 /// List the stacks that wait at the image gate: for which image, since when, and until when CloudFormation waits.
@@ -80,15 +80,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
         return stop(&format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name), 2);
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+    let session = match Session::begin() {
+        Ok(session) => session,
+        Err(code) => return code,
     };
-    let config = match runtime.block_on(account::config()) {
-        Ok(config) => config,
-        Err(message) => return stop(&message, 2),
-    };
-    let waits = match runtime.block_on(read(&config, &table)) {
+    let waits = match session.wait(read(&session.config, &table)) {
         Ok(waits) => waits,
         Err(failure) if failure.kind == FailureKind::NotFound => {
             return stop(&format!("there is no table {table} in this account and region"), 2);

@@ -2,15 +2,7 @@
 # is run.
 set -euo pipefail
 
-if [[ $PATHS == *$'\n'* ]]; then
-    mapfile -t paths < <(sed '/^[[:space:]]*$/d' <<< "$PATHS")
-else
-    read -ra paths <<< "$PATHS"
-fi
-if [[ ${#paths[@]} -eq 0 ]]; then
-    echo "::error title=pullsafe::the input \`paths\` names nothing"
-    exit 2
-fi
+source "$ACTION/packages/action/paths.sh"
 options=()
 if [[ $STRICT == true ]]; then options+=(--strict); fi
 if [[ -n $WAIT ]]; then options+=(--wait "$WAIT"); fi

@@ -1,6 +1,6 @@
 //! The door: a deployment waits at pullsafe's hook before its first task, and is answered.
 
-use scenarios::world::{CLUSTER, NAT, Setup, World};
+use scenarios::world::{NAT, Setup, World};
 use serde_json::{Value, json};
 use testkit::aws::service::Service as _;
 use testkit::aws::{Fault, FaultKind};
@@ -53,18 +53,6 @@ fn subjects(world: &World) -> Vec<String> {
     world.told().into_iter().filter_map(|notice| notice.subject).collect()
 }
 
-/// How a deployment's hook ended.
-fn hooks(world: &World) -> Vec<Value> {
-    let list = json!({ "cluster": CLUSTER, "service": "web" });
-    let brief = world.ecs.call("ListServiceDeployments", &list).unwrap();
-    let mut brief = brief["serviceDeployments"].as_array().cloned().unwrap_or_default();
-    brief.sort_by_key(|brief| (brief["createdAt"].as_f64().unwrap_or_default() * 1000.0) as i64);
-    let newest = &brief.last().expect("there is a deployment")["serviceDeploymentArn"];
-    let whole = world.ecs.call("DescribeServiceDeployments", &json!({ "serviceDeploymentArns": [newest] })).unwrap();
-    let details = whole["serviceDeployments"][0]["lifecycleHookDetails"].as_array().cloned().unwrap_or_default();
-    details.into_iter().map(|hook| hook["status"].clone()).collect()
-}
-
 fn failed_tasks(world: &World) -> i64 {
     let deployments = world.service("web")["deployments"].as_array().cloned().unwrap_or_default();
     deployments.iter().filter_map(|deployment| deployment["failedTasks"].as_i64()).sum()
@@ -85,7 +73,7 @@ async fn a_deployment_against_which_nothing_speaks_goes_on_at_once_and_nothing_i
     let before = world.clock.now();
     deploy(&world, NEW);
     world.run_for(1).await;
-    assert_eq!(hooks(&world), ["SUCCEEDED"], "{:?}", world.answers.last());
+    assert_eq!(world.hooks("web"), ["SUCCEEDED"], "{:?}", world.answers.last());
     assert!(world.clock.now().seconds_since(before) <= 1);
     let writes: Vec<_> = world
         .aws
@@ -134,7 +122,7 @@ async fn case_d_behind_the_door_waits_for_the_push_and_goes_on_with_it() {
         let mut world = running(setup()).await;
         deploy(&world, NEW);
         world.run_for(100).await;
-        assert_eq!((hooks(&world), failed_tasks(&world)), (vec![json!("AWAITING_ACTION")], 0), "{:?}", world.answers.last());
+        assert_eq!((world.hooks("web"), failed_tasks(&world)), (vec![json!("AWAITING_ACTION")], 0), "{:?}", world.answers.last());
         Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
         if lost {
             world.lose_push_events();
@@ -142,7 +130,7 @@ async fn case_d_behind_the_door_waits_for_the_push_and_goes_on_with_it() {
         } else {
             world.run_for(1).await;
         }
-        assert_eq!(hooks(&world), ["SUCCEEDED"], "{:?}", world.answers.last());
+        assert_eq!(world.hooks("web"), ["SUCCEEDED"], "{:?}", world.answers.last());
         world.run_for(900).await;
         assert_eq!((world.service("web")["runningCount"].clone(), failed_tasks(&world), world.told().len()), (json!(2), 0, 0));
         assert!(world.records().iter().all(|record| record["door"].is_null()));
@@ -154,7 +142,7 @@ async fn case_d_without_a_push_is_rolled_back_in_time_with_the_reason() {
     let mut world = running(setup()).await;
     let began = world.clock.now();
     deploy(&world, NEW);
-    while hooks(&world).contains(&json!("AWAITING_ACTION")) {
+    while world.hooks("web").contains(&json!("AWAITING_ACTION")) {
         world.run_for(10).await;
     }
     let waited = world.clock.now().seconds_since(began);
@@ -177,7 +165,7 @@ async fn a_first_deployment_is_never_rolled_back() {
     let definition = world.define("app", &[NEW]);
     world.create_service("web", &definition, 1, door());
     world.run_for(290).await;
-    assert_eq!(hooks(&world), ["SUCCEEDED"]);
+    assert_eq!(world.hooks("web"), ["SUCCEEDED"]);
     assert_eq!(subjects(&world)[0], "pullsafe: prod/web: a deployment goes on, and its tasks will fail");
     world.run_for(1200).await;
     Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
@@ -195,7 +183,7 @@ async fn an_image_for_another_platform_is_rolled_back_at_once() {
         world.settle().await;
         deploy(&world, NEW);
         world.run_for(1).await;
-        assert_eq!(hooks(&world), ["FAILED"], "{:?}", world.answers.last());
+        assert_eq!(world.hooks("web"), ["FAILED"], "{:?}", world.answers.last());
         assert!(world.told()[0].message.contains("and the tasks run on linux/amd64"), "{}", world.told()[0].message);
     }
 }
@@ -213,7 +201,7 @@ async fn what_the_role_is_denied_is_rolled_back_and_what_another_policy_may_allo
         world.settle().await;
         world.update_service("web", json!({ "taskDefinition": definition }));
         world.run_for(1).await;
-        assert_eq!(hooks(&world)[0], if rolled_back { "FAILED" } else { "SUCCEEDED" }, "{:?}", world.answers.last());
+        assert_eq!(world.hooks("web")[0], if rolled_back { "FAILED" } else { "SUCCEEDED" }, "{:?}", world.answers.last());
     }
 }
 
@@ -230,7 +218,7 @@ async fn secrets_and_log_groups_are_looked_at_too() {
     let definition = world.define_containers("app", container);
     world.update_service("web", json!({ "taskDefinition": definition }));
     world.run_for(1).await;
-    assert_eq!(hooks(&world), ["FAILED"]);
+    assert_eq!(world.hooks("web"), ["FAILED"]);
     let said = &world.told()[0].message;
     assert!(
         said.contains("there is no log group `/ecs/web`")
@@ -242,7 +230,7 @@ async fn secrets_and_log_groups_are_looked_at_too() {
     world.run_for(600).await;
     world.update_service("web", json!({ "taskDefinition": definition }));
     world.run_for(1).await;
-    assert_eq!(hooks(&world)[0], "SUCCEEDED", "a secret's own policy may allow it");
+    assert_eq!(world.hooks("web")[0], "SUCCEEDED", "a secret's own policy may allow it");
 }
 
 #[tokio::test]
@@ -250,7 +238,7 @@ async fn in_observe_mode_it_always_goes_on_at_once_and_says_what_it_would_have_d
     let mut world = running(setup().with("PULLSAFE_MODE", "observe")).await;
     deploy(&world, NEW);
     world.run_for(1).await;
-    assert_eq!(hooks(&world)[0], "SUCCEEDED");
+    assert_eq!(world.hooks("web")[0], "SUCCEEDED");
     assert_eq!(world.writes(), ["ecs:ContinueServiceDeployment"]);
     insta::assert_snapshot!("door_observed", world.told()[0].message);
 }
@@ -268,7 +256,7 @@ async fn what_is_not_known_lets_a_deployment_go_on() {
         deploy(&world, NEW);
         world.aws.inject(Fault::on(service, operation, FaultKind::AccessDenied).always());
         world.run_for(1).await;
-        assert_eq!(hooks(&world)[0], "SUCCEEDED", "{service}:{operation}: {:?}", world.answers.last());
+        assert_eq!(world.hooks("web")[0], "SUCCEEDED", "{service}:{operation}: {:?}", world.answers.last());
         assert_eq!(world.writes(), ["ecs:ContinueServiceDeployment"], "{service}:{operation}");
     }
 }
@@ -279,7 +267,7 @@ async fn an_image_that_a_pull_would_bring_in_is_not_missing() {
     world.images.add_pull_through_rule("cache");
     deploy(&world, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/cache/library/redis:7");
     world.run_for(1).await;
-    assert_eq!((hooks(&world)[0].clone(), world.told().len()), (json!("SUCCEEDED"), 0), "{:?}", world.answers.last());
+    assert_eq!((world.hooks("web")[0].clone(), world.told().len()), (json!("SUCCEEDED"), 0), "{:?}", world.answers.last());
 }
 
 #[tokio::test]
@@ -293,7 +281,7 @@ async fn a_hook_that_is_not_ours_is_never_touched() {
         deploy(&world, NEW);
         world.run_for(290).await;
         assert_eq!(world.writes(), Vec::<String>::new(), "{hooks:?}: {:?}", world.answers);
-        assert!(self::hooks(&world).iter().all(|status| status == "AWAITING_ACTION"));
+        assert!(world.hooks("web").iter().all(|status| status == "AWAITING_ACTION"));
     }
     // Of two that differ, only the one that is ours is answered.
     let mut world = running_with(setup().without_pullsafe(), with_hooks(&[])).await;
@@ -302,7 +290,7 @@ async fn a_hook_that_is_not_ours_is_never_touched() {
     Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
     deploy(&world, NEW);
     world.run_for(60).await;
-    assert_eq!(hooks(&world), ["SUCCEEDED", "AWAITING_ACTION"], "{:?}", world.answers);
+    assert_eq!(world.hooks("web"), ["SUCCEEDED", "AWAITING_ACTION"], "{:?}", world.answers);
 }
 
 /// A person's hook holds a deployment; a task of the old one fails meanwhile.
@@ -349,9 +337,9 @@ async fn without_the_parameter_nothing_is_asked_and_the_deployment_goes_on_by_it
     world.aws.clear_log();
     deploy(&world, NEW);
     world.run_for(290).await;
-    assert_eq!((hooks(&world), world.writes()), (vec![json!("AWAITING_ACTION")], Vec::new()));
+    assert_eq!((world.hooks("web"), world.writes()), (vec![json!("AWAITING_ACTION")], Vec::new()));
     world.run_for(900).await;
-    assert_eq!((hooks(&world)[0].clone(), &world.service("web")["runningCount"]), (json!("TIMED_OUT"), &json!(2)));
+    assert_eq!((world.hooks("web")[0].clone(), &world.service("web")["runningCount"]), (json!("TIMED_OUT"), &json!(2)));
 }
 
 /// A person continues a deployment that pullsafe lets wait.

@@ -2,9 +2,8 @@
 //! deployment goes on or ends as without pullsafe, or as pullsafe would have it, and never later than its hook says.
 
 use pullsafe::permission;
-use scenarios::world::{CLUSTER, DEAD_LETTERS, Setup, World};
+use scenarios::world::{DEAD_LETTERS, Setup, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
 use testkit::aws::{Fault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
@@ -51,16 +50,9 @@ async fn begin(case: Case) -> World {
     world
 }
 
-/// How the deployment's hook ended, and when at the latest.
+/// How the deployment's hook ended.
 fn hook(world: &World) -> Value {
-    let list = json!({ "cluster": CLUSTER, "service": "web" });
-    let brief = world.ecs.call("ListServiceDeployments", &list).unwrap();
-    let mut brief = brief["serviceDeployments"].as_array().cloned().unwrap_or_default();
-    brief.sort_by_key(|brief| (brief["createdAt"].as_f64().unwrap_or_default() * 1000.0) as i64);
-    let newest = &brief.last().expect("there is a deployment")["serviceDeploymentArn"];
-    let whole = world.ecs.call("DescribeServiceDeployments", &json!({ "serviceDeploymentArns": [newest] })).unwrap();
-    let details = whole["serviceDeployments"][0]["lifecycleHookDetails"].as_array().cloned().unwrap_or_default();
-    details.iter().map(|hook| hook["status"].clone()).next().unwrap_or_default()
+    world.hooks("web").into_iter().next().unwrap_or_default()
 }
 
 async fn play(world: &mut World, case: Case) -> Value {

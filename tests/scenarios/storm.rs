@@ -2,7 +2,7 @@
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::store::Table;
-use scenarios::storm::Storm;
+use scenarios::storm::{Storm, stop_of_a_family};
 use scenarios::world::{Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::aws::dynamodb::Item;
@@ -140,7 +140,6 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
 
 /// A stop of a family's task, so many seconds after the beginning; for one of four causes in turn.
 fn stop_of(number: i64, seconds: i64) -> Value {
-    let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
     let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(seconds);
     let reasons = [
         "OutOfMemoryError: Container killed due to memory usage",
@@ -149,16 +148,7 @@ fn stop_of(number: i64, seconds: i64) -> Value {
         "CannotStartContainerError: exec: \"/app\": stat /app: no such file or directory",
     ];
     let reason = reasons[usize::try_from(number % 4).unwrap_or_default()];
-    let detail = json!({
-        "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": "family:batch", "version": 7,
-        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/batch:7", "lastStatus": "STOPPED",
-        "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
-        "stoppedAt": at, "containers": [{ "name": "app", "exitCode": 137, "lastStatus": "STOPPED", "reason": reason }],
-    });
-    json!({
-        "version": "0", "id": format!("{number}"), "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012",
-        "time": at, "region": "eu-west-1", "resources": [task], "detail": detail,
-    })
+    stop_of_a_family(number, at, reason)
 }
 
 /// How many stops the whole history of the family tells of, each in a line of its own, and how many rows of it are missing.

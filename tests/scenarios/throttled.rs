@@ -2,6 +2,7 @@
 //! in its order, and the last word about a service wins.
 
 use pullsafe::timestamp::Timestamp;
+use scenarios::storm::stop_of_a_family;
 use scenarios::world::{DEAD_LETTERS, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind, Which};
@@ -28,21 +29,12 @@ fn storm() -> World {
 
 /// A stop of a task of a family, for one cause, and the last for another.
 fn stop(number: i64, start: Timestamp) -> Value {
-    let (task, at) = (format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}"), start.plus_seconds(number * 60));
+    let at = start.plus_seconds(number * 60);
     let reason = match number == STOPS - 1 {
         true => "OutOfMemoryError: Container killed due to memory usage",
         false => "CannotStartContainerError: no space left on device",
     };
-    let detail = json!({
-        "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": "family:batch", "version": 7,
-        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/batch:7", "lastStatus": "STOPPED",
-        "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
-        "stoppedAt": at, "containers": [{ "name": "app", "exitCode": 137, "lastStatus": "STOPPED", "reason": reason }],
-    });
-    json!({
-        "version": "0", "id": format!("{number}"), "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012",
-        "time": at, "region": "eu-west-1", "resources": [task], "detail": detail,
-    })
+    stop_of_a_family(number, at, reason)
 }
 
 /// An hour with a stop a minute, in which the account is as `begin` makes it and as `end` makes it again.

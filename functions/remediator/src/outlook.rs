@@ -237,10 +237,8 @@ impl Remediator {
 
 /// What could not be read, and why.
 fn unread<T>(error: &EcrError) -> Lookup<T> {
-    Lookup::Unknown(match error.kind {
-        EcrErrorKind::AccessDenied => Doubt::denied(error.to_string()),
-        _ => Doubt::new(error.to_string(), error.retryable()),
-    })
+    let denied = error.kind == EcrErrorKind::AccessDenied;
+    Lookup::Unknown(if denied { Doubt::denied(error.to_string()) } else { Doubt::new(error.to_string(), error.retryable()) })
 }
 
 /// The images of a definition, each once, with what runs of them.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use pullsafe::timestamp::Timestamp;
+use serde_json::{Value, json};
 use testkit::aws::dynamodb::Units;
 use testkit::registry::Sample;
 
@@ -68,6 +69,21 @@ impl Storm {
     pub fn each(&self, call: &str) -> f64 {
         self.calls_later.get(call).map_or(0.0, |count| *count as f64 / self.services as f64)
     }
+}
+
+/// The event of a stop of a task of no service, which a container ended for this reason.
+pub fn stop_of_a_family(number: i64, at: Timestamp, reason: &str) -> Value {
+    let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
+    let detail = json!({
+        "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": "family:batch", "version": 7,
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/batch:7", "lastStatus": "STOPPED",
+        "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
+        "stoppedAt": at, "containers": [{ "name": "app", "exitCode": 137, "lastStatus": "STOPPED", "reason": reason }],
+    });
+    json!({
+        "version": "0", "id": format!("{number}"), "detail-type": "ECS Task State Change", "source": "aws.ecs", "account": "123456789012",
+        "time": at, "region": "eu-west-1", "resources": [task], "detail": detail,
+    })
 }
 
 fn counted(world: &World) -> BTreeMap<String, usize> {

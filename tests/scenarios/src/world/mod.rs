@@ -27,6 +27,7 @@ use testkit::aws::load_balancing::LoadBalancing;
 use testkit::aws::logs::Logs;
 use testkit::aws::parameters::Parameters;
 use testkit::aws::secrets::Secrets;
+use testkit::aws::service::Service as _;
 use testkit::aws::sns::{Published, Sns};
 use testkit::aws::sqs::Sqs;
 use testkit::clock::VirtualClock;
@@ -246,6 +247,18 @@ impl World {
     /// The service, as DescribeServices shows it.
     pub fn service(&self, name: &str) -> Value {
         self.ecs.service(CLUSTER, name)
+    }
+
+    /// How the hooks of a service's newest deployment stand.
+    pub fn hooks(&self, name: &str) -> Vec<Value> {
+        let ask = |operation: &str, request: &Value| self.ecs.call(operation, request).expect("the model of ECS answers a question");
+        let brief = ask("ListServiceDeployments", &json!({ "cluster": CLUSTER, "service": name }));
+        let brief = brief["serviceDeployments"].as_array().into_iter().flatten();
+        let newest = brief.max_by_key(|brief| (brief["createdAt"].as_f64().unwrap_or_default() * 1000.0) as i64);
+        let newest = &newest.expect("there is a deployment")["serviceDeploymentArn"];
+        let whole = ask("DescribeServiceDeployments", &json!({ "serviceDeploymentArns": [newest] }));
+        let details = whole["serviceDeployments"][0]["lifecycleHookDetails"].as_array().into_iter().flatten();
+        details.map(|hook| hook["status"].clone()).collect()
     }
 
     /// The value of one of a service's tags; null if it has none of this key.

@@ -30,16 +30,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
         return Verdict::Declined(vec![reason]);
     }
     let pause = situation.incident.pause_steps();
-    let count = pause.iter().find_map(|step| match step {
-        Step::SetDesiredCount { service: paused, from, to: 0, .. } if *paused == service.id => Some(*from),
-        Step::SetDesiredCount { .. }
-        | Step::TagService { .. }
-        | Step::UntagService { .. }
-        | Step::SetScaling { .. }
-        | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. }
-        | Step::RestoreImage { .. }
-        | Step::AskMirror { .. } => None,
+    let count = pause.iter().find_map(|step| {
+        let Step::SetDesiredCount { service: paused, from, to: 0, .. } = step else { return None };
+        (*paused == service.id).then_some(*from)
     });
     let Some(count) = count else { return without_memory(service) };
     if service.desired != 0 {
@@ -95,16 +88,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
 
 /// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has the service's.
 pub(crate) fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
-    let tags = pause.iter().find_map(|step| match step {
-        Step::TagService { tags, .. } => Some(tags),
-        Step::SetDesiredCount { .. }
-        | Step::UntagService { .. }
-        | Step::SetScaling { .. }
-        | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. }
-        | Step::RestoreImage { .. }
-        | Step::AskMirror { .. } => None,
-    });
+    let tags = pause.iter().find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });
     tags.unwrap_or(&service.tags).get(key).map(String::as_str)
 }
 
@@ -134,14 +118,5 @@ fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Ste
 
 /// What was suspended before the pause, if the service is scaled automatically.
 fn suspended_before(pause: &[Step]) -> Option<Suspended> {
-    pause.iter().find_map(|step| match step {
-        Step::SetScaling { expected, .. } => Some(*expected),
-        Step::SetDesiredCount { .. }
-        | Step::TagService { .. }
-        | Step::UntagService { .. }
-        | Step::MoveService { .. }
-        | Step::ForceNewDeployment { .. }
-        | Step::RestoreImage { .. }
-        | Step::AskMirror { .. } => None,
-    })
+    pause.iter().find_map(|step| if let Step::SetScaling { expected, .. } = step { Some(*expected) } else { None })
 }
