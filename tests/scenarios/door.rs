@@ -188,6 +188,47 @@ async fn an_image_for_another_platform_is_rolled_back_at_once() {
     }
 }
 
+/// The mode is read right before the deployment is rolled back, also by whoever finds that decided: from the moment at which a tag forbids
+/// acting, at whatever call, it goes on unless nobody could have known.
+#[tokio::test]
+async fn nothing_is_rolled_back_once_a_tag_forbids_it() {
+    let (mut moments, mut last) = (0, u64::MAX);
+    for (moment, dies) in (0..).flat_map(|moment| [(moment, false), (moment, true)]) {
+        if moment > last {
+            break;
+        }
+        let mut world = running(setup()).await;
+        Sample::new(3).platforms(&["linux/arm64"]).build().push(world.images.store(), "app", "2");
+        world.settle().await;
+        world.aws.clear_log();
+        let tag = json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "observe" }] });
+        let ecs = world.ecs.clone();
+        if moment > 0 {
+            world.aws.before_call(moment, move || {
+                ecs.call("TagResource", &tag).expect("a person tags it");
+            });
+        }
+        if dies {
+            world.aws.die_after(moment.max(1));
+        }
+        deploy(&world, NEW);
+        world.run_for(240).await;
+        let calls = world.aws.calls();
+        let answer = calls.iter().rfind(|call| call.operation == "ContinueServiceDeployment").expect("it is answered");
+        let rolled_back = answer.request["action"] == "ROLLBACK";
+        // The last calls before the answer look at the service, its cluster and the region's stacks, in any order.
+        let between = if moment == 0 { 0 } else { answer.number.saturating_sub(moment) };
+        let may_not_know = between <= 3;
+        assert!(!rolled_back || may_not_know, "forbidden before call {moment}, dies: {dies}, answered by call {}", answer.number);
+        assert!(rolled_back || moment > 0, "{:?}", subjects(&world));
+        if moment == 0 && !dies {
+            last = answer.number;
+        }
+        moments += 1;
+    }
+    assert!(moments > 10);
+}
+
 #[tokio::test]
 async fn what_the_role_is_denied_is_rolled_back_and_what_another_policy_may_allow_is_not() {
     // No policy of a repository gives the sign-in; one could give the rest.

@@ -67,13 +67,22 @@ impl Remediator {
         Ok(Acted::Done)
     }
 
-    /// The service right before a call that changes it; `Err` if nothing may be changed any more.
+    /// The service right before a call that changes it; `Err` if nothing may be changed any more, or a hook has stopped a deployment.
     async fn writable(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
+        let permitted = self.permitted(id).await?;
+        Ok(permitted.and_then(|service| match not_held(&service) {
+            Some(reason) => Err(StepOutcome::Abandon(reason)),
+            None => Ok(service),
+        }))
+    }
+
+    /// The service right before anything about it is changed; `Err` if nothing may be changed any more.
+    pub(crate) async fn permitted(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
         let (service, leave) = tokio::join!(self.ecs.service(id), self.ask_for_leave(id));
         let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
         };
-        if let Some(reason) = another_stack(&self.settings.stack, &service).or_else(|| not_held(&service)) {
+        if let Some(reason) = another_stack(&self.settings.stack, &service) {
             return Ok(Err(StepOutcome::Abandon(reason)));
         }
         match self.mode_of(&service, &leave)? {

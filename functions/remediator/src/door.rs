@@ -8,7 +8,7 @@
 //!
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
-use crate::act::Acted;
+use crate::act::{Acted, StepOutcome};
 use crate::decide::door::{self, Decision, Deployment, Revision, Situation, Standing};
 use crate::decide::remedy;
 use crate::decide::service::Service;
@@ -234,10 +234,16 @@ impl Remediator {
             tracing::warn!(%failure, "{subject}: the mirror could not be asked: {failure}");
         }
         for image in found.archived.iter().filter(|_| self.settings.restore_archived) {
-            match Box::pin(self.restore_image(image)).await {
+            let restored = async {
+                match self.permitted(&door.hook.service).await? {
+                    Ok(_) => Box::pin(self.restore_image(image)).await,
+                    Err(outcome) => Ok(outcome),
+                }
+            };
+            match restored.await {
                 Err(failure) if failure.is_transient() => return Err(failure),
                 Err(failure) => tracing::warn!(%failure, "{subject}: {image} could not be brought back: {failure}"),
-                Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} is brought back from the archive"),
+                Ok(outcome) => tracing::info!(?outcome, "{subject}: {image} in the archive: {outcome:?}"),
             }
         }
         // Whoever dies before this asks again, which changes nothing.
@@ -256,10 +262,15 @@ impl Remediator {
         now: Timestamp,
     ) -> Result<Tally, Failure> {
         let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
-        let roll_back = verdict.outcome == DoorOutcome::RolledBack;
         let since = record.door.as_ref().filter(|door| door.hook == *waits).map_or(now, |door| door.since);
         record.door = Some(AtDoor { hook: waits.clone(), since, until: now, waiting: Vec::new(), verdict: Some(verdict.clone()) });
         self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
+        // What was decided, by whomever and whenever, is rolled back only if that may be done now.
+        let mut roll_back = verdict.outcome == DoorOutcome::RolledBack;
+        if roll_back && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) = self.permitted(&waits.service).await? {
+            verdict.outcome = DoorOutcome::GoesOn(why);
+            roll_back = false;
+        }
         match self.say(waits, roll_back).await? {
             Ok(Said::Now) => {}
             Ok(Said::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
