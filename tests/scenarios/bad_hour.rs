@@ -63,15 +63,14 @@ async fn a_message_about_a_busy_service_is_hidden_and_not_sent_again() {
 #[tokio::test]
 async fn a_registry_that_does_not_answer_costs_one_budget() {
     let mut world = quota_used_up(1);
-    world.hub.plant(Rule::new(http::Method::HEAD, "acme/app", Fault::Hold(Gate::closed())).always());
+    let unanswered = Gate::closed();
+    world.hub.plant(Rule::new(http::Method::HEAD, "acme/app", Fault::Hold(unanswered.clone())).always());
     let stop = stops(&mut world, 1).await.remove(0);
     let remediator = world.remediator.clone().unwrap();
-    // Nobody waits for real: the clock goes on by itself where nothing else does.
-    tokio::time::pause();
-    let begin = tokio::time::Instant::now();
+    let begin = std::time::Instant::now();
     remediator.handle(&stop, "a").await.unwrap();
-    tokio::time::resume();
-    assert!(begin.elapsed().as_secs() <= 30, "{:?}", begin.elapsed());
+    // A function has 60 s. Time is real here: a clock that jumps would also jump over answers that are on their way.
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
     let record = &world.records()[0];
     assert!(record["open"]["declined"].to_string().contains("no answer in 8 s"), "{record}");
     assert_eq!(world.writes(), Vec::<String>::new());
