@@ -28,6 +28,7 @@ use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
 use crate::decide::service::Service;
 use crate::leave::Remembered;
+use crate::recent::Recent;
 use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
@@ -43,6 +44,7 @@ use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::store::{DueRow, Leased, Next, Table};
@@ -79,6 +81,9 @@ pub struct Remediator {
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
+    /// What the clusters' tags say of the mode, by the clusters' ARNs.
+    pub(crate) clusters: Recent<Option<String>>,
+    pub(crate) definitions: Recent<TaskDefinition>,
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
@@ -102,6 +107,8 @@ impl Remediator {
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
+            clusters: Recent::default(),
+            definitions: Recent::default(),
             table: Table::new(config, &settings.table),
             tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),
