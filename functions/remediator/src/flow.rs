@@ -13,6 +13,7 @@
 //! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct Remediator {
     /// What the clusters' tags say of the mode, by the clusters' ARNs.
     pub(crate) clusters: Recent<Option<String>>,
     pub(crate) definitions: Recent<TaskDefinition>,
+    /// The roles that may pull, and from which repositories.
+    pub(crate) leaves: Recent<BTreeMap<String, Lookup<bool>>>,
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
@@ -109,6 +112,7 @@ impl Remediator {
             remembered: Remembered::default(),
             clusters: Recent::default(),
             definitions: Recent::default(),
+            leaves: Recent::default(),
             table: Table::new(config, &settings.table),
             tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),

@@ -232,9 +232,16 @@ impl Remediator {
             return known.collect();
         }
         let arns: Vec<String> = open.keys().cloned().collect();
-        let asked = self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, &arns).await) }).await;
-        let answers = match asked {
-            Ok(answers) => answers,
+        // Leave that is given is good for a moment; whatever else the answer is, it is asked for anew.
+        let question = async {
+            let answers = self.roles.may_pull(role, &arns).await;
+            let is_given = answers.values().all(|answer| *answer == Lookup::Found(true));
+            if is_given { Ok(answers) } else { Err(answers) }
+        };
+        let about = format!("{role} {}", arns.join(" "));
+        let asked = self.leaves.or_ask(&about, (self.clock)(), question);
+        let answers = match self.in_time("iam:SimulatePrincipalPolicy", async { Ok(asked.await) }).await {
+            Ok(Ok(answers) | Err(answers)) => answers,
             Err(late) => return all(late.doubt()),
         };
         answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()

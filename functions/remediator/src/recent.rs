@@ -1,11 +1,11 @@
 //! What was read a moment ago. In a storm the services of a cluster are looked at in the same seconds, and many of them run the same task
-//! definition; ECS answers twenty questions of a kind a second. Looks go by what is kept here; whoever is about to act asks anew.
+//! definition under the same role; ECS answers twenty questions of a kind a second, IAM some ten. Looks go by what is kept here; whoever is
+//! about to act asks anew.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullsafe::timestamp::Timestamp;
-use pullsafe_aws::Failure;
 
 /// For how long an answer is used again.
 const KEPT_SECONDS: i64 = 30;
@@ -25,12 +25,7 @@ impl<T: Clone> Recent<T> {
     ///
     /// # Errors
     /// Those of the question, of which nothing is kept.
-    pub(crate) async fn or_ask(
-        &self,
-        about: &str,
-        now: Timestamp,
-        question: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+    pub(crate) async fn or_ask<E>(&self, about: &str, now: Timestamp, question: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let is_fresh = |at: Timestamp| (0..KEPT_SECONDS).contains(&now.seconds_since(at));
         // A panic elsewhere cannot leave the map half changed.
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(about).cloned();
