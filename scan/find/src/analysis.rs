@@ -4,34 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::reference::{self, Resolved, resolve, shown};
+use pullsafe_syntax::traced::{Origin, Traced};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+
 use crate::finding::{Along, Built, FileScan, Finding, Head, Kept, Kustomization, Level, Place, Problem, Selects};
 use crate::nearby::{Block, Made, Nearby, Source};
 use crate::neighbours::parent;
-use crate::resolve::{Resolved, resolve, shown};
-use crate::traced::{Origin, Traced};
-use crate::yaml::{Node, Tree, Written as _, read};
-
-/// What a text in another file's text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Embedded {
-    /// YAML or JSON.
-    Document,
-    /// A shell script, or a unit of systemd.
-    Script,
-    /// A Dockerfile.
-    Dockerfile,
-}
-
-impl Embedded {
-    /// A name that a file of it would have.
-    pub(crate) const fn file_name(self) -> &'static str {
-        match self {
-            Self::Document => "embedded.yaml",
-            Self::Script => "embedded.sh",
-            Self::Dockerfile => "Dockerfile",
-        }
-    }
-}
 
 /// What to do with a text that is no image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,7 +227,7 @@ impl<'a> Analysis<'a> {
 
     /// Where the registry's part of a Docker Hub reference is written.
     fn head(&self, value: &Traced, resolved: &Resolved) -> Option<Head> {
-        let (host, repository, bare) = resolved.head.clone()?;
+        let reference::Head { host, repository, bare } = resolved.head.clone()?;
         let place = |range| value.written_at(range).map(|(source, range)| (self.source(source).path.clone(), range));
         let before = || place(repository..repository).map(|(file, range)| (file, range.start));
         let head = if host.is_empty() {

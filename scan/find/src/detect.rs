@@ -1,13 +1,16 @@
 //! Which format a file has, by its name and by its content.
 
+use pullsafe_syntax::template;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{self, Tree};
+
 use crate::analysis::Analysis;
 use crate::finding::{FileScan, Finding, Problem};
-use crate::format::{FORMATS, Format, Read, is_unread, template, unread};
+use crate::format::{FORMATS, Format, Read, is_unread, unread};
+pub use crate::format::{order as formats_order, table as formats_table};
 use crate::name::Name;
 use crate::nearby::Nearby;
 use crate::neighbours::Neighbours;
-use crate::traced::Traced;
-use crate::yaml::{self, Tree};
 
 /// How much of a file has to be read to see whether it is worth more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,14 +159,4 @@ fn documents(name: &Name<'_>, tree: &Tree, analysis: &mut Analysis<'_>) -> Optio
         }
         Read::Document { .. } | Read::Text { .. } => None,
     })
-}
-
-/// The formats, as a table of the documentation.
-pub fn formats_table() -> String {
-    crate::format::table()
-}
-
-/// The order in which formats are asked, and why.
-pub fn formats_order() -> String {
-    crate::format::order()
 }

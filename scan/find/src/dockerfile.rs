@@ -3,21 +3,16 @@
 //! `FROM` (with global `ARG`s and their defaults in it), `COPY --from=` and `RUN --mount=...,from=` where they name no
 //! stage, and the frontend of `# syntax=`. `FROM scratch` and earlier stages pull nothing.
 
-mod instruction;
-
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-pub(crate) use instruction::Instruction;
-use instruction::{parse, unquoted, words};
-
-pub(crate) use instruction::{heredocs, substitution_end, unquoted as without_quotes, words as shell_words};
+use pullsafe_syntax::instruction::{Instruction, parse, unquoted, word_ranges};
+use pullsafe_syntax::traced::{HOLE, Traced, Unknown};
+use pullsafe_syntax::variables::{Dialect, expand};
 
 use crate::analysis::{Analysis, Otherwise, beside};
 use crate::finding::Place;
 use crate::nearby::Made;
-use crate::traced::{HOLE, Traced, Unknown};
-use crate::variables::{Dialect, expand};
 
 /// Values from outside: a compose file's `build.args`, and the names of its `additional_contexts`.
 #[derive(Debug, Default)]
@@ -82,18 +77,15 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
     }
 }
 
-/// The instructions of a text that is written like a Dockerfile.
-pub(crate) fn instructions(text: &Traced) -> Vec<Instruction> {
-    parse(text).instructions
-}
-
 /// Whether a Dockerfile names an image by a bare word, which may be a context that its build is given.
 pub(crate) fn names_a_word(text: &Traced) -> bool {
     let bare = |word: &str| !word.is_empty() && !word.contains(['/', ':', '@', '$', '.']);
     parse(text).instructions.iter().any(|instruction| {
         let line = instruction.arguments.as_str();
         match instruction.keyword.as_str() {
-            "FROM" => words(line).into_iter().map(|(start, end)| &line[start..end]).find(|word| !word.starts_with("--")).is_some_and(bare),
+            "FROM" => {
+                word_ranges(line).into_iter().map(|(start, end)| &line[start..end]).find(|word| !word.starts_with("--")).is_some_and(bare)
+            }
             "COPY" | "RUN" => line.split("from=").skip(1).any(|rest| bare(rest.split([' ', '\t', ',']).next().unwrap_or_default())),
             _ => false,
         }
@@ -169,7 +161,7 @@ fn is_syntax(line: &str) -> bool {
 
 fn stage_name(instruction: &Instruction) -> Option<String> {
     let text = instruction.arguments.as_str();
-    let words = words(text);
+    let words = word_ranges(text);
     let [.., keyword, name] = words.as_slice() else { return None };
     let named = instruction.keyword == "FROM" && text[keyword.0..keyword.1].eq_ignore_ascii_case("as");
     named.then(|| text[name.0..name.1].to_lowercase())
@@ -189,7 +181,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn argument(&mut self, arguments: &Traced) {
-        for (start, end) in words(arguments.as_str()) {
+        for (start, end) in word_ranges(arguments.as_str()) {
             let word = arguments.slice(start..end);
             let (name, default) = match word.as_str().find('=') {
                 Some(equals) => {
@@ -218,7 +210,7 @@ impl Build<'_> {
     }
 
     fn from(&mut self, text: &Traced, instruction: &Instruction, analysis: &mut Analysis<'_>) {
-        if words(instruction.arguments.as_str()).is_empty() {
+        if word_ranges(instruction.arguments.as_str()).is_empty() {
             analysis.problem(text, instruction.offset, "`FROM` names no image");
         }
         if let Some((written, image)) = self.base(instruction) {
@@ -236,7 +228,7 @@ impl Build<'_> {
     /// The image that a `FROM` pulls, as written and with values in; `None` for a stage, a context and `scratch`.
     fn base(&self, instruction: &Instruction) -> Option<(Traced, Traced)> {
         let line = instruction.arguments.as_str();
-        let (start, end) = words(line).into_iter().find(|&(start, end)| !line[start..end].starts_with("--"))?;
+        let (start, end) = word_ranges(line).into_iter().find(|&(start, end)| !line[start..end].starts_with("--"))?;
         let written = unquoted(&instruction.arguments.slice(start..end));
         let image = self.expand_global(&written);
         let pulls = image.as_str() != "scratch" && !self.is_stage(&image) && !self.is_context(&image);
@@ -303,7 +295,7 @@ fn platform(name: &str) -> Option<Traced> {
 
 /// The flags before the first argument.
 fn flags(arguments: &Traced) -> Vec<Traced> {
-    words(arguments.as_str())
+    word_ranges(arguments.as_str())
         .into_iter()
         .map(|(start, end)| arguments.slice(start..end))
         .take_while(|word| word.as_str().starts_with("--"))

@@ -157,13 +157,13 @@ pub struct Finding {
     pub services: Vec<String>,
     /// Where the registry's part of the reference is written, for the rewriting.
     #[serde(skip)]
-    pub(crate) head: Option<Head>,
+    pub head: Option<Head>,
     /// What else has to change where it moves, so that it means the same; or why it must not move.
     #[serde(skip)]
-    pub(crate) along: Along,
+    pub along: Along,
     /// In a kustomization: the name by which the entry finds its image in the manifests.
     #[serde(skip)]
-    pub(crate) selects: Option<Selects>,
+    pub selects: Option<Selects>,
     /// The reference as a value, where everything is known.
     #[serde(skip)]
     pub(crate) parsed: Option<Reference>,
@@ -183,7 +183,7 @@ impl Finding {
 
 /// What a move of an image needs besides its new registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Along {
+pub enum Along {
     /// Nothing.
     #[default]
     Nothing,
@@ -195,24 +195,24 @@ pub(crate) enum Along {
 
 /// How an entry of a kustomization finds its image: it has to name it as the manifests do, before a move and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Selects {
+pub struct Selects {
     /// The name, without tag and digest.
-    pub(crate) name: String,
+    pub name: String,
     /// Where the name's registry is written.
-    pub(crate) head: Head,
+    pub head: Head,
     /// Whether the entry puts another name in its place.
-    pub(crate) replaced: bool,
+    pub replaced: bool,
 }
 
 /// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     /// The file and the bytes of the host, where one is written.
-    pub(crate) host: Option<(String, Range<usize>)>,
+    pub host: Option<(String, Range<usize>)>,
     /// The file and the byte where the repository begins, where something has to go before it.
-    pub(crate) repository: Option<(String, usize)>,
+    pub repository: Option<(String, usize)>,
     /// Whether the repository is written without its `library/`.
-    pub(crate) bare: bool,
+    pub bare: bool,
 }
 
 /// What one file gave.

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::lines::Lines;
+use pullsafe_syntax::lines::Lines;
+use pullsafe_syntax::traced::{Origin, Traced};
+
 use crate::neighbours::Neighbours;
-use crate::traced::{Origin, Traced};
 
 /// How many bytes of neighbours are kept, as texts; what is made of them takes several times that.
 const KEPT: usize = 8 << 20;
@@ -67,7 +68,7 @@ impl<'n> Nearby<'n> {
     }
 
     /// How many bytes of neighbours were read so far.
-    pub(crate) fn read(&self) -> usize {
+    pub fn read(&self) -> usize {
         self.read.load(Ordering::Relaxed)
     }
 

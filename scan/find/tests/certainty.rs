@@ -1,7 +1,7 @@
 //! What is called certain: only what can be nothing but a pull.
 
-use pullsafe_scan::detect::scan_text;
-use pullsafe_scan::neighbours::NoNeighbours;
+use pullsafe_find::detect::scan_text;
+use pullsafe_find::neighbours::NoNeighbours;
 
 #[test]
 fn what_may_be_there_without_a_pull_is_likely() {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pullsafe_scan::finding::Finding;
-use pullsafe_scan::walk::{Options, Scanned, scan};
+use pullsafe_find::finding::Finding;
+use pullsafe_find::walk::{Options, Scanned, scan};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")

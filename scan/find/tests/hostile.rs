@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pullsafe_scan::detect::scan_text;
-use pullsafe_scan::neighbours::NoNeighbours;
-use pullsafe_scan::walk::{Options, scan};
+use pullsafe_find::detect::scan_text;
+use pullsafe_find::neighbours::NoNeighbours;
+use pullsafe_find::walk::{Options, scan};
 
 /// Names that lead to each of the parsers.
 const NAMES: [&str; 27] = [

@@ -5,28 +5,28 @@
 use crate::traced::Traced;
 
 /// One instruction.
-pub(crate) struct Instruction {
+pub struct Instruction {
     /// Upper case.
-    pub(crate) keyword: String,
+    pub keyword: String,
     /// What follows the keyword, on one line.
-    pub(crate) arguments: Traced,
+    pub arguments: Traced,
     /// Byte offset of its first line in the text.
-    pub(crate) offset: usize,
+    pub offset: usize,
 }
 
 /// A Dockerfile in its parts.
 #[derive(Default)]
-pub(crate) struct Parsed {
+pub struct Parsed {
     /// The value of `# syntax=`.
-    pub(crate) syntax: Option<Traced>,
+    pub syntax: Option<Traced>,
     /// In order. An `ONBUILD` gives the instruction that it holds.
-    pub(crate) instructions: Vec<Instruction>,
+    pub instructions: Vec<Instruction>,
     /// Heredocs without an end: byte offset and delimiter.
-    pub(crate) unterminated: Vec<(usize, String)>,
+    pub unterminated: Vec<(usize, String)>,
 }
 
 /// Takes a Dockerfile apart.
-pub(crate) fn parse(text: &Traced) -> Parsed {
+pub fn parse(text: &Traced) -> Parsed {
     let mut parsed = Parsed::default();
     let mut lines = Lines { text, at: if text.as_str().starts_with('\u{feff}') { 3 } else { 0 } };
     let escape = directives(&mut lines, &mut parsed);
@@ -152,8 +152,8 @@ fn skip_heredocs(arguments: &str, lines: &mut Lines<'_>, parsed: &mut Parsed) {
 }
 
 /// The delimiters of the heredocs that a line opens, and whether leading tabs are stripped.
-pub(crate) fn heredocs(arguments: &str) -> Vec<(String, bool)> {
-    words(arguments)
+pub fn heredocs(arguments: &str) -> Vec<(String, bool)> {
+    word_ranges(arguments)
         .into_iter()
         .filter_map(|(start, end)| {
             let word = arguments[start..end].trim_start_matches(|first: char| first.is_ascii_digit());
@@ -169,7 +169,7 @@ pub(crate) fn heredocs(arguments: &str) -> Vec<(String, bool)> {
 }
 
 /// The words of a line as ranges: white space separates, quotes hold together.
-pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
+pub fn word_ranges(text: &str) -> Vec<(usize, usize)> {
     let mut words = Vec::new();
     let mut start = None;
     let mut quote = None;
@@ -222,7 +222,7 @@ pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// Where the `$(...)` that begins at `start` ends.
-pub(crate) fn substitution_end(text: &str, start: usize) -> Option<usize> {
+pub fn substitution_end(text: &str, start: usize) -> Option<usize> {
     let mut depth = 0usize;
     let mut quote = None;
     for (index, byte) in text.bytes().enumerate().skip(start + 1) {
@@ -244,7 +244,7 @@ pub(crate) fn substitution_end(text: &str, start: usize) -> Option<usize> {
 }
 
 /// A word without the quotes around it, or within it as in `--from="image"`.
-pub(crate) fn unquoted(word: &Traced) -> Traced {
+pub fn unquoted(word: &Traced) -> Traced {
     let mut plain = Traced::default();
     let text = word.as_str();
     let mut copied = 0;

@@ -1,14 +1,15 @@
 //! Line and column of a byte.
 
 /// Where the lines of a text begin, and the characters that take more than one byte.
-pub(crate) struct Lines {
+pub struct Lines {
     starts: Vec<usize>,
     /// Offsets of continuation bytes of UTF-8: subtracted from byte columns to get characters.
     continuations: Vec<usize>,
 }
 
 impl Lines {
-    pub(crate) fn of(text: &str) -> Self {
+    /// The lines of a text.
+    pub fn of(text: &str) -> Self {
         let mut starts = vec![0];
         let mut continuations = Vec::new();
         for (offset, byte) in text.bytes().enumerate() {
@@ -22,7 +23,7 @@ impl Lines {
     }
 
     /// Line and column in characters, both from 1.
-    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
+    pub fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|&start| start <= offset).max(1);
         let start = self.starts[line - 1];
         let before = |end: usize| self.continuations.partition_point(|&at| at < end);

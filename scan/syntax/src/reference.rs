@@ -8,25 +8,42 @@ use std::ops::Range;
 
 use pullsafe::reference::{DOCKER_HUB, Reference, Registry};
 
-use crate::traced::{HOLE, Traced, Unknown};
+use crate::traced::{HOLE, Traced, Unknown, join};
 
 /// What a reference resolves to.
 #[derive(Debug, Clone)]
-pub(crate) struct Resolved {
-    pub(crate) reference: String,
-    pub(crate) registry: Option<Registry>,
-    pub(crate) official: bool,
-    pub(crate) pinned: bool,
-    pub(crate) certain: bool,
-    pub(crate) variables: Vec<String>,
-    pub(crate) parsed: Option<Reference>,
-    /// The host's range in the text (empty where none is written), where the repository begins, and whether that lacks its
-    /// `library/`; for a reference of Docker Hub that can be moved.
-    pub(crate) head: Option<(Range<usize>, usize, bool)>,
+pub struct Resolved {
+    /// In full; what has no value stays as `${NAME}`.
+    pub reference: String,
+    /// Whose registry it names; `None` where a variable decides.
+    pub registry: Option<Registry>,
+    /// Whether it is a Docker Official Image.
+    pub official: bool,
+    /// Whether a digest fixes what is pulled.
+    pub pinned: bool,
+    /// Whether every part is known.
+    pub certain: bool,
+    /// The variables without a value.
+    pub variables: Vec<String>,
+    /// As a value, where every part is known.
+    pub parsed: Option<Reference>,
+    /// What a move to another registry changes, for a reference of Docker Hub that can be moved.
+    pub head: Option<Head>,
+}
+
+/// Where the registry's part of a reference is in its text.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The host; empty where none is written.
+    pub host: Range<usize>,
+    /// Where the repository begins.
+    pub repository: usize,
+    /// Whether the repository is written without its `library/`.
+    pub bare: bool,
 }
 
 /// Reads the text of a reference. The error says why no value of its variables makes it one.
-pub(crate) fn resolve(text: &Traced) -> Result<Resolved, String> {
+pub fn resolve(text: &Traced) -> Result<Resolved, String> {
     let mut variables: Vec<String> = Vec::new();
     for (_, unknown) in text.unknowns() {
         if unknown.assumed.is_none() && !variables.contains(&unknown.name) {
@@ -61,7 +78,11 @@ pub(crate) fn resolve(text: &Traced) -> Result<Resolved, String> {
             _ => without_unset(text).is_some_and(|parsed| parsed.is_official()),
         };
     // A bare name that is not known might have a namespace: where `library/` belongs is open.
-    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| (shape.host.clone(), shape.repository.start, bare));
+    let head = (on_hub && (certain || known) && (repository_known || !bare)).then(|| Head {
+        host: shape.host.clone(),
+        repository: shape.repository.start,
+        bare,
+    });
     let has_assumed = text.unknowns().next().is_some();
     Ok(Resolved {
         reference: display(text, &shape, registry, certain || known),
@@ -95,7 +116,7 @@ fn could_be(text: &Traced) -> bool {
 }
 
 /// The text for people: an unknown part as `${NAME}`.
-pub(crate) fn shown(text: &Traced) -> String {
+pub fn shown(text: &Traced) -> String {
     text.filled(|unknown: &Unknown| Cow::Owned(format!("${{{}}}", unknown.name)))
 }
 
@@ -154,6 +175,35 @@ impl Shape {
             None => assumed_only(0..self.repository.end),
         }
     }
+}
+
+/// Whether a text is more likely an image than a word: it has a tag, a digest or a registry.
+pub fn looks_like_reference(text: &str) -> bool {
+    let last = text.rsplit('/').next().unwrap_or(text);
+    last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
+}
+
+/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be expected.
+pub fn is_plausible(text: &str) -> bool {
+    let picture = ["png", "jpg", "jpeg", "svg", "gif", "ico", "webp"]
+        .iter()
+        .any(|extension| text.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension)));
+    !picture && !text.starts_with(['/', '.']) && (looks_like_reference(text) || text.contains('/'))
+}
+
+/// A reference from a repository and a tag that are written apart.
+pub fn assembled(registry: Option<Traced>, repository: Traced, tag: Option<Traced>, digest: Option<Traced>) -> Traced {
+    let mut value = match registry {
+        Some(registry) => join(&[registry, repository], "/"),
+        None => repository,
+    };
+    if let Some(tag) = tag {
+        value = join(&[value, tag], ":");
+    }
+    if let Some(digest) = digest {
+        value = join(&[value, digest], "@");
+    }
+    value
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::ops::Range;
 use crate::traced::{Traced, Unknown};
 
 /// The text with each `{{ ... }}`, `${...}` and `<%= ... %>` as an unknown part.
-pub(crate) fn mark_templates(text: &Traced) -> Traced {
+pub fn mark_templates(text: &Traced) -> Traced {
     mark(text, &[("{{", "}}"), ("${", "}"), ("<%=", "%>")])
 }
 
 /// The text of a Go or Jinja template as the document that it makes: lines that only steer it are blank, values unknown.
-pub(crate) fn without_steering(text: &Traced) -> Traced {
+pub fn without_steering(text: &Traced) -> Traced {
     mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
 }
 
 /// The same for a text whose `${...}` are its own.
-pub(crate) fn without_steering_of(text: &Traced) -> Traced {
+pub fn without_steering_of(text: &Traced) -> Traced {
     mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%=", "%>"), ("<%", "%>")])
 }
 
@@ -50,7 +50,7 @@ fn without_steering_lines(text: &Traced) -> Traced {
 }
 
 /// The text with what stands between each pair of marks as an unknown part.
-pub(crate) fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
+pub fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
     let whole = text.as_str();
     let mut marked = Traced::default();
     let mut copied = 0;
@@ -110,7 +110,7 @@ fn default_of(expression: &str) -> Option<Range<usize>> {
 }
 
 /// JSON with comments as JSON: each byte of a comment is a space, so that everything else stays in its place.
-pub(crate) fn without_comments(text: &str) -> String {
+pub fn without_comments(text: &str) -> String {
     let mut kept = text.as_bytes().to_vec();
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -144,7 +144,7 @@ pub(crate) fn without_comments(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::shown;
+    use crate::reference::shown;
     use crate::traced::Origin;
 
     #[test]

@@ -9,28 +9,28 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Stands in the text where a value is not known. It is a private-use character, which no reference has.
-pub(crate) const HOLE: &str = "\u{E000}";
+pub const HOLE: &str = "\u{E000}";
 
 /// Where a byte was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// Number of the source; 0 is the scanned file.
-    pub(crate) source: usize,
+    pub source: usize,
     /// Byte offset there.
-    pub(crate) offset: usize,
+    pub offset: usize,
 }
 
 /// A value that the files do not give.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unknown {
+pub struct Unknown {
     /// What it is called where it is used.
-    pub(crate) name: String,
+    pub name: String,
     /// How it is written there, if not as `${NAME}`.
-    pub(crate) written: Option<String>,
+    pub written: Option<String>,
     /// A value of the same form, where the registry follows from the form alone (`AWS::AccountId`).
-    pub(crate) assumed: Option<&'static str>,
+    pub assumed: Option<&'static str>,
     /// Whether the tool that reads the file puts in nothing where no value is set.
-    pub(crate) empty_if_unset: bool,
+    pub empty_if_unset: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ struct Run {
 
 /// A text, and for each byte where it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Traced {
+pub struct Traced {
     text: String,
     runs: Vec<Run>,
 }
@@ -61,33 +61,33 @@ impl AsRef<str> for Traced {
 
 impl Traced {
     /// Text that stands at `origin`, byte for byte.
-    pub(crate) fn written(text: &str, origin: Origin) -> Self {
+    pub fn written(text: &str, origin: Origin) -> Self {
         let mut traced = Self::default();
         traced.push_run(text, From::Written(origin));
         traced
     }
 
     /// Text that no file has as it is.
-    pub(crate) fn computed(text: &str) -> Self {
+    pub fn computed(text: &str) -> Self {
         let mut traced = Self::default();
         traced.push_computed(text);
         traced
     }
 
     /// A value that the files do not give.
-    pub(crate) fn unknown(unknown: Unknown) -> Self {
+    pub fn unknown(unknown: Unknown) -> Self {
         Self::unknown_at(unknown, None)
     }
 
     /// A value that the files do not give, and where it is asked for.
-    pub(crate) fn unknown_at(unknown: Unknown, origin: Option<Origin>) -> Self {
+    pub fn unknown_at(unknown: Unknown, origin: Option<Origin>) -> Self {
         let mut traced = Self::default();
         traced.push_run(HOLE, From::Unknown(Arc::new(unknown), origin));
         traced
     }
 
     /// The same text, its unknown parts asked for at `origin` where they do not say otherwise.
-    pub(crate) fn asked_at(mut self, origin: Option<Origin>) -> Self {
+    pub fn asked_at(mut self, origin: Option<Origin>) -> Self {
         for run in &mut self.runs {
             if let From::Unknown(_, place @ None) = &mut run.from {
                 *place = origin;
@@ -97,29 +97,29 @@ impl Traced {
     }
 
     /// The text, with [`HOLE`] where a value is unknown.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether there is no text.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
     /// Appends text that no file has as it is.
-    pub(crate) fn push_computed(&mut self, text: &str) {
+    pub fn push_computed(&mut self, text: &str) {
         self.push_run(text, From::Computed);
     }
 
     /// Appends another text with its origins.
-    pub(crate) fn push(&mut self, other: &Self) {
+    pub fn push(&mut self, other: &Self) {
         for (index, run) in other.runs.iter().enumerate() {
             self.push_run(&other.text[other.extent(index)], run.from.clone());
         }
     }
 
     /// A part of the text with its origins. The range has to lie on character boundaries.
-    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
+    pub fn slice(&self, range: Range<usize>) -> Self {
         let mut part = Self::default();
         let first = self.runs.partition_point(|run| run.start <= range.start).saturating_sub(1);
         for index in first..self.runs.len() {
@@ -142,14 +142,14 @@ impl Traced {
     }
 
     /// The text without white space at its ends.
-    pub(crate) fn trimmed(&self) -> Self {
+    pub fn trimmed(&self) -> Self {
         let start = self.text.len() - self.text.trim_start().len();
         let end = self.text.trim_end().len();
         if start >= end { Self::default() } else { self.slice(start..end) }
     }
 
     /// The parts between the separators.
-    pub(crate) fn split<'t>(&'t self, separator: &str) -> impl Iterator<Item = Self> + use<'t> {
+    pub fn split<'t>(&'t self, separator: &str) -> impl Iterator<Item = Self> + use<'t> {
         let length = separator.len();
         let ends: Vec<usize> = self.text.match_indices(separator).map(|(at, _)| at).chain([self.text.len()]).collect();
         let starts = [0].into_iter().chain(ends.iter().map(|end| end + length)).collect::<Vec<_>>();
@@ -157,7 +157,7 @@ impl Traced {
     }
 
     /// The sources that its bytes were written in.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = usize> {
+    pub fn sources(&self) -> impl Iterator<Item = usize> {
         self.runs.iter().filter_map(|run| match &run.from {
             From::Written(origin) => Some(origin.source),
             From::Computed | From::Unknown(..) => None,
@@ -165,7 +165,7 @@ impl Traced {
     }
 
     /// Where the byte at `offset` was written, or else the first one after it that was written anywhere.
-    pub(crate) fn origin(&self, offset: usize) -> Option<Origin> {
+    pub fn origin(&self, offset: usize) -> Option<Origin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
         self.runs.iter().skip(first).find_map(|run| match &run.from {
             From::Written(origin) => Some(Origin { source: origin.source, offset: origin.offset + offset.saturating_sub(run.start) }),
@@ -175,7 +175,7 @@ impl Traced {
     }
 
     /// The bytes in a source that are this range, if it was written in one piece. An empty range is the place before `start`.
-    pub(crate) fn written_at(&self, range: Range<usize>) -> Option<(usize, Range<usize>)> {
+    pub fn written_at(&self, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         let index = self.runs.partition_point(|run| run.start <= range.start).checked_sub(1)?;
         let extent = self.extent(index);
         if range.end > extent.end || range.start >= extent.end {
@@ -191,7 +191,7 @@ impl Traced {
     }
 
     /// The values that are not known, each with its place in the text.
-    pub(crate) fn unknowns(&self) -> impl Iterator<Item = (usize, &Arc<Unknown>)> {
+    pub fn unknowns(&self) -> impl Iterator<Item = (usize, &Arc<Unknown>)> {
         self.runs.iter().filter_map(|run| match &run.from {
             From::Unknown(unknown, _) => Some((run.start, unknown)),
             From::Written(_) | From::Computed => None,
@@ -199,7 +199,7 @@ impl Traced {
     }
 
     /// The text with `fill` of each unknown in its place.
-    pub(crate) fn filled<'a>(&'a self, fill: impl Fn(&'a Unknown) -> std::borrow::Cow<'a, str>) -> String {
+    pub fn filled<'a>(&'a self, fill: impl Fn(&'a Unknown) -> std::borrow::Cow<'a, str>) -> String {
         let mut text = String::with_capacity(self.text.len());
         for (index, run) in self.runs.iter().enumerate() {
             match &run.from {
@@ -211,7 +211,7 @@ impl Traced {
     }
 
     /// The texts that come of putting values in for unknown parts; `values` gives none for one that stays.
-    pub(crate) fn substituted(&self, limit: usize, values: impl Fn(&Unknown) -> Vec<Self>) -> Vec<Self> {
+    pub fn substituted(&self, limit: usize, values: impl Fn(&Unknown) -> Vec<Self>) -> Vec<Self> {
         let mut results = vec![Self::default()];
         for (index, run) in self.runs.iter().enumerate() {
             let mut alternatives = match &run.from {
@@ -263,7 +263,7 @@ impl Traced {
 }
 
 /// Joins texts with a separator that no file has.
-pub(crate) fn join(parts: &[Traced], separator: &str) -> Traced {
+pub fn join(parts: &[Traced], separator: &str) -> Traced {
     let mut joined = Traced::default();
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
@@ -276,7 +276,7 @@ pub(crate) fn join(parts: &[Traced], separator: &str) -> Traced {
 
 /// How a source writes a text down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quoting {
+pub enum Quoting {
     /// As it is, but for white space (plain and block scalars, heredocs).
     None,
     /// A single quote is written twice.
@@ -289,7 +289,7 @@ pub(crate) enum Quoting {
 ///
 /// White space in the value stands for any white space in the source (folding, indentation). What cannot be aligned is
 /// computed: it can be shown, but not rewritten.
-pub(crate) fn align(value: &str, source: &Traced, quoting: Quoting) -> Traced {
+pub fn align(value: &str, source: &Traced, quoting: Quoting) -> Traced {
     let text = source.as_str();
     if value == text {
         return source.clone();

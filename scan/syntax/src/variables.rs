@@ -11,7 +11,7 @@ const PATTERN: usize = 256;
 
 /// What differs between the tools that know `${...}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub enum Dialect {
     /// Dockerfile: `\$` is a dollar sign; a variable without a value is empty.
     Docker,
     /// Compose: `$$` is a dollar sign; a variable without a value is empty.
@@ -23,7 +23,7 @@ pub(crate) enum Dialect {
 }
 
 /// Puts values in. `value` gives a variable's value, or `None` where it has none.
-pub(crate) fn expand(text: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Traced>) -> Traced {
+pub fn expand(text: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Traced>) -> Traced {
     expand_within(text, dialect, value, 0)
 }
 
@@ -191,7 +191,7 @@ fn required(name: &str, place: Option<Origin>) -> Traced {
 }
 
 /// Length of the variable's name that a text begins with.
-pub(crate) fn name_length(text: &str) -> usize {
+pub fn name_length(text: &str) -> usize {
     let end = text.find(|character: char| !character.is_ascii_alphanumeric() && character != '_').unwrap_or(text.len());
     if text.starts_with(|first: char| first.is_ascii_digit()) { 0 } else { end }
 }
@@ -218,7 +218,7 @@ fn closing(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::shown;
+    use crate::reference::shown;
 
     fn check(text: &str, dialect: Dialect, wanted: &str) {
         let values = |name: &str| match name {

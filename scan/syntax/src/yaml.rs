@@ -1,6 +1,6 @@
 //! YAML and JSON of a file, each scalar with the bytes that its author typed.
 //!
-//! The tree is the domain's ([`pullsafe_yaml`]); what is added here is the way from one of its scalars to
+//! The tree is that of [`pullsafe_yaml`]; what is added here is the way from one of its scalars to
 //! [`Traced`] text, through quotes, tags and blocks.
 
 use pullsafe_yaml as yaml;
@@ -10,14 +10,14 @@ use crate::traced::{Origin, Quoting, Traced, align};
 use crate::yaml_indent::indented;
 
 /// Every YAML document of a text.
-pub(crate) type Tree = yaml::Tree<Traced>;
+pub type Tree = yaml::Tree<Traced>;
 /// A node of such a tree.
-pub(crate) type Node<'t> = yaml::Node<'t, Traced>;
+pub type Node<'t> = yaml::Node<'t, Traced>;
 
 /// Reads a text; where it is broken, once more with its flow collections and quoted texts indented.
 ///
 /// `command: [` with its `]` on a line of its own at the column of the key is YAML for everybody but the parser.
-pub(crate) fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
+pub fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
     let (tree, broken) = Tree::read(text);
     let Some(first) = broken else { return (tree, None) };
     let Some(indented) = indented(tree.text()) else { return (tree, Some(first)) };
@@ -26,8 +26,9 @@ pub(crate) fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
         (_, Some(_)) => (tree, Some(first)),
     }
 }
+
 /// Where a node's content was written.
-pub(crate) trait Written {
+pub trait Written {
     /// A scalar's value with its origin; of anything else, null included, none.
     fn text(self) -> Option<Traced>;
 
@@ -67,15 +68,6 @@ fn content_start(span: &str, quoting: Quoting) -> usize {
         start += word + (rest[word..].len() - rest[word..].trim_start().len());
     }
     start + usize::from(quoting != Quoting::None && span[start..].starts_with(['\'', '"']))
-}
-
-/// A name as a YAML key: plain where nothing else can be meant.
-pub(crate) fn plain_or_quoted(name: &str) -> String {
-    let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.'))
-        && !matches!(name.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
-    // A text of JSON is one of YAML.
-    if plain { name.to_owned() } else { serde_json::json!(name).to_string() }
 }
 
 #[cfg(test)]

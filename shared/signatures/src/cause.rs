@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build_facts::BuildFacts;
+use crate::build_facts::BuildFacts;
 use pullsafe::reference::Registry;
 
 /// Declares a closed set whose members have a contract name, with both directions of the conversion.
@@ -316,7 +316,8 @@ impl RemedyName {
 pub struct Evidence {
     /// Where the text stood: `stoppedReason`, `containers[app].reason`, `logs[app]`, an AWS call.
     pub source: String,
-    /// The text, with signed URLs and secrets masked.
+    /// The text, with signed URLs and secrets masked. It is missing where only the place may be told.
+    #[serde(default)]
     pub text: String,
 }
 
@@ -366,6 +367,7 @@ pub struct Diagnosis {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_by: Option<String>,
     /// What to do, for a person: the exact change where the text allows one.
+    #[serde(default)]
     pub advice: String,
     /// What shows whether it is so: a command to paste, or a page of the console.
     #[serde(default, skip_serializing_if = "Option::is_none")]

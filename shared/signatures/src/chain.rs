@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use super::registries::{self, CODES, Meaning, VOCABULARIES};
 use crate::cause::{Phase, Why};
+use crate::registries::{self, CODES, Meaning, VOCABULARIES};
 
 /// What a link of the chain tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// So much of a text is read; what follows is repetition.
+/// How much of a text is read; what follows is repetition.
 const LONGEST: usize = 16 * 1024;
 
 impl<'a> Chain<'a> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::row::Row;
+use crate::row::Row;
 use pullsafe::reference::Registry;
 
 /// Room for this many different phrases in one matcher; a test watches that the tables stay below it.
@@ -15,16 +15,16 @@ const CAPACITY: usize = 1024;
 
 /// What is known of the image that a text is about.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Context {
+pub struct Context {
     /// Whose registry it comes from.
-    pub(super) registry: Option<Registry>,
+    pub registry: Option<Registry>,
     /// Whether it is an official image of Docker Hub.
-    pub(super) official: bool,
+    pub official: bool,
 }
 
 impl Context {
     /// Whether a row may be meant, by the registry and the image.
-    pub(super) fn fits(self, row: &Row) -> bool {
+    pub fn fits(self, row: &Row) -> bool {
         let of_registry = row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
         of_registry && (self.official || !row.official_image)
     }
@@ -32,7 +32,7 @@ impl Context {
 
 /// Which phrases a text contains.
 #[derive(Clone, Copy)]
-pub(super) struct Found([u64; CAPACITY / 64]);
+struct Found([u64; CAPACITY / 64]);
 
 impl Found {
     const NOTHING: Self = Self([0; CAPACITY / 64]);
@@ -61,7 +61,7 @@ struct Anchors {
 }
 
 /// The compiled rows of some tables.
-pub(super) struct Matcher {
+pub struct Matcher {
     automaton: Option<AhoCorasick>,
     /// For every pattern of the automaton the phrases that it is, with their anchors.
     phrases: Vec<Vec<(usize, Anchors)>>,
@@ -71,7 +71,7 @@ pub(super) struct Matcher {
 
 impl Matcher {
     /// Compiles tables, whose order is the order of their rows' precedence.
-    pub(super) fn new(tables: &[&'static [Row]]) -> Self {
+    pub fn new(tables: &[&'static [Row]]) -> Self {
         let mut intern = Interner::default();
         let rows: Vec<Compiled> = tables
             .iter()
@@ -90,12 +90,12 @@ impl Matcher {
 
     /// Whether every phrase has a bit and the automaton was built.
     #[cfg(test)]
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.automaton.is_some() && self.phrase_count <= CAPACITY
     }
 
     /// The phrases in this text; `None` if there is not one.
-    pub(super) fn scan(&self, text: &str) -> Option<Found> {
+    fn scan(&self, text: &str) -> Option<Found> {
         let automaton = self.automaton.as_ref()?;
         let mut found = Found::NOTHING;
         let mut any = false;
@@ -111,19 +111,19 @@ impl Matcher {
     }
 
     /// The first row that matches this text, in this context.
-    pub(super) fn first(&self, text: &str, context: Context) -> Option<&'static Row> {
+    pub fn first(&self, text: &str, context: Context) -> Option<&'static Row> {
         let found = self.scan(text)?;
         self.rows.iter().find(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row)
     }
 
     /// Every row that matches this text, in the order of precedence.
-    pub(super) fn matching(&self, text: &str, context: Context) -> Vec<&'static Row> {
+    pub fn matching(&self, text: &str, context: Context) -> Vec<&'static Row> {
         let Some(found) = self.scan(text) else { return Vec::new() };
         self.rows.iter().filter(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row).collect()
     }
 
     /// The row of the greatest weight that matches this line of a log; of several the first in the tables.
-    pub(super) fn heaviest(&self, line: &str) -> Option<&'static Row> {
+    pub fn heaviest(&self, line: &str) -> Option<&'static Row> {
         let found = self.scan(line)?;
         let matching = self.rows.iter().filter(|compiled| compiled.matches(&found, line, Context::default())).map(|compiled| compiled.row);
         matching.reduce(|best, row| if row.weight > best.weight { row } else { best })
@@ -140,7 +140,7 @@ impl Compiled {
 }
 
 /// Whether a row's further condition holds, and the text was not cut within what would mean something else.
-pub(super) fn holds(row: &Row, text: &str) -> bool {
+pub fn holds(row: &Row, text: &str) -> bool {
     row.also.is_none_or(|holds| holds(text)) && !row.cut_inside.iter().any(|other| ends_inside(text, other))
 }
 

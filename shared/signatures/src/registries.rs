@@ -280,7 +280,7 @@ pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
 }
 
 /// What the words of a part mean, in lower case, if a registry of the table has them.
-pub(super) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
+pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
     table.iter().flat_map(|row| row.codes.iter()).find(|(word, _)| lower.contains(word)).map(|(_, meaning)| *meaning)
 }
 

@@ -3,10 +3,10 @@
 //! Rows are data. Adding a stop signature is adding one row; its own example is its test. The first row that
 //! matches decides, so within a table the particular stands before the general.
 
-use super::chain::Tell;
-use super::registries::Meaning;
-use super::shape::Shape;
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
+use crate::chain::Tell;
+use crate::registries::Meaning;
+use crate::shape::Shape;
 use pullsafe::reference::Registry;
 
 /// A real text that a row stands for, and where it is from.

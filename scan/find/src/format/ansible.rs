@@ -4,17 +4,19 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::reference::assembled;
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::traced::{Traced, Unknown};
+use pullsafe_syntax::variables::{Dialect, expand};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+
 use super::commands::Commands;
-use super::reference_text::assembled;
-use super::template::mark;
 use super::{Format, Read};
-use crate::analysis::{Analysis, Embedded, Otherwise, beside};
+use crate::analysis::{Analysis, Otherwise, beside};
 use crate::finding::{Kept, Place};
 use crate::name::Name;
 use crate::nearby::Made;
-use crate::traced::{Traced, Unknown};
-use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "Ansible, Molecule",
@@ -172,7 +174,7 @@ fn part(value: Node<'_>, name: &str) -> Option<Traced> {
 fn found(variables: &Variables, task: Node<'_>, written: Traced, analysis: &mut Analysis<'_>) {
     for value in in_turn(variables, task, &written) {
         // A variable alone that nothing sets is not worth a line: roles are made of them.
-        if value.as_str() != crate::traced::HOLE {
+        if value.as_str() != pullsafe_syntax::traced::HOLE {
             analysis.found(Place::Ansible, &written, &value, Otherwise::Ignore);
         }
     }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::source::{Language, Source};
+use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::dockerfile::{self, Outside};
 use crate::finding::{Kept, Place};
 use crate::name::Name;
-use crate::traced::Traced;
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Bake files",
@@ -48,7 +49,7 @@ struct Target {
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Hcl);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         if source.word(index) != Some("target") || source.literal(index + 1).is_none() {
             continue;
         }

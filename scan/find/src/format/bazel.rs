@@ -1,12 +1,13 @@
 //! Bazel: images that rules pull (`oci.pull`, `oci_pull`, `container_pull` and the like).
 
-use super::reference_text::assembled;
-use super::source::{Language, Source};
+use pullsafe_syntax::reference::assembled;
+use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::traced::Traced;
+
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::Traced;
 
 pub(super) const FORMAT: Format = Format {
     name: "Bazel",
@@ -24,7 +25,7 @@ fn named(name: &Name<'_>) -> bool {
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Python);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         let Some(word) = source.word(index).filter(|word| *word == "pull" || word.ends_with("_pull")) else { continue };
         let Some(open) = source.call(index).filter(|_| !word.starts_with("new_") && source.word(index.wrapping_sub(1)) != Some("def"))
         else {

@@ -1,13 +1,14 @@
 //! Pipelines of Buildkite: the images of plugins and steps, and the commands of steps.
 
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::variables::{Dialect, expand};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::commands::Commands;
-use super::template::mark_templates;
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Buildkite",

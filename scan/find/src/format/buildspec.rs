@@ -1,12 +1,13 @@
 //! Build specifications of CodeBuild: what their commands pull, and the images of a batch build's environments.
 
+use pullsafe_syntax::reference::looks_like_reference;
+use pullsafe_syntax::shell::{Build, Done, Shell};
+use pullsafe_syntax::yaml::{Node, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::dockerfile::{self, Outside};
 use crate::finding::{Kept, Place};
-use crate::format::reference_text::looks_like_reference;
-use crate::format::shell::{Build, Done, Shell};
-use crate::yaml::{Node, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "CodeBuild buildspec",

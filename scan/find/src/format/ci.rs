@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
+use pullsafe_syntax::template::{mark, mark_templates};
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::commands::Commands;
-use crate::format::template::{mark, mark_templates};
 use crate::name::Name;
-use crate::traced::Traced;
-use crate::yaml::{Node, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "CircleCI, Bitbucket, Drone, Woodpecker, Azure Pipelines, AppVeyor, Semaphore, Cirrus, Travis",

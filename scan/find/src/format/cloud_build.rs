@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
+use pullsafe_syntax::traced::{Traced, Unknown};
+use pullsafe_syntax::variables::{Dialect, expand};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::commands::Commands;
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::{Traced, Unknown};
-use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Google Cloud Build",

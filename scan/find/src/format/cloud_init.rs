@@ -1,12 +1,15 @@
 //! User data of machines: cloud-config with `runcmd` and `write_files`, Butane and Ignition units and files.
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::template::without_steering;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Written as _, read};
+
 use super::commands::Commands;
 use super::script::is_unit;
 use super::{Format, Read};
-use crate::analysis::{Analysis, Embedded};
+use crate::analysis::Analysis;
 use crate::finding::Place;
-use crate::traced::Traced;
-use crate::yaml::{Node, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "cloud-init, Butane",
@@ -35,7 +38,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         return commands.finish_as(Place::CloudInit, analysis);
     }
     let is_template = ["{{", "${", "%{"].iter().any(|mark| text.as_str().contains(mark));
-    let (tree, broken) = read(if is_template { super::template::without_steering(text) } else { text.clone() });
+    let (tree, broken) = read(if is_template { without_steering(text) } else { text.clone() });
     if let Some(broken) = broken {
         analysis.unreadable(text, broken.offset, format!("not readable as YAML: {}", broken.message));
     }

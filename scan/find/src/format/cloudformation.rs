@@ -6,13 +6,15 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::template::{mark, mark_templates};
+use pullsafe_syntax::traced::{Traced, Unknown, join};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+
 use super::{Format, Read};
-use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::buildspec;
-use crate::format::template::{mark, mark_templates};
-use crate::traced::{Traced, Unknown, join};
-use crate::yaml::{Node, Tree, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "CloudFormation, SAM, CDK (`cdk.out`)",

@@ -3,13 +3,14 @@
 //! A name that any script of the file builds, tags or loads is no pull: jobs hand images to each other. Where a
 //! variable decides the registry, it is the pipeline's own image far more often than not, and is left out.
 
+use pullsafe_syntax::reference::{resolve, shown};
+use pullsafe_syntax::shell::{Done, Shell};
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Written as _};
+
 use crate::analysis::Analysis;
 use crate::finding::{Kept, Place};
 use crate::format::buildspec::scan_build;
-use crate::format::shell::{Done, Shell};
-use crate::resolve::{resolve, shown};
-use crate::traced::Traced;
-use crate::yaml::{Node, Written as _};
 
 /// The scripts of one file.
 #[derive(Default)]

@@ -6,14 +6,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::variables::{Dialect, expand, name_length};
+use pullsafe_syntax::yaml::{Node, Written as _, read};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise, beside};
 use crate::dockerfile::{self, Outside};
 use crate::finding::{Kept, Place};
 use crate::neighbours::parent;
-use crate::traced::Traced;
-use crate::variables::{Dialect, expand, name_length};
-use crate::yaml::{Node, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "Compose",

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::reference_text::assembled;
-use super::template::mark;
+use pullsafe_syntax::reference::assembled;
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::{Kept, Place};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Concourse",

@@ -1,12 +1,13 @@
 //! Development containers: `devcontainer.json`, with its comments.
 
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::dockerfile::{self, Outside};
 use crate::finding::Place;
-use crate::format::template::mark_templates;
 use crate::name::Name;
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Development containers",

@@ -1,10 +1,12 @@
 //! Dockerfiles by name, and files of no known name that begin like one. What they pull is in [`crate::dockerfile`].
 
-use super::{Format, Read, compose, template};
+use pullsafe_syntax::template;
+use pullsafe_syntax::traced::Traced;
+
+use super::{Format, Read, compose};
 use crate::analysis::Analysis;
 use crate::dockerfile::{self, Outside};
 use crate::name::Name;
-use crate::traced::Traced;
 
 pub(super) const FORMAT: Format = Format {
     name: "Dockerfile, Containerfile",

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use pullsafe_syntax::instruction::{parse, unquoted, word_ranges};
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::variables::{Dialect, expand};
+
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
-use crate::dockerfile::{instructions, shell_words, without_quotes};
 use crate::finding::{Kept, Place};
 use crate::format::commands::Commands;
-use crate::traced::Traced;
-use crate::variables::{Dialect, expand};
 
 pub(super) const FORMAT: Format = Format {
     name: "Earthfile",
@@ -25,10 +26,10 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let mut own: HashMap<String, Traced> = HashMap::new();
     let mut in_target = false;
     let mut commands = Commands::default();
-    for instruction in instructions(text) {
-        let words: Vec<Traced> = shell_words(instruction.arguments.as_str())
+    for instruction in parse(text).instructions {
+        let words: Vec<Traced> = word_ranges(instruction.arguments.as_str())
             .into_iter()
-            .map(|(start, end)| without_quotes(&instruction.arguments.slice(start..end)))
+            .map(|(start, end)| unquoted(&instruction.arguments.slice(start..end)))
             .collect();
         let fill = |text: &Traced| expand(text, Dialect::Docker, &|name| own.get(name).or_else(|| base.get(name)).cloned());
         let named = words.iter().find(|word| !word.as_str().starts_with("--"));
@@ -39,7 +40,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                 let after = instruction.arguments.as_str().find('=').map(|equals| equals + 1);
                 if let Some(after) = after {
                     let value = instruction.arguments.slice(after..instruction.arguments.as_str().len()).trimmed();
-                    let value = fill(&without_quotes(&value));
+                    let value = fill(&unquoted(&value));
                     if in_target { &mut own } else { &mut base }.insert(name, value);
                 }
             }
@@ -66,7 +67,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             "RUN" => {
                 commands.job(base.iter().chain(&own).map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>());
                 let options: usize = words.iter().take_while(|word| word.as_str().starts_with("--")).count();
-                let start = shell_words(instruction.arguments.as_str()).get(options).map_or(0, |(start, _)| *start);
+                let start = word_ranges(instruction.arguments.as_str()).get(options).map_or(0, |(start, _)| *start);
                 commands.run(&instruction.arguments.slice(start..instruction.arguments.as_str().len()));
             }
             "SAVE" => {

@@ -2,12 +2,13 @@
 //! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the manifests
 //! of AWS Copilot.
 
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::template::mark_templates;
-use crate::traced::Traced;
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "ECS task definitions",

@@ -1,13 +1,14 @@
 //! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker actions.
 
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::traced::{Traced, Unknown};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::commands::Commands;
-use crate::format::template::mark;
 use crate::name::Name;
-use crate::traced::{Traced, Unknown};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "GitHub Actions, Gitea, Forgejo",

@@ -3,15 +3,16 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::traced::{Traced, Unknown};
+use pullsafe_syntax::variables::{Dialect, expand};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::{Along, Place};
 use crate::format::commands::Commands;
-use crate::format::template::mark;
 use crate::name::Name;
-use crate::traced::{Traced, Unknown};
-use crate::variables::{Dialect, expand};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "GitLab CI",
@@ -267,7 +268,10 @@ fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
     let before = &text[line_start..span.start];
     let names = host_names(image);
     // An anchor, a tag or a text of several lines is somebody's own affair.
-    if text[span.clone()].starts_with(['&', '!', '|', '>']) || text[span.clone()].contains('\n') || names.contains(crate::traced::HOLE) {
+    if text[span.clone()].starts_with(['&', '!', '|', '>'])
+        || text[span.clone()].contains('\n')
+        || names.contains(pullsafe_syntax::traced::HOLE)
+    {
         return Along::Stays(ALIAS);
     }
     let place = |at: usize| whole.origin(at).map(|origin| analysis.place_of(origin));

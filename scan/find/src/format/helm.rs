@@ -1,13 +1,14 @@
 //! Values of Helm charts: `image: {registry, repository, tag, digest}` and `image: name:tag`, under any key.
 
+use pullsafe_syntax::reference::{assembled, is_plausible};
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::traced::{Traced, Unknown};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::reference_text::{assembled, is_plausible};
-use crate::format::template::mark_templates;
 use crate::name::Name;
-use crate::traced::{Traced, Unknown};
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Helm values",

@@ -3,14 +3,15 @@
 //! A known call (`fromRegistry`) or a known type (`RemoteImage`) is certain. An `image` of anything else is likely, where it
 //! looks like one: virtual machines have images, too.
 
-use super::reference_text::{is_plausible, looks_like_reference};
-use super::source::{Source, language};
+use pullsafe_syntax::reference::{is_plausible, looks_like_reference};
+use pullsafe_syntax::source::{Source, language};
+use pullsafe_syntax::traced::Traced;
+
 use super::testcontainers::is_program;
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::Traced;
 
 pub(super) const FORMAT: Format = Format {
     name: "AWS CDK, Pulumi, cdk8s",
@@ -27,7 +28,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let path = analysis.path().to_owned();
     let Some(language) = language(Name::of(&path).extension()) else { return };
     let source = Source::read(text, language);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         let Some(word) = source.word(index) else {
             // `"image": "x"` of a text that is JSON in the program.
             if source.literal(index).is_some_and(|key| key.as_str() == "image") {
@@ -63,7 +64,7 @@ fn name_within(source: &Source, open: usize) -> Option<usize> {
 
 fn certain(source: &Source, start: Option<usize>, analysis: &mut Analysis<'_>) {
     let Some(value) = start.and_then(|start| source.value(start)) else { return };
-    if value.origin(0).is_some() && value.as_str() != crate::traced::HOLE && !value.as_str().starts_with("aws/codebuild/") {
+    if value.origin(0).is_some() && value.as_str() != pullsafe_syntax::traced::HOLE && !value.as_str().starts_with("aws/codebuild/") {
         analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore);
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::reference::{assembled, shown};
+use pullsafe_syntax::shell::{Pull, Shell};
+use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::traced::{HOLE, Traced};
+
 use super::commands::Commands;
-use super::reference_text::assembled;
-use super::shell::{Pull, Shell};
-use super::source::{Kind, Language, Quotes, Source};
 use super::{Format, Read, never};
-use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::analysis::{Analysis, Otherwise};
 use crate::finding::{Kept, Place};
 use crate::name::Name;
-use crate::resolve::shown;
-use crate::traced::{HOLE, Traced};
 
 pub(super) const FORMAT: Format = Format {
     name: "Jenkins",
@@ -36,7 +37,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Script);
     let mut commands = Commands::default();
     let mut built = HashSet::new();
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         if source.word(index) == Some("build")
             && is_of(&source, index, "docker")
             && let Some(name) = source.call(index).and_then(|open| source.value(open + 1))
@@ -47,7 +48,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
         }
     }
     let functions = Functions::of(&source);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         let Some(word) = source.word(index) else { continue };
         match word {
             // `build("centos:7")` of a function that runs what it is given.
@@ -110,7 +111,7 @@ struct Functions<'s> {
 impl<'s> Functions<'s> {
     fn of(source: &'s Source) -> Self {
         let mut functions = Self::default();
-        for index in 1..source.len() {
+        for index in 1..source.count() {
             let (Some(name), Some(before)) = (source.word(index), source.word(index - 1)) else { continue };
             let Some(open) = source.call(index).filter(|_| !matches!(before, "else" | "new" | "return")) else { continue };
             let Some(brace) = source.close(open).map(|close| close + 1).filter(|brace| source.is_mark(*brace, b'{')) else { continue };
@@ -182,7 +183,7 @@ fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
             found.push(value);
         }
         at = value + 1;
-        while at < source.len() && !source.is_mark(at, b',') && !source.is_mark(at, b'\n') {
+        while at < source.count() && !source.is_mark(at, b',') && !source.is_mark(at, b'\n') {
             at += 1;
         }
         at += 1;
@@ -214,7 +215,7 @@ fn registry(source: &Source, index: usize) -> Option<Traced> {
             None => {
                 let before = open.checked_sub(1).filter(|&before| source.is_mark(before, b')'));
                 let call = before.and_then(|before| source.open(before)).filter(|&call| source.owner(call) == "withRegistry");
-                call.and_then(|call| source.value(call + 1).or_else(|| source.empty(call + 1)))
+                call.and_then(|call| source.value(call + 1).or_else(|| source.literal(call + 1).map(|_| Traced::default())))
             }
         };
         if let Some(url) = url {
@@ -224,13 +225,4 @@ fn registry(source: &Source, index: usize) -> Option<Traced> {
         }
     }
     None
-}
-
-impl Source {
-    /// The empty text at an index.
-    fn empty(&self, index: usize) -> Option<Traced> {
-        self.kind(index)
-            .filter(|kind| matches!(kind, Kind::Text(Quotes::Plain | Quotes::Dollar | Quotes::Braces)))
-            .map(|_| Traced::default())
-    }
 }

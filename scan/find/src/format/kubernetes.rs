@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::reference::is_plausible;
+use pullsafe_syntax::template::{mark, mark_templates};
+use pullsafe_syntax::traced::{HOLE, Traced, join};
+use pullsafe_syntax::yaml::{Node, Tree, Written as _, read};
+
 use super::{Format, Read};
-use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::format::helm;
-use crate::format::reference_text::is_plausible;
-use crate::format::template::{mark, mark_templates};
-use crate::traced::{HOLE, Traced, join};
-use crate::yaml::{Node, Tree, Written as _, read};
 
 pub(super) const FORMAT: Format = Format {
     name: "Kubernetes, Argo, Tekton",

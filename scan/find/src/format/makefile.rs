@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::traced::{Traced, Unknown};
+
 use super::commands::Commands;
-use super::template::mark;
 use super::{Format, Read, never};
 use crate::analysis::Analysis;
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::{Traced, Unknown};
 
 pub(super) const FORMAT: Format = Format {
     name: "Makefile, justfile",

@@ -28,22 +28,19 @@ mod kubernetes;
 mod makefile;
 mod nomad;
 mod package_scripts;
-mod reference_text;
 mod script;
-mod shell;
 mod skaffold;
-mod source;
-pub(crate) mod template;
 mod terraform;
 mod testcontainers;
 mod unread;
 
 pub(crate) use unread::{is_named as is_unread, unread};
 
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::Tree;
+
 use crate::analysis::Analysis;
 use crate::name::Name;
-use crate::traced::Traced;
-use crate::yaml::Tree;
 
 /// One format.
 pub(crate) struct Format {
@@ -117,13 +114,13 @@ pub(crate) static FORMATS: [&Format; 33] = [
 ];
 
 /// The table of formats for the documentation, as Markdown.
-pub(crate) fn table() -> String {
+pub fn table() -> String {
     let rows = FORMATS.iter().filter(|format| !format.finds.is_empty());
     let rows: String = rows.map(|format| format!("| {} | {} | {} |\n", format.name, format.finds, format.known_by)).collect();
     format!("| Format | Places | Known by |\n|---|---|---|\n{rows}")
 }
 
 /// The order in which formats are asked, and why, for those who add one.
-pub(crate) fn order() -> String {
+pub fn order() -> String {
     FORMATS.iter().map(|format| format!("1. {}: {}\n", format.name, format.order)).collect()
 }

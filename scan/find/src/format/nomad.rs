@@ -1,12 +1,13 @@
 //! Jobs of Nomad: `image` in the `config` of a task.
 
-use super::source::{Language, Source};
-use super::template::mark;
+use pullsafe_syntax::source::{Language, Source};
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::traced::Traced;
+
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::Traced;
 
 pub(super) const FORMAT: Format = Format {
     name: "Nomad",
@@ -29,7 +30,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let has_templates = whole.contains("[[") || whole.contains("{{");
     let marked = if has_templates { &mark(text, &[("[[", "]]"), ("{{", "}}")]) } else { text };
     let source = Source::read(marked, Language::Hcl);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         let Some(("image", value)) = source.named_at(index) else { continue };
         let inside = source.around(index).next();
         if inside.is_none_or(|open| source.owner(open) != "config") {

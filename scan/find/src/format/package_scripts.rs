@@ -1,11 +1,13 @@
 //! Commands in the manifests of task runners: `scripts` of `package.json` and `composer.json`, `cmds` of a Taskfile.
 
+use pullsafe_syntax::template::mark;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::commands::Commands;
 use super::{Format, Read};
 use crate::analysis::Analysis;
 use crate::finding::Place;
 use crate::name::Name;
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "package.json, Taskfile",
@@ -37,7 +39,7 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             let listed = task.get("cmds").unwrap_or(task);
             for command in listed.items().into_iter().chain(task.get("cmd")) {
                 let Some(text) = command.get("cmd").unwrap_or(command).text() else { continue };
-                let marked = super::template::mark(&text, &[("{{", "}}")]);
+                let marked = mark(&text, &[("{{", "}}")]);
                 let value = |name: &str| {
                     known.iter().rev().find(|(known, _)| known == name.trim_start_matches('.')).map(|(_, value)| value.clone())
                 };

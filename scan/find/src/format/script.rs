@@ -1,11 +1,12 @@
 //! Shell scripts, and units of systemd that run containers.
 
+use pullsafe_syntax::traced::Traced;
+
 use super::commands::Commands;
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::Traced;
 
 pub(super) const FORMAT: Format = Format {
     name: "Shell scripts, systemd units",
@@ -100,7 +101,7 @@ fn unit(text: &Traced, analysis: &mut Analysis<'_>) {
             let skipped = value.as_str().len() - value.as_str().trim_start_matches(['-', '@', '+', '!', ':']).len();
             commands.run(&value.slice(skipped..value.as_str().len()));
         } else if key == "Environment" {
-            commands.run(&crate::dockerfile::without_quotes(&value));
+            commands.run(&pullsafe_syntax::instruction::unquoted(&value));
         } else if key == "Image" && !value.as_str().ends_with(".image") && !value.as_str().ends_with(".build") {
             analysis.found(Place::ScriptCommand, &value, &value, Otherwise::Ignore);
         }

@@ -1,11 +1,12 @@
 //! Skaffold: builders and base images; what its artifacts name is built, whatever the manifests say.
 
-use super::template::mark_templates;
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
 use super::{Format, Read};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::{Along, Finding, Kept, Place};
-use crate::traced::Traced;
-use crate::yaml::{Node, Tree, Written as _};
 
 pub(super) const FORMAT: Format = Format {
     name: "Skaffold",

@@ -1,12 +1,13 @@
 //! Containers that tests start: Testcontainers in its languages, and dockertest.
 
-use super::reference_text::assembled;
-use super::source::{Source, language};
+use pullsafe_syntax::reference::{assembled, is_plausible, looks_like_reference};
+use pullsafe_syntax::source::{Source, language};
+use pullsafe_syntax::traced::{HOLE, Traced};
+
 use super::{Format, Read, never};
 use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
 use crate::name::Name;
-use crate::traced::{HOLE, Traced};
 
 pub(super) const FORMAT: Format = Format {
     name: "Testcontainers",
@@ -31,7 +32,7 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let path = analysis.path().to_owned();
     let Some(language) = Name::of(&path).extension().split('.').next().and_then(language) else { return };
     let source = Source::read(text, language);
-    for index in 0..source.len() {
+    for index in 0..source.count() {
         let Some(word) = source.word(index) else { continue };
         if matches!(
             source.word(index.wrapping_sub(1)),
@@ -103,7 +104,7 @@ fn keyed(source: &Source, index: usize) -> Option<Traced> {
         "Image" if owner.ends_with("Request") || owner.ends_with("Options") => source.value(start),
         // A row of a table of tests.
         "image" | "Image" | "img" if source.is_mark(index + 1, b':') && source.literal(start).is_some() => {
-            source.value(start).filter(|value| super::reference_text::looks_like_reference(value.as_str()))
+            source.value(start).filter(|value| looks_like_reference(value.as_str()))
         }
         "Repository" if owner.ends_with("Options") => {
             let tag = source.named(open, "Tag").and_then(|start| source.value(start));
@@ -125,7 +126,7 @@ fn is_builder(word: &str) -> bool {
 }
 
 fn is_like_image(value: &Traced) -> bool {
-    value.origin(0).is_some() && super::reference_text::is_plausible(value.as_str())
+    value.origin(0).is_some() && is_plausible(value.as_str())
 }
 
 /// Whether a builder's or an unknown container's first argument is more likely a name than an image.

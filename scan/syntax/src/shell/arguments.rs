@@ -1,6 +1,6 @@
 //! Which of a command's words is an image.
 
-use crate::format::reference_text::looks_like_reference;
+use crate::reference::looks_like_reference;
 use crate::traced::{HOLE, Traced};
 
 /// The first argument that is neither an option nor an option's value.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::arguments::positional;
 use super::{Build, LOOP, Pull, Shell, named};
-use crate::dockerfile::without_quotes;
-use crate::resolve::shown;
+use crate::instruction::unquoted;
+use crate::reference::shown;
 use crate::traced::Traced;
 
 impl Shell {
@@ -28,14 +28,14 @@ impl Shell {
             "load" | "import" => self.loaded = true,
             // What is pushed from here was made here.
             "push" => {
-                if let Some(name) = positional(arguments, "push", &|word| self.fill(word)).map(without_quotes) {
+                if let Some(name) = positional(arguments, "push", &|word| self.fill(word)).map(unquoted) {
                     let name = self.fill(&name);
                     self.built.insert(named(&name));
                 }
             }
             "tag" | "commit" => {
                 if let Some(target) = arguments.get(1) {
-                    self.made(&without_quotes(target));
+                    self.made(&unquoted(target));
                 }
             }
             _ => {}
@@ -46,7 +46,7 @@ impl Shell {
     pub(super) fn image(&mut self, verb: &str, arguments: &[Traced]) {
         let options = if verb == "pull" { "pull" } else { "run" };
         let Some(image) = positional(arguments, options, &|word| self.fill(word)) else { return };
-        let written = without_quotes(image);
+        let written = unquoted(image);
         let value = self.fill(&written);
         // `docker-daemon:`, `oci:` and the like are no registries.
         let scheme = if value.as_str().starts_with("docker://") { "docker://".len() } else { 0 };
@@ -78,7 +78,7 @@ impl Shell {
             index += 1;
             let text = argument.as_str();
             if !text.starts_with('-') {
-                context = Some(shown(&self.fill(&without_quotes(argument))));
+                context = Some(shown(&self.fill(&unquoted(argument))));
                 continue;
             }
             let (name, value) = match text.find('=') {
@@ -89,7 +89,7 @@ impl Shell {
                     (text, arguments.get(index - 1).cloned())
                 }
             };
-            let Some(value) = value.map(|value| without_quotes(&value)) else { continue };
+            let Some(value) = value.map(|value| unquoted(&value)) else { continue };
             match name {
                 "-t" | "--tag" => {
                     self.made(&value);
@@ -128,8 +128,8 @@ impl Shell {
     fn builder(&mut self, arguments: &[Traced]) {
         for (index, argument) in arguments.iter().enumerate() {
             let options = match argument.as_str() {
-                "--driver-opt" => arguments.get(index + 1).map(without_quotes),
-                text if text.starts_with("--driver-opt=") => Some(without_quotes(&argument.slice("--driver-opt=".len()..text.len()))),
+                "--driver-opt" => arguments.get(index + 1).map(unquoted),
+                text if text.starts_with("--driver-opt=") => Some(unquoted(&argument.slice("--driver-opt=".len()..text.len()))),
                 _ => None,
             };
             let Some(options) = options else { continue };

@@ -7,9 +7,9 @@ mod tools;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::analysis::Embedded;
-use crate::dockerfile::{shell_words, without_quotes};
-use crate::resolve::shown;
+use crate::embedded::Embedded;
+use crate::instruction::{unquoted, word_ranges};
+use crate::reference::shown;
 use crate::traced::Traced;
 use crate::variables::{Dialect, expand, name_length};
 use split::{Command, commands, substitutions};
@@ -17,8 +17,9 @@ use tools::TOOLS;
 
 /// What a sequence of commands pulls and builds.
 #[derive(Default)]
-pub(crate) struct Shell {
-    pub(crate) variables: HashMap<String, Traced>,
+pub struct Shell {
+    /// What variables are set to so far.
+    pub variables: HashMap<String, Traced>,
     pulls: Vec<Pull>,
     builds: Vec<Build>,
     /// What the variables of `for` loops are in turn.
@@ -39,55 +40,57 @@ pub(crate) struct Shell {
 }
 
 /// An image that a command names.
-pub(crate) struct Pull {
-    pub(crate) written: Traced,
-    pub(crate) value: Traced,
+pub struct Pull {
+    /// As it is written.
+    pub written: Traced,
+    /// With its variables' values in.
+    pub value: Traced,
     /// Whether the command asks the registry whatever is there already.
     always: bool,
     /// Whether it may be there without a pull.
-    pub(crate) likely: bool,
+    pub likely: bool,
 }
 
 /// What the commands of a script come to.
-pub(crate) struct Done {
+pub struct Done {
     /// The images that are pulled.
-    pub(crate) pulls: Vec<Pull>,
+    pub pulls: Vec<Pull>,
     /// The builds, each with what decides its base images.
-    pub(crate) builds: Vec<Build>,
+    pub builds: Vec<Build>,
     /// The names of images that are built, and whether they are contexts of a build.
-    pub(crate) names: Vec<(Traced, bool)>,
+    pub names: Vec<(Traced, bool)>,
     /// Texts that the commands write or are given.
-    pub(crate) texts: Vec<(Traced, Embedded)>,
+    pub texts: Vec<(Traced, Embedded)>,
 }
 
 /// One `docker build`.
-pub(crate) struct Build {
+pub struct Build {
     /// Path of the Dockerfile, as the command names it; `None` where it is not known.
-    pub(crate) dockerfile: Option<String>,
+    pub dockerfile: Option<String>,
     /// Values of `--build-arg`.
-    pub(crate) arguments: HashMap<String, Traced>,
+    pub arguments: HashMap<String, Traced>,
 }
 
 impl Shell {
     /// Follows the commands of a script.
-    pub(crate) fn run(&mut self, script: &Traced) {
+    pub fn run(&mut self, script: &Traced) {
         self.run_within(script, 0);
     }
 
     /// Remembers the name of an image that something else than a command builds.
-    pub(crate) fn made(&mut self, name: &Traced) {
+    pub fn made(&mut self, name: &Traced) {
         let name = self.fill(name);
         self.built.insert(named(&name));
         self.names.push((name, false));
     }
 
     /// Whether a name is that of an image that was made so far.
-    pub(crate) fn has_made(&self, name: &Traced) -> bool {
+    pub fn has_made(&self, name: &Traced) -> bool {
         self.built.contains(&named(name))
     }
 
     /// What all of it comes to.
-    pub(crate) fn finish(self) -> Done {
+    pub fn finish(self) -> Done {
         let Self { mut pulls, builds, built, loaded, names, texts, .. } = self;
         // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's own: an
         // official image is not worth a file.
@@ -135,7 +138,7 @@ impl Shell {
         while let Some((first, rest)) = words.split_first() {
             let length = name_length(first.as_str());
             if length > 0 && first.as_str()[length..].starts_with('=') {
-                let value = self.fill(&without_quotes(&first.slice(length + 1..first.as_str().len())));
+                let value = self.fill(&unquoted(&first.slice(length + 1..first.as_str().len())));
                 self.variables.insert(first.as_str()[..length].to_owned(), value);
             } else if !is_before_a_command(first.as_str()) {
                 break;
@@ -154,7 +157,7 @@ impl Shell {
         }
         // `$DOCKER run`, `"${ENGINE:-docker}" run`, `DOCKER="sudo docker"`
         if tool.as_str().contains('$') && depth < DEPTH {
-            let filled = self.fill(&without_quotes(tool));
+            let filled = self.fill(&unquoted(tool));
             if let Some((_, unknown)) = filled.unknowns().next() {
                 let name = unknown.name.to_ascii_lowercase();
                 if filled.as_str() == crate::traced::HOLE && ENGINES.iter().any(|engine| name.contains(engine)) {
@@ -174,7 +177,7 @@ impl Shell {
             && let [name, keyword, values @ ..] = rest
             && keyword.as_str() == "in"
         {
-            let values = values.iter().take(LOOP).map(|value| self.fill(&without_quotes(value)));
+            let values = values.iter().take(LOOP).map(|value| self.fill(&unquoted(value)));
             let values = values.flat_map(|value| self::words(&value)).take(LOOP).collect();
             self.loops.insert(name.as_str().to_owned(), values);
             return;
@@ -187,18 +190,18 @@ impl Shell {
         if SHELLS.contains(&tool) && depth < DEPTH {
             let script = rest.iter().position(|word| word.as_str().starts_with('-') && word.as_str().ends_with('c'));
             if let Some(script) = script.and_then(|option| rest.get(option + 1)) {
-                self.run_within(&without_quotes(script), depth + 1);
+                self.run_within(&unquoted(script), depth + 1);
             }
             return;
         }
         if RUNNERS.contains(&tool) && depth < DEPTH {
             for word in rest.iter().filter(|word| word.as_str().starts_with(['"', '\'']) && word.as_str().contains(' ')) {
-                self.run_within(&without_quotes(word), depth + 1);
+                self.run_within(&unquoted(word), depth + 1);
             }
             return;
         }
         if let Some(&(position, always)) = self.functions.get(tool) {
-            if let Some(written) = rest.get(position).map(without_quotes) {
+            if let Some(written) = rest.get(position).map(unquoted) {
                 let value = self.fill(&written);
                 self.pull(written, value, always);
             }
@@ -305,5 +308,5 @@ fn is_before_a_command(word: &str) -> bool {
 }
 
 fn words(command: &Traced) -> Vec<Traced> {
-    shell_words(command.as_str()).into_iter().map(|(start, end)| command.slice(start..end)).collect()
+    word_ranges(command.as_str()).into_iter().map(|(start, end)| command.slice(start..end)).collect()
 }

@@ -1,6 +1,6 @@
 //! Scripts taken apart: the simple commands with their heredocs, and the commands in commands.
 
-use crate::dockerfile::{heredocs, substitution_end};
+use crate::instruction::{heredocs, substitution_end};
 use crate::traced::Traced;
 
 /// A simple command, and the texts that follow it as heredocs.

@@ -1,7 +1,7 @@
 //! Other commands than `docker` that ask a registry for an image: which of their words names it.
 
 use super::arguments::positional;
-use crate::dockerfile::without_quotes;
+use crate::instruction::unquoted;
 use crate::traced::Traced;
 
 /// One tool's commands.
@@ -113,9 +113,9 @@ impl Tool {
             None => return Vec::new(),
         };
         let written: Vec<Traced> = match self.takes {
-            Takes::First => positional(arguments, "pull", fill).map(without_quotes).into_iter().collect(),
+            Takes::First => positional(arguments, "pull", fill).map(unquoted).into_iter().collect(),
             Takes::Url => {
-                let url = arguments.iter().map(without_quotes).find(|word| fill(word).as_str().contains("://"));
+                let url = arguments.iter().map(unquoted).find(|word| fill(word).as_str().contains("://"));
                 url.filter(|url| url.as_str().starts_with("docker://"))
                     .map(|url| url.slice("docker://".len()..url.as_str().len()))
                     .into_iter()
@@ -142,9 +142,9 @@ fn options(arguments: &[Traced], names: &[&str]) -> Vec<Traced> {
         let text = argument.as_str();
         for name in names {
             if text == *name {
-                values.extend(arguments.get(index + 1).map(without_quotes));
+                values.extend(arguments.get(index + 1).map(unquoted));
             } else if text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
-                values.push(without_quotes(&argument.slice(name.len() + 1..text.len())));
+                values.push(unquoted(&argument.slice(name.len() + 1..text.len())));
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::traced::Traced;
 
 /// What differs between the languages, as far as texts and comments go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
+pub enum Language {
     /// Java, C#, Go, Rust, Kotlin, Scala: `'` is for characters.
     Braces,
     /// JavaScript, TypeScript and Groovy: `'` and `"` are for texts.
@@ -23,7 +23,7 @@ pub(crate) enum Language {
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A name or a number.
     Word,
     /// A text; its range is without the quotes.
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 
 /// How a text is written, which says what may be in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quotes {
+pub enum Quotes {
     /// Nothing in it is a value: `'x'`, a raw text.
     Plain,
     /// `$name` and `${name}` may be values.
@@ -45,23 +45,23 @@ pub(crate) enum Quotes {
 
 /// One token.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
-    pub(crate) kind: Kind,
-    pub(crate) range: Range<usize>,
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) range: Range<usize>,
 }
 
 /// A text's tokens, and for each bracket the one that closes or opens it.
-pub(crate) struct Tokens {
-    pub(crate) text: Traced,
-    pub(crate) list: Vec<Token>,
+pub(super) struct Tokens {
+    pub(super) text: Traced,
+    pub(super) list: Vec<Token>,
     /// For an opening bracket where it closes, for a closing one where it opens.
-    pub(crate) partner: Vec<usize>,
+    pub(super) partner: Vec<usize>,
     /// The innermost bracket that each token is in.
-    pub(crate) inside: Vec<Option<usize>>,
+    pub(super) inside: Vec<Option<usize>>,
 }
 
 /// Reads the tokens of a text.
-pub(crate) fn read(text: Traced, language: Language) -> Tokens {
+pub(super) fn read(text: Traced, language: Language) -> Tokens {
     let list = Lexer { text: text.as_str(), language, at: 0, list: Vec::new(), endless: HashMap::new() }.read();
     let mut partner = vec![usize::MAX; list.len()];
     let mut inside = vec![None; list.len()];

@@ -27,7 +27,7 @@ pub mod secrets;
 pub mod start;
 pub mod stopper;
 
-use super::row::Row;
+use crate::row::Row;
 
 /// What the tables are written with.
 mod prelude {

@@ -5,10 +5,10 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which are no collections")]
 
 use hcl_edit::expr::{Expression, ForExpr, Traversal, TraversalOperator};
+use pullsafe_syntax::traced::Traced;
 
 use super::expression::{At, LIMIT, key_of, member, object_key};
 use super::module::Module;
-use crate::traced::Traced;
 
 /// One item of a collection: its key, and its value with the file that has it.
 type Item = (String, (usize, Expression));

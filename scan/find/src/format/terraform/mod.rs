@@ -13,14 +13,16 @@ mod scope;
 
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body};
+use pullsafe_syntax::embedded::Embedded;
+use pullsafe_syntax::reference::looks_like_reference;
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Tree, Written as _, read};
 
 use super::{Format, Read, never};
-use crate::analysis::{Analysis, Embedded, Otherwise};
+use crate::analysis::{Analysis, Otherwise};
 use crate::finding::Place;
-use crate::format::reference_text::looks_like_reference;
 use crate::format::{buildspec, ecs};
-use crate::traced::Traced;
-use crate::yaml::{Tree, Written as _, read};
 use expression::{At, LIMIT, object_key};
 use module::Module;
 
@@ -71,13 +73,13 @@ fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
             match key {
                 "container_definitions" | "container_properties" => {
                     for image in value.text().map(|text| embedded(&text)).unwrap_or_default() {
-                        let value = super::template::mark_templates(&image);
+                        let value = mark_templates(&image);
                         analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
                     }
                 }
                 "image" => {
                     if let Some(image) = value.text().filter(|image| looks_like_reference(image.as_str())) {
-                        let value = super::template::mark_templates(&image);
+                        let value = mark_templates(&image);
                         analysis.found(Place::Terraform, &image, &value, Otherwise::Ignore);
                     }
                 }

@@ -11,12 +11,12 @@ use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
 use hcl_edit::template::Element;
+use pullsafe_syntax::traced::{Quoting, Traced, Unknown, align, join};
 
 use super::expression::{At, LIMIT, key_of, member};
 use super::scope::Scope;
 use crate::analysis::Analysis;
 use crate::nearby::Made;
-use crate::traced::{Quoting, Traced, Unknown, align, join};
 
 /// How many expressions are evaluated for one image: locals name each other again and again.
 const EXPRESSIONS: usize = 20_000;
