@@ -28,6 +28,8 @@ pub mod observe;
 #[cfg(feature = "shell")]
 mod outlook;
 #[cfg(feature = "shell")]
+mod recent;
+#[cfg(feature = "shell")]
 mod refuse;
 #[cfg(feature = "shell")]
 mod stray;
