@@ -76,7 +76,7 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
     let mut world = reported::limited(Setup::new());
     world.run_for(1200).await;
     let events: Vec<Value> = world.bus.events().into_iter().filter(|event| event["source"] == "pullsafe").collect();
-    assert!(events.len() >= 3, "{}", events.len());
+    assert!(events.len() >= 2, "it is told that it was moved, and that it is steady: {events:#?}");
     for event in events {
         let (kind, sent) = (event["detail-type"].clone(), event["detail"].clone());
         let read = match kind == ImageMirrored::DETAIL_TYPE {
