@@ -3,6 +3,8 @@
 //! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something to
 //! look at: a failure is told in the widget, and in the log, and is no failure of the function.
 
+pub mod answer;
+
 use pullsafe::clock::Clock;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
@@ -13,7 +15,9 @@ use pullsafe_incident::report::Report;
 use pullsafe_incident::report::widget::Theme;
 use pullsafe_incident::report::widget::{DESCRIPTION, error, incidents};
 use pullsafe_incident::store::{History, Table};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::answer::{Answer, Described};
 
 /// What runs is looked at once a day; what was not for two days runs no more, or is not looked at any more.
 const OUTLOOK_SECONDS: i64 = 2 * 86_400;
@@ -32,10 +36,10 @@ impl Widget {
     }
 
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
-    pub async fn handle(&self, event: &Value) -> Value {
+    pub async fn handle(&self, event: &Value) -> Answer {
         trace_event(event);
         if event["describe"] == true {
-            return json!({ "markdown": DESCRIPTION });
+            return Answer::Described(Described { markdown: DESCRIPTION.to_owned() });
         }
         let context = &event["widgetContext"];
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
@@ -43,7 +47,7 @@ impl Widget {
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
         let now = (self.clock)();
         let (open, outlooks) = tokio::join!(self.table.open_incidents(), self.table.outlooks(now.plus_seconds(-OUTLOOK_SECONDS)));
-        Value::String(match open {
+        Answer::Html(match open {
             Ok(history) => shown(&history, outlooks, theme, width, now),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");
