@@ -160,7 +160,7 @@ impl Remediator {
             Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::Summary(author, since) => self.summarize(&author, since, now).await,
-            Event::Drill(service) => Ok(drill::play(&drill::Harmless::of(self), &service, owner, now).await),
+            Event::Drill(service) => Ok(Box::pin(drill::play(&drill::Harmless::of(self), &service, owner, now)).await),
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
     }
