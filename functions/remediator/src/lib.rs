@@ -30,6 +30,8 @@ pub mod observe;
 #[cfg(feature = "shell")]
 mod outlook;
 #[cfg(feature = "shell")]
+mod radar;
+#[cfg(feature = "shell")]
 mod recent;
 #[cfg(feature = "shell")]
 mod refuse;

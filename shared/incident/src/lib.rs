@@ -12,6 +12,7 @@ pub mod happened;
 pub mod held;
 pub mod incident;
 pub mod kept;
+pub mod limit;
 pub mod notice;
 pub mod outgoing;
 pub mod outlook;
