@@ -16,6 +16,8 @@ pub mod build;
 #[cfg(feature = "shell")]
 mod door;
 #[cfg(feature = "shell")]
+mod drill;
+#[cfg(feature = "shell")]
 pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;
@@ -27,6 +29,8 @@ mod leave;
 pub mod observe;
 #[cfg(feature = "shell")]
 mod outlook;
+#[cfg(feature = "shell")]
+mod radar;
 #[cfg(feature = "shell")]
 mod recent;
 #[cfg(feature = "shell")]

@@ -134,10 +134,13 @@ impl Remediator {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
         self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
+        if self.settings.quota_probe {
+            Box::pin(self.look_at_limit(&mut seen)).await;
+        }
         seen
     }
 
-    async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
+    pub(crate) async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
         let asked = self.definitions.or_ask(arn, (self.clock)(), self.ecs.task_definition(arn));
         match self.in_time("ecs:DescribeTaskDefinition", asked).await {
             Ok(definition) => Lookup::Found(definition),

@@ -7,10 +7,12 @@
 
 pub mod command;
 pub mod door;
+pub mod drill;
 pub mod happened;
 pub mod held;
 pub mod incident;
 pub mod kept;
+pub mod limit;
 pub mod notice;
 pub mod outgoing;
 pub mod outlook;

@@ -291,7 +291,7 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     }
 }
 
-fn declined(declined: &Declined) -> String {
+pub(crate) fn declined(declined: &Declined) -> String {
     format!("{}: {}", declined.remedy, declined.reasons.join("; "))
 }
 
@@ -351,7 +351,7 @@ impl Text {
         self.0.push('\n');
     }
 
-    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+    pub(crate) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
         let mut lines = lines.into_iter().peekable();
         if lines.peek().is_some() {
             self.line(&format!("\n{title}:"));

@@ -46,10 +46,13 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         | Event::BuildFailed(_)
         | Event::Look(_)
         | Event::TryAgain(_)
+        | Event::Drill(_)
         | Event::FindPaused
         | Event::FindOutlooks
         | Event::LookOut(..)
         | Event::TellOutlooks
+        | Event::QuotaRead(_)
+        | Event::MoveAhead(_)
         | Event::Summary(..)
         | Event::Paused(_) => Hint::Nothing("the event is not for the image gate".to_owned()),
         Event::Ignored(why) => Hint::Nothing(why),
