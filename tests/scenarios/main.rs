@@ -30,6 +30,7 @@ mod mirror_prune;
 mod mirror_repositories;
 mod mirror_work;
 mod order;
+mod outbreak;
 mod outlook;
 mod refusals;
 mod second_looks;

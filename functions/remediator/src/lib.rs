@@ -26,6 +26,7 @@ mod leave;
 #[cfg(feature = "shell")]
 pub mod observe;
 #[cfg(feature = "shell")]
+mod outbreak;
 mod outlook;
 #[cfg(feature = "shell")]
 mod refuse;

@@ -12,6 +12,7 @@ pub mod held;
 pub mod incident;
 pub mod kept;
 pub mod notice;
+pub mod outbreak;
 pub mod outgoing;
 pub mod outlook;
 pub mod pace;
@@ -20,6 +21,8 @@ pub mod plan;
 pub mod record;
 pub mod refusal;
 pub mod report;
+pub mod runs;
+pub mod sight;
 pub mod spent;
 #[cfg(feature = "store")]
 pub mod store;

@@ -7,11 +7,13 @@
 //! | the subject | `incident#<id>` | the archive |
 //! | `waits#<image>` | the subject | who waits for an image |
 //! | `author#<author>` | | what one author has had told of late (`told.rs`) |
+//! | `outbreak#<cause>` | | incidents that are told together (`outbreak.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
 mod due;
 mod history;
+mod outbreak;
 mod outlook;
 mod told;
 mod waiters;
@@ -33,6 +35,7 @@ use pullsafe_events::Subject;
 
 pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
+pub use outbreak::FoundOutbreak;
 pub use outlook::Known;
 pub use told::Leave;
 
@@ -45,6 +48,7 @@ const MEMORY_SECONDS: i64 = 30 * 24 * 3600;
 
 const STATE: &str = "state";
 const PAST: &str = "past#";
+const BATCH_GET: &str = "dynamodb:BatchGetItem";
 
 /// The table of incidents.
 #[derive(Debug, Clone)]
