@@ -22,6 +22,7 @@ mod gate_properties;
 mod gate_truth;
 mod left_alone;
 mod log_evidence;
+mod messages;
 mod mirror_mounts;
 mod mirror_pace;
 mod mirror_plan;

@@ -162,7 +162,12 @@ mod tests {
             links: vec![Link { name: "service".to_owned(), url: "https://eu-west-1.console.aws.amazon.com/ecs/".to_owned() }],
             detail: Value::Null,
         };
-        assert!(chatbot(&notice)["content"]["description"].as_str().unwrap().ends_with("service: https://eu-west-1.console.aws.amazon.com/ecs/\n"));
+        assert!(
+            chatbot(&notice)["content"]["description"]
+                .as_str()
+                .unwrap()
+                .ends_with("service: https://eu-west-1.console.aws.amazon.com/ecs/\n")
+        );
         let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
         assert!(description <= LONGEST_DESCRIPTION, "{description}");
     }

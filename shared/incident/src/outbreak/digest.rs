@@ -76,13 +76,7 @@ impl Standing {
     const fn is_open(&self) -> bool {
         match self {
             Self::Recovered | Self::Elsewhere => false,
-            Self::Refused
-            | Self::GivenUp
-            | Self::Open
-            | Self::Observed(_)
-            | Self::Waiting(_)
-            | Self::Acting
-            | Self::Cured(_) => true,
+            Self::Refused | Self::GivenUp | Self::Open | Self::Observed(_) | Self::Waiting(_) | Self::Acting | Self::Cured(_) => true,
         }
     }
 
@@ -184,24 +178,15 @@ impl Story {
                 needing.insert(&member.subject);
                 let what = what.replace(&member.subject.key(), "<the ARN of the service>");
                 // What was cured may have recovered by now: what is left to do is the same.
-                let rank = if matches!(standing, Standing::Cured(_) | Standing::Elsewhere) { Standing::Recovered } else { standing.clone() };
+                let rank =
+                    if matches!(standing, Standing::Cured(_) | Standing::Elsewhere) { Standing::Recovered } else { standing.clone() };
                 needs.entry((rank, what)).or_default().insert(member.subject.to_string());
             }
             *standings.entry(standing).or_default() += 1;
         }
         let open = standings.iter().filter(|(standing, _)| standing.is_open()).map(|(_, count)| count).sum();
         let needs = bounded_needs(needs.into_iter().map(|((_, what), names)| (what, names)));
-        Self {
-            common: common.clone(),
-            since,
-            services: services.len(),
-            open,
-            standings,
-            needs,
-            needing: needing.len(),
-            severity,
-            pulls,
-        }
+        Self { common: common.clone(), since, services: services.len(), open, standings, needs, needing: needing.len(), severity, pulls }
     }
 
     /// The numbers, in words.
@@ -249,10 +234,12 @@ impl Story {
             text.section(&format!("Needs a person, {}", plural(need.count)), [need.names(), need.what.clone()]);
         }
         if self.pulls > 0 {
-            text.section("Docker Hub", [format!("Their failed launches tried {} pull(s), all of which count against one address.", self.pulls)]);
+            let pulls = if self.pulls == 1 { "1 pull".to_owned() } else { format!("{} pulls", self.pulls) };
+            text.section("Docker Hub's quota, an estimate", [format!("Their failed launches tried {pulls}.")]);
         }
         text.line(&format!("\nEach of them is in `pullsafe report`; programs hear of each by itself.\nOutbreak {outbreak}"));
-        let numbers: Vec<_> = self.standings.iter().map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) })).collect();
+        let numbers: Vec<_> =
+            self.standings.iter().map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) })).collect();
         let detail = json!({
             "notice": id, "outbreak": outbreak, "cause": common.cause, "kind": common.kind, "registry": common.place, "since": self.since,
             "over": over_since.is_some(), "services": self.services, "open": self.open, "numbers": numbers,

@@ -69,7 +69,8 @@ fn join(joins: &[(i64, i64)]) -> (Option<Outbreak>, usize) {
 fn what_is_in_common_is_the_cause_and_the_registry() {
     let ecr = |host: &str| {
         let image = Some(format!("{host}/app:1"));
-        let found = Diagnosis { registry: Some(Registry::EcrPrivate), image, ..Diagnosis::of(Cause::EcrPermissionDenied, Confidence::High) };
+        let found =
+            Diagnosis { registry: Some(Registry::EcrPrivate), image, ..Diagnosis::of(Cause::EcrPermissionDenied, Confidence::High) };
         Common::of(&found).unwrap().key()
     };
     let (one, other) = ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com");
@@ -112,8 +113,7 @@ fn digests_come_at_growing_distance_and_only_with_news() {
     for minute in 1..=300 {
         let now = BEGIN.plus_seconds(minute * 60);
         // One more is hit each minute.
-        let members: Vec<_> =
-            (0..minute).map(|number| (member(number, 0), Some(incident(number, Cause::RegistryRateLimited)))).collect();
+        let members: Vec<_> = (0..minute).map(|number| (member(number, 0), Some(incident(number, Cause::RegistryRateLimited)))).collect();
         outbreak.look(&members, now);
         told.extend(outbreak.outbox.drain(..).map(|_| minute));
         assert!(outbreak.due(now).is_some_and(|due| due > now));
@@ -156,7 +156,10 @@ fn whoever_needs_a_person_is_named() {
     let members: Vec<_> = (0..500).map(advised).chain((500..1000).map(moved)).collect();
     let text = digest::Story::of(&quota(), &members).notice("o", "id".to_owned(), None).text;
     let first = text.lines().next().unwrap();
-    assert!(first.contains("registry-rate-limited (quota) at dockerhub stops the tasks of 1000 services since 2026-01-15T19:17:00Z"), "{first}");
+    assert!(
+        first.contains("registry-rate-limited (quota) at dockerhub stops the tasks of 1000 services since 2026-01-15T19:17:00Z"),
+        "{first}"
+    );
     assert!(first.contains("500 are not treated, 500 were moved to the mirror; 1000 need a person"), "{first}");
     for number in 0..1000 {
         assert!(text.contains(&format!("prod/web-{number}")), "{number}");
@@ -168,7 +171,10 @@ fn whoever_needs_a_person_is_named() {
 fn a_list_that_is_too_long_says_how_many_more() {
     let with_name = |number: i64| {
         let mut long = member(number, 0);
-        long.subject = Subject::Service(ServiceId { name: format!("{}{number}", "x".repeat(250)), cluster_arn: "arn:aws:ecs:eu-west-1:1:cluster/prod".to_owned() });
+        long.subject = Subject::Service(ServiceId {
+            name: format!("{}{number}", "x".repeat(250)),
+            cluster_arn: "arn:aws:ecs:eu-west-1:1:cluster/prod".to_owned(),
+        });
         let mut incident = incident(number, Cause::RegistryRateLimited);
         // Each needs something of its own.
         incident.causes[0].diagnosis.advice = format!("{number} {}", "advice ".repeat(50));

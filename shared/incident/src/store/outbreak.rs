@@ -51,7 +51,12 @@ impl Table {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn write_outbreak(&self, found: &FoundOutbreak, outbreak: &Outbreak, now: Timestamp) -> Result<Option<FoundOutbreak>, Failure> {
+    pub async fn write_outbreak(
+        &self,
+        found: &FoundOutbreak,
+        outbreak: &Outbreak,
+        now: Timestamp,
+    ) -> Result<Option<FoundOutbreak>, Failure> {
         let rev = found.rev.unwrap_or(0) + 1;
         let mut operation = self
             .client
@@ -125,7 +130,8 @@ impl Table {
         let mut members = outbreak.alone.clone();
         for shard in 0..SHARDS {
             let query = self.client.query().table_name(&self.name).consistent_read(true).key_condition_expression("#pk = :pk");
-            let query = query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(&part(&outbreak.id(), shard)));
+            let query =
+                query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(&part(&outbreak.id(), shard)));
             each_row(query, |row| {
                 let member: Option<Member> = parsed(QUERY, row, "member")?;
                 members.extend(member.filter(|member| !outbreak.lists(member)));
