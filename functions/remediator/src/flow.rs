@@ -13,6 +13,7 @@
 //! What it guarantees: any event may come twice, late or out of order, and the process may die at any line; the
 //! services end up in the same state. A message may then be published twice, always with the same id.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
 use crate::decide::service::Service;
 use crate::leave::Remembered;
+use crate::recent::Recent;
 use crate::work::{Judged, asks_again};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use pullsafe::clock::Clock;
@@ -43,6 +45,7 @@ use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events as event;
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::store::{DueRow, Leased, Next, Table};
@@ -79,6 +82,11 @@ pub struct Remediator {
     pub(crate) scaling: Scaling,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
+    /// What the clusters' tags say of the mode, by the clusters' ARNs.
+    pub(crate) clusters: Recent<Option<String>>,
+    pub(crate) definitions: Recent<TaskDefinition>,
+    /// The roles that may pull, and from which repositories.
+    pub(crate) leaves: Recent<BTreeMap<String, Lookup<bool>>>,
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
@@ -102,6 +110,9 @@ impl Remediator {
             scaling: Scaling::new(config),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
+            clusters: Recent::default(),
+            definitions: Recent::default(),
+            leaves: Recent::default(),
             table: Table::new(config, &settings.table),
             tagging: Tagging::new(config),
             topic: Topic::new(config, &settings.topic_arn, settings.format),

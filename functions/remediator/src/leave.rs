@@ -29,7 +29,8 @@ pub(crate) struct Leave {
 impl Remediator {
     /// Finds it out in time.
     pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
-        let cluster = self.in_time("ecs:DescribeClusters", self.ecs.cluster_tag(&id.cluster_arn, marks::MODE));
+        let asked = self.ecs.cluster_tag(&id.cluster_arn, marks::MODE);
+        let cluster = self.in_time("ecs:DescribeClusters", self.clusters.or_ask(&id.cluster_arn, (self.clock)(), asked));
         let before = self.in_time("cloudformation:ListStacks", self.stack_before(id));
         let (cluster, before) = tokio::join!(cluster, before);
         Leave { cluster, before }

@@ -29,6 +29,8 @@ pub mod observe;
 mod outbreak;
 mod outlook;
 #[cfg(feature = "shell")]
+mod recent;
+#[cfg(feature = "shell")]
 mod refuse;
 #[cfg(feature = "shell")]
 mod stray;

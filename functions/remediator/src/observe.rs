@@ -138,7 +138,8 @@ impl Remediator {
     }
 
     async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
-        match self.in_time("ecs:DescribeTaskDefinition", self.ecs.task_definition(arn)).await {
+        let asked = self.definitions.or_ask(arn, (self.clock)(), self.ecs.task_definition(arn));
+        match self.in_time("ecs:DescribeTaskDefinition", asked).await {
             Ok(definition) => Lookup::Found(definition),
             Err(failure) => failure.doubt(),
         }
@@ -146,33 +147,28 @@ impl Remediator {
 
     /// A definition, and every Docker Hub image of it, everywhere it could be pulled from.
     async fn look_at_images(&self, service: &Service, arn: &str, ahead: &Ahead, blocker: Option<&CauseSeen>) -> Put {
+        let (definition, known) = match ahead.definition.as_ref().filter(|(definition, _)| definition.arn() == arn) {
+            Some((definition, may_pull)) => (Lookup::Found(definition.clone()), Some(may_pull.clone())),
+            None => (self.look_at_definition(arn).await, None),
+        };
+        let images = definition.found().map(hub_images).unwrap_or_default();
+        let role = definition.found().and_then(TaskDefinition::execution_role_arn).map(str::to_owned);
         let ran = async {
-            match service.running {
-                0 => Ok(Vec::new()),
-                _ => self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await,
+            // Nothing of Docker Hub, nothing to compare with what runs.
+            let has_none = service.running == 0 || images.is_empty();
+            if has_none { Ok(Vec::new()) } else { self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await }
+        };
+        let may_pull = async {
+            match known {
+                Some(known) => known,
+                None => self.role_may_pull(role.as_deref(), &images, &ahead.kept).await,
             }
         };
-        let places = async {
-            let (definition, known) = match ahead.definition.as_ref().filter(|(definition, _)| definition.arn() == arn) {
-                Some((definition, may_pull)) => (Lookup::Found(definition.clone()), Some(may_pull.clone())),
-                None => (self.look_at_definition(arn).await, None),
-            };
-            let images = definition.found().map(hub_images).unwrap_or_default();
-            let role = definition.found().and_then(TaskDefinition::execution_role_arn).map(str::to_owned);
-            let may_pull = async {
-                match known {
-                    Some(known) => known,
-                    None => self.role_may_pull(role.as_deref(), &images, &ahead.kept).await,
-                }
-            };
-            let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
-                Some((image, limit)) if image.written == *written => (image.clone(), *limit),
-                _ => self.everywhere(written.clone(), reference.clone(), &ahead.kept).await,
-            }));
-            let (looks, may_pull) = tokio::join!(looks, may_pull);
-            (definition, looks, may_pull)
-        };
-        let (ran, (definition, looks, may_pull)) = tokio::join!(ran, places);
+        let looks = join_all(images.iter().map(async |(written, reference)| match &ahead.image {
+            Some((image, limit)) if image.written == *written => (image.clone(), *limit),
+            _ => self.everywhere(written.clone(), reference.clone(), &ahead.kept).await,
+        }));
+        let (ran, looks, may_pull) = tokio::join!(ran, looks, may_pull);
         let limit = looks.iter().rev().find_map(|(_, limit)| *limit);
         let hub_images = looks.into_iter().map(|(mut image, _)| {
             image.last_run = last_run(&image.written, &ran, blocker);
@@ -236,9 +232,16 @@ impl Remediator {
             return known.collect();
         }
         let arns: Vec<String> = open.keys().cloned().collect();
-        let asked = self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, &arns).await) }).await;
-        let answers = match asked {
-            Ok(answers) => answers,
+        // Leave that is given is good for a moment; whatever else the answer is, it is asked for anew.
+        let question = async {
+            let answers = self.roles.may_pull(role, &arns).await;
+            let is_given = answers.values().all(|answer| *answer == Lookup::Found(true));
+            if is_given { Ok(answers) } else { Err(answers) }
+        };
+        let about = format!("{role} {}", arns.join(" "));
+        let asked = self.leaves.or_ask(&about, (self.clock)(), question);
+        let answers = match self.in_time("iam:SimulatePrincipalPolicy", async { Ok(asked.await) }).await {
+            Ok(Ok(answers) | Err(answers)) => answers,
             Err(late) => return all(late.doubt()),
         };
         answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()

@@ -1,6 +1,7 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
-//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured, and nothing is written.
+//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured and written, and the others
+//! stay as they are. With `--print` nothing is written.
 //! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
 
 use std::cell::OnceCell;
@@ -21,11 +22,12 @@ async fn main() -> ExitCode {
     if chosen == ["scan"] {
         return finished(tree::write());
     }
-    if let Some(unknown) = chosen.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        eprintln!("there is no part `{unknown}`; usage: cargo figures [{}], or cargo figures scan", PARTS.join("] ["));
+    let (options, parts): (Vec<String>, Vec<String>) = chosen.into_iter().partition(|word| word == "--print");
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("there is no part `{unknown}`; usage: cargo figures [--print] [{}], or cargo figures scan", PARTS.join("] ["));
         return ExitCode::from(2);
     }
-    finished(run(&chosen).await)
+    finished(run(&parts, options.is_empty()).await)
 }
 
 fn finished(result: Result<()>) -> ExitCode {
@@ -38,9 +40,9 @@ fn finished(result: Result<()>) -> ExitCode {
     }
 }
 
-async fn run(chosen: &[String]) -> Result<()> {
+async fn run(chosen: &[String], write: bool) -> Result<()> {
     let now = clock::system()();
-    let mut report = Report::default();
+    let mut report = Report::taken(now.to_string().split('T').next().unwrap_or_default(), &machine::describe());
     // Built when the first part needs them: some parts measure the domain alone.
     let built = OnceCell::new();
     let binaries = || match built.get() {
@@ -62,14 +64,13 @@ async fn run(chosen: &[String]) -> Result<()> {
             other => ensure(false, format!("`{other}` is not measured"))?,
         }
     }
-    if chosen.is_empty() {
-        let head = format!(
-            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`.\n\nTaken on {}, {}.",
-            now.to_string().split('T').next().unwrap_or_default(),
-            machine::describe()
-        );
+    if write {
         let file = tools::e2e::tools::project().join("docs/figures.md");
-        std::fs::write(&file, report.document(&head)).context("write docs/figures.md")?;
+        let earlier = if chosen.is_empty() { String::new() } else { std::fs::read_to_string(&file).context("read docs/figures.md")? };
+        let head = format!(
+            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`. A part can be measured alone (`cargo figures storm`)."
+        );
+        std::fs::write(&file, report.document(&head, &earlier)).context("write docs/figures.md")?;
         println!("\nwritten to docs/figures.md");
     }
     if !report.missed().is_empty() {

@@ -29,18 +29,27 @@ impl Goal {
 /// The document.
 #[derive(Debug, Default)]
 pub struct Report {
+    taken: String,
     text: String,
     missed: Vec<String>,
     in_table: bool,
 }
 
 impl Report {
+    /// A document of figures taken on this day, on this machine.
+    pub fn taken(on: &str, machine: &str) -> Self {
+        Self { taken: format!("Taken on {on}, {machine}."), ..Self::default() }
+    }
+
     /// Opens a section.
     pub fn section(&mut self, title: &str) {
         println!("\n{title}");
         self.in_table = false;
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "\n## {title}");
+        if !self.taken.is_empty() {
+            let _ = writeln!(self.text, "\n{}", self.taken);
+        }
     }
 
     /// A paragraph, which is not printed.
@@ -74,10 +83,25 @@ impl Report {
         &self.missed
     }
 
-    /// The document, with what stands above its sections.
-    pub fn document(&self, head: &str) -> String {
-        format!("{}\n{}", head.trim_end(), self.text)
+    /// The document, with what stands above its sections. A section that was not measured stays as an earlier document has it.
+    pub fn document(&self, head: &str, earlier: &str) -> String {
+        let measured: Vec<(&str, &str)> = sections(&self.text).collect();
+        let mut text = head.trim_end().to_owned();
+        let kept: Vec<(&str, &str)> = sections(earlier).collect();
+        for (title, section) in &kept {
+            let section = measured.iter().find(|(new, _)| new == title).map_or(*section, |(_, section)| section);
+            let _ = write!(text, "\n\n## {}", section.trim_end());
+        }
+        for (_, section) in measured.iter().filter(|(title, _)| kept.iter().all(|(old, _)| old != title)) {
+            let _ = write!(text, "\n\n## {}", section.trim_end());
+        }
+        text + "\n"
     }
+}
+
+/// The sections of a document: each title, and the section from it on.
+fn sections(document: &str) -> impl Iterator<Item = (&str, &str)> {
+    document.split("\n## ").skip(1).map(|section| (section.lines().next().unwrap_or_default(), section))
 }
 
 /// A number with commas between its thousands.
@@ -112,17 +136,24 @@ mod tests {
 
     #[test]
     fn a_missed_goal_is_written_down_and_remembered() {
-        let mut report = Report::default();
+        let mut report = Report::taken("2026-01-15", "2 cores");
         report.section("Sizes");
         report.figure("a.zip", "7 MB", Goal::at_most(6.0, "MB", 7.0));
         report.figure("b.zip", "5 MB", Goal::at_most(6.0, "MB", 5.0));
         report.figure("speed", "900", Goal::at_least(1000, "a second", 900.0));
         report.figure("other", "1", None);
         assert_eq!(report.missed(), ["a.zip", "speed"]);
-        insta::assert_snapshot!(report.document("# Figures\n"), @r"
+        let earlier = "# Old\n\n## Start\n\n1 s\n\n## Sizes\n\nlarge\n";
+        insta::assert_snapshot!(report.document("# Figures\n", earlier), @r"
         # Figures
 
+        ## Start
+
+        1 s
+
         ## Sizes
+
+        Taken on 2026-01-15, 2 cores.
 
         | | Figure | Wanted | Met |
         |---|---|---|---|

@@ -80,8 +80,8 @@ pub fn write() -> Result<()> {
     let text = fs::read_to_string(&file).context("read docs/scan.md")?;
     let (before, rest) = text.split_once(BEGIN).context("docs/scan.md has no place for the figures")?;
     let (_, after) = rest.split_once(END).context("docs/scan.md has no end of the figures")?;
-    let figures =
-        report.document(&format!("Medians of {ROUNDS} runs each, in turn, files in the kernel's cache; {}.", machine::describe()));
+    let head = format!("Medians of {ROUNDS} runs each, in turn, files in the kernel's cache; {}.", machine::describe());
+    let figures = report.document(&head, "");
     // One level below the section that they are in.
     let figures = figures.replace("\n## ", "\n### ");
     fs::write(&file, format!("{before}{BEGIN}{}\n{END}{after}", figures.trim_end())).context("write docs/scan.md")?;
