@@ -41,7 +41,7 @@ impl Remediator {
             return Turn::Goes;
         }
         let Some(author) = outgoing.author.clone().or_else(|| Author::of(subject)) else {
-            return self.turn_in_outbreak(subject, outgoing, now).await;
+            return Box::pin(self.turn_in_outbreak(subject, outgoing, now)).await;
         };
         match self.leave(&author, outgoing, now).await {
             Ok(turn) => turn,

@@ -47,7 +47,7 @@ impl Remediator {
         let mut stuck = Stuck::default();
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
-            match self.turn_of(subject, outgoing, now).await {
+            match Box::pin(self.turn_of(subject, outgoing, now)).await {
                 Turn::Goes => {}
                 Turn::Together(outbreak) => {
                     outgoing.people = Way::Together;
@@ -65,7 +65,7 @@ impl Remediator {
             if outgoing.notice.links.is_empty() {
                 outgoing.notice.links = sight::links(subject, outgoing.sight.as_ref());
             }
-            self.send(&to, outgoing, &mut stuck, now).await;
+            Box::pin(self.send(&to, outgoing, &mut stuck, now)).await;
         }
         record.outbox.retain(|outgoing| outgoing.is_on_its_way() && !held.contains(&outgoing.notice.id));
     }

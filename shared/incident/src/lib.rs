@@ -10,6 +10,7 @@ pub mod door;
 pub mod happened;
 pub mod held;
 pub mod incident;
+pub mod joins;
 pub mod kept;
 pub mod notice;
 pub mod outbreak;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::outbreak::Joins;
+use super::joins::Joins;
 use super::refusal::GRACE_SECONDS;
 use super::sight::Sight;
 use pullsafe::notice::Notice;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::door::AtDoor;
 use super::incident::Incident;
-use super::outbreak::Joins;
+use super::joins::Joins;
 use super::outgoing::Outgoing;
 use super::sight::Sight;
 use pullsafe::notice::Notice;

@@ -2,7 +2,8 @@ use super::*;
 use crate::incident::{Act, ActState};
 use crate::plan::Plan;
 use pullsafe::arn::ServiceId;
-use pullsafe_diagnosis::cause::{Confidence, RemedyName};
+use pullsafe::reference::Registry;
+use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Kind, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
