@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use pullsafe::foreign::log_line;
-use pullsafe_scan::finding::Level;
+use pullsafe_find::finding::Level;
+use pullsafe_find::walk::{self, Options, Scanned};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{self, Colours};
 use pullsafe_scan::rewrite::{DEFAULT_PREFIX, Target};
-use pullsafe_scan::walk::{self, Options, Scanned};
 
 use crate::terminal::stop;
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use pullsafe_find::walk::{Options, scan};
 use pullsafe_scan::report::json;
-use pullsafe_scan::walk::{Options, scan};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

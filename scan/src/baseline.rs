@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use pullsafe_find::finding::Finding;
 use serde::{Deserialize, Serialize};
-
-use crate::finding::Finding;
 
 /// What a baseline file holds.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,8 +96,8 @@ fn matters(finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::scan_text;
-    use crate::neighbours::NoNeighbours;
+    use pullsafe_find::detect::scan_text;
+    use pullsafe_find::neighbours::NoNeighbours;
 
     #[test]
     fn only_what_is_new_is_left() {

@@ -1,29 +1,14 @@
-//! Finds every container image that a repository's files pull, and moves it to another registry.
+//! What is done with the images that a scan found ([`pullsafe_find`]): reports, the move to another registry, a baseline, the mirror's
+//! configuration, and an audit of what a whole account pulls.
 //!
-//! Text in, findings and edits out: but for the file walk nothing here reads a file, and nothing asks a network.
+//! Findings in, text and edits out: but for the writing of an edited file nothing here touches a disk, and nothing asks a network.
 
 #![warn(missing_docs)]
 
-pub mod analysis;
 pub mod audit;
 pub mod baseline;
-pub mod detect;
-pub mod disk;
-pub mod finding;
 pub mod mirror_config;
-pub mod nearby;
-pub mod neighbours;
 pub mod report;
 pub mod rewrite;
-pub mod walk;
 
-mod dockerfile;
-mod format;
-mod lines;
-mod name;
-mod resolve;
-mod settle;
-mod traced;
-mod variables;
-mod yaml;
-mod yaml_indent;
+mod key;

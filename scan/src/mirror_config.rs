@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::key::plain_or_quoted;
 use pullsafe::foreign::log_line;
 use pullsafe::reference::Digest;
-
-use crate::finding::Finding;
-use crate::yaml::plain_or_quoted;
+use pullsafe_find::finding::Finding;
 
 /// What stands for the registry where none was given: a name that no reference can be pulled from by accident.
 const PLACEHOLDER: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
@@ -95,8 +94,8 @@ mod tests {
     use mirror::decide::MirrorConfig;
 
     use super::*;
-    use crate::detect::scan_text;
-    use crate::neighbours::NoNeighbours;
+    use pullsafe_find::detect::scan_text;
+    use pullsafe_find::neighbours::NoNeighbours;
 
     #[test]
     fn tags_digests_and_pins_are_what_the_mirror_reads() {

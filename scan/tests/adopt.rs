@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pullsafe_scan::disk::Disk;
-use pullsafe_scan::finding::Finding;
+use pullsafe_find::disk::Disk;
+use pullsafe_find::finding::Finding;
+use pullsafe_find::walk::{Options, Scanned, scan};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::rewrite::{Plan, Target, apply, compose_override, plan, replace, unified};
-use pullsafe_scan::walk::{Options, Scanned, scan};
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -22,7 +22,7 @@ fn copy(of: &str, name: &str) -> PathBuf {
     if to.exists() {
         fs::remove_dir_all(&to).unwrap();
     }
-    copy_into(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(of), &to);
+    copy_into(&Path::new(env!("CARGO_MANIFEST_DIR")).join(of), &to);
     to
 }
 
@@ -59,7 +59,7 @@ fn hub(scanned: &Scanned) -> Vec<&Finding> {
 
 #[test]
 fn case_e_is_adopted() {
-    let root = copy("fixtures/case-e", "case-e");
+    let root = copy("tests/fixtures/case-e", "case-e");
     let before = scanned(&root);
     let mut images: Vec<&str> = hub(&before).iter().map(|finding| finding.reference.as_str()).collect();
     images.sort_unstable();
@@ -96,7 +96,7 @@ fn case_e_is_adopted() {
 
 #[test]
 fn case_e_by_an_override_leaves_the_dockerfile() {
-    let root = copy("fixtures/case-e", "case-e-override");
+    let root = copy("tests/fixtures/case-e", "case-e-override");
     let written = compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
     assert!(written.text.contains(&format!("  mail:\n    image: \"{REGISTRY}/docker-hub/mailhog/mailhog:v1.0.1\"\n")), "{}", written.text);
     assert_eq!(written.left.len(), 2, "the two of the Dockerfile: {:?}", written.left);
@@ -109,7 +109,7 @@ fn case_e_by_an_override_leaves_the_dockerfile() {
 
 #[test]
 fn an_override_moves_every_service_of_an_anchor() {
-    let root = copy("corpus/compose/anchors", "anchors");
+    let root = copy("find/tests/corpus/compose/anchors", "anchors");
     let written = compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
     let moved = |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
     for (service, image) in [("web", "node:22-alpine"), ("worker", "node:22-alpine"), ("db", "postgres:16"), ("replica", "postgres:16")] {
@@ -119,7 +119,7 @@ fn an_override_moves_every_service_of_an_anchor() {
 
 #[test]
 fn case_b_goes_to_ecr_public_with_one_line() {
-    let root = copy("fixtures/case-b", "case-b");
+    let root = copy("tests/fixtures/case-b", "case-b");
     let done = plan(&scanned(&root).findings, &[], &Target::new(None, "docker-hub", true).unwrap(), &disk(&root));
     let file = root.join("Dockerfile");
     let edits = &done.edits[file.to_str().unwrap()];
@@ -134,7 +134,7 @@ fn case_b_goes_to_ecr_public_with_one_line() {
 
 #[test]
 fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
-    let root = copy("corpus/further/k8s-base", "kustomization");
+    let root = copy("find/tests/corpus/further/k8s-base", "kustomization");
     let target = Target::new(Some(REGISTRY), "docker-hub", false).unwrap();
     let done = fix(&root, &target);
     assert!(done.left.is_empty(), "{:?}", done.left);
@@ -147,14 +147,14 @@ fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
     );
     assert!(names("base/d.yaml").contains(&format!("image: {REGISTRY}/docker-hub/library/nginx}}")));
     // Without the manifest nobody knows whether the name would still be found.
-    let alone = copy("corpus/further/k8s-base/prod", "kustomization-alone");
+    let alone = copy("find/tests/corpus/further/k8s-base/prod", "kustomization-alone");
     let left: Vec<String> = fix(&alone, &target).left.into_iter().map(|left| left.reference).collect();
     assert_eq!(left, ["docker.io/library/nginx:1.27.1"]);
 }
 
 #[test]
 fn the_corpus_is_adopted_but_for_what_has_a_reason() {
-    let root = copy("corpus", "corpus");
+    let root = copy("find/tests/corpus", "corpus");
     let before = scanned(&root);
     let original: BTreeMap<PathBuf, Vec<u8>> =
         before.findings.iter().map(|finding| PathBuf::from(&finding.file)).map(|file| (file.clone(), fs::read(file).unwrap())).collect();

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use pullsafe_scan::detect::scan_text;
-use pullsafe_scan::disk::text_of;
+use pullsafe_find::detect::scan_text;
+use pullsafe_find::disk::text_of;
 use pullsafe_scan::rewrite::{Target, plan};
 
 /// Far more than the largest of these files takes unoptimised on a busy machine.
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn corpus() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("find/tests/corpus");
     let mut waiting = vec![root.clone()];
     while let Some(directory) = waiting.pop() {
         for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {

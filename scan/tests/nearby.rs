@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use pullsafe_scan::detect::scan_file;
-use pullsafe_scan::nearby::Nearby;
-use pullsafe_scan::neighbours::Neighbours;
+use pullsafe_find::detect::scan_file;
+use pullsafe_find::nearby::Nearby;
+use pullsafe_find::neighbours::Neighbours;
 use pullsafe_scan::rewrite::{Target, plan};
 
 /// Files in memory that count how often each is read, and each directory listed.

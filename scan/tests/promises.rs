@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use pullsafe_scan::detect::scan_text;
+use pullsafe_find::detect::scan_text;
+use pullsafe_find::walk::Scanned;
 use pullsafe_scan::report::{Colours, sarif, terminal, text};
 use pullsafe_scan::rewrite::{Plan, Target, apply, logins, plan};
-use pullsafe_scan::walk::Scanned;
 use serde_json::Value;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

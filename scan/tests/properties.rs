@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use pullsafe_scan::detect::scan_text;
-use pullsafe_scan::neighbours::Neighbours;
+use pullsafe_find::detect::scan_text;
+use pullsafe_find::neighbours::Neighbours;
 use pullsafe_scan::rewrite::{Target, apply, plan};
 
 fn target() -> Target {

@@ -6,11 +6,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use pullsafe_scan::disk::Disk;
+use pullsafe_find::disk::Disk;
+use pullsafe_find::walk::{Options, Scanned, scan};
 use pullsafe_scan::mirror_config::mirror_config;
 use pullsafe_scan::report::{Colours, github, json, sarif, terminal, text};
 use pullsafe_scan::rewrite::{Target, compose_override, plan, replace, unified};
-use pullsafe_scan::walk::{Options, Scanned, scan};
 
 const SECRET: &str = "s3cret-from-elsewhere";
 

@@ -158,10 +158,10 @@ pub(crate) async fn widget() -> String {
         for event in
             [json!({ "widgetContext": { "theme": "dark", "width": 1200 } }), json!({ "describe": true }), json!("hunter2planted02")]
         {
-            pages.push(widget.handle(&event).await.to_string());
+            pages.push(json!(widget.handle(&event).await).to_string());
         }
         world.aws.inject(Fault::on("dynamodb", "Query", FaultKind::AccessDenied).times(10));
-        pages.push(widget.handle(&json!({})).await.to_string());
+        pages.push(json!(widget.handle(&json!({})).await).to_string());
         pages
     };
     let (pages, log, finest) = traced(play).await;

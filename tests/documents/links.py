@@ -27,7 +27,7 @@ def pages() -> list[Path]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return [
-        ROOT / name for name in listed if not name.startswith(("scan/tests/", "tests/corpus/", ".ci/site/")) and (ROOT / name).is_file()
+        ROOT / name for name in listed if not name.startswith(("scan/tests/", "scan/find/tests/", "tests/corpus/", ".ci/site/")) and (ROOT / name).is_file()
     ]
 
 

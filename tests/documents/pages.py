@@ -27,7 +27,7 @@ def pages() -> list[Path]:
     return [
         ROOT / name
         for name in tracked()
-        if name.endswith(".md") and not name.startswith(("scan/tests/", "tests/corpus/", ".github/")) and (ROOT / name).is_file()
+        if name.endswith(".md") and not name.startswith(("scan/tests/", "scan/find/tests/", "tests/corpus/", ".github/")) and (ROOT / name).is_file()
     ]
 
 

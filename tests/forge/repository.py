@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = {".md", ".yml", ".yaml", ".json", ".toml", ".ts", ".tf", ".py", ".sh", ""}
-OTHERS = ("scan/tests/", "tests/corpus/", "Cargo.lock")
+OTHERS = ("scan/tests/", "scan/find/tests/", "tests/corpus/", "Cargo.lock")
 """What other people's files look like, and what no person reads."""
 
 

@@ -7,11 +7,12 @@ use mirror::aws::shared_allowance::{SharedAllowance, WORKERS};
 use pullsafe::clock::Clock;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_registry::Allowance as _;
-use pullsafe_registry::decide::limiter::Action;
+use pullsafe_registry::decide::limiter::{Action, Admission, Ended, Limiter, Rate};
 use scenarios::world::{PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind};
 use testkit::registry::Sample;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -87,6 +88,84 @@ async fn three_workers_together_stay_within_the_quota_and_use_it() {
     assert!(rows.len() == 1 && !rows[0]["expires_at"].is_null(), "{rows:?}");
     let writes = world.aws.calls().iter().filter(|call| call.operation == "UpdateItem").count();
     assert!(writes <= 32, "{writes} writes for 60 manifests");
+}
+
+/// A worker that knows nothing of the others: its own limiter, and as many attempts as the client makes.
+struct Lone {
+    limiter: Mutex<Limiter>,
+    freed: Notify,
+    begin: Instant,
+}
+
+impl Lone {
+    fn new(rate: Rate) -> Arc<Self> {
+        Arc::new(Self { limiter: Mutex::new(Limiter::new(Some(rate), 16)), freed: Notify::new(), begin: Instant::now() })
+    }
+
+    async fn admitted(&self) {
+        loop {
+            let admission = self.limiter.lock().unwrap().admit(self.begin.elapsed());
+            match admission {
+                Admission::Go => return,
+                Admission::At(moment) => tokio::time::sleep_until(self.begin + moment).await,
+                Admission::Full => self.freed.notified().await,
+            }
+        }
+    }
+
+    /// Whether ECR took the manifest in four attempts.
+    async fn put(&self, ecr: &Mutex<Limiter>) -> bool {
+        for attempt in 0..4 {
+            self.admitted().await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            let taken = {
+                let mut ecr = ecr.lock().unwrap();
+                let taken = matches!(ecr.admit(self.begin.elapsed()), Admission::Go);
+                ecr.ended(Ended::Well, self.begin.elapsed());
+                taken
+            };
+            self.limiter.lock().unwrap().ended(if taken { Ended::Well } else { Ended::Throttled(None) }, self.begin.elapsed());
+            self.freed.notify_one();
+            if taken {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(200) * 2_u32.pow(attempt)).await;
+        }
+        false
+    }
+}
+
+/// How many manifests are given up, and how long it takes, where each worker keeps to this rate and to nothing else.
+async fn put_alone(workers: usize, manifests: usize, per_second: f64) -> (usize, Duration) {
+    let published = Rate::published(REGISTRY, Action::WriteManifest).unwrap();
+    let ecr = Arc::new(Mutex::new(Limiter::new(Some(published), 1000)));
+    let (begin, mut all) = (Instant::now(), JoinSet::new());
+    for _ in 0..workers {
+        let worker = Lone::new(Rate { per_second, burst: per_second.max(1.0) });
+        for _ in 0..manifests {
+            let (worker, ecr) = (Arc::clone(&worker), Arc::clone(&ecr));
+            all.spawn(async move { worker.put(&ecr).await });
+        }
+    }
+    let mut given_up = 0;
+    while let Some(taken) = all.join_next().await {
+        given_up += usize::from(!taken.unwrap());
+    }
+    (given_up, begin.elapsed())
+}
+
+/// Why the quota is shared: what the same workers come to without.
+#[tokio::test(start_paused = true)]
+async fn without_sharing_six_give_manifests_up_and_one_that_keeps_to_its_sixth_takes_six_times_as_long() {
+    let (given_up, _) = put_alone(WORKERS, 50, 10.0).await;
+    assert!(given_up > 50 * WORKERS / 10, "{given_up} of {} given up", 50 * WORKERS);
+    let (given_up, took) = put_alone(1, 50, 10.0 / 6.0).await;
+    assert!(given_up == 0 && took > Duration::from_secs(25), "{took:?}");
+    let world = Setup::new().build();
+    let shared = put(&world, 1, 50).await;
+    assert!(shared.took() < Duration::from_secs(5), "{:?}", shared.took());
+    let world = Setup::new().build();
+    assert_eq!(put(&world, WORKERS, 50).await.most_in_a_second(), QUOTA);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::taken::Asked;
 use crate::account;
 
-/// So many stopped tasks of a service are looked at, the latest first.
+/// How many stopped tasks of a service are looked at, the latest first.
 const TASKS: usize = 5;
 
 /// The tasks or the service as JSON.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::finding::Finding;
 use super::stack::Deployed;
 
-/// So many of the newest lines are read for the version.
+/// How many of the newest lines are read for the version.
 const LINES: u8 = 50;
 /// Beyond the rhythm of the sweep: a run takes its time, and a log comes late.
 const GRACE_MINUTES: i64 = 10;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use pullsafe_find::walk::Scanned;
 use pullsafe_scan::baseline::Baseline;
 use pullsafe_scan::report::count;
-use pullsafe_scan::walk::Scanned;
 
 use super::Arguments;
 

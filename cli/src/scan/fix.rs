@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use pullsafe::foreign::{self, log_line};
-use pullsafe_scan::disk::Disk;
-use pullsafe_scan::neighbours::Neighbours as _;
+use pullsafe_find::disk::Disk;
+use pullsafe_find::neighbours::Neighbours as _;
+use pullsafe_find::walk::Scanned;
 use pullsafe_scan::report::count;
 use pullsafe_scan::rewrite::{Left, Plan, Target, apply, compose_override, logins, plan, replace, unified};
-use pullsafe_scan::walk::Scanned;
 use serde_json::json;
 
 use super::{Arguments, Output, print, problems};

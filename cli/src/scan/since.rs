@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pullsafe_scan::walk::Scanned;
+use pullsafe_find::walk::Scanned;
 
 use super::Arguments;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use pullsafe::foreign::log_line;
 use pullsafe::settings::Mirror;
 use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_find::walk::{self, Options};
 use pullsafe_inspect::{Launch, Needs, WantedImage};
-use pullsafe_scan::walk::{self, Options};
 use serde_json::{Value, json};
 
 use super::Arguments;

@@ -23,7 +23,7 @@ use crate::gate::Gate;
 const MOST_IDS: usize = 100;
 /// A tag that moves on and on is taken as it is after so many looks.
 const MOST_LOOKS: usize = 4;
-/// So many of the newest tags are compared with the one that is missing.
+/// How many of the newest tags are compared with the one that is missing.
 const MOST_TAGS: usize = 1000;
 /// However little time a stack has left, one look gets so much.
 const SHORTEST_LOOK: Duration = Duration::from_millis(500);

@@ -19,7 +19,7 @@ use tokio::time::timeout_at;
 
 use crate::gate::{Call, Gate, GateError};
 
-/// So many repositories, and so many answers of one, are worked at together.
+/// How many repositories, and how many answers of one, are worked at together.
 const TOGETHER: usize = 16;
 /// Kept back of the function's time for its end.
 const TIME_TO_END: Duration = Duration::from_secs(3);

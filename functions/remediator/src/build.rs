@@ -33,7 +33,7 @@ use super::{Remediator, Tally};
 
 /// For how long a build's log is read, whatever the budget of calls.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many base images are looked up.
+/// How many base images are looked up.
 const IMAGES: usize = 8;
 
 impl Remediator {

@@ -9,9 +9,9 @@ use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_events::Subject;
 use pullsafe_incident::outgoing::{Met, Outgoing, Way};
+use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
-use serde_json::json;
 
 use crate::decide::refusal;
 
@@ -136,8 +136,14 @@ impl Remediator {
             Way::Told | Way::Together => {}
         }
         let notice = &outgoing.notice;
-        let text = notice.text_for_programs(self.settings.evidence_on_bus);
-        let detail = json!({ "notice": notice.id, "subject": to.name, "title": notice.subject, "text": text, "why": why });
+        let undelivered = Undelivered {
+            notice: notice.id.clone(),
+            subject: to.name.clone(),
+            title: notice.subject.clone(),
+            text: notice.text_for_programs(self.settings.evidence_on_bus),
+            why: why.to_owned(),
+        };
+        let detail = Published::Undelivered(undelivered).detail();
         match self.events.put(&self.settings.event_bus, UNDELIVERED, to.resource.as_deref(), &detail).await {
             Ok(()) => true,
             Err(failure) => self.met(notice, &failure).0 != Met::Passing,

@@ -3,6 +3,8 @@
 //! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something to
 //! look at: a failure is told in the widget, and in the log, and is no failure of the function.
 
+pub mod answer;
+
 use pullsafe::clock::Clock;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::trace_event;
@@ -11,7 +13,9 @@ use pullsafe_incident::report::Report;
 use pullsafe_incident::report::widget::Theme;
 use pullsafe_incident::report::widget::{DESCRIPTION, error, incidents};
 use pullsafe_incident::store::{History, Table};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::answer::{Answer, Described};
 
 /// The widget with the table that it reads.
 #[derive(Clone)]
@@ -27,16 +31,16 @@ impl Widget {
     }
 
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
-    pub async fn handle(&self, event: &Value) -> Value {
+    pub async fn handle(&self, event: &Value) -> Answer {
         trace_event(event);
         if event["describe"] == true {
-            return json!({ "markdown": DESCRIPTION });
+            return Answer::Described(Described { markdown: DESCRIPTION.to_owned() });
         }
         let context = &event["widgetContext"];
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
         // Of whatever form: a width that makes no sense is none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
-        Value::String(match self.table.open_incidents().await {
+        Answer::Html(match self.table.open_incidents().await {
             Ok(history) => shown(&history, theme, width, (self.clock)()),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");

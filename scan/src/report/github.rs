@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use pullsafe::foreign;
+use pullsafe_find::finding::Level;
+use pullsafe_find::walk::Scanned;
 
 use super::advice;
-use crate::finding::Level;
-use crate::walk::Scanned;
 
 /// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for a file that cannot be read.
 pub fn github(scanned: &Scanned) -> String {

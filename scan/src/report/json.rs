@@ -1,10 +1,10 @@
 //! The report for tools: one JSON document.
 
 use pullsafe::foreign;
+use pullsafe_find::walk::Scanned;
 use serde_json::json;
 
 use super::Summary;
-use crate::walk::Scanned;
 
 /// `{"findings": [...], "problems": [...], "elsewhere": [...], "skipped": [...], "unread": {...}, "summary": {...}}`.
 pub fn json(scanned: &Scanned) -> String {

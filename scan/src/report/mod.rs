@@ -1,5 +1,8 @@
 //! What was found, for people and for tools.
 
+use pullsafe_find::finding::Finding;
+use pullsafe_find::walk::Scanned;
+
 mod github;
 mod json;
 mod sarif;
@@ -9,9 +12,6 @@ pub use github::{annotation, github};
 pub use json::json;
 pub use sarif::sarif;
 pub use text::{Colours, terminal, text};
-
-use crate::finding::Finding;
-use crate::walk::Scanned;
 
 /// Counts that every report gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

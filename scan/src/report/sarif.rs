@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use pullsafe::foreign;
+use pullsafe_find::finding::{Finding, Level};
+use pullsafe_find::walk::Scanned;
 use serde_json::{Value, json};
 
 use super::advice;
-use crate::finding::{Finding, Level};
 use crate::rewrite::{Edit, Target};
-use crate::walk::Scanned;
 
 const PULL: &str = "docker-hub-pull";
 const UNDECIDED: &str = "undecided-registry";

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use pullsafe::foreign::log_line;
+use pullsafe_find::finding::{Finding, Level, Problem};
+use pullsafe_find::walk::Scanned;
 
 use super::{Summary, count};
-use crate::finding::{Finding, Level, Problem};
 use crate::rewrite::Target;
-use crate::walk::Scanned;
 
 /// One line for each finding; then what could not be read; then the counts.
 ///

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use pullsafe_find::detect::scan_file;
+use pullsafe_find::finding::{Elsewhere, FileScan, Finding, Place};
+use pullsafe_find::nearby::Nearby;
+use pullsafe_find::neighbours::Neighbours;
+
 use super::{Edit, Move, apply, edits};
-use crate::detect::scan_file;
-use crate::finding::{Elsewhere, FileScan, Finding, Place};
-use crate::nearby::Nearby;
-use crate::neighbours::Neighbours;
 
 /// How many bytes are scanned again to tell the images of files apart; after that a file is left alone as a whole.
 const AGAIN: usize = 16 << 20;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::key::plain_or_quoted;
 use pullsafe::foreign;
+use pullsafe_find::finding::Finding;
 
 use super::{Left, Target};
-use crate::finding::Finding;
-use crate::yaml::plain_or_quoted;
 
 /// An override file's text, and the Docker Hub images that it cannot move.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{Finding, Place};
+use pullsafe_find::finding::{Finding, Place};
 
 /// What to add, for each system whose files have images that move. Which role or secret it is only the reader knows, so that
 /// nothing is written by itself.

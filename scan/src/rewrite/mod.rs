@@ -14,6 +14,8 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pullsafe_find::finding::{Elsewhere, Finding, Place, Selects, Why};
+use pullsafe_find::neighbours::Neighbours;
 use serde::Serialize;
 
 pub use compose_override::{Override, compose_override};
@@ -21,9 +23,6 @@ pub use diff::unified;
 pub use login::logins;
 pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
 pub use write::replace;
-
-use crate::finding::{Elsewhere, Finding, Place, Selects, Why};
-use crate::neighbours::Neighbours;
 
 /// Bytes of a file and what takes their place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,9 @@
 //! Where images move to, and the edit that moves one.
 
 use pullsafe::reference::{DOCKER_HUB, ECR_PUBLIC, Reference};
+use pullsafe_find::finding::{Along, Finding, Head, Place};
 
 use super::Edit;
-use crate::finding::{Along, Finding, Head, Place};
 
 /// The prefix that ECR's own pull-through cache uses for Docker Hub.
 pub const DEFAULT_PREFIX: &str = "docker-hub";

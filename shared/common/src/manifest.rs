@@ -216,14 +216,6 @@ impl Contents {
     }
 }
 
-/// The platforms that an index offers, attestations left out. Empty for the manifest of a single image.
-///
-/// # Errors
-/// As for [`Contents::parse`].
-pub fn platforms_of_index(bytes: &[u8]) -> Result<Vec<Platform>, InvalidManifest> {
-    Ok(Contents::parse(bytes)?.platforms())
-}
-
 /// The platform that an image's config names; `None` for the config of an artifact.
 pub fn platform_of_config(bytes: &[u8]) -> Option<Platform> {
     Platform::from_json(&document(bytes).ok()?)

@@ -1,6 +1,6 @@
 //! Which tags of a repository look like the one that is missing: a typo, a forgotten prefix, the build before.
 
-/// So many are shown.
+/// How many are shown.
 const SHOWN: usize = 3;
 /// Tags longer than this are not compared.
 const LONGEST: usize = 128;

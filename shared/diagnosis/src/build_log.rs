@@ -11,7 +11,7 @@ use super::{diagnose_text_at, text};
 use crate::cause::{Cause, Diagnosis, Evidence};
 use pullsafe::reference::Reference;
 
-/// So many lines of a log are kept; a build with more of them repeats itself.
+/// How many lines of a log are kept; a build with more of them repeats itself.
 const KEPT: usize = 2_000;
 /// The body of an answer has so many lines.
 const BODY: usize = 12;

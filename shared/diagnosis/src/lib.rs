@@ -18,10 +18,7 @@ mod advice;
 mod assemble;
 pub mod build;
 mod build_advice;
-pub mod build_facts;
 pub mod build_log;
-pub mod cause;
-pub mod chain;
 pub mod check;
 pub mod event;
 mod exit;
@@ -29,19 +26,17 @@ pub mod explain;
 pub mod log_driver;
 mod log_line;
 mod logs;
-mod matcher;
 pub mod nearest;
 mod placed;
-pub mod registries;
-pub mod row;
 pub mod setting;
-pub mod shape;
-pub mod tables;
 mod target;
 pub mod text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+use pullsafe_signatures::matcher;
+pub use pullsafe_signatures::{build_facts, cause, chain, registries, row, shape, tables};
 
 use self::advice::About;
 use self::assemble::{of_finding, of_row, unknown};

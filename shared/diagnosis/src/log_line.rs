@@ -71,7 +71,7 @@ const OF_ERRORS: &[&str] = &["type", "name", "class", "code", "value", "kind", "
 /// Where they put the level.
 const LEVELS: &[&str] =
     &["level", "severity", "levelname", "log.level", "lvl", "loglevel", "@l", "log_level", "levelName", "level_name", "Level"];
-/// So deep are objects in objects read.
+/// How deep objects in objects are read.
 const DEPTH: usize = 4;
 
 /// For JSON its message, error and stack; else the line without colours.

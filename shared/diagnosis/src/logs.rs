@@ -13,13 +13,13 @@ use super::row::Row;
 use super::text::redact;
 use crate::cause::Evidence;
 
-/// So many lines go into the evidence.
+/// How many lines go into the evidence.
 const SHOWN: usize = 4;
-/// So many telling lines are kept to choose them from.
+/// How many telling lines are kept to choose them from.
 const KEPT: usize = 64;
-/// So many of the last lines are shown where none tells.
+/// How many of the last lines are shown where none tells.
 const TAIL: usize = 3;
-/// So much of a line is kept.
+/// How much of a line is kept.
 const LINE_BYTES: usize = 4 * 1024;
 /// Lines of the same signature that are not further apart belong to one message, whose first line tells most.
 const ONE_MESSAGE: i64 = 25;

@@ -31,13 +31,13 @@ pub struct Like {
     pub text: &'static str,
     /// From 0 (the same) to 1 (nothing in common).
     pub distance: f32,
-    /// So many of the nearest messages meant the same ...
+    /// How many of the nearest messages meant the same.
     pub agree: usize,
-    /// ... of so many.
+    /// How many were asked.
     pub of: usize,
 }
 
-/// So many neighbours are asked.
+/// How many neighbours are asked.
 const NEIGHBOURS: usize = 4;
 /// Further away than this nothing is alike.
 const FAR: f32 = 0.72;

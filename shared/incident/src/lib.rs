@@ -19,6 +19,7 @@ pub mod outlook;
 pub mod pace;
 pub mod past;
 pub mod plan;
+pub mod published;
 pub mod record;
 pub mod refusal;
 pub mod report;

@@ -8,12 +8,12 @@ use pullsafe::notice::{Notice, Severity, bounded};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::Author;
-use serde_json::json;
 
 use super::door::{DoorOutcome, DoorVerdict};
 use super::held::{HeldBack, PERIOD_SECONDS};
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
+use super::published::{Answered, Blocker, HeldBackCount, Published, Resolved, Starting, StrayMarks};
 use super::refusal::{GRACE_SECONDS, Refusal};
 use super::report::short;
 use super::waiting::WaitingFor;
@@ -125,16 +125,24 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     );
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
-    let detail = json!({
-        "notice": id, "incident": incident.id, "subject": subject, "diagnosis": diagnosis, "docker_hub_quota": diagnosis.docker_hub_quota(),
-        "remedy": plan.map(|plan| plan.remedy), "applied": matches!(outcome, Outcome::Applied(_)),
-        "steps": plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect::<Vec<_>>()),
-        "declined": incident.declined, "tasks": blocker.tasks, "since": blocker.first_at,
-        "refused": match outcome {
-            Outcome::Refused(_, refusal, _) => Some(refusal),
+    let detail = Published::Blocker(Box::new(Blocker {
+        notice: id.clone(),
+        incident: incident.id.clone(),
+        subject: subject.to_owned(),
+        docker_hub_quota: diagnosis.docker_hub_quota(),
+        diagnosis: diagnosis.clone(),
+        remedy: plan.map(|plan| plan.remedy),
+        applied: matches!(outcome, Outcome::Applied(_)),
+        steps: plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect()),
+        declined: incident.declined.clone(),
+        tasks: blocker.tasks,
+        since: blocker.first_at,
+        refused: match outcome {
+            Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
-    });
+    }))
+    .detail();
     let text = text.finish();
     // What is too long ends within the evidence.
     let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
@@ -167,10 +175,16 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     }
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
-    let detail = json!({
-        "notice": id, "incident": incident.id, "subject": subject, "how": how, "opened_at": incident.opened_at,
-        "causes": incident.causes.iter().map(|seen| seen.diagnosis.cause).collect::<Vec<_>>(), "remedy": incident.acted(),
-    });
+    let detail = Published::Resolved(Resolved {
+        notice: id.clone(),
+        incident: incident.id.clone(),
+        subject: subject.to_owned(),
+        how: how.to_owned(),
+        opened_at: incident.opened_at,
+        causes: incident.causes.iter().map(|seen| seen.diagnosis.cause).collect(),
+        remedy: incident.acted(),
+    })
+    .detail();
     Notice {
         id,
         detail_type: "Incident Resolved".to_owned(),
@@ -195,8 +209,15 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
     }
-    let detail =
-        json!({ "notice": id, "subject": subject, "remedy": plan.remedy, "applied": applied, "summary": plan.summary, "refused": refusal });
+    let detail = Published::Starting(Box::new(Starting {
+        notice: id.clone(),
+        subject: subject.to_owned(),
+        remedy: plan.remedy,
+        applied,
+        summary: plan.summary.clone(),
+        refused: refusal.cloned(),
+    }))
+    .detail();
     let detail_type = if applied && !plan.steps.is_empty() { "Remedy Applied" } else { "Diagnosis" };
     Notice {
         id,
@@ -244,7 +265,7 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
         DoorOutcome::RolledBack => Severity::NextLaunch,
         DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Severity::Degraded,
     };
-    let detail = json!({ "notice": id, "subject": subject, "door": verdict, "applied": applied });
+    let detail = Published::Answered(Answered { notice: id.clone(), subject: subject.to_owned(), door: verdict.clone(), applied }).detail();
     Notice {
         id,
         detail_type: detail_type.to_owned(),
@@ -279,7 +300,10 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     text.line("Nothing was changed. Whoever may tag a service could have written these tags, so that tags alone restore nothing.");
     text.section("What is known", stray.says.clone());
     text.section("For you to do, if it is right", stray.commands.clone());
-    let detail = json!({ "notice": id, "subject": subject, "stray": true, "paused": stray.is_paused, "commands": stray.commands });
+    let commands = stray.commands.clone();
+    let detail =
+        Published::Stray(StrayMarks { notice: id.clone(), subject: subject.to_owned(), stray: true, paused: stray.is_paused, commands })
+            .detail();
     Notice {
         id,
         detail_type: "Diagnosis".to_owned(),
@@ -301,7 +325,8 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     text.section("The first of the rest", held.first.clone());
     text.section("All of them", ["pullsafe report".to_owned()]);
     let id = format!("{}-{since}", author.key());
-    let detail = json!({ "notice": id, "author": author, "since": Timestamp::from_millis(since.saturating_mul(1000)), "held_back": count });
+    let since = Timestamp::from_millis(since.saturating_mul(1000));
+    let detail = Published::HeldBack(HeldBackCount { notice: id.clone(), author: author.clone(), since, held_back: count }).detail();
     Notice {
         id,
         detail_type: "Diagnosis".to_owned(),

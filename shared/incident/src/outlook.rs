@@ -32,6 +32,15 @@ pub struct Outlook {
     pub unknown: Vec<String>,
 }
 
+/// The detail of the event `Outlook`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlooks {
+    /// The message's id.
+    pub notice: String,
+    /// One for each service or scheduled task.
+    pub outlooks: Vec<Outlook>,
+}
+
 /// What launches the next task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -342,7 +351,7 @@ fn write(text: &mut Text, findings: &[&Finding]) {
 }
 
 fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
-    let detail = json!({ "notice": id, "outlooks": outlooks });
+    let detail = json!(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() });
     Notice {
         id,
         detail_type: "Outlook".to_owned(),

@@ -13,7 +13,7 @@ use crate::policy::{Count, Policy, TagSelection};
 /// What the tags begin with that keep an image.
 pub const PREFIX: &str = "pullsafe-keep-";
 
-/// So many images the rule keeps that [`change`] puts first.
+/// How many images the rule keeps that [`change`] puts first.
 const MOST_KEPT: u32 = 1000;
 
 /// What a tag does for an image.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::image::StorageClass;
 use crate::policy::{Action, Count, Policy, Rule, TagSelection};
 
-/// So many `*` may be in one pattern.
+/// How many `*` may be in one pattern.
 const MOST_WILDCARDS: usize = 4;
 /// Nothing is deleted from the archive sooner.
 const LEAST_DAYS_IN_ARCHIVE: u32 = 90;

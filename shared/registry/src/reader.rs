@@ -20,7 +20,7 @@ use super::verify::Content;
 use pullsafe::manifest::Descriptor;
 use pullsafe::reference::Reference;
 
-/// So often is a stream taken up again without this much progress in between.
+/// How often a stream is taken up again without this much progress in between.
 const MOST_RESUMES: u32 = 5;
 const USEFUL: u64 = 1024 * 1024;
 /// Where there is another repository, the first one is not waited for as long.

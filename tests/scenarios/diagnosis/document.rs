@@ -60,7 +60,7 @@ fn document() -> String {
     out
 }
 
-const HEAD: &str = "<!-- Generated from shared/diagnosis/src/tables and tests/corpus: UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document -->
+const HEAD: &str = "<!-- Generated from shared/signatures/src/tables and tests/corpus: UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document -->
 
 # Diagnosis
 

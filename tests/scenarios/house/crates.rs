@@ -15,7 +15,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe-radar", &["pullsafe"]),
     ("pullsafe-events", &["pullsafe"]),
     ("pullsafe-registry", &["pullsafe"]),
-    ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events"]),
+    ("pullsafe-signatures", &["pullsafe"]),
+    ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events", "pullsafe-signatures"]),
     ("pullsafe-aws", &["pullsafe", "pullsafe-lifecycle", "pullsafe-registry"]),
     ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
     ("pullsafe-inspect", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"]),
@@ -23,10 +24,12 @@ const MAY: &[(&str, &[&str])] = &[
     ("mirror", SHARED),
     ("image-gate", SHARED),
     ("widget", SHARED),
-    ("pullsafe-scan", &["pullsafe", "pullsafe-yaml"]),
-    ("pullsafe-cli", &["image-gate", "mirror", "pullsafe-scan", "remediator"]),
+    ("pullsafe-syntax", &["pullsafe", "pullsafe-yaml"]),
+    ("pullsafe-find", &["pullsafe", "pullsafe-syntax"]),
+    ("pullsafe-scan", &["pullsafe", "pullsafe-find"]),
+    ("pullsafe-cli", &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator"]),
     ("testkit", SHARED),
-    ("scenarios", &["image-gate", "mirror", "pullsafe-scan", "remediator", "testkit", "widget"]),
+    ("scenarios", &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator", "testkit", "widget"]),
     ("tools", &["image-gate", "mirror", "pullsafe-scan", "remediator", "scenarios", "testkit", "widget"]),
 ];
 
@@ -96,6 +99,8 @@ fn a_decision_is_built_without_its_shell() {
         "pullsafe-lifecycle",
         "pullsafe-radar",
         "pullsafe-registry",
+        "pullsafe-signatures",
+        "pullsafe-syntax",
     ];
     let functions = ["remediator", "mirror", "image-gate"];
     let packages = packages();

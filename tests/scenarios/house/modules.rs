@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::project;
 
@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     "shared/common",
     "shared/events",
     "shared/registry",
+    "shared/signatures",
     "shared/diagnosis",
     "shared/incident",
     "shared/inspect",
@@ -26,8 +27,13 @@ const SOURCES: &[&str] = &[
     "functions/image-gate",
     "functions/widget",
     "scan",
+    "scan/find",
+    "scan/syntax",
     "cli",
 ];
+
+/// How many lines a package may have, tests aside: what is larger is several things.
+const LARGEST: usize = 8_000;
 
 type Module = Vec<String>;
 
@@ -110,6 +116,29 @@ fn circles(folder: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// The lines of the sources below a folder, tests aside.
+fn lines(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let of = |entry: PathBuf| match entry.file_stem().and_then(|name| name.to_str()) {
+        Some("tests") => 0,
+        _ if entry.is_dir() => lines(&entry),
+        _ if entry.extension().is_some_and(|extension| extension == "rs") => {
+            let text = fs::read_to_string(&entry).expect("a source can be read");
+            text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().count()
+        }
+        _ => 0,
+    };
+    entries.map(|entry| of(entry.expect("an entry can be read").path())).sum()
+}
+
+#[test]
+fn no_package_is_larger_than_a_person_can_keep_in_mind() {
+    for folder in SOURCES {
+        let count = lines(&project().join(folder).join("src"));
+        assert!(count > 0 && count <= LARGEST, "{folder} has {count} lines: find its seam (ARCHITECTURE.md), at most {LARGEST}");
+    }
 }
 
 #[test]

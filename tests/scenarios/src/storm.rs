@@ -65,7 +65,7 @@ impl Storm {
         Self { world, services, moved_after, calls, calls_later, units, refused }
     }
 
-    /// So many of these calls were made for each service after the first minute.
+    /// How many of these calls were made for each service after the first minute.
     pub fn each(&self, call: &str) -> f64 {
         self.calls_later.get(call).map_or(0.0, |count| *count as f64 / self.services as f64)
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures `pullsafe scan` beside Renovate on the labelled files of scan/tests/corpus, and on large and hostile trees; writes both tables
+"""Measures `pullsafe scan` beside Renovate on the labelled files of scan/find/tests/corpus, and on large and hostile trees; writes both tables
 into docs/scan.md.
 
 It builds the scan in release mode and installs Renovate, with the Node that it wants, from npm into .e2e/renovate (2 minutes, 1 GB).
@@ -37,7 +37,7 @@ def main():
         print(__doc__)
         return
     run("cargo", "build", "--quiet", "--release", "--package", "pullsafe-cli", "--no-default-features", "--features", "scan", cwd=ROOT)
-    run("cargo", "test", "--quiet", "--package", "pullsafe-scan", "--test", "hostile", "hostile_trees", cwd=ROOT, stdout=subprocess.DEVNULL)
+    run("cargo", "test", "--quiet", "--package", "pullsafe-find", "--test", "hostile", "hostile_trees", cwd=ROOT, stdout=subprocess.DEVNULL)
     install()
     with tempfile.TemporaryDirectory() as folder:
         write("peers", compared(pathlib.Path(folder)))
@@ -205,7 +205,7 @@ def bounds(folder):
         ("a configuration for the mirror of 27,000 files, an image each", "", mirror, dockerfiles),
     ]
     rows += [(f"hostile: {path.name.removeprefix('hostile-')}", "2 s, 200 MB", scan, path) for path in sorted(TREES.glob("hostile-*"))]
-    lines = [f"Made by `tests/tools/peers/scan.py`, medians of {RUNS} runs, {os.cpu_count()} cores; no network is asked. The hostile trees are those of", "`scan/tests/hostile.rs`.", ""]
+    lines = [f"Made by `tests/tools/peers/scan.py`, medians of {RUNS} runs, {os.cpu_count()} cores; no network is asked. The hostile trees are those of", "`scan/find/tests/hostile.rs`.", ""]
     lines += ["| | time | memory | at most |", "|---|---|---|---|"]
     for name, most, command, root in rows:
         (seconds, memory), _ = measured(lambda: [*command, root])

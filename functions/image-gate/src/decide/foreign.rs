@@ -1,6 +1,6 @@
 //! Makes text that somebody else wrote harmless: a reason is read in consoles, terminals, chats and mails.
 
-/// So many characters of a value are shown.
+/// How many characters of a value are shown.
 const SHOWN: usize = 80;
 
 /// The text without what could act where it is read: control characters and line ends, characters that turn or hide what stands

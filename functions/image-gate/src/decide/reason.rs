@@ -7,7 +7,7 @@ use super::wanted::Wanted;
 use pullsafe::similar::similar;
 use pullsafe::timestamp::Timestamp;
 
-/// So many of the newest tags are shown.
+/// How many of the newest tags are shown.
 const NEWEST: usize = 5;
 
 /// What ended the wait.

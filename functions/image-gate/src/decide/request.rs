@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::url::ResponseUrl;
 use pullsafe::timestamp::Timestamp;
 
-/// So many bytes CloudFormation takes as the id of a resource.
+/// How many bytes CloudFormation takes as the id of a resource.
 const LONGEST_ID: usize = 1024;
 
 /// What CloudFormation wants.

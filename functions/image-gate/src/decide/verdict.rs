@@ -5,7 +5,7 @@ use super::look::{Look, WhyNot};
 use super::wait::Wait;
 use pullsafe::timestamp::Timestamp;
 
-/// So long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being changed.
+/// How long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being changed.
 pub const PERMISSION_GRACE_SECONDS: i64 = 120;
 
 /// What to do with a request after a look.

@@ -31,21 +31,21 @@ const PUT_IMAGE_PER_SECOND: u16 = 10;
 pub const WORKERS: usize = 6;
 /// Requests in a grant: half a second of the quota.
 const LARGEST_GRANT: usize = 5;
-/// No moment further ahead is taken: who dies must not hold up the others for long.
+/// How far ahead moments are taken: a worker that dies must not hold up the others for long.
 const FURTHEST_AHEAD: Duration = Duration::from_secs(5);
-/// So often somebody else may be faster.
+/// How often a grant is tried again after another worker was faster.
 const TRIES: usize = 8;
-/// Where so much lies ahead that there is no moment yet, it is asked again after a while.
+/// How long to wait before asking again, where every moment in reach is given out.
 const ROUND: Duration = Duration::from_millis(500);
-/// So often. Then something is wrong with the row, and each goes on alone.
+/// How often that is done. After it something is wrong with the row, and each worker goes on alone.
 const ROUNDS: usize = 20;
-/// The table answers within milliseconds.
+/// How long to wait for the table, which answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// For so long it is not asked again after it has failed.
+/// How long the table is not asked again after it has failed.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
-/// A grant that was not used in time is not used at all, or there could be too many at a time.
+/// How late a grant may be used; later there could be too many requests at a time.
 const LATE_MILLIS: i64 = 250;
-/// Without the table moments are given out so far ahead.
+/// How far ahead a worker gives itself moments without the table.
 const AHEAD_ALONE_MILLIS: i64 = 2000;
 /// When DynamoDB may clear up a row that nobody uses.
 const CLEAR_UP_SECONDS: i64 = 3600;

@@ -23,7 +23,7 @@ use pullsafe_registry::{Client, CopyRequest, Quota, RegistryError};
 const LISTS_AT_ONCE: usize = 4;
 /// Images that are resolved at a time.
 const HEADS_AT_ONCE: usize = 8;
-/// So many tags are asked for one by one at Docker Hub's web API, which allows 180 requests a minute; the rest is estimated.
+/// How many tags are asked for one by one at Docker Hub's web API, which allows 180 requests a minute; the rest is estimated.
 const MOST_DETAILS: usize = 60;
 
 /// Who can be asked.

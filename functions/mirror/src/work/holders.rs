@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::Mirror;
 use crate::work::job::Job;
 
-/// So long the table may take.
+/// How long the table may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What this process has read and written.

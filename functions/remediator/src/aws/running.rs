@@ -7,7 +7,7 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json::{EVENTS, JsonApi};
 use serde_json::{Value, json};
 
-/// So many pages of a list of rules are read for one cluster.
+/// How many pages of a list of rules are read for one cluster.
 const PAGES: usize = 20;
 
 /// What runs.

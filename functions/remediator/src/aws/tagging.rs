@@ -7,7 +7,7 @@ use pullsafe_aws::json::{JsonApi, TAGGING};
 use serde_json::json;
 
 const CALL: &str = "tag:GetResources";
-/// So many pages of a hundred are read at a time; what is left is found once these are mended.
+/// How many pages of a hundred are read at a time; what is left is found once these are mended.
 const PAGES: usize = 10;
 
 /// The Resource Groups Tagging API.

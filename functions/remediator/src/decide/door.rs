@@ -19,7 +19,7 @@ use pullsafe_inspect::{Fault, Finding, ImageSeen, Launch, Needs, Seen};
 use super::build_offer::asked;
 use super::observation::HubImage;
 
-/// So long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
+/// How long before the hook's time is over it is answered, whatever is still waited for: the sweep comes once a minute.
 const ANSWER_SECONDS: i64 = 90;
 /// Nothing is waited for longer, however long the hook would.
 const LONGEST_WAIT_SECONDS: i64 = 15 * 60;

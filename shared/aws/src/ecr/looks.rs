@@ -5,7 +5,7 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, SigningStatus, TagStatus, TargetS
 use super::{Ecr, EcrError, ImageId, ImageSummary, summary};
 use pullsafe::reference::Digest;
 
-/// So many pages of a thousand images are read for the newest tags.
+/// How many pages of a thousand images are read for the newest tags.
 const MOST_PAGES: usize = 10;
 
 /// How far ECR's managed signing is with an image.

@@ -19,9 +19,9 @@ use pullsafe::reference::{Digest, Reference, Registry};
 
 /// A blob from this size on is asked for before it is sent to a target that may have it.
 const WORTH_A_LOOK: u64 = 1024 * 1024;
-/// So often a blob is sent to a target that breaks off.
+/// How often a blob is sent to a target that breaks off.
 const MOST_SENDS: u32 = 5;
-/// So long another image is waited for whose manifest would allow a mount.
+/// How long another image is waited for whose manifest would allow a mount.
 const LONGEST_WAIT_FOR_MANIFEST: Duration = Duration::from_secs(60);
 /// No connection of one blob brings more in a second, so a blob that would need more is not begun.
 const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;

@@ -24,7 +24,7 @@ use pullsafe::reference::{DOCKER_HUB, ecr_host};
 /// Docker Hub's token service, which it would name in a 401.
 const DOCKER_HUB_REALM: &str = "https://auth.docker.io/token";
 const DOCKER_HUB_SERVICE: &str = "registry.docker.io";
-/// So many repositories are asked for with one token; the address of the request has to stay short.
+/// How many repositories are asked for with one token; the address of the request has to stay short.
 const MOST_SCOPES: usize = 20;
 
 /// What a request needs to be allowed to do.

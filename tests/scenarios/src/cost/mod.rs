@@ -61,7 +61,7 @@ impl Add for Usage {
 }
 
 impl Usage {
-    /// So many times this.
+    /// How many times this.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self {

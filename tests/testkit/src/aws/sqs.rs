@@ -15,7 +15,7 @@ use crate::clock::VirtualClock;
 
 /// The largest message, in bytes (1 MiB since 2025; the older limit is the safe one to hold to).
 const LARGEST_MESSAGE: usize = 256 * 1024;
-/// So many messages of a queue may be in flight, which are received and not deleted yet.
+/// How many messages of a queue may be in flight, which are received and not deleted yet.
 const MOST_IN_FLIGHT: usize = 120_000;
 
 /// Queues. Clones are the same queues.

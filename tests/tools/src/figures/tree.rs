@@ -60,9 +60,9 @@ const TREES: [Tree; 2] = [
 
 const DOCKERFILE: &str = include_str!("../../../../scan/tests/fixtures/case-e/Dockerfile");
 const COMPOSE: &str = include_str!("../../../../scan/tests/fixtures/case-e/infra/docker-compose.yml");
-const TASK: &str = include_str!("../../../../scan/tests/corpus/ecs/taskdef/task-definition.json");
-const MANIFEST: &str = include_str!("../../../../scan/tests/corpus/kubernetes/deployment/deployment.yaml");
-const SETTINGS: &str = include_str!("../../../../scan/tests/corpus/none/words/app/package.json");
+const TASK: &str = include_str!("../../../../scan/find/tests/corpus/ecs/taskdef/task-definition.json");
+const MANIFEST: &str = include_str!("../../../../scan/find/tests/corpus/kubernetes/deployment/deployment.yaml");
+const SETTINGS: &str = include_str!("../../../../scan/find/tests/corpus/none/words/app/package.json");
 const SOURCE: &str = include_str!("tree.rs");
 
 /// Builds the scan, makes the trees, measures, and writes the table into `docs/scan.md`.

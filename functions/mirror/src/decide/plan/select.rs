@@ -25,7 +25,7 @@ pub struct Selected {
     pub warning: Option<String>,
 }
 
-/// So many tags of a repository are mirrored at most: whoever pushes them decides how many there are.
+/// How many tags of a repository are mirrored at most: whoever pushes them decides how many there are.
 const MOST_CHOSEN: usize = 500;
 
 /// Selects. The same tags give the same selection, in whatever order they come.

@@ -16,7 +16,7 @@ pub const PROBE: Probe = Probe {
     is_worth,
 };
 
-/// So many events are shown.
+/// How many events are shown.
 const SHOWN: usize = 3;
 /// Events of this long before the stop belong to it.
 const SECONDS: i64 = 20 * 60;

@@ -11,7 +11,7 @@ use crate::wire::Wire;
 
 /// Bodies up to this size are kept; larger ones are only counted.
 const LARGEST_KEPT: usize = 4 * 1024 * 1024;
-/// So much of a file goes out before it is counted.
+/// How much of a file goes out before it is counted.
 const PIECE: u64 = 1024 * 1024;
 
 pub struct Request {

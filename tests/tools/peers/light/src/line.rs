@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const FIRST_WINDOW: usize = 15_000;
 const LARGEST_WINDOW: usize = 2_800_000;
-/// So much is on its way as one.
+/// How much is on its way as one.
 const LARGEST_CHUNK: usize = 128 * 1024;
 
 /// How a line is: bytes a second are those of one connection, in one direction.

@@ -1,0 +1,162 @@
+//! Which format a file has, by its name and by its content.
+
+use pullsafe_syntax::template;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{self, Tree};
+
+use crate::analysis::Analysis;
+use crate::finding::{FileScan, Finding, Problem};
+use crate::format::{FORMATS, Format, Read, is_unread, unread};
+pub use crate::format::{order as formats_order, table as formats_table};
+use crate::name::Name;
+use crate::nearby::Nearby;
+use crate::neighbours::Neighbours;
+
+/// How much of a file has to be read to see whether it is worth more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Candidate {
+    /// All of it: its name is one that a format has.
+    Whole,
+    /// Its first lines: its name says nothing.
+    Begin,
+    /// Nothing.
+    No,
+}
+
+/// What a path's name says.
+pub fn candidate(path: &str) -> Candidate {
+    let name = Name::of(path);
+    if name.is_document() || FORMATS.iter().any(|format| (format.named)(&name)) || is_unread(&name) {
+        Candidate::Whole
+    } else if name.is_other() {
+        Candidate::No
+    } else {
+        Candidate::Begin
+    }
+}
+
+/// Whether the beginning of a file without a known name is that of a format.
+pub fn sniff(begin: &str) -> bool {
+    FORMATS.iter().any(|format| matches!(format.read, Read::Text { begins, .. } if begins(begin))) || is_document(begin)
+}
+
+/// Finds what one file pulls. The name of the file, its content and its neighbours decide; nothing else is looked at.
+pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Finding>, Vec<Problem>) {
+    let scan = scan_file(path, text, &Nearby::of(neighbours));
+    (scan.findings, scan.problems)
+}
+
+/// As [`scan_text`], with everything that the file says.
+pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
+    let name = Name::of(path);
+    let has_marks = |format: &Format| format.marks.is_empty() || format.marks.iter().any(|mark| text.contains(mark));
+    let mut named = FORMATS.iter().filter(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)).peekable();
+    let says_nothing = named.peek().is_none() && !name.is_document();
+    let begins = |format: &&&Format| says_nothing && matches!(format.read, Read::Text { begins, .. } if begins(text));
+    let format = named.find(|format| has_marks(format)).or_else(|| FORMATS.iter().find(begins));
+    let mut scan = FileScan::default();
+    if let Some(Format { name: format, read: Read::Text { scan: read, .. }, .. }) = format {
+        let (mut analysis, traced) = Analysis::new(path, text, nearby);
+        read(&traced, &mut analysis);
+        embedded(&mut analysis);
+        scan = analysis.finish();
+        scan.format = Some(format);
+    } else if (name.is_document() || says_nothing && is_document(text))
+        && (may_name_images(text) || name.file.starts_with("kustomization."))
+    {
+        let (mut analysis, traced) = Analysis::new(path, text, nearby);
+        let format = document(&name, &traced, &mut analysis);
+        embedded(&mut analysis);
+        scan = analysis.finish();
+        scan.format = format;
+    }
+    if scan.format.is_none() {
+        scan.unread = unread(&name, text);
+    }
+    scan
+}
+
+fn is_document(begin: &str) -> bool {
+    let mark = |word: &str| begin.starts_with(word) || begin.contains(&format!("\n{word}"));
+    ["services:", "apiVersion:", "AWSTemplateFormatVersion:", "Resources:"].iter().any(|word| mark(word))
+        || begin.trim_start().starts_with(['{', '['])
+            && ["ontainerDefinitions", "AWSTemplateFormatVersion"].iter().any(|word| begin.contains(word))
+}
+
+/// Words without one of which no document here names an image.
+fn may_name_images(text: &str) -> bool {
+    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps", "services"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// Reads YAML or JSON, and gives the format that it was.
+fn document(name: &Name<'_>, text: &Traced, analysis: &mut Analysis<'_>) -> Option<&'static str> {
+    let json = name.has_extension(&["jsonc"]) || name.file.contains("devcontainer");
+    let plain = match text.origin(0).filter(|_| json) {
+        Some(origin) => Traced::written(&template::without_comments(text.as_str()), origin),
+        None => text.clone(),
+    };
+    let (tree, broken) = yaml::read(plain);
+    let Some(broken) = broken else {
+        return documents(name, &tree, analysis);
+    };
+    // A chart's template is YAML only once it is rendered; so is a task definition with `${cpu}` in it.
+    let mut format = None;
+    let is_template = ["{{", "{%", "${", "%{", "[["].iter().any(|mark| text.as_str().contains(mark));
+    if is_template {
+        let (tree, still_broken) = yaml::read(template::without_steering(text));
+        format = documents(name, &tree, analysis);
+        if still_broken.is_none() || name.is_below("templates") {
+            return format;
+        }
+    } else {
+        format = format.or(documents(name, &tree, analysis));
+    }
+    if format.is_some() || is_ours(name, text.as_str()) {
+        analysis.unreadable(text, broken.offset, format!("not readable as YAML or JSON: {}", broken.message));
+    }
+    format
+}
+
+/// How deep texts in texts are read.
+const DEPTH: usize = 3;
+
+/// Reads the texts in the file's text: manifests in a ConfigMap, scripts in user data.
+fn embedded(analysis: &mut Analysis<'_>) {
+    for _ in 0..DEPTH {
+        for (text, kind) in analysis.take_embedded() {
+            let name = Name::of(kind.file_name());
+            analysis.embedded(|analysis| {
+                match FORMATS.iter().find(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)) {
+                    Some(Format { read: Read::Text { scan, .. }, .. }) => scan(&text, analysis),
+                    Some(_) | None => {
+                        let (tree, _) = yaml::read(text);
+                        documents(&name, &tree, analysis);
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Whether a file that cannot be read would have been of a format that is looked for: only then is it worth a word.
+fn is_ours(name: &Name<'_>, text: &str) -> bool {
+    ["compose", "buildspec", "task", "template", "deployment", "devcontainer"].iter().any(|word| name.file.contains(word))
+        || FORMATS.iter().any(|format| matches!(format.read, Read::Document { .. }) && !name.is_document() && (format.named)(name))
+        || [".github/workflows", ".buildkite", ".circleci", ".gitlab"].iter().any(|directory| name.is_below(directory))
+        || name.file.contains("gitlab-ci")
+        || ["containerDefinitions", "ContainerDefinitions", "AWSTemplateFormatVersion", "apiVersion:", "services:"]
+            .iter()
+            .any(|word| text.contains(word))
+}
+
+fn documents(name: &Name<'_>, tree: &Tree, analysis: &mut Analysis<'_>) -> Option<&'static str> {
+    FORMATS.iter().find_map(|format| match format.read {
+        Read::Document { is, scan } if is(name, tree) => {
+            scan(tree, analysis);
+            Some(format.name)
+        }
+        Read::Document { .. } | Read::Text { .. } => None,
+    })
+}

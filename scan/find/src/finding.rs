@@ -1,0 +1,326 @@
+//! What a scan finds: one place in a file that pulls an image.
+
+use std::ops::Range;
+
+use pullsafe::reference::{Reference, Registry};
+use serde::Serialize;
+
+/// What kind of place names the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// `FROM` of a Dockerfile.
+    DockerfileFrom,
+    /// `COPY --from=` of a Dockerfile.
+    DockerfileCopyFrom,
+    /// `RUN --mount=...,from=` of a Dockerfile.
+    DockerfileMount,
+    /// `# syntax=` of a Dockerfile: BuildKit pulls that frontend before anything else.
+    DockerfileSyntax,
+    /// `image:` of a compose service.
+    ComposeImage,
+    /// A volume of type `image` of a compose service.
+    ComposeVolume,
+    /// `docker-image://` of a build's `additional_contexts` in a compose file.
+    ComposeBuildContext,
+    /// `image` of a container definition of Amazon ECS, as JSON.
+    EcsTaskDefinition,
+    /// A container image of a CloudFormation, SAM or CDK template.
+    CloudFormation,
+    /// `Environment.Image` of a CodeBuild project in a CloudFormation template.
+    CodeBuildEnvironment,
+    /// A command of a CodeBuild build specification.
+    BuildspecCommand,
+    /// A command of another CI system's script: GitHub Actions, GitLab and so on.
+    CiCommand,
+    /// `container:` of a GitHub Actions job.
+    GithubContainer,
+    /// `services:` of a GitHub Actions job.
+    GithubService,
+    /// `docker://` of a GitHub Actions step, or of an action.
+    GithubAction,
+    /// `image:` of GitLab CI.
+    GitlabImage,
+    /// `services:` of GitLab CI.
+    GitlabService,
+    /// `image` of a development container.
+    Devcontainer,
+    /// An image of another CI system's file.
+    CiImage,
+    /// An image of a Kubernetes manifest.
+    Kubernetes,
+    /// An image of a Helm chart's values.
+    HelmValues,
+    /// An image of a Terraform file.
+    Terraform,
+    /// `image` of a Nomad task.
+    Nomad,
+    /// An agent, a container or a command of a Jenkins pipeline.
+    Jenkins,
+    /// An image of an Ansible task or a Molecule platform.
+    Ansible,
+    /// A container that a test starts through Testcontainers or dockertest.
+    Testcontainers,
+    /// An image in a program of AWS CDK, Pulumi or the like.
+    InfrastructureCode,
+    /// An image that Bazel pulls.
+    Bazel,
+    /// A resource or a task's image of Concourse.
+    Concourse,
+    /// A command of a shell script, a makefile or the like.
+    ScriptCommand,
+    /// A command or a file of cloud-init's user data.
+    CloudInit,
+    /// `FROM` and the like of an Earthfile.
+    Earthfile,
+    /// A step of Google Cloud Build.
+    CloudBuild,
+    /// A builder or a base image of Skaffold.
+    Skaffold,
+    /// A context or an argument of a bake file.
+    Bake,
+    /// Text in another file's text: a manifest in a ConfigMap, a script in a string.
+    Embedded,
+}
+
+impl Place {
+    /// The name used in output, as `serde` writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DockerfileFrom => "dockerfile-from",
+            Self::DockerfileCopyFrom => "dockerfile-copy-from",
+            Self::DockerfileMount => "dockerfile-mount",
+            Self::DockerfileSyntax => "dockerfile-syntax",
+            Self::ComposeImage => "compose-image",
+            Self::ComposeVolume => "compose-volume",
+            Self::ComposeBuildContext => "compose-build-context",
+            Self::EcsTaskDefinition => "ecs-task-definition",
+            Self::CloudFormation => "cloud-formation",
+            Self::CodeBuildEnvironment => "code-build-environment",
+            Self::BuildspecCommand => "buildspec-command",
+            Self::CiCommand => "ci-command",
+            Self::GithubContainer => "github-container",
+            Self::GithubService => "github-service",
+            Self::GithubAction => "github-action",
+            Self::GitlabImage => "gitlab-image",
+            Self::GitlabService => "gitlab-service",
+            Self::Devcontainer => "devcontainer",
+            Self::CiImage => "ci-image",
+            Self::Kubernetes => "kubernetes",
+            Self::HelmValues => "helm-values",
+            Self::Terraform => "terraform",
+            Self::Nomad => "nomad",
+            Self::Jenkins => "jenkins",
+            Self::Ansible => "ansible",
+            Self::Testcontainers => "testcontainers",
+            Self::InfrastructureCode => "infrastructure-code",
+            Self::Bazel => "bazel",
+            Self::Concourse => "concourse",
+            Self::ScriptCommand => "script-command",
+            Self::CloudInit => "cloud-init",
+            Self::Earthfile => "earthfile",
+            Self::CloudBuild => "cloud-build",
+            Self::Skaffold => "skaffold",
+            Self::Bake => "bake",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+/// One place in a file that pulls an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Path of the file, as it was given or found, with `/`.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What kind of place this is.
+    pub place: Place,
+    /// The reference as its author wrote it.
+    pub written: String,
+    /// The reference with everything filled in; what has no value stays as `${NAME}`.
+    pub reference: String,
+    /// Whose registry it is pulled from; `None` where a variable decides.
+    pub registry: Option<Registry>,
+    /// Whether it is a Docker Official Image.
+    pub official: bool,
+    /// Whether a digest fixes what is pulled.
+    pub pinned: bool,
+    /// Whether every part of the reference is known, and the place can be nothing but a pull.
+    pub certain: bool,
+    /// The variables without a value.
+    pub variables: Vec<String>,
+    /// The compose services that use it: an anchor may serve several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+    /// Where the registry's part of the reference is written, for the rewriting.
+    #[serde(skip)]
+    pub head: Option<Head>,
+    /// What else has to change where it moves, so that it means the same; or why it must not move.
+    #[serde(skip)]
+    pub along: Along,
+    /// In a kustomization: the name by which the entry finds its image in the manifests.
+    #[serde(skip)]
+    pub selects: Option<Selects>,
+    /// The reference as a value, where everything is known.
+    #[serde(skip)]
+    pub(crate) parsed: Option<Reference>,
+}
+
+impl Finding {
+    /// Whether a pull of this goes to Docker Hub, as far as the files tell.
+    pub fn is_docker_hub(&self) -> bool {
+        self.registry == Some(Registry::DockerHub)
+    }
+
+    /// The reference as a value, where every part of it is known.
+    pub fn parsed(&self) -> Option<&Reference> {
+        self.parsed.as_ref()
+    }
+}
+
+/// What a move of an image needs besides its new registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Along {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Text at places of files: each its file, the byte, and the text.
+    Texts(Vec<(String, usize, String)>),
+    /// It must stay, because of this.
+    Stays(&'static str),
+}
+
+/// How an entry of a kustomization finds its image: it has to name it as the manifests do, before a move and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selects {
+    /// The name, without tag and digest.
+    pub name: String,
+    /// Where the name's registry is written.
+    pub head: Head,
+    /// Whether the entry puts another name in its place.
+    pub replaced: bool,
+}
+
+/// The registry's part of a Docker Hub reference, where it was written: what a move to another registry changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The file and the bytes of the host, where one is written.
+    pub host: Option<(String, Range<usize>)>,
+    /// The file and the byte where the repository begins, where something has to go before it.
+    pub repository: Option<(String, usize)>,
+    /// Whether the repository is written without its `library/`.
+    pub bare: bool,
+}
+
+/// What one file gave.
+#[derive(Debug, Default)]
+pub struct FileScan {
+    /// The images that it pulls.
+    pub findings: Vec<Finding>,
+    /// What kept it from being read in full.
+    pub problems: Vec<Problem>,
+    /// The names of images that it builds.
+    pub built: Vec<Built>,
+    /// What it deploys, if it is a kustomization.
+    pub kustomization: Option<Kustomization>,
+    /// The format that it was read as.
+    pub format: Option<&'static str>,
+    /// The kind that it is of, if that pulls images and is not read.
+    pub unread: Option<&'static str>,
+}
+
+/// A kustomization: what it deploys, and whose images it replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kustomization {
+    /// Path of the file.
+    pub path: String,
+    /// Paths of the files and directories that it takes.
+    pub resources: Vec<String>,
+    /// The names of images that it gives another name, tag or digest.
+    pub names: Vec<String>,
+}
+
+/// An image that is named and not pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Elsewhere {
+    /// The place.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Why nothing is pulled there.
+    pub why: Why,
+}
+
+/// Why an image that is named is not pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Another file builds it.
+    Built,
+    /// A kustomization puts something in its place.
+    Overridden,
+}
+
+impl Why {
+    /// In words, after `is not pulled: `.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Built => "another file builds it",
+            Self::Overridden => "a kustomization puts another in its place",
+        }
+    }
+}
+
+/// The name of an image that a file builds: elsewhere it is no pull.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Built {
+    /// As it is written there.
+    pub name: String,
+    /// For whom it is there.
+    pub kept: Kept,
+}
+
+/// For whom an image that is built is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kept {
+    /// For builds and runs on the same machine, under this name and tag.
+    Locally,
+    /// For everything that the tool deploys, whatever the tag: Skaffold puts its own in.
+    Everywhere,
+    /// For the Dockerfiles of a build, as a named context.
+    AsContext,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The file is of a known format and could not be read: images may be missed.
+    Unreadable,
+    /// A part is odd; the rest was read.
+    Warning,
+}
+
+/// Something that kept a file from being read in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Path of the file.
+    pub file: String,
+    /// Line, from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// How bad it is.
+    pub level: Level,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            0 => write!(formatter, "{}: {}", self.file, self.message),
+            line => write!(formatter, "{}:{line}: {}", self.file, self.message),
+        }
+    }
+}

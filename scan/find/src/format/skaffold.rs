@@ -1,0 +1,63 @@
+//! Skaffold: builders and base images; what its artifacts name is built, whatever the manifests say.
+
+use pullsafe_syntax::template::mark_templates;
+use pullsafe_syntax::traced::Traced;
+use pullsafe_syntax::yaml::{Node, Tree, Written as _};
+
+use super::{Format, Read};
+use crate::analysis::{Analysis, Otherwise};
+use crate::finding::{Along, Finding, Kept, Place};
+
+pub(super) const FORMAT: Format = Format {
+    name: "Skaffold",
+    finds: "`builder`, `runImage` and `fromImage` of artifacts, containers of `verify` and custom actions; an artifact's `image` is no pull, \
+            here and in manifests",
+    known_by: "`apiVersion: skaffold/...`",
+    order: "before Kubernetes, whose `apiVersion` and `kind` it has",
+    named: |name| name.is_document(),
+    marks: &[],
+    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan },
+};
+
+fn looks_like(root: Node<'_>) -> bool {
+    root.get("apiVersion").and_then(Node::scalar).is_some_and(|version| version.starts_with("skaffold/"))
+}
+
+fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
+    for root in tree.documents().filter(|root| looks_like(*root)) {
+        let profiles = root.get("profiles").map(Node::items).unwrap_or_default();
+        for artifact in std::iter::once(root).chain(profiles).filter_map(|node| node.at(&["build", "artifacts"])).flat_map(Node::items) {
+            if let Some(name) = artifact.get("image").and_then(Node::text) {
+                analysis.built(&name, Kept::Everywhere);
+            }
+        }
+    }
+    for node in tree.mappings() {
+        for (key, value) in node.own_entries() {
+            let image = match key {
+                "builder" | "runImage" => {
+                    if let Some(finding) = found(value.text(), analysis) {
+                        finding.along = Along::Stays("a builder is trusted by its name");
+                    }
+                    None
+                }
+                "fromImage" => value.text(),
+                "container" => value.get("image").and_then(Node::text),
+                "kaniko" => value.get("image").and_then(Node::text),
+                "containers" => {
+                    for container in value.items() {
+                        found(container.get("image").and_then(Node::text), analysis);
+                    }
+                    None
+                }
+                _ => None,
+            };
+            found(image, analysis);
+        }
+    }
+}
+
+fn found<'f>(image: Option<Traced>, analysis: &'f mut Analysis<'_>) -> Option<&'f mut Finding> {
+    let written = image?;
+    analysis.found(Place::Skaffold, &written, &mark_templates(&written), Otherwise::Ignore)
+}

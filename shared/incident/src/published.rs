@@ -1,0 +1,163 @@
+//! The details of the events that tell programs what people are told: one type each, for whoever writes one and whoever reads one.
+//!
+//! docs/events.md is made from these types. Whoever reads takes a field that is new for one to come, and none away.
+
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
+use pullsafe_events::Author;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::door::DoorVerdict;
+use super::plan::Declined;
+use super::refusal::Refusal;
+
+/// The detail of an event, told apart by the fields that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Published {
+    /// `Diagnosis`, or `Remedy Applied` once the plan was carried out: what a service fails at now, and what became of it.
+    Blocker(Box<Blocker>),
+    /// `Incident Resolved`: a service is steady again.
+    Resolved(Resolved),
+    /// `Diagnosis`, or `Remedy Applied` once something was changed: a deployment starts that pulls from Docker Hub.
+    Starting(Box<Starting>),
+    /// `Diagnosis`, or `Remedy Applied` where it was rolled back: a deployment waited at the door and was answered.
+    Answered(Answered),
+    /// `Diagnosis`: a service carries the marks of a pause that nobody remembers.
+    Stray(StrayMarks),
+    /// `Diagnosis`: how many messages of one author were not told one by one.
+    HeldBack(HeldBackCount),
+    /// `Message Undelivered`: what people could not be told.
+    Undelivered(Undelivered),
+}
+
+impl Published {
+    /// The event's detail.
+    pub fn detail(&self) -> Value {
+        // Texts, numbers and lists of them are always JSON.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// What a service fails at now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The message's id: the same whenever the same message comes again.
+    pub notice: String,
+    /// The incident, the same from the first failure until `Incident Resolved`.
+    pub incident: String,
+    /// What it is about: a service, a family of tasks, or a build project.
+    pub subject: String,
+    /// The cause, with what supports it. Without `EvidenceOnBus` the lines of evidence have no text, and there is no advice where a log
+    /// gave the signature.
+    pub diagnosis: Diagnosis,
+    /// Whether the cause is Docker Hub's pull quota.
+    pub docker_hub_quota: bool,
+    /// What was planned, if anything was.
+    pub remedy: Option<RemedyName>,
+    /// Whether the plan was carried out.
+    pub applied: bool,
+    /// The steps of the plan, a sentence each.
+    pub steps: Option<Vec<String>>,
+    /// What was considered and not planned, and why.
+    pub declined: Vec<Declined>,
+    /// How many tasks failed of this cause.
+    pub tasks: u32,
+    /// When the first of them did.
+    pub since: Timestamp,
+    /// The call that AWS refused, if it refused one.
+    pub refused: Option<Refusal>,
+}
+
+/// A service is steady again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The message's id.
+    pub notice: String,
+    /// The incident that is over.
+    pub incident: String,
+    /// What it was about.
+    pub subject: String,
+    /// How it ended, in words.
+    pub how: String,
+    /// When its first task failed.
+    pub opened_at: Timestamp,
+    /// What failed, oldest first.
+    pub causes: Vec<Cause>,
+    /// What pullsafe did, if it did something.
+    pub remedy: Option<RemedyName>,
+}
+
+/// A deployment starts that pulls from Docker Hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starting {
+    /// The message's id.
+    pub notice: String,
+    /// The service.
+    pub subject: String,
+    /// What was planned.
+    pub remedy: RemedyName,
+    /// Whether the stack acts.
+    pub applied: bool,
+    /// The plan in a sentence.
+    pub summary: String,
+    /// The call that AWS refused, if it refused one.
+    pub refused: Option<Refusal>,
+}
+
+/// A deployment waited at the door and was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The message's id.
+    pub notice: String,
+    /// The service.
+    pub subject: String,
+    /// What was found, and what became of the deployment.
+    pub door: DoorVerdict,
+    /// Whether it was rolled back.
+    pub applied: bool,
+}
+
+/// A service carries the marks of a pause that nobody remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrayMarks {
+    /// The message's id.
+    pub notice: String,
+    /// The service.
+    pub subject: String,
+    /// Always true: what tells this event from the others.
+    pub stray: bool,
+    /// Whether its desired count is 0; otherwise only the marks are left.
+    pub paused: bool,
+    /// What a person types to bring it back, in this order.
+    pub commands: Vec<String>,
+}
+
+/// How many messages of one author were not told one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBackCount {
+    /// The message's id.
+    pub notice: String,
+    /// Whose messages they are.
+    pub author: Author,
+    /// Since when they were held back.
+    pub since: Timestamp,
+    /// How many they are.
+    pub held_back: usize,
+}
+
+/// What people could not be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    /// The id of the message that did not go out.
+    pub notice: String,
+    /// What it is about.
+    pub subject: String,
+    /// Its subject line.
+    pub title: String,
+    /// Its text; without `EvidenceOnBus` without what repeats evidence.
+    pub text: String,
+    /// Why it did not go out.
+    pub why: String,
+}

@@ -1,0 +1,325 @@
+//! What the registries say: one row for each, with the hosts it answers from, the words of its own errors and what its 429 means.
+//!
+//! The codes of the OCI Distribution specification hold for all of them ([`CODES`]); a row adds what only this registry says.
+//! Adding a registry's vocabulary is adding one row.
+
+use pullsafe::reference::Registry;
+
+/// What a registry means by its error, whatever it calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// No credentials, or wrong ones.
+    Unauthorized,
+    /// The credentials are good, and may not do this.
+    Denied,
+    /// There is no such repository.
+    NameUnknown,
+    /// There is no such manifest: tag or digest.
+    ManifestUnknown,
+    /// The manifest is there, and one of its parts is not.
+    BlobUnknown,
+    /// The bytes or the manifest are not what they say.
+    Invalid,
+    /// The kind of the artifact is not known.
+    Unsupported,
+    /// Too many requests.
+    TooManyRequests,
+    /// The registry failed.
+    ServerError,
+    /// The image is there, and a rule of the registry keeps it from being pulled.
+    Blocked,
+    /// The image is there, in a class of storage that must be restored first.
+    Archived,
+}
+
+/// A word of a registry's error and what it means. Case does not matter.
+pub type Code = (&'static str, Meaning);
+
+/// The error codes of the OCI Distribution specification, and how Docker and containerd write them out.
+pub static CODES: &[Code] = &[
+    ("toomanyrequests", Meaning::TooManyRequests),
+    ("too many requests", Meaning::TooManyRequests),
+    ("manifest_blob_unknown", Meaning::BlobUnknown),
+    ("manifest blob unknown", Meaning::BlobUnknown),
+    ("manifest_unknown", Meaning::ManifestUnknown),
+    ("manifest unknown", Meaning::ManifestUnknown),
+    ("manifest_unverified", Meaning::Invalid),
+    ("manifest_invalid", Meaning::Invalid),
+    ("manifest invalid", Meaning::Invalid),
+    ("name_unknown", Meaning::NameUnknown),
+    ("name unknown", Meaning::NameUnknown),
+    ("name_invalid", Meaning::NameUnknown),
+    ("blob_unknown", Meaning::BlobUnknown),
+    ("blob unknown", Meaning::BlobUnknown),
+    ("digest_invalid", Meaning::Invalid),
+    ("size_invalid", Meaning::Invalid),
+    ("unauthorized", Meaning::Unauthorized),
+    ("authentication required", Meaning::Unauthorized),
+    ("denied", Meaning::Denied),
+    ("forbidden", Meaning::Denied),
+    ("unsupported", Meaning::Unsupported),
+    ("unavailable", Meaning::ServerError),
+    ("internal_error", Meaning::ServerError),
+];
+
+/// One registry's own vocabulary.
+#[derive(Debug, Clone, Copy)]
+pub struct Vocabulary {
+    /// What people call it.
+    pub name: &'static str,
+    /// Whose registry it is, in the words of the contract.
+    pub registry: Registry,
+    /// The hosts it answers from: the whole host, or with a leading dot the end of one. Content hosts are among them.
+    pub hosts: &'static [&'static str],
+    /// What only this registry says.
+    pub codes: &'static [Code],
+    /// What its 429 means, for a person.
+    pub limit: &'static str,
+}
+
+/// The registries that are known by their hosts. The first row that fits decides.
+pub static VOCABULARIES: &[Vocabulary] = &[
+    Vocabulary {
+        name: "Docker Hub",
+        registry: Registry::DockerHub,
+        hosts: &[
+            "docker.io",
+            ".docker.io",
+            "registry.hub.docker.com",
+            "hub.docker.com",
+            "production.cloudflare.docker.com",
+            ".cloudflare.docker.com",
+            "docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com",
+            "dseasb33srnrn.cloudfront.net",
+            "d2iks1dkcwqcbx.cloudfront.net",
+        ],
+        codes: &[
+            ("incorrect username or password", Meaning::Unauthorized),
+            ("insufficient_scope", Meaning::Denied),
+            ("access to the resource is denied", Meaning::Denied),
+            ("hap429", Meaning::TooManyRequests),
+            ("email must be verified", Meaning::Denied),
+            ("personal access token is expired", Meaning::Unauthorized),
+        ],
+        limit: "the pull quota of the address or account, or the abuse limit on bursts; only the registry's own words tell which",
+    },
+    Vocabulary {
+        name: "Amazon ECR Public",
+        registry: Registry::EcrPublic,
+        hosts: &[
+            "public.ecr.aws",
+            "ecr-public.aws.com",
+            ".ecr-public.aws.com",
+            "d5l0dvt14r5h8.cloudfront.net",
+            "d2glxqk2uabbnd.cloudfront.net",
+        ],
+        codes: &[("rate exceeded", Meaning::TooManyRequests), ("your authorization token has expired", Meaning::Unauthorized)],
+        limit: "one pull a second for each anonymous address, ten for an account",
+    },
+    Vocabulary {
+        name: "Amazon ECR",
+        registry: Registry::EcrPrivate,
+        hosts: &[],
+        codes: &[
+            ("rate exceeded", Meaning::TooManyRequests),
+            ("throttlingexception", Meaning::TooManyRequests),
+            ("requested image not found", Meaning::ManifestUnknown),
+            ("repositorynotfoundexception", Meaning::NameUnknown),
+            ("imagenotfoundexception", Meaning::ManifestUnknown),
+            ("layersnotfoundexception", Meaning::BlobUnknown),
+            ("layerinaccessibleexception", Meaning::BlobUnknown),
+            ("your authorization token has expired", Meaning::Unauthorized),
+            ("no basic auth credentials", Meaning::Unauthorized),
+            ("imagearchivedexception", Meaning::Archived),
+            ("image is archived", Meaning::Archived),
+            ("storage class archive", Meaning::Archived),
+            ("upstreamimagenotfound", Meaning::ManifestUnknown),
+        ],
+        limit: "the pull rate of the account in this region, a quota that can be raised",
+    },
+    Vocabulary {
+        name: "GitHub Container Registry",
+        registry: Registry::Ghcr,
+        hosts: &["ghcr.io", ".ghcr.io", "docker.pkg.github.com", "pkg-containers.githubusercontent.com"],
+        codes: &[
+            ("permission_denied", Meaning::Denied),
+            ("does not match expected scopes", Meaning::Denied),
+            ("unauthenticated", Meaning::Unauthorized),
+        ],
+        limit: "a limit on requests a minute; it says how many and when to come back",
+    },
+    Vocabulary {
+        name: "Quay",
+        registry: Registry::Quay,
+        hosts: &["quay.io", ".quay.io"],
+        codes: &[
+            ("access to the requested resource is not authorized", Meaning::Unauthorized),
+            ("invalid_auth_token", Meaning::Unauthorized),
+        ],
+        limit: "a limit on requests a second for each address",
+    },
+    Vocabulary {
+        name: "GitLab",
+        registry: Registry::Gitlab,
+        hosts: &["registry.gitlab.com", ".gitlab.com", ".registry.gitlab-static.net"],
+        codes: &[("http basic: access denied", Meaning::Unauthorized), ("access forbidden", Meaning::Denied)],
+        limit: "the instance's limit on requests of an address or user",
+    },
+    Vocabulary {
+        name: "Azure Container Registry",
+        registry: Registry::Other,
+        hosts: &[".azurecr.io", ".azurecr.cn", ".azurecr.us"],
+        codes: &[
+            ("client with ip", Meaning::Denied),
+            ("is not allowed access", Meaning::Denied),
+            ("connect_unauthorized", Meaning::Unauthorized),
+            ("tag_unknown", Meaning::ManifestUnknown),
+            ("registry is disabled", Meaning::Denied),
+            ("aad authentication failed", Meaning::Unauthorized),
+        ],
+        limit: "the read operations a minute of the registry's tier",
+    },
+    Vocabulary {
+        name: "Microsoft's registry",
+        registry: Registry::Other,
+        hosts: &["mcr.microsoft.com", ".data.mcr.microsoft.com", ".cdn.mscr.io", ".mcr.microsoft.com"],
+        codes: &[("manifest tagged by", Meaning::ManifestUnknown)],
+        limit: "a limit on bursts from one address",
+    },
+    Vocabulary {
+        name: "Google's registries",
+        registry: Registry::Other,
+        hosts: &["gcr.io", ".gcr.io", ".pkg.dev", "registry.k8s.io", "k8s.gcr.io"],
+        codes: &[
+            ("permission \"artifactregistry", Meaning::Denied),
+            ("permission 'artifactregistry", Meaning::Denied),
+            ("unauthenticated request", Meaning::Unauthorized),
+            ("failed to fetch \"", Meaning::ManifestUnknown),
+            ("quota exceeded for quota metric", Meaning::TooManyRequests),
+            ("caller does not have permission", Meaning::Denied),
+            ("does not exist in repository", Meaning::ManifestUnknown),
+            ("container registry is deprecated", Meaning::Denied),
+        ],
+        limit: "the project's quota of requests a minute",
+    },
+    Vocabulary {
+        name: "JFrog Artifactory",
+        registry: Registry::Proxy,
+        hosts: &[".jfrog.io"],
+        codes: &[
+            ("the named manifest is not known to the registry", Meaning::ManifestUnknown),
+            ("unable to find docker repository", Meaning::NameUnknown),
+            ("download blocked", Meaning::Blocked),
+            ("blocked by xray", Meaning::Blocked),
+            ("blocked by policy", Meaning::Blocked),
+            ("bad props auth token", Meaning::Unauthorized),
+            ("forbidden request", Meaning::Denied),
+            ("the requested resource requires authentication", Meaning::Unauthorized),
+        ],
+        limit: "its own limit, or the one of the registry behind it, which it repeats",
+    },
+    Vocabulary {
+        name: "Harbor",
+        registry: Registry::Proxy,
+        hosts: &[],
+        codes: &[
+            ("current image with", Meaning::Blocked),
+            ("projectpolicyviolation", Meaning::Blocked),
+            ("cannot be pulled due to configured policy", Meaning::Blocked),
+            ("the image is not signed", Meaning::Blocked),
+            ("project not found", Meaning::NameUnknown),
+            ("artifact not found", Meaning::ManifestUnknown),
+            ("unauthorized to access repository", Meaning::Denied),
+        ],
+        limit: "the limit of the registry behind its proxy cache",
+    },
+    Vocabulary {
+        name: "Sonatype Nexus",
+        registry: Registry::Proxy,
+        hosts: &[],
+        codes: &[("manifest not found", Meaning::ManifestUnknown), ("access denied by repository firewall", Meaning::Blocked)],
+        limit: "the limit of the registry behind its proxy repository",
+    },
+    Vocabulary {
+        name: "a signature or admission policy on the puller's side",
+        registry: Registry::Other,
+        hosts: &[],
+        codes: &[
+            ("source image rejected", Meaning::Blocked),
+            ("signature was required", Meaning::Blocked),
+            ("signature verification failed", Meaning::Blocked),
+            ("no matching signatures", Meaning::Blocked),
+            ("no signatures found", Meaning::Blocked),
+            ("signatures can't be fetched", Meaning::Blocked),
+            ("invalid signature", Meaning::Blocked),
+            ("image verification failed", Meaning::Blocked),
+            ("denied the request", Meaning::Blocked),
+            ("blocked due to the following policies", Meaning::Blocked),
+        ],
+        limit: "nothing: it asks no registry",
+    },
+    Vocabulary {
+        name: "NVIDIA NGC",
+        registry: Registry::Other,
+        hosts: &["nvcr.io", ".nvcr.io", "authn.nvidia.com"],
+        codes: &[("payment required", Meaning::Denied), ("access token is not valid", Meaning::Unauthorized)],
+        limit: "a limit on bursts from one address or key",
+    },
+    Vocabulary {
+        name: "Red Hat's registry",
+        registry: Registry::Other,
+        hosts: &["registry.redhat.io", "registry.access.redhat.com", "registry.connect.redhat.com", ".registry.redhat.io"],
+        codes: &[("please login to the red hat registry", Meaning::Unauthorized)],
+        limit: "a limit on bursts from one address",
+    },
+];
+
+/// The vocabulary of the registry that answers from this host.
+pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
+    host_in(VOCABULARIES, host)
+}
+
+/// What the words of a part mean, in lower case, if a registry of the table has them.
+pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
+    table.iter().flat_map(|row| row.codes.iter()).find(|(word, _)| lower.contains(word)).map(|(_, meaning)| *meaning)
+}
+
+fn host_in<'a>(table: &'a [Vocabulary], host: &str) -> Option<&'a Vocabulary> {
+    let host = host.split(':').next().unwrap_or_default();
+    let fits = |pattern: &str| {
+        if pattern.starts_with('.') {
+            host.len() > pattern.len() && host.get(host.len() - pattern.len()..).is_some_and(|end| end.eq_ignore_ascii_case(pattern))
+        } else {
+            host.eq_ignore_ascii_case(pattern)
+        }
+    };
+    table.iter().find(|row| row.hosts.iter().any(|pattern| fits(pattern)))
+}
+
+/// The vocabulary of a registry that is known by its name in the contract.
+pub fn of_registry(registry: Registry) -> Option<&'static Vocabulary> {
+    VOCABULARIES.iter().find(|row| row.registry == registry && registry != Registry::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A registry that the table does not have: what it says is read as soon as its row is there.
+    #[test]
+    fn adding_a_registrys_vocabulary_is_one_row() {
+        let added = Vocabulary {
+            name: "Scaleway",
+            registry: Registry::Other,
+            hosts: &["rg.fr-par.scw.cloud", ".scw.cloud"],
+            codes: &[("namespace is locked by its owner", Meaning::Blocked)],
+            limit: "the namespace's limit on requests",
+        };
+        let said = "the namespace is locked by its owner";
+        assert_eq!(of_host("rg.fr-par.scw.cloud").map(|row| row.name), None, "it is not there today");
+        assert_eq!(meaning_in(VOCABULARIES, said), None);
+        let table = [VOCABULARIES, &[added]].concat();
+        assert_eq!(host_in(&table, "rg.fr-par.scw.cloud:443").map(|row| row.name), Some("Scaleway"));
+        assert_eq!(meaning_in(&table, said), Some(Meaning::Blocked));
+    }
+}
