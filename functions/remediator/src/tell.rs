@@ -12,6 +12,7 @@ use pullsafe_incident::outgoing::{Met, Outgoing, Way};
 use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
+use serde_json::json;
 
 use crate::decide::refusal;
 

@@ -141,6 +141,9 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
+        severity: None,
+        links: None,
+        outbreak: None,
     }))
     .detail();
     let text = text.finish();
@@ -183,6 +186,9 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         opened_at: incident.opened_at,
         causes: incident.causes.iter().map(|seen| seen.diagnosis.cause).collect(),
         remedy: incident.acted(),
+        severity: None,
+        links: None,
+        outbreak: None,
     })
     .detail();
     Notice {
