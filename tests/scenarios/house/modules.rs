@@ -141,6 +141,34 @@ fn no_package_is_larger_than_a_person_can_keep_in_mind() {
     }
 }
 
+/// Files below a folder that nothing there takes in: the compiler does not see them.
+fn left_out(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for path in fs::read_dir(next).expect("a folder can be read").map(|entry| entry.expect("an entry can be read").path()) {
+            match path.is_dir() {
+                true => waiting.push(path),
+                false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+                false => {}
+            }
+        }
+    }
+    let whole: String = files.iter().map(|file| fs::read_to_string(file).expect("a source can be read")).collect();
+    let taken_in = |name: &str| {
+        ["lib", "main", "mod"].contains(&name) || whole.contains(&format!("mod {name};")) || whole.contains(&format!("{name}.rs\""))
+    };
+    let own = |file: &PathBuf| file.parent().is_some_and(|parent| parent.ends_with("bin"));
+    files.retain(|file| !own(file) && !file.file_stem().and_then(|name| name.to_str()).is_some_and(taken_in));
+    files
+}
+
+#[test]
+fn no_file_is_left_out_of_its_package() {
+    let found: Vec<PathBuf> = SOURCES.iter().flat_map(|folder| left_out(&project().join(folder).join("src"))).collect();
+    assert!(found.is_empty(), "a file without its line `mod ...;`: {found:?}");
+}
+
 #[test]
 fn files_do_not_import_in_circles() {
     let found: Vec<String> = SOURCES.iter().flat_map(|folder| circles(folder)).collect();
