@@ -16,6 +16,8 @@ mod copy;
 mod diagnose;
 #[cfg(feature = "doctor")]
 mod doctor;
+#[cfg(feature = "drill")]
+mod drill;
 #[cfg(feature = "aws")]
 mod memory;
 #[cfg(feature = "mirror")]
@@ -30,7 +32,7 @@ mod registry;
 mod report;
 #[cfg(feature = "scan")]
 mod scan;
-#[cfg(any(feature = "protect", feature = "verify"))]
+#[cfg(any(feature = "drill", feature = "protect", feature = "verify"))]
 mod service;
 mod terminal;
 #[cfg(feature = "verify")]
@@ -76,6 +78,8 @@ enum Command {
     Report(report::Arguments),
     #[cfg(feature = "doctor")]
     Doctor(doctor::Arguments),
+    #[cfg(feature = "drill")]
+    Drill(drill::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -102,5 +106,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::run(&arguments),
         #[cfg(feature = "doctor")]
         Command::Doctor(arguments) => doctor::run(&arguments),
+        #[cfg(feature = "drill")]
+        Command::Drill(arguments) => drill::run(&arguments),
     }
 }

@@ -5,8 +5,14 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// Every command that speaks to AWS, as a person would call it.
-const COMMANDS: &[&[&str]] =
-    &[&["audit"], &["report", "--table", "t"], &["waiting", "--table", "t"], &["doctor"], &["diagnose", "prod/web"]];
+const COMMANDS: &[&[&str]] = &[
+    &["audit"],
+    &["drill", "--service", "prod/web"],
+    &["report", "--table", "t"],
+    &["waiting", "--table", "t"],
+    &["doctor"],
+    &["diagnose", "prod/web"],
+];
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");

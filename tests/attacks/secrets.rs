@@ -165,7 +165,7 @@ pub(crate) async fn widget() -> String {
         pages
     };
     let (pages, log, finest) = traced(play).await;
-    assert!(finest > 3 && pages[0].contains("open incident(s)"), "{finest} lines at TRACE");
+    assert!(finest > 3 && pages[0].contains("open incident"), "{finest} lines at TRACE");
     let secrets: Vec<&str> = SPOKEN.iter().map(|(secret, _)| *secret).collect();
     let found = [("log", log), ("widget", pages.concat())];
     format!("{finest} lines at TRACE, {} searches, 0 hits", search(&found, &secrets))

@@ -3,6 +3,7 @@
 //! A new attack is a function in the file of its surface and a line here.
 
 mod bounds;
+mod drills;
 mod evil;
 mod fuzz;
 mod gate;
@@ -92,6 +93,7 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "writes the tags of another stack onto a service", Tenant => services::marks_of_another_stack;
     "raises an observing stack by a tag", Tenant => services::tag_to_act;
     "changes what runs by the mirror's tag after a move", Tenant => services::moved_is_pinned;
+    "plays drills by the hundred, also as if they were more than drills", Tenant => drills::forged;
     "puts events of AWS onto the bus under another source", Tenant => services::forged_events;
     "pushes what sounds like what somebody waits for", Tenant => services::pushes_of_others;
     "has a task pull from this machine, and the function ask there", Tenant => services::loopback_images;

@@ -70,6 +70,7 @@ fn read(payload: &Value) -> String {
         Event::FindPaused => "fact: look for services that are paused and that nobody remembers\n".to_owned(),
         Event::Paused(subject) => format!("fact: {subject} carries the mark of a pause\n"),
         Event::Summary(author, since) => format!("fact: sum up what was held back of {author} since {since}\n"),
+        Event::Drill(service) => format!("fact: play a drill for {service}\n"),
         Event::TryAgain(subject) => format!("fact: try again what was refused for {subject}\n"),
         Event::Ignored(why) => format!("ignored: {why}\n"),
     }

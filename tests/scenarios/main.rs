@@ -13,6 +13,7 @@ mod crash;
 mod documents;
 mod door;
 mod door_crash;
+mod drill;
 mod events;
 mod events_page;
 mod exits;

@@ -28,6 +28,7 @@ use crate::aws::tagging::Tagging;
 use crate::decide::belongs;
 use crate::decide::count::{only_counts, was_decided, without_a_look};
 use crate::decide::service::Service;
+use crate::drill;
 use crate::leave::Remembered;
 use crate::recent::Recent;
 use crate::work::{Judged, asks_again};
@@ -159,6 +160,7 @@ impl Remediator {
             Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::Summary(author, since) => self.summarize(&author, since, now).await,
+            Event::Drill(service) => Ok(Box::pin(drill::play(&drill::Harmless::of(self), &service, owner, now)).await),
             Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
         }
     }

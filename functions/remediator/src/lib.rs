@@ -16,6 +16,8 @@ pub mod build;
 #[cfg(feature = "shell")]
 mod door;
 #[cfg(feature = "shell")]
+mod drill;
+#[cfg(feature = "shell")]
 pub mod evidence;
 #[cfg(feature = "shell")]
 mod flow;

@@ -137,7 +137,7 @@ impl Remediator {
         seen
     }
 
-    async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
+    pub(crate) async fn look_at_definition(&self, arn: &str) -> Lookup<TaskDefinition> {
         let asked = self.definitions.or_ask(arn, (self.clock)(), self.ecs.task_definition(arn));
         match self.in_time("ecs:DescribeTaskDefinition", asked).await {
             Ok(definition) => Lookup::Found(definition),

@@ -13,17 +13,19 @@ pub struct Tally {
     pub why: String,
     /// The remedy that was applied, or would have been.
     pub remedy: Option<&'static str>,
+    /// What whoever invoked it by hand is shown beside it.
+    pub shown: Option<Value>,
 }
 
 impl Tally {
     /// Nothing was to be done.
     pub fn ignored(why: String) -> Self {
-        Self { outcome: "ignored", why, remedy: None }
+        Self { outcome: "ignored", why, ..Self::default() }
     }
 
     /// Another invocation is at work; the event waits in the queue.
     pub fn deferred() -> Self {
-        Self { outcome: "deferred", why: "another invocation holds the lease".to_owned(), remedy: None }
+        Self { outcome: "deferred", why: "another invocation holds the lease".to_owned(), ..Self::default() }
     }
 
     /// Whether the event waits for another invocation.
@@ -33,12 +35,12 @@ impl Tally {
 
     /// Looks at this many incidents were put into the queue.
     pub fn swept(count: usize) -> Self {
-        Self { outcome: "swept", why: format!("{count} incident(s) are due"), remedy: None }
+        Self { outcome: "swept", why: format!("{count} incident(s) are due"), ..Self::default() }
     }
 
     /// An incident was worked on.
     pub fn worked(outcome: &'static str, why: impl Into<String>, remedy: Option<&'static str>) -> Self {
-        Self { outcome, why: why.into(), remedy }
+        Self { outcome, why: why.into(), remedy, shown: None }
     }
 
     /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep, there is no metric:
@@ -54,6 +56,10 @@ impl Tally {
 
     /// The function's answer, for whoever invokes it by hand.
     pub fn into_json(self) -> Value {
-        json!({ "outcome": self.outcome, "why": self.why, "remedy": self.remedy })
+        let mut answer = json!({ "outcome": self.outcome, "why": self.why, "remedy": self.remedy });
+        if let Some(shown) = self.shown {
+            answer["shown"] = shown;
+        }
+        answer
     }
 }

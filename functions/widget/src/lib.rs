@@ -6,9 +6,11 @@
 pub mod answer;
 
 use pullsafe::clock::Clock;
+use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::trace_event;
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
+use pullsafe_incident::outlook::Outlook;
 use pullsafe_incident::report::Report;
 use pullsafe_incident::report::widget::Theme;
 use pullsafe_incident::report::widget::{DESCRIPTION, error, incidents};
@@ -16,6 +18,9 @@ use pullsafe_incident::store::{History, Table};
 use serde_json::Value;
 
 use crate::answer::{Answer, Described};
+
+/// What runs is looked at once a day; what was not for two days runs no more, or is not looked at any more.
+const OUTLOOK_SECONDS: i64 = 2 * 86_400;
 
 /// The widget with the table that it reads.
 #[derive(Clone)]
@@ -40,8 +45,10 @@ impl Widget {
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
         // Of whatever form: a width that makes no sense is none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
-        Answer::Html(match self.table.open_incidents().await {
-            Ok(history) => shown(&history, theme, width, (self.clock)()),
+        let now = (self.clock)();
+        let (open, outlooks) = tokio::join!(self.table.open_incidents(), self.table.outlooks(now.plus_seconds(-OUTLOOK_SECONDS)));
+        Answer::Html(match open {
+            Ok(history) => shown(&history, outlooks, theme, width, now),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");
                 error(theme, &explained(&failure))
@@ -50,15 +57,24 @@ impl Widget {
     }
 }
 
-fn shown(history: &History, theme: Theme, width: Option<u32>, now: Timestamp) -> String {
+fn shown(history: &History, outlooks: Result<Vec<Outlook>, Failure>, theme: Theme, width: Option<u32>, now: Timestamp) -> String {
     let reports: Vec<Report> = history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
     for missing in &history.missing {
         tracing::error!(missing, "an incident cannot be shown: {missing}");
     }
-    tracing::info!(incidents = reports.len(), missing = history.missing.len(), "{} open incident(s) shown", reports.len());
-    let warning =
-        (!history.missing.is_empty()).then(|| format!("{} row(s) of the table cannot be read; the log says which.", history.missing.len()));
-    incidents(&reports, warning.as_deref(), theme, width, now)
+    tracing::info!(incidents = reports.len(), missing = history.missing.len(), "{} shown", count(reports.len(), "open incident"));
+    let missing = history.missing.len();
+    let mut warnings = Vec::new();
+    if missing > 0 {
+        warnings.push(format!("{} of the table cannot be read; the log says which.", count(missing, "row")));
+    }
+    let outlooks = outlooks.unwrap_or_else(|failure| {
+        tracing::error!(%failure, "what will fail cannot be read: {failure}");
+        warnings.push(format!("What will fail cannot be shown. {}", explained(&failure)));
+        Vec::new()
+    });
+    let warning = Some(warnings.join(" ")).filter(|warning| !warning.is_empty());
+    incidents(&reports, &outlooks, warning.as_deref(), theme, width, now)
 }
 
 /// What a person at the dashboard can do about it.

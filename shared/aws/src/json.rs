@@ -65,6 +65,8 @@ pub const TAGGING: Api = Api { name: "tagging", id: "Resource Groups Tagging API
 pub const APPLICATION_AUTOSCALING: Api = Api { name: "application-autoscaling", id: "Application Auto Scaling", content_type: JSON };
 /// AWS CodeBuild.
 pub const CODEBUILD: Api = Api { name: "codebuild", id: "CodeBuild", content_type: JSON };
+/// AWS Lambda, which is spoken to by paths.
+pub const LAMBDA: Api = Api { name: "lambda", id: "Lambda", content_type: "application/json" };
 /// Elastic Load Balancing: application and network load balancers.
 pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
 
@@ -80,9 +82,10 @@ pub struct JsonApi {
     operation: Result<Operation<Request, String, ErrorMetadata>, String>,
 }
 
-/// A request: its target, where the protocol has one in a header, and its body.
+/// A request: its path, its target, where the protocol has one in a header, and its body.
 #[derive(Debug)]
 struct Request {
+    path: String,
     target: Option<&'static str>,
     body: String,
 }
@@ -144,11 +147,17 @@ impl JsonApi {
     /// # Errors
     /// The call failed, after the retries that the configuration allows.
     pub async fn call(&self, call: &'static str, target: &'static str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(call, Request { target: Some(target), body: body.to_string() }).await?;
-        if answer.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_str(&answer).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
+        let answer = self.send(call, Request { path: "/".to_owned(), target: Some(target), body: body.to_string() }).await?;
+        parsed(call, &answer)
+    }
+
+    /// Calls an operation that is known by its path. An answer without a body is `null`.
+    ///
+    /// # Errors
+    /// The call failed, after the retries that the configuration allows.
+    pub async fn post(&self, call: &'static str, path: String, body: &Value) -> Result<Value, Failure> {
+        let answer = self.send(call, Request { path, target: None, body: body.to_string() }).await?;
+        parsed(call, &answer)
     }
 
     /// Calls an operation of the query protocol and gives the XML that it answers.
@@ -161,7 +170,7 @@ impl JsonApi {
         for (name, value) in parameters {
             body.extend(["&", name, "=", &form_encoded(value)]);
         }
-        self.send(call, Request { target: None, body }).await
+        self.send(call, Request { path: "/".to_owned(), target: None, body }).await
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
@@ -226,10 +235,17 @@ fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
     }
 }
 
+fn parsed(call: &'static str, answer: &str) -> Result<Value, Failure> {
+    if answer.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(answer).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
+}
+
 fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
     http.set_method("POST")?;
-    http.set_uri("/")?;
+    http.set_uri(request.path)?;
     http.headers_mut().insert("content-type", content_type);
     if let Some(target) = request.target {
         http.headers_mut().insert("x-amz-target", target);

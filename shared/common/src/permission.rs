@@ -146,7 +146,7 @@ const LOOK_AT_STACKS: Permission = reads("see whether an update is a rollback", 
 
 /// Every permission of the widget. Read only, and no other index or table.
 pub const WIDGET: &[Permission] = &[
-    reads("list the open incidents, by the index of the own table", &["dynamodb:Query"]),
+    reads("list the open incidents, by the index of the own table, and what is known to go wrong", &["dynamodb:Query"]),
     reads("read them, and no other rows", &["dynamodb:BatchGetItem"]),
     reads("use the stack's own key for it, where there is one", &["kms:Decrypt"]),
     reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),

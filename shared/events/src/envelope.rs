@@ -72,7 +72,7 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
 }
 
 /// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
-/// `try-again` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
+/// `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
 /// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `summary` from a message that was held back.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
@@ -80,14 +80,16 @@ fn own_message(own: &Value, payload: &Value) -> Event {
         Some("find-paused") => Event::FindPaused,
         Some("find-outlooks") => Event::FindOutlooks,
         Some("tell-outlooks") => Event::TellOutlooks,
-        Some(word @ ("look" | "look-out" | "paused" | "try-again")) => {
+        Some(word @ ("look" | "look-out" | "paused" | "try-again" | "drill")) => {
             match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
                 Some(Ok(subject)) if word == "look" => Event::Look(subject),
                 Some(Ok(subject)) if word == "paused" => Event::Paused(subject),
                 Some(Ok(subject)) if word == "look-out" => {
                     Event::LookOut(subject, payload.get("definition").and_then(Value::as_str).map(str::to_owned))
                 }
-                Some(Ok(subject)) => Event::TryAgain(subject),
+                Some(Ok(subject)) if word == "try-again" => Event::TryAgain(subject),
+                Some(Ok(Subject::Service(service))) => Event::Drill(service),
+                Some(Ok(other)) => Event::Ignored(format!("`subject` of `{word}`: {other} is no service")),
                 Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
                 None => Event::Ignored(format!("`{word}` without `subject`")),
             }

@@ -56,6 +56,8 @@ pub enum Event {
     TellOutlooks,
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
+    /// Play what would become of a stop of this service.
+    Drill(ServiceId),
     /// The messages of an author that were held back since then, in seconds, are to be told in one.
     Summary(Author, i64),
     /// Nothing to do, and why.

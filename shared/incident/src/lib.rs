@@ -7,6 +7,7 @@
 
 pub mod command;
 pub mod door;
+pub mod drill;
 pub mod happened;
 pub mod held;
 pub mod incident;

@@ -345,7 +345,7 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     }
 }
 
-fn declined(declined: &Declined) -> String {
+pub(crate) fn declined(declined: &Declined) -> String {
     format!("{}: {}", declined.remedy, declined.reasons.join("; "))
 }
 

@@ -1,6 +1,7 @@
 //! The built function behind a Lambda Runtime API, on a fake AWS behind a real socket.
 
 use pullsafe::settings::WidgetSettings;
+use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
 use scenarios::reported;
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
@@ -42,11 +43,11 @@ async fn the_open_incident_is_shown_with_its_quota() {
     world.aws.clear_log();
     let wide = html(&mut runtime, &look("dark", 1200)).await;
     for part in [
-        "1 open incident(s)",
+        "1 open incident, ",
         "prod/web: open, current blocker registry-rate-limited",
         "<svg",
         "an estimate",
-        "at 2026-01-15T19:2",
+        "the latest at 19:2",
         "observed only",
     ] {
         assert!(wide.contains(part), "{part} is not in {wide}");
@@ -59,8 +60,32 @@ async fn the_open_incident_is_shown_with_its_quota() {
     let ground = |html: &str| html.split("--ground:").nth(1).and_then(|rest| rest.split(';').next()).map(str::to_owned);
     assert!(ground(&wide).is_some() && ground(&wide) != ground(&narrow), "another ground, other colours");
     let calls: Vec<_> = world.aws.calls().into_iter().map(|call| call.operation).collect();
-    let one = ["Query", "Query", "Query", "Query", "BatchGetItem"];
-    assert_eq!(calls, [one, one].concat(), "and nothing else");
+    let count = |operation: &str| calls.iter().filter(|call| *call == operation).count();
+    // For each look the four parts of the index, the outlooks, and the open incidents.
+    assert_eq!((count("Query"), count("BatchGetItem"), calls.len()), (10, 2, 12), "and nothing else: {calls:?}");
+}
+
+#[tokio::test]
+async fn what_will_fail_is_shown_before_it_does() {
+    let world = Setup::new().build();
+    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = Finding { container: "app".to_owned(), image: "<b>app:1".to_owned(), trouble };
+    // The program asks the system what time it is.
+    let at = pullsafe::clock::system()();
+    for (subject, at) in [("prod/web", at), ("prod/forgotten", at.plus_seconds(-3 * 86_400))] {
+        let outlook =
+            Outlook { subject: subject.to_owned(), next: NextLaunch::OfService, at, findings: vec![finding.clone()], unknown: Vec::new() };
+        let doc = json!({ "outlook": outlook, "told": [] }).to_string();
+        world.tables.put(TABLE, json!({ "pk": { "S": "outlook" }, "sk": { "S": subject }, "doc": { "S": doc } }));
+    }
+    let served = world.aws.serve().await.expect("it listens");
+    let shown = html(&mut start(&served, TABLE).await, &look("light", 1200)).await;
+    assert!(shown.contains("Tomorrow&#39;s outage"), "{shown}");
+    assert!(
+        shown.contains("the next scale-out or Fargate retirement of prod/web fails") && shown.contains("No incident is open"),
+        "{shown}"
+    );
+    assert!(shown.contains("&lt;b&gt;app:1") && !shown.contains("prod/forgotten"), "{shown}");
 }
 
 #[tokio::test]
@@ -89,7 +114,7 @@ async fn what_is_wrong_is_shown_and_is_no_failure_of_the_function() {
     world.tables.put(TABLE, row);
     let served = world.aws.serve().await.expect("it listens");
     let shown = html(&mut start(&served, TABLE).await, &look("light", 1200)).await;
-    assert!(shown.contains("1 row(s) of the table cannot be read") && shown.contains("prod/web"), "{shown}");
+    assert!(shown.contains("1 row of the table cannot be read") && shown.contains("prod/web"), "{shown}");
     let missing = html(&mut start(&served, "another").await, &look("light", 1200)).await;
     assert!(missing.contains("role=\"alert\"") && missing.contains("The table does not exist."), "{missing}");
 }

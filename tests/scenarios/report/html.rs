@@ -58,6 +58,7 @@ const ATTRIBUTES: &[&str] = &[
     "role",
     "tabindex",
     "scope",
+    "data-label",
     "datetime",
     "viewBox",
     "xmlns",

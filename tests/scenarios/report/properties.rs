@@ -85,7 +85,7 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     let report = Report::of(subject, incident, now);
     let page = html::page("Incidents", &[report.clone(), report.clone()]);
     check(&page);
-    let fragment = widget::incidents(std::slice::from_ref(&report), None, Theme::Dark, Some(900), now);
+    let fragment = widget::incidents(std::slice::from_ref(&report), &[], None, Theme::Dark, Some(900), now);
     check(&fragment);
     let text = markdown::report(&report);
     let json = serde_json::to_string(&report).expect("JSON");

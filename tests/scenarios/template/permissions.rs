@@ -242,7 +242,7 @@ fn each_function_sees_only_its_own_rows() {
         ("MirrorFunction", ["mirror", "mirror-copy#*"].as_slice()),
         ("ImageGateFunction", gate),
         ("GateWakerFunction", gate),
-        ("WidgetFunction", &["incident#*", "arn:*"]),
+        ("WidgetFunction", &["incident#*", "outlook", "arn:*"]),
     ] {
         let statements = statements(&template, template.resource(function));
         let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));

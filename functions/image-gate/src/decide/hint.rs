@@ -46,6 +46,7 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         | Event::BuildFailed(_)
         | Event::Look(_)
         | Event::TryAgain(_)
+        | Event::Drill(_)
         | Event::FindPaused
         | Event::FindOutlooks
         | Event::LookOut(..)

@@ -7,7 +7,9 @@ use super::outbreak::{self, OutbreakReport};
 use super::page::{Html, heading};
 use super::plot;
 use super::quota::CAVEAT;
+use super::story::{span, story};
 use super::svg;
+use super::when::When;
 use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
@@ -61,20 +63,20 @@ pub fn page_with(title: &str, outbreaks: &[OutbreakReport], reports: &[Report]) 
     page.0
 }
 
-/// One report; its headings begin at a level.
+/// One report; its headings begin at a level. What happened and what to change come first, what it rests on later.
 fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
-    page.element("article", &[("aria-labelledby", id)], |page| {
+    let when = &When::of(report.opened_at);
+    let class = if report.state.is_over() { "over" } else { "open" };
+    page.element("article", &[("class", class), ("aria-labelledby", id)], |page| {
         page.element(heading(level), &[("id", id)], |page| page.text(&report.title));
-        facts(page, report);
-        page.section(level, "How it stands", |page| page.paragraph(&report.resolution));
-        page.section(level, "Causes, oldest first", |page| causes(page, report));
-        if let Some(quota) = &report.quota {
-            page.section(level, "Docker Hub's quota window (an estimate)", |page| {
-                page.paragraph(CAVEAT);
-                svg::draw(page, quota, &format!("{id}-quota"));
-                picture_in_words(page, quota);
-            });
-        }
+        page.element("p", &[("class", "stands")], |page| {
+            page.element("strong", &[("class", "tag")], |page| page.text(report.state.words()));
+            page.text(&format!(" {}", span(report, when)));
+        });
+        page.section(level, "What happened", |page| {
+            story(report, when).iter().for_each(|sentence| page.paragraph(sentence));
+            page.paragraph(&when.text(&report.resolution));
+        });
         if !report.changes.is_empty() {
             page.section(level, "What to change", |page| report.changes.iter().for_each(|item| change(page, item)));
         }
@@ -83,37 +85,33 @@ fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
                 report.advice.iter().for_each(|advice| page.element("p", &[("class", "lines")], |page| page.text(advice)));
             });
         }
-        page.section(level, "What pullsafe did", |page| acted(page, report));
-        if let Some(waiting) = &report.waiting {
-            page.section(level, "What pullsafe waits for", |page| page.paragraph(&format!("Since {}: {}.", waiting.at, waiting.what)));
-        }
+        page.section(level, "What pullsafe did", |page| acted(page, report, when));
         if !report.declined.is_empty() {
-            page.section(level, "What was declined, and why", |page| declined(page, report));
+            page.section(level, "What was declined, and why", |page| declined(page, report, when));
+        }
+        page.section(level, "Causes, oldest first", |page| causes(page, report, when));
+        if let Some(quota) = &report.quota {
+            page.section(level, "Docker Hub's quota window (an estimate)", |page| {
+                page.paragraph(CAVEAT);
+                svg::draw(page, quota, when, &format!("{id}-quota"));
+                picture_in_words(page, quota, when);
+            });
         }
         if !report.causes.is_empty() {
             page.section(level, "Evidence", |page| evidence(page, &report.causes));
         }
         if !report.timeline.is_empty() {
-            page.section(level, "Timeline", |page| timeline(page, &report.timeline));
+            page.section(level, "Timeline", |page| timeline(page, &report.timeline, when));
         }
+        facts(page, report);
     });
 }
 
 fn facts(page: &mut Html, report: &Report) {
-    let mut facts = vec![("State", report.state.words().to_owned()), ("Opened", report.opened_at.to_string())];
-    if let Some(blocker) = &report.blocker {
-        facts.push((if report.state.is_over() { "Last blocker" } else { "Current blocker" }, blocker.summary.clone()));
-        facts.push(("Confidence", blocker.confidence.to_string()));
-    }
-    if let Some(likely) = report.blocker.as_ref().and_then(|blocker| blocker.likely.clone()) {
-        facts.push(("Likely explanation", likely));
-    }
-    if let Some(resolved) = report.resolved_at {
-        facts.push(("Over since", resolved.to_string()));
-    }
-    facts.extend([("As of", report.as_of.to_string()), ("Incident", report.incident.clone())]);
+    let confidence = report.blocker.as_ref().map(|blocker| ("Confidence", blocker.confidence.to_string()));
+    let rest = [("As of", report.as_of.to_string()), ("Incident", report.incident.clone())];
     page.element("dl", &[], |page| {
-        for (name, value) in facts {
+        for (name, value) in confidence.into_iter().chain(rest) {
             page.element("div", &[], |page| {
                 page.element("dt", &[], |page| page.text(name));
                 page.element("dd", &[], |page| page.text(&value));
@@ -122,13 +120,14 @@ fn facts(page: &mut Html, report: &Report) {
     });
 }
 
-fn causes(page: &mut Html, report: &Report) {
+fn causes(page: &mut Html, report: &Report, when: &When) {
     if report.causes.is_empty() {
         page.paragraph(NO_CAUSE);
         return;
     }
     let Report { causes, blocker, .. } = report;
-    page.table("Causes of this incident, oldest first", &["Cause", "First", "Last", "Tasks", "What stood before it"], |page| {
+    let heads = ["Cause", "First", "Last", "Tasks", "What stood before it"];
+    page.table("Causes of this incident, oldest first", &heads, |page| {
         for cause in causes {
             page.element("tr", &[], |page| {
                 page.element("th", &[("scope", "row")], |page| {
@@ -138,10 +137,10 @@ fn causes(page: &mut Html, report: &Report) {
                         page.element("strong", &[("class", "tag")], |page| page.text("latest"));
                     }
                 });
-                page.cell(&cause.first_at.to_string());
-                page.cell(&cause.last_at.to_string());
-                page.cell(&cause.tasks.to_string());
-                page.cell(&cause.hidden_by.map_or_else(String::new, super::hidden));
+                page.cell(heads[1], &when.at(cause.first_at));
+                page.cell(heads[2], &when.at(cause.last_at));
+                page.cell(heads[3], &cause.tasks.to_string());
+                page.cell(heads[4], &cause.hidden_by.map_or_else(String::new, super::hidden));
             });
         }
     });
@@ -150,16 +149,18 @@ fn causes(page: &mut Html, report: &Report) {
     }
 }
 
-fn picture_in_words(page: &mut Html, quota: &Quota) {
-    page.element("ul", &[], |page| quota.sentences().iter().for_each(|sentence| page.element("li", &[], |page| page.text(sentence))));
-    page.details("The same picture as text", |page| page.block(&plot::draw(quota)));
+fn picture_in_words(page: &mut Html, quota: &Quota, when: &When) {
+    page.element("ul", &[], |page| {
+        quota.sentences().iter().for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
+    });
+    page.details("The same picture as text", |page| page.block(&plot::draw(quota, when)));
     if quota.gives_back.len() > 1 {
         page.details("What the window gives back", |page| {
             page.table("When the window gives pulls back", &["When", "Pulls"], |page| {
                 for back in &quota.gives_back {
                     page.element("tr", &[], |page| {
-                        page.element("th", &[("scope", "row")], |page| page.text(&back.at.to_string()));
-                        page.cell(&back.pulls.to_string());
+                        page.element("th", &[("scope", "row")], |page| page.text(&when.at(back.at)));
+                        page.cell("Pulls", &back.pulls.to_string());
                     });
                 }
             });
@@ -190,36 +191,36 @@ fn change(page: &mut Html, change: &Change) {
     }
 }
 
-fn acted(page: &mut Html, report: &Report) {
+fn acted(page: &mut Html, report: &Report, when: &When) {
     match &report.act {
-        Some(act) => the_act(page, act),
+        Some(act) => the_act(page, act, when),
         None => page.paragraph("Nothing was changed at the service."),
     }
     if !report.done.is_empty() {
-        page.element("ul", &[], |page| report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment))));
+        page.element("ul", &[], |page| report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when))));
     }
 }
 
-fn the_act(page: &mut Html, act: &ActLine) {
+fn the_act(page: &mut Html, act: &ActLine, when: &When) {
     page.element("p", &[], |page| {
         page.element("strong", &[], |page| page.text(act.remedy.as_str()));
         page.text(&format!(" for {}, decided at ", act.cause));
-        page.time(act.decided_at);
+        page.time(act.decided_at, when);
         page.text(&format!(": {}.", act.words()));
     });
-    page.paragraph(&act.summary);
+    page.paragraph(&when.text(&act.summary));
     if !act.steps.is_empty() {
         page.element("ol", &[], |page| act.steps.iter().for_each(|step| page.element("li", &[], |page| page.text(step))));
     }
 }
 
-fn declined(page: &mut Html, report: &Report) {
+fn declined(page: &mut Html, report: &Report, when: &When) {
     page.element("ul", &[], |page| {
         for declined in &report.declined {
             page.element("li", &[], |page| {
                 page.element("strong", &[], |page| page.text(declined.remedy.as_str()));
                 page.text(": ");
-                page.text(&declined.reasons.join("; "));
+                page.text(&when.text(&declined.reasons.join("; ")));
             });
         }
     });
@@ -247,8 +248,8 @@ fn evidence(page: &mut Html, causes: &[CauseLine]) {
     }
 }
 
-fn timeline(page: &mut Html, timeline: &[Moment]) {
+fn timeline(page: &mut Html, timeline: &[Moment], when: &When) {
     page.element("ol", &[("class", "timeline")], |page| {
-        timeline.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment)));
+        timeline.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when)));
     });
 }

@@ -2,6 +2,8 @@
 
 use super::plot;
 use super::quota::CAVEAT;
+use super::story::{span, story};
+use super::when::When;
 use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
 use pullsafe::foreign::{block, code, markdown};
 
@@ -13,38 +15,16 @@ pub fn page(reports: &[Report]) -> String {
     }
 }
 
-/// One report.
+/// One report: what happened and what to change first, what it rests on later.
 pub fn report(report: &Report) -> String {
+    let when = &When::of(report.opened_at);
     let mut page = Page(String::new());
     page.line(&format!("# {}", markdown(&report.title)));
-    page.line("");
-    let mut facts = vec![("State", markdown(report.state.words())), ("Opened", report.opened_at.to_string())];
-    if let Some(blocker) = &report.blocker {
-        let name = if report.state.is_over() { "Last blocker" } else { "Current blocker" };
-        facts.push((name, format!("{} (confidence {})", code(&blocker.summary, true), blocker.confidence)));
-    }
-    if let Some(likely) = report.blocker.as_ref().and_then(|blocker| blocker.likely.as_deref()) {
-        facts.push(("Likely explanation", markdown(likely)));
-    }
-    if let Some(resolved) = report.resolved_at {
-        facts.push(("Over since", resolved.to_string()));
-    }
-    facts.extend([("As of", report.as_of.to_string()), ("Incident", code(&report.incident, true))]);
-    page.line("| | |\n|---|---|");
-    for (name, value) in facts {
-        page.line(&format!("| {name} | {value} |"));
-    }
-    page.section("How it stands", |page| page.line(&markdown(&report.resolution)));
-    page.section("Causes, oldest first", |page| causes(page, report));
-    if let Some(quota) = &report.quota {
-        page.section("Docker Hub's quota window (an estimate)", |page| {
-            page.line(&markdown(CAVEAT));
-            page.line("");
-            page.0.push_str(&block("text", &plot::draw(quota)));
-            page.line("");
-            page.items(quota.sentences().iter().map(|sentence| markdown(sentence)));
-        });
-    }
+    page.line(&format!("\n**{}** {}", markdown(report.state.words()), markdown(&span(report, when))));
+    page.section("What happened", |page| {
+        page.items(story(report, when).iter().map(|sentence| markdown(sentence)));
+        page.line(&format!("\n{}", markdown(&when.text(&report.resolution))));
+    });
     if !report.changes.is_empty() {
         page.section("What to change", |page| page.paragraphs(&report.changes, change));
     }
@@ -53,27 +33,47 @@ pub fn report(report: &Report) -> String {
             page.paragraphs(&report.advice, |page, advice| page.0.push_str(&block("text", advice)));
         });
     }
-    page.section("What pullsafe did", |page| acted(page, report));
-    if let Some(waiting) = &report.waiting {
-        page.section("What pullsafe waits for", |page| page.line(&format!("Since {}: {}.", waiting.at, markdown(&waiting.what))));
-    }
-    if !report.declined.is_empty() {
-        page.section("What was declined, and why", |page| {
-            page.items(
-                report.declined.iter().map(|declined| format!("**{}**: {}", declined.remedy, markdown(&declined.reasons.join("; ")))),
-            );
+    decided(&mut page, report, when);
+    page.section("Causes, oldest first", |page| causes(page, report, when));
+    if let Some(quota) = &report.quota {
+        page.section("Docker Hub's quota window (an estimate)", |page| {
+            page.line(&markdown(CAVEAT));
+            page.line("");
+            page.0.push_str(&block("text", &plot::draw(quota, when)));
+            page.line("");
+            page.items(quota.sentences().iter().map(|sentence| markdown(&when.text(sentence))));
         });
     }
     if !report.causes.is_empty() {
         page.section("Evidence", |page| page.paragraphs(&report.causes, evidence));
     }
     if !report.timeline.is_empty() {
-        page.section("Timeline", |page| page.items(report.timeline.iter().map(moment)));
+        page.section("Timeline", |page| page.items(report.timeline.iter().map(|one| moment(one, when))));
     }
+    page.line(&format!("\nAs of {}, incident {}.", report.as_of, code(&report.incident, false)));
     page.0
 }
 
-fn causes(page: &mut Page, report: &Report) {
+fn decided(page: &mut Page, report: &Report, when: &When) {
+    page.section("What pullsafe did", |page| acted(page, report, when));
+    if let Some(waiting) = &report.waiting {
+        page.section("What pullsafe waits for", |page| {
+            page.line(&format!("Since {}: {}.", when.at(waiting.at), markdown(&when.text(&waiting.what))))
+        });
+    }
+    if !report.declined.is_empty() {
+        page.section("What was declined, and why", |page| {
+            page.items(
+                report
+                    .declined
+                    .iter()
+                    .map(|declined| format!("**{}**: {}", declined.remedy, markdown(&when.text(&declined.reasons.join("; "))))),
+            );
+        });
+    }
+}
+
+fn causes(page: &mut Page, report: &Report, when: &When) {
     if report.causes.is_empty() {
         page.line(NO_CAUSE);
         return;
@@ -85,8 +85,8 @@ fn causes(page: &mut Page, report: &Report) {
         page.line(&format!(
             "| {}{latest} | {} | {} | {} | {hidden} |",
             code(&cause.summary, true),
-            cause.first_at,
-            cause.last_at,
+            when.at(cause.first_at),
+            when.at(cause.last_at),
             cause.tasks
         ));
     }
@@ -105,11 +105,11 @@ fn change(page: &mut Page, change: &Change) {
     }
 }
 
-fn acted(page: &mut Page, report: &Report) {
+fn acted(page: &mut Page, report: &Report, when: &When) {
     match &report.act {
         Some(act) => {
-            page.line(&format!("**{}** for {}, decided at {}: {}.", act.remedy, act.cause, act.decided_at, markdown(act.words())));
-            page.line(&format!("\n{}", markdown(&act.summary)));
+            page.line(&format!("**{}** for {}, decided at {}: {}.", act.remedy, act.cause, when.at(act.decided_at), markdown(act.words())));
+            page.line(&format!("\n{}", markdown(&when.text(&act.summary))));
             if !act.steps.is_empty() {
                 page.line("");
                 page.items(act.steps.iter().map(|step| markdown(step)));
@@ -119,7 +119,7 @@ fn acted(page: &mut Page, report: &Report) {
     }
     if !report.done.is_empty() {
         page.line("\nIn the timeline:\n");
-        page.items(report.done.iter().map(moment));
+        page.items(report.done.iter().map(|one| moment(one, when)));
     }
 }
 
@@ -134,8 +134,8 @@ fn evidence(page: &mut Page, cause: &CauseLine) {
     }
 }
 
-fn moment(moment: &Moment) -> String {
-    format!("{} {}", moment.at, markdown(&moment.what))
+fn moment(moment: &Moment, when: &When) -> String {
+    format!("{} {}", when.at(moment.at), markdown(&when.text(&moment.what)))
 }
 
 struct Page(String);

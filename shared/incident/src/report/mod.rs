@@ -16,7 +16,9 @@ mod page;
 mod plot;
 mod quota;
 pub mod short;
+mod story;
 mod svg;
+mod when;
 pub mod widget;
 
 use serde::Serialize;
@@ -25,6 +27,7 @@ use super::happened::{Entry, Happened};
 use super::incident::{self, Act, ActState, CauseSeen, Incident};
 use super::plan::{Declined, Step};
 use super::waiting::Waiting;
+use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
 use pullsafe_diagnosis::text::redact;
@@ -366,7 +369,7 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
         }
         None => {
             let minutes = as_of.seconds_since(last).max(0) / 60;
-            let silence = format!("Not resolved. The last failure was at {last}, {minutes} minute(s) ago");
+            let silence = format!("Not resolved. The last failure was at {last}, {} ago", count(minutes, "minute"));
             if is_service {
                 format!(
                     "{silence}; silence is not recovery, for ECS waits up to 27 minutes between two tries. It is resolved once the tasks of the \

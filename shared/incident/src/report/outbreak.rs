@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::page::Html;
+use super::when::When;
 use super::{Quota, plot, svg};
 use crate::incident::Incident;
 use crate::outbreak::digest::{Need, Story};
@@ -209,7 +210,10 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
             line(&format!("| {} | {} | {} |", moment.at, moment.open, moment.hit));
         }
         if let Some(quota) = &report.quota {
-            line(&format!("\n## Pulls of all of them against Docker Hub's quota (an estimate)\n\n{}", block("text", &plot::draw(quota))));
+            line(&format!(
+                "\n## Pulls of all of them against Docker Hub's quota (an estimate)\n\n{}",
+                block("text", &plot::draw(quota, &When::of(report.since)))
+            ));
             quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(sentence))));
         }
         if !report.done.is_empty() {
@@ -245,7 +249,7 @@ pub(super) fn in_html(page: &mut Html, report: &OutbreakReport, id: &str) {
         });
         if let Some(quota) = &report.quota {
             page.section(2, "Pulls of all of them against Docker Hub's quota (an estimate)", |page| {
-                svg::draw(page, quota, &format!("{id}-quota"));
+                svg::draw(page, quota, &When::of(report.since), &format!("{id}-quota"));
                 list(page, &quota.sentences());
             });
         }

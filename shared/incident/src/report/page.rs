@@ -1,6 +1,7 @@
 //! Writes HTML: every element is closed where it is opened and every text is escaped, because nothing can be written in another way.
 
 use super::Moment;
+use super::when::When;
 use pullsafe::foreign::{html, visible};
 use pullsafe::timestamp::Timestamp;
 
@@ -66,19 +67,19 @@ impl Html {
         self.element("pre", &[("tabindex", "0")], |page| page.text(&visible(text)));
     }
 
-    pub(super) fn cell(&mut self, text: &str) {
-        self.element("td", &[], |page| page.text(text));
+    /// A cell under a head, which stands beside it where the page is too narrow for columns.
+    pub(super) fn cell(&mut self, head: &str, text: &str) {
+        self.element("td", &[("data-label", head)], |page| page.text(text));
     }
 
-    pub(super) fn time(&mut self, at: Timestamp) {
-        let text = at.to_string();
-        self.element("time", &[("datetime", &text)], |page| page.text(&text));
+    pub(super) fn time(&mut self, at: Timestamp, when: &When) {
+        self.element("time", &[("datetime", &at.to_string())], |page| page.text(&when.at(at)));
     }
 
-    pub(super) fn moment(&mut self, moment: &Moment) {
-        self.time(moment.at);
+    pub(super) fn moment(&mut self, moment: &Moment, when: &When) {
+        self.time(moment.at, when);
         self.text(" ");
-        self.text(&moment.what);
+        self.text(&when.text(&moment.what));
     }
 
     pub(super) fn section(&mut self, level: usize, title: &str, content: impl FnOnce(&mut Self)) {

@@ -1,6 +1,7 @@
 //! The quota's window as text: a curve of blocks, the limit, and the launches below it.
 
 use super::quota::Quota;
+use super::when::When;
 
 /// Columns of the curve.
 const COLUMNS: usize = 64;
@@ -9,7 +10,7 @@ const ROWS: u32 = 8;
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// The picture, as lines of equal meaning in any font of fixed width.
-pub(super) fn draw(quota: &Quota) -> String {
+pub(super) fn draw(quota: &Quota, when: &When) -> String {
     let span = quota.until.seconds_since(quota.from).max(1);
     let columns = i64::try_from(COLUMNS).unwrap_or(1);
     let moment = |column: usize| quota.from.plus_seconds(span * i64::try_from(column).unwrap_or(0) / columns);
@@ -48,10 +49,14 @@ pub(super) fn draw(quota: &Quota) -> String {
         marks[column(used.at)] = '▲';
     }
     lines.push(format!("{:>10}  {}", "launches", marks.iter().collect::<String>().trim_end()));
+    if let Some((refused, others)) = quota.refusal().filter(|(refused, _)| *refused >= quota.from) {
+        let others = if others == 0 { String::new() } else { format!(" {others} used elsewhere") };
+        lines.push(format!("{:>10}  {}▲{others}", "refused", " ".repeat(column(refused))));
+    }
     if quota.at >= quota.from && quota.at <= quota.until {
         lines.push(format!("{:>10}  {}│", "as of", " ".repeat(column(quota.at))));
     }
-    let (from, until) = (quota.from.to_string(), quota.until.to_string());
+    let (from, until) = (when.at(quota.from), when.at(quota.until));
     let gap = COLUMNS.saturating_sub(from.len() + until.len());
     lines.push(format!("{:>10}  {from}{}{until}", "", " ".repeat(gap)));
     lines.join("\n")

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::incident::{Incident, Launch};
+use pullsafe::count::count;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
 
@@ -36,6 +37,9 @@ pub struct Quota {
     /// When Docker Hub last refused because of the quota: then nothing was left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
+    /// How much of the limit was not tried here until then, and so was used elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_elsewhere: Option<u32>,
     /// The most pulls that one launch tried.
     pub per_launch: u32,
     /// How many such launches empty an untouched window.
@@ -112,6 +116,7 @@ impl Quota {
             tried,
             left_at_most,
             refused_at,
+            used_elsewhere: refused_at.map(|refused| limit.saturating_sub(within(&launches, refused))),
             per_launch,
             // One that tries more than there is empties it alone.
             launches_to_empty: (limit / per_launch).max(1),
@@ -129,6 +134,11 @@ impl Quota {
         self.launches.iter().filter(is_in).fold(0, |sum, used| sum.saturating_add(used.pulls))
     }
 
+    /// When Docker Hub refused, and how much of the limit was not tried here until then.
+    pub(super) fn refusal(&self) -> Option<(Timestamp, u32)> {
+        self.refused_at.zip(self.used_elsewhere)
+    }
+
     /// The highest that the picture has to reach.
     pub(super) fn height(&self) -> u32 {
         self.launches.iter().map(|used| used.window).max().unwrap_or(0).max(self.limit).max(1)
@@ -139,28 +149,39 @@ impl Quota {
         let limit =
             if self.limit_known { "as Docker Hub's headers said" } else { "assumed: Docker's documented limit for anonymous pulls" };
         let mut sentences = vec![format!(
-            "Failed launches tried {} pull(s) in the six hours before {}; the limit is {} ({limit}).",
-            self.tried, self.at, self.limit
+            "Failed launches tried {} in the six hours before {}; the limit is {} ({limit}).",
+            count(self.tried, "pull"),
+            self.at,
+            self.limit
         )];
-        match self.refused_at {
-            Some(refused) => {
+        match self.refusal() {
+            Some((refused, others)) => {
                 let since = if self.left_at_most == 0 { "none".to_owned() } else { format!("about {}", self.left_at_most) };
+                let others = match others {
+                    0 => String::new(),
+                    _ => format!(" Of the limit, {others} were not tried here: others behind the same address used them."),
+                };
                 sentences.push(format!(
-                    "Docker Hub refused at {refused}: nothing was left then, whoever used it up. Of these tries, {since} had left the window since."
+                    "Docker Hub refused at {refused}: nothing was left then.{others} Of the tries here, {since} had left the window since."
                 ));
             }
-            None => sentences
-                .push(format!("At most about {} pull(s) were left: others behind the same address use the same quota.", self.left_at_most)),
+            None => sentences.push(format!(
+                "At most about {} were left: others behind the same address use the same quota.",
+                count(self.left_at_most, "pull")
+            )),
         }
-        sentences.push(format!(
-            "One launch tries up to {} pull(s); {} of them empty a quota of {}.",
-            self.per_launch, self.launches_to_empty, self.limit
-        ));
+        sentences.push(match self.launches_to_empty {
+            1 => format!("One launch tries up to {}, which empties a quota of {}.", count(self.per_launch, "pull"), self.limit),
+            launches => {
+                format!("One launch tries up to {}; {launches} of them empty a quota of {}.", count(self.per_launch, "pull"), self.limit)
+            }
+        });
         if let (Some(first), Some(all)) = (self.gives_back.first(), self.all_back_at) {
             sentences.push(if first.at == all {
                 format!("The window gives them back at {all}, if nothing tries again.")
             } else {
-                format!("The window gives them back from {} on ({} pull(s)) until {all}, if nothing tries again.", first.at, first.pulls)
+                let pulls = count(first.pulls, "pull");
+                format!("The window gives them back from {} on ({pulls}) until {all}, if nothing tries again.", first.at)
             });
         }
         sentences

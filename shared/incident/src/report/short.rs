@@ -2,6 +2,7 @@
 
 use super::quota::Quota;
 use super::{cut, entry_line};
+use crate::happened::Happened;
 use crate::incident::Incident;
 use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
@@ -9,24 +10,46 @@ use pullsafe::timestamp::Timestamp;
 /// Lines of the beginning and of the end.
 const FIRST: usize = 2;
 const LAST: usize = 4;
+/// The most lines of the middle that are told; who changes something that often reads the report.
+const MOST: usize = 24;
 /// Longest line, in characters.
 const SHORT: usize = 200;
 
-/// The beginning and the end of the timeline, with how much was left out between them.
+/// The timeline for a message. What is left out of its middle are stops for reasons that are told, and what ECS says of itself, never what
+/// pullsafe did or decided.
 pub fn timeline(incident: &Incident) -> Vec<String> {
     let all = &incident.timeline;
-    // Saying that one line was left out would take as much room as the line.
-    let left_out = Some(all.len().saturating_sub(FIRST + LAST)).filter(|left_out| *left_out > 1).unwrap_or(0);
+    let mut told: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
+    let mut left_out = Vec::new();
     for (index, entry) in all.iter().enumerate() {
-        if left_out > 0 && index == FIRST {
-            lines.push(format!("... {left_out} more"));
+        let is_news = match &entry.what {
+            Happened::Stopped { summary, .. } => !told.contains(&summary.as_str()),
+            Happened::Decided(_) | Happened::Done(_) | Happened::GivenUp(_) | Happened::Refused(_) | Happened::Ended(_) => true,
+            Happened::Said(_) => false,
+        };
+        if let Happened::Stopped { summary, .. } = &entry.what {
+            told.push(summary);
         }
-        if left_out == 0 || index < FIRST || index >= FIRST + left_out {
-            lines.push(format!("{} {}", entry.at, cut(&visible(&entry_line(incident, &entry.what)), SHORT)));
+        let line = format!("{} {}", entry.at, cut(&visible(&entry_line(incident, &entry.what)), SHORT));
+        if is_news && lines.len() < MOST || index < FIRST || index + LAST >= all.len() {
+            lines.extend(skipped(&mut left_out));
+            lines.push(line);
+        } else {
+            left_out.push(line);
         }
     }
     lines
+}
+
+/// What is said of lines that are left out. Saying that one was left out would take as much room as the line.
+fn skipped(left_out: &mut Vec<String>) -> Option<String> {
+    let lines = std::mem::take(left_out);
+    match lines.len() {
+        0 => None,
+        1 => lines.into_iter().next(),
+        number => Some(format!("... {number} more stops and events of ECS")),
+    }
 }
 
 /// The quota's estimate as of the incident's newest line; nothing where no launch tried a pull of Docker Hub.

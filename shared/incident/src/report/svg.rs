@@ -5,21 +5,25 @@
 
 use super::page::Html;
 use super::quota::{CAVEAT, Quota};
+use super::when::When;
+use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 
-const WIDTH: i64 = 480;
-const HEIGHT: i64 = 220;
-const LEFT: i64 = 44;
-const RIGHT: i64 = 12;
-const TOP: i64 = 18;
-const BOTTOM: i64 = 44;
+// As wide as a phone, so that the labels can be read there.
+const WIDTH: i64 = 400;
+const HEIGHT: i64 = 240;
+const LEFT: i64 = 40;
+const RIGHT: i64 = 10;
+const TOP: i64 = 32;
+const BOTTOM: i64 = 46;
 /// The height of a label.
-const LABEL: i64 = 14;
+const LABEL: i64 = 16;
 
 /// Draws it; `id` makes the names in it unique on the page.
-pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
+pub(super) fn draw(page: &mut Html, quota: &Quota, when: &When, id: &str) {
     let span = quota.until.seconds_since(quota.from).max(1);
-    let top = i64::from(quota.height());
+    // Nothing reaches up to where the labels are.
+    let top = i64::from(quota.height()) * 9 / 8 + 1;
     let x = |at: Timestamp| LEFT + (WIDTH - LEFT - RIGHT) * at.seconds_since(quota.from).clamp(0, span) / span;
     let y = |pulls: u32| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * i64::from(pulls).min(top) / top;
     let (title, description) = (format!("{id}-title"), format!("{id}-description"));
@@ -34,7 +38,8 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
     ];
     page.element("svg", &attributes, |page| {
         page.element("title", &[("id", &title)], |page| page.text("Docker Hub pulls tried in a sliding window of six hours (estimate)"));
-        page.element("desc", &[("id", &description)], |page| page.text(&format!("{} {CAVEAT}", quota.sentences().join(" "))));
+        let words = format!("{} {CAVEAT}", quota.sentences().join(" "));
+        page.element("desc", &[("id", &description)], |page| page.text(&when.text(&words)));
         let (zero, right) = (y(0), WIDTH - RIGHT);
         page.void("path", &[("class", "area"), ("d", &format!("{} L{right} {zero} L{LEFT} {zero} Z", curve(quota, x, y)))]);
         page.void("path", &[("class", "curve"), ("d", &curve(quota, x, y))]);
@@ -48,22 +53,38 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, id: &str) {
         for used in &quota.launches {
             let at = x(used.at);
             page.element("path", &[("class", "launch"), ("d", &format!("M{at} {} l4 8 h-8 Z", zero + 4))], |page| {
-                page.element("title", &[], |page| page.text(&format!("{}: a launch tried {} pull(s)", used.at, used.pulls)));
+                let tried = format!("{}: a launch tried {}", when.at(used.at), count(used.pulls, "pull"));
+                page.element("title", &[], |page| page.text(&tried));
             });
         }
-        if let Some(refused) = quota.refused_at.filter(|refused| *refused >= quota.from) {
-            line(page, "refused", (x(refused), y(quota.limit)), (x(refused), zero));
-            let (side, anchor) = if x(refused) > WIDTH / 2 { (-5, "end") } else { (5, "start") };
-            label(page, (x(refused) + side, y(quota.limit) + 16), anchor, "refused: nothing left");
-        }
         if quota.at >= quota.from && quota.at <= quota.until {
-            line(page, "now", (x(quota.at), TOP), (x(quota.at), zero));
+            line(page, "now", (x(quota.at), TOP - 4), (x(quota.at), zero));
             let anchor = if x(quota.at) > WIDTH / 2 { "end" } else { "start" };
-            label(page, (x(quota.at), TOP - 5), anchor, &format!("as of {}", clock(quota.at)));
+            label(page, (x(quota.at), TOP - 10), anchor, &format!("as of {}", when.minute(quota.at)));
         }
-        label(page, (LEFT, HEIGHT - 14), "start", &clock(quota.from));
-        label(page, (right, HEIGHT - 14), "end", &clock(quota.until));
+        if let Some((refused, others)) = quota.refusal().filter(|(refused, _)| *refused >= quota.from) {
+            let (from, to) = (y(quota.limit.saturating_sub(others)), y(quota.limit));
+            let (side, anchor) = if x(refused) > WIDTH / 2 { (-6, "end") } else { (6, "start") };
+            // What was used elsewhere is the way from what was tried here up to the limit.
+            line(page, "refused", (x(refused), if others > 0 { from } else { zero }), (x(refused), to));
+            let place = |row: i64| (x(refused) + side, (from + to) / 2 + row);
+            match others {
+                0 => label(page, (x(refused) + side, to + LABEL + 4), anchor, &format!("refused {}", when.minute(refused))),
+                _ if from - to < 2 * LABEL => label(page, (x(refused) + side, from + LABEL + 2), anchor, &elsewhere(others)),
+                _ => {
+                    label(page, place(-3), anchor, &format!("refused {}:", when.minute(refused)));
+                    label(page, place(LABEL - 3), anchor, &elsewhere(others));
+                }
+            }
+        }
+        label(page, (LEFT, HEIGHT - 14), "start", &when.minute(quota.from));
+        label(page, (right, HEIGHT - 14), "end", &when.minute(quota.until));
     });
+}
+
+/// What others have used, as far as the limit says it.
+fn elsewhere(others: u32) -> String {
+    format!("{others} used elsewhere")
 }
 
 /// The tries in the window over time, in steps: up at a launch, down six hours later.
@@ -91,13 +112,4 @@ fn line(page: &mut Html, class: &str, from: (i64, i64), to: (i64, i64)) {
 fn label(page: &mut Html, at: (i64, i64), anchor: &str, text: &str) {
     let (x, y) = (at.0.to_string(), at.1.to_string());
     page.element("text", &[("x", &x), ("y", &y), ("text-anchor", anchor)], |page| page.text(text));
-}
-
-/// A moment without its seconds: `2026-01-15 19:47`.
-fn clock(at: Timestamp) -> String {
-    let text = at.to_string();
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) if text.ends_with('Z') => format!("{day} {time}Z"),
-        _ => text,
-    }
 }

@@ -25,7 +25,8 @@ impl HttpConnector for FakeAws {
 
 async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let body = request.take_body().collect().await.map_err(ConnectorError::user)?.to_bytes();
-    let wire = WireRequest::read(request.headers().get("x-amz-target"), &body).map_err(|why| ConnectorError::user(why.into()))?;
+    let path = http::Uri::try_from(request.uri()).map(|uri| uri.path().to_owned()).unwrap_or_default();
+    let wire = WireRequest::read(&path, request.headers().get("x-amz-target"), &body).map_err(|why| ConnectorError::user(why.into()))?;
     // Whoever else is waiting goes first, so that two handlers at once meet between any two calls.
     tokio::task::yield_now().await;
     if let Some(rounds) = fake.rounds() {

@@ -36,11 +36,20 @@ const OTHER_ACTIONS: &[(&str, &str, &str)] = &[
     ("sqs", "DeleteMessageBatch", "DeleteMessage"),
     ("sqs", "ChangeMessageVisibilityBatch", "ChangeMessageVisibility"),
     ("sns", "PublishBatch", "Publish"),
+    ("lambda", "Invoke", "InvokeFunction"),
 ];
 
 /// Parts of a DynamoDB transaction and the action that each needs; the transaction itself has none.
 const TRANSACTION_PARTS: &[(&str, &str)] =
     &[("Put", "PutItem"), ("Update", "UpdateItem"), ("Delete", "DeleteItem"), ("ConditionCheck", "ConditionCheckItem")];
+
+/// What the path of an invocation of Lambda begins with, and ends with; the function's name is between.
+const INVOCATION: (&str, &str) = ("/2015-03-31/functions/", "/invocations");
+
+/// The function that a path invokes.
+pub(super) fn invoked(path: &str) -> Option<&str> {
+    path.strip_prefix(INVOCATION.0)?.strip_suffix(INVOCATION.1)
+}
 
 /// The service that a target prefix belongs to.
 pub(super) fn service_of_target(prefix: &str) -> Option<&'static str> {
@@ -54,7 +63,7 @@ pub(super) fn service_of_version(version: &str) -> Option<&'static str> {
 
 /// Whether requests can be routed to a service of this name.
 pub(super) fn is_service(name: &str) -> bool {
-    TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
+    name == "lambda" || TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
 }
 
 /// Whether an operation changes resources of the user. An operation nobody has heard of does.

@@ -1,10 +1,11 @@
-//! The two protocols on the wire, in and out: awsJson (operation in `x-amz-target`) and awsQuery (form in, XML out).
+//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and an invocation of Lambda,
+//! which is known by its path.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::service::AwsError;
 use super::{names, query};
@@ -47,7 +48,11 @@ pub(super) struct WireRequest {
 
 impl WireRequest {
     /// Reads a request; the error says what a test has to add here.
-    pub(super) fn read(target: Option<&str>, body: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(path: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
+        if let Some(function) = names::invoked(path) {
+            let request = json!({ "FunctionName": function, "Payload": String::from_utf8_lossy(body) });
+            return Ok(Self { protocol: Protocol::Json, service: "lambda".to_owned(), operation: "Invoke".to_owned(), request });
+        }
         if let Some(target) = target {
             let (prefix, operation) = target.split_once('.').ok_or_else(|| format!("x-amz-target `{target}` names no operation"))?;
             let service = names::service_of_target(prefix).ok_or_else(|| format!("no service is known by x-amz-target `{prefix}`"))?;

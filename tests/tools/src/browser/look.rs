@@ -21,8 +21,8 @@ pub struct View {
 
 /// Every view in which a page must do.
 pub const VIEWS: &[View] = &[
-    View { width: 375, dark: false, phone: true },
-    View { width: 375, dark: true, phone: true },
+    View { width: 400, dark: false, phone: true },
+    View { width: 400, dark: true, phone: true },
     View { width: 1280, dark: false, phone: false },
     View { width: 1280, dark: true, phone: false },
 ];

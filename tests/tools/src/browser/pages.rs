@@ -2,6 +2,7 @@
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::Incident;
+use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
 use pullsafe_incident::report::widget;
 use pullsafe_incident::report::widget::Theme;
 use pullsafe_incident::report::{Report, html};
@@ -40,8 +41,8 @@ pub async fn all() -> Vec<Page> {
         report(
             "case-a",
             &[demo],
-            &["svg.quota", "h1", "h2", "table", "pre.edit", "del", "ins"],
-            &["resolved", "refused: nothing left", "an estimate"],
+            &["svg.quota", "h1", "h2", "table", "pre.edit", "del", "ins", ".over .stands"],
+            &["resolved", "used elsewhere", "an estimate", "What happened"],
         ),
         report(
             "case-c",
@@ -92,7 +93,8 @@ pub fn wrong() -> Vec<(&'static str, Page)> {
 fn widget(name: &'static str, theme: Theme, open: &[Report]) -> Page {
     let fragment = widget::incidents(
         open,
-        Some("1 row(s) of the table cannot be read."),
+        &[outlook()],
+        Some("1 row of the table cannot be read."),
         theme,
         Some(1200),
         Timestamp::from_millis(1_768_504_620_000),
@@ -100,8 +102,17 @@ fn widget(name: &'static str, theme: Theme, open: &[Report]) -> Page {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>w</title><body style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2>{fragment}</body></html>"
     );
-    let texts = vec!["3 open incident(s)".to_owned(), "prod/web: open".to_owned(), "[U+202E]".to_owned()];
+    let texts = vec!["3 open incidents".to_owned(), "Tomorrow's outage".to_owned(), "prod/web: open".to_owned(), "[U+202E]".to_owned()];
     Page { name, html, expected: Expected { elements: vec!["svg.quota", "h3"], texts, follows_theme: false } }
+}
+
+/// What is known to fail, with a name that wants to be more than a name.
+fn outlook() -> Outlook {
+    let image = format!("{HOSTILE}123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1");
+    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = Finding { container: "app".to_owned(), image, trouble };
+    let at = Timestamp::from_millis(1_768_504_620_000);
+    Outlook { subject: "prod/api".to_owned(), next: NextLaunch::OfService, at, findings: vec![finding], unknown: Vec::new() }
 }
 
 /// An incident whose texts are somebody's attempt to break the page, and words of a length that no window has.

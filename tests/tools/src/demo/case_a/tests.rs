@@ -32,7 +32,7 @@ async fn the_story_has_the_numbers_of_the_case_and_ends_well() {
         "5. The report of the incident",
         "# prod/web: resolved, last blocker registry-rate-limited",
         "It was hidden by registry-unreachable.",
-        "Docker Hub refused at 2026-01-15T19:48",
+        "What happened",
         "+ Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/iseepatterns/court-case-backend:latest",
         "the cure held",
     ];
