@@ -9,7 +9,8 @@ use pullsafe::arn::ServiceId;
 use pullsafe::settings::TABLE;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
-use pullsafe_incident::report::{Report, html, markdown};
+use pullsafe_incident::outbreak::Rules;
+use pullsafe_incident::report::{Report, html, markdown, outbreak};
 use pullsafe_incident::store::{History, Table};
 
 use crate::account::Session;
@@ -64,9 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(failure) => return stop(&failure.to_string(), 1),
     };
     let reports: Vec<Report> = history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
+    let outbreaks = outbreak::of(&history.incidents, Rules::USUAL, now);
     let text = match arguments.output {
-        Output::Markdown => markdown::page(&reports),
-        Output::Html => html::page("pullsafe: incidents", &reports),
+        Output::Markdown => format!("{}{}", outbreak::in_markdown(&outbreaks), markdown::page(&reports)),
+        Output::Html => html::page_with("pullsafe: incidents", &outbreaks, &reports),
         Output::Json => match serde_json::to_string_pretty(&reports) {
             Ok(json) => format!("{json}\n"),
             Err(error) => return stop(&error.to_string(), 1),

@@ -93,6 +93,31 @@ pub(crate) async fn made_up_groups() -> String {
     format!("a thousand groups: {single} messages, and one that says {} more", 1000 - single)
 }
 
+/// Made-up groups are no part of an outbreak, and services that a tenant creates hide no other: whoever needs a person is named.
+pub(crate) async fn made_up_storm() -> String {
+    let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
+    let definition = world.define("app", &["acme/app:1"]);
+    for number in 0..300 {
+        world.deliver(&stop(&world, number, json!({ "taskDefinitionArn": definition, "group": format!("made-up-{number}") }))).await;
+    }
+    world.create_service("payments", &definition, 1, json!({}));
+    world.run_for(240).await;
+    let alone = subjects(&world).iter().any(|subject| subject.starts_with("pullsafe: prod/payments: registry-rate-limited"));
+    assert!(alone, "it is told by itself and at once: {:?}", subjects(&world));
+    // Now with services of their own, whose names come before it in every order.
+    let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
+    let definition = world.define("app", &["acme/app:1"]);
+    for number in 0..60 {
+        world.create_service(&format!("a{}-{number}", "x".repeat(200)), &definition, 1, json!({}));
+    }
+    world.run_for(60).await;
+    world.create_service("payments", &definition, 1, json!({}));
+    world.run_for(20 * 60).await;
+    let named = world.told().iter().filter(|notice| notice.message.contains("prod/payments")).count();
+    assert!(named > 0, "{:?}", subjects(&world));
+    format!("300 groups: the service is told by itself; among 60 services of a tenant: it is named in {named} digest(s)")
+}
+
 /// A process that dies at any call of its own, and the event that comes again, lose nothing and count nothing twice.
 pub(crate) async fn made_up_groups_and_deaths() -> String {
     let mut deaths = 0;

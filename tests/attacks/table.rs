@@ -89,6 +89,7 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "has a service's incident opened by a task of their own", Tenant => services::strangers_task;
     "makes up a thousand task groups", Tenant => services::made_up_groups;
     "makes up task groups while the function dies", Tenant => services::made_up_groups_and_deaths;
+    "makes up a storm to hide a service in", Tenant => services::made_up_storm;
     "writes the tags of a pause, with a count of their choice", Tenant => services::made_up_marks;
     "rewrites the tags of a pause that is under way", Tenant => services::rewritten_marks;
     "writes the tags of another stack onto a service", Tenant => services::marks_of_another_stack;

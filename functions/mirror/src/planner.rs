@@ -10,7 +10,7 @@ use crate::decide::plan::{Item, Memory, Plan, batches, plan};
 use crate::decide::{MirrorConfig, Want};
 use crate::look::{Pruner, survey};
 use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
-use pullsafe::notice::Notice;
+use pullsafe::notice::{Notice, Severity};
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -195,6 +195,8 @@ impl Mirror {
             subject: "pullsafe: the mirror's configuration is wrong".to_owned(),
             text,
             evidence: None,
+            severity: Severity::Degraded,
+            links: Vec::new(),
             detail: json!({"faults": faults}),
         };
         if self.tell(&notice).await { Memory { told: Some(id), ..memory.clone() } } else { memory.clone() }
@@ -221,6 +223,8 @@ impl Mirror {
                 obstacles.join("\n")
             ),
             evidence: None,
+            severity: Severity::Info,
+            links: Vec::new(),
             detail: json!({"obstacles": obstacles}),
         };
         let told = self.tell(&notice).await;

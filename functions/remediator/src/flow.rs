@@ -340,6 +340,7 @@ impl Remediator {
         let claims: Vec<(bool, Value)> = claims.buffered(CLAIMS).try_collect::<Vec<_>>().await?;
         let looks: Vec<Value> = claims.into_iter().filter(|(is_ours, _)| *is_ours).map(|(_, look)| look).collect();
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
+        Box::pin(self.tell_outbreaks(now)).await;
         Ok(Tally::swept(looks.len()))
     }
 

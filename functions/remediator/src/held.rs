@@ -22,10 +22,12 @@ const LONGEST_DELAY: i64 = 900;
 const LINES: usize = 10;
 
 /// What becomes of a message before it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// It goes out.
     Goes,
+    /// Programs hear it, and people by the digests of this outbreak.
+    Together(String),
     /// It is counted, and told with others.
     Held,
     /// It could not be found out, and waits.
@@ -35,7 +37,12 @@ pub(crate) enum Turn {
 impl Remediator {
     /// Whether a message goes out by itself.
     pub(crate) async fn turn_of(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
-        let Some(author) = outgoing.author.clone().or_else(|| Author::of(subject)).filter(|_| outgoing.is_new()) else { return Turn::Goes };
+        if !outgoing.is_new() {
+            return Turn::Goes;
+        }
+        let Some(author) = outgoing.author.clone().or_else(|| Author::of(subject)) else {
+            return Box::pin(self.turn_in_outbreak(subject, outgoing, now)).await;
+        };
         match self.leave(&author, outgoing, now).await {
             Ok(turn) => turn,
             Err(failure) => {
@@ -74,7 +81,7 @@ impl Remediator {
             return Ok(Tally::ignored("nothing was held back".to_owned()));
         }
         let notice = notice::held_back(author, &held, since);
-        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.detail).await?;
+        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
         self.topic.publish(&notice).await?;
         Ok(Tally::worked("told", format!("{} messages in one", held.count), None))
     }

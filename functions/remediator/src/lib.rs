@@ -28,6 +28,8 @@ mod leave;
 #[cfg(feature = "shell")]
 pub mod observe;
 #[cfg(feature = "shell")]
+mod outbreak;
+#[cfg(feature = "shell")]
 mod outlook;
 #[cfg(feature = "shell")]
 mod radar;

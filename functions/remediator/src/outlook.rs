@@ -59,7 +59,7 @@ impl Remediator {
         if let Some(notice) = outlook.news(&told) {
             // Before the row: should the process die in between, the same message goes out once more, under the same id.
             self.topic.publish(&notice).await?;
-            self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.detail).await?;
+            self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.for_programs(true)).await?;
         }
         for finding in &outlook.findings {
             let severity = finding.severity(now);
@@ -89,7 +89,7 @@ impl Remediator {
         let outlooks = self.table.outlooks(now.plus_seconds(-FRESH_SECONDS)).await?;
         let Some(notice) = week(outlooks, now) else { return Ok(Tally::ignored("nothing is known to go wrong".to_owned())) };
         self.topic.publish(&notice).await?;
-        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.detail).await?;
+        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
         Ok(Tally::worked("told", notice.subject, None))
     }
 

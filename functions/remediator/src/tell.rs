@@ -11,6 +11,8 @@ use pullsafe_events::Subject;
 use pullsafe_incident::outgoing::{Met, Outgoing, Way};
 use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
+use pullsafe_incident::sight;
+use serde_json::json;
 
 use crate::decide::refusal;
 
@@ -21,45 +23,77 @@ use crate::held::Turn;
 const UNDELIVERED: &str = "Message Undelivered";
 
 /// A failure that the other messages would meet on the same way, so that they are not tried now.
-type Stuck = Option<(Met, String)>;
+type Trouble = Option<(Met, String)>;
+
+/// What is in the way of the other messages.
+#[derive(Debug, Default)]
+pub(crate) struct Stuck {
+    bus: Trouble,
+    topic: Trouble,
+}
+
+/// What a message is about, as the ways have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Addressed {
+    /// The resource of the event.
+    pub(crate) resource: Option<String>,
+    /// Its name in words.
+    pub(crate) name: String,
+}
 
 impl Remediator {
     /// Sends what is in the outbox, in order on each way, and leaves in it what is to be tried again.
     pub(crate) async fn tell(&self, subject: &Subject, record: &mut Record, now: Timestamp) {
-        let (mut bus, mut topic): (Stuck, Stuck) = (None, None);
+        let to = Addressed { resource: Some(subject.key()), name: subject.to_string() };
+        let mut stuck = Stuck::default();
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
-            match self.turn_of(subject, outgoing, now).await {
+            match Box::pin(self.turn_of(subject, outgoing, now)).await {
                 Turn::Goes => {}
+                Turn::Together(outbreak) => {
+                    outgoing.people = Way::Together;
+                    outgoing.notice.detail["outbreak"] = json!(outbreak);
+                    if let Some(incident) = &mut record.open {
+                        incident.outbreak = Some(outbreak);
+                    }
+                }
                 Turn::Held => {
                     held.push(outgoing.notice.id.clone());
                     continue;
                 }
                 Turn::Waits => continue,
             }
-            self.tell_programs(subject, outgoing, &mut bus, now).await;
-            self.tell_people(subject, outgoing, &mut topic, now).await;
-            let Outgoing { notice, programs, people, .. } = &*outgoing;
-            for way in [programs, people] {
-                if matches!(way, Way::GivenUp { .. }) || way.is_overdue(now) {
-                    emf(now, &[], &[("MessagesUntold", Unit::Count, 1)]);
-                }
+            if outgoing.notice.links.is_empty() {
+                outgoing.notice.links = sight::links(subject, outgoing.sight.as_ref());
             }
-            if let (Way::GivenUp { .. }, Way::GivenUp { .. }) = (programs, people) {
-                tracing::error!(notice = notice.id, text = notice.text, "{subject}: nobody could be told: {}", notice.subject);
-            }
+            Box::pin(self.send(&to, outgoing, &mut stuck, now)).await;
         }
         record.outbox.retain(|outgoing| outgoing.is_on_its_way() && !held.contains(&outgoing.notice.id));
     }
 
-    async fn tell_programs(&self, subject: &Subject, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
+    /// Sends one message on each way that is open.
+    pub(crate) async fn send(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
+        self.tell_programs(to, outgoing, &mut stuck.bus, now).await;
+        self.tell_people(to, outgoing, &mut stuck.topic, now).await;
+        let Outgoing { notice, programs, people, .. } = &*outgoing;
+        for way in [programs, people] {
+            if matches!(way, Way::GivenUp { .. }) || way.is_overdue(now) {
+                emf(now, &[], &[("MessagesUntold", Unit::Count, 1)]);
+            }
+        }
+        if let (Way::GivenUp { .. }, Way::GivenUp { .. }) = (programs, people) {
+            tracing::error!(notice = notice.id, text = notice.text, "{}: nobody could be told: {}", to.name, notice.subject);
+        }
+    }
+
+    async fn tell_programs(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
         if !outgoing.programs.is_open() {
             return;
         }
         let notice = &outgoing.notice;
         let detail = notice.for_programs(self.settings.evidence_on_bus);
         if stuck.is_none() {
-            match self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &detail).await {
+            match self.events.put(&self.settings.event_bus, &notice.detail_type, to.resource.as_deref(), &detail).await {
                 Ok(()) => return outgoing.programs = Way::Told,
                 Err(failure) => *stuck = Some(self.met(notice, &failure)),
             }
@@ -67,7 +101,7 @@ impl Remediator {
         outgoing.programs = after(&outgoing.programs, stuck, now);
     }
 
-    async fn tell_people(&self, subject: &Subject, outgoing: &mut Outgoing, stuck: &mut Stuck, now: Timestamp) {
+    async fn tell_people(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
         if !outgoing.people.is_open() {
             return;
         }
@@ -87,7 +121,7 @@ impl Remediator {
         let people = after(&outgoing.people, stuck, now);
         // Given up only once it is said on the bus, or cannot be said there either.
         if let Way::GivenUp { why } = &people
-            && !self.pass_on(subject, outgoing, why).await
+            && !self.pass_on(to, outgoing, why).await
         {
             outgoing.people = outgoing.people.after(Met::Passing, why.clone(), now);
             return;
@@ -96,22 +130,22 @@ impl Remediator {
     }
 
     /// Lets programs have what people could not be told; whether that is settled.
-    async fn pass_on(&self, subject: &Subject, outgoing: &Outgoing, why: &str) -> bool {
+    async fn pass_on(&self, to: &Addressed, outgoing: &Outgoing, why: &str) -> bool {
         match &outgoing.programs {
             Way::New | Way::Waiting { .. } => return false,
             Way::GivenUp { .. } => return true,
-            Way::Told => {}
+            Way::Told | Way::Together => {}
         }
         let notice = &outgoing.notice;
         let undelivered = Undelivered {
             notice: notice.id.clone(),
-            subject: subject.to_string(),
+            subject: to.name.clone(),
             title: notice.subject.clone(),
             text: notice.text_for_programs(self.settings.evidence_on_bus),
             why: why.to_owned(),
         };
         let detail = Published::Undelivered(undelivered).detail();
-        match self.events.put(&self.settings.event_bus, UNDELIVERED, Some(&subject.key()), &detail).await {
+        match self.events.put(&self.settings.event_bus, UNDELIVERED, to.resource.as_deref(), &detail).await {
             Ok(()) => true,
             Err(failure) => self.met(notice, &failure).0 != Met::Passing,
         }
@@ -139,7 +173,7 @@ impl Remediator {
 }
 
 /// The way after what it, or a message before it, has met.
-fn after(way: &Way, stuck: &mut Stuck, now: Timestamp) -> Way {
+fn after(way: &Way, stuck: &mut Trouble, now: Timestamp) -> Way {
     let Some((met, why)) = stuck.clone() else { return way.clone() };
     // What is refused may be about this one message: the next is tried.
     if met == Met::Refusal {

@@ -22,6 +22,7 @@ use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::record::Record;
+use pullsafe_incident::runs::Runs;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
 use serde_json::json;
@@ -121,6 +122,7 @@ impl Remediator {
             return Judged::rest("off", "pullsafe:mode is off for this service");
         }
         let Some(incident) = &mut record.open else { return Judged::rest("told", "what was left to tell") };
+        incident.runs = service.found().map(|service| Runs::of(service.running, service.desired)).or(incident.runs);
         match recovery::of_service(incident, &service, now) {
             Recovery::Steady(how) | Recovery::Ended(how) => return Judged::Over(how, Silence::IfNobodyKnows),
             Recovery::TooEarly(_) => incident.looks_steady = true,
@@ -186,7 +188,7 @@ impl Remediator {
                 decided_at: now,
                 state: ActState::Observed,
             });
-            record.tell(&format!("would:{}", plan.key()), |incident, id| {
+            record.tell_together(&format!("would:{}", plan.key()), |incident, id| {
                 notice::about(&subject.to_string(), incident, &blocker, &Outcome::WouldApply(&plan), id)
             });
             return Judged::Rest(Tally::worked("observed", "observe mode", Some(remedy.as_str())));
@@ -243,9 +245,12 @@ impl Remediator {
             (Acted::GivenUp(_) | Acted::Refused(..), None) => (Outcome::Abandoned(&plan, &why), "abandoned", String::new()),
         };
         if let Some(blocker) = incident.blocker().cloned() {
-            record.tell(&format!("{word}:{}{key}", plan.key()), |incident, id| {
-                notice::about(&subject.to_string(), incident, &blocker, &outcome, id)
-            });
+            let key = format!("{word}:{}{key}", plan.key());
+            let notice = |incident: &Incident, id| notice::about(&subject.to_string(), incident, &blocker, &outcome, id);
+            match outcome.is_like_others() {
+                true => record.tell_together(&key, notice),
+                false => record.tell(&key, notice),
+            }
         }
         Ok(Tally::worked(word, why, Some(remedy)))
     }
@@ -263,7 +268,7 @@ impl Remediator {
         }
         let told = record.open.as_ref().is_some_and(|incident| !incident.told.is_empty());
         if told && silence == Silence::IfNobodyKnows {
-            record.tell("resolved", |incident, id| notice::resolved(&subject.to_string(), incident, &how, id));
+            record.tell_together("resolved", |incident, id| notice::resolved(&subject.to_string(), incident, &how, id));
         }
         if let Some(mut incident) = record.close(now) {
             self.table.archive(subject, &mut incident, now).await?;
@@ -390,7 +395,7 @@ fn advise(subject: &Subject, record: &mut Record) {
         }
     };
     let key = format!("advice:{}:{}", diagnosis.cause, about.unwrap_or_default());
-    record.tell(&key, |incident, id| {
+    record.tell_together(&key, |incident, id| {
         // Nothing is moved when the copies of a build's base images have come: its owner changes the lines.
         let waiting = incident.waiting.as_ref().filter(|_| matches!(subject, Subject::Service(_))).map(|waiting| &waiting.cause);
         notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)

@@ -5,7 +5,6 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 
 use super::failure::Failure;
-use pullsafe::foreign;
 use pullsafe::notice::{Notice, chatbot};
 use pullsafe::settings::Format;
 
@@ -65,12 +64,13 @@ impl Topic {
     pub async fn publish(&self, notice: &Notice) -> Result<(), Failure> {
         let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
         let message = match self.format {
-            Format::Text => foreign::terminal(&notice.text).into_owned(),
+            Format::Text => notice.for_people(),
             Format::Chatbot => chatbot(notice).to_string(),
         };
         let mut operation = self.client.publish().topic_arn(&self.arn).subject(&notice.subject).message(message);
-        for (name, value) in [("pullsafe-id", &notice.id), ("detail-type", &notice.detail_type)] {
-            // Both values are there, so that building cannot fail; if it ever does, the message matters more.
+        let severity = notice.severity.as_str();
+        for (name, value) in [("pullsafe-id", notice.id.as_str()), ("detail-type", &notice.detail_type), ("severity", severity)] {
+            // All values are there, so that building cannot fail; if it ever does, the message matters more.
             if let Ok(attribute) = text(value) {
                 operation = operation.message_attributes(name, attribute);
             }

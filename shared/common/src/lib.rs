@@ -8,6 +8,7 @@
 
 pub mod arn;
 pub mod clock;
+pub mod console;
 pub mod count;
 pub mod digest;
 pub mod ecr;

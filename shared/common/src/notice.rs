@@ -5,6 +5,47 @@ use serde_json::{Value, json};
 
 use crate::foreign;
 
+/// How bad it is, by what runs of the thing that a message is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing runs.
+    Critical,
+    /// Less runs than should, or it is not known what runs.
+    #[default]
+    Degraded,
+    /// Everything runs, and the next launch fails.
+    NextLaunch,
+    /// Nothing is wrong, or not any more.
+    Info,
+}
+
+impl Severity {
+    /// The name in an attribute and in an event.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Degraded => "degraded",
+            Self::NextLaunch => "next-launch",
+            Self::Info => "info",
+        }
+    }
+
+    // By reference, as serde wants it.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A page of the console that shows what a message is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// What is there: `service`, `task`, `log`.
+    pub name: String,
+    /// Its address, in which everything that somebody else has named is escaped.
+    pub url: String,
+}
+
 /// A message that is to go out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -19,6 +60,12 @@ pub struct Notice {
     /// Where in it begins and ends, in bytes, what repeats evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<(usize, usize)>,
+    /// How bad it is.
+    #[serde(default, skip_serializing_if = "Severity::is_usual")]
+    pub severity: Severity,
+    /// Where to look at it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// The event's detail.
     pub detail: Value,
 }
@@ -28,6 +75,13 @@ impl Notice {
     /// and where the evidence was read. Advice about an application goes too, for it names what a line of the log names.
     pub fn for_programs(&self, with_evidence: bool) -> Value {
         let mut detail = self.detail.clone();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("severity".to_owned(), json!(self.severity));
+            if !self.links.is_empty() {
+                let links = self.links.iter().map(|link| (link.name.clone(), json!(link.url)));
+                detail.insert("links".to_owned(), Value::Object(links.collect()));
+            }
+        }
         let diagnosis = detail.get_mut("diagnosis").and_then(Value::as_object_mut).filter(|_| !with_evidence);
         if let Some(diagnosis) = diagnosis {
             let lines = diagnosis.get_mut("evidence").and_then(Value::as_array_mut).into_iter().flatten();
@@ -46,13 +100,35 @@ impl Notice {
     }
 }
 
+impl Notice {
+    /// The message for people as plain text.
+    pub fn for_people(&self) -> String {
+        let links = self.links_in_words();
+        format!("{}{links}", foreign::terminal(&self.text))
+    }
+
+    /// The links, a line each. They are ours, and go behind the text of others once that is made harmless.
+    fn links_in_words(&self) -> String {
+        if self.links.is_empty() {
+            return String::new();
+        }
+        let lines = self.links.iter().map(|link| format!("  {}: {}\n", link.name, link.url));
+        format!("\nLook at it:\n{}", lines.collect::<String>())
+    }
+}
+
 /// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
 pub fn chatbot(notice: &Notice) -> Value {
-    let (title, description) = (foreign::chat(&notice.subject), foreign::chat(&bounded(&notice.text, LONGEST_DESCRIPTION)));
+    let links = notice.links_in_words();
+    let text = bounded(&notice.text, LONGEST_DESCRIPTION.saturating_sub(links.len()));
+    let (title, description) = (foreign::chat(&notice.subject), format!("{}{links}", foreign::chat(&text)));
+    let thread = notice.detail.get("incident").or_else(|| notice.detail.get("outbreak"));
     json!({
         "version": "1.0", "source": "custom", "id": notice.id,
-        "content": { "textType": "client-markdown", "title": title, "description": description },
-        "metadata": { "threadId": notice.detail.get("incident"), "summary": title, "eventType": notice.detail_type },
+        "content": { "textType": "client-markdown", "title": title, "description": description, "keywords": [notice.severity] },
+        "metadata": {
+            "threadId": thread, "summary": title, "eventType": notice.detail_type, "additionalContext": { "severity": notice.severity },
+        },
     })
 }
 
@@ -76,8 +152,22 @@ mod tests {
     #[test]
     fn a_description_fits_a_chat_channel() {
         let text = "nothing but naïve evidence".repeat(1_000);
-        let notice =
-            Notice { id: String::new(), detail_type: String::new(), subject: String::new(), text, evidence: None, detail: Value::Null };
+        let notice = Notice {
+            id: String::new(),
+            detail_type: String::new(),
+            subject: String::new(),
+            text,
+            evidence: None,
+            severity: Severity::Degraded,
+            links: vec![Link { name: "service".to_owned(), url: "https://eu-west-1.console.aws.amazon.com/ecs/".to_owned() }],
+            detail: Value::Null,
+        };
+        assert!(
+            chatbot(&notice)["content"]["description"]
+                .as_str()
+                .unwrap()
+                .ends_with("service: https://eu-west-1.console.aws.amazon.com/ecs/\n")
+        );
         let description = chatbot(&notice)["content"]["description"].as_str().unwrap().len();
         assert!(description <= LONGEST_DESCRIPTION, "{description}");
     }

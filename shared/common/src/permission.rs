@@ -69,7 +69,7 @@ pub const REMEDIATOR: &[Permission] = &[
     reads("let an event whose service is being worked on come again later", &["sqs:ChangeMessageVisibility"]),
     reads(
         "keep incidents and leases in the own table",
-        &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"],
+        &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"],
     ),
     reads("tell people and programs", &["sns:Publish", "events:PutEvents"]),
     reads("use the stack's own key for them, where there is one", KEY),

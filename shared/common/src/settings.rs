@@ -48,6 +48,8 @@ settings! {
     LOG_GROUPS = "PULLSAFE_LOG_GROUPS", Some("/ecs/*,/aws/ecs/*,/copilot/*,/aws/codebuild/*"), "The log groups that may be read for evidence, as patterns with `*`, separated by commas.";
     NOTIFY_ALL_BUILDS = "PULLSAFE_NOTIFY_ALL_BUILDS", Some("false"), "Whether a failed build is told even where its cause concerns neither an image nor a registry.";
     EVIDENCE_ON_BUS = "PULLSAFE_EVIDENCE_ON_BUS", Some("false"), "Whether the lines of evidence, lines of logs among them, go to the event bus too; without them an event says the cause and where the evidence was read.";
+    OUTBREAK_AFTER = "PULLSAFE_OUTBREAK_AFTER", Some("3"), "From how many services with the same cause at the same registry on people are told by digests instead of one by one (2 to 100).";
+    OUTBREAK_MINUTES = "PULLSAFE_OUTBREAK_MINUTES", Some("30"), "Within how many minutes they must fail for that (1 to 1440).";
     FORMAT = "PULLSAFE_NOTIFICATION_FORMAT", Some("text"), "`text` for people, `chatbot` for Amazon Q in chat applications.";
 }
 
@@ -216,6 +218,10 @@ pub struct Settings {
     pub notify_all_builds: bool,
     /// Whether the lines of evidence go to the event bus.
     pub evidence_on_bus: bool,
+    /// From how many services on one cause is an outbreak.
+    pub outbreak_after: usize,
+    /// Within how many minutes.
+    pub outbreak_minutes: i64,
     /// How messages are written.
     pub format: Format,
 }
@@ -280,6 +286,12 @@ impl Settings {
             log_groups: reader.text(LOG_GROUPS).split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
             evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
+            outbreak_after: reader.parsed(OUTBREAK_AFTER, 3, "a whole number from 2 to 100", |value| {
+                value.parse().ok().filter(|count| (2..=100).contains(count))
+            }),
+            outbreak_minutes: reader.parsed(OUTBREAK_MINUTES, 30, "a whole number from 1 to 1440", |value| {
+                value.parse().ok().filter(|minutes| (1..=1440).contains(minutes))
+            }),
             format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }

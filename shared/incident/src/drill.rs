@@ -105,7 +105,16 @@ pub fn message(played: &Played<'_>, id: String) -> Notice {
         "remedy": plan.map(|plan| plan.remedy), "steps": plan.map(|plan| plan.steps.iter().map(Step::describe).collect::<Vec<_>>()),
         "waiting": played.waiting.map(WaitingFor::describe), "declined": played.declined, "milliseconds": milliseconds(played.took),
     });
-    Notice { id, detail_type: DETAIL_TYPE.to_owned(), subject: subject_line(&headline), text: text.finish(), evidence: None, detail }
+    Notice {
+        id,
+        detail_type: DETAIL_TYPE.to_owned(),
+        subject: subject_line(&headline),
+        text: text.finish(),
+        evidence: None,
+        severity: pullsafe::notice::Severity::Info,
+        links: Vec::new(),
+        detail,
+    }
 }
 
 fn would(plan: &Plan) -> Vec<String> {

@@ -9,8 +9,10 @@ use super::happened::{Entry, Happened, is_false, is_zero};
 use super::kept::Kept;
 use super::plan::{Declined, Plan, Step};
 use super::refusal::Refusal;
+use super::runs::Runs;
 use super::spent::Spent;
 use super::waiting::Waiting;
+use pullsafe::notice::Severity;
 use pullsafe::reference::Registry;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
@@ -70,9 +72,15 @@ pub struct Incident {
     /// Answers of slow reads, for the looks that follow soon.
     #[serde(default, skip_serializing_if = "Kept::is_empty")]
     pub kept: Kept,
+    /// How much of the service ran at the last look, where that could be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Runs>,
     /// Whether the service looked steady at the last look, and only the time without a failure was missing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub looks_steady: bool,
+    /// The outbreak that it is told with, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbreak: Option<String>,
     /// What people were already told, so that they are told once.
     #[serde(default)]
     pub told: Vec<String>,
@@ -91,6 +99,9 @@ pub struct CauseSeen {
     /// The digest that ECS pinned for the image, if the event showed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
+    /// The latest task's id, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// When the first of these tasks stopped.
     pub first_at: Timestamp,
     /// When the latest of these tasks stopped.
@@ -190,7 +201,9 @@ impl Incident {
             quota_limit: None,
             log_calls: Spent::default(),
             kept: Kept::default(),
+            runs: None,
             looks_steady: false,
+            outbreak: None,
             told: Vec::new(),
             resolved_at: None,
         }
@@ -216,6 +229,7 @@ impl Incident {
                     seen.last_at = at;
                     seen.diagnosis = diagnosis;
                     seen.task_definition.clone_from(&task.task_definition_arn);
+                    seen.task = id(task);
                     seen.image_digest = digest.or(seen.image_digest.take());
                 }
             }
@@ -223,6 +237,7 @@ impl Incident {
                 diagnosis,
                 task_definition: task.task_definition_arn.clone(),
                 image_digest: digest,
+                task: id(task),
                 first_at: at,
                 last_at: at,
                 tasks: 1,
@@ -257,7 +272,7 @@ impl Incident {
     }
 
     /// Adds a launch. Where there are too many, the two that are closest to each other become one.
-    fn add_launch(&mut self, launch: Launch) {
+    pub(crate) fn add_launch(&mut self, launch: Launch) {
         let place = self.launches.partition_point(|known| known.at <= launch.at);
         self.launches.insert(place, launch);
         if self.launches.len() > LAUNCHES_KEPT {
@@ -345,10 +360,24 @@ impl Incident {
         }
     }
 
+    /// How bad it is, by what runs.
+    pub fn severity(&self) -> Severity {
+        match self.runs {
+            Some(Runs::Nothing) => Severity::Critical,
+            Some(Runs::Some) | None => Severity::Degraded,
+            Some(Runs::All) => Severity::NextLaunch,
+        }
+    }
+
     /// The remedy that was carried out or is under way, if any.
     pub fn acted(&self) -> Option<RemedyName> {
         self.act.as_ref().filter(|act| act.state != ActState::Observed).map(|act| act.plan.remedy)
     }
+}
+
+/// The id of a task; none where an event of the service stands in for one.
+fn id(task: &StoppedTask) -> Option<String> {
+    task.task_arn.contains(":task/").then(|| task.task_id().to_owned())
 }
 
 fn short_id(task: &StoppedTask) -> &str {

@@ -4,7 +4,7 @@
 //! written once, kept in the record until it went out, and always carries the same id, so that a receiver can
 //! drop the second copy that at-least-once delivery may bring.
 
-use pullsafe::notice::{Notice, bounded};
+use pullsafe::notice::{Notice, Severity, bounded};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::Author;
@@ -33,6 +33,29 @@ pub enum Outcome<'a> {
     Refused(&'a Plan, &'a Refusal, &'a str),
 }
 
+impl Outcome<'_> {
+    /// Whether a digest can say the same of many services. What was left half done, or was given up, is one service's own.
+    pub fn is_like_others(&self) -> bool {
+        match self {
+            Self::Advised(_) | Self::Applied(_) | Self::WouldApply(_) => true,
+            Self::Refused(_, refusal, _) => refusal.done.is_empty() && refusal.left.is_empty(),
+            Self::Abandoned(..) => false,
+        }
+    }
+
+    /// What is being done, for the first line.
+    fn briefly(&self) -> String {
+        match self {
+            Self::Advised(Some(waiting)) => format!("pullsafe waits {}", waiting.briefly()),
+            Self::Advised(None) => "pullsafe changes nothing, see what to do".to_owned(),
+            Self::Applied(plan) => format!("it was {}", plan.result),
+            Self::WouldApply(plan) => format!("it would be {} (observing)", plan.result),
+            Self::Abandoned(plan, _) => format!("{} was given up", plan.remedy),
+            Self::Refused(_, refusal, _) => format!("AWS refused {}", refusal.call),
+        }
+    }
+}
+
 /// The message about the current blocker of an incident and what became of it.
 pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &Outcome<'_>, id: String) -> Notice {
     let diagnosis = &blocker.diagnosis;
@@ -46,7 +69,9 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         }
     };
     let mut text = Text::default();
-    text.line(&format!("{subject}: {}", super::incident::summary(diagnosis)));
+    let runs = incident.runs.map(|runs| format!("{}; ", runs.words())).unwrap_or_default();
+    let summary = super::incident::summary(diagnosis);
+    text.line(&format!("{subject}: {summary} since {}: {runs}{}.", blocker.first_at, outcome.briefly()));
     text.line(&format!("Current blocker since {}, {} task(s), confidence {}.", blocker.first_at, blocker.tasks, diagnosis.confidence));
     if let Some(hidden_by) = blocker.hidden_by {
         text.line(&format!("It was hidden by {hidden_by} before."));
@@ -116,18 +141,30 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
+        severity: None,
+        links: None,
+        outbreak: None,
     }))
     .detail();
     let text = text.finish();
     // What is too long ends within the evidence.
     let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
-    Notice { id, detail_type: detail_type.to_owned(), subject: subject_line(&headline), text, evidence, detail }
+    Notice {
+        id,
+        detail_type: detail_type.to_owned(),
+        subject: subject_line(&headline),
+        text,
+        evidence,
+        severity: incident.severity(),
+        links: Vec::new(),
+        detail,
+    }
 }
 
 /// The message that an incident is over.
 pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> Notice {
     let mut text = Text::default();
-    text.line(&format!("{subject}: {how}."));
+    text.line(&format!("{subject}: resolved: {how}. It began at {}.", incident.opened_at));
     let causes = incident.causes.iter().map(|seen| {
         let hidden = seen.hidden_by.map(|cause| format!(", hidden by {cause} before")).unwrap_or_default();
         format!("{} from {} to {}, {} task(s){hidden}", super::incident::summary(&seen.diagnosis), seen.first_at, seen.last_at, seen.tasks)
@@ -149,6 +186,9 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         opened_at: incident.opened_at,
         causes: incident.causes.iter().map(|seen| seen.diagnosis.cause).collect(),
         remedy: incident.acted(),
+        severity: None,
+        links: None,
+        outbreak: None,
     })
     .detail();
     Notice {
@@ -157,6 +197,8 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         subject: subject_line(&format!("{subject}: resolved")),
         text: text.finish(),
         evidence: None,
+        severity: Severity::Info,
+        links: Vec::new(),
         detail,
     }
 }
@@ -189,6 +231,8 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
         subject: subject_line(&format!("{subject}: a deployment pulls from Docker Hub")),
         text: text.finish(),
         evidence: None,
+        severity: Severity::NextLaunch,
+        links: Vec::new(),
         detail,
     }
 }
@@ -223,6 +267,10 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
     text.section("What was found", verdict.found.clone());
     text.section("What to do", verdict.advice.clone());
     let applied = verdict.outcome == DoorOutcome::RolledBack;
+    let severity = match verdict.outcome {
+        DoorOutcome::RolledBack => Severity::NextLaunch,
+        DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Severity::Degraded,
+    };
     let detail = Published::Answered(Answered { notice: id.clone(), subject: subject.to_owned(), door: verdict.clone(), applied }).detail();
     Notice {
         id,
@@ -230,6 +278,8 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
         subject: subject_line(&format!("{subject}: {headline}")),
         text: text.finish(),
         evidence: None,
+        severity,
+        links: Vec::new(),
         detail,
     }
 }
@@ -266,6 +316,8 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
         subject: subject_line(&format!("{subject}: {headline}")),
         text: text.finish(),
         evidence: None,
+        severity: if stray.is_paused { Severity::Critical } else { Severity::Info },
+        links: Vec::new(),
         detail,
     }
 }
@@ -287,6 +339,8 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
         subject: subject_line(&format!("{author}: {count} more messages in {minutes} minutes")),
         text: text.finish(),
         evidence: None,
+        severity: Severity::Degraded,
+        links: Vec::new(),
         detail,
     }
 }

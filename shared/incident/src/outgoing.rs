@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::joins::Joins;
 use super::refusal::GRACE_SECONDS;
+use super::sight::Sight;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Author;
@@ -23,6 +25,12 @@ pub struct Outgoing {
     /// On the topic.
     #[serde(default, skip_serializing_if = "Way::is_new")]
     pub people: Way,
+    /// The outbreak that it may be told with, where it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<Joins>,
+    /// What there is to look at, besides its subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sight: Option<Sight>,
     /// Whose messages it is one of, where its subject does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
@@ -44,6 +52,8 @@ pub enum Way {
     },
     /// It is there.
     Told,
+    /// It is told with others, by an outbreak's digest.
+    Together,
     /// It does not get there, and why.
     GivenUp {
         /// The call's failure, and what is missing.
@@ -64,7 +74,7 @@ pub enum Met {
 
 impl From<Notice> for Outgoing {
     fn from(notice: Notice) -> Self {
-        Self { notice, programs: Way::New, people: Way::New, author: None }
+        Self { notice, programs: Way::New, people: Way::New, joins: None, sight: None, author: None }
     }
 }
 
@@ -94,7 +104,7 @@ impl Way {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Waiting { why, .. } | Self::GivenUp { why } => Some(why),
-            Self::New | Self::Told => None,
+            Self::New | Self::Told | Self::Together => None,
         }
     }
 
@@ -103,7 +113,7 @@ impl Way {
     pub fn after(&self, met: Met, why: String, now: Timestamp) -> Self {
         let since = match self {
             Self::Waiting { since, .. } => *since,
-            Self::New | Self::Told | Self::GivenUp { .. } => now,
+            Self::New | Self::Told | Self::Together | Self::GivenUp { .. } => now,
         };
         let in_time = now.seconds_since(since) < GRACE_SECONDS;
         match met {

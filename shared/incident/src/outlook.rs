@@ -378,5 +378,14 @@ fn write(text: &mut Text, findings: &[&Finding]) {
 
 fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
     let detail = json!(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() });
-    Notice { id, detail_type: "Outlook".to_owned(), subject: subject_line(headline), text: text.finish(), evidence: None, detail }
+    Notice {
+        id,
+        detail_type: "Outlook".to_owned(),
+        subject: subject_line(headline),
+        text: text.finish(),
+        evidence: None,
+        severity: pullsafe::notice::Severity::NextLaunch,
+        links: Vec::new(),
+        detail,
+    }
 }

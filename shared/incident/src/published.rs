@@ -68,6 +68,29 @@ pub struct Blocker {
     pub since: Timestamp,
     /// The call that AWS refused, if it refused one.
     pub refused: Option<Refusal>,
+    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// Pages of the console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+    /// The outbreak by whose digests people are told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbreak: Option<String>,
+}
+
+/// Pages of the console that show what an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The task that stopped; ECS shows it for an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Its log around that moment, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 /// A service is steady again.
@@ -87,6 +110,15 @@ pub struct Resolved {
     pub causes: Vec<Cause>,
     /// What pullsafe did, if it did something.
     pub remedy: Option<RemedyName>,
+    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// Pages of the console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+    /// The outbreak by whose digests people are told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbreak: Option<String>,
 }
 
 /// A deployment starts that pulls from Docker Hub.

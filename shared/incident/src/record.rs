@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::door::AtDoor;
 use super::incident::Incident;
+use super::joins::Joins;
 use super::outgoing::Outgoing;
+use super::sight::Sight;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
@@ -167,8 +169,18 @@ impl Record {
         names
     }
 
-    /// Puts a message into the outbox, unless the open incident has already told it.
+    /// Puts a message into the outbox that is always told by itself, unless the open incident has already told it.
     pub fn tell(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
+        self.put(key, None, notice);
+    }
+
+    /// The same for a message that an outbreak's digest can tell as well.
+    pub fn tell_together(&mut self, key: &str, notice: impl FnOnce(&Incident, String) -> Notice) {
+        let joins = self.open.as_ref().and_then(Joins::of);
+        self.put(key, joins, notice);
+    }
+
+    fn put(&mut self, key: &str, joins: Option<Joins>, notice: impl FnOnce(&Incident, String) -> Notice) {
         let Some(incident) = self.open.as_mut() else { return };
         if incident.told.iter().any(|told| told == key) {
             return;
@@ -177,7 +189,8 @@ impl Record {
         self.notices += 1;
         let id = format!("{}-{}", incident.id, self.notices);
         let notice = notice(incident, id);
-        self.outbox.push(notice.into());
+        let sight = incident.blocker().map(Sight::of);
+        self.outbox.push(Outgoing { joins, sight, ..notice.into() });
     }
 
     /// Closes the open incident and hands it over for the archive.

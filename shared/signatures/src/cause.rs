@@ -53,8 +53,10 @@ macro_rules! causes {
 /// What is true of a cause besides its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nature {
-    /// It has to do with an image and its registry.
+    /// It has to do with one image.
     AboutImage,
+    /// It has to do with a registry, or the way to it, and so with every image there.
+    AtRegistry,
     /// It is in the normal course of events, so that nobody is to be told.
     Benign,
     /// Neither.
@@ -65,9 +67,9 @@ causes! {
     /// What stopped a task, or keeps it from starting.
     Cause {
         /// A registry refuses because of a quota, a burst limit or an API throttle.
-        RegistryRateLimited = "registry-rate-limited": AboutImage,
+        RegistryRateLimited = "registry-rate-limited": AtRegistry,
         /// ECR Public's data allowance of an address is used up.
-        RegistryDataLimit = "registry-data-limit": AboutImage,
+        RegistryDataLimit = "registry-data-limit": AtRegistry,
         /// The tag does not exist in its repository (or the digest never did).
         ImageNotFound = "image-not-found": AboutImage,
         /// The digest that the deployment pinned no longer exists, while its tag may.
@@ -77,13 +79,13 @@ causes! {
         /// The repository does not exist under this name.
         RepositoryNotFound = "repository-not-found": AboutImage,
         /// The registry does not accept the credentials, or none were sent.
-        RegistryAuthDenied = "registry-auth-denied": AboutImage,
+        RegistryAuthDenied = "registry-auth-denied": AtRegistry,
         /// An IAM or repository policy of ECR does not allow the pull.
-        EcrPermissionDenied = "ecr-permission-denied": AboutImage,
+        EcrPermissionDenied = "ecr-permission-denied": AtRegistry,
         /// The registry could not be reached over the network.
-        RegistryUnreachable = "registry-unreachable": AboutImage,
+        RegistryUnreachable = "registry-unreachable": AtRegistry,
         /// The registry answered with a server error.
-        RegistryServerError = "registry-server-error": AboutImage,
+        RegistryServerError = "registry-server-error": AtRegistry,
         /// The image has no variant for the task's platform.
         PlatformMismatch = "platform-mismatch": AboutImage,
         /// The image reference is malformed.
@@ -149,7 +151,12 @@ impl Cause {
 
     /// Whether it has to do with an image and its registry.
     pub const fn is_about_image(self) -> bool {
-        matches!(self.nature(), Nature::AboutImage)
+        matches!(self.nature(), Nature::AboutImage | Nature::AtRegistry)
+    }
+
+    /// Whether whoever pulls from the same registry meets it too.
+    pub const fn is_at_registry(self) -> bool {
+        matches!(self.nature(), Nature::AtRegistry)
     }
 }
 
@@ -321,6 +328,18 @@ pub struct Evidence {
     pub text: String,
 }
 
+/// A stream of CloudWatch Logs that was read for evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRead {
+    /// The region, where it is not the task's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The log group.
+    pub group: String,
+    /// The stream.
+    pub stream: String,
+}
+
 /// The cause of one stop, with what supports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -363,6 +382,9 @@ pub struct Diagnosis {
     pub confidence: Confidence,
     /// The lines that support it, the most telling first.
     pub evidence: Vec<Evidence>,
+    /// The log among them, where one was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogRead>,
     /// What would settle an ambiguous text, for a person or a probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_by: Option<String>,
@@ -392,6 +414,7 @@ impl Diagnosis {
             anonymous: None,
             confidence,
             evidence: Vec::new(),
+            log: None,
             settled_by: None,
             advice: String::new(),
             check: None,

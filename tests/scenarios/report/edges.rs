@@ -38,6 +38,7 @@ fn what_is_left_out_is_said() {
             diagnosis: Diagnosis { container: Some(format!("c{minute}")), ..Diagnosis::of(Cause::Unknown, Confidence::Low) },
             task_definition: String::new(),
             image_digest: None,
+            task: None,
             first_at: at,
             last_at: at,
             tasks: 1,

@@ -3,6 +3,7 @@
 //! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
 //! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
 
+use super::outbreak::{self, OutbreakReport};
 use super::page::{Html, heading};
 use super::plot;
 use super::quota::CAVEAT;
@@ -20,6 +21,11 @@ pub(super) const DARK: &str = "--text:#e6e9ed;--quiet:#a3adb8;--ground:#10151b;-
 
 /// A page of these reports, under a title that is shown if it is not one report.
 pub fn page(title: &str, reports: &[Report]) -> String {
+    page_with(title, &[], reports)
+}
+
+/// The same, with the outbreaks among them first.
+pub fn page_with(title: &str, outbreaks: &[OutbreakReport], reports: &[Report]) -> String {
     let mut page = Html::document();
     page.element("html", &[("lang", "en")], |page| {
         page.element("head", &[], |page| {
@@ -37,11 +43,14 @@ pub fn page(title: &str, reports: &[Report]) -> String {
         });
         page.element("body", &[], |page| {
             page.element("main", &[("class", "pullsafe")], |page| match reports {
-                [report] => article(page, report, "i1", 1),
+                [report] if outbreaks.is_empty() => article(page, report, "i1", 1),
                 _ => {
                     page.element("h1", &[], |page| page.text(title));
                     if reports.is_empty() {
                         page.paragraph("There is nothing to report.");
+                    }
+                    for (index, report) in outbreaks.iter().enumerate() {
+                        outbreak::in_html(page, report, &format!("o{}", index + 1));
                     }
                     for (index, report) in reports.iter().enumerate() {
                         article(page, report, &format!("i{}", index + 1), 2);

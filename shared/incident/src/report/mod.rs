@@ -11,6 +11,7 @@
 mod change;
 pub mod html;
 pub mod markdown;
+pub mod outbreak;
 mod page;
 mod plot;
 mod quota;

@@ -14,7 +14,7 @@ use pullsafe_events::Subject;
 /// The name of the index.
 pub const DUE_INDEX: &str = "due-index";
 /// Over so many partitions the index is spread.
-const SHARDS: u32 = 4;
+pub(super) const SHARDS: u32 = 4;
 
 /// A row of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn name(shard: u32) -> String {
 }
 
 /// The same for a key for ever: a row must not be in two shards (FNV-1a).
-fn shard_of(key: &str) -> u32 {
+pub(super) fn shard_of(key: &str) -> u32 {
     key.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % SHARDS
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use super::{PAST, STATE, Table};
+use super::{BATCH_GET, PAST, STATE, Table};
 use crate::incident::Incident;
 use crate::past::Past;
 use crate::record::Record;
@@ -54,23 +54,26 @@ impl Table {
     /// # Errors
     /// A call failed.
     pub async fn open_incidents(&self) -> Result<History, Failure> {
-        const CALL: &str = "dynamodb:BatchGetItem";
         let mut history = History::default();
-        let keys: Vec<Item> = self
-            .open_keys()
-            .await?
-            .iter()
-            .map(|pk| [("pk", pk.as_str()), ("sk", STATE)].map(|(name, value)| (name.to_owned(), text(value))).into())
-            .collect();
+        let keys = self.open_keys().await?.iter().map(|pk| key(pk, STATE)).collect();
+        let left = self.batch(keys, false, |row| history.add(BATCH_GET, row, Timestamp::from_millis(i64::MIN))).await?;
+        if left > 0 {
+            history.missing.push(format!("{left} open incident(s) were not given by DynamoDB, which is busy"));
+        }
+        Ok(history.whole())
+    }
+
+    /// Hands on the rows with these keys, and says how many DynamoDB did not give.
+    pub(super) async fn batch(&self, keys: Vec<Item>, consistent: bool, mut take: impl FnMut(&Item)) -> Result<usize, Failure> {
+        let mut missing = 0;
         for some in keys.chunks(BATCH) {
             let mut left = some.to_vec();
             for _ in 0..TRIES {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).build();
-                let wanted = wanted.map_err(|error| Failure::unexpected(CALL, error.to_string()))?;
+                let wanted = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(consistent).build();
+                let wanted = wanted.map_err(|error| Failure::unexpected(BATCH_GET, error.to_string()))?;
                 let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await;
-                let answer = answer.map_err(|error| Failure::of(CALL, &error))?;
-                let rows = answer.responses().and_then(|tables| tables.get(&self.name)).into_iter().flatten();
-                rows.for_each(|row| history.add(CALL, row, Timestamp::from_millis(i64::MIN)));
+                let answer = answer.map_err(|error| Failure::of(BATCH_GET, &error))?;
+                answer.responses().and_then(|tables| tables.get(&self.name)).into_iter().flatten().for_each(&mut take);
                 left.extend(
                     answer.unprocessed_keys().and_then(|tables| tables.get(&self.name)).map_or(&[][..], KeysAndAttributes::keys).to_vec(),
                 );
@@ -78,11 +81,9 @@ impl Table {
                     break;
                 }
             }
-            if !left.is_empty() {
-                history.missing.push(format!("{} open incident(s) were not given by DynamoDB, which is busy", left.len()));
-            }
+            missing += left.len();
         }
-        Ok(history.whole())
+        Ok(missing)
     }
 
     /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so that
@@ -121,6 +122,11 @@ impl Table {
             .push(format!("the archive is larger than {PAGES} MB, and only a part of it was read; ask for one service by its ARN"));
         Ok(history.whole())
     }
+}
+
+/// The key of a row.
+pub(super) fn key(pk: &str, sk: &str) -> Item {
+    [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), text(value))).into()
 }
 
 impl History {

@@ -8,12 +8,14 @@
 //! | `waits#<image>` | the subject | who waits for an image |
 //! | `author#<author>` | | what one author has had told of late (`told.rs`) |
 //! | `limit` | | what probes read, who shares a limit, and whose end people know (`limit.rs`) |
+//! | `outbreak#<cause>` | | incidents that are told together (`outbreak.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
 mod due;
 mod history;
 mod limit;
+mod outbreak;
 mod outlook;
 mod told;
 mod waiters;
@@ -35,6 +37,7 @@ use pullsafe_events::Subject;
 
 pub use due::{DUE_INDEX, DueRow};
 pub use history::History;
+pub use outbreak::FoundOutbreak;
 pub use outlook::Known;
 pub use told::Leave;
 
@@ -47,6 +50,7 @@ const MEMORY_SECONDS: i64 = 30 * 24 * 3600;
 
 const STATE: &str = "state";
 const PAST: &str = "past#";
+const BATCH_GET: &str = "dynamodb:BatchGetItem";
 
 /// The table of incidents.
 #[derive(Debug, Clone)]

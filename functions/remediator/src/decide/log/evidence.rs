@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::place::LogStream;
-use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence};
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence, LogRead};
 use pullsafe_diagnosis::{Picker, diagnose_read};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Spent;
@@ -41,6 +41,12 @@ pub fn explain(task: &StoppedTask, outcomes: &[(String, Outcome)]) -> Diagnosis 
     for (container, outcome) in outcomes {
         let (text, settled_by) = note(task, container, outcome);
         diagnosis.evidence.push(Evidence { source: format!("logs[{container}]"), text });
+        if let (None, Outcome::Read(LogStream { region, group, stream }, _, log)) = (&diagnosis.log, outcome)
+            && !log.is_empty()
+        {
+            let region = region.as_ref().map(ToString::to_string);
+            diagnosis.log = Some(LogRead { region, group: group.clone(), stream: stream.clone() });
+        }
         add_settled_by(&mut diagnosis, settled_by);
     }
     diagnosis

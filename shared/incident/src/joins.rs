@@ -1,0 +1,67 @@
+//! What an incident has in common with others, by which they are told as one story ([`crate::outbreak`]).
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::Incident;
+use pullsafe::reference::{Reference, Registry};
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Kind};
+
+/// What the incidents of an outbreak have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Common {
+    /// The cause.
+    pub cause: Cause,
+    /// Which kind of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The registry: its name, or its host where there are many of its kind.
+    pub place: String,
+}
+
+impl Common {
+    /// What a diagnosis has in common with others; `None` where its cause is no registry's.
+    pub fn of(diagnosis: &Diagnosis) -> Option<Self> {
+        let registry = diagnosis.registry.filter(|_| diagnosis.cause.is_at_registry())?;
+        let host = match registry {
+            Registry::DockerHub | Registry::EcrPublic | Registry::Ghcr | Registry::Quay => None,
+            Registry::EcrPrivate | Registry::EcrPrivateApi | Registry::Gitlab | Registry::Proxy | Registry::Other => {
+                let image = diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
+                image.map(|image| image.registry().to_owned())
+            }
+        };
+        Some(Self { cause: diagnosis.cause, kind: diagnosis.kind, place: host.unwrap_or_else(|| registry.as_str().to_owned()) })
+    }
+
+    /// The key under which the table knows it.
+    pub fn key(&self) -> String {
+        let kind = self.kind.map(|kind| format!("/{kind}")).unwrap_or_default();
+        format!("{}{kind}@{}", self.cause, self.place)
+    }
+}
+
+impl std::fmt::Display for Common {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+        write!(formatter, "{}{kind} at {}", self.cause, self.place)
+    }
+}
+
+/// What a message needs to know to be told with others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joins {
+    /// What its incident has in common with others.
+    pub common: Common,
+    /// The incident.
+    pub incident: String,
+    /// The outbreak that it is a member of already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_of: Option<String>,
+}
+
+impl Joins {
+    /// By the blocker of an incident.
+    pub fn of(incident: &Incident) -> Option<Self> {
+        let common = Common::of(&incident.blocker()?.diagnosis)?;
+        Some(Self { common, incident: incident.id.clone(), member_of: incident.outbreak.clone() })
+    }
+}

@@ -1,0 +1,50 @@
+//! What a message lets people look at: the service, the task that stopped, its log at that time.
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::CauseSeen;
+use pullsafe::arn::ServiceId;
+use pullsafe::console::Console;
+use pullsafe::notice::Link;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_diagnosis::cause::LogRead;
+use pullsafe_events::Subject;
+
+/// What there is to look at besides the subject itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sight {
+    /// The task that stopped, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogRead>,
+    /// When it stopped.
+    pub at: Timestamp,
+}
+
+impl Sight {
+    /// What a cause left to look at.
+    pub fn of(seen: &CauseSeen) -> Self {
+        Self { task: seen.task.clone(), log: seen.diagnosis.log.clone(), at: seen.last_at }
+    }
+}
+
+/// The pages of the console for a subject, and for what there is to look at.
+pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<Link> {
+    let (cluster, service) = match subject {
+        Subject::Service(service) => (service.cluster_arn.as_str(), Some(service)),
+        Subject::Family { cluster_arn, .. } => (cluster_arn.as_str(), None),
+        Subject::Project { .. } => return Vec::new(),
+    };
+    let Some(console) = Console::of_arn(cluster) else { return Vec::new() };
+    let name = ServiceId { cluster_arn: cluster.to_owned(), name: String::new() };
+    let task = sight.and_then(|sight| sight.task.as_deref()).map(|task| console.task(name.cluster(), task));
+    let log = sight.and_then(|sight| {
+        let log = sight.log.as_ref()?;
+        Some(console.clone().in_region(log.region.as_deref())?.log(&log.group, &log.stream, sight.at))
+    });
+    let service = service.map(|service| console.service(service));
+    let named = [("service", service), ("task", task), ("log", log)];
+    named.into_iter().filter_map(|(name, url)| Some(Link { name: name.to_owned(), url: url? })).collect()
+}
