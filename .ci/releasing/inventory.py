@@ -11,7 +11,7 @@ import tomllib
 from . import project
 from .project import Fault
 
-PACKAGES = ["remediator", "mirror", "image-gate", "widget", "pullsafe-cli"]
+PACKAGES = ["remediator", "mirror", "image-gate", "widget", "probe", "pullsafe-cli"]
 """The packages whose programs are released."""
 
 

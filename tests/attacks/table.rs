@@ -7,6 +7,7 @@ mod drills;
 mod evil;
 mod fuzz;
 mod gate;
+mod limits;
 mod logs;
 mod mirror;
 mod model;
@@ -76,6 +77,7 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "sends the credentials to a token service of its choice", Registry => registry::token_service;
     "takes an upload to another host's credentials", Registry => registry::upload_elsewhere;
     "states numbers that no clock can hold", Registry => bounds::numbers;
+    "says nonsense, or another's name, in the headers that the probe reads", Registry => limits::headers;
     "drips an answer, a byte at a time", Registry => bounds::dripping;
     "sends an index that refers to itself in every entry", Registry => bounds::laughs;
     "sends 120 manifests of 4 MiB, and a thousand pages of tags", Registry => bounds::memory;
@@ -95,6 +97,7 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "changes what runs by the mirror's tag after a move", Tenant => services::moved_is_pinned;
     "plays drills by the hundred, also as if they were more than drills", Tenant => drills::forged;
     "puts events of AWS onto the bus under another source", Tenant => services::forged_events;
+    "puts readings of the probe onto the bus", Tenant => limits::made_up_readings;
     "pushes what sounds like what somebody waits for", Tenant => services::pushes_of_others;
     "has a task pull from this machine, and the function ask there", Tenant => services::loopback_images;
     "names a log of somebody else in a task definition", Tenant => logs::of_others;

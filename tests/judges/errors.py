@@ -22,6 +22,8 @@ ACTION = re.compile(r"`([a-z-]+):([A-Z][A-Za-z]+)`")
 FOR_US = {"kms"}
 # What Lambda itself calls under a function's role.
 BY_LAMBDA = {"CreateLogStream", "PutLogEvents", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
+BY_LAMBDA |= {"AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"}
+BY_LAMBDA |= {"UnassignPrivateIpAddresses"}
 # What is done under the action of another name.
 SAME_ACTION = {("sqs", "SendMessage"): [("sqs", "SendMessageBatch")]}
 

@@ -18,9 +18,9 @@ from template import variants
 sys.setrecursionlimit(10_000)
 
 # Keys that every request carries, whatever the service.
-GLOBAL_KEYS = ("aws:TagKeys", "aws:SourceAccount", "aws:SourceArn", "aws:PrincipalOrgID", "aws:PrincipalAccount", "aws:ResourceAccount")
+GLOBAL_KEYS = ("aws:TagKeys", "aws:SourceAccount", "aws:SourceArn", "aws:PrincipalOrgID", "aws:PrincipalAccount", "aws:ResourceAccount", "lambda:SourceFunctionArn")
 # Global keys that a service has to support are not in that list: aws:RequestTag, aws:ResourceTag.
-ALWAYS_THERE = tuple(key for key in GLOBAL_KEYS if key != "aws:TagKeys")
+ALWAYS_THERE = tuple(key for key in GLOBAL_KEYS if key not in ("aws:TagKeys", "lambda:SourceFunctionArn"))
 
 
 def listed(value):

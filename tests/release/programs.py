@@ -102,6 +102,7 @@ def settings(address: str) -> dict[str, str]:
         "PULLSAFE_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:tried",
         "PULLSAFE_QUEUE_URL": "http://127.0.0.1:9/123456789012/tried",
         "PULLSAFE_WAKER_ARN": "arn:aws:lambda:us-east-1:123456789012:function:tried",
+        "PULLSAFE_PROBE_SUBNETS": "subnet-0a1b2c3d",
         "PULLSAFE_MIRROR_REGISTRY": "123456789012.dkr.ecr.us-east-1.amazonaws.com",
     }
 

@@ -53,6 +53,7 @@ fn the_permissions_in_the_documents_are_those_of_the_code() {
         ("gate", "image gate", permission::GATE, ""),
         ("waker", "waker", permission::WAKER, ""),
         ("widget", "widget", permission::WIDGET, ""),
+        ("probe", "probe", permission::PROBE, ""),
     ] {
         check("docs/permissions.md", &format!("permissions-{name}"), &permission_table(who, list, changes));
     }

@@ -67,6 +67,10 @@ fn read(payload: &Value) -> String {
         Event::FindOutlooks => "fact: look for what runs, to see what will go wrong with it\n".to_owned(),
         Event::LookOut(subject, definition) => format!("fact: see what will go wrong with {subject} ({definition:?})\n"),
         Event::TellOutlooks => "fact: tell people what is known to go wrong\n".to_owned(),
+        Event::QuotaRead(probed) => {
+            format!("fact: Docker Hub grants {} {} of {} pulls more\n", probed.source, probed.reading.remaining, probed.reading.limit)
+        }
+        Event::MoveAhead(subject) => format!("fact: {subject} is to be moved before a limit ends\n"),
         Event::FindPaused => "fact: look for services that are paused and that nobody remembers\n".to_owned(),
         Event::Paused(subject) => format!("fact: {subject} carries the mark of a pause\n"),
         Event::Summary(author, since) => format!("fact: sum up what was held back of {author} since {since}\n"),
@@ -146,6 +150,7 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         task_definition: TaskDefinition::from_json(&registered).map_or(Lookup::Absent, Lookup::Found),
         hub_images,
         role_may_pull,
+        limit: None,
         stack: Lookup::Absent,
         scaling: Lookup::Absent,
         kept: Lookup::Absent,

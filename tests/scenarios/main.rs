@@ -23,6 +23,7 @@ mod gate_interleavings;
 mod gate_properties;
 mod gate_truth;
 mod left_alone;
+mod limit;
 mod log_evidence;
 mod messages;
 mod mirror_mounts;

@@ -29,6 +29,7 @@ const ROLES: &[Role] = &[
     Role { name: "Mirror", permissions: permission::MIRROR, row: "mirror" },
     Role { name: "ImageGate", permissions: permission::GATE, row: "gate" },
     Role { name: "GateWaker", permissions: permission::WAKER, row: "gate" },
+    Role { name: "Probe", permissions: permission::PROBE, row: "none" },
     Role { name: "Widget", permissions: permission::WIDGET, row: "arn:aws:ecs:*" },
 ];
 
@@ -37,6 +38,9 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
     let client = Client::new(config);
     let mut findings = Vec::new();
     for role in ROLES {
+        if role.name == "Probe" && stack.parameter("ProbeSubnets").is_empty() {
+            continue;
+        }
         let about = format!("role of {}", role.name);
         let Some(physical) = stack.physical(&format!("{}Role", role.name)) else {
             findings.push(Finding::wrong(about, "the stack has no such role", "deploy the template of this version"));
@@ -120,7 +124,7 @@ fn context(stack: &Deployed, role: &Role, resource: &str) -> Vec<ContextEntry> {
         ("aws:ResourceAccount", &stack.account, one.clone()),
         ("iam:PassedToService", "ecs-tasks.amazonaws.com", one.clone()),
         ("application-autoscaling:service-namespace", "ecs", one.clone()),
-        ("events:source", "pullsafe", one),
+        ("events:source", if role.name == "Probe" { "lambda" } else { "pullsafe" }, one),
         ("dynamodb:LeadingKeys", row, many),
     ];
     let entry = |(name, value, kind): (&str, &str, ContextKeyTypeEnum)| {

@@ -206,7 +206,7 @@ impl Remediator {
         }
         let Some(found) = found else { return Ok(Tally::worked("went-on", "the deployment was not looked at", None)) };
         if let (Some(plan), Some(service)) = (&found.ahead, found.service.found()) {
-            return self.go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now).await;
+            return self.go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now, false).await;
         }
         Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
     }

@@ -158,6 +158,8 @@ impl Remediator {
             Event::FindOutlooks => self.find_outlooks().await,
             Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
             Event::TellOutlooks => self.tell_outlooks(now).await,
+            Event::QuotaRead(probed) => Box::pin(self.quota_read(&probed, now)).await,
+            Event::MoveAhead(subject) => Box::pin(self.move_ahead(&subject, owner, now)).await,
             Event::Look(subject) => self.look(&subject, owner, now).await,
             Event::Summary(author, since) => self.summarize(&author, since, now).await,
             Event::Drill(service) => Ok(Box::pin(drill::play(&drill::Harmless::of(self), &service, owner, now)).await),

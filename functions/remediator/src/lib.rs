@@ -31,6 +31,8 @@ pub mod observe;
 mod outbreak;
 mod outlook;
 #[cfg(feature = "shell")]
+mod radar;
+#[cfg(feature = "shell")]
 mod recent;
 #[cfg(feature = "shell")]
 mod refuse;

@@ -134,6 +134,9 @@ impl Remediator {
         let mut seen = Observation { service, ..Observation::default() };
         let Some(found) = seen.service.found().cloned() else { return seen };
         self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
+        if self.settings.quota_probe {
+            Box::pin(self.look_at_limit(&mut seen)).await;
+        }
         seen
     }
 

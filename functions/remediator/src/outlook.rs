@@ -98,6 +98,7 @@ impl Remediator {
     /// # Errors
     /// The service or its task definition could not be read. What else could not is in the outlook.
     pub async fn outlook_of(&self, subject: &Subject, definition: Option<&str>, now: Timestamp) -> Result<Option<Outlook>, Failure> {
+        let mut looked = None;
         let (name, next, mode, ran) = match subject {
             Subject::Service(id) => {
                 let (service, leave) = tokio::join!(self.ecs.service(id), self.look_for_leave(id));
@@ -106,7 +107,8 @@ impl Remediator {
                     return Ok(None);
                 };
                 let ran = if service.running > 0 { self.ecs.running_digests(id).await? } else { Vec::new() };
-                (service.task_definition.clone(), NextLaunch::OfService, self.mode(Some(&service), &leave), ran)
+                let mode = self.mode(Some(&service), &leave);
+                (looked.insert(service).task_definition.clone(), NextLaunch::OfService, mode, ran)
             }
             Subject::Family { .. } => match definition {
                 Some(definition) => (definition.to_owned(), NextLaunch::OnSchedule, self.settings.mode, Vec::new()),
@@ -123,6 +125,9 @@ impl Remediator {
         for judged in join_all(looks).await {
             outlook.findings.extend(judged.findings);
             outlook.unknown.extend(judged.unknown);
+        }
+        if let Some(service) = looked.filter(|_| self.settings.quota_probe) {
+            outlook.findings.extend(Box::pin(self.look_at_sharers(&service, &definition, now)).await?);
         }
         outlook.rank();
         Ok(Some(outlook))

@@ -1,6 +1,7 @@
 //! One look at one subject, under its lease: finish what was begun, else judge, decide, act and tell.
 
 use crate::act::Acted;
+use crate::decide::limit::is_cured;
 use crate::decide::recovery;
 use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
@@ -303,10 +304,11 @@ impl Remediator {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
         let subject = Subject::Service(changed.service.clone());
-        self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now).await
+        self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now, false).await
     }
 
-    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition.
+    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition as its deployment begins, and
+    /// once more where the end of the limit is foretold later.
     #[expect(clippy::too_many_arguments, reason = "what it is about, what is to be done, and who does it when")]
     pub(crate) async fn go_ahead(
         &self,
@@ -317,13 +319,19 @@ impl Remediator {
         mode: Mode,
         owner: &str,
         now: Timestamp,
+        foretold: bool,
     ) -> Result<Tally, Failure> {
         let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
-        if record.prepared.as_deref() == Some(definition) {
+        let done = if foretold { &record.foretold } else { &record.prepared };
+        if done.as_deref() == Some(definition) {
             return self.give_back(subject, &record, owner, "this task definition was looked at before").await;
         }
+        if foretold && is_cured(&record) {
+            return self.give_back(subject, &record, owner, "its incident is being cured").await;
+        }
         let acted = if mode == Mode::Act { self.act(plan).await? } else { Acted::Done };
-        record.prepared = Some(definition.to_owned());
+        let done = if foretold { &mut record.foretold } else { &mut record.prepared };
+        *done = Some(definition.to_owned());
         record.notices += 1;
         let notice = format!("{now}-{}-{}", id.name, record.notices);
         let why = match acted {

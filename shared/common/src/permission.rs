@@ -144,6 +144,23 @@ const LOOK_AT_PLATFORMS: Permission =
     reads("read the platform of an image without an index, in its config", &["ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]);
 const LOOK_AT_STACKS: Permission = reads("see whether an update is a rollback", &["cloudformation:DescribeStacks"]);
 
+/// Every permission of the probe. It calls nothing itself: Lambda attaches it to its subnets, and hands on what it answers.
+pub const PROBE: &[Permission] = &[
+    reads(
+        "be attached to the tasks' subnets, which Lambda does for it and its code may not",
+        &[
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
+    ),
+    reads("have what it read put on the bus", &["events:PutEvents"]),
+    reads("write the own log", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+];
+
 /// Every permission of the widget. Read only, and no other index or table.
 pub const WIDGET: &[Permission] = &[
     reads("list the open incidents, by the index of the own table, and what is known to go wrong", &["dynamodb:Query"]),

@@ -37,6 +37,7 @@ settings! {
     MIRROR_PREFIX = "PULLSAFE_MIRROR_PREFIX", Some("docker-hub"), "First part of the mirror's repository names (`docker-hub/library/python`).";
     PUBLIC_FALLBACK = "PULLSAFE_PUBLIC_FALLBACK", Some("true"), "Whether official images may move to `public.ecr.aws/docker/library` where the mirror cannot serve.";
     AHEAD = "PULLSAFE_AHEAD", Some("warn"), "What to do when a deployment with Docker Hub images starts: `off`, `warn` (say so, and fill the mirror where the stack acts) or `move`.";
+    QUOTA_PROBE = "PULLSAFE_QUOTA_PROBE", Some("false"), "Whether a probe reads in the tasks' subnets how many pulls Docker Hub grants them, so that the end of its limit is foretold (docs/ahead.md).";
     HOOKS = "PULLSAFE_ANSWER_HOOKS", Some("false"), "Whether deployments that wait at pullsafe's hook are looked at and answered (docs/door.md).";
     RESTORE_ARCHIVED = "PULLSAFE_RESTORE_ARCHIVED", Some("false"), "Whether an image that a service needs is brought back from ECR's archive.";
     PAUSE = "PULLSAFE_PAUSE", Some("true"), "Whether a service whose image does not exist may be paused until it does.";
@@ -94,6 +95,15 @@ pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
 pub const OF_MIRROR: &[Setting] =
     &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
 
+/// Where the probe is.
+pub const PROBE_SUBNETS: Setting = Setting {
+    name: "PULLSAFE_PROBE_SUBNETS",
+    default: None,
+    meaning: "Ids of the subnets whose limit at Docker Hub the probe reads, separated by commas: those that leave by one NAT gateway.",
+};
+
+/// The settings that the probe reads.
+pub const OF_PROBE: &[Setting] = &[STACK, PROBE_SUBNETS];
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
@@ -186,6 +196,8 @@ pub struct Settings {
     pub public_fallback: bool,
     /// What to do ahead of a failure.
     pub ahead: Ahead,
+    /// Whether a probe reads Docker Hub's limit in the tasks' subnets.
+    pub quota_probe: bool,
     /// Whether deployments that wait at pullsafe's hook are answered.
     pub answer_hooks: bool,
     /// Whether images are brought back from ECR's archive.
@@ -257,6 +269,7 @@ impl Settings {
                 "move" => Some(Ahead::Move),
                 _ => None,
             }),
+            quota_probe: reader.flag(QUOTA_PROBE),
             answer_hooks: reader.flag(HOOKS),
             restore_archived: reader.flag(RESTORE_ARCHIVED),
             pause: reader.flag(PAUSE),
@@ -385,6 +398,26 @@ impl GateSettings {
             allow_local_response_url: reader.flag(ALLOW_LOCAL_RESPONSE_URL),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
+
+/// The probe's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// Ids of subnets.
+    pub subnets: Vec<String>,
+}
+
+impl ProbeSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let subnets = reader.text(PROBE_SUBNETS);
+        let subnets = subnets.split(',').map(str::trim).filter(|subnet| !subnet.is_empty()).map(str::to_owned).collect();
+        if reader.faults.is_empty() { Ok(Self { subnets }) } else { Err(reader.faults) }
     }
 }
 

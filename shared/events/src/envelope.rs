@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Author, Event, Subject, codebuild, ecr, ecs, hook};
 use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_radar::Probed;
 
 /// One record of an SQS batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +67,11 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
             Ok(copy) => Event::ImageMirrored(copy),
             Err(error) => Event::Ignored(format!("`detail` of `{}`: {error}", ImageMirrored::DETAIL_TYPE)),
         },
+        // What Lambda puts on the bus of an invocation that succeeded. Others can put that too, and a reading is no more than a hint.
+        ("lambda", "Lambda Function Invocation Result - Success") => match Probed::parse(&detail["responsePayload"]) {
+            Ok(probed) => Event::QuotaRead(probed),
+            Err(why) => Event::Ignored(format!("`responsePayload`: {why}")),
+        },
         ("aws.events", "Scheduled Event") => Event::Sweep,
         (source, detail_type) => Event::Ignored(format!("`{detail_type}` from `{source}` is not for the remediator")),
     }
@@ -73,17 +79,19 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
 
 /// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
 /// `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
-/// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `summary` from a message that was held back.
+/// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `move-ahead` from a reading that foretells the end of a
+/// limit; `summary` from a message that was held back.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
         Some("find-paused") => Event::FindPaused,
         Some("find-outlooks") => Event::FindOutlooks,
         Some("tell-outlooks") => Event::TellOutlooks,
-        Some(word @ ("look" | "look-out" | "paused" | "try-again" | "drill")) => {
+        Some(word @ ("look" | "look-out" | "move-ahead" | "paused" | "try-again" | "drill")) => {
             match payload.get("subject").cloned().map(serde_json::from_value::<Subject>) {
                 Some(Ok(subject)) if word == "look" => Event::Look(subject),
                 Some(Ok(subject)) if word == "paused" => Event::Paused(subject),
+                Some(Ok(subject)) if word == "move-ahead" => Event::MoveAhead(subject),
                 Some(Ok(subject)) if word == "look-out" => {
                     Event::LookOut(subject, payload.get("definition").and_then(Value::as_str).map(str::to_owned))
                 }

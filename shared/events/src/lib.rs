@@ -21,6 +21,7 @@ use crate::stopped_task::StoppedTask;
 use pullsafe::arn::ServiceId;
 use pullsafe::mirror_job::ImageMirrored;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_radar::Probed;
 
 pub use author::Author;
 pub use envelope::{QueueRecord, parse, records};
@@ -54,6 +55,10 @@ pub enum Event {
     LookOut(Subject, Option<String>),
     /// Tell people what is known to go wrong.
     TellOutlooks,
+    /// A probe has read how many pulls Docker Hub grants.
+    QuotaRead(Probed),
+    /// A service is to be moved before a limit ends that it shares.
+    MoveAhead(Subject),
     /// A person has mended what an act was refused for.
     TryAgain(Subject),
     /// Play what would become of a stop of this service.

@@ -13,6 +13,7 @@ pub mod held;
 pub mod incident;
 pub mod joins;
 pub mod kept;
+pub mod limit;
 pub mod notice;
 pub mod outbreak;
 pub mod outgoing;

@@ -114,6 +114,17 @@ pub enum Trouble {
         /// What the tag means.
         hub: Digest,
     },
+    /// Docker Hub's limit is too small for all who share it.
+    SharedLimit {
+        /// Whom Docker Hub counts.
+        source: String,
+        /// Its limit.
+        limit: u32,
+        /// What they pull when all their tasks are replaced.
+        needs: u32,
+        /// The other services.
+        with: Vec<String>,
+    },
     /// The tag means something else than what runs.
     Moved {
         /// What runs.
@@ -175,7 +186,7 @@ impl Finding {
             },
             // The tasks that run have theirs: it is the next deployment that fails.
             Trouble::NoPlatform { .. } => Severity::Soon,
-            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::Moved { .. } => Severity::Later,
+            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::SharedLimit { .. } | Trouble::Moved { .. } => Severity::Later,
         }
     }
 
@@ -190,6 +201,7 @@ impl Finding {
             | Trouble::MayNotPull { .. }
             | Trouble::NoCopy
             | Trouble::CopyBehind { .. }
+            | Trouble::SharedLimit { .. }
             | Trouble::Moved { .. } => None,
         }
     }
@@ -204,6 +216,7 @@ impl Finding {
             Trouble::MayNotPull { role } => format!("role {role}"),
             Trouble::NoCopy => "no copy".to_owned(),
             Trouble::CopyBehind { hub, .. } => format!("behind {hub}"),
+            Trouble::SharedLimit { source, .. } => format!("limit {source}"),
             Trouble::Moved { now, .. } => format!("moved {now}"),
         };
         format!("{} {} {what}", self.container, self.image)
@@ -236,6 +249,16 @@ impl Finding {
             Trouble::MayNotPull { role } => format!("{of}: its execution role may not pull it any more ({role})"),
             Trouble::NoCopy => format!("{of}: there is no copy in the mirror for the day when Docker Hub's limit is reached"),
             Trouble::CopyBehind { copy, hub } => format!("{of}: the mirror has {copy}, and the tag means {hub}"),
+            Trouble::SharedLimit { source, limit, needs, with } => {
+                let with = match with.len() {
+                    0 => String::new(),
+                    1..=5 => format!(" with {}", with.join(", ")),
+                    count => format!(" with {} and {} others", with[..5].join(", "), count - 5),
+                };
+                format!(
+                    "{of}: Docker Hub grants {source} {limit} pulls in six hours, which it shares{with}: all tasks replaced at once, at their most, take {needs}"
+                )
+            }
             Trouble::Moved { runs, now } => format!("{of}: what runs is {runs}, and the tag means {now}: the next deployment runs that"),
         }
     }
@@ -260,6 +283,9 @@ impl Finding {
                 Some(format!("let {role} pull: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken"))
             }
             Trouble::NoCopy => Some("add it to the mirror's configuration".to_owned()),
+            Trouble::SharedLimit { .. } => {
+                Some("have the mirror hold their images, and AheadOfFailure move what its end is foretold for".to_owned())
+            }
             Trouble::CopyBehind { .. } | Trouble::Moved { .. } => None,
         }
     }

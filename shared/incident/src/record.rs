@@ -45,6 +45,9 @@ pub struct Record {
     /// The task definitions that were looked at ahead of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
+    /// The task definition that it was moved away from before a limit ended, or was not for a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foretold: Option<String>,
     /// A deployment that waits at the door for something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<AtDoor>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pullsafe::timestamp::Timestamp;
+use serde::Serialize;
 
 use crate::history::{History, Reading, Step, pace, returned};
 
@@ -40,7 +41,8 @@ pub enum Due {
 }
 
 /// What becomes of a limit within the horizon.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "becomes")]
 pub enum Forecast {
     /// There is enough, as far as can be seen.
     Enough,
@@ -165,7 +167,9 @@ fn ranked(demands: &[Demand]) -> Vec<&Demand> {
 pub fn to_move(history: &History, demands: &[Demand]) -> Vec<String> {
     let mut left: Vec<Demand> = ranked(demands).into_iter().cloned().collect();
     let mut moved = Vec::new();
-    while !left.is_empty() && matches!(forecast(history, &left), Forecast::Exhausted { .. }) {
+    // What launches that have just begun still pull is certain, though nobody knows how fast.
+    let short = |left: &[Demand]| history.last().is_some_and(|last| bounded(left) > last.remaining);
+    while !left.is_empty() && (short(&left) || matches!(forecast(history, &left), Forecast::Exhausted { .. })) {
         let next = left.remove(0);
         if next.due == Due::Pulls(0) {
             break;

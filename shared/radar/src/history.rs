@@ -35,6 +35,14 @@ pub(crate) struct Pace {
     pub seen: f64,
 }
 
+impl FromIterator<Reading> for History {
+    fn from_iter<T: IntoIterator<Item = Reading>>(readings: T) -> Self {
+        let mut history = Self::default();
+        readings.into_iter().for_each(|reading| history.add(reading));
+        history
+    }
+}
+
 impl History {
     /// Adds a reading. One that comes twice changes nothing, and one that comes late finds its place.
     pub fn add(&mut self, reading: Reading) {
@@ -50,6 +58,11 @@ impl History {
     /// The newest reading.
     pub fn last(&self) -> Option<&Reading> {
         self.0.last()
+    }
+
+    /// Whether pulls were made of late, or none is left: only then anything can be foretold.
+    pub fn is_used(&self) -> bool {
+        self.last().is_some_and(|last| last.remaining == 0) || self.used().iter().rev().take(2).any(|(_, _, used)| *used > 0.0)
     }
 
     /// How many pulls were made between each two readings, with the time that they took; the oldest first.

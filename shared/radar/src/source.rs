@@ -3,8 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 /// Whom a pull counts for, as `docker-ratelimit-source` says it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Source {
     /// An IPv4 address: a NAT gateway's, mostly, and whoever is behind it shares it.
     Address(IpAddr),
@@ -44,6 +47,23 @@ impl Source {
     }
 }
 
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Account(account) => account,
+            Source::Address(_) | Source::Network(_) => source.to_string(),
+        }
+    }
+}
+
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or_else(|| "it is no address, no network and no account".to_owned())
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,7 +90,8 @@ mod tests {
         ] {
             let source = Source::parse(text).unwrap();
             assert_eq!((source.to_string().as_str(), source.is_shared()), (shown, shared), "{text}");
-            assert_eq!(Source::parse(shown.trim_start_matches("account ")), Some(source), "{text}");
+            assert_eq!(Source::parse(shown.trim_start_matches("account ")), Some(source.clone()), "{text}");
+            assert_eq!(Source::try_from(String::from(source.clone())), Ok(source), "{text}");
         }
         assert_eq!((Source::parse(""), Source::parse("a b"), Source::parse("x\ny")), (None, None, None));
         assert_eq!(Source::parse("2001:db8:1:2::1"), Source::parse("2001:db8:1:2:ffff:ffff:ffff:ffff"), "one network");

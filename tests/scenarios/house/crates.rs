@@ -13,23 +13,24 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe-yaml", &[]),
     ("pullsafe-lifecycle", &["pullsafe"]),
     ("pullsafe-radar", &["pullsafe"]),
-    ("pullsafe-events", &["pullsafe"]),
+    ("pullsafe-events", &["pullsafe", "pullsafe-radar"]),
     ("pullsafe-registry", &["pullsafe"]),
     ("pullsafe-signatures", &["pullsafe"]),
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events", "pullsafe-signatures"]),
     ("pullsafe-aws", &["pullsafe", "pullsafe-lifecycle", "pullsafe-registry"]),
-    ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events"]),
+    ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-radar"]),
     ("pullsafe-inspect", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"]),
     ("remediator", SHARED),
     ("mirror", SHARED),
     ("image-gate", SHARED),
     ("widget", SHARED),
+    ("probe", SHARED),
     ("pullsafe-syntax", &["pullsafe", "pullsafe-yaml"]),
     ("pullsafe-find", &["pullsafe", "pullsafe-syntax"]),
     ("pullsafe-scan", &["pullsafe", "pullsafe-find"]),
     ("pullsafe-cli", &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator"]),
     ("testkit", SHARED),
-    ("scenarios", &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator", "testkit", "widget"]),
+    ("scenarios", &["image-gate", "mirror", "probe", "pullsafe-find", "pullsafe-scan", "remediator", "testkit", "widget"]),
     ("tools", &["image-gate", "mirror", "pullsafe-scan", "remediator", "scenarios", "testkit", "widget"]),
 ];
 
@@ -81,7 +82,7 @@ fn crates_depend_in_one_direction() {
 
 #[test]
 fn functions_and_the_command_line_do_not_need_the_scenarios_for_their_tests() {
-    for name in ["remediator", "mirror", "image-gate", "widget"] {
+    for name in ["remediator", "mirror", "image-gate", "widget", "probe"] {
         let found = packages()[name].iter().any(|dependency| dependency["name"] == "scenarios");
         assert!(!found, "{name} dev-depends on scenarios, which depends on it");
     }

@@ -26,6 +26,7 @@ const SOURCES: &[&str] = &[
     "functions/mirror",
     "functions/image-gate",
     "functions/widget",
+    "functions/probe",
     "scan",
     "scan/find",
     "scan/syntax",

@@ -88,6 +88,11 @@ fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
             continue;
         }
         let destination = &config["DestinationConfig"]["OnFailure"];
+        // What it would ask for again is asked for in a few minutes anyway.
+        if id == "ProbeFunction" {
+            assert_eq!((&config["MaximumRetryAttempts"], destination), (&0.into(), &Value::Null), "{id}");
+            continue;
+        }
         assert_eq!(destination["Type"], "SQS", "{id}");
         let queue = template.resource(refers_to(&destination["Destination"]));
         assert_eq!(seconds(&queue["MessageRetentionPeriod"]), LONGEST_RETENTION, "{id}");

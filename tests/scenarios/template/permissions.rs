@@ -16,6 +16,12 @@ use crate::template::{Template, events, refers_to, strings};
 const ON_EVERYTHING: &[(&str, &str)] = &[
     ("application-autoscaling:DescribeScalableTargets", "reads; has no resource type"),
     ("cloudformation:ListStacks", "reads; has no resource type"),
+    ("ec2:AssignPrivateIpAddresses", INTERFACES),
+    ("ec2:CreateNetworkInterface", INTERFACES),
+    ("ec2:DeleteNetworkInterface", INTERFACES),
+    ("ec2:DescribeNetworkInterfaces", "reads; has no resource type"),
+    ("ec2:DescribeSubnets", "reads; has no resource type"),
+    ("ec2:UnassignPrivateIpAddresses", INTERFACES),
     ("ecr:DescribePullThroughCacheRules", "reads; has no resource type"),
     ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
@@ -30,9 +36,14 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("tag:GetResources", "reads; has no resource type"),
 ];
 
+/// Which interface it will be is not known before, and the condition keeps the function's own code from it.
+const INTERFACES: &str = "Lambda's own calls alone, as AWS asks for them";
+
 /// Actions that are granted under a condition only, and the condition's key.
 const CONDITIONED: &[(&str, &[&str])] = &[
     ("application-autoscaling:RegisterScalableTarget", &["application-autoscaling:service-namespace"]),
+    ("ec2:CreateNetworkInterface", &["lambda:SourceFunctionArn"]),
+    ("ec2:DeleteNetworkInterface", &["lambda:SourceFunctionArn"]),
     ("ecs:ListTasks", &["ecs:cluster"]),
     ("ecs:TagResource", &["aws:TagKeys", "ecs:CreateAction"]),
     ("ecs:UntagResource", &["aws:TagKeys"]),
@@ -78,8 +89,20 @@ fn called_by_lambda(function: &Value) -> BTreeSet<&'static str> {
     if events(function).iter().any(|(_, kind, _)| *kind == "SQS") {
         actions.extend(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]);
     }
-    if !function["EventInvokeConfig"].is_null() {
+    let destinations = &function["EventInvokeConfig"]["DestinationConfig"];
+    if !destinations["OnFailure"].is_null() {
         actions.insert("sqs:SendMessage");
+    }
+    if destinations["OnSuccess"]["Type"] == "EventBridge" {
+        actions.insert("events:PutEvents");
+    }
+    if !function["VpcConfig"].is_null() {
+        actions.extend([
+            "ec2:CreateNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DeleteNetworkInterface",
+        ]);
     }
     actions
 }

@@ -11,7 +11,7 @@ use crate::template::{Template, strings};
 
 /// Every action that changes something, by what it changes. `tests/judges` holds the same by AWS's own levels of access.
 fn writing() -> BTreeSet<&'static str> {
-    let lists = [permission::REMEDIATOR, permission::MIRROR, permission::GATE, permission::WAKER, permission::WIDGET];
+    let lists = [permission::REMEDIATOR, permission::MIRROR, permission::GATE, permission::WAKER, permission::WIDGET, permission::PROBE];
     lists.into_iter().flatten().filter(|permission| permission.writes).flat_map(|permission| permission.actions).copied().collect()
 }
 

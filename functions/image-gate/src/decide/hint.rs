@@ -51,6 +51,8 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
         | Event::FindOutlooks
         | Event::LookOut(..)
         | Event::TellOutlooks
+        | Event::QuotaRead(_)
+        | Event::MoveAhead(_)
         | Event::Summary(..)
         | Event::Paused(_) => Hint::Nothing("the event is not for the image gate".to_owned()),
         Event::Ignored(why) => Hint::Nothing(why),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
-use aws_sdk_ecs::types::{ClusterField, ServiceField, SortOrder, Tag, TaskDefinitionField};
+use aws_sdk_ecs::types::{ClusterField, DesiredStatus, ServiceField, SortOrder, Tag, TaskDefinitionField};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
@@ -20,8 +20,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
 use super::deployments::Deployments;
+use crate::decide::limit::Launch;
 use crate::decide::service::Service;
 use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_events::task_definition::TaskDefinition;
 
@@ -96,6 +98,37 @@ impl Ecs {
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// At most ten services of one cluster, without their tags; those that ECS does not know are not among them.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn services(&self, ids: &[&ServiceId]) -> Result<Vec<Service>, Failure> {
+        let Some(first) = ids.first() else { return Ok(Vec::new()) };
+        let names = ids.iter().map(|id| id.name.clone()).collect();
+        let operation = self.0.describe_services().cluster(&first.cluster_arn).set_services(Some(names)).customize();
+        let answer = call!("ecs:DescribeServices", operation);
+        Ok(answer["services"].as_array().into_iter().flatten().filter_map(Service::from_json).collect())
+    }
+
+    /// The launches of a service that ECS still shows: up to a hundred of tasks that run, or are to, and of those that stopped within the hour.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn launches(&self, id: &ServiceId) -> Result<Vec<Launch>, Failure> {
+        let mut launches = Vec::new();
+        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
+            let operation = self.0.list_tasks().cluster(&id.cluster_arn).service_name(&id.name).desired_status(status).customize();
+            let arns = strings(&call!("ecs:ListTasks", operation)["taskArns"]);
+            if arns.is_empty() {
+                continue;
+            }
+            let operation = self.0.describe_tasks().cluster(&id.cluster_arn).set_tasks(Some(arns)).customize();
+            let answer = call!("ecs:DescribeTasks", operation);
+            launches.extend(answer["tasks"].as_array().into_iter().flatten().filter_map(launch));
+        }
+        Ok(launches)
     }
 
     /// One tag of a cluster.
@@ -231,6 +264,14 @@ impl Ecs {
         let pair = |container: &Value| Some((container["image"].as_str()?.to_owned(), container["imageDigest"].as_str()?.to_owned()));
         Ok(containers.filter_map(pair).collect())
     }
+}
+
+fn launch(task: &Value) -> Option<Launch> {
+    Some(Launch {
+        began: Timestamp::from_epoch_seconds(task["createdAt"].as_f64()?),
+        has_pulled: !task["pullStartedAt"].is_null(),
+        is_over: task["desiredStatus"] == "STOPPED",
+    })
 }
 
 fn never_retry() -> aws_sdk_ecs::config::Builder {

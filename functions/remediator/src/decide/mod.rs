@@ -8,6 +8,7 @@ pub mod belongs;
 pub mod build_offer;
 pub mod count;
 pub mod door;
+pub mod limit;
 pub mod log;
 pub mod observation;
 pub mod outlook;

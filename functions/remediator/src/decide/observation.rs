@@ -9,6 +9,7 @@ use super::service::Service;
 use pullsafe::lookup::{Lookup, Resolved, Storage};
 use pullsafe::reference::{Digest, Reference};
 use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_incident::limit::LimitAhead;
 use pullsafe_incident::plan::Suspended;
 
 /// A Docker Hub image of a task definition, everywhere it could be pulled from.
@@ -59,6 +60,8 @@ pub struct Observation {
     pub hub_images: Vec<HubImage>,
     /// Per mirror repository: whether the execution role may pull from it.
     pub role_may_pull: BTreeMap<String, Lookup<bool>>,
+    /// What becomes of Docker Hub's limit, where a probe reads it by the address of the service's tasks.
+    pub limit: Option<LimitAhead>,
     /// The stack.
     pub stack: Lookup<Stack>,
     /// Autoscaling.
@@ -96,6 +99,7 @@ impl Default for Observation {
             task_definition: Lookup::not_asked(),
             hub_images: Vec::new(),
             role_may_pull: BTreeMap::new(),
+            limit: None,
             stack: Lookup::not_asked(),
             scaling: Lookup::not_asked(),
             wanted: Lookup::not_asked(),

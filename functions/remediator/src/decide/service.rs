@@ -104,6 +104,10 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The task definitions of its task sets, where another controller deploys it.
     pub task_sets: Vec<String>,
+    /// The subnets of its tasks, where they have addresses of their own in them.
+    pub subnets: Vec<String>,
+    /// Whether its tasks have public addresses.
+    pub public_ip: bool,
     /// The ARNs of its target groups.
     pub target_groups: Vec<String>,
     /// What it says of itself, the newest first.
@@ -157,6 +161,14 @@ impl Service {
             held: Lookup::Absent,
             deployments: deployments.into_iter().flatten().map(deployment).collect(),
             task_sets: list("taskSets").filter_map(|set| Some(set.get("taskDefinition")?.as_str()?.to_owned())).collect(),
+            subnets: value
+                .pointer("/networkConfiguration/awsvpcConfiguration/subnets")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|subnet| subnet.as_str().map(str::to_owned))
+                .collect(),
+            public_ip: value.pointer("/networkConfiguration/awsvpcConfiguration/assignPublicIp").and_then(Value::as_str) == Some("ENABLED"),
             target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
             events: list("events")
                 .filter_map(|event| {

@@ -8,11 +8,13 @@
 //! | `waits#<image>` | the subject | who waits for an image |
 //! | `author#<author>` | | what one author has had told of late (`told.rs`) |
 //! | `outbreak#<cause>` | | incidents that are told together (`outbreak.rs`) |
+//! | `limit` | | what probes read, who shares a limit, and whose end people know (`limit.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
 mod due;
 mod history;
+mod limit;
 mod outbreak;
 mod outlook;
 mod told;

@@ -39,13 +39,15 @@ impl Measured {
     }
 }
 
-/// What a stack of this template has; what depends on a condition is the mirror's.
+/// What a stack of this template has; what depends on a condition is the mirror's, or the probe's, which is not counted.
 fn standing(template: &str, with_mirror: bool) -> Standing {
     let of_kind = |kind: &str, condition: &str| {
         let lines: Vec<&str> = template.lines().map(str::trim).collect();
         let found = lines.iter().enumerate().filter(|(_, line)| **line == format!("Type: {kind}"));
         let block = |start: usize| lines.iter().skip(start + 1).take_while(|line| !line.starts_with("Type: ")).take(6);
-        let counted = found.filter(|(start, _)| with_mirror || !block(*start).any(|line| line.starts_with(condition)));
+        let counted = found.filter(|(start, _)| {
+            block(*start).filter(|line| line.starts_with(condition)).all(|line| with_mirror && *line != "Condition: HasProbe")
+        });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     };
     Standing {

@@ -12,7 +12,7 @@ use super::tools::{folder, project};
 use super::{Context as _, Result, ensure};
 
 /// The functions' packages, which are the names of their binaries too.
-pub const FUNCTIONS: &[&str] = &["remediator", "mirror", "image-gate", "widget"];
+pub const FUNCTIONS: &[&str] = &["remediator", "mirror", "image-gate", "widget", "probe"];
 
 /// Which build is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::e2e::tools::project;
 use crate::e2e::{Context as _, Result, ensure};
 
 /// The command that builds them, for the document.
-pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-gate -p widget --bins --example bare";
+pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe --bins --example bare";
 
 /// Where the binaries are.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Binaries {
         let with_symbols = folder()?.join(format!("{remediator}-with-symbols"));
         cargo(["rustc", "--release", "-p", remediator, "--bin", remediator, "--", "-C", "strip=none"])?;
         let copied = std::fs::copy(self.function(remediator), &with_symbols);
-        cargo(["build", "--release", "-p", "remediator", "-p", "mirror", "-p", "image-gate", "-p", "widget"])?;
+        cargo(["build", "--release", "-p", "remediator", "-p", "mirror", "-p", "image-gate", "-p", "widget", "-p", "probe"])?;
         copied.context("copy the binary with symbols")?;
         Ok(with_symbols)
     }

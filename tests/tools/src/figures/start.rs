@@ -24,8 +24,8 @@ pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report
          same runtime, same profile): {ROUNDS} starts of each, in turn, in one run, all with the same environment. The ratio is that of the medians."
     ));
     let (_served, config) = account.serve(&binaries.bare()).await?;
-    let names = ["bare", "remediator", "mirror", "image-gate", "widget"];
-    let mut times: [Vec<Duration>; 5] = Default::default();
+    let names = ["bare", "remediator", "mirror", "image-gate", "widget", "probe"];
+    let mut times: [Vec<Duration>; 6] = Default::default();
     for round in 0..ROUNDS {
         for turn in 0..names.len() {
             // Nobody always comes after the same one.

@@ -3,6 +3,7 @@
 //! The mirror is asked for what it lacks before the first pull fails, people are told once per task definition, and,
 //! where the policy says so, the service is moved while its pulls still work.
 
+use crate::decide::limit::is_to_move;
 use crate::decide::observation::Observation;
 use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Settings};
@@ -32,13 +33,15 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         }
     }
     let complete = steps.is_empty() && stuck.is_empty();
-    if complete && settings.ahead == Ahead::Move && super::guard::deployed_by_ecs(service).is_empty() {
+    let limit = seen.limit.as_ref().map(|limit| format!(". {}", limit.says())).unwrap_or_default();
+    let wanted = settings.ahead == Ahead::Move && is_to_move(seen.limit.as_ref(), &service.id);
+    if complete && wanted && super::guard::deployed_by_ecs(service).is_empty() {
         let advice = follow_up(&moves);
         return Some(Plan {
             remedy: RemedyName::MoveToMirror,
             result: "moved to the mirror".to_owned(),
             summary: format!(
-                "a deployment of {} starts with {} image(s) of Docker Hub: move it to verified copies first",
+                "a deployment of {} starts with {} image(s) of Docker Hub: move it to verified copies first{limit}",
                 service.id,
                 moves.len()
             ),
@@ -58,7 +61,7 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         remedy: RemedyName::PrepareMirror,
         result: "queued for the mirror".to_owned(),
         summary: format!(
-            "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the same address: {} have a verified copy, the mirror is asked for {}, {} have none",
+            "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the same address: {} have a verified copy, the mirror is asked for {}, {} have none{limit}",
             service.id,
             seen.hub_images.len(),
             moves.len(),

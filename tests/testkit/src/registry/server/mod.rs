@@ -119,8 +119,8 @@ impl RegistryServer {
                 tokio::select! {
                     // The sender never sends: it is dropped with the last handle of the server.
                     _ = stopped => {}
-                    () = serve::accept(&shared, listener, false) => {}
-                    () = serve::accept(&shared, cdn_listener, true) => {}
+                    () = serve::accept(&shared, listener, false, None) => {}
+                    () = serve::accept(&shared, cdn_listener, true, None) => {}
                 }
             });
         });
@@ -130,6 +130,20 @@ impl RegistryServer {
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.server.url
+    }
+
+    /// Another address of it: whoever comes there is seen to come from this address, as from behind a NAT gateway. It listens until the process
+    /// ends.
+    ///
+    /// # Panics
+    /// If the address cannot stand in a header.
+    pub fn seen_from(&self, address: &str) -> String {
+        let (listener, url) = serve::listen();
+        let address = address.parse().expect("an address");
+        let server = Arc::clone(&self.server);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the registry");
+        std::thread::spawn(move || runtime.block_on(serve::accept(&server, listener, false, Some(address))));
+        url
     }
 
     /// Host and port without the scheme, as a reference names a registry.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::header::AUTHORIZATION;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,17 +26,22 @@ pub(super) fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// Takes connections until it is dropped; the connections end with it.
-pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: bool) {
+/// Takes connections until it is dropped; the connections end with it. Whoever comes by a listener with an address is seen as it.
+pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: bool, address: Option<HeaderValue>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of this runtime");
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         // Without it, small answers wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
-        let server = Arc::clone(server);
+        let (server, address) = (Arc::clone(server), address.clone());
         connections.spawn(async move {
-            let service = service_fn(|request| Arc::clone(&server).serve(request, cdn));
+            let service = service_fn(|mut request: Request<Incoming>| {
+                if let Some(address) = &address {
+                    request.headers_mut().insert("x-forwarded-for", address.clone());
+                }
+                Arc::clone(&server).serve(request, cdn)
+            });
             // An error is a cut, planted here or made by the client.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });

@@ -1,0 +1,124 @@
+//! The limit of Docker Hub that services share: who shares it, what becomes of it, and how that is told.
+
+use pullsafe::arn::ServiceId;
+use pullsafe::notice::Notice;
+use pullsafe::timestamp::Timestamp;
+use pullsafe_radar::{Demand, Forecast, History, Reading, Source, forecast, to_move};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::notice::{Text, subject_line};
+
+/// A service that pulls from Docker Hub without credentials and by an address that it shares, as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharer {
+    /// The service.
+    pub service: ServiceId,
+    /// The task definition that it was seen with.
+    pub definition: String,
+    /// What each of its tasks pulls.
+    pub images: u32,
+    /// The subnets of its tasks.
+    pub subnets: Vec<String>,
+    /// Its desired count, or the most that autoscaling may make of it.
+    pub most: u32,
+    /// When it was seen.
+    pub at: Timestamp,
+}
+
+impl Sharer {
+    /// What it pulls if every task of it is replaced, at its largest.
+    pub const fn needs(&self) -> u32 {
+        self.images.saturating_mul(self.most)
+    }
+
+    /// Whether its tasks are in one of these subnets.
+    pub fn is_in(&self, subnets: &[String]) -> bool {
+        self.subnets.iter().any(|subnet| subnets.contains(subnet))
+    }
+}
+
+/// What becomes of the limit of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LimitAhead {
+    /// Whom Docker Hub counts.
+    pub source: Source,
+    /// What it last said.
+    pub reading: Reading,
+    /// What becomes of it.
+    pub forecast: Forecast,
+    /// The services without whose pulls it lasts.
+    pub to_move: Vec<String>,
+}
+
+impl LimitAhead {
+    /// Seen from the newest reading, with what the services behind it are about to pull; `None` where nothing was read.
+    pub fn of(source: &Source, history: &History, demands: &[Demand]) -> Option<Self> {
+        let reading = *history.last()?;
+        Some(Self { source: source.clone(), reading, forecast: forecast(history, demands), to_move: to_move(history, demands) })
+    }
+
+    /// Whether it lasts only without this service's pulls.
+    pub fn moves(&self, service: &ServiceId) -> bool {
+        self.to_move.contains(&service.to_string())
+    }
+
+    /// Whether it lasts for what goes on.
+    pub const fn lasts(&self) -> bool {
+        match self.forecast {
+            Forecast::Exhausted { .. } => false,
+            // Launches that have just begun may need more than is left, though nobody knows yet when that shows.
+            Forecast::Tight { .. } | Forecast::Enough => self.to_move.is_empty(),
+        }
+    }
+
+    /// What becomes of it, in a sentence.
+    pub fn says(&self) -> String {
+        let Reading { remaining, limit, at, .. } = self.reading;
+        let left = format!("Docker Hub grants {} {remaining} of {limit} pulls more (read at {at})", self.source);
+        match &self.forecast {
+            Forecast::Exhausted { by, .. } if remaining == 0 => format!("{left}: they are used up{}", by_whom(by)),
+            Forecast::Exhausted { at, by } => format!("{left}: they are used up at {at}{}", by_whom(by)),
+            Forecast::Tight { missing } => {
+                format!("{left}: {missing} too few should all launch that may, by a deployment under way or by scaling out")
+            }
+            Forecast::Enough => format!("{left}: enough for what goes on"),
+        }
+    }
+
+    /// The message that it ends; `None` where it lasts. `moves` says whether its services are moved.
+    pub fn notice(&self, moves: bool) -> Option<Notice> {
+        let Forecast::Exhausted { at, .. } = &self.forecast else { return None };
+        let mut text = Text::default();
+        text.line(&format!("{}.", self.says()));
+        text.line("Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours ago come back.");
+        let services = self.to_move.iter().map(|service| format!("  {service}"));
+        match moves {
+            true => text.section("Moved to verified copies before that, as far as there are any; it lasts without them", services),
+            false => text.section("Enough to move to copies, for it to last (AheadOfFailure: move does it where the stack acts)", services),
+        }
+        // The same reading says it once, however often it comes.
+        let id = format!("limit-{}-{}", String::from(self.source.clone()), self.reading.at.seconds());
+        let detail = json!({ "notice": id, "limit": self });
+        let headline = match self.reading.remaining {
+            0 => format!("Docker Hub's pulls of {} are used up", self.source),
+            _ => format!("Docker Hub's pulls of {} are used up at {at}", self.source),
+        };
+        Some(Notice {
+            id,
+            detail_type: "Pull Limit".to_owned(),
+            subject: subject_line(&headline),
+            text: text.finish(),
+            evidence: None,
+            detail,
+        })
+    }
+}
+
+fn by_whom(services: &[String]) -> String {
+    match services {
+        [] => ", by whom is not known".to_owned(),
+        [one] => format!(", by launches of {one}"),
+        [several @ .., last] => format!(", by launches of {} and {last}", several.join(", ")),
+    }
+}
