@@ -1,7 +1,7 @@
 //! The limit of Docker Hub that services share: who shares it, what becomes of it, and how that is told.
 
 use pullsafe::arn::ServiceId;
-use pullsafe::notice::Notice;
+use pullsafe::notice::{Notice, Severity};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_radar::{Demand, Forecast, History, Reading, Source, forecast, to_move};
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,8 @@ impl LimitAhead {
             subject: subject_line(&headline),
             text: text.finish(),
             evidence: None,
+            severity: Severity::NextLaunch,
+            links: Vec::new(),
             detail,
         })
     }
