@@ -7,8 +7,8 @@
 //! | the subject | `incident#<id>` | the archive |
 //! | `waits#<image>` | the subject | who waits for an image |
 //! | `author#<author>` | | what one author has had told of late (`told.rs`) |
-//! | `limit` | | what probes read, who shares a limit, and whose end people know (`limit.rs`) |
 //! | `outbreak#<cause>` | | incidents that are told together (`outbreak.rs`) |
+//! | `limit` | | what probes read, who shares a limit, and whose end people know (`limit.rs`) |
 //!
 //! A lease that is not given back runs out, so that a process that died holds nothing up for long.
 
