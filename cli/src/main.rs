@@ -6,6 +6,8 @@
 
 #[cfg(feature = "aws")]
 mod account;
+#[cfg(feature = "answer")]
+mod answer;
 #[cfg(feature = "aws")]
 mod arguments;
 #[cfg(feature = "audit")]
@@ -74,6 +76,10 @@ enum Command {
     Audit(audit::Arguments),
     #[cfg(feature = "report")]
     Report(report::Arguments),
+    #[cfg(feature = "answer")]
+    Approve(answer::Approve),
+    #[cfg(feature = "answer")]
+    Decline(answer::Decline),
     #[cfg(feature = "doctor")]
     Doctor(doctor::Arguments),
 }
@@ -100,6 +106,10 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         #[cfg(feature = "report")]
         Command::Report(arguments) => report::run(&arguments),
+        #[cfg(feature = "answer")]
+        Command::Approve(arguments) => answer::approve(&arguments),
+        #[cfg(feature = "answer")]
+        Command::Decline(arguments) => answer::decline(&arguments),
         #[cfg(feature = "doctor")]
         Command::Doctor(arguments) => doctor::run(&arguments),
     }

@@ -2,6 +2,7 @@
 //!
 //! A new attack is a function in the file of its surface and a line here.
 
+mod answers;
 mod bounds;
 mod evil;
 mod fuzz;
@@ -90,6 +91,10 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "rewrites the tags of a pause that is under way", Tenant => services::rewritten_marks;
     "writes the tags of another stack onto a service", Tenant => services::marks_of_another_stack;
     "raises an observing stack by a tag", Tenant => services::tag_to_act;
+    "says yes to a question by an event, a message or a tag", Tenant => answers::forged;
+    "guesses the code of a question", Tenant => answers::guessed;
+    "says yes in the name of somebody else", Tenant => answers::claimed_name;
+    "has the signature of an answer shown, at TRACE", Tenant => answers::shown_proof;
     "changes what runs by the mirror's tag after a move", Tenant => services::moved_is_pinned;
     "puts events of AWS onto the bus under another source", Tenant => services::forged_events;
     "pushes what sounds like what somebody waits for", Tenant => services::pushes_of_others;
@@ -118,7 +123,7 @@ fn every_attack_ends_in_nothing() {
     for attack in ATTACKS {
         let play = attack.play;
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let outcome = thread::Builder::new().stack_size(8 << 20).spawn(move || runtime().block_on(play())).expect("a thread").join();
+        let outcome = thread::Builder::new().stack_size(16 << 20).spawn(move || runtime().block_on(play())).expect("a thread").join();
         let outcome = outcome.unwrap_or_else(|_| {
             failed.push(attack.what);
             "GOT THROUGH".to_owned()

@@ -57,6 +57,10 @@ pub const EVENTS: Api = Api { name: "events", id: "EventBridge", content_type: J
 pub const DYNAMODB: Api = Api { name: "dynamodb", id: "DynamoDB", content_type: JSON_1_0 };
 /// Amazon SQS.
 pub const SQS: Api = Api { name: "sqs", id: "SQS", content_type: JSON_1_0 };
+/// AWS Security Token Service.
+pub const STS: Api = Api { name: "sts", id: "STS", content_type: FORM };
+/// AWS Lambda, which is spoken to by paths.
+pub const LAMBDA: Api = Api { name: "lambda", id: "Lambda", content_type: JSON };
 /// Amazon CloudWatch, which IAM calls by another name than its host.
 pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
 /// The Resource Groups Tagging API, which IAM calls `tag`.
@@ -84,6 +88,7 @@ pub struct JsonApi {
 #[derive(Debug)]
 struct Request {
     target: Option<&'static str>,
+    path: String,
     body: String,
 }
 
@@ -144,7 +149,7 @@ impl JsonApi {
     /// # Errors
     /// The call failed, after the retries that the configuration allows.
     pub async fn call(&self, call: &'static str, target: &'static str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(call, Request { target: Some(target), body: body.to_string() }).await?;
+        let answer = self.send(call, Request { target: Some(target), path: "/".to_owned(), body: body.to_string() }).await?;
         if answer.is_empty() {
             return Ok(Value::Null);
         }
@@ -161,7 +166,18 @@ impl JsonApi {
         for (name, value) in parameters {
             body.extend(["&", name, "=", &form_encoded(value)]);
         }
-        self.send(call, Request { target: None, body }).await
+        self.send(call, Request { target: None, path: "/".to_owned(), body }).await
+    }
+
+    /// Invokes a function of Lambda, by its name or ARN, and waits for what it answers.
+    ///
+    /// # Errors
+    /// The call failed, or the function did: then the code is `FunctionError`.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Failure> {
+        const CALL: &str = "lambda:InvokeFunction";
+        let path = format!("/2015-03-31/functions/{}/invocations", form_encoded(function));
+        let answer = self.send(CALL, Request { target: None, path, body: event.to_string() }).await?;
+        serde_json::from_str(&answer).map_err(|error| Failure::unexpected(CALL, format!("the answer is not JSON: {error}")))
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
@@ -216,7 +232,7 @@ impl std::fmt::Debug for InRegions {
 }
 
 /// The configured endpoint, for this service before the general one, else the service's own.
-fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
+pub(crate) fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
     let variable = "AWS_ENDPOINT_URL";
     let key = ServiceConfigKey::builder().service_id(api.id).env(variable).profile("endpoint_url").build();
     let own = config.service_config().zip(key.ok()).and_then(|(settings, key)| settings.load_config(key));
@@ -229,7 +245,7 @@ fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
 fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
     http.set_method("POST")?;
-    http.set_uri("/")?;
+    http.set_uri(request.path)?;
     http.headers_mut().insert("content-type", content_type);
     if let Some(target) = request.target {
         http.headers_mut().insert("x-amz-target", target);
@@ -237,8 +253,14 @@ fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest
     Ok(http)
 }
 
-fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
+pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+    if response.headers().get("x-amz-function-error").is_some() {
+        // Whose answer then is `{"errorType": ..., "errorMessage": ...}`.
+        let said: Value = serde_json::from_str(&body).unwrap_or_default();
+        let message = said["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
+        return Err(OrchestratorError::operation(ErrorMetadata::builder().code("FunctionError").message(message).build()));
+    }
     if response.status().is_success() {
         return Ok(body.into_owned());
     }

@@ -168,7 +168,7 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
     let steps = plan.steps.iter().map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
     match refusal {
         Some(refusal) => text.refusal(refusal, None, None),
-        None => text.section(if applied { "Done" } else { "In observe mode nothing was changed" }, steps),
+        None => text.section(if applied { "Done" } else { "Nothing was changed, for the mode does not allow it" }, steps),
     }
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
@@ -318,7 +318,7 @@ impl Text {
     }
 
     /// The telling lines of the timeline, and what the quota looks like.
-    fn short_form(&mut self, incident: &Incident) {
+    pub(crate) fn short_form(&mut self, incident: &Incident) {
         self.section("Docker Hub's quota, an estimate", short::quota(incident));
         self.section("Timeline", short::timeline(incident));
     }
@@ -346,12 +346,17 @@ impl Text {
         bounded(&self.0, LONGEST_TEXT)
     }
 
+    /// How long it is, in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
     }
 
-    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+    pub(crate) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
         let mut lines = lines.into_iter().peekable();
         if lines.peek().is_some() {
             self.line(&format!("\n{title}:"));

@@ -108,7 +108,7 @@ fn change(page: &mut Page, change: &Change) {
 fn acted(page: &mut Page, report: &Report) {
     match &report.act {
         Some(act) => {
-            page.line(&format!("**{}** for {}, decided at {}: {}.", act.remedy, act.cause, act.decided_at, markdown(act.words())));
+            page.line(&format!("**{}** for {}, decided at {}: {}.", act.remedy, act.cause, act.decided_at, markdown(&act.words())));
             page.line(&format!("\n{}", markdown(&act.summary)));
             if !act.steps.is_empty() {
                 page.line("");

@@ -21,14 +21,22 @@ const TARGETS: &[(&str, &str)] = &[
 ];
 
 /// The API version that each service of the awsQuery protocol sends with every request.
-const QUERY_VERSIONS: &[(&str, &str)] =
-    &[("2010-03-31", "sns"), ("2010-05-08", "iam"), ("2010-05-15", "cloudformation"), ("2015-12-01", "elasticloadbalancing")];
+const QUERY_VERSIONS: &[(&str, &str)] = &[
+    ("2010-03-31", "sns"),
+    ("2010-05-08", "iam"),
+    ("2010-05-15", "cloudformation"),
+    ("2015-12-01", "elasticloadbalancing"),
+    ("2011-06-15", "sts"),
+];
+
+/// What the paths begin with of each service that speaks restJson, and its one operation here.
+const PATHS: &[(&str, &str, &str)] = &[("/2015-03-31/functions/", "lambda", "Invoke")];
 
 /// The first words of operations that read only.
 const READING: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Filter", "Query", "Scan"];
 
-/// Services that hold pullsafe's own table, queue, topic and bus: a call to them changes nothing of the user's.
-const OWN: &[&str] = &["dynamodb", "sqs", "sns", "events"];
+/// Services that hold pullsafe's own table, functions, queue, topic and bus: a call to them changes nothing of the user's.
+const OWN: &[&str] = &["dynamodb", "lambda", "sqs", "sns", "events"];
 
 /// Operations that IAM knows by another action.
 const OTHER_ACTIONS: &[(&str, &str, &str)] = &[
@@ -52,9 +60,14 @@ pub(super) fn service_of_version(version: &str) -> Option<&'static str> {
     QUERY_VERSIONS.iter().find(|(known, _)| *known == version).map(|(_, service)| *service)
 }
 
+/// The service and operation that a path belongs to, and what is named after it.
+pub(super) fn of_path(path: &str) -> Option<(&'static str, &'static str, &str)> {
+    PATHS.iter().find_map(|(begin, service, operation)| Some((*service, *operation, path.strip_prefix(begin)?.split('/').next()?)))
+}
+
 /// Whether requests can be routed to a service of this name.
 pub(super) fn is_service(name: &str) -> bool {
-    TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
+    TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name) || PATHS.iter().any(|(_, service, _)| *service == name)
 }
 
 /// Whether an operation changes resources of the user. An operation nobody has heard of does.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
@@ -69,9 +69,9 @@ impl FakeAws {
     }
 }
 
-async fn answer(State(fake): State<FakeAws>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(fake): State<FakeAws>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let wire = match WireRequest::read(target, &body) {
+    let wire = match WireRequest::of_path(uri.path(), &body).map_or_else(|| WireRequest::read(target, &body), Ok) {
         Ok(wire) => wire,
         Err(why) => return (StatusCode::NOT_IMPLEMENTED, why).into_response(),
     };

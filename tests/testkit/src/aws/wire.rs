@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::service::AwsError;
 use super::{names, query};
@@ -68,6 +68,13 @@ impl WireRequest {
         };
         let service = names::service_of_version(&version).ok_or_else(|| format!("no service is known by the version {version}"))?;
         Ok(Self { protocol: Protocol::Query, service: service.to_owned(), operation, request: query::to_json(parameters) })
+    }
+
+    /// Reads a request whose path says what it is for, if it is one: what the path names, and the body.
+    pub(super) fn of_path(path: &str, body: &[u8]) -> Option<Self> {
+        let (service, operation, named) = names::of_path(path)?;
+        let request = json!({ "Named": query::decode(named), "Body": serde_json::from_slice::<Value>(body).unwrap_or_default() });
+        Some(Self { protocol: Protocol::Json, service: service.to_owned(), operation: operation.to_owned(), request })
     }
 
     /// Renders what the service said.
