@@ -6,6 +6,8 @@
 
 #[cfg(feature = "aws")]
 mod account;
+#[cfg(feature = "answer")]
+mod answer;
 #[cfg(feature = "aws")]
 mod arguments;
 #[cfg(feature = "audit")]
@@ -76,6 +78,10 @@ enum Command {
     Audit(audit::Arguments),
     #[cfg(feature = "report")]
     Report(report::Arguments),
+    #[cfg(feature = "answer")]
+    Approve(answer::Approve),
+    #[cfg(feature = "answer")]
+    Decline(answer::Decline),
     #[cfg(feature = "doctor")]
     Doctor(doctor::Arguments),
     #[cfg(feature = "drill")]
@@ -104,6 +110,10 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         #[cfg(feature = "report")]
         Command::Report(arguments) => report::run(&arguments),
+        #[cfg(feature = "answer")]
+        Command::Approve(arguments) => answer::approve(&arguments),
+        #[cfg(feature = "answer")]
+        Command::Decline(arguments) => answer::decline(&arguments),
         #[cfg(feature = "doctor")]
         Command::Doctor(arguments) => doctor::run(&arguments),
         #[cfg(feature = "drill")]

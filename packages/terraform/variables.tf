@@ -28,11 +28,11 @@ variable "release" {
 variable "mode" {
   type        = string
   default     = "observe"
-  description = "observe: say what would be done. act: do it."
+  description = "observe: say what would be done. ask: do it once a person has said yes. act: do it."
 
   validation {
-    condition     = contains(["observe", "act"], var.mode)
-    error_message = "The mode is observe or act."
+    condition     = contains(["observe", "ask", "act"], var.mode)
+    error_message = "The mode is observe, ask or act."
   }
 }
 

@@ -21,7 +21,7 @@ const PASSWORD: &str = "dckr_pat_PLANTED0secret1of2the3hub4";
 const SIGNS: [&str; 2] = ["example-secret", "AWS4-HMAC-SHA256"];
 
 /// Runs something with every line logged at TRACE; the log, and how many of its lines are of that level.
-async fn traced<T>(run: impl Future<Output = T>) -> (T, String, usize) {
+pub(crate) async fn traced<T>(run: impl Future<Output = T>) -> (T, String, usize) {
     let kept = Kept::default();
     let writer = kept.clone();
     let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()));
@@ -33,7 +33,7 @@ async fn traced<T>(run: impl Future<Output = T>) -> (T, String, usize) {
 }
 
 /// Searches every output for every secret.
-fn search(outputs: &[(&str, String)], secrets: &[&str]) -> usize {
+pub(crate) fn search(outputs: &[(&str, String)], secrets: &[&str]) -> usize {
     for (name, text) in outputs {
         for secret in secrets.iter().chain(&SIGNS) {
             assert!(!text.contains(secret), "{name} shows {secret}: {}", around(text, secret));
@@ -49,7 +49,7 @@ fn around<'a>(text: &'a str, part: &str) -> &'a str {
 }
 
 /// What a world lets out: the log, the topic, the bus, the table, the answers of the functions.
-fn outputs(world: &World, log: String) -> Vec<(&'static str, String)> {
+pub(crate) fn outputs(world: &World, log: String) -> Vec<(&'static str, String)> {
     vec![
         ("log", log),
         ("topic", format!("{:?}", world.told())),

@@ -2,6 +2,7 @@
 //!
 //! A new attack is a function in the file of its surface and a line here.
 
+mod answers;
 mod bounds;
 mod drills;
 mod evil;
@@ -94,6 +95,10 @@ pub(crate) const ATTACKS: &[Attack] = attacks! {
     "rewrites the tags of a pause that is under way", Tenant => services::rewritten_marks;
     "writes the tags of another stack onto a service", Tenant => services::marks_of_another_stack;
     "raises an observing stack by a tag", Tenant => services::tag_to_act;
+    "says yes to a question by an event, a message or a tag", Tenant => answers::forged;
+    "guesses the code of a question", Tenant => answers::guessed;
+    "says yes in the name of somebody else", Tenant => answers::claimed_name;
+    "has the signature of an answer shown, at TRACE", Tenant => answers::shown_proof;
     "changes what runs by the mirror's tag after a move", Tenant => services::moved_is_pinned;
     "plays drills by the hundred, also as if they were more than drills", Tenant => drills::forged;
     "puts events of AWS onto the bus under another source", Tenant => services::forged_events;

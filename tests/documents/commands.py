@@ -274,7 +274,7 @@ class Commands(unittest.TestCase):
             ("aws ecs wait services-stabil --cluster C", "there is no waiter services-stabil"),
             ("aws cloudformation deploy --stack pullsafe", "has no option --stack"),
             ("aws cloudformation deploy --parameter-overrides Mood=act", "the template has no parameter Mood"),
-            ("aws cloudformation deploy --parameter-overrides Mode=acts", "Mode is one of ['observe', 'act']"),
+            ("aws cloudformation deploy --parameter-overrides Mode=acts", "Mode is one of ['observe', 'ask', 'act']"),
             (
                 "aws cloudformation deploy --parameter-overrides NotificationEmail=nobody",
                 "NotificationEmail is an e-mail address, or nothing",

@@ -2,6 +2,8 @@
 
 mod ahead;
 mod archived;
+mod ask;
+mod ask_crash;
 mod bad_hour;
 mod case_a;
 mod case_b;

@@ -66,7 +66,7 @@ fn plan() -> Plan {
 }
 
 fn acted(mut incident: Incident, state: ActState) -> Incident {
-    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan: plan(), decided_at: BEGIN, state });
+    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan: plan(), decided_at: BEGIN, state, question: None });
     incident
 }
 

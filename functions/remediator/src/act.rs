@@ -44,14 +44,14 @@ pub enum Acted {
 }
 
 impl Remediator {
-    /// Carries out every step in order.
+    /// Carries out every step in order, as long as the mode is at least this one.
     ///
     /// # Errors
     /// A call failed in a way that passes; the plan is to be repeated.
-    pub(crate) async fn act(&self, plan: &Plan) -> Result<Acted, Failure> {
+    pub(crate) async fn act(&self, plan: &Plan, least: Mode) -> Result<Acted, Failure> {
         for (at, step) in plan.steps.iter().enumerate() {
             let what = step.describe();
-            match self.step(step).await {
+            match self.step(step, least).await {
                 Ok(StepOutcome::Abandon(why)) => {
                     tracing::info!(step = what, why, "{what}: given up: {why}");
                     return Ok(Acted::GivenUp(why));
@@ -68,16 +68,17 @@ impl Remediator {
     }
 
     /// The service right before a call that changes it; `Err` if nothing may be changed any more, or a hook has stopped a deployment.
-    async fn writable(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
-        let permitted = self.permitted(id).await?;
+    async fn writable(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
+        let permitted = self.permitted(id, least).await?;
         Ok(permitted.and_then(|service| match not_held(&service) {
             Some(reason) => Err(StepOutcome::Abandon(reason)),
             None => Ok(service),
         }))
     }
 
-    /// The service right before anything about it is changed; `Err` if nothing may be changed any more.
-    pub(crate) async fn permitted(&self, id: &ServiceId) -> Result<Result<Service, StepOutcome>, Failure> {
+    /// The service right before anything about it is changed; `Err` if nothing may be changed any more: what a person has said yes to takes
+    /// at least the mode ask, and anything else the mode act.
+    pub(crate) async fn permitted(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
         let (service, leave) = tokio::join!(self.ecs.service(id), self.ask_for_leave(id));
         let Some(service) = service? else {
             return Ok(Err(StepOutcome::Abandon("the service no longer exists".to_owned())));
@@ -86,8 +87,8 @@ impl Remediator {
             return Ok(Err(StepOutcome::Abandon(reason)));
         }
         match self.mode_of(&service, &leave)? {
-            Mode::Act => Ok(Ok(service)),
-            mode @ (Mode::Observe | Mode::Off) => {
+            mode if mode >= least => Ok(Ok(service)),
+            mode => {
                 let left = crate::refuse::leftovers(&service);
                 let why =
                     self.yields(&service, &leave)?.unwrap_or_else(|| format!("the mode is {} now: nothing more is changed", mode.as_str()));
@@ -96,21 +97,21 @@ impl Remediator {
         }
     }
 
-    async fn step(&self, step: &Step) -> Result<StepOutcome, Failure> {
+    async fn step(&self, step: &Step, least: Mode) -> Result<StepOutcome, Failure> {
         match step {
-            Step::TagService { service, tags } => match self.writable(service).await? {
+            Step::TagService { service, tags } => match self.writable(service, least).await? {
                 Ok(_) => self.ecs.tag(service, tags).await.map(|()| StepOutcome::Done),
                 Err(outcome) => Ok(outcome),
             },
-            Step::UntagService { service, keys } => match self.writable(service).await? {
+            Step::UntagService { service, keys } => match self.writable(service, least).await? {
                 Ok(_) => self.ecs.untag(service, keys).await.map(|()| StepOutcome::Done),
                 Err(outcome) => Ok(outcome),
             },
-            Step::SetScaling { service, suspended, expected } => self.set_scaling(service, *suspended, *expected).await,
-            Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force).await,
-            Step::MoveService { service, from, request, .. } => self.move_service(service, from, request).await,
-            Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment).await,
-            Step::RestoreImage { service, image } => match self.writable(service).await? {
+            Step::SetScaling { service, suspended, expected } => self.set_scaling(service, *suspended, *expected, least).await,
+            Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force, least).await,
+            Step::MoveService { service, from, request, .. } => self.move_service(service, from, request, least).await,
+            Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment, least).await,
+            Step::RestoreImage { service, image } => match self.writable(service, least).await? {
                 Ok(_) => Box::pin(self.restore_image(image)).await,
                 Err(outcome) => Ok(outcome),
             },
@@ -142,8 +143,14 @@ impl Remediator {
         }
     }
 
-    async fn set_scaling(&self, service: &ServiceId, suspended: Suspended, expected: Suspended) -> Result<StepOutcome, Failure> {
-        if let Err(outcome) = self.writable(service).await? {
+    async fn set_scaling(
+        &self,
+        service: &ServiceId,
+        suspended: Suspended,
+        expected: Suspended,
+        least: Mode,
+    ) -> Result<StepOutcome, Failure> {
+        if let Err(outcome) = self.writable(service, least).await? {
             return Ok(outcome);
         }
         match self.scaling.target(service).await? {
@@ -156,8 +163,8 @@ impl Remediator {
         }
     }
 
-    async fn set_desired_count(&self, id: &ServiceId, from: i64, to: i64, force: bool) -> Result<StepOutcome, Failure> {
-        match self.writable(id).await? {
+    async fn set_desired_count(&self, id: &ServiceId, from: i64, to: i64, force: bool, least: Mode) -> Result<StepOutcome, Failure> {
+        match self.writable(id, least).await? {
             Err(outcome) => Ok(outcome),
             Ok(service) if service.desired == to => Ok(StepOutcome::AlreadyDone),
             Ok(service) if service.desired != from => Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired))),
@@ -167,16 +174,16 @@ impl Remediator {
         }
     }
 
-    async fn force_new_deployment(&self, id: &ServiceId, deployment: &str) -> Result<StepOutcome, Failure> {
-        match self.writable(id).await? {
+    async fn force_new_deployment(&self, id: &ServiceId, deployment: &str, least: Mode) -> Result<StepOutcome, Failure> {
+        match self.writable(id, least).await? {
             Err(outcome) => Ok(outcome),
             Ok(service) if service.primary().is_some_and(|primary| primary.id != deployment) => Ok(StepOutcome::AlreadyDone),
             Ok(_) => self.ecs.force_new_deployment(id).await.map(|()| StepOutcome::Done),
         }
     }
 
-    async fn move_service(&self, id: &ServiceId, from: &str, request: &Value) -> Result<StepOutcome, Failure> {
-        let (made_before, writable) = tokio::join!(self.clone_made_before(from, request), self.writable(id));
+    async fn move_service(&self, id: &ServiceId, from: &str, request: &Value, least: Mode) -> Result<StepOutcome, Failure> {
+        let (made_before, writable) = tokio::join!(self.clone_made_before(from, request), self.writable(id, least));
         let (clone, writable) = match made_before? {
             Some(clone) => (clone, writable?),
             None => {
@@ -185,7 +192,7 @@ impl Remediator {
                 }
                 let registered = self.ecs.register(request).await?;
                 // What ECS made of the request is read while the service is looked at once more.
-                let (clone, writable) = tokio::join!(self.ecs.task_definition(registered.arn()), self.writable(id));
+                let (clone, writable) = tokio::join!(self.ecs.task_definition(registered.arn()), self.writable(id, least));
                 let clone = clone?;
                 let differences = clone.differences(request);
                 if !differences.is_empty() {

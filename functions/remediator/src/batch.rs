@@ -3,6 +3,7 @@
 use pullsafe_aws::Failure;
 use pullsafe_aws::telemetry::trace_event;
 use pullsafe_events as event;
+use pullsafe_events::answer::spoken;
 use pullsafe_events::{Event, QueueRecord};
 use pullsafe_incident::pace::spread;
 use serde_json::{Value, json};
@@ -25,6 +26,9 @@ impl Remediator {
     /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
         trace_event(payload);
+        if let Some(said) = spoken(payload) {
+            return Ok(Box::pin(self.hear(said, invocation)).await);
+        }
         let Some(records) = event::records(payload) else {
             let tally = self.one(payload, invocation).await?;
             if tally.is_deferred() {

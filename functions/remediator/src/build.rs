@@ -125,7 +125,7 @@ impl Remediator {
         let images = self.copies(diagnosis).await;
         let asking = match (&self.settings.mirror_queue_url, self.settings.mode) {
             (None, _) => Asking::Impossible,
-            (Some(_), Mode::Act) => Asking::Now,
+            (Some(_), Mode::Ask | Mode::Act) => Asking::Now,
             (Some(_), Mode::Observe | Mode::Off) => Asking::Observing,
         };
         let offer = self.offer(project, diagnosis, &images, asking);
@@ -135,7 +135,7 @@ impl Remediator {
         let plan = build_remedy::plan(&offer);
         let expected: Vec<String> = build_remedy::asked(&plan).iter().map(of_mirrored).collect();
         self.table.expect(project, record, &expected, now).await?;
-        match self.act(&plan).await? {
+        match self.act(&plan, Mode::Ask).await? {
             Acted::Done => Ok((offer, Asked::For(build_remedy::asked(&plan)))),
             Acted::GivenUp(_) => Ok((self.offer(project, diagnosis, &images, Asking::Impossible), Asked::Nothing)),
             Acted::Refused(at, failure) => {

@@ -229,13 +229,13 @@ impl Remediator {
         let waiting = door.waiting.iter().map(WaitingFor::describe_at_door).collect::<Vec<_>>().join("; ");
         self.table.expect(subject, &mut record, &door.names(), now).await?;
         if let Some(plan) = &found.ahead
-            && let Acted::Refused(_, failure) = self.act(&asking(plan)).await?
+            && let Acted::Refused(_, failure) = self.act(&asking(plan), Mode::Ask).await?
         {
             tracing::warn!(%failure, "{subject}: the mirror could not be asked: {failure}");
         }
         for image in found.archived.iter().filter(|_| self.settings.restore_archived) {
             let restored = async {
-                match self.permitted(&door.hook.service).await? {
+                match self.permitted(&door.hook.service, Mode::Act).await? {
                     Ok(_) => Box::pin(self.restore_image(image)).await,
                     Err(outcome) => Ok(outcome),
                 }
@@ -267,7 +267,7 @@ impl Remediator {
         self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
         // What was decided, by whomever and whenever, is rolled back only if that may be done now.
         let mut roll_back = verdict.outcome == DoorOutcome::RolledBack;
-        if roll_back && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) = self.permitted(&waits.service).await? {
+        if roll_back && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) = self.permitted(&waits.service, Mode::Act).await? {
             verdict.outcome = DoorOutcome::GoesOn(why);
             roll_back = false;
         }

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Tally;
@@ -38,6 +39,7 @@ use pullsafe::lookup::Lookup;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::ecr::EcrRegions;
+use pullsafe_aws::identity::Signatures;
 use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::role::Roles;
@@ -57,7 +59,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
-const LOOKS: Duration = Duration::from_secs(30);
+pub(crate) const LOOKS: Duration = Duration::from_secs(30);
 
 /// How often the sweep runs (template.yaml), and how many it claims side by side.
 const SWEEP_SECONDS: i64 = 60;
@@ -81,6 +83,7 @@ pub struct Remediator {
     pub(crate) roles: Roles,
     pub(crate) running: Running,
     pub(crate) scaling: Scaling,
+    pub(crate) signatures: Arc<Signatures>,
     pub(crate) stacks: Stacks,
     pub(crate) remembered: Remembered,
     /// What the clusters' tags say of the mode, by the clusters' ARNs.
@@ -109,6 +112,7 @@ impl Remediator {
             roles: Roles::new(config),
             running: Running::new(config),
             scaling: Scaling::new(config),
+            signatures: Arc::new(Signatures::new(config)),
             stacks: Stacks::new(config),
             remembered: Remembered::default(),
             clusters: Recent::default(),
@@ -378,11 +382,13 @@ impl Remediator {
         self.work(subject, record, owner, now).await
     }
 
-    /// A person says that what an act was refused for is mended: it is decided about again, and told again.
+    /// A person says that what an act was refused for is mended, or takes a no back: it is decided about again, and told again.
     async fn try_again(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
-        let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some()) else {
-            return self.give_back(subject, &record, owner, "nothing was refused").await;
+        let was_declined = !record.noes.is_empty();
+        record.noes.clear();
+        let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some() || was_declined) else {
+            return self.give_back(subject, &record, owner, "nothing was refused or declined").await;
         };
         incident.try_again();
         incident.refusal = None;
@@ -443,5 +449,5 @@ enum Looks {
 pub(crate) fn has_unfinished(record: &Record) -> bool {
     use pullsafe_incident::incident::ActState;
     let acting = record.open.as_ref().and_then(|incident| incident.act.as_ref()).is_some_and(|act| act.state == ActState::Acting);
-    acting || !record.outbox.is_empty()
+    acting || record.answered_question().is_some() || !record.outbox.is_empty()
 }

@@ -57,14 +57,11 @@ impl Remediator {
     /// It depends on what could not be found out.
     pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
         let raises = self.settings.allow_tag_to_act;
-        let cluster = match service::said(service.mode_tag(), raises) {
-            Some(_) => None,
-            None => leave.cluster.clone()?,
-        };
+        let cluster = if service::settles(service.mode_tag(), raises) { None } else { leave.cluster.clone()? };
         let mode = service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises);
         Ok(match mode {
-            Mode::Act if self.yields(service, leave)?.is_some() => Mode::Observe,
-            mode @ (Mode::Act | Mode::Observe | Mode::Off) => mode,
+            Mode::Ask | Mode::Act if self.yields(service, leave)?.is_some() => Mode::Observe,
+            mode @ (Mode::Act | Mode::Ask | Mode::Observe | Mode::Off) => mode,
         })
     }
 
@@ -87,7 +84,7 @@ impl Remediator {
 
     /// The stack that acts on a service before this one; none is asked for where this one never acts.
     async fn stack_before(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
-        if self.settings.mode != Mode::Act && !self.settings.allow_tag_to_act {
+        if self.settings.mode < Mode::Ask && !self.settings.allow_tag_to_act {
             return Ok(None);
         }
         let stacks = self.siblings().await?;

@@ -8,6 +8,10 @@ pub mod decide;
 #[cfg(feature = "shell")]
 pub mod act;
 #[cfg(feature = "shell")]
+mod answer;
+#[cfg(feature = "shell")]
+mod ask;
+#[cfg(feature = "shell")]
 pub mod aws;
 #[cfg(feature = "shell")]
 mod batch;

@@ -147,6 +147,7 @@ impl Remediator {
             (Mode::Act, true) => "it is being set",
             (Mode::Act, false) => "the stack's parameter KeepRepositories does not name its repository",
             (Mode::Observe | Mode::Off, _) => "pullsafe observes here",
+            (Mode::Ask, _) => "pullsafe asks here, and does not ask for tags",
         };
         let mut judged = judge(&used, &seen, role, why_not, now);
         if mode == Mode::Act && self.may_tag(&used.reference) {

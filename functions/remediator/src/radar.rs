@@ -106,7 +106,7 @@ impl Remediator {
             Some(plan) if plan.remedy == RemedyName::MoveToMirror => {
                 self.go_ahead(subject, id, &definition, &plan, mode, owner, now, true).await
             }
-            Some(plan) if !plan.steps.is_empty() => match self.act(&plan).await? {
+            Some(plan) if !plan.steps.is_empty() => match self.act(&plan, Mode::Act).await? {
                 Acted::Done => Ok(Tally::worked("prepared", "the mirror is asked for what there is no copy of", None)),
                 Acted::GivenUp(why) => Ok(Tally::ignored(why)),
                 Acted::Refused(_, failure) => Ok(Tally::worked("refused", failure.to_string(), None)),

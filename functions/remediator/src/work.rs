@@ -6,7 +6,7 @@ use crate::decide::recovery;
 use crate::decide::recovery::Recovery;
 use crate::decide::remedy;
 use crate::decide::remedy::Situation;
-use crate::decide::service::Service;
+use crate::decide::service::{Service, marks};
 use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
@@ -21,6 +21,7 @@ use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::{Declined, Plan, Step};
+use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::store::Next;
@@ -53,12 +54,24 @@ impl Remediator {
         let tally = match judged {
             Judged::Rest(tally) => tally,
             Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
-            Judged::Act(id, cause, plan) => {
+            Judged::Act(id, cause, mut plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
-                let fresh = record.open.as_mut().filter(|incident| !plan.remedy.only_prepares() && !incident.has_begun(&plan));
+                let is_act = !plan.remedy.only_prepares();
+                let question = record.answered_question().cloned();
+                if is_act {
+                    if let Some(yes) = question.as_ref().and_then(|question| question.yes.as_ref()) {
+                        plan.mark(marks::APPROVED_BY, yes.by.as_tag());
+                    }
+                    record.end_question(now, Became::NotNeeded);
+                }
+                let fresh = record.open.as_mut().filter(|incident| is_act && !incident.has_begun(&plan));
+                let is_fresh = fresh.is_some();
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
-                    incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting });
+                    incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting, question });
+                }
+                // A yes is stored before it is acted upon, too.
+                if is_fresh || record.answered_question().is_some() {
                     self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
                 }
                 let expected = plan.then_wait_for.as_ref().map(WaitingFor::names).unwrap_or_default();
@@ -113,6 +126,7 @@ impl Remediator {
             tokio::join!(self.look_at_service(id), self.look_for_leave(id), self.look_ahead(record.open.as_ref(), now));
         *looked = Some(service.clone());
         let mode = self.mode(service.found(), &leave);
+        let no = record.no_to_blocker(now).cloned();
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
         let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
@@ -132,7 +146,7 @@ impl Remediator {
         if incident.is_refused() && !mended(incident, service.found(), now) {
             return Judged::rest("refused", "AWS refused the act, and nothing has changed since then");
         }
-        if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode == Mode::Act) {
+        if let Some(act) = incident.act.clone().filter(|act| act.state == ActState::Refused && mode >= Mode::Ask) {
             // What has changed the service already is carried on with; anything else is decided about anew.
             if incident.refusal.as_ref().is_some_and(|refusal| !refusal.done.is_empty() && refusal.is_due(now)) {
                 return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
@@ -167,6 +181,19 @@ impl Remediator {
             }
             return Judged::rest("advised", "no remedy was applied");
         };
+        // What a person has declined is declined in act mode too.
+        if let Some(no) = no.filter(|_| mode >= Mode::Ask && !plan.remedy.fills_the_mirror() && !plan.is_way_back()) {
+            incident.declined.push(Declined { remedy: plan.remedy, reasons: vec![no.to_string()] });
+            // Whoever was told of this incident was asked in it, and answered.
+            if incident.told.is_empty() {
+                advise(subject, record);
+            }
+            return Judged::rest("declined", "a person has said no to this");
+        }
+        if mode == Mode::Ask && !plan.remedy.fills_the_mirror() && !plan.is_way_back() {
+            let counts = seen.service.found().map(|service| (service.desired, service.running));
+            return self.ask_first(subject, id, record, &blocker, plan, (decision.holds, counts), now);
+        }
         if mode == Mode::Observe {
             let remedy = plan.remedy;
             let yields = seen.service.found().map(|service| self.mode_of(service, &leave).and_then(|_| self.yields(service, &leave)));
@@ -187,6 +214,7 @@ impl Remediator {
                 plan: plan.clone(),
                 decided_at: now,
                 state: ActState::Observed,
+                question: None,
             });
             record.tell_together(&format!("would:{}", plan.key()), |incident, id| {
                 notice::about(&subject.to_string(), incident, &blocker, &Outcome::WouldApply(&plan), id)
@@ -200,7 +228,7 @@ impl Remediator {
         let acted = match plan.steps.iter().filter_map(Step::service).find(|service| *service != id) {
             // A table is only as trustworthy as whoever may write to it.
             Some(other) => Acted::GivenUp(format!("the stored plan names {other}, which is another service: nothing was done")),
-            None => self.act(&plan).await?,
+            None => self.act(&plan, least(record.open.as_ref(), &plan)).await?,
         };
         let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
         let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
@@ -210,7 +238,8 @@ impl Remediator {
             Acted::Refused(at, failure) => {
                 incident.refusal = Some(self.refused(&plan, *at, failure, tries, now).await?);
                 // Also the plan that is no act by itself: it is not made again with every look.
-                incident.act = Some(Act { cause, plan: plan.clone(), decided_at: now, state: ActState::Refused });
+                let question = incident.act.take().and_then(|act| act.question);
+                incident.act = Some(Act { cause, plan: plan.clone(), decided_at: now, state: ActState::Refused, question });
                 (ActState::Refused, Happened::Refused(failure.to_string()), failure.to_string())
             }
         };
@@ -223,6 +252,8 @@ impl Remediator {
                 act.plan.slim();
             }
         }
+        // What only prepared was approved, and is done with: the act may come yet.
+        incident.act.take_if(|act| act.state == ActState::Asked && act.is_approved());
         if state == ActState::Done && plan.is_pause() {
             incident.pause = Some(plan.clone());
         }
@@ -232,7 +263,7 @@ impl Remediator {
             ActState::Refused => {
                 incident.waiting.take().map(|waiting| waiting.cause).filter(|cause| matches!(cause, WaitingFor::Push { .. }))
             }
-            ActState::Observed | ActState::Acting | ActState::Abandoned => None,
+            ActState::Observed | ActState::Asked | ActState::Declined | ActState::Expired | ActState::Acting | ActState::Abandoned => None,
         };
         wait_for(incident, waits_on, false, now);
         let remedy = plan.remedy.as_str();
@@ -270,7 +301,7 @@ impl Remediator {
         if told && silence == Silence::IfNobodyKnows {
             record.tell_together("resolved", |incident, id| notice::resolved(&subject.to_string(), incident, &how, id));
         }
-        if let Some(mut incident) = record.close(now) {
+        if let Some(mut incident) = record.close(now, &how) {
             self.table.archive(subject, &mut incident, now).await?;
         }
         Ok(Tally::worked("resolved", how, None))
@@ -329,14 +360,16 @@ impl Remediator {
         if foretold && is_cured(&record) {
             return self.give_back(subject, &record, owner, "its incident is being cured").await;
         }
-        let acted = if mode == Mode::Act { self.act(plan).await? } else { Acted::Done };
+        // Nobody is asked ahead of a failure; but the mirror is filled also where a question would come later.
+        let does = mode == Mode::Act || mode == Mode::Ask && plan.remedy.fills_the_mirror();
+        let acted = if does { self.act(plan, Mode::Act).await? } else { Acted::Done };
         let done = if foretold { &mut record.foretold } else { &mut record.prepared };
         *done = Some(definition.to_owned());
         record.notices += 1;
         let notice = format!("{now}-{}-{}", id.name, record.notices);
         let why = match acted {
             Acted::Done => {
-                record.outbox.push(notice::ahead(&subject.to_string(), plan, mode == Mode::Act, None, notice).into());
+                record.outbox.push(notice::ahead(&subject.to_string(), plan, does, None, notice).into());
                 String::new()
             }
             Acted::GivenUp(why) => why,
@@ -359,6 +392,12 @@ pub(crate) fn asks_again(subject: &Subject, record: &Record, now: Timestamp) -> 
     matches!(subject, Subject::Project { .. }) && refusal.is_some_and(|refusal| refusal.is_due(now))
 }
 
+/// The least mode in which a plan may be carried out: where a person has said yes to it, or to what it takes back, that is ask.
+fn least(incident: Option<&Incident>, plan: &Plan) -> Mode {
+    let is_approved = incident.and_then(|incident| incident.act.as_ref()).is_some_and(Act::is_approved);
+    if is_approved || plan.is_way_back() { Mode::Ask } else { Mode::Act }
+}
+
 /// What a look at a subject leads to.
 pub(crate) enum Judged {
     /// Nothing is to be done; what is to be told lies in the record's outbox.
@@ -370,7 +409,7 @@ pub(crate) enum Judged {
 }
 
 impl Judged {
-    fn rest(outcome: &'static str, why: &str) -> Self {
+    pub(crate) fn rest(outcome: &'static str, why: &str) -> Self {
         Self::Rest(Tally::worked(outcome, why, None))
     }
 }

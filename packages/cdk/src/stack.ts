@@ -8,6 +8,8 @@ import { fault, filled, read, Template } from './template';
 export enum Mode {
   /** It says what it would do, and has no permission to do it. */
   OBSERVE = 'observe',
+  /** It does it once a person has said yes. */
+  ASK = 'ask',
   /** It does it. */
   ACT = 'act',
 }
@@ -22,7 +24,7 @@ export interface PullsafeProps extends StackProps {
    */
   readonly codePrefix?: string;
   /**
-   * What it may do. Observe for a week, then act.
+   * What it may do. Observe for a week, then ask, then act.
    * @default Mode.OBSERVE
    */
   readonly mode?: Mode;

@@ -57,6 +57,8 @@ pub const EVENTS: Api = Api { name: "events", id: "EventBridge", content_type: J
 pub const DYNAMODB: Api = Api { name: "dynamodb", id: "DynamoDB", content_type: JSON_1_0 };
 /// Amazon SQS.
 pub const SQS: Api = Api { name: "sqs", id: "SQS", content_type: JSON_1_0 };
+/// AWS Security Token Service.
+pub const STS: Api = Api { name: "sts", id: "STS", content_type: FORM };
 /// Amazon CloudWatch, which IAM calls by another name than its host.
 pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
 /// The Resource Groups Tagging API, which IAM calls `tag`.
@@ -151,15 +153,6 @@ impl JsonApi {
         parsed(call, &answer)
     }
 
-    /// Calls an operation that is known by its path. An answer without a body is `null`.
-    ///
-    /// # Errors
-    /// The call failed, after the retries that the configuration allows.
-    pub async fn post(&self, call: &'static str, path: String, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(call, Request { path, target: None, body: body.to_string() }).await?;
-        parsed(call, &answer)
-    }
-
     /// Calls an operation of the query protocol and gives the XML that it answers.
     ///
     /// # Errors
@@ -171,6 +164,17 @@ impl JsonApi {
             body.extend(["&", name, "=", &form_encoded(value)]);
         }
         self.send(call, Request { path: "/".to_owned(), target: None, body }).await
+    }
+
+    /// Invokes a function of Lambda, by its name or ARN, and waits for what it answers.
+    ///
+    /// # Errors
+    /// The call failed, or the function did: then the code is `FunctionError`.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Failure> {
+        const CALL: &str = "lambda:InvokeFunction";
+        let path = format!("/2015-03-31/functions/{}/invocations", form_encoded(function));
+        let answer = self.send(CALL, Request { path, target: None, body: event.to_string() }).await?;
+        parsed(CALL, &answer)
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
@@ -225,7 +229,7 @@ impl std::fmt::Debug for InRegions {
 }
 
 /// The configured endpoint, for this service before the general one, else the service's own.
-fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
+pub(crate) fn endpoint(config: &SdkConfig, api: Api) -> Result<String, String> {
     let variable = "AWS_ENDPOINT_URL";
     let key = ServiceConfigKey::builder().service_id(api.id).env(variable).profile("endpoint_url").build();
     let own = config.service_config().zip(key.ok()).and_then(|(settings, key)| settings.load_config(key));
@@ -253,8 +257,14 @@ fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest
     Ok(http)
 }
 
-fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
+pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<ErrorMetadata>> {
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+    if response.headers().get("x-amz-function-error").is_some() {
+        // Whose answer then is `{"errorType": ..., "errorMessage": ...}`.
+        let said: Value = serde_json::from_str(&body).unwrap_or_default();
+        let message = said["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
+        return Err(OrchestratorError::operation(ErrorMetadata::builder().code("FunctionError").message(message).build()));
+    }
     if response.status().is_success() {
         return Ok(body.into_owned());
     }

@@ -9,6 +9,8 @@ pub mod ecr;
 mod endpoints;
 pub mod errors;
 pub mod failure;
+#[cfg(feature = "json")]
+pub mod identity;
 #[cfg(feature = "dynamodb")]
 pub mod item;
 #[cfg(feature = "json")]

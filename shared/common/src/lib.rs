@@ -24,6 +24,7 @@ pub mod naming;
 pub mod notice;
 pub mod permission;
 pub mod platforms;
+pub mod proof;
 pub mod reference;
 pub mod region;
 pub mod repository;

@@ -25,8 +25,9 @@ macro_rules! settings {
 }
 
 settings! {
-    MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `act` does it. The tag `pullsafe:mode` (off, observe) on a service or its cluster lowers it.";
-    ALLOW_TAG_TO_ACT = "PULLSAFE_ALLOW_TAG_TO_ACT", Some("false"), "Whether the tag `pullsafe:mode` may raise the mode to `act`; it may always lower it.";
+    MODE = "PULLSAFE_MODE", Some("observe"), "`observe` says what it would do; `ask` does it once a person has said yes; `act` does it. The tag `pullsafe:mode` (off, observe, ask) on a service or its cluster lowers it.";
+    ALLOW_TAG_TO_ACT = "PULLSAFE_ALLOW_TAG_TO_ACT", Some("false"), "Whether the tag `pullsafe:mode` may raise the mode to `ask` or `act`; it may always lower it.";
+    QUESTION_MINUTES = "PULLSAFE_QUESTION_MINUTES", Some("60"), "For how many minutes a question waits for its answer where the mode is `ask` (5 to 1440).";
     STACK = "PULLSAFE_STACK", Some(""), "Name of the stack, which every metric carries as a dimension and every paused or moved service as a tag; empty means none.";
     TABLE = "PULLSAFE_TABLE", None, "Name of the DynamoDB table that holds incidents and leases.";
     TOPIC = "PULLSAFE_TOPIC_ARN", None, "ARN of the SNS topic for people.";
@@ -71,6 +72,10 @@ pub const HUB_SECRET: Setting = Setting {
     default: Some(""),
     meaning: "ARN of the secret with Docker Hub's credentials; empty means anonymous.",
 };
+
+/// The function's own name, which Lambda sets: whoever says yes to a question invokes it.
+pub const FUNCTION: Setting =
+    Setting { name: "AWS_LAMBDA_FUNCTION_NAME", default: Some(""), meaning: "Name of the function itself; Lambda sets it." };
 
 /// The mirror's log.
 pub const MIRROR_LOG: Setting = Setting {
@@ -117,6 +122,8 @@ pub enum Mode {
     Off,
     /// Everything but the calls that change something.
     Observe,
+    /// Act where the guards allow it and a person has said yes.
+    Ask,
     /// Act where the guards allow it.
     Act,
 }
@@ -127,6 +134,7 @@ impl Mode {
         match name {
             "off" => Some(Self::Off),
             "observe" => Some(Self::Observe),
+            "ask" => Some(Self::Ask),
             "act" => Some(Self::Act),
             _ => None,
         }
@@ -137,6 +145,7 @@ impl Mode {
         match self {
             Self::Off => "off",
             Self::Observe => "observe",
+            Self::Ask => "ask",
             Self::Act => "act",
         }
     }
@@ -176,8 +185,12 @@ pub struct Mirror {
 pub struct Settings {
     /// The mode where no tag says otherwise.
     pub mode: Mode,
-    /// Whether a tag may raise it to act.
+    /// Whether a tag may raise it to ask or act.
     pub allow_tag_to_act: bool,
+    /// For how many minutes a question waits for its answer.
+    pub question_minutes: i64,
+    /// The function's own name; empty where it runs outside Lambda.
+    pub function: String,
     /// The stack's name; empty where there is none.
     pub stack: String,
     /// DynamoDB table.
@@ -253,8 +266,12 @@ impl Settings {
         let prefix = reader.text(MIRROR_PREFIX);
         let queue = reader.text(MIRROR_QUEUE);
         let settings = Self {
-            mode: reader.parsed(MODE, Mode::Observe, "`observe` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
+            mode: reader.parsed(MODE, Mode::Observe, "`observe`, `ask` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
             allow_tag_to_act: reader.flag(ALLOW_TAG_TO_ACT),
+            question_minutes: reader.parsed(QUESTION_MINUTES, 60, "a whole number from 5 to 1440", |value| {
+                value.parse().ok().filter(|minutes| (5..=1440).contains(minutes))
+            }),
+            function: reader.text(FUNCTION),
             stack: reader.text(STACK),
             table: reader.text(TABLE),
             topic_arn: reader.text(TOPIC),
@@ -557,6 +574,6 @@ mod tests {
         let faults = read(&[("PULLSAFE_MODE", "yes"), ("PULLSAFE_PAUSE_AFTER", "0"), ("PULLSAFE_TABLE", "t")]).unwrap_err();
         let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
         assert_eq!(names, ["PULLSAFE_MODE", "PULLSAFE_TOPIC_ARN", "PULLSAFE_QUEUE_URL", "PULLSAFE_PAUSE_AFTER"]);
-        assert_eq!(faults[0].to_string(), "PULLSAFE_MODE: is `yes`, expected `observe` or `act` (or `off`)");
+        assert_eq!(faults[0].to_string(), "PULLSAFE_MODE: is `yes`, expected `observe`, `ask` or `act` (or `off`)");
     }
 }

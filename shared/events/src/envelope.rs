@@ -80,7 +80,8 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
 /// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
 /// `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
 /// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `move-ahead` from a reading that foretells the end of a
-/// limit; `summary` from a message that was held back.
+/// limit; `summary` from a message that was held back. What a person answers ([`crate::answer`]) is no message: here it has come
+/// by a queue, or after a failure.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,
@@ -101,6 +102,9 @@ fn own_message(own: &Value, payload: &Value) -> Event {
                 Some(Err(error)) => Event::Ignored(format!("`subject` of `{word}`: {error}")),
                 None => Event::Ignored(format!("`{word}` without `subject`")),
             }
+        }
+        Some(word @ ("approve" | "decline" | "questions")) => {
+            Event::Ignored(format!("`{word}` counts only where it is said by invoking the function itself"))
         }
         Some("summary") => {
             let author = payload.get("author").cloned().map(serde_json::from_value::<Author>);

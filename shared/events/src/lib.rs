@@ -5,6 +5,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod answer;
 pub mod arrival;
 mod author;
 mod codebuild;

@@ -51,6 +51,11 @@ pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
     )
 }
 
+/// The option that names a function of Lambda; nothing where it is not known.
+pub fn of_function(option: &str, function: &str) -> String {
+    if function.is_empty() { String::new() } else { format!("{option}{}", quoted(function)) }
+}
+
 fn named(service: &ServiceId) -> String {
     format!("--cluster {} --service {}{}", quoted(service.cluster()), quoted(&service.name), region(service))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::question::Who;
 use pullsafe::timestamp::Timestamp;
 
 /// A line of the timeline.
@@ -34,6 +35,34 @@ pub enum Happened {
     },
     /// A plan was made: its summary.
     Decided(String),
+    /// It was asked whether a plan may be carried out.
+    Asked {
+        /// The question's code.
+        code: String,
+        /// The plan's summary.
+        summary: String,
+        /// Until when a yes counts.
+        until: Timestamp,
+    },
+    /// Somebody said yes.
+    Approved {
+        /// To which question.
+        code: String,
+        /// Who.
+        by: Who,
+    },
+    /// Somebody said no.
+    Declined {
+        /// To which question.
+        code: String,
+        /// Who.
+        by: Who,
+        /// Until when it is not asked again; without, in this incident.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Nobody answered the question with this code in time.
+    Expired(String),
     /// A plan was carried out: its summary.
     Done(String),
     /// A plan was given up: why.
@@ -91,7 +120,17 @@ impl Happened {
         match self {
             Self::Decided(said) => Self::Decided(same(said)).to_string(),
             Self::Done(said) => Self::Done(same(said)).to_string(),
-            Self::Stopped { .. } | Self::GivenUp(_) | Self::Refused(_) | Self::Ended(_) | Self::Said(_) => self.to_string(),
+            Self::Asked { code, summary: said, until } => {
+                Self::Asked { code: code.clone(), summary: same(said), until: *until }.to_string()
+            }
+            Self::Stopped { .. }
+            | Self::Approved { .. }
+            | Self::Declined { .. }
+            | Self::Expired(_)
+            | Self::GivenUp(_)
+            | Self::Refused(_)
+            | Self::Ended(_)
+            | Self::Said(_) => self.to_string(),
         }
     }
 }
@@ -104,6 +143,13 @@ impl fmt::Display for Happened {
             }
             Self::Stopped { task, summary, until: None, .. } => write!(formatter, "task {task} stopped: {summary}"),
             Self::Decided(summary) => write!(formatter, "decided: {summary}"),
+            Self::Asked { code, summary, until } => write!(formatter, "asked, question {code}, until {until}: {summary}"),
+            Self::Approved { code, by } => write!(formatter, "question {code} approved by {by}"),
+            Self::Declined { code, by, until: Some(until) } => {
+                write!(formatter, "question {code} declined by {by}, not asked again before {until}")
+            }
+            Self::Declined { code, by, until: None } => write!(formatter, "question {code} declined by {by}"),
+            Self::Expired(code) => write!(formatter, "question {code} expired, for nobody answered it"),
             Self::Done(summary) => write!(formatter, "done: {summary}"),
             Self::GivenUp(why) => write!(formatter, "given up: {why}"),
             Self::Refused(how) => write!(formatter, "refused: {how}"),

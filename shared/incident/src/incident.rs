@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::happened::{Entry, Happened, is_false, is_zero};
 use super::kept::Kept;
 use super::plan::{Declined, Plan, Step};
+use super::question::Question;
 use super::refusal::Refusal;
 use super::runs::Runs;
 use super::spent::Spent;
@@ -43,6 +44,9 @@ pub struct Incident {
     /// What pullsafe decided to do. One act per incident; after it, only advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
+    /// How many questions were asked in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked: u32,
     /// The pause that was carried out: the way back needs this memory, and no tag stands in for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Plan>,
@@ -151,6 +155,12 @@ impl Launch {
 pub enum ActState {
     /// In observe mode: this is what would have been done.
     Observed,
+    /// It waits for a person's yes, or has it and is about to be carried out.
+    Asked,
+    /// A person said no.
+    Declined,
+    /// Nobody said yes while it would have counted.
+    Expired,
     /// Decided, and under way; whoever holds the lease next carries on.
     Acting,
     /// Done, every step.
@@ -172,6 +182,9 @@ pub struct Act {
     pub decided_at: Timestamp,
     /// How far it has come.
     pub state: ActState,
+    /// The question that it was, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
 }
 
 impl Act {
@@ -191,6 +204,7 @@ impl Incident {
             causes: Vec::new(),
             launches: Vec::new(),
             act: None,
+            asked: 0,
             pause: None,
             refusal: None,
             waiting: None,
@@ -371,7 +385,11 @@ impl Incident {
 
     /// The remedy that was carried out or is under way, if any.
     pub fn acted(&self) -> Option<RemedyName> {
-        self.act.as_ref().filter(|act| act.state != ActState::Observed).map(|act| act.plan.remedy)
+        let has_begun = |act: &&Act| match act.state {
+            ActState::Observed | ActState::Asked | ActState::Declined | ActState::Expired => false,
+            ActState::Acting | ActState::Done | ActState::Abandoned | ActState::Refused => true,
+        };
+        self.act.as_ref().filter(has_begun).map(|act| act.plan.remedy)
     }
 }
 

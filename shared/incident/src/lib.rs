@@ -5,6 +5,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod answers;
+pub mod asking;
 pub mod command;
 pub mod door;
 pub mod drill;
@@ -22,6 +24,7 @@ pub mod pace;
 pub mod past;
 pub mod plan;
 pub mod published;
+pub mod question;
 pub mod record;
 pub mod refusal;
 pub mod report;

@@ -210,7 +210,7 @@ pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal
     let steps = plan.steps.iter().map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
     match refusal {
         Some(refusal) => text.refusal(refusal, None, None),
-        None => text.section(if applied { "Done" } else { "In observe mode nothing was changed" }, steps),
+        None => text.section(if applied { "Done" } else { "Nothing was changed, for the mode does not allow it" }, steps),
     }
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
@@ -372,7 +372,7 @@ impl Text {
     }
 
     /// The telling lines of the timeline, and what the quota looks like.
-    fn short_form(&mut self, incident: &Incident) {
+    pub(crate) fn short_form(&mut self, incident: &Incident) {
         self.section("Docker Hub's quota, an estimate", short::quota(incident));
         self.section("Timeline", short::timeline(incident));
     }
@@ -398,6 +398,11 @@ impl Text {
 
     pub(crate) fn finish(self) -> String {
         bounded(&self.0, LONGEST_TEXT)
+    }
+
+    /// How long it is, in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn line(&mut self, line: &str) {

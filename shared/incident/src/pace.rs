@@ -78,7 +78,8 @@ fn wakes(incident: &Incident, last: Timestamp) -> Vec<Timestamp> {
     let denied = untold.map(|blocker| blocker.first_at.plus_seconds(GRACE_SECONDS));
     let quiet = incident.looks_steady.then(|| last.plus_seconds(QUIET_SECONDS));
     let settled = incident.act.as_ref().filter(|act| act.state == ActState::Done).map(|act| act.settled_at());
-    [pause, grace, patience, denied, settled, quiet].into_iter().flatten().collect()
+    let asked = incident.open_question().map(|question| question.expires_at);
+    [pause, grace, patience, denied, settled, quiet, asked].into_iter().flatten().collect()
 }
 
 /// A number of seconds below a bound, always the same for a key.

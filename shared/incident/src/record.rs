@@ -11,6 +11,7 @@ use super::door::AtDoor;
 use super::incident::Incident;
 use super::joins::Joins;
 use super::outgoing::Outgoing;
+use super::question::{Became, No, PastQuestion, name_of};
 use super::sight::Sight;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
@@ -54,6 +55,12 @@ pub struct Record {
     /// When the service was paused that carries the tags of a pause which nobody remembers, once people know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stray: Option<String>,
+    /// How the last questions ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) questions: Vec<PastQuestion>,
+    /// The noes that are remembered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noes: Vec<No>,
     /// Messages that still have to go out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Outgoing>,
@@ -166,6 +173,8 @@ impl Record {
         let incident = self.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names());
         let mut names = incident.unwrap_or_default();
         names.extend(self.door.iter().flat_map(AtDoor::names));
+        let asked = self.open.as_ref().and_then(Incident::open_question).map(|question| &question.code);
+        names.extend(asked.into_iter().chain(self.questions.iter().map(|past| &past.code)).map(|code| name_of(code)));
         names
     }
 
@@ -193,8 +202,10 @@ impl Record {
         self.outbox.push(Outgoing { joins, sight, ..notice.into() });
     }
 
-    /// Closes the open incident and hands it over for the archive.
-    pub fn close(&mut self, at: Timestamp) -> Option<Incident> {
+    /// Closes the open incident, which ended like this, and hands it over for the archive.
+    pub fn close(&mut self, at: Timestamp, how: &str) -> Option<Incident> {
+        self.end_question(at, Became::Over(how.to_owned()));
+        self.noes.retain(|no| no.until.is_some_and(|until| at < until));
         let mut incident = self.open.take()?;
         incident.resolved_at = Some(at);
         self.closed_at = Some(at);

@@ -309,6 +309,14 @@ names! {
 }
 
 impl RemedyName {
+    /// Whether it changes nothing but the mirror, which is the stack's own.
+    pub const fn fills_the_mirror(self) -> bool {
+        match self {
+            Self::PrepareMirror => true,
+            Self::RestoreImage | Self::MoveToMirror | Self::PauseAndRestore | Self::ForceNewDeployment | Self::Advise | Self::None => false,
+        }
+    }
+
     /// Whether it only prepares what another remedy, or ECS itself, then does: it is no act upon a service.
     pub const fn only_prepares(self) -> bool {
         match self {

@@ -76,6 +76,7 @@ pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
         },
         decided_at: START,
         state: ActState::Done,
+        question: None,
     });
     incident
 }

@@ -232,7 +232,7 @@ fn services_get_only_our_own_tags() {
     assert_eq!(tagging.len(), 1);
     let allowed = strings(&tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"]);
     let may = |tag: &str| allowed.iter().any(|pattern| pattern.strip_suffix('*').map_or(*pattern == tag, |begin| tag.starts_with(begin)));
-    for mark in marks::OF_A_PAUSE.iter().chain(&[marks::MOVED_FROM, marks::MOVED_AT]) {
+    for mark in marks::OF_A_PAUSE.iter().chain(&[marks::MOVED_FROM, marks::MOVED_AT, marks::MOVED_BY, marks::APPROVED_BY]) {
         assert!(may(mark), "{mark}");
     }
     // What a person says with a tag, the role cannot say itself.

@@ -69,11 +69,11 @@ fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
     }
 }
 
-/// A stack that acts, or in which a tag may make it act, has every permission that its steps declare.
+/// A stack that acts, or asks first, or in which a tag may make it act, has every permission that its steps declare.
 #[test]
 fn an_acting_stack_can_do_what_its_steps_declare() {
     let template = Template::load();
-    for instead in [("Mode", "act"), ("AllowTagToAct", "true")] {
+    for instead in [("Mode", "ask"), ("Mode", "act"), ("AllowTagToAct", "true")] {
         let found = granted(&template, &[instead]);
         let actions: BTreeSet<&str> = found.iter().filter_map(|(grant, _)| grant.split(": ").nth(1)).collect();
         let missing: Vec<_> = writing().into_iter().filter(|action| !actions.contains(action)).collect();

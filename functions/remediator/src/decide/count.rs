@@ -50,7 +50,7 @@ pub fn was_decided(incident: &Incident, now: Timestamp) -> bool {
     match (&incident.act, &incident.waiting) {
         (_, Some(waiting)) => waiting.cause != WaitingFor::MoreFailures,
         (Some(act), None) => match act.state {
-            ActState::Observed | ActState::Abandoned | ActState::Refused => true,
+            ActState::Observed | ActState::Asked | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused => true,
             ActState::Acting => false,
             // Tasks that were on their way say nothing; those that come later say that it did not help.
             ActState::Done => now < act.settled_at(),

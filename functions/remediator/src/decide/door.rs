@@ -175,7 +175,11 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     let until = expires_at.plus_seconds(-ANSWER_SECONDS).min(since.plus_seconds(LONGEST_WAIT_SECONDS));
     let may_wait = now < until;
     if mode < Mode::Act {
-        let why = if replaces { "the mode is observe" } else { NOTHING_TO_GO_BACK_TO };
+        let why = match (replaces, mode) {
+            (false, _) => NOTHING_TO_GO_BACK_TO,
+            (true, Mode::Ask) => "the mode is ask, and a deployment does not wait here for a person",
+            (true, _) => "the mode is observe",
+        };
         return if failing.is_empty() { Decision::GoesOn } else { Decision::GoesOnToFail(why) };
     }
     if !failing.is_empty() {

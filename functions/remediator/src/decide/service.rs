@@ -11,7 +11,7 @@ use pullsafe::timestamp::Timestamp;
 
 /// Tags with which pullsafe says on the service itself what it did.
 pub mod marks {
-    /// Overrides the mode: `off`, `observe` or `act`.
+    /// Overrides the mode: `off`, `observe`, `ask` or `act`.
     pub const MODE: &str = "pullsafe:mode";
     /// The desired count before a pause.
     pub const PAUSED_COUNT: &str = "pullsafe:paused-count";
@@ -31,8 +31,10 @@ pub mod marks {
     pub const MOVED_AT: &str = "pullsafe:moved-at";
     /// The stack that moved the service.
     pub const MOVED_BY: &str = "pullsafe:moved-by";
+    /// Who said yes to what was done, where that was asked.
+    pub const APPROVED_BY: &str = "pullsafe:approved-by";
     /// The tags that a pause writes, and a restore removes.
-    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE];
+    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE, APPROVED_BY];
 }
 
 /// Who deploys a service.
@@ -239,11 +241,19 @@ impl Service {
 /// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a tag can always
 /// lower what is done, and raise it only where tags may: then the nearest tag wins.
 pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags_may_raise: bool) -> Mode {
-    match said(service_tag, tags_may_raise).or_else(|| said(cluster_tag, tags_may_raise)) {
+    let (service, cluster) = (said(service_tag, tags_may_raise), said(cluster_tag, tags_may_raise));
+    match service.or(cluster) {
         Some(mode) if tags_may_raise => mode,
+        // A tag that lowers the mode to ask leaves something to be done: then the cluster's word counts as well.
+        Some(mode) if !settles(service_tag, tags_may_raise) => mode.min(cluster.unwrap_or(Mode::Act)).min(stack),
         Some(mode) => mode.min(stack),
         None => stack,
     }
+}
+
+/// Whether a service's own tag alone says its mode, whatever its cluster's says.
+pub fn settles(service_tag: Option<&str>, tags_may_raise: bool) -> bool {
+    said(service_tag, tags_may_raise).is_some_and(|mode| tags_may_raise || mode < Mode::Ask)
 }
 
 /// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody meant something,
@@ -284,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_tag_lowers_the_mode_and_raises_it_only_where_tags_may() {
-        let (off, observe, act) = (Mode::Off, Mode::Observe, Mode::Act);
+        let (off, observe, ask, act) = (Mode::Off, Mode::Observe, Mode::Ask, Mode::Act);
         for (service, cluster, stack, held, raised) in [
             (None, None, observe, observe, observe),
             (None, None, act, act, act),
@@ -299,6 +309,17 @@ mod tests {
             (Some("act"), Some("off"), act, off, act),
             (Some("observe"), Some("act"), act, observe, observe),
             (Some("observe"), None, off, off, observe),
+            (None, None, ask, ask, ask),
+            (Some("ask"), None, observe, observe, ask),
+            (Some("ask"), None, act, ask, ask),
+            (Some("act"), None, ask, ask, act),
+            (Some("observe"), None, ask, observe, observe),
+            (None, Some("ask"), act, ask, ask),
+            (None, Some("ask"), observe, observe, ask),
+            // Nor does leave to ask.
+            (Some("ask"), Some("off"), act, off, ask),
+            (Some("ask"), Some("act"), act, ask, ask),
+            (Some("observe"), Some("ask"), act, observe, observe),
         ] {
             assert_eq!(mode(service, cluster, stack, false), held, "{service:?} {cluster:?} {stack:?}");
             assert_eq!(mode(service, cluster, stack, true), raised, "{service:?} {cluster:?} {stack:?}");

@@ -31,6 +31,10 @@ pub enum Standing {
     Refused,
     /// What was begun was given up.
     GivenUp,
+    /// It is asked whether it may be done: what it would be.
+    Asked(String),
+    /// What would have been done got no yes.
+    NotApproved,
     /// Nothing is done about it.
     Open,
     /// Nothing was done, for it is only observed: what would have been.
@@ -62,6 +66,8 @@ impl Standing {
             (Some(Act { state: ActState::Acting, .. }), _) => Self::Acting,
             (Some(Act { state: ActState::Done, plan, .. }), _) => Self::Cured(plan.result.clone()),
             (Some(Act { state: ActState::Observed, plan, .. }), _) => Self::Observed(plan.result.clone()),
+            (Some(Act { state: ActState::Asked, plan, .. }), _) => Self::Asked(plan.result.clone()),
+            (Some(Act { state: ActState::Declined | ActState::Expired, .. }), _) => Self::NotApproved,
             (None, Some(waiting)) => Self::Waiting(waiting.cause.briefly()),
             (None, None) => Self::Open,
         }
@@ -76,7 +82,15 @@ impl Standing {
     const fn is_open(&self) -> bool {
         match self {
             Self::Recovered | Self::Elsewhere => false,
-            Self::Refused | Self::GivenUp | Self::Open | Self::Observed(_) | Self::Waiting(_) | Self::Acting | Self::Cured(_) => true,
+            Self::Refused
+            | Self::GivenUp
+            | Self::Asked(_)
+            | Self::NotApproved
+            | Self::Open
+            | Self::Observed(_)
+            | Self::Waiting(_)
+            | Self::Acting
+            | Self::Cured(_) => true,
         }
     }
 
@@ -87,6 +101,8 @@ impl Standing {
         match self {
             Self::Refused => format!("{count} {was} to be cured, which AWS refused"),
             Self::GivenUp => format!("{count} {was} begun with and given up"),
+            Self::Asked(result) => format!("{count} may be {result} once a person says yes"),
+            Self::NotApproved => format!("{count} {was} not approved"),
             Self::Open => format!("{count} {is} not treated"),
             Self::Observed(result) => format!("{count} would be {result} (observing)"),
             Self::Waiting(what) => format!("{count} {waits} {what}"),
@@ -108,7 +124,11 @@ pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
             let refusal = incident.refusal.as_ref()?;
             Some(format!("AWS refused {}: {}\nWhat is missing: {}", refusal.call, refusal.why, refusal.missing))
         }
-        Standing::GivenUp | Standing::Open => advice(),
+        Standing::Asked(result) => {
+            let question = format!("May it be {result}? Nothing is changed until somebody says yes.");
+            Some(format!("{question} `pullsafe approve --all --dry-run` shows each question, `pullsafe approve --all` says yes to all."))
+        }
+        Standing::GivenUp | Standing::NotApproved | Standing::Open => advice(),
         Standing::Observed(result) => {
             let after = plan.and_then(follow_up).map(|text| format!(" {text}")).unwrap_or_default();
             Some(format!("In observe mode nothing was changed; would be {result}.{after}"))

@@ -108,7 +108,13 @@ fn change(page: &mut Page, change: &Change) {
 fn acted(page: &mut Page, report: &Report, when: &When) {
     match &report.act {
         Some(act) => {
-            page.line(&format!("**{}** for {}, decided at {}: {}.", act.remedy, act.cause, when.at(act.decided_at), markdown(act.words())));
+            page.line(&format!(
+                "**{}** for {}, decided at {}: {}.",
+                act.remedy,
+                act.cause,
+                when.at(act.decided_at),
+                markdown(&act.words())
+            ));
             page.line(&format!("\n{}", markdown(&when.text(&act.summary))));
             if !act.steps.is_empty() {
                 page.line("");

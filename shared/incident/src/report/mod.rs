@@ -26,6 +26,7 @@ use serde::Serialize;
 use super::happened::{Entry, Happened};
 use super::incident::{self, Act, ActState, CauseSeen, Incident};
 use super::plan::{Declined, Step};
+use super::question::Question;
 use super::waiting::Waiting;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
@@ -59,6 +60,8 @@ pub enum State {
     Open,
     /// It goes on, and pullsafe waits for something.
     Waiting,
+    /// It goes on, and pullsafe waits for a person's yes.
+    Asking,
     /// A remedy is being carried out.
     Acting,
     /// A remedy was carried out; the service is watched until it is steady.
@@ -75,6 +78,7 @@ impl State {
         match self {
             Self::Open => "open",
             Self::Waiting => "open, pullsafe waits",
+            Self::Asking => "open, a question waits for an answer",
             Self::Acting => "open, pullsafe acts",
             Self::Watching => "open, watched since pullsafe acted",
             Self::Resolved => "resolved",
@@ -183,17 +187,30 @@ pub struct ActLine {
     pub summary: String,
     /// Its steps, in order.
     pub steps: Vec<String>,
+    /// The question whether it may be done, where it was asked, with the yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
 }
 
 impl ActLine {
     /// The state in a few words.
-    pub const fn words(&self) -> &'static str {
-        match self.state {
-            ActState::Observed => "observed only: nothing was changed, this is what would have been done",
-            ActState::Acting => "under way",
-            ActState::Done => "done, every step",
-            ActState::Abandoned => "given up, because the world had moved on",
-            ActState::Refused => "refused by AWS",
+    pub fn words(&self) -> String {
+        let words = match (self.state, &self.question) {
+            (ActState::Asked, Some(Question { code, expires_at, yes: None, .. })) => {
+                return format!("waits for a person's yes to question {code} until {expires_at}: nothing was changed");
+            }
+            (ActState::Asked, _) => "about to be done",
+            (ActState::Declined, _) => "declined by a person: nothing was changed",
+            (ActState::Expired, _) => "asked, and nobody said yes in time: nothing was changed",
+            (ActState::Observed, _) => "observed only: nothing was changed, this is what would have been done",
+            (ActState::Acting, _) => "under way",
+            (ActState::Done, _) => "done, every step",
+            (ActState::Abandoned, _) => "given up, because the world had moved on",
+            (ActState::Refused, _) => "refused by AWS",
+        };
+        match self.question.as_ref().and_then(|question| question.yes.as_ref()) {
+            Some(yes) => format!("{words}; approved by {} at {}", line(&yes.by.to_string()), yes.at),
+            None => words.to_owned(),
         }
     }
 }
@@ -269,9 +286,13 @@ fn state_of(subject: &Subject, incident: &Incident) -> State {
     match (incident.resolved_at, incident.act.as_ref().map(|act| act.state), &incident.waiting) {
         (Some(_), _, _) => over,
         (None, Some(ActState::Acting), _) => State::Acting,
+        (None, Some(ActState::Asked), _) => State::Asking,
         (None, _, Some(_)) => State::Waiting,
         (None, Some(ActState::Done), None) => State::Watching,
-        (None, Some(ActState::Observed | ActState::Abandoned | ActState::Refused) | None, None) => State::Open,
+        (None, None, None)
+        | (None, Some(ActState::Observed | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused), None) => {
+            State::Open
+        }
     }
 }
 
@@ -309,6 +330,7 @@ fn act_line(act: &Act) -> ActLine {
         state: act.state,
         summary: line(&act.plan.summary),
         steps: act.plan.steps.iter().take(STEPS).map(|step| line(&Step::describe(step))).collect(),
+        question: act.question.clone(),
     }
 }
 

@@ -25,7 +25,15 @@ pub fn timeline(incident: &Incident) -> Vec<String> {
     for (index, entry) in all.iter().enumerate() {
         let is_news = match &entry.what {
             Happened::Stopped { summary, .. } => !told.contains(&summary.as_str()),
-            Happened::Decided(_) | Happened::Done(_) | Happened::GivenUp(_) | Happened::Refused(_) | Happened::Ended(_) => true,
+            Happened::Decided(_)
+            | Happened::Asked { .. }
+            | Happened::Approved { .. }
+            | Happened::Declined { .. }
+            | Happened::Expired(_)
+            | Happened::Done(_)
+            | Happened::GivenUp(_)
+            | Happened::Refused(_)
+            | Happened::Ended(_) => true,
             Happened::Said(_) => false,
         };
         if let Happened::Stopped { summary, .. } = &entry.what {

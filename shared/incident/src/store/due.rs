@@ -89,6 +89,22 @@ impl Table {
         }
     }
 
+    /// Everything with an open incident, or something left to tell, as far as the index knows.
+    ///
+    /// # Errors
+    /// A call failed, or a row cannot be read.
+    pub async fn open_subjects(&self) -> Result<Vec<Subject>, Failure> {
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            each_row(self.shard(shard, None), |row| {
+                found.extend(parsed(QUERY, row, "subject")?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
     /// The keys of everything with an open incident, or something left to tell.
     pub(super) async fn open_keys(&self) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();

@@ -30,6 +30,7 @@ use testkit::aws::secrets::Secrets;
 use testkit::aws::service::Service as _;
 use testkit::aws::sns::{Published, Sns};
 use testkit::aws::sqs::Sqs;
+use testkit::aws::sts::Sts;
 use testkit::clock::VirtualClock;
 use testkit::ecr;
 use testkit::ecr::ecr_push_event;
@@ -48,6 +49,8 @@ pub const TABLE: &str = "pullsafe";
 pub const OTHER_TABLE: &str = "pullsafe-other";
 /// The stack that is deployed.
 pub const STACK: &str = "pullsafe";
+/// The remediator, as Lambda calls it.
+pub const FUNCTION: &str = "pullsafe-RemediatorFunction-1A2B3C4D5E6F";
 /// The remediator's queue, and where its messages end that fail for good.
 pub const WORK_QUEUE: &str = "pullsafe-work";
 /// The remediator's dead letters.
@@ -105,6 +108,8 @@ pub struct World {
     pub balancers: LoadBalancing,
     /// The log groups of tasks and builds.
     pub logs: Logs,
+    /// Who is who.
+    pub sts: Sts,
     /// pullsafe's remediator; `None` where it is not deployed.
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
@@ -204,6 +209,18 @@ impl World {
             }
         }
         self.give_up(event, "RetriesExhausted");
+    }
+
+    /// A person invokes the remediator and waits for its answer; null if the process died.
+    ///
+    /// # Panics
+    /// If nothing is deployed, or the function fails.
+    pub async fn ask(&mut self, event: &Value) -> Value {
+        let remediator = self.remediator.clone().expect("it is deployed");
+        self.invocations += 1;
+        let id = format!("invocation-{}", self.invocations);
+        let answer = self.aws.run(remediator.handle(event, &id)).await;
+        answer.map_or(Value::Null, |answer| answer.expect("an answer is never an error of the function"))
     }
 
     /// The schedule invokes the mirror: the answer, or nothing if the process died. What was planned lies in its queue.

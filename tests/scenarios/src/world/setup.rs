@@ -15,8 +15,8 @@ use remediator::Remediator;
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, DEAD_LETTERS, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, OTHER_TABLE, PLAN_QUEUE, ROLE, STACK, SWEEP_SECONDS, TABLE, TOPIC,
-    WORK_QUEUE, World,
+    CLUSTER, DEAD_LETTERS, FUNCTION, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, OTHER_TABLE, PLAN_QUEUE, ROLE, STACK, SWEEP_SECONDS, TABLE,
+    TOPIC, WORK_QUEUE, World,
 };
 use testkit::aws::FakeAws;
 use testkit::aws::autoscaling::AutoScaling;
@@ -31,6 +31,7 @@ use testkit::aws::secrets::Secrets;
 use testkit::aws::service::Service as _;
 use testkit::aws::sns::Sns;
 use testkit::aws::sqs::Sqs;
+use testkit::aws::sts::Sts;
 use testkit::aws::tagging::Tagging;
 use testkit::clock::VirtualClock;
 use testkit::ecr::EcrApi;
@@ -176,6 +177,7 @@ impl Setup {
         let stacks = CloudFormation::new(clock.clone());
         let balancers = LoadBalancing::new();
         let logs = Logs::new(clock.clone());
+        let sts = Sts::default();
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
             .with_service("ecr", Arc::new(images.clone()))
@@ -189,6 +191,7 @@ impl Setup {
             .with_service("secretsmanager", Arc::new(secrets.clone()))
             .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
+            .with_service("sts", Arc::new(sts.clone()))
             .with_service("tag", Arc::new(Tagging::new(ecs.clone())))
             .with_dynamodb(tables.clone());
 
@@ -222,6 +225,7 @@ impl Setup {
             stacks,
             balancers,
             logs,
+            sts,
             remediator: None,
             mirror,
             parameters,
@@ -358,6 +362,7 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
             "PULLSAFE_AHEAD" => Some("off".to_owned()),
             // Only the scenarios about young deployments wait for them to grow old.
             "PULLSAFE_PAUSE_AFTER_MINUTES" => Some("0".to_owned()),
+            "AWS_LAMBDA_FUNCTION_NAME" => Some(FUNCTION.to_owned()),
             "PULLSAFE_STACK" => Some(STACK.to_owned()),
             "PULLSAFE_TABLE" => Some(TABLE.to_owned()),
             "PULLSAFE_TOPIC_ARN" => Some(Sns::arn(TOPIC)),

@@ -22,6 +22,7 @@ pub mod dynamodb;
 pub mod eventbridge;
 mod fake;
 pub mod fault;
+pub mod functions;
 pub mod iam;
 mod ids;
 pub mod limits;
@@ -36,6 +37,7 @@ pub mod server;
 pub mod service;
 pub mod sns;
 pub mod sqs;
+pub mod sts;
 pub mod tagging;
 mod wire;
 

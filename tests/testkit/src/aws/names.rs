@@ -21,14 +21,19 @@ const TARGETS: &[(&str, &str)] = &[
 ];
 
 /// The API version that each service of the awsQuery protocol sends with every request.
-const QUERY_VERSIONS: &[(&str, &str)] =
-    &[("2010-03-31", "sns"), ("2010-05-08", "iam"), ("2010-05-15", "cloudformation"), ("2015-12-01", "elasticloadbalancing")];
+const QUERY_VERSIONS: &[(&str, &str)] = &[
+    ("2010-03-31", "sns"),
+    ("2010-05-08", "iam"),
+    ("2010-05-15", "cloudformation"),
+    ("2015-12-01", "elasticloadbalancing"),
+    ("2011-06-15", "sts"),
+];
 
 /// The first words of operations that read only.
 const READING: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Filter", "Query", "Scan"];
 
-/// Services that hold pullsafe's own table, queue, topic and bus: a call to them changes nothing of the user's.
-const OWN: &[&str] = &["dynamodb", "sqs", "sns", "events"];
+/// Services that hold pullsafe's own table, functions, queue, topic and bus: a call to them changes nothing of the user's.
+const OWN: &[&str] = &["dynamodb", "lambda", "sqs", "sns", "events"];
 
 /// Operations that IAM knows by another action.
 const OTHER_ACTIONS: &[(&str, &str, &str)] = &[

@@ -50,7 +50,7 @@ impl WireRequest {
     /// Reads a request; the error says what a test has to add here.
     pub(super) fn read(path: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
         if let Some(function) = names::invoked(path) {
-            let request = json!({ "FunctionName": function, "Payload": String::from_utf8_lossy(body) });
+            let request = json!({ "FunctionName": query::decode(function), "Payload": String::from_utf8_lossy(body) });
             return Ok(Self { protocol: Protocol::Json, service: "lambda".to_owned(), operation: "Invoke".to_owned(), request });
         }
         if let Some(target) = target {

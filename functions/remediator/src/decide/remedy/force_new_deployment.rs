@@ -14,6 +14,13 @@ pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::ForceNewDeployment,
     treats: Treats::Failure(|diagnosis| diagnosis.cause == Cause::ImageDigestGone),
     looks: &[Look::TaskDefinition, Look::Wanted],
+    holds: &[
+        "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
+        "the tasks that failed ran the very task definition that the service uses",
+        "nothing was done in this incident before",
+        "no task of the service runs",
+        "the tag is there, and the digest that was pinned is not",
+    ],
     consider,
 };
 

@@ -103,6 +103,8 @@ pub struct Remedy {
     pub treats: Treats,
     /// What it has to see.
     pub looks: &'static [Look],
+    /// What its guards have found to hold where it acts, for whoever is asked whether it may.
+    pub holds: &'static [&'static str],
     /// Considers a situation that it treats.
     pub consider: fn(Situation<'_>) -> Verdict,
 }
@@ -143,6 +145,8 @@ pub fn name_for(diagnosis: &Diagnosis) -> RemedyName {
 pub struct Decision {
     /// What to do now.
     pub plan: Option<Plan>,
+    /// What was found to hold for it.
+    pub holds: &'static [&'static str],
     /// What to wait for, where nothing can be done yet.
     pub waiting: Option<WaitingFor>,
     /// Why nobody knows whether that wait is over, if it could not be seen.
@@ -161,7 +165,7 @@ impl Decision {
 
 /// Asks every remedy in turn that is for this.
 pub fn decide(situation: Situation<'_>) -> Decision {
-    let mut decision = Decision { plan: None, waiting: None, unseen: None, declined: Vec::new() };
+    let mut decision = Decision { plan: None, holds: &[], waiting: None, unseen: None, declined: Vec::new() };
     // A service that cannot be seen ends no wait either.
     if let (Lookup::Unknown(doubt), Some(waiting)) = (&situation.seen.service, &situation.incident.waiting) {
         let remedy = situation.incident.acted().unwrap_or_else(|| name_for(&situation.blocker.diagnosis));
@@ -182,7 +186,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
             }
             Verdict::Act(plan) => {
                 decision.waiting.clone_from(&plan.then_wait_for);
-                decision.plan = Some(*plan);
+                (decision.plan, decision.holds) = (Some(*plan), remedy.holds);
                 break;
             }
         }

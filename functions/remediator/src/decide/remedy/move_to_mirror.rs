@@ -21,8 +21,20 @@ use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 /// For how long the mirror is waited for before people are told that it does not answer.
 const MIRROR_PATIENCE_SECONDS: i64 = 20 * 60;
 
-pub(super) const REMEDY: Remedy =
-    Remedy { name: RemedyName::MoveToMirror, treats: Treats::Failure(Diagnosis::docker_hub_quota), looks: &[Look::HubImages], consider };
+pub(super) const REMEDY: Remedy = Remedy {
+    name: RemedyName::MoveToMirror,
+    treats: Treats::Failure(Diagnosis::docker_hub_quota),
+    looks: &[Look::HubImages],
+    holds: &[
+        "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
+        "the tasks that failed ran the very task definition that the service uses",
+        "nothing was done in this incident before",
+        "Docker Hub has refused more than once, for its pull quota",
+        "every image has a copy with the same digest and platform, which the execution role may pull",
+        "the service was not moved lately",
+    ],
+    consider,
+};
 
 fn consider(situation: Situation<'_>) -> Verdict {
     let service = match guard::active_service(&situation) {

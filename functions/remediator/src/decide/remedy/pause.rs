@@ -22,6 +22,15 @@ pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::PauseAndRestore,
     treats: Treats::Failure(|diagnosis| matches!(diagnosis.cause, Cause::ImageNotFound | Cause::ImageDigestGone)),
     looks: &[Look::Wanted, Look::Stack, Look::Scaling],
+    holds: &[
+        "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
+        "the tasks that failed ran the very task definition that the service uses",
+        "nothing was done in this incident before",
+        "no task of the service runs",
+        "the image is certainly not there",
+        "no other cause stopped its tasks within an hour",
+        "no stack that it belongs to is being deployed",
+    ],
     consider,
 };
 

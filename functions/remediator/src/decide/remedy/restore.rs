@@ -18,6 +18,8 @@ pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::PauseAndRestore,
     treats: Treats::State(|service| service.paused_count().is_some()),
     looks: &[Look::Wanted, Look::Scaling],
+    // Whoever said yes to the pause said yes to the way back.
+    holds: &[],
     consider,
 };
 

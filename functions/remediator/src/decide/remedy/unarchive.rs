@@ -19,6 +19,12 @@ pub(super) const REMEDY: Remedy = Remedy {
         named: |diagnosis| diagnosis.cause == Cause::ImageArchived,
     },
     looks: &[Look::Kept],
+    holds: &[
+        "ECS itself deploys the service, and nothing rolls it back or holds it at a hook",
+        "the tasks that failed ran the very task definition that the service uses",
+        "nothing was done in this incident before",
+        "ECR has the image, in this account",
+    ],
     consider,
 };
 

@@ -61,7 +61,8 @@ fn a_move_gives_its_reasons_for_not_moving() {
         (
             Box::new(|case| {
                 let plan = decided(&limited()).plan.unwrap();
-                case.incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: at(1), state: ActState::Done });
+                case.incident.act =
+                    Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: at(1), state: ActState::Done, question: None });
             }),
             "this incident has had its one act (move-to-mirror)",
         ),

@@ -1,0 +1,160 @@
+//! The message that asks: what would change, what was looked at, how to say yes or no, and what happens if nobody answers.
+
+use pullsafe::arn::Arn;
+use pullsafe::notice::Notice;
+use serde_json::{Value, json};
+
+use super::command;
+use super::incident::{CauseSeen, Incident, summary};
+use super::notice::{Text, subject_line};
+use super::plan::{Plan, Step};
+use super::question::Question;
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The service, as it is called.
+    pub subject: &'a str,
+    /// What is in the way.
+    pub blocker: &'a CauseSeen,
+    /// What would be done.
+    pub plan: &'a Plan,
+    /// The question.
+    pub question: &'a Question,
+    /// What was looked at just now and holds.
+    pub holds: &'a [&'a str],
+    /// Tasks wanted and running at that time.
+    pub counts: Option<(i64, i64)>,
+    /// The question that it takes the place of, as what would be done has changed since.
+    pub overtakes: Option<&'a str>,
+    /// The ARN of the function that hears the answer.
+    pub function: &'a str,
+}
+
+/// The message.
+pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
+    let Asking { subject, blocker, plan, question, .. } = *asking;
+    let (code, diagnosis) = (&question.code, &blocker.diagnosis);
+    let mut text = Text::default();
+    text.line(&format!("{subject}: {}. May it be {}?", summary(diagnosis), plan.result));
+    text.line(&format!("Nothing is changed until somebody says yes to question {code}, which is open until {}.", question.expires_at));
+    if let Some(before) = asking.overtakes {
+        text.line(&format!("It takes the place of question {before}: what would be done has changed since."));
+    }
+    text.line(&format!("Current blocker since {}, {} task(s), confidence {}.", blocker.first_at, blocker.tasks, diagnosis.confidence));
+    text.section("What would be done", [plan.summary.clone()]);
+    text.section("What would change", changes(plan, asking.counts));
+    text.section("Looked at just now, and again before anything is done", asking.holds.iter().map(|holds| (*holds).to_owned()));
+    text.section("To say yes", answers("approve", code, asking.function, None));
+    text.section("To say no, here for a week", answers("decline", code, asking.function, Some(7)));
+    let mut otherwise = vec![format!(
+        "Nothing is done. After {} the question is over; a yes that comes later is answered with a new one.",
+        question.expires_at
+    )];
+    otherwise.extend(
+        plan.is_pause().then(|| "A yes is one to the way back too: once the image is there, the service comes back by itself.".to_owned()),
+    );
+    text.section("If nobody answers", otherwise);
+    let from = text.len();
+    text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
+    let evidence = (from, text.len());
+    if !plan.follow_up.is_empty() {
+        text.section("For you to do in any case", [plan.follow_up.clone()]);
+    }
+    text.short_form(incident);
+    text.line(&format!("\nIncident {}", incident.id));
+    let text = text.finish();
+    let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
+    let detail = json!({
+        "notice": id, "incident": incident.id, "subject": subject, "diagnosis": diagnosis, "docker_hub_quota": diagnosis.docker_hub_quota(),
+        "remedy": plan.remedy, "applied": false, "steps": plan.steps.iter().map(Step::describe).collect::<Vec<_>>(),
+        "question": { "code": code, "expires_at": question.expires_at, "function": asking.function },
+        "declined": incident.declined, "tasks": blocker.tasks, "since": blocker.first_at,
+    });
+    let subject = subject_line(&format!("{subject}: may it be {}? Question {code}", plan.result));
+    Notice {
+        id,
+        detail_type: "Approval Requested".to_owned(),
+        subject,
+        text,
+        evidence,
+        severity: incident.severity(),
+        links: Vec::new(),
+        detail,
+    }
+}
+
+/// The two ways to answer, as commands.
+fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<String> {
+    let option = days.map_or_else(String::new, |days| format!(" --for {days}d"));
+    let seconds = days.map_or_else(String::new, |days| format!(",\"seconds\":{}", days * 24 * 3600));
+    let mut lines = vec![format!("pullsafe {word} {code}{option}{}", command::of_function(" --function ", function))];
+    if let Some(arn) = Arn::parse(function) {
+        let name = function.rsplit(':').next().unwrap_or_default();
+        lines.push(format!(
+            "aws lambda invoke --function-name {name} --region {} --cli-binary-format raw-in-base64-out --payload '{{\"pullsafe\":\"{word}\",\"codes\":[\"{code}\"]{seconds}}}' /dev/stdout",
+            arn.region
+        ));
+    }
+    lines
+}
+
+/// What would change, as a difference, in the order in which it would.
+fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut counted = false;
+    for step in &plan.steps {
+        match step {
+            Step::MoveService { from, request, moves, .. } => {
+                let revision = from.rsplit('/').next().unwrap_or(from);
+                lines.push(match moves.is_empty() {
+                    true => format!("task definition: {revision}, registered again as it is"),
+                    false => format!("task definition: a copy of {revision} in which nothing else differs"),
+                });
+                for container in request["containerDefinitions"].as_array().into_iter().flatten() {
+                    for image in moves.iter().filter(|image| container["image"] == image.to) {
+                        let name = container["name"].as_str().unwrap_or_default();
+                        lines.extend([format!("- {name}: {}", image.from), format!("+ {name}: {}", image.to)]);
+                    }
+                }
+            }
+            Step::SetDesiredCount { from, to, .. } => {
+                counted = true;
+                lines.extend(["desired count:".to_owned(), format!("- {from}"), format!("+ {to}")]);
+            }
+            Step::SetScaling { suspended, expected, .. } => {
+                lines.extend(["autoscaling, what is suspended:".to_owned(), format!("- {expected}"), format!("+ {suspended}")]);
+            }
+            Step::TagService { tags, .. } => {
+                lines.push("tags of the service:".to_owned());
+                lines.extend(tags.iter().map(|(key, value)| format!("+ {key}={value}")));
+            }
+            Step::UntagService { keys, .. } => {
+                lines.push("tags of the service:".to_owned());
+                lines.extend(keys.iter().map(|key| format!("- {key}")));
+            }
+            Step::ForceNewDeployment { .. } => lines.push("a new deployment of the task definition as it is".to_owned()),
+            Step::RestoreImage { .. } | Step::AskMirror { .. } => lines.push(step.describe()),
+        }
+    }
+    if let Some((desired, running)) = counts.filter(|_| !counted) {
+        lines.push(format!("desired count: stays {desired}; {running} task(s) run now"));
+    } else if let Some((_, running)) = counts {
+        lines.push(format!("{running} task(s) run now"));
+    }
+    lines
+}
+
+/// A question that waits, for a list of them.
+pub fn listed(subject: &str, incident: &Incident) -> Option<Value> {
+    let (act, question) = (incident.act.as_ref()?, incident.open_question()?);
+    Some(json!({
+        "code": question.code, "subject": subject, "cause": act.cause, "registry": registry_of(incident), "summary": act.plan.summary,
+        "asked_at": question.asked_at, "expires_at": question.expires_at,
+    }))
+}
+
+/// The registry that an incident's blocker names.
+fn registry_of(incident: &Incident) -> Option<&'static str> {
+    incident.blocker()?.diagnosis.registry.map(pullsafe::reference::Registry::as_str)
+}

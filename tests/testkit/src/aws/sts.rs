@@ -1,0 +1,48 @@
+//! AWS STS: who signed a request, by the access key in its signature. It holds a signature for good if it covers what it should and is
+//! the one that this fake was told of; it does not compute any.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::service::{AwsError, Service};
+
+/// STS. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Sts(Arc<Mutex<BTreeMap<(String, String), String>>>);
+
+impl Sts {
+    /// Whoever has this ARN signs a statement: the `Authorization` header of the request.
+    pub fn signs(&self, arn: &str, statement: &str) -> String {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let signature = format!("{:064x}", known.len() + 1);
+        known.insert((signature.clone(), statement.to_owned()), arn.to_owned());
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260115/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date;x-pullsafe-answer, Signature={signature}"
+        )
+    }
+}
+
+impl Service for Sts {
+    fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        if operation != "GetCallerIdentity" {
+            return Err(AwsError::client("InvalidAction", format!("{operation} is not modelled by this fake")));
+        }
+        let header = |name: &str| request["headers"][name].as_str().unwrap_or_default().to_owned();
+        let signature = header("authorization").rsplit("Signature=").next().unwrap_or_default().to_owned();
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&(signature, header("x-pullsafe-answer"))) {
+            Some(arn) => Ok(json!({ "Arn": arn, "UserId": "AIDAEXAMPLE", "Account": "123456789012" })),
+            // As STS does, it repeats what was signed.
+            None => Err(AwsError {
+                status: 403,
+                code: "SignatureDoesNotMatch".to_owned(),
+                message: format!(
+                    "The Canonical String for this request should have been 'POST\n/\nx-amz-security-token:{}'",
+                    header("x-amz-security-token")
+                ),
+            }),
+        }
+    }
+}
