@@ -46,7 +46,7 @@ fn acted(mut incident: Incident, state: ActState) -> Incident {
         then_wait_for: None,
         follow_up: "Change the image in the template.".to_owned(),
     };
-    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: BEGIN, state });
+    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: BEGIN, state, question: None });
     incident
 }
 
