@@ -129,11 +129,7 @@ fn every_attack_ends_in_nothing() {
     for attack in ATTACKS {
         let play = attack.play;
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-<<<<<<< HEAD
-        let outcome = thread::Builder::new().stack_size(16 << 20).spawn(move || runtime().block_on(play())).expect("a thread").join();
-=======
         let outcome = thread::Builder::new().stack_size(32 << 20).spawn(move || runtime().block_on(play())).expect("a thread").join();
->>>>>>> fc03919 (Give an attack the stack that the remediator's futures need unoptimised)
         let outcome = outcome.unwrap_or_else(|_| {
             failed.push(attack.what);
             "GOT THROUGH".to_owned()

@@ -357,7 +357,10 @@ async fn a_storm_is_answered_in_one_go() {
     world.images.store().create_repository("app", Mutability::Mutable);
     world.create_service("other", &other, 1, json!({}));
     world.run_for(600).await;
-    assert_eq!((world.writes(), asked(&world)), (Vec::new(), SERVICES + 1), "{:#?}", world.told().len());
+    assert_eq!(world.writes(), Vec::<String>::new());
+    // The first are asked about one by one, the others in the digests of the outbreak.
+    let told = world.told();
+    assert!(told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve --all`")), "{told:#?}");
     let all = world.ask(&json!({ "pullsafe": "questions" })).await;
     let codes = |list: &Value| -> Vec<String> {
         list["questions"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).map(str::to_owned).collect()
@@ -372,13 +375,13 @@ async fn a_storm_is_answered_in_one_go() {
     let outcomes = answer["answers"].as_array().expect("answers");
     assert!(outcomes.len() == SERVICES && outcomes.iter().all(|one| one["outcome"] == "done"), "{answer}");
     let updates = world.writes().iter().filter(|write| *write == "ecs:UpdateService").count();
-    assert_eq!((updates, applied(&world)), (SERVICES, SERVICES));
+    assert_eq!(updates, SERVICES);
     println!("{SERVICES} answers: {} writes, {} write units", units.writes, units.write);
     assert!(units.writes <= 8 * SERVICES as u64, "{units:?}");
-    // A day without an answer to the last of them writes little.
-    world.tables.take_units();
+    // The last of them gets no answer, and is not asked again.
+    let questions = asked(&world);
     world.run_for(6 * 3600).await;
-    assert_eq!(asked(&world), SERVICES + 1);
+    assert_eq!(asked(&world), questions);
 }
 
 /// Only an invocation of the function itself is an answer.
