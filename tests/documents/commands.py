@@ -50,6 +50,7 @@ OTHERS = {
 GLOBAL = {"region", "profile", "query", "output", "no-cli-pager", "endpoint-url", "cli-binary-format", "no-paginate", "max-items"}
 CUSTOM = {
     ("s3", "mb"): {"region"},
+    ("sso", "login"): {"sso-session"},
     ("s3", "ls"): set(),
     ("s3", "cp"): {"recursive"},
     ("s3", "sync"): {"exclude", "include", "delete"},

@@ -52,7 +52,7 @@ class Packaged(unittest.TestCase):
                 name = code["Key"]["!Sub"].removeprefix("${CodePrefix}").removesuffix("-${Architecture}.zip")
                 names.append(name)
                 resource["Properties"]["CodeUri"] = f"target/lambda/{name}/"
-        self.assertEqual(len(names), 5)
+        self.assertEqual(len(names), 6)
         self.assertLessEqual({"AllowedPattern", "Description"}, set(packaged["Parameters"].pop("CodeBucket")))
         self.assertEqual(packaged["Parameters"].pop("CodePrefix")["Default"], "pullsafe/1.2.3/")
         groups = packaged["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]

@@ -360,7 +360,7 @@ async fn a_storm_is_answered_in_one_go() {
     assert_eq!(world.writes(), Vec::<String>::new());
     // The first are asked about one by one, the others in the digests of the outbreak.
     let told = world.told();
-    assert!(told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve --all`")), "{told:#?}");
+    assert!(told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve CODE --all`")), "{told:#?}");
     let all = world.ask(&json!({ "pullsafe": "questions" })).await;
     let codes = |list: &Value| -> Vec<String> {
         list["questions"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).map(str::to_owned).collect()

@@ -126,7 +126,9 @@ pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
         }
         Standing::Asked(result) => {
             let question = format!("May it be {result}? Nothing is changed until somebody says yes.");
-            Some(format!("{question} `pullsafe approve --all --dry-run` shows each question, `pullsafe approve --all` says yes to all."))
+            Some(format!(
+                "{question} `pullsafe approve` lists the questions, `pullsafe approve CODE --all` says yes to one and all like it."
+            ))
         }
         Standing::GivenUp | Standing::NotApproved | Standing::Open => advice(),
         Standing::Observed(result) => {
