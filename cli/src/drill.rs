@@ -9,7 +9,7 @@ use aws_sdk_cloudformation::Client;
 use clap::Args;
 use pullsafe::arn::ServiceId;
 use pullsafe::foreign;
-use pullsafe_aws::json::{JsonApi, LAMBDA};
+use pullsafe_aws::json::{FUNCTION_ERROR, JsonApi, LAMBDA};
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_events::Subject;
 use serde_json::{Value, json};
@@ -88,7 +88,10 @@ async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> 
     let lambda = JsonApi::new(&config.to_builder().timeout_config(timeouts).build(), LAMBDA);
     let begun = Instant::now();
     let asked = lambda.invoke(&function, &json!({ "pullsafe": "drill", "subject": subject })).await;
-    let answer = asked.map_err(|failure| failure.to_string())?;
+    let answer = asked.map_err(|failure| match &failure.message {
+        Some(said) if failure.code.as_deref() == Some(FUNCTION_ERROR) => format!("the remediator failed: {said}"),
+        Some(_) | None => failure.to_string(),
+    })?;
     match answer["outcome"].as_str() {
         Some("drill") => Ok(Played { answer, whole: begun.elapsed() }),
         Some(_) | None => {

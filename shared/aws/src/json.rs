@@ -72,6 +72,9 @@ pub const LAMBDA: Api = Api { name: "lambda", id: "Lambda", content_type: "appli
 /// Elastic Load Balancing: application and network load balancers.
 pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
 
+/// The code of what a function of Lambda failed with, as its answer says it.
+pub const FUNCTION_ERROR: &str = "FunctionError";
+
 const JSON: &str = "application/x-amz-json-1.1";
 const JSON_1_0: &str = "application/x-amz-json-1.0";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -169,7 +172,7 @@ impl JsonApi {
     /// Invokes a function of Lambda, by its name or ARN, and waits for what it answers.
     ///
     /// # Errors
-    /// The call failed, or the function did: then the code is `FunctionError`.
+    /// The call failed, or the function did: then the code is [`FUNCTION_ERROR`].
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Failure> {
         const CALL: &str = "lambda:InvokeFunction";
         let path = format!("/2015-03-31/functions/{}/invocations", form_encoded(function));
@@ -263,7 +266,7 @@ pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, Orchestrato
         // Whose answer then is `{"errorType": ..., "errorMessage": ...}`.
         let said: Value = serde_json::from_str(&body).unwrap_or_default();
         let message = said["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
-        return Err(OrchestratorError::operation(ErrorMetadata::builder().code("FunctionError").message(message).build()));
+        return Err(OrchestratorError::operation(ErrorMetadata::builder().code(FUNCTION_ERROR).message(message).build()));
     }
     if response.status().is_success() {
         return Ok(body.into_owned());

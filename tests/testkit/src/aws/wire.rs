@@ -91,6 +91,12 @@ impl WireRequest {
         };
         response.headers_mut().insert("content-type", content_type);
         response.headers_mut().insert("x-amzn-requestid", "00000000-0000-4000-8000-000000000000");
+        if let (Ok(answer), "lambda") = (&said, self.service.as_str())
+            && answer.get("errorMessage").is_some()
+        {
+            // The call went well, and the function failed.
+            response.headers_mut().insert("x-amz-function-error", "Unhandled");
+        }
         if let (Err(failure), "sqs") = (&said, self.service.as_str()) {
             // SQS moved from awsQuery to awsJson and still tells its old error codes, by which the SDK recognises them.
             let fault = if failure.error.status < 500 { "Sender" } else { "Receiver" };
