@@ -63,7 +63,7 @@ impl Remediator {
         {
             // Before the row: should the process die in between, the same message goes out once more, under the same id.
             self.topic.publish(&notice).await?;
-            self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.detail).await?;
+            self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
             self.table.told_of_limit(&limit.source, now).await?;
         }
         if self.settings.ahead == Ahead::Move {
