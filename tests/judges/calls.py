@@ -30,6 +30,9 @@ def typed(value, shape):
     """A value as botocore takes it: forms have strings for all values, and JSON has text for bytes."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
+        # A payload is the body itself, and no text for bytes.
+        payload = shape.serialization.get("payload")
+        value = {name: item.encode() if name == payload and isinstance(item, str) else item for name, item in value.items()}
         return {name: typed(item, shape.members[name]) if name in shape.members else item for name, item in value.items()}
     if kind == "list" and isinstance(value, list):
         return [typed(item, shape.member) for item in value]

@@ -9,8 +9,8 @@ import re
 import calls
 from template import PROJECT
 
-ROW = re.compile(r"^\| ([a-z-]+) \| `([A-Za-z]+)` \|", re.M)
-NAME = re.compile(r'"([A-Z][A-Za-z]+(?:Exception|NotFound|NotMatch|Exists|Exceeded|NoSuchEntity|AuthorizationError))"')
+ROW = re.compile(r"^\| ([a-z-]+) \| `([A-Za-z0-9]+)` \|", re.M)
+NAME = re.compile(r'"([A-Z][A-Za-z0-9]+(?:Exception|NotFound|NotMatch|Exists|Exceeded|NoSuchEntity|AuthorizationError))"')
 # Where answers of AWS are read. Tests, and the table itself, are not.
 CODE = ("shared/**/*.rs", "functions/**/*.rs", "cli/src/**/*.rs")
 
