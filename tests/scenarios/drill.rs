@@ -1,21 +1,9 @@
 //! The drill: a stop that no task had shows what would be told and done, and changes nothing, whatever the mode.
 
-use scenarios::world::{CLUSTER, NAT, Setup, World};
+use crate::ask::movable;
+use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind};
-use testkit::registry::Sample;
-
-/// A service of two tasks whose image the mirror has, and a quota that is used up.
-fn movable(setup: Setup) -> World {
-    let world = setup.build();
-    for (repository, store) in [("acme/app", world.hub.store()), ("docker-hub/acme/app", world.images.store())] {
-        Sample::new(1).build().push(store, repository, "1");
-    }
-    world.hub.quota().spend(NAT, 100, world.clock.now());
-    let definition = world.define("app", &["acme/app:1"]);
-    world.create_service("web", &definition, 2, json!({}));
-    world
-}
 
 pub(crate) fn asked(name: &str) -> Value {
     let service = json!({ "cluster_arn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), "name": name });

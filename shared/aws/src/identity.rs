@@ -11,18 +11,15 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
-use aws_smithy_types::retry::RetryConfig;
 use pullsafe::arn::Arn;
 use pullsafe::proof::Proof;
 
 use super::SdkConfig;
 use super::failure::{Failure, chain};
-use super::json::{STS, deserialize, element, endpoint};
+use super::json::{STS, deserialize, element, endpoint, reaching};
 
 /// The header with the statement.
 pub const STATEMENT: &str = "x-pullsafe-answer";
@@ -47,27 +44,7 @@ impl Signatures {
     /// Connects to nothing yet.
     pub fn new(config: &SdkConfig) -> Self {
         Self(endpoint(&plain(config), STS).map(|endpoint| {
-            let mut builder = Operation::builder()
-                .service_name("STS")
-                .operation_name("call")
-                .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::latest))
-                .endpoint_url(&endpoint)
-                .no_auth()
-                .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
-                .retry_classifier(HttpStatusCodeClassifier::default())
-                .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new());
-            if let Some(client) = config.http_client() {
-                builder = builder.http_client(client);
-            }
-            if let Some(sleep) = config.sleep_impl() {
-                builder = builder.sleep_impl(sleep);
-            }
-            if let Some(time) = config.time_source() {
-                builder = builder.time_source(time);
-            }
-            if let Some(timeouts) = config.timeout_config() {
-                builder = builder.timeout_config(timeouts.clone());
-            }
+            let builder = reaching(Operation::builder().service_name("STS"), config, &endpoint).no_auth();
             builder.serializer(request).deserializer(deserialize).build()
         }))
     }

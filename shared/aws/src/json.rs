@@ -11,7 +11,7 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
@@ -120,28 +120,9 @@ impl JsonApi {
         if let Some(credentials) = config.credentials_provider() {
             components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
         }
-        let mut builder = Operation::builder()
-            .service_name(api.id)
-            .operation_name("call")
-            .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::latest))
-            .endpoint_url(&endpoint)
-            .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
-            .retry_classifier(HttpStatusCodeClassifier::default())
-            .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
+        let builder = reaching(Operation::builder().service_name(api.id), config, &endpoint)
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
             .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components));
-        if let Some(client) = config.http_client() {
-            builder = builder.http_client(client);
-        }
-        if let Some(sleep) = config.sleep_impl() {
-            builder = builder.sleep_impl(sleep);
-        }
-        if let Some(time) = config.time_source() {
-            builder = builder.time_source(time);
-        }
-        if let Some(timeouts) = config.timeout_config() {
-            builder = builder.timeout_config(timeouts.clone());
-        }
         let content_type = api.content_type;
         let operation = builder.serializer(move |request: Request| serialize(request, content_type)).deserializer(deserialize).build();
         Self { api, operation: Ok(operation) }
@@ -229,6 +210,30 @@ impl std::fmt::Debug for InRegions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "InRegions({})", self.api.id)
     }
+}
+
+/// An operation at this address, with a configuration's client, clock, patience and retries.
+pub(crate) fn reaching(builder: OperationBuilder, config: &SdkConfig, endpoint: &str) -> OperationBuilder {
+    let mut builder = builder
+        .operation_name("call")
+        .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::latest))
+        .endpoint_url(endpoint)
+        .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new());
+    if let Some(client) = config.http_client() {
+        builder = builder.http_client(client);
+    }
+    if let Some(sleep) = config.sleep_impl() {
+        builder = builder.sleep_impl(sleep);
+    }
+    if let Some(time) = config.time_source() {
+        builder = builder.time_source(time);
+    }
+    if let Some(timeouts) = config.timeout_config() {
+        builder = builder.timeout_config(timeouts.clone());
+    }
+    builder
 }
 
 /// The configured endpoint, for this service before the general one, else the service's own.

@@ -289,7 +289,8 @@ impl<'a> Image<'a> {
         image.blobs().into_iter().filter(|blob| seen.insert(blob.digest.clone())).cloned().collect()
     }
 
-    /// Which children the target has, where one call tells it.
+    /// Which children the target has, where one call tells it. Where that call fails, each is asked for by itself: that costs requests, and
+    /// nothing is taken to be there that is not.
     async fn there(&self, children: &[Descriptor]) -> HashSet<Digest> {
         let Some(native) = &self.run.copier.native else { return HashSet::new() };
         let digests: Vec<Digest> = children.iter().map(|child| child.digest.clone()).collect();
