@@ -10,7 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::terminal::stop;
 
-/// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command otherwise.
+/// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command
+/// otherwise.
 const TRY: Duration = Duration::from_secs(10);
 
 /// An account, and what it takes to wait for its answers.
@@ -23,7 +24,8 @@ pub(crate) struct Session {
 impl Session {
     /// Signs in; where that cannot be, it has said why, and the exit status is the error.
     pub(crate) fn begin() -> Result<Self, ExitCode> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| stop(&error.to_string(), 1))?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| stop(&error.to_string(), 1))?;
         let config = runtime.block_on(config()).map_err(|message| stop(&message, 2))?;
         Ok(Self { config, runtime })
     }
@@ -60,7 +62,9 @@ pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String>
 }
 
 fn missing(why: &str) -> String {
-    format!("no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    format!(
+        "no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
 }
 
 #[cfg(test)]

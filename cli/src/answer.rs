@@ -1,7 +1,7 @@
 //! `pullsafe approve` and `pullsafe decline`: answers to the questions of a stack whose mode is ask.
 //!
-//! The stack's remediator is invoked, which IAM allows or not, with a request to STS that is signed here: so the function hears from AWS who
-//! answers, whatever is claimed.
+//! The stack's remediator is invoked, which IAM allows or not, with a request to STS that is signed here: so the
+//! function hears from AWS who answers, whatever is claimed.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,8 +32,8 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// Say yes to what a stack in ask mode wants to do; without a code, list the questions that wait.
 ///
-/// Everything is looked at again first: what has changed since becomes a new question. Exit status: 0 = done, or listed; 1 = a question was not
-/// acted upon, and why; 2 = wrong usage, no such function, or no leave to invoke it.
+/// Everything is looked at again first: what has changed since becomes a new question. Exit status: 0 = done, or
+/// listed; 1 = a question was not acted upon, and why; 2 = wrong usage, no such function, or no leave to invoke it.
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// The questions, by the codes in their messages
@@ -51,13 +51,15 @@ pub(crate) struct Approve {
 
 /// Say no to what a stack in ask mode wants to do.
 ///
-/// Exit status: 0 = declined; 1 = a question was over already; 2 = wrong usage, no such function, or no leave to invoke it.
+/// Exit status: 0 = declined; 1 = a question was over already; 2 = wrong usage, no such function, or no leave to invoke
+/// it.
 #[derive(Debug, Args)]
 pub(crate) struct Decline {
     /// The questions, by the codes in their messages
     #[arg(value_name = "CODE", value_parser = a_code, required = true)]
     codes: Vec<String>,
-    /// Do not ask again about this service for this cause before this time is over: 12h, 7d, 30d at most; without it, not in this incident
+    /// Do not ask again about this service for this cause before this time is over: 12h, 7d, 30d at most; without it,
+    /// not in this incident
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     time: Option<Duration>,
     #[command(flatten)]
@@ -95,7 +97,9 @@ pub(crate) fn approve(arguments: &Approve) -> ExitCode {
         if arguments.all || codes.is_empty() || arguments.dry_run {
             let like = codes.first().filter(|_| arguments.all);
             let questions = remediator.questions(like.map(String::as_str)).await?;
-            let is_meant = |question: &&Value| arguments.all || codes.is_empty() || codes.iter().any(|code| question["code"] == *code);
+            let is_meant = |question: &&Value| {
+                arguments.all || codes.is_empty() || codes.iter().any(|code| question["code"] == *code)
+            };
             let meant: Vec<Value> = questions.iter().filter(is_meant).cloned().collect();
             if codes.is_empty() || arguments.dry_run {
                 return Ok(meant.into_iter().map(|question| (question, true)).collect());
@@ -116,14 +120,21 @@ pub(crate) fn decline(arguments: &Decline) -> ExitCode {
     if seconds.is_some_and(|seconds| !(60..=LONGEST_NO_SECONDS).contains(&seconds)) {
         return stop("a no is remembered for a minute to 30 days: give --for between 1m and 30d", 2);
     }
-    with_remediator(&arguments.to, async |remediator| remediator.answer(Verdict::No(seconds), arguments.codes.clone()).await)
+    with_remediator(&arguments.to, async |remediator| {
+        remediator.answer(Verdict::No(seconds), arguments.codes.clone()).await
+    })
 }
 
 /// Finds the function, speaks to it, and writes what came of it.
 fn with_remediator(to: &To, speak: impl AsyncFn(&Remediator) -> Result<Vec<Said>, (String, u8)>) -> ExitCode {
     let named = to.function.clone().or_else(|| std::env::var(VARIABLE).ok()).filter(|name| !name.trim().is_empty());
     let Some(function) = named else {
-        return stop(&format!("which function? Give --function, or set {VARIABLE}: it is the stack's output RemediatorFunctionName"), 2);
+        return stop(
+            &format!(
+                "which function? Give --function, or set {VARIABLE}: it is the stack's output RemediatorFunctionName"
+            ),
+            2,
+        );
     };
     let session = match Session::begin() {
         Ok(session) => session,
@@ -149,7 +160,8 @@ impl Remediator {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
         let mut builder = config.clone().into_builder().timeout_config(timeouts).retry_config(RetryConfig::disabled());
         // An ARN names its region.
-        if let Some(region) = Arn::parse(&function).map(|arn| arn.region.to_owned()).filter(|region| !region.is_empty()) {
+        if let Some(region) = Arn::parse(&function).map(|arn| arn.region.to_owned()).filter(|region| !region.is_empty())
+        {
             builder = builder.region(aws_config::Region::new(region));
         }
         let config = builder.build();
@@ -171,8 +183,9 @@ impl Remediator {
             let mut left = some.to_vec();
             for tried in 1..=TRIES {
                 let answer = Answer { verdict, codes: left.clone(), proof: None };
-                let proof =
-                    prove(&self.config, &answer.statement()).await.map_err(|why| (format!("the answer cannot be signed: {why}"), 2))?;
+                let proof = prove(&self.config, &answer.statement())
+                    .await
+                    .map_err(|why| (format!("the answer cannot be signed: {why}"), 2))?;
                 let answered = self.invoke(&Answer { proof: Some(proof), ..answer }.to_event()).await?;
                 let answered = answered["answers"].as_array().cloned().unwrap_or_default();
                 left.clear();
@@ -218,6 +231,8 @@ fn line(value: &Value) -> String {
     let text = |name: &str| pullsafe::foreign::visible(value[name].as_str().unwrap_or_default());
     match value["outcome"].as_str() {
         Some(_) => format!("{}  {}: {}\n", text("code"), text("subject"), text("said")),
-        None => format!("{}  {}: {} (open until {})\n", text("code"), text("subject"), text("summary"), text("expires_at")),
+        None => {
+            format!("{}  {}: {} (open until {})\n", text("code"), text("subject"), text("summary"), text("expires_at"))
+        }
     }
 }

@@ -21,7 +21,8 @@ pub(crate) fn platform(text: &str) -> Result<Platform, String> {
 /// Numbers with units, one after the other (`90s`, `1h30m`, `7d`), or a number of seconds; at most a century.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().or_else(|| in_units(text.trim())).filter(|seconds| *seconds <= LONGEST);
-    let problem = || format!("`{text}` is no duration: write seconds, or units such as 90s, 30m, 1h30m, 7d, up to a century");
+    let problem =
+        || format!("`{text}` is no duration: write seconds, or units such as 90s, 30m, 1h30m, 7d, up to a century");
     seconds.map(Duration::from_secs).ok_or_else(problem)
 }
 
@@ -32,7 +33,8 @@ fn in_units(mut rest: &str) -> Option<u64> {
     }
     while !rest.is_empty() {
         let (number, after) = rest.split_at(rest.find(|character: char| !character.is_ascii_digit())?);
-        let (unit, next) = after.split_at(after.find(|character: char| character.is_ascii_digit()).unwrap_or(after.len()));
+        let (unit, next) =
+            after.split_at(after.find(|character: char| character.is_ascii_digit()).unwrap_or(after.len()));
         let factor = match unit.trim() {
             "s" => 1,
             "m" | "min" => 60,
@@ -52,9 +54,16 @@ mod tests {
 
     #[test]
     fn a_duration_is_read_as_people_write_it() {
-        for (text, seconds) in
-            [("30m", 1800), ("90", 90), ("1h30m", 5400), (" 2min ", 120), ("45s", 45), ("0", 0), ("24h", 86_400), ("7d", 604_800)]
-        {
+        for (text, seconds) in [
+            ("30m", 1800),
+            ("90", 90),
+            ("1h30m", 5400),
+            (" 2min ", 120),
+            ("45s", 45),
+            ("0", 0),
+            ("24h", 86_400),
+            ("7d", 604_800),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "m", "1w", "-1", "-1h", "1.5h", "é", "99999999999999999999", "9999999h", "30m5"] {

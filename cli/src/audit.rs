@@ -1,5 +1,5 @@
-//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them; and what will go wrong
-//! with the images of whatever runs.
+//! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them; and
+//! what will go wrong with the images of whatever runs.
 
 mod inventory;
 mod outlook;
@@ -30,7 +30,8 @@ pub(crate) struct Arguments {
     /// Anonymous pulls that Docker Hub grants an address in six hours
     #[arg(long, value_name = "PULLS", default_value_t = ANONYMOUS_QUOTA)]
     quota: u32,
-    /// Also say what will go wrong with the images of what runs: gone, archived, about to be deleted by a lifecycle policy, without a copy
+    /// Also say what will go wrong with the images of what runs: gone, archived, about to be deleted by a lifecycle
+    /// policy, without a copy
     #[arg(long)]
     outlook: bool,
     /// For people, or one JSON document
@@ -38,9 +39,15 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if no service pulls from Docker Hub and nothing will fail within a week, 1 if not, or if the account could not be looked at.
+/// 0 if no service pulls from Docker Hub and nothing will fail within a week, 1 if not, or if the account could not be
+/// looked at.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let mirror = match arguments.registry.as_deref().map(|host| inventory::Mirror::new(host, &arguments.prefix)).transpose() {
+    let mirror = match arguments
+        .registry
+        .as_deref()
+        .map(|host| inventory::Mirror::new(host, &arguments.prefix))
+        .transpose()
+    {
         Ok(mirror) => mirror,
         Err(message) => return stop(&message, 2),
     };
@@ -59,7 +66,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mut audit = audit(&inventory, arguments.quota);
     audit.unknown.extend(found.unknown);
     let now = clock::system()();
-    let fails = found.outlooks.iter().flat_map(|outlook| &outlook.findings).any(|finding| finding.severity(now) < Severity::Later);
+    let fails = found
+        .outlooks
+        .iter()
+        .flat_map(|outlook| &outlook.findings)
+        .any(|finding| finding.severity(now) < Severity::Later);
     let text = match arguments.output {
         Output::Text => audit.text() + &page(&found.outlooks, now),
         Output::Json => {

@@ -15,9 +15,9 @@ use crate::{memory, registry};
 
 /// Copy one image from one registry to another, byte for byte, sending only what is missing.
 ///
-/// Loopback registries are spoken to by plain http. Credentials come from Docker's configuration and its helpers; for an ECR
-/// registry that it does not know, from AWS. An official image of Docker Hub comes from registries that do not count pulls,
-/// where they have exactly what Docker Hub's tag means.
+/// Loopback registries are spoken to by plain http. Credentials come from Docker's configuration and its helpers; for
+/// an ECR registry that it does not know, from AWS. An official image of Docker Hub comes from registries that do not
+/// count pulls, where they have exactly what Docker Hub's tag means.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The image to copy; a short name is one of Docker Hub
@@ -26,8 +26,8 @@ pub(crate) struct Arguments {
     /// Where it goes
     #[arg(value_name = "DST", value_parser = reference)]
     target: Reference,
-    /// Only this platform, such as linux/arm64; all of them without it. One platform gives that platform's own manifest,
-    /// several give an index of these, whose digest is another than the source's
+    /// Only this platform, such as linux/arm64; all of them without it. One platform gives that platform's own
+    /// manifest, several give an index of these, whose digest is another than the source's
     #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
     platforms: Vec<Platform>,
     /// Also what refers to the image (signatures, attestations, SBOMs by OCI 1.1)
@@ -53,9 +53,16 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let mut request = CopyRequest::new(arguments.source.clone(), arguments.target.clone(), copier.client().endpoints());
     request.platforms.clone_from(&arguments.platforms);
-    request.artifacts = Artifacts { referrers: arguments.referrers, cosign_tags: arguments.cosign_tags };
+    request.artifacts = Artifacts {
+        referrers: arguments.referrers,
+        cosign_tags: arguments.cosign_tags,
+    };
     let meter = Meter::new(1);
-    let options = CopyOptions { describe: false, progress: Some(meter.progress()), ..CopyOptions::default() };
+    let options = CopyOptions {
+        describe: false,
+        progress: Some(meter.progress()),
+        ..CopyOptions::default()
+    };
     memory::recall(&copier);
     let results = runtime.block_on(copier.copy_all(std::slice::from_ref(&request), &options));
     meter.end();
@@ -110,7 +117,9 @@ fn text(report: &CopyReport, arguments: &Arguments) -> String {
         text.push_str(&format!("\n{} artifacts that belong to it were copied too", report.artifacts_copied));
     }
     if arguments.platforms.len() > 1 {
-        text.push_str("\nan index of chosen platforms is written anew where the source has more: then its digest is another");
+        text.push_str(
+            "\nan index of chosen platforms is written anew where the source has more: then its digest is another",
+        );
     }
     text
 }

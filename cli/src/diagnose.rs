@@ -1,5 +1,5 @@
-//! `pullsafe diagnose`: why a task stopped or a build failed, from whatever is at hand: the message, a log, the output of the AWS CLI, the
-//! task itself, or its event.
+//! `pullsafe diagnose`: why a task stopped or a build failed, from whatever is at hand: the message, a log, the output
+//! of the AWS CLI, the task itself, or its event.
 
 mod fetch;
 mod input;
@@ -21,7 +21,9 @@ use crate::terminal::{Output, stop};
 /// Say why a task stopped or a build failed, with evidence and advice.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A message; a task's ARN or CLUSTER/SERVICE; or a file (`-` or nothing reads standard input) with a message, a log, the output of `aws ecs describe-tasks` or `describe-services`, an EventBridge event, or JSON Lines of {"id"?, "event", "logs"?: {"<container>": ["line", ...]}}
+    /// A message; a task's ARN or CLUSTER/SERVICE; or a file (`-` or nothing reads standard input) with a message, a
+    /// log, the output of `aws ecs describe-tasks` or `describe-services`, an EventBridge event, or JSON Lines of
+    /// {"id"?, "event", "logs"?: {"<container>": ["line", ...]}}
     #[arg(value_name = "WHAT")]
     what: Vec<String>,
     /// The message itself
@@ -74,7 +76,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Diagnoses every input in order. A bad one is reported in its place, and the rest goes on.
-fn diagnose_all(reader: Box<dyn BufRead>, name: &str, arguments: &Arguments, out: &mut impl Write) -> io::Result<Tally> {
+fn diagnose_all(
+    reader: Box<dyn BufRead>,
+    name: &str,
+    arguments: &Arguments,
+    out: &mut impl Write,
+) -> io::Result<Tally> {
     let mut tally = Tally::default();
     for item in Lines::new(reader) {
         match item? {

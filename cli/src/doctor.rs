@@ -23,7 +23,8 @@ use crate::account::Session;
 use crate::terminal::{Output, answer, stop};
 use finding::{Finding, State};
 
-/// Say whether a deployed stack is well: its rules, roles, queues and table, its last work, and what it takes for granted.
+/// Say whether a deployed stack is well: its rules, roles, queues and table, its last work, and what it takes for
+/// granted.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The stack's name

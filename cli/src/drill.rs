@@ -1,4 +1,5 @@
-//! `pullsafe drill`: a made-up stop of a service goes through the deployed stack, and shows what would be told and done. Nothing is changed.
+//! `pullsafe drill`: a made-up stop of a service goes through the deployed stack, and shows what would be told and
+//! done. Nothing is changed.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,10 +24,12 @@ const FUNCTION: &str = "RemediatorFunction";
 /// The function's own timeout, and a moment more.
 const LONGEST: Duration = Duration::from_secs(70);
 
-/// Play a stop that nobody had through the deployed stack: what would be told and done, and how long it takes. Nothing is changed.
+/// Play a stop that nobody had through the deployed stack: what would be told and done, and how long it takes. Nothing
+/// is changed.
 ///
-/// People get one message that says DRILL (three in 15 minutes at most), programs an event of detail-type Drill. Whoever drills needs
-/// `lambda:InvokeFunction` on the remediator. Exit status: 0 = played and told; 1 = not played, or nobody was told; 2 = wrong usage.
+/// People get one message that says DRILL (three in 15 minutes at most), programs an event of detail-type Drill.
+/// Whoever drills needs `lambda:InvokeFunction` on the remediator. Exit status: 0 = played and told; 1 = not played, or
+/// nobody was told; 2 = wrong usage.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The service: CLUSTER/SERVICE, or its ARN
@@ -81,8 +84,12 @@ async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> 
     let word = |key: &str| described[key].as_str().unwrap_or_default().to_owned();
     let subject = Subject::Service(ServiceId { cluster_arn: word("clusterArn"), name: word("serviceName") });
     let function = function(config, stack).await.map_err(|failure| match failure.kind {
-        FailureKind::NotFound | FailureKind::Refused => format!("the stack {stack} has no remediator that could be asked: {failure}"),
-        FailureKind::Denied | FailureKind::Throttled | FailureKind::Unavailable | FailureKind::ConditionFailed => failure.to_string(),
+        FailureKind::NotFound | FailureKind::Refused => {
+            format!("the stack {stack} has no remediator that could be asked: {failure}")
+        }
+        FailureKind::Denied | FailureKind::Throttled | FailureKind::Unavailable | FailureKind::ConditionFailed => {
+            failure.to_string()
+        }
     })?;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LONGEST).build();
     let lambda = JsonApi::new(&config.to_builder().timeout_config(timeouts).build(), LAMBDA);
@@ -103,16 +110,28 @@ async fn play(config: &SdkConfig, stack: &str, cluster: &str, service: &str) -> 
 
 async fn function(config: &SdkConfig, stack: &str) -> Result<String, Failure> {
     const CALL: &str = "cloudformation:DescribeStackResource";
-    let asked = Client::new(config).describe_stack_resource().stack_name(stack).logical_resource_id(FUNCTION).send().await;
+    let asked = Client::new(config)
+        .describe_stack_resource()
+        .stack_name(stack)
+        .logical_resource_id(FUNCTION)
+        .send()
+        .await;
     let answer = asked.map_err(|error| Failure::of(CALL, &error))?;
     let name = answer.stack_resource_detail().and_then(|detail| detail.physical_resource_id()).unwrap_or_default();
-    let is_name = !name.is_empty() && name.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character));
-    if is_name { Ok(name.to_owned()) } else { Err(Failure::unexpected(CALL, "the function has no name")) }
+    let is_name =
+        !name.is_empty() && name.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character));
+    if is_name {
+        Ok(name.to_owned())
+    } else {
+        Err(Failure::unexpected(CALL, "the function has no name"))
+    }
 }
 
 fn text(played: &Played) -> String {
     let why = played.answer["why"].as_str().unwrap_or_default();
-    let Some(shown) = played.shown() else { return foreign::terminal(&format!("DRILL, not played: {why}\n")).into_owned() };
+    let Some(shown) = played.shown() else {
+        return foreign::terminal(&format!("DRILL, not played: {why}\n")).into_owned();
+    };
     let word = |key: &str| shown[key].as_str().unwrap_or_default();
     let lines = [
         word("text").to_owned(),

@@ -1,5 +1,6 @@
-//! What earlier runs learnt: which repository of a registry refers to which blob. With it, a blob that another repository
-//! has is mounted instead of sent. Hints only: without the file, or with a stale one, everything works as well.
+//! What earlier runs learnt: which repository of a registry refers to which blob. With it, a blob that another
+//! repository has is mounted instead of sent. Hints only: without the file, or with a stale one, everything works as
+//! well.
 
 use std::env;
 use std::fs;
@@ -9,7 +10,9 @@ use pullsafe_registry::{Copier, Holder};
 
 /// Lets a copier know what earlier runs learnt.
 pub(crate) fn recall(copier: &Copier) {
-    let Some(bytes) = path().and_then(|path| fs::read(path).ok()) else { return };
+    let Some(bytes) = path().and_then(|path| fs::read(path).ok()) else {
+        return;
+    };
     if let Ok(held) = serde_json::from_slice::<Vec<Holder>>(&bytes) {
         copier.recall(held);
     }

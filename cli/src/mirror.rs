@@ -47,7 +47,8 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// 0 if everything that is wanted is in the mirror, or would be after the plan; 1 if not; 2 for a configuration that is wrong.
+/// 0 if everything that is wanted is in the mirror, or would be after the plan; 1 if not; 2 for a configuration that is
+/// wrong.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let config = match read(&arguments.config) {
         Ok(config) => config,
@@ -69,8 +70,16 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// The configuration, or every fault in it with file, line, column and key.
 fn read(path: &Path) -> Result<MirrorConfig, String> {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) };
+    let name = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let text = if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
     let text = text.map_err(|error| format!("{name}: {error}"))?;
     if text.len() > LARGEST_CONFIG {
         return Err(format!("{name}: it has {} bytes, more than {LARGEST_CONFIG}", text.len()));
@@ -86,7 +95,10 @@ fn read(path: &Path) -> Result<MirrorConfig, String> {
 
 async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) -> Result<ExitCode, String> {
     let clock = clock::system();
-    let uses_aws = config.discover_ecs || config.prune.is_some() || ecr_host(&config.registry).is_some() || arguments.table.is_some();
+    let uses_aws = config.discover_ecs
+        || config.prune.is_some()
+        || ecr_host(&config.registry).is_some()
+        || arguments.table.is_some();
     // Where AWS has no part in it, nobody is asked who we are.
     let aws = if uses_aws {
         account::config().await?
@@ -103,7 +115,8 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     let table = arguments.table.as_deref().map(|name| MirrorTable::new(&aws, name));
     let owner = format!("pullsafe mirror {}", std::process::id());
     let memory = match &table {
-        // A plan alone changes nothing and needs no lease; without the memory it says the same, but for what was asked for already.
+        // A plan alone changes nothing and needs no lease; without the memory it says the same, but for what was asked
+        // for already.
         Some(table) if !arguments.dry_run => {
             table
                 .take_memory(&owner, now, LEASE_SECONDS)
@@ -116,13 +129,20 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     };
     let mut found = survey(config, around, now).await;
     // What somebody else was asked for is copied here too: who asks from a terminal waits for it.
-    let mut planned = plan(std::mem::take(&mut found.seen), found.budget, &Memory { asked: Default::default(), ..memory.clone() }, now);
+    let mut planned = plan(
+        std::mem::take(&mut found.seen),
+        found.budget,
+        &Memory { asked: Default::default(), ..memory.clone() },
+        now,
+    );
     planned.warnings = std::mem::take(&mut found.warnings);
     let wants: Vec<Want> = planned.items.iter().map(|item| item.want.clone()).collect();
     let pruner = table.as_ref().filter(|_| config.prune.is_some());
     let pruner = pruner.map(|table| Pruner { config, around, table, wants: &wants, survey: &found });
     if config.prune.is_some() && table.is_none() {
-        planned.warnings.push("nothing is pruned without --table, which remembers what was unwanted before".to_owned());
+        planned
+            .warnings
+            .push("nothing is pruned without --table, which remembers what was unwanted before".to_owned());
     }
     if arguments.dry_run {
         let prune = match &pruner {
@@ -144,7 +164,12 @@ async fn mirror(arguments: &Arguments, config: &MirrorConfig, client: Client) ->
     Ok(report(arguments.output, &planned, &results, gone, &found))
 }
 
-fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pullsafe::timestamp::Timestamp) -> ExitCode {
+fn show_plan(
+    output: Output,
+    planned: &Plan,
+    prune: Option<&PrunePlan>,
+    now: pullsafe::timestamp::Timestamp,
+) -> ExitCode {
     let shown = match output {
         Output::Text => foreign::terminal(&text::text(planned, prune, now)).into_owned(),
         Output::Json => format!("{:#}\n", text::json(planned, prune)),
@@ -155,7 +180,13 @@ fn show_plan(output: Output, planned: &Plan, prune: Option<&PrunePlan>, now: pul
 /// An image of the plan and what became of it.
 type Outcome<'a> = (&'a Item, Result<CopyReport, RegistryError>);
 
-async fn copy<'a>(output: Output, config: &MirrorConfig, copier: &Copier, ecr: &EcrRegions, planned: &'a Plan) -> Vec<Outcome<'a>> {
+async fn copy<'a>(
+    output: Output,
+    config: &MirrorConfig,
+    copier: &Copier,
+    ecr: &EcrRegions,
+    planned: &'a Plan,
+) -> Vec<Outcome<'a>> {
     let items: Vec<&Item> = planned.copies().collect();
     if items.is_empty() {
         return Vec::new();
@@ -175,12 +206,17 @@ async fn copy<'a>(output: Output, config: &MirrorConfig, copier: &Copier, ecr: &
     let requests: Vec<CopyRequest> = ready
         .iter()
         .map(|item| {
-            let request = CopyRequest::new(item.want.source.clone(), item.want.target.clone(), copier.client().endpoints());
+            let request =
+                CopyRequest::new(item.want.source.clone(), item.want.target.clone(), copier.client().endpoints());
             CopyRequest { platforms: item.want.platforms.clone(), artifacts, ..request }
         })
         .collect();
     let meter = Meter::new(requests.len());
-    let options = CopyOptions { describe: false, progress: Some(meter.progress()), ..CopyOptions::default() };
+    let options = CopyOptions {
+        describe: false,
+        progress: Some(meter.progress()),
+        ..CopyOptions::default()
+    };
     let results = copier.copy_all(&requests, &options).await;
     meter.end();
     done.extend(ready.into_iter().zip(results));
@@ -189,7 +225,9 @@ async fn copy<'a>(output: Output, config: &MirrorConfig, copier: &Copier, ecr: &
 
 /// ECR makes no repository by itself; other registries do.
 async fn ensure_repository(config: &MirrorConfig, ecr: &EcrRegions, item: &Item) -> Result<(), RegistryError> {
-    let Some(host) = ecr_host(item.want.target.registry()) else { return Ok(()) };
+    let Some(host) = ecr_host(item.want.target.registry()) else {
+        return Ok(());
+    };
     let (ecr, account, repository) = (ecr.get(host.region), Some(host.account), item.want.target.repository());
     let failed = |error: pullsafe_aws::ecr::EcrError| RegistryError::Invalid(error.to_string());
     if !ecr.repository_exists(account, repository).await.map_err(failed)? {
@@ -239,10 +277,14 @@ fn report_text(planned: &Plan, results: &[Outcome<'_>], pruned: u64) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What the run has spent of Docker Hub's quota, which is what a plan foretells: a manifest from elsewhere is none of it.
+/// What the run has spent of Docker Hub's quota, which is what a plan foretells: a manifest from elsewhere is none of
+/// it.
 fn pulls(results: &[Outcome<'_>]) -> u64 {
     let of_hub = results.iter().filter(|(item, _)| item.want.source.is_docker_hub());
-    of_hub.filter_map(|(_, result)| result.as_ref().ok()).map(|report| report.source_manifest_gets).sum()
+    of_hub
+        .filter_map(|(_, result)| result.as_ref().ok())
+        .map(|report| report.source_manifest_gets)
+        .sum()
 }
 
 fn words(item: &Item) -> String {

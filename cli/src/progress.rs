@@ -34,8 +34,20 @@ impl Meter {
     /// A meter for so many images.
     pub(crate) fn new(images: usize) -> Arc<Self> {
         let now = Instant::now();
-        let state = State { started: now, shown_at: now, shown: 0, found: 0, done: 0, sent: 0, images_done: 0 };
-        Arc::new(Self { state: Mutex::new(state), terminal: io::stderr().is_terminal(), images })
+        let state = State {
+            started: now,
+            shown_at: now,
+            shown: 0,
+            found: 0,
+            done: 0,
+            sent: 0,
+            images_done: 0,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            terminal: io::stderr().is_terminal(),
+            images,
+        })
     }
 
     /// What the copy is to call.
@@ -72,8 +84,11 @@ impl Meter {
         }
         state.shown_at = now;
         let line = line(&state, self.images, now.duration_since(state.started));
-        let shown =
-            if self.terminal { write!(io::stderr(), "\r{line:width$}", width = state.shown) } else { writeln!(io::stderr(), "{line}") };
+        let shown = if self.terminal {
+            write!(io::stderr(), "\r{line:width$}", width = state.shown)
+        } else {
+            writeln!(io::stderr(), "{line}")
+        };
         if shown.is_ok() {
             state.shown = line.chars().count();
         }
@@ -83,8 +98,17 @@ impl Meter {
 fn line(state: &State, images: usize, passed: Duration) -> String {
     let percent = (state.done.min(state.found) * 100).checked_div(state.found).unwrap_or(0);
     let speed = state.sent as f64 / passed.as_secs_f64().max(0.001);
-    let of_images = if images > 1 { format!("{} of {images} images, ", state.images_done) } else { String::new() };
-    format!("{of_images}{} of {} ({percent} %), {}/s", size(state.done.min(state.found)), size(state.found), size(speed as u64))
+    let of_images = if images > 1 {
+        format!("{} of {images} images, ", state.images_done)
+    } else {
+        String::new()
+    };
+    format!(
+        "{of_images}{} of {} ({percent} %), {}/s",
+        size(state.done.min(state.found)),
+        size(state.found),
+        size(speed as u64)
+    )
 }
 
 /// A number of bytes for people, in powers of ten.
@@ -103,11 +127,21 @@ mod tests {
     #[test]
     fn a_line_says_how_far_it_is() {
         let now = Instant::now();
-        let mut state =
-            State { started: now, shown_at: now, shown: 0, found: 91_000_000, done: 45_500_000, sent: 40_000_000, images_done: 0 };
+        let mut state = State {
+            started: now,
+            shown_at: now,
+            shown: 0,
+            found: 91_000_000,
+            done: 45_500_000,
+            sent: 40_000_000,
+            images_done: 0,
+        };
         assert_eq!(line(&state, 1, Duration::from_secs(2)), "45.5 MB of 91.0 MB (50 %), 20.0 MB/s");
         state.images_done = 3;
         assert_eq!(line(&state, 60, Duration::from_secs(2)), "3 of 60 images, 45.5 MB of 91.0 MB (50 %), 20.0 MB/s");
-        assert_eq!((size(0), size(999), size(1000), size(1_250_000_000)), ("0 B".into(), "999 B".into(), "1.0 kB".into(), "1.2 GB".into()));
+        assert_eq!(
+            (size(0), size(999), size(1000), size(1_250_000_000)),
+            ("0 B".into(), "999 B".into(), "1.0 kB".into(), "1.2 GB".into())
+        );
     }
 }

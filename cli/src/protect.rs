@@ -1,7 +1,7 @@
 //! `pullsafe protect`: the pause hook at which pullsafe looks at a service's deployments before their first task.
 //!
-//! The service's deployment configuration is taken as ECS gives it, and only its hooks are changed: a field that nobody has heard of yet
-//! stays. A hook of somebody else's stays as it is.
+//! The service's deployment configuration is taken as ECS gives it, and only its hooks are changed: a field that nobody
+//! has heard of yet stays. A hook of somebody else's stays as it is.
 
 use std::process::ExitCode;
 
@@ -16,11 +16,11 @@ const STAGE: &str = "PRE_SCALE_UP";
 /// ECS takes so many pause hooks for a service.
 const MOST_PAUSES: usize = 10;
 
-/// Have each deployment of a service wait before its first task until pullsafe has looked at it; nobody's deployment waits longer than the
-/// hook says.
+/// Have each deployment of a service wait before its first task until pullsafe has looked at it; nobody's deployment
+/// waits longer than the hook says.
 ///
-/// It takes effect with the next deployment, and needs a stack with AnswerHooks=true. Exit status: 0 = done, or as it should be already;
-/// 1 = ECS refused it, or the service cannot have hooks; 2 = wrong usage.
+/// It takes effect with the next deployment, and needs a stack with AnswerHooks=true. Exit status: 0 = done, or as it
+/// should be already; 1 = ECS refused it, or the service cannot have hooks; 2 = wrong usage.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The service: CLUSTER/SERVICE or its ARN
@@ -55,7 +55,11 @@ async fn protect(ecs: &Ecs, cluster: &str, name: &str, arguments: &Arguments) ->
     let service = ecs.service(cluster, name).await?;
     let wanted = if arguments.undo { None } else { Some(arguments.minutes) };
     let Some(configuration) = changed(&service, wanted)? else {
-        let state = if arguments.undo { "has no hook of pullsafe's" } else { "has the hook already" };
+        let state = if arguments.undo {
+            "has no hook of pullsafe's"
+        } else {
+            "has the hook already"
+        };
         return Ok(format!("{cluster}/{name} {state}: nothing to do"));
     };
     let request = json!({ "cluster": cluster, "service": name, "deploymentConfiguration": configuration });
@@ -78,7 +82,9 @@ async fn protect(ecs: &Ecs, cluster: &str, name: &str, arguments: &Arguments) ->
 fn changed(service: &Value, minutes: Option<u32>) -> Result<Option<Value>, String> {
     let controller = service["deploymentController"]["type"].as_str().unwrap_or("ECS");
     if controller != "ECS" {
-        return Err(format!("only deployments that ECS itself controls have hooks, and this service's controller is {controller}"));
+        return Err(format!(
+            "only deployments that ECS itself controls have hooks, and this service's controller is {controller}"
+        ));
     }
     let mut configuration = service["deploymentConfiguration"].clone();
     if !configuration.is_object() {
@@ -104,7 +110,9 @@ fn changed(service: &Value, minutes: Option<u32>) -> Result<Option<Value>, Strin
 
 /// The hook that pullsafe answers: before the first task and nowhere else, and going on when nobody answers.
 fn is_ours(hook: &Value) -> bool {
-    hook["targetType"] == "PAUSE" && hook["lifecycleStages"] == json!([STAGE]) && hook["timeoutConfiguration"]["action"] == "CONTINUE"
+    hook["targetType"] == "PAUSE"
+        && hook["lifecycleStages"] == json!([STAGE])
+        && hook["timeoutConfiguration"]["action"] == "CONTINUE"
 }
 
 #[cfg(test)]
@@ -113,9 +121,9 @@ mod tests {
 
     #[test]
     fn only_the_hook_is_changed_and_whoever_repeats_it_changes_nothing() {
-        let theirs = json!({ "targetType": "AWS_LAMBDA", "hookTargetArn": "arn", "lifecycleStages": ["POST_SCALE_UP"] });
-        let mut service =
-            json!({ "deploymentConfiguration": { "maximumPercent": 200, "notInventedYet": { "a": 1 }, "lifecycleHooks": [theirs] } });
+        let theirs =
+            json!({ "targetType": "AWS_LAMBDA", "hookTargetArn": "arn", "lifecycleStages": ["POST_SCALE_UP"] });
+        let mut service = json!({ "deploymentConfiguration": { "maximumPercent": 200, "notInventedYet": { "a": 1 }, "lifecycleHooks": [theirs] } });
         let protected = changed(&service, Some(5)).unwrap().unwrap();
         assert_eq!(protected["lifecycleHooks"][0], theirs);
         assert!(is_ours(&protected["lifecycleHooks"][1]));

@@ -1,5 +1,5 @@
-//! A client for registries with everything that this machine knows about them: Docker's configuration and its helpers, the
-//! AWS credentials of the environment for ECR, and `PULLSAFE_REGISTRY_ENDPOINTS`.
+//! A client for registries with everything that this machine knows about them: Docker's configuration and its helpers,
+//! the AWS credentials of the environment for ECR, and `PULLSAFE_REGISTRY_ENDPOINTS`.
 
 use std::collections::HashMap;
 use std::env;
@@ -17,11 +17,12 @@ use pullsafe_registry::sign_in::docker_config::DockerConfig;
 use pullsafe_registry::{Client, Config, Copier, CredentialsProvider, Native, Reach};
 use tokio::sync::OnceCell;
 
-/// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS does, it
-/// asks ECR about many images at once.
+/// A copier, or what is wrong with the configuration of this machine. If all targets are in ECR and signed in to as AWS
+/// does, it asks ECR about many images at once.
 pub(crate) fn copier(targets: &[&Reference]) -> Result<Copier, String> {
     let (client, credentials) = connect()?;
-    let by_aws = |target: &&Reference| ecr_host(target.registry()).is_some() && !credentials.docker.knows(target.registry());
+    let by_aws =
+        |target: &&Reference| ecr_host(target.registry()).is_some() && !credentials.docker.knows(target.registry());
     let native = targets.iter().all(by_aws);
     let copier = Copier::new(client);
     Ok(if native { copier.with_native(credentials) } else { copier })
@@ -40,20 +41,35 @@ fn connect() -> Result<(Client, Arc<Credentials>), String> {
     };
     let credentials = Arc::new(Credentials { docker, regions: OnceCell::new(), ecr: OnceCell::new() });
     let shared: Arc<dyn CredentialsProvider> = Arc::<Credentials>::clone(&credentials);
-    Ok((Client::new(Config { endpoints, credentials: shared, reach: Reach::Anywhere, ..Config::new(clock::system()) }), credentials))
+    Ok((
+        Client::new(Config {
+            endpoints,
+            credentials: shared,
+            reach: Reach::Anywhere,
+            ..Config::new(clock::system())
+        }),
+        credentials,
+    ))
 }
 
-/// Where copies run: this thread hashes, the others move bytes. With one core, or a part of one, they would only change places.
+/// Where copies run: this thread hashes, the others move bytes. With one core, or a part of one, they would only change
+/// places.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut builder = if cores > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let mut builder = if cores > 1 {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
     builder.worker_threads(2).enable_all().build()
 }
 
 fn docker_config_path() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("DOCKER_CONFIG").or_else(|| Some(set("HOME")?.join(".docker"))).map(|folder| folder.join("config.json"))
+    set("DOCKER_CONFIG")
+        .or_else(|| Some(set("HOME")?.join(".docker")))
+        .map(|folder| folder.join("config.json"))
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,7 +88,9 @@ impl Credentials {
     }
 
     async fn ecr(&self) -> &EcrCredentials {
-        self.ecr.get_or_init(|| async { EcrCredentials::new(self.regions().await.clone(), clock::system()) }).await
+        self.ecr
+            .get_or_init(|| async { EcrCredentials::new(self.regions().await.clone(), clock::system()) })
+            .await
     }
 
     async fn native(&self) -> EcrNative {
@@ -95,7 +113,10 @@ impl Native for Credentials {
 }
 
 impl CredentialsProvider for Credentials {
-    fn credentials<'a>(&'a self, registry: &'a str) -> Boxed<'a, Result<Option<registry::Credentials>, CredentialsError>> {
+    fn credentials<'a>(
+        &'a self,
+        registry: &'a str,
+    ) -> Boxed<'a, Result<Option<registry::Credentials>, CredentialsError>> {
         Box::pin(async move {
             if self.docker.knows(registry) {
                 let found = self.docker.credentials(registry).await?;
@@ -103,7 +124,11 @@ impl CredentialsProvider for Credentials {
                     return Ok(found);
                 }
             }
-            if ecr_host(registry).is_some() { self.ecr().await.credentials(registry).await } else { Ok(None) }
+            if ecr_host(registry).is_some() {
+                self.ecr().await.credentials(registry).await
+            } else {
+                Ok(None)
+            }
         })
     }
 

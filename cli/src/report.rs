@@ -19,7 +19,8 @@ use crate::terminal::{answer, stop};
 
 /// Report the incidents of a service, or of everything: causes, quota, evidence, what was done, what to change.
 ///
-/// Exit status: 0 = reported, also where there was no incident; 1 = the table could not be read, or not all of it; 2 = wrong usage.
+/// Exit status: 0 = reported, also where there was no incident; 1 = the table could not be read, or not all of it; 2 =
+/// wrong usage.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A service by name, cluster/name or ARN (or a task family, or a build project); everything without it
@@ -49,7 +50,10 @@ enum Output {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let variable = std::env::var(TABLE.name).ok();
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
-        return stop(&format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name), 2);
+        return stop(
+            &format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name),
+            2,
+        );
     };
     let session = match Session::begin() {
         Ok(session) => session,
@@ -64,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
         Err(failure) => return stop(&failure.to_string(), 1),
     };
-    let reports: Vec<Report> = history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
+    let reports: Vec<Report> =
+        history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
     let outbreaks = outbreak::of(&history.incidents, Rules::USUAL, now);
     let text = match arguments.output {
         Output::Markdown => format!("{}{}", outbreak::in_markdown(&outbreaks), markdown::page(&reports)),

@@ -99,12 +99,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         None
     };
-    let options = Options { respect_ignore_files: !arguments.no_ignore, max_bytes: arguments.max_file_size, threads: arguments.threads };
+    let options = Options {
+        respect_ignore_files: !arguments.no_ignore,
+        max_bytes: arguments.max_file_size,
+        threads: arguments.threads,
+    };
     let mut scanned = match walk::scan(&arguments.paths, options) {
         Ok(scanned) => scanned,
         Err(error) => return stop(&log_line(&error.to_string()), 2),
     };
-    if let Err(message) = baseline::apply(arguments, &mut scanned).and_then(|()| since::apply(arguments, &mut scanned)) {
+    if let Err(message) = baseline::apply(arguments, &mut scanned).and_then(|()| since::apply(arguments, &mut scanned))
+    {
         return stop(&log_line(&message), 2);
     }
     let result = match target.filter(|_| rewrites) {

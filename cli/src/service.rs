@@ -35,7 +35,11 @@ impl Ecs {
     #[cfg(feature = "verify")]
     pub(crate) async fn task_definition(&self, name: &str) -> Result<Value, String> {
         let request = json!({ "taskDefinition": name });
-        let call = self.0.call("ecs:DescribeTaskDefinition", "AmazonEC2ContainerServiceV20141113.DescribeTaskDefinition", &request);
+        let call = self.0.call(
+            "ecs:DescribeTaskDefinition",
+            "AmazonEC2ContainerServiceV20141113.DescribeTaskDefinition",
+            &request,
+        );
         call.await.map_err(|failure| format!("task definition {name}: {failure}"))
     }
 
@@ -55,7 +59,8 @@ pub(crate) fn named(text: &str) -> Option<(String, String)> {
         return Some((id.cluster_arn, id.name));
     }
     let (cluster, service) = text.split_once('/')?;
-    let is_name =
-        |part: &str| !part.is_empty() && part.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character));
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
+    };
     (is_name(cluster) && is_name(service)).then(|| (cluster.to_owned(), service.to_owned()))
 }

@@ -1,7 +1,7 @@
 //! `pullsafe verify`: what would fail, before anything is deployed.
 //!
-//! The looks are those of the door (`pullsafe-inspect`). What a file only names by a variable, and what cannot be asked for without
-//! credentials, is left out and said to be.
+//! The looks are those of the door (`pullsafe-inspect`). What a file only names by a variable, and what cannot be asked
+//! for without credentials, is left out and said to be.
 
 mod output;
 mod subject;
@@ -28,15 +28,15 @@ use subject::Subject;
 /// The pause between two looks while an image is waited for.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Say what would fail before anything is deployed: images that are absent, archived or for another platform, roles that may not pull or
-/// read, log groups that are missing, pulls that Docker Hub would not grant.
+/// Say what would fail before anything is deployed: images that are absent, archived or for another platform, roles
+/// that may not pull or read, log groups that are missing, pulls that Docker Hub would not grant.
 ///
-/// Exit status: 0 = nothing certain was found; 1 = something would fail; 2 = wrong usage or input. Without AWS credentials it looks at public
-/// registries alone, and says what it left out.
+/// Exit status: 0 = nothing certain was found; 1 = something would fail; 2 = wrong usage or input. Without AWS
+/// credentials it looks at public registries alone, and says what it left out.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Files and directories (task definitions, templates, compose files, Dockerfiles), registered task definitions (family, family:revision,
-    /// ARN), or services (CLUSTER/SERVICE)
+    /// Files and directories (task definitions, templates, compose files, Dockerfiles), registered task definitions
+    /// (family, family:revision, ARN), or services (CLUSTER/SERVICE)
     #[arg(value_name = "TARGET", required = true)]
     targets: Vec<String>,
     /// For people, for programs, or as annotations of GitHub Actions
@@ -45,7 +45,8 @@ pub(crate) struct Arguments {
     /// Wait so long for images that a build is still pushing: seconds, or with units, such as 90s or 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
-    /// Also say which images of Docker Hub this mirror has no copy of, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub
+    /// Also say which images of Docker Hub this mirror has no copy of, such as
+    /// 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub
     #[arg(long, value_name = "REGISTRY/PREFIX")]
     mirror: Option<String>,
     /// How many tasks will start; a service knows that itself
@@ -99,8 +100,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         };
         let verifier = Verifier { account, client, mirror };
         let verified = verifier.verify(subjects, arguments).await;
-        let fails =
-            verified.iter().flat_map(|one| &one.findings).any(|finding| arguments.strict || finding.certainty == Certainty::Certain);
+        let fails = verified
+            .iter()
+            .flat_map(|one| &one.findings)
+            .any(|finding| arguments.strict || finding.certainty == Certainty::Certain);
         let text = match arguments.output {
             Output::Text => output::text(&verified, left_out.as_deref()),
             Output::Json => output::json(&verified, left_out.as_deref()),
@@ -138,7 +141,13 @@ impl Verifier {
 
     async fn look(&self, subject: &Subject, tasks: u64) -> Vec<Finding> {
         let (account, mirror) = (self.account.as_ref(), self.mirror.as_ref());
-        let looker = Looker { account, registry: &self.client, anywhere: true, mirror, end: None };
+        let looker = Looker {
+            account,
+            registry: &self.client,
+            anywhere: true,
+            mirror,
+            end: None,
+        };
         let seen = looker.look(&subject.needs, BTreeMap::new()).await;
         findings(&subject.needs, &seen, subject.tasks.unwrap_or(tasks))
     }

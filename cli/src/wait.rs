@@ -36,8 +36,8 @@ const SHOWN_TAGS: usize = 5;
 
 /// Wait until an image exists, and print its digest.
 ///
-/// Exit status 1 if it has not come in time, with the reason on standard error. Credentials come from Docker's configuration
-/// and its helpers; for an ECR registry from AWS.
+/// Exit status 1 if it has not come in time, with the reason on standard error. Credentials come from Docker's
+/// configuration and its helpers; for an ECR registry from AWS.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The image to wait for; a short name is one of Docker Hub
@@ -61,7 +61,8 @@ enum Look {
     Never(String),
 }
 
-/// 0 once the image exists, 1 if it did not come in time or cannot be asked for, 2 for a configuration that cannot be read.
+/// 0 once the image exists, 1 if it did not come in time or cannot be asked for, 2 for a configuration that cannot be
+/// read.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let client = match registry::client() {
         Ok(client) => client,
@@ -97,7 +98,10 @@ impl Waiter<'_> {
                 Ok(Look::Denied(reason)) => {
                     let since = *denied_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= DENIED_FOR {
-                        let next = format!("allow it, or sign in as somebody who may: it was denied for {} s", DENIED_FOR.as_secs());
+                        let next = format!(
+                            "allow it, or sign in as somebody who may: it was denied for {} s",
+                            DENIED_FOR.as_secs()
+                        );
                         return Err(format!("{reason}: {next}"));
                     }
                     why_not = reason;
@@ -165,16 +169,21 @@ impl Waiter<'_> {
         let lacks = |wanted: &&Platform| !offered.iter().any(|platform| platform.satisfies(wanted));
         let missing: Vec<String> = self.arguments.platforms.iter().filter(lacks).map(Platform::to_string).collect();
         let offered: Vec<String> = offered.iter().map(Platform::to_string).collect();
-        Ok((!missing.is_empty()).then(|| format!("it is there for {} and not for {}", offered.join(", "), missing.join(", "))))
+        Ok((!missing.is_empty())
+            .then(|| format!("it is there for {} and not for {}", offered.join(", "), missing.join(", "))))
     }
 
     /// What an ECR repository has instead: a help for people.
     async fn tags(&self) -> String {
         let reference = &self.arguments.reference;
-        let Some(host) = ecr_host(reference.registry()).filter(|_| !self.client.endpoints().is_mapped(reference.registry())) else {
+        let Some(host) =
+            ecr_host(reference.registry()).filter(|_| !self.client.endpoints().is_mapped(reference.registry()))
+        else {
             return String::new();
         };
-        let Ok(regions) = self.ecr().await else { return String::new() };
+        let Ok(regions) = self.ecr().await else {
+            return String::new();
+        };
         let ecr = regions.get(host.region);
         let tags = timeout(TIME_FOR_TAGS, ecr.newest_tags(Some(host.account), reference.repository(), MOST_TAGS)).await;
         let tags = tags.ok().and_then(Result::ok).unwrap_or_default();

@@ -78,7 +78,10 @@ impl Waiting {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let variable = std::env::var(TABLE.name).ok();
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
-        return stop(&format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name), 2);
+        return stop(
+            &format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name),
+            2,
+        );
     };
     let session = match Session::begin() {
         Ok(session) => session,
@@ -118,9 +121,21 @@ fn text(waiting: &[Waiting]) -> String {
         return "nobody waits\n".to_owned();
     }
     let line = |one: &Waiting| {
-        let platforms = if one.platforms.is_empty() { String::new() } else { format!(" for {}", one.platforms.join(", ")) };
-        let source = one.source.as_ref().map(|source| format!(", which the mirror copies from {source}")).unwrap_or_default();
-        let denied = one.denied_since.as_ref().map(|since| format!("; the gate may not look since {since}")).unwrap_or_default();
+        let platforms = if one.platforms.is_empty() {
+            String::new()
+        } else {
+            format!(" for {}", one.platforms.join(", "))
+        };
+        let source = one
+            .source
+            .as_ref()
+            .map(|source| format!(", which the mirror copies from {source}"))
+            .unwrap_or_default();
+        let denied = one
+            .denied_since
+            .as_ref()
+            .map(|since| format!("; the gate may not look since {since}"))
+            .unwrap_or_default();
         let state = if one.answering { "is being answered" } else { "waits" };
         format!(
             "{} ({}) {state} for {}{platforms}{source}\n    since {}, until {} ({} s left){denied}\n",

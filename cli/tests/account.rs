@@ -56,7 +56,8 @@ fn a_refused_connection_is_said_to_be_one() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = format!("http://127.0.0.1:{port}");
     for command in COMMANDS {
-        let output = run(command, &[SOMEBODY[0], SOMEBODY[1], ("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", &nobody)]);
+        let output =
+            run(command, &[SOMEBODY[0], SOMEBODY[1], ("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", &nobody)]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("Connection refused"), "{command:?}: {said}");
         assert_ne!(output.status.code(), Some(0), "{command:?}: {said}");

@@ -1,4 +1,5 @@
-//! The contract of `pullsafe approve` and `pullsafe decline`, held against the built program and a function behind a real socket.
+//! The contract of `pullsafe approve` and `pullsafe decline`, held against the built program and a function behind a
+//! real socket.
 
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,8 @@ async fn function(outcome: &'static str) -> (Served, Arc<Mutex<Vec<Value>>>) {
             .collect();
         json!({ "answers": answers, "by": "x" })
     };
-    let aws = FakeAws::new(VirtualClock::at(Timestamp::from_millis(0))).with_service("lambda", Arc::new(Functions::new(FUNCTION, answers)));
+    let aws = FakeAws::new(VirtualClock::at(Timestamp::from_millis(0)))
+        .with_service("lambda", Arc::new(Functions::new(FUNCTION, answers)));
     (aws.serve().await.expect("it listens"), heard)
 }
 
@@ -50,20 +52,32 @@ async fn run(served: &Served, arguments: &[&str]) -> Output {
 }
 
 fn text(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    (
+        output.status.code(),
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    )
 }
 
 #[tokio::test]
 async fn a_yes_is_signed_and_its_outcome_is_the_exit_status() {
-    for (outcome, status) in
-        [("done", 0), ("declined", 0), ("asked-anew", 1), ("not-now", 1), ("answered-before", 1), ("unknown", 1), ("failed", 1)]
-    {
+    for (outcome, status) in [
+        ("done", 0),
+        ("declined", 0),
+        ("asked-anew", 1),
+        ("not-now", 1),
+        ("answered-before", 1),
+        ("unknown", 1),
+        ("failed", 1),
+    ] {
         let (served, heard) = function(outcome).await;
         let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}");
         let (code, said) = text(&run(&served, &["approve", "k7q2-m4xw", "--function", &arn]).await);
         assert_eq!((code, said.as_str()), (Some(status), "K7Q2M4XW  prod/web: so it is\n"), "{outcome}");
         let heard = heard.lock().expect("no panic").clone();
-        assert_eq!((heard.len(), &heard[0]["pullsafe"], &heard[0]["codes"]), (1, &json!("approve"), &json!(["K7Q2M4XW"])));
+        assert_eq!(
+            (heard.len(), &heard[0]["pullsafe"], &heard[0]["codes"]),
+            (1, &json!("approve"), &json!(["K7Q2M4XW"]))
+        );
         let signed = heard[0]["proof"]["authorization"].as_str().unwrap_or_default();
         assert!(signed.contains("/eu-west-1/sts/aws4_request") && signed.contains("x-pullsafe-answer"), "{heard:?}");
     }
@@ -72,11 +86,15 @@ async fn a_yes_is_signed_and_its_outcome_is_the_exit_status() {
 #[tokio::test]
 async fn whoever_is_busy_is_answered_again_and_a_no_has_its_time() {
     let (served, heard) = function("busy").await;
-    let (code, said) = text(&run(&served, &["decline", "K7Q2M4XW", "--for", "7d", "--function", FUNCTION, "--output", "json"]).await);
+    let (code, said) =
+        text(&run(&served, &["decline", "K7Q2M4XW", "--for", "7d", "--function", FUNCTION, "--output", "json"]).await);
     assert_eq!(code, Some(0), "{said}");
     assert!(serde_json::from_str::<Value>(&said).is_ok_and(|said| said["outcome"] == "done"), "{said}");
     let heard = heard.lock().expect("no panic").clone();
-    assert!(heard.len() == 2 && heard.iter().all(|event| event["pullsafe"] == "decline" && event["seconds"] == 604_800), "{heard:?}");
+    assert!(
+        heard.len() == 2 && heard.iter().all(|event| event["pullsafe"] == "decline" && event["seconds"] == 604_800),
+        "{heard:?}"
+    );
 }
 
 #[tokio::test]
@@ -84,8 +102,12 @@ async fn questions_are_listed_and_answered_together() {
     let (served, heard) = function("done").await;
     let (code, said) = text(&run(&served, &["approve", "--function", FUNCTION]).await);
     assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}");
-    let (code, said) = text(&run(&served, &["approve", "K7Q2M4XW", "--all", "--dry-run", "--function", FUNCTION]).await);
-    assert!(code == Some(0) && said.contains("00000001  prod/web: move it (open until 2026-01-15T20:17:00Z)"), "{said}");
+    let (code, said) =
+        text(&run(&served, &["approve", "K7Q2M4XW", "--all", "--dry-run", "--function", FUNCTION]).await);
+    assert!(
+        code == Some(0) && said.contains("00000001  prod/web: move it (open until 2026-01-15T20:17:00Z)"),
+        "{said}"
+    );
     assert!(heard.lock().expect("no panic").iter().all(|event| event["pullsafe"] == "questions"));
     let (code, said) = text(&run(&served, &["approve", "K7Q2M4XW", "--all", "--function", FUNCTION]).await);
     assert_eq!(code, Some(0), "{said}");

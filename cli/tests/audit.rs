@@ -48,7 +48,10 @@ async fn says_what_depends_on_docker_hub_and_what_that_can_cost() {
     world.create_service("court-case-backend", &backend, 2, subnets(&["subnet-a", "subnet-b"]));
     let web = world.define("web", &["nginx:1.27", "docker.io/library/redis:7"]);
     world.create_service("web", &web, 3, subnets(&["subnet-b", "subnet-a"]));
-    let own = world.define("own", &[&format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/own:1"), "public.ecr.aws/docker/library/nginx:1"]);
+    let own = world.define(
+        "own",
+        &[&format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/own:1"), "public.ecr.aws/docker/library/nginx:1"],
+    );
     world.create_service("own", &own, 5, json!({}));
     let nginx = Sample::multi_arch(1).build();
     nginx.push(world.ecr.store(), "docker-hub/library/nginx", "1.27");
@@ -57,7 +60,10 @@ async fn says_what_depends_on_docker_hub_and_what_that_can_cost() {
     let output = audit(&world, &["--output", "json", "--registry", &registry]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let found = document(&output);
-    assert_eq!((&found["account"], &found["region"], &found["services_seen"]), (&json!(ACCOUNT), &json!(REGION), &json!(3)));
+    assert_eq!(
+        (&found["account"], &found["region"], &found["services_seen"]),
+        (&json!(ACCOUNT), &json!(REGION), &json!(3))
+    );
     let services: Vec<Value> = found["exposed"]
         .as_array()
         .unwrap()
@@ -161,8 +167,18 @@ async fn says_what_will_go_wrong_with_what_runs() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let found = document(&output);
     let outlooks = found["outlooks"].as_array().unwrap();
-    let kinds: Vec<Value> = outlooks.iter().map(|outlook| json!([outlook["subject"], outlook["findings"][0]["trouble"]["kind"]])).collect();
-    assert_eq!(kinds, [json!(["prod/gone", "gone"]), json!(["prod/web", "goes"]), json!(["prod/nightly (no service)", "gone"])]);
+    let kinds: Vec<Value> = outlooks
+        .iter()
+        .map(|outlook| json!([outlook["subject"], outlook["findings"][0]["trouble"]["kind"]]))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            json!(["prod/gone", "gone"]),
+            json!(["prod/web", "goes"]),
+            json!(["prod/nightly (no service)", "gone"])
+        ]
+    );
     let goes = &outlooks[1]["findings"][0]["trouble"];
     assert_eq!((&goes["digest"], &goes["pushes"]), (&json!(kept.top.digest), &json!(1)));
     assert_eq!(found["unknown"], json!([]));

@@ -55,7 +55,15 @@ fn json_has_the_keys_of_the_contract_in_order_and_nothing_is_sent_twice() {
     let line = text(&output.stdout);
     let report: Value = serde_json::from_str(&line).expect("one JSON object");
     let keys: Vec<&str> = report.as_object().expect("an object").keys().map(String::as_str).collect();
-    let contract = ["digest", "bytes_copied", "blobs_copied", "blobs_skipped", "blobs_mounted", "source_manifest_gets", "up_to_date"];
+    let contract = [
+        "digest",
+        "bytes_copied",
+        "blobs_copied",
+        "blobs_skipped",
+        "blobs_mounted",
+        "source_manifest_gets",
+        "up_to_date",
+    ];
     assert_eq!(keys, contract);
     assert_eq!(report["digest"], image.digest().as_str());
     assert_eq!((report["bytes_copied"].as_u64(), report["up_to_date"].as_bool()), (Some(image.size()), Some(false)));
@@ -65,14 +73,21 @@ fn json_has_the_keys_of_the_contract_in_order_and_nothing_is_sent_twice() {
     assert!(again.contains("is up to date"), "{again}");
     let second = home.run("", &[&source_name, &format!("{}/second/api:1", to.host()), "--output", "json"]);
     let report: Value = serde_json::from_str(&text(&second.stdout)).expect("one JSON object");
-    assert_eq!((report["bytes_copied"].as_u64(), report["blobs_mounted"].as_u64()), (Some(0), Some(image.blobs.len() as u64)));
+    assert_eq!(
+        (report["bytes_copied"].as_u64(), report["blobs_mounted"].as_u64()),
+        (Some(0), Some(image.blobs.len() as u64))
+    );
 }
 
 #[test]
 fn docker_hub_is_signed_in_to_with_dockers_credentials() {
     let (source, target) = (store(), store());
     Sample::new(2).build().push(&source, "library/redis", "7");
-    let account = HubAccount { name: "ada".to_owned(), password: "hunter2".to_owned(), pulls: Some(200) };
+    let account = HubAccount {
+        name: "ada".to_owned(),
+        password: "hunter2".to_owned(),
+        pulls: Some(200),
+    };
     let hub = RegistryServer::hub(&source, HubOptions { accounts: vec![account], ..HubOptions::default() });
     let to = RegistryServer::open(&target, OpenOptions::default());
     let endpoints = format!("docker.io={}", hub.url());
@@ -86,24 +101,35 @@ fn docker_hub_is_signed_in_to_with_dockers_credentials() {
     let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:8", to.host())]);
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.contains("user name or the password is wrong") && !error.contains("d3Jvbmc") && !error.contains("wrong\""), "{error}");
+    assert!(
+        error.contains("user name or the password is wrong")
+            && !error.contains("d3Jvbmc")
+            && !error.contains("wrong\""),
+        "{error}"
+    );
 }
 
 #[test]
 fn an_identity_token_is_exchanged_for_a_token_of_the_registry() {
     let (source, target) = (store(), store());
     Sample::new(2).build().push(&source, "library/redis", "7");
-    let account = HubAccount { name: "ada".to_owned(), password: "hunter2".to_owned(), pulls: Some(200) };
+    let account = HubAccount {
+        name: "ada".to_owned(),
+        password: "hunter2".to_owned(),
+        pulls: Some(200),
+    };
     let identity = account.identity_token();
     let hub = RegistryServer::hub(&source, HubOptions { accounts: vec![account], ..HubOptions::default() });
     let to = RegistryServer::open(&target, OpenOptions::default());
     let endpoints = format!("docker.io={}", hub.url());
-    let config =
-        |token: &str| format!(r#"{{"auths": {{"https://index.docker.io/v1/": {{"auth": "YWRhOg==", "identitytoken": "{token}"}}}}}}"#);
+    let config = |token: &str| {
+        format!(r#"{{"auths": {{"https://index.docker.io/v1/": {{"auth": "YWRhOg==", "identitytoken": "{token}"}}}}}}"#)
+    };
     let home = Home::new("identity", &config(&identity));
     let output = home.run(&endpoints, &["redis:7", &format!("{}/redis:7", to.host())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let asked = |method: &str| hub.log().iter().filter(|access| access.path == "/token" && access.method == *method).count();
+    let asked =
+        |method: &str| hub.log().iter().filter(|access| access.path == "/token" && access.method == *method).count();
     assert_eq!((asked("POST"), asked("GET")), (1, 0));
     // A token service without OAuth2.
     hub.clear_log();
@@ -113,7 +139,8 @@ fn an_identity_token_is_exchanged_for_a_token_of_the_registry() {
     assert_eq!((asked("POST"), asked("GET")), (1, 1));
     // One that has been taken back.
     hub.clear_faults();
-    let output = Home::new("identity-refused", &config("gone")).run(&endpoints, &["redis:7", &format!("{}/redis:9", to.host())]);
+    let output =
+        Home::new("identity-refused", &config("gone")).run(&endpoints, &["redis:7", &format!("{}/redis:9", to.host())]);
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("identity token is not accepted") && !error.contains("gone"), "{error}");

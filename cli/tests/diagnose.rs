@@ -23,7 +23,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn rows(output: &Output) -> Vec<Value> {
-    text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+    text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect()
 }
 
 fn stop(reason: &str, image: &str) -> Value {
@@ -38,9 +41,25 @@ const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retr
 fn json_has_the_keys_of_the_contract_in_order() {
     let output = run(&["diagnose", "--output", "json"], &stop(QUOTA, "acme/api:latest").to_string());
     assert_eq!(output.status.code(), Some(0));
-    let [row] = &rows(&output)[..] else { panic!("one event gives one line") };
+    let [row] = &rows(&output)[..] else {
+        panic!("one event gives one line")
+    };
     let keys: Vec<&str> = row.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["id", "cause", "docker_hub_quota", "signature", "registry", "image", "confidence", "evidence", "remedy", "advice"]);
+    assert_eq!(
+        keys,
+        [
+            "id",
+            "cause",
+            "docker_hub_quota",
+            "signature",
+            "registry",
+            "image",
+            "confidence",
+            "evidence",
+            "remedy",
+            "advice"
+        ]
+    );
     assert_eq!(row["id"], "e-1");
     assert_eq!(row["cause"], "registry-rate-limited");
     assert_eq!(row["docker_hub_quota"], true);
@@ -74,8 +93,15 @@ fn json_lines_keep_their_order_and_a_bad_line_does_not_stop_them() {
         rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>(),
         [json!("a"), Value::Null, json!("c"), json!("d"), json!("e"), json!(6)]
     );
-    assert_eq!(rows[1].as_object().map(|row| row.keys().map(String::as_str).collect::<Vec<_>>()), Some(vec!["id", "error"]));
-    assert!(rows[1]["error"].as_str().is_some_and(|error| error.starts_with("standard input:2: not JSON")), "{}", rows[1]);
+    assert_eq!(
+        rows[1].as_object().map(|row| row.keys().map(String::as_str).collect::<Vec<_>>()),
+        Some(vec!["id", "error"])
+    );
+    assert!(
+        rows[1]["error"].as_str().is_some_and(|error| error.starts_with("standard input:2: not JSON")),
+        "{}",
+        rows[1]
+    );
     assert_eq!(rows[2]["error"], "standard input:3: event.detail: it is missing");
     assert_eq!(rows[3]["error"], "standard input:5: logs.app: it is not an array of lines");
     assert_eq!((&rows[4]["cause"], &rows[4]["signature"]), (&json!("app-crashed"), &json!("module-missing")));
@@ -92,7 +118,8 @@ fn a_single_event_may_be_pretty_printed() {
 fn a_file_is_read_and_named_in_errors() {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = directory.join("bad-event.json");
-    std::fs::write(&file, "{\"id\": \"x\", \"event\": {\"detail-type\": \"ECS Task State Change\", \"detail\": 7}}\n").expect("a file");
+    std::fs::write(&file, "{\"id\": \"x\", \"event\": {\"detail-type\": \"ECS Task State Change\", \"detail\": 7}}\n")
+        .expect("a file");
     let output = run(&["diagnose", file.to_str().expect("UTF-8")], "");
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
@@ -137,7 +164,11 @@ fn a_build_names_its_base_image_and_the_replacement_line() {
     let output = run(&["diagnose", "--output", "json"], &line.to_string());
     let row = &rows(&output)[0];
     assert_eq!((&row["docker_hub_quota"], &row["image"]), (&json!(true), &json!("python:3.11-slim")));
-    assert!(row["advice"].as_str().is_some_and(|advice| advice.contains("`FROM public.ecr.aws/docker/library/python:3.11-slim`")));
+    assert!(
+        row["advice"]
+            .as_str()
+            .is_some_and(|advice| advice.contains("`FROM public.ecr.aws/docker/library/python:3.11-slim`"))
+    );
 }
 
 /// What a person has at hand, as it is: each is taken for what it is, and said so.
@@ -159,7 +190,10 @@ fn what_is_pasted_is_taken_for_what_it_is() {
         let output = run(&["diagnose"], &input);
         let shown = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{input}: {}", text(&output.stderr));
-        assert!(shown.contains(took) && shown.contains(cause) && shown.contains("  check       "), "{input}: {shown}");
+        assert!(
+            shown.contains(took) && shown.contains(cause) && shown.contains("  check       "),
+            "{input}: {shown}"
+        );
     }
     let none = run(&["diagnose"], "{\"tasks\": [], \"failures\": [{\"reason\": \"MISSING\"}]}");
     assert_eq!(none.status.code(), Some(2));

@@ -1,4 +1,5 @@
-//! `pullsafe doctor` as a user runs it: the binary, over HTTP, on an account with a stack that is well, and with one thing wrong.
+//! `pullsafe doctor` as a user runs it: the binary, over HTTP, on an account with a stack that is well, and with one
+//! thing wrong.
 
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -24,8 +25,16 @@ impl Service for Scripted {
 const RESOURCES: &[(&str, &str, &str)] = &[
     ("Table", "AWS::DynamoDB::Table", "pullsafe-Table-1A"),
     ("Topic", "AWS::SNS::Topic", "arn:aws:sns:eu-west-1:123456789012:pullsafe-Topic-1A"),
-    ("WorkQueue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-WorkQueue-1A"),
-    ("DeadLetterQueue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-DeadLetterQueue-1A"),
+    (
+        "WorkQueue",
+        "AWS::SQS::Queue",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-WorkQueue-1A",
+    ),
+    (
+        "DeadLetterQueue",
+        "AWS::SQS::Queue",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/pullsafe-DeadLetterQueue-1A",
+    ),
     ("RemediatorLogGroup", "AWS::Logs::LogGroup", "/aws/lambda/pullsafe-remediator"),
     ("RemediatorFunctionTaskStopped", "AWS::Events::Rule", "pullsafe-RemediatorFunctionTaskStopped-1A"),
     ("MirrorFunctionPlan", "AWS::Events::Rule", "pullsafe-MirrorFunctionPlan-1A"),
@@ -130,7 +139,9 @@ fn well(call: &str, request: &Value) -> Result<Value, AwsError> {
             json!({ "services": [{ "serviceName": "web", "taskDefinition": "web:1", "tags": [{ "key": "team", "value": "a" }] }] })
         }
         "ecs:ListTasks" => json!({ "taskArns": ["arn:aws:ecs:eu-west-1:123456789012:task/production/0a1b2c3d"] }),
-        "ecs:DescribeTasks" => json!({ "tasks": [{ "containers": [{ "image": "nginx:1.27", "imageDigest": "sha256:0a" }] }] }),
+        "ecs:DescribeTasks" => {
+            json!({ "tasks": [{ "containers": [{ "image": "nginx:1.27", "imageDigest": "sha256:0a" }] }] })
+        }
         "ecr:DescribePullThroughCacheRules" => json!({ "pullThroughCacheRules": [] }),
         "ecr:DescribeRepositories" => return Err(AwsError::client("RepositoryNotFoundException", "not there")),
         "ecs:DescribeTaskDefinition" => json!({ "taskDefinition": {
@@ -170,7 +181,8 @@ async fn doctor_with(answer: Answer, arguments: &[&str], environment: &[(&str, &
         aws = aws.with_service(name, Arc::new(Scripted(name, Arc::clone(&answer))));
     }
     let schema = Schema::new("pullsafe-Table-1A", text("pk")).sort(text("sk"));
-    let table = DynamoDb::new(clock).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
+    let table =
+        DynamoDb::new(clock).with_table(schema.index("open-index", text("open"), Some(text("sk")), Projection::All));
     let aws = aws.with_dynamodb(table);
     let served = aws.serve().await.unwrap();
     Command::new(env!("CARGO_BIN_EXE_pullsafe"))
@@ -210,13 +222,43 @@ async fn a_stack_that_is_well_has_nothing_wrong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_is_found_with_its_mend() {
     let faults: &[(&'static str, Value, &str, &str)] = &[
-        ("events:DescribeRule", json!({"Name": "x", "State": "DISABLED"}), "rule RemediatorFunctionTaskStopped", "enable-rule --name x"),
-        ("logs:DescribeLogStreams", json!({"logStreams": [{"lastIngestionTime": 1_768_504_620_000_u64}]}), "last sweep", "Throttles"),
+        (
+            "events:DescribeRule",
+            json!({"Name": "x", "State": "DISABLED"}),
+            "rule RemediatorFunctionTaskStopped",
+            "enable-rule --name x",
+        ),
+        (
+            "logs:DescribeLogStreams",
+            json!({"logStreams": [{"lastIngestionTime": 1_768_504_620_000_u64}]}),
+            "last sweep",
+            "Throttles",
+        ),
         ("logs:DescribeLogStreams", json!({"logStreams": []}), "last sweep", "runs at all"),
-        ("logs:GetLogEvents", json!({"events": [{"message": "{\"version\":\"0.0.1\"}"}]}), "version in", "Upgrade"),
-        ("sqs:GetQueueAttributes", json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}), "queue DeadLetterQueue", "redrive"),
-        ("cloudwatch:GetMetricStatistics", json!({"Datapoints": [{"Maximum": 4_000.0}]}), "queue WorkQueue", "log"),
-        ("iam:SimulatePrincipalPolicy", json!({"IsTruncated": false, "EvaluationResults": []}), "role of Widget", "boundary"),
+        (
+            "logs:GetLogEvents",
+            json!({"events": [{"message": "{\"version\":\"0.0.1\"}"}]}),
+            "version in",
+            "Upgrade",
+        ),
+        (
+            "sqs:GetQueueAttributes",
+            json!({"Attributes": {"ApproximateNumberOfMessages": "3"}}),
+            "queue DeadLetterQueue",
+            "redrive",
+        ),
+        (
+            "cloudwatch:GetMetricStatistics",
+            json!({"Datapoints": [{"Maximum": 4_000.0}]}),
+            "queue WorkQueue",
+            "log",
+        ),
+        (
+            "iam:SimulatePrincipalPolicy",
+            json!({"IsTruncated": false, "EvaluationResults": []}),
+            "role of Widget",
+            "boundary",
+        ),
         (
             "cloudformation:DescribeStacks",
             json!({"Stacks": [acting("pullsafe"), acting("other")]}),
@@ -235,15 +277,23 @@ async fn each_fault_is_found_with_its_mend() {
             "the mirror's prefix",
             "another MirrorPrefix",
         ),
-        ("ecs:DescribeTasks", json!({"tasks": [{"containers": [{"image": "nginx"}]}]}), "a task has the digest", "MirrorMayDelete"),
+        (
+            "ecs:DescribeTasks",
+            json!({"tasks": [{"containers": [{"image": "nginx"}]}]}),
+            "a task has the digest",
+            "MirrorMayDelete",
+        ),
     ];
     for (call, answer, about, mend) in faults {
         let (call, answer) = (*call, answer.clone());
-        let account = move |asked: &str, request: &Value| if asked == call { Ok(answer.clone()) } else { well(asked, request) };
+        let account =
+            move |asked: &str, request: &Value| if asked == call { Ok(answer.clone()) } else { well(asked, request) };
         let output = doctor(Arc::new(account), &["--output", "json"]).await;
         assert_eq!(output.status.code(), Some(1), "{call}: {output:?}");
         let found = findings(&output);
-        let found = found.iter().find(|finding| finding["state"] == "wrong" && finding["about"].as_str().unwrap().starts_with(about));
+        let found = found
+            .iter()
+            .find(|finding| finding["state"] == "wrong" && finding["about"].as_str().unwrap().starts_with(about));
         let found = found.unwrap_or_else(|| panic!("{call}: {output:?}"));
         assert!(found["mend"].as_str().unwrap().contains(mend), "{call}: {found}");
     }
@@ -263,23 +313,33 @@ async fn a_denied_look_is_not_known() {
         ("ecr:DescribePullThroughCacheRules", "BatchGetImage"),
     ] {
         let account = move |asked: &str, request: &Value| {
-            if asked == call { Err(AwsError::client("AccessDeniedException", "not authorized")) } else { well(asked, request) }
+            if asked == call {
+                Err(AwsError::client("AccessDeniedException", "not authorized"))
+            } else {
+                well(asked, request)
+            }
         };
         let output = doctor(Arc::new(account), &["--output", "json"]).await;
         assert_eq!(output.status.code(), Some(0), "{call}: {output:?}");
         let found = findings(&output);
-        let found = found.iter().find(|finding| finding["about"].as_str().unwrap().starts_with(about) && finding["state"] == "not-known");
+        let found = found
+            .iter()
+            .find(|finding| finding["about"].as_str().unwrap().starts_with(about) && finding["state"] == "not-known");
         assert!(found.is_some_and(|found| found["settle"].as_str().unwrap().contains(call)), "{call}: {output:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_is_not_there_is_an_error() {
-    let account = |_: &str, _: &Value| Err(AwsError::client("ValidationError", "Stack with id elsewhere does not exist"));
+    let account =
+        |_: &str, _: &Value| Err(AwsError::client("ValidationError", "Stack with id elsewhere does not exist"));
     let output = doctor(Arc::new(account), &["--stack", "elsewhere"]).await;
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the stack elsewhere cannot be looked at") && said.contains("does not exist"), "{said}");
+    assert!(
+        said.contains("the stack elsewhere cannot be looked at") && said.contains("does not exist"),
+        "{said}"
+    );
 }
 
 /// A service that is not in the region has no address there.
@@ -291,7 +351,10 @@ async fn a_service_that_is_not_in_the_region_is_named_with_what_is_not_done() {
     let found = findings(&output);
     let found = found.iter().find(|finding| finding["about"] == "services in eu-west-1").unwrap();
     assert_eq!(found["state"], "wrong", "{found}");
-    assert!(found["seen"].as_str().unwrap().starts_with("no address for tag (a service that is paused"), "{found}");
+    assert!(
+        found["seen"].as_str().unwrap().starts_with("no address for tag (a service that is paused"),
+        "{found}"
+    );
 }
 
 /// A service that pulls through a rule needs more than a pull: a first pull imports, and creates the repository.
@@ -307,15 +370,23 @@ async fn what_pulls_through_a_rule_may_import() {
             let actions = request["ActionNames"].as_array().cloned().unwrap_or_default();
             if asked == "iam:SimulatePrincipalPolicy" && actions.contains(&json!("ecr:BatchImportUpstreamImage")) {
                 let of_service = request["PolicySourceArn"].as_str().unwrap().ends_with("role/pull");
-                let decision = if if of_service { role_may } else { stack_may } { "allowed" } else { "implicitDeny" };
+                let decision = if if of_service { role_may } else { stack_may } {
+                    "allowed"
+                } else {
+                    "implicitDeny"
+                };
                 let result = |action: &Value| json!({ "EvalActionName": action, "EvalDecision": decision });
-                return Ok(json!({ "IsTruncated": false, "EvaluationResults": actions.iter().map(result).collect::<Vec<_>>() }));
+                return Ok(
+                    json!({ "IsTruncated": false, "EvaluationResults": actions.iter().map(result).collect::<Vec<_>>() }),
+                );
             }
             well(asked, request)
         };
         let output = doctor(Arc::new(account), &["--output", "json"]).await;
         let found = findings(&output);
-        let of = |about: &str| found.iter().find(|finding| finding["about"].as_str().unwrap().starts_with(about)).unwrap().clone();
+        let of = |about: &str| {
+            found.iter().find(|finding| finding["about"].as_str().unwrap().starts_with(about)).unwrap().clone()
+        };
         let imports = of("what pulls through the cache may import");
         assert_eq!(imports["state"], if role_may { "ok" } else { "wrong" }, "{imports}");
         if !role_may {
@@ -330,17 +401,23 @@ async fn what_pulls_through_a_rule_may_import() {
     }
 }
 
-/// What nobody would bring back once the stack is gone is in the way of its deletion; what goes on by itself is said, and is not.
+/// What nobody would bring back once the stack is gone is in the way of its deletion; what goes on by itself is said,
+/// and is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_of_a_deletion_is_named_with_its_command() {
     const HOSTILE: &str = "$(reboot)";
     const PAUSED: &str = "arn:aws:ecs:eu-west-1:123456789012:service/production/web";
     let imports = |stacks: &'static [&'static str]| {
         move |asked: &str, request: &Value, paused: &[(&str, &str)]| match asked {
-            "tag:GetResources" => Ok(json!({ "PaginationToken": "", "ResourceTagMappingList": [{ "ResourceARN": PAUSED, "Tags": [] }] })),
+            "tag:GetResources" => {
+                Ok(json!({ "PaginationToken": "", "ResourceTagMappingList": [{ "ResourceARN": PAUSED, "Tags": [] }] }))
+            }
             "ecs:DescribeServices" => {
-                let tags: Vec<Value> = paused.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-                Ok(json!({ "services": [{ "serviceName": "web", "status": "ACTIVE", "desiredCount": 0, "tags": tags }] }))
+                let tags: Vec<Value> =
+                    paused.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+                Ok(
+                    json!({ "services": [{ "serviceName": "web", "status": "ACTIVE", "desiredCount": 0, "tags": tags }] }),
+                )
             }
             "cloudformation:ListImports" if stacks.is_empty() => {
                 Err(AwsError::client("ValidationError", "Export 'pullsafe-ImageGate' is not imported by any stack."))
@@ -352,29 +429,53 @@ async fn what_is_in_the_way_of_a_deletion_is_named_with_its_command() {
     let nothing = imports(&[]);
     for (tags, about, state, wanted) in [
         (&[("team", "a")][..], "paused services", "ok", "none"),
-        (&[("pullsafe:paused-count", "3")], "paused services", "wrong", "--service web --region eu-west-1 --desired-count 3"),
-        (&[("pullsafe:paused-count", HOSTILE)], "paused services", "wrong", "--desired-count THE-COUNT-BEFORE"),
+        (
+            &[("pullsafe:paused-count", "3")],
+            "paused services",
+            "wrong",
+            "--service web --region eu-west-1 --desired-count 3",
+        ),
+        (
+            &[("pullsafe:paused-count", HOSTILE)],
+            "paused services",
+            "wrong",
+            "--desired-count THE-COUNT-BEFORE",
+        ),
         (&[("pullsafe:paused-count", "3"), ("pullsafe:paused-by", "other")], "paused services", "ok", "none"),
-        (&[("pullsafe:moved-from", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")], "moved services", "ok", "before: web:7"),
+        (
+            &[("pullsafe:moved-from", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")],
+            "moved services",
+            "ok",
+            "before: web:7",
+        ),
     ] {
         let answer: Answer = Arc::new(move |asked: &str, request: &Value| nothing(asked, request, tags));
         let output = doctor(answer, &["--before-delete", "--output", "json"]).await;
         let found = findings(&output);
         let finding = found.iter().find(|finding| finding["about"] == about).unwrap();
         assert_eq!(finding["state"], state, "{tags:?}: {finding}");
-        assert!(finding.to_string().contains(wanted) && !finding.to_string().contains(HOSTILE), "{tags:?}: {finding}");
+        assert!(
+            finding.to_string().contains(wanted) && !finding.to_string().contains(HOSTILE),
+            "{tags:?}: {finding}"
+        );
         assert_eq!(output.status.code(), Some(i32::from(state == "wrong")));
     }
     let some = imports(&["shop", "cart"]);
-    let output = doctor(Arc::new(move |asked: &str, request: &Value| some(asked, request, &[])), &["--before-delete"]).await;
+    let output =
+        doctor(Arc::new(move |asked: &str, request: &Value| some(asked, request, &[])), &["--before-delete"]).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("WRONG     stacks that import the gate: shop, cart"), "{text}");
     let refused = |asked: &str, request: &Value| match asked {
-        "tag:GetResources" | "cloudformation:ListImports" => Err(AwsError::client("AccessDeniedException", "not authorized")),
+        "tag:GetResources" | "cloudformation:ListImports" => {
+            Err(AwsError::client("AccessDeniedException", "not authorized"))
+        }
         _ => well(asked, request),
     };
     let output = doctor(Arc::new(refused), &["--before-delete"]).await;
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("allow tag:GetResources") && text.contains("allow cloudformation:ListImports"), "{text}");
+    assert!(
+        text.contains("allow tag:GetResources") && text.contains("allow cloudformation:ListImports"),
+        "{text}"
+    );
 }

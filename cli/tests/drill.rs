@@ -43,10 +43,15 @@ async fn serve(world: &World, lambda: Answer) -> Served {
         ("DescribeStackResource", Some("pullsafe")) => Ok(json!({ "StackResourceDetail": {
             "LogicalResourceId": request["LogicalResourceId"], "PhysicalResourceId": "pullsafe-RemediatorFunction-1A",
             "ResourceType": "AWS::Lambda::Function", "ResourceStatus": "CREATE_COMPLETE", "LastUpdatedTimestamp": "2026-01-15T19:00:00Z" } })),
-        (_, name) => Err(AwsError::client("ValidationError", format!("Stack '{}' does not exist", name.unwrap_or_default()))),
+        (_, name) => {
+            Err(AwsError::client("ValidationError", format!("Stack '{}' does not exist", name.unwrap_or_default())))
+        }
     });
-    let aws =
-        world.aws.clone().with_service("cloudformation", Arc::new(Scripted(stack))).with_service("lambda", Arc::new(Scripted(lambda)));
+    let aws = world
+        .aws
+        .clone()
+        .with_service("cloudformation", Arc::new(Scripted(stack)))
+        .with_service("lambda", Arc::new(Scripted(lambda)));
     aws.serve().await.expect("it listens")
 }
 
@@ -73,14 +78,16 @@ async fn what_would_be_told_and_done_is_shown() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(said.starts_with("DRILL for prod/web: no task has stopped, and nothing was changed.\n"), "{said}");
     assert!(
-        said.contains("Would be done, for pullsafe may act here") && said.contains("People:    told\nPrograms:  told\nTook:      "),
+        said.contains("Would be done, for pullsafe may act here")
+            && said.contains("People:    told\nPrograms:  told\nTook:      "),
         "{said}"
     );
     let call = world.aws.calls().into_iter().rfind(|call| call.service == "lambda").expect("it was invoked");
     assert_eq!(call.request["FunctionName"], "pullsafe-RemediatorFunction-1A");
     let payload: Value = serde_json::from_str(call.request["Payload"].as_str().expect("a text")).expect("JSON");
     assert_eq!((&payload["pullsafe"], &payload["subject"]["service"]["name"]), (&json!("drill"), &json!("web")));
-    let output = run(&served, &["--service", "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "--output", "json"]).await;
+    let output =
+        run(&served, &["--service", "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "--output", "json"]).await;
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(
         (&document["outcome"], &document["remedy"], &document["shown"]["people"]),
@@ -92,9 +99,9 @@ async fn what_would_be_told_and_done_is_shown() {
 #[tokio::test]
 async fn what_was_not_played_or_not_told_is_no_success() {
     let world = world();
-    let old = json!({ "outcome": "ignored", "why": "`pullsafe`: \"drill\" is not a message of pullsafe", "remedy": null });
-    let off =
-        json!({ "outcome": "drill", "why": "pullsafe is off for prod/web: a stop would be neither looked at nor told", "remedy": null });
+    let old =
+        json!({ "outcome": "ignored", "why": "`pullsafe`: \"drill\" is not a message of pullsafe", "remedy": null });
+    let off = json!({ "outcome": "drill", "why": "pullsafe is off for prod/web: a stop would be neither looked at nor told", "remedy": null });
     let broken = json!({ "errorMessage": "ecs:DescribeServices: denied", "errorType": "Failure" });
     for (answer, said) in [
         (old, "deploy this release first"),
@@ -106,7 +113,12 @@ async fn what_was_not_played_or_not_told_is_no_success() {
         let all = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.code() == Some(1) && all.contains(said), "{all}");
     }
-    let denied: Answer = Arc::new(|_, _| Err(AwsError { status: 403, ..AwsError::client("AccessDeniedException", "no") }));
+    let denied: Answer = Arc::new(|_, _| {
+        Err(AwsError {
+            status: 403,
+            ..AwsError::client("AccessDeniedException", "no")
+        })
+    });
     let served = serve(&world, denied).await;
     for (arguments, code, said) in [
         (["--service", "prod/web"].as_slice(), 1, "lambda:InvokeFunction"),

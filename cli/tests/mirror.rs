@@ -40,11 +40,17 @@ impl Registries {
     }
 
     fn pulls(&self) -> usize {
-        self.hub.log().iter().filter(|access| access.method == "GET" && access.path.contains("/manifests/")).count()
+        self.hub
+            .log()
+            .iter()
+            .filter(|access| access.method == "GET" && access.path.contains("/manifests/"))
+            .count()
     }
 
     fn tags(&self, repository: &str) -> Vec<String> {
-        let read = |repository: &testkit::registry::repository::Repository| repository.tags().map(|(tag, _)| tag.to_owned()).collect();
+        let read = |repository: &testkit::registry::repository::Repository| {
+            repository.tags().map(|(tag, _)| tag.to_owned()).collect()
+        };
         self.target.store().read(repository, read).unwrap_or_default()
     }
 }
@@ -90,15 +96,24 @@ fn a_plan_changes_nothing_and_a_run_copies_to_any_registry() {
     let plan = registries.mirror(&config, &["--dry-run"]);
     let shown = text(&plan.stdout).replace(registries.host(), "REGISTRY");
     assert_eq!(plan.status.code(), Some(0), "{shown}{}", text(&plan.stderr));
-    assert!(shown.starts_with("1 images: 1 to copy.\nDocker Hub has 100 of 100 pulls left (10 kept back); this costs 5.\n"), "{shown}");
+    assert!(
+        shown.starts_with("1 images: 1 to copy.\nDocker Hub has 100 of 100 pulls left (10 kept back); this costs 5.\n"),
+        "{shown}"
+    );
     assert!(shown.contains("  docker.io/acme/app:1.1\n    -> REGISTRY/copies/acme/app:1.1\n"), "{shown}");
-    assert!(shown.contains("why: line 4: version ^1, newest by version; number 1 of the newest 1 among 2"), "{shown}");
+    assert!(
+        shown.contains("why: line 4: version ^1, newest by version; number 1 of the newest 1 among 2"),
+        "{shown}"
+    );
     assert_eq!((registries.pulls(), registries.tags("copies/acme/app")), (0, Vec::new()));
 
     let run = registries.mirror(&config, &["--output", "json"]);
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(0), "{report:#}{}", text(&run.stderr));
-    assert_eq!((&report["images"][0]["action"], &report["images"][0]["report"]["source_manifest_gets"]), (&"copy".into(), &5.into()));
+    assert_eq!(
+        (&report["images"][0]["action"], &report["images"][0]["report"]["source_manifest_gets"]),
+        (&"copy".into(), &5.into())
+    );
     assert_eq!(registries.tags("copies/acme/app"), ["1.1"]);
 
     let again = registries.mirror(&config, &["--output", "json"]);
@@ -130,15 +145,17 @@ fn what_refers_to_an_image_comes_along_where_the_configuration_says_so() {
     let image = Sample::multi_arch(1).build();
     image.push(registries.hub.store(), "acme/app", "1");
     let config = Blob::of("{}");
-    let descriptor =
-        serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.digest(), "size": config.size()});
+    let descriptor = serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.digest(), "size": config.size()});
     registries.hub.store().put_blob("acme/app", config);
     let signature = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": descriptor,
         "artifactType": "application/vnd.example.signature", "layers": [descriptor],
         "subject": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": image.digest(), "size": 1}})
     .to_string();
-    let signature =
-        registries.hub.store().push("acme/app", None, signature.into(), Some("application/vnd.oci.image.manifest.v1+json")).unwrap();
+    let signature = registries
+        .hub
+        .store()
+        .push("acme/app", None, signature.into(), Some("application/vnd.oci.image.manifest.v1+json"))
+        .unwrap();
     for (asked, there) in [("", false), ("referrers: true\n", true)] {
         let config = registries.config("referrers.yaml", &format!("- acme/app: ['1']\n{asked}"));
         let run = registries.mirror(&config, &[]);
@@ -154,10 +171,15 @@ fn what_is_not_there_ends_with_1_and_is_named() {
     let config = registries.config("gone.yaml", "- acme/gone: ['1']\n");
     let run = registries.mirror(&config, &[]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
-    assert!(text(&run.stdout).contains("copies/acme/gone:1: not known: docker.io refuses access"), "{}", text(&run.stdout));
+    assert!(
+        text(&run.stdout).contains("copies/acme/gone:1: not known: docker.io refuses access"),
+        "{}",
+        text(&run.stdout)
+    );
 }
 
-/// What is at other registries costs nothing of Docker Hub's quota, and neither plan nor run says so; a plan pulls nothing at all.
+/// What is at other registries costs nothing of Docker Hub's quota, and neither plan nor run says so; a plan pulls
+/// nothing at all.
 #[test]
 fn what_a_plan_foretells_is_what_the_run_spends_and_what_docker_hub_counts() {
     let registries = Registries::start();
@@ -173,26 +195,50 @@ fn what_a_plan_foretells_is_what_the_run_spends_and_what_docker_hub_counts() {
     let other = registries.other.url().trim_start_matches("http://").to_owned();
     let rows = [
         ("one image", "- acme/app: ['1']\n".to_owned()),
-        ("some platforms", "- source: acme/tool\n  tags: ['1']\n  platforms: [linux/amd64, linux/arm64]\n".to_owned()),
+        (
+            "some platforms",
+            "- source: acme/tool\n  tags: ['1']\n  platforms: [linux/amd64, linux/arm64]\n".to_owned(),
+        ),
         ("one platform", "- source: acme/tool\n  tags: ['1']\n  platforms: [linux/s390x]\n".to_owned()),
         ("held by ECR Public too", "- python: ['3']\n".to_owned()),
         ("at another registry", format!("- source: {other}/team/api\n  tags: ['1']\n")),
-        ("all together, current by now", format!("- acme/app: ['1']\n- python: ['3']\n- source: {other}/team/api\n  tags: ['1']\n")),
+        (
+            "all together, current by now",
+            format!("- acme/app: ['1']\n- python: ['3']\n- source: {other}/team/api\n  tags: ['1']\n"),
+        ),
     ];
     for (name, images) in rows {
         let config = registries.config("foretold.yaml", &images);
-        let before =
-            (registries.pulls(), registries.target.log().iter().filter(|access| access.method != "GET" && access.method != "HEAD").count());
+        let before = (
+            registries.pulls(),
+            registries
+                .target
+                .log()
+                .iter()
+                .filter(|access| access.method != "GET" && access.method != "HEAD")
+                .count(),
+        );
         let plan = registries.mirror(&config, &["--dry-run", "--output", "json"]);
-        let plan: Value = serde_json::from_slice(&plan.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {plan:?}"));
+        let plan: Value =
+            serde_json::from_slice(&plan.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {plan:?}"));
         let foretold = plan["pulls"]["expected"].as_u64();
-        let writes = registries.target.log().iter().filter(|access| access.method != "GET" && access.method != "HEAD").count();
+        let writes = registries
+            .target
+            .log()
+            .iter()
+            .filter(|access| access.method != "GET" && access.method != "HEAD")
+            .count();
         assert_eq!((registries.pulls(), writes), before, "{name}: a plan pulls nothing and writes nothing");
         let run = registries.mirror(&config, &["--output", "json"]);
-        let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {run:?}"));
+        let report: Value =
+            serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {run:?}"));
         assert_eq!(run.status.code(), Some(0), "{name}: {report:#}");
         let counted = (registries.pulls() - before.0) as u64;
-        assert_eq!((foretold, report["pulls"].as_u64()), (Some(counted), Some(counted)), "{name}: {plan:#}\n{report:#}");
+        assert_eq!(
+            (foretold, report["pulls"].as_u64()),
+            (Some(counted), Some(counted)),
+            "{name}: {plan:#}\n{report:#}"
+        );
     }
     several(5).push(registries.other.store(), "team/api", "2");
     let config = registries.config("foretold.yaml", &format!("- source: {other}/team/api\n  tags: ['2']\n"));

@@ -63,13 +63,21 @@ async fn all_incidents_the_open_one_and_the_archive() {
     let served = world.aws.serve().await.expect("it listens");
     let output = run(&served, &["--since", EVER, "--output", "json"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let expected = [("prod/web", "resolved"), ("test/api", "open")].map(|(subject, state)| (subject.to_owned(), state.to_owned()));
-    assert_eq!(subjects(&output).into_iter().collect::<std::collections::BTreeSet<_>>(), expected.into_iter().collect());
+    let expected =
+        [("prod/web", "resolved"), ("test/api", "open")].map(|(subject, state)| (subject.to_owned(), state.to_owned()));
+    assert_eq!(
+        subjects(&output).into_iter().collect::<std::collections::BTreeSet<_>>(),
+        expected.into_iter().collect()
+    );
     let recent = run(&served, &["--since", "1m", "--output", "json"]).await;
     assert_eq!(subjects(&recent), [("test/api".to_owned(), "open".to_owned())], "what is open is always reported");
     let calls = world.aws.calls();
     let read = calls.iter().rev().take(8).map(|call| call.operation.as_str());
-    assert!(read.clone().all(|operation| matches!(operation, "Query" | "BatchGetItem" | "Scan")), "{:?}", read.collect::<Vec<_>>());
+    assert!(
+        read.clone().all(|operation| matches!(operation, "Query" | "BatchGetItem" | "Scan")),
+        "{:?}",
+        read.collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -85,17 +93,30 @@ async fn one_service_by_name_cluster_and_name_or_arn() {
     let page = run(&served, &["prod/web", "--since", EVER, "--output", "html"]).await;
     assert!(out(&page).starts_with("<!doctype html>") && out(&page).contains("<svg"));
     let text = run(&served, &["prod/web", "--since", EVER]).await;
-    assert!(out(&text).starts_with("# prod/web: resolved, last blocker registry-rate-limited\n"), "{}", out(&text));
+    assert!(
+        out(&text).starts_with("# prod/web: resolved, last blocker registry-rate-limited\n"),
+        "{}",
+        out(&text)
+    );
 }
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_named_and_hides_nothing() {
     let world = history().await;
-    put(&world, "arn:aws:ecs:eu-west-1:123456789012:service/prod/odd", "state", &json!("what"), &json!({ "open": 7 }));
+    put(
+        &world,
+        "arn:aws:ecs:eu-west-1:123456789012:service/prod/odd",
+        "state",
+        &json!("what"),
+        &json!({ "open": 7 }),
+    );
     let served = world.aws.serve().await.expect("it listens");
     let output = run(&served, &["--output", "json"]).await;
     assert_eq!((output.status.code(), subjects(&output).len()), (Some(1), 1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("service/prod/odd state cannot be read"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("service/prod/odd state cannot be read"),
+        "{output:?}"
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,12 @@ fn case_e(name: &str) -> PathBuf {
 }
 
 fn pullsafe(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pullsafe")).current_dir(directory).arg("scan").args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_pullsafe"))
+        .current_dir(directory)
+        .arg("scan")
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn out(output: &Output) -> String {
@@ -45,8 +50,14 @@ fn people_read_one_line_for_each_pull() {
     let output = pullsafe(&case_e("scan-text"), &[]);
     assert_eq!(output.status.code(), Some(1));
     let text = out(&output);
-    assert_eq!(text.lines().next(), Some("Dockerfile:1:10: dockerhub docker.io/docker/dockerfile:1 (dockerfile-syntax)"));
-    assert!(text.contains("infra/docker-compose.yml:8:12: dockerhub docker.io/postgis/postgis:16-3.4 (compose-image)\n"), "{text}");
+    assert_eq!(
+        text.lines().next(),
+        Some("Dockerfile:1:10: dockerhub docker.io/docker/dockerfile:1 (dockerfile-syntax)")
+    );
+    assert!(
+        text.contains("infra/docker-compose.yml:8:12: dockerhub docker.io/postgis/postgis:16-3.4 (compose-image)\n"),
+        "{text}"
+    );
     assert!(text.ends_with("6 images in 2 files, 6 from Docker Hub\n"), "{text}");
 }
 
@@ -71,7 +82,10 @@ fn tools_read_every_field() {
             },
         ])
     );
-    assert_eq!(found["summary"], json!({"findings": 2, "docker_hub": 1, "undecided": 1, "files_seen": 1, "files_read": 1}));
+    assert_eq!(
+        found["summary"],
+        json!({"findings": 2, "docker_hub": 1, "undecided": 1, "files_seen": 1, "files_read": 1})
+    );
 }
 
 #[test]
@@ -114,7 +128,10 @@ fn an_override_goes_to_standard_output_and_keeps_variables() {
     fs::create_dir_all(&root).unwrap();
     fs::write(root.join("compose.yml"), "services: {a: {image: 'redis:${REDIS_VERSION:-7}'}}\n").unwrap();
     let output = pullsafe(&root, &["--compose-override", "-", "--registry", REGISTRY]);
-    assert!(out(&output).contains(&format!("image: \"{REGISTRY}/docker-hub/library/redis:${{REDIS_VERSION:-7}}\"")), "{output:?}");
+    assert!(
+        out(&output).contains(&format!("image: \"{REGISTRY}/docker-hub/library/redis:${{REDIS_VERSION:-7}}\"")),
+        "{output:?}"
+    );
     assert!(!root.join("-").exists());
 }
 
@@ -124,8 +141,11 @@ fn an_override_goes_to_standard_output_and_keeps_variables() {
 fn only_what_changed_since_a_commit_and_nothing_of_the_repository_is_run() {
     let root = case_e("scan-since");
     let git = |arguments: &[&str]| {
-        let output =
-            Command::new("git").current_dir(&root).args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments).output();
+        let output = Command::new("git")
+            .current_dir(&root)
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(arguments)
+            .output();
         assert!(output.as_ref().is_ok_and(|output| output.status.success()), "{output:?}");
     };
     git(&["init", "-q"]);
@@ -188,8 +208,12 @@ fn annotations_and_code_scanning_point_at_the_line() {
         json!({"artifactLocation": {"uri": "Dockerfile"}, "region": {"startLine": 2, "startColumn": 6}})
     );
     assert_eq!(result["properties"]["official"], true);
-    let rules: Vec<&str> =
-        sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().iter().filter_map(|rule| rule["id"].as_str()).collect();
+    let rules: Vec<&str> = sarif["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|rule| rule["id"].as_str())
+        .collect();
     assert!(rules.contains(&result["ruleId"].as_str().unwrap()), "{rules:?}");
 }
 
@@ -206,7 +230,11 @@ fn the_diff_is_what_fix_does_and_changes_nothing() {
 
     let fixed = pullsafe(&root, &["--fix", "--registry", REGISTRY]);
     assert_eq!(fixed.status.code(), Some(0), "{fixed:?}");
-    assert!(fs::read_to_string(root.join("infra/docker-compose.yml")).unwrap().contains(moved.trim_start_matches('+')));
+    assert!(
+        fs::read_to_string(root.join("infra/docker-compose.yml"))
+            .unwrap()
+            .contains(moved.trim_start_matches('+'))
+    );
     assert_eq!(pullsafe(&root, &["--strict"]).status.code(), Some(0), "clean");
     assert_eq!(out(&pullsafe(&root, &["--diff", "--registry", REGISTRY])), "", "a second time changes nothing");
 }
@@ -216,9 +244,16 @@ fn official_images_go_to_ecr_public_and_the_rest_stays_and_says_so() {
     let root = case_e("scan-public");
     let fixed = pullsafe(&root, &["--fix", "--ecr-public"]);
     assert_eq!(fixed.status.code(), Some(1), "{fixed:?}");
-    assert!(fs::read_to_string(root.join("Dockerfile")).unwrap().contains("FROM public.ecr.aws/docker/library/python:3.11-slim AS base\n"));
+    assert!(
+        fs::read_to_string(root.join("Dockerfile"))
+            .unwrap()
+            .contains("FROM public.ecr.aws/docker/library/python:3.11-slim AS base\n")
+    );
     let told = String::from_utf8_lossy(&fixed.stderr).into_owned();
-    assert!(told.contains("infra/docker-compose.yml:14: docker.io/minio/minio:latest stays: not an official image"), "{told}");
+    assert!(
+        told.contains("infra/docker-compose.yml:14: docker.io/minio/minio:latest stays: not an official image"),
+        "{told}"
+    );
     assert!(told.ends_with("2 images moved in 2 files, 4 left\n"), "{told}");
 }
 
@@ -226,10 +261,16 @@ fn official_images_go_to_ecr_public_and_the_rest_stays_and_says_so() {
 fn an_override_leaves_the_compose_file_alone() {
     let root = case_e("scan-override");
     let before = fs::read(root.join("infra/docker-compose.yml")).unwrap();
-    let output = pullsafe(&root, &["--compose-override", "infra/mirror.yml", "--registry", REGISTRY, "infra/docker-compose.yml"]);
+    let output = pullsafe(
+        &root,
+        &["--compose-override", "infra/mirror.yml", "--registry", REGISTRY, "infra/docker-compose.yml"],
+    );
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(fs::read(root.join("infra/docker-compose.yml")).unwrap(), before);
-    assert!(fs::read_to_string(root.join("infra/mirror.yml")).unwrap().contains("  db:\n    image: "), "{output:?}");
+    assert!(
+        fs::read_to_string(root.join("infra/mirror.yml")).unwrap().contains("  db:\n    image: "),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -249,10 +290,16 @@ fn yaml(text: &str) -> Yaml<'_> {
 fn action(root: &Path, inputs: &[(&str, &str)]) -> Output {
     let text = fs::read_to_string(project().join("action.yml")).unwrap();
     let action = yaml(&text);
-    let step = action["runs"]["steps"].as_vec().unwrap().iter().find(|step| step["name"].as_str() == Some("Scan")).unwrap();
+    let step = action["runs"]["steps"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .find(|step| step["name"].as_str() == Some("Scan"))
+        .unwrap();
     assert_eq!(step["shell"].as_str(), Some("bash"));
     let mut bash = Command::new("bash");
-    bash.current_dir(root).args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]);
+    bash.current_dir(root)
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]);
     let temporary = root.with_extension("runner");
     fs::create_dir_all(&temporary).unwrap();
     bash.env("GITHUB_OUTPUT", temporary.join("output"));
@@ -269,8 +316,9 @@ fn action(root: &Path, inputs: &[(&str, &str)]) -> Output {
             continue;
         }
         let input = value.trim_start_matches("${{ inputs.").trim_end_matches(" }}").to_owned();
-        let default =
-            action["inputs"][input.as_str()]["default"].as_str().unwrap_or_else(|| panic!("`{input}` is no input with a default"));
+        let default = action["inputs"][input.as_str()]["default"]
+            .as_str()
+            .unwrap_or_else(|| panic!("`{input}` is no input with a default"));
         // The table on the job's page is made by Python, which a runner has; it is tried with the release.
         let default = if input == "summary" { "false" } else { default };
         let given = inputs.iter().find(|(name, _)| *name == input).map_or(default, |(_, value)| *value);
@@ -305,7 +353,10 @@ fn the_pre_commit_hooks_take_the_files_that_name_images() {
     let text = fs::read_to_string(project().join(".pre-commit-hooks.yaml")).unwrap();
     let hooks = yaml(&text);
     let hooks = hooks.as_vec().unwrap();
-    assert_eq!(hooks.iter().map(|hook| hook["id"].as_str().unwrap()).collect::<Vec<_>>(), ["pullsafe-scan", "pullsafe-scan-strict"]);
+    assert_eq!(
+        hooks.iter().map(|hook| hook["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["pullsafe-scan", "pullsafe-scan-strict"]
+    );
     for hook in hooks {
         let mut words = hook["entry"].as_str().unwrap().split(' ');
         assert_eq!((words.next(), words.next()), (Some("pullsafe"), Some("scan")));
@@ -314,9 +365,16 @@ fn the_pre_commit_hooks_take_the_files_that_name_images() {
         assert_eq!(words.last(), Some(&"--"));
         let arguments: Vec<&str> = words.into_iter().chain(["Dockerfile", "infra/docker-compose.yml"]).collect();
         let output = pullsafe(&root, &arguments);
-        assert_eq!((output.status.code(), out(&output).ends_with("6 from Docker Hub\n")), (Some(1), true), "{output:?}");
+        assert_eq!(
+            (output.status.code(), out(&output).ends_with("6 from Docker Hub\n")),
+            (Some(1), true),
+            "{output:?}"
+        );
         // Which of them names images is the scan's own affair: a list of names here would be a second one.
         assert!(hook.as_mapping_get("files").is_none());
-        assert_eq!(hook["types"].as_vec().map(|types| types.iter().filter_map(|name| name.as_str()).collect()), Some(vec!["text"]));
+        assert_eq!(
+            hook["types"].as_vec().map(|types| types.iter().filter_map(|name| name.as_str()).collect()),
+            Some(vec!["text"])
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! `pullsafe verify` and `pullsafe protect` as programs, on an account and registries on this machine: what failed in the cases is found before
-//! anything is deployed.
+//! `pullsafe verify` and `pullsafe protect` as programs, on an account and registries on this machine: what failed in
+//! the cases is found before anything is deployed.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -39,7 +39,10 @@ impl Place {
         let store = ImageStore::new(clock.clone());
         let ecr = RegistryServer::ecr(&store, EcrOptions::default());
         let images = EcrApi::new(&store).downloads_from(&ecr);
-        let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), HubOptions { anonymous_pulls: Some(100), ..HubOptions::default() });
+        let hub = RegistryServer::hub(
+            &ImageStore::new(clock.clone()),
+            HubOptions { anonymous_pulls: Some(100), ..HubOptions::default() },
+        );
         let iam = Iam::new().allow("pull", "ecr:*", "*").with_role("bare");
         let aws = FakeAws::new(clock.clone())
             .with_service("ecs", Arc::new(ecs.clone()))
@@ -64,7 +67,10 @@ impl Place {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pullsafe"));
         let endpoints = format!("docker.io={},{HOST}={}", self.hub.url(), self.ecr.url());
         command.args(arguments).env_clear().current_dir(&self.folder).kill_on_drop(true);
-        command.env("HOME", &self.folder).env("AWS_REGION", "eu-west-1").env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .env("HOME", &self.folder)
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ENDPOINT_URL", self.aws.url()).env("PULLSAFE_REGISTRY_ENDPOINTS", endpoints);
         if signed_in {
             command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
@@ -79,14 +85,16 @@ impl Place {
     /// The faults that are certain, and the exit status.
     async fn faults(&self, arguments: &[&str]) -> (Vec<String>, Option<i32>, Value) {
         let output = self.run(&[&["verify", "--output", "json"], arguments].concat()).await;
-        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
         let all = document["subjects"]
             .as_array()
             .into_iter()
             .flatten()
             .flat_map(|subject| subject["findings"].as_array().cloned().unwrap_or_default());
-        let certain =
-            all.filter(|finding| finding["certainty"] == "certain").map(|finding| finding["fault"].as_str().unwrap_or_default().to_owned());
+        let certain = all
+            .filter(|finding| finding["certainty"] == "certain")
+            .map(|finding| finding["fault"].as_str().unwrap_or_default().to_owned());
         (certain.collect(), output.status.code(), document)
     }
 }
@@ -113,7 +121,11 @@ async fn case_a_is_found_in_the_task_definition() {
     let (faults, code, document) = place.faults(&["--mirror", &format!("{HOST}/docker-hub"), &file]).await;
     assert_eq!((faults, code), (vec!["no-copy".to_owned()], Some(1)), "{document:#}");
     let quota = &document["subjects"][0]["findings"][1];
-    assert_eq!((&quota["fault"], &quota["cause"]), (&json!("quota-too-small"), &json!("registry-rate-limited")), "{document:#}");
+    assert_eq!(
+        (&quota["fault"], &quota["cause"]),
+        (&json!("quota-too-small"), &json!("registry-rate-limited")),
+        "{document:#}"
+    );
     assert_eq!(place.run(&["verify", "--strict", &file]).await.status.code(), Some(1));
 }
 
@@ -147,7 +159,11 @@ async fn cases_b_and_e_are_found_in_the_repositorys_files() {
     // One that does not exist is shown at its line.
     place.write("infra/compose.yaml", "services:\n  web:\n    image: redis:8-typo\n");
     let output = place.run(&["verify", "--output", "github", "infra/compose.yaml"]).await;
-    assert!(said(&output).contains("::error file=infra/compose.yaml,line=3,col=12,title=pullsafe verify::"), "{}", said(&output));
+    assert!(
+        said(&output).contains("::error file=infra/compose.yaml,line=3,col=12,title=pullsafe verify::"),
+        "{}",
+        said(&output)
+    );
 }
 
 /// Case D: the image has not been pushed.
@@ -155,7 +171,10 @@ async fn cases_b_and_e_are_found_in_the_repositorys_files() {
 async fn case_d_is_found_and_can_be_waited_for() {
     let place = Place::new("d").await;
     place.images.store().create_repository("app-mp", testkit::registry::Mutability::Mutable);
-    let file = place.write("taskdef.json", &json!({ "taskDefinition": definition(&format!("{HOST}/app-mp:3f2c1ab"), ROLE) }).to_string());
+    let file = place.write(
+        "taskdef.json",
+        &json!({ "taskDefinition": definition(&format!("{HOST}/app-mp:3f2c1ab"), ROLE) }).to_string(),
+    );
     let (faults, code, document) = place.faults(&[&file]).await;
     assert_eq!((faults, code), (vec!["image-absent".to_owned()], Some(1)), "{document:#}");
     assert_eq!(document["subjects"][0]["findings"][0]["cause"], "image-not-found");
@@ -166,7 +185,11 @@ async fn case_d_is_found_and_can_be_waited_for() {
     assert_eq!(place.faults(&[&template]).await.0, ["image-absent"]);
 
     let begin = Instant::now();
-    let waiting = place.command(&["verify", "--wait", "60s", &file], true).stdout(std::process::Stdio::piped()).spawn().expect("it starts");
+    let waiting = place
+        .command(&["verify", "--wait", "60s", &file], true)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
     tokio::time::sleep(Duration::from_millis(500)).await;
     Sample::multi_arch(4).build().push(place.images.store(), "app-mp", "3f2c1ab");
     let output = waiting.wait_with_output().await.unwrap();
@@ -231,16 +254,17 @@ async fn without_credentials_it_does_what_needs_none_and_says_so() {
     let place = Place::new("nobody").await;
     Sample::multi_arch(1).build().push(place.hub.store(), "library/redis", "7");
     let mut definition = definition("redis:7", ROLE);
-    definition["containerDefinitions"]
-        .as_array_mut()
-        .unwrap()
-        .extend([json!({ "name": "side", "image": "redis:typo" }), json!({ "name": "third", "image": format!("{HOST}/app:1") })]);
+    definition["containerDefinitions"].as_array_mut().unwrap().extend([
+        json!({ "name": "side", "image": "redis:typo" }),
+        json!({ "name": "third", "image": format!("{HOST}/app:1") }),
+    ]);
     let file = place.write("taskdef.json", &definition.to_string());
     let output = place.command(&["verify", &file], false).output().await.unwrap();
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(
-        text.contains("`docker.io/library/redis:typo` does not exist") && text.contains("no AWS credentials to ask ECR with"),
+        text.contains("`docker.io/library/redis:typo` does not exist")
+            && text.contains("no AWS credentials to ask ECR with"),
         "{text}"
     );
     assert!(text.contains("left out: everything in AWS"), "{text}");

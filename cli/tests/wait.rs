@@ -82,7 +82,9 @@ async fn it_waits_for_the_push() {
 async fn an_image_that_does_not_come_is_a_no_with_its_reason() {
     let machine = Machine::new();
     Sample::new(1).build().push(&machine.store, "team/web", "1");
-    for (arguments, why) in [(vec!["2"], "does not have"), (vec!["1", "--platform", "linux/s390x"], "and not for linux/s390x")] {
+    for (arguments, why) in
+        [(vec!["2"], "does not have"), (vec!["1", "--platform", "linux/s390x"], "and not for linux/s390x")]
+    {
         let reference = machine.reference(arguments[0]);
         let mut all = vec![reference.as_str(), "--timeout", "1s"];
         all.extend(&arguments[1..]);
@@ -98,14 +100,23 @@ async fn an_image_that_does_not_come_is_a_no_with_its_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_is_told_apart() {
     let machine = Machine::new();
-    for arguments in
-        [vec![], vec!["Web:1"], vec!["web:1", "--timeout", "soon"], vec!["web:1", "--platform", "arm64"], vec!["web:1", "--nonsense"]]
-    {
+    for arguments in [
+        vec![],
+        vec!["Web:1"],
+        vec!["web:1", "--timeout", "soon"],
+        vec!["web:1", "--platform", "arm64"],
+        vec!["web:1", "--nonsense"],
+    ] {
         let output = machine.run(&arguments).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!output.stderr.is_empty());
     }
-    let bad = machine.command(&["web:1"]).env("PULLSAFE_REGISTRY_ENDPOINTS", "nonsense").output().await.expect("it runs");
+    let bad = machine
+        .command(&["web:1"])
+        .env("PULLSAFE_REGISTRY_ENDPOINTS", "nonsense")
+        .output()
+        .await
+        .expect("it runs");
     assert_eq!(bad.status.code(), Some(2));
 }
 

@@ -1,7 +1,8 @@
 //! The parsers of foreign text, each as a function of bytes that panics where a promise is broken.
 //!
-//! `cargo fuzz run NAME` feeds one of them for as long as one likes; `cargo test -p scenarios fuzz` feeds all of them a bounded number of
-//! inputs that are made from the seeds in this file. A parser that is not in [`TARGETS`] is fuzzed by nobody.
+//! `cargo fuzz run NAME` feeds one of them for as long as one likes; `cargo test -p scenarios fuzz` feeds all of them a
+//! bounded number of inputs that are made from the seeds in this file. A parser that is not in [`TARGETS`] is fuzzed by
+//! nobody.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,7 +55,13 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "hosts",
         run: hosts,
-        seeds: &["127.0.0.1:80", "[::ffff:127.0.0.1]", "eu-west-1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "x.localhost."],
+        seeds: &[
+            "127.0.0.1:80",
+            "[::ffff:127.0.0.1]",
+            "eu-west-1",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "x.localhost.",
+        ],
     },
     Target {
         name: "events",
@@ -165,7 +172,11 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "shown",
         run: shown,
-        seeds: &["\u{1b}]0;x\u{7}\n::error::x\n##[group]", "<!channel> <https://a|b> @here", "| a ` b [x](http://e) <script>"],
+        seeds: &[
+            "\u{1b}]0;x\u{7}\n::error::x\n##[group]",
+            "<!channel> <https://a|b> @here",
+            "| a ` b [x](http://e) <script>",
+        ],
     },
 ];
 
@@ -200,7 +211,13 @@ fn hosts(bytes: &[u8]) {
     let text = text(bytes);
     let _ = row_of(&text);
     if let Ok(region) = text.parse::<Region>() {
-        assert!(region.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{text:?}");
+        assert!(
+            region
+                .as_str()
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "{text:?}"
+        );
     }
     if let Some(host) = ecr_host(&text) {
         assert!(Region::is_valid(host.region) && host.account.len() == 12, "{text:?}");
@@ -224,7 +241,9 @@ fn task_definitions(bytes: &[u8]) {
     let value = json(bytes);
     let task = StoppedTask::from_json(value.get("detail").unwrap_or(&value));
     let _ = of_build(&value);
-    let Some(definition) = TaskDefinition::from_json(&value) else { return };
+    let Some(definition) = TaskDefinition::from_json(&value) else {
+        return;
+    };
     let images = definition.images();
     let _ = definition.clone_request(&[("python:3".to_owned(), "r.example/python:3".to_owned())]);
     assert!(images.len() <= 10_000);
@@ -283,7 +302,11 @@ fn scanned(path: &str, bytes: &[u8]) {
     let text = text(bytes);
     let (findings, _) = scan_text(path, &text, &NoNeighbours);
     for finding in findings {
-        assert!(finding.line >= 1 && finding.line <= text.lines().count().max(1) + 1, "{path}: line {}", finding.line);
+        assert!(
+            finding.line >= 1 && finding.line <= text.lines().count().max(1) + 1,
+            "{path}: line {}",
+            finding.line
+        );
     }
 }
 
@@ -296,9 +319,16 @@ fn hcl(bytes: &[u8]) {
 }
 
 fn workflows(bytes: &[u8]) {
-    for path in
-        [".github/workflows/x.yml", "compose.yaml", ".gitlab-ci.yml", "buildspec.yml", "k8s.yaml", "template.yaml", "x.sh", "values.yaml"]
-    {
+    for path in [
+        ".github/workflows/x.yml",
+        "compose.yaml",
+        ".gitlab-ci.yml",
+        "buildspec.yml",
+        "k8s.yaml",
+        "template.yaml",
+        "x.sh",
+        "values.yaml",
+    ] {
         scanned(path, bytes);
     }
 }
@@ -332,7 +362,8 @@ fn jobs(bytes: &[u8]) {
 
 fn shown(bytes: &[u8]) {
     let text = text(bytes);
-    let control = |text: &str| text.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\t'));
+    let control =
+        |text: &str| text.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\t'));
     for (surface, shown) in [
         ("terminal", foreign::terminal(&text).into_owned()),
         ("line", foreign::line(&text)),

@@ -1,7 +1,7 @@
 //! A baseline: the Docker Hub images that a repository has today, so that only new ones fail.
 //!
-//! An image is known by its file and its reference, not by its line: edits elsewhere in the file change nothing. A second
-//! use of the same image in the same file is new.
+//! An image is known by its file and its reference, not by its line: edits elsewhere in the file change nothing. A
+//! second use of the same image in the same file is new.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,10 @@ pub enum Invalid {
 impl Baseline {
     /// The baseline of what a scan found.
     pub fn of(findings: &[Finding]) -> Self {
-        let images = counted(findings).into_iter().map(|((file, reference), count)| Entry { file, reference, count }).collect();
+        let images = counted(findings)
+            .into_iter()
+            .map(|((file, reference), count)| Entry { file, reference, count })
+            .collect();
         Self { version: VERSION, images }
     }
 
@@ -50,7 +53,11 @@ impl Baseline {
     /// It is none, or of another version.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let baseline: Self = serde_json::from_str(text)?;
-        if baseline.version == VERSION { Ok(baseline) } else { Err(Invalid::Version(baseline.version)) }
+        if baseline.version == VERSION {
+            Ok(baseline)
+        } else {
+            Err(Invalid::Version(baseline.version))
+        }
     }
 
     /// The file's text.
@@ -66,8 +73,10 @@ impl Baseline {
         }
         let before = findings.len();
         findings.retain(|finding| {
-            let known =
-                left.get_mut(finding.file.as_str()).and_then(|file| file.get_mut(finding.reference.as_str())).filter(|_| matters(finding));
+            let known = left
+                .get_mut(finding.file.as_str())
+                .and_then(|file| file.get_mut(finding.reference.as_str()))
+                .filter(|_| matters(finding));
             match known {
                 Some(left) if *left > 0 => {
                     *left -= 1;
@@ -115,7 +124,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_a_reason() {
-        for (text, why) in [("[]", "not a baseline: "), ("{\"version\": 2, \"images\": []}", "a baseline of version 2")] {
+        for (text, why) in [("[]", "not a baseline: "), ("{\"version\": 2, \"images\": []}", "a baseline of version 2")]
+        {
             assert!(Baseline::parse(text).unwrap_err().to_string().starts_with(why));
         }
     }

@@ -1,7 +1,8 @@
-//! What is done with the images that a scan found ([`pullsafe_find`]): reports, the move to another registry, a baseline, the mirror's
-//! configuration, and an audit of what a whole account pulls.
+//! What is done with the images that a scan found ([`pullsafe_find`]): reports, the move to another registry, a
+//! baseline, the mirror's configuration, and an audit of what a whole account pulls.
 //!
-//! Findings in, text and edits out: but for the writing of an edited file nothing here touches a disk, and nothing asks a network.
+//! Findings in, text and edits out: but for the writing of an edited file nothing here touches a disk, and nothing asks
+//! a network.
 
 #![warn(missing_docs)]
 

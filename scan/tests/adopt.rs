@@ -86,7 +86,10 @@ fn case_e_is_adopted() {
     assert_eq!(hub(&after), Vec::<&Finding>::new());
     assert_eq!(after.findings.len(), before.findings.len());
     let compose = fs::read_to_string(root.join("infra/docker-compose.yml")).unwrap();
-    assert!(compose.contains(&format!("image: {REGISTRY}/docker-hub/postgis/postgis:16-3.4   # spatial")), "{compose}");
+    assert!(
+        compose.contains(&format!("image: {REGISTRY}/docker-hub/postgis/postgis:16-3.4   # spatial")),
+        "{compose}"
+    );
     assert!(compose.contains(&format!("image: \"{REGISTRY}/docker-hub/library/redis:7-alpine\"")), "{compose}");
     let dockerfile = fs::read_to_string(root.join("Dockerfile")).unwrap();
     assert!(dockerfile.starts_with(&format!(
@@ -97,8 +100,15 @@ fn case_e_is_adopted() {
 #[test]
 fn case_e_by_an_override_leaves_the_dockerfile() {
     let root = copy("tests/fixtures/case-e", "case-e-override");
-    let written = compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
-    assert!(written.text.contains(&format!("  mail:\n    image: \"{REGISTRY}/docker-hub/mailhog/mailhog:v1.0.1\"\n")), "{}", written.text);
+    let written =
+        compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    assert!(
+        written
+            .text
+            .contains(&format!("  mail:\n    image: \"{REGISTRY}/docker-hub/mailhog/mailhog:v1.0.1\"\n")),
+        "{}",
+        written.text
+    );
     assert_eq!(written.left.len(), 2, "the two of the Dockerfile: {:?}", written.left);
     fs::write(root.join("infra/docker-compose.override.yml"), &written.text).unwrap();
     let found = scanned(&root);
@@ -110,9 +120,16 @@ fn case_e_by_an_override_leaves_the_dockerfile() {
 #[test]
 fn an_override_moves_every_service_of_an_anchor() {
     let root = copy("find/tests/corpus/compose/anchors", "anchors");
-    let written = compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
-    let moved = |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
-    for (service, image) in [("web", "node:22-alpine"), ("worker", "node:22-alpine"), ("db", "postgres:16"), ("replica", "postgres:16")] {
+    let written =
+        compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    let moved =
+        |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
+    for (service, image) in [
+        ("web", "node:22-alpine"),
+        ("worker", "node:22-alpine"),
+        ("db", "postgres:16"),
+        ("replica", "postgres:16"),
+    ] {
         assert!(written.text.contains(&moved(service, image)), "{service}: {}", written.text);
     }
 }
@@ -156,26 +173,41 @@ fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
 fn the_corpus_is_adopted_but_for_what_has_a_reason() {
     let root = copy("find/tests/corpus", "corpus");
     let before = scanned(&root);
-    let original: BTreeMap<PathBuf, Vec<u8>> =
-        before.findings.iter().map(|finding| PathBuf::from(&finding.file)).map(|file| (file.clone(), fs::read(file).unwrap())).collect();
+    let original: BTreeMap<PathBuf, Vec<u8>> = before
+        .findings
+        .iter()
+        .map(|finding| PathBuf::from(&finding.file))
+        .map(|file| (file.clone(), fs::read(file).unwrap()))
+        .collect();
     let target = Target::new(Some(REGISTRY), "docker-hub", false).unwrap();
     let done = fix(&root, &target);
     let after = scanned(&root);
     let name = |file: &str| file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();
-    let left: Vec<String> =
-        done.left.iter().map(|left| format!("{}:{} {}: {}", name(&left.file), left.line, left.reference, left.why)).collect();
+    let left: Vec<String> = done
+        .left
+        .iter()
+        .map(|left| format!("{}:{} {}: {}", name(&left.file), left.line, left.reference, left.why))
+        .collect();
     insta::assert_snapshot!("left", left.join("\n"));
-    let still: Vec<String> =
-        hub(&after).iter().map(|finding| format!("{}:{} {}", name(&finding.file), finding.line, finding.reference)).collect();
+    let still: Vec<String> = hub(&after)
+        .iter()
+        .map(|finding| format!("{}:{} {}", name(&finding.file), finding.line, finding.reference))
+        .collect();
     assert_eq!(still.len(), done.left.len(), "what is left is what is still found: {still:#?}");
     assert_eq!(after.findings.len(), before.findings.len());
     assert_eq!(after.problems.len(), before.problems.len());
     for (file, bytes) in original {
         let now = fs::read(&file).unwrap();
-        assert_eq!(now.iter().filter(|&&byte| byte == b'\r').count(), bytes.iter().filter(|&&byte| byte == b'\r').count());
+        assert_eq!(
+            now.iter().filter(|&&byte| byte == b'\r').count(),
+            bytes.iter().filter(|&&byte| byte == b'\r').count()
+        );
         // Only GitLab's services get a line more, with the name that they had.
         if !file.to_string_lossy().contains("gitlab") {
-            assert_eq!(now.iter().filter(|&&byte| byte == b'\n').count(), bytes.iter().filter(|&&byte| byte == b'\n').count());
+            assert_eq!(
+                now.iter().filter(|&&byte| byte == b'\n').count(),
+                bytes.iter().filter(|&&byte| byte == b'\n').count()
+            );
         }
     }
     let again = plan(&after.findings, &after.elsewhere, &target, &disk(&root));

@@ -42,8 +42,9 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let tokens = vec![
-        "\n", "\r", "\t", " ", "${", "}", "${X:-", "{{", "}}", "{%", "%}", "<<EOF\n", "\\\n", "\"", "'", "`", "#", ": ", "- ", "&a ", "*a",
-        "!Sub ", "!If [", "]", "{", "|\n", ">-\n", "---\n", "\u{feff}", "\u{E000}", "\0", "é", "$(", "$[[", "<<: *a\n", "@", "/", ":",
+        "\n", "\r", "\t", " ", "${", "}", "${X:-", "{{", "}}", "{%", "%}", "<<EOF\n", "\\\n", "\"", "'", "`", "#",
+        ": ", "- ", "&a ", "*a", "!Sub ", "!If [", "]", "{", "|\n", ">-\n", "---\n", "\u{feff}", "\u{E000}", "\0", "é",
+        "$(", "$[[", "<<: *a\n", "@", "/", ":",
     ];
     let index = any::<Index>;
     prop_oneof![
@@ -107,7 +108,11 @@ fn damaged_files_are_survived() {
             }
             let _ = plan(&findings, &[], &target, &files);
             let planned = start.elapsed();
-            prop_assert!(planned < LIMIT, "{name}: {scanned:?} to scan, {planned:?} to plan, {} findings in\n{text}", findings.len());
+            prop_assert!(
+                planned < LIMIT,
+                "{name}: {scanned:?} to scan, {planned:?} to plan, {} findings in\n{text}",
+                findings.len()
+            );
             Ok(())
         })
         .unwrap();

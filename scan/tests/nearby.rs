@@ -45,7 +45,11 @@ impl Neighbours for Counted {
 const MANY: usize = 300;
 
 fn many(file: impl Fn(usize) -> (String, String), beside: &[(&str, &str)]) -> Counted {
-    Counted::of((0..MANY).map(file).chain(beside.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))))
+    Counted::of(
+        (0..MANY)
+            .map(file)
+            .chain(beside.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))),
+    )
 }
 
 /// Trees in which many files have the same neighbours, each with an image that only these give.
@@ -70,7 +74,10 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
         ),
         (
             "compose",
-            many(|at| (format!("docker-compose.{at}.yml"), "services: {a: {image: \"redis:$TAG\"}}\n".to_owned()), &[(".env", "TAG=7\n")]),
+            many(
+                |at| (format!("docker-compose.{at}.yml"), "services: {a: {image: \"redis:$TAG\"}}\n".to_owned()),
+                &[(".env", "TAG=7\n")],
+            ),
             image("redis:7"),
         ),
         (
@@ -84,7 +91,12 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
         (
             "compose, arguments",
             many(
-                |at| (format!("docker-compose.{at}.yml"), "services: {a: {build: {context: ., args: {BASE: \"redis:7\"}}}}\n".to_owned()),
+                |at| {
+                    (
+                        format!("docker-compose.{at}.yml"),
+                        "services: {a: {build: {context: ., args: {BASE: \"redis:7\"}}}}\n".to_owned(),
+                    )
+                },
                 &[("Dockerfile", "ARG BASE\nFROM $BASE\n")],
             ),
             image("redis:7"),
@@ -93,14 +105,22 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
             "Helm",
             many(
                 |at| (format!("chart/values-{at}.yaml"), "web: {image: {repository: acme/web}}\n".to_owned()),
-                &[("chart/values.yaml", "global: {imageRegistry: docker.io}\n"), ("chart/Chart.yaml", "appVersion: \"1.2\"\n")],
+                &[
+                    ("chart/values.yaml", "global: {imageRegistry: docker.io}\n"),
+                    ("chart/Chart.yaml", "appVersion: \"1.2\"\n"),
+                ],
             ),
             "docker.io/acme/web:1.2".to_owned(),
         ),
         (
             "Ansible",
             many(
-                |at| (format!("roles/a/tasks/t{at}.yml"), "- docker_container: {image: \"redis:{{ tag }}\"}\n".to_owned()),
+                |at| {
+                    (
+                        format!("roles/a/tasks/t{at}.yml"),
+                        "- docker_container: {image: \"redis:{{ tag }}\"}\n".to_owned(),
+                    )
+                },
                 &[("roles/a/defaults/main.yml", "tag: \"7\"\n")],
             ),
             image("redis:7"),
@@ -111,7 +131,8 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
                 |at| {
                     (
                         format!("buildspec-{at}.yml"),
-                        "version: 0.2\nphases: {build: {commands: ['docker build --build-arg BASE=redis:7 .']}}\n".to_owned(),
+                        "version: 0.2\nphases: {build: {commands: ['docker build --build-arg BASE=redis:7 .']}}\n"
+                            .to_owned(),
                     )
                 },
                 &[("Dockerfile", "ARG BASE\nFROM $BASE\n")],
@@ -121,7 +142,9 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
         (
             "bake",
             many(
-                |at| (format!("docker-bake.{at}.hcl"), "target \"a\" {\n  args = { BASE = \"redis:7\" }\n}\n".to_owned()),
+                |at| {
+                    (format!("docker-bake.{at}.hcl"), "target \"a\" {\n  args = { BASE = \"redis:7\" }\n}\n".to_owned())
+                },
                 &[("Dockerfile", "ARG BASE\nFROM $BASE\n")],
             ),
             image("redis:7"),
@@ -129,7 +152,12 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
         (
             "devcontainer",
             many(
-                |at| (format!(".devcontainer/devcontainer-{at}.json"), "{\"build\": {\"args\": {\"BASE\": \"redis:7\"}}}\n".to_owned()),
+                |at| {
+                    (
+                        format!(".devcontainer/devcontainer-{at}.json"),
+                        "{\"build\": {\"args\": {\"BASE\": \"redis:7\"}}}\n".to_owned(),
+                    )
+                },
                 &[(".devcontainer/Dockerfile", "ARG BASE\nFROM $BASE\n")],
             ),
             image("redis:7"),
@@ -143,7 +171,8 @@ fn each_neighbour_is_read_once() {
         let nearby = Nearby::of(&files);
         let mut found = 0;
         for (path, text) in &files.files {
-            found += usize::from(scan_file(path, text, &nearby).findings.iter().any(|finding| finding.reference == wanted));
+            found +=
+                usize::from(scan_file(path, text, &nearby).findings.iter().any(|finding| finding.reference == wanted));
         }
         assert!(found > 0, "{name}: nothing has {wanted}");
         let (path, times) = files.most();
@@ -160,7 +189,8 @@ fn a_plan_reads_a_neighbour_as_often_however_many_files_have_it() {
         let findings: Vec<_> = scans.into_iter().flat_map(|scan| scan.findings).collect();
         files.reads.lock().unwrap().clear();
         plan(&findings, &[], &target, &files);
-        // Each file for itself, as it is and as it would be; each neighbour for all that are as they are, and as they would be.
+        // Each file for itself, as it is and as it would be; each neighbour for all that are as they are, and as they
+        // would be.
         let (path, times) = files.most();
         assert!(times <= 4, "{name}: `{path}` was read {times} times");
     }

@@ -62,7 +62,10 @@ fn what_is_trusted_by_its_name_stays_and_is_said() {
          - {image: redis, jib: {fromImage: 'eclipse-temurin:21'}}\n",
     );
     assert!(after.contains("image: acme/api,") && after.contains("image: redis,"), "{after}");
-    assert!(after.contains("builder: paketobuildpacks/builder-jammy-base") && after.contains("/library/eclipse-temurin:21"), "{after}");
+    assert!(
+        after.contains("builder: paketobuildpacks/builder-jammy-base") && after.contains("/library/eclipse-temurin:21"),
+        "{after}"
+    );
     assert!(plan.left.iter().any(|left| left.why.contains("trusted")), "{:?}", plan.left);
 }
 
@@ -90,7 +93,12 @@ fn a_rule_of_sarif_has_a_page_and_a_result_its_fix() {
     let replacement = &change["replacements"][0];
     let start = usize::try_from(replacement["deletedRegion"]["byteOffset"].as_u64().unwrap()).unwrap();
     let length = usize::try_from(replacement["deletedRegion"]["byteLength"].as_u64().unwrap()).unwrap();
-    let fixed = format!("{}{}{}", &text[..start], replacement["insertedContent"]["text"].as_str().unwrap(), &text[start + length..]);
+    let fixed = format!(
+        "{}{}{}",
+        &text[..start],
+        replacement["insertedContent"]["text"].as_str().unwrap(),
+        &text[start + length..]
+    );
     assert_eq!(fixed, format!("FROM {REGISTRY}/docker-hub/library/redis:8\n"));
 }
 
@@ -98,17 +106,41 @@ fn a_rule_of_sarif_has_a_page_and_a_result_its_fix() {
 fn each_ci_system_is_told_how_to_log_in() {
     let step = "steps: [{name: a, image: 'golang:1.25', commands: [make]}]\n";
     for (path, text, wanted) in [
-        (".github/workflows/a.yml", "on: push\njobs:\n  a:\n    container: node:24\n    steps: [{run: make}]\n", "`credentials`"),
-        (".github/workflows/a.yml", "on: push\njobs:\n  a:\n    steps: [{run: docker pull node:24}]\n", "amazon-ecr-login"),
+        (
+            ".github/workflows/a.yml",
+            "on: push\njobs:\n  a:\n    container: node:24\n    steps: [{run: make}]\n",
+            "`credentials`",
+        ),
+        (
+            ".github/workflows/a.yml",
+            "on: push\njobs:\n  a:\n    steps: [{run: docker pull node:24}]\n",
+            "amazon-ecr-login",
+        ),
         (".gitlab-ci.yml", "a:\n  image: node:24\n  script: [make]\n", "DOCKER_AUTH_CONFIG"),
-        (".circleci/config.yml", "jobs:\n  a:\n    docker: [{image: 'cimg/node:24.0'}]\n    steps: [{run: make}]\n", "`aws_auth`"),
-        ("bitbucket-pipelines.yml", "image: node:24\npipelines: {default: [{step: {script: [make]}}]}\n", "oidc-role"),
+        (
+            ".circleci/config.yml",
+            "jobs:\n  a:\n    docker: [{image: 'cimg/node:24.0'}]\n    steps: [{run: make}]\n",
+            "`aws_auth`",
+        ),
+        (
+            "bitbucket-pipelines.yml",
+            "image: node:24\npipelines: {default: [{step: {script: [make]}}]}\n",
+            "oidc-role",
+        ),
         (".drone.yml", step, "image_pull_secrets"),
         (".woodpecker.yml", step, "Woodpecker"),
         ("azure-pipelines.yml", "container: node:24\nsteps: [{script: make}]\n", "service connection"),
         ("Jenkinsfile", "pipeline { agent { docker { image 'node:24' } } }\n", "withRegistry"),
-        ("buildspec.yml", "version: 0.2\nphases: {build: {commands: ['docker pull node:24']}}\n", "get-login-password"),
-        ("pod.yaml", "kind: Pod\napiVersion: v1\nspec: {containers: [{name: a, image: 'node:24'}]}\n", "imagePullSecrets"),
+        (
+            "buildspec.yml",
+            "version: 0.2\nphases: {build: {commands: ['docker pull node:24']}}\n",
+            "get-login-password",
+        ),
+        (
+            "pod.yaml",
+            "kind: Pod\napiVersion: v1\nspec: {containers: [{name: a, image: 'node:24'}]}\n",
+            "imagePullSecrets",
+        ),
         ("Dockerfile", "FROM node:24\n", "docker login"),
     ] {
         let (plan, _) = moved(path, text);
@@ -126,6 +158,11 @@ fn the_preset_for_renovate_names_what_a_move_writes() {
     let preset: Value = serde_json::from_str(&preset[..preset.find("}}").unwrap() + 2]).unwrap();
     let (_, after) = moved("Dockerfile", "FROM redis:8\n");
     let aliases = preset["registryAliases"].as_object().unwrap();
-    assert!(aliases.iter().any(|(alias, of)| of == "docker.io" && after.contains(&format!("{alias}/library/redis:8"))), "{aliases:?}");
+    assert!(
+        aliases
+            .iter()
+            .any(|(alias, of)| of == "docker.io" && after.contains(&format!("{alias}/library/redis:8"))),
+        "{aliases:?}"
+    );
     assert!(rest.contains("Dependabot"));
 }

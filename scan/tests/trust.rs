@@ -83,9 +83,18 @@ fn devices_and_the_kernels_files_are_not_read() {
     let root = tree("trust-devices");
     symlink("/dev/zero", root.join("tree/app/.env")).unwrap();
     symlink("/proc/kmsg", root.join("tree/app/Dockerfile")).unwrap();
-    fs::write(root.join("tree/app/compose.yml"), "services: {a: {image: 'redis:$TAG', build: {context: ., args: {A: b}}}}\n").unwrap();
+    fs::write(
+        root.join("tree/app/compose.yml"),
+        "services: {a: {image: 'redis:$TAG', build: {context: ., args: {A: b}}}}\n",
+    )
+    .unwrap();
     assert!(scanned(root.join("tree")).findings.is_empty());
-    assert!(scan(&[PathBuf::from("/dev/zero")], Options::default()).unwrap_err().to_string().contains("neither a file nor a directory"));
+    assert!(
+        scan(&[PathBuf::from("/dev/zero")], Options::default())
+            .unwrap_err()
+            .to_string()
+            .contains("neither a file nor a directory")
+    );
     assert!(scanned(root.join("tree/app/Dockerfile")).findings.is_empty());
     assert_eq!(scanned(PathBuf::from("/proc/self/status")).findings.len(), 0);
 }
@@ -137,11 +146,18 @@ fn no_output_has_a_command_or_a_sign_that_is_not_seen() {
         ("github", github(&scanned)),
         ("override", compose_override(&scanned.findings, &target).text),
         ("mirror", mirror_config(&scanned.findings, None, "hub")),
-        ("diff", plan.edits.iter().filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits)).collect()),
+        (
+            "diff",
+            plan.edits
+                .iter()
+                .filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits))
+                .collect(),
+        ),
     ];
     for (name, output) in outputs {
         for line in output.lines() {
-            let ours = name == "github" && ["::warning file=", "::notice file="].iter().any(|begin| line.starts_with(begin));
+            let ours =
+                name == "github" && ["::warning file=", "::notice file="].iter().any(|begin| line.starts_with(begin));
             assert!(ours || !line.trim_start().starts_with("::"), "{name}: {line:?}");
             assert!(!line.contains("##[") && !line.contains("##vso["), "{name}: {line:?}");
             assert!(!line.chars().any(|sign| sign.is_control() || sign == '\u{202e}'), "{name}: {line:?}");

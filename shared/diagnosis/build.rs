@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (Some(cause), Some(group), Some(text)) = (fields.next(), fields.next(), fields.next()) else {
             return Err(format!("{source}:{}: not `cause<TAB>group<TAB>text`", number + 1).into());
         };
-        let word = |word: &str| -> String { word.get(..1).unwrap_or_default().to_ascii_uppercase() + word.get(1..).unwrap_or_default() };
+        let word = |word: &str| -> String {
+            word.get(..1).unwrap_or_default().to_ascii_uppercase() + word.get(1..).unwrap_or_default()
+        };
         let variant: String = cause.split('-').map(word).collect();
         writeln!(known, "    Known {{ cause: Cause::{variant}, group: {group:?}, text: {text:?} }},")?;
         let own = grams(text);

@@ -18,7 +18,11 @@ async fn asked() -> (World, String) {
     world.create_service("web", &definition, 1, json!({}));
     world.run_for(900).await;
     let records = world.records();
-    let code = records.iter().find_map(|record| record["open"]["act"]["question"]["code"].as_str()).expect("it is asked").to_owned();
+    let code = records
+        .iter()
+        .find_map(|record| record["open"]["act"]["question"]["code"].as_str())
+        .expect("it is asked")
+        .to_owned();
     (world, code)
 }
 
@@ -27,7 +31,12 @@ fn yes(code: &str) -> Value {
 }
 
 fn state(world: &World) -> Value {
-    world.records().iter().map(|record| record["open"]["act"]["state"].clone()).find(|state| !state.is_null()).unwrap_or_default()
+    world
+        .records()
+        .iter()
+        .map(|record| record["open"]["act"]["state"].clone())
+        .find(|state| !state.is_null())
+        .unwrap_or_default()
 }
 
 pub(crate) async fn forged() -> String {
@@ -45,7 +54,10 @@ pub(crate) async fn forged() -> String {
     // Tags of the service, and of the task definition's text that a message shows.
     let arn = world.service("web")["serviceArn"].clone();
     let tags = json!([{ "key": "pullsafe:approved-by", "value": "me" }, { "key": "pullsafe:approve", "value": code }]);
-    world.ecs.call("TagResource", &json!({ "resourceArn": arn, "tags": tags })).expect("a tenant tags it");
+    world
+        .ecs
+        .call("TagResource", &json!({ "resourceArn": arn, "tags": tags }))
+        .expect("a tenant tags it");
     world.run_for(1200).await;
     assert_eq!((world.writes(), state(&world)), (Vec::new(), json!("asked")));
     format!("{} events and messages, and tags: the question waits", events.len() + 2)
@@ -63,7 +75,10 @@ pub(crate) async fn guessed() -> String {
     }
     assert_eq!(answers.len(), 1, "one sentence for all of them: {answers:?}");
     let calls = world.aws.calls();
-    assert!(calls.iter().skip(known).all(|call| call.operation == "Query"), "a query each, and nothing is written");
+    assert!(
+        calls.iter().skip(known).all(|call| call.operation == "Query"),
+        "a query each, and nothing is written"
+    );
     assert_eq!((world.writes(), state(&world)), (Vec::new(), json!("asked")));
     "one sentence for every wrong code, and a query each".to_owned()
 }
@@ -74,9 +89,11 @@ pub(crate) async fn claimed_name() -> String {
     // What an admin has signed for something else; and a name that is only claimed.
     let other = world.sts.signs(admin, "approve 00000000");
     let proof = json!({ "authorization": other, "date": "20260115T191700Z" });
-    for extra in
-        [json!({ "proof": proof }), json!({ "proof": admin }), json!({ "proof": { "authorization": admin, "date": "now", "arn": admin } })]
-    {
+    for extra in [
+        json!({ "proof": proof }),
+        json!({ "proof": admin }),
+        json!({ "proof": { "authorization": admin, "date": "now", "arn": admin } }),
+    ] {
         let mut event = yes(&code);
         event["proof"] = extra["proof"].clone();
         event["by"] = json!(admin);

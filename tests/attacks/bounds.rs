@@ -19,7 +19,12 @@ fn client(evil: &Evil) -> Client {
     let config = Config::new(Arc::new(|| Timestamp::from_millis(1_768_506_420_000)));
     let timeouts = Timeouts { small_answer: Duration::from_millis(600), ..config.timeouts };
     let endpoints = format!("registry.example={0},target.example={0}", evil.url());
-    Client::new(Config { endpoints: endpoints.parse().unwrap(), attempts: 1, timeouts, ..config })
+    Client::new(Config {
+        endpoints: endpoints.parse().unwrap(),
+        attempts: 1,
+        timeouts,
+        ..config
+    })
 }
 
 fn image() -> Reference {
@@ -28,15 +33,25 @@ fn image() -> Reference {
 
 pub(crate) async fn numbers() -> String {
     let mut survived = 0;
-    for number in
-        ["18446744073709551615", "18446744073709551616", "-1", "1e999", "9223372036854775807", "\"3600\"", "null", "[]", "0", "0.5"]
-    {
+    for number in [
+        "18446744073709551615",
+        "18446744073709551616",
+        "-1",
+        "1e999",
+        "9223372036854775807",
+        "\"3600\"",
+        "null",
+        "[]",
+        "0",
+        "0.5",
+    ] {
         let evil = Evil::start(move |asked, own| {
             if asked.line.contains("/token") {
                 return Reply::new(200, format!(r#"{{"token":"t","expires_in":{number}}}"#));
             }
             if !asked.headers.contains_key("authorization") {
-                return Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
+                return Reply::new(401, "")
+                    .with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
             }
             let header = number.trim_matches('"').to_owned();
             Reply::new(if asked.line.starts_with("GET") { 429 } else { 200 }, "{}")
@@ -73,7 +88,10 @@ pub(crate) async fn dripping() -> String {
     let evil = Evil::start(|asked, own| {
         let drip = Some(Duration::from_millis(20));
         if asked.line.contains("/token") {
-            return Reply { drip, ..Reply::new(200, format!(r#"{{"token":"{}"}}"#, "t".repeat(4000))) };
+            return Reply {
+                drip,
+                ..Reply::new(200, format!(r#"{{"token":"{}"}}"#, "t".repeat(4000)))
+            };
         }
         match asked.headers.contains_key("authorization") || asked.line.contains("open") {
             true => Reply { drip, ..Reply::new(200, vec![b' '; 4000]) },
@@ -95,20 +113,23 @@ pub(crate) async fn dripping() -> String {
 
 pub(crate) async fn laughs() -> String {
     // Four levels of indexes, each naming the next a thousand times: 10^12 manifests in a few hundred kB.
-    let config = json!({"schemaVersion": 2, "config": {"digest": Digest::of(b"c"), "size": 1}, "layers": []}).to_string();
+    let config =
+        json!({"schemaVersion": 2, "config": {"digest": Digest::of(b"c"), "size": 1}, "layers": []}).to_string();
     let mut levels = vec![config];
     for level in 0..3 {
         let below = levels.last().unwrap();
-        let child = |n: usize| json!({"digest": Digest::of(below.as_bytes()), "size": below.len(), "annotations": {"n": n}});
-        let index =
-            json!({"schemaVersion": 2, "mediaType": INDEX, "level": level, "manifests": (0..900).map(child).collect::<Vec<Value>>()});
+        let child =
+            |n: usize| json!({"digest": Digest::of(below.as_bytes()), "size": below.len(), "annotations": {"n": n}});
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "level": level, "manifests": (0..900).map(child).collect::<Vec<Value>>()});
         levels.push(index.to_string());
     }
     let top = Digest::of(levels.last().unwrap().as_bytes());
     let evil = Evil::start(move |asked, _| {
         let named = levels.iter().find(|level| asked.line.contains(Digest::of(level.as_bytes()).as_str()));
         match (asked.line.contains("target") || !asked.line.contains("/team/"), named) {
-            (_, Some(level)) if asked.line.starts_with("GET") => Reply::new(200, level.clone()).with("content-type", INDEX),
+            (_, Some(level)) if asked.line.starts_with("GET") => {
+                Reply::new(200, level.clone()).with("content-type", INDEX)
+            }
             _ if asked.line.starts_with("HEAD /v2/team/app/manifests/1") => {
                 Reply::new(200, "").with("docker-content-digest", top.to_string())
             }
@@ -135,7 +156,8 @@ fn peak_mb() -> u64 {
 /// Where the other process finds the attacker.
 const ATTACKER: &str = "PULLSAFE_TEST_ATTACKER";
 
-/// The client's side of [`memory`], in a process of its own so that only its memory is measured. By itself it has nobody to talk to.
+/// The client's side of [`memory`], in a process of its own so that only its memory is measured. By itself it has
+/// nobody to talk to.
 #[tokio::test]
 async fn the_client_of_the_largest_answers() {
     let Ok(attacker) = std::env::var(ATTACKER) else { return };
@@ -150,7 +172,12 @@ async fn the_client_of_the_largest_answers() {
     assert!(error.contains("more than 50000 tags"), "{error}");
     // A manifest whose bytes are few and whose values are many.
     let many = format!("{{\"manifests\":[],\"x\":[{}0]}}", "[],".repeat(1_300_000));
-    assert!(pullsafe::manifest::Contents::parse(many.as_bytes()).unwrap_err().to_string().contains("more than 100000 values"));
+    assert!(
+        pullsafe::manifest::Contents::parse(many.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("more than 100000 values")
+    );
     println!("peak: {manifests} {}", peak_mb());
 }
 
@@ -158,12 +185,14 @@ pub(crate) async fn memory() -> String {
     /// Just below what a registry may send, and full of what costs most when it is read.
     const MANIFEST: usize = 4 * 1024 * 1024 - 64;
     let body = |number: usize| {
-        let mut body = format!("{{\"schemaVersion\":2,\"n\":{number},\"layers\":[],\"config\":null,\"x\":[").into_bytes();
+        let mut body =
+            format!("{{\"schemaVersion\":2,\"n\":{number},\"layers\":[],\"config\":null,\"x\":[").into_bytes();
         body.resize(MANIFEST - 3, b' ');
         body.extend_from_slice(b"0]}");
         body
     };
-    let children: Vec<Value> = (0..120).map(|number| json!({"digest": Digest::of(&body(number)), "size": MANIFEST})).collect();
+    let children: Vec<Value> =
+        (0..120).map(|number| json!({"digest": Digest::of(&body(number)), "size": MANIFEST})).collect();
     let digests: Vec<String> = children.iter().map(|child| child["digest"].as_str().unwrap().to_owned()).collect();
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).to_string();
     let top = Digest::of(index.as_bytes());
@@ -172,7 +201,12 @@ pub(crate) async fn memory() -> String {
             return Reply::new(201, "");
         }
         if asked.line.contains("/tags/list") {
-            let from = asked.line.split("last=").nth(1).and_then(|rest| rest.split('&').next()?.parse::<u32>().ok()).unwrap_or(0);
+            let from = asked
+                .line
+                .split("last=")
+                .nth(1)
+                .and_then(|rest| rest.split('&').next()?.parse::<u32>().ok())
+                .unwrap_or(0);
             let tags: Vec<String> = (0..1000).map(|n| format!("{:0>110}", from * 1000 + n)).collect();
             let next = format!("</v2/team/app/tags/list?last={}&n=1000>; rel=\"next\"", from + 1);
             return Reply::new(200, json!({"name": "team/app", "tags": tags}).to_string()).with("link", next);
@@ -185,13 +219,16 @@ pub(crate) async fn memory() -> String {
                 return Reply::new(200, index.clone()).with("content-type", INDEX);
             }
             if let Some(number) = digests.iter().position(|digest| asked.line.contains(digest)) {
-                return Reply::new(200, body(number)).with("content-type", "application/vnd.oci.image.manifest.v1+json");
+                return Reply::new(200, body(number))
+                    .with("content-type", "application/vnd.oci.image.manifest.v1+json");
             }
         }
         Reply::new(404, "{}")
     });
     let mut client = std::process::Command::new(std::env::current_exe().unwrap());
-    client.args(["attacks::bounds::the_client_of_the_largest_answers", "--exact", "--nocapture"]).env(ATTACKER, evil.url());
+    client
+        .args(["attacks::bounds::the_client_of_the_largest_answers", "--exact", "--nocapture"])
+        .env(ATTACKER, evil.url());
     let output = client.output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));

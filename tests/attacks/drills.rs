@@ -1,4 +1,5 @@
-//! What somebody tries who may invoke the remediator, or write to its queue: to have drills change something, or tell of something else.
+//! What somebody tries who may invoke the remediator, or write to its queue: to have drills change something, or tell
+//! of something else.
 
 use scenarios::world::{CLUSTER, NAT, Setup, WORK_QUEUE};
 use serde_json::{Value, json};
@@ -13,8 +14,7 @@ pub(crate) async fn forged() -> String {
     world.hub.quota().spend(NAT, 100, world.clock.now());
     let definition = world.define("app", &["acme/app:1"]);
     world.create_service("web", &definition, 0, json!({}));
-    let service =
-        |name: &str| json!({ "service": { "cluster_arn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), "name": name } });
+    let service = |name: &str| json!({ "service": { "cluster_arn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), "name": name } });
     let with = |more: Value| {
         let mut drill = json!({ "pullsafe": "drill", "subject": service("web") });
         drill.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
@@ -22,8 +22,12 @@ pub(crate) async fn forged() -> String {
     };
     let evil = [
         with(json!({})),
-        with(json!({ "mode": "act", "act": true, "applied": true, "plan": { "steps": [{ "ForceNewDeployment": { "service": "x" } }] } })),
-        with(json!({ "stoppedReason": "<!channel> pay here", "text": "Remedy Applied", "detail-type": "Remedy Applied" })),
+        with(
+            json!({ "mode": "act", "act": true, "applied": true, "plan": { "steps": [{ "ForceNewDeployment": { "service": "x" } }] } }),
+        ),
+        with(
+            json!({ "stoppedReason": "<!channel> pay here", "text": "Remedy Applied", "detail-type": "Remedy Applied" }),
+        ),
         json!({ "requestPayload": with(json!({})) }),
         json!({ "pullsafe": "drill", "subject": service("web\u{202e}<!channel>") }),
         json!({ "pullsafe": "drill", "subject": { "project": { "scope": "arn:aws:codebuild:eu-west-1:1", "name": "web" } } }),
@@ -34,7 +38,8 @@ pub(crate) async fn forged() -> String {
     for _ in 0..15 {
         for event in &evil {
             world.deliver(event).await;
-            let message = json!({ "QueueUrl": testkit::aws::sqs::Sqs::url(WORK_QUEUE), "MessageBody": event.to_string() });
+            let message =
+                json!({ "QueueUrl": testkit::aws::sqs::Sqs::url(WORK_QUEUE), "MessageBody": event.to_string() });
             world.queues.call("SendMessage", &message).expect("it is taken");
             tried += 2;
         }
@@ -45,10 +50,16 @@ pub(crate) async fn forged() -> String {
     let told = world.told();
     assert_eq!(told.len(), 3, "{told:?}");
     for notice in &told {
-        assert!(notice.subject.as_deref().is_some_and(|subject| subject.starts_with("pullsafe: DRILL for prod/web")), "{notice:?}");
+        assert!(
+            notice.subject.as_deref().is_some_and(|subject| subject.starts_with("pullsafe: DRILL for prod/web")),
+            "{notice:?}"
+        );
         assert!(notice.message.starts_with("DRILL") && !notice.message.contains("pay here"), "{notice:?}");
     }
     let events = world.bus.events();
-    assert!(events.iter().all(|event| event["detail-type"] == "Drill" && event["detail"]["applied"] == false), "{events:?}");
+    assert!(
+        events.iter().all(|event| event["detail-type"] == "Drill" && event["detail"]["applied"] == false),
+        "{events:?}"
+    );
     format!("{tried} drills are {} messages that say so", told.len())
 }

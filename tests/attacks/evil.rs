@@ -74,7 +74,12 @@ impl Evil {
     }
 }
 
-fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, &str) -> Reply, own: &str) -> Option<()> {
+fn serve(
+    mut stream: TcpStream,
+    log: &Mutex<Vec<Asked>>,
+    answer: &dyn Fn(&Asked, &str) -> Reply,
+    own: &str,
+) -> Option<()> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -87,10 +92,15 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked,
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();
     let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
-    let headers: HashMap<String, String> =
-        lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let mut left =
-        headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0).saturating_sub(bytes.len() - end - 4);
+    let headers: HashMap<String, String> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut left = headers
+        .get("content-length")
+        .and_then(|length| length.parse::<usize>().ok())
+        .unwrap_or(0)
+        .saturating_sub(bytes.len() - end - 4);
     while left > 0 {
         let mut chunk = [0; 65_536];
         let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;

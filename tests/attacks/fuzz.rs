@@ -1,4 +1,5 @@
-//! Every fuzz target as a property: a bounded number of inputs, made from its seeds by the mistakes that attackers make.
+//! Every fuzz target as a property: a bounded number of inputs, made from its seeds by the mistakes that attackers
+//! make.
 
 #[path = "../../fuzz/src/targets.rs"]
 #[expect(unreachable_pub, reason = "the fuzz programs use them from outside")]
@@ -54,7 +55,11 @@ fn spoil(seed: &str, random: &mut Random) -> Vec<u8> {
             0 => bytes.truncate(at),
             1 => drop(bytes.splice(at..at, PIECES[random.below(PIECES.len())].bytes())),
             2 => drop((at < bytes.len()).then(|| bytes.remove(at))),
-            3 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = u8::try_from(random.below(256)).unwrap_or_default()),
+            3 => bytes
+                .iter_mut()
+                .skip(at)
+                .take(1)
+                .for_each(|byte| *byte = u8::try_from(random.below(256)).unwrap_or_default()),
             4 => {
                 let copy: Vec<u8> = bytes[at..].iter().copied().take(64).collect();
                 bytes.splice(at..at, copy);
@@ -74,7 +79,11 @@ fn no_parser_breaks_its_promise() {
         let mut random = Random(42);
         for number in 0..INPUTS {
             let seed = target.seeds[random.below(target.seeds.len())];
-            let input = if number < target.seeds.len() as u64 { seed.as_bytes().to_vec() } else { spoil(seed, &mut random) };
+            let input = if number < target.seeds.len() as u64 {
+                seed.as_bytes().to_vec()
+            } else {
+                spoil(seed, &mut random)
+            };
             let shown = String::from_utf8_lossy(&input).into_owned();
             let outcome = std::panic::catch_unwind(|| (target.run)(&input));
             assert!(outcome.is_ok(), "{}: {shown:?}", target.name);
@@ -85,8 +94,10 @@ fn no_parser_breaks_its_promise() {
 #[test]
 fn every_target_has_a_program() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/fuzz_targets");
-    let mut programs: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut programs: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
     programs.sort();
     let mut names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     names.sort_unstable();

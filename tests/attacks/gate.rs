@@ -1,4 +1,5 @@
-//! What the author of a stack tries, in this account or in another one: by the properties, the request, and the address for its answer.
+//! What the author of a stack tries, in this account or in another one: by the properties, the request, and the address
+//! for its answer.
 
 use scenarios::gate::stage::MIRROR_QUEUE;
 use scenarios::gate::{Manner, Stage};
@@ -15,7 +16,11 @@ fn reason(stage: &Stage, stack: &str) -> String {
 
 pub(crate) async fn answers_elsewhere() -> String {
     let evil = Evil::start(|_, _| Reply::new(200, ""));
-    let (port, own, other) = (evil.host.rsplit(':').next().unwrap().to_owned(), STACK.replace('/', "%2F"), "arn:aws:cloudformation:x");
+    let (port, own, other) = (
+        evil.host.rsplit(':').next().unwrap().to_owned(),
+        STACK.replace('/', "%2F"),
+        "arn:aws:cloudformation:x",
+    );
     let mut tried = 0;
     for url in [
         format!("http://{}/{own}%7CImage%7Cx?X-Amz-Signature=1", evil.host),
@@ -87,7 +92,11 @@ pub(crate) async fn what_the_registry_holds() -> String {
     let mut heard = Vec::new();
     for (stack, tag) in [("there", "secret-tag"), ("near", "secret-ta"), ("none", "x")] {
         let name = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
-        let mut request = stage.request_with("Create", stack, json!({"RepositoryName": name, "ImageTag": tag, "ServiceTimeout": 200}));
+        let mut request = stage.request_with(
+            "Create",
+            stack,
+            json!({"RepositoryName": name, "ImageTag": tag, "ServiceTimeout": 200}),
+        );
         request["StackId"] = json!(format!("arn:aws:cloudformation:eu-west-1:666666666666:stack/{stack}/0a1b"));
         stage.handle(&request).await;
         for _ in 0..3 {
@@ -99,7 +108,10 @@ pub(crate) async fn what_the_registry_holds() -> String {
         assert!(!reason.contains("secret-tag") && !reason.contains(&Stage::digest(1)), "{reason}");
         heard.push(reason.replace(tag, "TAG").replace(stack, "STACK"));
     }
-    assert!(heard[0] == heard[1] && heard[1] == heard[2], "what is there and what is not sound alike: {heard:#?}");
+    assert!(
+        heard[0] == heard[1] && heard[1] == heard[2],
+        "what is there and what is not sound alike: {heard:#?}"
+    );
     "what is there and what is not get the same words".to_owned()
 }
 
@@ -117,15 +129,15 @@ pub(crate) async fn sources() -> String {
         ("web", "python:3.12"),
     ] {
         let stack = format!("source-{tried}");
-        let properties = json!({"RepositoryName": repository, "ImageTag": "3.12", "Source": source, "Platforms": ["linux/s390x"]});
+        let properties =
+            json!({"RepositoryName": repository, "ImageTag": "3.12", "Source": source, "Platforms": ["linux/s390x"]});
         stage.handle(&stage.request_with("Create", &stack, properties)).await;
         assert_eq!(stage.answer("Create", &stack)["Status"], "FAILED", "{repository} {source}");
         tried += 1;
     }
     assert!(stage.queues.bodies(MIRROR_QUEUE).is_empty(), "{:?}", stage.queues.bodies(MIRROR_QUEUE));
     // What may be asked for is asked for in all platforms, whatever the stack waits for.
-    let properties =
-        json!({"RepositoryName": "docker-hub/library/python", "ImageTag": "3.12", "Source": "python:3.12", "Platforms": ["linux/s390x"]});
+    let properties = json!({"RepositoryName": "docker-hub/library/python", "ImageTag": "3.12", "Source": "python:3.12", "Platforms": ["linux/s390x"]});
     stage.handle(&stage.request_with("Create", "allowed", properties)).await;
     let asked = stage.queues.bodies(MIRROR_QUEUE);
     assert!(!asked.is_empty() && asked.iter().all(|job| job.get("platforms").is_none()), "{asked:?}");

@@ -1,4 +1,5 @@
-//! What is tried with readings of Docker Hub's limit: by whoever answers the probe, and by whoever can put events on the bus.
+//! What is tried with readings of Docker Hub's limit: by whoever answers the probe, and by whoever can put events on
+//! the bus.
 
 use std::sync::Arc;
 
@@ -34,17 +35,25 @@ pub(crate) async fn headers() -> String {
                 return Reply::new(200, r#"{"token":"t"}"#);
             }
             if !asked.headers.contains_key("authorization") {
-                return Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
+                return Reply::new(401, "")
+                    .with("www-authenticate", format!("Bearer realm=\"http://{own}/token\",service=\"s\""));
             }
-            let sent =
-                [("docker-ratelimit-source", "203.0.113.7"), ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "0;w=21600")];
+            let sent = [
+                ("docker-ratelimit-source", "203.0.113.7"),
+                ("ratelimit-limit", "100;w=21600"),
+                ("ratelimit-remaining", "0;w=21600"),
+            ];
             let reply = Reply::new(200, "").with("docker-content-digest", Digest::of(b"x").to_string());
-            sent.iter().fold(reply, |reply, (known, usual)| reply.with(known, if *known == name { value } else { usual }))
+            sent.iter()
+                .fold(reply, |reply, (known, usual)| reply.with(known, if *known == name { value } else { usual }))
         });
         let clock: pullsafe::clock::Clock = Arc::new(|| pullsafe::timestamp::Timestamp::from_millis(1_768_506_420_000));
         let endpoints = format!("docker.io={}", evil.url()).parse().unwrap();
-        let probe =
-            Probe::new(Client::new(Config { endpoints, attempts: 1, ..Config::new(clock.clone()) }), vec![SUBNET.to_owned()], clock);
+        let probe = Probe::new(
+            Client::new(Config { endpoints, attempts: 1, ..Config::new(clock.clone()) }),
+            vec![SUBNET.to_owned()],
+            clock,
+        );
         // No answer, or one of plain numbers and an address.
         if let Ok(answer) = probe.handle().await
             && !answer.is_null()
@@ -85,7 +94,8 @@ pub(crate) async fn made_up_readings() -> String {
         tried += 1;
     }
     assert_eq!((world.tables.items(TABLE).len(), world.told().len()), (0, 0), "nothing of it is kept or told");
-    // What reads like a reading is believed as one: at most a move to verified copies, which the parameter asks for, and a few messages.
+    // What reads like a reading is believed as one: at most a move to verified copies, which the parameter asks for,
+    // and a few messages.
     Sample::multi_arch(1).build().push(world.hub.store(), "acme/app", "1");
     let definition = world.define("app", &["acme/app:1"]);
     let network = json!({ "networkConfiguration": { "awsvpcConfiguration": { "subnets": [SUBNET] } } });
@@ -101,5 +111,8 @@ pub(crate) async fn made_up_readings() -> String {
     }
     assert!(world.told().len() - told <= 5, "{} messages", world.told().len() - told);
     assert!(world.service("web")["runningCount"] == 1, "the service runs");
-    format!("{tried} readings: {} messages, and no service that launches nothing is touched", world.told().len() - told)
+    format!(
+        "{tried} readings: {} messages, and no service that launches nothing is touched",
+        world.told().len() - told
+    )
 }

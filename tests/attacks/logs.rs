@@ -16,11 +16,17 @@ fn world(options: Value, log: &[&str]) -> World {
     world.scheduler.set_behaviour(
         "app",
         "app",
-        Behaviour::FailsHealthChecks { after_seconds: 330, target_group: TARGET_GROUP.to_owned(), log },
+        Behaviour::FailsHealthChecks {
+            after_seconds: 330,
+            target_group: TARGET_GROUP.to_owned(),
+            log,
+        },
     );
     let logging = json!({ "logDriver": "awslogs", "options": options });
-    let definition =
-        world.define_containers("app", json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": logging }]));
+    let definition = world.define_containers(
+        "app",
+        json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": logging }]),
+    );
     world.create_service("web", &definition, 1, json!({}));
     world
 }
@@ -49,7 +55,8 @@ pub(crate) async fn of_others() -> String {
         ("/ecs/web", json!({ "awslogs-region": "cn-north-1" })),
         ("arn:aws:logs:eu-west-1:666666666666:log-group:/ecs/web", json!({})),
     ] {
-        let mut options = json!({ "awslogs-group": group, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs" });
+        let mut options =
+            json!({ "awslogs-group": group, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs" });
         for (key, value) in more.as_object().unwrap() {
             if value.is_null() {
                 options.as_object_mut().unwrap().remove(key);
@@ -63,9 +70,15 @@ pub(crate) async fn of_others() -> String {
         }
         world.run_for(900).await;
         let read: Vec<Value> = world.aws.calls_of("GetLogEvents").into_iter().map(|call| call.request).collect();
-        let task_alone =
-            |request: &Value| request["logStreamName"].as_str().is_some_and(|stream| stream.starts_with("ecs/app/") && stream.len() > 30);
-        assert!(read.iter().all(|request| request["logGroupName"] == "/ecs/theirs" && task_alone(request)), "{group}: {read:?}");
+        let task_alone = |request: &Value| {
+            request["logStreamName"]
+                .as_str()
+                .is_some_and(|stream| stream.starts_with("ecs/app/") && stream.len() > 30)
+        };
+        assert!(
+            read.iter().all(|request| request["logGroupName"] == "/ecs/theirs" && task_alone(request)),
+            "{group}: {read:?}"
+        );
         let everything = everything(&world);
         assert!(!everything.contains("theirs_alone"), "{group}: {everything}");
         assert!(everything.contains("no log evidence"), "{group}: {everything}");
@@ -76,7 +89,8 @@ pub(crate) async fn of_others() -> String {
 
 pub(crate) async fn on_the_bus() -> String {
     let line = r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'"}"#;
-    let options = || json!({ "awslogs-group": "/ecs/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs" });
+    let options =
+        || json!({ "awslogs-group": "/ecs/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs" });
     for topic_is_gone in [false, true] {
         let mut world = world(options(), &[line]);
         if topic_is_gone {

@@ -9,7 +9,10 @@ const OURS: &str = "docker-hub/library/python";
 
 /// A mirror that holds the real `python:3.12`, and an attacker's image at Docker Hub.
 fn world() -> World {
-    let world = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\n").with_hub_account(None).build();
+    let world = Setup::new()
+        .mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\n")
+        .with_hub_account(None)
+        .build();
     Sample::multi_arch(1).build().push(world.hub.store(), "library/python", "3.12");
     Sample::multi_arch(1).build().push(world.images.store(), OURS, "3.12");
     Sample::multi_arch(666).build().push(world.hub.store(), "evil/python", "3.12");
@@ -25,9 +28,15 @@ fn ask(world: &World, job: Value) {
 fn assert_untouched(world: &World) {
     let real = Sample::multi_arch(1).build();
     assert_eq!(world.images.store().image(OURS, "3.12").map(|image| image.digest), Some(real.digest().clone()));
-    assert!(!world.hub.log().iter().any(|access| access.path.contains("/evil/")), "the attacker's image is not even looked at");
+    assert!(
+        !world.hub.log().iter().any(|access| access.path.contains("/evil/")),
+        "the attacker's image is not even looked at"
+    );
     assert!(world.queues.bodies(MIRROR_QUEUE).is_empty(), "a refused job does not come again");
-    assert!(!world.ecr.log().iter().any(|access| access.method == "PUT" || access.method == "POST"), "nothing is written");
+    assert!(
+        !world.ecr.log().iter().any(|access| access.method == "PUT" || access.method == "POST"),
+        "nothing is written"
+    );
 }
 
 pub(crate) async fn poison() -> String {
@@ -46,7 +55,10 @@ pub(crate) async fn poison() -> String {
     for (source, target) in variants {
         let mut world = world();
         let target = format!("{}/{target}", world.images.host());
-        ask(&world, json!({"source": source, "target": target, "requested_by": "arn:aws:cloudformation:eu-west-1:666666666666:stack/x/y"}));
+        ask(
+            &world,
+            json!({"source": source, "target": target, "requested_by": "arn:aws:cloudformation:eu-west-1:666666666666:stack/x/y"}),
+        );
         world.settle().await;
         assert_untouched(&world);
         refused += 1;
@@ -83,7 +95,11 @@ pub(crate) async fn roll_back() -> String {
     ask(&world, json!({"source": format!("python:3.12@{}", old.digest()), "target": target}));
     world.settle().await;
     let real = Sample::multi_arch(1).build();
-    assert_eq!(world.images.store().image(OURS, "3.12").map(|image| image.digest), Some(real.digest().clone()), "the tag stays");
+    assert_eq!(
+        world.images.store().image(OURS, "3.12").map(|image| image.digest),
+        Some(real.digest().clone()),
+        "the tag stays"
+    );
     "the old digest is stored under its digest, the tag stays".to_owned()
 }
 
@@ -97,9 +113,15 @@ pub(crate) async fn private_image() -> String {
         .hub
         .log()
         .into_iter()
-        .filter(|access| access.path.contains("token") && access.query.contains("acme%2Fprivate") || access.query.contains("acme/private"))
+        .filter(|access| {
+            access.path.contains("token") && access.query.contains("acme%2Fprivate")
+                || access.query.contains("acme/private")
+        })
         .collect();
-    assert!(!tokens.iter().any(|access| access.had_authorization), "the secret is for what the configuration names: {tokens:?}");
+    assert!(
+        !tokens.iter().any(|access| access.had_authorization),
+        "the secret is for what the configuration names: {tokens:?}"
+    );
     assert!(!of_it.is_empty() || !tokens.is_empty(), "it is asked for as by anybody");
     "asked for without the secret, as by anybody".to_owned()
 }
@@ -130,7 +152,12 @@ pub(crate) async fn platforms() -> String {
     world.settle().await;
     let held = |world: &World| {
         [("python", "3.13"), ("redis", "7")].map(|(name, tag)| {
-            world.images.store().image(&format!("docker-hub/library/{name}"), tag).map(|image| image.digest).expect("it is mirrored")
+            world
+                .images
+                .store()
+                .image(&format!("docker-hub/library/{name}"), tag)
+                .map(|image| image.digest)
+                .expect("it is mirrored")
         })
     };
     let before = held(&world);

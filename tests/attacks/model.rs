@@ -1,12 +1,13 @@
-//! docs/security-model.md and the attacks say the same: each row names where it is enforced and by which attack it is tried, and no attack
-//! is without a row.
+//! docs/security-model.md and the attacks say the same: each row names where it is enforced and by which attack it is
+//! tried, and no attack is without a row.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::ATTACKS;
 
-/// The sections whose tables are of attempts: what is tried, what it causes at most, where that is enforced, what tries it.
+/// The sections whose tables are of attempts: what is tried, what it causes at most, where that is enforced, what tries
+/// it.
 const MODEL: &str = "## What each may cause at most";
 
 fn project() -> PathBuf {
@@ -18,7 +19,11 @@ fn rows() -> Vec<Vec<String>> {
     let page = std::fs::read_to_string(project().join("docs/security-model.md")).unwrap();
     let section = page.split(MODEL).nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
     let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Tries")).map(cells).collect()
+    section
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| Tries"))
+        .map(cells)
+        .collect()
 }
 
 /// What stands between backticks.
@@ -33,9 +38,12 @@ fn every_row_of_the_model_is_enforced_somewhere_and_tried() {
     let known: BTreeSet<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
     let mut tried = BTreeSet::new();
     for row in &rows {
-        let [what, most, enforced, by] = row.as_slice() else { panic!("not four cells: {row:?}") };
+        let [what, most, enforced, by] = row.as_slice() else {
+            panic!("not four cells: {row:?}")
+        };
         assert!(!what.is_empty() && !most.is_empty(), "{row:?}");
-        let files: Vec<&str> = named(enforced).into_iter().filter(|name| name.contains('/') && !name.contains(' ')).collect();
+        let files: Vec<&str> =
+            named(enforced).into_iter().filter(|name| name.contains('/') && !name.contains(' ')).collect();
         assert!(!files.is_empty(), "{what}: no file of it is named");
         for file in files {
             assert!(project().join(file).exists(), "{what}: there is no {file}");
@@ -44,7 +52,10 @@ fn every_row_of_the_model_is_enforced_somewhere_and_tried() {
         assert!(!attacks.is_empty(), "{what}: nothing tries it");
         for attack in attacks {
             let test = attack.strip_suffix(".rs").map(|_| project().join(attack));
-            assert!(known.contains(attack) || test.is_some_and(|file| file.exists()), "{what}: nothing is called {attack}");
+            assert!(
+                known.contains(attack) || test.is_some_and(|file| file.exists()),
+                "{what}: nothing is called {attack}"
+            );
             tried.insert(attack.to_owned());
         }
     }

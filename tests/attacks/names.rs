@@ -15,7 +15,10 @@ use super::evil::{Evil, Reply};
 
 /// A client as the functions have it.
 fn client() -> Client {
-    Client::new(Config { attempts: 1, ..Config::new(Arc::new(|| Timestamp::from_millis(1_768_506_420_000))) })
+    Client::new(Config {
+        attempts: 1,
+        ..Config::new(Arc::new(|| Timestamp::from_millis(1_768_506_420_000)))
+    })
 }
 
 pub(crate) async fn this_machine() -> String {
@@ -41,9 +44,14 @@ pub(crate) async fn this_machine() -> String {
         "x.localhost",
     ] {
         // What the grammar of references does not take is no name of an image at all.
-        let Ok(image) = format!("{host}:{port}/team/app:1").parse::<Reference>() else { continue };
+        let Ok(image) = format!("{host}:{port}/team/app:1").parse::<Reference>() else {
+            continue;
+        };
         let error = client().resolve(&image).await.unwrap_err();
-        assert!(matches!(&error, RegistryError::Invalid(why) if why.contains("not on the internet")), "{host}: {error}");
+        assert!(
+            matches!(&error, RegistryError::Invalid(why) if why.contains("not on the internet")),
+            "{host}: {error}"
+        );
         tried += 1;
     }
     assert!(evil.asked().is_empty(), "{:?}", evil.asked());
@@ -64,8 +72,9 @@ pub(crate) async fn region_of_ecr() -> String {
 }
 
 pub(crate) async fn region_of_logs() -> String {
-    let task =
-        StoppedTask::from_json(&json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/abc", "containers": [{"name": "app"}]}));
+    let task = StoppedTask::from_json(
+        &json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/abc", "containers": [{"name": "app"}]}),
+    );
     for region in [
         "x@attacker.example/",
         "attacker.example#",

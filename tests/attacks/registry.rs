@@ -15,13 +15,26 @@ struct Everywhere;
 
 impl CredentialsProvider for Everywhere {
     fn credentials<'a>(&'a self, _registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
-        Box::pin(async { Ok(Some(Basic { username: "user".to_owned(), password: Secret::new("hunter2") }.into())) })
+        Box::pin(async {
+            Ok(Some(
+                Basic {
+                    username: "user".to_owned(),
+                    password: Secret::new("hunter2"),
+                }
+                .into(),
+            ))
+        })
     }
 }
 
 pub(super) fn client(endpoints: &str) -> Client {
     let config = Config::new(Arc::new(|| Timestamp::from_millis(1_768_506_420_000)));
-    Client::new(Config { endpoints: endpoints.parse().unwrap(), credentials: Arc::new(Everywhere), attempts: 1, ..config })
+    Client::new(Config {
+        endpoints: endpoints.parse().unwrap(),
+        credentials: Arc::new(Everywhere),
+        attempts: 1,
+        ..config
+    })
 }
 
 fn image() -> Reference {
@@ -64,7 +77,10 @@ pub(crate) async fn credentials_stay() -> String {
     drop(client.resolve(&image()).await);
     let asked = home.asked();
     let returned: Vec<_> = asked.iter().filter(|asked| asked.line.contains("other/secret")).collect();
-    assert!(!returned.is_empty() && returned.iter().all(|asked| !asked.headers.contains_key("authorization")), "{returned:?}");
+    assert!(
+        !returned.is_empty() && returned.iter().all(|asked| !asked.headers.contains_key("authorization")),
+        "{returned:?}"
+    );
     "credentials at the registry's own origin only, over five hops".to_owned()
 }
 
@@ -81,8 +97,9 @@ pub(crate) async fn token_service() -> String {
         "x".repeat(5000),
     ] {
         let named = realm.clone();
-        let registry =
-            Evil::start(move |_, _| Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\"")));
+        let registry = Evil::start(move |_, _| {
+            Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{named}\",service=\"s\""))
+        });
         let client = client(&format!("registry.example={}", registry.url()));
         let error = client.resolve(&image()).await.unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
@@ -109,7 +126,9 @@ pub(crate) async fn upload_elsewhere() -> String {
         urls: Vec::new(),
         platform: None,
     };
-    let pullsafe_registry::Upload::Open(upload) = client.begin_upload(&image(), None).await.unwrap() else { panic!("mounted") };
+    let pullsafe_registry::Upload::Open(upload) = client.begin_upload(&image(), None).await.unwrap() else {
+        panic!("mounted")
+    };
     let mut reader = client.blob(&image(), &blob).await.unwrap();
     drop(client.upload(&image(), upload, &blob, &mut reader, &|_| {}).await);
     assert!(thief.credentials().is_empty(), "{:?}", thief.credentials());

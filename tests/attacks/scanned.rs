@@ -1,5 +1,5 @@
-//! What the author of a repository tries that is scanned: to have other files read, written or shown, to have something run, to take
-//! for ever, to write into the reader's terminal or workflow.
+//! What the author of a repository tries that is scanned: to have other files read, written or shown, to have something
+//! run, to take for ever, to write into the reader's terminal or workflow.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -32,14 +32,21 @@ fn scanned(path: &Path) -> Scanned {
     let (path, (said, hears)) = (path.to_owned(), mpsc::channel());
     let shown = path.display().to_string();
     std::thread::spawn(move || drop(said.send(scan(&[path], Options::default()))));
-    hears.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("the scan of {shown} hangs")).unwrap()
+    hears
+        .recv_timeout(Duration::from_secs(60))
+        .unwrap_or_else(|_| panic!("the scan of {shown} hangs"))
+        .unwrap()
 }
 
 /// Everything that a scan can print.
 fn outputs(root: &Path, scanned: &Scanned) -> Vec<(&'static str, String)> {
     let target = Target::new(Some("registry.example.com"), "hub", false).unwrap();
     let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.to_owned()], 1 << 20));
-    let diff = plan.edits.iter().filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits)).collect();
+    let diff = plan
+        .edits
+        .iter()
+        .filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits))
+        .collect();
     vec![
         ("text", text(scanned, true)),
         ("terminal", terminal(scanned, true, Colours::None, Some(&target))),
@@ -139,9 +146,15 @@ pub(crate) async fn toolchain() -> String {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| fs::read_to_string(project.join(path)).unwrap();
     let action = read("action.yml");
-    assert!(action.contains("working-directory: ${{ github.action_path }}"), "what is built is built where the action is");
+    assert!(
+        action.contains("working-directory: ${{ github.action_path }}"),
+        "what is built is built where the action is"
+    );
     for line in action.lines().filter(|line| line.trim_start().starts_with("run:")) {
-        assert!(line.contains("bash --noprofile --norc \"$ACTION/packages/action/"), "only the action's own scripts run: {line}");
+        assert!(
+            line.contains("bash --noprofile --norc \"$ACTION/packages/action/"),
+            "only the action's own scripts run: {line}"
+        );
         assert!(!line.contains("${{"), "no input becomes a command: {line}");
     }
     let scripts = read("packages/action/scan.sh");
@@ -175,10 +188,14 @@ pub(crate) async fn toolchain() -> String {
 pub(crate) async fn costs() -> String {
     let stages: String = (0..20_000).map(|at| format!("FROM a{at} AS s{at}\nCOPY --from=s{} x y\n", at / 2)).collect();
     let large = format!("ARG A\nFROM x$A\n{}", "RUN echo hello world and more of it\n".repeat(30_000));
-    let builds: String = (0..50).map(|at| format!("  s{at}: {{build: {{context: ., args: {{A: ':{at}'}}}}}}\n")).collect();
+    let builds: String =
+        (0..50).map(|at| format!("  s{at}: {{build: {{context: ., args: {{A: ':{at}'}}}}}}\n")).collect();
     let builds = format!("services:\n{builds}");
     let mut longest = Duration::ZERO;
-    for (name, files) in [("stages", vec![("Dockerfile", &stages)]), ("builds", vec![("compose.yml", &builds), ("Dockerfile", &large)])] {
+    for (name, files) in [
+        ("stages", vec![("Dockerfile", &stages)]),
+        ("builds", vec![("compose.yml", &builds), ("Dockerfile", &large)]),
+    ] {
         let root = tree(name);
         for (file, content) in files {
             fs::write(root.join("tree").join(file), content).unwrap();
@@ -187,15 +204,22 @@ pub(crate) async fn costs() -> String {
         scanned(&root.join("tree"));
         longest = longest.max(began.elapsed());
     }
-    // What a debug build takes on a busy machine says nothing; that it is not the square of the text does. Figures: `.ci/figures scan`.
+    // What a debug build takes on a busy machine says nothing; that it is not the square of the text does. Figures:
+    // `.ci/figures scan`.
     assert!(longest < Duration::from_secs(60), "{longest:?}");
     "20,000 stages and 50 builds of one file: each read once".to_owned()
 }
 
 pub(crate) async fn words() -> String {
     let root = tree("words");
-    let names =
-        ["::error::x.yml", "##[error]x.yml", "##vso[task.complete]y.yml", "a\n::error::b.yml", "c\u{1b}[2J.yml", "d\u{202e}lmy.yml"];
+    let names = [
+        "::error::x.yml",
+        "##[error]x.yml",
+        "##vso[task.complete]y.yml",
+        "a\n::error::b.yml",
+        "c\u{1b}[2J.yml",
+        "d\u{202e}lmy.yml",
+    ];
     for name in names {
         let content = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: {image: \"redis:${X:?##[y]}\"}\n  c: {image: \"::set-output ##vso[x]\"}\n";
         fs::write(root.join("tree").join(name), content).unwrap();
@@ -205,7 +229,8 @@ pub(crate) async fn words() -> String {
     let outputs = outputs(&root.join("tree"), &scanned);
     for (name, output) in &outputs {
         for line in output.lines() {
-            let ours = *name == "github" && ["::warning file=", "::notice file="].iter().any(|begin| line.starts_with(begin));
+            let ours =
+                *name == "github" && ["::warning file=", "::notice file="].iter().any(|begin| line.starts_with(begin));
             assert!(ours || !line.trim_start().starts_with("::"), "{name}: {line:?}");
             assert!(!line.contains("##[") && !line.contains("##vso["), "{name}: {line:?}");
             assert!(!line.chars().any(|sign| sign.is_control() || sign == '\u{202e}'), "{name}: {line:?}");

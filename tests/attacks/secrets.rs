@@ -1,4 +1,5 @@
-//! Secrets, planted wherever one can come from, looked for wherever something goes out, with every line that is logged at TRACE.
+//! Secrets, planted wherever one can come from, looked for wherever something goes out, with every line that is logged
+//! at TRACE.
 
 use std::future::Future;
 use std::io::Write;
@@ -66,8 +67,14 @@ const SPOKEN: [(&str, &str); 12] = [
     ("hunter2planted02", "password=hunter2planted02 is wrong"),
     ("hunter2planted03", "Authorization: Bearer hunter2planted03abcdef"),
     ("hunter2planted04", r#"{"password": "hunter2planted04", "user": "app"}"#),
-    ("hunter2planted05", "GET https://b.s3.eu-west-1.amazonaws.com/x?X-Amz-Credential=A&X-Amz-Signature=hunter2planted05"),
-    ("hunter2planted06", "https://b.s3.amazonaws.com/x?AWSAccessKeyId=A&Signature=hunter2planted06&Expires=1"),
+    (
+        "hunter2planted05",
+        "GET https://b.s3.eu-west-1.amazonaws.com/x?X-Amz-Credential=A&X-Amz-Signature=hunter2planted05",
+    ),
+    (
+        "hunter2planted06",
+        "https://b.s3.amazonaws.com/x?AWSAccessKeyId=A&Signature=hunter2planted06&Expires=1",
+    ),
     ("hunter2planted07", "X-Amz-Security-Token=hunter2planted07/abc"),
     ("AKIAPLANTED012345678", "AWS_ACCESS_KEY_ID=AKIAPLANTED012345678"),
     ("hunter2planted09", "AWS_SECRET_ACCESS_KEY=hunter2planted09"),
@@ -82,7 +89,9 @@ pub(crate) async fn remediator() -> String {
         Sample::new(1).build().push(world.images.store(), "app", "1");
         let mut log: Vec<String> = SPOKEN.iter().map(|(_, line)| format!("ERROR {line}: connection failed")).collect();
         log.push("psycopg2.OperationalError: connection to postgres://app:hunter2planted01@db/x failed: FATAL: password authentication failed for user \"app\"".to_owned());
-        world.scheduler.set_behaviour("app", "app", Behaviour::Exits { after_seconds: 20, exit_code: 1, log });
+        world
+            .scheduler
+            .set_behaviour("app", "app", Behaviour::Exits { after_seconds: 20, exit_code: 1, log });
         let mut world = world;
         let (name, value) = SPOKEN[1];
         let definition = world.define_containers(
@@ -134,10 +143,17 @@ pub(crate) async fn remediator() -> String {
 async fn reports(world: &World, secrets: &[&str]) -> usize {
     let table = Table::new(world.config(), TABLE);
     let history = table.open_incidents().await.expect("it reads");
-    let reports: Vec<Report> =
-        history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, world.clock.now())).collect();
+    let reports: Vec<Report> = history
+        .incidents
+        .iter()
+        .map(|(subject, incident)| Report::of(subject, incident, world.clock.now()))
+        .collect();
     assert!(reports.len() > 2, "{} reports", reports.len());
-    let found = [("markdown", markdown::page(&reports)), ("html", html::page("all", &reports)), ("json", format!("{reports:?}"))];
+    let found = [
+        ("markdown", markdown::page(&reports)),
+        ("html", html::page("all", &reports)),
+        ("json", format!("{reports:?}")),
+    ];
     search(&found, secrets)
 }
 
@@ -155,9 +171,11 @@ pub(crate) async fn widget() -> String {
         let clock = world.clock.clone();
         let widget = widget::Widget::new(world.config(), TABLE, Arc::new(move || clock.now()));
         let mut pages = Vec::new();
-        for event in
-            [json!({ "widgetContext": { "theme": "dark", "width": 1200 } }), json!({ "describe": true }), json!("hunter2planted02")]
-        {
+        for event in [
+            json!({ "widgetContext": { "theme": "dark", "width": 1200 } }),
+            json!({ "describe": true }),
+            json!("hunter2planted02"),
+        ] {
             pages.push(json!(widget.handle(&event).await).to_string());
         }
         world.aws.inject(Fault::on("dynamodb", "Query", FaultKind::AccessDenied).times(10));
@@ -171,7 +189,8 @@ pub(crate) async fn widget() -> String {
     format!("{finest} lines at TRACE, {} searches, 0 hits", search(&found, &secrets))
 }
 
-/// The gate and its waker: the address for the answer is the secret, and whatever a stack passes that is none of our properties.
+/// The gate and its waker: the address for the answer is the secret, and whatever a stack passes that is none of our
+/// properties.
 pub(crate) async fn gate() -> String {
     let panics = Kept::default();
     let play = async {
@@ -183,7 +202,9 @@ pub(crate) async fn gate() -> String {
         waiting["ResourceProperties"]["ServiceTimeout"] = json!(200);
         stage.handle(&waiting).await;
         let failed = stage.request("Create", "failed", "2");
-        stage.handle(&json!({ "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": failed })).await;
+        stage
+            .handle(&json!({ "requestContext": { "condition": "RetriesExhausted" }, "requestPayload": failed }))
+            .await;
         stage.answers.next(&[Manner::Refuse(500), Manner::Reset, Manner::Refuse(403)]);
         let pushed = stage.push("web", "2", 1);
         stage.handle(&pushed).await;
@@ -238,18 +259,28 @@ pub(crate) async fn mirror() -> String {
     let kept = Kept::default();
     let writer = kept.clone();
     let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()));
-    let account = HubAccount { name: "acme".to_owned(), password: PASSWORD.to_owned(), pulls: Some(200) };
+    let account = HubAccount {
+        name: "acme".to_owned(),
+        password: PASSWORD.to_owned(),
+        pulls: Some(200),
+    };
     let mut setup = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1', 'gone']\n");
     setup.hub_account = Some(account);
     let mut world = setup.build();
     Sample::multi_arch(3).build().push(world.hub.store(), "acme/app", "1");
     world.plan_mirror().await;
     let target = format!("{}/docker-hub/acme/other:1", world.images.host());
-    world.queues.send(MIRROR_QUEUE, &json!({"source": "acme/other:1", "target": target, "requested_by": format!("x {PASSWORD}")}));
+    world.queues.send(
+        MIRROR_QUEUE,
+        &json!({"source": "acme/other:1", "target": target, "requested_by": format!("x {PASSWORD}")}),
+    );
     world.queues.send(MIRROR_QUEUE, &json!({"source": PASSWORD, "target": PASSWORD}));
     world.settle().await;
     // The password is wrong from here on: refusals are where secrets slip out.
-    world.secrets.set(scenarios::world::HUB_SECRET, &json!({"username": "acme", "accessToken": format!("{PASSWORD}wrong")}).to_string());
+    world.secrets.set(
+        scenarios::world::HUB_SECRET,
+        &json!({"username": "acme", "accessToken": format!("{PASSWORD}wrong")}).to_string(),
+    );
     world.restart_mirror();
     world.plan_mirror().await;
     world.settle().await;

@@ -1,4 +1,5 @@
-//! What a tenant tries who may start tasks, register task definitions or write tags: to have a service changed that is not theirs.
+//! What a tenant tries who may start tasks, register task definitions or write tags: to have a service changed that is
+//! not theirs.
 
 use scenarios::world::{CLUSTER, NAT, Setup, World};
 use serde_json::{Value, json};
@@ -36,7 +37,10 @@ pub(crate) fn stop(world: &World, number: usize, details: Value) -> Value {
 }
 
 fn tags(pairs: &[(&str, &str)]) -> Value {
-    pairs.iter().map(|(key, value)| json!({ "key": format!("pullsafe:{key}"), "value": value })).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| json!({ "key": format!("pullsafe:{key}"), "value": value }))
+        .collect()
 }
 
 fn subjects(world: &World) -> Vec<String> {
@@ -46,9 +50,13 @@ fn subjects(world: &World) -> Vec<String> {
 pub(crate) async fn strangers_task() -> String {
     let forged = "ecs-svc/0123456789012345678";
     let mut tried = 0;
-    for (started_by, family) in
-        [(Value::Null, "app"), (json!("ecs-svc/"), "app"), (json!("ecs-svc/mine"), "app"), (json!(forged), "evil"), (json!(forged), "app-")]
-    {
+    for (started_by, family) in [
+        (Value::Null, "app"),
+        (json!("ecs-svc/"), "app"),
+        (json!("ecs-svc/mine"), "app"),
+        (json!(forged), "evil"),
+        (json!(forged), "app-"),
+    ] {
         let mut world = movable(Setup::new());
         let own = world.define("app", &["acme/app:1"]);
         world.create_service("web", &own, 0, json!({}));
@@ -87,22 +95,33 @@ pub(crate) async fn made_up_groups() -> String {
     let on_bus = world.bus.events().len();
     assert!(on_bus <= single + 1, "{on_bus} events on the bus");
     // The next period is counted anew.
-    world.deliver(&stop(&world, 5000, json!({ "taskDefinitionArn": definition, "group": "later" }))).await;
+    world
+        .deliver(&stop(&world, 5000, json!({ "taskDefinitionArn": definition, "group": "later" })))
+        .await;
     assert_eq!(world.told().len(), single + 2);
     assert_eq!(world.writes(), Vec::<String>::new());
     format!("a thousand groups: {single} messages, and one that says {} more", 1000 - single)
 }
 
-/// Made-up groups are no part of an outbreak, and services that a tenant creates hide no other: whoever needs a person is named.
+/// Made-up groups are no part of an outbreak, and services that a tenant creates hide no other: whoever needs a person
+/// is named.
 pub(crate) async fn made_up_storm() -> String {
     let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
     let definition = world.define("app", &["acme/app:1"]);
     for number in 0..300 {
-        world.deliver(&stop(&world, number, json!({ "taskDefinitionArn": definition, "group": format!("made-up-{number}") }))).await;
+        world
+            .deliver(&stop(
+                &world,
+                number,
+                json!({ "taskDefinitionArn": definition, "group": format!("made-up-{number}") }),
+            ))
+            .await;
     }
     world.create_service("payments", &definition, 1, json!({}));
     world.run_for(240).await;
-    let alone = subjects(&world).iter().any(|subject| subject.starts_with("pullsafe: prod/payments: registry-rate-limited"));
+    let alone = subjects(&world)
+        .iter()
+        .any(|subject| subject.starts_with("pullsafe: prod/payments: registry-rate-limited"));
     assert!(alone, "it is told by itself and at once: {:?}", subjects(&world));
     // Now with services of their own, whose names come before it in every order.
     let mut world = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
@@ -115,7 +134,9 @@ pub(crate) async fn made_up_storm() -> String {
     world.run_for(20 * 60).await;
     let named = world.told().iter().filter(|notice| notice.message.contains("prod/payments")).count();
     assert!(named > 0, "{:?}", subjects(&world));
-    format!("300 groups: the service is told by itself; among 60 services of a tenant: it is named in {named} digest(s)")
+    format!(
+        "300 groups: the service is told by itself; among 60 services of a tenant: it is named in {named} digest(s)"
+    )
 }
 
 /// A process that dies at any call of its own, and the event that comes again, lose nothing and count nothing twice.
@@ -125,7 +146,8 @@ pub(crate) async fn made_up_groups_and_deaths() -> String {
         let mut world = movable(Setup::new());
         let definition = world.define("app", &["acme/app:1"]);
         for number in 0..8 {
-            let event = stop(&world, number, json!({ "taskDefinitionArn": definition, "group": format!("made-up-{number}") }));
+            let event =
+                stop(&world, number, json!({ "taskDefinitionArn": definition, "group": format!("made-up-{number}") }));
             if number == 4 {
                 world.aws.clear_log();
                 world.aws.die_after(call);
@@ -136,9 +158,12 @@ pub(crate) async fn made_up_groups_and_deaths() -> String {
         }
         world.run_for(40 * 60).await;
         let told = world.told();
-        let ids: std::collections::BTreeSet<_> = told.iter().map(|notice| notice.attributes["pullsafe-id"].clone()).collect();
-        let summed: Vec<usize> =
-            told.iter().filter_map(|notice| notice.message.split(": ").nth(1)?.split(' ').next()?.parse().ok()).collect();
+        let ids: std::collections::BTreeSet<_> =
+            told.iter().map(|notice| notice.attributes["pullsafe-id"].clone()).collect();
+        let summed: Vec<usize> = told
+            .iter()
+            .filter_map(|notice| notice.message.split(": ").nth(1)?.split(' ').next()?.parse().ok())
+            .collect();
         assert_eq!((ids.len(), summed.as_slice()), (4, [5].as_slice()), "death at call {call}: {:?}", subjects(&world));
     }
     format!("{deaths} deaths: three messages, and one that says 5 more")
@@ -149,7 +174,12 @@ pub(crate) async fn made_up_marks() -> String {
     for count in ["4000", "-5", "0", "1e9", "99999999999999999999", "+2", "0x10", "2 aws ecs delete-service"] {
         let mut world = movable(Setup::new());
         let definition = world.define("app", &[MISSING]);
-        let marks = [("paused-count", count), ("paused-at", "2026-01-01T00:00:00Z"), ("paused-for", MISSING), ("paused-by", "pullsafe")];
+        let marks = [
+            ("paused-count", count),
+            ("paused-at", "2026-01-01T00:00:00Z"),
+            ("paused-for", MISSING),
+            ("paused-by", "pullsafe"),
+        ];
         world.create_service("web", &definition, 0, json!({ "tags": tags(&marks) }));
         world.deliver(&json!({ "pullsafe": "find-paused" })).await;
         world.settle().await;
@@ -186,9 +216,16 @@ pub(crate) async fn rewritten_marks() -> String {
         assert_eq!(world.service("web")["desiredCount"], 0, "it is paused");
         let before = world.writes().len();
         let arn = world.service("web")["serviceArn"].clone();
-        world.ecs.call("TagResource", &json!({ "resourceArn": arn, "tags": tags(&[(key, &value)]) })).unwrap();
+        world
+            .ecs
+            .call("TagResource", &json!({ "resourceArn": arn, "tags": tags(&[(key, &value)]) }))
+            .unwrap();
         world.run_for(3600).await;
-        assert_eq!((world.service("web")["desiredCount"].clone(), world.writes().len()), (json!(0), before), "{key}={value}");
+        assert_eq!(
+            (world.service("web")["desiredCount"].clone(), world.writes().len()),
+            (json!(0), before),
+            "{key}={value}"
+        );
         // The image that it was made for brings it back, with the count that it had.
         Sample::new(3).build().push(world.images.store(), "app", "missing");
         world.run_for(900).await;
@@ -199,15 +236,25 @@ pub(crate) async fn rewritten_marks() -> String {
     format!("{tried} rewritten tags: the pause ends when its own image is there")
 }
 
-/// The marks of another stack lower what is done, and no more: they are a way to say "not this one", as `pullsafe:mode=off` is.
+/// The marks of another stack lower what is done, and no more: they are a way to say "not this one", as
+/// `pullsafe:mode=off` is.
 pub(crate) async fn marks_of_another_stack() -> String {
     let mut world = movable(Setup::new());
     let definition = world.define("app", &["acme/app:1"]);
-    let marks = [("paused-by", "other stack"), ("moved-by", "other"), ("moved-from", "app:1"), ("moved-at", "2099-01-01T00:00:00Z")];
+    let marks = [
+        ("paused-by", "other stack"),
+        ("moved-by", "other"),
+        ("moved-from", "app:1"),
+        ("moved-at", "2099-01-01T00:00:00Z"),
+    ];
     world.create_service("web", &definition, 1, json!({ "tags": tags(&marks) }));
     world.run_for(900).await;
     assert_eq!(world.writes(), Vec::<String>::new());
-    assert!(world.told().iter().any(|notice| notice.message.contains("alone brings it back")), "{:?}", subjects(&world));
+    assert!(
+        world.told().iter().any(|notice| notice.message.contains("alone brings it back")),
+        "{:?}",
+        subjects(&world)
+    );
     "the service is left alone, which its own tag could say as well".to_owned()
 }
 
@@ -241,9 +288,12 @@ pub(crate) async fn moved_is_pinned() -> String {
     world.settle().await;
     world.update_service("web", json!({ "forceNewDeployment": true }));
     world.run_for(900).await;
-    let tasks = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER, "serviceName": "web" })).unwrap()["taskArns"].clone();
-    let tasks = world.ecs.call("DescribeTasks", &json!({ "cluster": CLUSTER, "tasks": tasks })).unwrap()["tasks"].clone();
-    let digests: Vec<&Value> = tasks.as_array().unwrap().iter().map(|task| &task["containers"][0]["imageDigest"]).collect();
+    let tasks =
+        world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER, "serviceName": "web" })).unwrap()["taskArns"].clone();
+    let tasks =
+        world.ecs.call("DescribeTasks", &json!({ "cluster": CLUSTER, "tasks": tasks })).unwrap()["tasks"].clone();
+    let digests: Vec<&Value> =
+        tasks.as_array().unwrap().iter().map(|task| &task["containers"][0]["imageDigest"]).collect();
     assert!(!digests.is_empty() && digests.iter().all(|found| **found == digest), "{digests:?}");
     "what runs is the verified digest".to_owned()
 }
@@ -253,18 +303,26 @@ pub(crate) async fn forged_events() -> String {
     let definition = world.define("app", &["acme/app:1"]);
     world.create_service("web", &definition, 0, json!({}));
     world.aws.clear_log();
-    let details = json!({ "taskDefinitionArn": definition, "group": "service:web", "startedBy": "ecs-svc/0123456789012345678" });
+    let details =
+        json!({ "taskDefinitionArn": definition, "group": "service:web", "startedBy": "ecs-svc/0123456789012345678" });
     let real = stop(&world, 1, details);
     let mut tried = 0;
     for source in ["aws.ecs.evil", "AWS.ECS", "custom.ecs", "pullsafe", "", "aws.ecs\u{0}"] {
-        for detail_type in ["ECS Task State Change", "ECS Service Action", "ECR Image Action", "CodeBuild Build State Change"] {
+        for detail_type in
+            ["ECS Task State Change", "ECS Service Action", "ECR Image Action", "CodeBuild Build State Change"]
+        {
             let mut event = real.clone();
             (event["source"], event["detail-type"]) = (json!(source), json!(detail_type));
             world.deliver(&event).await;
             tried += 1;
         }
     }
-    assert_eq!((world.aws.calls().len(), world.told().len(), world.records().len()), (0, 0, 0), "{:?}", world.aws.actions());
+    assert_eq!(
+        (world.aws.calls().len(), world.told().len(), world.records().len()),
+        (0, 0, 0),
+        "{:?}",
+        world.aws.actions()
+    );
     format!("{tried} events: nothing is asked, written or told")
 }
 
@@ -292,11 +350,16 @@ pub(crate) async fn pushes_of_others() -> String {
     assert!(world.aws.calls().iter().all(|call| call.operation == "Query"), "{:?}", world.aws.actions());
     // Looks that somebody asks for by forged messages are looks: what is acted upon is looked up again.
     for _ in 0..50 {
-        world.deliver(&json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} })).await;
+        world
+            .deliver(&json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }))
+            .await;
         world.settle().await;
     }
     assert_eq!(world.writes(), Vec::<String>::new());
-    assert_eq!((world.service("web")["tags"].clone(), world.tables.items(scenarios::world::TABLE).len()), (marks, rows));
+    assert_eq!(
+        (world.service("web")["tags"].clone(), world.tables.items(scenarios::world::TABLE).len()),
+        (marks, rows)
+    );
     "read, compared and left: no row, no look that was not due".to_owned()
 }
 
@@ -345,7 +408,13 @@ pub(crate) async fn words() -> String {
             let text = text.as_str().unwrap();
             assert!(!text.contains(['<', '>', '\u{1b}', '\u{202e}', '\r']), "{text:?}");
         }
-        assert!(notice.subject.as_deref().is_some_and(|subject| subject.chars().all(|sign| (' '..='~').contains(&sign))), "{notice:?}");
+        assert!(
+            notice
+                .subject
+                .as_deref()
+                .is_some_and(|subject| subject.chars().all(|sign| (' '..='~').contains(&sign))),
+            "{notice:?}"
+        );
     }
     format!("{} messages read as what they are", told.len())
 }

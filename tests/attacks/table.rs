@@ -129,7 +129,11 @@ fn every_attack_ends_in_nothing() {
     for attack in ATTACKS {
         let play = attack.play;
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let outcome = thread::Builder::new().stack_size(32 << 20).spawn(move || runtime().block_on(play())).expect("a thread").join();
+        let outcome = thread::Builder::new()
+            .stack_size(32 << 20)
+            .spawn(move || runtime().block_on(play()))
+            .expect("a thread")
+            .join();
         let outcome = outcome.unwrap_or_else(|_| {
             failed.push(attack.what);
             "GOT THROUGH".to_owned()

@@ -1,4 +1,5 @@
-//! An image in ECR's archive: it is brought back where the stack may, and the service is deployed anew where no deployment is under way.
+//! An image in ECR's archive: it is brought back where the stack may, and the service is deployed anew where no
+//! deployment is under way.
 
 use scenarios::world::{CLUSTER, Setup, World};
 use serde_json::{Value, json};
@@ -29,7 +30,10 @@ async fn comes_back(world: &mut World) {
 }
 
 fn setup() -> Setup {
-    Setup::new().paced(Pacing::default()).with("PULLSAFE_RESTORE_ARCHIVED", "true").with("PULLSAFE_PAUSE", "false")
+    Setup::new()
+        .paced(Pacing::default())
+        .with("PULLSAFE_RESTORE_ARCHIVED", "true")
+        .with("PULLSAFE_PAUSE", "false")
 }
 
 fn subjects(world: &World) -> Vec<String> {
@@ -60,7 +64,10 @@ async fn an_archived_image_is_brought_back_and_the_deployment_that_is_under_way_
     assert_eq!(world.writes(), ["ecr:UpdateImageStorageClass"], "the deployment under way is left alone");
     assert_eq!(
         subjects(&world),
-        ["pullsafe: prod/web: waiting for its image from the archive (image-not-found)", "pullsafe: prod/web: resolved"]
+        [
+            "pullsafe: prod/web: waiting for its image from the archive (image-not-found)",
+            "pullsafe: prod/web: resolved"
+        ]
     );
     insta::assert_snapshot!("archived_restored", world.told()[0].message);
 }
@@ -93,9 +100,17 @@ async fn a_deployment_at_the_door_waits_for_an_image_from_the_archive() {
     world.run_for(60).await;
     assert_eq!(world.writes(), ["ecr:UpdateImageStorageClass"], "{:?}", world.answers);
     comes_back(&mut world).await;
-    assert_eq!(world.writes(), ["ecr:UpdateImageStorageClass", "ecs:ContinueServiceDeployment"], "{:?}", world.answers.last());
+    assert_eq!(
+        world.writes(),
+        ["ecr:UpdateImageStorageClass", "ecs:ContinueServiceDeployment"],
+        "{:?}",
+        world.answers.last()
+    );
     world.run_for(300).await;
-    let list = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER, "serviceName": "web", "desiredStatus": "STOPPED" })).unwrap();
+    let list = world
+        .ecs
+        .call("ListTasks", &json!({ "cluster": CLUSTER, "serviceName": "web", "desiredStatus": "STOPPED" }))
+        .unwrap();
     assert_eq!((&world.service("web")["runningCount"], &list["taskArns"]), (&json!(1), &Value::Array(Vec::new())));
     assert_eq!(world.told().len(), 0);
 }

@@ -1,4 +1,5 @@
-//! Mode `ask`: nothing is changed without a person's yes, one yes is one act at most, and every guard is asked again before it.
+//! Mode `ask`: nothing is changed without a person's yes, one yes is one act at most, and every guard is asked again
+//! before it.
 
 use pullsafe_events::answer::{Answer, Verdict};
 use scenarios::world::{DEAD_LETTERS, FUNCTION, MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
@@ -44,13 +45,21 @@ fn subject(world: &World, name: &str) -> Value {
 
 /// The open incident of the only record that has one.
 fn incident(world: &World) -> Value {
-    world.records().into_iter().map(|record| record["open"].clone()).find(|open| !open.is_null()).unwrap_or_default()
+    world
+        .records()
+        .into_iter()
+        .map(|record| record["open"].clone())
+        .find(|open| !open.is_null())
+        .unwrap_or_default()
 }
 
 /// The code of the question that waits.
 pub(crate) fn code(world: &World) -> String {
     let question = &incident(world)["act"]["question"];
-    question["code"].as_str().unwrap_or_else(|| panic!("nothing is asked: {}", incident(world))).to_owned()
+    question["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("nothing is asked: {}", incident(world)))
+        .to_owned()
 }
 
 fn yes(code: &str) -> Value {
@@ -71,11 +80,19 @@ fn heard(answer: &Value) -> (&str, &str) {
 }
 
 fn asked(world: &World) -> usize {
-    world.told().iter().filter(|told| told.attributes.get("detail-type").is_some_and(|kind| kind == "Approval Requested")).count()
+    world
+        .told()
+        .iter()
+        .filter(|told| told.attributes.get("detail-type").is_some_and(|kind| kind == "Approval Requested"))
+        .count()
 }
 
 fn applied(world: &World) -> usize {
-    world.told().iter().filter(|told| told.attributes.get("detail-type").is_some_and(|kind| kind == "Remedy Applied")).count()
+    world
+        .told()
+        .iter()
+        .filter(|told| told.attributes.get("detail-type").is_some_and(|kind| kind == "Remedy Applied"))
+        .count()
 }
 
 async fn until_asked(mut world: World) -> World {
@@ -101,11 +118,18 @@ async fn a_yes_moves_the_service_and_says_who_gave_it() {
     assert!(told.message.contains(&format!("question {code} approved by {ALICE}")), "{}", told.message);
     world.run_for(3600).await;
     assert_eq!((applied(&world), asked(&world)), (1, 1));
-    assert!(world.told().iter().any(|told| told.subject.as_deref() == Some("pullsafe: prod/web: resolved")), "{:#?}", world.told());
+    assert!(
+        world.told().iter().any(|told| told.subject.as_deref() == Some("pullsafe: prod/web: resolved")),
+        "{:#?}",
+        world.told()
+    );
     // The second hears what happened, also when it is over.
     let second = signed(&world, BOB, Verdict::Yes, &code);
     let second = world.ask(&second).await;
-    assert!(heard(&second).0 == "answered-before" && heard(&second).1.contains(&format!("approved by {ALICE}")), "{second}");
+    assert!(
+        heard(&second).0 == "answered-before" && heard(&second).1.contains(&format!("approved by {ALICE}")),
+        "{second}"
+    );
 }
 
 #[tokio::test]
@@ -135,7 +159,10 @@ async fn a_name_that_is_not_proven_does_nothing() {
     let right = world.sts.signs(ALICE, &format!("approve {code}"));
     for (authorization, why) in [
         // For another answer; over too little; by nobody.
-        (other.replace(";x-pullsafe-answer", ";x-pullsafe-answer;x-amz-security-token"), "SignatureDoesNotMatch"),
+        (
+            other.replace(";x-pullsafe-answer", ";x-pullsafe-answer;x-amz-security-token"),
+            "SignatureDoesNotMatch",
+        ),
         (right.replace(";x-pullsafe-answer", ""), "does not cover"),
         (right.replace("host;", ""), "does not cover"),
         (right.clone(), "does not cover"),
@@ -166,7 +193,10 @@ async fn a_no_is_remembered_for_the_service_and_the_cause() {
     let answer = world.ask(&no).await;
     assert_eq!(heard(&answer).0, "declined", "{answer}");
     let late = world.ask(&yes(&first)).await;
-    assert!(heard(&late).0 == "answered-before" && heard(&late).1.contains(&format!("declined by {ALICE}")), "{late}");
+    assert!(
+        heard(&late).0 == "answered-before" && heard(&late).1.contains(&format!("declined by {ALICE}")),
+        "{late}"
+    );
     world.run_for(6 * 3600).await;
     assert_eq!((world.writes(), asked(&world)), (Vec::new(), 1));
     // Another incident of the same cause within that time: told, and not asked.
@@ -239,8 +269,14 @@ async fn two_people_are_one_act_at_most() {
         let (one, other) = tokio::join!(remediator.handle(&one, "one"), remediator.handle(&other, "other"));
         let (one, other) = (one.expect("it answers"), other.expect("it answers"));
         let outcomes = [heard(&one).0, heard(&other).0];
-        assert!(outcomes.iter().filter(|outcome| ["done", "declined"].contains(outcome)).count() == 1, "{one} {other}");
-        assert!(outcomes.iter().all(|outcome| ["done", "declined", "busy", "answered-before"].contains(outcome)), "{outcomes:?}");
+        assert!(
+            outcomes.iter().filter(|outcome| ["done", "declined"].contains(outcome)).count() == 1,
+            "{one} {other}"
+        );
+        assert!(
+            outcomes.iter().all(|outcome| ["done", "declined", "busy", "answered-before"].contains(outcome)),
+            "{outcomes:?}"
+        );
         let later = world.ask(&yes(&code)).await;
         assert_eq!(heard(&later).0, "answered-before", "{later}");
         world.settle().await;
@@ -260,7 +296,10 @@ async fn a_yes_to_what_has_changed_does_nothing() {
     assert_eq!(heard(&answer).0, "asked-anew", "{answer}");
     assert_eq!(world.writes(), Vec::<String>::new());
     let message = world.told().pop().expect("it is asked anew").message;
-    assert!(message.contains(&format!("It takes the place of question {first}")) && message.contains("- 5\n"), "{message}");
+    assert!(
+        message.contains(&format!("It takes the place of question {first}")) && message.contains("- 5\n"),
+        "{message}"
+    );
     let second = code(&world);
     let before = world.ask(&yes(&first)).await;
     assert!(heard(&before).1.contains(&format!("question {second} took its place")), "{before}");
@@ -273,7 +312,10 @@ async fn a_yes_to_what_has_changed_does_nothing() {
     world.update_service("web", json!({ "taskDefinition": definition }));
     let writes = world.writes().len();
     let answer = world.ask(&yes(&code(&world))).await;
-    assert!(heard(&answer).0 == "not-now" && heard(&answer).1.contains("the service has moved on to app:2"), "{answer}");
+    assert!(
+        heard(&answer).0 == "not-now" && heard(&answer).1.contains("the service has moved on to app:2"),
+        "{answer}"
+    );
     assert_eq!(world.writes().len(), writes);
 }
 
@@ -296,7 +338,8 @@ async fn a_yes_after_recovery_hears_that_it_is_over() {
         let expected = if swept { "answered-before" } else { "over" };
         let (outcome, said) = heard(&answer);
         assert!(
-            outcome == expected && ["the incident was over", "The incident is over"].iter().any(|over| said.contains(over)),
+            outcome == expected
+                && ["the incident was over", "The incident is over"].iter().any(|over| said.contains(over)),
             "{answer}"
         );
         assert_eq!(world.writes().len(), writes);
@@ -360,13 +403,25 @@ async fn a_storm_is_answered_in_one_go() {
     assert_eq!(world.writes(), Vec::<String>::new());
     // The first are asked about one by one, the others in the digests of the outbreak.
     let told = world.told();
-    assert!(told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve CODE --all`")), "{told:#?}");
+    assert!(
+        told.len() <= 5 && told.iter().any(|notice| notice.message.contains("`pullsafe approve CODE --all`")),
+        "{told:#?}"
+    );
     let all = world.ask(&json!({ "pullsafe": "questions" })).await;
     let codes = |list: &Value| -> Vec<String> {
-        list["questions"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).map(str::to_owned).collect()
+        list["questions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["code"].as_str())
+            .map(str::to_owned)
+            .collect()
     };
     assert_eq!(codes(&all).len(), SERVICES + 1, "{all}");
-    let one = all["questions"].as_array().and_then(|all| all.iter().find(|one| one["subject"] == "prod/web")).expect("web asks");
+    let one = all["questions"]
+        .as_array()
+        .and_then(|all| all.iter().find(|one| one["subject"] == "prod/web"))
+        .expect("web asks");
     let alike = world.ask(&json!({ "pullsafe": "questions", "like": one["code"] })).await;
     assert_eq!(codes(&alike).len(), SERVICES, "{alike}");
     world.tables.take_units();
@@ -402,7 +457,10 @@ async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
         world.deliver(event).await;
     }
     assert_eq!(world.writes(), Vec::<String>::new());
-    let ignored = world.answers.iter().filter(|answer| answer["why"].as_str().is_some_and(|why| why.contains("invoking the function")));
+    let ignored = world
+        .answers
+        .iter()
+        .filter(|answer| answer["why"].as_str().is_some_and(|why| why.contains("invoking the function")));
     assert_eq!(ignored.count(), 1, "{:?}", world.answers);
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
     // A code that never was, or that is forgotten, tells nothing.
@@ -417,7 +475,8 @@ async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
     assert_eq!(incident(&world)["act"]["state"], "asked");
 }
 
-/// The mirror is the stack's own, and is filled without a question; an image is brought back from the archive only after one.
+/// The mirror is the stack's own, and is filled without a question; an image is brought back from the archive only
+/// after one.
 #[tokio::test]
 async fn the_mirror_is_filled_without_a_question() {
     let world = asking().build();
@@ -430,14 +489,21 @@ async fn the_mirror_is_filled_without_a_question() {
     assert!(world.queues.bodies(MIRROR_QUEUE).is_empty(), "the mirror has worked it off");
     let to_people: Vec<String> = world.told().iter().filter_map(|told| told.subject.clone()).collect();
     println!("{to_people:#?}");
-    assert!(world.writes().iter().all(|write| write.starts_with("ecr:")), "only the mirror writes: {:?}", world.writes());
+    assert!(
+        world.writes().iter().all(|write| write.starts_with("ecr:")),
+        "only the mirror writes: {:?}",
+        world.writes()
+    );
 }
 
 #[tokio::test]
 async fn a_tag_lowers_act_to_ask_and_raises_it_only_where_tags_may() {
     let tagged = |value: &str| json!({ "tags": [{ "key": "pullsafe:mode", "value": value }] });
     for (mode, raises, asks) in [("act", "false", true), ("observe", "false", false), ("observe", "true", true)] {
-        let setup = Setup::new().with("PULLSAFE_MODE", mode).with("PULLSAFE_ALLOW_TAG_TO_ACT", raises).paced(Pacing::default());
+        let setup = Setup::new()
+            .with("PULLSAFE_MODE", mode)
+            .with("PULLSAFE_ALLOW_TAG_TO_ACT", raises)
+            .paced(Pacing::default());
         let mut world = movable(setup);
         let definition = world.service("web")["taskDefinition"].as_str().unwrap_or_default().to_owned();
         world.update_service("web", json!({ "desiredCount": 0 }));

@@ -1,5 +1,5 @@
-//! A question and its answer under every fault: the process that asks, or that hears the yes, dies at every line, and the end is one question
-//! and one act.
+//! A question and its answer under every fault: the process that asks, or that hears the yes, dies at every line, and
+//! the end is one question and one act.
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
@@ -35,14 +35,23 @@ async fn rest(world: &mut World) {
 
 /// Messages by kind, each once however often it was published.
 fn told(world: &World, kind: &str) -> usize {
-    let of_kind = world.told().into_iter().filter(|told| told.attributes.get("detail-type").is_some_and(|found| found == kind));
-    of_kind.map(|told| told.attributes.get("pullsafe-id").cloned()).collect::<std::collections::BTreeSet<_>>().len()
+    let of_kind = world
+        .told()
+        .into_iter()
+        .filter(|told| told.attributes.get("detail-type").is_some_and(|found| found == kind));
+    of_kind
+        .map(|told| told.attributes.get("pullsafe-id").cloned())
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
 }
 
 /// What counts: the image that runs, revisions, deployments, questions and acts that were told.
 fn end(world: &World) -> (Value, usize, usize, usize, usize, Value) {
     let service = world.service("web");
-    let definition = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] })).expect("it exists");
+    let definition = world
+        .ecs
+        .call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] }))
+        .expect("it exists");
     let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
     (
         definition["taskDefinition"]["containerDefinitions"][0]["image"].clone(),

@@ -34,10 +34,16 @@ async fn a_message_about_a_busy_service_is_hidden_and_not_sent_again() {
         world.queues.send(WORK_QUEUE, &event);
     }
     let batches: Vec<Value> = (0..4).filter_map(|_| world.queues.deliver(WORK_QUEUE, 1)).collect();
-    let [one, two, three, four] = batches.as_slice() else { panic!("{batches:?}") };
+    let [one, two, three, four] = batches.as_slice() else {
+        panic!("{batches:?}")
+    };
     let remediator = world.remediator.clone().unwrap();
-    let handled =
-        tokio::join!(remediator.handle(one, "a"), remediator.handle(two, "b"), remediator.handle(three, "c"), remediator.handle(four, "d"));
+    let handled = tokio::join!(
+        remediator.handle(one, "a"),
+        remediator.handle(two, "b"),
+        remediator.handle(three, "c"),
+        remediator.handle(four, "d")
+    );
     let mut hidden = 0;
     for (batch, answer) in batches.iter().zip([handled.0, handled.1, handled.2, handled.3]) {
         let failed: Vec<String> = answer.unwrap()["batchItemFailures"]

@@ -19,7 +19,9 @@ fn quota_used_up(setup: Setup) -> World {
 }
 
 fn mirror_has_it(world: &World) {
-    Sample::new(1).build().push(world.images.store(), "docker-hub/iseepatterns/court-case-backend", "latest");
+    Sample::new(1)
+        .build()
+        .push(world.images.store(), "docker-hub/iseepatterns/court-case-backend", "latest");
 }
 
 fn start(world: &World, images: &[&str]) {
@@ -29,11 +31,15 @@ fn start(world: &World, images: &[&str]) {
 
 fn definition(world: &World) -> Value {
     let name = world.service("web")["taskDefinition"].clone();
-    world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": name, "include": ["TAGS"] })).unwrap()
+    world
+        .ecs
+        .call("DescribeTaskDefinition", &json!({ "taskDefinition": name, "include": ["TAGS"] }))
+        .unwrap()
 }
 
 fn images(world: &World) -> Vec<Value> {
-    let containers = definition(world)["taskDefinition"]["containerDefinitions"].as_array().cloned().unwrap_or_default();
+    let containers =
+        definition(world)["taskDefinition"]["containerDefinitions"].as_array().cloned().unwrap_or_default();
     containers.iter().map(|container| container["image"].clone()).collect()
 }
 
@@ -53,18 +59,34 @@ async fn the_first_stopped_task_moves_the_service_to_the_mirror() {
     while acts(&world) == 0 {
         world.run_for(1).await;
     }
-    let stopped = world.answers.iter().filter(|answer| answer["outcome"] != "ignored" && answer["outcome"] != "swept").count();
+    let stopped = world
+        .answers
+        .iter()
+        .filter(|answer| answer["outcome"] != "ignored" && answer["outcome"] != "swept")
+        .count();
     assert_eq!(stopped, 1, "one stopped task was enough: {:?}", world.answers);
     let requests = world.hub.log().len();
     world.run_for(900).await;
 
     let service = world.service("web");
-    assert_eq!((&service["runningCount"], &service["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
+    assert_eq!(
+        (&service["runningCount"], &service["deployments"][0]["rolloutState"]),
+        (&json!(2), &json!("COMPLETED"))
+    );
     assert_eq!(images(&world), [MIRRORED]);
     assert_eq!(world.writes(), ["ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:TagResource"]);
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: moved to the mirror (registry-rate-limited)", "pullsafe: prod/web: resolved"]);
+    assert_eq!(
+        subjects(&world),
+        ["pullsafe: prod/web: moved to the mirror (registry-rate-limited)", "pullsafe: prod/web: resolved"]
+    );
     assert_eq!(acts(&world), 1);
-    let pulls = world.hub.log().iter().skip(requests).filter(|access| access.source == NAT && access.is_manifest_of(REPOSITORY)).count();
+    let pulls = world
+        .hub
+        .log()
+        .iter()
+        .skip(requests)
+        .filter(|access| access.source == NAT && access.is_manifest_of(REPOSITORY))
+        .count();
     assert_eq!(pulls, 0, "no pull of Docker Hub by the service after the act");
     insta::assert_snapshot!("case_a_moved", world.told()[0].message);
     insta::assert_snapshot!("case_a_resolved", world.told()[1].message);
@@ -114,7 +136,10 @@ async fn sidecars_move_too_and_the_quota_is_not_met_again() {
     world.run_for(1500).await;
     assert_eq!(
         images(&world),
-        [MIRRORED, &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27@{}", nginx.digest())]
+        [
+            MIRRORED,
+            &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1.27@{}", nginx.digest())
+        ]
     );
     assert_eq!(world.service("web")["runningCount"], 2);
 }
@@ -130,7 +155,9 @@ async fn a_role_that_may_not_pull_gets_exact_advice() {
     let told = world.told();
     assert_eq!(told.len(), 1, "people are told once: {:?}", subjects(&world));
     assert!(
-        told[0].message.contains("the execution role may not pull from docker-hub/iseepatterns/court-case-backend"),
+        told[0]
+            .message
+            .contains("the execution role may not pull from docker-hub/iseepatterns/court-case-backend"),
         "{}",
         told[0].message
     );
@@ -149,8 +176,13 @@ async fn the_clone_is_equal_but_for_the_images() {
     world.run_for(900).await;
 
     let mut clone = definition(&world);
-    let mut original =
-        world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": answer["taskDefinition"]["taskDefinitionArn"] })).unwrap();
+    let mut original = world
+        .ecs
+        .call(
+            "DescribeTaskDefinition",
+            &json!({ "taskDefinition": answer["taskDefinition"]["taskDefinitionArn"] }),
+        )
+        .unwrap();
     assert_eq!(clone["taskDefinition"]["containerDefinitions"][0]["image"], MIRRORED);
     let container = original["taskDefinition"]["containerDefinitions"][0].as_object_mut().unwrap();
     container.insert("image".to_owned(), json!(MIRRORED));
@@ -174,20 +206,27 @@ async fn in_observe_mode_nothing_is_changed_and_the_message_says_what_would_be()
 
 /// Whoever may tag the service gives leave to act, where the stack lets tags do so; otherwise the tag changes nothing.
 async fn observed_until_a_tag_gives_leave(tags_may_raise: bool) {
-    let setup =
-        Setup::new().with("PULLSAFE_MODE", "observe").with("PULLSAFE_ALLOW_TAG_TO_ACT", if tags_may_raise { "true" } else { "false" });
+    let setup = Setup::new()
+        .with("PULLSAFE_MODE", "observe")
+        .with("PULLSAFE_ALLOW_TAG_TO_ACT", if tags_may_raise { "true" } else { "false" });
     let mut world = quota_used_up(setup);
     mirror_has_it(&world);
     start(&world, &[IMAGE]);
     world.run_for(1200).await;
     assert_eq!(world.writes(), Vec::<String>::new());
     assert_eq!(world.queues.bodies(MIRROR_QUEUE), Vec::<Value>::new());
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: registry-rate-limited, would be moved to the mirror (observing)"]);
+    assert_eq!(
+        subjects(&world),
+        ["pullsafe: prod/web: registry-rate-limited, would be moved to the mirror (observing)"]
+    );
     insta::assert_snapshot!("case_a_observed", world.told()[0].message);
 
     // It takes effect with the next look.
     let arn = world.service("web")["serviceArn"].clone();
-    world.ecs.call("TagResource", &json!({ "resourceArn": arn, "tags": [{ "key": "pullsafe:mode", "value": "act" }] })).unwrap();
+    world
+        .ecs
+        .call("TagResource", &json!({ "resourceArn": arn, "tags": [{ "key": "pullsafe:mode", "value": "act" }] }))
+        .unwrap();
     world.run_for(900).await;
     if tags_may_raise {
         assert_eq!((images(&world), &world.service("web")["runningCount"]), (vec![json!(MIRRORED)], &json!(2)));

@@ -8,7 +8,8 @@ use testkit::registry::Sample;
 use testkit::registry::server::fault::{Fault as Hold, Gate, Rule};
 
 const GROUP: &str = "/aws/codebuild/court-case-backend";
-const MIRRORED: &str = "FROM 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim AS builder";
+const MIRRORED: &str =
+    "FROM 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.11-slim AS builder";
 const PUBLIC: &str = "FROM public.ecr.aws/docker/library/python:3.11-slim AS builder";
 
 fn event(text: &str) -> Value {
@@ -34,8 +35,14 @@ fn write_log(world: &World, event: &Value) {
     for (at, line) in [
         (2_950, "[Container] 2026/01/12 16:13:18 Running command docker build -t court-case-backend ."),
         (2_951, "Step 1/14 : FROM python:3.11-slim AS builder"),
-        (2_952, "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"),
-        (2_953, "[Container] 2026/01/12 16:13:27 Command did not exit successfully docker build -t court-case-backend . exit status 1"),
+        (
+            2_952,
+            "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+        ),
+        (
+            2_953,
+            "[Container] 2026/01/12 16:13:27 Command did not exit successfully docker build -t court-case-backend . exit status 1",
+        ),
     ] {
         lines[at] = line.to_owned();
     }
@@ -68,20 +75,30 @@ async fn a_build_image_over_the_limit_is_named_with_its_replacement() {
     world.deliver(&failed).await;
     let told = world.told();
     assert_eq!(told.len(), 1, "the same build is told once: {told:?}");
-    assert_eq!(told[0].subject.as_deref(), Some("pullsafe: build project court-case-backend: registry-rate-limited"));
+    assert_eq!(
+        told[0].subject.as_deref(),
+        Some("pullsafe: build project court-case-backend: registry-rate-limited")
+    );
     let message = &told[0].message;
     assert!(message.contains("public.ecr.aws/docker/library/python:3.11-slim"), "{message}");
-    assert!(message.contains("As the project's environment image, instead of") && !message.contains("FROM "), "{message}");
+    assert!(
+        message.contains("As the project's environment image, instead of") && !message.contains("FROM "),
+        "{message}"
+    );
     assert_eq!(world.aws.count("GetLogEvents"), 0, "the context says it all");
 }
 
-/// Whoever broke their tests knows without us: a build that fails for reasons of its own is told to nobody, unless everything is wanted.
+/// Whoever broke their tests knows without us: a build that fails for reasons of its own is told to nobody, unless
+/// everything is wanted.
 #[tokio::test]
 async fn a_build_that_concerns_no_image_is_no_news() {
     let mut world = Setup::new().build();
     let failed = failed_build();
-    let lines =
-        ["[Container] Running command npm test", "1 failing", "[Container] Command did not exit successfully npm test exit status 1"];
+    let lines = [
+        "[Container] Running command npm test",
+        "1 failing",
+        "[Container] Command did not exit successfully npm test exit status 1",
+    ];
     world.logs.write(GROUP, &stream(&failed), &lines);
     world.deliver(&failed).await;
     world.deliver(&event(include_str!("../../events/codebuild-failed-download-source.json"))).await;
@@ -104,7 +121,8 @@ async fn a_source_that_cannot_be_downloaded_is_no_pull() {
 #[tokio::test]
 async fn the_log_names_the_base_image_and_the_lines_to_write_instead() {
     let mut world = world("act");
-    let mut first = event(&include_str!("../../events/codebuild-failed-download-source.json").replace("us-east-1", "eu-west-1"));
+    let mut first =
+        event(&include_str!("../../events/codebuild-failed-download-source.json").replace("us-east-1", "eu-west-1"));
     first["time"] = json!("2026-01-15T19:03:57Z");
     world.deliver(&first).await;
     let failed = failed_build();
@@ -114,7 +132,10 @@ async fn the_log_names_the_base_image_and_the_lines_to_write_instead() {
     let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
     assert_eq!(
         subjects,
-        ["pullsafe: build project court-case-backend: unknown", "pullsafe: build project court-case-backend: registry-rate-limited"]
+        [
+            "pullsafe: build project court-case-backend: unknown",
+            "pullsafe: build project court-case-backend: registry-rate-limited"
+        ]
     );
     let message = &world.told()[1].message;
     for wanted in [
@@ -127,20 +148,32 @@ async fn the_log_names_the_base_image_and_the_lines_to_write_instead() {
         assert!(message.contains(wanted), "{wanted}: {message}");
     }
     let records = world.records();
-    let causes: Vec<Value> =
-        records[0]["open"]["causes"].as_array().into_iter().flatten().map(|cause| cause["diagnosis"]["cause"].clone()).collect();
+    let causes: Vec<Value> = records[0]["open"]["causes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|cause| cause["diagnosis"]["cause"].clone())
+        .collect();
     assert_eq!(causes, ["unknown", "registry-rate-limited"]);
     assert_eq!((asked(&world), world.writes()), (1, Vec::new()));
 
     world.settle().await;
     let told = world.told();
     let message = &told[2].message;
-    assert!(message.contains(&format!("{MIRRORED}\n      (verified: the mirror has the same sha256:")), "{message}");
+    assert!(
+        message.contains(&format!("{MIRRORED}\n      (verified: the mirror has the same sha256:")),
+        "{message}"
+    );
     world.settle().await;
     world.run_for(600).await;
     assert_eq!(world.told().len(), 3, "nobody is told twice");
-    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
-    assert!(world.aws.actions().iter().all(|action| declared.contains(&action.as_str())), "{:?}", world.aws.actions());
+    let declared: Vec<&str> =
+        [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    assert!(
+        world.aws.actions().iter().all(|action| declared.contains(&action.as_str())),
+        "{:?}",
+        world.aws.actions()
+    );
 }
 
 #[tokio::test]
@@ -150,7 +183,10 @@ async fn observing_asks_nobody() {
     write_log(&world, &failed);
     world.deliver(&failed).await;
     let message = &world.told()[0].message;
-    assert!(message.contains("in act mode the mirror would be asked for it") && message.contains(PUBLIC), "{message}");
+    assert!(
+        message.contains("in act mode the mirror would be asked for it") && message.contains(PUBLIC),
+        "{message}"
+    );
     assert_eq!((asked(&world), world.writes()), (0, Vec::new()));
 }
 
@@ -172,30 +208,38 @@ async fn every_stage_has_its_line() {
     world.deliver(&failed).await;
     let message = &world.told()[0].message;
     assert!(
-        message.contains("docker-hub/library/node:20-alpine AS web") && message.contains("docker-hub/library/python:3.11-slim\n"),
+        message.contains("docker-hub/library/node:20-alpine AS web")
+            && message.contains("docker-hub/library/python:3.11-slim\n"),
         "{message}"
     );
     assert!(
-        message.contains("public.ecr.aws/docker/library/node:20-alpine AS web\n      (not verified: the image is not there)"),
+        message.contains(
+            "public.ecr.aws/docker/library/node:20-alpine AS web\n      (not verified: the image is not there)"
+        ),
         "{message}"
     );
     assert_eq!(asked(&world), 2);
 }
 
-/// Docker Hub and ECR Public accept and do not answer: all base images are looked at side by side, when the build fails and once the mirror was
-/// asked, and none is said not to have been asked.
+/// Docker Hub and ECR Public accept and do not answer: all base images are looked at side by side, when the build fails
+/// and once the mirror was asked, and none is said not to have been asked.
 #[tokio::test]
 async fn many_base_images_that_nobody_answers_cost_one_look() {
     let world = world("act");
     let images = ["node", "golang", "rust", "python", "debian"];
     for image in images {
         for registry in [&world.hub, &world.public] {
-            registry.plant(Rule::new(http::Method::HEAD, &format!("library/{image}"), Hold::Hold(Gate::closed())).always());
+            registry
+                .plant(Rule::new(http::Method::HEAD, &format!("library/{image}"), Hold::Hold(Gate::closed())).always());
         }
     }
     let failed = failed_build();
     for (number, image) in images.iter().enumerate() {
-        world.logs.write(GROUP, &stream(&failed), &[&format!("#{number} [internal] load metadata for docker.io/library/{image}:1")]);
+        world.logs.write(
+            GROUP,
+            &stream(&failed),
+            &[&format!("#{number} [internal] load metadata for docker.io/library/{image}:1")],
+        );
     }
     world.logs.write(
         GROUP,
@@ -205,8 +249,8 @@ async fn many_base_images_that_nobody_answers_cost_one_look() {
     let remediator = world.remediator.clone().unwrap();
     let begin = std::time::Instant::now();
     remediator.handle(&failed, "a").await.unwrap();
-    // Two looks of eight seconds; one image after another would take as long for each. Time is real here: a clock that jumps would also
-    // jump over answers that are on their way.
+    // Two looks of eight seconds; one image after another would take as long for each. Time is real here: a clock that
+    // jumps would also jump over answers that are on their way.
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
     let message = &world.told()[0].message;
     assert_eq!(message.matches("no answer in 8 s").count(), images.len(), "{message}");
@@ -224,21 +268,31 @@ async fn a_log_that_cannot_be_read_is_said_to_be() {
         spoil(&world, &mut failed);
         world.deliver(&failed).await;
         let message = world.told()[0].message.clone();
-        assert!(message.contains("unknown") && message.contains("Read the build's log") && message.contains(said), "{said}: {message}");
+        assert!(
+            message.contains("unknown") && message.contains("Read the build's log") && message.contains(said),
+            "{said}: {message}"
+        );
         assert_eq!(asked(&world), 0);
     };
-    unreadable(|world, _| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(9)), "AccessDenied").await;
-    unreadable(|_, event| event["detail"]["additional-information"]["logs"] = json!({}), "not to CloudWatch Logs").await;
-    unreadable(|_, event| event["detail"]["additional-information"]["logs"]["stream-name"] = json!("gone"), "log stream does not exist")
+    unreadable(
+        |world, _| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(9)),
+        "AccessDenied",
+    )
+    .await;
+    unreadable(|_, event| event["detail"]["additional-information"]["logs"] = json!({}), "not to CloudWatch Logs")
         .await;
+    unreadable(
+        |_, event| event["detail"]["additional-information"]["logs"]["stream-name"] = json!("gone"),
+        "log stream does not exist",
+    )
+    .await;
 }
 
-/// AWS refuses the message to the mirror: said at once with the statement that is missing, tried once more after the grace, and then on a
-/// person's word only.
+/// AWS refuses the message to the mirror: said at once with the statement that is missing, tried once more after the
+/// grace, and then on a person's word only.
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
-    const STATEMENT: &str =
-        r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#;
+    const STATEMENT: &str = r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:eu-west-1:123456789012:pullsafe-mirror"}"#;
     for (kind, missing) in [
         (FaultKind::AccessDenied, STATEMENT),
         (FaultKind::Code("KmsAccessDenied"), "kms:GenerateDataKey"),
@@ -254,12 +308,14 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
         let message = &told[0].message;
         assert!(!message.contains("was asked for it just now"), "{kind:?}: {message}");
         assert!(
-            message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage") && message.contains(missing),
+            message.contains("The mirror could not be asked. Refused by AWS: sqs:SendMessage")
+                && message.contains(missing),
             "{message}"
         );
         assert!(message.contains(PUBLIC), "the other line stands: {message}");
         // The sweep's own looks go by a queue, which is refused too: here it is looked at by hand.
-        let subject = json!({ "project": { "scope": "arn:aws:codebuild:eu-west-1:123456789012", "name": "court-case-backend" } });
+        let subject =
+            json!({ "project": { "scope": "arn:aws:codebuild:eu-west-1:123456789012", "name": "court-case-backend" } });
         let look = json!({ "pullsafe": "look", "subject": subject });
         let before = asked(&world);
         for _ in 0..30 {
@@ -267,9 +323,16 @@ async fn a_mirror_that_may_not_be_asked_is_told_with_what_is_missing() {
             world.deliver(&look).await;
         }
         let denied = !matches!(kind, FaultKind::Code("QueueDoesNotExist"));
-        assert_eq!(asked(&world) - before, usize::from(denied) * before, "{kind:?}: tried once more where it was denied");
+        assert_eq!(
+            asked(&world) - before,
+            usize::from(denied) * before,
+            "{kind:?}: tried once more where it was denied"
+        );
         assert_eq!(world.told().len(), 1, "{kind:?}: told once");
-        assert!(world.queues.bodies(DEAD_LETTERS).is_empty() && world.queues.bodies(WORK_QUEUE).is_empty(), "{kind:?}");
+        assert!(
+            world.queues.bodies(DEAD_LETTERS).is_empty() && world.queues.bodies(WORK_QUEUE).is_empty(),
+            "{kind:?}"
+        );
 
         world.aws.clear_faults();
         let (_, body) = message.split_once("--message-body '").unwrap();

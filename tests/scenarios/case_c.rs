@@ -11,8 +11,13 @@ fn masked() -> World {
         Sample::new(1).build().push(store, repository, "1");
     }
     world.hub.quota().spend(NAT, 100, world.clock.now());
-    let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
-    world.scheduler.set_behaviour("app", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() });
+    let target_group =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    world.scheduler.set_behaviour(
+        "app",
+        "app",
+        Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() },
+    );
     let definition = world.define("app", &["acme/app:1"]);
     world.create_service("web", &definition, 1, json!({}));
     world
@@ -30,11 +35,16 @@ fn masked_with_log() -> World {
         Sample::new(1).build().push(store, repository, "1");
     }
     world.hub.quota().spend(NAT, 100, world.clock.now());
-    let mut log: Vec<String> = (0..900).map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#)).collect();
+    let mut log: Vec<String> = (0..900)
+        .map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#))
+        .collect();
     log.splice(400..400, LINES.map(str::to_owned));
     log.push(r#"{"level": "INFO", "message": "Uvicorn running on http://0.0.0.0:8000"}"#.to_owned());
-    let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
-    world.scheduler.set_behaviour("app", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log });
+    let target_group =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    world
+        .scheduler
+        .set_behaviour("app", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log });
     let options = json!({ "awslogs-group": "/ecs/court-case-prod", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "backend" });
     let definition = world.define_containers(
         "app",
@@ -51,7 +61,11 @@ fn subjects(world: &World) -> Vec<String> {
 }
 
 fn open(world: &World) -> Value {
-    world.records().into_iter().find(|record| record.get("open").is_some()).map_or(Value::Null, |record| record["open"].clone())
+    world
+        .records()
+        .into_iter()
+        .find(|record| record.get("open").is_some())
+        .map_or(Value::Null, |record| record["open"].clone())
 }
 
 #[tokio::test]
@@ -60,13 +74,20 @@ async fn the_pull_works_again_and_nobody_calls_it_resolved() {
     world.run_for(3 * 3600).await;
     assert_eq!(
         subjects(&world),
-        ["pullsafe: prod/web: moved to the mirror (registry-rate-limited)", "pullsafe: prod/web: load-balancer-health-check-failed"]
+        [
+            "pullsafe: prod/web: moved to the mirror (registry-rate-limited)",
+            "pullsafe: prod/web: load-balancer-health-check-failed"
+        ]
     );
     let causes = open(&world)["causes"].clone();
     let names: Vec<_> = causes.as_array().unwrap().iter().map(|cause| cause["diagnosis"]["cause"].clone()).collect();
     assert_eq!(names, ["registry-rate-limited", "load-balancer-health-check-failed"], "oldest first");
     assert_eq!(causes[1]["hidden_by"], "registry-rate-limited");
-    assert!(world.told()[1].message.contains("It was hidden by registry-rate-limited before."), "{}", world.told()[1].message);
+    assert!(
+        world.told()[1].message.contains("It was hidden by registry-rate-limited before."),
+        "{}",
+        world.told()[1].message
+    );
     assert_eq!(world.writes().len(), 3, "the move, and nothing about the application: {:?}", world.writes());
 }
 
@@ -78,7 +99,10 @@ async fn it_is_resolved_when_the_application_is_healthy_too() {
     world.run_for(1800).await;
     assert_eq!(subjects(&world).last().map(String::as_str), Some("pullsafe: prod/web: resolved"));
     let message = world.told().last().unwrap().message.clone();
-    assert!(message.contains("registry-rate-limited") && message.contains("hidden by registry-rate-limited before"), "{message}");
+    assert!(
+        message.contains("registry-rate-limited") && message.contains("hidden by registry-rate-limited before"),
+        "{message}"
+    );
 }
 
 /// The whole of it: what the limit hid, from the right log, named as likely and not as certain, and left to its owner.
@@ -102,12 +126,20 @@ async fn the_log_says_what_the_limit_hid() {
     }
     assert!(evidence.contains("log group `/ecs/court-case-prod`, stream `backend/app/"), "{evidence}");
     let message = &world.told()[1].message;
-    assert!(message.contains("not certain") && message.contains("`core.aws_service`") && message.contains("__init__.py"), "{message}");
+    assert!(
+        message.contains("not certain") && message.contains("`core.aws_service`") && message.contains("__init__.py"),
+        "{message}"
+    );
     assert!(message.contains("It was hidden by registry-rate-limited before."), "{message}");
     assert!(!subjects(&world).iter().any(|subject| subject.contains("resolved")), "silence is not recovery");
     assert_eq!(world.writes().len(), 3, "the move, and nothing about the application: {:?}", world.writes());
     // The move made a second revision, with the log where it was.
-    let groups: Vec<Value> = world.aws.calls_of("GetLogEvents").into_iter().map(|call| call.request["logGroupName"].clone()).collect();
+    let groups: Vec<Value> = world
+        .aws
+        .calls_of("GetLogEvents")
+        .into_iter()
+        .map(|call| call.request["logGroupName"].clone())
+        .collect();
     assert!(!groups.is_empty() && groups.iter().all(|group| group == "/ecs/court-case-prod"), "{groups:?}");
     assert!(groups.len() <= 12, "{} calls", groups.len());
 }

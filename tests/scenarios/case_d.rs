@@ -103,7 +103,11 @@ async fn autoscaling_is_suspended_during_the_pause_and_resumed_as_it_was() {
         json!({ "DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false })
     );
     let target = world.scaling.target(SCALING).unwrap();
-    assert_eq!((&target["MinCapacity"], &target["MaxCapacity"]), (&json!(1), &json!(10)), "its limits were not touched");
+    assert_eq!(
+        (&target["MinCapacity"], &target["MaxCapacity"]),
+        (&json!(1), &json!(10)),
+        "its limits were not touched"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +123,10 @@ async fn a_person_who_sets_the_count_in_between_wins() {
     assert_eq!(world.scaling.target(SCALING).unwrap()["SuspendedState"]["DynamicScalingOutSuspended"], false);
     push(&world);
     world.run_for(1800).await;
-    assert_eq!((&world.service("web")["desiredCount"], &world.service("web")["runningCount"]), (&json!(5), &json!(5)));
+    assert_eq!(
+        (&world.service("web")["desiredCount"], &world.service("web")["runningCount"]),
+        (&json!(5), &json!(5))
+    );
 }
 
 #[tokio::test]
@@ -127,7 +134,10 @@ async fn a_person_who_removes_the_marks_keeps_it_paused() {
     let mut world = created_too_early(Setup::new(), json!({}));
     until_paused(&mut world).await;
     let arn = world.service("web")["serviceArn"].clone();
-    world.ecs.call("UntagResource", &json!({ "resourceArn": arn, "tagKeys": ["pullsafe:paused-count"] })).unwrap();
+    world
+        .ecs
+        .call("UntagResource", &json!({ "resourceArn": arn, "tagKeys": ["pullsafe:paused-count"] }))
+        .unwrap();
     push(&world);
     world.run_for(600).await;
     assert_eq!(world.service("web")["desiredCount"], 0);
@@ -139,8 +149,7 @@ async fn a_restore_takes_its_count_from_the_pause_and_not_from_a_tag() {
     for tampered in ["4000", "-5", "1"] {
         let mut world = created_too_early(Setup::new(), json!({}));
         until_paused(&mut world).await;
-        let tag =
-            json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:paused-count", "value": tampered }] });
+        let tag = json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:paused-count", "value": tampered }] });
         world.ecs.call("TagResource", &tag).unwrap();
         push(&world);
         world.settle().await;
@@ -154,8 +163,14 @@ async fn tags_without_a_remembered_pause_restore_nothing() {
     let mut world = created_too_early(Setup::new().with("PULLSAFE_PAUSE", "false"), json!({}));
     world.run_for(900).await;
     let tags = [("paused-count", "4000"), ("paused-for", IMAGE), ("paused-at", "2026-01-15T19:17:00Z")];
-    let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "key": format!("pullsafe:{key}"), "value": value })).collect();
-    world.ecs.call("TagResource", &json!({ "resourceArn": world.service("web")["serviceArn"], "tags": tags })).unwrap();
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(key, value)| json!({ "key": format!("pullsafe:{key}"), "value": value }))
+        .collect();
+    world
+        .ecs
+        .call("TagResource", &json!({ "resourceArn": world.service("web")["serviceArn"], "tags": tags }))
+        .unwrap();
     world.update_service("web", json!({ "desiredCount": 0 }));
     push(&world);
     world.run_for(900).await;
@@ -199,7 +214,10 @@ async fn a_pinned_digest_that_is_gone_gets_a_new_deployment() {
     world.run_for(1200).await;
     assert!(world.writes().contains(&"ecs:UpdateService".to_owned()), "{:?}", world.answers);
     assert_eq!(world.service("web")["runningCount"], 1);
-    assert_eq!(subjects(&world), ["pullsafe: prod/web: deployed anew (image-digest-gone)", "pullsafe: prod/web: resolved"]);
+    assert_eq!(
+        subjects(&world),
+        ["pullsafe: prod/web: deployed anew (image-digest-gone)", "pullsafe: prod/web: resolved"]
+    );
 }
 
 /// A desired count of 0 would make every pipeline that waits for the deployment green.
@@ -215,7 +233,11 @@ async fn a_young_deployment_is_not_paused_and_the_push_wakes_it() {
     world.run_for(240).await;
     assert_eq!(world.service("web")["runningCount"], 2);
     // Only a new revision ends the throttle of starts at once.
-    assert_eq!(world.writes(), ["ecs:RegisterTaskDefinition", "ecs:UpdateService"], "one new deployment, and no mark on the service");
+    assert_eq!(
+        world.writes(),
+        ["ecs:RegisterTaskDefinition", "ecs:UpdateService"],
+        "one new deployment, and no mark on the service"
+    );
     world.run_for(900).await;
     assert_eq!(subjects(&world).last().unwrap(), "pullsafe: prod/web: resolved");
 }

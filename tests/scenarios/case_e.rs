@@ -45,9 +45,14 @@ impl Adoption {
         }
         let hub = RegistryServer::hub(&hub_store, HubOptions::default());
         let mirror = RegistryServer::open(&ImageStore::new(clock), OpenOptions::default());
-        let public = RegistryServer::open(&public_store, OpenOptions { anonymous_token: true, ..OpenOptions::default() });
+        let public =
+            RegistryServer::open(&public_store, OpenOptions { anonymous_token: true, ..OpenOptions::default() });
         let endpoints = format!("docker.io={},public.ecr.aws={}", hub.url(), public.url()).parse().unwrap();
-        let copier = Copier::new(Client::new(Config { endpoints, reach: Reach::Anywhere, ..Config::new(Arc::new(|| NOW)) }));
+        let copier = Copier::new(Client::new(Config {
+            endpoints,
+            reach: Reach::Anywhere,
+            ..Config::new(Arc::new(|| NOW))
+        }));
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         if root.exists() {
             fs::remove_dir_all(&root).unwrap();
@@ -58,7 +63,12 @@ impl Adoption {
 
     fn scan(&self) -> Vec<Finding> {
         let scanned = scan(std::slice::from_ref(&self.root), OPTIONS).unwrap();
-        assert!(scanned.problems.is_empty() && scanned.skipped.is_empty(), "{:?} {:?}", scanned.problems, scanned.skipped);
+        assert!(
+            scanned.problems.is_empty() && scanned.skipped.is_empty(),
+            "{:?} {:?}",
+            scanned.problems,
+            scanned.skipped
+        );
         scanned.findings
     }
 
@@ -66,7 +76,10 @@ impl Adoption {
     async fn fill(&self, config: &str) -> usize {
         let wanted = selected(config);
         for (source, target) in &wanted {
-            self.copier.copy(&CopyRequest::new(source.clone(), target.clone(), self.copier.client().endpoints())).await.unwrap();
+            self.copier
+                .copy(&CopyRequest::new(source.clone(), target.clone(), self.copier.client().endpoints()))
+                .await
+                .unwrap();
         }
         wanted.len()
     }
@@ -78,7 +91,12 @@ impl Adoption {
         for (file, edits) in &plan.edits {
             let before = fs::read(file).unwrap();
             let after = apply(&before, edits);
-            only_references_differ(&String::from_utf8(before).unwrap(), &String::from_utf8(after.clone()).unwrap(), &findings, target);
+            only_references_differ(
+                &String::from_utf8(before).unwrap(),
+                &String::from_utf8(after.clone()).unwrap(),
+                &findings,
+                target,
+            );
             replace(Path::new(file), &after).unwrap();
         }
     }
@@ -110,16 +128,20 @@ fn selected(config: &str) -> Vec<(Reference, Reference)> {
     wants.into_list().into_iter().map(|want| (want.source, want.target)).collect()
 }
 
-/// Word by word the two texts are the same, but that an image of Docker Hub in one is the image that it moved to in the other.
+/// Word by word the two texts are the same, but that an image of Docker Hub in one is the image that it moved to in the
+/// other.
 fn only_references_differ(before: &str, after: &str, findings: &[Finding], target: &Target) {
     assert_eq!(before.lines().count(), after.lines().count());
-    let separates = |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',' | '{' | '}' | '=');
+    let separates =
+        |character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',' | '{' | '}' | '=');
     for (old, new) in before.lines().zip(after.lines()) {
         let (old_words, new_words): (Vec<_>, Vec<_>) = (old.split(separates).collect(), new.split(separates).collect());
         assert_eq!(old_words.len(), new_words.len(), "{old}\n{new}");
         for (old, new) in old_words.into_iter().zip(new_words).filter(|(old, new)| old != new) {
-            let finding =
-                findings.iter().find(|finding| finding.written == old).unwrap_or_else(|| panic!("{old} is no image, and became {new}"));
+            let finding = findings
+                .iter()
+                .find(|finding| finding.written == old)
+                .unwrap_or_else(|| panic!("{old} is no image, and became {new}"));
             assert_eq!(target.moved(finding).as_deref(), Some(new));
         }
     }
@@ -154,11 +176,19 @@ async fn the_compose_stack_moves_to_the_mirror() {
     let registry = adoption.mirror.host().to_owned();
     let config = mirror_config(&findings, Some(&registry), "docker-hub");
     assert_eq!(adoption.fill(&config).await, CASE_E.len());
-    let spent = adoption.hub.log().iter().filter(|access| access.method == "GET" && access.path.contains("/library/")).count();
+    let spent = adoption
+        .hub
+        .log()
+        .iter()
+        .filter(|access| access.method == "GET" && access.path.contains("/library/"))
+        .count();
     assert_eq!(spent, 0, "official images came from ECR Public");
     adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
-    assert!(mirror_config(&adoption.scan(), Some(&registry), "docker-hub").ends_with("images: []\n"), "nothing is left to mirror");
+    assert!(
+        mirror_config(&adoption.scan(), Some(&registry), "docker-hub").ends_with("images: []\n"),
+        "nothing is left to mirror"
+    );
 }
 
 /// A pinned image keeps its digest on the whole way, with its tag or without.
@@ -168,7 +198,8 @@ async fn pinned_images_keep_their_digest() {
     let adoption = Adoption::of("case-b", "adopt-pinned", &images);
     let digest = |repository: &str, tag: &str| adoption.hub.store().image(repository, tag).unwrap().digest;
     let (python, nginx) = (digest("library/python", "3.11-slim"), digest("bitnami/nginx", "1.27"));
-    let text = format!("FROM python:3.11-slim@{python}\nFROM redis:7-alpine\nCOPY --from=bitnami/nginx@{nginx} /x /x\n");
+    let text =
+        format!("FROM python:3.11-slim@{python}\nFROM redis:7-alpine\nCOPY --from=bitnami/nginx@{nginx} /x /x\n");
     fs::write(adoption.root.join("Dockerfile"), text).unwrap();
     let registry = adoption.mirror.host().to_owned();
     assert_eq!(adoption.fill(&mirror_config(&adoption.scan(), Some(&registry), "docker-hub")).await, 3);
@@ -184,7 +215,8 @@ async fn the_compose_stack_moves_by_an_override() {
     let registry = adoption.mirror.host().to_owned();
     let findings = adoption.scan();
     adoption.fill(&mirror_config(&findings, Some(&registry), "docker-hub")).await;
-    let Override { text, left } = compose_override(&findings, &Target::new(Some(&registry), "docker-hub", false).unwrap());
+    let Override { text, left } =
+        compose_override(&findings, &Target::new(Some(&registry), "docker-hub", false).unwrap());
     let places: Vec<&str> = left.iter().map(|left| left.file.rsplit('/').next().unwrap()).collect();
     assert_eq!(places, ["Dockerfile", "Dockerfile"], "no override reaches into a Dockerfile");
     let documents = Yaml::load_from_str(&text).unwrap();

@@ -9,7 +9,10 @@ async fn the_documents_cost_what_the_code_does() {
     super::documents::check("docs/deploy.md", "cost", &by_services(&measured));
     // A month in which nothing happens is paid for what stands there, not for what runs.
     let idle = scenarios::cost::month(&measured, measured.observing, 0.0, 0.0);
-    let runs: f64 =
-        idle.iter().filter(|line| line.what.starts_with("Lambda") || line.what.starts_with("DynamoDB")).map(|line| line.listed()).sum();
+    let runs: f64 = idle
+        .iter()
+        .filter(|line| line.what.starts_with("Lambda") || line.what.starts_with("DynamoDB"))
+        .map(|line| line.listed())
+        .sum();
     assert!(runs < 0.10, "{idle:?}");
 }

@@ -1,8 +1,8 @@
-//! The crash matrix: every call that a cure makes fails in every way, or is the last act of its process; the event comes
-//! again; and the end is the same as without the fault.
+//! The crash matrix: every call that a cure makes fails in every way, or is the last act of its process; the event
+//! comes again; and the end is the same as without the fault.
 //!
-//! What may differ: a message can be published twice, always with the same id (docs/adr/0008), and a read that is denied or
-//! keeps failing can lead to a message that says so, before the next look cures after all.
+//! What may differ: a message can be published twice, always with the same id (docs/adr/0008), and a read that is
+//! denied or keeps failing can lead to a message that says so, before the next look cures after all.
 
 use std::collections::BTreeMap;
 
@@ -110,7 +110,9 @@ fn stop_by_quota(world: &mut World) -> Option<Value> {
 fn stop_by_missing_image(world: &mut World) -> Option<Value> {
     stop(
         world,
-        &format!("CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {APP}: {APP}: not found"),
+        &format!(
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {APP}: {APP}: not found"
+        ),
     )
 }
 
@@ -135,20 +137,54 @@ fn push(world: &mut World) -> Option<Value> {
 }
 
 /// Docker Hub's quota is used up, and the mirror has the image.
-pub(crate) const MOVE: Cure = Cure { name: "move", prepare: quota_used_up, before: None, trigger: stop_by_quota };
+pub(crate) const MOVE: Cure = Cure {
+    name: "move",
+    prepare: quota_used_up,
+    before: None,
+    trigger: stop_by_quota,
+};
 /// The mirror has to be asked first.
-pub(crate) const ASK: Cure = Cure { name: "ask the mirror, then move", prepare: mirror_lacks_it, before: None, trigger: stop_by_quota };
+pub(crate) const ASK: Cure = Cure {
+    name: "ask the mirror, then move",
+    prepare: mirror_lacks_it,
+    before: None,
+    trigger: stop_by_quota,
+};
 /// The image does not exist.
-pub(crate) const PAUSE: Cure = Cure { name: "pause", prepare: image_missing, before: None, trigger: stop_by_missing_image };
+pub(crate) const PAUSE: Cure = Cure {
+    name: "pause",
+    prepare: image_missing,
+    before: None,
+    trigger: stop_by_missing_image,
+};
 /// The image that a paused service waits for is pushed.
-pub(crate) const RESTORE: Cure = Cure { name: "restore", prepare: image_missing, before: Some(stop_by_missing_image), trigger: push };
+pub(crate) const RESTORE: Cure = Cure {
+    name: "restore",
+    prepare: image_missing,
+    before: Some(stop_by_missing_image),
+    trigger: push,
+};
 /// A person sets the count of a paused service.
-pub(crate) const STEP_ASIDE: Cure =
-    Cure { name: "step aside", prepare: image_missing, before: Some(stop_by_missing_image), trigger: set_the_count };
+pub(crate) const STEP_ASIDE: Cure = Cure {
+    name: "step aside",
+    prepare: image_missing,
+    before: Some(stop_by_missing_image),
+    trigger: set_the_count,
+};
 /// The image of a young deployment is pushed.
-pub(crate) const WAKE: Cure = Cure { name: "wake", prepare: young, before: Some(stop_by_missing_image), trigger: push };
+pub(crate) const WAKE: Cure = Cure {
+    name: "wake",
+    prepare: young,
+    before: Some(stop_by_missing_image),
+    trigger: push,
+};
 /// The pinned digest is gone.
-pub(crate) const FORCE: Cure = Cure { name: "force a new deployment", prepare: digest_gone, before: None, trigger: stop_by_missing_digest };
+pub(crate) const FORCE: Cure = Cure {
+    name: "force a new deployment",
+    prepare: digest_gone,
+    before: None,
+    trigger: stop_by_missing_digest,
+};
 
 /// Brings a cure's world to the point where its event is about to come.
 pub(crate) async fn begin(cure: &Cure) -> (World, Option<Value>) {
@@ -162,8 +198,8 @@ pub(crate) async fn begin(cure: &Cure) -> (World, Option<Value>) {
     (world, event)
 }
 
-/// Plays the cure's event, delivers it once more, and waits until leases have run out and sweeps have looked again. ECS itself
-/// stands still, so that nothing but the cure happens.
+/// Plays the cure's event, delivers it once more, and waits until leases have run out and sweeps have looked again. ECS
+/// itself stands still, so that nothing but the cure happens.
 pub(crate) async fn play(world: &mut World, event: Option<Value>) -> End {
     for event in event.iter().chain(&event) {
         world.deliver(event).await;
@@ -180,9 +216,17 @@ pub(crate) async fn play(world: &mut World, event: Option<Value>) -> End {
 
 fn end(world: &World) -> End {
     let service = world.service("web");
-    let definition = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] })).expect("it exists");
+    let definition = world
+        .ecs
+        .call("DescribeTaskDefinition", &json!({ "taskDefinition": service["taskDefinition"] }))
+        .expect("it exists");
     let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
-    let tags = service["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["key"].as_str()).map(str::to_owned);
+    let tags = service["tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| tag["key"].as_str())
+        .map(str::to_owned);
     let mut applied = BTreeMap::new();
     let mut ids = std::collections::BTreeSet::new();
     for notice in world.told() {
@@ -209,8 +253,10 @@ async fn matrix(cure: &Cure) {
     let expected = play(&mut world, event).await;
     assert!(!expected.applied.is_empty(), "{}: {expected:?} {:#?} {:#?}", cure.name, world.answers, world.told());
     assert!(expected.applied.values().all(|count| *count == 1), "{}: {expected:?}", cure.name);
-    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
-    let undeclared: Vec<String> = world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
+    let declared: Vec<&str> =
+        [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    let undeclared: Vec<String> =
+        world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
     assert!(undeclared.is_empty(), "{}: the template does not grant {undeclared:?}", cure.name);
     let calls = world.aws.calls();
     let matters = |call: &Call| call.is_write() || matches!(call.operation.as_str(), "Publish" | "PutEvents");
@@ -225,7 +271,8 @@ async fn matrix(cure: &Cure) {
                 None => world.aws.die_after(call.number),
             }
             let found = play(&mut world, event).await;
-            let pair = format!("{}: call {} ({}:{}), {}", cure.name, call.number, call.service, call.operation, name(kind));
+            let pair =
+                format!("{}: call {} ({}:{}), {}", cure.name, call.number, call.service, call.operation, name(kind));
             assert_eq!(found, expected, "{pair}\n{:#?}\n{:#?}", world.answers, world.told());
             pairs += 1;
         }
@@ -249,8 +296,7 @@ async fn a_stored_plan_is_given_up_when_acting_is_no_longer_allowed() {
             let remediator = world.remediator.clone().expect("it is deployed");
             assert!(world.aws.run(remediator.handle(&event, "dies")).await.is_none(), "the process died");
             if by_tag {
-                let tag =
-                    json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "off" }] });
+                let tag = json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "off" }] });
                 world.ecs.call("TagResource", &tag).expect("a person tags it");
             } else {
                 world.restart(&[("PULLSAFE_MODE", "observe"), ("PULLSAFE_PAUSE_AFTER", "1")]);
@@ -282,9 +328,17 @@ async fn a_stored_plan_for_another_service_is_refused() {
     world.aws.die_after(first - 1);
     let remediator = world.remediator.clone().expect("it is deployed");
     assert!(world.aws.run(remediator.handle(&event.expect("a stop is an event"), "dies")).await.is_none());
-    let mut row = world.tables.wire_items(TABLE).into_iter().find(|row| row.contains_key("doc")).expect("a plan is stored");
-    let doc =
-        row["doc"]["S"].as_str().unwrap_or_default().replace("\"name\":\"web\"", "\"name\":\"other\"").replace("\"from\":2", "\"from\":3");
+    let mut row = world
+        .tables
+        .wire_items(TABLE)
+        .into_iter()
+        .find(|row| row.contains_key("doc"))
+        .expect("a plan is stored");
+    let doc = row["doc"]["S"]
+        .as_str()
+        .unwrap_or_default()
+        .replace("\"name\":\"web\"", "\"name\":\"other\"")
+        .replace("\"from\":2", "\"from\":3");
     row.insert("doc".to_owned(), json!({ "S": doc }));
     world.tables.put(TABLE, row.into());
     for _ in 0..5 {
@@ -293,7 +347,14 @@ async fn a_stored_plan_for_another_service_is_refused() {
         world.settle().await;
     }
     assert_eq!((world.writes(), &world.service("other")["desiredCount"]), (Vec::new(), &json!(3)));
-    assert!(world.told().iter().any(|notice| notice.message.contains("names prod/other, which is another service")), "{:#?}", world.told());
+    assert!(
+        world
+            .told()
+            .iter()
+            .any(|notice| notice.message.contains("names prod/other, which is another service")),
+        "{:#?}",
+        world.told()
+    );
 }
 
 fn name(kind: Option<FaultKind>) -> String {

@@ -1,4 +1,5 @@
-//! Tables in documents that repeat code: made from it, and stale only until this test runs. `UPDATE_DOCS=1` rewrites them.
+//! Tables in documents that repeat code: made from it, and stale only until this test runs. `UPDATE_DOCS=1` rewrites
+//! them.
 
 use mirror::decide as mirror;
 use pullsafe::permission::Permission;
@@ -39,8 +40,9 @@ fn settings_table(list: &[Setting], all_optional: bool) -> String {
     let mut table = "| Variable | Default | |\n|---|---|---|\n".to_owned();
     for setting in list {
         let missing = if all_optional { "" } else { "must be set" };
-        let default =
-            setting.default.map_or(missing.to_owned(), |value| if value.is_empty() { String::new() } else { format!("`{value}`") });
+        let default = setting
+            .default
+            .map_or(missing.to_owned(), |value| if value.is_empty() { String::new() } else { format!("`{value}`") });
         table += &format!("| `{}` | {default} | {} |\n", setting.name, setting.meaning);
     }
     table

@@ -61,7 +61,11 @@ fn failed_tasks(world: &World) -> i64 {
 /// Stopped tasks that never ran.
 fn failed_launches(world: &World) -> usize {
     let stopped = world.answers.iter().filter(|answer| answer["outcome"] != "ignored" && answer["outcome"] != "swept");
-    stopped.filter(|answer| ["advised", "acted", "counted", "observed"].contains(&answer["outcome"].as_str().unwrap_or_default())).count()
+    stopped
+        .filter(|answer| {
+            ["advised", "acted", "counted", "observed"].contains(&answer["outcome"].as_str().unwrap_or_default())
+        })
+        .count()
 }
 
 #[tokio::test]
@@ -84,7 +88,10 @@ async fn a_deployment_against_which_nothing_speaks_goes_on_at_once_and_nothing_i
         .collect();
     assert_eq!((world.writes(), writes), (vec!["ecs:ContinueServiceDeployment".to_owned()], Vec::<String>::new()));
     world.run_for(900).await;
-    assert_eq!((world.service("web")["runningCount"].clone(), failed_tasks(&world), world.told().len()), (json!(2), 0, 0));
+    assert_eq!(
+        (world.service("web")["runningCount"].clone(), failed_tasks(&world), world.told().len()),
+        (json!(2), 0, 0)
+    );
 }
 
 /// Case A: Docker Hub's quota is used up when the deployment begins.
@@ -103,11 +110,19 @@ async fn case_a_behind_the_door_fails_no_task_and_spends_no_pull() {
         let pulls = world.hub.log().iter().filter(|access| access.source == NAT).count();
         assert_eq!((pulls, failed_tasks(&world), failed_launches(&world)), (0, 0, 0), "{:?}", world.answers);
         let service = world.service("web");
-        assert_eq!((&service["runningCount"], &service["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
+        assert_eq!(
+            (&service["runningCount"], &service["deployments"][0]["rolloutState"]),
+            (&json!(2), &json!("COMPLETED"))
+        );
         let writes: Vec<String> = world.writes().into_iter().filter(|write| write.starts_with("ecs:")).collect();
         assert_eq!(
             writes,
-            ["ecs:ContinueServiceDeployment", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:ContinueServiceDeployment"]
+            [
+                "ecs:ContinueServiceDeployment",
+                "ecs:RegisterTaskDefinition",
+                "ecs:UpdateService",
+                "ecs:ContinueServiceDeployment"
+            ]
         );
         assert_eq!(subjects(&world), ["pullsafe: prod/web: a deployment pulls from Docker Hub"]);
         // The deployment waited for the copy and for nothing else.
@@ -122,7 +137,12 @@ async fn case_d_behind_the_door_waits_for_the_push_and_goes_on_with_it() {
         let mut world = running(setup()).await;
         deploy(&world, NEW);
         world.run_for(100).await;
-        assert_eq!((world.hooks("web"), failed_tasks(&world)), (vec![json!("AWAITING_ACTION")], 0), "{:?}", world.answers.last());
+        assert_eq!(
+            (world.hooks("web"), failed_tasks(&world)),
+            (vec![json!("AWAITING_ACTION")], 0),
+            "{:?}",
+            world.answers.last()
+        );
         Sample::multi_arch(2).build().push(world.images.store(), "app", "2");
         if lost {
             world.lose_push_events();
@@ -132,7 +152,10 @@ async fn case_d_behind_the_door_waits_for_the_push_and_goes_on_with_it() {
         }
         assert_eq!(world.hooks("web"), ["SUCCEEDED"], "{:?}", world.answers.last());
         world.run_for(900).await;
-        assert_eq!((world.service("web")["runningCount"].clone(), failed_tasks(&world), world.told().len()), (json!(2), 0, 0));
+        assert_eq!(
+            (world.service("web")["runningCount"].clone(), failed_tasks(&world), world.told().len()),
+            (json!(2), 0, 0)
+        );
         assert!(world.records().iter().all(|record| record["door"].is_null()));
     }
 }
@@ -150,7 +173,10 @@ async fn case_d_without_a_push_is_rolled_back_in_time_with_the_reason() {
     assert_eq!(world.writes(), ["ecs:ContinueServiceDeployment"]);
     world.run_for(900).await;
     let service = world.service("web");
-    assert_eq!((&service["runningCount"], &service["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
+    assert_eq!(
+        (&service["runningCount"], &service["deployments"][0]["rolloutState"]),
+        (&json!(2), &json!("COMPLETED"))
+    );
     assert!(service["taskDefinition"].as_str().unwrap().ends_with("app:1"), "{service}");
     assert_eq!(failed_launches(&world), 0, "no task was launched");
     assert_eq!(subjects(&world), ["pullsafe: prod/web: a deployment was rolled back before its first task"]);
@@ -175,9 +201,10 @@ async fn a_first_deployment_is_never_rolled_back() {
 
 #[tokio::test]
 async fn an_image_for_another_platform_is_rolled_back_at_once() {
-    for image in
-        [Sample::new(3).platforms(&["linux/arm64"]).build(), Sample::multi_arch(3).platforms(&["linux/arm64", "linux/s390x"]).build()]
-    {
+    for image in [
+        Sample::new(3).platforms(&["linux/arm64"]).build(),
+        Sample::multi_arch(3).platforms(&["linux/arm64", "linux/s390x"]).build(),
+    ] {
         let mut world = running(setup()).await;
         image.push(world.images.store(), "app", "2");
         world.settle().await;
@@ -188,8 +215,8 @@ async fn an_image_for_another_platform_is_rolled_back_at_once() {
     }
 }
 
-/// The mode is read right before the deployment is rolled back, also by whoever finds that decided: from the moment at which a tag forbids
-/// acting, at whatever call, it goes on unless nobody could have known.
+/// The mode is read right before the deployment is rolled back, also by whoever finds that decided: from the moment at
+/// which a tag forbids acting, at whatever call, it goes on unless nobody could have known.
 #[tokio::test]
 async fn nothing_is_rolled_back_once_a_tag_forbids_it() {
     let (mut moments, mut last) = (0, u64::MAX);
@@ -219,7 +246,11 @@ async fn nothing_is_rolled_back_once_a_tag_forbids_it() {
         // The last calls before the answer look at the service, its cluster and the region's stacks, in any order.
         let between = if moment == 0 { 0 } else { answer.number.saturating_sub(moment) };
         let may_not_know = between <= 3;
-        assert!(!rolled_back || may_not_know, "forbidden before call {moment}, dies: {dies}, answered by call {}", answer.number);
+        assert!(
+            !rolled_back || may_not_know,
+            "forbidden before call {moment}, dies: {dies}, answered by call {}",
+            answer.number
+        );
         assert!(rolled_back || moment > 0, "{:?}", subjects(&world));
         if moment == 0 && !dies {
             last = answer.number;
@@ -242,7 +273,12 @@ async fn what_the_role_is_denied_is_rolled_back_and_what_another_policy_may_allo
         world.settle().await;
         world.update_service("web", json!({ "taskDefinition": definition }));
         world.run_for(1).await;
-        assert_eq!(world.hooks("web")[0], if rolled_back { "FAILED" } else { "SUCCEEDED" }, "{:?}", world.answers.last());
+        assert_eq!(
+            world.hooks("web")[0],
+            if rolled_back { "FAILED" } else { "SUCCEEDED" },
+            "{:?}",
+            world.answers.last()
+        );
     }
 }
 
@@ -308,7 +344,12 @@ async fn an_image_that_a_pull_would_bring_in_is_not_missing() {
     world.images.add_pull_through_rule("cache");
     deploy(&world, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/cache/library/redis:7");
     world.run_for(1).await;
-    assert_eq!((world.hooks("web")[0].clone(), world.told().len()), (json!("SUCCEEDED"), 0), "{:?}", world.answers.last());
+    assert_eq!(
+        (world.hooks("web")[0].clone(), world.told().len()),
+        (json!("SUCCEEDED"), 0),
+        "{:?}",
+        world.answers.last()
+    );
 }
 
 #[tokio::test]
@@ -364,7 +405,11 @@ async fn no_remedy_touches_a_service_whose_deployment_a_hook_has_stopped() {
         world.run_for(200).await;
         assert_eq!(world.writes(), Vec::<String>::new(), "{:?}", world.answers);
         let said: Vec<String> = world.told().into_iter().map(|notice| notice.message).collect();
-        let why = if denied { "whether a deployment waits at a hook could not be found out" } else { "a deployment waits at the hook" };
+        let why = if denied {
+            "whether a deployment waits at a hook could not be found out"
+        } else {
+            "a deployment waits at the hook"
+        };
         assert!(denied || said.iter().any(|text| text.contains(why)), "{said:?}");
     }
 }
@@ -380,7 +425,10 @@ async fn without_the_parameter_nothing_is_asked_and_the_deployment_goes_on_by_it
     world.run_for(290).await;
     assert_eq!((world.hooks("web"), world.writes()), (vec![json!("AWAITING_ACTION")], Vec::new()));
     world.run_for(900).await;
-    assert_eq!((world.hooks("web")[0].clone(), &world.service("web")["runningCount"]), (json!("TIMED_OUT"), &json!(2)));
+    assert_eq!(
+        (world.hooks("web")[0].clone(), &world.service("web")["runningCount"]),
+        (json!("TIMED_OUT"), &json!(2))
+    );
 }
 
 /// A person continues a deployment that pullsafe lets wait.

@@ -1,5 +1,6 @@
-//! The door's own crash matrix: every call fails in every way, is refused for good, or is the last act of its process; events are lost. The
-//! deployment goes on or ends as without pullsafe, or as pullsafe would have it, and never later than its hook says.
+//! The door's own crash matrix: every call fails in every way, is refused for good, or is the last act of its process;
+//! events are lost. The deployment goes on or ends as without pullsafe, or as pullsafe would have it, and never later
+//! than its hook says.
 
 use pullsafe::permission;
 use scenarios::world::{DEAD_LETTERS, Setup, World};
@@ -10,8 +11,8 @@ use testkit::registry::{Mutability, Sample};
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// What can become of a call, as far as it differs for whoever makes it: nothing happened and it passes, it happened and nobody learnt of it, it
-/// is denied. That the process dies comes on top.
+/// What can become of a call, as far as it differs for whoever makes it: nothing happened and it passes, it happened
+/// and nobody learnt of it, it is denied. That the process dies comes on top.
 const KINDS: [FaultKind; 3] = [FaultKind::Throttle, FaultKind::ConnectionCutAfter, FaultKind::AccessDenied];
 
 /// What the new deployment is to run.
@@ -34,7 +35,9 @@ async fn begin(case: Case) -> World {
     Sample::multi_arch(1).build().push(world.images.store(), "app", "1");
     match case {
         Case::Fine => Sample::multi_arch(2).build().push(world.images.store(), "app", "2"),
-        Case::WrongPlatform => Sample::new(2).platforms(&["linux/arm64"]).build().push(world.images.store(), "app", "2"),
+        Case::WrongPlatform => {
+            Sample::new(2).platforms(&["linux/arm64"]).build().push(world.images.store(), "app", "2")
+        }
         Case::FromHub => Sample::multi_arch(2).build().push(world.hub.store(), "acme/app", "2"),
         Case::PushedLater => {}
     }
@@ -43,7 +46,11 @@ async fn begin(case: Case) -> World {
     world.create_service("web", &definition, 2, json!({ "deploymentConfiguration": { "lifecycleHooks": [hook] } }));
     world.run_for(150).await;
     assert_eq!(world.service("web")["deployments"][0]["rolloutState"], "COMPLETED");
-    let image = if case == Case::FromHub { "acme/app:2".to_owned() } else { format!("{REGISTRY}/app:2") };
+    let image = if case == Case::FromHub {
+        "acme/app:2".to_owned()
+    } else {
+        format!("{REGISTRY}/app:2")
+    };
     let definition = world.define("app", &[&image]);
     world.aws.clear_log();
     world.update_service("web", json!({ "taskDefinition": definition }));
@@ -92,12 +99,16 @@ async fn matrix(case: Case, expected: &str) {
     let ended = play(&mut world, case).await;
     assert_eq!(ended, expected, "{case:?}\n{:#?}", world.answers);
     check(&world, case, &ended, expected, "without a fault");
-    let declared: Vec<&str> = [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
-    let undeclared: Vec<String> = world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
+    let declared: Vec<&str> =
+        [permission::REMEDIATOR, permission::MIRROR].into_iter().flat_map(permission::actions).collect();
+    let undeclared: Vec<String> =
+        world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
     assert!(undeclared.is_empty(), "{undeclared:?}");
     let calls = world.aws.calls();
-    let last =
-        calls.iter().rposition(|call| call.operation == "ContinueServiceDeployment" || call.operation == "Publish").map_or(0, |at| at + 2);
+    let last = calls
+        .iter()
+        .rposition(|call| call.operation == "ContinueServiceDeployment" || call.operation == "Publish")
+        .map_or(0, |at| at + 2);
     let mut pairs = 0;
     for call in calls.iter().take(last) {
         for kind in KINDS.map(Some).into_iter().chain([None]) {
@@ -107,14 +118,22 @@ async fn matrix(case: Case, expected: &str) {
                 None => world.aws.die_after(call.number),
             }
             let ended = play(&mut world, case).await;
-            check(&world, case, &ended, expected, &format!("call {} ({}:{}), {kind:?}", call.number, call.service, call.operation));
+            check(
+                &world,
+                case,
+                &ended,
+                expected,
+                &format!("call {} ({}:{}), {kind:?}", call.number, call.service, call.operation),
+            );
             pairs += 1;
         }
     }
     // Refused for good, each operation.
     let operations: std::collections::BTreeSet<(String, String)> =
         calls.iter().take(last).map(|call| (call.service.clone(), call.operation.clone())).collect();
-    for (service, operation) in operations.iter().filter(|(service, _)| service == "ecs" || service == "ecr" || service == "iam") {
+    for (service, operation) in
+        operations.iter().filter(|(service, _)| service == "ecs" || service == "ecr" || service == "iam")
+    {
         for kind in [FaultKind::AccessDenied, FaultKind::Code("InvalidParameterException")] {
             let mut world = begin(case).await;
             world.aws.inject(Fault::on(service, operation, kind).always());

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use testkit::aws::{Fault, FaultKind};
 
 pub(crate) fn asked(name: &str) -> Value {
-    let service = json!({ "cluster_arn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), "name": name });
+    let service =
+        json!({ "cluster_arn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), "name": name });
     json!({ "pullsafe": "drill", "subject": { "service": service } })
 }
 
@@ -20,7 +21,8 @@ fn beyond(world: &World) -> Vec<String> {
     let reads = ["Describe", "List", "Get", "BatchGet", "Query", "Simulate"];
     let calls = world.aws.calls();
     let others = calls.iter().filter(|call| !reads.iter().any(|verb| call.operation.starts_with(verb)));
-    let counts = |call: &testkit::aws::Call| call.operation == "UpdateItem" && call.request["Key"]["pk"]["S"] == "author#drill";
+    let counts =
+        |call: &testkit::aws::Call| call.operation == "UpdateItem" && call.request["Key"]["pk"]["S"] == "author#drill";
     let others = others.filter(|call| !counts(call) && !["Publish", "PutEvents"].contains(&call.operation.as_str()));
     others.map(|call| format!("{}:{} {}", call.service, call.operation, call.request)).collect()
 }
@@ -39,15 +41,32 @@ async fn in_act_mode_it_says_what_would_be_done_and_changes_nothing() {
     assert_eq!((&answer["shown"]["people"], &answer["shown"]["programs"]), (&json!("told"), &json!("told")));
     assert_eq!(beyond(&world), Vec::<String>::new());
     assert!(world.writes().is_empty() && world.records().is_empty(), "{:?}", world.writes());
-    let manifests = world.hub.log().iter().skip(pulls).filter(|access| access.method == "GET" && access.is_manifest_of("acme/app")).count();
+    let manifests = world
+        .hub
+        .log()
+        .iter()
+        .skip(pulls)
+        .filter(|access| access.method == "GET" && access.is_manifest_of("acme/app"))
+        .count();
     assert_eq!(manifests, 0, "a drill costs no pull");
-    let [told] = &world.told()[..] else { panic!("one message: {:?}", world.told()) };
-    assert_eq!(told.subject.as_deref(), Some("pullsafe: DRILL for prod/web: registry-rate-limited, would be moved to the mirror"));
+    let [told] = &world.told()[..] else {
+        panic!("one message: {:?}", world.told())
+    };
+    assert_eq!(
+        told.subject.as_deref(),
+        Some("pullsafe: DRILL for prod/web: registry-rate-limited, would be moved to the mirror")
+    );
     insta::assert_snapshot!("drill_act", untimed(&told.message));
     let events = world.bus.events();
-    let [event] = &events[..] else { panic!("one event: {events:?}") };
+    let [event] = &events[..] else {
+        panic!("one event: {events:?}")
+    };
     let detail = &event["detail"];
-    assert_eq!((&event["detail-type"], &detail["drill"], &detail["applied"]), (&json!("Drill"), &json!(true), &json!(false)), "{event}");
+    assert_eq!(
+        (&event["detail-type"], &detail["drill"], &detail["applied"]),
+        (&json!("Drill"), &json!(true), &json!(false)),
+        "{event}"
+    );
 
     // It has left nothing behind: the real thing goes its way.
     world.run_for(900).await;
@@ -59,7 +78,11 @@ async fn in_act_mode_it_says_what_would_be_done_and_changes_nothing() {
 async fn what_would_be_told_depends_on_mode_and_image() {
     let mut observing = movable(Setup::new().with("PULLSAFE_MODE", "observe"));
     assert_eq!(drill(&mut observing, "web").await["remedy"], "move-to-mirror");
-    assert!(observing.told()[0].message.contains("Would be told and not done, for the mode is observe"), "{}", observing.told()[0].message);
+    assert!(
+        observing.told()[0].message.contains("Would be told and not done, for the mode is observe"),
+        "{}",
+        observing.told()[0].message
+    );
 
     let mut world = movable(Setup::new());
     let definition = world.define("own", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]);
@@ -73,7 +96,10 @@ async fn what_would_be_told_depends_on_mode_and_image() {
     world.create_service("left", &definition, 1, off);
     for (name, why) in [("left", "pullsafe is off for prod/left"), ("none", "there is no service prod/none")] {
         let answer = drill(&mut world, name).await;
-        assert!(answer["why"].as_str().is_some_and(|text| text.starts_with(why)) && answer.get("shown").is_none(), "{answer}");
+        assert!(
+            answer["why"].as_str().is_some_and(|text| text.starts_with(why)) && answer.get("shown").is_none(),
+            "{answer}"
+        );
     }
     assert_eq!((world.told().len(), beyond(&world)), (1, Vec::new()));
 }
@@ -96,6 +122,9 @@ async fn a_topic_that_may_not_be_written_to_is_what_a_drill_finds() {
     let mut world = movable(Setup::new());
     world.aws.inject(Fault::on("sns", "Publish", FaultKind::AccessDenied).always());
     let answer = drill(&mut world, "web").await;
-    assert!(answer["shown"]["people"].as_str().is_some_and(|why| why.starts_with("not told: sns:Publish")), "{answer}");
+    assert!(
+        answer["shown"]["people"].as_str().is_some_and(|why| why.starts_with("not told: sns:Publish")),
+        "{answer}"
+    );
     assert_eq!(answer["shown"]["programs"], "told");
 }

@@ -1,4 +1,5 @@
-//! What pullsafe makes of every event in `events/`: the fact, the diagnosis, and what it would do where every guard holds.
+//! What pullsafe makes of every event in `events/`: the fact, the diagnosis, and what it would do where every guard
+//! holds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -54,8 +55,12 @@ fn read(payload: &Value) -> String {
     let now = Timestamp::parse("2026-01-15T20:00:00Z").unwrap();
     match event::parse(payload, now) {
         Event::TaskStopped(stopped) => of_stop(&stopped, now),
-        Event::ServiceChanged(changed) => format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason),
-        Event::HookWaits(waits) => format!("fact: a deployment of {} waits at the hook {}\n", waits.service, waits.hook),
+        Event::ServiceChanged(changed) => {
+            format!("fact: {} {:?} ({} {})\n", changed.service, changed.change, changed.name, changed.reason)
+        }
+        Event::HookWaits(waits) => {
+            format!("fact: a deployment of {} waits at the hook {}\n", waits.service, waits.hook)
+        }
         Event::ImageArrived(arrival) => format!("fact: {} appeared with tag {:?}\n", arrival.repository, arrival.tag),
         Event::ImageMirrored(copy) => format!("fact: {} is in the mirror\n", copy.source),
         Event::BuildFailed(build) => {
@@ -65,10 +70,15 @@ fn read(payload: &Value) -> String {
         Event::Sweep => "fact: the schedule asks for a sweep\n".to_owned(),
         Event::Look(subject) => format!("fact: look at {subject}\n"),
         Event::FindOutlooks => "fact: look for what runs, to see what will go wrong with it\n".to_owned(),
-        Event::LookOut(subject, definition) => format!("fact: see what will go wrong with {subject} ({definition:?})\n"),
+        Event::LookOut(subject, definition) => {
+            format!("fact: see what will go wrong with {subject} ({definition:?})\n")
+        }
         Event::TellOutlooks => "fact: tell people what is known to go wrong\n".to_owned(),
         Event::QuotaRead(probed) => {
-            format!("fact: Docker Hub grants {} {} of {} pulls more\n", probed.source, probed.reading.remaining, probed.reading.limit)
+            format!(
+                "fact: Docker Hub grants {} {} of {} pulls more\n",
+                probed.source, probed.reading.remaining, probed.reading.limit
+            )
         }
         Event::MoveAhead(subject) => format!("fact: {subject} is to be moved before a limit ends\n"),
         Event::FindPaused => "fact: look for services that are paused and that nobody remembers\n".to_owned(),
@@ -83,7 +93,9 @@ fn read(payload: &Value) -> String {
 fn of_stop(stopped: &TaskStopped, now: Timestamp) -> String {
     let diagnosis = diagnose(&stopped.task, &BTreeMap::new());
     let fact = format!("fact: a task of {} stopped\n{}", stopped.subject, described(&diagnosis));
-    let (false, Subject::Service(service)) = (diagnosis.cause.is_benign(), &stopped.subject) else { return fact };
+    let (false, Subject::Service(service)) = (diagnosis.cause.is_benign(), &stopped.subject) else {
+        return fact;
+    };
     let mut record = Record::default();
     for number in 0..2 {
         let mut task = stopped.task.clone();
@@ -93,7 +105,14 @@ fn of_stop(stopped: &TaskStopped, now: Timestamp) -> String {
     let incident = record.open.unwrap();
     let blocker = incident.blocker().unwrap();
     let seen = favourable(stopped, service, &diagnosis);
-    let decision = remedy::decide(Situation { now, settings: &settings(), service, incident: &incident, blocker, seen: &seen });
+    let decision = remedy::decide(Situation {
+        now,
+        settings: &settings(),
+        service,
+        incident: &incident,
+        blocker,
+        seen: &seen,
+    });
     let mut text = fact;
     if let Some(plan) = &decision.plan {
         let steps: Vec<_> = plan.steps.iter().map(Step::describe).collect();
@@ -106,7 +125,11 @@ fn of_stop(stopped: &TaskStopped, now: Timestamp) -> String {
 }
 
 fn described(diagnosis: &Diagnosis) -> String {
-    let evidence: Vec<_> = diagnosis.evidence.iter().map(|evidence| format!("  {}: {}", evidence.source, evidence.text)).collect();
+    let evidence: Vec<_> = diagnosis
+        .evidence
+        .iter()
+        .map(|evidence| format!("  {}: {}", evidence.source, evidence.text))
+        .collect();
     format!(
         "diagnosis: {}, confidence {}\n{}\nadvice: {}\n",
         pullsafe_incident::incident::summary(diagnosis),
@@ -137,7 +160,8 @@ fn favourable(stopped: &TaskStopped, service: &ServiceId, diagnosis: &Diagnosis)
         .collect();
     let places = hub_images.iter().filter_map(|image| image.mirror.as_ref());
     let role_may_pull = places.map(|(place, _)| (place.repository().to_owned(), Lookup::Found(true))).collect();
-    let deployment = json!({ "id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": definition, "rolloutState": "IN_PROGRESS" });
+    let deployment =
+        json!({ "id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": definition, "rolloutState": "IN_PROGRESS" });
     let service = json!({
         "serviceName": service.name, "clusterArn": service.cluster_arn, "status": "ACTIVE", "desiredCount": 2, "runningCount": 0,
         "taskDefinition": definition, "deployments": [deployment],
@@ -164,7 +188,9 @@ fn settings() -> Settings {
             "PULLSAFE_MODE" => "act".to_owned(),
             "PULLSAFE_PAUSE_AFTER_MINUTES" => "0".to_owned(),
             "PULLSAFE_MIRROR_REGISTRY" => MIRROR.to_owned(),
-            "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => "x".to_owned(),
+            "PULLSAFE_TABLE" | "PULLSAFE_TOPIC_ARN" | "PULLSAFE_QUEUE_URL" | "PULLSAFE_MIRROR_QUEUE_URL" => {
+                "x".to_owned()
+            }
             other => pullsafe::settings::ALL
                 .iter()
                 .find(|setting| setting.name == other)

@@ -1,4 +1,5 @@
-//! docs/events.md: what goes over the bus, the mirror's queues and the widget, made from the types that write and read it.
+//! docs/events.md: what goes over the bus, the mirror's queues and the widget, made from the types that write and read
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -43,11 +44,18 @@ fn the_page_of_events_says_what_the_types_say() {
     let published = types.get("Published");
     let mut bus = "| Detail-type, and what it says | Its detail |\n|---|---|\n".to_owned();
     for variant in published.variants() {
-        bus += &format!("| {} | {} |\n", variant.doc, words(variant.of.as_deref().unwrap_or_default(), &types, &mut named));
+        bus += &format!(
+            "| {} | {} |\n",
+            variant.doc,
+            words(variant.of.as_deref().unwrap_or_default(), &types, &mut named)
+        );
     }
     for (what, of) in [
         ("`Outlook`: what will go wrong with the images of what runs.", "Outlooks"),
-        ("`Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan.", "ImageMirrored"),
+        (
+            "`Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan.",
+            "ImageMirrored",
+        ),
     ] {
         bus += &format!("| {what} | {} |\n", words(of, &types, &mut named));
     }
@@ -57,7 +65,11 @@ fn the_page_of_events_says_what_the_types_say() {
     }
     let mut widget = "| The answer | Its form |\n|---|---|\n".to_owned();
     for variant in types.get("Answer").variants() {
-        widget += &format!("| {} | {} |\n", variant.doc, words(variant.of.as_deref().unwrap_or_default(), &types, &mut named));
+        widget += &format!(
+            "| {} | {} |\n",
+            variant.doc,
+            words(variant.of.as_deref().unwrap_or_default(), &types, &mut named)
+        );
     }
     let mut details = String::new();
     let mut written: BTreeSet<String> = ["MirrorJob", "PlannedJobs"].map(str::to_owned).into();
@@ -65,7 +77,9 @@ fn the_page_of_events_says_what_the_types_say() {
         details += &section(types.get(&name), &types, &mut named);
         written.insert(name);
     }
-    for (name, table) in [("events-bus", bus), ("events-jobs", jobs), ("events-widget", widget), ("events-details", details)] {
+    for (name, table) in
+        [("events-bus", bus), ("events-jobs", jobs), ("events-widget", widget), ("events-details", details)]
+    {
         check("docs/events.md", name, &table);
     }
 }
@@ -83,9 +97,14 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
             true => serde_json::from_value(sent.clone()).map(|mirrored: ImageMirrored| mirrored.detail()),
             false => serde_json::from_value(sent.clone()).map(|published: Published| published.detail()),
         };
-        let read =
-            read.unwrap_or_else(|error| panic!("no type of shared/incident/src/published.rs reads the event {kind}: {error}\n{sent:#}"));
-        assert_eq!(lost(&sent, &read), None, "the type of the event {kind} in shared/incident/src/published.rs lacks this of\n{sent:#}");
+        let read = read.unwrap_or_else(|error| {
+            panic!("no type of shared/incident/src/published.rs reads the event {kind}: {error}\n{sent:#}")
+        });
+        assert_eq!(
+            lost(&sent, &read),
+            None,
+            "the type of the event {kind} in shared/incident/src/published.rs lacks this of\n{sent:#}"
+        );
     }
 }
 
@@ -116,9 +135,13 @@ fn section(item: &Item, types: &Types, named: &mut BTreeSet<String>) -> String {
                     (None, Some(of), _) => format!("an object with `{}`: {}", variant.wire, words(of, types, named)),
                     (None, None, _) => format!("`{}`", variant.wire),
                 };
-                let fields = variant.fields.iter().map(|field| format!("`{}` ({}): {}", field.name, kind(field, types, named), field.doc));
+                let fields = variant
+                    .fields
+                    .iter()
+                    .map(|field| format!("`{}` ({}): {}", field.name, kind(field, types, named), field.doc));
                 let also = fields.collect::<Vec<_>>().join(" ");
-                text += &format!("| {value} | {}{}{also} |\n", variant.doc, if also.is_empty() { "" } else { " Also " });
+                text +=
+                    &format!("| {value} | {}{}{also} |\n", variant.doc, if also.is_empty() { "" } else { " Also " });
             }
         }
     }
@@ -126,7 +149,9 @@ fn section(item: &Item, types: &Types, named: &mut BTreeSet<String>) -> String {
 }
 
 fn table(fields: &[Field], types: &Types, named: &mut BTreeSet<String>) -> String {
-    let rows = fields.iter().map(|field| format!("| `{}` | {} | {} |\n", field.name, kind(field, types, named), field.doc));
+    let rows = fields
+        .iter()
+        .map(|field| format!("| `{}` | {} | {} |\n", field.name, kind(field, types, named), field.doc));
     format!("| Field | | |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 

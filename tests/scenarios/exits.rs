@@ -1,4 +1,5 @@
-//! Tasks that end by themselves: what did its work is no news, what did not is, whichever of its containers an event shows first.
+//! Tasks that end by themselves: what did its work is no news, what did not is, whichever of its containers an event
+//! shows first.
 
 use scenarios::world::{Setup, World};
 use serde_json::{Value, json};
@@ -15,8 +16,10 @@ fn world() -> World {
 
 /// Delivers the stop of a task of no service, twice.
 async fn deliver(world: &mut World, containers: Ended<'_>) {
-    let defined: Vec<Value> =
-        containers.iter().map(|(name, essential, ..)| json!({ "name": name, "image": IMAGE, "essential": essential })).collect();
+    let defined: Vec<Value> = containers
+        .iter()
+        .map(|(name, essential, ..)| json!({ "name": name, "image": IMAGE, "essential": essential }))
+        .collect();
     let definition = world.define_containers("nightly", Value::Array(defined));
     let task = "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef";
     let now = world.clock.now();
@@ -72,7 +75,10 @@ async fn a_task_that_was_killed_beside_one_that_ended_well_is_told() {
         // The one that ended well is a step before the work, and the work was killed.
         &[("migrate", false, 0, None), ("job", true, 137, None)],
         &[("migrate", false, 0, None), ("job", true, 143, None)],
-        &[("job", true, 0, None), ("side", true, 137, Some("OutOfMemoryError: Container killed due to memory usage"))],
+        &[
+            ("job", true, 0, None),
+            ("side", true, 137, Some("OutOfMemoryError: Container killed due to memory usage")),
+        ],
     ];
     for containers in rows {
         let mut world = world();

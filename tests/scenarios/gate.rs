@@ -14,7 +14,10 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
     let outcome = stage.handle(&stage.request("Create", "app", "1.4.3")).await;
     assert_eq!(outcome, json!({"answered": false, "parked": true}));
     let [row] = stage.rows().try_into().expect("one row");
-    assert!(row["open"] == "gate" && row["response_url"].as_str().unwrap().contains(SIGNATURE), "the address is in its own attribute");
+    assert!(
+        row["open"] == "gate" && row["response_url"].as_str().unwrap().contains(SIGNATURE),
+        "the address is in its own attribute"
+    );
     assert!(!row["doc"].as_str().unwrap().contains(SIGNATURE), "and nowhere else");
     stage.clock.advance(600);
     assert_eq!(stage.sweep().await["answered"], 0);
@@ -27,12 +30,21 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
     let uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
     let data = &answer["Data"];
     assert_eq!(data["ImageUri"], format!("{uri}@{}", Stage::digest(1)));
-    assert_eq!((&data["WaitedSeconds"], &data["ImageTag"], &data["RepositoryUri"]), (&json!("600"), &json!("1.4.3"), &json!(uri)));
+    assert_eq!(
+        (&data["WaitedSeconds"], &data["ImageTag"], &data["RepositoryUri"]),
+        (&json!("600"), &json!("1.4.3"), &json!(uri))
+    );
     assert_eq!(data["Platforms"], "linux/amd64,linux/arm64/v8");
-    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("pullsafe-image/app/0a1b/Image")));
+    assert_eq!(
+        (&answer["Status"], &answer["PhysicalResourceId"]),
+        (&json!("SUCCESS"), &json!("pullsafe-image/app/0a1b/Image"))
+    );
 
     let [row] = stage.rows().try_into().expect("one row");
-    assert!(!row.contains_key("response_url") && !row.contains_key("open"), "the address goes with the answer: {row:?}");
+    assert!(
+        !row.contains_key("response_url") && !row.contains_key("open"),
+        "the address goes with the answer: {row:?}"
+    );
     // Whatever comes late changes nothing.
     stage.handle(&pushed).await;
     stage.sweep().await;
@@ -44,7 +56,9 @@ async fn a_stack_waits_without_a_function_and_goes_on_with_the_push() {
 async fn a_push_between_the_look_and_the_parking_is_not_missed() {
     let stage = Stage::new().await;
     let store = stage.ecr.store().clone();
-    stage.aws.before("dynamodb", "PutItem", move || testkit::registry::sample::Sample::multi_arch(1).build().push(&store, "web", "1.4.3"));
+    stage.aws.before("dynamodb", "PutItem", move || {
+        testkit::registry::sample::Sample::multi_arch(1).build().push(&store, "web", "1.4.3")
+    });
     let outcome = stage.handle(&stage.request("Create", "app", "1.4.3")).await;
     assert_eq!(outcome["success"], true);
     assert_eq!(stage.answer("Create", "app")["Status"], "SUCCESS");
@@ -74,7 +88,10 @@ async fn an_image_that_never_comes_fails_before_cloudformation_gives_up() {
     ] {
         assert!(reason.contains(part), "{part}: {reason}");
     }
-    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("pullsafe-image/app/0a1b/Image")));
+    assert_eq!(
+        (&answer["Status"], &answer["PhysicalResourceId"]),
+        (&json!("FAILED"), &json!("pullsafe-image/app/0a1b/Image"))
+    );
     assert_eq!(stage.answers.received().len(), 1);
 }
 
@@ -108,22 +125,30 @@ async fn where_parking_is_impossible_the_function_waits_and_says_why_it_failed()
     for kind in [FaultKind::AccessDenied, FaultKind::InternalError, FaultKind::ConnectionCut, FaultKind::Throttle] {
         let mut stage = Stage::new().await;
         stage.life = std::time::Duration::from_millis(1200);
-        stage.aws.inject(Fault { service: Some("dynamodb".to_owned()), operation: None, ..Fault::on("dynamodb", "", kind).always() });
+        stage.aws.inject(Fault {
+            service: Some("dynamodb".to_owned()),
+            operation: None,
+            ..Fault::on("dynamodb", "", kind).always()
+        });
         stage.handle(&stage.request("Create", "app", "1")).await;
         let reason = stage.answer("Create", "app")["Reason"].as_str().unwrap().to_owned();
         assert!(reason.contains("could not be parked: dynamodb:PutItem"), "{kind:?}: {reason}");
         stage.push("web", "2", 1);
         stage.handle(&stage.request("Create", "present", "2")).await;
-        assert_eq!(stage.answer("Create", "present")["Status"], "SUCCESS", "{kind:?}: an image that is there needs no table");
+        assert_eq!(
+            stage.answer("Create", "present")["Status"],
+            "SUCCESS",
+            "{kind:?}: an image that is there needs no table"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_the_gate_failed_at_is_answered_by_the_waker_and_what_it_parked_is_not() {
     let stage = Stage::new().await;
-    let failed =
-        |request: &Value| json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
-    let message = |body: &Value| json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body.to_string()}]});
+    let failed = |request: &Value| json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
+    let message =
+        |body: &Value| json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body.to_string()}]});
     let lost = stage.request("Create", "lost", "1");
     let outcome = stage.handle(&message(&failed(&lost))).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
@@ -171,13 +196,16 @@ async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
     stage.pass(30).await;
     assert_eq!(stage.queues.bodies(MIRROR_QUEUE).len(), 4, "asked again, within reason");
     let reason = stage.answer("Create", "app")["Reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains("asked for docker.io/library/redis:7 4 times") && reason.contains("/aws/lambda/pullsafe-mirror"), "{reason}");
+    assert!(
+        reason.contains("asked for docker.io/library/redis:7 4 times")
+            && reason.contains("/aws/lambda/pullsafe-mirror"),
+        "{reason}"
+    );
 
     let properties = json!({"RepositoryName": "docker-hub/library/redis", "ImageTag": "7", "Source": "redis:7"});
     stage.handle(&stage.request_with("Create", "second", properties)).await;
     stage.push("docker-hub/library/redis", "7", 7);
-    let mirrored =
-        json!({"source": "pullsafe", "detail-type": "Image Mirrored", "detail": {"source": "docker.io/library/redis:7", "target": target}});
+    let mirrored = json!({"source": "pullsafe", "detail-type": "Image Mirrored", "detail": {"source": "docker.io/library/redis:7", "target": target}});
     stage.handle(&mirrored).await;
     assert_eq!(stage.answer("Create", "second")["Status"], "SUCCESS");
     let present = stage.queues.bodies(MIRROR_QUEUE).len();
@@ -186,8 +214,8 @@ async fn a_source_is_asked_of_the_mirror_a_few_times_and_waited_for() {
     assert_eq!(stage.queues.bodies(MIRROR_QUEUE).len(), present, "what is there is not asked for");
 }
 
-/// A queue that refuses is asked again with every sweep; if it never takes the message, the stack's owner reads which call it was, and no more
-/// of the account.
+/// A queue that refuses is asked again with every sweep; if it never takes the message, the stack's owner reads which
+/// call it was, and no more of the account.
 #[tokio::test]
 async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
     for late in [false, true] {
@@ -207,7 +235,8 @@ async fn a_mirror_that_may_not_be_asked_is_named_in_the_reason() {
         stage.pass(30).await;
         assert_eq!(stage.rows().len(), versions);
         let reason = stage.answer("Create", "app")["Reason"].as_str().unwrap().to_owned();
-        let refused = "The mirror could not be asked for docker.io/library/redis:7: sqs:SendMessage: AccessDeniedException.";
+        let refused =
+            "The mirror could not be asked for docker.io/library/redis:7: sqs:SendMessage: AccessDeniedException.";
         assert_eq!(reason.contains(refused), !late, "{reason}");
         assert!(!reason.contains("assumed-role"), "{reason}");
         assert_eq!(reason.contains("The mirror was asked for"), late, "{reason}");
@@ -222,7 +251,9 @@ async fn a_tag_that_moves_right_after_its_push_is_taken_as_it_settles() {
     // The build tool pushes the index right after the image: between the two looks.
     let store = stage.ecr.store().clone();
     let calls = stage.aws.count("DescribeImages");
-    stage.aws.before("ecr", "DescribeImages", move || testkit::registry::sample::Sample::multi_arch(2).build().push(&store, "web", "1"));
+    stage.aws.before("ecr", "DescribeImages", move || {
+        testkit::registry::sample::Sample::multi_arch(2).build().push(&store, "web", "1")
+    });
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
     assert!(stage.aws.count("DescribeImages") > calls + 1);
@@ -238,7 +269,10 @@ async fn platforms_and_the_archive_are_waited_for() {
     stage.clock.advance(60);
     stage.sweep().await;
     assert!(!stage.is_answered("Create", "platform"));
-    testkit::registry::sample::Sample::multi_arch(4).platforms(&["linux/arm64", "linux/s390x"]).build().push(stage.ecr.store(), "web", "1");
+    testkit::registry::sample::Sample::multi_arch(4)
+        .platforms(&["linux/arm64", "linux/s390x"])
+        .build()
+        .push(stage.ecr.store(), "web", "1");
     stage.clock.advance(60);
     stage.sweep().await;
     assert_eq!(stage.answer("Create", "platform")["Data"]["Platforms"], "linux/arm64,linux/s390x");
@@ -260,13 +294,17 @@ async fn platforms_and_the_archive_are_waited_for() {
 #[tokio::test]
 async fn a_repository_may_come_later_and_lie_elsewhere() {
     let stage = Stage::new().await;
-    stage.handle(&stage.request_with("Create", "app", json!({"RepositoryName": "later", "ImageTag": 1}))).await;
+    stage
+        .handle(&stage.request_with("Create", "app", json!({"RepositoryName": "later", "ImageTag": 1})))
+        .await;
     let pushed = stage.push("later", "1", 1);
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Status"], "SUCCESS");
 
     let elsewhere = "123456789012.dkr.ecr.us-east-1.amazonaws.com/web";
-    stage.handle(&stage.request_with("Create", "far", json!({"RepositoryName": elsewhere, "ImageTag": "9"}))).await;
+    stage
+        .handle(&stage.request_with("Create", "far", json!({"RepositoryName": elsewhere, "ImageTag": "9"})))
+        .await;
     let pushed = stage.push("web", "9", 9);
     assert_eq!(stage.handle(&pushed).await["waiting"], 0, "the event is of another region");
     stage.clock.advance(60);
@@ -300,8 +338,7 @@ async fn a_refused_look_may_be_a_permission_on_its_way() {
 async fn requests_come_through_a_topic_and_request_ids_come_again() {
     let stage = Stage::new().await;
     let request = stage.request("Create", "app", "1");
-    let notification =
-        json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": request.to_string(), "Timestamp": "2026-01-15T19:16:00Z"}}]});
+    let notification = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": request.to_string(), "Timestamp": "2026-01-15T19:16:00Z"}}]});
     assert_eq!(stage.handle(&notification).await["parked"], true);
     let mut again = request.clone();
     again["ResponseURL"] = json!(stage.answers.url("Create-again"));
@@ -349,14 +386,18 @@ async fn two_hundred_gates_on_fifty_repositories_cost_a_batch_each() {
     for gate in 0..200 {
         let repository = format!("team/service-{}", gate % 50);
         stage.create_repository(&repository);
-        let request =
-            stage.request_with("Create", &format!("stack-{gate}"), json!({"RepositoryName": repository, "ImageTag": format!("{gate}")}));
+        let request = stage.request_with(
+            "Create",
+            &format!("stack-{gate}"),
+            json!({"RepositoryName": repository, "ImageTag": format!("{gate}")}),
+        );
         assert_eq!(stage.handle(&request).await["parked"], true);
     }
     stage.aws.clear_log();
     stage.clock.advance(60);
     assert_eq!(stage.sweep().await["waiting"], 200);
-    let (calls, queries) = (stage.aws.count("BatchGetImage") + stage.aws.count("DescribeImages"), stage.aws.count("Query"));
+    let (calls, queries) =
+        (stage.aws.count("BatchGetImage") + stage.aws.count("DescribeImages"), stage.aws.count("Query"));
     println!("200 gates on 50 repositories: {calls} calls to ECR and {queries} to the table a minute");
     assert_eq!((calls, stage.aws.calls().len() - calls - queries), (50, 0));
     assert!(queries <= 2);

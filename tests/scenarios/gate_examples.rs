@@ -23,15 +23,24 @@ fn convert(node: &Yaml<'_>) -> Value {
     match node {
         Yaml::Tagged(..) => json!("deployed"),
         Yaml::Mapping(entries) => {
-            let entries: Map<String, Value> =
-                entries.iter().map(|(key, value)| (key.as_str().unwrap_or_default().to_owned(), convert(value))).collect();
-            if entries.keys().any(|key| key.starts_with("Fn::")) { json!("deployed") } else { Value::Object(entries) }
+            let entries: Map<String, Value> = entries
+                .iter()
+                .map(|(key, value)| (key.as_str().unwrap_or_default().to_owned(), convert(value)))
+                .collect();
+            if entries.keys().any(|key| key.starts_with("Fn::")) {
+                json!("deployed")
+            } else {
+                Value::Object(entries)
+            }
         }
         Yaml::Sequence(items) => items.iter().map(convert).collect(),
         Yaml::Value(Scalar::Integer(number)) => json!(number),
         Yaml::Value(Scalar::Boolean(flag)) => json!(flag),
         Yaml::Value(Scalar::String(text)) => json!(text),
-        Yaml::Value(Scalar::Null | Scalar::FloatingPoint(_)) | Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+        Yaml::Value(Scalar::Null | Scalar::FloatingPoint(_))
+        | Yaml::Representation(..)
+        | Yaml::Alias(_)
+        | Yaml::BadValue => {
             panic!("not expected in an example: {node:?}")
         }
     }
@@ -41,15 +50,22 @@ fn convert(node: &Yaml<'_>) -> Value {
 fn the_templates_ask_for_what_the_gate_understands() {
     for name in ["one-stack.yaml", "gate.yaml"] {
         let template = template(name);
-        let gates: Vec<&Value> =
-            template["Resources"].as_object().unwrap().values().filter(|resource| resource["Type"] == "Custom::PullsafeImage").collect();
+        let gates: Vec<&Value> = template["Resources"]
+            .as_object()
+            .unwrap()
+            .values()
+            .filter(|resource| resource["Type"] == "Custom::PullsafeImage")
+            .collect();
         assert_eq!(gates.len(), 1, "{name}");
         let mut properties = gates[0]["Properties"].clone();
         if properties["Platforms"] == "deployed" {
             properties["Platforms"] = template["Parameters"]["Platforms"]["Default"].clone();
         }
         let asked = Properties::parse(&properties).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(!asked.platforms.is_empty() && properties["ServiceTimeout"].is_number(), "{name} sets ServiceTimeout");
+        assert!(
+            !asked.platforms.is_empty() && properties["ServiceTimeout"].is_number(),
+            "{name} sets ServiceTimeout"
+        );
     }
     let service = &template("one-stack.yaml")["Resources"];
     for resource in ["Repository", "Image", "Cluster", "TaskDefinition", "Service"] {
@@ -60,12 +76,20 @@ fn the_templates_ask_for_what_the_gate_understands() {
 
 #[test]
 fn the_other_tools_use_the_same_names() {
-    let known = BTreeSet::from(["RepositoryName", "ImageTag", "ImageDigest", "Platforms", "Signed", "Source", "Trigger"]);
+    let known =
+        BTreeSet::from(["RepositoryName", "ImageTag", "ImageDigest", "Platforms", "Signed", "Source", "Trigger"]);
     for (name, begin, end) in [("cdk.ts", "properties: {", "  },"), ("terraform.tf", "parameters = {", "  }\n")] {
         let text = read(name);
-        let block = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap_or_else(|| panic!("{name}: {begin}")).0;
-        let names: Vec<&str> =
-            block.lines().filter_map(|line| line.split([':', '=']).next().map(str::trim)).filter(|name| !name.is_empty()).collect();
+        let block = text
+            .split_once(begin)
+            .and_then(|(_, rest)| rest.split_once(end))
+            .unwrap_or_else(|| panic!("{name}: {begin}"))
+            .0;
+        let names: Vec<&str> = block
+            .lines()
+            .filter_map(|line| line.split([':', '=']).next().map(str::trim))
+            .filter(|name| !name.is_empty())
+            .collect();
         assert!(names.len() >= 3 && names.iter().all(|name| known.contains(name)), "{name}: {names:?}");
         assert!(text.contains("ImageUri"), "{name}");
     }

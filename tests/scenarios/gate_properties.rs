@@ -233,7 +233,8 @@ fn values() -> Vec<(&'static str, Vec<Value>)> {
 
 /// What was asked for, with the value in place of what is usual.
 fn properties(property: &str, value: &Value) -> Value {
-    let mut properties = Map::from_iter([("RepositoryName".to_owned(), json!("web")), ("ImageTag".to_owned(), json!("1"))]);
+    let mut properties =
+        Map::from_iter([("RepositoryName".to_owned(), json!("web")), ("ImageTag".to_owned(), json!("1"))]);
     if property == "ImageDigest" {
         properties.remove("ImageTag");
     }

@@ -41,7 +41,11 @@ async fn a_forward_update_is_never_given_a_digest_that_no_look_found() {
             stage.aws.inject(Fault::on("cloudformation", "DescribeStacks", other).always());
         }
         let forward = again(&stage, stage.request("Update", "app", "1"), "Forward-app");
-        assert_eq!(stage.handle(&forward).await, json!({"answered": false, "parked": true}), "{status}: it waits for the tag");
+        assert_eq!(
+            stage.handle(&forward).await,
+            json!({"answered": false, "parked": true}),
+            "{status}: it waits for the tag"
+        );
         // Not even the sweep remembers.
         stage.clock.advance(60);
         stage.sweep().await;
@@ -60,7 +64,10 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
     let answer = stage.answers.taken("Rollback-app")[0].json();
     assert_eq!((&answer["Status"], &answer["Data"]["ImageDigest"]), (&json!("SUCCESS"), &json!(Stage::digest(1))));
     let from = answer["Data"]["DigestFrom"].as_str().unwrap();
-    assert!(from.contains("kept for its rollback; found in ECR at 2026-01-15T19:17:00Z"), "under another tag: {from}");
+    assert!(
+        from.contains("kept for its rollback; found in ECR at 2026-01-15T19:17:00Z"),
+        "under another tag: {from}"
+    );
 
     // The image itself is gone: nothing else is left.
     stage.ecr.store().untag("web", "build-1");
@@ -71,7 +78,8 @@ async fn a_rollback_is_given_what_the_resource_had_and_says_so() {
 
     // Another resource, and another Trigger, have no such memory.
     assert_eq!(stage.handle(&stage.request("Create", "other", "1")).await["parked"], true);
-    let touched = stage.request_with("Update", "app", json!({"RepositoryName": "web", "ImageTag": "1", "Trigger": "2"}));
+    let touched =
+        stage.request_with("Update", "app", json!({"RepositoryName": "web", "ImageTag": "1", "Trigger": "2"}));
     assert_eq!(stage.handle(&again(&stage, touched, "Touched-app")).await["answered"], false);
 }
 
@@ -84,7 +92,10 @@ async fn a_rollback_of_a_moving_tag_gets_the_digest_that_it_had() {
     stage.set_stack("app", "UPDATE_ROLLBACK_IN_PROGRESS");
     stage.handle(&stage.request("Update", "app", "latest")).await;
     let answer = stage.answer("Update", "app");
-    assert_eq!((&answer["Data"]["ImageDigest"], &answer["Data"]["ImageTag"]), (&json!(Stage::digest(1)), &json!("latest")));
+    assert_eq!(
+        (&answer["Data"]["ImageDigest"], &answer["Data"]["ImageTag"]),
+        (&json!(Stage::digest(1)), &json!("latest"))
+    );
 }
 
 #[tokio::test]
@@ -99,7 +110,9 @@ async fn an_answer_says_when_it_looked() {
 /// How long each time is waited, and that no second more costs more than itself.
 #[tokio::test]
 async fn the_whole_time_is_waited_but_for_a_small_margin() {
-    for (timeout, waited) in [(20, 17), (60, 55), (299, 283), (300, 283), (305, 288), (310, 293), (600, 570), (3600, 3570)] {
+    for (timeout, waited) in
+        [(20, 17), (60, 55), (299, 283), (300, 283), (305, 288), (310, 293), (600, 570), (3600, 3570)]
+    {
         let stage = Stage::new().await;
         let properties = json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": timeout});
         assert_eq!(stage.handle(&stage.request_with("Create", "app", properties)).await["parked"], true, "{timeout}");
@@ -111,7 +124,10 @@ async fn the_whole_time_is_waited_but_for_a_small_margin() {
             }
         }
         let reason = reason(&stage, "app");
-        assert!(reason.contains(&format!("waited {waited} s of the {timeout} s that ServiceTimeout gives")), "{timeout}: {reason}");
+        assert!(
+            reason.contains(&format!("waited {waited} s of the {timeout} s that ServiceTimeout gives")),
+            "{timeout}: {reason}"
+        );
         assert_eq!(stage.answers.received().len(), 1);
     }
 }
@@ -167,7 +183,9 @@ async fn an_index_that_follows_its_image_wins() {
     let single = Sample::new(3).build();
     single.push(stage.ecr.store(), "web", "1");
     let store = stage.ecr.store().clone();
-    stage.aws.before("ecr", "DescribeImages", move || Sample::multi_arch(2).build().push(&store, "web", "1"));
+    stage
+        .aws
+        .before("ecr", "DescribeImages", move || Sample::multi_arch(2).build().push(&store, "web", "1"));
     let pushed = testkit::ecr::ecr_push_event("web", Some("1"), single.digest(), stage.clock.now());
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
@@ -190,8 +208,16 @@ async fn the_reason_tells_what_the_last_look_showed() {
             vec!["is there for linux/amd64,linux/arm64/v8, and not for linux/s390x", "buildx"],
         ),
         ("archive", json!({"ImageTag": "old"}), vec!["ECR holds the image and cannot give it: restore it"]),
-        ("fraction", json!({"ImageTag": "1.1"}), vec!["did not appear", "write ImageTag: \"1.10\", in quotes"]),
-        ("signed", json!({"ImageTag": "unsigned", "Signed": "true"}), vec!["is there, but not signed", "describe-image-signing-status"]),
+        (
+            "fraction",
+            json!({"ImageTag": "1.1"}),
+            vec!["did not appear", "write ImageTag: \"1.10\", in quotes"],
+        ),
+        (
+            "signed",
+            json!({"ImageTag": "unsigned", "Signed": "true"}),
+            vec!["is there, but not signed", "describe-image-signing-status"],
+        ),
         (
             "absent",
             json!({"ImageTag": "never"}),
@@ -219,7 +245,9 @@ async fn a_signed_image_is_waited_for() {
     let stage = Stage::new().await;
     stage.push("web", "1", 1);
     let profile = "arn:aws:signer:eu-west-1:123456789012:/signing-profiles/release";
-    let signed = |stack: &str| stage.request_with("Create", stack, json!({"RepositoryName": "web", "ImageTag": "1", "Signed": true}));
+    let signed = |stack: &str| {
+        stage.request_with("Create", stack, json!({"RepositoryName": "web", "ImageTag": "1", "Signed": true}))
+    };
     stage.ecr.set_signing("web", json!([{"signingProfileArn": profile, "status": "IN_PROGRESS"}]));
     assert_eq!(stage.handle(&signed("app")).await["parked"], true);
     stage.ecr.set_signing("web", json!([{"signingProfileArn": profile, "status": "COMPLETE"}]));
@@ -239,17 +267,38 @@ async fn a_source_that_the_mirror_would_not_put_there_is_refused() {
         ("web", "7", "redis:7", "Write RepositoryName: docker-hub/library/redis"),
         ("docker-hub/library/python", "7", "redis:7", "Write RepositoryName: docker-hub/library/redis"),
         ("docker-hub/library/redis", "7", "redis:8", "Write Source: docker.io/library/redis:7"),
-        ("docker-hub/library/redis", "7", "evil.example/library/redis:7", "Write RepositoryName: docker-hub/evil.example/library/redis"),
-        ("444455556666.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis", "7", "redis:7", "nowhere else"),
+        (
+            "docker-hub/library/redis",
+            "7",
+            "evil.example/library/redis:7",
+            "Write RepositoryName: docker-hub/evil.example/library/redis",
+        ),
+        (
+            "444455556666.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis",
+            "7",
+            "redis:7",
+            "nowhere else",
+        ),
         ("docker-hub/library/redis", "7", "localhost:5000/redis:7", "a registry of this machine"),
         ("docker-hub/library/redis", "7", "169.254.169.254/redis:7", "a registry of this machine"),
-        ("docker-hub/library/redis", "7", "444455556666.dkr.ecr.eu-west-1.amazonaws.com/redis:7", "private registry"),
+        (
+            "docker-hub/library/redis",
+            "7",
+            "444455556666.dkr.ecr.eu-west-1.amazonaws.com/redis:7",
+            "private registry",
+        ),
     ]
     .into_iter()
     .enumerate()
     {
         let stack = format!("source-{index}");
-        stage.handle(&stage.request_with("Create", &stack, json!({"RepositoryName": repository, "ImageTag": tag, "Source": source}))).await;
+        stage
+            .handle(&stage.request_with(
+                "Create",
+                &stack,
+                json!({"RepositoryName": repository, "ImageTag": tag, "Source": source}),
+            ))
+            .await;
         let reason = reason(&stage, &stack);
         assert!(reason.contains("Source `") && reason.contains(part), "{source}: {reason}");
     }
@@ -264,7 +313,11 @@ async fn another_account_hears_only_of_what_it_may_pull() {
     stage.push("web", "secret-tag", 1);
     let foreign = |stack: &str, tag: &str| {
         let name = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
-        let mut request = stage.request_with("Create", stack, json!({"RepositoryName": name, "ImageTag": tag, "ServiceTimeout": 200}));
+        let mut request = stage.request_with(
+            "Create",
+            stack,
+            json!({"RepositoryName": name, "ImageTag": tag, "ServiceTimeout": 200}),
+        );
         request["StackId"] = json!(format!("arn:aws:cloudformation:eu-west-1:444455556666:stack/{stack}/0a1b"));
         request
     };
@@ -275,10 +328,12 @@ async fn another_account_hears_only_of_what_it_may_pull() {
         stage.pass(60).await;
         stage.sweep().await;
         let reason = reason(&stage, stack);
-        assert!(reason.contains("account 444455556666 cannot be seen to have the right") && !reason.contains("secret-tag"), "{reason}");
+        assert!(
+            reason.contains("account 444455556666 cannot be seen to have the right") && !reason.contains("secret-tag"),
+            "{reason}"
+        );
     }
-    let policy =
-        json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "ecr:BatchGetImage"}]});
+    let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "ecr:BatchGetImage"}]});
     let admit = json!({"repositoryName": "web", "policyText": policy.to_string()});
     testkit::aws::service::Service::call(&stage.ecr, "SetRepositoryPolicy", &admit).expect("the fake takes it");
     stage.handle(&foreign("admitted", "secret-tag")).await;
@@ -290,7 +345,10 @@ async fn another_account_hears_only_of_what_it_may_pull() {
     }
     stage.pass(10).await;
     let reason = reason(&stage, "waits");
-    assert!(reason.contains("did not appear") && !reason.contains("secret-tag"), "tags are for the own account: {reason}");
+    assert!(
+        reason.contains("did not appear") && !reason.contains("secret-tag"),
+        "tags are for the own account: {reason}"
+    );
 }
 
 #[tokio::test]
@@ -333,7 +391,9 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
     use image_gate::decide::ecr_errors::{Meaning, ROWS};
     let whole_calls = ROWS.iter().filter(|(code, _)| code.ends_with("Exception"));
-    for ((code, meaning), operation) in whole_calls.flat_map(|row| ["BatchGetImage", "DescribeImages"].map(|operation| (row, operation))) {
+    for ((code, meaning), operation) in
+        whole_calls.flat_map(|row| ["BatchGetImage", "DescribeImages"].map(|operation| (row, operation)))
+    {
         let stage = Stage::new().await;
         stage.push("web", "1", 1);
         stage.aws.inject(Fault::on("ecr", operation, FaultKind::Code(code)).always());
@@ -389,11 +449,20 @@ async fn an_image_that_goes_between_two_calls_does_not_hold_up_the_others() {
 async fn tags_that_cannot_be_read_are_not_called_none() {
     let stage = Stage::new().await;
     stage.push("web", "2", 1);
-    stage.handle(&stage.request_with("Create", "app", json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 20}))).await;
+    stage
+        .handle(&stage.request_with(
+            "Create",
+            "app",
+            json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": 20}),
+        ))
+        .await;
     stage.aws.inject(Fault::on("ecr", "DescribeImages", FaultKind::AccessDenied).always());
     stage.pass(18).await;
     let reason = reason(&stage, "app");
-    assert!(reason.contains("The tags that are there could not be read: ecr:DescribeImages failed: AccessDenied"), "{reason}");
+    assert!(
+        reason.contains("The tags that are there could not be read: ecr:DescribeImages failed: AccessDenied"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
@@ -405,10 +474,13 @@ async fn one_bad_id_does_not_fail_the_others_of_its_repository() {
     stage.push("web", "one", 1);
     stage.push("web", "two", 2);
     // ECR refuses the batch, and then the first of the two when it is asked for alone.
-    stage.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::Code("InvalidParameterException")).times(2));
+    stage
+        .aws
+        .inject(Fault::on("ecr", "BatchGetImage", FaultKind::Code("InvalidParameterException")).times(2));
     stage.clock.advance(60);
     stage.sweep().await;
-    let mut statuses = ["one", "two"].map(|stack| stage.answer("Create", stack)["Status"].as_str().unwrap_or_default().to_owned());
+    let mut statuses =
+        ["one", "two"].map(|stack| stage.answer("Create", stack)["Status"].as_str().unwrap_or_default().to_owned());
     statuses.sort();
     assert_eq!(statuses, ["FAILED", "SUCCESS"]);
 }

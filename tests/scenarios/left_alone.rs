@@ -29,7 +29,11 @@ async fn check(more: Value, reason: &str) {
 #[tokio::test]
 async fn services_with_another_owner_get_advice() {
     check(json!({ "deploymentController": { "type": "CODE_DEPLOY" } }), "CodeDeploy deploys this service").await;
-    check(json!({ "deploymentController": { "type": "EXTERNAL" } }), "an external controller deploys this service").await;
+    check(
+        json!({ "deploymentController": { "type": "EXTERNAL" } }),
+        "an external controller deploys this service",
+    )
+    .await;
     check(json!({ "resourceManagementType": "ECS" }), "ECS itself owns this service's configuration").await;
     check(json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } }), "its deployments are BLUE_GREEN").await;
 }
@@ -43,7 +47,10 @@ async fn a_daemon_service_gets_advice() {
 async fn a_task_without_a_service_gets_advice() {
     let mut world = quota_used_up();
     world.define("batch", &["acme/app:1"]);
-    world.ecs.call("RunTask", &json!({ "cluster": CLUSTER, "taskDefinition": "batch", "launchType": "FARGATE" })).unwrap();
+    world
+        .ecs
+        .call("RunTask", &json!({ "cluster": CLUSTER, "taskDefinition": "batch", "launchType": "FARGATE" }))
+        .unwrap();
     world.run_for(900).await;
     assert_eq!(world.writes(), Vec::<String>::new());
     let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
@@ -59,7 +66,8 @@ async fn a_circuit_breaker_at_work_is_left_alone() {
     let mut world = Setup::new().build();
     Sample::new(1).build().push(world.images.store(), "good", "1");
     Sample::new(2).build().push(world.hub.store(), "acme/app", "1");
-    let breaker = json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } });
+    let breaker =
+        json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } });
     let good = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/good:1"]);
     world.create_service("web", &good, 1, breaker);
     world.run_for(600).await;
@@ -79,8 +87,13 @@ async fn a_failing_application_is_told_and_not_touched() {
     let mut world = Setup::new().paced(Pacing::default()).build();
     Sample::new(1).build().push(world.images.store(), "app", "1");
     let definition = world.define("app", &["123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"]);
-    let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
-    world.scheduler.set_behaviour("app", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() });
+    let target_group =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    world.scheduler.set_behaviour(
+        "app",
+        "app",
+        Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log: Vec::new() },
+    );
     world.create_service("web", &definition, 1, json!({}));
     world.run_for(4 * 3600).await;
     assert_eq!(world.writes(), Vec::<String>::new());
@@ -107,9 +120,16 @@ async fn what_is_not_a_failure_is_no_news() {
     world.update_service("web", json!({ "desiredCount": 1 }));
     world.run_for(600).await;
     let tasks = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER })).unwrap();
-    world.ecs.call("StopTask", &json!({ "cluster": CLUSTER, "task": tasks["taskArns"][0], "reason": "maintenance" })).unwrap();
+    world
+        .ecs
+        .call("StopTask", &json!({ "cluster": CLUSTER, "task": tasks["taskArns"][0], "reason": "maintenance" }))
+        .unwrap();
     world.run_for(600).await;
-    assert_eq!((world.told().len(), world.writes(), world.records().len()), (0, Vec::new(), 0), "not even a row was written");
+    assert_eq!(
+        (world.told().len(), world.writes(), world.records().len()),
+        (0, Vec::new(), 0),
+        "not even a row was written"
+    );
 }
 
 /// No task is launched, so none stops: ECS's own event is the failure.
@@ -132,7 +152,8 @@ async fn a_task_that_cannot_be_placed_is_told_once() {
     assert_eq!(subjects, ["pullsafe: prod/web: capacity-unavailable"], "{:?}", world.answers);
 }
 
-/// Whoever runs a task chooses its group and what it is called: only what ECS started for a deployment is the service's.
+/// Whoever runs a task chooses its group and what it is called: only what ECS started for a deployment is the
+/// service's.
 #[tokio::test]
 async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
     let forged = "ecs-svc/0123456789012345678";
@@ -162,6 +183,9 @@ async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
         world.deliver(&event).await;
         let subjects: Vec<_> = world.told().into_iter().filter_map(|notice| notice.subject).collect();
         assert_eq!(subjects, [format!("pullsafe: prod/{family} (no service): registry-rate-limited")], "{started_by}");
-        assert!(world.records().iter().all(|record| !record.to_string().contains("prod-web")), "no incident of the service is open");
+        assert!(
+            world.records().iter().all(|record| !record.to_string().contains("prod-web")),
+            "no incident of the service is open"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Docker Hub's limit as the tasks meet it: read in their subnets, foretold, told once, and lasting for those who cannot be moved.
+//! Docker Hub's limit as the tasks meet it: read in their subnets, foretold, told once, and lasting for those who
+//! cannot be moved.
 
 use std::sync::Arc;
 
@@ -55,13 +56,21 @@ fn setup(ahead: &str) -> Setup {
 }
 
 fn about_limit(world: &World) -> Vec<String> {
-    world.told().into_iter().filter_map(|notice| notice.subject).filter(|subject| subject.contains("Docker Hub's pulls of")).collect()
+    world
+        .told()
+        .into_iter()
+        .filter_map(|notice| notice.subject)
+        .filter(|subject| subject.contains("Docker Hub's pulls of"))
+        .collect()
 }
 
 fn image(world: &World, name: &str) -> String {
     let definition = world.service(name)["taskDefinition"].as_str().unwrap_or_default().to_owned();
     use testkit::aws::service::Service as _;
-    let answer = world.ecs.call("DescribeTaskDefinition", &json!({ "taskDefinition": definition })).expect("it is there");
+    let answer = world
+        .ecs
+        .call("DescribeTaskDefinition", &json!({ "taskDefinition": definition }))
+        .expect("it is there");
     answer["taskDefinition"]["containerDefinitions"][0]["image"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -101,7 +110,10 @@ async fn the_end_is_foretold_by_readings_alone_and_told_once() {
     assert_eq!(about_limit(&world).len(), 1, "told once: {:?}", about_limit(&world));
     let said = subject.rsplit(' ').next().and_then(Timestamp::parse).expect("a time");
     let used_up = used_up.expect("it ends");
-    assert!(told_at < used_up && said.seconds_since(used_up).abs() <= 5 * MINUTE, "{subject}, and it was {used_up}");
+    assert!(
+        told_at < used_up && said.seconds_since(used_up).abs() <= 5 * MINUTE,
+        "{subject}, and it was {used_up}"
+    );
     let message = &world.told()[0].message;
     assert!(message.contains("by whom is not known"), "{message}");
     let events = world.bus.events_of("Pull Limit");
@@ -129,7 +141,12 @@ async fn a_deployment_is_moved_only_if_the_limit_does_not_last_for_it() {
         }
         service(&mut world, "web", 5, subnet);
         world.run_for(600).await;
-        assert_eq!(image(&world, "web").starts_with("123456789012"), moved, "{spent} {reads} {subnet}: {}", image(&world, "web"));
+        assert_eq!(
+            image(&world, "web").starts_with("123456789012"),
+            moved,
+            "{spent} {reads} {subnet}: {}",
+            image(&world, "web")
+        );
         assert_eq!(world.service("web")["runningCount"], 5);
         let told = &world.told()[0].message;
         assert_eq!(told.contains(NAT), reads && subnet == SUBNET, "{told}");
@@ -170,7 +187,11 @@ async fn accounts_and_public_addresses_are_none_of_its_business() {
 async fn a_loop_is_moved_before_the_limit_ends() {
     for (ahead, in_time) in [("move", true), ("warn", false)] {
         let mut world = setup(ahead).with_pulls(40).build();
-        world.scheduler.set_behaviour("web", "app", Behaviour::Exits { after_seconds: 20, exit_code: 1, log: Vec::new() });
+        world.scheduler.set_behaviour(
+            "web",
+            "app",
+            Behaviour::Exits { after_seconds: 20, exit_code: 1, log: Vec::new() },
+        );
         let probe = probe_in(&world, NAT, SUBNET);
         read(&mut world, &probe).await;
         service(&mut world, "jobs", 2, SUBNET);
@@ -179,10 +200,19 @@ async fn a_loop_is_moved_before_the_limit_ends() {
             world.run_for(5 * MINUTE).await;
             read(&mut world, &probe).await;
         }
-        assert_eq!(about_limit(&world).len(), 1, "{:?}", world.told().iter().map(|notice| &notice.subject).collect::<Vec<_>>());
+        assert_eq!(
+            about_limit(&world).len(),
+            1,
+            "{:?}",
+            world.told().iter().map(|notice| &notice.subject).collect::<Vec<_>>()
+        );
         assert!(about_limit(&world)[0].contains(NAT));
-        let message =
-            world.told().into_iter().map(|notice| notice.message).find(|message| message.contains("are used up")).expect("it is told");
+        let message = world
+            .told()
+            .into_iter()
+            .map(|notice| notice.message)
+            .find(|message| message.contains("are used up"))
+            .expect("it is told");
         assert!(message.contains("by launches of prod/web.") && !message.contains("prod/jobs"), "{message}");
         assert!(image(&world, "web").starts_with("123456789012"), "sooner, or as the cure of what has failed");
         assert!(!image(&world, "jobs").starts_with("123456789012"), "it is done");

@@ -1,4 +1,5 @@
-//! What the logs of a task say, from wherever its own task definition sends them, and what is said where they cannot be had.
+//! What the logs of a task say, from wherever its own task definition sends them, and what is said where they cannot be
+//! had.
 
 use pullsafe::permission;
 use scenarios::world::{NAT, Setup, World};
@@ -21,7 +22,9 @@ fn awslogs(group: &str) -> Value {
 
 /// Case C's application: it starts, logs errors in the middle of much else, and never gets healthy.
 fn log() -> Vec<String> {
-    let mut lines: Vec<String> = (0..4_000).map(|number| format!(r#"{{"level": "info", "message": "loaded route {number}"}}"#)).collect();
+    let mut lines: Vec<String> = (0..4_000)
+        .map(|number| format!(r#"{{"level": "info", "message": "loaded route {number}"}}"#))
+        .collect();
     lines.insert(1_300, SERVICES.to_owned());
     lines.insert(1_301, MODULE.to_owned());
     lines.extend((0..3_000).map(|_| r#"{"level":"info","message":"GET /health 10.0.1.17 - waiting"}"#.to_owned()));
@@ -29,7 +32,11 @@ fn log() -> Vec<String> {
 }
 
 fn unhealthy(log: Vec<String>) -> Behaviour {
-    Behaviour::FailsHealthChecks { after_seconds: 330, target_group: TARGET_GROUP.to_owned(), log }
+    Behaviour::FailsHealthChecks {
+        after_seconds: 330,
+        target_group: TARGET_GROUP.to_owned(),
+        log,
+    }
 }
 
 fn world(containers: Value, behaviour: Behaviour) -> World {
@@ -43,18 +50,31 @@ fn world(containers: Value, behaviour: Behaviour) -> World {
 
 /// The causes of the open incident, oldest first.
 fn causes(world: &World) -> Vec<Value> {
-    let open = world.records().into_iter().find_map(|record| record.get("open").cloned()).expect("an incident is open");
+    let open = world
+        .records()
+        .into_iter()
+        .find_map(|record| record.get("open").cloned())
+        .expect("an incident is open");
     open["causes"].as_array().cloned().unwrap_or_default()
 }
 
 fn evidence(diagnosis: &Value) -> String {
     let lines = diagnosis["evidence"].as_array().into_iter().flatten();
-    lines.map(|line| format!("{}: {}\n", line["source"].as_str().unwrap_or_default(), line["text"].as_str().unwrap_or_default())).collect()
+    lines
+        .map(|line| {
+            format!("{}: {}\n", line["source"].as_str().unwrap_or_default(), line["text"].as_str().unwrap_or_default())
+        })
+        .collect()
 }
 
 fn undeclared(world: &World) -> Vec<String> {
     let declared = permission::remediator_actions();
-    world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str()) && !action.starts_with("ecr:")).collect()
+    world
+        .aws
+        .actions()
+        .into_iter()
+        .filter(|action| !declared.contains(&action.as_str()) && !action.starts_with("ecr:"))
+        .collect()
 }
 
 async fn diagnosis(containers: Value, behaviour: Behaviour) -> (World, Value) {
@@ -83,7 +103,10 @@ async fn the_telling_lines_are_found_in_a_long_log() {
     assert!(evidence.contains(MODULE) && evidence.contains(SERVICES), "{evidence}");
     assert!(evidence.contains("read from log group `/ecs/court-case`, stream `ecs/app/"), "{evidence}");
     let message = &world.told()[0].message;
-    assert!(message.contains("No module named 'core.aws_service'") && message.contains("__init__.py"), "{message}");
+    assert!(
+        message.contains("No module named 'core.aws_service'") && message.contains("__init__.py"),
+        "{message}"
+    );
     assert!(message.contains("not certain"), "{message}");
 }
 
@@ -93,14 +116,20 @@ async fn only_the_group_of_the_task_definition_is_read() {
     let mut world = world(app(awslogs(GROUP)), unhealthy(log()));
     world.logs.write("/ecs/court-case-old", "ecs/app/x", &["panic: something else"]);
     world.run_for(900).await;
-    let groups: Vec<Value> = world.aws.calls_of("GetLogEvents").into_iter().map(|call| call.request["logGroupName"].clone()).collect();
+    let groups: Vec<Value> = world
+        .aws
+        .calls_of("GetLogEvents")
+        .into_iter()
+        .map(|call| call.request["logGroupName"].clone())
+        .collect();
     assert!(!groups.is_empty() && groups.iter().all(|group| group == GROUP), "{groups:?}");
     assert_eq!(causes(&world)[0]["diagnosis"]["signature"], "module-missing");
 }
 
 #[tokio::test]
 async fn an_absent_log_is_never_a_container_that_did_not_start() {
-    let denied = |world: &World| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(100));
+    let denied =
+        |world: &World| world.aws.inject(Fault::on("logs", "GetLogEvents", FaultKind::AccessDenied).times(100));
     for (logging, spoil, said, settled) in [
         (
             awslogs(GROUP),
@@ -136,7 +165,11 @@ async fn an_absent_log_is_never_a_container_that_did_not_start() {
         world.run_for(900).await;
         let found = causes(&world)[0]["diagnosis"].clone();
         let text = evidence(&found);
-        assert_eq!((&found["cause"], &found["signature"]), (&json!("load-balancer-health-check-failed"), &Value::Null), "{text}");
+        assert_eq!(
+            (&found["cause"], &found["signature"]),
+            (&json!("load-balancer-health-check-failed"), &Value::Null),
+            "{text}"
+        );
         assert!(text.contains("no log evidence: ") && text.contains(said), "{said}: {text}");
         assert!(found["settled_by"].as_str().is_some_and(|by| by.contains(settled)), "{settled}: {found:#}");
         assert!(!found.to_string().contains("hidden") && !text.contains("never started"), "{text}");
@@ -150,9 +183,17 @@ async fn colours_do_not_hide_a_crash_and_secrets_stay_out_of_everything() {
         "\u{1b}[32mINFO\u{1b}[0m connecting with postgres://app:hunter2@db/x",
         "\u{1b}[31mpsycopg2.OperationalError\u{1b}[0m: connection to postgres://app:hunter2@db/x failed: FATAL: password authentication failed for user \"app\"",
     ];
-    let crash = Behaviour::Exits { after_seconds: 20, exit_code: 1, log: lines.map(str::to_owned).to_vec() };
+    let crash = Behaviour::Exits {
+        after_seconds: 20,
+        exit_code: 1,
+        log: lines.map(str::to_owned).to_vec(),
+    };
     let (world, found) = diagnosis(app(awslogs(GROUP)), crash).await;
-    assert_eq!((&found["cause"], &found["signature"]), (&json!("app-crashed"), &json!("dependency-auth")), "{found:#}");
+    assert_eq!(
+        (&found["cause"], &found["signature"]),
+        (&json!("app-crashed"), &json!("dependency-auth")),
+        "{found:#}"
+    );
     let told = format!("{:?}{:?}", world.told(), world.records());
     assert!(!told.contains("hunter2"), "{told}");
 }
@@ -178,8 +219,12 @@ async fn the_container_that_failed_is_read_and_the_others_only_if_it_says_nothin
     let found = causes(&world)[0]["diagnosis"].clone();
     assert_eq!((&found["container"], &found["signature"]), (&json!("app"), &json!("module-missing")));
     let read = |world: &World| {
-        let mut groups: Vec<String> =
-            world.aws.calls_of("GetLogEvents").iter().filter_map(|call| call.request["logGroupName"].as_str().map(str::to_owned)).collect();
+        let mut groups: Vec<String> = world
+            .aws
+            .calls_of("GetLogEvents")
+            .iter()
+            .filter_map(|call| call.request["logGroupName"].as_str().map(str::to_owned))
+            .collect();
         groups.dedup();
         groups
     };
@@ -193,7 +238,11 @@ async fn the_container_that_failed_is_read_and_the_others_only_if_it_says_nothin
 /// A service that crashes all day is not read all day.
 #[tokio::test]
 async fn a_crash_loop_costs_a_bounded_number_of_calls() {
-    let crash = Behaviour::Exits { after_seconds: 20, exit_code: 1, log: vec!["ModuleNotFoundError: No module named 'core'".to_owned()] };
+    let crash = Behaviour::Exits {
+        after_seconds: 20,
+        exit_code: 1,
+        log: vec!["ModuleNotFoundError: No module named 'core'".to_owned()],
+    };
     let mut world = world(app(awslogs(GROUP)), crash);
     world.run_for(6 * 3600).await;
     let calls = world.aws.count("GetLogEvents");
@@ -208,7 +257,11 @@ async fn a_crash_loop_costs_a_bounded_number_of_calls() {
 
 #[tokio::test]
 async fn the_same_event_again_reads_nothing() {
-    let crash = Behaviour::Exits { after_seconds: 20, exit_code: 1, log: vec!["ModuleNotFoundError: No module named 'core'".to_owned()] };
+    let crash = Behaviour::Exits {
+        after_seconds: 20,
+        exit_code: 1,
+        log: vec!["ModuleNotFoundError: No module named 'core'".to_owned()],
+    };
     let mut world = world(app(awslogs(GROUP)), crash);
     let mut stop = None;
     while stop.is_none() {
@@ -233,8 +286,10 @@ async fn what_never_ran_has_no_log() {
     let mut world = Setup::new().build();
     world.hub.quota().spend(NAT, 100, world.clock.now());
     Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
-    let definition = world
-        .define_containers("app", json!([{ "name": "app", "image": "acme/app:1", "essential": true, "logConfiguration": awslogs(GROUP) }]));
+    let definition = world.define_containers(
+        "app",
+        json!([{ "name": "app", "image": "acme/app:1", "essential": true, "logConfiguration": awslogs(GROUP) }]),
+    );
     world.create_service("web", &definition, 1, json!({}));
     world.run_for(300).await;
     assert_eq!(world.aws.count("GetLogEvents"), 0);
@@ -244,7 +299,8 @@ async fn what_never_ran_has_no_log() {
 #[tokio::test]
 async fn lines_of_a_log_go_to_people_and_to_the_bus_only_where_the_owner_says_so() {
     for (setting, undelivered) in [("false", false), ("true", false), ("false", true), ("true", true)] {
-        let containers = json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": awslogs(GROUP) }]);
+        let containers =
+            json!([{ "name": "app", "image": IMAGE, "essential": true, "logConfiguration": awslogs(GROUP) }]);
         let mut world = world(containers, unhealthy(log()));
         world.restart(&[("PULLSAFE_EVIDENCE_ON_BUS", setting)]);
         if undelivered {

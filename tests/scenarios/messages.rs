@@ -66,7 +66,13 @@ fn plan() -> Plan {
 }
 
 fn acted(mut incident: Incident, state: ActState) -> Incident {
-    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan: plan(), decided_at: BEGIN, state, question: None });
+    incident.act = Some(Act {
+        cause: Cause::RegistryRateLimited,
+        plan: plan(),
+        decided_at: BEGIN,
+        state,
+        question: None,
+    });
     incident
 }
 
@@ -87,18 +93,34 @@ fn refusal() -> Refusal {
 /// A message about a service, with what its sender adds.
 fn about(name: &str, runs: Runs, outcome: &Outcome<'_>) -> Notice {
     let mut incident = incident(name, runs);
-    incident.declined = vec![Declined { remedy: RemedyName::PauseAndRestore, reasons: vec!["the image exists".to_owned()] }];
+    incident.declined = vec![Declined {
+        remedy: RemedyName::PauseAndRestore,
+        reasons: vec!["the image exists".to_owned()],
+    }];
     let blocker = incident.blocker().cloned().expect("it has a cause");
     let mut notice = notice::about(&subject(name).to_string(), &incident, &blocker, outcome, "id".to_owned());
-    let log = Some(LogRead { region: None, group: "/ecs/web".to_owned(), stream: "ecs/app/0123".to_owned() });
+    let log = Some(LogRead {
+        region: None,
+        group: "/ecs/web".to_owned(),
+        stream: "ecs/app/0123".to_owned(),
+    });
     notice.links = links(&subject(name), Some(&Sight { log, ..Sight::of(&blocker) }));
     notice
 }
 
 fn outbreak(over: Option<Timestamp>) -> Notice {
-    let common = Common::of(&incident("web", Runs::Nothing).blocker().expect("it has a cause").diagnosis).expect("it is a registry's");
-    let with =
-        |name: &str, incident: Incident| (Member { subject: subject(name), incident: incident.id.clone(), at: BEGIN }, Some(incident));
+    let common = Common::of(&incident("web", Runs::Nothing).blocker().expect("it has a cause").diagnosis)
+        .expect("it is a registry's");
+    let with = |name: &str, incident: Incident| {
+        (
+            Member {
+                subject: subject(name),
+                incident: incident.id.clone(),
+                at: BEGIN,
+            },
+            Some(incident),
+        )
+    };
     let resolved = |mut incident: Incident| {
         incident.resolved_at = Some(BEGIN.plus_seconds(900));
         incident
@@ -113,7 +135,11 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
         refused.refusal = Some(refusal());
         members.push(with("web-4", refused));
     }
-    Story::of(&common, &members).notice("2026-01-15T19:17:00Z-registry-rate-limited/quota@dockerhub", "id".to_owned(), over)
+    Story::of(&common, &members).notice(
+        "2026-01-15T19:17:00Z-registry-rate-limited/quota@dockerhub",
+        "id".to_owned(),
+        over,
+    )
 }
 
 fn every_kind() -> Vec<(&'static str, Notice)> {
@@ -126,20 +152,43 @@ fn every_kind() -> Vec<(&'static str, Notice)> {
     };
     let door = |outcome| notice::door("prod/web", &verdict(outcome), id());
     let waits = WaitingFor::MoreFailures;
-    let stray =
-        Stray { is_paused: true, says: vec!["its count was 2".to_owned()], commands: vec!["aws ecs update-service ...".to_owned()] };
-    let held = HeldBack { count: 12, first: vec!["pullsafe: prod/batch (no service): out-of-memory".to_owned()] };
+    let stray = Stray {
+        is_paused: true,
+        says: vec!["its count was 2".to_owned()],
+        commands: vec!["aws ecs update-service ...".to_owned()],
+    };
+    let held = HeldBack {
+        count: 12,
+        first: vec!["pullsafe: prod/batch (no service): out-of-memory".to_owned()],
+    };
     vec![
         ("advice", about("web", Runs::Nothing, &Outcome::Advised(None))),
         ("advice, and a wait", about("web", Runs::Some, &Outcome::Advised(Some(&waits)))),
         ("a remedy", about("web", Runs::All, &Outcome::Applied(&plan))),
         ("a remedy, observed", about("web", Runs::Nothing, &Outcome::WouldApply(&plan))),
-        ("a remedy that was given up", about("web", Runs::Nothing, &Outcome::Abandoned(&plan, "web:8 was deployed meanwhile"))),
-        ("a remedy that was refused", about("web", Runs::Nothing, &Outcome::Refused(&plan, &refusal, "aws sqs send-message ..."))),
-        ("the end", notice::resolved("prod/web", &acted(incident("web", Runs::All), ActState::Done), "2 of 2 task(s) run", id())),
+        (
+            "a remedy that was given up",
+            about("web", Runs::Nothing, &Outcome::Abandoned(&plan, "web:8 was deployed meanwhile")),
+        ),
+        (
+            "a remedy that was refused",
+            about("web", Runs::Nothing, &Outcome::Refused(&plan, &refusal, "aws sqs send-message ...")),
+        ),
+        (
+            "the end",
+            notice::resolved(
+                "prod/web",
+                &acted(incident("web", Runs::All), ActState::Done),
+                "2 of 2 task(s) run",
+                id(),
+            ),
+        ),
         ("ahead of a failure", notice::ahead("prod/web", &plan, true, None, id())),
         ("a rollback at the door", door(DoorOutcome::RolledBack)),
-        ("a deployment that goes on", door(DoorOutcome::GoesOn("the service has nothing that runs".to_owned()))),
+        (
+            "a deployment that goes on",
+            door(DoorOutcome::GoesOn("the service has nothing that runs".to_owned())),
+        ),
         ("an answer that was refused", door(DoorOutcome::NotAnswered("AccessDeniedException".to_owned()))),
         ("an answer that was too late", door(DoorOutcome::TooLate("SUCCEEDED".to_owned()))),
         ("a forgotten pause", notice::stray("prod/web", &stray, id())),

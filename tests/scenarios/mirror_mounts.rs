@@ -21,20 +21,32 @@ fn world(mounting: bool) -> World {
 /// Asks for a copy and waits for it; what was announced.
 async fn mirror(world: &mut World, repository: &str) -> Value {
     let target = format!("{}/docker-hub/{repository}:1", world.images.host());
-    world.queues.send(MIRROR_QUEUE, &json!({"source": format!("{repository}:1"), "target": target, "requested_by": "me"}));
+    world
+        .queues
+        .send(MIRROR_QUEUE, &json!({"source": format!("{repository}:1"), "target": target, "requested_by": "me"}));
     world.settle().await;
-    assert!(world.images.store().image(&format!("docker-hub/{repository}"), "1").is_some_and(|held| held.digest == *image().digest()));
+    assert!(
+        world
+            .images
+            .store()
+            .image(&format!("docker-hub/{repository}"), "1")
+            .is_some_and(|held| held.digest == *image().digest())
+    );
     world.bus.events().last().cloned().unwrap_or_default()["detail"].clone()
 }
 
 fn uploads(world: &World) -> usize {
     let log = world.ecr.log();
-    log.iter().filter(|access| access.method == "PUT" && access.path.contains("/blobs/uploads/") && access.status == 201).count()
+    log.iter()
+        .filter(|access| access.method == "PUT" && access.path.contains("/blobs/uploads/") && access.status == 201)
+        .count()
 }
 
 fn held_rows(world: &World) -> Vec<String> {
     let rows = world.tables.items(TABLE);
-    rows.iter().filter_map(|row| row["sk"].as_str().filter(|key| key.starts_with("held#")).map(str::to_owned)).collect()
+    rows.iter()
+        .filter_map(|row| row["sk"].as_str().filter(|key| key.starts_with("held#")).map(str::to_owned))
+        .collect()
 }
 
 #[tokio::test]
@@ -64,7 +76,9 @@ async fn a_warm_worker_reads_only_what_is_new_and_writes_nothing_twice() {
     mirror(&mut world, "acme/app").await;
     let of_hints = |from: usize| {
         let calls = world.aws.calls();
-        let hints = calls[from..].iter().filter(|call| call.request["Key"]["sk"]["S"].as_str().is_some_and(|key| key.starts_with("held#")));
+        let hints = calls[from..]
+            .iter()
+            .filter(|call| call.request["Key"]["sk"]["S"].as_str().is_some_and(|key| key.starts_with("held#")));
         hints.map(|call| call.operation.clone()).collect::<Vec<_>>()
     };
     assert_eq!(of_hints(calls), ["GetItem"], "the image is current, and the only row is its own");

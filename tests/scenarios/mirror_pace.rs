@@ -35,8 +35,12 @@ impl Counting {
     /// The most that came within a second, wherever it begins.
     fn most_in_a_second(&self) -> usize {
         let times = self.times();
-        let within =
-            |first: &Instant| times.iter().filter(|time| *time >= first && time.duration_since(*first) < Duration::from_secs(1)).count();
+        let within = |first: &Instant| {
+            times
+                .iter()
+                .filter(|time| *time >= first && time.duration_since(*first) < Duration::from_secs(1))
+                .count()
+        };
         times.iter().map(within).max().unwrap_or_default()
     }
 
@@ -74,7 +78,10 @@ async fn put(world: &World, workers: usize, manifests: usize) -> Counting {
 
 fn pace_rows(world: &World) -> Vec<Value> {
     let rows = world.tables.items(TABLE);
-    rows.iter().filter(|row| row["sk"].as_str().is_some_and(|key| key.starts_with("pace#"))).map(|row| json!(row)).collect()
+    rows.iter()
+        .filter(|row| row["sk"].as_str().is_some_and(|key| key.starts_with("pace#")))
+        .map(|row| json!(row))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +106,11 @@ struct Lone {
 
 impl Lone {
     fn new(rate: Rate) -> Arc<Self> {
-        Arc::new(Self { limiter: Mutex::new(Limiter::new(Some(rate), 16)), freed: Notify::new(), begin: Instant::now() })
+        Arc::new(Self {
+            limiter: Mutex::new(Limiter::new(Some(rate), 16)),
+            freed: Notify::new(),
+            begin: Instant::now(),
+        })
     }
 
     async fn admitted(&self) {
@@ -124,7 +135,10 @@ impl Lone {
                 ecr.ended(Ended::Well, self.begin.elapsed());
                 taken
             };
-            self.limiter.lock().unwrap().ended(if taken { Ended::Well } else { Ended::Throttled(None) }, self.begin.elapsed());
+            self.limiter
+                .lock()
+                .unwrap()
+                .ended(if taken { Ended::Well } else { Ended::Throttled(None) }, self.begin.elapsed());
             self.freed.notify_one();
             if taken {
                 return true;
@@ -214,7 +228,8 @@ async fn only_put_image_of_ecr_is_shared() {
     assert_eq!(world.aws.calls().len(), 0);
 }
 
-/// Three processes of the function at once. That moments are far enough apart is shown above; here, that every PutImage has one.
+/// Three processes of the function at once. That moments are far enough apart is shown above; here, that every PutImage
+/// has one.
 #[tokio::test]
 async fn every_manifest_that_the_function_puts_has_its_moment() {
     let world = Setup::new().build();
@@ -232,7 +247,12 @@ async fn every_manifest_that_the_function_puts_has_its_moment() {
     });
     let answers = futures_util::future::join_all(work).await;
     assert!(answers.iter().all(|answer| *answer == json!({"batchItemFailures": []})), "{answers:?}");
-    let puts = world.ecr.log().iter().filter(|access| access.method == "PUT" && access.path.contains("/manifests/")).count();
+    let puts = world
+        .ecr
+        .log()
+        .iter()
+        .filter(|access| access.method == "PUT" && access.path.contains("/manifests/"))
+        .count();
     assert!(puts > QUOTA, "{puts}");
     let granted = grants(&world);
     assert!(granted.len() >= puts, "{puts} manifests, {granted:?}");
@@ -241,8 +261,11 @@ async fn every_manifest_that_the_function_puts_has_its_moment() {
 /// Every moment that was given out, by what was written to the table.
 fn grants(world: &World) -> Vec<i64> {
     let calls = world.aws.calls().into_iter().filter(|call| call.operation == "UpdateItem" && call.took_effect());
-    let rows: Vec<Vec<i64>> =
-        calls.filter_map(|call| serde_json::from_str(call.request["ExpressionAttributeValues"][":granted"]["S"].as_str()?).ok()).collect();
+    let rows: Vec<Vec<i64>> = calls
+        .filter_map(|call| {
+            serde_json::from_str(call.request["ExpressionAttributeValues"][":granted"]["S"].as_str()?).ok()
+        })
+        .collect();
     // A write holds the latest ten: what it has beyond the one before it is new.
     let mut seen: Vec<i64> = Vec::new();
     for row in rows {

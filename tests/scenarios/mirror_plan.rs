@@ -7,7 +7,12 @@ use testkit::registry::{Access, Sample};
 const BASES: &str = "registry: {registry}\nimages:\n- python: ['3.11-slim', '3.12-slim']\n- acme/app: ['1']\n";
 
 fn manifest_gets(world: &World) -> Vec<Access> {
-    world.hub.log().into_iter().filter(|access| access.method == "GET" && access.path.contains("/manifests/")).collect()
+    world
+        .hub
+        .log()
+        .into_iter()
+        .filter(|access| access.method == "GET" && access.path.contains("/manifests/"))
+        .collect()
 }
 
 fn holds(world: &World, repository: &str, tag: &str) -> Option<String> {
@@ -32,12 +37,20 @@ async fn what_is_configured_is_mirrored_and_the_next_run_finds_nothing_to_do() {
     assert_eq!((&answer["planned"], &answer["current"]), (&json!(3), &json!(0)), "{answer}");
     assert_eq!(manifest_gets(&world), [], "a plan costs no pull");
     world.settle().await;
-    for (repository, tag, seed) in [("docker-hub/library/python", "3.11-slim", 11), ("docker-hub/library/python", "3.12-slim", 12)] {
-        assert_eq!(holds(&world, repository, tag), Some(Sample::multi_arch(seed).base(5, 50_000).build().digest().to_string()));
+    for (repository, tag, seed) in
+        [("docker-hub/library/python", "3.11-slim", 11), ("docker-hub/library/python", "3.12-slim", 12)]
+    {
+        assert_eq!(
+            holds(&world, repository, tag),
+            Some(Sample::multi_arch(seed).base(5, 50_000).build().digest().to_string())
+        );
     }
     assert_eq!(holds(&world, "docker-hub/acme/app", "1"), Some(Sample::new(20).build().digest().to_string()));
     let gets = manifest_gets(&world);
-    assert!(gets.len() == 1 && gets[0].path.contains("acme/app"), "what ECR Public has costs Docker Hub nothing: {gets:#?}");
+    assert!(
+        gets.len() == 1 && gets[0].path.contains("acme/app"),
+        "what ECR Public has costs Docker Hub nothing: {gets:#?}"
+    );
 
     world.clock.advance(3600);
     let requests = world.hub.log().len();
@@ -45,10 +58,19 @@ async fn what_is_configured_is_mirrored_and_the_next_run_finds_nothing_to_do() {
     let answer = world.plan_mirror().await.unwrap();
     assert_eq!((&answer["planned"], &answer["current"]), (&json!(0), &json!(3)), "{answer}");
     assert_eq!(manifest_gets(&world).len(), 1, "nothing changed, nothing pulled");
-    let asked: Vec<Access> =
-        world.hub.log().into_iter().skip(requests).filter(|access| access.path.contains("/manifests/") && access.status == 200).collect();
+    let asked: Vec<Access> = world
+        .hub
+        .log()
+        .into_iter()
+        .skip(requests)
+        .filter(|access| access.path.contains("/manifests/") && access.status == 200)
+        .collect();
     assert_eq!(asked.len(), 3, "one HEAD for each tag");
-    assert_eq!(world.ecr.log().len(), ecr, "and the registry in ECR is not asked: its API is, which leaves its pull times alone");
+    assert_eq!(
+        world.ecr.log().len(),
+        ecr,
+        "and the registry in ECR is not asked: its API is, which leaves its pull times alone"
+    );
     assert!(world.queues.bodies(PLAN_QUEUE).is_empty());
 }
 
@@ -81,7 +103,9 @@ async fn a_short_quota_goes_to_what_runs_in_ecs_and_the_rest_follows() {
     let answer = world.plan_mirror().await.unwrap();
     assert_eq!((&answer["planned"], &answer["later"]), (&json!(2), &json!(5)), "{answer}");
     world.settle().await;
-    assert!(holds(&world, "docker-hub/acme/app6", "1").is_some() && holds(&world, "docker-hub/acme/app7", "1").is_some());
+    assert!(
+        holds(&world, "docker-hub/acme/app6", "1").is_some() && holds(&world, "docker-hub/acme/app7", "1").is_some()
+    );
     assert!(holds(&world, "docker-hub/acme/app1", "1").is_none());
     world.clock.advance(7 * 3600);
     assert_eq!(world.plan_mirror().await.unwrap()["planned"], 5);
@@ -96,7 +120,10 @@ async fn tags_are_selected_by_version_and_by_time_without_a_pull() {
   tags: {semver: '>=20 <23', include: '*-alpine', newest: 2}
 - acme/daily: {newest: 2, by: push_time, exclude: latest}\n";
     let mut world = Setup::new().mirroring(config).build();
-    for (seed, tag) in ["19-alpine", "20.1-alpine", "22.3.0-alpine", "22.10.0-alpine", "22.10.0-slim", "23.0-alpine"].iter().enumerate() {
+    for (seed, tag) in ["19-alpine", "20.1-alpine", "22.3.0-alpine", "22.10.0-alpine", "22.10.0-slim", "23.0-alpine"]
+        .iter()
+        .enumerate()
+    {
         Sample::new(seed as u64).build().push(world.hub.store(), "library/node", tag);
     }
     for (seed, tag) in ["zebra", "ant", "latest"].iter().enumerate() {
@@ -109,7 +136,10 @@ async fn tags_are_selected_by_version_and_by_time_without_a_pull() {
     assert_eq!(manifest_gets(&world), []);
     world.settle().await;
     let tags = |repository: &str| {
-        let tags = world.images.store().read(repository, |repository| repository.tags().map(|(tag, _)| tag.to_owned()).collect::<Vec<_>>());
+        let tags = world
+            .images
+            .store()
+            .read(repository, |repository| repository.tags().map(|(tag, _)| tag.to_owned()).collect::<Vec<_>>());
         tags.unwrap_or_default()
     };
     assert_eq!(tags("docker-hub/library/node"), ["22.10.0-alpine", "22.3.0-alpine"]);
@@ -129,15 +159,26 @@ async fn a_wrong_configuration_is_told_once_and_stops_nothing_else() {
     assert_eq!(told.len(), 1, "people are told once");
     insta::assert_snapshot!("mirror_configuration_wrong", told[0].message);
     let target = format!("{}/docker-hub/acme/app:1", world.images.host());
-    world.queues.send(scenarios::world::MIRROR_QUEUE, &json!({"source": "acme/app:1", "target": target, "requested_by": "me"}));
+    world.queues.send(
+        scenarios::world::MIRROR_QUEUE,
+        &json!({"source": "acme/app:1", "target": target, "requested_by": "me"}),
+    );
     world.settle().await;
     assert!(holds(&world, "docker-hub/acme/app", "1").is_some());
 
-    world.parameters.set(scenarios::world::MIRROR_CONFIG, &format!("registry: {}\nimages:\n- acme/app: ['1']\n", world.images.host()));
+    world.parameters.set(
+        scenarios::world::MIRROR_CONFIG,
+        &format!("registry: {}\nimages:\n- acme/app: ['1']\n", world.images.host()),
+    );
     assert_eq!(world.plan_mirror().await.unwrap()["current"], 1);
-    world.parameters.set(scenarios::world::MIRROR_CONFIG, "registry: ghcr.io\nprefix: other\ndiscover: ecs\n");
+    world
+        .parameters
+        .set(scenarios::world::MIRROR_CONFIG, "registry: ghcr.io\nprefix: other\ndiscover: ecs\n");
     let answer = world.plan_mirror().await.unwrap();
-    assert!(answer["faults"].to_string().contains("Amazon ECR") && answer["faults"].to_string().contains("MirrorPrefix"), "{answer}");
+    assert!(
+        answer["faults"].to_string().contains("Amazon ECR") && answer["faults"].to_string().contains("MirrorPrefix"),
+        "{answer}"
+    );
     assert_eq!(world.told().len(), 2, "mended and broken anew: told anew");
 }
 
@@ -173,8 +214,11 @@ async fn what_runs_from_the_mirror_stays_current() {
 
 #[tokio::test]
 async fn docker_hubs_credentials_come_from_the_secret() {
-    let mut world =
-        Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\n").with_pulls(0).with_hub_account(Some(200)).build();
+    let mut world = Setup::new()
+        .mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\n")
+        .with_pulls(0)
+        .with_hub_account(Some(200))
+        .build();
     Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
     assert_eq!(world.plan_mirror().await.unwrap()["planned"], 1);
     world.settle().await;

@@ -16,17 +16,28 @@ fn tag() -> impl Strategy<Value = String> {
 }
 
 fn facts() -> impl Strategy<Value = TagFacts> {
-    (tag(), proptest::option::of(0_i64..100))
-        .prop_map(|(name, days)| TagFacts { pushed_at: days.map(|days| NOW.plus_seconds(-days * 86_400)), ..TagFacts::named(name) })
+    (tag(), proptest::option::of(0_i64..100)).prop_map(|(name, days)| TagFacts {
+        pushed_at: days.map(|days| NOW.plus_seconds(-days * 86_400)),
+        ..TagFacts::named(name)
+    })
 }
 
 fn rule() -> impl Strategy<Value = TagRule> {
-    let glob = |patterns: Vec<&str>| patterns.into_iter().map(|pattern| Glob::parse(pattern).unwrap()).collect::<Vec<_>>();
+    let glob =
+        |patterns: Vec<&str>| patterns.into_iter().map(|pattern| Glob::parse(pattern).unwrap()).collect::<Vec<_>>();
     let semver = proptest::option::of(prop::sample::select(vec![">=2 <30", "^1.2", "~3", "1.x || 7", "*", "1 - 9.5"]));
     let include = prop::sample::select(vec![vec![], vec!["*-slim"], vec!["*", "1*"], vec!["?.*"]]);
     let exclude = prop::sample::select(vec![vec![], vec!["*alpine*"], vec!["latest", "*rc*"]]);
-    (semver, include, exclude, proptest::option::of(1_u32..5), any::<bool>(), proptest::option::of(1_u32..60), any::<bool>()).prop_map(
-        move |(semver, include, exclude, newest, by_time, max_age_days, prereleases)| TagRule {
+    (
+        semver,
+        include,
+        exclude,
+        proptest::option::of(1_u32..5),
+        any::<bool>(),
+        proptest::option::of(1_u32..60),
+        any::<bool>(),
+    )
+        .prop_map(move |(semver, include, exclude, newest, by_time, max_age_days, prereleases)| TagRule {
             semver: semver.map(|range| Range::parse(range).unwrap()),
             include: glob(include),
             exclude: glob(exclude),
@@ -34,8 +45,7 @@ fn rule() -> impl Strategy<Value = TagRule> {
             by: if by_time { By::PushTime } else { By::Version },
             max_age_days,
             prereleases,
-        },
-    )
+        })
 }
 
 fn chosen(rule: &TagRule, tags: &[TagFacts]) -> Vec<String> {
@@ -134,7 +144,8 @@ proptest! {
         let most = made.copies().map(|item| item.expected_pulls).max().unwrap_or_default();
         prop_assert!(expected <= budget.to_spend() || most > limit - budget.kept_back());
         prop_assert!(expected <= worst);
-        // What costs nothing never waits, and nothing that costs goes ahead of something that waits and comes before it.
+        // What costs nothing never waits, and nothing that costs goes ahead of something that waits and comes before
+        // it.
         prop_assert!(made.items.iter().all(|item| item.action.as_str() != "later" || item.expected_pulls > 0));
         if made.items.iter().any(|item| item.action.as_str() == "later" && !item.want.used_by.is_empty()) {
             prop_assert!(made.copies().all(|item| item.expected_pulls == 0 || !item.want.used_by.is_empty()));

@@ -26,14 +26,22 @@ async fn mirrored() -> World {
     }
     let answer = world.plan_mirror().await.unwrap();
     world.settle().await;
-    assert_eq!(held(&world), everything(&[11, 12]), "{answer} {:?}", world.queues.bodies(scenarios::world::PLAN_QUEUE));
+    assert_eq!(
+        held(&world),
+        everything(&[11, 12]),
+        "{answer} {:?}",
+        world.queues.bodies(scenarios::world::PLAN_QUEUE)
+    );
     world.parameters.set(MIRROR_CONFIG, &config("'3.12'").replace("{registry}", &world.images.host()));
     world
 }
 
 /// The digests in the repository, sorted.
 fn held(world: &World) -> Vec<String> {
-    let read = world.images.store().read(REPOSITORY, |repository| repository.images().map(|image| image.digest.to_string()).collect());
+    let read = world
+        .images
+        .store()
+        .read(REPOSITORY, |repository| repository.images().map(|image| image.digest.to_string()).collect());
     let mut digests: Vec<String> = read.unwrap_or_default();
     digests.sort();
     digests
@@ -43,7 +51,12 @@ fn held(world: &World) -> Vec<String> {
 fn everything(seeds: &[u64]) -> Vec<String> {
     let of = |seed: &u64| {
         let image = image(*seed);
-        image.children.iter().chain([&image.top]).map(|manifest| manifest.digest.to_string()).collect::<Vec<_>>()
+        image
+            .children
+            .iter()
+            .chain([&image.top])
+            .map(|manifest| manifest.digest.to_string())
+            .collect::<Vec<_>>()
     };
     let mut digests: Vec<String> = seeds.iter().flat_map(of).collect();
     digests.sort();
@@ -88,7 +101,14 @@ async fn what_ecs_uses_stays_whatever_the_configuration_says() {
 
 #[tokio::test]
 async fn a_look_that_is_not_complete_deletes_nothing() {
-    for operation in ["ListClusters", "ListServices", "DescribeServices", "ListTaskDefinitions", "DescribeTaskDefinition", "ListTasks"] {
+    for operation in [
+        "ListClusters",
+        "ListServices",
+        "DescribeServices",
+        "ListTaskDefinitions",
+        "DescribeTaskDefinition",
+        "ListTasks",
+    ] {
         let mut world = mirrored().await;
         let definition = world.define("runs", &["public.ecr.aws/x/y:1"]);
         world.create_service("web", &definition, 0, json!({}));
@@ -104,9 +124,12 @@ async fn a_look_that_is_not_complete_deletes_nothing() {
 /// Whatever AWS refuses on the way is named, once: an image that stays for want of a permission says so.
 #[tokio::test]
 async fn what_is_refused_for_good_is_told_with_what_is_missing() {
-    for (service, operation) in
-        [("ecs", "ListTasks"), ("ecs", "ListTaskDefinitions"), ("ecr", "DescribeImages"), ("ecr", "BatchDeleteImage")]
-    {
+    for (service, operation) in [
+        ("ecs", "ListTasks"),
+        ("ecs", "ListTaskDefinitions"),
+        ("ecr", "DescribeImages"),
+        ("ecr", "BatchDeleteImage"),
+    ] {
         let mut world = mirrored().await;
         assert_eq!(run_after(&mut world, 1).await, 0);
         assert_eq!(run_after(&mut world, 1).await, 0);

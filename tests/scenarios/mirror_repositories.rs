@@ -11,14 +11,18 @@ use testkit::registry::Sample;
 const REPOSITORY: &str = "docker-hub/acme/app";
 
 fn world() -> World {
-    let world = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\nrepositories: {lifecycle: {keep: 9}}\n").build();
+    let world = Setup::new()
+        .mirroring("registry: {registry}\nimages:\n- acme/app: ['1']\nrepositories: {lifecycle: {keep: 9}}\n")
+        .build();
     Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
     world
 }
 
 fn ask(world: &World) {
     let target = format!("{}/{REPOSITORY}:1", world.images.host());
-    world.queues.send(MIRROR_QUEUE, &json!({"source": "acme/app:1", "target": target, "requested_by": "me"}));
+    world
+        .queues
+        .send(MIRROR_QUEUE, &json!({"source": "acme/app:1", "target": target, "requested_by": "me"}));
 }
 
 fn keeps(world: &World) -> Option<u64> {
@@ -34,7 +38,11 @@ fn marks(world: &World) -> Value {
 
 async fn mark(world: &World, seconds_ago: i64) {
     let since = world.clock.now().plus_seconds(-seconds_ago);
-    let mark = Unfinished { registry: world.images.host(), repository: REPOSITORY.to_owned(), since };
+    let mark = Unfinished {
+        registry: world.images.host(),
+        repository: REPOSITORY.to_owned(),
+        since,
+    };
     MirrorTable::new(&world.aws.sdk_config(), TABLE).mark(&mark).await.unwrap();
 }
 
@@ -105,7 +113,10 @@ async fn what_a_person_has_set_or_made_stays() {
     mark(&world, 5).await;
     world.images.call("CreateRepository", &json!({"repositoryName": REPOSITORY})).unwrap();
     let own = json!({"rules": [{"selection": {"countNumber": 3}}]}).to_string();
-    world.images.call("PutLifecyclePolicy", &json!({"repositoryName": REPOSITORY, "lifecyclePolicyText": own})).unwrap();
+    world
+        .images
+        .call("PutLifecyclePolicy", &json!({"repositoryName": REPOSITORY, "lifecyclePolicyText": own}))
+        .unwrap();
     world.plan_mirror().await.unwrap();
     assert_eq!((keeps(&world), marks(&world)), (Some(3), Value::Null));
 

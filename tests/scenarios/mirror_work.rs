@@ -23,7 +23,9 @@ fn world() -> World {
 
 fn ask(world: &World, tag: &str) {
     let target = format!("{}/{REPOSITORY}:{tag}", world.images.host());
-    world.queues.send(MIRROR_QUEUE, &json!({"source": format!("acme/app:{tag}"), "target": target, "requested_by": "me"}));
+    world
+        .queues
+        .send(MIRROR_QUEUE, &json!({"source": format!("acme/app:{tag}"), "target": target, "requested_by": "me"}));
 }
 
 fn holds(world: &World, tag: &str) -> bool {
@@ -32,7 +34,10 @@ fn holds(world: &World, tag: &str) -> bool {
 
 fn leases(world: &World) -> Vec<Value> {
     let rows = world.tables.items(TABLE);
-    rows.iter().filter(|row| row["pk"].as_str().is_some_and(|key| key.starts_with("mirror-copy#"))).map(|row| json!(row)).collect()
+    rows.iter()
+        .filter(|row| row["pk"].as_str().is_some_and(|key| key.starts_with("mirror-copy#")))
+        .map(|row| json!(row))
+        .collect()
 }
 
 /// Uploads of blobs that ECR took.
@@ -43,8 +48,11 @@ fn uploads(world: &World) -> usize {
 /// The blobs that ECR took, each as often as it did: the queries of their uploads, which name the digest.
 fn uploaded(world: &World) -> Vec<String> {
     let log = world.ecr.log();
-    let puts = log.iter().filter(|access| access.method == "PUT" && access.path.contains("/blobs/uploads/") && access.status == 201);
-    puts.filter_map(|access| access.query.split('&').find(|part| part.starts_with("digest=")).map(str::to_owned)).collect()
+    let puts = log
+        .iter()
+        .filter(|access| access.method == "PUT" && access.path.contains("/blobs/uploads/") && access.status == 201);
+    puts.filter_map(|access| access.query.split('&').find(|part| part.starts_with("digest=")).map(str::to_owned))
+        .collect()
 }
 
 #[tokio::test]
@@ -61,17 +69,26 @@ async fn two_tags_of_one_image_are_one_copy_and_the_lease_is_given_back() {
 /// A signature by OCI 1.1: `{}` for everything, and the image as its subject.
 fn sign(world: &World) -> String {
     let empty = Blob::of("{}");
-    let descriptor = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty.digest(), "size": empty.size()});
+    let descriptor =
+        json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty.digest(), "size": empty.size()});
     world.hub.store().put_blob("acme/app", empty);
     let signature = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/vnd.example.signature",
         "config": descriptor, "layers": [descriptor], "subject": {"mediaType": OCI_INDEX, "digest": image().digest(), "size": 1}});
-    world.hub.store().push("acme/app", None, signature.to_string().into(), Some(OCI_MANIFEST)).unwrap().digest.to_string()
+    world
+        .hub
+        .store()
+        .push("acme/app", None, signature.to_string().into(), Some(OCI_MANIFEST))
+        .unwrap()
+        .digest
+        .to_string()
 }
 
 #[tokio::test]
 async fn a_signature_comes_along_where_the_configuration_says_so_and_later_by_a_job() {
     for (written, comes) in [("", false), ("referrers: true\n", true)] {
-        let mut world = Setup::new().mirroring(&format!("registry: {{registry}}\n{written}images:\n- acme/app: ['1']\n")).build();
+        let mut world = Setup::new()
+            .mirroring(&format!("registry: {{registry}}\n{written}images:\n- acme/app: ['1']\n"))
+            .build();
         image().push(world.hub.store(), "acme/app", "1");
         let signature = sign(&world);
         let there = |world: &World| world.images.store().image(REPOSITORY, &signature).is_some();
@@ -91,7 +108,12 @@ async fn a_signature_comes_along_where_the_configuration_says_so_and_later_by_a_
 async fn whoever_finds_the_image_leased_comes_again_in_a_minute() {
     let mut world = world();
     let table = MirrorTable::new(&world.aws.sdk_config(), TABLE);
-    assert!(table.take_image(&format!("{REPOSITORY}@{}", image().digest()), "another", world.clock.now(), 90).await.unwrap());
+    assert!(
+        table
+            .take_image(&format!("{REPOSITORY}@{}", image().digest()), "another", world.clock.now(), 90)
+            .await
+            .unwrap()
+    );
     ask(&world, "1");
     world.settle().await;
     assert_eq!(uploads(&world), 0, "somebody else copies it");
@@ -117,7 +139,8 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
         world.settle().await;
         let calls = world.aws.calls();
         let dead = calls.last().is_some_and(|call| call.number >= last + after);
-        let alive = |call: &Call| call.number > last && call.operation == "ChangeMessageVisibility" && call.took_effect();
+        let alive =
+            |call: &Call| call.number > last && call.operation == "ChangeMessageVisibility" && call.took_effect();
         let gave_a_sign = calls.iter().any(alive);
         // What is on its way when a process dies may still arrive, or not.
         let arrived = uploaded(&world);
@@ -136,7 +159,10 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
             world.settle().await;
         }
         assert!(holds(&world, "1") && holds(&world, "1.0"), "after call {after}");
-        assert!(world.queues.bodies(MIRROR_QUEUE).is_empty() && world.queues.bodies(PLAN_QUEUE).is_empty(), "after call {after}");
+        assert!(
+            world.queues.bodies(MIRROR_QUEUE).is_empty() && world.queues.bodies(PLAN_QUEUE).is_empty(),
+            "after call {after}"
+        );
         let all = uploaded(&world);
         let once = |blob: &String| all.iter().filter(|other| *other == blob).count() == 1;
         assert!(arrived.iter().all(once), "after call {after}: what had arrived is not sent again");
@@ -147,7 +173,9 @@ async fn a_worker_that_dies_at_any_call_gives_its_job_back_after_two_minutes() {
 #[tokio::test]
 async fn without_its_table_the_mirror_copies_all_the_same() {
     let mut world = world();
-    world.aws.inject(testkit::aws::Fault::on("dynamodb", "UpdateItem", testkit::aws::FaultKind::InternalError).always());
+    world
+        .aws
+        .inject(testkit::aws::Fault::on("dynamodb", "UpdateItem", testkit::aws::FaultKind::InternalError).always());
     ask(&world, "1");
     world.settle().await;
     assert!(holds(&world, "1"));
@@ -155,7 +183,10 @@ async fn without_its_table_the_mirror_copies_all_the_same() {
 
 #[tokio::test]
 async fn a_quota_that_is_used_up_ends_a_planned_copy_and_delays_a_requested_one() {
-    let mut world = Setup::new().mirroring("registry: {registry}\nimages:\n- acme/app: ['1.0']\n").with_pulls(100).build();
+    let mut world = Setup::new()
+        .mirroring("registry: {registry}\nimages:\n- acme/app: ['1.0']\n")
+        .with_pulls(100)
+        .build();
     for tag in ["1", "1.0"] {
         image().push(world.hub.store(), "acme/app", tag);
     }

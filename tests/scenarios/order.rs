@@ -48,8 +48,11 @@ async fn events_side_by_side_never_act_twice() {
     let mut world = quota_used_up();
     let stops = three_stops(&mut world).await;
     let remediator = world.remediator.clone().unwrap();
-    let (first, second, third) =
-        tokio::join!(remediator.handle(&stops[0], "a"), remediator.handle(&stops[1], "b"), remediator.handle(&stops[2], "c"));
+    let (first, second, third) = tokio::join!(
+        remediator.handle(&stops[0], "a"),
+        remediator.handle(&stops[1], "b"),
+        remediator.handle(&stops[2], "c")
+    );
     for answer in [first, second, third] {
         answer.unwrap();
     }
@@ -98,6 +101,10 @@ async fn what_is_no_event_is_dropped_with_a_reason() {
     ] {
         world.deliver(&payload).await;
     }
-    assert!(world.answers.iter().all(|answer| answer["outcome"] == "ignored" && answer["why"] != ""), "{:?}", world.answers);
+    assert!(
+        world.answers.iter().all(|answer| answer["outcome"] == "ignored" && answer["why"] != ""),
+        "{:?}",
+        world.answers
+    );
     assert_eq!(world.answers.len(), 6);
 }

@@ -1,4 +1,5 @@
-//! One storm, one story: what people are told of services that fail of the same cause at the same registry, and that nothing is missing.
+//! One storm, one story: what people are told of services that fail of the same cause at the same registry, and that
+//! nothing is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,14 +28,19 @@ fn storm(setup: Setup, services: usize) -> World {
 
 /// The messages of an outbreak, and all others.
 fn told(world: &World) -> (Vec<Published>, Vec<Published>) {
-    world.told().into_iter().partition(|message| message.attributes["detail-type"].starts_with("Outbreak"))
+    world
+        .told()
+        .into_iter()
+        .partition(|message| message.attributes["detail-type"].starts_with("Outbreak"))
 }
 
 /// Every incident that the table has, open or over, by its subject.
 fn incidents(world: &World) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for row in world.tables.items(TABLE) {
-        let Some(document) = row.get("doc").and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
+        let Some(document) =
+            row.get("doc").and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok())
+        else {
             continue;
         };
         let name = row["pk"].as_str().and_then(|key| key.split_once(":service/")).map(|(_, name)| name.to_owned());
@@ -46,7 +52,8 @@ fn incidents(world: &World) -> Vec<(String, Value)> {
 
 /// Whether a text names a service: not one whose name only begins so.
 fn names(text: &str, service: &str) -> bool {
-    text.match_indices(service).any(|(at, _)| !text[at + service.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
+    text.match_indices(service)
+        .any(|(at, _)| !text[at + service.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
 /// What the incidents say that a person must do is in some message that names the service.
@@ -61,7 +68,9 @@ fn nothing_is_missing(world: &World) {
             false if incident["waiting"].is_null() => incident["causes"][0]["diagnosis"]["advice"].as_str(),
             false => None,
         };
-        let Some(wanted) = wanted.and_then(|text| text.lines().next()).filter(|text| !text.is_empty()) else { continue };
+        let Some(wanted) = wanted.and_then(|text| text.lines().next()).filter(|text| !text.is_empty()) else {
+            continue;
+        };
         let said = messages.iter().any(|message| names(message, &service) && message.contains(wanted));
         assert!(said, "{service} needs a person, and no message says so: {wanted}\n{}", messages.join("\n---\n"));
     }
@@ -80,18 +89,42 @@ async fn a_hundred_services_are_one_story() {
     let storm = Storm::play(Setup::new(), 100).await;
     let world = &storm.world;
     let (digests, others) = told(world);
-    println!("{:?}", world.told().iter().map(|message| (message.at.to_string(), message.subject.clone())).collect::<Vec<_>>());
-    assert!(digests.len() + others.len() <= 5, "{:#?}", world.told().iter().map(|message| &message.subject).collect::<Vec<_>>());
+    println!(
+        "{:?}",
+        world
+            .told()
+            .iter()
+            .map(|message| (message.at.to_string(), message.subject.clone()))
+            .collect::<Vec<_>>()
+    );
+    assert!(
+        digests.len() + others.len() <= 5,
+        "{:#?}",
+        world.told().iter().map(|message| &message.subject).collect::<Vec<_>>()
+    );
     assert!(!others.is_empty(), "the first is told at once, by itself");
     nothing_is_missing(world);
-    let over: Vec<&Published> = digests.iter().filter(|message| message.attributes["detail-type"] == "Outbreak Over").collect();
+    let over: Vec<&Published> =
+        digests.iter().filter(|message| message.attributes["detail-type"] == "Outbreak Over").collect();
     assert_eq!(over.len(), 1, "{digests:#?}");
-    assert!(over[0].message.contains("100 services") && over[0].attributes["severity"] == "info", "{}", over[0].message);
+    assert!(
+        over[0].message.contains("100 services") && over[0].attributes["severity"] == "info",
+        "{}",
+        over[0].message
+    );
     // Programs hear of each by itself, and can tell what people were told together.
-    let applied: BTreeSet<String> =
-        world.bus.events_of("Remedy Applied").iter().map(|event| event["detail"]["subject"].to_string()).collect();
+    let applied: BTreeSet<String> = world
+        .bus
+        .events_of("Remedy Applied")
+        .iter()
+        .map(|event| event["detail"]["subject"].to_string())
+        .collect();
     assert_eq!(applied.len(), 100);
-    assert!(storm.units.busiest_partition().is_some_and(|(_, _, units)| units <= 500), "{:?}", storm.units.busiest_partition());
+    assert!(
+        storm.units.busiest_partition().is_some_and(|(_, _, units)| units <= 500),
+        "{:?}",
+        storm.units.busiest_partition()
+    );
 }
 
 #[tokio::test]
@@ -102,7 +135,10 @@ async fn a_storm_that_is_only_observed_names_everybody() {
     assert_eq!(others.len(), 2, "those before it is an outbreak: {others:#?}");
     assert!((1..=4).contains(&digests.len()), "{digests:#?}");
     nothing_is_missing(&world);
-    assert!(digests.iter().all(|digest| digest.attributes["severity"] == "critical"), "nothing runs: {digests:#?}");
+    assert!(
+        digests.iter().all(|digest| digest.attributes["severity"] == "critical"),
+        "nothing runs: {digests:#?}"
+    );
     assert_eq!(world.writes(), Vec::<String>::new());
 }
 
@@ -113,7 +149,10 @@ async fn fewer_than_an_outbreak_are_told_one_by_one() {
     let (digests, others) = told(&world);
     assert_eq!(digests.len(), 0, "{digests:#?}");
     for service in ["prod/web-0", "prod/web-1"] {
-        assert!(others.iter().any(|message| message.message.contains(&format!("{service}: resolved"))), "{others:#?}");
+        assert!(
+            others.iter().any(|message| message.message.contains(&format!("{service}: resolved"))),
+            "{others:#?}"
+        );
     }
     // The threshold is a setting.
     let mut world = storm(Setup::new().with("PULLSAFE_OUTBREAK_AFTER", "2"), 2);
@@ -176,7 +215,10 @@ async fn a_digest_that_is_lost_is_told_by_the_next_sweep() {
 
 fn is_due(world: &World) -> bool {
     let rows = world.tables.items(TABLE);
-    let due = rows.iter().filter(|row| row.get("shard") == Some(&json!("outbreak"))).filter_map(|row| row["due_at"].as_i64());
+    let due = rows
+        .iter()
+        .filter(|row| row.get("shard") == Some(&json!("outbreak")))
+        .filter_map(|row| row["due_at"].as_i64());
     due.min().is_some_and(|due| due <= world.clock.now().seconds())
 }
 

@@ -1,4 +1,5 @@
-//! Tomorrow's outage, today: what will go wrong with what runs is told before it does, once, and kept from happening where that is allowed.
+//! Tomorrow's outage, today: what will go wrong with what runs is told before it does, once, and kept from happening
+//! where that is allowed.
 
 use pullsafe::reference::Digest;
 use scenarios::world::{CLUSTER, Setup, World};
@@ -38,7 +39,8 @@ fn policy(world: &World, rules: Value) {
 }
 
 fn untagged_after(days: i64) -> Value {
-    let selection = json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": days });
+    let selection =
+        json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": days });
     json!([{ "rulePriority": 5, "selection": selection, "action": { "type": "expire" } }])
 }
 
@@ -56,7 +58,10 @@ async fn a_digest_that_is_gone_is_told_at_once_and_once() {
     look(&mut world).await;
     assert_eq!(subjects(&world), ["pullsafe: the next scale-out or Fargate retirement of prod/web fails"]);
     let message = &world.told()[0].message;
-    assert!(message.contains(&format!("app: {REGISTRY}/app:1: what runs ({digest}) is not in the registry any more")), "{message}");
+    assert!(
+        message.contains(&format!("app: {REGISTRY}/app:1: what runs ({digest}) is not in the registry any more")),
+        "{message}"
+    );
     world.clock.advance(DAY);
     look(&mut world).await;
     assert_eq!(world.told().len(), 1, "told once");
@@ -64,7 +69,10 @@ async fn a_digest_that_is_gone_is_told_at_once_and_once() {
     assert_eq!(world.told().len(), 2, "the message of the week has it too");
     assert_eq!(world.writes(), Vec::<String>::new());
     let events = world.bus.events_of("Outlook");
-    assert_eq!(events[0]["detail"]["outlooks"][0]["findings"][0]["trouble"], json!({ "kind": "gone", "digest": digest }));
+    assert_eq!(
+        events[0]["detail"]["outlooks"][0]["findings"][0]["trouble"],
+        json!({ "kind": "gone", "digest": digest })
+    );
     // Mended and broken again, it is news again.
     Sample::new(1).build().push(world.images.store(), "app", "1");
     look(&mut world).await;
@@ -85,7 +93,9 @@ async fn what_a_policy_will_delete_is_told_with_the_change_that_keeps_it() {
     assert_eq!(subjects(&world), ["pullsafe: prod/web cannot launch a task a week from now"]);
     let message = world.told()[0].message.clone();
     assert!(
-        message.contains(&format!("what runs ({digest}) is deleted by rule 1 of its repository's lifecycle policy after 1 more push(es)")),
+        message.contains(&format!(
+            "what runs ({digest}) is deleted by rule 1 of its repository's lifecycle policy after 1 more push(es)"
+        )),
         "{message}"
     );
     let changed = message.lines().find(|line| line.trim().starts_with('{')).expect("the new policy").trim();
@@ -149,7 +159,9 @@ async fn what_a_schedule_starts_is_looked_at_too() {
     let mut world = Setup::new().build();
     Sample::new(1).build().push(world.images.store(), "job", "1");
     let definition = world.define("job", &[&format!("{REGISTRY}/job:2")]);
-    world.bus.start_by_rule("nightly", &format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), &definition);
+    world
+        .bus
+        .start_by_rule("nightly", &format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{CLUSTER}"), &definition);
     look(&mut world).await;
     assert_eq!(subjects(&world), ["pullsafe: the next scheduled start of prod/nightly (no service) fails"]);
 }
@@ -188,7 +200,8 @@ async fn what_could_not_be_read_is_no_finding() {
     assert_eq!(subjects(&world), Vec::<String>::new());
 }
 
-/// What runs may be held by an index: where the index cannot be read, nobody knows what the policy does to it, and nothing is claimed.
+/// What runs may be held by an index: where the index cannot be read, nobody knows what the policy does to it, and
+/// nothing is claimed.
 #[tokio::test]
 async fn an_index_that_cannot_be_read_makes_no_deletion() {
     let mut world = Setup::new().build();
@@ -223,7 +236,8 @@ async fn a_look_that_dies_is_told_under_the_same_id() {
         world.aws.die_after(last + number as u64);
         look(&mut world).await;
         world.run_for(1200).await;
-        let ids: std::collections::BTreeSet<String> = world.told().iter().map(|told| format!("{:?}", told.attributes)).collect();
+        let ids: std::collections::BTreeSet<String> =
+            world.told().iter().map(|told| format!("{:?}", told.attributes)).collect();
         assert_eq!(ids.len(), 1, "at call {number}");
         assert!(world.tables.items("pullsafe").iter().any(|row| row["pk"] == "outlook"), "at call {number}");
     }

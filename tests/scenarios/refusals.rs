@@ -1,5 +1,5 @@
-//! Calls that AWS refuses for good, or for a while: told once, nothing left behind that is not named, nothing tried again by itself, no
-//! message in a queue. And acting that is no longer allowed: nothing is changed after that.
+//! Calls that AWS refuses for good, or for a while: told once, nothing left behind that is not named, nothing tried
+//! again by itself, no message in a queue. And acting that is no longer allowed: nothing is changed after that.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,11 @@ async fn acts_of(cure: &Cure) -> BTreeSet<(String, String)> {
     // What the mirror stores is the mirror's business.
     let writes = world.aws.writes().into_iter().filter(|call| call.service != "ecr");
     let mut acts: BTreeSet<_> = writes.map(|call| (call.service, call.operation)).collect();
-    let asks = world.aws.calls_of("SendMessage").into_iter().filter(|call| call.request["QueueUrl"].to_string().contains(MIRROR_QUEUE));
+    let asks = world
+        .aws
+        .calls_of("SendMessage")
+        .into_iter()
+        .filter(|call| call.request["QueueUrl"].to_string().contains(MIRROR_QUEUE));
     acts.extend(asks.map(|call| (call.service, call.operation)));
     assert!(!acts.is_empty(), "{}", cure.name);
     acts
@@ -50,20 +54,37 @@ async fn refuse(cure: &Cure, refused: &[&(String, String)], is_denied: bool) {
     let said: Vec<&String> = said.iter().filter(|text| text.contains("Refused by AWS")).collect();
     assert_eq!(said.len(), 1, "told once: {case}");
     let said = said[0];
-    let names = |(service, operation): &&(String, String)| said.contains(&format!("\"Action\":\"{service}:{operation}\""));
-    assert!(if is_denied { refused.iter().any(names) } else { said.contains("What is missing") }, "{case}");
+    let names =
+        |(service, operation): &&(String, String)| said.contains(&format!("\"Action\":\"{service}:{operation}\""));
+    assert!(
+        if is_denied {
+            refused.iter().any(names)
+        } else {
+            said.contains("What is missing")
+        },
+        "{case}"
+    );
     if world.service("web")["desiredCount"] == 0 {
         assert_eq!(marks(&world), marked, "a service that is still paused keeps its marks: {case}");
     } else {
-        assert!(marks(&world).is_empty() || said.contains("aws ecs untag-resource"), "marks are left, and nobody is told: {case}");
+        assert!(
+            marks(&world).is_empty() || said.contains("aws ecs untag-resource"),
+            "marks are left, and nobody is told: {case}"
+        );
         let target = world.scaling.target(SCALING);
         let suspended = target.is_some_and(|target| target["SuspendedState"]["DynamicScalingOutSuspended"] == true);
-        assert!(!suspended || said.contains("register-scalable-target"), "scaling is left suspended, and nobody is told: {case}");
+        assert!(
+            !suspended || said.contains("register-scalable-target"),
+            "scaling is left suspended, and nobody is told: {case}"
+        );
     }
     let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
     let revisions = revisions["taskDefinitionArns"].as_array().map_or(0, Vec::len);
     let uses_clone = world.service("web")["taskDefinition"].as_str().is_some_and(|arn| !arn.ends_with(":1"));
-    assert!(revisions == 1 + usize::from(uses_clone) || said.contains("and it is left"), "a clone is left, and nobody is told: {case}");
+    assert!(
+        revisions == 1 + usize::from(uses_clone) || said.contains("and it is left"),
+        "a clone is left, and nobody is told: {case}"
+    );
     for queue in [WORK_QUEUE, DEAD_LETTERS] {
         assert_eq!(world.queues.bodies(queue), Vec::<Value>::new(), "{queue}: {case}");
     }
@@ -88,7 +109,11 @@ async fn refuse(cure: &Cure, refused: &[&(String, String)], is_denied: bool) {
 async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
     let (mut alone, mut pairs) = (0, 0);
     for cure in CURES {
-        let acts: Vec<_> = acts_of(cure).await.into_iter().chain([("ecs".to_owned(), "DeregisterTaskDefinition".to_owned())]).collect();
+        let acts: Vec<_> = acts_of(cure)
+            .await
+            .into_iter()
+            .chain([("ecs".to_owned(), "DeregisterTaskDefinition".to_owned())])
+            .collect();
         for (at, first) in acts.iter().enumerate() {
             // Withdrawing a clone is no step of a cure.
             if first.1 == "DeregisterTaskDefinition" {
@@ -104,11 +129,14 @@ async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
             }
         }
     }
-    println!("refusals: {alone} of one writing call, {pairs} of two, all told once, no mark left unnamed, every queue empty at the end");
+    println!(
+        "refusals: {alone} of one writing call, {pairs} of two, all told once, no mark left unnamed, every queue empty at the end"
+    );
 }
 
-/// Plays a cure in which one reading call is denied, for every reading call: for a minute, as a permission that was just given is, and for
-/// good. The first is nobody's news and the cure comes; the second is named in a message, unless the cure does without it.
+/// Plays a cure in which one reading call is denied, for every reading call: for a minute, as a permission that was
+/// just given is, and for good. The first is nobody's news and the cure comes; the second is named in a message, unless
+/// the cure does without it.
 async fn denied_reads(cure: &Cure) {
     let (mut world, event) = begin(cure).await;
     let expected = play(&mut world, event).await;
@@ -139,13 +167,18 @@ async fn denied_reads(cure: &Cure) {
                 world.aws.clear_faults();
             }
             let found = play(&mut world, None).await;
-            let pair =
-                format!("{}: {service}:{operation} denied, for good {for_good}\n{:#?}\n{:#?}", cure.name, world.answers, world.told());
+            let pair = format!(
+                "{}: {service}:{operation} denied, for good {for_good}\n{:#?}\n{:#?}",
+                cure.name,
+                world.answers,
+                world.told()
+            );
             let said: Vec<String> = world.told().into_iter().skip(told).map(|notice| notice.message).collect();
             match for_good {
                 false => {
                     assert_eq!(found.applied, expected.applied, "{pair}");
-                    // What an act looks at on its way is part of the act: its refusal is told at once, and tried again after the grace.
+                    // What an act looks at on its way is part of the act: its refusal is told at once, and tried again
+                    // after the grace.
                     let news = |text: &&String| text.contains("AccessDenied") && !text.contains("refused: ");
                     assert_eq!(said.iter().find(news), None, "told within the grace: {pair}");
                 }
@@ -179,7 +212,12 @@ async fn a_read_that_is_denied_around_a_pause_is_named_too() {
 /// The marks of a pause that a service carries.
 fn marks(world: &World) -> Vec<String> {
     let service = world.service("web");
-    let tags = service["tags"].as_array().into_iter().flatten().filter_map(|tag| tag["key"].as_str()).map(str::to_owned);
+    let tags = service["tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| tag["key"].as_str())
+        .map(str::to_owned);
     tags.filter(|key| key.starts_with("pullsafe:paused-")).collect()
 }
 
@@ -187,11 +225,17 @@ fn marks(world: &World) -> Vec<String> {
 #[tokio::test]
 async fn a_move_without_its_tags_is_told_as_a_move() {
     let (mut world, event) = begin(&MOVE).await;
-    world.aws.inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
+    world
+        .aws
+        .inject(Fault::on("ecs", "TagResource", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     let told = world.told();
     let refused = told.iter().find(|notice| notice.message.contains("Refused by AWS")).expect("it is told");
-    assert!(refused.message.contains("Done before the refusal, and left as it is:\n    clone app:1"), "{}", refused.message);
+    assert!(
+        refused.message.contains("Done before the refusal, and left as it is:\n    clone app:1"),
+        "{}",
+        refused.message
+    );
     assert!(refused.message.contains("fewer than 50 tags"), "{}", refused.message);
 }
 
@@ -199,7 +243,9 @@ async fn a_move_without_its_tags_is_told_as_a_move() {
 #[tokio::test]
 async fn a_refused_act_is_tried_again_on_a_persons_word() {
     let (mut world, event) = begin(&PAUSE).await;
-    world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
+    world
+        .aws
+        .inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
     play(&mut world, event).await;
     assert_eq!(world.service("web")["desiredCount"], 2);
     let told = world.told();
@@ -212,19 +258,25 @@ async fn a_refused_act_is_tried_again_on_a_persons_word() {
     assert_eq!(world.service("web")["desiredCount"], 0, "{:#?}", world.answers);
 }
 
-/// The mode is read right before every writing call: from the moment that a tag says so, at whatever call, no writing call follows that
-/// could have known.
+/// The mode is read right before every writing call: from the moment that a tag says so, at whatever call, no writing
+/// call follows that could have known.
 #[tokio::test]
 async fn nothing_is_changed_once_a_tag_forbids_it() {
     let mut moments = 0;
     for cure in CURES {
         let (mut world, event) = begin(cure).await;
         play(&mut world, event).await;
-        let last = world.aws.writes().iter().filter(|call| call.service != "ecr").map(|call| call.number).max().unwrap_or_default();
+        let last = world
+            .aws
+            .writes()
+            .iter()
+            .filter(|call| call.service != "ecr")
+            .map(|call| call.number)
+            .max()
+            .unwrap_or_default();
         for moment in 1..=last {
             let (mut world, event) = begin(cure).await;
-            let tag =
-                json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "observe" }] });
+            let tag = json!({ "resourceArn": world.service("web")["serviceArn"], "tags": [{ "key": "pullsafe:mode", "value": "observe" }] });
             let ecs = world.ecs.clone();
             world.aws.before_call(moment, move || {
                 ecs.call("TagResource", &tag).expect("a person tags it");
@@ -254,18 +306,25 @@ async fn nothing_is_changed_once_a_tag_forbids_it() {
     println!("mode: {moments} moments at which a tag forbids acting, no writing call after that");
 }
 
-/// What the service looks like after a refusal is what a person's change is told from: where it could not be seen, nothing has changed.
+/// What the service looks like after a refusal is what a person's change is told from: where it could not be seen,
+/// nothing has changed.
 #[tokio::test]
 async fn a_refusal_after_which_the_service_cannot_be_seen_is_not_tried_again() {
     let refuse = |world: &World| {
-        world.aws.inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
+        world
+            .aws
+            .inject(Fault::on("ecs", "UpdateService", FaultKind::Code("InvalidParameterException")).always());
     };
     let (mut probe, event) = begin(&PAUSE).await;
     refuse(&probe);
     play(&mut probe, event).await;
     let calls = probe.aws.calls();
     let told = calls.iter().position(|call| call.operation == "Publish").expect("it is told");
-    let seen = calls[..told].iter().rev().find(|call| call.operation == "DescribeServices").expect("the service is looked at");
+    let seen = calls[..told]
+        .iter()
+        .rev()
+        .find(|call| call.operation == "DescribeServices")
+        .expect("the service is looked at");
     let (mut world, event) = begin(&PAUSE).await;
     refuse(&world);
     world.aws.inject(Fault::at_call(seen.number, FaultKind::Unavailable));
@@ -307,7 +366,8 @@ async fn a_refused_move_ahead_is_told_once() {
             let told = world.told();
             let refused = told.iter().filter(|notice| notice.message.contains("Refused by AWS")).count();
             assert_eq!(refused, 1, "{operation} {kind:?}: {told:#?}");
-            let revisions = world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
+            let revisions =
+                world.ecs.call("ListTaskDefinitions", &json!({ "familyPrefix": "app" })).expect("ECS lists");
             assert_eq!(revisions["taskDefinitionArns"].as_array().map(Vec::len), Some(1), "{operation} {kind:?}");
         }
     }

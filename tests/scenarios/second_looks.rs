@@ -14,29 +14,43 @@ const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:
 fn unhealthy() -> World {
     let world = Setup::new().build();
     Sample::new(1).build().push(world.images.store(), "app", "1");
-    let behaviour = Behaviour::FailsHealthChecks { after_seconds: 330, target_group: TARGET_GROUP.to_owned(), log: Vec::new() };
+    let behaviour = Behaviour::FailsHealthChecks {
+        after_seconds: 330,
+        target_group: TARGET_GROUP.to_owned(),
+        log: Vec::new(),
+    };
     world.scheduler.set_behaviour("app", "app", behaviour);
     let definition = world.define("app", &[IMAGE]);
-    let balancer = json!({ "loadBalancers": [{ "targetGroupArn": TARGET_GROUP, "containerName": "app", "containerPort": 8000 }] });
+    let balancer =
+        json!({ "loadBalancers": [{ "targetGroupArn": TARGET_GROUP, "containerName": "app", "containerPort": 8000 }] });
     world.create_service("web", &definition, 1, balancer);
     world
 }
 
 fn diagnosis(world: &World) -> Value {
-    let open = world.records().into_iter().find_map(|record| record.get("open").cloned()).expect("an incident is open");
+    let open = world
+        .records()
+        .into_iter()
+        .find_map(|record| record.get("open").cloned())
+        .expect("an incident is open");
     open["causes"][0]["diagnosis"].clone()
 }
 
 fn evidence(diagnosis: &Value) -> String {
     let lines = diagnosis["evidence"].as_array().into_iter().flatten();
-    lines.map(|line| format!("{}: {}\n", line["source"].as_str().unwrap_or_default(), line["text"].as_str().unwrap_or_default())).collect()
+    lines
+        .map(|line| {
+            format!("{}: {}\n", line["source"].as_str().unwrap_or_default(), line["text"].as_str().unwrap_or_default())
+        })
+        .collect()
 }
 
 /// Nothing is changed, and nothing is called that is not granted.
 fn only_looked(world: &World) {
     assert_eq!(world.writes(), Vec::<String>::new());
     let declared = permission::remediator_actions();
-    let undeclared: Vec<String> = world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
+    let undeclared: Vec<String> =
+        world.aws.actions().into_iter().filter(|action| !declared.contains(&action.as_str())).collect();
     assert_eq!(undeclared, Vec::<String>::new());
 }
 
@@ -70,15 +84,30 @@ async fn pull_failed(image: &str, role: &str, reason: &str, prepare: impl FnOnce
 async fn the_load_balancer_and_the_scheduler_say_why_the_check_fails() {
     let mut world = unhealthy();
     world.balancers.register(TARGET_GROUP, "unhealthy", "Target.Timeout", "Request timed out");
-    world.balancers.register(TARGET_GROUP, "draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
+    world.balancers.register(
+        TARGET_GROUP,
+        "draining",
+        "Target.DeregistrationInProgress",
+        "Target deregistration is in progress",
+    );
     world.run_for(3 * 3600).await;
     let found = diagnosis(&world);
-    assert_eq!((&found["cause"], &found["why"]), (&json!("load-balancer-health-check-failed"), &json!("timeout")), "{found:#}");
+    assert_eq!(
+        (&found["cause"], &found["why"]),
+        (&json!("load-balancer-health-check-failed"), &json!("timeout")),
+        "{found:#}"
+    );
     let said = evidence(&found);
-    assert!(said.contains("target group web: 1 unhealthy (Target.Timeout: Request timed out), 1 draining"), "{said}");
+    assert!(
+        said.contains("target group web: 1 unhealthy (Target.Timeout: Request timed out), 1 draining"),
+        "{said}"
+    );
     assert!(said.contains("service event: ") && said.contains("due to (reason Request timed out)"), "{said}");
     let (tasks, asked) = (diagnosis_tasks(&world), world.aws.count("DescribeTargetHealth"));
-    assert!(tasks > 15 && asked <= 19, "{asked} calls for {tasks} tasks in three hours: at most one in ten minutes");
+    assert!(
+        tasks > 15 && asked <= 19,
+        "{asked} calls for {tasks} tasks in three hours: at most one in ten minutes"
+    );
     only_looked(&world);
 }
 
@@ -89,11 +118,20 @@ fn diagnosis_tasks(world: &World) -> u64 {
 #[tokio::test]
 async fn a_probe_that_fails_leaves_the_diagnosis_as_it_was() {
     let mut world = unhealthy();
-    world.aws.inject(Fault::on("elasticloadbalancing", "DescribeTargetHealth", FaultKind::AccessDenied).times(99));
+    world
+        .aws
+        .inject(Fault::on("elasticloadbalancing", "DescribeTargetHealth", FaultKind::AccessDenied).times(99));
     world.run_for(900).await;
     let found = diagnosis(&world);
-    assert_eq!((&found["cause"], &found["why"]), (&json!("load-balancer-health-check-failed"), &json!("timeout")), "the event still tells");
-    assert!(evidence(&found).contains("target group: could not be asked: elasticloadbalancing:DescribeTargetHealth"), "{found:#}");
+    assert_eq!(
+        (&found["cause"], &found["why"]),
+        (&json!("load-balancer-health-check-failed"), &json!("timeout")),
+        "the event still tells"
+    );
+    assert!(
+        evidence(&found).contains("target group: could not be asked: elasticloadbalancing:DescribeTargetHealth"),
+        "{found:#}"
+    );
     assert!(found["settled_by"].as_str().unwrap().contains("the health of the targets in"), "{found:#}");
     only_looked(&world);
 }
@@ -112,13 +150,19 @@ async fn a_refused_pull_is_the_role_or_somebody_else() {
     assert!(evidence(&found).contains("role/pull may pull from this repository"), "{found:#}");
     assert!(found["settled_by"].as_str().unwrap().contains("the repository's policy"), "{found:#}");
     let found = pull_failed(IMAGE, ROLE, reason, |_| ()).await;
-    assert!(evidence(&found).contains("is not there; a permission alone will not make the pull work"), "{found:#}");
+    assert!(
+        evidence(&found).contains("is not there; a permission alone will not make the pull work"),
+        "{found:#}"
+    );
 }
 
 #[tokio::test]
 async fn docker_hub_is_asked_by_head_whether_it_is_there() {
     let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/acme/api:1: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed";
-    let found = pull_failed("acme/api:1", ROLE, reason, |world| Sample::new(1).build().push(world.hub.store(), "acme/api", "1")).await;
+    let found = pull_failed("acme/api:1", ROLE, reason, |world| {
+        Sample::new(1).build().push(world.hub.store(), "acme/api", "1")
+    })
+    .await;
     let said = evidence(&found);
     assert!(said.contains("docker.io: `docker.io/acme/api:1` is there now: sha256:"), "{said}");
     assert!(said.contains("pulls are left to pullsafe's own address"), "{said}");

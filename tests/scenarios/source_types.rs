@@ -1,4 +1,5 @@
-//! Types as the sources declare them: names on the wire, types and the comments of their fields. For documents that repeat them.
+//! Types as the sources declare them: names on the wire, types and the comments of their fields. For documents that
+//! repeat them.
 //!
 //! The sources are formatted, so that a line tells what it is.
 
@@ -67,7 +68,10 @@ impl Types {
     }
 
     pub(crate) fn get(&self, name: &str) -> &Item {
-        self.0.iter().find(|item| item.name == name).unwrap_or_else(|| panic!("no source of the page declares {name}"))
+        self.0
+            .iter()
+            .find(|item| item.name == name)
+            .unwrap_or_else(|| panic!("no source of the page declares {name}"))
     }
 
     /// The names, in the order of the sources.
@@ -101,9 +105,17 @@ impl Types {
         let head = code.strip_prefix("pub struct ").map(|rest| (rest, Shape::Struct(Vec::new())));
         let head = head.or_else(|| code.strip_prefix("pub enum ").map(|rest| (rest, Shape::Enum(Vec::new()))));
         let head = head.or_else(|| (!above.doc.is_empty() && is_name(code)).then_some((code, Shape::Enum(Vec::new()))));
-        let Some((name, shape)) = head.and_then(|(rest, shape)| Some((rest.strip_suffix(" {")?, shape))) else { return false };
+        let Some((name, shape)) = head.and_then(|(rest, shape)| Some((rest.strip_suffix(" {")?, shape))) else {
+            return false;
+        };
         let kebab = above.has("kebab-case");
-        self.0.push(Item { name: name.to_owned(), tag: above.value("tag"), doc: above.doc, shape, kebab });
+        self.0.push(Item {
+            name: name.to_owned(),
+            tag: above.value("tag"),
+            doc: above.doc,
+            shape,
+            kebab,
+        });
         true
     }
 
@@ -114,7 +126,12 @@ impl Types {
             let (name, of) = code.strip_prefix("pub ").unwrap_or(code).trim_end_matches(',').split_once(": ")?;
             let may_be_missing = above.has("skip_serializing_if");
             let name = above.value("rename").unwrap_or_else(|| name.to_owned());
-            Some(Field { name, doc: above.doc.clone(), of: of.to_owned(), may_be_missing })
+            Some(Field {
+                name,
+                doc: above.doc.clone(),
+                of: of.to_owned(),
+                may_be_missing,
+            })
         };
         match &mut item.shape {
             Shape::Struct(fields) => fields.extend(field()),
@@ -133,8 +150,9 @@ impl Types {
                 if name.is_empty() {
                     return false;
                 }
-                let wire =
-                    named.or_else(|| above.value("rename")).unwrap_or_else(|| if item.kebab { kebab(name) } else { name.to_owned() });
+                let wire = named
+                    .or_else(|| above.value("rename"))
+                    .unwrap_or_else(|| if item.kebab { kebab(name) } else { name.to_owned() });
                 let of = head.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(of, _)| of.to_owned());
                 variants.push(Variant { wire, doc: above.doc.clone(), of, fields: Vec::new() });
                 return code.ends_with('{');

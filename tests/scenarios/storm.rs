@@ -21,8 +21,13 @@ async fn a_storm_is_cured_and_stays_within_its_limits() {
         (storm.units.writes, storm.units.write, storm.units.half_read, storm.units.busiest_partition())
     );
     assert!(storm.moved_after.is_some_and(|seconds| seconds <= 15 * 60), "{:?}", storm.moved_after);
-    assert!(storm.units.busiest_partition().is_some_and(|(_, _, units)| units <= 500), "{:?}", storm.units.busiest_partition());
-    // A service is looked at right before each writing call, and nothing may stand in for that look: it alone may have to be asked again.
+    assert!(
+        storm.units.busiest_partition().is_some_and(|(_, _, units)| units <= 500),
+        "{:?}",
+        storm.units.busiest_partition()
+    );
+    // A service is looked at right before each writing call, and nothing may stand in for that look: it alone may have
+    // to be asked again.
     assert!(storm.refused.keys().all(|call| call == "ecs:DescribeServices"), "{:?}", storm.refused);
 }
 
@@ -36,7 +41,12 @@ async fn a_storm_that_is_only_observed_is_looked_at_rarely() {
         storm.calls_later,
         (storm.units.writes, storm.units.write, storm.units.half_read)
     );
-    for call in ["ecs:DescribeServices", "ecs:DescribeClusters", "ecs:DescribeTaskDefinition", "iam:SimulatePrincipalPolicy"] {
+    for call in [
+        "ecs:DescribeServices",
+        "ecs:DescribeClusters",
+        "ecs:DescribeTaskDefinition",
+        "iam:SimulatePrincipalPolicy",
+    ] {
         assert!(storm.each(call) <= 8.0, "{call}: {}", storm.each(call));
     }
     // The looks of the first minutes go by what the first of them was told.
@@ -54,7 +64,12 @@ async fn an_incident_in_which_nothing_changes_costs_little() {
     world.tables.take_units();
     world.run_for(24 * 3600).await;
     let units = world.tables.take_units();
-    println!("a day of one incident: {} writes, {} write units, {} read units", units.writes, units.write, units.half_read / 2);
+    println!(
+        "a day of one incident: {} writes, {} write units, {} read units",
+        units.writes,
+        units.write,
+        units.half_read / 2
+    );
     assert!(units.write <= 5_000, "{units:?}");
     let rows = world.tables.items(TABLE);
     let largest = rows.iter().filter_map(|row| row.get("doc")?.as_str()).map(str::len).max().unwrap_or(0);
@@ -70,7 +85,11 @@ async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
         let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/prod/{number:032x}");
         let (group, code, reason) = match number % 3 {
             0 => ("family:batch", "EssentialContainerExited", "Essential container in task exited"),
-            1 => ("service:web", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1234567890123456789)"),
+            1 => (
+                "service:web",
+                "ServiceSchedulerInitiated",
+                "Scaling activity initiated by (deployment ecs-svc/1234567890123456789)",
+            ),
             _ => ("service:web", "UserInitiated", "Task stopped by user"),
         };
         let detail = json!({
@@ -96,7 +115,12 @@ async fn what_is_none_of_our_business_costs_an_invocation_and_no_more() {
 
 /// The row of the only incident.
 fn state(world: &World) -> Item {
-    world.tables.wire_items(TABLE).into_iter().find(|row| row["sk"] == json!({ "S": "state" })).expect("a row")
+    world
+        .tables
+        .wire_items(TABLE)
+        .into_iter()
+        .find(|row| row["sk"] == json!({ "S": "state" }))
+        .expect("a row")
 }
 
 async fn failing(image: &str) -> World {
@@ -132,7 +156,10 @@ async fn a_look_is_queued_once_however_many_sweeps_there_are() {
     let remediator = world.remediator.clone().expect("it is deployed");
     let mut swept = Vec::new();
     for number in 0..3 {
-        let answer = remediator.handle(&json!({ "pullsafe": "sweep" }), &format!("sweep-{number}")).await.expect("it sweeps");
+        let answer = remediator
+            .handle(&json!({ "pullsafe": "sweep" }), &format!("sweep-{number}"))
+            .await
+            .expect("it sweeps");
         swept.push(answer["why"].as_str().unwrap_or_default().to_owned());
     }
     assert_eq!(swept, ["1 incident(s) are due", "0 incident(s) are due", "0 incident(s) are due"]);
@@ -154,7 +181,8 @@ fn stop_of(number: i64, seconds: i64) -> Value {
     stop_of_a_family(number, at, reason)
 }
 
-/// How many stops the whole history of the family tells of, each in a line of its own, and how many rows of it are missing.
+/// How many stops the whole history of the family tells of, each in a line of its own, and how many rows of it are
+/// missing.
 async fn lines(world: &World) -> (usize, usize) {
     let key = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod#family/batch";
     let history = Table::new(world.config(), TABLE).history(key, Timestamp::from_millis(0)).await.expect("it reads");
@@ -190,7 +218,12 @@ async fn an_event_that_comes_again_after_many_others_counts_once() {
     }
     let tasks = |world: &World| -> u64 {
         let record = world.records().into_iter().find(|record| record.get("open").is_some()).expect("an incident");
-        record["open"]["causes"].as_array().into_iter().flatten().filter_map(|cause| cause["tasks"].as_u64()).sum()
+        record["open"]["causes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|cause| cause["tasks"].as_u64())
+            .sum()
     };
     assert_eq!(tasks(&world), 90);
     for number in [0, 40, 89] {
@@ -206,7 +239,8 @@ async fn an_event_that_comes_again_after_many_others_counts_once() {
 async fn a_push_is_looked_up_by_its_name() {
     let mut world = Setup::new().with("PULLSAFE_PAUSE_AFTER_MINUTES", "0").build();
     for number in 0..5 {
-        let definition = world.define(&format!("web-{number}"), &[&format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:{number}")]);
+        let definition = world
+            .define(&format!("web-{number}"), &[&format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:{number}")]);
         world.create_service(&format!("web-{number}"), &definition, 2, json!({}));
     }
     world.run_for(1200).await;

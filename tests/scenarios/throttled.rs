@@ -1,5 +1,5 @@
-//! An hour in which DynamoDB asks for patience, and an hour in which the function gets no execution: nothing is lost, what happened is told
-//! in its order, and the last word about a service wins.
+//! An hour in which DynamoDB asks for patience, and an hour in which the function gets no execution: nothing is lost,
+//! what happened is told in its order, and the last word about a service wins.
 
 use pullsafe::timestamp::Timestamp;
 use scenarios::storm::stop_of_a_family;
@@ -57,21 +57,35 @@ async fn hour(begin: impl Fn(&mut World), end: impl Fn(&mut World)) -> World {
 fn nothing_is_lost(world: &World) {
     assert_eq!(world.queues.bodies(DEAD_LETTERS), Vec::<Value>::new());
     assert_eq!(world.held(), 0);
-    let definitions: Vec<Value> = (0..SERVICES).map(|number| world.service(&format!("web-{number}"))["taskDefinition"].clone()).collect();
-    assert!(definitions.iter().all(|definition| definition.as_str().is_some_and(|arn| arn.ends_with(":2"))), "{definitions:?}");
+    let definitions: Vec<Value> = (0..SERVICES)
+        .map(|number| world.service(&format!("web-{number}"))["taskDefinition"].clone())
+        .collect();
+    assert!(
+        definitions.iter().all(|definition| definition.as_str().is_some_and(|arn| arn.ends_with(":2"))),
+        "{definitions:?}"
+    );
     let waiting = world.queues.bodies(WORK_QUEUE);
     assert!(waiting.iter().all(|message| message["pullsafe"] == "look"), "only looks that are due: {waiting:?}");
 
     let rows = world.tables.items(TABLE);
-    let family = |row: &&serde_json::Map<String, Value>| row["pk"].as_str().is_some_and(|key| key.ends_with("family/batch"));
+    let family =
+        |row: &&serde_json::Map<String, Value>| row["pk"].as_str().is_some_and(|key| key.ends_with("family/batch"));
     let row = rows.iter().filter(family).find(|row| row["sk"] == "state").expect("the family has a row");
     let record: Value = serde_json::from_str(row["doc"].as_str().expect("it has a document")).expect("which is JSON");
     let causes = record["open"]["causes"].as_array().expect("there are causes");
     let tasks: u64 = causes.iter().filter_map(|cause| cause["tasks"].as_u64()).sum();
     assert_eq!(tasks, u64::try_from(STOPS).unwrap_or_default(), "each is counted once");
-    let last = causes.iter().max_by_key(|cause| cause["last_at"].as_str().unwrap_or_default().to_owned()).expect("there is one");
+    let last = causes
+        .iter()
+        .max_by_key(|cause| cause["last_at"].as_str().unwrap_or_default().to_owned())
+        .expect("there is one");
     assert_eq!(last["diagnosis"]["cause"], "out-of-memory", "{last}");
-    let moments: Vec<&str> = record["open"]["timeline"].as_array().into_iter().flatten().filter_map(|line| line["at"].as_str()).collect();
+    let moments: Vec<&str> = record["open"]["timeline"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|line| line["at"].as_str())
+        .collect();
     assert!(moments.is_sorted(), "oldest first: {moments:?}");
 }
 
@@ -79,7 +93,13 @@ fn nothing_is_lost(world: &World) {
 async fn an_hour_without_dynamodb_loses_nothing() {
     let throttle = |world: &mut World| {
         let which = Which::Any;
-        world.aws.inject(Fault { service: Some("dynamodb".to_owned()), operation: None, which, times: 1, kind: FaultKind::Throttle });
+        world.aws.inject(Fault {
+            service: Some("dynamodb".to_owned()),
+            operation: None,
+            which,
+            times: 1,
+            kind: FaultKind::Throttle,
+        });
     };
     nothing_is_lost(&hour(throttle, |world| world.aws.clear_faults()).await);
 }

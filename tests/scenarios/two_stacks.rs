@@ -1,4 +1,5 @@
-//! Two stacks of pullsafe in one region hear the same events; and a stack whose table was lost hears them too, without its memory.
+//! Two stacks of pullsafe in one region hear the same events; and a stack whose table was lost hears them too, without
+//! its memory.
 
 use scenarios::world::{OTHER_TABLE, STACK, Setup, TABLE, World};
 use serde_json::{Value, json};
@@ -62,8 +63,7 @@ async fn what_one_stack_has_paused_the_other_leaves_alone() {
 
     // The image comes, and both hear of it: the one that paused brings it back, whichever is first.
     push(&world);
-    let sweep =
-        json!({ "pullsafe": "look", "subject": { "service": { "cluster_arn": world.service("web")["clusterArn"], "name": "web" } } });
+    let sweep = json!({ "pullsafe": "look", "subject": { "service": { "cluster_arn": world.service("web")["clusterArn"], "name": "web" } } });
     other.handle(&sweep, "second-2").await.unwrap();
     assert_eq!(world.service("web")["desiredCount"], 0, "it is not the second's to bring back");
     world.settle().await;
@@ -89,7 +89,11 @@ async fn of_two_stacks_that_begin_at_once_one_goes_on() {
     assert_eq!(world.service("web")["desiredCount"], 2, "the last step is not taken");
     let record = record_of(&world, TABLE);
     assert_eq!(record["open"]["act"]["state"], "abandoned", "{record}");
-    assert!(world.told().last().unwrap().message.contains("the stack second of pullsafe has paused it"), "{:?}", world.told());
+    assert!(
+        world.told().last().unwrap().message.contains("the stack second of pullsafe has paused it"),
+        "{:?}",
+        world.told()
+    );
 }
 
 #[tokio::test]
@@ -182,7 +186,10 @@ async fn marks_that_are_left_over_are_told_without_a_count() {
     world.deliver(&find_paused()).await;
     world.settle().await;
     let message = world.told().pop().unwrap().message;
-    assert!(message.contains("marks of a pause that nobody remembers") && message.contains("which it does now"), "{message}");
+    assert!(
+        message.contains("marks of a pause that nobody remembers") && message.contains("which it does now"),
+        "{message}"
+    );
     assert!(!message.contains("--desired-count") && message.contains("untag-resource"), "{message}");
 }
 
@@ -210,7 +217,8 @@ fn deploy(world: &World, stacks: &[(&str, [(&str, &str); 2])]) {
     }
 }
 
-/// Both may act: the older one does, and the other says what it would have done, and who does it. Whoever hears of it first.
+/// Both may act: the older one does, and the other says what it would have done, and who does it. Whoever hears of it
+/// first.
 #[tokio::test]
 async fn of_two_stacks_that_may_act_the_older_one_does() {
     for older_first in [true, false] {
@@ -232,7 +240,10 @@ async fn of_two_stacks_that_may_act_the_older_one_does() {
         }
         assert_eq!(record["open"]["act"]["state"], "observed", "{record}");
         let message = world.told().last().unwrap().message.clone();
-        assert!(message.contains("the stack first of pullsafe may act on this service too, and is the older one"), "{message}");
+        assert!(
+            message.contains("the stack first of pullsafe may act on this service too, and is the older one"),
+            "{message}"
+        );
         first.handle(&stop, "first-1").await.unwrap();
         assert_eq!(world.service("web")["desiredCount"], 0, "the older one acts");
         assert_eq!(world.service_tag("web", "pullsafe:paused-by"), "first");
@@ -242,7 +253,9 @@ async fn of_two_stacks_that_may_act_the_older_one_does() {
 /// Stacks that divide the services between them do not wait for each other, nor for one that only observes.
 #[tokio::test]
 async fn another_stack_that_may_not_act_here_is_no_hindrance() {
-    for parameters in [[("Mode", "observe"), ("ServicePattern", "*")], [("Mode", "act"), ("ServicePattern", "staging/*")]] {
+    for parameters in
+        [[("Mode", "observe"), ("ServicePattern", "*")], [("Mode", "act"), ("ServicePattern", "staging/*")]]
+    {
         let mut world = image_missing();
         deploy(&world, &[("first", parameters), (STACK, BOTH_ACT)]);
         let stop = stop(&mut world).await;
@@ -268,7 +281,8 @@ async fn a_stack_brings_back_what_it_has_paused_also_where_an_older_one_acts_now
     assert_eq!(world.service_tag("web", "pullsafe:paused-by"), Value::Null);
 }
 
-/// Where the region's stacks cannot be listed, nobody knows who acts: nothing is changed, and the missing permission is named.
+/// Where the region's stacks cannot be listed, nobody knows who acts: nothing is changed, and the missing permission is
+/// named.
 #[tokio::test]
 async fn stacks_that_cannot_be_listed_are_a_doubt() {
     let mut world = image_missing();

@@ -1,5 +1,5 @@
-//! People hear by a topic and programs by a bus. Where one of them refuses, the other has it, nothing is told twice, and nothing waits
-//! for ever.
+//! People hear by a topic and programs by a bus. Where one of them refuses, the other has it, nothing is told twice,
+//! and nothing waits for ever.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,12 @@ fn people(world: &World) -> BTreeMap<String, usize> {
 /// How often each message reached programs, by its id.
 fn programs(world: &World) -> BTreeMap<String, usize> {
     let mut heard = BTreeMap::new();
-    for event in world.bus.events().iter().filter(|event| event["source"] == "pullsafe" && event["detail-type"] != "Message Undelivered") {
+    for event in world
+        .bus
+        .events()
+        .iter()
+        .filter(|event| event["source"] == "pullsafe" && event["detail-type"] != "Message Undelivered")
+    {
         *heard.entry(event["detail"]["notice"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
     }
     heard
@@ -173,7 +178,10 @@ async fn what_the_topic_refuses_programs_hear_with_the_text() {
         assert_eq!(passed_on.is_empty(), expect == Waits, "{about}: {passed_on:#?}");
         for event in &passed_on {
             let said = event["detail"].to_string();
-            assert!(said.contains("moved to the mirror") || said.contains("resolved"), "the whole text is there: {said}");
+            assert!(
+                said.contains("moved to the mirror") || said.contains("resolved"),
+                "the whole text is there: {said}"
+            );
             assert!(event["detail"]["why"].as_str().unwrap().starts_with("sns:Publish: "), "{said}");
             if expect == Grace {
                 assert!(said.contains("Action"), "{about}: {said}");
@@ -186,7 +194,10 @@ async fn what_the_topic_refuses_programs_hear_with_the_text() {
         assert!(people(&world).values().all(|times| *times == 1), "{about}: {:?}", people(&world));
         let ids: Vec<String> = passed_on.iter().map(|event| event["detail"]["notice"].to_string()).collect();
         assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len(), "passed on once: {about}");
-        assert!(world.records().iter().all(|record| record["open"].is_null()), "the incident goes on to its end: {about}");
+        assert!(
+            world.records().iter().all(|record| record["open"].is_null()),
+            "the incident goes on to its end: {about}"
+        );
     }
 }
 

@@ -24,16 +24,28 @@ pub(super) struct Mirror {
 impl Mirror {
     /// The mirror in a private ECR registry.
     pub(super) fn new(host: &str, prefix: &str) -> Result<Self, String> {
-        let registry =
-            ecr_host(host).ok_or_else(|| format!("`{host}` is not a registry of Amazon ECR, so that what it holds cannot be looked up"))?;
-        Ok(Self { account: registry.account.to_owned(), region: registry.region.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+        let registry = ecr_host(host).ok_or_else(|| {
+            format!("`{host}` is not a registry of Amazon ECR, so that what it holds cannot be looked up")
+        })?;
+        Ok(Self {
+            account: registry.account.to_owned(),
+            region: registry.region.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+        })
     }
 }
 
 /// Looks at the account and region of the AWS configuration.
-pub(super) async fn take(config: &SdkConfig, clusters: &[String], mirror: Option<&Mirror>) -> Result<Inventory, Failure> {
+pub(super) async fn take(
+    config: &SdkConfig,
+    clusters: &[String],
+    mirror: Option<&Mirror>,
+) -> Result<Inventory, Failure> {
     let ecs = Ecs::of(config);
-    let mut inventory = Inventory { region: config.region().map(ToString::to_string).unwrap_or_default(), ..Inventory::default() };
+    let mut inventory = Inventory {
+        region: config.region().map(ToString::to_string).unwrap_or_default(),
+        ..Inventory::default()
+    };
     let clusters = if clusters.is_empty() { ecs.clusters().await? } else { clusters.to_vec() };
     let mut definitions: BTreeMap<String, Vec<Container>> = BTreeMap::new();
     for cluster in &clusters {
@@ -61,7 +73,10 @@ async fn add(
 ) {
     let name = service.service_name().unwrap_or_default();
     // A service of an external controller has its definition in its task sets.
-    let Some(definition) = service.task_definition().or_else(|| service.task_sets().first().and_then(|set| set.task_definition())) else {
+    let Some(definition) = service
+        .task_definition()
+        .or_else(|| service.task_sets().first().and_then(|set| set.task_definition()))
+    else {
         inventory.unknown.push(format!("service {name}: it names no task definition"));
         return;
     };
@@ -79,7 +94,10 @@ async fn add(
             }
         }
     }
-    let subnets = service.network_configuration().and_then(|network| network.awsvpc_configuration()).map(|network| network.subnets());
+    let subnets = service
+        .network_configuration()
+        .and_then(|network| network.awsvpc_configuration())
+        .map(|network| network.subnets());
     inventory.services.push(Service {
         cluster: last_part(cluster).to_owned(),
         name: name.to_owned(),
@@ -131,17 +149,28 @@ async fn held(
     repository: &str,
     references: &[Reference],
 ) -> Result<Vec<(String, Mirrored)>, Failure> {
-    let name = if mirror.prefix.is_empty() { repository.to_owned() } else { format!("{}/{repository}", mirror.prefix) };
+    let name = if mirror.prefix.is_empty() {
+        repository.to_owned()
+    } else {
+        format!("{}/{repository}", mirror.prefix)
+    };
     let identifiers = references.iter().map(|reference| match reference.digest() {
         Some(digest) => ImageIdentifier::builder().image_digest(digest.as_str()).build(),
         None => ImageIdentifier::builder().image_tag(reference.tag_or_digest()).build(),
     });
-    let answer =
-        ecr.batch_get_image().registry_id(&mirror.account).repository_name(name).set_image_ids(Some(identifiers.collect())).send().await;
+    let answer = ecr
+        .batch_get_image()
+        .registry_id(&mirror.account)
+        .repository_name(name)
+        .set_image_ids(Some(identifiers.collect()))
+        .send()
+        .await;
     let images = match answer {
         Ok(answer) => answer.images.unwrap_or_default(),
         // A repository that is not there yet holds nothing.
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => Vec::new(),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {
+            Vec::new()
+        }
         Err(error) => return Err(Failure::of("ecr:BatchGetImage", &error)),
     };
     let state = |reference: &Reference| {
@@ -149,7 +178,8 @@ async fn held(
             Some(digest) => id.image_digest() == Some(digest.as_str()),
             None => id.image_tag() == Some(reference.tag_or_digest()),
         });
-        found.map_or(Mirrored::Missing, |id| Mirrored::Held { digest: id.image_digest().unwrap_or_default().to_owned() })
+        found
+            .map_or(Mirrored::Missing, |id| Mirrored::Held { digest: id.image_digest().unwrap_or_default().to_owned() })
     };
     Ok(references.iter().map(|reference| (reference.to_string(), state(reference))).collect())
 }

@@ -14,7 +14,10 @@ const TASKS: usize = 5;
 
 /// The tasks or the service as JSON.
 pub(super) fn fetch(asked: &Asked) -> Result<String, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
     runtime.block_on(ask(asked)).map(|value| value.to_string())
 }
 
@@ -35,7 +38,13 @@ async fn ask(asked: &Asked) -> Result<Value, String> {
 }
 
 async fn of_service(client: &Client, cluster: &str, service: &str) -> Result<Value, String> {
-    let listed = client.list_tasks().cluster(cluster).service_name(service).desired_status(DesiredStatus::Stopped).send().await;
+    let listed = client
+        .list_tasks()
+        .cluster(cluster)
+        .service_name(service)
+        .desired_status(DesiredStatus::Stopped)
+        .send()
+        .await;
     let arns = listed.map_err(|error| failed("ecs:ListTasks", &error))?.task_arns.unwrap_or_default();
     if !arns.is_empty() {
         return describe(client, cluster, arns.into_iter().take(100).collect()).await;
@@ -44,7 +53,11 @@ async fn of_service(client: &Client, cluster: &str, service: &str) -> Result<Val
     let described = client.describe_services().cluster(cluster).services(service).send().await;
     let services = described.map_err(|error| failed("ecs:DescribeServices", &error))?.services.unwrap_or_default();
     let service = services.first().ok_or("there is no such service in this cluster and region")?;
-    let messages = service.events().iter().filter_map(|event| event.message()).map(|message| json!({ "message": message }));
+    let messages = service
+        .events()
+        .iter()
+        .filter_map(|event| event.message())
+        .map(|message| json!({ "message": message }));
     Ok(json!({"services": [{
         "serviceName": service.service_name(), "clusterArn": service.cluster_arn(), "events": messages.collect::<Vec<_>>(),
     }]}))

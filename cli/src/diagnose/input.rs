@@ -1,7 +1,7 @@
 //! Reads events: one JSON object on each line, or a single one over many lines; or a text that is no JSON.
 //!
-//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is no whole object makes
-//! the rest be read at once.
+//! Lines are read one at a time, so that the length of the input does not matter. Only a first line that is no whole
+//! object makes the rest be read at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read as _};
@@ -31,7 +31,12 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(reader: Box<dyn BufRead>) -> Self {
-        Self { reader, buffered: VecDeque::new(), items: VecDeque::new(), number: 0 }
+        Self {
+            reader,
+            buffered: VecDeque::new(),
+            items: VecDeque::new(),
+            number: 0,
+        }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -47,17 +52,22 @@ impl Lines {
         let mut whole = first.to_vec();
         self.reader.read_to_end(&mut whole)?;
         match serde_json::from_slice(&whole) {
-            Ok(value) if taken::is_of_log(&value) => return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item)),
+            Ok(value) if taken::is_of_log(&value) => {
+                return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item));
+            }
             Ok(value) => return Ok(Some(Whole::Value(value))),
             Err(_) => {}
         }
-        let lines: VecDeque<Vec<u8>> = whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let lines: VecDeque<Vec<u8>> =
+            whole[first.len()..].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let is_json = |line: &[u8]| line.trim_ascii_start().starts_with(b"{\"");
-        let is_event = |line: &Vec<u8>| is_json(line) && serde_json::from_slice::<Value>(line).is_ok_and(|value| is_event(&value));
+        let is_event =
+            |line: &Vec<u8>| is_json(line) && serde_json::from_slice::<Value>(line).is_ok_and(|value| is_event(&value));
         // `[Container] 2024/...` and `[error] ...` are lines of a log, and no list of JSON.
         let begun = first.trim_ascii();
-        let is_list =
-            begun.strip_prefix(b"[").is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b'[' | b'"')));
+        let is_list = begun
+            .strip_prefix(b"[")
+            .is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b'[' | b'"')));
         let of_log = serde_json::from_slice(begun).is_ok_and(|value| taken::is_of_log(&value));
         if (of_log || !begun.starts_with(b"{") && !is_list) && !lines.iter().any(is_event) {
             return Ok(taken::of_text(&String::from_utf8_lossy(&whole)).map(Whole::Item));
@@ -68,7 +78,9 @@ impl Lines {
 
     /// What a value is: one event, or an answer of the AWS CLI with several.
     fn answer(&mut self, value: Value) -> Result<Item, Fault> {
-        let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) else { return answer(value, self.number) };
+        let Some(items) = taken::of_aws(&value).filter(|_| !is_event(&value)) else {
+            return answer(value, self.number);
+        };
         self.items.extend(items);
         self.items.pop_front().ok_or_else(|| {
             let problem = "no task or service in it: ECS forgets a stopped task after an hour (CLUSTER/SERVICE reads the service's events)";
@@ -132,13 +144,18 @@ impl Iterator for Lines {
 /// Diagnoses a value: `{"id"?, "event", "logs"?}`, or an event as it is.
 fn answer(value: Value, line: usize) -> Result<Item, Fault> {
     let fault = |id: Option<&Value>, problem: String| Fault { id: id.cloned(), line, problem };
-    let Value::Object(object) = &value else { return Err(fault(None, "the line is not an object".to_owned())) };
+    let Value::Object(object) = &value else {
+        return Err(fault(None, "the line is not an object".to_owned()));
+    };
     let wrapped = object.contains_key("event");
     let event = if wrapped { &value["event"] } else { &value };
     let own = object.get("id").filter(|id| id.is_string() || id.is_number());
     let id = own.or_else(|| event.get("id").filter(|id| id.is_string()));
     if !wrapped && object.get("detail").is_none() {
-        return Err(fault(id, "event: it is missing, and the line is no EventBridge event either (no `detail`)".to_owned()));
+        return Err(fault(
+            id,
+            "event: it is missing, and the line is no EventBridge event either (no `detail`)".to_owned(),
+        ));
     }
     let logs = match object.get("logs").filter(|_| wrapped) {
         Some(logs) => read_logs(logs).map_err(|problem| fault(id, problem))?,
@@ -149,21 +166,34 @@ fn answer(value: Value, line: usize) -> Result<Item, Fault> {
         Verdict::Build(_) => Setting::of_build(),
         Verdict::Diagnosed(_) | Verdict::NotAStop(_) => Setting::of_task(&StoppedTask::from_json(&event["detail"])),
     };
-    Ok(Item { id: id.cloned().unwrap_or(Value::Null), verdict, setting, took: None })
+    Ok(Item {
+        id: id.cloned().unwrap_or(Value::Null),
+        verdict,
+        setting,
+        took: None,
+    })
 }
 
 fn read_logs(logs: &Value) -> Result<BTreeMap<String, Vec<String>>, String> {
     match logs {
         Value::Null => Ok(BTreeMap::new()),
-        Value::Object(containers) => containers.iter().map(|(name, lines)| Ok((name.clone(), read_lines(name, lines)?))).collect(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err("logs: it is not an object of containers".to_owned()),
+        Value::Object(containers) => {
+            containers.iter().map(|(name, lines)| Ok((name.clone(), read_lines(name, lines)?))).collect()
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err("logs: it is not an object of containers".to_owned())
+        }
     }
 }
 
 fn read_lines(container: &str, lines: &Value) -> Result<Vec<String>, String> {
-    let Value::Array(lines) = lines else { return Err(format!("logs.{container}: it is not an array of lines")) };
+    let Value::Array(lines) = lines else {
+        return Err(format!("logs.{container}: it is not an array of lines"));
+    };
     let text = |(index, line): (usize, &Value)| {
-        line.as_str().map(str::to_owned).ok_or_else(|| format!("logs.{container}[{index}]: it is not a string"))
+        line.as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("logs.{container}[{index}]: it is not a string"))
     };
     lines.iter().enumerate().map(text).collect()
 }

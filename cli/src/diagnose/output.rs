@@ -27,7 +27,8 @@ pub(super) fn json(item: &Item) -> Value {
             });
         }
     };
-    let evidence: Vec<Value> = diagnosis.evidence.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
+    let evidence: Vec<Value> =
+        diagnosis.evidence.iter().map(|line| json!({"source": line.source, "text": line.text})).collect();
     json!({
         "id": item.id,
         "cause": diagnosis.cause.as_str(),
@@ -64,7 +65,12 @@ pub(super) fn text(item: &Item, separated: bool) -> String {
             if let Some(phase) = &build.phase {
                 line(&mut out, &format!("  phase       {phase}"));
             }
-            describe(&mut out, &build.diagnosis, &build_advice(&build.diagnosis, build.replacement_from.as_deref()), &item.setting);
+            describe(
+                &mut out,
+                &build.diagnosis,
+                &build_advice(&build.diagnosis, build.replacement_from.as_deref()),
+                &item.setting,
+            );
         }
     }
     out
@@ -82,7 +88,11 @@ fn describe(out: &mut String, diagnosis: &Diagnosis, advice: &str, setting: &Set
     if !fields.is_empty() {
         let _ = write!(cause, " ({})", fields.join(", "));
     }
-    let sure = if diagnosis.cause == Cause::Unknown { String::new() } else { format!(", confidence {}", diagnosis.confidence) };
+    let sure = if diagnosis.cause == Cause::Unknown {
+        String::new()
+    } else {
+        format!(", confidence {}", diagnosis.confidence)
+    };
     line(out, &format!("  cause       {cause}{sure}"));
     if let Some(container) = &diagnosis.container {
         line(out, &format!("  container   {container}"));
@@ -112,9 +122,19 @@ fn heading(item: &Item) -> String {
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
     };
-    let task = item.setting.task.as_deref().and_then(|arn| arn.rsplit('/').next()).map(|task| format!("task {task}"));
+    let task = item
+        .setting
+        .task
+        .as_deref()
+        .and_then(|arn| arn.rsplit('/').next())
+        .map(|task| format!("task {task}"));
     let service = item.setting.service.as_ref().map(|service| format!("service {service}"));
-    let cluster = item.setting.cluster.as_ref().filter(|_| service.is_some()).map(|cluster| format!("cluster {cluster}"));
+    let cluster = item
+        .setting
+        .cluster
+        .as_ref()
+        .filter(|_| service.is_some())
+        .map(|cluster| format!("cluster {cluster}"));
     let named: Vec<String> = [service, cluster, task].into_iter().flatten().collect();
     match (named.is_empty(), id.is_empty()) {
         (true, true) => "diagnosis".to_owned(),
@@ -132,7 +152,9 @@ pub(super) fn explanation(item: &Item) -> String {
         Verdict::Build(build) => &build.diagnosis,
         Verdict::NotAStop(_) => return String::new(),
     };
-    let Some(evidence) = diagnosis.evidence.first() else { return String::new() };
+    let Some(evidence) = diagnosis.evidence.first() else {
+        return String::new();
+    };
     let read = explain(&evidence.text, diagnosis.image.as_deref());
     let mut out = format!("  read as     {} ({} links)\n", evidence.source, read.links.len());
     for (text, says) in &read.links {
@@ -140,15 +162,20 @@ pub(super) fn explanation(item: &Item) -> String {
     }
     match read.decided {
         Some((row, cause)) if read.by_answer => {
-            let _ = writeln!(out, "  decided by  {row}: no sentence is known; the last answer in the chain means {cause}");
+            let _ =
+                writeln!(out, "  decided by  {row}: no sentence is known; the last answer in the chain means {cause}");
         }
         Some((row, cause)) => {
-            let _ = writeln!(out, "  decided by  {row}: its words are in the text, and it stands before what else matches ({cause})");
+            let _ = writeln!(
+                out,
+                "  decided by  {row}: its words are in the text, and it stands before what else matches ({cause})"
+            );
         }
         None => out.push_str("  decided by  no row of reasons: the log, the exit code or who stopped it\n"),
     }
     for (row, cause) in read.after.iter().take(3) {
-        let _ = writeln!(out, "  not         {row} ({cause}): it matches too, and is less particular or of a later phase");
+        let _ =
+            writeln!(out, "  not         {row} ({cause}): it matches too, and is less particular or of a later phase");
     }
     out
 }

@@ -39,7 +39,9 @@ impl fmt::Display for Asked {
 
 /// What an argument is: a file before anything else, so that no name is mistaken.
 pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<Source, String> {
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
     if what.is_empty() || what == "-" {
         return Ok(Source::Input);
     }
@@ -51,12 +53,21 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<So
         let path: Vec<&str> = parts.get(5).copied().unwrap_or_default().split('/').collect();
         return match (parts.get(2), parts.get(3), path.as_slice()) {
             (Some(&"ecs"), Some(region), ["task", cluster, id]) if word(cluster) && word(id) && word(region) => {
-                Ok(Source::Aws(Asked::Task { arn: what.to_owned(), cluster: (*cluster).to_owned(), region: (*region).to_owned() }))
+                Ok(Source::Aws(Asked::Task {
+                    arn: what.to_owned(),
+                    cluster: (*cluster).to_owned(),
+                    region: (*region).to_owned(),
+                }))
             }
             (Some(&"ecs"), Some(_), ["service", cluster, service]) if word(cluster) && word(service) => {
-                Ok(Source::Aws(Asked::Service { cluster: (*cluster).to_owned(), service: (*service).to_owned() }))
+                Ok(Source::Aws(Asked::Service {
+                    cluster: (*cluster).to_owned(),
+                    service: (*service).to_owned(),
+                }))
             }
-            _ => Err(format!("{what}: not the ARN of an ECS task (arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID) or service")),
+            _ => Err(format!(
+                "{what}: not the ARN of an ECS task (arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID) or service"
+            )),
         };
     }
     if what.contains(char::is_whitespace) {
@@ -70,7 +81,8 @@ pub(super) fn source_of(what: &str, is_file: impl Fn(&str) -> bool) -> Result<So
     }
 }
 
-/// The items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if it is none.
+/// The items in an answer of the AWS CLI: its tasks, its services, or what a `--query` left of them. `None` if it is
+/// none.
 pub(super) fn of_aws(value: &Value) -> Option<Vec<Item>> {
     let is_task = |value: &Value| value.get("taskArn").is_some() && value.get("detail").is_none();
     let is_service = |value: &Value| value.get("serviceArn").is_some();
@@ -101,7 +113,12 @@ fn of_task(task: &Value) -> Item {
         Verdict::NotAStop(format!("Not a stop: lastStatus is {}.", read.last_status.as_deref().unwrap_or("absent")))
     };
     let id = read.task_arn.rsplit('/').next().unwrap_or_default();
-    Item { id: json!(id), verdict, setting, took: Some("a task of describe-tasks") }
+    Item {
+        id: json!(id),
+        verdict,
+        setting,
+        took: Some("a task of describe-tasks"),
+    }
 }
 
 /// A service tells by its events, the newest first, and by why its deployments stand where they do.
@@ -129,7 +146,12 @@ fn of_service(service: &Value) -> Item {
         },
         |found| Verdict::Diagnosed(Box::new(found)),
     );
-    Item { id: json!(name), verdict, setting, took: Some("a service of describe-services") }
+    Item {
+        id: json!(name),
+        verdict,
+        setting,
+        took: Some("a service of describe-services"),
+    }
 }
 
 /// Marks of a log of a build rather than of a container.
@@ -158,7 +180,11 @@ pub(super) fn of_text(text: &str) -> Option<Item> {
     if OF_BUILDS.iter().any(|mark| text.contains(mark)) {
         let detail = json!({"build-status": "FAILED", "current-phase": "BUILD", "current-phase-context": ""});
         let build = diagnose_build(&detail, &BTreeMap::from([("build".to_owned(), lines)]));
-        return item(Verdict::Build(Box::new(build)), Setting { place: Place::CodeBuild, ..Setting::default() }, "the log of a build");
+        return item(
+            Verdict::Build(Box::new(build)),
+            Setting { place: Place::CodeBuild, ..Setting::default() },
+            "the log of a build",
+        );
     }
     let message = StoppedTask::from_json(&json!({"lastStatus": "STOPPED", "stoppedReason": text, "containers": []}));
     let by_message = diagnose(&message, &BTreeMap::new());
@@ -192,8 +218,14 @@ mod tests {
         assert_eq!(of(""), Ok(Source::Input));
         assert_eq!(of("events.jsonl"), Ok(Source::File("events.jsonl".to_owned())));
         assert_eq!(of("prod/web.json"), Ok(Source::File("prod/web.json".to_owned())));
-        assert_eq!(of("prod/web"), Ok(Source::Aws(Asked::Service { cluster: "prod".to_owned(), service: "web".to_owned() })));
-        assert!(matches!(of("arn:aws:ecs:eu-west-1:123456789012:task/prod/0123abcd"), Ok(Source::Aws(Asked::Task { .. }))));
+        assert_eq!(
+            of("prod/web"),
+            Ok(Source::Aws(Asked::Service { cluster: "prod".to_owned(), service: "web".to_owned() }))
+        );
+        assert!(matches!(
+            of("arn:aws:ecs:eu-west-1:123456789012:task/prod/0123abcd"),
+            Ok(Source::Aws(Asked::Task { .. }))
+        ));
         assert!(matches!(of("CannotPullContainerError: not found"), Ok(Source::Text(_))));
         assert!(of("/does/not/exist.json").is_err() && of("arn:aws:s3:::bucket").is_err());
     }

@@ -42,7 +42,9 @@ async fn tags(ecs: &Client, clusters: &[String]) -> Finding {
                     return Finding::right(ABOUT, "a service came with its tags");
                 }
             }
-            Err(failure) => return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListServices and ecs:DescribeServices"),
+            Err(failure) => {
+                return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListServices and ecs:DescribeServices");
+            }
         }
     }
     Finding::unknown(ABOUT, format!("none of {seen} services has a tag"), "tag one service and look again")
@@ -56,7 +58,11 @@ async fn services(ecs: &Client, cluster: &str) -> Result<Vec<bool>, Failure> {
         return Ok(Vec::new());
     }
     let operation = ecs.describe_services().cluster(cluster).set_services(Some(listed.service_arns().to_vec()));
-    let described = operation.include(ServiceField::Tags).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error))?;
+    let described = operation
+        .include(ServiceField::Tags)
+        .send()
+        .await
+        .map_err(|error| Failure::of("ecs:DescribeServices", &error))?;
     Ok(described.services().iter().map(|service| !service.tags().is_empty()).collect())
 }
 
@@ -66,7 +72,9 @@ async fn digests(ecs: &Client, clusters: &[String]) -> Finding {
     for cluster in clusters {
         let tasks = match tasks(ecs, cluster).await {
             Ok(tasks) => tasks,
-            Err(failure) => return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListTasks and ecs:DescribeTasks"),
+            Err(failure) => {
+                return Finding::unknown(ABOUT, failure.to_string(), "allow ecs:ListTasks and ecs:DescribeTasks");
+            }
         };
         let containers = tasks.iter().flat_map(|task| task.containers());
         let of_hub = |image: &str| image.parse::<Reference>().is_ok_and(|reference| reference.is_docker_hub());

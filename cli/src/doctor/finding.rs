@@ -29,17 +29,32 @@ pub(super) struct Finding {
 impl Finding {
     /// It is as it should be.
     pub(super) fn right(about: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { about: about.into(), state: State::Right, seen: seen.into(), next: None }
+        Self {
+            about: about.into(),
+            state: State::Right,
+            seen: seen.into(),
+            next: None,
+        }
     }
 
     /// It is wrong, and this mends it.
     pub(super) fn wrong(about: impl Into<String>, seen: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { about: about.into(), state: State::Wrong, seen: seen.into(), next: Some(mend.into()) }
+        Self {
+            about: about.into(),
+            state: State::Wrong,
+            seen: seen.into(),
+            next: Some(mend.into()),
+        }
     }
 
     /// It could not be told; this would tell.
     pub(super) fn unknown(about: impl Into<String>, seen: impl Into<String>, settle: impl Into<String>) -> Self {
-        Self { about: about.into(), state: State::Unknown, seen: seen.into(), next: Some(settle.into()) }
+        Self {
+            about: about.into(),
+            state: State::Unknown,
+            seen: seen.into(),
+            next: Some(settle.into()),
+        }
     }
 }
 
@@ -82,8 +97,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_comes_first_with_its_mend() {
-        let findings =
-            [Finding::right("a", "fine"), Finding::unknown("b", "denied", "ask for it"), Finding::wrong("c", "disabled", "enable it")];
+        let findings = [
+            Finding::right("a", "fine"),
+            Finding::unknown("b", "denied", "ask for it"),
+            Finding::wrong("c", "disabled", "enable it"),
+        ];
         let expected = concat!(
             "WRONG     c: disabled\n",
             "          -> enable it\n",
@@ -94,7 +112,10 @@ mod tests {
         );
         assert_eq!(text(&findings), expected);
         let document: Value = serde_json::from_str(&json(&findings)).unwrap();
-        assert_eq!(document["findings"][2], json!({"about": "c", "state": "wrong", "seen": "disabled", "mend": "enable it"}));
+        assert_eq!(
+            document["findings"][2],
+            json!({"about": "c", "state": "wrong", "seen": "disabled", "mend": "enable it"})
+        );
         assert_eq!(document["findings"][0], json!({"about": "a", "state": "ok", "seen": "fine"}));
     }
 }

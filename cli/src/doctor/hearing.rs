@@ -19,7 +19,9 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) 
     let events = JsonApi::new(config, EVENTS);
     let mut findings = Vec::new();
     for (logical, physical) in stack.of_type("AWS::Events::Rule") {
-        let answer = events.call("events:DescribeRule", "AWSEvents.DescribeRule", &json!({ "Name": name_of(physical) })).await;
+        let answer = events
+            .call("events:DescribeRule", "AWSEvents.DescribeRule", &json!({ "Name": name_of(physical) }))
+            .await;
         findings.push(rule(stack, logical, answer));
     }
     let logs = JsonApi::new(config, LOGS);
@@ -28,7 +30,10 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now_millis: i64) 
         let Some(group) = stack.physical(logical) else { continue };
         let request = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true, "limit": 1 });
         let answer = logs.call("logs:DescribeLogStreams", "Logs_20140328.DescribeLogStreams", &request).await;
-        let stream = answer.as_ref().ok().and_then(|answer| answer["logStreams"][0]["logStreamName"].as_str().map(str::to_owned));
+        let stream = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer["logStreams"][0]["logStreamName"].as_str().map(str::to_owned));
         findings.push(written(group, every, answer, now_millis));
         if let Some(stream) = stream {
             let request = json!({ "logGroupName": group, "logStreamName": stream, "limit": LINES });
@@ -57,7 +62,11 @@ fn version(group: &str, answer: Result<Value, Failure>) -> Finding {
             format!("{version}, and this command line is {VERSION}"),
             "bring the older one up to the newer (docs/deploy.md, Upgrade): each knows the resources of its own version",
         ),
-        None => Finding::unknown(about, "none of the newest lines names one", "invoke the function with events/sweep.json, and look again"),
+        None => Finding::unknown(
+            about,
+            "none of the newest lines names one",
+            "invoke the function with events/sweep.json, and look again",
+        ),
     }
 }
 
@@ -75,7 +84,11 @@ fn rule(stack: &Deployed, logical: &str, answer: Result<Value, Failure>) -> Find
         }
         Ok(rule) => {
             let name = rule["Name"].as_str().unwrap_or(logical);
-            Finding::wrong(about, rule["State"].as_str().unwrap_or("of unknown state"), format!("aws events enable-rule --name {name}"))
+            Finding::wrong(
+                about,
+                rule["State"].as_str().unwrap_or("of unknown state"),
+                format!("aws events enable-rule --name {name}"),
+            )
         }
         Err(failure) => Finding::unknown(about, failure.to_string(), "allow events:DescribeRule"),
     }

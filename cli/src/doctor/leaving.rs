@@ -54,7 +54,8 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
 
 /// Once the stack is gone, nobody brings these back.
 fn paused(services: &[Marked], stack: &Deployed) -> Finding {
-    let own = |service: &&Marked| service.tags.get(marks::PAUSED_BY).is_none_or(|by| by.is_empty() || *by == stack.name);
+    let own =
+        |service: &&Marked| service.tags.get(marks::PAUSED_BY).is_none_or(|by| by.is_empty() || *by == stack.name);
     let services: Vec<&Marked> = services.iter().filter(own).collect();
     if services.is_empty() {
         return Finding::right(PAUSED, "none carries the mark of a pause");
@@ -88,7 +89,10 @@ fn moved(services: &[Marked]) -> Finding {
         format!("{} (before: {})", service.id, from.unwrap_or_default())
     };
     let services: Vec<String> = services.iter().map(before).collect();
-    Finding::right(MOVED, format!("these need the mirror's repositories, which stay when the stack goes: {}", services.join("; ")))
+    Finding::right(
+        MOVED,
+        format!("these need the mirror's repositories, which stay when the stack goes: {}", services.join("; ")),
+    )
 }
 
 /// The services that carry a mark, as ECS has them now: the index of tags is behind by minutes.
@@ -96,7 +100,8 @@ async fn marked(config: &SdkConfig, key: &str) -> Result<Vec<Marked>, Failure> {
     let api = JsonApi::new(config, TAGGING);
     let (mut by_cluster, mut page) = (BTreeMap::<String, Vec<ServiceId>>::new(), String::new());
     loop {
-        let request = json!({ "TagFilters": [{ "Key": key }], "ResourceTypeFilters": ["ecs:service"], "PaginationToken": page });
+        let request =
+            json!({ "TagFilters": [{ "Key": key }], "ResourceTypeFilters": ["ecs:service"], "PaginationToken": page });
         let answer = api.call("tag:GetResources", "ResourceGroupsTaggingAPI_20170126.GetResources", &request).await?;
         let resources = answer["ResourceTagMappingList"].as_array().into_iter().flatten();
         for id in resources.filter_map(|resource| ServiceId::from_arn(resource["ResourceARN"].as_str()?)) {
@@ -112,9 +117,17 @@ async fn marked(config: &SdkConfig, key: &str) -> Result<Vec<Marked>, Failure> {
     for (cluster, services) in by_cluster {
         for some in services.chunks(EACH) {
             let names = some.iter().map(|id| id.name.clone()).collect();
-            let answer = ecs.describe_services().cluster(&cluster).set_services(Some(names)).include(ServiceField::Tags).send().await;
+            let answer = ecs
+                .describe_services()
+                .cluster(&cluster)
+                .set_services(Some(names))
+                .include(ServiceField::Tags)
+                .send()
+                .await;
             for service in answer.map_err(|error| Failure::of("ecs:DescribeServices", &error))?.services() {
-                let tag = |tag: &aws_sdk_ecs::types::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+                let tag = |tag: &aws_sdk_ecs::types::Tag| {
+                    Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
+                };
                 let tags: BTreeMap<String, String> = service.tags().iter().filter_map(tag).collect();
                 let id = some.iter().find(|id| Some(id.name.as_str()) == service.service_name());
                 if let Some(id) = id.filter(|_| tags.contains_key(key) && service.status() == Some("ACTIVE")) {
@@ -128,13 +141,21 @@ async fn marked(config: &SdkConfig, key: &str) -> Result<Vec<Marked>, Failure> {
 
 /// The stacks that use an export of this one.
 async fn imports(config: &SdkConfig, export: &str) -> Result<Vec<String>, Failure> {
-    let mut pages = aws_sdk_cloudformation::Client::new(config).list_imports().export_name(export).into_paginator().send();
+    let mut pages = aws_sdk_cloudformation::Client::new(config)
+        .list_imports()
+        .export_name(export)
+        .into_paginator()
+        .send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         match page.map_err(|error| Failure::of("cloudformation:ListImports", &error)) {
             Ok(page) => found.extend(page.imports().to_vec()),
             // CloudFormation's way to say that there is none.
-            Err(failure) if failure.message.as_deref().is_some_and(|text| text.contains("is not imported by any stack")) => break,
+            Err(failure)
+                if failure.message.as_deref().is_some_and(|text| text.contains("is not imported by any stack")) =>
+            {
+                break;
+            }
             Err(failure) => return Err(failure),
         }
     }
@@ -150,7 +171,11 @@ async fn waiting(config: &SdkConfig, stack: &Deployed) -> Finding {
         Ok(waits) if waits.is_empty() => Finding::right(WAITING, "none"),
         Ok(waits) => {
             let names: Vec<String> = waits.iter().map(|wait| line(&wait.requester.stack_id)).collect();
-            Finding::wrong(WAITING, names.join("; "), "push what they wait for, or cancel their deployments (pullsafe waiting shows both)")
+            Finding::wrong(
+                WAITING,
+                names.join("; "),
+                "push what they wait for, or cancel their deployments (pullsafe waiting shows both)",
+            )
         }
         Err(failure) => Finding::unknown(WAITING, failure.to_string(), format!("allow {}", failure.call)),
     }

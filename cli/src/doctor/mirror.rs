@@ -14,11 +14,18 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -
         return vec![Finding::wrong("table", "the stack has none", "deploy the template of this version")];
     };
     let api = JsonApi::new(config, DYNAMODB);
-    let table = match api.call("dynamodb:DescribeTable", "DynamoDB_20120810.DescribeTable", &json!({ "TableName": name })).await {
+    let table = match api
+        .call("dynamodb:DescribeTable", "DynamoDB_20120810.DescribeTable", &json!({ "TableName": name }))
+        .await
+    {
         Ok(answer) if answer["Table"]["TableStatus"] == "ACTIVE" => Finding::right("table", "active"),
         Ok(answer) => {
             let status = answer["Table"]["TableStatus"].as_str().unwrap_or("of unknown state").to_owned();
-            Finding::wrong("table", status, "wait until it is ACTIVE; a key that was disabled makes it INACCESSIBLE_ENCRYPTION_CREDENTIALS")
+            Finding::wrong(
+                "table",
+                status,
+                "wait until it is ACTIVE; a key that was disabled makes it INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+            )
         }
         Err(failure) => Finding::unknown("table", failure.to_string(), "allow dynamodb:DescribeTable"),
     };
@@ -36,7 +43,11 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -
 /// Since when the image that has been behind longest is behind, against what the stack allows.
 fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Finding {
     let Some(memory) = item["doc"]["S"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
-        return Finding::wrong("mirror", "no run has ended yet", "read the mirror's log; its configuration may be wrong");
+        return Finding::wrong(
+            "mirror",
+            "no run has ended yet",
+            "read the mirror's log; its configuration may be wrong",
+        );
     };
     if memory["told"].is_string() {
         let mend = "mend the configuration in the SSM parameter; the message and the mirror's log name line and key";
@@ -54,7 +65,11 @@ fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Finding {
         Some((since, target)) => {
             let hours = (now.seconds() - since.seconds()) / 3600;
             let seen = format!("{} images are behind, {target} for {hours} hours", behind.len());
-            if hours < allowed { Finding::right("mirror", seen) } else { Finding::wrong("mirror", seen, "the mirror's log says why") }
+            if hours < allowed {
+                Finding::right("mirror", seen)
+            } else {
+                Finding::wrong("mirror", seen, "the mirror's log says why")
+            }
         }
     }
 }

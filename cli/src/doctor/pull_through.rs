@@ -1,5 +1,5 @@
-//! Pull-through rules of the registry: whether a look of ours could pull through one, whether one writes where the mirror does, and whether
-//! the services that pull through one may bring in what is not cached yet.
+//! Pull-through rules of the registry: whether a look of ours could pull through one, whether one writes where the
+//! mirror does, and whether the services that pull through one may bring in what is not cached yet.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +25,25 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
     let ecr = aws_sdk_ecr::Client::new(config);
     let rules = ecr.describe_pull_through_cache_rules().send().await;
     let prefixes: Vec<String> = match rules.map_err(|error| Failure::of("ecr:DescribePullThroughCacheRules", &error)) {
-        Ok(answer) => answer.pull_through_cache_rules().iter().filter_map(|rule| rule.ecr_repository_prefix()).map(str::to_owned).collect(),
-        Err(failure) => return vec![Finding::unknown(LOOKS, failure.to_string(), "allow ecr:DescribePullThroughCacheRules")],
+        Ok(answer) => answer
+            .pull_through_cache_rules()
+            .iter()
+            .filter_map(|rule| rule.ecr_repository_prefix())
+            .map(str::to_owned)
+            .collect(),
+        Err(failure) => {
+            return vec![Finding::unknown(LOOKS, failure.to_string(), "allow ecr:DescribePullThroughCacheRules")];
+        }
     };
     if prefixes.is_empty() {
         return vec![Finding::right(LOOKS, "no pull-through rule, so that it does not matter")];
     }
     let iam = aws_sdk_iam::Client::new(config);
-    vec![own_looks(&iam, stack, &prefixes).await, own_prefix(stack, &prefixes), imports(config, &iam, &ecr, stack, &prefixes).await]
+    vec![
+        own_looks(&iam, stack, &prefixes).await,
+        own_prefix(stack, &prefixes),
+        imports(config, &iam, &ecr, stack, &prefixes).await,
+    ]
 }
 
 /// Whoever may not import upstream images cannot cause an import by looking.
@@ -48,7 +59,9 @@ async fn own_looks(iam: &aws_sdk_iam::Client, stack: &Deployed, prefixes: &[Stri
                     return Finding::wrong(LOOKS, format!("{rules}; {physical} may import below {prefix}"), mend);
                 }
                 Ok(_) => {}
-                Err(failure) => return Finding::unknown(LOOKS, format!("{rules}; {failure}"), "allow iam:SimulatePrincipalPolicy"),
+                Err(failure) => {
+                    return Finding::unknown(LOOKS, format!("{rules}; {failure}"), "allow iam:SimulatePrincipalPolicy");
+                }
             }
         }
     }
@@ -105,13 +118,20 @@ async fn imports(
         }
         match allowed(iam, role, &arn, &actions).await {
             Ok(missing) if missing.is_empty() => right += 1,
-            Ok(missing) => lacking.push((service, role, json!({ "Effect": "Allow", "Action": missing, "Resource": arn }))),
+            Ok(missing) => {
+                lacking.push((service, role, json!({ "Effect": "Allow", "Action": missing, "Resource": arn })))
+            }
             Err(failure) => unknown.push(failure.to_string()),
         }
     }
     if let Some((service, role, statement)) = lacking.first() {
-        let seen = format!("{} of {} cannot bring in what is not cached; {service}, by {role}", lacking.len(), pulled.len());
-        return Finding::wrong(IMPORTS, seen, format!("add to the role, unless the registry's policy grants it: {statement}"));
+        let seen =
+            format!("{} of {} cannot bring in what is not cached; {service}, by {role}", lacking.len(), pulled.len());
+        return Finding::wrong(
+            IMPORTS,
+            seen,
+            format!("add to the role, unless the registry's policy grants it: {statement}"),
+        );
     }
     if !unknown.is_empty() {
         return Finding::unknown(
@@ -124,7 +144,11 @@ async fn imports(
 }
 
 /// Repository and execution role of every image below a prefix, each with one service that pulls it.
-async fn pulled(config: &SdkConfig, stack: &Deployed, prefixes: &[String]) -> Result<BTreeMap<(String, Option<String>), String>, Failure> {
+async fn pulled(
+    config: &SdkConfig,
+    stack: &Deployed,
+    prefixes: &[String],
+) -> Result<BTreeMap<(String, Option<String>), String>, Failure> {
     let ecs = aws_sdk_ecs::Client::new(config);
     let mut found = BTreeMap::new();
     for cluster in assumptions::clusters(&ecs).await?.iter().take(CLUSTERS) {
@@ -133,15 +157,27 @@ async fn pulled(config: &SdkConfig, stack: &Deployed, prefixes: &[String]) -> Re
         if listed.service_arns().is_empty() {
             continue;
         }
-        let described = ecs.describe_services().cluster(cluster).set_services(Some(listed.service_arns().to_vec())).send().await;
+        let described = ecs
+            .describe_services()
+            .cluster(cluster)
+            .set_services(Some(listed.service_arns().to_vec()))
+            .send()
+            .await;
         for service in described.map_err(|error| Failure::of("ecs:DescribeServices", &error))?.services() {
-            let Some(definition) = service.task_definition() else { continue };
+            let Some(definition) = service.task_definition() else {
+                continue;
+            };
             let answer = ecs.describe_task_definition().task_definition(definition).send().await;
             let answer = answer.map_err(|error| Failure::of("ecs:DescribeTaskDefinition", &error))?;
-            let Some(definition) = answer.task_definition() else { continue };
+            let Some(definition) = answer.task_definition() else {
+                continue;
+            };
             for image in definition.container_definitions().iter().filter_map(|container| container.image()) {
-                let Ok(reference) = image.parse::<Reference>() else { continue };
-                let here = ecr_host(reference.registry()).is_some_and(|host| host.account == stack.account && host.region == stack.region);
+                let Ok(reference) = image.parse::<Reference>() else {
+                    continue;
+                };
+                let here = ecr_host(reference.registry())
+                    .is_some_and(|host| host.account == stack.account && host.region == stack.region);
                 if here && prefixes.iter().any(|prefix| is_below(reference.repository(), prefix)) {
                     let key = (reference.repository().to_owned(), definition.execution_role_arn().map(str::to_owned));
                     found.entry(key).or_insert_with(|| service.service_name().unwrap_or_default().to_owned());
@@ -153,12 +189,24 @@ async fn pulled(config: &SdkConfig, stack: &Deployed, prefixes: &[String]) -> Re
 }
 
 /// Those of some actions that a role's own policies do not allow.
-async fn allowed(iam: &aws_sdk_iam::Client, role: &str, resource: &str, actions: &[&str]) -> Result<Vec<String>, Failure> {
+async fn allowed(
+    iam: &aws_sdk_iam::Client,
+    role: &str,
+    resource: &str,
+    actions: &[&str],
+) -> Result<Vec<String>, Failure> {
     let names = actions.iter().map(|action| (*action).to_owned()).collect();
-    let operation = iam.simulate_principal_policy().policy_source_arn(role).set_action_names(Some(names)).resource_arns(resource);
+    let operation = iam
+        .simulate_principal_policy()
+        .policy_source_arn(role)
+        .set_action_names(Some(names))
+        .resource_arns(resource);
     let answer = operation.send().await.map_err(|error| Failure::of("iam:SimulatePrincipalPolicy", &error))?;
     let may = |action: &str| {
-        answer.evaluation_results().iter().any(|result| result.eval_action_name() == action && result.eval_decision().as_str() == "allowed")
+        answer
+            .evaluation_results()
+            .iter()
+            .any(|result| result.eval_action_name() == action && result.eval_decision().as_str() == "allowed")
     };
     Ok(actions.iter().filter(|action| !may(action)).map(|action| (*action).to_owned()).collect())
 }
@@ -178,7 +226,11 @@ mod tests {
 
     #[test]
     fn a_prefix_ends_where_a_part_of_a_name_ends() {
-        assert!(is_below("docker-hub/library/python", "docker-hub") && is_below("docker-hub", "docker-hub") && is_below("a", "ROOT"));
+        assert!(
+            is_below("docker-hub/library/python", "docker-hub")
+                && is_below("docker-hub", "docker-hub")
+                && is_below("a", "ROOT")
+        );
         assert!(!is_below("docker-hub-2/python", "docker-hub") && !is_below("docker", "docker-hub"));
     }
 }

@@ -10,8 +10,12 @@ use super::finding::Finding;
 use super::stack::Deployed;
 
 /// How old what is worked off may become, by the queue; the alarms of the template ring at the same.
-const OLDEST_SECONDS: &[(&str, i64)] =
-    &[("WorkQueue", 1_800), ("MirrorQueue", 7_200), ("MirrorPlanQueue", 21_600), ("ImageGateFailureQueue", 300)];
+const OLDEST_SECONDS: &[(&str, i64)] = &[
+    ("WorkQueue", 1_800),
+    ("MirrorQueue", 7_200),
+    ("MirrorPlanQueue", 21_600),
+    ("ImageGateFailureQueue", 300),
+];
 
 /// Every queue of the stack.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Finding> {
@@ -67,7 +71,11 @@ fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Re
     let age = match age {
         Ok(age) => age,
         Err(failure) => {
-            return Finding::unknown(about, format!("{depth} messages; {failure}"), "allow cloudwatch:GetMetricStatistics");
+            return Finding::unknown(
+                about,
+                format!("{depth} messages; {failure}"),
+                "allow cloudwatch:GetMetricStatistics",
+            );
         }
     };
     let points = age["Datapoints"].as_array().into_iter().flatten();
@@ -77,6 +85,10 @@ fn worked_off(logical: &str, oldest: i64, depth: Result<Value, Failure>, age: Re
         Finding::right(about, format!("{depth} messages, the oldest {seconds} s old"))
     } else {
         let mend = "read the log of the function that works it off, and its metrics Errors and Throttles";
-        Finding::wrong(about, format!("{depth} messages, the oldest {seconds} s old, at most {oldest} s are usual"), mend)
+        Finding::wrong(
+            about,
+            format!("{depth} messages, the oldest {seconds} s old, at most {oldest} s are usual"),
+            mend,
+        )
     }
 }

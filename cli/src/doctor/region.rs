@@ -1,5 +1,5 @@
-//! Whether the services that the functions use are in the region. That the stack is deployed says it of those it has resources of; the
-//! others are asked by a call that only looks.
+//! Whether the services that the functions use are in the region. That the stack is deployed says it of those it has
+//! resources of; the others are asked by a call that only looks.
 
 use aws_config::SdkConfig;
 use pullsafe_aws::Failure;
@@ -38,10 +38,18 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Finding {
         }
     }
     if !missing.is_empty() {
-        return Finding::wrong(about, format!("no address for {}", missing.join(", ")), "deploy in a region that has them, or do without");
+        return Finding::wrong(
+            about,
+            format!("no address for {}", missing.join(", ")),
+            "deploy in a region that has them, or do without",
+        );
     }
     if !unknown.is_empty() {
-        return Finding::unknown(about, unknown.join("; "), "look again; a service that never answers may not be in the region");
+        return Finding::unknown(
+            about,
+            unknown.join("; "),
+            "look again; a service that never answers may not be in the region",
+        );
     }
     Finding::right(about, format!("{there} answer that the stack has no resource of"))
 }
@@ -63,7 +71,13 @@ fn asked(stack: &Deployed) -> Vec<Asked> {
             json!({ "TagFilters": [{ "Key": "pullsafe:paused-count" }], "ResourceTypeFilters": ["ecs:service"], "ResourcesPerPage": 1 }),
             "a service that is paused and that the table does not know is not found",
         ),
-        row(CODEBUILD, "codebuild:ListProjects", "CodeBuild_20161006.ListProjects", json!({}), "no failed build is heard of"),
+        row(
+            CODEBUILD,
+            "codebuild:ListProjects",
+            "CodeBuild_20161006.ListProjects",
+            json!({}),
+            "no failed build is heard of",
+        ),
         Asked {
             api: LOAD_BALANCING,
             call: "elasticloadbalancing:DescribeTargetGroups",
@@ -79,7 +93,13 @@ fn asked(stack: &Deployed) -> Vec<Asked> {
     }
     if !secret.is_empty() {
         let body = json!({ "SecretId": secret });
-        asked.push(row(SECRETS, "secretsmanager:DescribeSecret", "secretsmanager.DescribeSecret", body, "the mirror pulls as anonymous"));
+        asked.push(row(
+            SECRETS,
+            "secretsmanager:DescribeSecret",
+            "secretsmanager.DescribeSecret",
+            body,
+            "the mirror pulls as anonymous",
+        ));
     }
     asked
 }

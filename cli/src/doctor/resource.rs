@@ -4,7 +4,9 @@ use super::stack::Deployed;
 
 /// The ARN to ask about an action of a role.
 pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
-    let of = |service: &str, rest: &str| format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account);
+    let of = |service: &str, rest: &str| {
+        format!("arn:{}:{service}:{}:{}:{rest}", stack.partition, stack.region, stack.account)
+    };
     let (service, name) = action.split_once(':').unwrap_or((action, ""));
     match (service, name) {
         ("ecs", "DescribeServiceDeployments" | "ContinueServiceDeployment") => {
@@ -18,15 +20,27 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
         ("ecs", "DescribeTasks") => of("ecs", "task/doctor/0a1b2c3d"),
         ("ecs", "RegisterTaskDefinition") => of("ecs", "task-definition/doctor:1"),
         ("iam", "PassRole") => {
-            format!("arn:{}:iam::{}:role/{}", stack.partition, stack.account, sample(stack.parameter("TaskRolePattern")))
+            format!(
+                "arn:{}:iam::{}:role/{}",
+                stack.partition,
+                stack.account,
+                sample(stack.parameter("TaskRolePattern"))
+            )
         }
         ("iam", _) => format!("arn:{}:iam::{}:role/doctor", stack.partition, stack.account),
-        ("ecr", "GetAuthorizationToken" | "DescribePullThroughCacheRules") | ("logs", "DescribeLogGroups") => "*".to_owned(),
-        ("ecr", "PutImage") if role == "Remediator" => of("ecr", &format!("repository/{}", sample(stack.parameter("KeepRepositories")))),
+        ("ecr", "GetAuthorizationToken" | "DescribePullThroughCacheRules") | ("logs", "DescribeLogGroups") => {
+            "*".to_owned()
+        }
+        ("ecr", "PutImage") if role == "Remediator" => {
+            of("ecr", &format!("repository/{}", sample(stack.parameter("KeepRepositories"))))
+        }
         ("ecr", _) => of("ecr", &format!("repository/{}/doctor", stack.parameter("MirrorPrefix"))),
         ("logs", "GetLogEvents") => {
             let groups = stack.parameter("ReadableLogGroups");
-            of("logs", &format!("log-group:{}:log-stream:doctor", sample(groups.split(',').next().unwrap_or_default())))
+            of(
+                "logs",
+                &format!("log-group:{}:log-stream:doctor", sample(groups.split(',').next().unwrap_or_default())),
+            )
         }
         ("logs", _) => {
             let group = stack.physical(&format!("{role}LogGroup")).unwrap_or("doctor");
@@ -34,7 +48,9 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
         }
         ("cloudformation", "ListStacks") => "*".to_owned(),
         ("cloudformation", _) => of("cloudformation", "stack/doctor/0a1b2c3d"),
-        ("application-autoscaling", "RegisterScalableTarget") => of("application-autoscaling", "scalable-target/0a1b2c3d"),
+        ("application-autoscaling", "RegisterScalableTarget") => {
+            of("application-autoscaling", "scalable-target/0a1b2c3d")
+        }
         ("dynamodb", _) => {
             let index = if name == "Query" && role == "Widget" { "/index/due-index" } else { "" };
             of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
@@ -62,7 +78,11 @@ fn service_of(stack: &Deployed) -> String {
 
 /// Some text that a pattern with wildcards matches.
 fn sample(pattern: &str) -> String {
-    if pattern.is_empty() { "doctor".to_owned() } else { pattern.replace(['*', '?'], "d") }
+    if pattern.is_empty() {
+        "doctor".to_owned()
+    } else {
+        pattern.replace(['*', '?'], "d")
+    }
 }
 
 fn queue_of(role: &str, action: &str) -> &'static str {

@@ -1,7 +1,8 @@
-//! What the roles may do, by IAM's own simulation: everything that the code declares, and, where the stack observes, nothing that changes
-//! anything.
+//! What the roles may do, by IAM's own simulation: everything that the code declares, and, where the stack observes,
+//! nothing that changes anything.
 //!
-//! A simulation knows the policies of the role, its boundary and the organization's, but not the policies of a repository or a key.
+//! A simulation knows the policies of the role, its boundary and the organization's, but not the policies of a
+//! repository or a key.
 
 use std::collections::BTreeMap;
 
@@ -25,12 +26,32 @@ pub(super) struct Role {
 }
 
 const ROLES: &[Role] = &[
-    Role { name: "Remediator", permissions: permission::REMEDIATOR, row: "incident" },
-    Role { name: "Mirror", permissions: permission::MIRROR, row: "mirror" },
-    Role { name: "ImageGate", permissions: permission::GATE, row: "gate" },
-    Role { name: "GateWaker", permissions: permission::WAKER, row: "gate" },
+    Role {
+        name: "Remediator",
+        permissions: permission::REMEDIATOR,
+        row: "incident",
+    },
+    Role {
+        name: "Mirror",
+        permissions: permission::MIRROR,
+        row: "mirror",
+    },
+    Role {
+        name: "ImageGate",
+        permissions: permission::GATE,
+        row: "gate",
+    },
+    Role {
+        name: "GateWaker",
+        permissions: permission::WAKER,
+        row: "gate",
+    },
     Role { name: "Probe", permissions: permission::PROBE, row: "none" },
-    Role { name: "Widget", permissions: permission::WIDGET, row: "arn:aws:ecs:*" },
+    Role {
+        name: "Widget",
+        permissions: permission::WIDGET,
+        row: "arn:aws:ecs:*",
+    },
 ];
 
 /// Each role of the stack.
@@ -49,7 +70,9 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed) -> Vec<Finding> {
         let arn = format!("arn:{}:iam::{}:role/{physical}", stack.partition, stack.account);
         findings.push(match decisions(&client, stack, role, &arn).await {
             Ok(decisions) => judged(about, stack, role, &decisions),
-            Err(failure) => Finding::unknown(about, failure.to_string(), "allow iam:SimulatePrincipalPolicy on the stack's roles"),
+            Err(failure) => {
+                Finding::unknown(about, failure.to_string(), "allow iam:SimulatePrincipalPolicy on the stack's roles")
+            }
         });
     }
     findings
@@ -87,10 +110,16 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
 }
 
 /// Every action with IAM's decision on it, one request for the actions on the same resource.
-async fn decisions(client: &Client, stack: &Deployed, role: &Role, arn: &str) -> Result<BTreeMap<String, bool>, Failure> {
+async fn decisions(
+    client: &Client,
+    stack: &Deployed,
+    role: &Role,
+    arn: &str,
+) -> Result<BTreeMap<String, bool>, Failure> {
     let mut by_resource: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let asked =
-        |permission: &'static Permission| permission.actions.iter().filter(|action| wanted(stack, role, permission, action).is_some());
+    let asked = |permission: &'static Permission| {
+        permission.actions.iter().filter(|action| wanted(stack, role, permission, action).is_some())
+    };
     for action in role.permissions.iter().flat_map(asked) {
         by_resource.entry(arn_for(stack, role.name, action)).or_default().push((*action).to_owned());
     }
@@ -128,7 +157,11 @@ fn context(stack: &Deployed, role: &Role, resource: &str) -> Vec<ContextEntry> {
         ("dynamodb:LeadingKeys", row, many),
     ];
     let entry = |(name, value, kind): (&str, &str, ContextKeyTypeEnum)| {
-        ContextEntry::builder().context_key_name(name).context_key_values(value).context_key_type(kind).build()
+        ContextEntry::builder()
+            .context_key_name(name)
+            .context_key_values(value)
+            .context_key_type(kind)
+            .build()
     };
     entries.into_iter().map(entry).collect()
 }
@@ -137,7 +170,9 @@ fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<Str
     let (mut missing, mut beyond, mut counted) = (Vec::new(), Vec::new(), 0);
     for permission in role.permissions {
         for action in permission.actions {
-            let Some(wanted) = wanted(stack, role, permission, action) else { continue };
+            let Some(wanted) = wanted(stack, role, permission, action) else {
+                continue;
+            };
             counted += 1;
             match (wanted, decisions.get(*action).copied().unwrap_or(false)) {
                 (true, false) => missing.push(*action),
@@ -168,14 +203,18 @@ mod tests {
 
     fn allowed(stack: &Deployed, role: &Role) -> BTreeMap<String, bool> {
         let wanted = |permission: &'static Permission| {
-            permission.actions.iter().map(|action| ((*action).to_owned(), wanted(stack, role, permission, action).unwrap_or(false)))
+            permission
+                .actions
+                .iter()
+                .map(|action| ((*action).to_owned(), wanted(stack, role, permission, action).unwrap_or(false)))
         };
         role.permissions.iter().flat_map(wanted).collect()
     }
 
     #[test]
     fn a_role_has_what_the_parameters_ask_for_and_no_more() {
-        for parameters in [&[][..], &[("Mode", "act")], &[("MirrorConfigParameter", "/p"), ("MirrorMayDelete", "true")]] {
+        for parameters in [&[][..], &[("Mode", "act")], &[("MirrorConfigParameter", "/p"), ("MirrorMayDelete", "true")]]
+        {
             let stack = stack(parameters);
             for role in ROLES {
                 let mut decisions = allowed(&stack, role);

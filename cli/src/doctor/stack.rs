@@ -40,12 +40,18 @@ impl Deployed {
 
     /// The resources of a type: logical and physical id.
     pub(super) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.resources.iter().filter(move |(_, found, _)| found == kind).map(|(logical, _, physical)| (logical.as_str(), physical.as_str()))
+        self.resources
+            .iter()
+            .filter(move |(_, found, _)| found == kind)
+            .map(|(logical, _, physical)| (logical.as_str(), physical.as_str()))
     }
 
     /// The physical id of a resource.
     pub(super) fn physical(&self, logical: &str) -> Option<&str> {
-        self.resources.iter().find(|(found, _, _)| found == logical).map(|(_, _, physical)| physical.as_str())
+        self.resources
+            .iter()
+            .find(|(found, _, _)| found == logical)
+            .map(|(_, _, physical)| physical.as_str())
     }
 }
 
@@ -54,7 +60,10 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
     let client = Client::new(config);
     let failed = |error| Failure::of("cloudformation:DescribeStacks", &error);
     let answer = client.describe_stacks().stack_name(name).send().await.map_err(failed)?;
-    let stack = answer.stacks().first().ok_or_else(|| Failure::unexpected("cloudformation:DescribeStacks", "no stack in the answer"))?;
+    let stack = answer
+        .stacks()
+        .first()
+        .ok_or_else(|| Failure::unexpected("cloudformation:DescribeStacks", "no stack in the answer"))?;
     let mut deployed = of(stack);
     let mut token = None;
     loop {
@@ -62,7 +71,11 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
         let answer = answer.map_err(|error| Failure::of("cloudformation:ListStackResources", &error))?;
         deployed.resources.extend(answer.stack_resource_summaries().iter().map(|resource| {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            (text(resource.logical_resource_id()), text(resource.resource_type()), text(resource.physical_resource_id()))
+            (
+                text(resource.logical_resource_id()),
+                text(resource.resource_type()),
+                text(resource.physical_resource_id()),
+            )
         }));
         token = answer.next_token().map(str::to_owned);
         if token.is_none() {
@@ -72,9 +85,11 @@ pub(super) async fn read(config: &SdkConfig, name: &str) -> Result<(Deployed, Ve
     let mut findings = vec![standing(stack)];
     findings.push(match others(&client, &deployed.name).await {
         Ok(others) => alone(&deployed, &others),
-        Err(failure) => {
-            Finding::unknown("other stacks", failure.to_string(), "allow cloudformation:ListStacks and cloudformation:DescribeStacks on *")
-        }
+        Err(failure) => Finding::unknown(
+            "other stacks",
+            failure.to_string(),
+            "allow cloudformation:ListStacks and cloudformation:DescribeStacks on *",
+        ),
     });
     Ok((deployed, findings))
 }
@@ -100,7 +115,8 @@ fn standing(stack: &Stack) -> Finding {
     if status.ends_with("_COMPLETE") && !status.contains("ROLLBACK") {
         Finding::right("stack", status)
     } else {
-        let mend = "read the stack's events; a deployment is under way, or has failed and left an older version in place";
+        let mend =
+            "read the stack's events; a deployment is under way, or has failed and left an older version in place";
         Finding::wrong("stack", status, mend)
     }
 }
@@ -120,24 +136,37 @@ async fn others(client: &Client, name: &str) -> Result<Vec<Deployed>, Failure> {
     }
 }
 
-/// Two stacks hear the same events, and the older of two that may act on a service does; what both write to is the worse.
+/// Two stacks hear the same events, and the older of two that may act on a service does; what both write to is the
+/// worse.
 fn alone(own: &Deployed, others: &[Deployed]) -> Finding {
     const ABOUT: &str = "other stacks";
     if others.is_empty() {
         return Finding::right(ABOUT, "it is the only one of this template in the region");
     }
     let prunes = |stack: &Deployed| stack.parameter("MirrorMayDelete") == "true";
-    let same =
-        others.iter().find(|other| other.parameter("MirrorPrefix") == own.parameter("MirrorPrefix") && (prunes(other) || prunes(own)));
+    let same = others.iter().find(|other| {
+        other.parameter("MirrorPrefix") == own.parameter("MirrorPrefix") && (prunes(other) || prunes(own))
+    });
     if let Some(other) = same {
-        let seen = format!("{} has the same MirrorPrefix, and one of the two deletes what its own configuration does not want", other.name);
-        return Finding::wrong(ABOUT, seen, "give each stack a MirrorPrefix of its own, or set MirrorMayDelete to false on both");
+        let seen = format!(
+            "{} has the same MirrorPrefix, and one of the two deletes what its own configuration does not want",
+            other.name
+        );
+        return Finding::wrong(
+            ABOUT,
+            seen,
+            "give each stack a MirrorPrefix of its own, or set MirrorMayDelete to false on both",
+        );
     }
     let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
     let seen = format!("{} hear the same events", names.join(", "));
     if own.may_act() && others.iter().any(Deployed::may_act) {
         let mend = "keep one stack in a region, or let all but one observe, or give each a ServicePattern of its own";
-        return Finding::wrong(ABOUT, format!("{seen}, and more than one may act: where both may, only the oldest does"), mend);
+        return Finding::wrong(
+            ABOUT,
+            format!("{seen}, and more than one may act: where both may, only the oldest does"),
+            mend,
+        );
     }
     Finding::right(ABOUT, format!("{seen}, and at most one may act; each tells its own people"))
 }

@@ -51,7 +51,12 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
             }
             tell(&plan.left);
             tell_logins(&plan, arguments);
-            eprintln!("{} moved in {}, {} left", count(plan.moved, "image"), count(plan.edits.len(), "file"), plan.left.len());
+            eprintln!(
+                "{} moved in {}, {} left",
+                count(plan.moved, "image"),
+                count(plan.edits.len(), "file"),
+                plan.left.len()
+            );
         }
     }
     Ok(status(&plan.left))
@@ -61,8 +66,11 @@ pub(super) fn run(arguments: &Arguments, scanned: &Scanned, target: &Target) -> 
 fn write(plan: &mut Plan, disk: &Disk) {
     let mut failed = Vec::new();
     for (file, edits) in &plan.edits {
-        let inside = disk.within(Path::new(file)).ok_or_else(|| io::Error::other("not below the paths that were given"));
-        let written = inside.and_then(|_| fs::read(file)).and_then(|before| replace(Path::new(file), &apply(&before, edits)));
+        let inside =
+            disk.within(Path::new(file)).ok_or_else(|| io::Error::other("not below the paths that were given"));
+        let written = inside
+            .and_then(|_| fs::read(file))
+            .and_then(|before| replace(Path::new(file), &apply(&before, edits)));
         if let Err(error) = written {
             failed.push((file.clone(), error.to_string()));
         }
@@ -81,7 +89,12 @@ fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result
         print(&written.text)?;
     } else {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-        if file.exists() { replace(file, written.text.as_bytes()) } else { fs::write(file, &written.text) }.map_err(named)?;
+        if file.exists() {
+            replace(file, written.text.as_bytes())
+        } else {
+            fs::write(file, &written.text)
+        }
+        .map_err(named)?;
         print(&format!("{}: written\n", file.display()))?;
     }
     tell(&written.left);
@@ -90,7 +103,13 @@ fn write_override(file: &Path, scanned: &Scanned, target: &Target) -> io::Result
 
 fn tell(left: &[Left]) {
     for left in left {
-        eprintln!("{}:{}: {} stays: {}", log_line(&left.file), left.line, log_line(&left.reference), log_line(&left.why));
+        eprintln!(
+            "{}:{}: {} stays: {}",
+            log_line(&left.file),
+            left.line,
+            log_line(&left.reference),
+            log_line(&left.why)
+        );
     }
 }
 

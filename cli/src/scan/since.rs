@@ -1,7 +1,7 @@
 //! `--since`: only files that differ from a commit.
 //!
-//! git is asked for names and hashes alone. The scanned repository's own configuration can name programs; every way in which
-//! git would run one here is closed: no filter, no hook, no monitor, no pager, nothing fetched.
+//! git is asked for names and hashes alone. The scanned repository's own configuration can name programs; every way in
+//! which git would run one here is closed: no filter, no hook, no monitor, no pager, nothing fetched.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -15,12 +15,18 @@ use super::Arguments;
 
 /// Leaves what is in changed files; the error says what git said.
 pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), String> {
-    let Some(reference) = &arguments.since else { return Ok(()) };
+    let Some(reference) = &arguments.since else {
+        return Ok(());
+    };
     if reference.starts_with('-') {
         return Err(format!("`{reference}` is not a commit, branch or tag"));
     }
     let first = arguments.paths.first().map_or_else(|| PathBuf::from("."), Clone::clone);
-    let directory = if first.is_dir() { first } else { first.parent().map_or_else(PathBuf::new, Path::to_path_buf) };
+    let directory = if first.is_dir() {
+        first
+    } else {
+        first.parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    };
     let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
     let top = git(&directory, &["rev-parse", "--show-toplevel"], "")?;
     let top = PathBuf::from(top.trim_end_matches('\n'));
@@ -40,10 +46,15 @@ pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), 
         .chain(scanned.problems.iter().map(|problem| problem.file.as_str()))
         .collect();
     // git reads one name a line.
-    let (names, odd): (Vec<&str>, Vec<&str>) = mentioned.into_iter().partition(|name| !name.contains('\n') && Path::new(name).is_file());
+    let (names, odd): (Vec<&str>, Vec<&str>) =
+        mentioned.into_iter().partition(|name| !name.contains('\n') && Path::new(name).is_file());
     let real: Vec<Option<PathBuf>> = names.iter().map(|name| Path::new(name).canonicalize().ok()).collect();
     let list: String = real.iter().flatten().map(|path| format!("{}\n", path.display())).collect();
-    let hashes = if list.is_empty() { String::new() } else { git(&directory, &["hash-object", "--no-filters", "--stdin-paths"], &list)? };
+    let hashes = if list.is_empty() {
+        String::new()
+    } else {
+        git(&directory, &["hash-object", "--no-filters", "--stdin-paths"], &list)?
+    };
     let mut hashes = hashes.lines();
     let mut changed: BTreeSet<String> = odd.into_iter().map(str::to_owned).collect();
     for (name, path) in names.iter().zip(&real) {
@@ -61,7 +72,11 @@ pub(super) fn apply(arguments: &Arguments, scanned: &mut Scanned) -> Result<(), 
 fn git(directory: &Path, arguments: &[&str], input: &str) -> Result<String, String> {
     let closed = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "protocol.allow=never", "core.pager=cat"];
     let mut command = Command::new("git");
-    command.arg("-C").arg(directory).args(closed.iter().flat_map(|setting| [OsStr::new("-c"), OsStr::new(setting)])).args(arguments);
+    command
+        .arg("-C")
+        .arg(directory)
+        .args(closed.iter().flat_map(|setting| [OsStr::new("-c"), OsStr::new(setting)]))
+        .args(arguments);
     command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("git cannot be run: {error}"))?;
@@ -77,7 +92,11 @@ fn git(directory: &Path, arguments: &[&str], input: &str) -> Result<String, Stri
     });
     let output = written.map_err(|error| format!("git: {error}"))?;
     if !output.status.success() {
-        return Err(format!("git {}: {}", arguments.first().unwrap_or(&""), String::from_utf8_lossy(&output.stderr).trim()));
+        return Err(format!(
+            "git {}: {}",
+            arguments.first().unwrap_or(&""),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

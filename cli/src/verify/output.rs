@@ -69,7 +69,10 @@ pub(super) fn json(verified: &[Verified], left_out: Option<&str>) -> String {
     let subject = |one: &Verified| {
         let places = |finding: &Finding| -> Vec<Value> {
             let known = one.subject.places.get(&finding.about).map(Vec::as_slice).unwrap_or_default();
-            known.iter().map(|(file, line, column)| json!({ "file": file, "line": line, "column": column })).collect()
+            known
+                .iter()
+                .map(|(file, line, column)| json!({ "file": file, "line": line, "column": column }))
+                .collect()
         };
         let finding = |finding: &&Finding| {
             let mut value = json!(finding);
@@ -85,7 +88,8 @@ pub(super) fn json(verified: &[Verified], left_out: Option<&str>) -> String {
             "left_out": one.subject.left_out,
         })
     };
-    let document = json!({ "subjects": verified.iter().map(subject).collect::<Vec<_>>(), "without_credentials": left_out });
+    let document =
+        json!({ "subjects": verified.iter().map(subject).collect::<Vec<_>>(), "without_credentials": left_out });
     format!("{document:#}\n")
 }
 
@@ -102,7 +106,8 @@ pub(super) fn github(verified: &[Verified]) -> String {
             let places = one.subject.places.get(&finding.about).map_or(&file[..], Vec::as_slice);
             for (file, line, column) in places {
                 let message = format!("{finding}. {}", finding.advice);
-                text += &format!("{}\n", annotation(level, file, (*line, *column), "pullsafe verify", message.trim_end()));
+                text +=
+                    &format!("{}\n", annotation(level, file, (*line, *column), "pullsafe verify", message.trim_end()));
             }
         }
     }

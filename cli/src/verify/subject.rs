@@ -34,13 +34,19 @@ pub(super) struct Subject {
 ///
 /// # Errors
 /// One of them is nothing that can be verified, with the reason.
-pub(super) async fn all(arguments: &Arguments, ecs: Option<&Ecs>, no_credentials: Option<&str>) -> Result<Vec<Subject>, String> {
+pub(super) async fn all(
+    arguments: &Arguments,
+    ecs: Option<&Ecs>,
+    no_credentials: Option<&str>,
+) -> Result<Vec<Subject>, String> {
     let (mut subjects, mut paths) = (Vec::new(), Vec::new());
     for target in &arguments.targets {
         let path = Path::new(target);
         if path.exists() {
             match definition_of(path)? {
-                Some(definition) => subjects.push(of_definition(target.clone(), &definition, Launch::of(&definition), None)),
+                Some(definition) => {
+                    subjects.push(of_definition(target.clone(), &definition, Launch::of(&definition), None))
+                }
                 None => paths.push(path.to_owned()),
             }
             continue;
@@ -48,13 +54,17 @@ pub(super) async fn all(arguments: &Arguments, ecs: Option<&Ecs>, no_credentials
         let ecs = match (ecs, no_credentials) {
             (Some(ecs), _) => ecs,
             (None, why) => {
-                return Err(format!("{target}: there is no such file, and ECS cannot be asked for it: {}", why.unwrap_or_default()));
+                return Err(format!(
+                    "{target}: there is no such file, and ECS cannot be asked for it: {}",
+                    why.unwrap_or_default()
+                ));
             }
         };
         subjects.push(match named(target).filter(|_| !target.contains(":task-definition/")) {
             Some((cluster, service)) => of_service(ecs, target, &cluster, &service).await?,
             None => {
-                let definition = registered(ecs, target).await.map_err(|why| format!("{target}: there is no such file; {why}"))?;
+                let definition =
+                    registered(ecs, target).await.map_err(|why| format!("{target}: there is no such file; {why}"))?;
                 of_definition(target.clone(), &definition, Launch::of(&definition), None)
             }
         });
@@ -69,9 +79,14 @@ pub(super) async fn all(arguments: &Arguments, ecs: Option<&Ecs>, no_credentials
 pub(super) fn mirror(text: &str) -> Result<Mirror, String> {
     let (registry, prefix) = text.trim_end_matches('/').split_once('/').unwrap_or((text, ""));
     let mirror = Mirror { registry: registry.to_owned(), prefix: prefix.to_owned() };
-    let example = "docker.io/library/redis:7".parse::<pullsafe::reference::Reference>().map_err(|error| error.to_string())?;
+    let example = "docker.io/library/redis:7"
+        .parse::<pullsafe::reference::Reference>()
+        .map_err(|error| error.to_string())?;
     let name = pullsafe::naming::mirrored_name(&mirror.prefix, &example);
-    example.moved_to(&mirror.registry, &name).map(|_| mirror).map_err(|error| format!("--mirror {text}: {error}"))
+    example
+        .moved_to(&mirror.registry, &name)
+        .map(|_| mirror)
+        .map_err(|error| format!("--mirror {text}: {error}"))
 }
 
 async fn registered(ecs: &Ecs, name: &str) -> Result<TaskDefinition, String> {
@@ -83,7 +98,8 @@ async fn of_service(ecs: &Ecs, target: &str, cluster: &str, name: &str) -> Resul
     let service = ecs.service(cluster, name).await?;
     let definition = registered(ecs, service["taskDefinition"].as_str().unwrap_or_default()).await?;
     let providers = service["capacityProviderStrategy"].as_array().cloned().unwrap_or_default();
-    let on_fargate = |provider: &Value| provider["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE"));
+    let on_fargate =
+        |provider: &Value| provider["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE"));
     let fargate = service["launchType"] == "FARGATE" || !providers.is_empty() && providers.iter().all(on_fargate);
     let launch = if fargate { Launch::Fargate } else { Launch::Instances };
     Ok(of_definition(target.to_owned(), &definition, launch, service["desiredCount"].as_u64()))
@@ -91,7 +107,13 @@ async fn of_service(ecs: &Ecs, target: &str, cluster: &str, name: &str) -> Resul
 
 fn of_definition(name: String, definition: &TaskDefinition, launch: Launch, tasks: Option<u64>) -> Subject {
     let needs = Needs::of(definition, launch, &BTreeMap::new());
-    Subject { name, needs, places: BTreeMap::new(), tasks, left_out: Vec::new() }
+    Subject {
+        name,
+        needs,
+        places: BTreeMap::new(),
+        tasks,
+        left_out: Vec::new(),
+    }
 }
 
 /// The task definition that a file is, in the form of a request or of an answer; nothing where it is something else.
@@ -102,13 +124,21 @@ fn definition_of(path: &Path) -> Result<Option<TaskDefinition>, String> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     // What is no JSON is the scan's to say.
-    let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(None) };
+    let Ok(value) = serde_json::from_str::<Value>(&text) else {
+        return Ok(None);
+    };
     let inner = value.get("taskDefinition").filter(|inner| inner.is_object()).unwrap_or(&value);
     let is_definition = inner["containerDefinitions"].as_array().is_some_and(|containers| !containers.is_empty());
     // One with placeholders of a pipeline is read by the scan, which knows them.
-    let filled_in = |container: &Value| container["image"].as_str().is_some_and(|image| !image.contains(['$', '<', '{']));
-    let whole = is_definition && inner["containerDefinitions"].as_array().is_some_and(|containers| containers.iter().all(filled_in));
-    Ok(if whole { TaskDefinition::from_json(&json!({ "taskDefinition": inner })) } else { None })
+    let filled_in =
+        |container: &Value| container["image"].as_str().is_some_and(|image| !image.contains(['$', '<', '{']));
+    let whole = is_definition
+        && inner["containerDefinitions"].as_array().is_some_and(|containers| containers.iter().all(filled_in));
+    Ok(if whole {
+        TaskDefinition::from_json(&json!({ "taskDefinition": inner }))
+    } else {
+        None
+    })
 }
 
 /// The images that files name, as far as the files say all of them.
@@ -142,5 +172,11 @@ fn of_files(paths: &[PathBuf], arguments: &Arguments) -> Result<Subject, String>
     }
     let name = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let platform = arguments.platform.as_ref().map(ToString::to_string);
-    Ok(Subject { name, needs: Needs::of_images(images, platform), places, tasks: None, left_out })
+    Ok(Subject {
+        name,
+        needs: Needs::of_images(images, platform),
+        places,
+        tasks: None,
+        left_out,
+    })
 }

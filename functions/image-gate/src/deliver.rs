@@ -19,8 +19,9 @@ use crate::gate::{Call, Gate};
 use crate::response_url::{ResponseUrl, Unanswered};
 
 impl Gate {
-    /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help for people, for
-    /// which it does not wait for long; a stack of another account is told of its own repositories only.
+    /// The answer of a request whose time is over. The repository's tags, read once for all who wait there, are a help
+    /// for people, for which it does not wait for long; a stack of another account is told of its own repositories
+    /// only.
     pub(crate) async fn given_up(
         &self,
         wait: &Wait,
@@ -31,9 +32,20 @@ impl Gate {
         let is_own = wait.requester.stack().map(|stack| stack.account) == wait.place.account.as_deref();
         let left = wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs();
         let budget = (self.settings.time_to_answer / 3).min(Duration::from_millis(left / 4));
-        let known = async || timeout(budget, self.tags(&wait.place)).await.unwrap_or_else(|_| Err("ECR did not answer in time".to_owned()));
-        let tags = if is_own { tags.get_or_init(known).await.as_deref().map_err(String::as_str) } else { Ok(&[][..]) };
-        let around = Surroundings { tags, mirror_log: self.settings.stack.mirror_log_group.as_deref() };
+        let known = async || {
+            timeout(budget, self.tags(&wait.place))
+                .await
+                .unwrap_or_else(|_| Err("ECR did not answer in time".to_owned()))
+        };
+        let tags = if is_own {
+            tags.get_or_init(known).await.as_deref().map_err(String::as_str)
+        } else {
+            Ok(&[][..])
+        };
+        let around = Surroundings {
+            tags,
+            mirror_log: self.settings.stack.mirror_log_group.as_deref(),
+        };
         Answer::failed(&reason(wait, why_not, ending, around, self.now()))
     }
 
@@ -64,7 +76,9 @@ impl Gate {
             Claim::Busy(_) => return Ok(json!({"answered": false, "reason": "another invocation answers"})),
             Claim::Over => return Ok(json!({"answered": false, "reason": "the request is over"})),
         };
-        let Some(table) = &self.table else { return self.deliver(&claimed, call).await };
+        let Some(table) = &self.table else {
+            return self.deliver(&claimed, call).await;
+        };
         match self.stored(call, table.replace(&claimed)).await {
             Ok(true) => self.deliver(&claimed, call).await,
             Ok(false) => Ok(json!({"answered": false, "reason": "another invocation was faster"})),
@@ -82,13 +96,18 @@ impl Gate {
 
     /// Sends the answer of a claimed row. Sending and remembering what the image is do not wait for each other.
     async fn deliver(&self, claimed: &Wait, call: &Call) -> Result<Value, Unanswered> {
-        let State::Answering { body, .. } = &claimed.state else { return Ok(json!({"answered": false})) };
-        let Some(url) = &claimed.url else { return Ok(json!({"answered": false, "reason": "the address is gone"})) };
+        let State::Answering { body, .. } = &claimed.state else {
+            return Ok(json!({"answered": false}));
+        };
+        let Some(url) = &claimed.url else {
+            return Ok(json!({"answered": false, "reason": "the address is gone"}));
+        };
         let image = Answer::image_of(body);
         let remember = async {
             if let (Some(table), Some(image)) = (&self.table, &image)
-                && let Err(failure) =
-                    self.stored(call, table.remember(&claimed.requester, &claimed.asked.identity(), image, self.now())).await
+                && let Err(failure) = self
+                    .stored(call, table.remember(&claimed.requester, &claimed.asked.identity(), image, self.now()))
+                    .await
             {
                 tracing::warn!(%failure, "a rollback to this image would not find it again: {failure}");
             }
@@ -135,7 +154,11 @@ impl Gate {
                 image = claimed.asked.image_at(&claimed.place.uri()),
                 "answered: {outcome}"
             );
-            emf(now, &[("Outcome", outcome)], &[("GateAnswers", Unit::Count, 1), ("GateWaitSeconds", Unit::Seconds, waited)]);
+            emf(
+                now,
+                &[("Outcome", outcome)],
+                &[("GateAnswers", Unit::Count, 1), ("GateWaitSeconds", Unit::Seconds, waited)],
+            );
         }
         Ok(json!({"answered": delivery == Delivery::Taken, "success": success}))
     }
@@ -150,7 +173,13 @@ impl Gate {
         };
         match sent {
             Ok(()) => {
-                tracing::info!(stack = requester.stack_id, request_id = requester.request_id, success, reason, "answered at once");
+                tracing::info!(
+                    stack = requester.stack_id,
+                    request_id = requester.request_id,
+                    success,
+                    reason,
+                    "answered at once"
+                );
                 Ok(json!({"answered": true, "success": success}))
             }
             Err(error) if error.refused => {
@@ -161,7 +190,8 @@ impl Gate {
         }
     }
 
-    /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does no harm.
+    /// A Delete is answered; what waits for its resource need not be. Best effort: an answer to a deleted resource does
+    /// no harm.
     pub(crate) async fn cancel(&self, envelope: &Envelope, call: &Call) {
         let Some(table) = &self.table else { return };
         match self.stored(call, table.open_of(&envelope.requester)).await {

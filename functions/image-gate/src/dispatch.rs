@@ -13,8 +13,8 @@ use crate::gate::{Call, Gate, GateError};
 use crate::response_url::Unanswered;
 
 impl Gate {
-    /// Handles one event. `owner` names the invocation, the same for every try of it. It is an error if an answer could not be
-    /// delivered, or if it is not known who waits: then a repetition may help.
+    /// Handles one event. `owner` names the invocation, the same for every try of it. It is an error if an answer could
+    /// not be delivered, or if it is not known who waits: then a repetition may help.
     ///
     /// # Errors
     /// [`GateError`].
@@ -37,7 +37,8 @@ impl Gate {
         }
     }
 
-    /// Several requests in one event. One that stays unanswered makes the event come again, which the others do not mind.
+    /// Several requests in one event. One that stays unanswered makes the event come again, which the others do not
+    /// mind.
     async fn requested_together(self: &Arc<Self>, envelopes: Vec<Envelope>, call: &Call) -> Result<Value, Unanswered> {
         let mut outcomes = Vec::new();
         for envelope in envelopes {
@@ -47,8 +48,8 @@ impl Gate {
         Ok(json!({"requests": outcomes}))
     }
 
-    /// What comes through the own queue: timers, and what Lambda gave up. A request is taken up as if it had just come; the ids of those that
-    /// should come again are what SQS expects.
+    /// What comes through the own queue: timers, and what Lambda gave up. A request is taken up as if it had just come;
+    /// the ids of those that should come again are what SQS expects.
     async fn messages(self: &Arc<Self>, records: Vec<event::QueueRecord>, call: &Call) -> Value {
         let mut failures = Vec::new();
         for record in records {
@@ -63,7 +64,8 @@ impl Gate {
         json!({"batchItemFailures": failures})
     }
 
-    /// A timer, or a hint that its first run failed at. The next sweep finds what is missed here, so that it never comes again.
+    /// A timer, or a hint that its first run failed at. The next sweep finds what is missed here, so that it never
+    /// comes again.
     async fn hinted(self: &Arc<Self>, record: &event::QueueRecord, call: &Call) {
         match record.body.as_ref().map(|body| hint(body, self.now())) {
             Ok(hint @ Hint::Repository(_)) => {

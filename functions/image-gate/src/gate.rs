@@ -102,9 +102,15 @@ pub struct Gate {
 impl Gate {
     /// Nothing is connected until an event needs it.
     pub fn new(config: SdkConfig, settings: Settings, clock: Clock) -> Self {
-        let timeouts = Timeouts { connect: Duration::from_secs(2), first_byte: Duration::from_secs(5), ..Timeouts::default() };
+        let timeouts = Timeouts {
+            connect: Duration::from_secs(2),
+            first_byte: Duration::from_secs(5),
+            ..Timeouts::default()
+        };
         let own_region = config.region().map(ToString::to_string);
-        let table = Some(settings.stack.table.as_str()).filter(|name| !name.is_empty()).map(|name| GateTable::new(&config, name));
+        let table = Some(settings.stack.table.as_str())
+            .filter(|name| !name.is_empty())
+            .map(|name| GateTable::new(&config, name));
         Self {
             own_region,
             stacks: Stacks::new(&config),
@@ -123,9 +129,13 @@ impl Gate {
         (self.clock)()
     }
 
-    /// A call to the table or a queue, which is not waited for longer than sensible, and never so long that no time is left for
-    /// what comes after it.
-    pub(crate) async fn stored<T>(&self, call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    /// A call to the table or a queue, which is not waited for longer than sensible, and never so long that no time is
+    /// left for what comes after it.
+    pub(crate) async fn stored<T>(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let left = call.deadline.saturating_duration_since(Instant::now());
         match timeout(self.settings.table_budget.min(left / 3), work).await {
             Ok(outcome) => outcome,
@@ -133,8 +143,8 @@ impl Gate {
         }
     }
 
-    /// Asks the mirror for the source of a request, if that is due: the next state of its row, if that is news. A refusal is kept for the
-    /// reason of a failure, and the next sweep asks again: a permission may be on its way.
+    /// Asks the mirror for the source of a request, if that is due: the next state of its row, if that is news. A
+    /// refusal is kept for the reason of a failure, and the next sweep asks again: a permission may be on its way.
     pub(crate) async fn ask_mirror(&self, wait: &Wait, call: &Call) -> Option<Wait> {
         let now = self.now();
         let source = wait.asked.source.as_ref().filter(|_| wait.should_ask_mirror(now))?;
@@ -159,7 +169,11 @@ impl Gate {
         self.registries.get_or_init(|| {
             let credentials = EcrCredentials::new(self.ecr.clone(), Arc::clone(&self.clock));
             let config = Config::new(Arc::clone(&self.clock));
-            Client::new(Config { endpoints: self.settings.endpoints.clone(), credentials: Arc::new(credentials), ..config })
+            Client::new(Config {
+                endpoints: self.settings.endpoints.clone(),
+                credentials: Arc::new(credentials),
+                ..config
+            })
         })
     }
 }

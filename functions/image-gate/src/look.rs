@@ -1,4 +1,5 @@
-//! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits there.
+//! A look at ECR: whether images of one repository are there, and what they are. One batch for everybody who waits
+//! there.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +36,14 @@ impl Gate {
     /// A look for one request.
     pub(crate) async fn look_settled(&self, wait: &Wait) -> Look {
         let looks = self.look_all_settled(&[wait]).await;
-        looks.into_iter().next().unwrap_or_else(|| Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
+        looks
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned())))
     }
 
-    /// Looks for requests of one repository, and where a tag was moved only just now, once more after a moment, until it stays.
+    /// Looks for requests of one repository, and where a tag was moved only just now, once more after a moment, until
+    /// it stays.
     pub(crate) async fn look_all_settled(&self, waits: &[&Wait]) -> Vec<Look> {
         let mut looks = self.look_in_time(waits).await;
         for _ in 1..MOST_LOOKS {
@@ -67,8 +72,12 @@ impl Gate {
     /// One look, which is not waited for longer than sensible, and not so long that a stack would give up meanwhile.
     async fn look_in_time(&self, waits: &[&Wait]) -> Vec<Look> {
         let late = || vec![Look::NotYet(WhyNot::NotKnown("ECR did not answer in time".to_owned())); waits.len()];
-        let left =
-            waits.iter().map(|wait| wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs() / 3).min();
+        let left = waits
+            .iter()
+            .map(|wait| {
+                wait.patience.gives_up_at.millis().saturating_sub(self.now().millis()).max(0).unsigned_abs() / 3
+            })
+            .min();
         let left = left.map_or(self.settings.look_budget, Duration::from_millis);
         let budget = self.settings.look_budget.min(left.max(SHORTEST_LOOK));
         timeout(budget, self.look_for_each(waits)).await.unwrap_or_else(|_| late())
@@ -76,7 +85,9 @@ impl Gate {
 
     /// Each stack sees what its own account may see.
     async fn look_for_each(&self, waits: &[&Wait]) -> Vec<Look> {
-        let Some(place) = waits.first().map(|wait| &wait.place) else { return Vec::new() };
+        let Some(place) = waits.first().map(|wait| &wait.place) else {
+            return Vec::new();
+        };
         let mut by_account: BTreeMap<Option<&str>, Option<Look>> = BTreeMap::new();
         for wait in waits {
             let account = wait.requester.stack().map(|stack| stack.account);
@@ -84,10 +95,16 @@ impl Gate {
                 unasked.insert(self.hidden_from(place, account).await);
             }
         }
-        let hidden = waits.iter().map(|wait| by_account.get(&wait.requester.stack().map(|stack| stack.account)).cloned().flatten());
+        let hidden = waits
+            .iter()
+            .map(|wait| by_account.get(&wait.requester.stack().map(|stack| stack.account)).cloned().flatten());
         let hidden: Vec<Option<Look>> = hidden.collect();
-        let seen: Vec<&Properties> =
-            waits.iter().zip(&hidden).filter(|(_, hidden)| hidden.is_none()).map(|(wait, _)| &wait.asked).collect();
+        let seen: Vec<&Properties> = waits
+            .iter()
+            .zip(&hidden)
+            .filter(|(_, hidden)| hidden.is_none())
+            .map(|(wait, _)| &wait.asked)
+            .collect();
         let mut looks = if seen.is_empty() { Vec::new() } else { self.look(place, &seen).await }.into_iter();
         let unseen = || Look::NotYet(WhyNot::NotKnown("ECR was not asked".to_owned()));
         hidden.into_iter().map(|hidden| hidden.or_else(|| looks.next()).unwrap_or_else(unseen)).collect()
@@ -95,7 +112,12 @@ impl Gate {
 
     /// The repository's tags, the newest first, for the reason of a failure; or why they cannot be had.
     pub(crate) async fn tags(&self, place: &Place) -> Result<Vec<String>, String> {
-        match self.ecr.get(&place.region).newest_tags(place.account.as_deref(), &place.repository, MOST_TAGS).await {
+        match self
+            .ecr
+            .get(&place.region)
+            .newest_tags(place.account.as_deref(), &place.repository, MOST_TAGS)
+            .await
+        {
             // Then there are none, and the reason says already that there is no repository.
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => Ok(Vec::new()),
             tags => tags.map_err(|error| error.to_string()),
@@ -148,11 +170,15 @@ impl Gate {
     /// An image that ECR has to have signed, as far as it has.
     async fn signed(&self, ecr: &Ecr, place: &Place, look: Look) -> Look {
         let Look::Present(image) = look else { return look };
-        let Ok(digest) = image.digest.parse() else { return Look::Present(image) };
+        let Ok(digest) = image.digest.parse() else {
+            return Look::Present(image);
+        };
         match ecr.signing(place.account.as_deref(), &place.repository, &digest).await {
             Ok(Signing::Complete) => Look::Present(image),
             Ok(Signing::InProgress) => Look::NotYet(WhyNot::NotSigned("ECR is signing it".to_owned())),
-            Ok(Signing::None) => Look::NotYet(WhyNot::NotSigned("no signing profile of the registry has signed it".to_owned())),
+            Ok(Signing::None) => {
+                Look::NotYet(WhyNot::NotSigned("no signing profile of the registry has signed it".to_owned()))
+            }
             Ok(Signing::Failed(why)) => {
                 Look::Never(format!("The image {} is there, but not signed, as Signed asks for: {why}", image.digest))
             }
@@ -160,7 +186,8 @@ impl Gate {
         }
     }
 
-    /// What ECR knows of images beside their manifests: above all whether they lie in the archive, which nothing else tells.
+    /// What ECR knows of images beside their manifests: above all whether they lie in the archive, which nothing else
+    /// tells.
     async fn summaries(&self, ecr: &Ecr, place: &Place, digests: &BTreeSet<Digest>) -> Summaries {
         let ids: Vec<ImageId> = digests.iter().cloned().map(ImageId::Digest).collect();
         let of_all = |look: &Look| digests.iter().map(|digest| (digest.clone(), Err(look.clone()))).collect();
@@ -168,7 +195,9 @@ impl Gate {
             return Summaries::new();
         }
         let error = match ecr.describe_images(place.account.as_deref(), &place.repository, &ids).await {
-            Ok(summaries) => return summaries.into_iter().map(|summary| (summary.digest.clone(), Ok(summary))).collect(),
+            Ok(summaries) => {
+                return summaries.into_iter().map(|summary| (summary.digest.clone(), Ok(summary))).collect();
+            }
             Err(error) => error,
         };
         // One image that has gone since fails the call for all of them: each is asked for alone.
@@ -192,7 +221,8 @@ impl Gate {
             Ok(platforms) => platforms,
             Err(reason) => return Look::NotYet(WhyNot::Unreadable(reason)),
         };
-        let missing = asked.platforms.iter().filter(|wanted| !platforms.iter().any(|platform| platform.satisfies(wanted)));
+        let missing =
+            asked.platforms.iter().filter(|wanted| !platforms.iter().any(|platform| platform.satisfies(wanted)));
         let missing: Vec<String> = missing.map(Platform::to_string).collect();
         let offered = platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(",");
         if !missing.is_empty() {
@@ -210,9 +240,15 @@ impl Gate {
         }))
     }
 
-    /// The platforms of an index are in its manifest. A single image has its own in its config, which is fetched only if the
-    /// template asks for a platform.
-    async fn platforms(&self, registry: &str, place: &Place, asked: &Properties, image: &EcrImage) -> Result<Vec<Platform>, String> {
+    /// The platforms of an index are in its manifest. A single image has its own in its config, which is fetched only
+    /// if the template asks for a platform.
+    async fn platforms(
+        &self,
+        registry: &str,
+        place: &Place,
+        asked: &Properties,
+        image: &EcrImage,
+    ) -> Result<Vec<Platform>, String> {
         let contents = match Contents::parse(image.manifest.as_bytes()) {
             Ok(contents) => contents,
             Err(error) if asked.platforms.is_empty() => {
@@ -225,7 +261,8 @@ impl Gate {
             return Ok(contents.platforms());
         }
         let unknown = |why: String| format!("the platform of the image cannot be read: {why}");
-        let reference = Reference::new(registry, &place.repository, None, None).map_err(|error| unknown(error.to_string()))?;
+        let reference =
+            Reference::new(registry, &place.repository, None, None).map_err(|error| unknown(error.to_string()))?;
         self.registries().platforms(&reference, &contents).await.map_err(|error| unknown(error.to_string()))
     }
 }

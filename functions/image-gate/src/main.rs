@@ -18,8 +18,8 @@ use tokio::time::Instant;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init_logging();
-    let settings =
-        settings(|name| std::env::var(name).ok()).map_err(|faults| format!("the configuration is wrong:\n{}", faults.join("\n")))?;
+    let settings = settings(|name| std::env::var(name).ok())
+        .map_err(|faults| format!("the configuration is wrong:\n{}", faults.join("\n")))?;
     let clock = clock::system();
     // Made for the first request, not at start: a cold start stays that of a bare runtime.
     let gate = OnceCell::new();
@@ -28,21 +28,30 @@ async fn main() -> Result<(), Error> {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
         let build = || async {
-            let timeouts =
-                TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(3)).build();
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(2))
+                .operation_attempt_timeout(Duration::from_secs(3))
+                .build();
             let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
             Arc::new(Gate::new(config, settings.clone(), Arc::clone(clock)))
         };
         let gate: &Arc<Gate> = gate.get_or_init(build).await;
-        Arc::clone(gate).handle(event.payload, &event.context.request_id, deadline).await.map_err(Error::from)
+        Arc::clone(gate)
+            .handle(event.payload, &event.context.request_id, deadline)
+            .await
+            .map_err(Error::from)
     }))
     .await
 }
 
 /// Reads the configuration; every fault, with the name of its variable.
 fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
-    let endpoints = lookup(VARIABLE).unwrap_or_default().parse::<Endpoints>().map_err(|error| format!("{VARIABLE}: {error}"));
-    let stack = GateSettings::read(&lookup).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let endpoints = lookup(VARIABLE)
+        .unwrap_or_default()
+        .parse::<Endpoints>()
+        .map_err(|error| format!("{VARIABLE}: {error}"));
+    let stack =
+        GateSettings::read(&lookup).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
     // Lambda sets it.
     let log_group = lookup("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_else(|| Settings::default().log_group);
     match (stack, endpoints) {

@@ -35,12 +35,18 @@ impl Gate {
                 Look::Present(_) => WhyNot::NoImage,
             };
             match verdict(&wait, look, now) {
-                Verdict::Succeed(image) => return Answer::present(*image, &Origin::Look(now), wait.patience.waited(now)),
+                Verdict::Succeed(image) => {
+                    return Answer::present(*image, &Origin::Look(now), wait.patience.waited(now));
+                }
                 Verdict::Fail(reason) => return Answer::failed(&reason),
                 Verdict::GiveUp(_) | Verdict::Wait => {}
             }
             if Instant::now() + self.settings.pause >= end {
-                let ending = if end == by_function { Ending::Function { not_parked: not_parked.to_owned() } } else { Ending::Patience };
+                let ending = if end == by_function {
+                    Ending::Function { not_parked: not_parked.to_owned() }
+                } else {
+                    Ending::Patience
+                };
                 return self.given_up(&wait, &why_not, &ending, &OnceCell::new()).await;
             }
             sleep(self.settings.pause).await;

@@ -33,7 +33,11 @@ impl Gate {
                 return Ok(answered);
             }
             Some(RequestType::Create | RequestType::Update) => {}
-            None => return self.send(&envelope, &Answer::failed("RequestType is none of Create, Update and Delete"), call).await,
+            None => {
+                return self
+                    .send(&envelope, &Answer::failed("RequestType is none of Create, Update and Delete"), call)
+                    .await;
+            }
         }
         // A panic is an answer too, at once, and not after CloudFormation's patience.
         let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
@@ -41,8 +45,10 @@ impl Gate {
             Ok(outcome) => outcome,
             Err(_panic) => {
                 let (gate, own, whose) = (Arc::clone(self), envelope.clone(), call.clone());
-                let answer =
-                    Answer::failed(&format!("the gate met a fault of its own; its log group {} says where", self.settings.log_group));
+                let answer = Answer::failed(&format!(
+                    "the gate met a fault of its own; its log group {} says where",
+                    self.settings.log_group
+                ));
                 let failed = answer.clone();
                 match tokio::spawn(async move { gate.answer_by_row(&own, &failed, &whose).await }).await {
                     Ok(outcome) => outcome,
@@ -64,7 +70,8 @@ impl Gate {
     fn wait_of(&self, envelope: &Envelope) -> Result<Wait, InvalidProperties> {
         let asked = Properties::parse(&envelope.properties)?;
         let place = Place::of(&asked, &envelope.requester, self.own_region.as_deref());
-        mirrored::check(&asked, &place, self.settings.stack.mirror.as_ref()).map_err(|refusal| InvalidProperties(vec![refusal]))?;
+        mirrored::check(&asked, &place, self.settings.stack.mirror.as_ref())
+            .map_err(|refusal| InvalidProperties(vec![refusal]))?;
         Ok(Wait::new(envelope, asked, place, self.now()))
     }
 
@@ -106,9 +113,13 @@ impl Gate {
         }
         let seen = wait.seen(&look, now);
         match verdict(wait, look, now) {
-            Verdict::Succeed(image) => FirstLook::Answer(Answer::present(*image, &Origin::Look(now), wait.patience.waited(now))),
+            Verdict::Succeed(image) => {
+                FirstLook::Answer(Answer::present(*image, &Origin::Look(now), wait.patience.waited(now)))
+            }
             Verdict::Fail(reason) => FirstLook::Answer(Answer::failed(&reason)),
-            Verdict::GiveUp(why_not) => FirstLook::Answer(self.given_up(wait, &why_not, &Ending::Patience, &OnceCell::new()).await),
+            Verdict::GiveUp(why_not) => {
+                FirstLook::Answer(self.given_up(wait, &why_not, &Ending::Patience, &OnceCell::new()).await)
+            }
             Verdict::Wait => FirstLook::Wait(Box::new(seen.unwrap_or_else(|| wait.clone()))),
         }
     }
@@ -118,12 +129,16 @@ impl Gate {
         if let Some(next) = self.ask_mirror(&wait, call).await {
             wait = next;
         }
-        let Some(table) = &self.table else { return self.wait_here(&wait, "no table is configured", envelope, call).await };
+        let Some(table) = &self.table else {
+            return self.wait_here(&wait, "no table is configured", envelope, call).await;
+        };
         let row = match self.stored(call, table.insert(&wait)).await {
             Ok(Inserted::New) => wait,
             Ok(Inserted::Known(row)) if row.is_undecided() => *row,
             // What was decided is sent again, should whoever decided it have died.
-            Ok(Inserted::Known(row)) => return self.answer_known(&row, &Answer::failed("the request was decided before"), call).await,
+            Ok(Inserted::Known(row)) => {
+                return self.answer_known(&row, &Answer::failed("the request was decided before"), call).await;
+            }
             Err(failure) => {
                 tracing::error!(%failure, "a request could not be parked: {failure}");
                 return self.wait_here(&wait, &failure.to_string(), envelope, call).await;
@@ -158,9 +173,15 @@ impl Gate {
         }
     }
 
-    /// Parking is impossible: the function waits by itself. One that was started for what another failed at does not hold its queue up for so
-    /// long; it has looked, and answers.
-    async fn wait_here(&self, wait: &Wait, not_parked: &str, envelope: &Envelope, call: &Call) -> Result<Value, Unanswered> {
+    /// Parking is impossible: the function waits by itself. One that was started for what another failed at does not
+    /// hold its queue up for so long; it has looked, and answers.
+    async fn wait_here(
+        &self,
+        wait: &Wait,
+        not_parked: &str,
+        envelope: &Envelope,
+        call: &Call,
+    ) -> Result<Value, Unanswered> {
         let answer = match &envelope.failed_before {
             Some(failed) => Answer::failed(&format!(
                 "The gate function could not handle this request ({}; its log group {} says more), and it cannot be parked: {not_parked}. The image was looked for and is not there. Deploy again.",

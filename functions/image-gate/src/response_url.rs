@@ -1,8 +1,8 @@
 //! The address that an answer goes to: signed, so it shows nowhere, and checked, so that nobody can make the gate send
 //! elsewhere.
 //!
-//! CloudFormation takes answers in buckets of its own, one for each region, under keys that begin with the id of the stack. No other
-//! address is one.
+//! CloudFormation takes answers in buckets of its own, one for each region, under keys that begin with the id of the
+//! stack. No other address is one.
 
 use std::time::Duration;
 
@@ -56,11 +56,15 @@ impl ResponseUrl {
         if allow_local && is_loopback(host) {
             return Ok(Self(uri));
         }
-        let Some(stack) = requester.stack() else { return Err(InvalidResponseUrl("comes with a StackId that is not the id of a stack")) };
+        let Some(stack) = requester.stack() else {
+            return Err(InvalidResponseUrl("comes with a StackId that is not the id of a stack"));
+        };
         match (uri.scheme_str(), uri.port_u16()) {
             (Some("https"), None | Some(443)) if takes_answers(host, &stack) => {}
             (Some("https"), _) => {
-                return Err(InvalidResponseUrl("does not lead to where CloudFormation takes the answers of the stack's region"));
+                return Err(InvalidResponseUrl(
+                    "does not lead to where CloudFormation takes the answers of the stack's region",
+                ));
             }
             _ => return Err(InvalidResponseUrl("is not https")),
         }
@@ -78,10 +82,11 @@ impl ResponseUrl {
         let mut tries = 1;
         loop {
             let out_of_time = || Err(("no answer in the time that is left".to_owned(), true));
-            let (why, can_pass) = match timeout_at(deadline, self.try_put(http, body)).await.unwrap_or_else(|_| out_of_time()) {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
+            let (why, can_pass) =
+                match timeout_at(deadline, self.try_put(http, body)).await.unwrap_or_else(|_| out_of_time()) {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failure,
+                };
             tracing::warn!(tries, why, "an answer was not taken");
             if !can_pass || tries >= MOST_TRIES || Instant::now() + pause >= deadline {
                 return Err(Unanswered { tries, why, refused: !can_pass });
@@ -124,13 +129,21 @@ fn takes_answers(host: &str, stack: &StackPlace<'_>) -> bool {
     };
     let host = host.to_ascii_lowercase();
     let bucket = format!("cloudformation-custom-resource-response-{}.", stack.region.replace('-', ""));
-    let service = host.strip_prefix(&bucket).and_then(|rest| rest.strip_suffix(suffix)).and_then(|service| service.strip_suffix('.'));
+    let service = host
+        .strip_prefix(&bucket)
+        .and_then(|rest| rest.strip_suffix(suffix))
+        .and_then(|service| service.strip_suffix('.'));
     let region = stack.region;
     service.is_some_and(|service| {
         service == "s3"
-            || [format!("s3.{region}"), format!("s3-{region}"), format!("s3.dualstack.{region}"), format!("s3-fips.{region}")]
-                .iter()
-                .any(|form| form == service)
+            || [
+                format!("s3.{region}"),
+                format!("s3-{region}"),
+                format!("s3.dualstack.{region}"),
+                format!("s3-fips.{region}"),
+            ]
+            .iter()
+            .any(|form| form == service)
     })
 }
 
@@ -155,17 +168,24 @@ mod tests {
 
     fn check(url: &str, stack_id: &str, allow_local: bool) -> Result<String, String> {
         let requester = Requester { stack_id: stack_id.to_owned(), ..Requester::default() };
-        ResponseUrl::parse(&Signed::new(url), &requester, allow_local).map(|url| url.0.to_string()).map_err(|error| error.to_string())
+        ResponseUrl::parse(&Signed::new(url), &requester, allow_local)
+            .map(|url| url.0.to_string())
+            .map_err(|error| error.to_string())
     }
 
     const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/app/0a1b";
-    const KEY: &str = "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A111122223333%3Astack/app/0a1b%7CImage%7C6b0c?X-Amz-Signature=secret";
+    const KEY: &str =
+        "arn%3Aaws%3Acloudformation%3Aeu-west-1%3A111122223333%3Astack/app/0a1b%7CImage%7C6b0c?X-Amz-Signature=secret";
     const BUCKET: &str = "cloudformation-custom-resource-response-euwest1";
 
     #[test]
     fn answers_go_to_cloudformations_own_buckets() {
-        for host in ["s3.eu-west-1.amazonaws.com", "s3-eu-west-1.amazonaws.com", "s3.amazonaws.com", "s3.dualstack.eu-west-1.amazonaws.com"]
-        {
+        for host in [
+            "s3.eu-west-1.amazonaws.com",
+            "s3-eu-west-1.amazonaws.com",
+            "s3.amazonaws.com",
+            "s3.dualstack.eu-west-1.amazonaws.com",
+        ] {
             let url = format!("https://{BUCKET}.{host}/{KEY}");
             assert_eq!(check(&url, STACK, false), Ok(url.clone()), "byte for byte");
         }
@@ -187,15 +207,35 @@ mod tests {
             (real(&format!("{BUCKET}.s3.us-east-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),
             (real(&format!("{BUCKET}x.s3.eu-west-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),
             (real(&format!("x{BUCKET}.s3.eu-west-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),
-            (real(&format!("{BUCKET}.s3.eu-west-1.amazonaws.com.evil.example")), STACK, true, "where CloudFormation takes"),
+            (
+                real(&format!("{BUCKET}.s3.eu-west-1.amazonaws.com.evil.example")),
+                STACK,
+                true,
+                "where CloudFormation takes",
+            ),
             (real("lambda.eu-west-1.amazonaws.com"), STACK, false, "where CloudFormation takes"),
-            (real(&format!("{BUCKET}.execute-api.eu-west-1.amazonaws.com")), STACK, false, "where CloudFormation takes"),
-            (real(&format!("{BUCKET}.s3.eu-west-1.amazonaws.com:8443")), STACK, false, "where CloudFormation takes"),
+            (
+                real(&format!("{BUCKET}.execute-api.eu-west-1.amazonaws.com")),
+                STACK,
+                false,
+                "where CloudFormation takes",
+            ),
+            (
+                real(&format!("{BUCKET}.s3.eu-west-1.amazonaws.com:8443")),
+                STACK,
+                false,
+                "where CloudFormation takes",
+            ),
             (real(&format!("{BUCKET}.s3.eu-west-1.amazonaws.com@evil.example")), STACK, false, "user name"),
             // Another stack, another account, another region, or none.
             (own.clone(), "arn:aws:cloudformation:eu-west-1:111122223333:stack/ap/0a1b", false, "another stack"),
             (own.clone(), "arn:aws:cloudformation:eu-west-1:444455556666:stack/app/0a1b", false, "another stack"),
-            (own.clone(), "arn:aws:cloudformation:us-east-1:111122223333:stack/app/0a1b", false, "where CloudFormation takes"),
+            (
+                own.clone(),
+                "arn:aws:cloudformation:us-east-1:111122223333:stack/app/0a1b",
+                false,
+                "where CloudFormation takes",
+            ),
             (own.clone(), "arn:aws:cloudformation:eu-west-1:111122223333:stack/app/0a1", false, "another stack"),
             (own.clone(), "app", false, "not the id of a stack"),
             (own.replace("%7C", "%7"), STACK, false, "another stack"),
@@ -204,7 +244,10 @@ mod tests {
             ("not a url?Signature=secret".to_owned(), STACK, false, "not a URL"),
         ] {
             let error = check(&url, stack, allow_local).expect_err(&url);
-            assert!((error.contains(why) || error.contains("not https")) && !error.contains("secret"), "{url}: {error}");
+            assert!(
+                (error.contains(why) || error.contains("not https")) && !error.contains("secret"),
+                "{url}: {error}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a resource is given when its stack rolls back: the digest that it had.
 //!
-//! CloudFormation sends the same request for a rollback and for a person who deploys what was there before. What tells them apart is the state
-//! of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so that a digest which is gone is given out only
-//! where nothing else is left.
+//! CloudFormation sends the same request for a rollback and for a person who deploys what was there before. What tells
+//! them apart is the state of the stack. Only a rollback is served from memory; and the memory is looked up in ECR, so
+//! that a digest which is gone is given out only where nothing else is left.
 
 use crate::decide::answer::{Answer, Attributes, Origin};
 use crate::decide::look::Look;
@@ -32,9 +32,15 @@ impl Gate {
                 let attributes = Attributes { tag: image.tag.clone(), ..*found };
                 (attributes, Origin::Remembered { given_at, looked_at: self.now() })
             }
-            Look::NotYet(_) | Look::Denied(_) | Look::Never(_) => (image, Origin::OnlyRemembered { given_at, looked_at: self.now() }),
+            Look::NotYet(_) | Look::Denied(_) | Look::Never(_) => {
+                (image, Origin::OnlyRemembered { given_at, looked_at: self.now() })
+            }
         };
-        tracing::info!(stack = wait.requester.stack_id, digest = found.digest, "a rollback is given what the resource had: {origin}");
+        tracing::info!(
+            stack = wait.requester.stack_id,
+            digest = found.digest,
+            "a rollback is given what the resource had: {origin}"
+        );
         Some(Answer::present(found, &origin, wait.patience.waited(self.now())))
     }
 
@@ -50,9 +56,16 @@ impl Gate {
     }
 
     async fn look_for_digest(&self, wait: &Wait, image: &Attributes) -> Look {
-        let Ok(digest) = image.digest.parse::<Digest>() else { return Look::Never("the memory holds no digest".to_owned()) };
+        let Ok(digest) = image.digest.parse::<Digest>() else {
+            return Look::Never("the memory holds no digest".to_owned());
+        };
         // Whatever else was asked for held when the digest was given.
-        let asked = Properties { wanted: Wanted::Digest(digest), platforms: Vec::new(), signed: false, ..wait.asked.clone() };
+        let asked = Properties {
+            wanted: Wanted::Digest(digest),
+            platforms: Vec::new(),
+            signed: false,
+            ..wait.asked.clone()
+        };
         self.look_settled(&Wait { asked, ..wait.clone() }).await
     }
 }

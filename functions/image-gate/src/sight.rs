@@ -22,7 +22,8 @@ impl Gate {
             Err(error) if meaning(error.code.as_deref()) == Meaning::Passes => {
                 Some(Look::NotYet(WhyNot::NotKnown("ECR did not say who may see it".to_owned())))
             }
-            // The same words whether the repository does not exist, has no policy, or has one that does not name the account.
+            // The same words whether the repository does not exist, has no policy, or has one that does not name the
+            // account.
             Ok(_) | Err(_) => Some(Look::Denied(format!(
                 "RepositoryName names a repository of account {owner}, and the stack's account {account} cannot be seen to have the right to pull from it. \
                  Let its policy allow ecr:BatchGetImage to arn:aws:iam::{account}:root, and ecr:GetRepositoryPolicy to the gate's roles if it is not the gate's own."

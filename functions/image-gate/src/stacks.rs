@@ -16,8 +16,18 @@ impl Stacks {
     /// A stack's status, such as `UPDATE_IN_PROGRESS`, by its id.
     pub(crate) async fn status(&self, stack_id: &str) -> Result<String, Failure> {
         const CALL: &str = "cloudformation:DescribeStacks";
-        let answer = self.0.describe_stacks().stack_name(stack_id).send().await.map_err(|error| Failure::of(CALL, &error))?;
-        let status = answer.stacks().first().and_then(|stack| stack.stack_status()).map(|status| status.as_str().to_owned());
+        let answer = self
+            .0
+            .describe_stacks()
+            .stack_name(stack_id)
+            .send()
+            .await
+            .map_err(|error| Failure::of(CALL, &error))?;
+        let status = answer
+            .stacks()
+            .first()
+            .and_then(|stack| stack.stack_status())
+            .map(|status| status.as_str().to_owned());
         status.ok_or_else(|| Failure::unexpected(CALL, "an answer without a stack"))
     }
 }

@@ -1,8 +1,8 @@
 //! The gate's rows in the table: who waits for which image, and what an image once was.
 //!
-//! A waiter has `pk` (its repository), `sk` (its resource and request), `doc` (the [`Wait`] as JSON), `version`, and while it
-//! is open `open` (the key of the sparse index) and `response_url`, which stands nowhere else and goes with the answer. Every
-//! write names the version that it replaces. Expiry is housekeeping only.
+//! A waiter has `pk` (its repository), `sk` (its resource and request), `doc` (the [`Wait`] as JSON), `version`, and
+//! while it is open `open` (the key of the sparse index) and `response_url`, which stands nowhere else and goes with
+//! the answer. Every write names the version that it replaces. Expiry is housekeeping only.
 
 use std::collections::HashMap;
 
@@ -69,8 +69,8 @@ impl GateTable {
         }
     }
 
-    /// Replaces a row by its next version. Whether that is what the row now is: also if an earlier try of the same call had
-    /// the effect and lost its answer.
+    /// Replaces a row by its next version. Whether that is what the row now is: also if an earlier try of the same call
+    /// had the effect and lost its answer.
     ///
     /// # Errors
     /// The call failed.
@@ -96,9 +96,20 @@ impl GateTable {
     /// # Errors
     /// A call failed, or a row cannot be read.
     pub async fn open_at(&self, partition: &str) -> Result<Vec<Wait>, Failure> {
-        let operation = self.client.query().table_name(&self.name).consistent_read(true).key_condition_expression("#pk = :pk");
-        let operation = operation.filter_expression("attribute_exists(#open)").expression_attribute_names("#open", "open");
-        self.all(operation.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(partition))).await
+        let operation = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#pk = :pk");
+        let operation =
+            operation.filter_expression("attribute_exists(#open)").expression_attribute_names("#open", "open");
+        self.all(
+            operation
+                .expression_attribute_names("#pk", "pk")
+                .expression_attribute_values(":pk", text(partition)),
+        )
+        .await
     }
 
     /// Everybody who still waits, as far as the index knows.
@@ -106,8 +117,18 @@ impl GateTable {
     /// # Errors
     /// A call failed, or a row cannot be read.
     pub async fn open(&self) -> Result<Vec<Wait>, Failure> {
-        let operation = self.client.query().table_name(&self.name).index_name(OPEN_INDEX).key_condition_expression("#open = :open");
-        self.all(operation.expression_attribute_names("#open", "open").expression_attribute_values(":open", text(OPEN))).await
+        let operation = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(OPEN_INDEX)
+            .key_condition_expression("#open = :open");
+        self.all(
+            operation
+                .expression_attribute_names("#open", "open")
+                .expression_attribute_values(":open", text(OPEN)),
+        )
+        .await
     }
 
     /// What waits for a resource, as far as the index knows.
@@ -117,19 +138,30 @@ impl GateTable {
     pub async fn open_of(&self, requester: &Requester) -> Result<Vec<Wait>, Failure> {
         let operation = self.client.query().table_name(&self.name).index_name(OPEN_INDEX);
         let operation = operation.key_condition_expression("#open = :open AND begins_with(#sk, :resource)");
-        let operation = operation.expression_attribute_names("#open", "open").expression_attribute_values(":open", text(OPEN));
+        let operation = operation
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", text(OPEN));
         let resource = text(&key::of_resource(requester));
-        self.all(operation.expression_attribute_names("#sk", "sk").expression_attribute_values(":resource", resource)).await
+        self.all(operation.expression_attribute_names("#sk", "sk").expression_attribute_values(":resource", resource))
+            .await
     }
 
     /// Keeps what the properties meant to a resource, for a rollback to them.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn remember(&self, requester: &Requester, properties: &str, image: &Attributes, now: Timestamp) -> Result<(), Failure> {
+    pub async fn remember(
+        &self,
+        requester: &Requester,
+        properties: &str,
+        image: &Attributes,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let Key { partition, sort } = Key::of_memory(requester, properties);
-        let operation = self.client.put_item().table_name(&self.name).item("pk", text(&partition)).item("sk", text(&sort));
-        let operation = operation.item("doc", text(&json(image))).item("expires_at", number(now.seconds() + MEMORY_SECONDS));
+        let operation =
+            self.client.put_item().table_name(&self.name).item("pk", text(&partition)).item("sk", text(&sort));
+        let operation =
+            operation.item("doc", text(&json(image))).item("expires_at", number(now.seconds() + MEMORY_SECONDS));
         operation.send().await.map_err(|error| Failure::of(PUT, &error)).map(drop)
     }
 
@@ -137,13 +169,21 @@ impl GateTable {
     ///
     /// # Errors
     /// The call failed, or the row cannot be read.
-    pub async fn recall(&self, requester: &Requester, properties: &str) -> Result<Option<(Attributes, Timestamp)>, Failure> {
+    pub async fn recall(
+        &self,
+        requester: &Requester,
+        properties: &str,
+    ) -> Result<Option<(Attributes, Timestamp)>, Failure> {
         const CALL: &str = "dynamodb:GetItem";
         let Key { partition, sort } = Key::of_memory(requester, properties);
-        let operation = self.client.get_item().table_name(&self.name).key("pk", text(&partition)).key("sk", text(&sort));
+        let operation =
+            self.client.get_item().table_name(&self.name).key("pk", text(&partition)).key("sk", text(&sort));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
         let Some(item) = answer.item() else { return Ok(None) };
-        let expires_at = item.get("expires_at").and_then(|value| value.as_n().ok()?.parse::<i64>().ok()).unwrap_or(MEMORY_SECONDS);
+        let expires_at = item
+            .get("expires_at")
+            .and_then(|value| value.as_n().ok()?.parse::<i64>().ok())
+            .unwrap_or(MEMORY_SECONDS);
         let given_at = Timestamp::from_millis((expires_at - MEMORY_SECONDS) * 1000);
         Ok(document(CALL, item)?.map(|image| (image, given_at)))
     }
@@ -181,7 +221,8 @@ fn item_of(wait: &Wait) -> Item {
 }
 
 fn wait_of(call: &'static str, item: &Item) -> Result<Wait, Failure> {
-    let mut wait: Wait = document(call, item)?.ok_or_else(|| Failure::unexpected(call, "the attribute `doc` is missing"))?;
+    let mut wait: Wait =
+        document(call, item)?.ok_or_else(|| Failure::unexpected(call, "the attribute `doc` is missing"))?;
     if let Some(AttributeValue::S(url)) = item.get("response_url") {
         wait.url = Some(ResponseUrl::new(url));
     }
@@ -190,6 +231,8 @@ fn wait_of(call: &'static str, item: &Item) -> Result<Wait, Failure> {
 
 /// The row that stood in the way.
 fn found<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
-    let PutItemError::ConditionalCheckFailedException(exception) = error.as_service_error()? else { return None };
+    let PutItemError::ConditionalCheckFailedException(exception) = error.as_service_error()? else {
+        return None;
+    };
     exception.item()
 }

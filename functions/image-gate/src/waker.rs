@@ -52,14 +52,18 @@ impl Gate {
         repositories.sort_by_key(|waits| waits.iter().map(|wait| wait.patience.gives_up_at).min());
         let looked_at = repositories.len();
         let batches_before = self.batches.load(Ordering::Relaxed);
-        let work = stream::iter(repositories).map(|waits| Box::pin(self.wake_repository(waits, is_sweep, call))).buffer_unordered(TOGETHER);
+        let work = stream::iter(repositories)
+            .map(|waits| Box::pin(self.wake_repository(waits, is_sweep, call)))
+            .buffer_unordered(TOGETHER);
         let work = work.fold(0_usize, async |sum, answered| sum + answered);
         let end = call.deadline.checked_sub(TIME_TO_END).unwrap_or(call.deadline);
         match timeout_at(end, work).await {
             Ok(answered) => {
                 let batches = self.batches.load(Ordering::Relaxed) - batches_before;
                 tracing::info!(is_sweep, waiting, repositories = looked_at, batches, answered, "woken");
-                Ok(json!({"outcome": "woken", "waiting": waiting, "repositories": looked_at, "batches": batches, "answered": answered}))
+                Ok(
+                    json!({"outcome": "woken", "waiting": waiting, "repositories": looked_at, "batches": batches, "answered": answered}),
+                )
             }
             Err(_) => {
                 tracing::warn!(is_sweep, waiting, repositories = looked_at, "the time is over; the next sweep goes on");

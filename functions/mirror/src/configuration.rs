@@ -19,7 +19,9 @@ pub(crate) enum Unusable {
 impl Mirror {
     /// The configuration as it is now; `None` if there is no parameter for it.
     pub(crate) async fn configuration(&self) -> Result<Option<MirrorConfig>, Unusable> {
-        let Some(name) = &self.settings.config_parameter else { return Ok(None) };
+        let Some(name) = &self.settings.config_parameter else {
+            return Ok(None);
+        };
         let text = parameter::value(&self.config, name).await.map_err(Unusable::Unread)?;
         let config = MirrorConfig::parse(&text)
             .map_err(|faults| Unusable::Wrong(faults.iter().map(|fault| format!("{name}: {fault}")).collect()))?;

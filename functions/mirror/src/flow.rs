@@ -1,10 +1,11 @@
 //! The mirror: keeps byte-identical copies of images in ECR private.
 //!
-//! On a schedule it plans (`planner.rs`): what the configuration and ECS want, what it means at Docker Hub now, what the mirror lacks.
-//! The plan becomes jobs in a queue of its own; jobs that somebody asked for come by another, and so go ahead of the plan. Both are worked
-//! off the same way (`work.rs`), a few at a time. Each job is safe to repeat; what cannot succeed by repetition is reported once and
-//! dropped, everything else comes again after a pause that grows, until the queue's redrive policy ends it. A finished copy is announced
-//! by the event `Image Mirrored`, and one that was asked for also when there was nothing to copy, for somebody waits for it.
+//! On a schedule it plans (`planner.rs`): what the configuration and ECS want, what it means at Docker Hub now, what
+//! the mirror lacks. The plan becomes jobs in a queue of its own; jobs that somebody asked for come by another, and so
+//! go ahead of the plan. Both are worked off the same way (`work.rs`), a few at a time. Each job is safe to repeat;
+//! what cannot succeed by repetition is reported once and dropped, everything else comes again after a pause that
+//! grows, until the queue's redrive policy ends it. A finished copy is announced by the event `Image Mirrored`, and one
+//! that was asked for also when there was nothing to copy, for somebody waits for it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -80,8 +81,10 @@ impl Mirror {
             // Boxed, for a future of this depth is more than the compiler lays out in one piece.
             return Box::pin(self.batch(records, deadline)).await;
         }
-        let by_schedule =
-            event.get("source").and_then(Value::as_str).is_some_and(|source| matches!(source, "aws.events" | "aws.scheduler"));
+        let by_schedule = event
+            .get("source")
+            .and_then(Value::as_str)
+            .is_some_and(|source| matches!(source, "aws.events" | "aws.scheduler"));
         if by_schedule || event.get("pullsafe").and_then(Value::as_str) == Some("mirror") {
             return Box::pin(self.scheduled(event, deadline)).await;
         }
@@ -94,7 +97,11 @@ impl Mirror {
     }
 
     pub(crate) fn around(&self) -> Around<'_> {
-        Around { client: self.copier().client(), ecr: &self.ecr, ecs: self.ecs.get_or_init(|| Inventory::of(&self.config)) }
+        Around {
+            client: self.copier().client(),
+            ecr: &self.ecr,
+            ecs: self.ecs.get_or_init(|| Inventory::of(&self.config)),
+        }
     }
 
     pub(crate) fn copier(&self) -> &Copier {
@@ -104,11 +111,17 @@ impl Mirror {
             let hub = secret.map(|arn| HubSecret::new(self.config.clone(), arn, Arc::clone(&self.clock)));
             let config = Config::new(Arc::clone(&self.clock));
             let credentials = Arc::new(MirrorCredentials::new(ecr, hub, Arc::clone(&self.named)));
-            let shared =
-                |table: &String| -> Arc<dyn Allowance> { Arc::new(SharedAllowance::new(&self.config, table, Arc::clone(&self.clock))) };
+            let shared = |table: &String| -> Arc<dyn Allowance> {
+                Arc::new(SharedAllowance::new(&self.config, table, Arc::clone(&self.clock)))
+            };
             let allowance = self.settings.table.as_ref().map(shared);
-            let client =
-                Client::new(Config { endpoints: self.endpoints.clone(), credentials, allowance, timeouts: self.timeouts, ..config });
+            let client = Client::new(Config {
+                endpoints: self.endpoints.clone(),
+                credentials,
+                allowance,
+                timeouts: self.timeouts,
+                ..config
+            });
             Copier::new(client).with_native(Arc::new(EcrNative::new(self.ecr.clone())))
         })
     }

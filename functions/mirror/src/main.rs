@@ -28,7 +28,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let now = clock().millis().unsigned_abs();
         let deadline = Instant::now() + Duration::from_millis(event.context.deadline.saturating_sub(now));
-        let build = || async { Mirror::new(settings.clone(), aws_config::load_from_env().await, endpoints.clone(), Arc::clone(clock)) };
+        let build = || async {
+            Mirror::new(settings.clone(), aws_config::load_from_env().await, endpoints.clone(), Arc::clone(clock))
+        };
         let mirror: &Mirror = mirror.get_or_init(build).await;
         Ok::<Value, Error>(mirror.handle(&event.payload, deadline).await)
     }))

@@ -1,7 +1,7 @@
 //! A scheduled run: look, plan, hand out the copies, remember.
 //!
-//! Nothing is copied here: the plan becomes messages, and the workers take those under a lease. A run that dies is repeated by the next:
-//! what it handed out twice is found current by whoever comes second.
+//! Nothing is copied here: the plan becomes messages, and the workers take those under a lease. A run that dies is
+//! repeated by the next: what it handed out twice is found current by whoever comes second.
 
 use std::time::Duration;
 
@@ -49,7 +49,9 @@ impl Mirror {
 
     async fn run_under_lease(&self, owner: &str, deadline: Instant) -> Result<Value, Failure> {
         let table = self.settings.table.as_deref().map(|name| MirrorTable::new(&self.config, name));
-        let Some(table) = table else { return Ok(self.run(&Taken::default(), None).await?.1) };
+        let Some(table) = table else {
+            return Ok(self.run(&Taken::default(), None).await?.1);
+        };
         let left = deadline.saturating_duration_since(Instant::now()) + LEASE_RESERVE;
         let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
         let Some(taken) = table.take_memory(owner, self.now(), seconds).await? else {
@@ -76,7 +78,9 @@ impl Mirror {
             Ok(Some(config)) => config,
             Ok(None) => return Ok((memory.clone(), json!({"planned": 0, "reason": "no selection configured"}))),
             Err(Unusable::Unread(failure)) => return Err(failure),
-            Err(Unusable::Wrong(faults)) => return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults}))),
+            Err(Unusable::Wrong(faults)) => {
+                return Ok((self.tell_faults(&faults, memory).await, json!({"planned": 0, "faults": faults})));
+            }
         };
         self.named.set(Rules::of(&self.settings, Some(&config)).named_at_docker_hub());
         if let Some(table) = table {
@@ -93,14 +97,23 @@ impl Mirror {
         let wants: Vec<Want> = plan.items.iter().map(|item| item.want.clone()).collect();
         let pruned = match table {
             Some(table) if config.prune.is_some() => {
-                let pruner = Pruner { config: &config, around: self.around(), table, wants: &wants, survey: &survey };
+                let pruner = Pruner {
+                    config: &config,
+                    around: self.around(),
+                    table,
+                    wants: &wants,
+                    survey: &survey,
+                };
                 let outcome = pruner.run(memory, now).await;
                 remembered.unwanted = outcome.remembered;
                 remembered.stuck = self.tell_obstacles(&outcome.obstacles, memory).await;
                 emf(
                     now,
                     &[],
-                    &[("ImagesUnwanted", Unit::Count, outcome.plan.unwanted.len() as u64), ("ImagesPruned", Unit::Count, outcome.gone)],
+                    &[
+                        ("ImagesUnwanted", Unit::Count, outcome.plan.unwanted.len() as u64),
+                        ("ImagesPruned", Unit::Count, outcome.gone),
+                    ],
                 );
                 outcome.gone
             }
@@ -121,7 +134,9 @@ impl Mirror {
     }
 
     async fn hand_out(&self, copies: &[&Item]) -> Result<(), Failure> {
-        let Some(queue) = self.settings.plan_queue_url.as_deref() else { return Ok(()) };
+        let Some(queue) = self.settings.plan_queue_url.as_deref() else {
+            return Ok(());
+        };
         let messages: Vec<Value> = batches(copies.iter().copied(), IMAGES_IN_A_MESSAGE)
             .into_iter()
             .map(|batch| {
@@ -199,11 +214,15 @@ impl Mirror {
             links: Vec::new(),
             detail: json!({"faults": faults}),
         };
-        if self.tell(&notice).await { Memory { told: Some(id), ..memory.clone() } } else { memory.clone() }
+        if self.tell(&notice).await {
+            Memory { told: Some(id), ..memory.clone() }
+        } else {
+            memory.clone()
+        }
     }
 
-    /// Tells people what keeps unwanted images from being deleted, once, and where it lasts for two runs: a permission that was just given
-    /// does not count everywhere at once, and a service that is busy is not busy for long.
+    /// Tells people what keeps unwanted images from being deleted, once, and where it lasts for two runs: a permission
+    /// that was just given does not count everywhere at once, and a service that is busy is not busy for long.
     async fn tell_obstacles(&self, obstacles: &[String], memory: &Memory) -> Option<(String, bool)> {
         if obstacles.is_empty() {
             return None;
@@ -233,7 +252,9 @@ impl Mirror {
 
     /// Whether people could be told.
     async fn tell(&self, notice: &Notice) -> bool {
-        let Some(topic) = &self.settings.topic_arn else { return false };
+        let Some(topic) = &self.settings.topic_arn else {
+            return false;
+        };
         let told = Topic::new(&self.config, topic, self.settings.format).publish(notice).await;
         told.inspect_err(|failure| tracing::warn!(%failure, "people could not be told: {failure}")).is_ok()
     }

@@ -1,8 +1,9 @@
 //! The probe: asks Docker Hub, from the subnets of the tasks, how many pulls are left there and whom it counts.
 //!
-//! Docker Hub counts by address, and the address of the other functions is not that of the tasks. The question is a HEAD, which costs no
-//! pull. What is answered becomes metrics, and the function's own answer, which Lambda puts on the bus: nothing here calls AWS, so that the
-//! subnets need a way to the internet and no VPC endpoint. A question that fails is not repeated: the next one comes in a few minutes.
+//! Docker Hub counts by address, and the address of the other functions is not that of the tasks. The question is a
+//! HEAD, which costs no pull. What is answered becomes metrics, and the function's own answer, which Lambda puts on the
+//! bus: nothing here calls AWS, so that the subnets need a way to the internet and no VPC endpoint. A question that
+//! fails is not repeated: the next one comes in a few minutes.
 
 use pullsafe::clock::Clock;
 use pullsafe::reference::Reference;
@@ -30,7 +31,8 @@ impl Probe {
         Self { registry, subnets, clock }
     }
 
-    /// Asks once. The answer is what the remediator reads; null where Docker Hub states no limit, or nobody that it counts.
+    /// Asks once. The answer is what the remediator reads; null where Docker Hub states no limit, or nobody that it
+    /// counts.
     ///
     /// # Errors
     /// Docker Hub did not answer, or the subnets have no way to it: an alarm watches the function's failures.
@@ -46,18 +48,35 @@ impl Probe {
             return Ok(Value::Null);
         };
         let now = (self.clock)();
-        emf(now, &[], &[("DockerHubPullsLeft", Unit::Count, quota.remaining), ("DockerHubPullLimit", Unit::Count, quota.limit)]);
+        emf(
+            now,
+            &[],
+            &[
+                ("DockerHubPullsLeft", Unit::Count, quota.remaining),
+                ("DockerHubPullLimit", Unit::Count, quota.limit),
+            ],
+        );
         let Some(source) = quota.source.as_deref().and_then(Source::parse) else {
             tracing::warn!("Docker Hub does not say whom it counts");
             return Ok(Value::Null);
         };
         tracing::info!(%source, left = quota.remaining, limit = quota.limit, "{} of {} pulls are left to {source}", quota.remaining, quota.limit);
-        Ok(Probed { source, subnets: self.subnets.clone(), reading: reading(&quota, now) }.message())
+        Ok(Probed {
+            source,
+            subnets: self.subnets.clone(),
+            reading: reading(&quota, now),
+        }
+        .message())
     }
 }
 
 fn reading(quota: &Quota, at: pullsafe::timestamp::Timestamp) -> Reading {
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let limit = number(quota.limit);
-    Reading { at, remaining: number(quota.remaining).min(limit), limit, window_seconds: number(quota.window_seconds) }
+    Reading {
+        at,
+        remaining: number(quota.remaining).min(limit),
+        limit,
+        window_seconds: number(quota.window_seconds),
+    }
 }

@@ -22,5 +22,6 @@ async fn main() -> Result<(), Error> {
     let registry = Client::new(Config { endpoints, attempts: 2, ..Config::new(clock.clone()) });
     let probe = Probe::new(registry, settings.subnets, clock);
     let probe = &probe;
-    lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move { probe.handle().await.map_err(Error::from) })).await
+    lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move { probe.handle().await.map_err(Error::from) }))
+        .await
 }

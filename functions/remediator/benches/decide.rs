@@ -1,7 +1,7 @@
 //! The speed of the pure path, on one core: `cargo bench -p remediator --bench decide`.
 //!
-//! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation is given;
-//! what it costs to make one are round trips, which `cargo figures` counts.
+//! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation
+//! is given; what it costs to make one are round trips, which `cargo figures` counts.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -62,7 +62,10 @@ fn observation(detail: &Value) -> Observation {
     let reference: Reference = image.parse().expect("the image is a reference");
     let place = target::in_mirror(&Mirror { registry: MIRROR.to_owned(), prefix: "docker-hub".to_owned() }, &reference);
     let place = place.expect("the image has a place in the mirror");
-    let resolved = Lookup::Found(Resolved { digest: Digest::of(b"image"), platforms: Some(vec!["linux/amd64".to_owned()]) });
+    let resolved = Lookup::Found(Resolved {
+        digest: Digest::of(b"image"),
+        platforms: Some(vec!["linux/amd64".to_owned()]),
+    });
     Observation {
         service: Service::from_json(&service).map_or(Lookup::Absent, Lookup::Found),
         task_definition: TaskDefinition::from_json(&task_definition).map_or(Lookup::Absent, Lookup::Found),
@@ -82,8 +85,12 @@ fn observation(detail: &Value) -> Observation {
 
 /// From the event to the plan, as the remediator goes.
 fn plan(payload: &Value, now: Timestamp, settings: &Settings, seen: &Observation) -> Option<Plan> {
-    let Event::TaskStopped(stopped) = event::parse(payload, now) else { return None };
-    let event::Subject::Service(service) = &stopped.subject else { return None };
+    let Event::TaskStopped(stopped) = event::parse(payload, now) else {
+        return None;
+    };
+    let event::Subject::Service(service) = &stopped.subject else {
+        return None;
+    };
     let diagnosis = diagnose(&stopped.task, &BTreeMap::new());
     let mut record = Record::default();
     record.add_failure(&stopped.subject.to_string(), &stopped.task, diagnosis, now);
@@ -100,9 +107,12 @@ fn decisions(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("decide");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("from-event-to-plan", |bencher| bencher.iter(|| plan(black_box(&payload), now, &settings, &seen)));
+    group.bench_function("from-event-to-plan", |bencher| {
+        bencher.iter(|| plan(black_box(&payload), now, &settings, &seen))
+    });
     group.bench_function("from-bytes-to-plan", |bencher| {
-        bencher.iter(|| plan(&serde_json::from_str(black_box(EVENT)).expect("the event is JSON"), now, &settings, &seen));
+        bencher
+            .iter(|| plan(&serde_json::from_str(black_box(EVENT)).expect("the event is JSON"), now, &settings, &seen));
     });
     group.bench_function("parse-alone", |bencher| bencher.iter(|| event::parse(black_box(&payload), now)));
     group.finish();
@@ -117,8 +127,12 @@ fn diagnoses(criterion: &mut Criterion) {
             (StoppedTask::from_json(&stop["event"]["detail"]), logs)
         })
         .collect();
-    let without_logs: Vec<&(StoppedTask, BTreeMap<String, Vec<String>>)> = stops.iter().filter(|(_, logs)| logs.is_empty()).collect();
-    assert!(!without_logs.is_empty() && without_logs.len() < stops.len(), "the corpus has stops with logs, and without");
+    let without_logs: Vec<&(StoppedTask, BTreeMap<String, Vec<String>>)> =
+        stops.iter().filter(|(_, logs)| logs.is_empty()).collect();
+    assert!(
+        !without_logs.is_empty() && without_logs.len() < stops.len(),
+        "the corpus has stops with logs, and without"
+    );
 
     let mut group = criterion.benchmark_group("diagnose");
     group.throughput(Throughput::Elements(stops.len() as u64));

@@ -2,7 +2,8 @@
 //!
 //! Every step looks before it acts and says `already done` where it is, so that a plan can be repeated from its
 //! beginning after a crash at any point. A step that finds the world changed by somebody else does nothing: theirs
-//! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an error.
+//! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an
+//! error.
 
 use crate::decide::remedy::guard::{another_stack, not_held};
 use crate::decide::service::Service;
@@ -67,7 +68,8 @@ impl Remediator {
         Ok(Acted::Done)
     }
 
-    /// The service right before a call that changes it; `Err` if nothing may be changed any more, or a hook has stopped a deployment.
+    /// The service right before a call that changes it; `Err` if nothing may be changed any more, or a hook has stopped
+    /// a deployment.
     async fn writable(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
         let permitted = self.permitted(id, least).await?;
         Ok(permitted.and_then(|service| match not_held(&service) {
@@ -76,8 +78,8 @@ impl Remediator {
         }))
     }
 
-    /// The service right before anything about it is changed; `Err` if nothing may be changed any more: what a person has said yes to takes
-    /// at least the mode ask, and anything else the mode act.
+    /// The service right before anything about it is changed; `Err` if nothing may be changed any more: what a person
+    /// has said yes to takes at least the mode ask, and anything else the mode act.
     pub(crate) async fn permitted(&self, id: &ServiceId, least: Mode) -> Result<Result<Service, StepOutcome>, Failure> {
         let (service, leave) = tokio::join!(self.ecs.service(id), self.ask_for_leave(id));
         let Some(service) = service? else {
@@ -90,8 +92,9 @@ impl Remediator {
             mode if mode >= least => Ok(Ok(service)),
             mode => {
                 let left = crate::refuse::leftovers(&service);
-                let why =
-                    self.yields(&service, &leave)?.unwrap_or_else(|| format!("the mode is {} now: nothing more is changed", mode.as_str()));
+                let why = self
+                    .yields(&service, &leave)?
+                    .unwrap_or_else(|| format!("the mode is {} now: nothing more is changed", mode.as_str()));
                 Ok(Err(StepOutcome::Abandon(format!("{why}{left}"))))
             }
         }
@@ -107,10 +110,16 @@ impl Remediator {
                 Ok(_) => self.ecs.untag(service, keys).await.map(|()| StepOutcome::Done),
                 Err(outcome) => Ok(outcome),
             },
-            Step::SetScaling { service, suspended, expected } => self.set_scaling(service, *suspended, *expected, least).await,
-            Step::SetDesiredCount { service, from, to, force } => self.set_desired_count(service, *from, *to, *force, least).await,
+            Step::SetScaling { service, suspended, expected } => {
+                self.set_scaling(service, *suspended, *expected, least).await
+            }
+            Step::SetDesiredCount { service, from, to, force } => {
+                self.set_desired_count(service, *from, *to, *force, least).await
+            }
             Step::MoveService { service, from, request, .. } => self.move_service(service, from, request, least).await,
-            Step::ForceNewDeployment { service, deployment } => self.force_new_deployment(service, deployment, least).await,
+            Step::ForceNewDeployment { service, deployment } => {
+                self.force_new_deployment(service, deployment, least).await
+            }
             Step::RestoreImage { service, image } => match self.writable(service, least).await? {
                 Ok(_) => Box::pin(self.restore_image(image)).await,
                 Err(outcome) => Ok(outcome),
@@ -132,14 +141,18 @@ impl Remediator {
             return Ok(StepOutcome::Abandon(format!("{image} names no image of ECR by its digest")));
         };
         match self.account.ecr().kept(image).await {
-            Lookup::Found(Kept { storage: Storage::Standard | Storage::Returning, .. }) => return Ok(StepOutcome::AlreadyDone),
+            Lookup::Found(Kept { storage: Storage::Standard | Storage::Returning, .. }) => {
+                return Ok(StepOutcome::AlreadyDone);
+            }
             Lookup::Absent => return Ok(StepOutcome::Abandon(format!("{image} is gone"))),
             Lookup::Found(Kept { storage: Storage::Archive, .. }) | Lookup::Unknown(_) => {}
         }
         let (ecr, id) = (self.account.ecr().get(host.region), ImageId::Digest(digest.clone()));
         match ecr.restore(Some(host.account), image.repository(), &id).await {
             Ok(()) => Ok(StepOutcome::Done),
-            Err(error) => Err(Failure::within(CALL, error.code.as_deref().unwrap_or("ServerException"), Some(&error.message))),
+            Err(error) => {
+                Err(Failure::within(CALL, error.code.as_deref().unwrap_or("ServerException"), Some(&error.message)))
+            }
         }
     }
 
@@ -163,26 +176,50 @@ impl Remediator {
         }
     }
 
-    async fn set_desired_count(&self, id: &ServiceId, from: i64, to: i64, force: bool, least: Mode) -> Result<StepOutcome, Failure> {
+    async fn set_desired_count(
+        &self,
+        id: &ServiceId,
+        from: i64,
+        to: i64,
+        force: bool,
+        least: Mode,
+    ) -> Result<StepOutcome, Failure> {
         match self.writable(id, least).await? {
             Err(outcome) => Ok(outcome),
             Ok(service) if service.desired == to => Ok(StepOutcome::AlreadyDone),
-            Ok(service) if service.desired != from => Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired))),
+            Ok(service) if service.desired != from => {
+                Ok(StepOutcome::Skipped(format!("the desired count was set to {}", service.desired)))
+            }
             // The last look before a pause: a task may have come up since the plan was made.
-            Ok(service) if to == 0 && service.running > 0 => Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running))),
+            Ok(service) if to == 0 && service.running > 0 => {
+                Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running)))
+            }
             Ok(_) => self.ecs.set_desired_count(id, to, force).await.map(|()| StepOutcome::Done),
         }
     }
 
-    async fn force_new_deployment(&self, id: &ServiceId, deployment: &str, least: Mode) -> Result<StepOutcome, Failure> {
+    async fn force_new_deployment(
+        &self,
+        id: &ServiceId,
+        deployment: &str,
+        least: Mode,
+    ) -> Result<StepOutcome, Failure> {
         match self.writable(id, least).await? {
             Err(outcome) => Ok(outcome),
-            Ok(service) if service.primary().is_some_and(|primary| primary.id != deployment) => Ok(StepOutcome::AlreadyDone),
+            Ok(service) if service.primary().is_some_and(|primary| primary.id != deployment) => {
+                Ok(StepOutcome::AlreadyDone)
+            }
             Ok(_) => self.ecs.force_new_deployment(id).await.map(|()| StepOutcome::Done),
         }
     }
 
-    async fn move_service(&self, id: &ServiceId, from: &str, request: &Value, least: Mode) -> Result<StepOutcome, Failure> {
+    async fn move_service(
+        &self,
+        id: &ServiceId,
+        from: &str,
+        request: &Value,
+        least: Mode,
+    ) -> Result<StepOutcome, Failure> {
         let (made_before, writable) = tokio::join!(self.clone_made_before(from, request), self.writable(id, least));
         let (clone, writable) = match made_before? {
             Some(clone) => (clone, writable?),
@@ -192,7 +229,8 @@ impl Remediator {
                 }
                 let registered = self.ecs.register(request).await?;
                 // What ECS made of the request is read while the service is looked at once more.
-                let (clone, writable) = tokio::join!(self.ecs.task_definition(registered.arn()), self.writable(id, least));
+                let (clone, writable) =
+                    tokio::join!(self.ecs.task_definition(registered.arn()), self.writable(id, least));
                 let clone = clone?;
                 let differences = clone.differences(request);
                 if !differences.is_empty() {
@@ -232,23 +270,33 @@ impl Remediator {
         }
     }
 
-    /// Withdraws a clone that no service is to use. Where AWS refuses that too, it is litter and not the news: the end of a sentence says so.
+    /// Withdraws a clone that no service is to use. Where AWS refuses that too, it is litter and not the news: the end
+    /// of a sentence says so.
     async fn withdraw(&self, clone: &TaskDefinition) -> Result<String, Failure> {
         match self.ecs.deregister(clone.arn()).await {
             Ok(()) => Ok(String::new()),
             Err(failure) if failure.is_transient() => Err(failure),
             Err(failure) => {
                 let code = failure.code.as_deref().unwrap_or("refused");
-                Ok(format!(". No service uses the clone {}, and it is left, for {} was refused ({code})", clone.arn(), failure.call))
+                Ok(format!(
+                    ". No service uses the clone {}, and it is left, for {} was refused ({code})",
+                    clone.arn(),
+                    failure.call
+                ))
             }
         }
     }
 
-    /// The clone that an earlier try has registered: newer than what it was cloned from, marked so, and equal to the request.
+    /// The clone that an earlier try has registered: newer than what it was cloned from, marked so, and equal to the
+    /// request.
     async fn clone_made_before(&self, from: &str, request: &Value) -> Result<Option<TaskDefinition>, Failure> {
-        let Some((family, revision)) = family_and_revision(from) else { return Ok(None) };
+        let Some((family, revision)) = family_and_revision(from) else {
+            return Ok(None);
+        };
         let newer = self.ecs.newest_revisions(family).await?;
-        let newer = newer.iter().filter(|arn| family_and_revision(arn).is_some_and(|(found, newer)| found == family && newer > revision));
+        let newer = newer
+            .iter()
+            .filter(|arn| family_and_revision(arn).is_some_and(|(found, newer)| found == family && newer > revision));
         for arn in newer {
             let candidate = self.ecs.task_definition(arn).await?;
             if candidate.tag(CLONED_FROM) == Some(from) && candidate.differences(request).is_empty() {

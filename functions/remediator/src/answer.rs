@@ -2,9 +2,10 @@
 //!
 //! 1. **Who?** STS says, where the answer is signed; otherwise it is somebody who may invoke the function.
 //! 2. **Which question?** Its code leads to its subject by a row, and there it is looked up under the lease.
-//! 3. **Look again.** A yes is a reason to look, as an event is: every guard is asked anew. Only if the plan that this leads to does the same
-//!    as the one that was shown is it carried out; otherwise a new question takes its place.
-//! 4. **Store, act, tell**, as always: a yes is in the table before the first step, so that whoever dies is followed by whoever carries on.
+//! 3. **Look again.** A yes is a reason to look, as an event is: every guard is asked anew. Only if the plan that this
+//!    leads to does the same as the one that was shown is it carried out; otherwise a new question takes its place.
+//! 4. **Store, act, tell**, as always: a yes is in the table before the first step, so that whoever dies is followed by
+//!    whoever carries on.
 //!
 //! One yes is one act at most: the question is over with it, and whoever answers later hears what became of it.
 
@@ -37,7 +38,8 @@ const READS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Heard {
     code: String,
-    /// In one word: `done`, `declined`, `asked-anew`, `not-now`, `over`, `answered-before`, `unknown`, `busy`, `refused`, `failed`.
+    /// In one word: `done`, `declined`, `asked-anew`, `not-now`, `over`, `answered-before`, `unknown`, `busy`,
+    /// `refused`, `failed`.
     outcome: &'static str,
     /// In a sentence.
     said: String,
@@ -109,20 +111,30 @@ impl Remediator {
         // The same words for a code that never was and for one that is forgotten.
         let unknown = || heard("unknown", "there is no question with this code, or it is long over".to_owned(), None);
         let subjects = self.table.waiters(&[name_of(code)]).await?;
-        let [subject] = subjects.as_slice() else { return Ok(unknown()) };
+        let [subject] = subjects.as_slice() else {
+            return Ok(unknown());
+        };
         let Some(mut record) = self.lease(subject, owner, now).await? else {
-            return Ok(heard("busy", "pullsafe is looking at this service just now: answer again in a moment".to_owned(), Some(subject)));
+            return Ok(heard(
+                "busy",
+                "pullsafe is looking at this service just now: answer again in a moment".to_owned(),
+                Some(subject),
+            ));
         };
         let before = record.clone();
         let act = record.open.as_ref().and_then(|incident| incident.act.as_ref());
         let is_of_this = |question: &&Question| question.code == code;
         let waits = act.and_then(Act::open_question).filter(is_of_this).cloned();
         // The look at its end may have come before the answer.
-        let expired = act.filter(|act| act.state == ActState::Expired && verdict == Verdict::Yes).and_then(|act| act.question.as_ref());
+        let expired = act
+            .filter(|act| act.state == ActState::Expired && verdict == Verdict::Yes)
+            .and_then(|act| act.question.as_ref());
         let expired = expired.filter(is_of_this).cloned();
         let Some(question) = waits.or(expired) else {
             self.give_back(subject, &record, owner, "nothing is asked by this code any more").await?;
-            return Ok(how_it_ended(&record, code).map_or_else(unknown, |said| heard("answered-before", said, Some(subject))));
+            return Ok(
+                how_it_ended(&record, code).map_or_else(unknown, |said| heard("answered-before", said, Some(subject)))
+            );
         };
         if let Verdict::No(seconds) = verdict {
             record.decline(who.clone(), seconds, now);
@@ -154,10 +166,16 @@ impl Remediator {
         let record = self.table.read(subject, owner, now).await?.record;
         let open = record.open.as_ref().and_then(|incident| incident.open_question());
         let anew = open.filter(|open| open.code != code).map(|open| open.code.clone());
-        let late = if is_late { format!("It was open until {}. ", question.expires_at) } else { String::new() };
+        let late = if is_late {
+            format!("It was open until {}. ", question.expires_at)
+        } else {
+            String::new()
+        };
         let (outcome, said) = match (&anew, tally.outcome) {
             (_, "acted") if acts && !is_late => ("done", format!("{who} approved it, and it was done")),
-            (_, "refused" | "abandoned") if acts => ("not-now", format!("it was approved, begun and not done: {}", tally.why)),
+            (_, "refused" | "abandoned") if acts => {
+                ("not-now", format!("it was approved, begun and not done: {}", tally.why))
+            }
             (Some(anew), _) if is_late => {
                 ("asked-anew", format!("{late}Nothing was done. If it is still to be done, answer question {anew}"))
             }
@@ -177,12 +195,16 @@ impl Remediator {
     async fn list(&self, like: Option<&str>, owner: &str) -> Result<Vec<Value>, Failure> {
         let now = (self.clock)();
         let subjects = self.table.open_subjects().await?;
-        let reads = stream::iter(&subjects).map(async |subject| Ok((subject, self.table.read(subject, owner, now).await?.record)));
+        let reads = stream::iter(&subjects)
+            .map(async |subject| Ok((subject, self.table.read(subject, owner, now).await?.record)));
         let read: Vec<Result<(&Subject, Record), Failure>> = reads.buffered(READS).collect().await;
         let mut questions = Vec::new();
         for found in read {
             let (subject, record) = found?;
-            let open = record.open.as_ref().filter(|incident| incident.open_question().is_some_and(|question| now < question.expires_at));
+            let open = record
+                .open
+                .as_ref()
+                .filter(|incident| incident.open_question().is_some_and(|question| now < question.expires_at));
             questions.extend(open.and_then(|incident| listed(&subject.to_string(), incident)));
         }
         let about = |question: &Value| (question["cause"].clone(), question["registry"].clone());
@@ -206,7 +228,9 @@ fn how_it_ended(record: &Record, code: &str) -> Option<String> {
         (Became::Approved(_), Some(ActState::Abandoned)) => "; it was given up, for the world had moved on",
         (Became::Approved(_), Some(ActState::Refused)) => "; AWS refused it",
         (Became::Approved(_), Some(ActState::Observed | ActState::Declined | ActState::Expired) | None)
-        | (Became::Declined(..) | Became::Expired | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_), _) => "",
+        | (Became::Declined(..) | Became::Expired | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_), _) => {
+            ""
+        }
     };
     Some(format!("It was answered before, at {}: {}{state}", past.at, past.became))
 }
@@ -214,6 +238,7 @@ fn how_it_ended(record: &Record, code: &str) -> Option<String> {
 /// Why nothing was done: what was declined at the look just now, or what the look came to.
 fn why_not(record: &Record, why: &str) -> String {
     let declined = record.open.iter().flat_map(|incident| &incident.declined);
-    let reasons: Vec<String> = declined.map(|declined| format!("{}: {}", declined.remedy, declined.reasons.join("; "))).collect();
+    let reasons: Vec<String> =
+        declined.map(|declined| format!("{}: {}", declined.remedy, declined.reasons.join("; "))).collect();
     if reasons.is_empty() { why.to_owned() } else { reasons.join(". ") }
 }

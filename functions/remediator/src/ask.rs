@@ -1,4 +1,5 @@
-//! Mode `ask`: a plan is stored as a question, and carried out once a person has said yes and it still is what would be done.
+//! Mode `ask`: a plan is stored as a question, and carried out once a person has said yes and it still is what would be
+//! done.
 
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::timestamp::Timestamp;
@@ -17,8 +18,9 @@ use super::{Remediator, Tally};
 const YES_SECONDS: i64 = 15 * 60;
 
 impl Remediator {
-    /// What a look leads to where a person is asked first: the plan itself, if it is the one that somebody has said yes to; otherwise a
-    /// question, unless the same is asked already. `shown` is what the message says of the look: what holds, and the counts.
+    /// What a look leads to where a person is asked first: the plan itself, if it is the one that somebody has said yes
+    /// to; otherwise a question, unless the same is asked already. `shown` is what the message says of the look: what
+    /// holds, and the counts.
     #[expect(clippy::too_many_arguments, reason = "what it is about, what would be done and why, and when")]
     pub(crate) fn ask_first(
         &self,
@@ -38,7 +40,9 @@ impl Remediator {
         let waits = record.open.as_ref().and_then(|incident| incident.open_question()).cloned();
         match (&waits, &known) {
             _ if has_yes && is_same => return Judged::Act(id.clone(), cause, Box::new(plan)),
-            (Some(question), _) if is_same && now < question.expires_at => return rest("asked", "a question waits for its answer", &plan),
+            (Some(question), _) if is_same && now < question.expires_at => {
+                return rest("asked", "a question waits for its answer", &plan);
+            }
             (Some(_), _) if is_same => {
                 record.end_question(now, Became::Expired);
                 return rest("expired", "nobody has answered the question in time", &plan);
@@ -51,11 +55,18 @@ impl Remediator {
         record.take_back_yes();
         let asks_again = known.is_some_and(|act| act.question.is_some());
         if let Some(incident) = record.open.as_mut().filter(|incident| asks_again && incident.asked >= MOST_QUESTIONS) {
-            let reason = format!("it was asked {} times in this incident, each time for something else; no more is asked", incident.asked);
+            let reason = format!(
+                "it was asked {} times in this incident, each time for something else; no more is asked",
+                incident.asked
+            );
             incident.declined.push(Declined { remedy: plan.remedy, reasons: vec![reason] });
             return rest("asked", "enough was asked", &plan);
         }
-        let overtakes = record.open.as_ref().and_then(|incident| incident.open_question()).map(|question| question.code.clone());
+        let overtakes = record
+            .open
+            .as_ref()
+            .and_then(|incident| incident.open_question())
+            .map(|question| question.code.clone());
         let subject = subject.to_string();
         let Some(question) = record.ask(&subject, cause, plan.clone(), self.settings.question_minutes * 60, now) else {
             return rest("told", "what was left to tell", &plan);
@@ -81,7 +92,9 @@ impl Remediator {
     fn function_arn(&self) -> String {
         let name = &self.settings.function;
         match Arn::parse(&self.settings.topic_arn).filter(|_| !name.is_empty()) {
-            Some(Arn { partition, region, account, .. }) => format!("arn:{partition}:lambda:{region}:{account}:function:{name}"),
+            Some(Arn { partition, region, account, .. }) => {
+                format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+            }
             None => String::new(),
         }
     }

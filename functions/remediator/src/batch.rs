@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::Remediator;
 
-/// How long an event waits in the queue while another invocation holds its subject's lease: longer each time, up to that of a lease.
+/// How long an event waits in the queue while another invocation holds its subject's lease: longer each time, up to
+/// that of a lease.
 const DEFER_SECONDS: [i32; 5] = [20, 40, 60, 80, 100];
 /// How long it waits where AWS asks for patience. The last goes on: an hour without DynamoDB is a handful of tries.
 const PATIENCE_SECONDS: [i32; 4] = [60, 120, 300, 600];
@@ -23,7 +24,8 @@ impl Remediator {
     /// A batch of the queue is answered with the messages that failed; they come again by themselves.
     ///
     /// # Errors
-    /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the queue.
+    /// A call to AWS failed in a way that trying again can mend. Lambda tries again, then puts the event into the
+    /// queue.
     pub async fn handle(&self, payload: &Value, invocation: &str) -> Result<Value, Failure> {
         trace_event(payload);
         if let Some(said) = spoken(payload) {
@@ -53,7 +55,12 @@ impl Remediator {
                     }
                 },
                 Err(problem) => {
-                    tracing::error!(message_id = record.message_id, problem, "message {} is dropped: {problem}", record.message_id);
+                    tracing::error!(
+                        message_id = record.message_id,
+                        problem,
+                        "message {} is dropped: {problem}",
+                        record.message_id
+                    );
                     Ok(Done::Whole)
                 }
             };
@@ -71,18 +78,21 @@ impl Remediator {
 
     /// Lets a message come again after a while: its subject is being worked on, or AWS asks for patience.
     ///
-    /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only where it has come so
-    /// often that the next time would be its last before the dead-letter queue, a copy with a count of its own takes its place, for
-    /// nothing is wrong with it.
+    /// It is hidden, not sent again: Lambda ends a chain of messages that a function sends to itself after 16. Only
+    /// where it has come so often that the next time would be its last before the dead-letter queue, a copy with a
+    /// count of its own takes its place, for nothing is wrong with it.
     async fn put_off(&self, record: &QueueRecord, body: &Value, pauses: &[i32]) -> Result<Done, Failure> {
         if record.receives < LAST_RECEIVE_BUT_ONE && !record.receipt_handle.is_empty() {
             return self.hide(record, pauses).await;
         }
-        self.queues.send(&self.settings.queue_url, body, pause(pauses, &record.message_id, record.receives)).await?;
+        self.queues
+            .send(&self.settings.queue_url, body, pause(pauses, &record.message_id, record.receives))
+            .await?;
         Ok(Done::Whole)
     }
 
-    /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters within the hour.
+    /// Lets a message come again after a while, until the queue gives it up: with what lasts it is in the dead letters
+    /// within the hour.
     async fn hide(&self, record: &QueueRecord, pauses: &[i32]) -> Result<Done, Failure> {
         if !record.receipt_handle.is_empty() {
             let seconds = pause(pauses, &record.message_id, record.receives);
@@ -92,7 +102,8 @@ impl Remediator {
     }
 }
 
-/// The pause after so many receives, up to a quarter longer, so that those who were put off together do not come together.
+/// The pause after so many receives, up to a quarter longer, so that those who were put off together do not come
+/// together.
 fn pause(pauses: &[i32], message: &str, receives: u32) -> i32 {
     let place = usize::try_from(receives.max(1) - 1).unwrap_or(usize::MAX);
     let seconds = pauses.get(place).or(pauses.last()).copied().unwrap_or(0);
@@ -115,7 +126,10 @@ mod tests {
     fn pauses_grow_and_differ_from_message_to_message() {
         let pauses: Vec<i32> = (1..=6).map(|receives| pause(&PATIENCE_SECONDS, "a", receives)).collect();
         let least = [60, 120, 300, 600, 600, 600];
-        assert!(pauses.iter().zip(least).all(|(found, least)| (least..=least + least / 4).contains(found)), "{pauses:?}");
+        assert!(
+            pauses.iter().zip(least).all(|(found, least)| (least..=least + least / 4).contains(found)),
+            "{pauses:?}"
+        );
         let spread: std::collections::BTreeSet<i32> =
             (0..100).map(|number| pause(&PATIENCE_SECONDS, &format!("message-{number}"), 4)).collect();
         assert!(spread.len() > 30, "{spread:?}");

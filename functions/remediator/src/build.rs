@@ -40,7 +40,12 @@ impl Remediator {
     pub(crate) async fn build_failed(&self, build: BuildFailed, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let project = build.project.clone();
         // A build is remembered as a task is: by its ARN, and once.
-        let task = StoppedTask { task_arn: build.build.clone(), version: 1, stopped_at: Some(build.at), ..StoppedTask::default() };
+        let task = StoppedTask {
+            task_arn: build.build.clone(),
+            version: 1,
+            stopped_at: Some(build.at),
+            ..StoppedTask::default()
+        };
         let record = self.table.read(&project, owner, now).await?.record;
         if record.would_add(&task, now) != Added::New {
             return Ok(Tally::ignored("this build was seen before".to_owned()));
@@ -49,9 +54,13 @@ impl Remediator {
         let diagnosis = self.diagnose_build(&build, &mut spent).await;
         // Tests that fail are the business of whoever wrote them: nothing that pullsafe knows of would help.
         if diagnosis.build.is_none() && !self.settings.notify_all_builds {
-            return Ok(Tally::ignored("the build failed for a reason that concerns no image and no registry".to_owned()));
+            return Ok(Tally::ignored(
+                "the build failed for a reason that concerns no image and no registry".to_owned(),
+            ));
         }
-        let Some(mut record) = self.lease(&project, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&project, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         if record.would_add(&task, now) != Added::New {
             return self.give_back(&project, &record, owner, "this build was seen before").await;
         }
@@ -75,15 +84,21 @@ impl Remediator {
             let before = budget.calls;
             let said = match of_build(&build.detail).within(&self.settings.log_groups) {
                 LogPlace::Nowhere(why) => format!("no log evidence: {why}"),
-                LogPlace::Stream(_) if budget.calls == 0 => "no log evidence: this incident has used up its calls for logs".to_owned(),
+                LogPlace::Stream(_) if budget.calls == 0 => {
+                    "no log evidence: this incident has used up its calls for logs".to_owned()
+                }
                 LogPlace::Stream(stream) => {
-                    let reading = self.logs.read(&stream, Window::around(None, build.at), &mut budget, |page| log.before(page));
+                    let reading =
+                        self.logs.read(&stream, Window::around(None, build.at), &mut budget, |page| log.before(page));
                     let patience = self.time_for(PATIENCE);
                     match tokio::time::timeout(patience, reading).await {
                         Ok(Ok(reading)) => format!("read from {stream}: {}", reading.describe()),
                         Ok(Err(failure)) => format!("no log evidence: {stream} could not be read ({failure})"),
                         Err(_) => {
-                            format!("no log evidence: {stream} could not be read ({})", Failure::late("logs:GetLogEvents", patience))
+                            format!(
+                                "no log evidence: {stream} could not be read ({})",
+                                Failure::late("logs:GetLogEvents", patience)
+                            )
                         }
                     }
                 }
@@ -91,7 +106,11 @@ impl Remediator {
             spent.count(before - budget.calls);
             note = Some(Evidence { source: "logs[build]".to_owned(), text: said });
         }
-        let logs = if log.is_empty() { BTreeMap::new() } else { BTreeMap::from([("build".to_owned(), log)]) };
+        let logs = if log.is_empty() {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([("build".to_owned(), log)])
+        };
         let mut diagnosis = diagnose_build_read(&build.detail, &logs).diagnosis;
         diagnosis.evidence.extend(note);
         diagnosis
@@ -99,7 +118,11 @@ impl Remediator {
 
     /// Looks where the base images could come from instead.
     async fn copies(&self, diagnosis: &Diagnosis) -> Vec<(BaseImage, HubImage)> {
-        let wanted = if diagnosis.build.is_some() { build_remedy::hub_images(diagnosis) } else { Vec::new() };
+        let wanted = if diagnosis.build.is_some() {
+            build_remedy::hub_images(diagnosis)
+        } else {
+            Vec::new()
+        };
         let looks = wanted.into_iter().take(IMAGES).map(async |(base, reference)| {
             let image = self.everywhere(base.image.clone(), reference, &Kept::default()).await.0;
             (base, image)
@@ -107,13 +130,21 @@ impl Remediator {
         join_all(looks).await
     }
 
-    fn offer(&self, project: &Subject, diagnosis: &Diagnosis, images: &[(BaseImage, HubImage)], asking: Asking) -> Offer {
+    fn offer(
+        &self,
+        project: &Subject,
+        diagnosis: &Diagnosis,
+        images: &[(BaseImage, HubImage)],
+        asking: Asking,
+    ) -> Offer {
         let facts = diagnosis.build.as_ref();
-        facts.map_or_else(Offer::default, |facts| build_remedy::offer(project, facts, images, self.settings.public_fallback, asking))
+        facts.map_or_else(Offer::default, |facts| {
+            build_remedy::offer(project, facts, images, self.settings.public_fallback, asking)
+        })
     }
 
-    /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second copy finds nothing to
-    /// do. Where AWS refuses that, the offer says what is missing.
+    /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second
+    /// copy finds nothing to do. Where AWS refuses that, the offer says what is missing.
     async fn offer_and_ask(
         &self,
         project: &Subject,
@@ -148,9 +179,16 @@ impl Remediator {
     }
 
     /// Asks the mirror once more, after a refusal.
-    pub(crate) async fn ask_again(&self, project: &Subject, record: &mut Record, now: Timestamp) -> Result<(), Failure> {
+    pub(crate) async fn ask_again(
+        &self,
+        project: &Subject,
+        record: &mut Record,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let Some(incident) = &record.open else { return Ok(()) };
-        let Some(blocker) = incident.blocker().cloned() else { return Ok(()) };
+        let Some(blocker) = incident.blocker().cloned() else {
+            return Ok(());
+        };
         let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
         let (_, asked) = self.offer_and_ask(project, record, &blocker.diagnosis, tries, now).await?;
         if let Some(incident) = &mut record.open {
@@ -159,13 +197,16 @@ impl Remediator {
         Ok(())
     }
 
-    /// The mirror has copied something that a failed build waits for: once it has everything, the lines are verified and told.
+    /// The mirror has copied something that a failed build waits for: once it has everything, the lines are verified
+    /// and told.
     pub(crate) async fn look_at_copies(&self, project: &Subject, record: &mut Record, now: Timestamp) {
         let waits = record.open.as_ref().and_then(|incident| incident.waiting.as_ref());
         if !waits.is_some_and(|waiting| matches!(waiting.cause, WaitingFor::Mirror(_))) {
             return;
         }
-        let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else { return };
+        let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else {
+            return;
+        };
         let images = self.copies(&blocker.diagnosis).await;
         let offer = self.offer(project, &blocker.diagnosis, &images, Asking::Now);
         if !offer.asks.is_empty() {
@@ -198,8 +239,18 @@ fn remember(incident: &mut Incident, asked: Asked, now: Timestamp) {
     match asked {
         Asked::Nothing => {}
         Asked::For(images) => {
-            incident.say(now, format!("asked the mirror for {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
-            incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: now, unseen_since: None });
+            incident.say(
+                now,
+                format!(
+                    "asked the mirror for {}",
+                    images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                ),
+            );
+            incident.waiting = Some(Waiting {
+                cause: WaitingFor::Mirror(images),
+                since: now,
+                unseen_since: None,
+            });
         }
         Asked::Refused(refusal) => {
             incident.log(now, Happened::Refused(format!("{}: {}", refusal.call, refusal.why)));

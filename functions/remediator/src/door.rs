@@ -3,7 +3,8 @@
 //! 1. **Is it ours?** ECS says which hook it is, whether it still waits, and until when (`decide/door.rs`).
 //! 2. **Look** at the revision that it is to run, everything side by side and within the time for one event.
 //! 3. **Decide.** Where nothing speaks against it, it goes on: one call, and nothing is written.
-//! 4. **Wait** in a row, not in a running function: for a push, for the mirror's copy. Their events, or the sweep, lead back to 1.
+//! 4. **Wait** in a row, not in a running function: for a push, for the mirror's copy. Their events, or the sweep, lead
+//!    back to 1.
 //! 5. **Answer and tell.** A rollback is stored before it is said, so that it is told once, whoever dies in between.
 //!
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
@@ -55,10 +56,19 @@ enum Looked {
 impl Found {
     fn verdict(&self, outcome: DoorOutcome) -> DoorVerdict {
         let found = self.findings.iter().map(ToString::to_string).collect();
-        let mut advice: Vec<String> =
-            self.findings.iter().filter(|finding| finding.is_certain_failure()).map(|finding| finding.advice.clone()).collect();
+        let mut advice: Vec<String> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.is_certain_failure())
+            .map(|finding| finding.advice.clone())
+            .collect();
         advice.dedup();
-        DoorVerdict { outcome, task_definition: self.task_definition.clone(), found, advice }
+        DoorVerdict {
+            outcome,
+            task_definition: self.task_definition.clone(),
+            found,
+            advice,
+        }
     }
 }
 
@@ -116,7 +126,9 @@ impl Remediator {
                 let verdict = found.verdict(DoorOutcome::GoesOn(why.to_owned()));
                 self.answer_and_tell(&subject, waits, verdict, owner, now).await
             }
-            Decision::IsRolledBack => self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), owner, now).await,
+            Decision::IsRolledBack => {
+                self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), owner, now).await
+            }
             Decision::Waits(waiting, until) => {
                 let door = AtDoor { hook: waits.clone(), since, until, waiting, verdict: None };
                 self.lets_wait(&subject, door, known.as_ref(), &found, owner, now).await
@@ -144,7 +156,9 @@ impl Remediator {
 
     /// Everything that a decision goes by.
     async fn look_at_door(&self, waits: &HookWaits) -> Result<Looked, Failure> {
-        let Some(deployment) = self.deployment(waits).await? else { return Ok(Looked::Nothing) };
+        let Some(deployment) = self.deployment(waits).await? else {
+            return Ok(Looked::Nothing);
+        };
         let deployments = self.ecs.deployments();
         let revision = async {
             match &deployment.target {
@@ -152,7 +166,8 @@ impl Remediator {
                 None => Ok(None),
             }
         };
-        let (revision, service, leave) = tokio::join!(revision, self.look_at_service(&waits.service), self.look_for_leave(&waits.service));
+        let (revision, service, leave) =
+            tokio::join!(revision, self.look_at_service(&waits.service), self.look_for_leave(&waits.service));
         // Where it is not known what the service is, nothing is changed.
         let mode = service.found().map_or(Mode::Observe, |service| self.mode(Some(service), &leave));
         if let Some(why) = service.found().and_then(|service| self.yields(service, &leave).ok().flatten()) {
@@ -162,11 +177,19 @@ impl Remediator {
             tracing::warn!(%failure, "{}: what is deployed is not known: {failure}", waits.service);
             None
         });
-        let Some(revision) = revision.filter(|_| mode != Mode::Off) else { return Ok(Looked::Nothing) };
+        let Some(revision) = revision.filter(|_| mode != Mode::Off) else {
+            return Ok(Looked::Nothing);
+        };
         Ok(Looked::Whole(Box::new(self.look_at_revision(revision, service, mode, deployment.replaces).await)))
     }
 
-    async fn look_at_revision(&self, revision: Revision, service: Lookup<Service>, mode: Mode, replaces: bool) -> Found {
+    async fn look_at_revision(
+        &self,
+        revision: Revision,
+        service: Lookup<Service>,
+        mode: Mode,
+        replaces: bool,
+    ) -> Found {
         let seen = self.observe_ahead(service.clone(), &revision.task_definition).await;
         let (findings, archived) = match seen.task_definition.found() {
             Some(definition) => {
@@ -179,7 +202,15 @@ impl Remediator {
             None => (Vec::new(), Vec::new()),
         };
         let ahead = remedy::ahead::prepare(&self.settings, &seen);
-        Found { task_definition: revision.task_definition, service, mode, findings, archived, ahead, replaces }
+        Found {
+            task_definition: revision.task_definition,
+            service,
+            mode,
+            findings,
+            archived,
+            ahead,
+            replaces,
+        }
     }
 
     /// Lets a deployment go on against which nothing speaks; and moves its service at once, where that is the policy.
@@ -204,9 +235,13 @@ impl Remediator {
         if is_known {
             self.forget(subject, waits, owner, now).await?;
         }
-        let Some(found) = found else { return Ok(Tally::worked("went-on", "the deployment was not looked at", None)) };
+        let Some(found) = found else {
+            return Ok(Tally::worked("went-on", "the deployment was not looked at", None));
+        };
         if let (Some(plan), Some(service)) = (&found.ahead, found.service.found()) {
-            return self.go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now, false).await;
+            return self
+                .go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now, false)
+                .await;
         }
         Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
     }
@@ -225,7 +260,9 @@ impl Remediator {
         if known.is_some_and(|known| known.waiting == door.waiting) {
             return Ok(Tally::worked("waits", "what the deployment waits for has not come", None));
         }
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         let waiting = door.waiting.iter().map(WaitingFor::describe_at_door).collect::<Vec<_>>().join("; ");
         self.table.expect(subject, &mut record, &door.names(), now).await?;
         if let Some(plan) = &found.ahead
@@ -261,13 +298,24 @@ impl Remediator {
         owner: &str,
         now: Timestamp,
     ) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         let since = record.door.as_ref().filter(|door| door.hook == *waits).map_or(now, |door| door.since);
-        record.door = Some(AtDoor { hook: waits.clone(), since, until: now, waiting: Vec::new(), verdict: Some(verdict.clone()) });
+        record.door = Some(AtDoor {
+            hook: waits.clone(),
+            since,
+            until: now,
+            waiting: Vec::new(),
+            verdict: Some(verdict.clone()),
+        });
         self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
         // What was decided, by whomever and whenever, is rolled back only if that may be done now.
         let mut roll_back = verdict.outcome == DoorOutcome::RolledBack;
-        if roll_back && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) = self.permitted(&waits.service, Mode::Act).await? {
+        if roll_back
+            && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) =
+                self.permitted(&waits.service, Mode::Act).await?
+        {
             verdict.outcome = DoorOutcome::GoesOn(why);
             roll_back = false;
         }
@@ -280,10 +328,19 @@ impl Remediator {
     }
 
     /// A hook that was waited at, or was about to be answered, does not wait any more.
-    async fn is_over(&self, subject: &Subject, door: AtDoor, how: String, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    async fn is_over(
+        &self,
+        subject: &Subject,
+        door: AtDoor,
+        how: String,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         match door.verdict {
             Some(mut verdict) => {
-                let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+                let Some(record) = self.lease(subject, owner, now).await? else {
+                    return Ok(Tally::deferred());
+                };
                 verdict.outcome = settled(&verdict.outcome, &how);
                 self.close_door(subject, record, verdict, owner, now).await
             }
@@ -303,7 +360,9 @@ impl Remediator {
         now: Timestamp,
     ) -> Result<Tally, Failure> {
         tracing::warn!(hook = waits.hook, "{subject}: a deployment that waits could not be answered");
-        let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         self.close_door(subject, record, verdict, owner, now).await
     }
 
@@ -323,7 +382,9 @@ impl Remediator {
         let why = verdict.found.join("; ");
         let hook = record.door.take().map(|door| door.hook.hook).unwrap_or_default();
         record.notices += 1;
-        record.outbox.push(notice::door(&subject.to_string(), &verdict, format!("door-{hook}-{word}")).into());
+        record
+            .outbox
+            .push(notice::door(&subject.to_string(), &verdict, format!("door-{hook}-{word}")).into());
         self.tell(subject, &mut record, now).await;
         self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
         Ok(Tally::worked(word, why, remedy))
@@ -331,7 +392,9 @@ impl Remediator {
 
     async fn forget(&self, subject: &Subject, waits: &HookWaits, owner: &str, now: Timestamp) -> Result<(), Failure> {
         // Whoever has the lease now finds the hook over by itself.
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(()) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(());
+        };
         if record.door.as_ref().is_some_and(|door| door.hook == *waits) {
             record.door = None;
         }

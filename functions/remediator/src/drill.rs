@@ -1,8 +1,9 @@
 //! A drill: a made-up stop goes the way of a real one, up to the point where something would be done.
 //!
-//! What it may use is [`Harmless`]: looks, and one message that says drill. There is no way from there to whatever changes a service, an
-//! incident or a queue, so that neither a mode nor a forged request makes a drill do more. Drills share one allowance of messages, so that
-//! many of them are few messages; what is over it is answered, and told to nobody.
+//! What it may use is [`Harmless`]: looks, and one message that says drill. There is no way from there to whatever
+//! changes a service, an incident or a queue, so that neither a mode nor a forged request makes a drill do more. Drills
+//! share one allowance of messages, so that many of them are few messages; what is over it is answered, and told to
+//! nobody.
 
 mod harmless;
 
@@ -25,7 +26,8 @@ use crate::decide::remedy::{self, Situation};
 pub(crate) use harmless::Harmless;
 use harmless::Told;
 
-/// Plays a drill for a service. It always ends with an answer: what failed is in it. `owner` is what asks, and the same where that is tried again.
+/// Plays a drill for a service. It always ends with an answer: what failed is in it. `owner` is what asks, and the same
+/// where that is tried again.
 pub(crate) async fn play(world: &Harmless<'_>, id: &ServiceId, owner: &str, now: Timestamp) -> Tally {
     let begun = Instant::now();
     let subject = Subject::Service(id.clone()).to_string();
@@ -41,16 +43,29 @@ pub(crate) async fn play(world: &Harmless<'_>, id: &ServiceId, owner: &str, now:
     let definition = match world.definition(&service).await {
         Lookup::Found(definition) => definition,
         Lookup::Absent => return ended(format!("there is no task definition {}", service.task_definition)),
-        Lookup::Unknown(doubt) => return ended(format!("the task definition {} cannot be looked at: {doubt}", service.task_definition)),
+        Lookup::Unknown(doubt) => {
+            return ended(format!("the task definition {} cannot be looked at: {doubt}", service.task_definition));
+        }
     };
     let task = made_up_stop(id, &definition, now);
     // A record of its own, which is stored nowhere.
     let mut record = Record::default();
     record.add_failure(&subject, &task, diagnose(&task, &Default::default()), now);
-    let Some(incident) = record.open else { return ended("the made-up stop is no failure".to_owned()) };
-    let Some(blocker) = incident.blocker() else { return ended("the made-up stop has no cause".to_owned()) };
+    let Some(incident) = record.open else {
+        return ended("the made-up stop is no failure".to_owned());
+    };
+    let Some(blocker) = incident.blocker() else {
+        return ended("the made-up stop has no cause".to_owned());
+    };
     let seen = world.observe(service, blocker).await;
-    let decision = remedy::decide(Situation { now, settings: world.settings(), service: id, incident: &incident, blocker, seen: &seen });
+    let decision = remedy::decide(Situation {
+        now,
+        settings: world.settings(),
+        service: id,
+        incident: &incident,
+        blocker,
+        seen: &seen,
+    });
     let looked = begun.elapsed();
     let played = Played {
         subject: &subject,

@@ -36,15 +36,18 @@ struct Seen {
 }
 
 impl Remediator {
-    /// The diagnosis of a stop by its text. Where a task seems to have done its work although a container of it was killed, its definition
-    /// says whether that one was essential: an event does not.
+    /// The diagnosis of a stop by its text. Where a task seems to have done its work although a container of it was
+    /// killed, its definition says whether that one was essential: an event does not.
     pub(crate) async fn know_completion(&self, task: StoppedTask) -> (StoppedTask, Diagnosis) {
         let by_text = diagnose(&task, &BTreeMap::new());
         let killed = task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
         if by_text.cause != Cause::TaskCompleted || by_text.confidence == Confidence::High || !killed {
             return (task, by_text);
         }
-        match self.in_time("ecs:DescribeTaskDefinition", self.ecs.task_definition(&task.task_definition_arn)).await {
+        match self
+            .in_time("ecs:DescribeTaskDefinition", self.ecs.task_definition(&task.task_definition_arn))
+            .await
+        {
             Ok(definition) => {
                 let task = task.with_definition(&definition);
                 let diagnosis = diagnose(&task, &BTreeMap::new());
@@ -58,7 +61,13 @@ impl Remediator {
     }
 
     /// The diagnosis of a stop by its text, and by whatever probe is worth it.
-    pub(crate) async fn look_closer(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, now: Timestamp) -> Diagnosis {
+    pub(crate) async fn look_closer(
+        &self,
+        task: &StoppedTask,
+        by_text: Diagnosis,
+        spent: &mut Spent,
+        now: Timestamp,
+    ) -> Diagnosis {
         let (mut seen, mut found, mut settled) = (Seen::default(), by_text.clone(), Vec::new());
         spent.begin(&task.task_definition_arn);
         let known = spent.settled(by_text.cause, now);
@@ -89,7 +98,14 @@ impl Remediator {
     }
 
     /// The diagnosis with the logs of the containers, in the order of suspicion, until one explains it.
-    async fn read_logs(&self, task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, seen: &mut Seen, now: Timestamp) -> Diagnosis {
+    async fn read_logs(
+        &self,
+        task: &StoppedTask,
+        by_text: Diagnosis,
+        spent: &mut Spent,
+        seen: &mut Seen,
+        now: Timestamp,
+    ) -> Diagnosis {
         let mut budget = spent.budget();
         if budget.calls == 0 {
             return evidence::as_told_before(spent, by_text);
@@ -98,7 +114,11 @@ impl Remediator {
             Ok(definition) => definition,
             Err(failure) => {
                 let settled_by = "the task definition, which says where the log is".to_owned();
-                return evidence::without_logs(by_text, &format!("the task definition could not be read ({failure})"), Some(settled_by));
+                return evidence::without_logs(
+                    by_text,
+                    &format!("the task definition could not be read ({failure})"),
+                    Some(settled_by),
+                );
             }
         };
         let task = task.clone().with_definition(&definition);
@@ -153,15 +173,22 @@ impl Remediator {
 
     async fn ask_target_group(&self, task: &StoppedTask, seen: &mut Seen) -> Settled {
         let service = self.service(task, seen).await;
-        let Some(group) = target_health::group(task, service.found()) else { return Settled::default() };
-        match self.in_time("elasticloadbalancing:DescribeTargetHealth", self.balancers.target_health(&group)).await {
+        let Some(group) = target_health::group(task, service.found()) else {
+            return Settled::default();
+        };
+        match self
+            .in_time("elasticloadbalancing:DescribeTargetHealth", self.balancers.target_health(&group))
+            .await
+        {
             Ok(targets) => target_health::settle(&group, &targets),
             Err(failure) => Settled::failed("target group", failure, format!("the health of the targets in {group}")),
         }
     }
 
     async fn ask_registry(&self, diagnosis: &Diagnosis) -> Settled {
-        let Some(image) = image_lookup::image(diagnosis) else { return Settled::default() };
+        let Some(image) = image_lookup::image(diagnosis) else {
+            return Settled::default();
+        };
         let answer = self.resolve(&image).await;
         image_lookup::settle(diagnosis, &image, &answer.resolved, answer.left)
     }
@@ -174,13 +201,19 @@ impl Remediator {
         let Some(role) = definition.execution_role_arn() else {
             return execution_role::settle(None, task.launch_type.as_deref(), &Lookup::Absent);
         };
-        let Some(repository) = execution_role::repository(diagnosis, role) else { return Settled::default() };
+        let Some(repository) = execution_role::repository(diagnosis, role) else {
+            return Settled::default();
+        };
         let asked = async { Ok(self.roles.may_pull(role, std::slice::from_ref(&repository)).await) };
         let answers = match self.in_time("iam:SimulatePrincipalPolicy", asked).await {
             Ok(answers) => answers,
             Err(late) => return Settled::failed("execution role", late, "whether the execution role may pull"),
         };
-        execution_role::settle(Some(role), task.launch_type.as_deref(), answers.get(&repository).unwrap_or(&Lookup::Absent))
+        execution_role::settle(
+            Some(role),
+            task.launch_type.as_deref(),
+            answers.get(&repository).unwrap_or(&Lookup::Absent),
+        )
     }
 
     async fn definition(&self, task: &StoppedTask, seen: &mut Seen) -> Result<TaskDefinition, Failure> {
@@ -188,13 +221,18 @@ impl Remediator {
             let asked = self.ecs.task_definition(&task.task_definition_arn);
             seen.definition = Some(self.in_time("ecs:DescribeTaskDefinition", asked).await);
         }
-        seen.definition.clone().unwrap_or_else(|| Err(Failure::unexpected("ecs:DescribeTaskDefinition", "nothing was asked")))
+        seen.definition
+            .clone()
+            .unwrap_or_else(|| Err(Failure::unexpected("ecs:DescribeTaskDefinition", "nothing was asked")))
     }
 
     async fn service(&self, task: &StoppedTask, seen: &mut Seen) -> Lookup<Service> {
         if seen.service.is_none() {
             seen.service = Some(match task.service_name() {
-                Some(name) => self.look_at_service(&ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() }).await,
+                Some(name) => {
+                    self.look_at_service(&ServiceId { cluster_arn: task.cluster_arn.clone(), name: name.to_owned() })
+                        .await
+                }
                 None => Lookup::Absent,
             });
         }
@@ -205,7 +243,9 @@ impl Remediator {
 /// Why a log could not be read, of a call that failed.
 fn obstacle(failure: &Failure) -> Obstacle {
     match failure.kind {
-        FailureKind::NotFound => Obstacle::Missing(failure.message.clone().unwrap_or_else(|| "it does not exist".to_owned())),
+        FailureKind::NotFound => {
+            Obstacle::Missing(failure.message.clone().unwrap_or_else(|| "it does not exist".to_owned()))
+        }
         FailureKind::Denied => Obstacle::Denied,
         FailureKind::ConditionFailed | FailureKind::Throttled | FailureKind::Unavailable | FailureKind::Refused => {
             Obstacle::Other(failure.to_string())

@@ -4,7 +4,8 @@
 //!
 //! 1. **Parse.** An event is a hint where to look ([`pullsafe_events`]).
 //! 2. **Lease.** Only one invocation at a time works on a subject; another one puts its event back for later.
-//! 3. **Diagnose** a stop, look closer where its text leaves something open (`evidence.rs`), and add it to the subject's incident.
+//! 3. **Diagnose** a stop, look closer where its text leaves something open (`evidence.rs`), and add it to the
+//!    subject's incident.
 //! 4. **Observe** what a decision needs, read only (`observe.rs`).
 //! 5. **Decide.** The domain makes a plan, or says why not; the plan is stored before anything is done.
 //! 6. **Act**, step by step (`act.rs`). Every step looks first, so that whoever finds a stored plan can repeat it.
@@ -58,14 +59,16 @@ use pullsafe_registry as registry;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and told.
+/// For how long all looks for one event go on: half of the function's time, so that what was found is acted upon and
+/// told.
 pub(crate) const LOOKS: Duration = Duration::from_secs(30);
 
 /// How often the sweep runs (template.yaml), and how many it claims side by side.
 const SWEEP_SECONDS: i64 = 60;
 const CLAIMS: usize = 16;
-/// How many looks are begun in a second where many are to be made at once. ECS describes services, clusters and task definitions 20 times a
-/// second and updates services 5 times; a look that moves its service describes each up to five times.
+/// How many looks are begun in a second where many are to be made at once. ECS describes services, clusters and task
+/// definitions 20 times a second and updates services 5 times; a look that moves its service describes each up to five
+/// times.
 const LOOKS_A_SECOND: usize = 4;
 
 /// The remediator with everything it speaks to.
@@ -132,13 +135,23 @@ impl Remediator {
         // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
         let within = Self { looks_end: Some(Instant::now() + LOOKS), ..self.clone() };
         let tally = Box::pin(within.dispatch(event::parse(payload, now), owner, now)).await?;
-        tracing::info!(outcome = tally.outcome, remedy = tally.remedy, why = tally.why, "event handled: {}", tally.outcome);
+        tracing::info!(
+            outcome = tally.outcome,
+            remedy = tally.remedy,
+            why = tally.why,
+            "event handled: {}",
+            tally.outcome
+        );
         tally.count(now);
         Ok(tally)
     }
 
     /// A look that ends in time: what does not answer is not known, and the event goes on without it.
-    pub(crate) async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn in_time<T>(
+        &self,
+        call: &'static str,
+        look: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         self.looker().in_time(call, look).await
     }
 
@@ -171,7 +184,12 @@ impl Remediator {
         }
     }
 
-    pub(crate) async fn task_stopped(&self, stopped: TaskStopped, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn task_stopped(
+        &self,
+        stopped: TaskStopped,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let TaskStopped { subject, task } = stopped;
         let (task, diagnosis) = self.know_completion(task).await;
         if diagnosis.cause.is_benign() {
@@ -182,8 +200,12 @@ impl Remediator {
         self.recall(&subject, &mut found.record, &task, now).await?;
         let added = found.record.would_add(&task, now);
         match added {
-            Added::Seen if !has_unfinished(&found.record) => return Ok(Tally::ignored("this event was seen before".to_owned())),
-            Added::Old => return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned())),
+            Added::Seen if !has_unfinished(&found.record) => {
+                return Ok(Tally::ignored("this event was seen before".to_owned()));
+            }
+            Added::Old => {
+                return Ok(Tally::ignored("the task stopped before the last incident was resolved".to_owned()));
+            }
             Added::New | Added::Seen | Added::NoFailure => {}
         }
         if found.is_leased {
@@ -191,17 +213,22 @@ impl Remediator {
         }
         // One more of the same is counted, with one write; it is looked at when its look is due.
         let mut record = found.record.clone();
-        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await == Some(Added::New) {
+        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfCounted).await
+            == Some(Added::New)
+        {
             return match self.table.replace(&subject, &found, &mut record, now, Next::AsItWas).await? {
                 true => Ok(Tally::worked("counted", "one more of what was looked at already", None)),
                 false => Ok(Tally::deferred()),
             };
         }
         // Where the text alone tells the cause, the look does not wait for the lease.
-        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New) {
+        if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New)
+        {
             let (before, mut service) = (record.clone(), None);
-            let (leased, judged) =
-                tokio::join!(self.table.lease_found(&subject, &found, owner, now), self.judge(&subject, &mut record, &mut service, now));
+            let (leased, judged) = tokio::join!(
+                self.table.lease_found(&subject, &found, owner, now),
+                self.judge(&subject, &mut record, &mut service, now)
+            );
             if !leased? {
                 return Ok(Tally::deferred());
             }
@@ -217,14 +244,21 @@ impl Remediator {
         {
             return self.strangers(task, &why, owner, now).await;
         }
-        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         self.recall(&subject, &mut record, &task, now).await?;
         match self.add_stop(&subject, &mut record, &task, diagnosis, now, Looks::AsNeeded).await {
             Some(Added::New) | None => self.work(&subject, record, owner, now).await,
             Some(Added::Seen) if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
             Some(Added::Seen) => self.give_back(&subject, &record, owner, "this event was seen before").await,
-            Some(Added::Old) => self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved").await,
-            Some(Added::NoFailure) => self.give_back(&subject, &record, owner, "on a closer look the task did its work").await,
+            Some(Added::Old) => {
+                self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved")
+                    .await
+            }
+            Some(Added::NoFailure) => {
+                self.give_back(&subject, &record, owner, "on a closer look the task did its work").await
+            }
         }
     }
 
@@ -235,7 +269,8 @@ impl Remediator {
         Box::pin(self.task_stopped(stranger, owner, now)).await
     }
 
-    /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look, and may not have one.
+    /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look,
+    /// and may not have one.
     async fn add_stop(
         &self,
         subject: &Subject,
@@ -266,7 +301,13 @@ impl Remediator {
     }
 
     /// Remembers a task again that only the rows of the past know.
-    async fn recall(&self, subject: &Subject, record: &mut Record, task: &StoppedTask, now: Timestamp) -> Result<(), Failure> {
+    async fn recall(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        task: &StoppedTask,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         if !record.may_have_forgotten(task, now) {
             return Ok(());
         }
@@ -277,7 +318,12 @@ impl Remediator {
         Ok(())
     }
 
-    pub(crate) async fn service_changed(&self, changed: ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn service_changed(
+        &self,
+        changed: ServiceChanged,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let subject = Subject::Service(changed.service.clone());
         // Every deployment of every service passes here: without an incident nothing is written.
         let known = self.table.read(&subject, owner, now).await?.record;
@@ -289,32 +335,56 @@ impl Remediator {
             ServiceChange::Impaired if known.open.as_ref().is_some_and(|incident| was_decided(incident, now)) => {
                 Ok(Tally::ignored(format!("that the tasks of {subject} fail is known")))
             }
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble | ServiceChange::Impaired if open => {
-                let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
+            ServiceChange::DeploymentStarted
+            | ServiceChange::Settled
+            | ServiceChange::Trouble
+            | ServiceChange::Impaired
+                if open =>
+            {
+                let Some(mut record) = self.lease(&subject, owner, now).await? else {
+                    return Ok(Tally::deferred());
+                };
                 if let Some(incident) = &mut record.open {
                     incident.say(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
                 }
                 self.work(&subject, record, owner, now).await
             }
-            ServiceChange::DeploymentStarted | ServiceChange::Settled | ServiceChange::Trouble | ServiceChange::Impaired => {
+            ServiceChange::DeploymentStarted
+            | ServiceChange::Settled
+            | ServiceChange::Trouble
+            | ServiceChange::Impaired => {
                 Ok(Tally::ignored(format!("{} and no incident of {subject} is open", changed.name)))
             }
         }
     }
 
     /// No task could even be launched, so that none will stop: the event itself is the failure.
-    pub(crate) async fn cannot_launch(&self, changed: &ServiceChanged, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn cannot_launch(
+        &self,
+        changed: &ServiceChanged,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let Some(diagnosis) = diagnose_text(&changed.reason, None, &changed.name) else {
             return Ok(Tally::ignored(format!("{} says nothing that is known: {}", changed.name, changed.reason)));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(&subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         // It is remembered as a task is: once, however often it is repeated.
         let version = changed.at.seconds().unsigned_abs();
-        let task = StoppedTask { task_arn: changed.name.clone(), version, stopped_at: Some(changed.at), ..StoppedTask::default() };
+        let task = StoppedTask {
+            task_arn: changed.name.clone(),
+            version,
+            stopped_at: Some(changed.at),
+            ..StoppedTask::default()
+        };
         match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
             Added::New => self.work(&subject, record, owner, now).await,
-            Added::Seen | Added::Old | Added::NoFailure => self.give_back(&subject, &record, owner, "this event was seen before").await,
+            Added::Seen | Added::Old | Added::NoFailure => {
+                self.give_back(&subject, &record, owner, "this event was seen before").await
+            }
         }
     }
 
@@ -326,7 +396,9 @@ impl Remediator {
             [one] => self.look(one, owner, now).await,
             // Side by side, and each as often as it takes.
             several => {
-                self.queues.send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>(), after).await?;
+                self.queues
+                    .send_all(&self.settings.queue_url, &several.iter().map(look_at).collect::<Vec<_>>(), after)
+                    .await?;
                 Ok(Tally::swept(several.len()))
             }
         }
@@ -348,7 +420,8 @@ impl Remediator {
         Ok(Tally::swept(looks.len()))
     }
 
-    /// A look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds something.
+    /// A look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds
+    /// something.
     pub(crate) async fn look(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
         let found = self.table.read(subject, owner, now).await?;
         if found.is_leased {
@@ -368,23 +441,33 @@ impl Remediator {
                 && record.outbox.is_empty()
             {
                 let next = Next::of(&record, &found.record);
-                let stands = record.is_as(&found.record) || self.table.replace(subject, &found, &mut record, now, next).await?;
+                let stands =
+                    record.is_as(&found.record) || self.table.replace(subject, &found, &mut record, now, next).await?;
                 return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
             // Something is to be done or told: under the lease, if nothing has happened since the record was read.
             let leased = self.table.lease_found(subject, &found, owner, now).await?;
-            return if leased { self.finish(subject, record, &found.record, judged, owner, now).await } else { Ok(Tally::deferred()) };
+            return if leased {
+                self.finish(subject, record, &found.record, judged, owner, now).await
+            } else {
+                Ok(Tally::deferred())
+            };
         }
-        let Some(record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         if record.open.is_none() && record.outbox.is_empty() {
             return self.give_back(subject, &record, owner, "no incident is open").await;
         }
         self.work(subject, record, owner, now).await
     }
 
-    /// A person says that what an act was refused for is mended, or takes a no back: it is decided about again, and told again.
+    /// A person says that what an act was refused for is mended, or takes a no back: it is decided about again, and
+    /// told again.
     async fn try_again(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         let was_declined = !record.noes.is_empty();
         record.noes.clear();
         let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some() || was_declined) else {
@@ -401,7 +484,12 @@ impl Remediator {
     }
 
     /// Takes the lease, or puts the event back for later if somebody else has it.
-    pub(crate) async fn lease(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Option<Record>, Failure> {
+    pub(crate) async fn lease(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Option<Record>, Failure> {
         match self.table.lease(subject, owner, now).await? {
             Leased::Held(record) => Ok(Some(*record)),
             Leased::Busy => {
@@ -411,7 +499,13 @@ impl Remediator {
         }
     }
 
-    pub(crate) async fn give_back(&self, subject: &Subject, record: &Record, owner: &str, why: &str) -> Result<Tally, Failure> {
+    pub(crate) async fn give_back(
+        &self,
+        subject: &Subject,
+        record: &Record,
+        owner: &str,
+        why: &str,
+    ) -> Result<Tally, Failure> {
         match self.table.release(subject, owner, *record == Record::default()).await {
             Err(failure) if failure.kind != FailureKind::ConditionFailed => Err(failure),
             Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
@@ -419,7 +513,8 @@ impl Remediator {
     }
 }
 
-/// Why a task is not the service's that was looked at, as far as that could be; a family that failed before was found to be.
+/// Why a task is not the service's that was looked at, as far as that could be; a family that failed before was found
+/// to be.
 fn not_theirs(service: Option<&Lookup<Service>>, record: &Record, task: &StoppedTask) -> Option<String> {
     let service = service?.found().filter(|_| !belongs::is_known(record, task))?;
     belongs::stranger(service, task)
@@ -448,6 +543,10 @@ enum Looks {
 
 pub(crate) fn has_unfinished(record: &Record) -> bool {
     use pullsafe_incident::incident::ActState;
-    let acting = record.open.as_ref().and_then(|incident| incident.act.as_ref()).is_some_and(|act| act.state == ActState::Acting);
+    let acting = record
+        .open
+        .as_ref()
+        .and_then(|incident| incident.act.as_ref())
+        .is_some_and(|act| act.state == ActState::Acting);
     acting || record.answered_question().is_some() || !record.outbox.is_empty()
 }

@@ -1,7 +1,8 @@
-//! Holding messages back: of what one author causes only the first few go out one by one, and the rest is one message with a number.
+//! Holding messages back: of what one author causes only the first few go out one by one, and the rest is one message
+//! with a number.
 //!
-//! What is held back is a row, written once however often the event comes; the summary is a delayed message of the work queue, asked for
-//! before that is noted. So whatever dies, nothing is lost, and at worst something is told twice.
+//! What is held back is a row, written once however often the event comes; the summary is a delayed message of the work
+//! queue, asked for before that is noted. So whatever dies, nothing is lost, and at worst something is told twice.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -54,13 +55,20 @@ impl Remediator {
 
     async fn leave(&self, author: &Author, outgoing: &Outgoing, now: Timestamp) -> Result<Turn, Failure> {
         let (key, notice) = (author.key(), &outgoing.notice);
-        let Leave::Held { since, summed } = self.table.leave_to_tell(&key, &notice.id, now).await? else { return Ok(Turn::Goes) };
+        let Leave::Held { since, summed } = self.table.leave_to_tell(&key, &notice.id, now).await? else {
+            return Ok(Turn::Goes);
+        };
         self.table.hold_back(&key, since, &notice.id, &notice.subject, now).await?;
         if !summed {
             self.ask_for_summary(author, since, now).await?;
             self.table.sum_up(&key, since, now).await?;
         }
-        tracing::info!(notice = notice.id, author = key, "a message is told with others of its author: {}", notice.subject);
+        tracing::info!(
+            notice = notice.id,
+            author = key,
+            "a message is told with others of its author: {}",
+            notice.subject
+        );
         Ok(Turn::Held)
     }
 
@@ -81,7 +89,9 @@ impl Remediator {
             return Ok(Tally::ignored("nothing was held back".to_owned()));
         }
         let notice = notice::held_back(author, &held, since);
-        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
+        self.events
+            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+            .await?;
         self.topic.publish(&notice).await?;
         Ok(Tally::worked("told", format!("{} messages in one", held.count), None))
     }

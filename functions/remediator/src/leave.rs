@@ -11,8 +11,8 @@ use pullsafe_aws::Failure;
 use super::Remediator;
 use crate::decide::service::{self, Service, marks};
 
-/// For how long an answer about the region's stacks is used again. Only a stack that is older than this one can come before it, and none
-/// is made older; but one may be told to act.
+/// For how long an answer about the region's stacks is used again. Only a stack that is older than this one can come
+/// before it, and none is made older; but one may be told to act.
 const REMEMBERED_SECONDS: i64 = 300;
 
 /// What the region's stacks were when they were last asked for.
@@ -30,7 +30,8 @@ impl Remediator {
     /// Finds it out in time.
     pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
         let asked = self.ecs.cluster_tag(&id.cluster_arn, marks::MODE);
-        let cluster = self.in_time("ecs:DescribeClusters", self.clusters.or_ask(&id.cluster_arn, (self.clock)(), asked));
+        let cluster =
+            self.in_time("ecs:DescribeClusters", self.clusters.or_ask(&id.cluster_arn, (self.clock)(), asked));
         let before = self.in_time("cloudformation:ListStacks", self.stack_before(id));
         let (cluster, before) = tokio::join!(cluster, before);
         Leave { cluster, before }
@@ -44,7 +45,9 @@ impl Remediator {
 
     /// The mode to go on with where a doubt means to look, and not to act.
     pub(crate) fn mode(&self, service: Option<&Service>, leave: &Leave) -> Mode {
-        let Some(service) = service else { return self.settings.mode };
+        let Some(service) = service else {
+            return self.settings.mode;
+        };
         self.mode_of(service, leave).unwrap_or_else(|failure| {
             tracing::warn!(%failure, "whether pullsafe may act here could not be found out: observing");
             Mode::Observe
@@ -57,7 +60,11 @@ impl Remediator {
     /// It depends on what could not be found out.
     pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
         let raises = self.settings.allow_tag_to_act;
-        let cluster = if service::settles(service.mode_tag(), raises) { None } else { leave.cluster.clone()? };
+        let cluster = if service::settles(service.mode_tag(), raises) {
+            None
+        } else {
+            leave.cluster.clone()?
+        };
         let mode = service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises);
         Ok(match mode {
             Mode::Ask | Mode::Act if self.yields(service, leave)?.is_some() => Mode::Observe,
@@ -104,7 +111,8 @@ impl Remediator {
                 *self.remembered.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, stacks.clone()));
                 Ok(stacks)
             }
-            // What was true a while ago is better than no answer: stacks change seldom, and in a storm this call is throttled first.
+            // What was true a while ago is better than no answer: stacks change seldom, and in a storm this call is
+            // throttled first.
             Err(failure) => known.filter(|_| failure.is_transient()).map(|(_, stacks)| stacks).ok_or(failure),
         }
     }

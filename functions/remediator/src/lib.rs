@@ -1,7 +1,7 @@
 //! The remediator: hears what happens to services and images, finds the cause, and cures what can be cured safely.
 //!
-//! [`decide`] says what is done about which failure and is pure; the rest looks and acts (`flow.rs` first). Without the feature `shell`
-//! only the decisions are built.
+//! [`decide`] says what is done about which failure and is pure; the rest looks and acts (`flow.rs` first). Without the
+//! feature `shell` only the decisions are built.
 
 pub mod decide;
 

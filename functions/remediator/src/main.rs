@@ -37,12 +37,18 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn build(settings: &Settings, endpoints: &Endpoints) -> Remediator {
     // Whoever accepts a connection and says nothing costs a try, and not the function's whole time.
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(10)).build();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .build();
     let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
     let clock = clock::system();
     let credentials = EcrCredentials::new(EcrRegions::new(config.clone()), clock.clone());
     let endpoints = endpoints.clone();
-    let registry = Client::new(Config { endpoints, credentials: Arc::new(credentials), ..Config::new(clock.clone()) });
+    let registry = Client::new(Config {
+        endpoints,
+        credentials: Arc::new(credentials),
+        ..Config::new(clock.clone())
+    });
     Remediator::new(settings.clone(), &config, registry, clock)
 }

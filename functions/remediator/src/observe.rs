@@ -44,12 +44,14 @@ impl Remediator {
         }
     }
 
-    /// What can be looked at before the service is known: where a move would be the first act, the definition that the failed tasks
-    /// ran, which is most likely the service's still, and the image that could not be pulled.
+    /// What can be looked at before the service is known: where a move would be the first act, the definition that the
+    /// failed tasks ran, which is most likely the service's still, and the image that could not be pulled.
     pub(crate) async fn look_ahead(&self, incident: Option<&Incident>, now: Timestamp) -> Ahead {
         let kept = incident.map(|incident| incident.kept.fresh(now)).unwrap_or_default();
         let blocker = incident.filter(|incident| incident.acted().is_none()).and_then(Incident::blocker);
-        let Some(blocker) = blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages)) else {
+        let Some(blocker) =
+            blocker.filter(|blocker| remedy::looks(&blocker.diagnosis, None).contains(&Look::HubImages))
+        else {
             return Ahead { kept, ..Ahead::default() };
         };
         let image = async {
@@ -76,7 +78,9 @@ impl Remediator {
         quota_limit: &mut Option<u32>,
     ) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
-        let Some(found) = seen.service.found().cloned() else { return seen };
+        let Some(found) = seen.service.found().cloned() else {
+            return seen;
+        };
         let looks = remedy::looks(&blocker.diagnosis, Some(&found));
         let looks = looks.into_iter().map(|look| self.look_for(look, &found, &ahead, blocker, pause));
         for put in join_all(looks).await {
@@ -110,7 +114,8 @@ impl Remediator {
             Look::Stack => {
                 let found = match service.stack() {
                     Some(stack) => {
-                        let status = self.in_time("cloudformation:DescribeStacks", async { Ok(self.stacks.status(stack).await) });
+                        let status = self
+                            .in_time("cloudformation:DescribeStacks", async { Ok(self.stacks.status(stack).await) });
                         status.await.unwrap_or_else(|failure| failure.doubt())
                     }
                     None => Lookup::Absent,
@@ -118,7 +123,8 @@ impl Remediator {
                 Box::new(|seen, _| seen.stack = found)
             }
             Look::Scaling => {
-                let asked = self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id));
+                let asked =
+                    self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id));
                 let found = match asked.await {
                     Ok(Some(target)) => Lookup::Found(target),
                     Ok(None) => Lookup::Absent,
@@ -132,7 +138,9 @@ impl Remediator {
     /// What is looked at when a deployment starts.
     pub(crate) async fn observe_ahead(&self, service: Lookup<Service>, definition: &str) -> Observation {
         let mut seen = Observation { service, ..Observation::default() };
-        let Some(found) = seen.service.found().cloned() else { return seen };
+        let Some(found) = seen.service.found().cloned() else {
+            return seen;
+        };
         self.look_at_images(&found, definition, &Ahead::default(), None).await(&mut seen, &mut None);
         if self.settings.quota_probe {
             Box::pin(self.look_at_limit(&mut seen)).await;
@@ -159,7 +167,11 @@ impl Remediator {
         let ran = async {
             // Nothing of Docker Hub, nothing to compare with what runs.
             let has_none = service.running == 0 || images.is_empty();
-            if has_none { Ok(Vec::new()) } else { self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await }
+            if has_none {
+                Ok(Vec::new())
+            } else {
+                self.in_time("ecs:ListTasks", self.ecs.running_digests(&service.id)).await
+            }
         };
         let may_pull = async {
             match known {
@@ -185,7 +197,12 @@ impl Remediator {
     }
 
     /// An image of Docker Hub, everywhere it could be pulled from, and the limit that Docker Hub named on the way.
-    pub(crate) async fn everywhere(&self, written: String, reference: Reference, kept: &Kept) -> (HubImage, Option<u32>) {
+    pub(crate) async fn everywhere(
+        &self,
+        written: String,
+        reference: Reference,
+        kept: &Kept,
+    ) -> (HubImage, Option<u32>) {
         let hub = async {
             match reference.digest().or_else(|| kept.digest(&written)) {
                 Some(digest) => Answer::of(Lookup::Found(Resolved { digest: digest.clone(), platforms: None })),
@@ -195,9 +212,10 @@ impl Remediator {
         let mirror = async {
             match target::in_mirror(self.settings.mirror.as_ref()?, &reference) {
                 Ok(place) => Some((place.clone(), self.resolve(&place).await.resolved)),
-                Err(error) => {
-                    Some((reference.clone(), Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}")))))
-                }
+                Err(error) => Some((
+                    reference.clone(),
+                    Lookup::Unknown(Doubt::lasting(format!("the mirror's settings make no reference: {error}"))),
+                )),
             }
         };
         let public = async {
@@ -205,24 +223,53 @@ impl Remediator {
             Some((place.clone(), self.resolve(&place).await.resolved))
         };
         let (hub, mirror, public) = tokio::join!(hub, mirror, public);
-        (HubImage { written, reference, hub: hub.resolved, left: hub.left, last_run: Lookup::Absent, mirror, public }, hub.limit)
+        (
+            HubImage {
+                written,
+                reference,
+                hub: hub.resolved,
+                left: hub.left,
+                last_run: Lookup::Absent,
+                mirror,
+                public,
+            },
+            hub.limit,
+        )
     }
 
     /// Per repository of the mirror: whether the execution role may pull from it.
-    async fn role_may_pull(&self, role: Option<&str>, images: &BTreeMap<String, Reference>, kept: &Kept) -> BTreeMap<String, Lookup<bool>> {
-        let Some(mirror) = &self.settings.mirror else { return BTreeMap::new() };
-        let places: Vec<Reference> = images.values().filter_map(|image| target::in_mirror(mirror, image).ok()).collect();
-        let all = |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
+    async fn role_may_pull(
+        &self,
+        role: Option<&str>,
+        images: &BTreeMap<String, Reference>,
+        kept: &Kept,
+    ) -> BTreeMap<String, Lookup<bool>> {
+        let Some(mirror) = &self.settings.mirror else {
+            return BTreeMap::new();
+        };
+        let places: Vec<Reference> =
+            images.values().filter_map(|image| target::in_mirror(mirror, image).ok()).collect();
+        let all =
+            |answer: Lookup<bool>| places.iter().map(|place| (place.repository().to_owned(), answer.clone())).collect();
         let Some(role) = role else { return all(Lookup::Absent) };
         let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
         let mut repositories = BTreeMap::new();
         for place in &places {
             match ecr_host(place.registry()) {
                 Some(host) => {
-                    let arn = format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, place.repository());
+                    let arn = format!(
+                        "arn:{partition}:ecr:{}:{}:repository/{}",
+                        host.region,
+                        host.account,
+                        place.repository()
+                    );
                     repositories.insert(arn, place.repository().to_owned());
                 }
-                None => return all(Lookup::Unknown(Doubt::lasting("the mirror is not in ECR, so IAM does not decide about it"))),
+                None => {
+                    return all(Lookup::Unknown(Doubt::lasting(
+                        "the mirror is not in ECR, so IAM does not decide about it",
+                    )));
+                }
             }
         }
         if repositories.is_empty() {
@@ -247,7 +294,11 @@ impl Remediator {
             Ok(Ok(answers) | Err(answers)) => answers,
             Err(late) => return all(late.doubt()),
         };
-        answers.into_iter().filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer))).chain(known).collect()
+        answers
+            .into_iter()
+            .filter_map(|(arn, answer)| Some((open.get(&arn)?.clone(), answer)))
+            .chain(known)
+            .collect()
     }
 
     /// Where ECR keeps an image; a pinned digest by itself, else what the tag means.
@@ -265,7 +316,13 @@ impl Remediator {
 
     /// Whoever looks at registries and roles, within the time for the event at hand.
     pub(crate) fn looker(&self) -> Looker<'_> {
-        Looker { account: Some(&self.account), registry: &self.registry, anywhere: false, mirror: None, end: self.looks_end }
+        Looker {
+            account: Some(&self.account),
+            registry: &self.registry,
+            anywhere: false,
+            mirror: None,
+            end: self.looks_end,
+        }
     }
 
     /// What a reference means right now.
@@ -297,10 +354,18 @@ fn hub_images(definition: &TaskDefinition) -> BTreeMap<String, Reference> {
 }
 
 /// The digest that the service last ran of an image, by its running tasks or else by the task that failed.
-fn last_run(written: &str, ran: &Result<Vec<(String, String)>, Failure>, blocker: Option<&CauseSeen>) -> Lookup<Digest> {
+fn last_run(
+    written: &str,
+    ran: &Result<Vec<(String, String)>, Failure>,
+    blocker: Option<&CauseSeen>,
+) -> Lookup<Digest> {
     let digest = |text: &String| text.parse::<Digest>().ok();
-    let of_failed = blocker.filter(|seen| seen.diagnosis.image.as_deref() == Some(written)).and_then(|seen| seen.image_digest.as_ref());
-    let of_running = |ran: &Vec<(String, String)>| ran.iter().find(|(image, _)| image == written).and_then(|(_, found)| digest(found));
+    let of_failed = blocker
+        .filter(|seen| seen.diagnosis.image.as_deref() == Some(written))
+        .and_then(|seen| seen.image_digest.as_ref());
+    let of_running = |ran: &Vec<(String, String)>| {
+        ran.iter().find(|(image, _)| image == written).and_then(|(_, found)| digest(found))
+    };
     match (ran.as_ref().map(of_running), of_failed.and_then(digest)) {
         (Ok(Some(found)), _) | (Ok(None) | Err(_), Some(found)) => Lookup::Found(found),
         (Ok(None), None) => Lookup::Absent,

@@ -1,7 +1,8 @@
 //! One storm, one story: which messages wait for an outbreak's digests, and the digests.
 //!
-//! A digest is stored before it is sent, by whoever wrote the row that was read: so of two sweeps one tells it, and one that died is followed by
-//! the next. What cannot be found out about an outbreak costs its messages nothing: they go out one by one.
+//! A digest is stored before it is sent, by whoever wrote the row that was read: so of two sweeps one tells it, and one
+//! that died is followed by the next. What cannot be found out about an outbreak costs its messages nothing: they go
+//! out one by one.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
@@ -22,10 +23,17 @@ const OVERDUE_SECONDS: i64 = 15 * 60;
 impl Remediator {
     /// Whether people hear a message of a service by itself, or by the digests of an outbreak.
     pub(crate) async fn turn_in_outbreak(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
-        let Some(joins) = outgoing.joins.as_ref().filter(|_| matches!(subject, Subject::Service(_))) else { return Turn::Goes };
+        let Some(joins) = outgoing.joins.as_ref().filter(|_| matches!(subject, Subject::Service(_))) else {
+            return Turn::Goes;
+        };
         match self.join(subject, joins, now).await {
             Ok(Some(outbreak)) => {
-                tracing::info!(notice = outgoing.notice.id, outbreak, "a message is told with others: {}", outgoing.notice.subject);
+                tracing::info!(
+                    notice = outgoing.notice.id,
+                    outbreak,
+                    "a message is told with others: {}",
+                    outgoing.notice.subject
+                );
                 Turn::Together(outbreak)
             }
             Ok(None) => Turn::Goes,
@@ -38,8 +46,15 @@ impl Remediator {
 
     /// The outbreak that an incident is told with, if it is.
     async fn join(&self, subject: &Subject, joins: &Joins, now: Timestamp) -> Result<Option<String>, Failure> {
-        let rules = Rules { after: self.settings.outbreak_after, window_seconds: self.settings.outbreak_minutes * 60 };
-        let member = Member { subject: subject.clone(), incident: joins.incident.clone(), at: now };
+        let rules = Rules {
+            after: self.settings.outbreak_after,
+            window_seconds: self.settings.outbreak_minutes * 60,
+        };
+        let member = Member {
+            subject: subject.clone(),
+            incident: joins.incident.clone(),
+            at: now,
+        };
         for _ in 0..TRIES {
             let found = self.table.outbreak(&joins.common.key()).await?;
             let (outbreak, change) = match Outbreak::admit(found.outbreak.as_ref(), &joins.common, &member, rules) {
@@ -52,7 +67,9 @@ impl Remediator {
             }
             match change {
                 None => return Ok(outbreak),
-                Some(change) if self.table.write_outbreak(&found, &change, now).await?.is_some() => return Ok(outbreak),
+                Some(change) if self.table.write_outbreak(&found, &change, now).await?.is_some() => {
+                    return Ok(outbreak);
+                }
                 Some(_) => {}
             }
         }
@@ -63,7 +80,9 @@ impl Remediator {
     pub(crate) async fn tell_outbreaks(&self, now: Timestamp) {
         let due = match self.table.due_outbreaks(now).await {
             Ok(due) => due,
-            Err(failure) => return tracing::warn!(%failure, "which outbreaks are due could not be found out: {failure}"),
+            Err(failure) => {
+                return tracing::warn!(%failure, "which outbreaks are due could not be found out: {failure}");
+            }
         };
         for (key, since) in due {
             if now.seconds_since(since) > OVERDUE_SECONDS {
@@ -77,11 +96,15 @@ impl Remediator {
 
     async fn tell_outbreak(&self, key: &str, now: Timestamp) -> Result<(), Failure> {
         let found = self.table.outbreak(key).await?;
-        let Some(mut outbreak) = found.outbreak.clone() else { return Ok(()) };
+        let Some(mut outbreak) = found.outbreak.clone() else {
+            return Ok(());
+        };
         let members = self.table.members(&outbreak).await?;
         outbreak.look(&members, now);
         // Somebody else has looked, or joined just now: the next sweep looks again.
-        let Some(mut found) = self.table.write_outbreak(&found, &outbreak, now).await? else { return Ok(()) };
+        let Some(mut found) = self.table.write_outbreak(&found, &outbreak, now).await? else {
+            return Ok(());
+        };
         if outbreak.outbox.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! The daily look at what runs: what will go wrong with its images at the next launch, before it does.
 //!
-//! One run lists what there is and puts a look at each into the queue; each look is by itself, tells at once what is new and severe, and
-//! keeps a row; once a week all rows make one message. Nothing here is a pull, but for what is running anyway.
+//! One run lists what there is and puts a look at each into the queue; each look is by itself, tells at once what is
+//! new and severe, and keeps a row; once a week all rows make one message. Nothing here is a pull, but for what is
+//! running anyway.
 
 use futures_util::future::join_all;
 use pullsafe::arn::Arn;
@@ -28,7 +29,8 @@ use crate::flow::after;
 
 /// Looks that are older than this are not told any more.
 const FRESH_SECONDS: i64 = 3 * 86_400;
-/// An index is pushed right after what it names: so many that came within this time are asked whether they name an image.
+/// An index is pushed right after what it names: so many that came within this time are asked whether they name an
+/// image.
 const INDEX_SECONDS: i64 = 3600;
 const MOST_INDICES: usize = 20;
 
@@ -38,7 +40,9 @@ impl Remediator {
         let mut looks = Vec::new();
         for cluster in self.running.clusters().await? {
             let services = self.running.services(&cluster).await?;
-            looks.extend(services.into_iter().map(|id| json!({ "pullsafe": "look-out", "subject": Subject::Service(id) })));
+            looks.extend(
+                services.into_iter().map(|id| json!({ "pullsafe": "look-out", "subject": Subject::Service(id) })),
+            );
             let mut scheduled = self.running.scheduled(&cluster).await?;
             scheduled.sort();
             for task in scheduled {
@@ -47,19 +51,31 @@ impl Remediator {
             }
         }
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
-        Ok(Tally::worked("searched", format!("{} service(s) and scheduled task(s) are looked at", looks.len()), None))
+        Ok(Tally::worked(
+            "searched",
+            format!("{} service(s) and scheduled task(s) are looked at", looks.len()),
+            None,
+        ))
     }
 
     /// Looks at one of them, tells what is new and severe, and remembers it.
-    pub(crate) async fn look_out(&self, subject: &Subject, definition: Option<&str>, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn look_out(
+        &self,
+        subject: &Subject,
+        definition: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let Some(outlook) = self.outlook_of(subject, definition, now).await? else {
             return Ok(Tally::ignored("it is gone, rests, or pullsafe is off for it".to_owned()));
         };
         let mut told = self.table.outlook(subject).await?.map(|known| known.told).unwrap_or_default();
         if let Some(notice) = outlook.news(&told) {
-            // Before the row: should the process die in between, the same message goes out once more, under the same id.
+            // Before the row: should the process die in between, the same message goes out once more, under the same
+            // id.
             self.topic.publish(&notice).await?;
-            self.events.put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.for_programs(true)).await?;
+            self.events
+                .put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.for_programs(true))
+                .await?;
         }
         for finding in &outlook.findings {
             let severity = finding.severity(now);
@@ -78,7 +94,9 @@ impl Remediator {
         // What is gone meanwhile and comes back is told again.
         let keys = outlook.keys();
         told.retain(|key| keys.contains(key));
-        told.extend(outlook.findings.iter().filter(|finding| finding.severity(now) < Severity::Later).map(Finding::key));
+        told.extend(
+            outlook.findings.iter().filter(|finding| finding.severity(now) < Severity::Later).map(Finding::key),
+        );
         let count = outlook.findings.len();
         self.table.keep_outlook(subject, &Known { outlook, told }).await?;
         Ok(Tally::worked("looked-out", format!("{count} finding(s)"), None))
@@ -87,26 +105,41 @@ impl Remediator {
     /// The message of the week.
     pub(crate) async fn tell_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
         let outlooks = self.table.outlooks(now.plus_seconds(-FRESH_SECONDS)).await?;
-        let Some(notice) = week(outlooks, now) else { return Ok(Tally::ignored("nothing is known to go wrong".to_owned())) };
+        let Some(notice) = week(outlooks, now) else {
+            return Ok(Tally::ignored("nothing is known to go wrong".to_owned()));
+        };
         self.topic.publish(&notice).await?;
-        self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
+        self.events
+            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+            .await?;
         Ok(Tally::worked("told", notice.subject, None))
     }
 
-    /// What will go wrong with one service or scheduled task; `None` if it launches nothing, or is none of our business.
+    /// What will go wrong with one service or scheduled task; `None` if it launches nothing, or is none of our
+    /// business.
     ///
     /// # Errors
     /// The service or its task definition could not be read. What else could not is in the outlook.
-    pub async fn outlook_of(&self, subject: &Subject, definition: Option<&str>, now: Timestamp) -> Result<Option<Outlook>, Failure> {
+    pub async fn outlook_of(
+        &self,
+        subject: &Subject,
+        definition: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Outlook>, Failure> {
         let mut looked = None;
         let (name, next, mode, ran) = match subject {
             Subject::Service(id) => {
                 let (service, leave) = tokio::join!(self.ecs.service(id), self.look_for_leave(id));
-                let Some(service) = service?.filter(|service| service.status == "ACTIVE" && service.desired.max(service.running) > 0)
+                let Some(service) =
+                    service?.filter(|service| service.status == "ACTIVE" && service.desired.max(service.running) > 0)
                 else {
                     return Ok(None);
                 };
-                let ran = if service.running > 0 { self.ecs.running_digests(id).await? } else { Vec::new() };
+                let ran = if service.running > 0 {
+                    self.ecs.running_digests(id).await?
+                } else {
+                    Vec::new()
+                };
                 let mode = self.mode(Some(&service), &leave);
                 (looked.insert(service).task_definition.clone(), NextLaunch::OfService, mode, ran)
             }
@@ -121,7 +154,13 @@ impl Remediator {
         }
         let definition = self.ecs.task_definition(&name).await?;
         let looks = uses(&definition, &ran).into_iter().map(|used| self.look_at_use(used, &definition, mode, now));
-        let mut outlook = Outlook { subject: subject.to_string(), next, at: now, findings: Vec::new(), unknown: Vec::new() };
+        let mut outlook = Outlook {
+            subject: subject.to_string(),
+            next,
+            at: now,
+            findings: Vec::new(),
+            unknown: Vec::new(),
+        };
         for judged in join_all(looks).await {
             outlook.findings.extend(judged.findings);
             outlook.unknown.extend(judged.unknown);
@@ -166,10 +205,20 @@ impl Remediator {
 
     /// Sets the tag that keeps an image, where one does.
     async fn keep(&self, reference: &Reference, finding: &mut Finding) {
-        let Trouble::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else { return };
-        let Some(host) = ecr_host(reference.registry()) else { return };
+        let Trouble::Goes { digest, keep: keep @ Keep::Tag { .. }, .. } = &mut finding.trouble else {
+            return;
+        };
+        let Some(host) = ecr_host(reference.registry()) else {
+            return;
+        };
         let tag = keep_tag(digest);
-        *keep = match self.account.ecr().get(host.region).add_tag(host.account, reference.repository(), digest, &tag).await {
+        *keep = match self
+            .account
+            .ecr()
+            .get(host.region)
+            .add_tag(host.account, reference.repository(), digest, &tag)
+            .await
+        {
             Ok(()) => Keep::Tagged { tag },
             Err(error) => Keep::Tag { tag, why_not: error.to_string() },
         };
@@ -178,11 +227,15 @@ impl Remediator {
     async fn look_into_ecr(&self, used: &Used, role: Option<&str>) -> Seen {
         let reference = &used.reference;
         let may_pull = async {
-            let (Some(role), Some(host)) = (role, ecr_host(reference.registry())) else { return Lookup::Absent };
+            let (Some(role), Some(host)) = (role, ecr_host(reference.registry())) else {
+                return Lookup::Absent;
+            };
             let partition = Arn::parse(role).map_or("aws", |arn| arn.partition);
-            let arn = format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, reference.repository());
-            let asked =
-                self.in_time("iam:SimulatePrincipalPolicy", async { Ok(self.roles.may_pull(role, std::slice::from_ref(&arn)).await) });
+            let arn =
+                format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, reference.repository());
+            let asked = self.in_time("iam:SimulatePrincipalPolicy", async {
+                Ok(self.roles.may_pull(role, std::slice::from_ref(&arn)).await)
+            });
             match asked.await {
                 Ok(mut answers) => answers.remove(&arn).unwrap_or_else(Lookup::not_asked),
                 Err(late) => late.doubt(),
@@ -195,7 +248,8 @@ impl Remediator {
         };
         // Only where another image has taken the tag: what runs has shown that it runs here.
         let other = repository.found().and_then(|found| found.tagged(reference.tag_or_digest())).filter(|tagged| {
-            reference.digest().is_none() && used.runs.as_ref().is_some_and(|runs| tagged.digest != *runs && !tagged.members.contains(runs))
+            reference.digest().is_none()
+                && used.runs.as_ref().is_some_and(|runs| tagged.digest != *runs && !tagged.members.contains(runs))
         });
         let offered = match other {
             Some(_) => self.resolve(reference).await.resolved,
@@ -205,9 +259,13 @@ impl Remediator {
     }
 
     async fn repository_of(&self, reference: &Reference) -> Lookup<Repository> {
-        let Some(host) = ecr_host(reference.registry()) else { return Lookup::not_asked() };
+        let Some(host) = ecr_host(reference.registry()) else {
+            return Lookup::not_asked();
+        };
         let ecr = self.account.ecr().get(host.region);
-        let asked = self.in_time("ecr:DescribeImages", async { Ok(ecr.contents(host.account, reference.repository()).await) }).await;
+        let asked = self
+            .in_time("ecr:DescribeImages", async { Ok(ecr.contents(host.account, reference.repository()).await) })
+            .await;
         match asked {
             Ok(Ok(Some(repository))) => Lookup::Found(repository),
             Ok(Ok(None)) => Lookup::Absent,
@@ -216,18 +274,33 @@ impl Remediator {
         }
     }
 
-    /// With what the indices name that may hold what runs. Where they cannot be read, nobody knows what the policy does to it.
+    /// With what the indices name that may hold what runs. Where they cannot be read, nobody knows what the policy does
+    /// to it.
     async fn with_members(&self, used: &Used, mut repository: Repository) -> Lookup<Repository> {
-        let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else { return Lookup::Found(repository) };
+        let Some(runs) = used.runs.as_ref().and_then(|runs| repository.image(runs)) else {
+            return Lookup::Found(repository);
+        };
         let pushed = runs.pushed_at;
         let near = |index: &&Digest| {
-            repository.image(index).is_some_and(|index| (0..=INDEX_SECONDS).contains(&index.pushed_at.seconds_since(pushed)))
+            repository
+                .image(index)
+                .is_some_and(|index| (0..=INDEX_SECONDS).contains(&index.pushed_at.seconds_since(pushed)))
         };
-        let indices: Vec<Digest> =
-            repository.indices.iter().filter(|index| *index != &runs.digest).filter(near).take(MOST_INDICES).cloned().collect();
-        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else { return Lookup::Found(repository) };
+        let indices: Vec<Digest> = repository
+            .indices
+            .iter()
+            .filter(|index| *index != &runs.digest)
+            .filter(near)
+            .take(MOST_INDICES)
+            .cloned()
+            .collect();
+        let Some(host) = ecr_host(used.reference.registry()).filter(|_| !indices.is_empty()) else {
+            return Lookup::Found(repository);
+        };
         let ecr = self.account.ecr().get(host.region);
-        let asked = self.in_time("ecr:BatchGetImage", async { Ok(ecr.members(host.account, used.reference.repository(), &indices).await) });
+        let asked = self.in_time("ecr:BatchGetImage", async {
+            Ok(ecr.members(host.account, used.reference.repository(), &indices).await)
+        });
         match asked.await {
             Ok(Ok(read)) => {
                 for (index, members) in indices.iter().zip(read) {
@@ -244,7 +317,11 @@ impl Remediator {
 /// What could not be read, and why.
 fn unread<T>(error: &EcrError) -> Lookup<T> {
     let denied = error.kind == EcrErrorKind::AccessDenied;
-    Lookup::Unknown(if denied { Doubt::denied(error.to_string()) } else { Doubt::new(error.to_string(), error.retryable()) })
+    Lookup::Unknown(if denied {
+        Doubt::denied(error.to_string())
+    } else {
+        Doubt::new(error.to_string(), error.retryable())
+    })
 }
 
 /// The images of a definition, each once, with what runs of them.
@@ -252,12 +329,19 @@ fn uses(definition: &TaskDefinition, ran: &[(String, String)]) -> Vec<Used> {
     let mut uses: Vec<Used> = Vec::new();
     for image in definition.images() {
         let Some(reference) = image.reference else { continue };
-        let runs = ran.iter().find(|(written, _)| *written == image.written).and_then(|(_, digest)| digest.parse().ok());
+        let runs = ran
+            .iter()
+            .find(|(written, _)| *written == image.written)
+            .and_then(|(_, digest)| digest.parse().ok());
         match uses.iter_mut().find(|used| used.written == image.written) {
             Some(used) => used.container = format!("{}, {}", used.container, image.container),
-            None => {
-                uses.push(Used { container: image.container, written: image.written, reference, runs, platform: definition.platform() })
-            }
+            None => uses.push(Used {
+                container: image.container,
+                written: image.written,
+                reference,
+                runs,
+                platform: definition.platform(),
+            }),
         }
     }
     uses

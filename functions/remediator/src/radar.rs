@@ -1,8 +1,10 @@
-//! The end of Docker Hub's limit, foretold: what probes read in the tasks' subnets, put together with what is launched behind the same address.
+//! The end of Docker Hub's limit, foretold: what probes read in the tasks' subnets, put together with what is launched
+//! behind the same address.
 //!
-//! A reading is kept by its own moment, so that one which comes twice, late or never changes nothing that is right: nothing is foretold
-//! from one that is not the newest, or that is not of now. Who shares the address is known from deployments as they begin and from the
-//! daily look; what they launch is looked up when a reading shows that pulls are made.
+//! A reading is kept by its own moment, so that one which comes twice, late or never changes nothing that is right:
+//! nothing is foretold from one that is not the newest, or that is not of now. Who shares the address is known from
+//! deployments as they begin and from the daily look; what they launch is looked up when a reading shows that pulls are
+//! made.
 
 use std::collections::BTreeMap;
 
@@ -37,13 +39,17 @@ const AT_A_TIME: usize = 10;
 const SIDE_BY_SIDE: usize = 4;
 
 impl Remediator {
-    /// A probe has read what is left: it is kept, and where the limit ends, people are told and services moved before it does.
+    /// A probe has read what is left: it is kept, and where the limit ends, people are told and services moved before
+    /// it does.
     pub(crate) async fn quota_read(&self, probed: &Probed, now: Timestamp) -> Result<Tally, Failure> {
         if !self.settings.quota_probe {
             return Ok(Tally::ignored("this stack has no probe".to_owned()));
         }
         if !is_fresh(probed.reading.at, now) {
-            return Ok(Tally::ignored(format!("the reading is of {}, and others have been made since", probed.reading.at)));
+            return Ok(Tally::ignored(format!(
+                "the reading is of {}, and others have been made since",
+                probed.reading.at
+            )));
         }
         self.table.add_reading(probed).await?;
         let readings = self.table.readings(now.plus_seconds(-WINDOW_SECONDS)).await?;
@@ -55,30 +61,40 @@ impl Remediator {
             return Ok(Tally::ignored("nobody pulls by this address".to_owned()));
         }
         let (sharers, limit) = self.foresee(&probed.source, &readings, now).await?;
-        let Some(limit) = limit.filter(|limit| !limit.lasts()) else { return Ok(Tally::ignored("the limit lasts".to_owned())) };
+        let Some(limit) = limit.filter(|limit| !limit.lasts()) else {
+            return Ok(Tally::ignored("the limit lasts".to_owned()));
+        };
         tracing::warn!(source = %limit.source, left = limit.reading.remaining, "{}", limit.says());
         let moves = self.settings.ahead == Ahead::Move && self.settings.mode == Mode::Act;
         if let Some(notice) = limit.notice(moves)
             && !self.table.knows_of_limit(&limit.source, now).await?
         {
-            // Before the row: should the process die in between, the same message goes out once more, under the same id.
+            // Before the row: should the process die in between, the same message goes out once more, under the same
+            // id.
             self.topic.publish(&notice).await?;
-            self.events.put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true)).await?;
+            self.events
+                .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+                .await?;
             self.table.told_of_limit(&limit.source, now).await?;
         }
         if self.settings.ahead == Ahead::Move {
-            let services =
-                sharers.iter().filter(|sharer| limit.moves(&sharer.service)).map(|sharer| Subject::Service(sharer.service.clone()));
-            let moves: Vec<_> = services.map(|subject| json!({ "pullsafe": "move-ahead", "subject": subject })).collect();
+            let services = sharers
+                .iter()
+                .filter(|sharer| limit.moves(&sharer.service))
+                .map(|sharer| Subject::Service(sharer.service.clone()));
+            let moves: Vec<_> =
+                services.map(|subject| json!({ "pullsafe": "move-ahead", "subject": subject })).collect();
             self.queues.send_all(&self.settings.queue_url, &moves, after).await?;
         }
         Ok(Tally::worked("foretold", limit.says(), None))
     }
 
-    /// Moves a service without whose pulls a limit lasts, if that is so still. What it has no copy for, the mirror is asked for, and the next
-    /// reading asks again.
+    /// Moves a service without whose pulls a limit lasts, if that is so still. What it has no copy for, the mirror is
+    /// asked for, and the next reading asks again.
     pub(crate) async fn move_ahead(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Subject::Service(id) = subject else { return Ok(Tally::ignored("it is no service".to_owned())) };
+        let Subject::Service(id) = subject else {
+            return Ok(Tally::ignored("it is no service".to_owned()));
+        };
         if self.settings.ahead != Ahead::Move {
             return Ok(Tally::ignored("nothing is moved ahead of a failure".to_owned()));
         }
@@ -91,7 +107,8 @@ impl Remediator {
         }
         let (service, leave) = tokio::join!(self.look_at_service(id), self.look_for_leave(id));
         let mode = self.mode(service.found(), &leave);
-        let free = |service: &&Service| mode == Mode::Act && service.status == "ACTIVE" && service.held == Lookup::Absent;
+        let free =
+            |service: &&Service| mode == Mode::Act && service.status == "ACTIVE" && service.held == Lookup::Absent;
         let Some(definition) = service.found().filter(free).map(|service| service.task_definition.clone()) else {
             return Ok(Tally::ignored("the service is gone, is held by a hook, or is not to be changed".to_owned()));
         };
@@ -115,11 +132,13 @@ impl Remediator {
         }
     }
 
-    /// Adds what becomes of the limit that the service of an observation shares, where a probe reads it. Docker Hub's answer to pullsafe
-    /// itself is about another address, and gives way to it.
+    /// Adds what becomes of the limit that the service of an observation shares, where a probe reads it. Docker Hub's
+    /// answer to pullsafe itself is about another address, and gives way to it.
     pub(crate) async fn look_at_limit(&self, seen: &mut Observation) {
         let now = (self.clock)();
-        let (Some(service), Some(definition)) = (seen.service.found(), seen.task_definition.found()) else { return };
+        let (Some(service), Some(definition)) = (seen.service.found(), seen.task_definition.found()) else {
+            return;
+        };
         match self.limit_of(service, definition, now).await {
             Ok(limit) => seen.limit = limit,
             // As without a probe.
@@ -131,24 +150,47 @@ impl Remediator {
         }
     }
 
-    async fn limit_of(&self, service: &Service, definition: &TaskDefinition, now: Timestamp) -> Result<Option<LimitAhead>, Failure> {
-        let Some(sharer) = self.share(service, definition, now).await? else { return Ok(None) };
+    async fn limit_of(
+        &self,
+        service: &Service,
+        definition: &TaskDefinition,
+        now: Timestamp,
+    ) -> Result<Option<LimitAhead>, Failure> {
+        let Some(sharer) = self.share(service, definition, now).await? else {
+            return Ok(None);
+        };
         let readings = self.table.readings(now.plus_seconds(-WINDOW_SECONDS)).await?;
-        let Some(read) = reading_for(&sharer, &readings, now) else { return Ok(None) };
+        let Some(read) = reading_for(&sharer, &readings, now) else {
+            return Ok(None);
+        };
         Ok(self.foresee(&read.source, &readings, now).await?.1)
     }
 
     /// Remembers a service that shares a limit.
-    async fn share(&self, service: &Service, definition: &TaskDefinition, now: Timestamp) -> Result<Option<Sharer>, Failure> {
-        let target = self.in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id)).await;
+    async fn share(
+        &self,
+        service: &Service,
+        definition: &TaskDefinition,
+        now: Timestamp,
+    ) -> Result<Option<Sharer>, Failure> {
+        let target = self
+            .in_time("application-autoscaling:DescribeScalableTargets", self.scaling.target(&service.id))
+            .await;
         let most = target.ok().flatten().map(|target| target.bounds.1);
-        let Some(sharer) = sharer(service, definition, most, now) else { return Ok(None) };
+        let Some(sharer) = sharer(service, definition, most, now) else {
+            return Ok(None);
+        };
         self.table.add_sharer(&sharer).await?;
         Ok(Some(sharer))
     }
 
     /// What becomes of the limit of a source, with everybody who shares it.
-    async fn foresee(&self, source: &Source, readings: &[Probed], now: Timestamp) -> Result<(Vec<Sharer>, Option<LimitAhead>), Failure> {
+    async fn foresee(
+        &self,
+        source: &Source,
+        readings: &[Probed],
+        now: Timestamp,
+    ) -> Result<(Vec<Sharer>, Option<LimitAhead>), Failure> {
         let subnets = subnets_of(source, readings);
         let mut sharers = if subnets.is_empty() { Vec::new() } else { self.table.sharers().await? };
         sharers.retain(|sharer| sharer.is_in(&subnets));
@@ -157,7 +199,8 @@ impl Remediator {
         Ok((sharers, limit))
     }
 
-    /// What these services are about to pull, as far as it can be looked up: whoever cannot counts among the strangers behind the address.
+    /// What these services are about to pull, as far as it can be looked up: whoever cannot counts among the strangers
+    /// behind the address.
     async fn demands(&self, sharers: &[Sharer], now: Timestamp) -> Vec<Demand> {
         let mut clusters: BTreeMap<&str, Vec<&Sharer>> = BTreeMap::new();
         for sharer in sharers {
@@ -183,33 +226,46 @@ impl Remediator {
         };
         let looks = services.iter().map(async |service| {
             // Another definition pulls something else; its deployment says what.
-            let sharer = sharers.iter().find(|sharer| sharer.service == service.id && sharer.definition == service.task_definition)?;
+            let sharer = sharers
+                .iter()
+                .find(|sharer| sharer.service == service.id && sharer.definition == service.task_definition)?;
             if !is_launching(service) {
                 return Some(demand(sharer, service, &[], now));
             }
             let launches = self.in_time("ecs:ListTasks", self.ecs.launches(&service.id)).await;
-            let launches =
-                launches.inspect_err(|failure| tracing::warn!(%failure, "{}: its launches are not known: {failure}", service.id));
+            let launches = launches.inspect_err(
+                |failure| tracing::warn!(%failure, "{}: its launches are not known: {failure}", service.id),
+            );
             Some(demand(sharer, service, &launches.unwrap_or_default(), now))
         });
         join_all(looks).await.into_iter().flatten().collect()
     }
 
-    /// What the daily look says of the limit that a service shares: too small for all who share it, should they be replaced at once.
+    /// What the daily look says of the limit that a service shares: too small for all who share it, should they be
+    /// replaced at once.
     pub(crate) async fn look_at_sharers(
         &self,
         service: &Service,
         definition: &TaskDefinition,
         now: Timestamp,
     ) -> Result<Option<Finding>, Failure> {
-        let Some(own) = self.share(service, definition, now).await? else { return Ok(None) };
+        let Some(own) = self.share(service, definition, now).await? else {
+            return Ok(None);
+        };
         let readings = self.table.readings(now.plus_seconds(-WINDOW_SECONDS)).await?;
-        let Some(read) = reading_for(&own, &readings, now) else { return Ok(None) };
+        let Some(read) = reading_for(&own, &readings, now) else {
+            return Ok(None);
+        };
         let subnets = subnets_of(&read.source, &readings);
-        let sharers: Vec<Sharer> = self.table.sharers().await?.into_iter().filter(|sharer| sharer.is_in(&subnets)).collect();
+        let sharers: Vec<Sharer> =
+            self.table.sharers().await?.into_iter().filter(|sharer| sharer.is_in(&subnets)).collect();
         let needs = sharers.iter().fold(0u32, |sum, sharer| sum.saturating_add(sharer.needs()));
-        let images = definition.images().into_iter().filter(|image| image.reference.as_ref().is_some_and(|image| image.is_docker_hub()));
-        let (containers, images): (Vec<String>, Vec<String>) = images.map(|image| (image.container, image.written)).unzip();
+        let images = definition
+            .images()
+            .into_iter()
+            .filter(|image| image.reference.as_ref().is_some_and(|image| image.is_docker_hub()));
+        let (containers, images): (Vec<String>, Vec<String>) =
+            images.map(|image| (image.container, image.written)).unzip();
         Ok((needs > read.reading.limit).then(|| Finding {
             container: containers.join(", "),
             image: images.join(", "),
@@ -217,7 +273,11 @@ impl Remediator {
                 source: read.source.to_string(),
                 limit: read.reading.limit,
                 needs,
-                with: sharers.iter().map(|sharer| sharer.service.to_string()).filter(|other| *other != own.service.to_string()).collect(),
+                with: sharers
+                    .iter()
+                    .map(|sharer| sharer.service.to_string())
+                    .filter(|other| *other != own.service.to_string())
+                    .collect(),
             },
         }))
     }

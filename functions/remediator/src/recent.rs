@@ -1,6 +1,6 @@
-//! What was read a moment ago. In a storm the services of a cluster are looked at in the same seconds, and many of them run the same task
-//! definition under the same role; ECS answers twenty questions of a kind a second, IAM some ten. Looks go by what is kept here; whoever is
-//! about to act asks anew.
+//! What was read a moment ago. In a storm the services of a cluster are looked at in the same seconds, and many of them
+//! run the same task definition under the same role; ECS answers twenty questions of a kind a second, IAM some ten.
+//! Looks go by what is kept here; whoever is about to act asks anew.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,12 @@ impl<T: Clone> Recent<T> {
     ///
     /// # Errors
     /// Those of the question, of which nothing is kept.
-    pub(crate) async fn or_ask<E>(&self, about: &str, now: Timestamp, question: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(crate) async fn or_ask<E>(
+        &self,
+        about: &str,
+        now: Timestamp,
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let is_fresh = |at: Timestamp| (0..KEPT_SECONDS).contains(&now.seconds_since(at));
         // A panic elsewhere cannot leave the map half changed.
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(about).cloned();

@@ -1,4 +1,5 @@
-//! What is done about a refusal: the marks of a pause that did not happen are taken back, and what cannot be is left to a person.
+//! What is done about a refusal: the marks of a pause that did not happen are taken back, and what cannot be is left to
+//! a person.
 
 use crate::decide::refusal;
 use crate::decide::service::{Service, marks};
@@ -17,7 +18,14 @@ impl Remediator {
     ///
     /// # Errors
     /// A call failed in a way that passes; the plan is to be repeated, and is refused again.
-    pub(crate) async fn refused(&self, plan: &Plan, at: usize, failure: &Failure, tries: u32, now: Timestamp) -> Result<Refusal, Failure> {
+    pub(crate) async fn refused(
+        &self,
+        plan: &Plan,
+        at: usize,
+        failure: &Failure,
+        tries: u32,
+        now: Timestamp,
+    ) -> Result<Refusal, Failure> {
         let (before, rest) = plan.steps.split_at(at);
         let id = plan.steps.iter().find_map(Step::service);
         // Whatever changed the service itself stands, and with it the marks that tell of it.
@@ -33,7 +41,9 @@ impl Remediator {
         }
         let done = if changed { before.iter().map(Step::describe).collect() } else { Vec::new() };
         let seen = match id {
-            Some(id) => self.ecs.service(id).await.ok().flatten().map_or_else(String::new, |service| fingerprint(&service)),
+            Some(id) => {
+                self.ecs.service(id).await.ok().flatten().map_or_else(String::new, |service| fingerprint(&service))
+            }
             None => String::new(),
         };
         let message = failure.message.as_deref().unwrap_or_default();
@@ -48,7 +58,13 @@ impl Remediator {
             at: now,
             call: failure.call.to_owned(),
             why: format!("{}: {message}", failure.code.as_deref().unwrap_or("refused")),
-            missing: refusal::missing(failure.call, failure.code.as_deref().unwrap_or_default(), message, denied, &resource),
+            missing: refusal::missing(
+                failure.call,
+                failure.code.as_deref().unwrap_or_default(),
+                message,
+                denied,
+                &resource,
+            ),
             denied,
             tries,
             done,
@@ -64,7 +80,9 @@ impl Remediator {
         match call {
             "sns:Publish" => Some(topic.clone()),
             "events:PutEvents" if self.settings.event_bus.starts_with("arn:") => Some(self.settings.event_bus.clone()),
-            "events:PutEvents" => Some(format!("arn:{partition}:events:{region}:{account}:event-bus/{}", self.settings.event_bus)),
+            "events:PutEvents" => {
+                Some(format!("arn:{partition}:events:{region}:{account}:event-bus/{}", self.settings.event_bus))
+            }
             // The one queue that a step sends to.
             "sqs:SendMessage" => {
                 let name = self.settings.mirror_queue_url.as_deref()?.rsplit('/').next()?;
@@ -78,7 +96,9 @@ impl Remediator {
     async fn take_back(&self, id: &ServiceId, step: &Step) -> Result<Option<String>, Failure> {
         match step {
             Step::TagService { tags, .. } => {
-                let Some(service) = self.ecs.service(id).await.or_else(|failure| passing(failure, None))? else { return Ok(None) };
+                let Some(service) = self.ecs.service(id).await.or_else(|failure| passing(failure, None))? else {
+                    return Ok(None);
+                };
                 let ours = |key: &&String| service.tags.get(*key) == tags.get(*key);
                 let keys: Vec<String> = tags.keys().filter(ours).cloned().collect();
                 if keys.is_empty() {
@@ -93,7 +113,11 @@ impl Remediator {
                     return Ok(None);
                 }
                 let command = command::scaling(id, *expected);
-                self.scaling.suspend(id, *expected).await.map(|()| None).or_else(|failure| passing(failure, Some(command)))
+                self.scaling
+                    .suspend(id, *expected)
+                    .await
+                    .map(|()| None)
+                    .or_else(|failure| passing(failure, Some(command)))
             }
             Step::UntagService { .. }
             | Step::SetDesiredCount { .. }
@@ -105,7 +129,8 @@ impl Remediator {
     }
 }
 
-/// What has to differ for a service to count as changed by somebody: its newest deployment, or whether it is to run at all.
+/// What has to differ for a service to count as changed by somebody: its newest deployment, or whether it is to run at
+/// all.
 pub(crate) fn fingerprint(service: &Service) -> String {
     let deployment = service.primary().map(|primary| primary.id.as_str()).unwrap_or_default();
     let paused = service.tags.contains_key(marks::PAUSED_COUNT);
@@ -114,13 +139,23 @@ pub(crate) fn fingerprint(service: &Service) -> String {
 
 /// What a pause that was begun has left on a service that is not paused, for the end of a sentence.
 pub(crate) fn leftovers(service: &Service) -> String {
-    let keys: Vec<String> = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+    let keys: Vec<String> = marks::OF_A_PAUSE
+        .iter()
+        .filter(|key| service.tags.contains_key(**key))
+        .map(|key| (*key).to_owned())
+        .collect();
     if keys.is_empty() || service.desired == 0 {
         return String::new();
     }
     let scaling = service.tags.get(marks::PAUSED_SCALING).and_then(|state| Suspended::parse(state));
-    let commands = scaling.map(|state| command::scaling(&service.id, state)).into_iter().chain([command::untag(&service.id, &keys)]);
-    format!(". What was begun is left on the service, which is not paused; to remove it:\n{}", commands.collect::<Vec<_>>().join("\n"))
+    let commands = scaling
+        .map(|state| command::scaling(&service.id, state))
+        .into_iter()
+        .chain([command::untag(&service.id, &keys)]);
+    format!(
+        ". What was begun is left on the service, which is not paused; to remove it:\n{}",
+        commands.collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// What a failed call leaves: nothing if it was refused, the failure itself if it passes.
@@ -130,7 +165,9 @@ fn passing<T>(failure: Failure, refused: T) -> Result<T, Failure> {
 
 /// The repository that a step changes, as a policy names it.
 fn repository(step: &Step) -> Option<String> {
-    let Step::RestoreImage { service, image } = step else { return None };
+    let Step::RestoreImage { service, image } = step else {
+        return None;
+    };
     let (host, partition) = (ecr_host(image.registry())?, Arn::parse(&service.cluster_arn)?.partition);
     Some(format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, image.repository()))
 }

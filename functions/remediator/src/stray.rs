@@ -19,22 +19,35 @@ impl Remediator {
     pub(crate) async fn find_paused(&self) -> Result<Tally, Failure> {
         // A search that is refused ends in the dead-letter queue, whose alarm tells: there is no incident that could.
         let found = self.tagging.services_with(marks::PAUSED_COUNT).await?;
-        let looks: Vec<Value> =
-            found.iter().map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) })).collect();
+        let looks: Vec<Value> = found
+            .iter()
+            .map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) }))
+            .collect();
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
     }
 
     /// A service that carries the mark of a pause: told, once for each pause, unless somebody remembers it.
-    pub(crate) async fn look_at_paused(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Subject::Service(id) = subject else { return Ok(Tally::ignored("only a service is paused".to_owned())) };
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+    pub(crate) async fn look_at_paused(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
+        let Subject::Service(id) = subject else {
+            return Ok(Tally::ignored("only a service is paused".to_owned()));
+        };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         if record.open.is_some() {
             return self.give_back(subject, &record, owner, "its incident is open, and remembers").await;
         }
         let service = match self.ecs.service(id).await? {
             Some(service) if service.status == "ACTIVE" && service.mode_tag() != Some("off") => service,
-            Some(_) | None => return self.give_back(subject, &record, owner, "the service is gone, or pullsafe is off for it").await,
+            Some(_) | None => {
+                return self.give_back(subject, &record, owner, "the service is gone, or pullsafe is off for it").await;
+            }
         };
         let Some(mark) = stray::mark(&service) else {
             return self.give_back(subject, &record, owner, "the service carries no mark of a pause any more").await;
@@ -43,7 +56,9 @@ impl Remediator {
             return self.give_back(subject, &record, owner, "people know of this pause").await;
         }
         if let Some(other) = self.paused_by_a_living_stack(&service).await {
-            return self.give_back(subject, &record, owner, &format!("the stack {other} has paused it, and is there")).await;
+            return self
+                .give_back(subject, &record, owner, &format!("the stack {other} has paused it, and is there"))
+                .await;
         }
         let image = stray::image(&service);
         let wanted = match &image {
@@ -53,7 +68,10 @@ impl Remediator {
         let told = stray::told(&service, wanted.as_ref().map(|(image, found)| (*image, found)));
         record.notices += 1;
         let id = format!("{now}-{}-{}", id.name, record.notices);
-        let notice = Outgoing { author: Some(Author::Marks), ..notice::stray(&subject.to_string(), &told, id).into() };
+        let notice = Outgoing {
+            author: Some(Author::Marks),
+            ..notice::stray(&subject.to_string(), &told, id).into()
+        };
         record.outbox.push(notice);
         record.stray = Some(mark);
         self.tell(subject, &mut record, now).await;

@@ -25,7 +25,11 @@ impl Tally {
 
     /// Another invocation is at work; the event waits in the queue.
     pub fn deferred() -> Self {
-        Self { outcome: "deferred", why: "another invocation holds the lease".to_owned(), ..Self::default() }
+        Self {
+            outcome: "deferred",
+            why: "another invocation holds the lease".to_owned(),
+            ..Self::default()
+        }
     }
 
     /// Whether the event waits for another invocation.
@@ -35,7 +39,11 @@ impl Tally {
 
     /// Looks at this many incidents were put into the queue.
     pub fn swept(count: usize) -> Self {
-        Self { outcome: "swept", why: format!("{count} incident(s) are due"), ..Self::default() }
+        Self {
+            outcome: "swept",
+            why: format!("{count} incident(s) are due"),
+            ..Self::default()
+        }
     }
 
     /// An incident was worked on.
@@ -43,8 +51,8 @@ impl Tally {
         Self { outcome, why: why.into(), remedy, shown: None }
     }
 
-    /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep, there is no metric:
-    /// each would cost more than it tells.
+    /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep,
+    /// there is no metric: each would cost more than it tells.
     pub fn count(&self, now: Timestamp) {
         if !matches!(self.outcome, "ignored" | "swept") {
             emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);

@@ -1,7 +1,7 @@
 //! Telling: every message goes to people by the topic and to programs by the bus, each once.
 //!
-//! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; what cannot go out one
-//! way is said on the other, in the log, and in the metric `MessagesUntold`, which an alarm watches.
+//! Nothing here fails an event. What did not go out stays in the record's outbox, which the sweep comes back to; what
+//! cannot go out one way is said on the other, in the log, and in the metric `MessagesUntold`, which an alarm watches.
 
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
@@ -82,7 +82,13 @@ impl Remediator {
             }
         }
         if let (Way::GivenUp { .. }, Way::GivenUp { .. }) = (programs, people) {
-            tracing::error!(notice = notice.id, text = notice.text, "{}: nobody could be told: {}", to.name, notice.subject);
+            tracing::error!(
+                notice = notice.id,
+                text = notice.text,
+                "{}: nobody could be told: {}",
+                to.name,
+                notice.subject
+            );
         }
     }
 
@@ -93,7 +99,11 @@ impl Remediator {
         let notice = &outgoing.notice;
         let detail = notice.for_programs(self.settings.evidence_on_bus);
         if stuck.is_none() {
-            match self.events.put(&self.settings.event_bus, &notice.detail_type, to.resource.as_deref(), &detail).await {
+            match self
+                .events
+                .put(&self.settings.event_bus, &notice.detail_type, to.resource.as_deref(), &detail)
+                .await
+            {
                 Ok(()) => return outgoing.programs = Way::Told,
                 Err(failure) => *stuck = Some(self.met(notice, &failure)),
             }
@@ -174,7 +184,9 @@ impl Remediator {
 
 /// The way after what it, or a message before it, has met.
 fn after(way: &Way, stuck: &mut Trouble, now: Timestamp) -> Way {
-    let Some((met, why)) = stuck.clone() else { return way.clone() };
+    let Some((met, why)) = stuck.clone() else {
+        return way.clone();
+    };
     // What is refused may be about this one message: the next is tried.
     if met == Met::Refusal {
         *stuck = None;

@@ -32,7 +32,13 @@ use super::{Remediator, Tally};
 
 impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
-    pub(crate) async fn work(&self, subject: &Subject, mut record: Record, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn work(
+        &self,
+        subject: &Subject,
+        mut record: Record,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let before = record.clone();
         if asks_again(subject, &record, now) {
             self.ask_again(subject, &mut record, now).await?;
@@ -68,7 +74,13 @@ impl Remediator {
                 let is_fresh = fresh.is_some();
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
-                    incident.act = Some(Act { cause, plan: Plan::clone(&plan), decided_at: now, state: ActState::Acting, question });
+                    incident.act = Some(Act {
+                        cause,
+                        plan: Plan::clone(&plan),
+                        decided_at: now,
+                        state: ActState::Acting,
+                        question,
+                    });
                 }
                 // A yes is stored before it is acted upon, too.
                 if is_fresh || record.answered_question().is_some() {
@@ -85,8 +97,8 @@ impl Remediator {
         Ok(tally)
     }
 
-    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `looked` gets its service, as it was
-    /// looked up.
+    /// Looks at a subject, and finds what is to be done. Nothing is changed but the record at hand. `looked` gets its
+    /// service, as it was looked up.
     pub(crate) async fn judge(
         &self,
         subject: &Subject,
@@ -107,10 +119,14 @@ impl Remediator {
         if matches!(subject, Subject::Project { .. }) {
             self.look_at_copies(subject, record, now).await;
         }
-        let Some(incident) = &record.open else { return Judged::rest("told", "what was left to tell") };
+        let Some(incident) = &record.open else {
+            return Judged::rest("told", "what was left to tell");
+        };
         match recovery::of_anything_else(incident, now) {
             Recovery::Ended(how) => Judged::Over(how, Silence::Always),
-            Recovery::Steady(_) | Recovery::TooEarly(_) | Recovery::NotYet(_) => Judged::rest("advised", "there is no service to act on"),
+            Recovery::Steady(_) | Recovery::TooEarly(_) | Recovery::NotYet(_) => {
+                Judged::rest("advised", "there is no service to act on")
+            }
         }
     }
 
@@ -128,21 +144,29 @@ impl Remediator {
         let mode = self.mode(service.found(), &leave);
         let no = record.no_to_blocker(now).cloned();
         // What was begun is finished or given up, and told; every step looks at the mode by itself.
-        let begun = record.open.as_ref().and_then(|incident| incident.act.clone()).filter(|act| act.state == ActState::Acting);
+        let begun = record
+            .open
+            .as_ref()
+            .and_then(|incident| incident.act.clone())
+            .filter(|act| act.state == ActState::Acting);
         if let Some(act) = begun {
             return Judged::Act(id.clone(), act.cause, Box::new(act.plan));
         }
         if mode == Mode::Off {
             return Judged::rest("off", "pullsafe:mode is off for this service");
         }
-        let Some(incident) = &mut record.open else { return Judged::rest("told", "what was left to tell") };
+        let Some(incident) = &mut record.open else {
+            return Judged::rest("told", "what was left to tell");
+        };
         incident.runs = service.found().map(|service| Runs::of(service.running, service.desired)).or(incident.runs);
         match recovery::of_service(incident, &service, now) {
             Recovery::Steady(how) | Recovery::Ended(how) => return Judged::Over(how, Silence::IfNobodyKnows),
             Recovery::TooEarly(_) => incident.looks_steady = true,
             Recovery::NotYet(_) => incident.looks_steady = false,
         }
-        let Some(blocker) = incident.blocker().cloned() else { return Judged::rest("open", "no cause is known yet") };
+        let Some(blocker) = incident.blocker().cloned() else {
+            return Judged::rest("open", "no cause is known yet");
+        };
         if incident.is_refused() && !mended(incident, service.found(), now) {
             return Judged::rest("refused", "AWS refused the act, and nothing has changed since then");
         }
@@ -156,14 +180,26 @@ impl Remediator {
         let pause = incident.pause_steps().to_vec();
         let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
         keep(&mut incident.kept, &seen, now);
-        let situation = Situation { now, settings: &self.settings, service: id, incident, blocker: &blocker, seen: &seen };
+        let situation = Situation {
+            now,
+            settings: &self.settings,
+            service: id,
+            incident,
+            blocker: &blocker,
+            seen: &seen,
+        };
         let decision = remedy::decide(situation);
         incident.decline(decision.declined);
         let Some(plan) = decision.plan else {
             wait_for(incident, decision.waiting, decision.unseen.is_some(), now);
-            if let (Some(doubt), Some(since)) = (decision.unseen, incident.waiting.as_ref().and_then(|waiting| waiting.unseen_since)) {
+            if let (Some(doubt), Some(since)) =
+                (decision.unseen, incident.waiting.as_ref().and_then(|waiting| waiting.unseen_since))
+            {
                 if now.seconds_since(since) < doubt.patience_seconds() {
-                    return Judged::rest("postponed", "whether a wait is over could not be found out; it is looked at again");
+                    return Judged::rest(
+                        "postponed",
+                        "whether a wait is over could not be found out; it is looked at again",
+                    );
                 }
                 record.tell("unseen", |incident, id| {
                     let waiting = incident.waiting.as_ref().map(|waiting| &waiting.cause);
@@ -175,7 +211,10 @@ impl Remediator {
                 return Judged::rest("postponed", "something could not be found out; it is looked at again");
             }
             // Who waits for the mirror has been told so when it was asked.
-            let asked = matches!(&incident.waiting, Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. }));
+            let asked = matches!(
+                &incident.waiting,
+                Some(Waiting { cause: WaitingFor::Mirror(_) | WaitingFor::Restored(_), .. })
+            );
             if !asked && !incident.is_settling() {
                 advise(subject, record);
             }
@@ -196,16 +235,26 @@ impl Remediator {
         }
         if mode == Mode::Observe {
             let remedy = plan.remedy;
-            let yields = seen.service.found().map(|service| self.mode_of(service, &leave).and_then(|_| self.yields(service, &leave)));
+            let yields = seen
+                .service
+                .found()
+                .map(|service| self.mode_of(service, &leave).and_then(|_| self.yields(service, &leave)));
             match yields.transpose() {
                 Ok(None) => {}
-                Ok(Some(reason)) => incident.declined.extend(reason.map(|reason| Declined { remedy, reasons: vec![reason] })),
+                Ok(Some(reason)) => {
+                    incident.declined.extend(reason.map(|reason| Declined { remedy, reasons: vec![reason] }))
+                }
                 Err(doubt) => {
                     let unknown: Lookup<Mode> = doubt.doubt();
                     if now.seconds_since(blocker.first_at) < unknown.patience_seconds() {
-                        return Judged::rest("postponed", "whether pullsafe may act here could not be found out; it is looked at again");
+                        return Judged::rest(
+                            "postponed",
+                            "whether pullsafe may act here could not be found out; it is looked at again",
+                        );
                     }
-                    let reason = format!("whether pullsafe may act here could not be found out, so that nothing is changed: {doubt}");
+                    let reason = format!(
+                        "whether pullsafe may act here could not be found out, so that nothing is changed: {doubt}"
+                    );
                     incident.declined.push(Declined { remedy, reasons: vec![reason] });
                 }
             }
@@ -224,13 +273,24 @@ impl Remediator {
         Judged::Act(id.clone(), blocker.diagnosis.cause, Box::new(plan))
     }
 
-    async fn carry_out(&self, id: &ServiceId, record: &mut Record, cause: Cause, plan: Plan, now: Timestamp) -> Result<Tally, Failure> {
+    async fn carry_out(
+        &self,
+        id: &ServiceId,
+        record: &mut Record,
+        cause: Cause,
+        plan: Plan,
+        now: Timestamp,
+    ) -> Result<Tally, Failure> {
         let acted = match plan.steps.iter().filter_map(Step::service).find(|service| *service != id) {
             // A table is only as trustworthy as whoever may write to it.
-            Some(other) => Acted::GivenUp(format!("the stored plan names {other}, which is another service: nothing was done")),
+            Some(other) => {
+                Acted::GivenUp(format!("the stored plan names {other}, which is another service: nothing was done"))
+            }
             None => self.act(&plan, least(record.open.as_ref(), &plan)).await?,
         };
-        let Some(incident) = &mut record.open else { return Ok(Tally::worked("told", "what was left to tell", None)) };
+        let Some(incident) = &mut record.open else {
+            return Ok(Tally::worked("told", "what was left to tell", None));
+        };
         let tries = incident.refusal.as_ref().map_or(0, |refusal| refusal.tries) + 1;
         let (state, line, why) = match &acted {
             Acted::Done => (ActState::Done, Happened::Done(plan.summary.clone()), String::new()),
@@ -239,7 +299,13 @@ impl Remediator {
                 incident.refusal = Some(self.refused(&plan, *at, failure, tries, now).await?);
                 // Also the plan that is no act by itself: it is not made again with every look.
                 let question = incident.act.take().and_then(|act| act.question);
-                incident.act = Some(Act { cause, plan: plan.clone(), decided_at: now, state: ActState::Refused, question });
+                incident.act = Some(Act {
+                    cause,
+                    plan: plan.clone(),
+                    decided_at: now,
+                    state: ActState::Refused,
+                    question,
+                });
                 (ActState::Refused, Happened::Refused(failure.to_string()), failure.to_string())
             }
         };
@@ -260,10 +326,17 @@ impl Remediator {
         let waits_on = match state {
             ActState::Done => plan.then_wait_for.clone(),
             // Another try is for the same push.
-            ActState::Refused => {
-                incident.waiting.take().map(|waiting| waiting.cause).filter(|cause| matches!(cause, WaitingFor::Push { .. }))
-            }
-            ActState::Observed | ActState::Asked | ActState::Declined | ActState::Expired | ActState::Acting | ActState::Abandoned => None,
+            ActState::Refused => incident
+                .waiting
+                .take()
+                .map(|waiting| waiting.cause)
+                .filter(|cause| matches!(cause, WaitingFor::Push { .. })),
+            ActState::Observed
+            | ActState::Asked
+            | ActState::Declined
+            | ActState::Expired
+            | ActState::Acting
+            | ActState::Abandoned => None,
         };
         wait_for(incident, waits_on, false, now);
         let remedy = plan.remedy.as_str();
@@ -273,11 +346,14 @@ impl Remediator {
         let (outcome, word, key) = match (&acted, &refusal) {
             (Acted::Done, _) => (Outcome::Applied(&plan), "acted", String::new()),
             (_, Some(refusal)) => (Outcome::Refused(&plan, refusal, &again), "refused", format!("/{}", refusal.key())),
-            (Acted::GivenUp(_) | Acted::Refused(..), None) => (Outcome::Abandoned(&plan, &why), "abandoned", String::new()),
+            (Acted::GivenUp(_) | Acted::Refused(..), None) => {
+                (Outcome::Abandoned(&plan, &why), "abandoned", String::new())
+            }
         };
         if let Some(blocker) = incident.blocker().cloned() {
             let key = format!("{word}:{}{key}", plan.key());
-            let notice = |incident: &Incident, id| notice::about(&subject.to_string(), incident, &blocker, &outcome, id);
+            let notice =
+                |incident: &Incident, id| notice::about(&subject.to_string(), incident, &blocker, &outcome, id);
             match outcome.is_like_others() {
                 true => record.tell_together(&key, notice),
                 false => record.tell(&key, notice),
@@ -293,7 +369,14 @@ impl Remediator {
     }
 
     /// Ends an incident: the archive first, so that it is never lost, then the message.
-    async fn close(&self, subject: &Subject, record: &mut Record, now: Timestamp, how: String, silence: Silence) -> Result<Tally, Failure> {
+    async fn close(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        now: Timestamp,
+        how: String,
+        silence: Silence,
+    ) -> Result<Tally, Failure> {
         if let Some(incident) = &mut record.open {
             incident.log(now, Happened::Ended(how.clone()));
         }
@@ -318,9 +401,12 @@ impl Remediator {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
         }
-        let (service, leave) = tokio::join!(self.look_at_service(&changed.service), self.look_for_leave(&changed.service));
+        let (service, leave) =
+            tokio::join!(self.look_at_service(&changed.service), self.look_for_leave(&changed.service));
         let mode = self.mode(service.found(), &leave);
-        let Some(definition) = service.found().filter(|_| mode != Mode::Off).map(|service| service.task_definition.clone()) else {
+        let Some(definition) =
+            service.found().filter(|_| mode != Mode::Off).map(|service| service.task_definition.clone())
+        else {
             return Ok(Tally::ignored("the service is gone, or pullsafe is off for it".to_owned()));
         };
         if known.prepared.as_deref() == Some(&definition) {
@@ -338,8 +424,8 @@ impl Remediator {
         self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now, false).await
     }
 
-    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition as its deployment begins, and
-    /// once more where the end of the limit is foretold later.
+    /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition as
+    /// its deployment begins, and once more where the end of the limit is foretold later.
     #[expect(clippy::too_many_arguments, reason = "what it is about, what is to be done, and who does it when")]
     pub(crate) async fn go_ahead(
         &self,
@@ -352,7 +438,9 @@ impl Remediator {
         now: Timestamp,
         foretold: bool,
     ) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else { return Ok(Tally::deferred()) };
+        let Some(mut record) = self.lease(subject, owner, now).await? else {
+            return Ok(Tally::deferred());
+        };
         let done = if foretold { &record.foretold } else { &record.prepared };
         if done.as_deref() == Some(definition) {
             return self.give_back(subject, &record, owner, "this task definition was looked at before").await;
@@ -392,7 +480,8 @@ pub(crate) fn asks_again(subject: &Subject, record: &Record, now: Timestamp) -> 
     matches!(subject, Subject::Project { .. }) && refusal.is_some_and(|refusal| refusal.is_due(now))
 }
 
-/// The least mode in which a plan may be carried out: where a person has said yes to it, or to what it takes back, that is ask.
+/// The least mode in which a plan may be carried out: where a person has said yes to it, or to what it takes back, that
+/// is ask.
 fn least(incident: Option<&Incident>, plan: &Plan) -> Mode {
     let is_approved = incident.and_then(|incident| incident.act.as_ref()).is_some_and(Act::is_approved);
     if is_approved || plan.is_way_back() { Mode::Ask } else { Mode::Act }
@@ -424,26 +513,35 @@ pub(crate) enum Silence {
 }
 
 fn advise(subject: &Subject, record: &mut Record) {
-    let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else { return };
+    let Some(blocker) = record.open.as_ref().and_then(Incident::blocker).cloned() else {
+        return;
+    };
     let diagnosis = &blocker.diagnosis;
     let about = match subject {
         Subject::Service(_) | Subject::Family { .. } => diagnosis.container.as_deref(),
         // Two builds of a project can fail in different phases, and of different images.
-        Subject::Project { .. } => {
-            diagnosis.image.as_deref().or_else(|| diagnosis.evidence.first().map(|evidence| evidence.source.as_str()))
-        }
+        Subject::Project { .. } => diagnosis
+            .image
+            .as_deref()
+            .or_else(|| diagnosis.evidence.first().map(|evidence| evidence.source.as_str())),
     };
     let key = format!("advice:{}:{}", diagnosis.cause, about.unwrap_or_default());
     record.tell_together(&key, |incident, id| {
         // Nothing is moved when the copies of a build's base images have come: its owner changes the lines.
-        let waiting = incident.waiting.as_ref().filter(|_| matches!(subject, Subject::Service(_))).map(|waiting| &waiting.cause);
+        let waiting = incident
+            .waiting
+            .as_ref()
+            .filter(|_| matches!(subject, Subject::Service(_)))
+            .map(|waiting| &waiting.cause);
         notice::about(&subject.to_string(), incident, &blocker, &Outcome::Advised(waiting), id)
     });
 }
 
 /// Whether a refused act may be tried again: a denial after its grace, anything once the service was changed.
 fn mended(incident: &mut Incident, service: Option<&Service>, now: Timestamp) -> bool {
-    let Some(refusal) = &mut incident.refusal else { return true };
+    let Some(refusal) = &mut incident.refusal else {
+        return true;
+    };
     if refusal.is_due(now) {
         return true;
     }

@@ -1,7 +1,7 @@
 //! The widget: shows the open incidents on a CloudWatch dashboard, as its custom widget. Read only.
 //!
-//! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something to
-//! look at: a failure is told in the widget, and in the log, and is no failure of the function.
+//! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something
+//! to look at: a failure is told in the widget, and in the log, and is no failure of the function.
 
 pub mod answer;
 
@@ -46,7 +46,8 @@ impl Widget {
         // Of whatever form: a width that makes no sense is none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
         let now = (self.clock)();
-        let (open, outlooks) = tokio::join!(self.table.open_incidents(), self.table.outlooks(now.plus_seconds(-OUTLOOK_SECONDS)));
+        let (open, outlooks) =
+            tokio::join!(self.table.open_incidents(), self.table.outlooks(now.plus_seconds(-OUTLOOK_SECONDS)));
         Answer::Html(match open {
             Ok(history) => shown(&history, outlooks, theme, width, now),
             Err(failure) => {
@@ -57,12 +58,24 @@ impl Widget {
     }
 }
 
-fn shown(history: &History, outlooks: Result<Vec<Outlook>, Failure>, theme: Theme, width: Option<u32>, now: Timestamp) -> String {
-    let reports: Vec<Report> = history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
+fn shown(
+    history: &History,
+    outlooks: Result<Vec<Outlook>, Failure>,
+    theme: Theme,
+    width: Option<u32>,
+    now: Timestamp,
+) -> String {
+    let reports: Vec<Report> =
+        history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
     for missing in &history.missing {
         tracing::error!(missing, "an incident cannot be shown: {missing}");
     }
-    tracing::info!(incidents = reports.len(), missing = history.missing.len(), "{} shown", count(reports.len(), "open incident"));
+    tracing::info!(
+        incidents = reports.len(),
+        missing = history.missing.len(),
+        "{} shown",
+        count(reports.len(), "open incident")
+    );
     let missing = history.missing.len();
     let mut warnings = Vec::new();
     if missing > 0 {
@@ -85,5 +98,9 @@ fn explained(failure: &Failure) -> String {
         FailureKind::Throttled | FailureKind::Unavailable => "DynamoDB did not answer; refresh the widget.",
         FailureKind::Refused | FailureKind::ConditionFailed => "DynamoDB refused the query.",
     };
-    format!("{what} The function's log has more. ({}: {})", failure.call, failure.code.as_deref().unwrap_or("no answer"))
+    format!(
+        "{what} The function's log has more. ({}: {})",
+        failure.call,
+        failure.code.as_deref().unwrap_or("no answer")
+    )
 }

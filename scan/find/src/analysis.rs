@@ -24,8 +24,8 @@ pub(crate) enum Otherwise {
 
 /// How many characters a message has at most: it may quote what the file says.
 const MESSAGE: usize = 400;
-/// How many bytes of neighbours are looked at for one file: one that names the same neighbour thousands of times is no work
-/// of a person.
+/// How many bytes of neighbours are looked at for one file: one that names the same neighbour thousands of times is no
+/// work of a person.
 const NEIGHBOURS: usize = 16 << 20;
 /// How many texts in one file's text are read.
 const EMBEDDED: usize = 10_000;
@@ -78,7 +78,11 @@ impl<'a> Analysis<'a> {
     }
 
     /// What is made of the paths of a directory's files, which come in order.
-    pub(crate) fn made_of_list<T: Send + Sync + 'static>(&self, directory: &str, make: impl FnOnce(Vec<String>) -> T) -> Option<Arc<T>> {
+    pub(crate) fn made_of_list<T: Send + Sync + 'static>(
+        &self,
+        directory: &str,
+        make: impl FnOnce(Vec<String>) -> T,
+    ) -> Option<Arc<T>> {
         self.nearby.made_of_list(directory, make)
     }
 
@@ -89,7 +93,11 @@ impl<'a> Analysis<'a> {
     }
 
     /// What is made of another file's text: once for all files that ask for it.
-    pub(crate) fn made_of<T: Send + Sync + 'static>(&mut self, path: &str, make: impl FnOnce(Traced) -> T) -> Option<Arc<Made<T>>> {
+    pub(crate) fn made_of<T: Send + Sync + 'static>(
+        &mut self,
+        path: &str,
+        make: impl FnOnce(Traced) -> T,
+    ) -> Option<Arc<Made<T>>> {
         let made = self.nearby.made_of(path, make)?;
         (!self.attach(&made.block) || self.spend(made.bytes)).then_some(made)
     }
@@ -125,7 +133,10 @@ impl<'a> Analysis<'a> {
             None => {
                 if self.left > 0 {
                     self.left = 0;
-                    self.problem_at(START, "its neighbours are too large or too many: not all of them were looked at".to_owned());
+                    self.problem_at(
+                        START,
+                        "its neighbours are too large or too many: not all of them were looked at".to_owned(),
+                    );
                 }
                 false
             }
@@ -151,7 +162,11 @@ impl<'a> Analysis<'a> {
     /// Records what this file deploys, and whose images it replaces.
     pub(crate) fn kustomizes(&mut self, resources: &[&str], names: Vec<String>) {
         let path = self.path().to_owned();
-        let resources = resources.iter().filter(|path| !path.contains("://")).filter_map(|resource| beside(&path, resource)).collect();
+        let resources = resources
+            .iter()
+            .filter(|path| !path.contains("://"))
+            .filter_map(|resource| beside(&path, resource))
+            .collect();
         self.kustomization = Some(Kustomization { path, resources, names });
     }
 
@@ -175,7 +190,13 @@ impl<'a> Analysis<'a> {
     }
 
     /// Records a reference: as written, and with its variables' values in.
-    pub(crate) fn found(&mut self, place: Place, written: &Traced, value: &Traced, otherwise: Otherwise) -> Option<&mut Finding> {
+    pub(crate) fn found(
+        &mut self,
+        place: Place,
+        written: &Traced,
+        value: &Traced,
+        otherwise: Otherwise,
+    ) -> Option<&mut Finding> {
         let value = value.trimmed();
         let origin = written.origin(0).or_else(|| value.origin(0)).unwrap_or(START);
         let resolved = match resolve(&value) {
@@ -233,7 +254,11 @@ impl<'a> Analysis<'a> {
         let head = if host.is_empty() {
             Head { host: None, repository: Some(before()?), bare }
         } else {
-            Head { host: Some(place(host)?), repository: if bare { Some(before()?) } else { None }, bare }
+            Head {
+                host: Some(place(host)?),
+                repository: if bare { Some(before()?) } else { None },
+                bare,
+            }
         };
         Some(head)
     }
@@ -271,16 +296,22 @@ impl<'a> Analysis<'a> {
 
     fn problem_at(&mut self, origin: Origin, message: String) {
         let (file, line, _) = self.position(origin);
-        self.problems.push(Problem { file, line, message: shortened(message), level: Level::Warning });
+        self.problems.push(Problem {
+            file,
+            line,
+            message: shortened(message),
+            level: Level::Warning,
+        });
     }
 
     /// Everything found, in the order of the file, each place once.
     pub(crate) fn finish(mut self) -> FileScan {
-        self.findings
-            .sort_by(|a, b| (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place)));
+        self.findings.sort_by(|a, b| {
+            (&a.file, a.line, a.column, &a.reference, a.place).cmp(&(&b.file, b.line, b.column, &b.reference, b.place))
+        });
         self.findings.dedup_by(|later, first| {
-            let same =
-                (&later.file, later.line, later.column, &later.reference) == (&first.file, first.line, first.column, &first.reference);
+            let same = (&later.file, later.line, later.column, &later.reference)
+                == (&first.file, first.line, first.column, &first.reference);
             if same {
                 first.services.append(&mut later.services);
             }
@@ -315,9 +346,14 @@ fn shortened(message: String) -> String {
 
 /// The reference as its author wrote it.
 fn as_written(text: &Traced) -> String {
-    text.filled(|unknown| unknown.written.as_deref().map_or_else(|| Cow::Owned(format!("${{{}}}", unknown.name)), Cow::Borrowed))
-        .trim()
-        .to_owned()
+    text.filled(|unknown| {
+        unknown
+            .written
+            .as_deref()
+            .map_or_else(|| Cow::Owned(format!("${{{}}}", unknown.name)), Cow::Borrowed)
+    })
+    .trim()
+    .to_owned()
 }
 
 /// A path relative to another file's directory, without `.` and `..` where they can be resolved.

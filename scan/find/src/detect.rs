@@ -50,7 +50,10 @@ pub fn scan_text(path: &str, text: &str, neighbours: &dyn Neighbours) -> (Vec<Fi
 pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
     let name = Name::of(path);
     let has_marks = |format: &Format| format.marks.is_empty() || format.marks.iter().any(|mark| text.contains(mark));
-    let mut named = FORMATS.iter().filter(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name)).peekable();
+    let mut named = FORMATS
+        .iter()
+        .filter(|format| matches!(format.read, Read::Text { .. }) && (format.named)(&name))
+        .peekable();
     let says_nothing = named.peek().is_none() && !name.is_document();
     let begins = |format: &&&Format| says_nothing && matches!(format.read, Read::Text { begins, .. } if begins(text));
     let format = named.find(|format| has_marks(format)).or_else(|| FORMATS.iter().find(begins));
@@ -78,16 +81,30 @@ pub fn scan_file(path: &str, text: &str, nearby: &Nearby<'_>) -> FileScan {
 
 fn is_document(begin: &str) -> bool {
     let mark = |word: &str| begin.starts_with(word) || begin.contains(&format!("\n{word}"));
-    ["services:", "apiVersion:", "AWSTemplateFormatVersion:", "Resources:"].iter().any(|word| mark(word))
+    ["services:", "apiVersion:", "AWSTemplateFormatVersion:", "Resources:"]
+        .iter()
+        .any(|word| mark(word))
         || begin.trim_start().starts_with(['{', '['])
             && ["ontainerDefinitions", "AWSTemplateFormatVersion"].iter().any(|word| begin.contains(word))
 }
 
 /// Words without one of which no document here names an image.
 fn may_name_images(text: &str) -> bool {
-    ["image", "Image", "docker", "build", "repository", "FROM", "container", "crane", "skopeo", "steps", "services"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "image",
+        "Image",
+        "docker",
+        "build",
+        "repository",
+        "FROM",
+        "container",
+        "crane",
+        "skopeo",
+        "steps",
+        "services",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// Reads YAML or JSON, and gives the format that it was.
@@ -142,13 +159,25 @@ fn embedded(analysis: &mut Analysis<'_>) {
 
 /// Whether a file that cannot be read would have been of a format that is looked for: only then is it worth a word.
 fn is_ours(name: &Name<'_>, text: &str) -> bool {
-    ["compose", "buildspec", "task", "template", "deployment", "devcontainer"].iter().any(|word| name.file.contains(word))
-        || FORMATS.iter().any(|format| matches!(format.read, Read::Document { .. }) && !name.is_document() && (format.named)(name))
-        || [".github/workflows", ".buildkite", ".circleci", ".gitlab"].iter().any(|directory| name.is_below(directory))
-        || name.file.contains("gitlab-ci")
-        || ["containerDefinitions", "ContainerDefinitions", "AWSTemplateFormatVersion", "apiVersion:", "services:"]
+    ["compose", "buildspec", "task", "template", "deployment", "devcontainer"]
+        .iter()
+        .any(|word| name.file.contains(word))
+        || FORMATS
             .iter()
-            .any(|word| text.contains(word))
+            .any(|format| matches!(format.read, Read::Document { .. }) && !name.is_document() && (format.named)(name))
+        || [".github/workflows", ".buildkite", ".circleci", ".gitlab"]
+            .iter()
+            .any(|directory| name.is_below(directory))
+        || name.file.contains("gitlab-ci")
+        || [
+            "containerDefinitions",
+            "ContainerDefinitions",
+            "AWSTemplateFormatVersion",
+            "apiVersion:",
+            "services:",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn documents(name: &Name<'_>, tree: &Tree, analysis: &mut Analysis<'_>) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! Files from the disk: bounded, regular, and below the paths that were given and nowhere else.
 //!
-//! Whoever wrote the scanned files must not get at others: a `.env` that is a link to somebody's home, an `extends` with an
-//! absolute path, a device that never ends.
+//! Whoever wrote the scanned files must not get at others: a `.env` that is a link to somebody's home, an `extends`
+//! with an absolute path, a device that never ends.
 
 use std::fs::File;
 use std::io::Read;
@@ -31,11 +31,19 @@ impl Disk {
     pub fn below(paths: &[PathBuf], max_bytes: u64) -> Self {
         let root = |path: &PathBuf| {
             // A link that is given by name stands where the link is, not where it points to.
-            let directory = if path.is_dir() { path.clone() } else { path.parent().map_or_else(PathBuf::new, Path::to_path_buf) };
+            let directory = if path.is_dir() {
+                path.clone()
+            } else {
+                path.parent().map_or_else(PathBuf::new, Path::to_path_buf)
+            };
             let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
             directory.canonicalize().ok()
         };
-        Self { roots: paths.iter().filter_map(root).collect(), max_bytes, left: AtomicU64::new(NEIGHBOURS) }
+        Self {
+            roots: paths.iter().filter_map(root).collect(),
+            max_bytes,
+            left: AtomicU64::new(NEIGHBOURS),
+        }
     }
 
     /// Where a path really is, if that is below the paths that were given.
@@ -50,7 +58,8 @@ impl Neighbours for Disk {
         let real = self.within(Path::new(path))?;
         let metadata = std::fs::metadata(&real).ok()?;
         let length = metadata.len();
-        // A file without a length is empty, or the kernel's. To open a pipe would be to wait for whoever writes into it.
+        // A file without a length is empty, or the kernel's. To open a pipe would be to wait for whoever writes into
+        // it.
         if !metadata.is_file() || length > self.max_bytes || length == 0 {
             return None;
         }
@@ -64,7 +73,9 @@ impl Neighbours for Disk {
 
     fn list(&self, directory: &str) -> Vec<String> {
         let root = if directory.is_empty() { "." } else { directory };
-        let Some(real) = self.within(Path::new(root)) else { return Vec::new() };
+        let Some(real) = self.within(Path::new(root)) else {
+            return Vec::new();
+        };
         let entries = std::fs::read_dir(real).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| {

@@ -24,8 +24,16 @@ pub(crate) struct Outside {
 /// Among how many stages one of an unknown name is looked for.
 const STAGES: usize = 500;
 
-const PLATFORM_ARGUMENTS: [&str; 8] =
-    ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"];
+const PLATFORM_ARGUMENTS: [&str; 8] = [
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDARCH",
+    "BUILDVARIANT",
+];
 
 const KEYWORDS: [&str; 18] = [
     "ADD",
@@ -57,7 +65,13 @@ pub(crate) fn scan(text: &Traced, outside: &Outside, analysis: &mut Analysis<'_>
     if let Some(syntax) = &parsed.syntax {
         analysis.found(Place::DockerfileSyntax, syntax, syntax, Otherwise::Report);
     }
-    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: HashSet::new(), in_stage: false };
+    let mut build = Build {
+        outside,
+        global: HashMap::new(),
+        stage: HashMap::new(),
+        stages: HashSet::new(),
+        in_stage: false,
+    };
     let names: HashSet<String> = parsed.instructions.iter().filter_map(stage_name).collect();
     for instruction in &parsed.instructions {
         match instruction.keyword.as_str() {
@@ -83,10 +97,15 @@ pub(crate) fn names_a_word(text: &Traced) -> bool {
     parse(text).instructions.iter().any(|instruction| {
         let line = instruction.arguments.as_str();
         match instruction.keyword.as_str() {
-            "FROM" => {
-                word_ranges(line).into_iter().map(|(start, end)| &line[start..end]).find(|word| !word.starts_with("--")).is_some_and(bare)
-            }
-            "COPY" | "RUN" => line.split("from=").skip(1).any(|rest| bare(rest.split([' ', '\t', ',']).next().unwrap_or_default())),
+            "FROM" => word_ranges(line)
+                .into_iter()
+                .map(|(start, end)| &line[start..end])
+                .find(|word| !word.starts_with("--"))
+                .is_some_and(bare),
+            "COPY" | "RUN" => line
+                .split("from=")
+                .skip(1)
+                .any(|rest| bare(rest.split([' ', '\t', ',']).next().unwrap_or_default())),
             _ => false,
         }
     })
@@ -109,9 +128,16 @@ pub(crate) fn named(relative: &str, analysis: &mut Analysis<'_>) -> Option<Arc<M
     analysis.made_of(&path, Bases::of)
 }
 
-/// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile itself.
+/// Records what a neighbour's `FROM` lines pull because of arguments from outside; the rest is found in the Dockerfile
+/// itself.
 pub(crate) fn scan_arguments(dockerfile: &Made<Bases>, outside: &Outside, place: Place, analysis: &mut Analysis<'_>) {
-    let mut build = Build { outside, global: HashMap::new(), stage: HashMap::new(), stages: HashSet::new(), in_stage: false };
+    let mut build = Build {
+        outside,
+        global: HashMap::new(),
+        stage: HashMap::new(),
+        stages: HashSet::new(),
+        in_stage: false,
+    };
     for instruction in &dockerfile.value.0 {
         match instruction.keyword.as_str() {
             "ARG" if !build.in_stage => build.argument(&instruction.arguments),
@@ -134,15 +160,16 @@ pub(crate) fn looks_like(text: &str) -> bool {
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let first = lines.by_ref().find(|line| !line.is_empty() && (!line.starts_with('#') || is_syntax(line)));
     let word = |line: &str, keyword: &str| {
-        line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword)) && line[keyword.len()..].starts_with([' ', '\t'])
+        line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
+            && line[keyword.len()..].starts_with([' ', '\t'])
     };
     let from = |line: &str| {
         // Small letters begin many a text: a file that has neither name nor capitals is none.
         line.starts_with("FROM") && word(line, "FROM") && {
             let mut words = line.split_whitespace().skip(1).skip_while(|word| word.starts_with("--"));
-            let image = words
-                .next()
-                .is_some_and(|image| image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/:@._-${}+?\"'".contains(&byte)));
+            let image = words.next().is_some_and(|image| {
+                image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/:@._-${}+?\"'".contains(&byte))
+            });
             image && words.next().is_none_or(|next| next.eq_ignore_ascii_case("as"))
         }
     };
@@ -162,7 +189,9 @@ fn is_syntax(line: &str) -> bool {
 fn stage_name(instruction: &Instruction) -> Option<String> {
     let text = instruction.arguments.as_str();
     let words = word_ranges(text);
-    let [.., keyword, name] = words.as_slice() else { return None };
+    let [.., keyword, name] = words.as_slice() else {
+        return None;
+    };
     let named = instruction.keyword == "FROM" && text[keyword.0..keyword.1].eq_ignore_ascii_case("as");
     named.then(|| text[name.0..name.1].to_lowercase())
 }
@@ -186,7 +215,11 @@ impl Build<'_> {
             let (name, default) = match word.as_str().find('=') {
                 Some(equals) => {
                     let value = unquoted(&word.slice(equals + 1..word.as_str().len()));
-                    let value = if !self.in_stage { self.expand_global(&value) } else { self.expand_stage(&value) };
+                    let value = if !self.in_stage {
+                        self.expand_global(&value)
+                    } else {
+                        self.expand_stage(&value)
+                    };
                     (word.as_str()[..equals].to_owned(), Some(value))
                 }
                 None => (word.as_str().to_owned(), None),
@@ -246,7 +279,9 @@ impl Build<'_> {
 
     fn run(&self, instruction: &Instruction, names: &HashSet<String>, analysis: &mut Analysis<'_>) {
         for flag in flags(&instruction.arguments) {
-            let Some(options) = flag.as_str().strip_prefix("--mount=") else { continue };
+            let Some(options) = flag.as_str().strip_prefix("--mount=") else {
+                continue;
+            };
             let mut start = "--mount=".len();
             for option in options.split(',') {
                 let option_start = start;
@@ -276,7 +311,8 @@ impl Build<'_> {
         self.outside.contexts.iter().any(|name| name.eq_ignore_ascii_case(image.as_str()))
     }
 
-    /// Whether an image is an earlier stage: by name, or for `FROM base-${TARGETARCH}` by the part of the name that is known.
+    /// Whether an image is an earlier stage: by name, or for `FROM base-${TARGETARCH}` by the part of the name that is
+    /// known.
     fn is_stage(&self, image: &Traced) -> bool {
         let image = image.as_str().to_lowercase();
         let parts: Vec<&str> = image.split(HOLE).collect();
@@ -288,9 +324,14 @@ impl Build<'_> {
 
 /// What the build sets itself, where no file says it.
 fn platform(name: &str) -> Option<Traced> {
-    PLATFORM_ARGUMENTS
-        .contains(&name)
-        .then(|| Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed: None, empty_if_unset: false }))
+    PLATFORM_ARGUMENTS.contains(&name).then(|| {
+        Traced::unknown(Unknown {
+            name: name.to_owned(),
+            written: None,
+            assumed: None,
+            empty_if_unset: false,
+        })
+    })
 }
 
 /// The flags before the first argument.

@@ -1,9 +1,9 @@
-//! What the files of one scan read beside themselves: each neighbour is read once, and what is made of it is kept for the
-//! other files that ask.
+//! What the files of one scan read beside themselves: each neighbour is read once, and what is made of it is kept for
+//! the other files that ask.
 //!
-//! Thousands of Terraform files in one directory have the same neighbours, and thousands of compose files the same `.env`.
-//! What is kept is bounded: files come in the order of their paths, so that what was kept for a directory is seldom asked
-//! for again once the scan has left it.
+//! Thousands of Terraform files in one directory have the same neighbours, and thousands of compose files the same
+//! `.env`. What is kept is bounded: files come in the order of their paths, so that what was kept for a directory is
+//! seldom asked for again once the scan has left it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -64,7 +64,12 @@ pub(crate) struct Made<T> {
 impl<'n> Nearby<'n> {
     /// The neighbours that these files have.
     pub fn of(files: &'n dyn Neighbours) -> Self {
-        Self { files, kept: Mutex::default(), next: AtomicUsize::new(1), read: AtomicUsize::new(0) }
+        Self {
+            files,
+            kept: Mutex::default(),
+            next: AtomicUsize::new(1),
+            read: AtomicUsize::new(0),
+        }
     }
 
     /// How many bytes of neighbours were read so far.
@@ -73,7 +78,11 @@ impl<'n> Nearby<'n> {
     }
 
     /// What is made of the paths of a directory's files, which come in order.
-    pub(crate) fn made_of_list<T: Send + Sync + 'static>(&self, directory: &str, make: impl FnOnce(Vec<String>) -> T) -> Option<Arc<T>> {
+    pub(crate) fn made_of_list<T: Send + Sync + 'static>(
+        &self,
+        directory: &str,
+        make: impl FnOnce(Vec<String>) -> T,
+    ) -> Option<Arc<T>> {
         self.once(directory, || {
             let mut paths = self.files.list(directory);
             paths.sort();
@@ -83,7 +92,11 @@ impl<'n> Nearby<'n> {
     }
 
     /// What is made of a file's text, or `None` where there is no such file.
-    pub(crate) fn made_of<T: Send + Sync + 'static>(&self, path: &str, make: impl FnOnce(Traced) -> T) -> Option<Arc<Made<T>>> {
+    pub(crate) fn made_of<T: Send + Sync + 'static>(
+        &self,
+        path: &str,
+        make: impl FnOnce(Traced) -> T,
+    ) -> Option<Arc<Made<T>>> {
         self.once(path, || {
             let text = self.text(path)?;
             let (block, mut texts) = self.block(vec![(path.to_owned(), (*text).clone())]);
@@ -112,7 +125,14 @@ impl<'n> Nearby<'n> {
             }
             let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
             let (block, texts) = self.block(files);
-            Some((Made { value: make(paths.into_iter().zip(texts).collect()), block, bytes }, bytes))
+            Some((
+                Made {
+                    value: make(paths.into_iter().zip(texts).collect()),
+                    block,
+                    bytes,
+                },
+                bytes,
+            ))
         })
     }
 
@@ -128,8 +148,11 @@ impl<'n> Nearby<'n> {
     /// Texts as sources of their own.
     fn block(&self, files: Vec<(String, String)>) -> (Arc<Block>, Vec<Traced>) {
         let first = self.next.fetch_add(files.len(), Ordering::Relaxed);
-        let texts =
-            files.iter().enumerate().map(|(at, (_, text))| Traced::written(text, Origin { source: first + at, offset: 0 })).collect();
+        let texts = files
+            .iter()
+            .enumerate()
+            .map(|(at, (_, text))| Traced::written(text, Origin { source: first + at, offset: 0 }))
+            .collect();
         let sources = files.iter().map(|(path, text)| Source::of(path, text)).collect();
         (Arc::new(Block { first, sources }), texts)
     }

@@ -38,7 +38,11 @@ struct Names<'f> {
 
 impl<'f> Names<'f> {
     fn of(built: impl Iterator<Item = &'f Built>) -> Self {
-        let mut names = Self { locally: HashSet::new(), everywhere: HashSet::new(), contexts: HashSet::new() };
+        let mut names = Self {
+            locally: HashSet::new(),
+            everywhere: HashSet::new(),
+            contexts: HashSet::new(),
+        };
         for built in built {
             match built.kept {
                 Kept::Locally => drop(names.locally.insert(with_tag(&built.name))),
@@ -52,8 +56,11 @@ impl<'f> Names<'f> {
     fn have(&self, finding: &Finding) -> bool {
         let reference = finding.reference.strip_prefix("docker.io/").unwrap_or(&finding.reference);
         let short = reference.strip_prefix("library/").unwrap_or(reference);
-        let is_dockerfile = matches!(finding.place, Place::DockerfileFrom | Place::DockerfileCopyFrom | Place::DockerfileMount);
-        if self.everywhere.contains(repository(short)) || is_dockerfile && self.contexts.contains(&finding.written.to_lowercase()) {
+        let is_dockerfile =
+            matches!(finding.place, Place::DockerfileFrom | Place::DockerfileCopyFrom | Place::DockerfileMount);
+        if self.everywhere.contains(repository(short))
+            || is_dockerfile && self.contexts.contains(&finding.written.to_lowercase())
+        {
             return true;
         }
         if matches!(finding.place, Place::DockerfileSyntax | Place::GithubAction) {
@@ -86,7 +93,11 @@ fn repository(name: &str) -> &str {
 }
 
 fn with_tag(name: &str) -> String {
-    if name.contains('@') || repository(name).len() < name.len() { name.to_owned() } else { format!("{name}:latest") }
+    if name.contains('@') || repository(name).len() < name.len() {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    }
 }
 
 /// Which kustomization takes what from where.
@@ -118,12 +129,16 @@ impl<'f> Kustomizations<'f> {
     }
 
     fn all_replace(&self, path: &str, name: &str, depth: usize) -> bool {
-        let Some(includers) = self.includers.get(path).filter(|_| depth < DEPTH) else { return false };
+        let Some(includers) = self.includers.get(path).filter(|_| depth < DEPTH) else {
+            return false;
+        };
         includers.iter().take(DEPTH).all(|kustomization| {
             let directory = crate::neighbours::parent(&kustomization.path);
             kustomization.names.iter().any(|replaced| replaced == name)
                 || self.all_replace(directory, name, depth + 1)
-                || kustomization.path != path && self.by_path.contains_key(path) && self.all_replace(&kustomization.path, name, depth + 1)
+                || kustomization.path != path
+                    && self.by_path.contains_key(path)
+                    && self.all_replace(&kustomization.path, name, depth + 1)
         })
     }
 }

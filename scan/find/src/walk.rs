@@ -110,8 +110,14 @@ pub fn scan(paths: &[PathBuf], options: Options) -> Result<Scanned, BadPath> {
             }
         }
     });
-    let Collected { mut findings, files: scans, problems: mut unread_problems, skipped, unread, read } =
-        result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Collected {
+        mut findings,
+        files: scans,
+        problems: mut unread_problems,
+        skipped,
+        unread,
+        read,
+    } = result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     problems.append(&mut unread_problems);
     let key = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.reference.clone());
     findings.sort_by_cached_key(key);
@@ -159,13 +165,17 @@ fn threads(options: Options) -> usize {
 
 /// Paths that are worth opening, each with whether it was given by name.
 fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usize, Vec<Problem>) {
-    let Some((first, rest)) = paths.split_first() else { return (Vec::new(), 0, Vec::new()) };
+    let Some((first, rest)) = paths.split_first() else {
+        return (Vec::new(), 0, Vec::new());
+    };
     let mut walk = WalkBuilder::new(first);
     rest.iter().for_each(|path| {
         walk.add(path);
     });
     // The lists of the given folders, and of those above them, are read before any folder is entered.
-    let above = |path: &PathBuf| path.canonicalize().ok()?.ancestors().find_map(|folder| odd_list(folder, &Disk::below(paths, 0)));
+    let above = |path: &PathBuf| {
+        path.canonicalize().ok()?.ancestors().find_map(|folder| odd_list(folder, &Disk::below(paths, 0)))
+    };
     let unread = paths.iter().find_map(above).filter(|_| options.respect_ignore_files);
     let reads_lists = options.respect_ignore_files && unread.is_none();
     walk.standard_filters(reads_lists)
@@ -187,7 +197,11 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
         }
         let is_repository = matches!(entry.file_name().to_str(), Some(".git" | ".hg" | ".svn" | ".jj"));
         let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-        let problem = if reads_lists && is_folder && !is_repository { odd_list(entry.path(), &disk) } else { None };
+        let problem = if reads_lists && is_folder && !is_repository {
+            odd_list(entry.path(), &disk)
+        } else {
+            None
+        };
         let may_enter = !is_repository && problem.is_none();
         found_odd.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(problem);
         may_enter
@@ -231,7 +245,8 @@ fn candidates(paths: &[PathBuf], options: Options) -> (Vec<(PathBuf, bool)>, usi
     (files, seen.into_inner(), problems)
 }
 
-/// A folder's list of files to ignore that is not read: behind a link out of the given paths it would be another's, and a device never ends.
+/// A folder's list of files to ignore that is not read: behind a link out of the given paths it would be another's, and
+/// a device never ends.
 fn odd_list(folder: &Path, disk: &Disk) -> Option<Problem> {
     let lists = [".gitignore", ".ignore", IGNORE_FILE].map(|name| folder.join(name));
     let is_odd = |list: &PathBuf| match std::fs::symlink_metadata(list) {
@@ -240,20 +255,32 @@ fn odd_list(folder: &Path, disk: &Disk) -> Option<Problem> {
         Err(_) => false,
     };
     let message = "is no file of these paths, so that neither it nor what it is about is looked at".to_owned();
-    lists.iter().find(|list| is_odd(list)).map(|list| Problem { file: shown(list), line: 0, message, level: Level::Unreadable })
+    lists.iter().find(|list| is_odd(list)).map(|list| Problem {
+        file: shown(list),
+        line: 0,
+        message,
+        level: Level::Unreadable,
+    })
 }
 
 /// A directory that cannot be looked into, as far as the walk says which.
 fn unreadable(error: &ignore::Error) -> Problem {
     let (mut inner, mut file) = (error, String::new());
-    while let ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } = inner
+    while let ignore::Error::WithPath { err, .. }
+    | ignore::Error::WithDepth { err, .. }
+    | ignore::Error::WithLineNumber { err, .. } = inner
     {
         if let ignore::Error::WithPath { path, .. } = inner {
             file = shown(path);
         }
         inner = err;
     }
-    Problem { file, line: 0, message: format!("cannot be read: {inner}"), level: Level::Unreadable }
+    Problem {
+        file,
+        line: 0,
+        message: format!("cannot be read: {inner}"),
+        level: Level::Unreadable,
+    }
 }
 
 fn one(path: &Path, explicit: bool, disk: &Disk, nearby: &Nearby<'_>, result: &mut Collected) {
@@ -268,7 +295,12 @@ fn one(path: &Path, explicit: bool, disk: &Disk, nearby: &Nearby<'_>, result: &m
             return;
         }
         Err(Unread::Failed(error)) => {
-            result.problems.push(Problem { file: shown, line: 0, message: format!("cannot be read: {error}"), level: Level::Unreadable });
+            result.problems.push(Problem {
+                file: shown,
+                line: 0,
+                message: format!("cannot be read: {error}"),
+                level: Level::Unreadable,
+            });
             return;
         }
     };

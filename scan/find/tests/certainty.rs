@@ -8,8 +8,16 @@ fn what_may_be_there_without_a_pull_is_likely() {
     let workflow = |command: &str| format!("on: push\njobs:\n  a:\n    steps:\n      - run: {command}\n");
     for (path, text, certain) in [
         ("run.sh", "docker pull acme/app:1\n".to_owned(), Some(true)),
-        (".drone.yml", "kind: pipeline\nsteps: [{name: a, image: 'node:24', commands: [make]}]\n".to_owned(), Some(true)),
-        ("fixture.yml", "kind: pipeline\nsteps: [{name: a, image: 'node:24', commands: [make]}]\n".to_owned(), Some(false)),
+        (
+            ".drone.yml",
+            "kind: pipeline\nsteps: [{name: a, image: 'node:24', commands: [make]}]\n".to_owned(),
+            Some(true),
+        ),
+        (
+            "fixture.yml",
+            "kind: pipeline\nsteps: [{name: a, image: 'node:24', commands: [make]}]\n".to_owned(),
+            Some(false),
+        ),
         ("run.sh", "docker run acme/app:1\n".to_owned(), Some(true)),
         ("run.sh", "trivy image acme/app:1\n".to_owned(), Some(false)),
         ("run.sh", "grype acme/app:1\n".to_owned(), Some(false)),

@@ -1,7 +1,8 @@
 //! The corpus: files as repositories have them, by format, each format with what a scan of it has to find.
 //!
-//! `expected.txt` has one line for each finding: `file:line:column place registry reference [official] [pinned] [?VARIABLE]`,
-//! and one for each problem: `! file:line: part of the message`. `-` stands for a registry that a variable decides.
+//! `expected.txt` has one line for each finding: `file:line:column place registry reference [official] [pinned]
+//! [?VARIABLE]`, and one for each problem: `! file:line: part of the message`. `-` stands for a registry that a
+//! variable decides.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,15 +55,19 @@ fn finds_what_the_corpus_pulls_and_nothing_else() {
         let scanned = scanned(&format);
         files += scanned.seen - 1;
         let text = fs::read_to_string(format.join("expected.txt")).unwrap();
-        let expected: BTreeSet<String> = text.lines().filter(|line| !line.starts_with('!')).map(str::to_owned).collect();
+        let expected: BTreeSet<String> =
+            text.lines().filter(|line| !line.starts_with('!')).map(str::to_owned).collect();
         let real: BTreeSet<String> = scanned.findings.iter().map(|finding| row(finding, root)).collect();
         right += real.intersection(&expected).count();
         found += real.len();
         wanted += expected.len();
         faults.extend(real.difference(&expected).map(|row| format!("{root}: found, not expected: {row}")));
         faults.extend(expected.difference(&real).map(|row| format!("{root}: expected, not found: {row}")));
-        let mut problems: Vec<String> =
-            scanned.problems.iter().map(|problem| problem.to_string().replace(&format!("{root}/"), "")).collect();
+        let mut problems: Vec<String> = scanned
+            .problems
+            .iter()
+            .map(|problem| problem.to_string().replace(&format!("{root}/"), ""))
+            .collect();
         for line in text.lines().filter_map(|line| line.strip_prefix("! ")) {
             match problems.iter().position(|problem| problem.contains(line)) {
                 Some(index) => drop(problems.remove(index)),
@@ -71,7 +76,11 @@ fn finds_what_the_corpus_pulls_and_nothing_else() {
         }
         faults.extend(problems.into_iter().map(|problem| format!("{root}: problem not expected: {problem}")));
     }
-    println!("{files} files, {wanted} images: precision {:.3}, recall {:.3}", right as f64 / found as f64, right as f64 / wanted as f64);
+    println!(
+        "{files} files, {wanted} images: precision {:.3}, recall {:.3}",
+        right as f64 / found as f64,
+        right as f64 / wanted as f64
+    );
     assert!(files >= 150, "the corpus has {files} files");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

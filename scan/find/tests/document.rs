@@ -24,7 +24,10 @@ fn the_document_says_what_the_rows_say() {
 
 /// The text with what stands between a section's marks replaced.
 fn with(text: &str, section: &str, content: &str) -> String {
-    let (begin, end) = (format!("<!-- {section}: made from the rows of scan/find/src/format -->\n"), format!("<!-- end of {section} -->"));
+    let (begin, end) = (
+        format!("<!-- {section}: made from the rows of scan/find/src/format -->\n"),
+        format!("<!-- end of {section} -->"),
+    );
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("docs/scan.md has no place for {section}"));
     let (_, after) = rest.split_once(&end).unwrap();
     format!("{before}{begin}{content}{end}{after}")

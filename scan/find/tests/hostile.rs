@@ -86,7 +86,8 @@ fn nothing_hangs_or_panics() {
         format!("image = {}", repeated("\"${", 10_000)),
         format!("image = {}", repeated("a ? ", 10_000)),
         format!("container_definitions = <<A\n{}\nA\n", repeated("${x}", 10_000)),
-        "locals {\n image = local.image\n}\nresource \"docker_container\" \"a\" {\n image = local.image\n}\n".to_owned(),
+        "locals {\n image = local.image\n}\nresource \"docker_container\" \"a\" {\n image = local.image\n}\n"
+            .to_owned(),
         "\u{feff}\u{feff}\0\u{1}\u{E000}image: \u{E000}\n".to_owned(),
         "image: \u{85}\u{2028}a\u{a0}b\n".to_owned(),
         repeated("\r", 40_000),
@@ -109,8 +110,11 @@ fn nothing_hangs_or_panics() {
 /// Values made of values made of values, and aliases that lead back to where they stand.
 fn doubled() -> Vec<String> {
     let levels = |line: &dyn Fn(usize) -> String| (0..30).map(line).collect::<String>();
-    let task =
-        |image: &str| format!("T:\n    Type: AWS::ECS::TaskDefinition\n    Properties: {{ContainerDefinitions: [{{Image: {image}}}]}}\n");
+    let task = |image: &str| {
+        format!(
+            "T:\n    Type: AWS::ECS::TaskDefinition\n    Properties: {{ContainerDefinitions: [{{Image: {image}}}]}}\n"
+        )
+    };
     let sub = |inner: String| format!("{{\"Fn::Sub\": [\"{}\", {{\"X\": {inner}}}]}}", "${X}".repeat(20));
     vec![
         format!("{}FROM a${{V30}}\n", levels(&|i| format!("ARG V{}=${{V{i}:-x}}${{V{i}:-x}}\n", i + 1))),
@@ -120,13 +124,20 @@ fn doubled() -> Vec<String> {
             levels(&|i| format!("      - V{}=$V{i}$V{i}$V{i}\n", i + 1))
         ),
         format!("Resources:\n  {}", task(&(0..25).fold("a".to_owned(), |inner, _| sub(inner)))),
-        format!("Parameters: {{A: {{Default: a}}}}\nResources:\n  {}", task(&format!("!Sub \"{}\"", "${A}".repeat(20_000)))),
+        format!(
+            "Parameters: {{A: {{Default: a}}}}\nResources:\n  {}",
+            task(&format!("!Sub \"{}\"", "${A}".repeat(20_000)))
+        ),
         format!(
             "x0: &x0 nginx\n{}Resources:\n  {}",
             levels(&|i| format!("x{0}: &x{0} {{\"Fn::If\": [c, *x{i}, *x{i}]}}\n", i + 1)),
             task("*x30")
         ),
-        format!("x0: &x0 {{Image: a}}\n{}Resources:\n  {}", levels(&|i| format!("x{0}: &x{0} [*x{i}, *x{i}]\n", i + 1)), task("*x30")),
+        format!(
+            "x0: &x0 {{Image: a}}\n{}Resources:\n  {}",
+            levels(&|i| format!("x{0}: &x{0} [*x{i}, *x{i}]\n", i + 1)),
+            task("*x30")
+        ),
         "jobs: &a\n  - *a\n  - image: redis:7\n    run: *a\n".to_owned(),
         format!(
             "locals {{\n  v0 = \"x\"\n{}}}\nresource \"docker_image\" \"x\" {{ name = local.v14 }}\n",
@@ -136,7 +147,9 @@ fn doubled() -> Vec<String> {
             "locals {{\n  v0 = {{ image = \"redis:7\" }}\n{}}}\nresource \"aws_ecs_task_definition\" \"x\" {{ container_definitions = jsonencode(local.v30) }}\n",
             levels(&|i| format!("  v{} = {{ a = local.v{i}, b = [local.v{i}, local.v{}] }}\n", i + 1, i + 1))
         ),
-        (0..100).map(|i| format!(".j{i}:\n  extends: [.j{}, .j{}]\n  image: x:$V\n", (i + 1) % 100, (i + 2) % 100)).collect(),
+        (0..100)
+            .map(|i| format!(".j{i}:\n  extends: [.j{}, .j{}]\n  image: x:$V\n", (i + 1) % 100, (i + 2) % 100))
+            .collect(),
     ]
 }
 
@@ -153,45 +166,67 @@ fn files_that_are_not_text_or_too_large_are_named() {
     let options = Options { max_bytes: 1 << 20, ..Options::default() };
     let scanned = scan(std::slice::from_ref(&root), options).unwrap();
     let name = |file: &str| file.rsplit('/').next().unwrap().to_owned();
-    let skipped: Vec<String> = scanned.skipped.iter().map(|skipped| format!("{}: {}", name(&skipped.file), skipped.reason)).collect();
+    let skipped: Vec<String> = scanned
+        .skipped
+        .iter()
+        .map(|skipped| format!("{}: {}", name(&skipped.file), skipped.reason))
+        .collect();
     assert_eq!(
         skipped,
-        ["Dockerfile: a binary file", "Dockerfile.long: 1048600 bytes, more than 1048576", "Dockerfile.wide: UTF-16 is not supported"]
+        [
+            "Dockerfile: a binary file",
+            "Dockerfile.long: 1048600 bytes, more than 1048576",
+            "Dockerfile.wide: UTF-16 is not supported"
+        ]
     );
-    let problems: Vec<String> = scanned.problems.iter().map(|problem| format!("{}:{}", name(&problem.file), problem.line)).collect();
+    let problems: Vec<String> =
+        scanned.problems.iter().map(|problem| format!("{}:{}", name(&problem.file), problem.line)).collect();
     assert_eq!(problems, ["compose.yml:4", "main.tf:1"]);
-    let found: Vec<String> =
-        scanned.findings.iter().map(|finding| format!("{}:{}:{}", name(&finding.file), finding.line, finding.column)).collect();
+    let found: Vec<String> = scanned
+        .findings
+        .iter()
+        .map(|finding| format!("{}:{}:{}", name(&finding.file), finding.line, finding.column))
+        .collect();
     assert_eq!(found, ["Dockerfile.latin:2:6", "compose.yml:3:12"]);
 }
 
-/// Trees that cost more than they should: the same neighbour again and again, and stages without end. Each with its bound.
+/// Trees that cost more than they should: the same neighbour again and again, and stages without end. Each with its
+/// bound.
 #[test]
 fn hostile_trees_take_no_longer_than_they_may() {
     let stages: String = (0..20_000).map(|at| format!("FROM a{at} AS s{at}\nCOPY --from=s{} x y\n", at / 2)).collect();
     let large = format!("ARG A\nFROM x$A\n{}", "RUN echo hello world and more of it\n".repeat(30_000));
-    let builds: String = (0..50).map(|at| format!("  s{at}: {{build: {{context: ., args: {{A: ':{at}'}}}}}}\n")).collect();
-    let extends: String = (0..2_000).map(|at| format!("  s{at}: {{image: 'a:{at}', extends: {{file: big.yml, service: x}}}}\n")).collect();
+    let builds: String =
+        (0..50).map(|at| format!("  s{at}: {{build: {{context: ., args: {{A: ':{at}'}}}}}}\n")).collect();
+    let extends: String = (0..2_000)
+        .map(|at| format!("  s{at}: {{image: 'a:{at}', extends: {{file: big.yml, service: x}}}}\n"))
+        .collect();
     let (builds, extends) = (format!("services:\n{builds}"), format!("services:\n{extends}"));
     let big = format!("services:\n{}", (0..20_000).map(|at| format!("  x{at}: {{image: b}}\n")).collect::<String>());
     let quotes = "import testcontainers\n".to_owned() + &"x = \"a\n".repeat(50_000) + &"`\\".repeat(50_000);
     let brackets = "import testcontainers\n".to_owned() + &"Container(".repeat(100_000);
     let sum = format!("import testcontainers\nx = {}\ny = FooContainer(x)\n", vec!["x"; 20_000].join(" + "));
-    let make: String =
-        (0..400).map(|at| format!("V{} = $(V{at})$(V{at})\n", at + 1)).collect::<String>() + "V0 = docker run x\nall:\n\t$(V400)\n";
+    let make: String = (0..400).map(|at| format!("V{} = $(V{at})$(V{at})\n", at + 1)).collect::<String>()
+        + "V0 = docker run x\nall:\n\t$(V400)\n";
     let heredocs = "cat <<A\n".repeat(20_000);
     let embedded = format!(
         "kind: ConfigMap\napiVersion: v1\ndata:\n{}",
-        (0..5_000).map(|at| format!("  k{at}: |\n    kind: Pod\n    apiVersion: v1\n    image: a:{at}\n")).collect::<String>()
+        (0..5_000)
+            .map(|at| format!("  k{at}: |\n    kind: Pod\n    apiVersion: v1\n    image: a:{at}\n"))
+            .collect::<String>()
     );
     let flow = format!("a: [\n{}]\nb: [\n]\n", "\"x\n\", [\n],\n".repeat(20_000));
-    let loops = "for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do docker pull x:$a$b$a$b$a; done; done\n".repeat(500);
+    let loops = "for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do docker pull x:$a$b$a$b$a; done; done\n"
+        .repeat(500);
     let deep = format!("version: 0.2\nphases: {{build: {{commands: ['{}']}}}}\n", "sh -c \"".repeat(5_000));
     let files: [(&str, Vec<(&str, &str)>); 13] = [
         ("stages", vec![("Dockerfile", &stages)]),
         ("builds", vec![("compose.yml", &builds), ("Dockerfile", &large)]),
         ("extends", vec![("compose.yml", &extends), ("big.yml", &big)]),
-        ("quotes", vec![("a_test.go", &quotes), ("a.py", &quotes), ("a.ts", &quotes), ("Jenkinsfile", &quotes)]),
+        (
+            "quotes",
+            vec![("a_test.go", &quotes), ("a.py", &quotes), ("a.ts", &quotes), ("Jenkinsfile", &quotes)],
+        ),
         ("brackets", vec![("a_test.go", &brackets), ("a.py", &brackets), ("A.java", &brackets)]),
         ("sum", vec![("a.py", &sum), ("a.ts", &sum)]),
         ("make", vec![("Makefile", &make)]),
@@ -239,7 +274,9 @@ fn a_file_of_the_kernels_is_skipped_and_the_rest_goes_on() {
     std::os::unix::fs::symlink("/proc/self/mem", root.join("Dockerfile.bad")).unwrap();
     let scanned = scan(&[root.join("Dockerfile.bad"), root.clone()], Options::default()).unwrap();
     assert_eq!(scanned.findings.len(), 1);
-    let [skipped] = scanned.skipped.as_slice() else { panic!("{:?}", scanned.skipped) };
+    let [skipped] = scanned.skipped.as_slice() else {
+        panic!("{:?}", scanned.skipped)
+    };
     assert!(skipped.file.ends_with("unreadable/Dockerfile.bad"), "{skipped:?}");
 }
 

@@ -164,9 +164,15 @@ pub fn audit(inventory: &Inventory, quota: u32) -> Audit {
         }
         exposed.push(found);
     }
-    exposed.sort_by(|a, b| (b.pulls_per_deployment, &a.cluster, &a.service).cmp(&(a.pulls_per_deployment, &b.cluster, &b.service)));
+    exposed.sort_by(|a, b| {
+        (b.pulls_per_deployment, &a.cluster, &a.service).cmp(&(a.pulls_per_deployment, &b.cluster, &b.service))
+    });
     let mut addresses: Vec<Address> = addresses.into_values().collect();
-    addresses.sort_by(|a, b| b.pulls_per_deployment_of_all.cmp(&a.pulls_per_deployment_of_all).then_with(|| a.subnets.cmp(&b.subnets)));
+    addresses.sort_by(|a, b| {
+        b.pulls_per_deployment_of_all
+            .cmp(&a.pulls_per_deployment_of_all)
+            .then_with(|| a.subnets.cmp(&b.subnets))
+    });
     Audit {
         account: inventory.account.clone(),
         region: inventory.region.clone(),
@@ -191,7 +197,9 @@ fn hub_images(service: &Service, inventory: &Inventory, unreadable: &mut Vec<Str
                 reference,
             }),
             Ok(_) => {}
-            Err(error) => unreadable.push(format!("{}: container `{}`: {error}", service.task_definition, container.name)),
+            Err(error) => {
+                unreadable.push(format!("{}: container `{}`: {error}", service.task_definition, container.name))
+            }
         }
     }
     images

@@ -75,7 +75,9 @@ fn service(text: &mut String, exposed: &Exposed) {
 
 fn notes(image: &Image) -> String {
     let mut notes = Vec::new();
-    for (applies, word) in [(image.official, "official"), (image.pinned, "pinned"), (image.has_credentials, "with credentials")] {
+    for (applies, word) in
+        [(image.official, "official"), (image.pinned, "pinned"), (image.has_credentials, "with credentials")]
+    {
         if applies {
             notes.push(word);
         }
@@ -85,5 +87,9 @@ fn notes(image: &Image) -> String {
         Some(Mirrored::Missing) => notes.push("not mirrored"),
         None => {}
     }
-    if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) }
+    if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", notes.join(", "))
+    }
 }

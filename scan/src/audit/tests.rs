@@ -9,7 +9,11 @@ fn service(name: &str, desired_count: u32, subnet: &str, containers: &[(&str, bo
         containers: containers
             .iter()
             .enumerate()
-            .map(|(index, &(image, has_credentials))| Container { name: format!("c{index}"), image: image.to_owned(), has_credentials })
+            .map(|(index, &(image, has_credentials))| Container {
+                name: format!("c{index}"),
+                image: image.to_owned(),
+                has_credentials,
+            })
             .collect(),
         subnets: BTreeSet::from([subnet.to_owned()]),
     }
@@ -68,7 +72,10 @@ fn reads_alone() {
 
 #[test]
 fn an_account_without_docker_hub_is_not_exposed() {
-    let inventory = Inventory { services: vec![service("own", 9, "subnet-1", &[("public.ecr.aws/x/y:1", false)])], ..Inventory::default() };
+    let inventory = Inventory {
+        services: vec![service("own", 9, "subnet-1", &[("public.ecr.aws/x/y:1", false)])],
+        ..Inventory::default()
+    };
     let audit = audit(&inventory, ANONYMOUS_QUOTA);
     assert!(!audit.is_exposed());
     assert!(audit.json().unwrap().contains("\"exposed\": []"));

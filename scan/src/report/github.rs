@@ -8,7 +8,8 @@ use pullsafe_find::walk::Scanned;
 
 use super::advice;
 
-/// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for a file that cannot be read.
+/// `::warning` for each pull from Docker Hub, `::notice` where a variable decides, `::error` for a file that cannot be
+/// read.
 pub fn github(scanned: &Scanned) -> String {
     let mut text = String::new();
     for finding in &scanned.findings {
@@ -18,18 +19,33 @@ pub fn github(scanned: &Scanned) -> String {
             (false, Some(_)) => continue,
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", annotation(level, &finding.file, (finding.line, finding.column), "Docker Hub pull", &advice(finding)));
+        let _ = writeln!(
+            text,
+            "{}",
+            annotation(level, &finding.file, (finding.line, finding.column), "Docker Hub pull", &advice(finding))
+        );
     }
     for problem in &scanned.problems {
         let level = if problem.level == Level::Unreadable { "error" } else { "warning" };
-        let _ = writeln!(text, "::{level} file={},line={}::{}", property(&problem.file), problem.line.max(1), data(&problem.message));
+        let _ = writeln!(
+            text,
+            "::{level} file={},line={}::{}",
+            property(&problem.file),
+            problem.line.max(1),
+            data(&problem.message)
+        );
     }
     text
 }
 
 /// One annotation at a place of a file.
 pub fn annotation(level: &str, file: &str, (line, column): (usize, usize), title: &str, message: &str) -> String {
-    format!("::{level} file={},line={line},col={column},title={}::{}", property(file), property(title), data(message))
+    format!(
+        "::{level} file={},line={line},col={column},title={}::{}",
+        property(file),
+        property(title),
+        data(message)
+    )
 }
 
 /// A command's message: line ends and the sign that begins an escape are escaped.

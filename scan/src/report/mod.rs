@@ -51,9 +51,13 @@ fn advice(finding: &Finding) -> String {
     let variables = finding.variables.join(", ");
     match (finding.is_docker_hub(), finding.certain) {
         (true, true) => format!("{} is pulled from Docker Hub", finding.reference),
-        (true, false) if finding.variables.is_empty() => format!("{} is likely pulled from Docker Hub", finding.reference),
+        (true, false) if finding.variables.is_empty() => {
+            format!("{} is likely pulled from Docker Hub", finding.reference)
+        }
         (true, false) => format!("{} is pulled from Docker Hub, whatever {variables} is", finding.reference),
-        (false, _) if finding.registry.is_none() => format!("{}: no value for {variables}, which decides the registry", finding.reference),
+        (false, _) if finding.registry.is_none() => {
+            format!("{}: no value for {variables}, which decides the registry", finding.reference)
+        }
         (false, _) => format!("{} is not pulled from Docker Hub", finding.reference),
     }
 }

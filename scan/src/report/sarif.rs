@@ -17,8 +17,8 @@ const ODD: &str = "odd-part";
 const HELP: &str = "https://docs.docker.com/docker-hub/usage/pulls/";
 const SYNTAX: &str = "https://docs.docker.com/reference/compose-file/interpolation/";
 
-/// One run: each pull from Docker Hub is a warning, what a variable decides a note, a file that cannot be read an error. With
-/// a `target` a pull comes with its fix.
+/// One run: each pull from Docker Hub is a warning, what a variable decides a note, a file that cannot be read an
+/// error. With a `target` a pull comes with its fix.
 pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
     let mut results: Vec<Value> = Vec::new();
     for finding in &scanned.findings {
@@ -44,7 +44,11 @@ pub fn sarif(scanned: &Scanned, target: Option<&Target>) -> String {
         results.push(result);
     }
     for problem in &scanned.problems {
-        let (rule, level) = if problem.level == Level::Unreadable { (UNREADABLE, "error") } else { (ODD, "warning") };
+        let (rule, level) = if problem.level == Level::Unreadable {
+            (UNREADABLE, "error")
+        } else {
+            (ODD, "warning")
+        };
         results.push(result(rule, level, &problem.message, &problem.file, problem.line.max(1), None));
     }
     let rule = |id: &str, text: &str, help: &str| json!({"id": id, "shortDescription": {"text": text}, "helpUri": help, "help": {"text": format!("{text} See {help}")}});

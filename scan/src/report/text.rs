@@ -25,7 +25,12 @@ pub fn text(scanned: &Scanned, all: bool) -> String {
     if all {
         for other in &scanned.elsewhere {
             let (file, line) = (log_line(&other.finding.file), other.finding.line);
-            let _ = writeln!(text, "{file}:{line}: {} is not pulled: {}", log_line(&other.finding.reference), other.why.as_str());
+            let _ = writeln!(
+                text,
+                "{file}:{line}: {} is not pulled: {}",
+                log_line(&other.finding.reference),
+                other.why.as_str()
+            );
         }
         for skipped in &scanned.skipped {
             let _ = writeln!(text, "{}: skipped: {}", log_line(&skipped.file), log_line(&skipped.reason));
@@ -38,7 +43,8 @@ pub fn text(scanned: &Scanned, all: bool) -> String {
     text
 }
 
-/// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should come from.
+/// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should
+/// come from.
 pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&Target>) -> String {
     let mut text = String::new();
     let mut file = "";
@@ -59,7 +65,15 @@ pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&
     }
     for problem in &scanned.problems {
         let line = problem_line(problem);
-        let _ = writeln!(text, "{}", if problem.level == Level::Unreadable { colours.red(&line) } else { colours.yellow(&line) });
+        let _ = writeln!(
+            text,
+            "{}",
+            if problem.level == Level::Unreadable {
+                colours.red(&line)
+            } else {
+                colours.yellow(&line)
+            }
+        );
     }
     text.push_str(&table(scanned, colours, target));
     if !text.is_empty() {
@@ -111,7 +125,10 @@ impl Colours {
 }
 
 fn shown(scanned: &Scanned, all: bool) -> impl Iterator<Item = &Finding> {
-    scanned.findings.iter().filter(move |finding| all || finding.is_docker_hub() || finding.registry.is_none())
+    scanned
+        .findings
+        .iter()
+        .filter(move |finding| all || finding.is_docker_hub() || finding.registry.is_none())
 }
 
 /// Each Docker Hub image once: how often it is named, and where it should come from.
@@ -120,7 +137,9 @@ fn table(scanned: &Scanned, colours: Colours, target: Option<&Target>) -> String
     for finding in scanned.findings.iter().filter(|finding| finding.is_docker_hub()) {
         images.entry(&finding.reference).or_insert((0, finding)).0 += 1;
     }
-    let Some(width) = images.keys().map(|reference| reference.chars().count()).max() else { return String::new() };
+    let Some(width) = images.keys().map(|reference| reference.chars().count()).max() else {
+        return String::new();
+    };
     let width = width.min(WIDTH);
     let mut table = format!("\n{}\n", colours.bold(&format!("{:<width$}  times  better from", "image on Docker Hub")));
     for (reference, (times, finding)) in images {
@@ -146,7 +165,9 @@ fn summary(scanned: &Scanned) -> String {
     }
     let unreadable = scanned.problems.iter().filter(|problem| problem.level == Level::Unreadable).count();
     let warnings = scanned.problems.len() - unreadable;
-    for (number, what) in [(unreadable, "unreadable file"), (warnings, "warning"), (scanned.skipped.len(), "skipped file")] {
+    for (number, what) in
+        [(unreadable, "unreadable file"), (warnings, "warning"), (scanned.skipped.len(), "skipped file")]
+    {
         if number > 0 {
             let _ = write!(text, ", {}", count(number, what));
         }

@@ -57,11 +57,18 @@ pub(super) fn failed(
             (Some(text), Some(after)) => {
                 let scan = scan_file(file, &text, &now);
                 let known = scanned.get(file);
-                let is_new = |finding: &Finding| finding.file == file && known.is_none_or(|known| !known.contains(&key(finding)));
+                let is_new = |finding: &Finding| {
+                    finding.file == file && known.is_none_or(|known| !known.contains(&key(finding)))
+                };
                 if scan.findings.iter().any(is_new) {
                     Some(Failed::whole("the file has changed since it was scanned"))
                 } else {
-                    let before = Before { file, text, found: &scan.findings, problems: scan.problems.len() };
+                    let before = Before {
+                        file,
+                        text,
+                        found: &scan.findings,
+                        problems: scan.problems.len(),
+                    };
                     before.fault(moves, &planned, &after, &then).map(|why| before.blame(&own, why, files, &again))
                 }
             }
@@ -92,7 +99,8 @@ impl Before<'_> {
         }
         let lines = inserted_lines(&self.text, edited.edits.get(self.file));
         let shifted = |line: usize| line + lines.iter().filter(|inserted| **inserted < line).count();
-        let moved: BTreeMap<Key, &str> = moves.iter().map(|step| (key(step.finding), step.reference.as_str())).collect();
+        let moved: BTreeMap<Key, &str> =
+            moves.iter().map(|step| (key(step.finding), step.reference.as_str())).collect();
         let expected = |finding: &Finding| {
             let key = key(finding);
             let line = if key.0 == self.file { shifted(key.1) } else { key.1 };
@@ -111,17 +119,23 @@ impl Before<'_> {
         let mut images = BTreeSet::new();
         for step in own {
             let places: BTreeSet<_> = step.places().collect();
-            let together: Vec<Move<'_>> =
-                own.iter().filter(|other| other.places().all(|place| places.contains(&place))).map(|other| Move::clone(other)).collect();
+            let together: Vec<Move<'_>> = own
+                .iter()
+                .filter(|other| other.places().all(|place| places.contains(&place)))
+                .map(|other| Move::clone(other))
+                .collect();
             let edits = edits(&together);
             let edited = Edited { files, edits: &edits };
             let nearby = Nearby::of(&edited);
-            let fault = edited.read(self.file).is_none_or(|text| self.fault(&together, &edited, &text, &nearby).is_some());
+            let fault =
+                edited.read(self.file).is_none_or(|text| self.fault(&together, &edited, &text, &nearby).is_some());
             if fault {
                 images.insert(key(step.finding));
             }
             // Each move is held against each other one, too.
-            let Some(left) = again.get().checked_sub(self.text.len() + nearby.read() + 64 * own.len()) else { return Failed::whole(why) };
+            let Some(left) = again.get().checked_sub(self.text.len() + nearby.read() + 64 * own.len()) else {
+                return Failed::whole(why);
+            };
             again.set(left);
         }
         Failed { why, images }
@@ -132,7 +146,9 @@ impl Before<'_> {
 fn inserted_lines(text: &str, edits: Option<&Vec<Edit>>) -> Vec<usize> {
     let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     let inserting = edits.into_iter().flatten().filter(|edit| edit.text.contains('\n'));
-    inserting.flat_map(|edit| std::iter::repeat_n(line_of(edit.start), edit.text.matches('\n').count())).collect()
+    inserting
+        .flat_map(|edit| std::iter::repeat_n(line_of(edit.start), edit.text.matches('\n').count()))
+        .collect()
 }
 
 type Key = (String, usize, Place, String);
@@ -151,7 +167,9 @@ impl Neighbours for Edited<'_> {
     fn read(&self, path: &str) -> Option<String> {
         let text = self.files.read(path)?;
         match self.edits.get(path) {
-            Some(edits) if edits.last().is_none_or(|last| last.end <= text.len()) => String::from_utf8(apply(text.as_bytes(), edits)).ok(),
+            Some(edits) if edits.last().is_none_or(|last| last.end <= text.len()) => {
+                String::from_utf8(apply(text.as_bytes(), edits)).ok()
+            }
             Some(_) => None,
             None => Some(text),
         }

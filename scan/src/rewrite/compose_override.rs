@@ -23,7 +23,12 @@ pub fn compose_override(findings: &[Finding], target: &Target) -> Override {
     let mut services: BTreeMap<&str, (String, &Finding)> = BTreeMap::new();
     let mut left = Vec::new();
     let mut leave = |finding: &Finding, why: String| {
-        left.push(Left { file: finding.file.clone(), line: finding.line, reference: finding.reference.clone(), why });
+        left.push(Left {
+            file: finding.file.clone(),
+            line: finding.line,
+            reference: finding.reference.clone(),
+            why,
+        });
     };
     for finding in findings.iter().filter(|finding| finding.is_docker_hub()) {
         // A variable stays one: whoever sets it means the override, too.

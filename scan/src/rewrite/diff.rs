@@ -5,8 +5,9 @@ use similar::TextDiff;
 
 use super::{Edit, apply};
 
-/// The diff of one file; none where a line of it would be more than text to a terminal, or a command to a CI system. A patch
-/// has to have its lines as they are, so that nothing can be escaped; lines around the change are left out where that helps.
+/// The diff of one file; none where a line of it would be more than text to a terminal, or a command to a CI system. A
+/// patch has to have its lines as they are, so that nothing can be escaped; lines around the change are left out where
+/// that helps.
 pub fn unified(path: &str, before: &str, edits: &[Edit]) -> Option<String> {
     let after = apply(before.as_bytes(), edits);
     let after = String::from_utf8_lossy(&after);
@@ -18,7 +19,8 @@ pub fn unified(path: &str, before: &str, edits: &[Edit]) -> Option<String> {
     (least..=most).rev().map(with).find(|text| text.split('\n').all(is_text))
 }
 
-/// Whether a file has the values of variables, of which only images are shown: `git apply` takes its diff with `--unidiff-zero`.
+/// Whether a file has the values of variables, of which only images are shown: `git apply` takes its diff with
+/// `--unidiff-zero`.
 fn is_environment(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with(".env") || name.ends_with(".env")
@@ -60,9 +62,12 @@ mod tests {
         assert!(shown.contains("-FROM redis\n+FROM r.example.com/redis\n") && shown.contains(" b\r\n"), "{shown}");
         let shown = diff("a.yml", "::set-output name=a::b\nx\nFROM redis\nc\n").unwrap();
         assert!(!shown.contains("::") && shown.contains(" x\n"), "{shown}");
-        for text in
-            ["::add-mask::x\nFROM redis\n", "FROM redis ##vso[task.complete]\n", "FROM redis # \u{1b}[2J\n", "\u{202e}\nFROM redis\n"]
-        {
+        for text in [
+            "::add-mask::x\nFROM redis\n",
+            "FROM redis ##vso[task.complete]\n",
+            "FROM redis # \u{1b}[2J\n",
+            "\u{202e}\nFROM redis\n",
+        ] {
             assert_eq!(diff("a.yml", text), None, "{text}");
         }
     }

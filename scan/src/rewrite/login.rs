@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use pullsafe_find::finding::{Finding, Place};
 
-/// What to add, for each system whose files have images that move. Which role or secret it is only the reader knows, so that
-/// nothing is written by itself.
+/// What to add, for each system whose files have images that move. Which role or secret it is only the reader knows, so
+/// that nothing is written by itself.
 pub fn logins<'f>(moved: impl Iterator<Item = &'f Finding>, registry: &str) -> Vec<String> {
     let kinds: BTreeSet<&str> = moved.filter_map(step).collect();
     kinds.into_iter().map(|step| step.replace("REGISTRY", registry)).collect()
@@ -35,9 +35,15 @@ fn step(finding: &Finding) -> Option<&'static str> {
         }
         Place::CiImage if file.contains(".drone") => "Drone: add an `image_pull_secrets` with a login for REGISTRY",
         Place::CiImage if file.contains(".woodpecker") => "Woodpecker: add a registry with a login for REGISTRY",
-        Place::CiImage if file.contains("azure") => "Azure Pipelines: give containers an `endpoint`, a service connection to REGISTRY",
-        Place::CiImage if file.contains("buildkite") => "Buildkite: add the plugin ecr#v2 with `login: true` before docker's",
-        Place::Jenkins => "Jenkins: wrap the pulls in docker.withRegistry('https://REGISTRY', 'ecr:REGION:CREDENTIALS')",
+        Place::CiImage if file.contains("azure") => {
+            "Azure Pipelines: give containers an `endpoint`, a service connection to REGISTRY"
+        }
+        Place::CiImage if file.contains("buildkite") => {
+            "Buildkite: add the plugin ecr#v2 with `login: true` before docker's"
+        }
+        Place::Jenkins => {
+            "Jenkins: wrap the pulls in docker.withRegistry('https://REGISTRY', 'ecr:REGION:CREDENTIALS')"
+        }
         Place::Concourse => "Concourse: give sources `aws_region` and `aws_role_arn`, or `username` and `password`",
         Place::Nomad => "Nomad: give the docker driver `auth { helper = \"ecr-login\" }` on the clients",
         Place::CloudBuild => "Cloud Build: log in to REGISTRY in the first step; a step's own image cannot",

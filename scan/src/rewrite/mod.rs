@@ -1,7 +1,7 @@
 //! Moving a repository's images to another registry, by edits of single bytes.
 //!
-//! An edit replaces the registry's part of a reference, or puts one before it: tags, digests, comments, line endings and
-//! everything else stay byte for byte. The edits are checked before anything is written: each file is scanned as it
+//! An edit replaces the registry's part of a reference, or puts one before it: tags, digests, comments, line endings
+//! and everything else stay byte for byte. The edits are checked before anything is written: each file is scanned as it
 //! would be afterwards, and has to pull the same images from the new registry and nothing else. A file that does not is
 //! left alone and reported.
 
@@ -61,24 +61,44 @@ pub struct Plan {
     pub moves: Vec<Finding>,
 }
 
-/// Plans the move of every Docker Hub image among the findings. `elsewhere` are the images that are named and not pulled:
-/// they stay, unless a kustomization finds them by their name. `files` gives the scanned files and their neighbours.
+/// Plans the move of every Docker Hub image among the findings. `elsewhere` are the images that are named and not
+/// pulled: they stay, unless a kustomization finds them by their name. `files` gives the scanned files and their
+/// neighbours.
 pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, files: &dyn Neighbours) -> Plan {
     let mut moves: Vec<Move<'_>> = Vec::new();
     let mut plan = Plan::default();
     let selectors: Vec<&Finding> = findings.iter().filter(|finding| finding.selects.is_some()).collect();
-    let manifests = || findings.iter().chain(elsewhere.iter().map(|other| &other.finding)).filter(|finding| finding.selects.is_none());
-    let named = elsewhere.iter().filter(|other| other.why == Why::Overridden).map(|other| &other.finding).filter(|finding| {
-        selectors.iter().filter_map(|other| other.selects.as_ref()).any(|selects| !selects.replaced && is_selected(finding, selects))
-    });
+    let manifests = || {
+        findings
+            .iter()
+            .chain(elsewhere.iter().map(|other| &other.finding))
+            .filter(|finding| finding.selects.is_none())
+    };
+    let named =
+        elsewhere
+            .iter()
+            .filter(|other| other.why == Why::Overridden)
+            .map(|other| &other.finding)
+            .filter(|finding| {
+                selectors
+                    .iter()
+                    .filter_map(|other| other.selects.as_ref())
+                    .any(|selects| !selects.replaced && is_selected(finding, selects))
+            });
     for finding in findings.iter().chain(named).filter(|finding| finding.is_docker_hub()) {
-        let unnamed =
-            finding.selects.as_ref().is_some_and(|selects| !selects.replaced && !manifests().any(|other| is_selected(other, selects)));
+        let unnamed = finding
+            .selects
+            .as_ref()
+            .is_some_and(|selects| !selects.replaced && !manifests().any(|other| is_selected(other, selects)));
         let edits = if unnamed { Err(UNNAMED.to_owned()) } else { target.edits(finding) };
         match edits {
             Ok((mut edits, reference)) => {
                 // A kustomization finds an image by the name that the manifest has.
-                for selects in selectors.iter().filter_map(|other| other.selects.as_ref()).filter(|selects| is_selected(finding, selects)) {
+                for selects in selectors
+                    .iter()
+                    .filter_map(|other| other.selects.as_ref())
+                    .filter(|selects| is_selected(finding, selects))
+                {
                     edits.extend(target.edits_at(&selects.head, finding));
                 }
                 moves.push(Move { finding, edits, reference });
@@ -88,7 +108,8 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
     }
     loop {
         let contested = contested(&moves);
-        let (bad, good): (Vec<_>, Vec<_>) = moves.into_iter().partition(|step| step.places().any(|place| contested.contains(&place)));
+        let (bad, good): (Vec<_>, Vec<_>) =
+            moves.into_iter().partition(|step| step.places().any(|place| contested.contains(&place)));
         for step in bad {
             plan.leave(step.finding, "another image needs the same bytes to be something else".to_owned());
         }
@@ -105,7 +126,8 @@ pub fn plan(findings: &[Finding], elsewhere: &[Elsewhere], target: &Target, file
             .filter(|step| failed.get(&step.finding.file).is_some_and(|failed| failed.names(step)))
             .flat_map(Move::places)
             .collect();
-        let (bad, rest): (Vec<_>, Vec<_>) = good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
+        let (bad, rest): (Vec<_>, Vec<_>) =
+            good.into_iter().partition(|step| step.places().any(|place| tainted.contains(&place)));
         for step in bad {
             let failed = failed.get(&step.finding.file).filter(|failed| failed.names(&step));
             let why = failed.map_or("shares its text with an image that is left alone", |failed| failed.why.as_str());
@@ -158,7 +180,12 @@ impl Move<'_> {
 
 impl Plan {
     fn leave(&mut self, finding: &Finding, why: String) {
-        self.left.push(Left { file: finding.file.clone(), line: finding.line, reference: finding.reference.clone(), why });
+        self.left.push(Left {
+            file: finding.file.clone(),
+            line: finding.line,
+            reference: finding.reference.clone(),
+            why,
+        });
     }
 }
 

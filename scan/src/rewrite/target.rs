@@ -41,10 +41,15 @@ impl Target {
     /// The registry or the prefix is malformed, or there is nowhere to move to.
     pub fn new(registry: Option<&str>, prefix: &str, official_to_ecr_public: bool) -> Result<Self, InvalidTarget> {
         let Some(registry) = registry else {
-            return if official_to_ecr_public { Ok(Self { base: None, official_to_ecr_public }) } else { Err(InvalidTarget::Nowhere) };
+            return if official_to_ecr_public {
+                Ok(Self { base: None, official_to_ecr_public })
+            } else {
+                Err(InvalidTarget::Nowhere)
+            };
         };
         let host = registry.trim_end_matches('/');
-        let parsed: Reference = format!("{host}/image").parse().map_err(|_| InvalidTarget::Registry(registry.to_owned()))?;
+        let parsed: Reference =
+            format!("{host}/image").parse().map_err(|_| InvalidTarget::Registry(registry.to_owned()))?;
         if parsed.is_docker_hub() && (host.contains('.') || host == DOCKER_HUB) {
             return Err(InvalidTarget::DockerHub);
         }
@@ -70,9 +75,15 @@ impl Target {
     pub(crate) fn moved_as_written(&self, finding: &Finding) -> Option<String> {
         let head = finding.head.as_ref()?;
         let written = finding.written.as_str();
-        let name = written.split_once('/').filter(|(host, _)| head.host.is_some() && !host.contains('$')).map_or(written, |(_, rest)| rest);
+        let name = written
+            .split_once('/')
+            .filter(|(host, _)| head.host.is_some() && !host.contains('$'))
+            .map_or(written, |(_, rest)| rest);
         // Where a variable begins the name, its value is what moves.
-        if name.starts_with('$') || name.contains(['"', '\\', '\'']) || head.host.is_some() && name.len() == written.len() {
+        if name.starts_with('$')
+            || name.contains(['"', '\\', '\''])
+            || head.host.is_some() && name.len() == written.len()
+        {
             return None;
         }
         let library = if head.bare { "library/" } else { "" };
@@ -80,7 +91,11 @@ impl Target {
     }
 
     fn base_for(&self, finding: &Finding) -> Option<String> {
-        if self.official_to_ecr_public && finding.official { Some(format!("{ECR_PUBLIC}/docker")) } else { self.base.clone() }
+        if self.official_to_ecr_public && finding.official {
+            Some(format!("{ECR_PUBLIC}/docker"))
+        } else {
+            self.base.clone()
+        }
     }
 
     /// The edits that move a finding, each with its file, and the reference afterwards; or why it stays.
@@ -128,7 +143,9 @@ fn stays(finding: &Finding) -> Option<&'static str> {
     let repository = finding.reference.strip_prefix(DOCKER_HUB).unwrap_or_default().trim_start_matches('/');
     let runner = finding.file.contains(".drone") || finding.file.contains(".woodpecker");
     if runner && (repository.starts_with("plugins/") || repository.starts_with("woodpeckerci/")) {
-        return Some("the runner gives this plugin privileges and secrets by its name: add the new name to its list first");
+        return Some(
+            "the runner gives this plugin privileges and secrets by its name: add the new name to its list first",
+        );
     }
     let jvm = [".java", ".kt", ".kts", ".scala", ".groovy"].iter().any(|end| finding.file.ends_with(end));
     (finding.place == Place::Testcontainers && jvm)
@@ -137,8 +154,18 @@ fn stays(finding: &Finding) -> Option<&'static str> {
 
 fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {
     let library = if head.bare { "library/" } else { "" };
-    let before = if head.host.is_some() { library.to_owned() } else { format!("{base}/{library}") };
-    let host = head.host.iter().map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.to_owned() }));
-    let repository = head.repository.iter().map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
+    let before = if head.host.is_some() {
+        library.to_owned()
+    } else {
+        format!("{base}/{library}")
+    };
+    let host = head
+        .host
+        .iter()
+        .map(|(file, host)| (file.clone(), Edit { start: host.start, end: host.end, text: base.to_owned() }));
+    let repository = head
+        .repository
+        .iter()
+        .map(|(file, at)| (file.clone(), Edit { start: *at, end: *at, text: before.clone() }));
     host.chain(repository).collect()
 }

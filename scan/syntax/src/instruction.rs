@@ -28,7 +28,10 @@ pub struct Parsed {
 /// Takes a Dockerfile apart.
 pub fn parse(text: &Traced) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut lines = Lines { text, at: if text.as_str().starts_with('\u{feff}') { 3 } else { 0 } };
+    let mut lines = Lines {
+        text,
+        at: if text.as_str().starts_with('\u{feff}') { 3 } else { 0 },
+    };
     let escape = directives(&mut lines, &mut parsed);
     let mut pending: Option<(usize, Traced)> = None;
     while let Some((start, end)) = lines.next_line() {

@@ -52,7 +52,11 @@ pub fn resolve(text: &Traced) -> Result<Resolved, String> {
     }
     let certain = variables.is_empty();
     // A digest that is not known says nothing of the rest.
-    let name_end = text.as_str().find('@').filter(|&at| text.as_str()[at..].contains(HOLE)).unwrap_or(text.as_str().len());
+    let name_end = text
+        .as_str()
+        .find('@')
+        .filter(|&at| text.as_str()[at..].contains(HOLE))
+        .unwrap_or(text.as_str().len());
     let filled = text.slice(0..name_end).filled(|unknown| Cow::Borrowed(unknown.assumed.unwrap_or("0")));
     let shape = Shape::of(text);
     let known = shape.host_is_known(text);
@@ -97,7 +101,11 @@ pub fn resolve(text: &Traced) -> Result<Resolved, String> {
 }
 
 fn registry_of(parsed: &Reference, host: &str) -> Registry {
-    if host.contains(".dkr.ecr") || host.contains(".dkr-ecr") { Registry::EcrPrivate } else { parsed.kind() }
+    if host.contains(".dkr.ecr") || host.contains(".dkr-ecr") {
+        Registry::EcrPrivate
+    } else {
+        parsed.kind()
+    }
 }
 
 /// What is pulled where an unset variable is the empty text (Docker and compose), if that is a reference at all.
@@ -111,7 +119,9 @@ fn without_unset(text: &Traced) -> Option<Reference> {
 /// Whether some value of the unknown parts makes this a reference: no white space or other character that none has.
 fn could_be(text: &Traced) -> bool {
     text.as_str().chars().all(|character| {
-        character.is_ascii_alphanumeric() || matches!(character, '/' | ':' | '@' | '.' | '_' | '-') || HOLE.contains(character)
+        character.is_ascii_alphanumeric()
+            || matches!(character, '/' | ':' | '@' | '.' | '_' | '-')
+            || HOLE.contains(character)
     })
 }
 
@@ -126,7 +136,11 @@ fn display(text: &Traced, shape: &Shape, registry: Option<Registry>, known: bool
     }
     let repository = shown(&text.slice(shape.repository.clone()));
     let rest = shown(&text.slice(shape.repository.end..text.as_str().len()));
-    let library = if repository.contains('/') || text.as_str()[shape.repository.clone()].contains(HOLE) { "" } else { "library/" };
+    let library = if repository.contains('/') || text.as_str()[shape.repository.clone()].contains(HOLE) {
+        ""
+    } else {
+        "library/"
+    };
     format!("{DOCKER_HUB}/{library}{repository}{rest}")
 }
 
@@ -142,7 +156,9 @@ impl Shape {
         let name_end = text.find('@').unwrap_or(text.len());
         let host = match text[..name_end].split_once('/') {
             Some((first, _))
-                if first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+                if first == "localhost"
+                    || first.contains(['.', ':'])
+                    || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
             {
                 0..first.len()
             }
@@ -161,8 +177,9 @@ impl Shape {
     /// Whether the unknown parts leave no doubt about the registry.
     fn host_is_known(&self, text: &Traced) -> bool {
         let whole = text.as_str();
-        let assumed_only =
-            |range: Range<usize>| text.unknowns().filter(|(at, _)| range.contains(at)).all(|(_, unknown)| unknown.assumed.is_some());
+        let assumed_only = |range: Range<usize>| {
+            text.unknowns().filter(|(at, _)| range.contains(at)).all(|(_, unknown)| unknown.assumed.is_some())
+        };
         // `${HOST:...}.example.com/app` is no Docker Hub host, whatever the variable holds.
         if !self.host.is_empty() {
             return assumed_only(self.host.clone())
@@ -183,7 +200,8 @@ pub fn looks_like_reference(text: &str) -> bool {
     last.contains(':') || text.contains('@') || text.split_once('/').is_some_and(|(host, _)| host.contains('.'))
 }
 
-/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be expected.
+/// Whether a text under a key `image` is more likely an image than a word or a picture, where images are to be
+/// expected.
 pub fn is_plausible(text: &str) -> bool {
     let picture = ["png", "jpg", "jpeg", "svg", "gif", "ico", "webp"]
         .iter()
@@ -244,7 +262,13 @@ mod tests {
             ("<PREFIX>redis:7", "${PREFIX}redis:7", Some(DockerHub), true, false),
             ("<!PREFIX>redis:7", "${PREFIX}redis:7", None, false, false),
             ("ghcr.io/acme/<X>:1", "ghcr.io/acme/${X}:1", Some(Ghcr), false, false),
-            ("<A>.dkr.ecr.<R>.amazonaws.com/app:1", "${A}.dkr.ecr.${R}.amazonaws.com/app:1", Some(EcrPrivate), false, false),
+            (
+                "<A>.dkr.ecr.<R>.amazonaws.com/app:1",
+                "${A}.dkr.ecr.${R}.amazonaws.com/app:1",
+                Some(EcrPrivate),
+                false,
+                false,
+            ),
             (
                 "<AWS::AccountId>.dkr.ecr.eu-west-1.amazonaws.com/app",
                 "${AWS::AccountId}.dkr.ecr.eu-west-1.amazonaws.com/app",

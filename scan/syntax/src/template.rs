@@ -1,4 +1,5 @@
-//! Go, Jinja and HCL templates around other formats: `{{ ... }}`, `{% ... %}` and `${...}` that are filled in elsewhere.
+//! Go, Jinja and HCL templates around other formats: `{{ ... }}`, `{% ... %}` and `${...}` that are filled in
+//! elsewhere.
 
 use std::ops::Range;
 
@@ -9,7 +10,8 @@ pub fn mark_templates(text: &Traced) -> Traced {
     mark(text, &[("{{", "}}"), ("${", "}"), ("<%=", "%>")])
 }
 
-/// The text of a Go or Jinja template as the document that it makes: lines that only steer it are blank, values unknown.
+/// The text of a Go or Jinja template as the document that it makes: lines that only steer it are blank, values
+/// unknown.
 pub fn without_steering(text: &Traced) -> Traced {
     mark(&without_steering_lines(text), &[("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")])
 }
@@ -34,8 +36,9 @@ fn without_steering_lines(text: &Traced) -> Traced {
             kept.push_computed("\n");
             continue;
         }
-        let opened =
-            [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("%{", "}"), ("<%", "%>")].into_iter().find(|(begin, _)| trimmed.starts_with(begin));
+        let opened = [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("%{", "}"), ("<%", "%>")]
+            .into_iter()
+            .find(|(begin, _)| trimmed.starts_with(begin));
         match opened {
             Some((_, end)) if (trimmed.ends_with(end) && !trimmed.starts_with("<%=")) || !trimmed.contains(end) => {
                 if !trimmed.contains(end) {
@@ -74,7 +77,15 @@ pub fn mark(text: &Traced, pairs: &[(&str, &str)]) -> Traced {
             Some(default) => text.slice(name_start + default.start..name_start + default.end),
             None => {
                 let written = Some(whole[start..close].to_owned());
-                Traced::unknown_at(Unknown { name: name.to_owned(), written, assumed: None, empty_if_unset: false }, text.origin(start))
+                Traced::unknown_at(
+                    Unknown {
+                        name: name.to_owned(),
+                        written,
+                        assumed: None,
+                        empty_if_unset: false,
+                    },
+                    text.origin(start),
+                )
             }
         });
         copied = close;
@@ -134,7 +145,10 @@ pub fn without_comments(text: &str) -> String {
                 continue;
             }
         };
-        kept[at..at + length].iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        kept[at..at + length]
+            .iter_mut()
+            .filter(|byte| !matches!(**byte, b'\n' | b'\r'))
+            .for_each(|byte| *byte = b' ');
         at += length;
     }
     // Comments begin and end at characters of one byte, so that what is left is text.

@@ -132,7 +132,10 @@ impl Traced {
                 continue;
             }
             let from = match &self.runs[index].from {
-                From::Written(origin) => From::Written(Origin { source: origin.source, offset: origin.offset + (start - extent.start) }),
+                From::Written(origin) => From::Written(Origin {
+                    source: origin.source,
+                    offset: origin.offset + (start - extent.start),
+                }),
                 From::Computed => From::Computed,
                 From::Unknown(unknown, origin) => From::Unknown(Arc::clone(unknown), *origin),
             };
@@ -168,13 +171,17 @@ impl Traced {
     pub fn origin(&self, offset: usize) -> Option<Origin> {
         let first = self.runs.partition_point(|run| run.start <= offset).saturating_sub(1);
         self.runs.iter().skip(first).find_map(|run| match &run.from {
-            From::Written(origin) => Some(Origin { source: origin.source, offset: origin.offset + offset.saturating_sub(run.start) }),
+            From::Written(origin) => Some(Origin {
+                source: origin.source,
+                offset: origin.offset + offset.saturating_sub(run.start),
+            }),
             From::Unknown(_, origin) => *origin,
             From::Computed => None,
         })
     }
 
-    /// The bytes in a source that are this range, if it was written in one piece. An empty range is the place before `start`.
+    /// The bytes in a source that are this range, if it was written in one piece. An empty range is the place before
+    /// `start`.
     pub fn written_at(&self, range: Range<usize>) -> Option<(usize, Range<usize>)> {
         let index = self.runs.partition_point(|run| run.start <= range.start).checked_sub(1)?;
         let extent = self.extent(index);
@@ -381,7 +388,11 @@ mod tests {
             let aligned = align(value, &written(source), quoting);
             assert_eq!(aligned.as_str(), value);
             let start = value.find(part).unwrap();
-            assert_eq!(aligned.written_at(start..start + part.len()), Some((0, at..at + part.len())), "{value:?} in {source:?}");
+            assert_eq!(
+                aligned.written_at(start..start + part.len()),
+                Some((0, at..at + part.len())),
+                "{value:?} in {source:?}"
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ fn braced(inner: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Trace
     let set = known.clone().filter(|known| !known.is_empty());
     let word = |skip: usize| {
         let word = inner.slice(length + skip..text.len());
-        if depth >= DEPTH { word } else { expand_within(&word, dialect, value, depth + 1) }
+        if depth >= DEPTH {
+            word
+        } else {
+            expand_within(&word, dialect, value, depth + 1)
+        }
     };
     if length == 0 {
         return unknown(text, dialect, place);
@@ -105,16 +109,19 @@ fn braced(inner: &Traced, dialect: Dialect, value: &dyn Fn(&str) -> Option<Trace
         Some('+') => known.map_or_else(Traced::default, |_| word(1)),
         Some('?') => known.unwrap_or_else(|| required(name, place)),
         None => known.unwrap_or_else(|| unknown(name, dialect, place)),
-        Some(kind @ ('#' | '%' | '/')) => {
-            known.and_then(|known| edited(&known, kind, &word(1))).unwrap_or_else(|| unknown(name, dialect, place))
-        }
+        Some(kind @ ('#' | '%' | '/')) => known
+            .and_then(|known| edited(&known, kind, &word(1)))
+            .unwrap_or_else(|| unknown(name, dialect, place)),
         Some(_) => unknown(name, dialect, place),
     }
 }
 
 /// `${name#prefix}`, `${name%suffix}`, `${name/old/new}` and their greedy forms, with the wildcards `*` and `?`.
 fn edited(known: &Traced, kind: char, word: &Traced) -> Option<Traced> {
-    if known.unknowns().next().is_some() || word.unknowns().next().is_some() || known.as_str().len() + word.as_str().len() > PATTERN {
+    if known.unknowns().next().is_some()
+        || word.unknowns().next().is_some()
+        || known.as_str().len() + word.as_str().len() > PATTERN
+    {
         return None;
     }
     let text = known.as_str();
@@ -182,17 +189,35 @@ fn matched(pattern: &str, text: &str) -> Vec<usize> {
 
 fn unknown(name: &str, dialect: Dialect, place: Option<Origin>) -> Traced {
     let empty_if_unset = matches!(dialect, Dialect::Docker | Dialect::Compose) && !name.starts_with('(');
-    Traced::unknown_at(Unknown { name: name.to_owned(), written: None, assumed: None, empty_if_unset }, place)
+    Traced::unknown_at(
+        Unknown {
+            name: name.to_owned(),
+            written: None,
+            assumed: None,
+            empty_if_unset,
+        },
+        place,
+    )
 }
 
 /// A value without which the tool stops: nothing takes its place.
 fn required(name: &str, place: Option<Origin>) -> Traced {
-    Traced::unknown_at(Unknown { name: name.to_owned(), written: None, assumed: None, empty_if_unset: false }, place)
+    Traced::unknown_at(
+        Unknown {
+            name: name.to_owned(),
+            written: None,
+            assumed: None,
+            empty_if_unset: false,
+        },
+        place,
+    )
 }
 
 /// Length of the variable's name that a text begins with.
 pub fn name_length(text: &str) -> usize {
-    let end = text.find(|character: char| !character.is_ascii_alphanumeric() && character != '_').unwrap_or(text.len());
+    let end = text
+        .find(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .unwrap_or(text.len());
     if text.starts_with(|first: char| first.is_ascii_digit()) { 0 } else { end }
 }
 

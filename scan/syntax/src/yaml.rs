@@ -20,7 +20,9 @@ pub type Node<'t> = yaml::Node<'t, Traced>;
 pub fn read(text: Traced) -> (Tree, Option<yaml::Broken>) {
     let (tree, broken) = Tree::read(text);
     let Some(first) = broken else { return (tree, None) };
-    let Some(indented) = indented(tree.text()) else { return (tree, Some(first)) };
+    let Some(indented) = indented(tree.text()) else {
+        return (tree, Some(first));
+    };
     match Tree::read(indented) {
         (indented, None) => (indented, None),
         (_, Some(_)) => (tree, Some(first)),

@@ -1,8 +1,8 @@
 //! Valid YAML that the parser refuses, made such that it does not: the lines of flow collections and quoted texts are
 //! indented.
 //!
-//! YAML asks that they are indented more than their parent, and everybody writes the closing bracket at its column. White
-//! space at the beginning of such a line means nothing, so that more of it changes nothing.
+//! YAML asks that they are indented more than their parent, and everybody writes the closing bracket at its column.
+//! White space at the beginning of such a line means nothing, so that more of it changes nothing.
 
 use crate::traced::Traced;
 

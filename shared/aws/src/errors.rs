@@ -1,8 +1,8 @@
 //! Every error that a call of ours can be answered with, by name: what it means, and who can do something about it.
 //!
-//! AWS's service models say which errors an operation knows; `tests/judges` holds this table against them in both directions.
-//! docs/errors.md is made from it. What no model names, because any service may answer with it, is under [`ANY`]; what nobody has
-//! heard of is judged by its status alone.
+//! AWS's service models say which errors an operation knows; `tests/judges` holds this table against them in both
+//! directions. docs/errors.md is made from it. What no model names, because any service may answer with it, is under
+//! [`ANY`]; what nobody has heard of is judged by its status alone.
 
 use crate::kind::FailureKind;
 

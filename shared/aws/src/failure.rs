@@ -8,7 +8,8 @@ use super::errors::{self, Verdict};
 pub use super::kind::FailureKind;
 use pullsafe::lookup::{Doubt, Lookup};
 
-/// The kind of an error by its row, and without one by its status and by the words that every service uses for throttling.
+/// The kind of an error by its row, and without one by its status and by the words that every service uses for
+/// throttling.
 fn kind_of(call: &str, code: &str, status: Option<u16>) -> FailureKind {
     let service = call.split_once(':').map_or(call, |(service, _)| service);
     if let Some(row) = errors::find(service, code) {
@@ -63,18 +64,31 @@ impl Failure {
             (None, _) => FailureKind::Unavailable,
         };
         // Where nobody answered, what was in the way tells: a refused connection, a time-out, a name that is not known.
-        let message = error.message().map(str::to_owned).or_else(|| error.as_service_error().is_none().then(|| chain(error)));
+        let message = error
+            .message()
+            .map(str::to_owned)
+            .or_else(|| error.as_service_error().is_none().then(|| chain(error)));
         Self { call, kind, code, message }
     }
 
     /// An error that an answer has within it, in the service's words: the call itself went well.
     pub fn within(call: &'static str, code: &str, message: Option<&str>) -> Self {
-        Self { call, kind: kind_of(call, code, None), code: Some(code.to_owned()), message: message.map(str::to_owned) }
+        Self {
+            call,
+            kind: kind_of(call, code, None),
+            code: Some(code.to_owned()),
+            message: message.map(str::to_owned),
+        }
     }
 
     /// An answer of the service that makes no sense.
     pub fn unexpected(call: &'static str, problem: impl Into<String>) -> Self {
-        Self { call, kind: FailureKind::Unavailable, code: Some("UnexpectedAnswer".to_owned()), message: Some(problem.into()) }
+        Self {
+            call,
+            kind: FailureKind::Unavailable,
+            code: Some("UnexpectedAnswer".to_owned()),
+            message: Some(problem.into()),
+        }
     }
 
     /// A call that was not waited for any longer; one that was not waited for at all was not made.
@@ -83,7 +97,12 @@ impl Failure {
             true => "not asked, because the time for looks was used up".to_owned(),
             false => format!("no answer in {} s", waited.as_secs_f64().ceil()),
         };
-        Self { call, kind: FailureKind::Unavailable, code: Some(code), message: None }
+        Self {
+            call,
+            kind: FailureKind::Unavailable,
+            code: Some(code),
+            message: None,
+        }
     }
 
     /// What could not be found out because of this.

@@ -1,9 +1,9 @@
 //! Who somebody is, by a request to STS that they have signed and that somebody else sends.
 //!
-//! Whoever proves who they are signs `sts:GetCallerIdentity`, with a statement in a header that the signature covers, and gives the headers
-//! away. Whoever wants to know sends that request and hears from STS who signed it. Nothing else of the request comes from outside: address,
-//! body and statement are made here, so that a proof leads to no other host, does nothing else, and holds for no other statement. STS takes a
-//! signature for some minutes.
+//! Whoever proves who they are signs `sts:GetCallerIdentity`, with a statement in a header that the signature covers,
+//! and gives the headers away. Whoever wants to know sends that request and hears from STS who signed it. Nothing else
+//! of the request comes from outside: address, body and statement are made here, so that a proof leads to no other
+//! host, does nothing else, and holds for no other statement. STS takes a signature for some minutes.
 
 use std::time::SystemTime;
 
@@ -52,8 +52,8 @@ impl Signatures {
     /// The ARN of whoever signed this statement.
     ///
     /// # Errors
-    /// Nobody did, or it could not be found out. Nothing of the proof is in the error: STS repeats in its message what was signed, a session's
-    /// token too, so that only its code is given.
+    /// Nobody did, or it could not be found out. Nothing of the proof is in the error: STS repeats in its message what
+    /// was signed, a session's token too, so that only its code is given.
     pub async fn signer(&self, proof: &Proof, statement: &str) -> Result<String, Unproven> {
         let with_token = proof.token.as_ref().map(|_| "x-amz-security-token");
         let covered: Vec<&str> = ["host", "x-amz-date", STATEMENT].into_iter().chain(with_token).collect();
@@ -64,7 +64,11 @@ impl Signatures {
         let answer = operation.invoke((proof.clone(), statement.to_owned())).await.map_err(|error| {
             let failure = Failure::of(CALL, &error);
             let code = failure.code.clone().unwrap_or_else(|| "no answer".to_owned());
-            if failure.is_transient() { Unproven::Unknown(code) } else { Unproven::Refused(code) }
+            if failure.is_transient() {
+                Unproven::Unknown(code)
+            } else {
+                Unproven::Refused(code)
+            }
         })?;
         let arn = element(&answer, "Arn").filter(|arn| Arn::parse(arn).is_some()).map(str::to_owned);
         arn.ok_or_else(|| Unproven::Unknown("the answer names nobody".to_owned()))
@@ -98,7 +102,12 @@ fn signed(
     let request = SignableRequest::new("POST", uri, headers.into_iter(), SignableBody::Bytes(BODY.as_bytes()));
     let request = request.map_err(|error| chain(&error))?;
     let (instructions, _) = sign(request, &params).map_err(|error| chain(&error))?.into_parts();
-    let header = |name: &str| instructions.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned());
+    let header = |name: &str| {
+        instructions
+            .headers()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
+    };
     match (header("authorization"), header("x-amz-date")) {
         (Some(authorization), Some(date)) => Ok(Proof { authorization, date, token: header("x-amz-security-token") }),
         _ => Err("the signature has no headers".to_owned()),
@@ -135,7 +144,14 @@ mod tests {
         for token in [None, Some("session".to_owned())] {
             let identity = Credentials::new("AKIDEXAMPLE", "example-secret", token.clone(), None, "test").into();
             let sign = |statement: &str| {
-                signed(&identity, "eu-west-1", "https://sts.eu-west-1.amazonaws.com/", SystemTime::UNIX_EPOCH, statement).unwrap()
+                signed(
+                    &identity,
+                    "eu-west-1",
+                    "https://sts.eu-west-1.amazonaws.com/",
+                    SystemTime::UNIX_EPOCH,
+                    statement,
+                )
+                .unwrap()
             };
             let proof = sign("approve 00000000");
             assert!(proof.is_sound() && proof.covers(&["host", "x-amz-date", STATEMENT]), "{}", proof.authorization);

@@ -36,14 +36,19 @@ pub fn document<T: DeserializeOwned>(call: &'static str, item: &Item) -> Result<
 
 /// What an attribute holds as JSON; `None` if there is none.
 pub fn parsed<T: DeserializeOwned>(call: &'static str, item: &Item, name: &str) -> Result<Option<T>, Failure> {
-    let Some(AttributeValue::S(document)) = item.get(name) else { return Ok(None) };
+    let Some(AttributeValue::S(document)) = item.get(name) else {
+        return Ok(None);
+    };
     serde_json::from_str(document)
         .map(Some)
         .map_err(|error| Failure::unexpected(call, format!("the attribute `{name}` cannot be read: {error}")))
 }
 
 /// Hands on every row that a query finds, page by page.
-pub async fn each_row(query: QueryFluentBuilder, mut take: impl FnMut(&Item) -> Result<(), Failure>) -> Result<(), Failure> {
+pub async fn each_row(
+    query: QueryFluentBuilder,
+    mut take: impl FnMut(&Item) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut rows = query.into_paginator().items().send();
     while let Some(row) = rows.next().await {
         take(&row.map_err(|error| Failure::of(QUERY, &error))?)?;

@@ -1,8 +1,8 @@
 //! A call to a service of AWS that has no SDK crate here: JSON in, JSON out, or a form in, XML out.
 //!
-//! An SDK crate costs every build a minute and every function a quarter of a megabyte, for one or two read-only calls. What an
-//! SDK crate is made of is used as it is: the orchestrator with its retries and timeouts, SigV4, the error codes that are worth
-//! a retry, and the configuration with its endpoints (docs/adr/0011).
+//! An SDK crate costs every build a minute and every function a quarter of a megabyte, for one or two read-only calls.
+//! What an SDK crate is made of is used as it is: the orchestrator with its retries and timeouts, SigV4, the error
+//! codes that are worth a retry, and the configuration with its endpoints (docs/adr/0011).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,9 @@ use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
@@ -50,7 +52,11 @@ pub const LOGS: Api = Api { name: "logs", id: "CloudWatch Logs", content_type: J
 /// AWS Systems Manager.
 pub const SSM: Api = Api { name: "ssm", id: "SSM", content_type: JSON };
 /// AWS Secrets Manager.
-pub const SECRETS: Api = Api { name: "secretsmanager", id: "Secrets Manager", content_type: JSON };
+pub const SECRETS: Api = Api {
+    name: "secretsmanager",
+    id: "Secrets Manager",
+    content_type: JSON,
+};
 /// Amazon EventBridge.
 pub const EVENTS: Api = Api { name: "events", id: "EventBridge", content_type: JSON };
 /// Amazon DynamoDB.
@@ -62,15 +68,31 @@ pub const STS: Api = Api { name: "sts", id: "STS", content_type: FORM };
 /// Amazon CloudWatch, which IAM calls by another name than its host.
 pub const MONITORING: Api = Api { name: "monitoring", id: "CloudWatch", content_type: JSON_1_0 };
 /// The Resource Groups Tagging API, which IAM calls `tag`.
-pub const TAGGING: Api = Api { name: "tagging", id: "Resource Groups Tagging API", content_type: JSON };
+pub const TAGGING: Api = Api {
+    name: "tagging",
+    id: "Resource Groups Tagging API",
+    content_type: JSON,
+};
 /// Application Auto Scaling.
-pub const APPLICATION_AUTOSCALING: Api = Api { name: "application-autoscaling", id: "Application Auto Scaling", content_type: JSON };
+pub const APPLICATION_AUTOSCALING: Api = Api {
+    name: "application-autoscaling",
+    id: "Application Auto Scaling",
+    content_type: JSON,
+};
 /// AWS CodeBuild.
 pub const CODEBUILD: Api = Api { name: "codebuild", id: "CodeBuild", content_type: JSON };
 /// AWS Lambda, which is spoken to by paths.
-pub const LAMBDA: Api = Api { name: "lambda", id: "Lambda", content_type: "application/json" };
+pub const LAMBDA: Api = Api {
+    name: "lambda",
+    id: "Lambda",
+    content_type: "application/json",
+};
 /// Elastic Load Balancing: application and network load balancers.
-pub const LOAD_BALANCING: Api = Api { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", content_type: FORM };
+pub const LOAD_BALANCING: Api = Api {
+    name: "elasticloadbalancing",
+    id: "Elastic Load Balancing v2",
+    content_type: FORM,
+};
 
 /// The code of what a function of Lambda failed with, as its answer says it.
 pub const FUNCTION_ERROR: &str = "FunctionError";
@@ -112,9 +134,9 @@ impl JsonApi {
             signing_options: SigningOptions::default(),
         });
         let mut components = RuntimeComponentsBuilder::new("signing");
-        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![
-            SCHEME_ID,
-        ]))));
+        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+            StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+        )));
         components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
         components.set_identity_cache(Some(config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build())));
         if let Some(credentials) = config.credentials_provider() {
@@ -124,16 +146,29 @@ impl JsonApi {
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
             .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components));
         let content_type = api.content_type;
-        let operation = builder.serializer(move |request: Request| serialize(request, content_type)).deserializer(deserialize).build();
+        let operation = builder
+            .serializer(move |request: Request| serialize(request, content_type))
+            .deserializer(deserialize)
+            .build();
         Self { api, operation: Ok(operation) }
     }
 
-    /// Calls an operation: `call("ssm:GetParameter", "AmazonSSM.GetParameter", ..)`. An answer without a body is `null`.
+    /// Calls an operation: `call("ssm:GetParameter", "AmazonSSM.GetParameter", ..)`. An answer without a body is
+    /// `null`.
     ///
     /// # Errors
     /// The call failed, after the retries that the configuration allows.
     pub async fn call(&self, call: &'static str, target: &'static str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(call, Request { path: "/".to_owned(), target: Some(target), body: body.to_string() }).await?;
+        let answer = self
+            .send(
+                call,
+                Request {
+                    path: "/".to_owned(),
+                    target: Some(target),
+                    body: body.to_string(),
+                },
+            )
+            .await?;
         parsed(call, &answer)
     }
 
@@ -141,7 +176,12 @@ impl JsonApi {
     ///
     /// # Errors
     /// The call failed, after the retries that the configuration allows.
-    pub async fn query(&self, call: &'static str, version: &str, parameters: &[(&str, &str)]) -> Result<String, Failure> {
+    pub async fn query(
+        &self,
+        call: &'static str,
+        version: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, Failure> {
         let action = call.rsplit(':').next().unwrap_or(call);
         let mut body = format!("Action={action}&Version={version}");
         for (name, value) in parameters {
@@ -162,8 +202,14 @@ impl JsonApi {
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
-        debug_assert!(call.starts_with(self.api.name) || [MONITORING, TAGGING].contains(&self.api), "the call is named as IAM names it");
-        let operation = self.operation.as_ref().map_err(|why| Failure::unexpected(call, format!("there is no address for it: {why}")))?;
+        debug_assert!(
+            call.starts_with(self.api.name) || [MONITORING, TAGGING].contains(&self.api),
+            "the call is named as IAM names it"
+        );
+        let operation = self
+            .operation
+            .as_ref()
+            .map_err(|why| Failure::unexpected(call, format!("there is no address for it: {why}")))?;
         operation.invoke(request).await.map_err(|error| Failure::of(call, &error))
     }
 }
@@ -197,7 +243,8 @@ impl InRegions {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || match region {
             Some(region) => {
-                let config = self.config.clone().into_builder().region(aws_config::Region::new(region.to_string())).build();
+                let config =
+                    self.config.clone().into_builder().region(aws_config::Region::new(region.to_string())).build();
                 JsonApi::new(&config, self.api)
             }
             None => JsonApi::new(&self.config, self.api),
@@ -254,7 +301,10 @@ fn parsed(call: &'static str, answer: &str) -> Result<Value, Failure> {
     serde_json::from_str(answer).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
 }
 
-fn serialize(request: Request, content_type: &'static str) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
+fn serialize(
+    request: Request,
+    content_type: &'static str,
+) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
     http.set_method("POST")?;
     http.set_uri(request.path)?;
@@ -271,7 +321,9 @@ pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, Orchestrato
         // Whose answer then is `{"errorType": ..., "errorMessage": ...}`.
         let said: Value = serde_json::from_str(&body).unwrap_or_default();
         let message = said["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
-        return Err(OrchestratorError::operation(ErrorMetadata::builder().code(FUNCTION_ERROR).message(message).build()));
+        return Err(OrchestratorError::operation(
+            ErrorMetadata::builder().code(FUNCTION_ERROR).message(message).build(),
+        ));
     }
     if response.status().is_success() {
         return Ok(body.into_owned());
@@ -284,7 +336,10 @@ pub(crate) fn deserialize(response: &HttpResponse) -> Result<String, Orchestrato
 fn error(header: Option<&str>, body: &str) -> ErrorMetadata {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
-    let code = header.map(str::to_owned).or_else(|| text(["__type", "code"])).or_else(|| element(body, "Code").map(str::to_owned));
+    let code = header
+        .map(str::to_owned)
+        .or_else(|| text(["__type", "code"]))
+        .or_else(|| element(body, "Code").map(str::to_owned));
     let message = text(["message", "Message"]).or_else(|| element(body, "Message").map(str::to_owned));
     let mut builder = ErrorMetadata::builder();
     // A namespace before it and an address after it are no part of the code.
@@ -321,8 +376,18 @@ mod tests {
     #[test]
     fn errors_are_read_in_both_protocols() {
         for (header, body, code, message) in [
-            (None, r#"{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"gone"}"#, "ParameterNotFound", Some("gone")),
-            (Some("AccessDeniedException:http://internal"), r#"{"Message":"no"}"#, "AccessDeniedException", Some("no")),
+            (
+                None,
+                r#"{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"gone"}"#,
+                "ParameterNotFound",
+                Some("gone"),
+            ),
+            (
+                Some("AccessDeniedException:http://internal"),
+                r#"{"Message":"no"}"#,
+                "AccessDeniedException",
+                Some("no"),
+            ),
             (
                 None,
                 "<ErrorResponse><Error><Code>Throttling</Code><Message>slow</Message></Error></ErrorResponse>",

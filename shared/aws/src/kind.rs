@@ -11,7 +11,8 @@ pub enum FailureKind {
     ConditionFailed,
     /// Too many calls; trying later helps.
     Throttled,
-    /// The service failed, could not be reached, or its answer was lost; trying again may help, and the effect may have happened.
+    /// The service failed, could not be reached, or its answer was lost; trying again may help, and the effect may have
+    /// happened.
     Unavailable,
     /// The service refuses the request as it is; trying again does not help.
     Refused,

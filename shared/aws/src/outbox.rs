@@ -22,7 +22,13 @@ impl Events {
     ///
     /// # Errors
     /// The call failed, or the bus did not take the event.
-    pub async fn put(&self, bus: &str, detail_type: &str, resource: Option<&str>, detail: &Value) -> Result<(), Failure> {
+    pub async fn put(
+        &self,
+        bus: &str,
+        detail_type: &str,
+        resource: Option<&str>,
+        detail: &Value,
+    ) -> Result<(), Failure> {
         const CALL: &str = "events:PutEvents";
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(bus)
@@ -54,7 +60,11 @@ pub struct Topic {
 impl Topic {
     /// A topic, and how its messages are written.
     pub fn new(config: &aws_config::SdkConfig, arn: &str, format: Format) -> Self {
-        Self { client: aws_sdk_sns::Client::new(config), arn: arn.to_owned(), format }
+        Self {
+            client: aws_sdk_sns::Client::new(config),
+            arn: arn.to_owned(),
+            format,
+        }
     }
 
     /// Publishes a message. The attribute `pullsafe-id` is the same whenever the same message is published again.
@@ -69,7 +79,9 @@ impl Topic {
         };
         let mut operation = self.client.publish().topic_arn(&self.arn).subject(&notice.subject).message(message);
         let severity = notice.severity.as_str();
-        for (name, value) in [("pullsafe-id", notice.id.as_str()), ("detail-type", &notice.detail_type), ("severity", severity)] {
+        for (name, value) in
+            [("pullsafe-id", notice.id.as_str()), ("detail-type", &notice.detail_type), ("severity", severity)]
+        {
             // All values are there, so that building cannot fail; if it ever does, the message matters more.
             if let Ok(attribute) = text(value) {
                 operation = operation.message_attributes(name, attribute);

@@ -23,23 +23,34 @@ impl Queues {
     /// # Errors
     /// The call failed.
     pub async fn send(&self, queue_url: &str, message: &Value, delay_seconds: i32) -> Result<(), Failure> {
-        let operation = self.0.send_message().queue_url(queue_url).message_body(message.to_string()).delay_seconds(delay_seconds);
+        let operation = self
+            .0
+            .send_message()
+            .queue_url(queue_url)
+            .message_body(message.to_string())
+            .delay_seconds(delay_seconds);
         operation.send().await.map_err(|error| Failure::of("sqs:SendMessage", &error))?;
         Ok(())
     }
 
-    /// Sends messages, ten to a call, each of which becomes visible after the seconds that `delay` has for its number (at most 900). What the
-    /// queue did not take is not sent again; the error says how many those were, and why.
+    /// Sends messages, ten to a call, each of which becomes visible after the seconds that `delay` has for its number
+    /// (at most 900). What the queue did not take is not sent again; the error says how many those were, and why.
     ///
     /// # Errors
     /// A call failed, or the queue did not take a message. The messages before it are sent.
-    pub async fn send_all(&self, queue_url: &str, messages: &[Value], delay: impl Fn(usize) -> i32) -> Result<(), Failure> {
+    pub async fn send_all(
+        &self,
+        queue_url: &str,
+        messages: &[Value],
+        delay: impl Fn(usize) -> i32,
+    ) -> Result<(), Failure> {
         const CALL: &str = "sqs:SendMessageBatch";
         let numbered: Vec<(usize, &Value)> = messages.iter().enumerate().collect();
         for some in numbered.chunks(10) {
             let mut operation = self.0.send_message_batch().queue_url(queue_url);
             for (number, message) in some {
-                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(message.to_string());
+                let entry =
+                    SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(message.to_string());
                 let entry = entry.delay_seconds(delay(*number).clamp(0, LONGEST_DELAY)).build();
                 operation = operation.entries(entry.map_err(|error| Failure::unexpected(CALL, error.to_string()))?);
             }
@@ -53,12 +64,18 @@ impl Queues {
         Ok(())
     }
 
-    /// Hides a message that was received for so many more seconds, counted from now. Repeating it only starts the count anew.
+    /// Hides a message that was received for so many more seconds, counted from now. Repeating it only starts the count
+    /// anew.
     ///
     /// # Errors
     /// The call failed.
     pub async fn hide(&self, queue_url: &str, receipt_handle: &str, seconds: i32) -> Result<(), Failure> {
-        let operation = self.0.change_message_visibility().queue_url(queue_url).receipt_handle(receipt_handle).visibility_timeout(seconds);
+        let operation = self
+            .0
+            .change_message_visibility()
+            .queue_url(queue_url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(seconds);
         operation.send().await.map_err(|error| Failure::of("sqs:ChangeMessageVisibility", &error))?;
         Ok(())
     }

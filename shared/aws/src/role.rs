@@ -1,7 +1,7 @@
 //! IAM: what a task's execution role may do, by simulation.
 //!
-//! The simulation knows the role's policies and its boundary, but no policy of a repository, a secret or a key. So only some of its
-//! refusals are final ([`Leave`]).
+//! The simulation knows the role's policies and its boundary, but no policy of a repository, a secret or a key. So only
+//! some of its refusals are final ([`Leave`]).
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,13 @@ impl Roles {
         };
         let (mut denied, mut open) = (Vec::new(), Vec::new());
         for action in actions {
-            let result = answer.evaluation_results().iter().find(|result| result.eval_action_name().eq_ignore_ascii_case(action));
-            let Some(result) = result else { return Failure::unexpected(CALL, format!("it says nothing of {action}")).doubt() };
+            let result = answer
+                .evaluation_results()
+                .iter()
+                .find(|result| result.eval_action_name().eq_ignore_ascii_case(action));
+            let Some(result) = result else {
+                return Failure::unexpected(CALL, format!("it says nothing of {action}")).doubt();
+            };
             let conditional = !result.missing_context_values().is_empty();
             match result.eval_decision().as_str() {
                 "allowed" => {}

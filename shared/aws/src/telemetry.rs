@@ -25,11 +25,21 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const NAMESPACE: &str = "Pullsafe";
 
 /// Libraries that see secrets: nothing of theirs below `info` is ever logged.
-const CLAMPED: [&str; 10] =
-    ["aws_", "h2", "http", "hyper", "lambda_runtime", "lambda_runtime_api_client", "rustls", "tokio_rustls", "tower", "want"];
+const CLAMPED: [&str; 10] = [
+    "aws_",
+    "h2",
+    "http",
+    "hyper",
+    "lambda_runtime",
+    "lambda_runtime_api_client",
+    "rustls",
+    "tokio_rustls",
+    "tower",
+    "want",
+];
 
-/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`; every metric carries the
-/// stack's name, if there is one. A second call does nothing.
+/// Starts logging to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else `info`; every metric
+/// carries the stack's name, if there is one. A second call does nothing.
 pub fn init_logging() {
     if let Some(stack) = std::env::var(STACK.name).ok().filter(|stack| !stack.is_empty()) {
         // Only a test process starts twice.
@@ -46,7 +56,12 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = targets(level).and(filter_fn(|metadata| allowed(metadata.target(), *metadata.level())));
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_ansi(false);
     tracing_subscriber::registry().with(lines.map_event_format(Versioned).with_writer(writer).with_filter(filter))
 }
 
@@ -72,17 +87,23 @@ fn targets(level: &str) -> Targets {
     let level = level.trim().to_ascii_lowercase();
     // Lambda has a level that tracing does not know.
     let level = if level == "fatal" { "error".to_owned() } else { level };
-    level.parse().ok().filter(|_| !level.is_empty()).unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+    level
+        .parse()
+        .ok()
+        .filter(|_| !level.is_empty())
+        .unwrap_or_else(|| Targets::new().with_default(Level::INFO))
 }
 
 fn allowed(target: &str, level: Level) -> bool {
     level <= Level::INFO || !CLAMPED.iter().any(|library| target.starts_with(library))
 }
 
-/// Says at the finest level what shape an invocation's event has: the names of its fields, and how long it is. Its values are others'.
+/// Says at the finest level what shape an invocation's event has: the names of its fields, and how long it is. Its
+/// values are others'.
 pub fn trace_event(event: &Value) {
     if tracing::enabled!(Level::TRACE) {
-        let fields: Vec<&str> = event.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
+        let fields: Vec<&str> =
+            event.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
         tracing::trace!(bytes = event.to_string().len(), fields = fields.join(","), "an invocation begins");
     }
 }
@@ -140,7 +161,8 @@ pub fn send_metrics_to(sink: fn(&str)) {
 /// The line that [`emf`] prints.
 pub fn emf_line(now: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric<'_>]) -> String {
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-    let definitions: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit.to_string()})).collect();
+    let definitions: Vec<Value> =
+        metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit.to_string()})).collect();
     let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": definitions});
     let mut line = Map::new();
     line.insert("_aws".to_owned(), json!({"Timestamp": now.millis(), "CloudWatchMetrics": [directive]}));
@@ -156,7 +178,11 @@ mod tests {
 
     #[test]
     fn a_metric_line_is_in_the_embedded_metric_format() {
-        let line = emf_line(Timestamp::from_millis(1_768_506_421_000), &[("Function", "mirror")], &[("BytesCopied", Unit::Bytes, 42)]);
+        let line = emf_line(
+            Timestamp::from_millis(1_768_506_421_000),
+            &[("Function", "mirror")],
+            &[("BytesCopied", Unit::Bytes, 42)],
+        );
         let expected = concat!(
             r#"{"_aws":{"Timestamp":1768506421000,"CloudWatchMetrics":[{"Namespace":"Pullsafe","Dimensions":[["Function"]],"#,
             r#""Metrics":[{"Name":"BytesCopied","Unit":"Bytes"}]}]},"version":"VERSION","Function":"mirror","BytesCopied":42}"#
@@ -185,20 +211,28 @@ mod tests {
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);
         assert!(lines.iter().all(|line| line["version"] == VERSION), "{lines:?}");
-        assert_eq!((&lines[0]["outcome"], &lines[0]["message"]), (&json!("acted"), &json!("event handled: {\"version\"")));
+        assert_eq!(
+            (&lines[0]["outcome"], &lines[0]["message"]),
+            (&json!("acted"), &json!("event handled: {\"version\""))
+        );
     }
 
     #[test]
     fn libraries_that_see_secrets_never_log_finely() {
         for target in ["hyper::proto::h1", "aws_smithy_runtime::client", "lambda_runtime::layers", "rustls::client"] {
-            assert!(allowed(target, Level::INFO) && !allowed(target, Level::DEBUG) && !allowed(target, Level::TRACE), "{target}");
+            assert!(
+                allowed(target, Level::INFO) && !allowed(target, Level::DEBUG) && !allowed(target, Level::TRACE),
+                "{target}"
+            );
         }
         assert!(allowed("pullsafe_registry", Level::TRACE));
     }
 
     #[test]
     fn the_level_is_what_lambda_sets() {
-        for (text, debug, info) in [("", false, true), ("DEBUG", true, true), ("FATAL", false, false), ("nonsense=x", false, true)] {
+        for (text, debug, info) in
+            [("", false, true), ("DEBUG", true, true), ("FATAL", false, false), ("nonsense=x", false, true)]
+        {
             assert_eq!(targets(text).would_enable("pullsafe", &Level::DEBUG), debug, "{text}");
             assert_eq!(targets(text).would_enable("pullsafe", &Level::INFO), info, "{text}");
         }

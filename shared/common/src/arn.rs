@@ -43,7 +43,10 @@ impl ServiceId {
         let parsed = Arn::parse(arn)?;
         let (cluster, name) = parsed.resource.strip_prefix("service/")?.split_once('/')?;
         let Arn { partition, region, account, .. } = parsed;
-        Some(Self { cluster_arn: format!("arn:{partition}:ecs:{region}:{account}:cluster/{cluster}"), name: name.to_owned() })
+        Some(Self {
+            cluster_arn: format!("arn:{partition}:ecs:{region}:{account}:cluster/{cluster}"),
+            name: name.to_owned(),
+        })
     }
 
     /// The service's ARN.

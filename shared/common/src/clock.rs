@@ -9,7 +9,10 @@ use crate::timestamp::Timestamp;
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The system's clock.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the time; everything else is given a clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the time; everything else is given a clock"
+)]
 pub fn system() -> Clock {
     Arc::new(|| {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,7 +1,8 @@
-//! Pages of AWS's console, by their addresses: right for every partition and region, and none where the console's host is not known.
+//! Pages of AWS's console, by their addresses: right for every partition and region, and none where the console's host
+//! is not known.
 //!
-//! Names of clusters, services, log groups and streams have authors who are not ours: whatever is not a letter, a digit or one of `-._~` is
-//! escaped, so that a name stays within its part of the address.
+//! Names of clusters, services, log groups and streams have authors who are not ours: whatever is not a letter, a digit
+//! or one of `-._~` is escaped, so that a name stays within its part of the address.
 
 use super::arn::{Arn, ServiceId};
 use super::region::Region;
@@ -109,7 +110,8 @@ mod tests {
         ] {
             let id = ServiceId { cluster_arn: arn(partition, region), name: "web".to_owned() };
             let found = Console::of_arn(&id.cluster_arn).map(|console| console.service(&id));
-            let expected = host.map(|host| format!("https://{host}/ecs/v2/clusters/prod/services/web/health?region={region}"));
+            let expected =
+                host.map(|host| format!("https://{host}/ecs/v2/clusters/prod/services/web/health?region={region}"));
             assert_eq!(found, expected, "{partition} {region}");
         }
         assert_eq!(Console::of_arn("prod"), None);
@@ -132,7 +134,10 @@ mod tests {
         let console = Console::of_arn(&arn("aws", "eu-west-1")).unwrap();
         let evil = "a/../b?x=1#y&z $%\n\u{202e}é";
         let task = console.task(evil, evil);
-        let path = task.split_once("/clusters/").and_then(|(_, rest)| rest.strip_suffix("/configuration?region=eu-west-1")).unwrap();
+        let path = task
+            .split_once("/clusters/")
+            .and_then(|(_, rest)| rest.strip_suffix("/configuration?region=eu-west-1"))
+            .unwrap();
         assert_eq!(path.split('/').collect::<Vec<_>>().len(), 3, "{path}");
         assert!(path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%/-._~".contains(&byte)), "{path}");
         let log = console.log(evil, evil, Timestamp::from_millis(0));

@@ -4,7 +4,8 @@ use crate::region::Region;
 
 /// What ECR's hosts begin with after the account, and what they end with after the region.
 const SERVICES: [&str; 4] = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."];
-const SUFFIXES: [&str; 5] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".on.amazonwebservices.com.cn", ".amazonaws.eu"];
+const SUFFIXES: [&str; 5] =
+    [".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".on.amazonwebservices.com.cn", ".amazonaws.eu"];
 
 /// Whose private ECR registry a host is, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub struct EcrHost<'a> {
     pub region: &'a str,
 }
 
-/// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China). `None` for every other host, one
-/// with something else in the place of the region among them.
+/// Account and region of a private ECR host, in any of its forms (plain, FIPS, dual-stack, China). `None` for every
+/// other host, one with something else in the place of the region among them.
 pub fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
     let (account, rest) = host.split_once('.')?;
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {

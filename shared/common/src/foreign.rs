@@ -1,12 +1,14 @@
 //! Texts that somebody else wrote, made harmless for where they are shown: one function for each surface.
 //!
-//! Image names, reasons, file names, log lines and the words of registries have authors who are not ours. In every form, control characters and those that
-//! change the direction of a text or cannot be seen are shown by their number, so that a text is what it looks like.
+//! Image names, reasons, file names, log lines and the words of registries have authors who are not ours. In every
+//! form, control characters and those that change the direction of a text or cannot be seen are shown by their number,
+//! so that a text is what it looks like.
 
 use std::borrow::Cow;
 
 /// Characters that are not seen, or that turn others around: a name that contains one reads as another name. Those that
-/// choose the look of the character before them (U+FE00 and following) are not among them: they stand behind many symbols of logs.
+/// choose the look of the character before them (U+FE00 and following) are not among them: they stand behind many
+/// symbols of logs.
 fn is_treacherous(character: char) -> bool {
     matches!(
         character,
@@ -48,7 +50,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// For a terminal, and for a log: nothing moves the cursor, changes a colour or a title, or hides. Line ends and tabs stay.
+/// For a terminal, and for a log: nothing moves the cursor, changes a colour or a title, or hides. Line ends and tabs
+/// stay.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if text.contains('\t') {
         return Cow::Owned(text.split('\t').map(visible).collect::<Vec<_>>().join("\t"));
@@ -56,7 +59,8 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     visible(text)
 }
 
-/// For a name or a reason within a line of ours: it stays on that line, and is cut where it is longer than anybody reads.
+/// For a name or a reason within a line of ours: it stays on that line, and is cut where it is longer than anybody
+/// reads.
 pub fn line(text: &str) -> String {
     const LONGEST: usize = 1000;
     let start: String = text.chars().take(LONGEST + 1).collect();
@@ -68,11 +72,17 @@ pub fn line(text: &str) -> String {
     line
 }
 
-/// For the log of a CI system: no line of it is a command. To GitHub one is that begins with `::` or holds `##[`, to Azure
-/// Pipelines and TeamCity what holds `##vso[` or `##teamcity[`.
+/// For the log of a CI system: no line of it is a command. To GitHub one is that begins with `::` or holds `##[`, to
+/// Azure Pipelines and TeamCity what holds `##vso[` or `##teamcity[`.
 pub fn github(text: &str) -> String {
     let text = terminal(text).replace("##", "# #");
-    let harmless = |line: &str| if line.trim_start().starts_with("::") { line.replacen("::", ": :", 1) } else { line.to_owned() };
+    let harmless = |line: &str| {
+        if line.trim_start().starts_with("::") {
+            line.replacen("::", ": :", 1)
+        } else {
+            line.to_owned()
+        }
+    };
     text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
@@ -81,8 +91,8 @@ pub fn log_line(text: &str) -> String {
     github(&line(text))
 }
 
-/// The same JSON document, in which nothing is more than text to a terminal or a CI system: what could be is written as an escape,
-/// which whoever parses it does not see.
+/// The same JSON document, in which nothing is more than text to a terminal or a CI system: what could be is written as
+/// an escape, which whoever parses it does not see.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     let mut before = ' ';
@@ -97,12 +107,14 @@ pub fn json(document: &str) -> String {
     out
 }
 
-/// For a message in a chat (Slack, Teams, Chime by Amazon Q): no mention, no link under another name. Bare addresses are taken apart, for
-/// a client makes links of them by itself.
+/// For a message in a chat (Slack, Teams, Chime by Amazon Q): no mention, no link under another name. Bare addresses
+/// are taken apart, for a client makes links of them by itself.
 pub fn chat(text: &str) -> String {
     let text = visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace("](", "] (");
     let text = text.replace("://", ":// ");
-    ["@channel", "@here", "@everyone", "@all"].iter().fold(text, |text, mention| text.replace(mention, &mention.replace('@', "@ ")))
+    ["@channel", "@here", "@everyone", "@all"]
+        .iter()
+        .fold(text, |text, mention| text.replace(mention, &mention.replace('@', "@ ")))
 }
 
 /// For HTML, as text or as the value of an attribute in double quotes.
@@ -137,7 +149,9 @@ pub fn markdown(text: &str) -> String {
             '.' if ends_with_www(&out) => true,
             // `1. ` begins a list; a version or an account does not.
             '.' | ')' => {
-                !out.is_empty() && out.bytes().all(|digit| digit.is_ascii_digit()) && characters.peek().is_none_or(|next| *next == ' ')
+                !out.is_empty()
+                    && out.bytes().all(|digit| digit.is_ascii_digit())
+                    && characters.peek().is_none_or(|next| *next == ' ')
             }
             '!' => characters.peek() == Some(&'['),
             // Bare addresses become links, wherever they lead.
@@ -163,7 +177,11 @@ pub fn code(text: &str, in_table: bool) -> String {
     let text = if in_table { text.replace('|', "\\|") } else { text };
     let fence = "`".repeat(longest_run(&text, '`') + 1);
     // A space keeps a text that begins or ends with a backtick apart from the fence; Markdown drops one on each side.
-    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) || text.is_empty() { " " } else { "" };
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) || text.is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -190,7 +208,10 @@ mod tests {
 
     #[test]
     fn nothing_means_anything_in_html() {
-        assert_eq!(html("<script>alert('x')</script> \"&\""), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;&amp;&quot;");
+        assert_eq!(
+            html("<script>alert('x')</script> \"&\""),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;&amp;&quot;"
+        );
         assert_eq!(html("acme\u{202e}gpj.exe\u{0}"), "acme[U+202E]gpj.exe[U+0000]");
         assert_eq!(html("a\u{e0061}\u{3164}b\u{9b}m"), "a[U+E0061][U+3164]b[U+009B]m");
         assert_eq!(html("\u{26a0}\u{fe0f} שלום"), "\u{26a0}\u{fe0f} שלום", "what can be seen stays");
@@ -198,7 +219,10 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_what_is_there() {
-        assert_eq!(terminal("a\u{1b}]0;owned\u{7}\tb\r\nc\u{9b}2J"), "a[U+001B]]0;owned[U+0007]\tb[U+000D]\nc[U+009B]2J");
+        assert_eq!(
+            terminal("a\u{1b}]0;owned\u{7}\tb\r\nc\u{9b}2J"),
+            "a[U+001B]]0;owned[U+0007]\tb[U+000D]\nc[U+009B]2J"
+        );
         assert_eq!(line("a\n::error::b\u{202e}c"), "a ::error::b[U+202E]c");
         assert_eq!(line(&"é".repeat(5000)).chars().count(), 1006);
     }
@@ -211,7 +235,13 @@ mod tests {
 
     #[test]
     fn a_line_that_begins_with_a_name_is_no_command() {
-        for name in ["::set-output name=a::b", "##vso[task.setvariable variable=a]b", "x\n::error::y", "##teamcity[x]", "\u{1b}[2J::x"] {
+        for name in [
+            "::set-output name=a::b",
+            "##vso[task.setvariable variable=a]b",
+            "x\n::error::y",
+            "##teamcity[x]",
+            "\u{1b}[2J::x",
+        ] {
             let shown = log_line(name);
             assert!(!shown.starts_with("::") && !shown.contains("##") && !shown.contains(['\n', '\u{1b}']), "{shown}");
         }

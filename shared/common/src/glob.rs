@@ -17,7 +17,9 @@ impl Glob {
             return Err("a pattern must not be empty");
         }
         if text.len() > 128 || !text.bytes().all(allowed) {
-            return Err("a pattern is at most 128 letters, digits, `_`, `.`, `-`, `*` (any run of characters) and `?` (one character)");
+            return Err(
+                "a pattern is at most 128 letters, digits, `_`, `.`, `-`, `*` (any run of characters) and `?` (one character)",
+            );
         }
         Ok(Self(text.to_owned()))
     }

@@ -89,7 +89,8 @@ pub struct Refusal<'a> {
     pub text: &'a str,
 }
 
-/// Docker Hub's quota for callers that have not signed in, as Docker publishes it. Headers are believed over it where they were seen.
+/// Docker Hub's quota for callers that have not signed in, as Docker publishes it. Headers are believed over it where
+/// they were seen.
 pub mod pull_quota {
     /// Pulls in a window.
     pub const ANONYMOUS: u32 = 100;
@@ -149,9 +150,11 @@ impl Row {
     };
 }
 
-/// Every registry. The first row that a host fits counts: exact names, then forms, then parts of names, then all the rest.
+/// Every registry. The first row that a host fits counts: exact names, then forms, then parts of names, then all the
+/// rest.
 ///
-/// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public; 429s of the field.
+/// Sources: Docker's documentation of pull limits and its authentication; the service quotas of ECR and ECR Public;
+/// 429s of the field.
 pub const ROWS: &[Row] = &[
     Row {
         kind: Registry::DockerHub,
@@ -166,28 +169,56 @@ pub const ROWS: &[Row] = &[
         token_hosts: &["auth.docker.io"],
         limit: |refusal| {
             // The texts of a quota vary, its words "pull rate limit" do not.
-            let quota = refusal.text.contains("pull rate limit") || refusal.is_manifest_get && refusal.remaining == Some(0);
+            let quota =
+                refusal.text.contains("pull rate limit") || refusal.is_manifest_get && refusal.remaining == Some(0);
             if quota { Limit::PullQuota } else { Limit::Burst }
         },
         counts_pulls: true,
         ..Row::PLAIN
     },
     // Docker Hub's web API is no registry, and has a limiter of its own.
-    Row { hosts: &[Host::Is("hub.docker.com")], limit: |_| Limit::HubApi, ..Row::PLAIN },
+    Row {
+        hosts: &[Host::Is("hub.docker.com")],
+        limit: |_| Limit::HubApi,
+        ..Row::PLAIN
+    },
     Row {
         kind: Registry::EcrPublic,
         hosts: &[Host::Is("public.ecr.aws"), Host::Is("ecr-public.aws.com")],
         token_hosts: &["public.ecr.aws", "ecr-public.aws.com"],
         // One a second is for anonymous callers outside of AWS; a refusal slows down as far as that.
         rates: &[(Action::ReadManifest, 10.0)],
-        limit: |refusal| if refusal.text.contains("data limit") { Limit::EcrPublicData } else { Limit::EcrPublicRate },
+        limit: |refusal| {
+            if refusal.text.contains("data limit") {
+                Limit::EcrPublicData
+            } else {
+                Limit::EcrPublicRate
+            }
+        },
         official: Some("docker/"),
         counts_pulls: true,
     },
     // Google's cache of Docker Hub.
-    Row { hosts: &[Host::Is("mirror.gcr.io")], kind: Registry::Proxy, official: Some(""), ..Row::PLAIN },
-    Row { kind: Registry::Ghcr, hosts: &[Host::Is("ghcr.io")], token_hosts: &["ghcr.io"], counts_pulls: true, ..Row::PLAIN },
-    Row { kind: Registry::Quay, hosts: &[Host::Is("quay.io")], token_hosts: &["quay.io"], counts_pulls: true, ..Row::PLAIN },
+    Row {
+        hosts: &[Host::Is("mirror.gcr.io")],
+        kind: Registry::Proxy,
+        official: Some(""),
+        ..Row::PLAIN
+    },
+    Row {
+        kind: Registry::Ghcr,
+        hosts: &[Host::Is("ghcr.io")],
+        token_hosts: &["ghcr.io"],
+        counts_pulls: true,
+        ..Row::PLAIN
+    },
+    Row {
+        kind: Registry::Quay,
+        hosts: &[Host::Is("quay.io")],
+        token_hosts: &["quay.io"],
+        counts_pulls: true,
+        ..Row::PLAIN
+    },
     Row {
         kind: Registry::Gitlab,
         hosts: &[Host::Is("registry.gitlab.com")],
@@ -210,11 +241,18 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kind: Registry::EcrPrivateApi,
-        hosts: &[Host::Matches(|host| host.starts_with("api.ecr.") || host.starts_with("ecr.") && host.contains(".amazonaws.com"))],
+        hosts: &[Host::Matches(|host| {
+            host.starts_with("api.ecr.") || host.starts_with("ecr.") && host.contains(".amazonaws.com")
+        })],
         limit: |_| Limit::Ecr,
         ..Row::PLAIN
     },
-    Row { kind: Registry::Gitlab, hosts: &[Host::Has("gitlab")], counts_pulls: true, ..Row::PLAIN },
+    Row {
+        kind: Registry::Gitlab,
+        hosts: &[Host::Has("gitlab")],
+        counts_pulls: true,
+        ..Row::PLAIN
+    },
     Row {
         kind: Registry::Proxy,
         hosts: &[

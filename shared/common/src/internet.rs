@@ -1,7 +1,7 @@
 //! Which hosts are on the internet, and which are this machine, its network or nowhere.
 //!
-//! Image names, task definitions, headers and redirects name hosts, and their authors are not ours. A function that followed each of them
-//! would ask its own machine, its neighbours and the metadata service for whoever wrote the name.
+//! Image names, task definitions, headers and redirects name hosts, and their authors are not ours. A function that
+//! followed each of them would ask its own machine, its neighbours and the metadata service for whoever wrote the name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,7 +37,8 @@ const PRIVATE_ZONES: [&str; 15] = [
 
 /// Where a host is; a port, a dot at the end and the case of letters do not matter.
 ///
-/// A name is judged by its letters alone. What it leads to is judged again, by [`is_public`], when it has been looked up.
+/// A name is judged by its letters alone. What it leads to is judged again, by [`is_public`], when it has been looked
+/// up.
 pub fn kind_of_host(authority: &str) -> HostKind {
     let host = authority.rsplit('@').next().unwrap_or_default();
     if let Some(rest) = host.strip_prefix('[') {
@@ -110,7 +111,12 @@ fn kind_of_v4(address: Ipv4Addr) -> HostKind {
     let private = match (a, b, c) {
         (127, ..) => return HostKind::Loopback,
         // "This network", private, link-local, shared by carriers, benchmarks, multicast and reserved.
-        (0 | 10 | 224..=255, ..) | (172, 16..=31, _) | (192, 168, _) | (169, 254, _) | (100, 64..=127, _) | (198, 18 | 19, _) => true,
+        (0 | 10 | 224..=255, ..)
+        | (172, 16..=31, _)
+        | (192, 168, _)
+        | (169, 254, _)
+        | (100, 64..=127, _)
+        | (198, 18 | 19, _) => true,
         // Protocol assignments, documentation, and 6to4's relays.
         (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113) => true,
         _ => false,

@@ -1,5 +1,5 @@
-//! The result of looking something up. `Unknown` is not `Absent`: a guard that needs the fact declines and says what it could
-//! not find out.
+//! The result of looking something up. `Unknown` is not `Absent`: a guard that needs the fact declines and says what it
+//! could not find out.
 
 use crate::reference::Digest;
 
@@ -57,7 +57,10 @@ impl Doubt {
 
     /// Looking again in a minute may settle it, if `passing` says so.
     pub fn new(why: impl Into<String>, passing: bool) -> Self {
-        Self { why: why.into(), patience_seconds: if passing { PATIENCE_SECONDS } else { 0 } }
+        Self {
+            why: why.into(),
+            patience_seconds: if passing { PATIENCE_SECONDS } else { 0 },
+        }
     }
 
     /// For how many seconds after it came up looking again may settle it; 0 where it cannot.
@@ -82,7 +85,8 @@ impl std::fmt::Display for Doubt {
 pub struct Resolved {
     /// The digest of its manifest or image index.
     pub digest: Digest,
-    /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its manifest.
+    /// The platforms it offers as `os/architecture`; `None` if it is a single image, which does not say in its
+    /// manifest.
     pub platforms: Option<Vec<String>>,
 }
 
@@ -113,6 +117,7 @@ pub enum Leave {
     Given,
     /// It may not do these, and nothing can make up for it.
     Refused(Vec<String>),
-    /// Its own policies do not say that it may do these; a policy of the resource, or a condition of the request, could.
+    /// Its own policies do not say that it may do these; a policy of the resource, or a condition of the request,
+    /// could.
     Missing(Vec<String>),
 }

@@ -24,7 +24,8 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// The four media types that a request must accept, or a registry may convert the manifest and change its digest.
 pub const ACCEPTED: [&str; 4] = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST];
 
-/// More values than any real manifest or config has. A few bytes of JSON can be a hundred in memory, so that the bytes alone are no bound.
+/// More values than any real manifest or config has. A few bytes of JSON can be a hundred in memory, so that the bytes
+/// alone are no bound.
 const MOST_VALUES: usize = 100_000;
 /// More than any image or index refers to.
 const MOST_DESCRIPTORS: usize = 1000;
@@ -65,8 +66,13 @@ impl Platform {
     }
 
     fn from_json(value: &Value) -> Option<Self> {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-        Some(Self { os: text("os")?, architecture: text("architecture")?, variant: text("variant") })
+        let text =
+            |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        Some(Self {
+            os: text("os")?,
+            architecture: text("architecture")?,
+            variant: text("variant"),
+        })
     }
 
     /// Build tools attach attestations to an index under this platform, which no machine has.
@@ -93,8 +99,16 @@ impl FromStr for Platform {
         let owned = |part: &str| part.to_ascii_lowercase();
         match parts.as_slice() {
             parts if parts.iter().any(|part| part.is_empty()) => Err(InvalidPlatform(text.to_owned())),
-            [os, architecture] => Ok(Self { os: owned(os), architecture: owned(architecture), variant: None }),
-            [os, architecture, variant] => Ok(Self { os: owned(os), architecture: owned(architecture), variant: Some(owned(variant)) }),
+            [os, architecture] => Ok(Self {
+                os: owned(os),
+                architecture: owned(architecture),
+                variant: None,
+            }),
+            [os, architecture, variant] => Ok(Self {
+                os: owned(os),
+                architecture: owned(architecture),
+                variant: Some(owned(variant)),
+            }),
             _ => Err(InvalidPlatform(text.to_owned())),
         }
     }
@@ -135,9 +149,11 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    /// Whether this is a layer that registries do not hold: it is downloaded from its own addresses (base layers of Windows).
+    /// Whether this is a layer that registries do not hold: it is downloaded from its own addresses (base layers of
+    /// Windows).
     pub fn is_foreign(&self) -> bool {
-        !self.urls.is_empty() && (self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."))
+        !self.urls.is_empty()
+            && (self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."))
     }
 }
 
@@ -162,7 +178,8 @@ impl Contents {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// It is not JSON, it is of Docker's schema 1, it refers to nothing, or a descriptor has no readable digest or size.
+    /// It is not JSON, it is of Docker's schema 1, it refers to nothing, or a descriptor has no readable digest or
+    /// size.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidManifest> {
         let document = document(bytes)?;
         let list = |key: &'static str| document.get(key).and_then(Value::as_array);
@@ -175,7 +192,10 @@ impl Contents {
             return Ok(Self::Image { config, layers: descriptors("layers", layers)? });
         }
         if let Some(config) = config {
-            return Ok(Self::Image { config: Some(descriptor("config", config)?), layers: Vec::new() });
+            return Ok(Self::Image {
+                config: Some(descriptor("config", config)?),
+                layers: Vec::new(),
+            });
         }
         Err(InvalidManifest::new(if list("fsLayers").is_some() {
             "it is of Docker's schema 1, which registries have stopped serving by digest; rebuild or push the image again"
@@ -236,15 +256,24 @@ impl InvalidManifest {
 
 fn descriptors(field: &str, values: &[Value]) -> Result<Vec<Descriptor>, InvalidManifest> {
     if values.len() > MOST_DESCRIPTORS {
-        return Err(InvalidManifest::new(format!("{field} has {} entries, more than {MOST_DESCRIPTORS}", values.len())));
+        return Err(InvalidManifest::new(format!(
+            "{field} has {} entries, more than {MOST_DESCRIPTORS}",
+            values.len()
+        )));
     }
-    values.iter().enumerate().map(|(index, value)| descriptor(&format!("{field}[{index}]"), value)).collect()
+    values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| descriptor(&format!("{field}[{index}]"), value))
+        .collect()
 }
 
 fn descriptor(field: &str, value: &Value) -> Result<Descriptor, InvalidManifest> {
     let fail = |why: String| InvalidManifest::new(format!("{field} {why}"));
     let digest = value.get("digest").and_then(Value::as_str).ok_or_else(|| fail("has no digest".to_owned()))?;
-    let digest = digest.parse().map_err(|_| fail(format!("has the digest `{}`, not one of SHA-256", digest.escape_debug())))?;
+    let digest = digest
+        .parse()
+        .map_err(|_| fail(format!("has the digest `{}`, not one of SHA-256", digest.escape_debug())))?;
     let size = value.get("size").and_then(Value::as_u64).ok_or_else(|| fail("has no size".to_owned()))?;
     if size > LARGEST_BLOB {
         return Err(fail(format!("has the size {size}, more than {LARGEST_BLOB}")));
@@ -253,7 +282,14 @@ fn descriptor(field: &str, value: &Value) -> Result<Descriptor, InvalidManifest>
         media_type: value.get("mediaType").and_then(Value::as_str).unwrap_or_default().to_owned(),
         digest,
         size,
-        urls: value.get("urls").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        urls: value
+            .get("urls")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         platform: value.get("platform").and_then(Platform::from_json),
     })
 }
@@ -313,9 +349,15 @@ mod tests {
     fn what_a_copy_relies_on_is_not_guessed() {
         for (document, why) in [
             (json!({"manifests": [{"size": 1}]}), "manifests[0] has no digest"),
-            (json!({"manifests": [{"digest": format!("sha512:{}", "0".repeat(128)), "size": 1}]}), "not one of SHA-256"),
+            (
+                json!({"manifests": [{"digest": format!("sha512:{}", "0".repeat(128)), "size": 1}]}),
+                "not one of SHA-256",
+            ),
             (json!({"layers": [{"digest": digest("a"), "size": -1}]}), "layers[0] has no size"),
-            (json!({"layers": [{"digest": digest("a"), "size": u64::MAX}]}), "layers[0] has the size 18446744073709551615"),
+            (
+                json!({"layers": [{"digest": digest("a"), "size": u64::MAX}]}),
+                "layers[0] has the size 18446744073709551615",
+            ),
             (json!({"layers": vec![json!({"digest": digest("a"), "size": 1}); 1001]}), "layers has 1001 entries"),
             (json!({"manifests": [], "x": vec![0; 100_001]}), "more than 100000 values"),
             (json!({"schemaVersion": 1, "fsLayers": []}), "schema 1"),

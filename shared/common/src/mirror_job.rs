@@ -1,7 +1,7 @@
 //! What the mirror is asked for and what it announces: the messages of its queues and the event `Image Mirrored`.
 //!
-//! Whoever asks the mirror writes a [`MirrorJob`] and the mirror reads one; the mirror writes an [`ImageMirrored`], and whoever waits for a
-//! copy reads that. A field that one side does not know yet is no error to the other.
+//! Whoever asks the mirror writes a [`MirrorJob`] and the mirror reads one; the mirror writes an [`ImageMirrored`], and
+//! whoever waits for a copy reads that. A field that one side does not know yet is no error to the other.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,7 +28,12 @@ impl MirrorJob {
     /// The message that asks for an image in all its platforms.
     pub fn message(source: &Reference, target: &Reference, requested_by: &str) -> Value {
         let (source, target) = (source.clone(), target.clone());
-        as_value(&Self { source, target, requested_by: requested_by.to_owned(), platforms: Vec::new() })
+        as_value(&Self {
+            source,
+            target,
+            requested_by: requested_by.to_owned(),
+            platforms: Vec::new(),
+        })
     }
 }
 

@@ -71,8 +71,9 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The event's detail for programs: where evidence is not for the bus, which everybody in the account may listen to, it says the cause
-    /// and where the evidence was read. Advice about an application goes too, for it names what a line of the log names.
+    /// The event's detail for programs: where evidence is not for the bus, which everybody in the account may listen
+    /// to, it says the cause and where the evidence was read. Advice about an application goes too, for it names what a
+    /// line of the log names.
     pub fn for_programs(&self, with_evidence: bool) -> Value {
         let mut detail = self.detail.clone();
         if let Some(detail) = detail.as_object_mut() {
@@ -95,7 +96,10 @@ impl Notice {
 
     /// The message for people as programs may have it, where people could not be told.
     pub fn text_for_programs(&self, with_evidence: bool) -> String {
-        let cut = self.evidence.filter(|_| !with_evidence).and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
+        let cut = self
+            .evidence
+            .filter(|_| !with_evidence)
+            .and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
         cut.map_or_else(|| self.text.clone(), |(before, after)| format!("{before}{after}"))
     }
 }
@@ -141,7 +145,10 @@ pub fn bounded(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }
-    let end = (0..=bytes.saturating_sub(CUT.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or_default();
+    let end = (0..=bytes.saturating_sub(CUT.len()))
+        .rev()
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or_default();
     format!("{}{CUT}", &text[..end])
 }
 
@@ -159,7 +166,10 @@ mod tests {
             text,
             evidence: None,
             severity: Severity::Degraded,
-            links: vec![Link { name: "service".to_owned(), url: "https://eu-west-1.console.aws.amazon.com/ecs/".to_owned() }],
+            links: vec![Link {
+                name: "service".to_owned(),
+                url: "https://eu-west-1.console.aws.amazon.com/ecs/".to_owned(),
+            }],
             detail: Value::Null,
         };
         assert!(

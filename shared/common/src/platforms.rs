@@ -1,7 +1,8 @@
 //! An image with fewer platforms than its author gave it.
 //!
-//! One platform is that platform's own manifest, as its author made it. Several are an index that names only these, with
-//! their attestations: it has to be written anew, so its digest is another than the source's. It says which it came from.
+//! One platform is that platform's own manifest, as its author made it. Several are an index that names only these,
+//! with their attestations: it has to be written anew, so its digest is another than the source's. It says which it
+//! came from.
 
 use serde_json::{Value, json};
 
@@ -28,7 +29,9 @@ pub enum Choice {
 /// The manifest cannot be read, or does not offer one of the platforms: the text names those it offers.
 pub fn choose(manifest: &[u8], wanted: &[Platform]) -> Result<Choice, NotOffered> {
     let contents = Contents::parse(manifest).map_err(NotOffered::Unreadable)?;
-    let Contents::Index { children } = &contents else { return Ok(Choice::Whole) };
+    let Contents::Index { children } = &contents else {
+        return Ok(Choice::Whole);
+    };
     if wanted.is_empty() {
         return Ok(Choice::Whole);
     }
@@ -38,8 +41,11 @@ pub fn choose(manifest: &[u8], wanted: &[Platform]) -> Result<Choice, NotOffered
         return Err(NotOffered::Platform { wanted: missing.clone(), offered });
     }
     let is_wanted = |platform: &Platform| wanted.iter().any(|wanted| platform.satisfies(wanted));
-    let chosen: Vec<&Digest> =
-        children.iter().filter(|child| child.platform.as_ref().is_some_and(is_wanted)).map(|child| &child.digest).collect();
+    let chosen: Vec<&Digest> = children
+        .iter()
+        .filter(|child| child.platform.as_ref().is_some_and(is_wanted))
+        .map(|child| &child.digest)
+        .collect();
     if offered.iter().all(is_wanted) {
         return Ok(Choice::Whole);
     }
@@ -50,7 +56,8 @@ pub fn choose(manifest: &[u8], wanted: &[Platform]) -> Result<Choice, NotOffered
     let keeps = |child: &Value| {
         let named = |pointer: &str| child.pointer(pointer).and_then(Value::as_str);
         let own = named("/digest").is_some_and(|digest| chosen.iter().any(|chosen| chosen.as_str() == digest));
-        own || named("/annotations/vnd.docker.reference.digest").is_some_and(|about| chosen.iter().any(|chosen| chosen.as_str() == about))
+        own || named("/annotations/vnd.docker.reference.digest")
+            .is_some_and(|about| chosen.iter().any(|chosen| chosen.as_str() == about))
     };
     if let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         manifests.retain(keeps);
@@ -104,8 +111,12 @@ mod tests {
         };
         let mut attestation = child(3, "unknown", None);
         attestation["annotations"] = json!({"vnd.docker.reference.digest": digests[1]});
-        let manifests = json!([child(0, "amd64", None), child(1, "arm64", Some("v8")), child(2, "arm", Some("v7")), attestation]);
-        (json!({"schemaVersion": 2, "mediaType": "i", "manifests": manifests}).to_string().into_bytes(), digests)
+        let manifests =
+            json!([child(0, "amd64", None), child(1, "arm64", Some("v8")), child(2, "arm", Some("v7")), attestation]);
+        (
+            json!({"schemaVersion": 2, "mediaType": "i", "manifests": manifests}).to_string().into_bytes(),
+            digests,
+        )
     }
 
     #[test]
@@ -119,8 +130,12 @@ mod tests {
     #[test]
     fn several_are_an_index_of_these_with_their_attestations_that_says_where_it_is_from() {
         let (source, digests) = index();
-        let Ok(Choice::Index(bytes)) = choose(&source, &[platform("linux/amd64"), platform("linux/arm64")]) else { panic!("an index") };
-        let Contents::Index { children } = Contents::parse(&bytes).unwrap() else { panic!("an index") };
+        let Ok(Choice::Index(bytes)) = choose(&source, &[platform("linux/amd64"), platform("linux/arm64")]) else {
+            panic!("an index")
+        };
+        let Contents::Index { children } = Contents::parse(&bytes).unwrap() else {
+            panic!("an index")
+        };
         let kept: Vec<&Digest> = children.iter().map(|child| &child.digest).collect();
         assert_eq!(kept, [&digests[0], &digests[1], &digests[3]]);
         assert_eq!(taken_from(&bytes), Some(Digest::of(&source)));

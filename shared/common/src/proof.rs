@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A signature, a session token: longer than any that AWS makes.
 const LONGEST: usize = 8 * 1024;
 
-/// The headers of a request to `sts:GetCallerIdentity`, signed by whoever proves who they are, for one statement alone. They show nowhere.
+/// The headers of a request to `sts:GetCallerIdentity`, signed by whoever proves who they are, for one statement alone.
+/// They show nowhere.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// `Authorization`.
@@ -22,13 +23,17 @@ pub struct Proof {
 impl Proof {
     /// Whether everything in it can be a header.
     pub fn is_sound(&self) -> bool {
-        let is_header = |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let is_header =
+            |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         is_header(&self.authorization) && is_header(&self.date) && self.token.as_deref().is_none_or(is_header)
     }
 
     /// Whether the signature is one over all of these headers: what it does not cover proves nothing.
     pub fn covers(&self, headers: &[&str]) -> bool {
-        let signed = self.authorization.split_once("SignedHeaders=").map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default());
+        let signed = self
+            .authorization
+            .split_once("SignedHeaders=")
+            .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default());
         let signed: Vec<&str> = signed.unwrap_or_default().split(';').collect();
         headers.iter().all(|header| signed.contains(header))
     }
@@ -46,9 +51,12 @@ mod tests {
 
     #[test]
     fn a_proof_covers_what_was_signed_and_shows_nothing() {
-        let authorization =
-            "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=00ff";
-        let proof = Proof { authorization: authorization.to_owned(), date: "20260115T191700Z".to_owned(), token: None };
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=00ff";
+        let proof = Proof {
+            authorization: authorization.to_owned(),
+            date: "20260115T191700Z".to_owned(),
+            token: None,
+        };
         assert!(proof.is_sound() && proof.covers(&["host"]) && proof.covers(&["x-amz-date", "host"]));
         assert!(!proof.covers(&["x-pullsafe-answer"]) && !proof.covers(&["hos"]) && !proof.covers(&[""]));
         assert!(

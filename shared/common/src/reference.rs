@@ -37,7 +37,12 @@ impl Reference {
     ///
     /// # Errors
     /// As for parsing: every part must be well-formed.
-    pub fn new(registry: &str, repository: &str, tag: Option<&str>, digest: Option<Digest>) -> Result<Self, InvalidReference> {
+    pub fn new(
+        registry: &str,
+        repository: &str,
+        tag: Option<&str>,
+        digest: Option<Digest>,
+    ) -> Result<Self, InvalidReference> {
         let mut text = format!("{registry}/{repository}");
         if let Some(tag) = tag {
             text = format!("{text}:{tag}");
@@ -101,7 +106,8 @@ impl Reference {
         self.is_docker_hub() && self.repository.starts_with("library/")
     }
 
-    /// The same official image where another registry publishes it; `None` for every other image, and where the registry does not.
+    /// The same official image where another registry publishes it; `None` for every other image, and where the
+    /// registry does not.
     pub fn official_at(&self, registry: &str) -> Option<Self> {
         let place = row_of(registry).official.filter(|_| self.is_official())?;
         self.moved_to(registry, &format!("{place}{}", self.repository)).ok()
@@ -164,7 +170,9 @@ impl FromStr for Reference {
             return fail("it is empty");
         }
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| InvalidReference::new(text, error.why))?)),
+            Some((rest, digest)) => {
+                (rest, Some(digest.parse::<Digest>().map_err(|error| InvalidReference::new(text, error.why))?))
+            }
             None => (text, None),
         };
         let (host, remainder) = split_host(rest);
@@ -186,14 +194,21 @@ impl FromStr for Reference {
         let registry = match host {
             None => DOCKER_HUB.to_owned(),
             Some(host) => match host.to_ascii_lowercase().as_str() {
-                "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB.to_owned(),
-                // Only its capitals make it a host, as Docker reads it: without them it would be a part of the repository.
+                "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => {
+                    DOCKER_HUB.to_owned()
+                }
+                // Only its capitals make it a host, as Docker reads it: without them it would be a part of the
+                // repository.
                 low if split_host(&format!("{low}/")).0.is_none() && is_host(host) => host.to_owned(),
                 host if is_host(host) => host.to_owned(),
                 _ => return fail("the registry's host is malformed"),
             },
         };
-        let repository = if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        let repository = if registry == DOCKER_HUB && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        };
         // As the registry knows it: what a name for Docker Hub may leave out counts.
         if repository.len() > 255 {
             return fail("a repository is at most 255 characters long");
@@ -202,11 +217,14 @@ impl FromStr for Reference {
     }
 }
 
-/// The first component is a host if it could not be a repository's: it has a dot, a port or capitals, or is `localhost`.
+/// The first component is a host if it could not be a repository's: it has a dot, a port or capitals, or is
+/// `localhost`.
 fn split_host(text: &str) -> (Option<&str>, &str) {
     match text.split_once('/') {
         Some((first, rest))
-            if first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+            if first == "localhost"
+                || first.contains(['.', ':'])
+                || first.bytes().any(|byte| byte.is_ascii_uppercase()) =>
         {
             (Some(first), rest)
         }
@@ -251,7 +269,9 @@ fn is_tag(tag: &str) -> bool {
 fn is_path_component(component: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = component.as_bytes();
-    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
     alphanumeric(first)
         && alphanumeric(last)
         && bytes

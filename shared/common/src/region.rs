@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a region, such as `eu-west-1` or `us-gov-east-1`.
 ///
-/// It becomes a part of host names, to which signed requests go. So it cannot hold a dot, a slash or anything else that would end
-/// that part: whoever may write a region into a task definition or an image's name chooses a region and never a host.
+/// It becomes a part of host names, to which signed requests go. So it cannot hold a dot, a slash or anything else that
+/// would end that part: whoever may write a region into a task definition or an image's name chooses a region and never
+/// a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Region(String);
@@ -40,11 +41,14 @@ impl Region {
         &self.0
     }
 
-    /// Whether a text has the form of a region's name: words of lower-case letters with `-` between them, and a number at the end.
+    /// Whether a text has the form of a region's name: words of lower-case letters with `-` between them, and a number
+    /// at the end.
     pub fn is_valid(text: &str) -> bool {
         let mut parts = text.split('-');
         let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-        let number = parts.next_back().is_some_and(|part| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = parts
+            .next_back()
+            .is_some_and(|part| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit()));
         let words: Vec<&str> = parts.collect();
         text.len() <= LONGEST && number && matches!(words.len(), 2..=4) && words.into_iter().all(letters)
     }
@@ -71,7 +75,11 @@ impl FromStr for Region {
     type Err = InvalidRegion;
 
     fn from_str(text: &str) -> Result<Self, InvalidRegion> {
-        if Self::is_valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidRegion(text.escape_debug().take(LONGEST * 2).collect())) }
+        if Self::is_valid(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidRegion(text.escape_debug().take(LONGEST * 2).collect()))
+        }
     }
 }
 

@@ -74,8 +74,11 @@ pub const HUB_SECRET: Setting = Setting {
 };
 
 /// The function's own name, which Lambda sets: whoever says yes to a question invokes it.
-pub const FUNCTION: Setting =
-    Setting { name: "AWS_LAMBDA_FUNCTION_NAME", default: Some(""), meaning: "Name of the function itself; Lambda sets it." };
+pub const FUNCTION: Setting = Setting {
+    name: "AWS_LAMBDA_FUNCTION_NAME",
+    default: Some(""),
+    meaning: "Name of the function itself; Lambda sets it.",
+};
 
 /// The mirror's log.
 pub const MIRROR_LOG: Setting = Setting {
@@ -96,9 +99,21 @@ pub const ALLOW_LOCAL_RESPONSE_URL: Setting = Setting {
     meaning: "Leave false. Lets the gate answer to addresses of this machine, in local runs.",
 };
 
-/// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must be set.
-pub const OF_MIRROR: &[Setting] =
-    &[STACK, TABLE, TOPIC, MIRROR_QUEUE, MIRROR_PLAN_QUEUE, EVENT_BUS, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_CONFIG, HUB_SECRET, FORMAT];
+/// The settings that the mirror reads; those that the remediator has too mean the same to both, and none of them must
+/// be set.
+pub const OF_MIRROR: &[Setting] = &[
+    STACK,
+    TABLE,
+    TOPIC,
+    MIRROR_QUEUE,
+    MIRROR_PLAN_QUEUE,
+    EVENT_BUS,
+    MIRROR_REGISTRY,
+    MIRROR_PREFIX,
+    MIRROR_CONFIG,
+    HUB_SECRET,
+    FORMAT,
+];
 
 /// Where the probe is.
 pub const PROBE_SUBNETS: Setting = Setting {
@@ -112,8 +127,16 @@ pub const OF_PROBE: &[Setting] = &[STACK, PROBE_SUBNETS];
 /// The settings that the widget reads.
 pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
 /// The settings that the image gate and its waker read; they mean the same to all.
-pub const OF_GATE: &[Setting] =
-    &[STACK, TABLE, MIRROR_QUEUE, MIRROR_REGISTRY, MIRROR_PREFIX, MIRROR_LOG, GATE_QUEUE, ALLOW_LOCAL_RESPONSE_URL];
+pub const OF_GATE: &[Setting] = &[
+    STACK,
+    TABLE,
+    MIRROR_QUEUE,
+    MIRROR_REGISTRY,
+    MIRROR_PREFIX,
+    MIRROR_LOG,
+    GATE_QUEUE,
+    ALLOW_LOCAL_RESPONSE_URL,
+];
 
 /// What pullsafe may do, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -266,7 +289,9 @@ impl Settings {
         let prefix = reader.text(MIRROR_PREFIX);
         let queue = reader.text(MIRROR_QUEUE);
         let settings = Self {
-            mode: reader.parsed(MODE, Mode::Observe, "`observe`, `ask` or `act` (or `off`)", |value| Mode::from_name(&choice(value))),
+            mode: reader.parsed(MODE, Mode::Observe, "`observe`, `ask` or `act` (or `off`)", |value| {
+                Mode::from_name(&choice(value))
+            }),
             allow_tag_to_act: reader.flag(ALLOW_TAG_TO_ACT),
             question_minutes: reader.parsed(QUESTION_MINUTES, 60, "a whole number from 5 to 1440", |value| {
                 value.parse().ok().filter(|minutes| (5..=1440).contains(minutes))
@@ -300,7 +325,13 @@ impl Settings {
                 value.parse().ok().filter(|hours| (0..=720).contains(hours))
             }),
             keep_repositories: reader.text(KEEP_REPOSITORIES),
-            log_groups: reader.text(LOG_GROUPS).split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
+            log_groups: reader
+                .text(LOG_GROUPS)
+                .split(',')
+                .map(str::trim)
+                .filter(|group| !group.is_empty())
+                .map(str::to_owned)
+                .collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
             evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
             outbreak_after: reader.parsed(OUTBREAK_AFTER, 3, "a whole number from 2 to 100", |value| {
@@ -433,7 +464,8 @@ impl ProbeSettings {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { lookup, faults: Vec::new() };
         let subnets = reader.text(PROBE_SUBNETS);
-        let subnets = subnets.split(',').map(str::trim).filter(|subnet| !subnet.is_empty()).map(str::to_owned).collect();
+        let subnets =
+            subnets.split(',').map(str::trim).filter(|subnet| !subnet.is_empty()).map(str::to_owned).collect();
         if reader.faults.is_empty() { Ok(Self { subnets }) } else { Err(reader.faults) }
     }
 }
@@ -473,14 +505,20 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     fn missing(&mut self, setting: Setting) -> String {
-        self.faults.push(Fault { name: setting.name, problem: format!("must be set. {}", setting.meaning) });
+        self.faults.push(Fault {
+            name: setting.name,
+            problem: format!("must be set. {}", setting.meaning),
+        });
         String::new()
     }
 
     fn parsed<T>(&mut self, setting: Setting, otherwise: T, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let value = self.text(setting);
         parse(&value).unwrap_or_else(|| {
-            self.faults.push(Fault { name: setting.name, problem: format!("is `{value}`, expected {expected}") });
+            self.faults.push(Fault {
+                name: setting.name,
+                problem: format!("is `{value}`, expected {expected}"),
+            });
             otherwise
         })
     }
@@ -497,7 +535,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             matches!(scheme, "https" | "http") && rest.split('/').filter(|part| !part.is_empty()).count() >= 2
         });
         if !has_host {
-            self.faults.push(Fault { name: setting.name, problem: format!("is `{url}`, expected the URL of a queue") });
+            self.faults.push(Fault {
+                name: setting.name,
+                problem: format!("is `{url}`, expected the URL of a queue"),
+            });
         }
         Some(url)
     }
@@ -527,7 +568,8 @@ mod tests {
         Settings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
-    const REQUIRED: [(&str, &str); 3] = [("PULLSAFE_TABLE", "t"), ("PULLSAFE_TOPIC_ARN", "a"), ("PULLSAFE_QUEUE_URL", "q")];
+    const REQUIRED: [(&str, &str); 3] =
+        [("PULLSAFE_TABLE", "t"), ("PULLSAFE_TOPIC_ARN", "a"), ("PULLSAFE_QUEUE_URL", "q")];
 
     #[test]
     fn observes_by_default_and_has_no_mirror_until_told() {
@@ -542,7 +584,9 @@ mod tests {
     fn the_mirror_runs_without_any_setting() {
         assert_eq!(MirrorSettings::read(|_| None).unwrap(), MirrorSettings::default());
         let value = |name: &str| if name == FORMAT.name { "chatbot".to_owned() } else { name.to_owned() };
-        let set = MirrorSettings::read(|name| OF_MIRROR.iter().any(|setting| setting.name == name).then(|| value(name))).unwrap();
+        let set =
+            MirrorSettings::read(|name| OF_MIRROR.iter().any(|setting| setting.name == name).then(|| value(name)))
+                .unwrap();
         assert_eq!(set.queue_url.as_deref(), Some("PULLSAFE_MIRROR_QUEUE_URL"));
         assert_eq!(set.plan_queue_url.as_deref(), Some("PULLSAFE_MIRROR_PLAN_QUEUE_URL"));
         assert_eq!(set.config_parameter.as_deref(), Some("PULLSAFE_MIRROR_CONFIG"));
@@ -564,14 +608,16 @@ mod tests {
         .unwrap();
         assert_eq!(set.mirror, Some(Mirror { registry: "r".to_owned(), prefix: "docker-hub".to_owned() }));
         assert!(!set.allow_local_response_url && set.mirror_queue_url.is_none());
-        let faults = read(&[("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "yes"), ("PULLSAFE_MIRROR_QUEUE_URL", "queue")]).unwrap_err();
+        let faults =
+            read(&[("PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "yes"), ("PULLSAFE_MIRROR_QUEUE_URL", "queue")]).unwrap_err();
         let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
         assert_eq!(names, ["PULLSAFE_TABLE", "PULLSAFE_MIRROR_QUEUE_URL", "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL"]);
     }
 
     #[test]
     fn reports_every_fault_with_its_name() {
-        let faults = read(&[("PULLSAFE_MODE", "yes"), ("PULLSAFE_PAUSE_AFTER", "0"), ("PULLSAFE_TABLE", "t")]).unwrap_err();
+        let faults =
+            read(&[("PULLSAFE_MODE", "yes"), ("PULLSAFE_PAUSE_AFTER", "0"), ("PULLSAFE_TABLE", "t")]).unwrap_err();
         let names: Vec<_> = faults.iter().map(|fault| fault.name).collect();
         assert_eq!(names, ["PULLSAFE_MODE", "PULLSAFE_TOPIC_ARN", "PULLSAFE_QUEUE_URL", "PULLSAFE_PAUSE_AFTER"]);
         assert_eq!(faults[0].to_string(), "PULLSAFE_MODE: is `yes`, expected `observe`, `ask` or `act` (or `off`)");

@@ -5,11 +5,14 @@ const SHOWN: usize = 3;
 /// Tags longer than this are not compared.
 const LONGEST: usize = 128;
 
-/// The tags that are most like the wanted one, the most similar first; of equals those that come first. `tags` need not be
-/// in any order.
+/// The tags that are most like the wanted one, the most similar first; of equals those that come first. `tags` need not
+/// be in any order.
 pub fn similar<'a>(wanted: &str, tags: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut found: Vec<(usize, &str)> =
-        tags.into_iter().filter(|tag| *tag != wanted).filter_map(|tag| Some((distance(wanted, tag)?, tag))).collect();
+    let mut found: Vec<(usize, &str)> = tags
+        .into_iter()
+        .filter(|tag| *tag != wanted)
+        .filter_map(|tag| Some((distance(wanted, tag)?, tag)))
+        .collect();
     found.sort_by_key(|(distance, _)| *distance);
     found.into_iter().map(|(_, tag)| tag).take(SHOWN).collect()
 }

@@ -54,13 +54,15 @@ pub fn may_act<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> bool {
     !matches!(parameter("Mode").unwrap_or_default(), "" | "observe") || parameter("AllowTagToAct") == Some("true")
 }
 
-/// The stack that acts on a service before the stack of this name does: the oldest of those that may. A stack that CloudFormation does
-/// not know comes behind all that it knows.
+/// The stack that acts on a service before the stack of this name does: the oldest of those that may. A stack that
+/// CloudFormation does not know comes behind all that it knows.
 pub fn before<'a>(own: &str, stacks: &'a [Sibling], service: &ServiceId) -> Option<&'a Sibling> {
     let age = |stack: &Sibling| (stack.created, stack.name.clone());
     let mine = stacks.iter().find(|stack| stack.name == own).map(age);
     let others = stacks.iter().filter(|stack| stack.name != own && stack.acts_on(service));
-    others.filter(|other| mine.as_ref().is_none_or(|mine| age(other) < *mine)).min_by_key(|other| age(other))
+    others
+        .filter(|other| mine.as_ref().is_none_or(|mine| age(other) < *mine))
+        .min_by_key(|other| age(other))
 }
 
 #[cfg(test)]
@@ -75,7 +77,10 @@ mod tests {
 
     #[test]
     fn the_oldest_that_may_act_on_a_service_comes_first() {
-        let web = ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() };
+        let web = ServiceId {
+            cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
+            name: "web".to_owned(),
+        };
         let named = |own: &str, stacks: &[Sibling]| before(own, stacks, &web).map(|stack| stack.name.clone());
         let (old, young) = (stack("b", 1, "act", "*"), stack("a", 2, "act", "*"));
         let both = [young.clone(), old.clone()];
@@ -83,7 +88,9 @@ mod tests {
         assert_eq!(named("b", &both), None, "the oldest has nobody before it");
         assert_eq!(named("unknown", &both).as_deref(), Some("b"), "what is not known comes last");
         assert_eq!(named("a", std::slice::from_ref(&young)), None);
-        for harmless in [stack("b", 1, "observe", "*"), stack("b", 1, "act", "staging/*"), stack("b", 1, "act", "prod/we")] {
+        for harmless in
+            [stack("b", 1, "observe", "*"), stack("b", 1, "act", "staging/*"), stack("b", 1, "act", "prod/we")]
+        {
             assert_eq!(named("a", &[young.clone(), harmless.clone()]), None, "{harmless:?}");
         }
         for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?")] {
@@ -105,6 +112,10 @@ mod tests {
     #[test]
     fn a_stack_counts_by_its_description_and_while_it_has_functions() {
         assert!(is_pullsafe(Some("pullsafe - x")) && !is_pullsafe(Some("another")) && !is_pullsafe(None));
-        assert!(has_functions("DELETE_FAILED") && has_functions("UPDATE_ROLLBACK_COMPLETE") && !has_functions("ROLLBACK_COMPLETE"));
+        assert!(
+            has_functions("DELETE_FAILED")
+                && has_functions("UPDATE_ROLLBACK_COMPLETE")
+                && !has_functions("ROLLBACK_COMPLETE")
+        );
     }
 }

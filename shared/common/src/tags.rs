@@ -22,6 +22,12 @@ pub struct TagFacts {
 impl TagFacts {
     /// A tag of which nothing else is known.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pushed_at: None, digest: None, children: None, images: Vec::new() }
+        Self {
+            name: name.into(),
+            pushed_at: None,
+            digest: None,
+            children: None,
+            images: Vec::new(),
+        }
     }
 }

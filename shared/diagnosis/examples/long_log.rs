@@ -16,8 +16,7 @@ const BYTES: usize = 100_000_000;
 const PAGE_BYTES: usize = 1_000_000;
 
 /// The lines that tell, in the middle of all the others.
-const TELLING: &str =
-    r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32Z"}"#;
+const TELLING: &str = r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32Z"}"#;
 
 fn main() {
     let mut page = Vec::new();

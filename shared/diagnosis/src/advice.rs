@@ -1,8 +1,9 @@
 //! Fills an advice template with what was found.
 //!
-//! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `limit`, `subject`, `who`, `spent`,
-//! `driver` (see `log_driver`), and the topics of `placed`. `{name|otherwise}` falls back to the words behind the bar; `{name? of $}` is
-//! left out where the name is not known. A name is filled in only if it has the shape of such a name.
+//! Names in braces: `image`, `host`, `repository`, `official` (where ECR Public has the same image), `limit`,
+//! `subject`, `who`, `spent`, `driver` (see `log_driver`), and the topics of `placed`. `{name|otherwise}` falls back to
+//! the words behind the bar; `{name? of $}` is left out where the name is not known. A name is filled in only if it has
+//! the shape of such a name.
 
 use super::log_driver::Driver;
 use super::row::Row;
@@ -104,7 +105,9 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
 pub(super) fn subject(row: &Row, text: &str) -> Option<String> {
     let place = row.subject?;
     let lower = text.to_ascii_lowercase();
-    let places = |before: &&'static str| lower.match_indices(*before).map(|(at, before)| (at + before.len(), before)).collect::<Vec<_>>();
+    let places = |before: &&'static str| {
+        lower.match_indices(*before).map(|(at, before)| (at + before.len(), before)).collect::<Vec<_>>()
+    };
     place.after.iter().flat_map(places).find_map(|(start, before)| {
         // Lower-casing ASCII keeps every index.
         let rest = text.get(start..)?;
@@ -133,7 +136,9 @@ pub(super) fn unknown(image: Option<&str>, pull: bool, text: &str) -> String {
     };
     let what = if pull { "The pull failed" } else { "The stop is not explained" };
     if text::is_cut(text) {
-        format!("{what}, and the text ends before it says why (ECS cuts long messages); nothing is done on a guess. {look}")
+        format!(
+            "{what}, and the text ends before it says why (ECS cuts long messages); nothing is done on a guess. {look}"
+        )
     } else if text.is_empty() {
         format!("{what}: there is no reason in words. {look}")
     } else {
@@ -148,8 +153,14 @@ mod tests {
     #[test]
     fn fills_names_and_falls_back() {
         let value = |name: &str| (name == "image").then(|| "redis:7".to_owned());
-        assert_eq!(fill("Module `{subject|that it names}` of `{image|it}`.", value), "Module that it names of `redis:7`.");
-        assert_eq!(fill("Pull {image|it} from {host|the registry}: {\"a\"}", value), "Pull redis:7 from the registry: {\"a\"}");
+        assert_eq!(
+            fill("Module `{subject|that it names}` of `{image|it}`.", value),
+            "Module that it names of `redis:7`."
+        );
+        assert_eq!(
+            fill("Pull {image|it} from {host|the registry}: {\"a\"}", value),
+            "Pull redis:7 from the registry: {\"a\"}"
+        );
     }
 
     #[test]

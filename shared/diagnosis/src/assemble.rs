@@ -25,7 +25,8 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
         && registry == Some(Registry::DockerHub)
         && let Some(other) = foreign
     {
-        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps nobody.
+        // The image is Docker Hub's and the address in the text is not: a mirror of the daemon's, so that moving helps
+        // nobody.
         registry = Some(other);
         settled_by = Some("which registry answered: the image and the address in the text differ");
     }
@@ -56,7 +57,14 @@ pub(super) fn of_row(row: &'static Row, read: &Read<'_>) -> Diagnosis {
 pub(super) fn of_finding(finding: &Finding, setting: &Setting) -> Diagnosis {
     let row = finding.row;
     let Setting { place, mode, driver, .. } = *setting;
-    let about = About { target: &Target::default(), text: &finding.line, place, mode, driver, attempts: None };
+    let about = About {
+        target: &Target::default(),
+        text: &finding.line,
+        place,
+        mode,
+        driver,
+        attempts: None,
+    };
     Diagnosis {
         kind: row.kind,
         signature: row.signature,
@@ -77,7 +85,8 @@ pub(super) fn unknown(read: &Read<'_>) -> Diagnosis {
         container: read.target.container.clone(),
         attempts: text::attempts(read.text).filter(|_| pull),
         evidence: if read.text.is_empty() { Vec::new() } else { vec![read.evidence()] },
-        settled_by: pull.then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
+        settled_by: pull
+            .then(|| "a manifest HEAD at the registry, and what other tasks of the service reported".to_owned()),
         advice: advice::unknown(image.as_deref(), pull, read.text),
         image,
         ..Diagnosis::of(Cause::Unknown, Confidence::Low)
@@ -120,7 +129,11 @@ fn why_of(row: &Row, text: &str) -> Option<Why> {
         return None;
     }
     let chain = Chain::parse(text);
-    if let Some(Tell::Transport(why)) = chain.answer().map(|link| link.tells) { Some(why) } else { None }
+    if let Some(Tell::Transport(why)) = chain.answer().map(|link| link.tells) {
+        Some(why)
+    } else {
+        None
+    }
 }
 
 /// In which phase a pull failed that did not get through.

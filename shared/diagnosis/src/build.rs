@@ -75,13 +75,18 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
                 .map(|found| about("The build image could not be pulled (PROVISIONING)", found, true))
         }
         PhaseKind::WithoutPulls => None,
-        PhaseKind::Commands => by_log(logs)
-            .or_else(|| diagnose_text_at(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image())),
+        PhaseKind::Commands => by_log(logs).or_else(|| {
+            diagnose_text_at(context, None, &source, &Setting::of_build()).filter(|found| found.cause.is_about_image())
+        }),
     };
     let mut diagnosis = diagnosis.unwrap_or_else(|| undecided(name, context, &source, logs));
     if diagnosis.cause.is_about_image() {
         let of_environment = PhaseKind::of(name) == PhaseKind::Provisioning;
-        let bases = if of_environment { Vec::new() } else { logs.values().flat_map(BuildLog::bases).collect() };
+        let bases = if of_environment {
+            Vec::new()
+        } else {
+            logs.values().flat_map(BuildLog::bases).collect()
+        };
         diagnosis.build = Some(BuildFacts { bases, platform: platform(detail).to_owned(), of_environment });
     }
     diagnosis.check = Some(check(&diagnosis, &Setting::of_build()));
@@ -91,12 +96,19 @@ pub fn diagnose_build_read(detail: &Value, logs: &BTreeMap<String, BuildLog>) ->
         let tag = reference.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
         format!("FROM public.ecr.aws/docker/{}{tag}", reference.repository())
     });
-    BuildDiagnosis { phase: phase.map(|phase| phase.name), diagnosis, replacement_from }
+    BuildDiagnosis {
+        phase: phase.map(|phase| phase.name),
+        diagnosis,
+        replacement_from,
+    }
 }
 
 /// The platform that a build runs on, by the type of its environment.
 fn platform(detail: &Value) -> &'static str {
-    let environment = detail.pointer("/additional-information/environment/type").and_then(Value::as_str).unwrap_or_default();
+    let environment = detail
+        .pointer("/additional-information/environment/type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if environment.starts_with("ARM") {
         "linux/arm64"
     } else if environment.starts_with("WINDOWS") {
@@ -120,12 +132,18 @@ fn failed_phase(detail: &Value) -> Option<Phase> {
         !matches!(status.as_str(), "" | "SUCCEEDED" | "IN_PROGRESS" | "STOPPED")
     });
     if let Some(phase) = failed {
-        return Some(Phase { name: text(phase, "phase-type").to_ascii_uppercase(), context: context_of(phase.get("phase-context")) });
+        return Some(Phase {
+            name: text(phase, "phase-type").to_ascii_uppercase(),
+            context: context_of(phase.get("phase-context")),
+        });
     }
     let name = text(detail, "completed-phase");
     let name = if name.is_empty() { text(detail, "current-phase") } else { name };
     let context = detail.get("completed-phase-context").or_else(|| detail.get("current-phase-context"));
-    (!name.is_empty()).then(|| Phase { name: name.to_ascii_uppercase(), context: context_of(context) })
+    (!name.is_empty()).then(|| Phase {
+        name: name.to_ascii_uppercase(),
+        context: context_of(context),
+    })
 }
 
 /// A context is a string or a list of strings.
@@ -140,12 +158,24 @@ fn context_of(value: Option<&Value>) -> String {
 /// The failed pull in a build's log.
 fn by_log(logs: &BTreeMap<String, BuildLog>) -> Option<Diagnosis> {
     let found = logs.iter().find_map(|(name, log)| log.failed_pull(name))?;
-    Some(if found.cause == Cause::Unknown { found } else { about("A pull of the build failed", found, false) })
+    Some(if found.cause == Cause::Unknown {
+        found
+    } else {
+        about("A pull of the build failed", found, false)
+    })
 }
 
 fn about(what: &str, found: Diagnosis, of_environment: bool) -> Diagnosis {
-    let image = found.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).map(|image| format!(": `{image}`"));
-    let advice = format!("{what}{}. {}", image.unwrap_or_default(), build_advice::of(&found, of_environment).unwrap_or(&found.advice));
+    let image = found
+        .image
+        .as_deref()
+        .and_then(|image| image.parse::<Reference>().ok())
+        .map(|image| format!(": `{image}`"));
+    let advice = format!(
+        "{what}{}. {}",
+        image.unwrap_or_default(),
+        build_advice::of(&found, of_environment).unwrap_or(&found.advice)
+    );
     Diagnosis { advice, ..found }
 }
 
@@ -162,7 +192,8 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
     if !context.is_empty() {
         evidence.push(Evidence { source: source.to_owned(), text: redact(&normalise(context)) });
     }
-    let by_resource = finding.as_ref().filter(|finding| matches!(finding.row.cause, Cause::DiskFull | Cause::OutOfMemory));
+    let by_resource =
+        finding.as_ref().filter(|finding| matches!(finding.row.cause, Cause::DiskFull | Cause::OutOfMemory));
     let cause = by_resource.map_or(Cause::Unknown, |finding| finding.row.cause);
     let advice = match (phase, by_resource) {
         (_, Some(finding)) => of_finding(finding, &Setting::of_build()).advice,
@@ -223,7 +254,10 @@ mod tests {
 
     #[test]
     fn a_base_image_fails_in_build_and_only_the_log_says_so() {
-        let event = build("BUILD", "COMMAND_EXECUTION_ERROR: Error while executing command: docker build -t app . Reason: exit status 1");
+        let event = build(
+            "BUILD",
+            "COMMAND_EXECUTION_ERROR: Error while executing command: docker build -t app . Reason: exit status 1",
+        );
         let found = diagnose_build(
             &event,
             &log(&[
@@ -251,7 +285,10 @@ mod tests {
 
     #[test]
     fn download_source_is_not_a_pull() {
-        let found = diagnose_build(&build("DOWNLOAD_SOURCE", "CLIENT_ERROR: authorization failed for primary source"), &log(&["x"]));
+        let found = diagnose_build(
+            &build("DOWNLOAD_SOURCE", "CLIENT_ERROR: authorization failed for primary source"),
+            &log(&["x"]),
+        );
         assert_eq!((found.diagnosis.cause, found.phase.as_deref()), (Cause::Unknown, Some("DOWNLOAD_SOURCE")));
         assert!(found.diagnosis.advice.contains("not a pull"));
     }

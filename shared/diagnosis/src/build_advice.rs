@@ -117,8 +117,12 @@ fn is_ecr(found: &Diagnosis) -> bool {
     matches!(found.registry, Some(Registry::EcrPrivate | Registry::EcrPrivateApi))
 }
 
-/// The advice for a build, where it is another than for a task: for the images that its commands pull, or for the project's own.
+/// The advice for a build, where it is another than for a task: for the images that its commands pull, or for the
+/// project's own.
 pub(crate) fn of(found: &Diagnosis, of_environment: bool) -> Option<&'static str> {
     let table = if of_environment { OF_ENVIRONMENT } else { ALL };
-    table.iter().find(|advice| advice.causes.contains(&found.cause) && (advice.only)(found)).map(|advice| advice.text)
+    table
+        .iter()
+        .find(|advice| advice.causes.contains(&found.cause) && (advice.only)(found))
+        .map(|advice| advice.text)
 }

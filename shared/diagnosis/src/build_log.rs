@@ -97,13 +97,16 @@ impl BuildLog {
             return found;
         }
         let behind = self.lines.iter().skip(at + 1).take(BODY);
-        let mut said = behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &Setting::of_build()));
+        let mut said =
+            behind.filter_map(|line| diagnose_text_at(line, image, &format!("logs[{name}]"), &Setting::of_build()));
         said.find(|said| said.cause == found.cause && said.kind.is_some()).unwrap_or(found)
     }
 
     /// A URL by digest names only the repository: the base image from there, if the log shows one.
     fn tagged(&self, image: String) -> String {
-        let Ok(wanted) = image.parse::<Reference>() else { return image };
+        let Ok(wanted) = image.parse::<Reference>() else {
+            return image;
+        };
         if wanted.tag().is_some() {
             return image;
         }
@@ -119,12 +122,15 @@ impl BuildLog {
     pub fn bases(&self) -> Vec<BaseImage> {
         let all: Vec<BaseImage> = self.lines.iter().filter_map(|line| base_image(line)).collect();
         let is_stage = |image: &str| {
-            all.iter().any(|base| base.image != image && base.stage.as_deref().is_some_and(|stage| stage.eq_ignore_ascii_case(image)))
+            all.iter().any(|base| {
+                base.image != image && base.stage.as_deref().is_some_and(|stage| stage.eq_ignore_ascii_case(image))
+            })
         };
         let mut bases: Vec<BaseImage> = Vec::new();
         for base in all.iter().filter(|base| !is_stage(&base.image)) {
             let same = |known: &BaseImage| {
-                known == base || same_image(&known.image, &base.image) && (known.stage.is_none() || base.stage.is_none())
+                known == base
+                    || same_image(&known.image, &base.image) && (known.stage.is_none() || base.stage.is_none())
             };
             match bases.iter().position(same).and_then(|at| bases.get_mut(at)) {
                 // A later line can say more of the same: BuildKit names the image first, and its stage in an error.
@@ -265,8 +271,8 @@ pub(super) fn base_image(line: &str) -> Option<BaseImage> {
     Some(BaseImage { image, flags: None, stage: None })
 }
 
-/// What follows `FROM`, where it is an instruction: at the start, behind `Step 1/9 :` or `[builder 1/4]`, or in the excerpt of a
-/// Dockerfile that BuildKit shows. Not in a query of a database.
+/// What follows `FROM`, where it is an instruction: at the start, behind `Step 1/9 :` or `[builder 1/4]`, or in the
+/// excerpt of a Dockerfile that BuildKit shows. Not in a query of a database.
 fn after_from(line: &str) -> Option<&str> {
     let trimmed = line.trim_start();
     let (before, rest) = match trimmed.strip_prefix("FROM ") {
@@ -295,9 +301,16 @@ fn is_reference(word: &str) -> bool {
 fn image_of_url(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("registry-1.docker.io/v2/").or_else(|| line.split_once("index.docker.io/v2/"))?;
     let (repository, rest) = rest.split_once("/manifests/")?;
-    let tag: String = rest.chars().take_while(|next| next.is_ascii_alphanumeric() || matches!(next, '.' | '_' | '-' | ':')).collect();
+    let tag: String = rest
+        .chars()
+        .take_while(|next| next.is_ascii_alphanumeric() || matches!(next, '.' | '_' | '-' | ':'))
+        .collect();
     let tag = tag.trim_end_matches([':', '.']);
-    let image = if tag.starts_with("sha256:") || tag.is_empty() { repository.to_owned() } else { format!("{repository}:{tag}") };
+    let image = if tag.starts_with("sha256:") || tag.is_empty() {
+        repository.to_owned()
+    } else {
+        format!("{repository}:{tag}")
+    };
     is_reference(&image).then_some(image)
 }
 
@@ -314,15 +327,30 @@ mod tests {
         for (line, wanted) in [
             ("Step 1/9 : FROM python:3.11-slim AS builder", Some("FROM python:3.11-slim AS builder")),
             ("STEP 1/9: FROM docker.io/library/python:3.11-slim", Some("FROM docker.io/library/python:3.11-slim")),
-            ("FROM --platform=linux/amd64 node:20-alpine as web", Some("FROM --platform=linux/amd64 node:20-alpine AS web")),
-            ("#3 [internal] load metadata for docker.io/library/python:3.11-slim", Some("FROM docker.io/library/python:3.11-slim")),
-            ("#5 [builder 1/4] FROM docker.io/library/node:20@sha256:0123", Some("FROM docker.io/library/node:20")),
+            (
+                "FROM --platform=linux/amd64 node:20-alpine as web",
+                Some("FROM --platform=linux/amd64 node:20-alpine AS web"),
+            ),
+            (
+                "#3 [internal] load metadata for docker.io/library/python:3.11-slim",
+                Some("FROM docker.io/library/python:3.11-slim"),
+            ),
+            (
+                "#5 [builder 1/4] FROM docker.io/library/node:20@sha256:0123",
+                Some("FROM docker.io/library/node:20"),
+            ),
             ("   1 | >>> FROM golang:1.23 AS build", Some("FROM golang:1.23 AS build")),
             ("INFO[0000] Retrieving image manifest python:3.11-slim", Some("FROM python:3.11-slim")),
-            ("INFO[0001] Retrieving image python:3.11-slim from registry index.docker.io", Some("FROM python:3.11-slim")),
+            (
+                "INFO[0001] Retrieving image python:3.11-slim from registry index.docker.io",
+                Some("FROM python:3.11-slim"),
+            ),
             ("Trying to pull docker.io/library/alpine:3.20...", Some("FROM docker.io/library/alpine:3.20")),
             ("Unable to find image 'redis:7' locally", Some("FROM redis:7")),
-            ("[Container] 2026/01/12 16:13:20 Running command docker pull --quiet postgres:16", Some("FROM postgres:16")),
+            (
+                "[Container] 2026/01/12 16:13:20 Running command docker pull --quiet postgres:16",
+                Some("FROM postgres:16"),
+            ),
             ("SELECT * FROM users", None),
             ("FROM scratch", None),
             ("Step 2/9 : COPY --from=builder /app /app", None),
@@ -378,6 +406,9 @@ mod tests {
             log.before(&page.iter().map(String::as_str).collect::<Vec<_>>());
         }
         let found = log.failed_pull("build").unwrap();
-        assert_eq!((found.docker_hub_quota(), found.image.as_deref(), log.bases().len()), (true, Some("python:3.11-slim"), 1));
+        assert_eq!(
+            (found.docker_hub_quota(), found.image.as_deref(), log.bases().len()),
+            (true, Some("python:3.11-slim"), 1)
+        );
     }
 }

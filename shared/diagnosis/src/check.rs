@@ -11,7 +11,11 @@ use pullsafe::reference::{Reference, Registry, ecr_host};
 /// The command or page, and what to look for in it.
 pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let text = diagnosis.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join(" ");
-    let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) { setting.place_in(&text) } else { setting.place };
+    let place = if diagnosis.cause.is_about_image() || is_of_start(diagnosis.cause) {
+        setting.place_in(&text)
+    } else {
+        setting.place
+    };
     let setting = &Setting { place, ..setting.clone() };
     if place == Place::CodeBuild
         && let Some(said) = of_build(diagnosis)
@@ -72,7 +76,14 @@ fn needs_environment(diagnosis: &Diagnosis) -> bool {
 
 /// Whether it is of the host's runtime, whose words tell the host.
 const fn is_of_start(cause: Cause) -> bool {
-    matches!(cause, Cause::DiskFull | Cause::CommandNotFound | Cause::AgentError | Cause::VolumeMountFailed | Cause::InvalidConfiguration)
+    matches!(
+        cause,
+        Cause::DiskFull
+            | Cause::CommandNotFound
+            | Cause::AgentError
+            | Cause::VolumeMountFailed
+            | Cause::InvalidConfiguration
+    )
 }
 
 /// For a build, where a task would be asked about what only tasks have.
@@ -110,8 +121,10 @@ fn limit(diagnosis: &Diagnosis) -> String {
         return "`aws service-quotas list-service-quotas --service-code ecr` (the rates of image pulls and of GetAuthorizationToken)"
             .to_owned();
     }
-    inspect(diagnosis)
-        .map_or_else(|| "one pull by hand, from the same network".to_owned(), |command| format!("{command}, from the same network"))
+    inspect(diagnosis).map_or_else(
+        || "one pull by hand, from the same network".to_owned(),
+        |command| format!("{command}, from the same network"),
+    )
 }
 
 /// Where the image is in ECR: registry, repository and region as arguments.
@@ -121,8 +134,12 @@ fn in_ecr(image: &Reference) -> Option<(String, String)> {
 }
 
 fn exists(diagnosis: &Diagnosis, setting: &Setting) -> String {
-    let Some(image) = reference(diagnosis) else { return definition(setting, IMAGES) };
-    let Some((registry, repository)) = in_ecr(&image) else { return format!("`docker buildx imagetools inspect {image}`") };
+    let Some(image) = reference(diagnosis) else {
+        return definition(setting, IMAGES);
+    };
+    let Some((registry, repository)) = in_ecr(&image) else {
+        return format!("`docker buildx imagetools inspect {image}`");
+    };
     if diagnosis.cause == Cause::RepositoryNotFound {
         return format!("`aws ecr describe-repositories {registry} --repository-names {repository}`");
     }
@@ -174,12 +191,16 @@ fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let image = reference(diagnosis);
     let of_ecr = image.as_ref().and_then(|image| ecr_host(image.registry()));
     let host = match (&image, of_ecr) {
-        (_, Some(ecr)) if diagnosis.registry == Some(Registry::EcrPrivateApi) => format!("api.ecr.{}.amazonaws.com", ecr.region),
+        (_, Some(ecr)) if diagnosis.registry == Some(Registry::EcrPrivateApi) => {
+            format!("api.ecr.{}.amazonaws.com", ecr.region)
+        }
         (Some(image), _) if !image.is_docker_hub() => image.registry().to_owned(),
         _ => "registry-1.docker.io".to_owned(),
     };
     match diagnosis.why {
-        Some(Why::Dns) => return format!("`dig +short {host}` on another machine: without an answer there too, the name is wrong"),
+        Some(Why::Dns) => {
+            return format!("`dig +short {host}` on another machine: without an answer there too, the name is wrong");
+        }
         Some(Why::Tls) => {
             return format!(
                 "`openssl s_client -connect {host}:443 </dev/null | openssl x509 -noout -issuer -dates` (who signed its certificate, and until when)"
@@ -187,8 +208,14 @@ fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
         }
         _ => {}
     }
-    let known_elsewhere = diagnosis.registry.is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
-    way(&format!("{host}/v2"), (!known_elsewhere).then_some("endpoints for ecr.api, ecr.dkr and S3"), setting)
+    let known_elsewhere = diagnosis
+        .registry
+        .is_some_and(|registry| !matches!(registry, Registry::EcrPrivate | Registry::EcrPrivateApi));
+    way(
+        &format!("{host}/v2"),
+        (!known_elsewhere).then_some("endpoints for ecr.api, ecr.dkr and S3"),
+        setting,
+    )
 }
 
 /// Whether the way to this address is open, from where the request comes.
@@ -214,7 +241,11 @@ fn way(address: &str, endpoints: Option<&str>, setting: &Setting) -> String {
 /// Whether the way to a service of AWS is open.
 fn of_service(service: &str, setting: &Setting) -> Option<String> {
     let region = setting.region.as_ref()?;
-    Some(way(&format!("{service}.{region}.amazonaws.com"), Some(&format!("an endpoint for {service}")), setting))
+    Some(way(
+        &format!("{service}.{region}.amazonaws.com"),
+        Some(&format!("an endpoint for {service}")),
+        setting,
+    ))
 }
 
 fn disk(setting: &Setting) -> String {
@@ -222,7 +253,9 @@ fn disk(setting: &Setting) -> String {
         Place::Ec2 | Place::External => "`docker system df` and `df -h` on the host".to_owned(),
         Place::Windows => "`docker system df` and `Get-PSDrive C` on the host".to_owned(),
         Place::ManagedInstances => "the capacity provider in the ECS console: the storage of its instances".to_owned(),
-        Place::Batch => "the compute environment in the Batch console: its launch template and the volume's size".to_owned(),
+        Place::Batch => {
+            "the compute environment in the Batch console: its launch template and the volume's size".to_owned()
+        }
         Place::Fargate | Place::Unknown | Place::CodeBuild => {
             format!("{} (20 GiB where it is `null`)", definition(setting, "ephemeralStorage"))
         }
@@ -252,7 +285,9 @@ fn task(setting: &Setting) -> String {
         (Some(cluster), Some(task)) => format!(
             "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query 'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
         ),
-        _ if setting.place == Place::Batch => "the job in the Batch console: its status reason, and its log stream".to_owned(),
+        _ if setting.place == Place::Batch => {
+            "the job in the Batch console: its status reason, and its log stream".to_owned()
+        }
         _ => "the stopped task in the ECS console: its containers, and the tab Logs".to_owned(),
     }
 }
@@ -260,7 +295,9 @@ fn task(setting: &Setting) -> String {
 fn events(setting: &Setting) -> String {
     match (&setting.cluster, &setting.service) {
         (Some(cluster), Some(service)) => {
-            format!("`aws ecs describe-services --cluster {cluster} --services {service} --query 'services[0].events[:5].message'`")
+            format!(
+                "`aws ecs describe-services --cluster {cluster} --services {service} --query 'services[0].events[:5].message'`"
+            )
         }
         _ => task(setting),
     }
@@ -360,7 +397,9 @@ fn log_group(text: &str, setting: &Setting) -> Option<String> {
     let at = text.find("log-group:").map(|at| at + "log-group:".len())?;
     let rest = text.get(at..)?;
     let end = rest
-        .find(|character: char| !(character.is_ascii_alphanumeric() || matches!(character, '/' | '-' | '_' | '.' | '#')))
+        .find(|character: char| {
+            !(character.is_ascii_alphanumeric() || matches!(character, '/' | '-' | '_' | '.' | '#'))
+        })
         .unwrap_or(rest.len());
     let name = rest.get(..end).filter(|name| !name.is_empty())?;
     Some(format!("`aws logs describe-log-groups --log-group-name-prefix {name}`"))

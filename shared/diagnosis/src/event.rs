@@ -50,7 +50,12 @@ pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Re
     let detail_type = match event.get("detail-type") {
         Some(Value::String(name)) => name.as_str(),
         // A task is known by its fields: an event without its type is still worth reading.
-        _ if detail.get("lastStatus").is_some() || detail.get("containers").is_some() || detail.get("stoppedReason").is_some() => TASK,
+        _ if detail.get("lastStatus").is_some()
+            || detail.get("containers").is_some()
+            || detail.get("stoppedReason").is_some() =>
+        {
+            TASK
+        }
         Some(other) => return fail("event.detail-type", format!("it is {}, not a string", kind(other))),
         None => return fail("event.detail-type", "it is missing".to_owned()),
     };
@@ -73,7 +78,8 @@ fn of_task(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
     if degraded.cause == Cause::AppDegraded {
         return Verdict::Diagnosed(Box::new(degraded));
     }
-    let (last, desired) = (task.last_status.as_deref().unwrap_or("absent"), task.desired_status.as_deref().unwrap_or("absent"));
+    let (last, desired) =
+        (task.last_status.as_deref().unwrap_or("absent"), task.desired_status.as_deref().unwrap_or("absent"));
     let mut text = format!("Not a stop: lastStatus is {last}, desiredStatus {desired}.");
     if desired.eq_ignore_ascii_case("STOPPED") {
         text.push_str(" ECS is about to stop the task; the event of the stop tells why.");
@@ -92,8 +98,10 @@ fn of_service(detail: &Value) -> Verdict {
 }
 
 fn of_build(detail: &Value, logs: &BTreeMap<String, Vec<String>>) -> Verdict {
-    let status =
-        ["build-status", "completed-phase-status"].iter().find_map(|key| detail.get(*key).and_then(Value::as_str)).unwrap_or_default();
+    let status = ["build-status", "completed-phase-status"]
+        .iter()
+        .find_map(|key| detail.get(*key).and_then(Value::as_str))
+        .unwrap_or_default();
     match status {
         "SUCCEEDED" | "IN_PROGRESS" => Verdict::NotAStop(format!("Not a failure: the build is {status}.")),
         "STOPPED" => Verdict::Diagnosed(Box::new(stopped_build())),
@@ -119,10 +127,15 @@ mod tests {
 
     #[test]
     fn faults_name_their_field() {
-        let check = |event: Value, text: &str| assert_eq!(diagnose_event(&event, &BTreeMap::new()).unwrap_err().to_string(), text);
+        let check = |event: Value, text: &str| {
+            assert_eq!(diagnose_event(&event, &BTreeMap::new()).unwrap_err().to_string(), text)
+        };
         check(json!([]), "event: it is an array, not an object");
         check(json!({"detail-type": "ECS Task State Change"}), "event.detail: it is missing");
-        check(json!({"detail-type": "ECS Task State Change", "detail": "x"}), "event.detail: it is a string, not an object");
+        check(
+            json!({"detail-type": "ECS Task State Change", "detail": "x"}),
+            "event.detail: it is a string, not an object",
+        );
         check(json!({"detail": {}}), "event.detail-type: it is missing");
         check(
             json!({"detail-type": "Scheduled Event", "detail": {}}),
@@ -140,7 +153,9 @@ mod tests {
     fn a_running_task_with_errors_in_its_log_is_degraded() {
         let event = json!({"detail-type": TASK, "detail": {"lastStatus": "RUNNING"}});
         let logs = BTreeMap::from([("web".to_owned(), vec!["No module named 'core.aws_service'".to_owned()])]);
-        let Ok(Verdict::Diagnosed(found)) = diagnose_event(&event, &logs) else { panic!("no diagnosis") };
+        let Ok(Verdict::Diagnosed(found)) = diagnose_event(&event, &logs) else {
+            panic!("no diagnosis")
+        };
         assert_eq!(found.cause, Cause::AppDegraded);
     }
 

@@ -1,5 +1,5 @@
-//! What exit codes tell: which container of a task is meant, whether the task simply did its work, and what a code alone says,
-//! which is little.
+//! What exit codes tell: which container of a task is meant, whether the task simply did its work, and what a code
+//! alone says, which is little.
 
 use super::row::Row;
 use super::tables;
@@ -11,8 +11,8 @@ use pullsafe_events::stopped_task::{Container, StoppedTask};
 enum Ending {
     /// With 0.
     Well,
-    /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone, or by the signal that its image asks
-    /// for instead (`STOPSIGNAL`: SIGINT, SIGQUIT).
+    /// By SIGKILL or SIGTERM, with which ECS ends what is left when an essential container is gone, or by the signal
+    /// that its image asks for instead (`STOPSIGNAL`: SIGINT, SIGQUIT).
     Stopped,
     /// With any other code.
     Failed,
@@ -42,7 +42,8 @@ impl Ending {
 /// | a reason and no code | 4 | it never ran |
 /// | nothing | 5 | |
 ///
-/// One that is not essential comes behind all that are where only an essential one can have ended the task; an injected one comes last.
+/// One that is not essential comes behind all that are where only an essential one can have ended the task; an injected
+/// one comes last.
 pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
     // Only an essential container stops its task; one that is not can still be what others waited for.
     let by_exit_of_essential = ended_by_a_container(task);
@@ -61,8 +62,8 @@ pub(super) fn failed_first(task: &StoppedTask) -> Option<&Container> {
     task.containers.iter().min_by_key(|container| rank(container))
 }
 
-/// Whether a task simply did its work: it is known to belong to no service, an essential container ended with 0 by itself, and what ended otherwise
-/// was ended by ECS after that, or is not essential.
+/// Whether a task simply did its work: it is known to belong to no service, an essential container ended with 0 by
+/// itself, and what ended otherwise was ended by ECS after that, or is not essential.
 ///
 /// | essential | others | means |
 /// |---|---|---|
@@ -166,7 +167,8 @@ const CODES: &[Code] = &[
     },
 ];
 
-/// Signals that end a process and that no code above tells more of: a shell, and PID 1, pass them on as 128 and the number.
+/// Signals that end a process and that no code above tells more of: a shell, and PID 1, pass them on as 128 and the
+/// number.
 const SIGNALS: &[(i64, &str, &str)] = &[
     (1, "SIGHUP", "its terminal or supervisor went away"),
     (2, "SIGINT", "something in the task asked it to stop"),
@@ -204,7 +206,11 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
         };
     }
     if let Some(known) = CODES.iter().find(|known| known.codes.contains(&code)) {
-        return Diagnosis { signature: known.signature, advice: known.advice.to_owned(), ..Diagnosis::of(known.cause, known.confidence) };
+        return Diagnosis {
+            signature: known.signature,
+            advice: known.advice.to_owned(),
+            ..Diagnosis::of(known.cause, known.confidence)
+        };
     }
     if let Some((_, name, means)) = SIGNALS.iter().find(|(signal, ..)| *signal + 128 == code) {
         let advice = format!(
@@ -217,7 +223,10 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
     } else {
         "The program ended by itself with an error, and there is no log evidence of why. Read the container's log (group and prefix are in the task definition's awslogs options)."
     };
-    Diagnosis { advice: text.to_owned(), ..Diagnosis::of(Cause::AppCrashed, Confidence::Low) }
+    Diagnosis {
+        advice: text.to_owned(),
+        ..Diagnosis::of(Cause::AppCrashed, Confidence::Low)
+    }
 }
 
 /// A row of this cause among those that say who stopped a task, for its advice.
@@ -240,7 +249,10 @@ mod tests {
     fn a_task_that_ended_well_is_no_failure_and_what_ecs_stopped_after_it_no_crash() {
         let done = json!([{"name": "job", "exitCode": 0}, {"name": "proxy", "exitCode": 137}, {"name": "log", "exitCode": 143}]);
         assert!(completed(&task("family:nightly", done.clone())));
-        assert!(completed(&task("family:nightly", json!([{"name": "job", "exitCode": 0}, {"name": "proxy", "exitCode": 130}]))));
+        assert!(completed(&task(
+            "family:nightly",
+            json!([{"name": "job", "exitCode": 0}, {"name": "proxy", "exitCode": 130}])
+        )));
         assert!(!completed(&task("service:web", done)), "a service's container must not end");
         for containers in [
             json!([{"name": "job", "exitCode": 1}]),
@@ -255,11 +267,13 @@ mod tests {
 
     #[test]
     fn what_is_essential_decides_where_it_is_known() {
-        let mut known = task("family:nightly", json!([{"name": "migrate", "exitCode": 0}, {"name": "job", "exitCode": 137}]));
+        let mut known =
+            task("family:nightly", json!([{"name": "migrate", "exitCode": 0}, {"name": "job", "exitCode": 137}]));
         known.containers[0].essential = Some(false);
         known.containers[1].essential = Some(true);
         assert!(!completed(&known), "the essential one was killed");
-        let mut known = task("family:nightly", json!([{"name": "job", "exitCode": 0}, {"name": "side", "exitCode": 1}]));
+        let mut known =
+            task("family:nightly", json!([{"name": "job", "exitCode": 0}, {"name": "side", "exitCode": 1}]));
         known.containers[0].essential = Some(true);
         known.containers[1].essential = Some(false);
         assert!(completed(&known));

@@ -1,4 +1,5 @@
-//! Why a text means this cause and not the next: its chain, the row that decided, and the rows that would have come after it.
+//! Why a text means this cause and not the next: its chain, the row that decided, and the rows that would have come
+//! after it.
 
 use crate::cause::Cause;
 use crate::chain::{Chain, Tell};
@@ -22,7 +23,12 @@ pub struct Explanation {
 pub fn explain(said: &str, image: Option<&str>) -> Explanation {
     let normal = text::normalise(said);
     let setting = Setting::default();
-    let read = Read { source: String::new(), target: target::of_container(&normal, image, None), text: &normal, setting: &setting };
+    let read = Read {
+        source: String::new(),
+        target: target::of_container(&normal, image, None),
+        text: &normal,
+        setting: &setting,
+    };
     let row = read.row();
     let shown = |link: &str| text::redact(link.trim());
     let links = Chain::parse(&normal).links;

@@ -1,4 +1,5 @@
-// Shared by `build.rs`, which makes the index, and by `nearest.rs`, which asks it: both must cut a text in the same way.
+// Shared by `build.rs`, which makes the index, and by `nearest.rs`, which asks it: both must cut a text in the same
+// way.
 
 /// The groups of four characters of a shaped text, each once, in order.
 fn grams(shaped: &str) -> Vec<u32> {

@@ -75,7 +75,12 @@ fn of_task(task: &StoppedTask, logs: &BTreeMap<String, Picker>, setting: &Settin
         return still_running(logs, setting);
     }
     let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
-    let subject = Read { source: "stoppedReason".to_owned(), target: target::of_task(&reason, &task.containers), text: &reason, setting };
+    let subject = Read {
+        source: "stoppedReason".to_owned(),
+        target: target::of_task(&reason, &task.containers),
+        text: &reason,
+        setting,
+    };
     let by_text = subject.row();
     if let Some((cause, confidence)) = stopped_from_outside(task, by_text) {
         return from_outside(task, cause, confidence, by_text, &subject, logs);
@@ -100,7 +105,9 @@ fn of_task(task: &StoppedTask, logs: &BTreeMap<String, Picker>, setting: &Settin
 }
 
 fn picked(logs: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Picker> {
-    logs.iter().map(|(name, lines)| (name.clone(), Picker::of(lines.iter().map(String::as_str)))).collect()
+    logs.iter()
+        .map(|(name, lines)| (name.clone(), Picker::of(lines.iter().map(String::as_str))))
+        .collect()
 }
 
 /// What a text says that does not come from a task, such as a line of a build log. `None` if it says nothing known.
@@ -113,7 +120,12 @@ pub fn diagnose_text(text: &str, image_hint: Option<&str>, source: &str) -> Opti
 /// As [`diagnose_text`], for a text of which one knows where it happened.
 pub fn diagnose_text_at(text: &str, image_hint: Option<&str>, source: &str, setting: &Setting) -> Option<Diagnosis> {
     let normal = text::normalise(text);
-    let read = Read { source: source.to_owned(), target: target::of_container(&normal, image_hint, None), text: &normal, setting };
+    let read = Read {
+        source: source.to_owned(),
+        target: target::of_container(&normal, image_hint, None),
+        text: &normal,
+        setting,
+    };
     match read.row() {
         Some(row) => Some(of_row(row, &read)),
         None => is_pull(&normal).then(|| unknown(&read)),
@@ -142,7 +154,12 @@ struct Read<'a> {
 impl Read<'_> {
     fn context(&self) -> Context {
         let official = self.target.registry == Some(Registry::DockerHub)
-            && self.target.image.as_deref().and_then(|image| image.parse::<Reference>().ok()).is_some_and(|image| image.is_official());
+            && self
+                .target
+                .image
+                .as_deref()
+                .and_then(|image| image.parse::<Reference>().ok())
+                .is_some_and(|image| image.is_official());
         Context { registry: self.target.registry, official }
     }
 
@@ -161,7 +178,8 @@ impl Read<'_> {
             return None;
         }
         let tells = chain.answer()?.tells;
-        let pinned = self.text.contains("@sha256:") || self.target.image.as_deref().is_some_and(|image| image.contains("@sha256:"));
+        let pinned = self.text.contains("@sha256:")
+            || self.target.image.as_deref().is_some_and(|image| image.contains("@sha256:"));
         let registry = context.registry.or_else(|| chain.address().map(|address| target::of_host(address.host)));
         let context = Context { registry, ..context };
         let rows = tables::ANSWERS.iter().flat_map(|table| table.iter());
@@ -172,7 +190,14 @@ impl Read<'_> {
     /// What an advice is about.
     fn about<'b>(&'b self, target: &'b Target, attempts: Option<u32>) -> About<'b> {
         let place = self.setting.place_in(self.text);
-        About { target, text: self.text, place, mode: self.setting.mode_in(self.text), driver: self.setting.driver, attempts }
+        About {
+            target,
+            text: self.text,
+            place,
+            mode: self.setting.mode_in(self.text),
+            driver: self.setting.driver,
+            attempts,
+        }
     }
 
     fn evidence(&self) -> Evidence {
@@ -191,7 +216,10 @@ fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Op
         Some((Cause::SpotInterrupted, Confidence::High))
     } else if is("TerminationNotice") {
         let fargate = task.launch_type.as_deref().is_none_or(|launch| launch.eq_ignore_ascii_case("FARGATE"));
-        Some((said.unwrap_or(if fargate { Cause::SpotInterrupted } else { Cause::HostTerminated }), Confidence::High))
+        Some((
+            said.unwrap_or(if fargate { Cause::SpotInterrupted } else { Cause::HostTerminated }),
+            Confidence::High,
+        ))
     } else if is("InfrastructureHealth") {
         Some((said.unwrap_or(Cause::HostTerminated), Confidence::Medium))
     } else if is("ServiceSchedulerInitiated") && said.is_none() && is_complaint(task) {
@@ -203,7 +231,8 @@ fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Op
     }
 }
 
-/// Whether the scheduler names its service and what about it: a sentence that is cut there, or not known, is no scaling.
+/// Whether the scheduler names its service and what about it: a sentence that is cut there, or not known, is no
+/// scaling.
 fn is_complaint(task: &StoppedTask) -> bool {
     let reason = text::normalise(task.stopped_reason.as_deref().unwrap_or_default());
     reason.starts_with("(service ")
@@ -225,7 +254,11 @@ fn from_outside(
                 Some(row) => advice::render(row, &read.about(&read.target, None)),
                 None => advice::unknown(None, false, read.text),
             };
-            Diagnosis { evidence: vec![read.evidence()], advice, ..Diagnosis::of(cause, confidence) }
+            Diagnosis {
+                evidence: vec![read.evidence()],
+                advice,
+                ..Diagnosis::of(cause, confidence)
+            }
         }
     };
     let unhealthy = matches!(cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
@@ -262,7 +295,11 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, se
 /// A task that has not stopped: only its log can say anything.
 fn still_running(logs: &BTreeMap<String, Picker>, setting: &Setting) -> Diagnosis {
     match logs::read(logs, None).filter(Finding::is_specific) {
-        Some(finding) => Diagnosis { cause: Cause::AppDegraded, confidence: Confidence::Low, ..of_finding(&finding, setting) },
+        Some(finding) => Diagnosis {
+            cause: Cause::AppDegraded,
+            confidence: Confidence::Low,
+            ..of_finding(&finding, setting)
+        },
         None => Diagnosis {
             advice: "The task has not stopped, and its log shows no known error.".to_owned(),
             ..Diagnosis::of(Cause::Unknown, Confidence::Low)
@@ -275,14 +312,21 @@ fn by_container_reason(task: &StoppedTask, setting: &Setting) -> Option<Diagnosi
     let mut cut_pull = None;
     for injected in [false, true] {
         for container in task.containers.iter().filter(|container| container.is_injected() == injected) {
-            let Some(reason) = container.reason.as_deref() else { continue };
+            let Some(reason) = container.reason.as_deref() else {
+                continue;
+            };
             let reason = text::normalise(reason);
             // A container that has an exit code ran: it survived the failed pull from a cached image.
             if container.exit_code.is_some() && is_pull(&reason) {
                 continue;
             }
             let target = target::of_container(&reason, container.image.as_deref(), Some(&container.name));
-            let read = Read { source: format!("containers[{}].reason", container.name), target, text: &reason, setting };
+            let read = Read {
+                source: format!("containers[{}].reason", container.name),
+                target,
+                text: &reason,
+                setting,
+            };
             match read.row() {
                 Some(row) => return Some(of_row(row, &read)),
                 None if is_pull(&reason) && cut_pull.is_none() => cut_pull = Some(unknown(&read)),
@@ -313,7 +357,10 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Re
         diagnosis.container = failed.map(|container| container.name.clone()).filter(|name| !name.is_empty());
     }
     if let (Some(container), Some(code)) = (failed, exited) {
-        diagnosis.evidence.push(Evidence { source: format!("containers[{}].exitCode", container.name), text: code.to_string() });
+        diagnosis.evidence.push(Evidence {
+            source: format!("containers[{}].exitCode", container.name),
+            text: code.to_string(),
+        });
         if !told && let Some(log) = logs.get(&container.name) {
             diagnosis.evidence.extend(log.tail(&container.name));
         }
@@ -328,7 +375,10 @@ fn by_log_or_exit(task: &StoppedTask, logs: &BTreeMap<String, Picker>, read: &Re
 fn with_reasons(mut diagnosis: Diagnosis, task: &StoppedTask) -> Diagnosis {
     let reasons = task.containers.iter().filter_map(|container| {
         let text = text::normalise(container.reason.as_deref()?);
-        let shown = Evidence { source: format!("containers[{}].reason", container.name), text: text::redact(&text) };
+        let shown = Evidence {
+            source: format!("containers[{}].reason", container.name),
+            text: text::redact(&text),
+        };
         (!shown.text.is_empty() && !is_pull(&text)).then_some(shown)
     });
     let at = if diagnosis.cause == Cause::Unknown { 0 } else { diagnosis.evidence.len() };

@@ -1,6 +1,7 @@
 //! The log drivers: the words by which a text means one, and what one does about each way in which it fails.
 //!
-//! One row for each driver. What a text does not name is not guessed: without a driver the advice says what holds for all of them.
+//! One row for each driver. What a text does not name is not guessed: without a driver the advice says what holds for
+//! all of them.
 
 use crate::cause::Why;
 
@@ -102,7 +103,17 @@ static ROWS: &[Row] = &[
     Row {
         driver: Driver::Awslogs,
         names: &["awslogs"],
-        words: &["awslogs", "cloudwatch", "log group", "log-group", "log stream", "log-stream", "logs:create", "logs:put", "https://logs."],
+        words: &[
+            "awslogs",
+            "cloudwatch",
+            "log group",
+            "log-group",
+            "log stream",
+            "log-stream",
+            "logs:create",
+            "logs:put",
+            "https://logs.",
+        ],
         network: "CloudWatch Logs must be reached: a NAT gateway, or the interface endpoint `logs`, whose security group lets 443 in.",
         permission: "CloudWatch Logs wants `logs:CreateLogStream` and `logs:PutLogEvents` on the group (and `logs:CreateLogGroup` with `awslogs-create-group`).",
         missing: "Create the group that `awslogs-group` names, in the region of `awslogs-region`; or set `awslogs-create-group` to true and allow `logs:CreateLogGroup`.",
@@ -113,7 +124,9 @@ static ROWS: &[Row] = &[
 impl Driver {
     /// The driver of this name in `logDriver`.
     pub fn of_name(name: &str) -> Option<Self> {
-        ROWS.iter().find(|row| row.names.iter().any(|own| own.eq_ignore_ascii_case(name))).map(|row| row.driver)
+        ROWS.iter()
+            .find(|row| row.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
+            .map(|row| row.driver)
     }
 
     /// The driver that a text means by its own words.
@@ -136,7 +149,9 @@ pub(super) fn advice(driver: Option<Driver>, why: Option<Why>) -> &'static str {
         (None, Some(Why::Network)) => {
             "Look in `logConfiguration` which driver it is and which address its options name: that address must be reached from where the container runs."
         }
-        (None, Some(Why::Permission)) => "Look in `logConfiguration` which driver it is and what it writes to: that refuses it.",
+        (None, Some(Why::Permission)) => {
+            "Look in `logConfiguration` which driver it is and what it writes to: that refuses it."
+        }
         (None, _) => {
             "Look in `logConfiguration` which driver it is, whether its required options are set, and whether what they name exists."
         }
@@ -150,11 +165,20 @@ mod tests {
     #[test]
     fn a_driver_is_read_from_its_own_words_and_never_guessed() {
         for (text, driver) in [
-            ("failed to initialize logging driver: failed to create Cloudwatch log stream: AccessDenied", Some(Driver::Awslogs)),
+            (
+                "failed to initialize logging driver: failed to create Cloudwatch log stream: AccessDenied",
+                Some(Driver::Awslogs),
+            ),
             ("unknown log opt 'splunk-token' for json-file log driver", Some(Driver::JsonFile)),
             ("unknown log opt 'awslogs-group' for syslog log driver", Some(Driver::Syslog)),
-            ("failed to initialize logging driver: splunk: failed to verify connection - 504", Some(Driver::Splunk)),
-            ("failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file", Some(Driver::Fluentd)),
+            (
+                "failed to initialize logging driver: splunk: failed to verify connection - 504",
+                Some(Driver::Splunk),
+            ),
+            (
+                "failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file",
+                Some(Driver::Fluentd),
+            ),
             ("gelf: cannot connect to GELF endpoint: graylog:12201", Some(Driver::Gelf)),
             ("unable to generate firelens config file", Some(Driver::Firelens)),
             ("failed to initialize logging driver: dial tcp 127.0.0.1:514: connect: connection refused", None),

@@ -12,7 +12,8 @@ pub(super) struct Said<'a> {
     pub(super) mild: bool,
 }
 
-/// Where loggers put what they have to say, the most telling first. An object or a list in such a place is read the same way.
+/// Where loggers put what they have to say, the most telling first. An object or a list in such a place is read the
+/// same way.
 const MESSAGES: &[&str] = &[
     "error",
     "err",
@@ -69,8 +70,19 @@ const MESSAGES: &[&str] = &[
 /// What an object of an error has besides, and what means too much elsewhere.
 const OF_ERRORS: &[&str] = &["type", "name", "class", "code", "value", "kind", "stack", "backtrace", "source"];
 /// Where they put the level.
-const LEVELS: &[&str] =
-    &["level", "severity", "levelname", "log.level", "lvl", "loglevel", "@l", "log_level", "levelName", "level_name", "Level"];
+const LEVELS: &[&str] = &[
+    "level",
+    "severity",
+    "levelname",
+    "log.level",
+    "lvl",
+    "loglevel",
+    "@l",
+    "log_level",
+    "levelName",
+    "level_name",
+    "Level",
+];
 /// How deep objects in objects are read.
 const DEPTH: usize = 4;
 
@@ -85,7 +97,11 @@ pub(super) fn read_line(trimmed: &str) -> Said<'_> {
         }
         return Said { text: Cow::Borrowed(trimmed), mild };
     }
-    let text = if trimmed.contains('\u{1b}') { normalise(trimmed) } else { Cow::Borrowed(trimmed) };
+    let text = if trimmed.contains('\u{1b}') {
+        normalise(trimmed)
+    } else {
+        Cow::Borrowed(trimmed)
+    };
     let text = match with_binaries(&text) {
         Some(read) => Cow::Owned(read),
         None => text,
@@ -143,7 +159,9 @@ fn push(said: &str, text: &mut String) {
 }
 
 fn is_mild_value(value: &Value, line: &str) -> bool {
-    let Value::Object(object) = value else { return is_mild(line) };
+    let Value::Object(object) = value else {
+        return is_mild(line);
+    };
     let field = |key: &str| {
         let nested = || key.split_once('.').and_then(|(outer, inner)| object.get(outer)?.as_object()?.get(inner));
         object.get(key).or_else(nested)
@@ -162,7 +180,9 @@ fn with_binaries(line: &str) -> Option<String> {
     let mut out: Option<String> = None;
     let mut rest = line;
     while let Some((before, behind)) = rest.split_once("<<") {
-        let Some((inside, after)) = behind.split_once(">>") else { break };
+        let Some((inside, after)) = behind.split_once(">>") else {
+            break;
+        };
         let bytes: Option<Vec<u8>> = inside.split(',').map(|number| number.trim().parse::<u8>().ok()).collect();
         let words = bytes.filter(|bytes| bytes.len() >= SHORTEST).and_then(|bytes| String::from_utf8(bytes).ok());
         let read = out.get_or_insert_with(String::new);
@@ -178,7 +198,9 @@ fn with_binaries(line: &str) -> Option<String> {
 
 fn is_mild_level(level: &str) -> bool {
     let lower = level.to_ascii_lowercase();
-    ["info", "warn", "debug", "trace", "notice", "verbose", "fine"].iter().any(|mild| lower.starts_with(mild))
+    ["info", "warn", "debug", "trace", "notice", "verbose", "fine"]
+        .iter()
+        .any(|mild| lower.starts_with(mild))
 }
 
 /// Whether a line says of itself that it is a warning or less.

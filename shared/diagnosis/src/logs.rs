@@ -84,17 +84,33 @@ impl Picker {
             self.tail.push_back(cut(trimmed).to_owned());
         }
         let Said { text, mild } = read_line(trimmed);
-        // What is not where loggers put it still counts, unless the line is only a warning: its other fields may say anything.
-        let whole = || if mild || matches!(text, Cow::Borrowed(_)) { None } else { LOGS.heaviest(trimmed) };
-        let Some(row) = LOGS.heaviest(&text).or_else(whole) else { return };
+        // What is not where loggers put it still counts, unless the line is only a warning: its other fields may say
+        // anything.
+        let whole = || {
+            if mild || matches!(text, Cow::Borrowed(_)) {
+                None
+            } else {
+                LOGS.heaviest(trimmed)
+            }
+        };
+        let Some(row) = LOGS.heaviest(&text).or_else(whole) else {
+            return;
+        };
         let score = i32::from(row.weight) * STEP - i32::from(mild) * 3;
         let is_best = self.best.as_ref().is_none_or(|best| supersedes(best, row, score, index));
-        let is_kept =
-            score > 0 && !is_heading(trimmed) && (self.telling.len() < KEPT || self.telling.iter().any(|kept| kept.score < score));
+        let is_kept = score > 0
+            && !is_heading(trimmed)
+            && (self.telling.len() < KEPT || self.telling.iter().any(|kept| kept.score < score));
         if !is_best && !is_kept {
             return;
         }
-        let candidate = Candidate { row, score, index, line: cut(trimmed).to_owned(), message: cut(&text).to_owned() };
+        let candidate = Candidate {
+            row,
+            score,
+            index,
+            line: cut(trimmed).to_owned(),
+            message: cut(&text).to_owned(),
+        };
         if is_best {
             self.best = Some(candidate.clone());
         }
@@ -156,7 +172,12 @@ impl Picker {
                 evidence.push(Evidence { source: source.clone(), text });
             }
         }
-        let finding = Finding { row: best.row, container: container.to_owned(), line: best.message.clone(), evidence };
+        let finding = Finding {
+            row: best.row,
+            container: container.to_owned(),
+            line: best.message.clone(),
+            evidence,
+        };
         Some((best.score, finding))
     }
 }
@@ -218,7 +239,11 @@ mod tests {
                 picker.before(page.iter().map(String::as_str));
             }
             let backwards = read(&BTreeMap::from([("app".to_owned(), picker)]), None).unwrap();
-            assert_eq!((backwards.line, backwards.evidence), (forwards.line.clone(), forwards.evidence.clone()), "pages of {size}");
+            assert_eq!(
+                (backwards.line, backwards.evidence),
+                (forwards.line.clone(), forwards.evidence.clone()),
+                "pages of {size}"
+            );
         }
     }
 
@@ -236,11 +261,17 @@ mod tests {
     #[test]
     fn a_warning_on_the_way_does_not_hide_what_killed_it() {
         assert_eq!(
-            signature(&["level=warn msg=\"redis: connection refused, retrying\"", "panic: runtime error: index out of range"]),
+            signature(&[
+                "level=warn msg=\"redis: connection refused, retrying\"",
+                "panic: runtime error: index out of range"
+            ]),
             Some("other-exception")
         );
         assert_eq!(
-            signature(&["{\"level\":\"warn\",\"msg\":\"ECONNREFUSED 10.0.0.1:6379\"}", "Error: Cannot find module 'x'"]),
+            signature(&[
+                "{\"level\":\"warn\",\"msg\":\"ECONNREFUSED 10.0.0.1:6379\"}",
+                "Error: Cannot find module 'x'"
+            ]),
             Some("node-module")
         );
     }

@@ -1,7 +1,8 @@
 //! The known message that a text is most like, where no rule knows the text.
 //!
-//! Messages are compared by the groups of four characters that they share, each weighing the more the rarer it is. It is a hint for
-//! a person: it names what was seen before and what it meant, never a remedy, and never Docker Hub's quota.
+//! Messages are compared by the groups of four characters that they share, each weighing the more the rarer it is. It
+//! is a hint for a person: it names what was seen before and what it meant, never a remedy, and never Docker Hub's
+//! quota.
 
 use crate::cause::Cause;
 
@@ -77,13 +78,23 @@ pub fn nearest(text: &str, may_count: impl Fn(&Known) -> bool) -> Option<Like> {
         .map(|(at, sum)| (1.0 - 2.0 * sum / (whole + index::WEIGHTS.get(at).copied().unwrap_or(f32::MAX)), at))
         .collect();
     ranked.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-    let near: Vec<(f32, &Known)> =
-        ranked.iter().take(NEIGHBOURS).filter_map(|(distance, at)| Some((*distance, index::KNOWN.get(*at)?))).collect();
+    let near: Vec<(f32, &Known)> = ranked
+        .iter()
+        .take(NEIGHBOURS)
+        .filter_map(|(distance, at)| Some((*distance, index::KNOWN.get(*at)?)))
+        .collect();
     let (distance, best) = near.first().filter(|(distance, _)| *distance <= FAR)?;
     // Neighbours that are much further away have nothing to say.
-    let voters: Vec<&&Known> = near.iter().filter(|(other, _)| *other <= distance + 0.15).map(|(_, known)| known).collect();
+    let voters: Vec<&&Known> =
+        near.iter().filter(|(other, _)| *other <= distance + 0.15).map(|(_, known)| known).collect();
     let agree = voters.iter().filter(|known| known.cause == best.cause).count();
-    Some(Like { cause: best.cause, text: best.text, distance: *distance, agree, of: voters.len() })
+    Some(Like {
+        cause: best.cause,
+        text: best.text,
+        distance: *distance,
+        agree,
+        of: voters.len(),
+    })
 }
 
 include!("grams.rs");
@@ -97,8 +108,9 @@ pub fn shape(text: &str) -> String {
         }
         let lower = word.to_ascii_lowercase();
         let digits = lower.bytes().filter(u8::is_ascii_digit).count();
-        let hex =
-            lower.len() >= 12 && digits >= 3 && lower.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b':' | b'.'));
+        let hex = lower.len() >= 12
+            && digits >= 3
+            && lower.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b':' | b'.'));
         if !out.is_empty() {
             out.push(' ');
         }
@@ -136,6 +148,9 @@ mod tests {
 
     #[test]
     fn numbers_and_names_of_one_thing_do_not_tell_it_apart() {
-        assert_eq!(shape("Task 1234 of i-0abc12345678 at 10.0.1.2:53"), shape("task 99 of i-0fff99999999 at 10.9.9.9:80"));
+        assert_eq!(
+            shape("Task 1234 of i-0abc12345678 at 10.0.1.2:53"),
+            shape("task 99 of i-0fff99999999 at 10.9.9.9:80")
+        );
     }
 }

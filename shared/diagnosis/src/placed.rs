@@ -1,7 +1,7 @@
 //! What one does differs by where it happened: the part of an advice that a place or a network mode decides.
 //!
-//! A template names a topic in braces (`{disk}`); here every place has its words for it, so that a new place does not compile before it
-//! has them all.
+//! A template names a topic in braces (`{disk}`); here every place has its words for it, so that a new place does not
+//! compile before it has them all.
 
 use super::setting::{Mode, Place};
 use pullsafe::reference::Registry;
@@ -35,7 +35,9 @@ pub(super) fn words(topic: &str, place: Place, mode: Option<Mode>, registry: Opt
         "route-ssm" => route(place, "`ssm`"),
         "route-logs" => route(place, "`logs`"),
         "route-s3" => route(place, "a gateway endpoint for S3 in the subnet's route table"),
-        "route-all" => route(place, "`ecr.api`, `ecr.dkr`, `secretsmanager`, `ssm` and `logs` with a gateway endpoint for S3"),
+        "route-all" => {
+            route(place, "`ecr.api`, `ecr.dkr`, `secretsmanager`, `ssm` and `logs` with a gateway endpoint for S3")
+        }
         _ => return None,
     })
 }
@@ -47,7 +49,9 @@ const fn puller(place: Place) -> &'static str {
     match place {
         Place::Fargate | Place::ManagedInstances | Place::External => "the task's execution role",
         Place::Ec2 => "the task's execution role (without one, the instance's role)",
-        Place::Batch => "the job definition's execution role (on EC2 without one, the compute environment's instance role)",
+        Place::Batch => {
+            "the job definition's execution role (on EC2 without one, the compute environment's instance role)"
+        }
         Place::CodeBuild => "the project's service role",
         Place::Windows | Place::Unknown => "the task's execution role (on EC2 without one, the instance's role)",
     }
@@ -82,7 +86,9 @@ const fn task(place: Place) -> &'static str {
     match place {
         Place::Batch => "job",
         Place::CodeBuild => "build",
-        Place::Fargate | Place::Ec2 | Place::ManagedInstances | Place::External | Place::Windows | Place::Unknown => "task",
+        Place::Fargate | Place::Ec2 | Place::ManagedInstances | Place::External | Place::Windows | Place::Unknown => {
+            "task"
+        }
     }
 }
 
@@ -91,7 +97,9 @@ const fn definition(place: Place) -> &'static str {
     match place {
         Place::Batch => "job definition",
         Place::CodeBuild => "build specification",
-        Place::Fargate | Place::Ec2 | Place::ManagedInstances | Place::External | Place::Windows | Place::Unknown => "task definition",
+        Place::Fargate | Place::Ec2 | Place::ManagedInstances | Place::External | Place::Windows | Place::Unknown => {
+            "task definition"
+        }
     }
 }
 
@@ -108,8 +116,12 @@ const fn disk(place: Place) -> &'static str {
         Place::Batch => {
             "Give the compute environment a launch template with a larger volume; for jobs on Fargate raise `ephemeralStorage` of the job definition."
         }
-        Place::Windows => "Windows images are large: free the host's disk (unused images and volumes), or give it a larger volume.",
-        Place::CodeBuild => "Remove unused images in the build before the failing command, or choose a larger compute type.",
+        Place::Windows => {
+            "Windows images are large: free the host's disk (unused images and volumes), or give it a larger volume."
+        }
+        Place::CodeBuild => {
+            "Remove unused images in the build before the failing command, or choose a larger compute type."
+        }
         Place::Unknown => {
             "On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free the instance's disk (unused images, logs, volumes) or enlarge its volume."
         }
@@ -144,7 +156,9 @@ const fn machine(place: Place) -> &'static str {
             "A new task may land on another host; if this one fails again, look at `Get-Service vmcompute` and the event log Hyper-V-Compute there, and replace it."
         }
         Place::CodeBuild => "Start the build again.",
-        Place::Unknown => "A service starts another task by itself; on EC2, if the same instance fails again, drain and replace it.",
+        Place::Unknown => {
+            "A service starts another task by itself; on EC2, if the same instance fails again, drain and replace it."
+        }
     }
 }
 
@@ -209,7 +223,9 @@ const fn certificate(place: Place) -> &'static str {
     match place {
         Place::Fargate => "Fargate trusts public certificates only: give the registry one",
         Place::ManagedInstances => "a managed instance trusts public certificates only: give the registry one",
-        Place::Ec2 | Place::External | Place::Batch | Place::Windows => "install the authority's certificate on the host",
+        Place::Ec2 | Place::External | Place::Batch | Place::Windows => {
+            "install the authority's certificate on the host"
+        }
         Place::CodeBuild => "install the authority's certificate in the build, for the Docker daemon",
         Place::Unknown => "install the authority's certificate on the host (Fargate trusts public certificates only)",
     }
@@ -217,9 +233,14 @@ const fn certificate(place: Place) -> &'static str {
 
 /// The way out of the network, and the endpoints that shorten it; none where no endpoint leads there.
 fn route(place: Place, endpoints: &str) -> String {
-    let shorter =
-        if endpoints.is_empty() { String::new() } else { format!(", or endpoints ({endpoints}; interface endpoints must let 443 in)") };
-    let subnet = |whose: &str| format!("{whose} needs a way out: a NAT gateway{shorter}, and a security group that lets 443 out.");
+    let shorter = if endpoints.is_empty() {
+        String::new()
+    } else {
+        format!(", or endpoints ({endpoints}; interface endpoints must let 443 in)")
+    };
+    let subnet = |whose: &str| {
+        format!("{whose} needs a way out: a NAT gateway{shorter}, and a security group that lets 443 out.")
+    };
     match place {
         Place::Fargate => {
             format!(
@@ -227,11 +248,18 @@ fn route(place: Place, endpoints: &str) -> String {
                 subnet("a private subnet")
             )
         }
-        Place::ManagedInstances => format!("The managed instance does this, not the task: {}", subnet("the capacity provider's subnet")),
-        Place::Ec2 => {
-            format!("The instance does this, not the task: {} Behind a proxy, agent and Docker need HTTP_PROXY.", subnet("its subnet"))
+        Place::ManagedInstances => {
+            format!("The managed instance does this, not the task: {}", subnet("the capacity provider's subnet"))
         }
-        Place::External => "The host's own network does this: look at its DNS, proxy and firewall (443 out).".to_owned(),
+        Place::Ec2 => {
+            format!(
+                "The instance does this, not the task: {} Behind a proxy, agent and Docker need HTTP_PROXY.",
+                subnet("its subnet")
+            )
+        }
+        Place::External => {
+            "The host's own network does this: look at its DNS, proxy and firewall (443 out).".to_owned()
+        }
         Place::Batch => subnet("The compute environment's subnet"),
         Place::Windows => subnet("The subnet of the Windows host"),
         Place::CodeBuild => subnet("A VPC configuration of the project"),

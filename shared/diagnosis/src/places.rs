@@ -1,5 +1,5 @@
-//! Over every row and cause at every place, by every driver and network mode: no advice of another place or driver, and each answer ends
-//! with what shows whether it is so.
+//! Over every row and cause at every place, by every driver and network mode: no advice of another place or driver, and
+//! each answer ends with what shows whether it is so.
 
 use serde_json::json;
 
@@ -15,7 +15,16 @@ use pullsafe_events::stopped_task::StoppedTask;
 /// Every place, with words that only its advice may have. A new one does not compile before it stands here.
 const PLACES: &[(Place, &[&str])] = &[
     (Place::Fargate, &["assignPublicIp", "ephemeralStorage", "Fargate"]),
-    (Place::Ec2, &["ECS_ENGINE_", "the instance's role", "drain and replace", "awsvpcTrunking", "The instance does this"]),
+    (
+        Place::Ec2,
+        &[
+            "ECS_ENGINE_",
+            "the instance's role",
+            "drain and replace",
+            "awsvpcTrunking",
+            "The instance does this",
+        ],
+    ),
     (Place::ManagedInstances, &["storageConfiguration", "managed instance", "instance requirements"]),
     (Place::External, &["ecs-agent.log", "Register more hosts"]),
     (Place::Batch, &["compute environment", "job definition"]),
@@ -58,12 +67,26 @@ fn no_row_gives_the_advice_of_another_place_or_mode() {
         let target = Target { image: Some("acme/api:1".to_owned()), ..Target::default() };
         for (place, _) in PLACES {
             for mode in MODES {
-                let about = About { target: &target, text: "", place: *place, mode: *mode, driver: None, attempts: None };
+                let about = About {
+                    target: &target,
+                    text: "",
+                    place: *place,
+                    mode: *mode,
+                    driver: None,
+                    attempts: None,
+                };
                 let advice = render(row, &about);
-                assert!(!advice.contains(['{', '}', '$']) || row.advice.contains("\"type\""), "{} at {place:?}: {advice}", row.id);
-                let other = PLACES.iter().filter(|(other, _)| !may_say(*place, *other)).flat_map(|(_, words)| words.iter());
+                assert!(
+                    !advice.contains(['{', '}', '$']) || row.advice.contains("\"type\""),
+                    "{} at {place:?}: {advice}",
+                    row.id
+                );
+                let other =
+                    PLACES.iter().filter(|(other, _)| !may_say(*place, *other)).flat_map(|(_, words)| words.iter());
                 wrong.extend(
-                    other.filter(|word| advice.contains(**word)).map(|word| format!("{} at {place:?} says {word}: {advice}", row.id)),
+                    other
+                        .filter(|word| advice.contains(**word))
+                        .map(|word| format!("{} at {place:?} says {word}: {advice}", row.id)),
                 );
                 if *mode == Some(Mode::AwsVpc) && advice.contains("hostPort to 0") {
                     wrong.push(format!("{} in awsvpc: {advice}", row.id));
@@ -74,7 +97,8 @@ fn no_row_gives_the_advice_of_another_place_or_mode() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Texts of every driver that names itself, at every place where ECS runs it; and texts that name none, by the task definition's driver.
+/// Texts of every driver that names itself, at every place where ECS runs it; and texts that name none, by the task
+/// definition's driver.
 #[test]
 fn no_driver_gives_the_advice_of_another() {
     let named = [
@@ -82,35 +106,61 @@ fn no_driver_gives_the_advice_of_another() {
             Driver::Awslogs,
             "failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
         ),
-        (Driver::Awslogs, "failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required"),
+        (
+            Driver::Awslogs,
+            "failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
+        ),
         (
             Driver::Awslogs,
             "failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: x is not authorized to perform: logs:CreateLogGroup on resource: y",
         ),
-        (Driver::Splunk, "failed to initialize logging driver: splunk: failed to verify connection - 504 GATEWAY_TIMEOUT - "),
+        (
+            Driver::Splunk,
+            "failed to initialize logging driver: splunk: failed to verify connection - 504 GATEWAY_TIMEOUT - ",
+        ),
         (
             Driver::Splunk,
             "failed to initialize logging driver: Options https://splunk.example.com:8088/services/collector/event/1.0: dial tcp 10.0.0.9:8088: i/o timeout",
         ),
-        (Driver::Fluentd, "failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file or directory"),
+        (
+            Driver::Fluentd,
+            "failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file or directory",
+        ),
         (
             Driver::Gelf,
             "failed to initialize logging driver: gelf: cannot connect to GELF endpoint: graylog:12201 dial udp: lookup graylog: no such host",
         ),
-        (Driver::Syslog, "failed to initialize logging driver: unknown log opt 'syslog-adress' for syslog log driver"),
+        (
+            Driver::Syslog,
+            "failed to initialize logging driver: unknown log opt 'syslog-adress' for syslog log driver",
+        ),
         (Driver::JsonFile, "unknown log opt 'splunk-token' for json-file log driver"),
         (Driver::Firelens, "unable to generate firelens config file: no such option"),
     ];
-    let unnamed =
-        ["failed to initialize logging driver: dial tcp 10.0.0.9:514: connect: connection refused", "failed to initialize logging driver"];
-    let of_facts = DRIVERS.iter().filter_map(|(driver, _)| *driver).flat_map(|driver| unnamed.map(|text| (Some(driver), text, true)));
-    let all =
-        named.map(|(driver, text)| (Some(driver), text, false)).into_iter().chain(of_facts).chain(unnamed.map(|text| (None, text, false)));
+    let unnamed = [
+        "failed to initialize logging driver: dial tcp 10.0.0.9:514: connect: connection refused",
+        "failed to initialize logging driver",
+    ];
+    let of_facts = DRIVERS
+        .iter()
+        .filter_map(|(driver, _)| *driver)
+        .flat_map(|driver| unnamed.map(|text| (Some(driver), text, true)));
+    let all = named
+        .map(|(driver, text)| (Some(driver), text, false))
+        .into_iter()
+        .chain(of_facts)
+        .chain(unnamed.map(|text| (None, text, false)));
     for (driver, text, by_facts) in all {
-        let name = if by_facts { NAMES.iter().find(|(_, of)| Some(*of) == driver).map(|(name, _)| *name) } else { None };
+        let name = if by_facts {
+            NAMES.iter().find(|(_, of)| Some(*of) == driver).map(|(name, _)| *name)
+        } else {
+            None
+        };
         for launch in ["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES", ""] {
-            let mut task = StoppedTask::from_json(&json!({"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "launchType": launch,
-                "stoppedReason": format!("CannotStartContainerError: Error response from daemon: {text}"), "containers": [{"name": "app"}]}));
+            let mut task = StoppedTask::from_json(
+                &json!({"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "launchType": launch,
+                "stoppedReason": format!("CannotStartContainerError: Error response from daemon: {text}"), "containers": [{"name": "app"}]}),
+            );
             task.containers[0].log_driver = name.map(str::to_owned);
             let found = diagnose(&task, &std::collections::BTreeMap::new());
             assert_eq!(found.cause, Cause::LogDriverFailed, "{text}");
@@ -120,7 +170,10 @@ fn no_driver_gives_the_advice_of_another() {
                 assert_eq!(word, None, "{driver:?} on {launch} gives advice of {other:?}: {text}\n{said}");
             }
             let own = DRIVERS.iter().find(|(own, _)| *own == driver).map(|(_, words)| *words).unwrap_or_default();
-            assert!(own.is_empty() || own.iter().any(|word| said.contains(word)), "{driver:?} has no advice of its own: {said}");
+            assert!(
+                own.is_empty() || own.iter().any(|word| said.contains(word)),
+                "{driver:?} has no advice of its own: {said}"
+            );
         }
     }
 }
@@ -138,7 +191,10 @@ const NAMES: &[(&str, Driver)] = &[
 #[test]
 fn a_text_of_windows_is_a_place_of_its_own() {
     for (text, wanted) in [
-        ("CannotPullContainerError: no matching manifest for windows/amd64 10.0.17763 in the manifest list entries", "same build"),
+        (
+            "CannotPullContainerError: no matching manifest for windows/amd64 10.0.17763 in the manifest list entries",
+            "same build",
+        ),
         (
             "CannotStartContainerError: hcsshim::CreateComputeSystem 1a: The container operating system does not match the host operating system.",
             "same build",
@@ -157,7 +213,8 @@ fn a_text_of_windows_is_a_place_of_its_own() {
             assert_eq!(linux.iter().find(|word| advice.contains(**word)), None, "{advice}");
         }
     }
-    let family = json!({"lastStatus": "STOPPED", "launchType": "FARGATE", "platformFamily": "WINDOWS_SERVER_2022_CORE"});
+    let family =
+        json!({"lastStatus": "STOPPED", "launchType": "FARGATE", "platformFamily": "WINDOWS_SERVER_2022_CORE"});
     assert_eq!(Setting::of_task(&StoppedTask::from_json(&family)).place, Place::Windows);
 }
 
@@ -166,12 +223,20 @@ fn every_answer_ends_with_a_command_or_a_page() {
     for cause in Cause::ALL {
         for image in [None, Some("redis:7"), Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1")] {
             for (place, _) in PLACES {
-                let found = Diagnosis { image: image.map(str::to_owned), ..Diagnosis::of(*cause, Confidence::High) };
+                let found = Diagnosis {
+                    image: image.map(str::to_owned),
+                    ..Diagnosis::of(*cause, Confidence::High)
+                };
                 let said = check(&found, &Setting { place: *place, ..Setting::default() });
-                let page = ["console", "status page", "by hand", "policy simulator"].iter().any(|page| said.contains(page));
+                let page =
+                    ["console", "status page", "by hand", "policy simulator"].iter().any(|page| said.contains(page));
                 assert!(said.contains('`') || page, "{cause} at {place:?}: {said}");
-                assert!(!said.contains('{') || said.contains("--query"), "{cause} at {place:?}: a name was not filled: {said}");
-                let other = PLACES.iter().filter(|(other, _)| !may_say(*place, *other)).flat_map(|(_, words)| words.iter());
+                assert!(
+                    !said.contains('{') || said.contains("--query"),
+                    "{cause} at {place:?}: a name was not filled: {said}"
+                );
+                let other =
+                    PLACES.iter().filter(|(other, _)| !may_say(*place, *other)).flat_map(|(_, words)| words.iter());
                 assert_eq!(other.copied().find(|word| said.contains(word)), None, "{cause} at {place:?}: {said}");
             }
         }
@@ -180,16 +245,27 @@ fn every_answer_ends_with_a_command_or_a_page() {
 
 #[test]
 fn a_build_gets_no_advice_for_a_task() {
-    const OF_TASKS: &[&str] =
-        &["repositoryCredentials", "execution role", "task definition", "assignPublicIp", "task role", "aws ecs ", "ECS console"];
+    const OF_TASKS: &[&str] = &[
+        "repositoryCredentials",
+        "execution role",
+        "task definition",
+        "assignPublicIp",
+        "task role",
+        "aws ecs ",
+        "ECS console",
+    ];
     for cause in Cause::ALL {
         let found = Diagnosis::of(*cause, Confidence::High);
         for of_environment in [false, true] {
             if cause.is_about_image() {
-                let advice = build_advice::of(&found, of_environment).unwrap_or_else(|| panic!("{cause}: a build gets a task's advice"));
+                let advice = build_advice::of(&found, of_environment)
+                    .unwrap_or_else(|| panic!("{cause}: a build gets a task's advice"));
                 let task = OF_TASKS.iter().find(|word| advice.contains(**word));
                 assert_eq!(task, None, "{cause}: {advice}");
-                assert!(!of_environment || !advice.contains("FROM"), "{cause}: the environment's image is in no Dockerfile: {advice}");
+                assert!(
+                    !of_environment || !advice.contains("FROM"),
+                    "{cause}: the environment's image is in no Dockerfile: {advice}"
+                );
             }
         }
         let said = check(&found, &Setting::of_build());

@@ -61,8 +61,16 @@ pub struct Setting {
 }
 
 /// Words that only a Windows host writes.
-pub(crate) const WINDOWS: &[&str] =
-    &["windows system call", "hcsshim", "hcs::", "in win32", "computesystem", "hcs ", "windows/amd64", "windowsfilter"];
+pub(crate) const WINDOWS: &[&str] = &[
+    "windows system call",
+    "hcsshim",
+    "hcs::",
+    "in win32",
+    "computesystem",
+    "hcs ",
+    "windows/amd64",
+    "windowsfilter",
+];
 /// Words of a text that tell the network mode.
 const MODES: &[(&str, Mode)] = &[
     ("network interface", Mode::AwsVpc),
@@ -77,10 +85,14 @@ const MODES: &[(&str, Mode)] = &[
 impl Setting {
     /// The setting of a task.
     pub fn of_task(task: &StoppedTask) -> Self {
-        let is = |said: &Option<String>, word: &str| said.as_deref().is_some_and(|said| said.eq_ignore_ascii_case(word));
+        let is =
+            |said: &Option<String>, word: &str| said.as_deref().is_some_and(|said| said.eq_ignore_ascii_case(word));
         let launch = task.launch_type.as_deref().unwrap_or_default().to_ascii_uppercase();
         let batch = task.cluster_arn.contains("AWSBatch") || task.cluster_arn.contains("_Batch_");
-        let windows = task.platform_family.as_deref().is_some_and(|family| family.to_ascii_lowercase().starts_with("windows"));
+        let windows = task
+            .platform_family
+            .as_deref()
+            .is_some_and(|family| family.to_ascii_lowercase().starts_with("windows"));
         let place = match launch.as_str() {
             _ if batch => Place::Batch,
             _ if windows => Place::Windows,
@@ -96,7 +108,8 @@ impl Setting {
             () if is(&task.network_mode, "host") => Some(Mode::Host),
             () => None,
         };
-        let mut drivers = task.containers.iter().filter_map(|container| container.log_driver.as_deref()).map(Driver::of_name);
+        let mut drivers =
+            task.containers.iter().filter_map(|container| container.log_driver.as_deref()).map(Driver::of_name);
         let first = drivers.next().flatten();
         let region = task.task_arn.split(':').nth(3).filter(|region| is_name(region)).map(str::to_owned);
         let definition = task.task_definition_arn.rsplit('/').next().filter(|name| is_name(name)).map(str::to_owned);
@@ -147,5 +160,7 @@ pub(super) fn is_name(text: &str) -> bool {
 pub(super) fn is_arn(text: &str) -> bool {
     text.starts_with("arn:")
         && text.matches(':').count() >= 5
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'/' | b'+' | b'=' | b'@'))
+        && text.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'/' | b'+' | b'=' | b'@')
+        })
 }

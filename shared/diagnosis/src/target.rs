@@ -96,8 +96,12 @@ pub(super) fn registry_of(image: &str) -> Option<Registry> {
     }
     let name = image.split('@').next().unwrap_or_default();
     match name.split_once('/') {
-        Some((host, _)) if host.contains('.') || host.contains(':') || host.eq_ignore_ascii_case("localhost") => Some(of_host(host)),
-        Some((first, rest)) if !rest.contains('/') && !first.contains(['*', '<', '$', '{']) => Some(Registry::DockerHub),
+        Some((host, _)) if host.contains('.') || host.contains(':') || host.eq_ignore_ascii_case("localhost") => {
+            Some(of_host(host))
+        }
+        Some((first, rest)) if !rest.contains('/') && !first.contains(['*', '<', '$', '{']) => {
+            Some(Registry::DockerHub)
+        }
         Some(_) => registry_in(image),
         None if name.is_empty() || name.contains(['<', '$', '*', ' ']) => None,
         None => Some(Registry::DockerHub),
@@ -107,9 +111,17 @@ pub(super) fn registry_of(image: &str) -> Option<Registry> {
 /// `Registry::of_host`, and ECR hosts whose account number somebody masked.
 pub(super) fn of_host(host: &str) -> Registry {
     let by_name = Registry::of_host(host);
-    let known = if by_name == Registry::Other { registries::of_host(host).map_or(by_name, |row| row.registry) } else { by_name };
+    let known = if by_name == Registry::Other {
+        registries::of_host(host).map_or(by_name, |row| row.registry)
+    } else {
+        by_name
+    };
     let lower = host.to_ascii_lowercase();
-    if known == Registry::Other && (lower.contains(".dkr.ecr") || lower.contains(".dkr-ecr")) { Registry::EcrPrivate } else { known }
+    if known == Registry::Other && (lower.contains(".dkr.ecr") || lower.contains(".dkr-ecr")) {
+        Registry::EcrPrivate
+    } else {
+        known
+    }
 }
 
 /// Phrases behind which a message names its image.
@@ -170,8 +182,11 @@ fn names(text: &str, image: &str) -> bool {
 
 /// The registry whose host stands in a text.
 pub(super) fn registry_in(text: &str) -> Option<Registry> {
-    let lower: Cow<'_, str> =
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
+    let lower: Cow<'_, str> = if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    };
     // Artifactory reports what its remote said, with the remote's address.
     if lower.contains("(remote response") {
         return Some(Registry::Proxy);
@@ -216,8 +231,12 @@ fn url_host(text: &str) -> Option<&str> {
         let rest = text.get(at + 3..)?;
         let host = rest.split(['/', '"', '\'', ' ', '?', ')', '\\']).next()?;
         let whole = rest.len() > host.len();
-        (whole && host.contains('.') && !host.starts_with("www.") && !host.starts_with("docs.") && !host.starts_with("errors."))
-            .then_some(host)
+        (whole
+            && host.contains('.')
+            && !host.starts_with("www.")
+            && !host.starts_with("docs.")
+            && !host.starts_with("errors."))
+        .then_some(host)
     })
 }
 
@@ -249,11 +268,27 @@ mod tests {
                 Some("docker.io/library/nginx:latest"),
                 Some(Registry::DockerHub),
             ),
-            ("unexpected status code https://registry-1.docker.io/v2/library/rust/manifests/1: 429", None, Some(Registry::DockerHub)),
-            ("toomanyrequests: You have reached your pull rate limit. https://www.docker.com/increase-rate-limit", None, None),
+            (
+                "unexpected status code https://registry-1.docker.io/v2/library/rust/manifests/1: 429",
+                None,
+                Some(Registry::DockerHub),
+            ),
+            (
+                "toomanyrequests: You have reached your pull rate limit. https://www.docker.com/increase-rate-limit",
+                None,
+                None,
+            ),
             ("failed to resolve ref \"xxxxx.xxx\": unexpected status code", Some("xxxxx.xxx"), None),
-            ("Error fetching https://registry-1.docker.io/v2/a (remote response: 429: Too Many Requests)", None, Some(Registry::Proxy)),
-            ("Post \"https://api.ecr.us-east-1.amazonaws.com/\": i/o timeout", None, Some(Registry::EcrPrivateApi)),
+            (
+                "Error fetching https://registry-1.docker.io/v2/a (remote response: 429: Too Many Requests)",
+                None,
+                Some(Registry::Proxy),
+            ),
+            (
+                "Post \"https://api.ecr.us-east-1.amazonaws.com/\": i/o timeout",
+                None,
+                Some(Registry::EcrPrivateApi),
+            ),
         ] {
             assert_eq!((image_in(text), registry_in(text)), (image, registry), "{text}");
         }

@@ -37,19 +37,25 @@ fn task(detail: serde_json::Value) -> StoppedTask {
 }
 
 fn logs(lines: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
-    lines.iter().map(|(name, lines)| ((*name).to_owned(), lines.iter().map(|line| (*line).to_owned()).collect())).collect()
+    lines
+        .iter()
+        .map(|(name, lines)| ((*name).to_owned(), lines.iter().map(|line| (*line).to_owned()).collect()))
+        .collect()
 }
 
 #[test]
 fn who_stopped_it_wins_over_exit_codes_and_logs() {
     let stopped = |code: &str, reason: &str| {
-        let detail =
-            json!({"lastStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "containers": [{"name": "app", "exitCode": 137}]});
+        let detail = json!({"lastStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "containers": [{"name": "app", "exitCode": 137}]});
         diagnose(&task(detail), &logs(&[("app", &["panic: boom"])])).cause
     };
     assert_eq!(stopped("UserInitiated", "because I say so"), Cause::UserStopped);
     assert_eq!(stopped("ServiceSchedulerInitiated", "some new words"), Cause::ScalingOrDeployment);
-    assert_eq!(stopped("ServiceSchedulerInitiated", "(service web) was unable"), Cause::Unknown, "cut before it says what");
+    assert_eq!(
+        stopped("ServiceSchedulerInitiated", "(service web) was unable"),
+        Cause::Unknown,
+        "cut before it says what"
+    );
     assert_eq!(stopped("SpotInterruption", ""), Cause::SpotInterrupted);
     assert_eq!(stopped("EssentialContainerExited", "Essential container in task exited"), Cause::AppCrashed);
 }
@@ -60,7 +66,10 @@ fn the_container_that_failed_first_is_named_wherever_it_stands() {
         {"name": "aws-guardduty-agent-x", "exitCode": 1}, {"name": "proxy", "exitCode": 137}, {"name": "app", "exitCode": 1}, {"name": "log", "exitCode": 0}]});
     let found = diagnose(
         &task(detail),
-        &logs(&[("proxy", &["ConnectionRefusedError: [Errno 111]"]), ("app", &["ModuleNotFoundError: No module named 'x'"])]),
+        &logs(&[
+            ("proxy", &["ConnectionRefusedError: [Errno 111]"]),
+            ("app", &["ModuleNotFoundError: No module named 'x'"]),
+        ]),
     );
     assert_eq!((found.container.as_deref(), found.signature), (Some("app"), Some(Signature::ModuleMissing)));
 }
@@ -108,9 +117,10 @@ fn advice_names_the_exact_change() {
         text("toomanyrequests: You have reached your unauthenticated pull rate limit", "python:3.11-slim")
             .contains("public.ecr.aws/docker/library/python:3.11-slim")
     );
-    let denied =
-        "pull access denied: User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: ecr:GetDownloadUrlForLayer on resource: z";
-    assert!(text(denied, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1").contains("Add `ecr:GetDownloadUrlForLayer`"));
+    let denied = "pull access denied: User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: ecr:GetDownloadUrlForLayer on resource: z";
+    assert!(
+        text(denied, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1").contains("Add `ecr:GetDownloadUrlForLayer`")
+    );
     let platform = "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'";
     assert!(text(platform, "acme/api:1").contains("linux/amd64"));
 }
@@ -136,8 +146,14 @@ fn an_example_of_a_pull_cut_anywhere_gives_its_cause_or_none() {
         let text = row.example.text;
         let whole = diagnose_text(text, Some(row.example.image), "x").map(|found| found.docker_hub_quota());
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
-            let Some(found) = diagnose_text(&text[..end], Some(row.example.image), "x") else { continue };
-            assert!(!found.docker_hub_quota() || whole == Some(true), "{} cut at {end} became Docker Hub's quota", row.id);
+            let Some(found) = diagnose_text(&text[..end], Some(row.example.image), "x") else {
+                continue;
+            };
+            assert!(
+                !found.docker_hub_quota() || whole == Some(true),
+                "{} cut at {end} became Docker Hub's quota",
+                row.id
+            );
             if found.cause != row.cause && found.cause != Cause::Unknown {
                 wrong.insert(format!("{}: {} rather than {}", row.id, found.cause, row.cause), text[..end].to_owned());
             }

@@ -84,7 +84,8 @@ pub(super) fn attempts(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// Whether a text was cut before its end: it has the length at which an agent cuts, an ellipsis, an open quote, or ends where more must follow.
+/// Whether a text was cut before its end: it has the length at which an agent cuts, an ellipsis, an open quote, or ends
+/// where more must follow.
 pub(super) fn is_cut(text: &str) -> bool {
     let text = text.trim_end();
     let length = text.len();
@@ -93,7 +94,9 @@ pub(super) fn is_cut(text: &str) -> bool {
     let open_bracket = text.matches('(').count() > text.matches(')').count();
     // A digest has 64 digits.
     let last = text.rsplit([' ', '/', '@']).next().unwrap_or_default();
-    let half_a_digest = last.strip_prefix("sha256:").is_some_and(|hex| hex.len() < 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let half_a_digest = last
+        .strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() < 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     at_a_limit
         || half_a_digest
         || open_quote
@@ -175,7 +178,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // The query of a URL: signatures and session tokens of layer downloads, parameters of connection strings.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://[^\s"'?<>]+)\?[^\s"'<>]+"#, "$1?[masked]"),
         (r#"(?i)\b(x-amz-[a-z-]+|signature|awsaccesskeyid|sig)=[^\s&"';,]+"#, "$1=[masked]"),
-        // User and password of a connection string; the password may hold any of the reserved characters but the last `@`.
+        // User and password of a connection string; the password may hold any of the reserved characters but the last
+        // `@`.
         (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:"'<>]*:[^\s"'<>]*@"#, "$1[masked]@"),
         // The account that a limit is told to, or that somebody logged in with.
         (r#"(?i)((?:rate limit|(?:logged|signed|logging) in|authenticated) as (?:user )?)(["'\\]*)[^\s"'\\:]+"#, "$1$2[masked]"),
@@ -190,8 +194,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_.-]*)?", "[masked]"),
         (r#"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"#, "$1 [masked]"),
         (r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)(["']?\s*[:=]\s*["']?)(?:bearer |basic |token )?[^\s"',\[][^"'\r\n]*"#, "$1$2[masked]"),
-        // An assignment to something that is called a secret; a name alone (`SECRET_KEY is not set`) stays. In quotes the value can
-        // hold blanks.
+        // An assignment to something that is called a secret; a name alone (`SECRET_KEY is not set`) stays. In quotes
+        // the value can hold blanks.
         (
             r#"(?i)([a-z0-9_.-]*(?:password|passwd|passphrase|pwd|secret(?:[_-]?(?:access)?[_-]?(?:key|string))?|token|(?:api|access|private|account|encryption|signing|shared[_-]?access|auth|session)[_-]?key|credentials?)["'\\]*\s*(?:=>|[=:])\s*)(\\?["'])[^"'\r\n]{2,}?(\\?["'])"#,
             "$1$2[masked]$3",
@@ -201,7 +205,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             "$1[masked]",
         ),
         (r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*(?:=>|=)\s*["']?)([^\s"',;&)}\]\[\\]{4,})"#, "$1[masked]"),
-        // In prose a colon ends a thought (`failed to fetch oauth token: unexpected status`): only what looks like one is a token.
+        // In prose a colon ends a thought (`failed to fetch oauth token: unexpected status`): only what looks like one
+        // is a token.
         (
             r#"(?i)([a-z0-9_.-]*(?:token|credentials?)["'\\]*\s*:\s*["']?)([^\s"',;&)}\]\[\\/:]*[0-9][^\s"',;&)}\]\[\\/:]{3,})"#,
             "$1[masked]",
@@ -252,7 +257,10 @@ mod tests {
     #[test]
     fn normalises_wraps_quotes_colours_and_misspellings() {
         assert_eq!(normalise("The task can\u{2019}t\n   pull the\timage "), "The task can't pull the image");
-        assert_eq!(normalise("failed to copy: httpReaderSeeker: failed open"), "failed to copy: httpReadSeeker: failed open");
+        assert_eq!(
+            normalise("failed to copy: httpReaderSeeker: failed open"),
+            "failed to copy: httpReadSeeker: failed open"
+        );
         assert_eq!(normalise("\u{1b}[31mERROR\u{1b}[0m: boom"), "ERROR: boom");
         assert!(matches!(normalise("plain text"), Cow::Borrowed(_)));
     }
@@ -279,7 +287,10 @@ mod tests {
             ("sent Bearer abcdefghijklmnop to it", "sent Bearer [masked] to it"),
             ("postgres://app:p@ss/w:rd@db:5432/x refused", "postgres://[masked]@db:5432/x refused"),
             ("amqp://guest:guest@rabbit:5672// failed", "amqp://[masked]@rabbit:5672// failed"),
-            ("mongodb+srv://u:p@cluster/db?authSource=admin&password=hunter22", "mongodb+srv://[masked]@cluster/db?[masked]"),
+            (
+                "mongodb+srv://u:p@cluster/db?authSource=admin&password=hunter22",
+                "mongodb+srv://[masked]@cluster/db?[masked]",
+            ),
             ("redis://:hunter22@cache:6379/0", "redis://[masked]@cache:6379/0"),
             (
                 "Server=db;Database=x;User Id=sa;Password=hunter22;Encrypt=true",
@@ -297,7 +308,10 @@ mod tests {
             (r#"{"password": "two words", "user": "app"}"#, r#"{"password": "[masked]", "user": "app"}"#),
             (r#"{"log":"{\"apiKey\":\"abcd1234\"}"}"#, r#"{"log":"{\"apiKey\":\"[masked]\"}"}"#),
             ("['api_key' => 'abcd1234']", "['api_key' => '[masked]']"),
-            ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_secret_access_key = [masked]"),
+            (
+                "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+                "aws_secret_access_key = [masked]",
+            ),
             ("key AKIAIOSFODNN7EXAMPLE was rejected", "key [masked] was rejected"),
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_1 expired", "jwt [masked] expired"),
             ("Authorization: Basic dXNlcjpwYXNz", "Authorization: [masked]"),
@@ -307,11 +321,17 @@ mod tests {
             ),
             ("-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNz", "-----BEGIN OPENSSH PRIVATE KEY-----[masked]"),
             ("MIIEowIBAAKCAQEA7bq98mh1e0Lw3Zk0v5o2q8Jx0cKf4V7mGQ1hQ2nTz9aB", "[masked]"),
-            ("git clone https://x-access-token:ghs_abcdefghijklmnop@github.com/a/b", "git clone https://[masked]@github.com/a/b"),
+            (
+                "git clone https://x-access-token:ghs_abcdefghijklmnop@github.com/a/b",
+                "git clone https://[masked]@github.com/a/b",
+            ),
             ("token ghp_abcdefghijklmnopqrstuvwxyz012345 is bad", "token [masked] is bad"),
             ("mysqldump -uroot -phunter22 app", "mysqldump -uroot -p[masked] app"),
             ("exec: app --password hunter22 --port 80", "exec: app --password [masked] --port 80"),
-            ("POST https://hooks.slack.com/services/T0/B0/abc failed", "POST https://hooks.slack.com/services/[masked] failed"),
+            (
+                "POST https://hooks.slack.com/services/T0/B0/abc failed",
+                "POST https://hooks.slack.com/services/[masked] failed",
+            ),
             (
                 "You have reached your pull rate limit as 'acme': dckr_jti_aB3-x. Upgrade",
                 "You have reached your pull rate limit as '[masked]': [masked]. Upgrade",
@@ -320,7 +340,10 @@ mod tests {
             ("password authentication failed for user \"app\"", "password authentication failed for user \"app\""),
             ("unexpected token } in JSON at position 3", "unexpected token } in JSON at position 3"),
             ("SyntaxError: Unexpected token: punc (;)", "SyntaxError: Unexpected token: punc (;)"),
-            ("failed to fetch oauth token: unexpected status 401", "failed to fetch oauth token: unexpected status 401"),
+            (
+                "failed to fetch oauth token: unexpected status 401",
+                "failed to fetch oauth token: unexpected status 401",
+            ),
             ("token: a1b2c3d4e5", "token: [masked]"),
             ("RuntimeError: SECRET_KEY is not set", "RuntimeError: SECRET_KEY is not set"),
             ("secret arn:aws:secretsmanager:x", "secret arn:aws:secretsmanager:x"),

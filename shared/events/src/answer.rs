@@ -1,7 +1,7 @@
 //! A person's answer to a question of pullsafe's (mode `ask`).
 //!
-//! It counts only where it is the whole event of an invocation: IAM says who may invoke the function. What comes by a queue, a rule or a
-//! failed invocation is no answer, whatever it says.
+//! It counts only where it is the whole event of an invocation: IAM says who may invoke the function. What comes by a
+//! queue, a rule or a failed invocation is no answer, whatever it says.
 
 use pullsafe::proof::Proof;
 use serde::Deserialize as _;
@@ -81,7 +81,11 @@ pub fn spoken(event: &Value) -> Option<Result<Spoken, String>> {
         "approve" | "decline" => Some(answer(word, event).map(Spoken::Answer)),
         "questions" => Some(match event.get("like") {
             None => Ok(Spoken::List(None)),
-            Some(like) => like.as_str().and_then(code).map(|like| Spoken::List(Some(like))).ok_or_else(|| "`like` is no code".to_owned()),
+            Some(like) => like
+                .as_str()
+                .and_then(code)
+                .map(|like| Spoken::List(Some(like)))
+                .ok_or_else(|| "`like` is no code".to_owned()),
         }),
         _ => None,
     }
@@ -94,8 +98,10 @@ fn answer(word: &str, event: &Value) -> Result<Answer, String> {
     }
     let mut known: Vec<String> = Vec::new();
     for value in codes {
-        let code =
-            value.as_str().and_then(code).ok_or_else(|| format!("{value} is no code: a code is {CODE_LENGTH} letters and digits"))?;
+        let code = value
+            .as_str()
+            .and_then(code)
+            .ok_or_else(|| format!("{value} is no code: a code is {CODE_LENGTH} letters and digits"))?;
         if !known.contains(&code) {
             known.push(code);
         }
@@ -121,8 +127,12 @@ fn answer(word: &str, event: &Value) -> Result<Answer, String> {
 
 fn proof(value: &Value) -> Result<Proof, String> {
     // Nothing of what it holds is repeated.
-    let proof = Proof::deserialize(value).map_err(|_| "`proof` has to hold `authorization`, `date` and perhaps `token`")?;
-    proof.is_sound().then_some(proof).ok_or_else(|| "`proof` holds something that is no header".to_owned())
+    let proof =
+        Proof::deserialize(value).map_err(|_| "`proof` has to hold `authorization`, `date` and perhaps `token`")?;
+    proof
+        .is_sound()
+        .then_some(proof)
+        .ok_or_else(|| "`proof` holds something that is no header".to_owned())
 }
 
 /// Letters and digits of a code.
@@ -134,17 +144,26 @@ const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub fn code(text: &str) -> Option<String> {
     let plain: String = text.trim().chars().filter(|character| *character != '-').collect();
     let plain = plain.to_ascii_uppercase().replace('O', "0").replace(['I', 'L'], "1");
-    let sound = text.len() <= LONGEST_CODE && plain.len() == CODE_LENGTH && plain.bytes().all(|byte| LETTERS.contains(&byte));
+    let sound =
+        text.len() <= LONGEST_CODE && plain.len() == CODE_LENGTH && plain.bytes().all(|byte| LETTERS.contains(&byte));
     sound.then_some(plain)
 }
 
-/// The code of what has this name. It identifies and is no secret: whoever may invoke the function may ask for those that wait.
+/// The code of what has this name. It identifies and is no secret: whoever may invoke the function may ask for those
+/// that wait.
 pub fn code_of(name: &str) -> String {
     // FNV-1a, and a last stirring, so that names that differ at their end alone differ in every letter.
-    let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     hash = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     hash ^= hash >> 32;
-    let letter = |place: usize| LETTERS.get(usize::try_from((hash >> (5 * place)) & 31).unwrap_or(0)).copied().map_or('0', char::from);
+    let letter = |place: usize| {
+        LETTERS
+            .get(usize::try_from((hash >> (5 * place)) & 31).unwrap_or(0))
+            .copied()
+            .map_or('0', char::from)
+    };
     (0..CODE_LENGTH).map(letter).collect()
 }
 
@@ -155,10 +174,21 @@ mod tests {
 
     #[test]
     fn an_answer_is_the_same_after_its_way_through_an_event() {
-        let proof =
-            Proof { authorization: "AWS4-HMAC-SHA256 x".to_owned(), date: "20260115T191700Z".to_owned(), token: Some("t".to_owned()) };
-        for (verdict, proof) in [(Verdict::Yes, None), (Verdict::No(None), Some(proof.clone())), (Verdict::No(Some(3600)), Some(proof))] {
-            let answer = Answer { verdict, codes: vec!["K7Q2M4XW".to_owned(), "00000001".to_owned()], proof };
+        let proof = Proof {
+            authorization: "AWS4-HMAC-SHA256 x".to_owned(),
+            date: "20260115T191700Z".to_owned(),
+            token: Some("t".to_owned()),
+        };
+        for (verdict, proof) in [
+            (Verdict::Yes, None),
+            (Verdict::No(None), Some(proof.clone())),
+            (Verdict::No(Some(3600)), Some(proof)),
+        ] {
+            let answer = Answer {
+                verdict,
+                codes: vec!["K7Q2M4XW".to_owned(), "00000001".to_owned()],
+                proof,
+            };
             assert_eq!(spoken(&answer.to_event()), Some(Ok(Spoken::Answer(answer.clone()))));
             assert!(!format!("{answer:?}").contains("HMAC"), "{answer:?}");
         }
@@ -178,15 +208,22 @@ mod tests {
             (json!({ "pullsafe": "decline", "codes": ["00000000"], "seconds": 59 }), "between 60"),
             (json!({ "pullsafe": "decline", "codes": ["00000000"], "seconds": "1d" }), "between 60"),
             (json!({ "pullsafe": "decline", "codes": ["00000000"], "proof": "x" }), "`proof`"),
-            (json!({ "pullsafe": "decline", "codes": ["00000000"], "proof": {"authorization": "a\r\nHost: x", "date": "d"} }), "no header"),
+            (
+                json!({ "pullsafe": "decline", "codes": ["00000000"], "proof": {"authorization": "a\r\nHost: x", "date": "d"} }),
+                "no header",
+            ),
             (json!({ "pullsafe": "questions", "like": "x" }), "no code"),
         ] {
             let problem = spoken(&event).expect("it is for us").expect_err("it is not well-formed");
             assert!(problem.contains(why), "{event}: {problem}");
         }
-        for event in
-            [json!({}), json!({ "pullsafe": "look" }), json!({ "detail": { "pullsafe": "approve" } }), json!([1]), json!("approve")]
-        {
+        for event in [
+            json!({}),
+            json!({ "pullsafe": "look" }),
+            json!({ "detail": { "pullsafe": "approve" } }),
+            json!([1]),
+            json!("approve"),
+        ] {
             assert_eq!(spoken(&event), None, "{event}");
         }
     }
@@ -204,7 +241,8 @@ mod tests {
 
     #[test]
     fn codes_differ() {
-        let codes: std::collections::BTreeSet<String> = (0..20_000).map(|number| code_of(&format!("prod/web-{number}#1"))).collect();
+        let codes: std::collections::BTreeSet<String> =
+            (0..20_000).map(|number| code_of(&format!("prod/web-{number}#1"))).collect();
         assert_eq!(codes.len(), 20_000);
         assert!(codes.iter().all(|made| code(made).as_ref() == Some(made)));
     }

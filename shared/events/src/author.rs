@@ -1,4 +1,5 @@
-//! Who can cause messages by the thousand: whoever may start tasks or builds, or write tags. What they name costs them nothing.
+//! Who can cause messages by the thousand: whoever may start tasks or builds, or write tags. What they name costs them
+//! nothing.
 
 use std::fmt;
 
@@ -19,7 +20,8 @@ pub enum Author {
 }
 
 impl Author {
-    /// Who causes the messages about a subject, where they can be about anything. A service is a thing of its own: it was created.
+    /// Who causes the messages about a subject, where they can be about anything. A service is a thing of its own: it
+    /// was created.
     pub fn of(subject: &Subject) -> Option<Self> {
         match subject {
             Subject::Service(_) => None,
@@ -41,7 +43,9 @@ impl Author {
 impl fmt::Display for Author {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tasks(cluster) => write!(formatter, "{}, tasks of no service", cluster.rsplit('/').next().unwrap_or_default()),
+            Self::Tasks(cluster) => {
+                write!(formatter, "{}, tasks of no service", cluster.rsplit('/').next().unwrap_or_default())
+            }
             Self::Builds(_) => formatter.write_str("builds"),
             Self::Marks => formatter.write_str("services with the tags of a pause"),
         }

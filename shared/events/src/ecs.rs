@@ -11,7 +11,10 @@ pub(super) fn task_state_change(detail: &Value) -> Event {
     let task = StoppedTask::from_json(detail);
     // A Spot warning already has a stop code while the task still runs: only the last status says that it stopped.
     if task.last_status.as_deref() != Some("STOPPED") {
-        return Event::Ignored(format!("the task is {}, not STOPPED", task.last_status.as_deref().unwrap_or("in no state")));
+        return Event::Ignored(format!(
+            "the task is {}, not STOPPED",
+            task.last_status.as_deref().unwrap_or("in no state")
+        ));
     }
     if task.task_arn.is_empty() || task.cluster_arn.is_empty() {
         return Event::Ignored("`detail.taskArn` or `detail.clusterArn` is missing".to_owned());
@@ -26,7 +29,11 @@ pub(super) fn task_state_change(detail: &Value) -> Event {
 
 pub(super) fn service_change(payload: &Value, detail: &Value, at: Timestamp) -> Event {
     let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let arn = payload.get("resources").and_then(|resources| resources.get(0)).and_then(Value::as_str).unwrap_or_default();
+    let arn = payload
+        .get("resources")
+        .and_then(|resources| resources.get(0))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(service) = ServiceId::from_arn(arn) else {
         return Event::Ignored(format!("`resources[0]` (`{arn}`) does not name a service and its cluster"));
     };

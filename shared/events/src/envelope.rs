@@ -1,4 +1,5 @@
-//! The envelopes: EventBridge, SQS batches, Lambda's failed-event records, the scheduler's input, pullsafe's own messages.
+//! The envelopes: EventBridge, SQS batches, Lambda's failed-event records, the scheduler's input, pullsafe's own
+//! messages.
 
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -67,7 +68,8 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
             Ok(copy) => Event::ImageMirrored(copy),
             Err(error) => Event::Ignored(format!("`detail` of `{}`: {error}", ImageMirrored::DETAIL_TYPE)),
         },
-        // What Lambda puts on the bus of an invocation that succeeded. Others can put that too, and a reading is no more than a hint.
+        // What Lambda puts on the bus of an invocation that succeeded. Others can put that too, and a reading is no
+        // more than a hint.
         ("lambda", "Lambda Function Invocation Result - Success") => match Probed::parse(&detail["responsePayload"]) {
             Ok(probed) => Event::QuotaRead(probed),
             Err(why) => Event::Ignored(format!("`responsePayload`: {why}")),
@@ -77,11 +79,11 @@ pub fn parse(payload: &Value, now: Timestamp) -> Event {
     }
 }
 
-/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the sweep,
-/// `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service that it finds; `find-outlooks` from
-/// another one, `look-out` for whatever it finds, and `tell-outlooks` once a week; `move-ahead` from a reading that foretells the end of a
-/// limit; `summary` from a message that was held back. What a person answers ([`crate::answer`]) is no message: here it has come
-/// by a queue, or after a failure.
+/// pullsafe's own messages: `{"pullsafe": "sweep"}` from the schedule, `{"pullsafe": "look", "subject": ...}` from the
+/// sweep, `try-again` and `drill` from a person; `find-paused` from the daily schedule, and `paused` for each service
+/// that it finds; `find-outlooks` from another one, `look-out` for whatever it finds, and `tell-outlooks` once a week;
+/// `move-ahead` from a reading that foretells the end of a limit; `summary` from a message that was held back. What a
+/// person answers ([`crate::answer`]) is no message: here it has come by a queue, or after a failure.
 fn own_message(own: &Value, payload: &Value) -> Event {
     match own.as_str() {
         Some("sweep") => Event::Sweep,

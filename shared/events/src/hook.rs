@@ -1,4 +1,5 @@
-//! A deployment that waits at a hook. Shape: Amazon ECS Developer Guide, "Amazon ECS events", deployment lifecycle hooks.
+//! A deployment that waits at a hook. Shape: Amazon ECS Developer Guide, "Amazon ECS events", deployment lifecycle
+//! hooks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,7 +33,10 @@ pub(super) fn state_change(payload: &Value, detail: &Value) -> Event {
     let first = payload.get("resources").and_then(|resources| resources.get(0)).and_then(Value::as_str);
     let deployment = Some(text("serviceDeploymentArn")).filter(|arn| !arn.is_empty()).or(first).unwrap_or_default();
     let Some(service) = ServiceId::from_arn(text("serviceArn")) else {
-        return Event::Ignored(format!("`detail.serviceArn` (`{}`) does not name a service and its cluster", text("serviceArn")));
+        return Event::Ignored(format!(
+            "`detail.serviceArn` (`{}`) does not name a service and its cluster",
+            text("serviceArn")
+        ));
     };
     // Whoever answers, answers for this deployment: one of another service would be somebody else's.
     if !is_of(deployment, &service) {
@@ -42,11 +46,18 @@ pub(super) fn state_change(payload: &Value, detail: &Value) -> Event {
     if hook.is_empty() {
         return Event::Ignored("`detail.hookId` is missing".to_owned());
     }
-    Event::HookWaits(HookWaits { service, deployment: deployment.to_owned(), hook: hook.to_owned() })
+    Event::HookWaits(HookWaits {
+        service,
+        deployment: deployment.to_owned(),
+        hook: hook.to_owned(),
+    })
 }
 
 /// Whether an ARN is that of a deployment of this service: `...:service-deployment/cluster/service/id`.
 fn is_of(deployment: &str, service: &ServiceId) -> bool {
     let begin = service.arn().replacen(":service/", ":service-deployment/", 1);
-    deployment.strip_prefix(&begin).and_then(|rest| rest.strip_prefix('/')).is_some_and(|id| !id.is_empty() && !id.contains('/'))
+    deployment
+        .strip_prefix(&begin)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }

@@ -145,7 +145,10 @@ impl TaskStopped {
         let group = task.group.as_deref().filter(|group| !group.starts_with("service:"));
         let group = group.map(|group| group.strip_prefix("family:").unwrap_or(group));
         let family = group.unwrap_or_else(|| stopped_task::family(&task.task_definition_arn));
-        Subject::Family { cluster_arn: task.cluster_arn.clone(), family: family.to_owned() }
+        Subject::Family {
+            cluster_arn: task.cluster_arn.clone(),
+            family: family.to_owned(),
+        }
     }
 }
 
@@ -200,15 +203,25 @@ mod tests {
     fn a_subject_is_called_by_its_name_or_arn() {
         let cluster_arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned();
         let service = Subject::Service(ServiceId { cluster_arn: cluster_arn.clone(), name: "web".to_owned() });
-        for text in
-            ["web", "prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "arn:aws:ecs:eu-west-1:123456789012:service/web"]
-        {
+        for text in [
+            "web",
+            "prod/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/prod/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/web",
+        ] {
             assert!(service.is_called(text), "{text}");
         }
-        for text in ["", "we", "prod", "test/web", "arn:aws:ecs:us-east-1:123456789012:service/prod/web", "prod/web/x"] {
+        for text in ["", "we", "prod", "test/web", "arn:aws:ecs:us-east-1:123456789012:service/prod/web", "prod/web/x"]
+        {
             assert!(!service.is_called(text), "{text}");
         }
         assert!(Subject::Family { cluster_arn, family: "batch".to_owned() }.is_called("prod/batch"));
-        assert!(Subject::Project { scope: "arn:aws:codebuild:eu-west-1:1".to_owned(), name: "app".to_owned() }.is_called("app"));
+        assert!(
+            Subject::Project {
+                scope: "arn:aws:codebuild:eu-west-1:1".to_owned(),
+                name: "app".to_owned()
+            }
+            .is_called("app")
+        );
     }
 }

@@ -40,7 +40,9 @@ pub struct Container {
 impl Container {
     /// Whether ECS or another AWS service put this container into the task, so that the task definition lacks it.
     pub fn is_injected(&self) -> bool {
-        self.name.starts_with("aws-guardduty-agent") || self.name.starts_with("ecs-service-connect") || self.name.starts_with("~internal~")
+        self.name.starts_with("aws-guardduty-agent")
+            || self.name.starts_with("ecs-service-connect")
+            || self.name.starts_with("~internal~")
     }
 }
 
@@ -62,7 +64,8 @@ pub struct StoppedTask {
     /// `Linux`, `Windows_Server_2022_Core` and the like, where ECS says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform_family: Option<String>,
-    /// `awsvpc`, `bridge`, `host` or `none`: the task definition says so, and an attached network interface means the first.
+    /// `awsvpc`, `bridge`, `host` or `none`: the task definition says so, and an attached network interface means the
+    /// first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_mode: Option<String>,
     /// `STOPPED` for a stop.
@@ -101,8 +104,9 @@ impl StoppedTask {
             _ => None,
         };
         let attached = detail.get("attachments").and_then(Value::as_array).into_iter().flatten();
-        let has_interface =
-            attached.filter_map(|of| of.get("type")?.as_str()).any(|kind| matches!(kind, "eni" | "ElasticNetworkInterface"));
+        let has_interface = attached
+            .filter_map(|of| of.get("type")?.as_str())
+            .any(|kind| matches!(kind, "eni" | "ElasticNetworkInterface"));
         Self {
             task_arn: text("taskArn").unwrap_or_default(),
             cluster_arn: text("clusterArn").unwrap_or_default(),
@@ -123,7 +127,13 @@ impl StoppedTask {
             started_at: moment("startedAt"),
             stopping_at: moment("stoppingAt"),
             stopped_at: moment("stoppedAt"),
-            containers: detail.get("containers").and_then(Value::as_array).into_iter().flatten().map(container).collect(),
+            containers: detail
+                .get("containers")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(container)
+                .collect(),
         }
     }
 
@@ -132,8 +142,8 @@ impl StoppedTask {
         self.group.as_deref()?.strip_prefix("service:")
     }
 
-    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too. AWS promises the prefix and
-    /// not that digits follow, so that hexadecimal ids count as well.
+    /// Whether it says that ECS started it for a deployment of a service. Whoever runs a task may say so too. AWS
+    /// promises the prefix and not that digits follow, so that hexadecimal ids count as well.
     pub fn is_of_a_deployment(&self) -> bool {
         let id = self.started_by.as_deref().and_then(|by| by.strip_prefix("ecs-svc/"));
         id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -152,7 +162,10 @@ impl StoppedTask {
             None => {
                 self.stop_code.is_some()
                     || self.stopped_reason.is_some()
-                    || self.containers.iter().any(|container| container.reason.is_some() || container.exit_code.is_some())
+                    || self
+                        .containers
+                        .iter()
+                        .any(|container| container.reason.is_some() || container.exit_code.is_some())
             }
         }
     }
@@ -164,7 +177,8 @@ impl StoppedTask {
             let essential = |container: &Value| container.get("essential").and_then(Value::as_bool).unwrap_or(true);
             let defined = definition.container(&container.name);
             container.essential = defined.map(essential);
-            container.log_driver = defined.and_then(|of| of.pointer("/logConfiguration/logDriver")?.as_str()).map(str::to_owned);
+            container.log_driver =
+                defined.and_then(|of| of.pointer("/logConfiguration/logDriver")?.as_str()).map(str::to_owned);
         }
         self.network_mode = definition.network_mode().map(str::to_owned).or(self.network_mode);
         self
@@ -207,12 +221,21 @@ mod tests {
         let answer = json!({"taskDefinition": {"networkMode": "bridge", "containerDefinitions": [
             {"name": "app", "essential": false, "logConfiguration": {"logDriver": "syslog"}}, {"name": "side"}]}});
         let definition = TaskDefinition::from_json(&answer).unwrap();
-        let task = StoppedTask::from_json(&json!({"containers": [{"name": "app"}, {"name": "side"}, {"name": "injected"}]}));
+        let task =
+            StoppedTask::from_json(&json!({"containers": [{"name": "app"}, {"name": "side"}, {"name": "injected"}]}));
         let task = task.with_definition(&definition);
-        let told: Vec<_> = task.containers.iter().map(|container| (container.essential, container.log_driver.as_deref())).collect();
+        let told: Vec<_> = task
+            .containers
+            .iter()
+            .map(|container| (container.essential, container.log_driver.as_deref()))
+            .collect();
         assert_eq!(told, [(Some(false), Some("syslog")), (Some(true), None), (None, None)]);
         assert_eq!(task.network_mode.as_deref(), Some("bridge"));
-        let attached = StoppedTask::from_json(&json!({"attachments": [{"id": "1", "type": "eni"}], "platformFamily": "Linux"}));
-        assert_eq!((attached.network_mode.as_deref(), attached.platform_family.as_deref()), (Some("awsvpc"), Some("Linux")));
+        let attached =
+            StoppedTask::from_json(&json!({"attachments": [{"id": "1", "type": "eni"}], "platformFamily": "Linux"}));
+        assert_eq!(
+            (attached.network_mode.as_deref(), attached.platform_family.as_deref()),
+            (Some("awsvpc"), Some("Linux"))
+        );
     }
 }

@@ -75,17 +75,29 @@ impl TaskDefinition {
         self.text("executionRoleArn")
     }
 
-    /// The platform that the tasks run on, as `os/architecture` in OCI's words. Linux on x86-64 unless it says otherwise.
+    /// The platform that the tasks run on, as `os/architecture` in OCI's words. Linux on x86-64 unless it says
+    /// otherwise.
     pub fn platform(&self) -> String {
-        let runtime = |key: &str| self.definition.get("runtimePlatform").and_then(|platform| platform.get(key)).and_then(Value::as_str);
+        let runtime = |key: &str| {
+            self.definition
+                .get("runtimePlatform")
+                .and_then(|platform| platform.get(key))
+                .and_then(Value::as_str)
+        };
         let architecture = if runtime("cpuArchitecture") == Some("ARM64") { "arm64" } else { "amd64" };
-        let os = if runtime("operatingSystemFamily").is_some_and(|family| family.starts_with("WINDOWS")) { "windows" } else { "linux" };
+        let os = if runtime("operatingSystemFamily").is_some_and(|family| family.starts_with("WINDOWS")) {
+            "windows"
+        } else {
+            "linux"
+        };
         format!("{os}/{architecture}")
     }
 
     /// Whether it says on which processor its tasks run.
     pub fn says_its_processor(&self) -> bool {
-        self.definition.get("runtimePlatform").is_some_and(|platform| platform.get("cpuArchitecture").is_some_and(Value::is_string))
+        self.definition
+            .get("runtimePlatform")
+            .is_some_and(|platform| platform.get("cpuArchitecture").is_some_and(Value::is_string))
     }
 
     /// Whether it requires this compatibility and no other.
@@ -96,12 +108,18 @@ impl TaskDefinition {
 
     /// What the definition says of each container.
     pub fn containers(&self) -> &[Value] {
-        self.definition.get("containerDefinitions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+        self.definition
+            .get("containerDefinitions")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     /// What the definition says of one container.
     pub fn container(&self, name: &str) -> Option<&Value> {
-        self.containers().iter().find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+        self.containers()
+            .iter()
+            .find(|container| container.get("name").and_then(Value::as_str) == Some(name))
     }
 
     /// The value of one of the definition's tags.
@@ -117,7 +135,11 @@ impl TaskDefinition {
             .map(|container| {
                 let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
                 let written = text("image");
-                ContainerImage { container: text("name"), reference: written.parse().ok(), written }
+                ContainerImage {
+                    container: text("name"),
+                    reference: written.parse().ok(),
+                    written,
+                }
             })
             .collect()
     }
@@ -131,7 +153,10 @@ impl TaskDefinition {
         let mut request = self.without_output();
         for container in request.get_mut("containerDefinitions").and_then(Value::as_array_mut).into_iter().flatten() {
             let image = container.get("image").and_then(Value::as_str);
-            let Some((_, replacement)) = image.and_then(|image| moves.iter().find(|(written, _)| written == image)) else { continue };
+            let Some((_, replacement)) = image.and_then(|image| moves.iter().find(|(written, _)| written == image))
+            else {
+                continue;
+            };
             if let Some(container) = container.as_object_mut() {
                 container.insert("image".to_owned(), Value::String(replacement.clone()));
                 container.remove("repositoryCredentials");
@@ -182,7 +207,12 @@ fn compare(path: &str, wanted: &Value, found: &Value, paths: &mut Vec<String>) {
             let keys = wanted.keys().chain(found.keys().filter(|key| !wanted.contains_key(*key)));
             for key in keys {
                 let absent = Value::Null;
-                compare(&format!("{path}.{key}"), wanted.get(key).unwrap_or(&absent), found.get(key).unwrap_or(&absent), paths);
+                compare(
+                    &format!("{path}.{key}"),
+                    wanted.get(key).unwrap_or(&absent),
+                    found.get(key).unwrap_or(&absent),
+                    paths,
+                );
             }
         }
         (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
@@ -192,7 +222,8 @@ fn compare(path: &str, wanted: &Value, found: &Value, paths: &mut Vec<String>) {
         }
         _ if wanted == found || is_empty(wanted) && is_empty(found) => {}
         // An object whose fields are all empty is no more than an absent one.
-        (Value::Object(fields), other) | (other, Value::Object(fields)) if is_empty(other) && fields.values().all(is_empty) => {}
+        (Value::Object(fields), other) | (other, Value::Object(fields))
+            if is_empty(other) && fields.values().all(is_empty) => {}
         _ => paths.push(path.trim_start_matches('.').to_owned()),
     }
 }

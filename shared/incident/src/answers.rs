@@ -1,8 +1,8 @@
 //! Asking and answering (mode `ask`): a plan waits for a person's yes, is approved, declined, or let go.
 //!
-//! A question has a code, which identifies it and is no secret: who may answer is IAM's matter. The plan stands in the incident's act; the
-//! question beside it. What became of the last few questions is kept in the record, also when the incident is over, so that whoever
-//! answers second hears of the first.
+//! A question has a code, which identifies it and is no secret: who may answer is IAM's matter. The plan stands in the
+//! incident's act; the question beside it. What became of the last few questions is kept in the record, also when the
+//! incident is over, so that whoever answers second hears of the first.
 
 use super::happened::Happened;
 use super::incident::{Act, ActState, Incident};
@@ -13,7 +13,8 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::answer::code_of;
 
-/// Questions that are asked by themselves in one incident. After them a look asks nothing more; whoever answers one of them does.
+/// Questions that are asked by themselves in one incident. After them a look asks nothing more; whoever answers one of
+/// them does.
 pub const MOST_QUESTIONS: u32 = 5;
 /// Questions whose end is remembered.
 const PAST_KEPT: usize = 4;
@@ -44,25 +45,49 @@ impl Record {
         let code = code_of(&format!("{subject} {} {number}", self.open.as_ref()?.id));
         self.end_question(now, Became::Overtaken(code.clone()));
         let incident = self.open.as_mut()?;
-        let question = Question { code, asked_at: now, expires_at: now.plus_seconds(seconds), yes: None };
+        let question = Question {
+            code,
+            asked_at: now,
+            expires_at: now.plus_seconds(seconds),
+            yes: None,
+        };
         incident.asked = number;
-        incident.log(now, Happened::Asked { code: question.code.clone(), summary: plan.summary.clone(), until: question.expires_at });
-        incident.act = Some(Act { cause, plan, decided_at: now, state: ActState::Asked, question: Some(question.clone()) });
+        incident.log(
+            now,
+            Happened::Asked {
+                code: question.code.clone(),
+                summary: plan.summary.clone(),
+                until: question.expires_at,
+            },
+        );
+        incident.act = Some(Act {
+            cause,
+            plan,
+            decided_at: now,
+            state: ActState::Asked,
+            question: Some(question.clone()),
+        });
         Some(question)
     }
 
     /// Ends the question that waits, if one does, and remembers how.
     pub fn end_question(&mut self, now: Timestamp, became: Became) {
         let Some(incident) = &mut self.open else { return };
-        let Some(code) = incident.open_question().map(|question| question.code.clone()) else { return };
+        let Some(code) = incident.open_question().map(|question| question.code.clone()) else {
+            return;
+        };
         if let Some(act) = &mut incident.act {
             act.state = match &became {
                 Became::Declined(..) => ActState::Declined,
-                Became::Expired | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_) | Became::Approved(_) => ActState::Expired,
+                Became::Expired | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_) | Became::Approved(_) => {
+                    ActState::Expired
+                }
             };
         }
         let line = match &became {
-            Became::Declined(by, until) => Some(Happened::Declined { code: code.clone(), by: by.clone(), until: *until }),
+            Became::Declined(by, until) => {
+                Some(Happened::Declined { code: code.clone(), by: by.clone(), until: *until })
+            }
             Became::Expired => Some(Happened::Expired(code.clone())),
             // Their own lines say so.
             Became::Approved(_) | Became::Overtaken(_) | Became::NotNeeded | Became::Over(_) => None,
@@ -75,7 +100,9 @@ impl Record {
 
     /// Takes the yes to the question that waits, for the look that follows.
     pub fn approve(&mut self, by: Who, now: Timestamp) {
-        let Some(incident) = self.open.as_mut().filter(|incident| incident.open_question().is_some()) else { return };
+        let Some(incident) = self.open.as_mut().filter(|incident| incident.open_question().is_some()) else {
+            return;
+        };
         if let Some(question) = incident.act.as_mut().and_then(|act| act.question.as_mut()) {
             question.yes = Some(Yes { by, at: now });
         }
@@ -83,7 +110,10 @@ impl Record {
 
     /// Remembers a yes that is acted upon.
     pub fn remember_yes(&mut self, now: Timestamp) {
-        let Some((code, by)) = self.answered_question().and_then(|question| Some((question.code.clone(), question.yes.clone()?.by))) else {
+        let Some((code, by)) = self
+            .answered_question()
+            .and_then(|question| Some((question.code.clone(), question.yes.clone()?.by)))
+        else {
             return;
         };
         if let Some(incident) = &mut self.open {
@@ -95,7 +125,9 @@ impl Record {
     /// Takes a no: the question that waits is over, and the cause is not asked about again for that time.
     pub fn decline(&mut self, by: Who, seconds: Option<i64>, now: Timestamp) {
         let Some(incident) = &self.open else { return };
-        let Some(cause) = incident.act.as_ref().filter(|act| act.open_question().is_some()).map(|act| act.cause) else { return };
+        let Some(cause) = incident.act.as_ref().filter(|act| act.open_question().is_some()).map(|act| act.cause) else {
+            return;
+        };
         let until = seconds.map(|seconds| now.plus_seconds(seconds));
         self.end_question(now, Became::Declined(by.clone(), until));
         self.noes.retain(|no| no.cause != cause && no.until.is_none_or(|until| now < until));
@@ -110,7 +142,11 @@ impl Record {
 
     /// Gives a question back that could not be acted upon: it waits as before.
     pub fn take_back_yes(&mut self) {
-        let act = self.open.as_mut().and_then(|incident| incident.act.as_mut()).filter(|act| act.state == ActState::Asked);
+        let act = self
+            .open
+            .as_mut()
+            .and_then(|incident| incident.act.as_mut())
+            .filter(|act| act.state == ActState::Asked);
         if let Some(question) = act.and_then(|act| act.question.as_mut()) {
             question.yes = None;
         }
@@ -155,10 +191,15 @@ impl Plan {
     /// Writes onto the service who has approved it.
     pub fn mark(&mut self, key: &str, value: String) {
         let service = self.steps.iter().find_map(Step::service).cloned();
-        let tagging = self.steps.iter_mut().find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });
+        let tagging = self
+            .steps
+            .iter_mut()
+            .find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });
         match (tagging, service) {
             (Some(tags), _) => drop(tags.insert(key.to_owned(), value)),
-            (None, Some(service)) => self.steps.push(Step::TagService { service, tags: [(key.to_owned(), value)].into() }),
+            (None, Some(service)) => {
+                self.steps.push(Step::TagService { service, tags: [(key.to_owned(), value)].into() })
+            }
             (None, None) => {}
         }
     }

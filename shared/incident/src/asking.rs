@@ -1,4 +1,5 @@
-//! The message that asks: what would change, what was looked at, how to say yes or no, and what happens if nobody answers.
+//! The message that asks: what would change, what was looked at, how to say yes or no, and what happens if nobody
+//! answers.
 
 use pullsafe::arn::Arn;
 use pullsafe::notice::Notice;
@@ -37,26 +38,38 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
     let (code, diagnosis) = (&question.code, &blocker.diagnosis);
     let mut text = Text::default();
     text.line(&format!("{subject}: {}. May it be {}?", summary(diagnosis), plan.result));
-    text.line(&format!("Nothing is changed until somebody says yes to question {code}, which is open until {}.", question.expires_at));
+    text.line(&format!(
+        "Nothing is changed until somebody says yes to question {code}, which is open until {}.",
+        question.expires_at
+    ));
     if let Some(before) = asking.overtakes {
         text.line(&format!("It takes the place of question {before}: what would be done has changed since."));
     }
-    text.line(&format!("Current blocker since {}, {} task(s), confidence {}.", blocker.first_at, blocker.tasks, diagnosis.confidence));
+    text.line(&format!(
+        "Current blocker since {}, {} task(s), confidence {}.",
+        blocker.first_at, blocker.tasks, diagnosis.confidence
+    ));
     text.section("What would be done", [plan.summary.clone()]);
     text.section("What would change", changes(plan, asking.counts));
-    text.section("Looked at just now, and again before anything is done", asking.holds.iter().map(|holds| (*holds).to_owned()));
+    text.section(
+        "Looked at just now, and again before anything is done",
+        asking.holds.iter().map(|holds| (*holds).to_owned()),
+    );
     text.section("To say yes", answers("approve", code, asking.function, None));
     text.section("To say no, here for a week", answers("decline", code, asking.function, Some(7)));
     let mut otherwise = vec![format!(
         "Nothing is done. After {} the question is over; a yes that comes later is answered with a new one.",
         question.expires_at
     )];
-    otherwise.extend(
-        plan.is_pause().then(|| "A yes is one to the way back too: once the image is there, the service comes back by itself.".to_owned()),
-    );
+    otherwise.extend(plan.is_pause().then(|| {
+        "A yes is one to the way back too: once the image is there, the service comes back by itself.".to_owned()
+    }));
     text.section("If nobody answers", otherwise);
     let from = text.len();
-    text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
+    text.section(
+        "Evidence",
+        diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)),
+    );
     let evidence = (from, text.len());
     if !plan.follow_up.is_empty() {
         text.section("For you to do in any case", [plan.follow_up.clone()]);
@@ -123,7 +136,11 @@ fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
                 lines.extend(["desired count:".to_owned(), format!("- {from}"), format!("+ {to}")]);
             }
             Step::SetScaling { suspended, expected, .. } => {
-                lines.extend(["autoscaling, what is suspended:".to_owned(), format!("- {expected}"), format!("+ {suspended}")]);
+                lines.extend([
+                    "autoscaling, what is suspended:".to_owned(),
+                    format!("- {expected}"),
+                    format!("+ {suspended}"),
+                ]);
             }
             Step::TagService { tags, .. } => {
                 lines.push("tags of the service:".to_owned());
@@ -133,7 +150,9 @@ fn changes(plan: &Plan, counts: Option<(i64, i64)>) -> Vec<String> {
                 lines.push("tags of the service:".to_owned());
                 lines.extend(keys.iter().map(|key| format!("- {key}")));
             }
-            Step::ForceNewDeployment { .. } => lines.push("a new deployment of the task definition as it is".to_owned()),
+            Step::ForceNewDeployment { .. } => {
+                lines.push("a new deployment of the task definition as it is".to_owned())
+            }
             Step::RestoreImage { .. } | Step::AskMirror { .. } => lines.push(step.describe()),
         }
     }

@@ -11,7 +11,9 @@ pub fn of(step: &Step) -> Option<String> {
         Step::UntagService { service, keys } => Some(untag(service, keys)),
         Step::SetScaling { service, suspended, .. } => Some(scaling(service, *suspended)),
         Step::SetDesiredCount { service, to, force, .. } => Some(count(service, *to, *force)),
-        Step::ForceNewDeployment { service, .. } => Some(format!("aws ecs update-service {} --force-new-deployment", named(service))),
+        Step::ForceNewDeployment { service, .. } => {
+            Some(format!("aws ecs update-service {} --force-new-deployment", named(service)))
+        }
         Step::RestoreImage { image, .. } => unarchive(image),
         Step::TagService { .. } | Step::MoveService { .. } | Step::AskMirror { .. } => None,
     }
@@ -30,7 +32,12 @@ fn unarchive(image: &Reference) -> Option<String> {
 
 /// Removes tags from a service.
 pub fn untag(service: &ServiceId, keys: &[String]) -> String {
-    format!("aws ecs untag-resource --resource-arn {} --tag-keys {}{}", quoted(&service.arn()), keys.join(" "), region(service))
+    format!(
+        "aws ecs untag-resource --resource-arn {} --tag-keys {}{}",
+        quoted(&service.arn()),
+        keys.join(" "),
+        region(service)
+    )
 }
 
 /// Sets a service's desired count.
@@ -53,7 +60,11 @@ pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
 
 /// The option that names a function of Lambda; nothing where it is not known.
 pub fn of_function(option: &str, function: &str) -> String {
-    if function.is_empty() { String::new() } else { format!("{option}{}", quoted(function)) }
+    if function.is_empty() {
+        String::new()
+    } else {
+        format!("{option}{}", quoted(function))
+    }
 }
 
 fn named(service: &ServiceId) -> String {
@@ -69,7 +80,11 @@ fn region(service: &ServiceId) -> String {
 /// A word that a shell takes as it is. Names of ECS need no quotes; a text from elsewhere could.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +92,10 @@ mod tests {
     use super::*;
 
     fn service(name: &str) -> ServiceId {
-        ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: name.to_owned() }
+        ServiceId {
+            cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     #[test]
@@ -85,7 +103,9 @@ mod tests {
         let step = Step::SetDesiredCount { service: service("web"), from: 0, to: 2, force: true };
         assert_eq!(
             of(&step).as_deref(),
-            Some("aws ecs update-service --cluster prod --service web --region eu-west-1 --desired-count 2 --force-new-deployment")
+            Some(
+                "aws ecs update-service --cluster prod --service web --region eu-west-1 --desired-count 2 --force-new-deployment"
+            )
         );
         assert_eq!(
             untag(&service("web"), &["a:b".to_owned(), "c".to_owned()]),

@@ -1,4 +1,5 @@
-//! A deployment that waits at its hook, as far as it is remembered: only where it waits for something, or is about to be rolled back.
+//! A deployment that waits at its hook, as far as it is remembered: only where it waits for something, or is about to
+//! be rolled back.
 
 use serde::{Deserialize, Serialize};
 

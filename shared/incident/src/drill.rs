@@ -1,4 +1,5 @@
-//! A drill: a stop that no task had, and the message about what it would lead to. Every form of it says that it is a drill.
+//! A drill: a stop that no task had, and the message about what it would lead to. Every form of it says that it is a
+//! drill.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ pub const DETAIL_TYPE: &str = "Drill";
 /// What every message of a drill begins with.
 const MARK: &str = "DRILL";
 
-/// The stop that is played: an image of Docker Hub that the quota does not let through where the definition has one, else its first image
-/// as if it were gone.
+/// The stop that is played: an image of Docker Hub that the quota does not let through where the definition has one,
+/// else its first image as if it were gone.
 pub fn made_up_stop(service: &ServiceId, definition: &TaskDefinition, now: Timestamp) -> StoppedTask {
     let images = definition.images();
     let of_hub = images.iter().find(|image| image.reference.as_ref().is_some_and(Reference::is_docker_hub));
@@ -90,7 +91,9 @@ pub fn message(played: &Played<'_>, id: String) -> Notice {
     text.section("Diagnosed", [format!("{}, confidence {}", summary(diagnosis), diagnosis.confidence)]);
     match (plan, mode) {
         (Some(plan), Mode::Act) => text.section("Would be done, for pullsafe may act here", would(plan)),
-        (Some(plan), other) => text.section(&format!("Would be told and not done, for the mode is {}", other.as_str()), would(plan)),
+        (Some(plan), other) => {
+            text.section(&format!("Would be told and not done, for the mode is {}", other.as_str()), would(plan))
+        }
         (None, _) => text.section("Would be told", [diagnosis.advice.clone()]),
     }
     text.section("Would be waited for", played.waiting.map(WaitingFor::describe));
@@ -118,7 +121,9 @@ pub fn message(played: &Played<'_>, id: String) -> Notice {
 }
 
 fn would(plan: &Plan) -> Vec<String> {
-    std::iter::once(plan.summary.clone()).chain(plan.steps.iter().map(|step| format!("  would {}", step.describe()))).collect()
+    std::iter::once(plan.summary.clone())
+        .chain(plan.steps.iter().map(|step| format!("  would {}", step.describe())))
+        .collect()
 }
 
 /// A duration as a number of milliseconds.

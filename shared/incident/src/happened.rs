@@ -86,7 +86,8 @@ pub(crate) fn is_false(flag: &bool) -> bool {
 }
 
 impl Entry {
-    /// Takes another stop for the same reason into this line; gives it back where it is about something else. Events come in any order.
+    /// Takes another stop for the same reason into this line; gives it back where it is about something else. Events
+    /// come in any order.
     pub fn also(&mut self, at: Timestamp, other: Happened) -> Option<Happened> {
         let latest = at.max(self.at);
         let left = self.what.also(latest, other);
@@ -105,7 +106,9 @@ impl Happened {
 
     fn also(&mut self, at: Timestamp, other: Self) -> Option<Self> {
         match (self, other) {
-            (Self::Stopped { summary, more, until, .. }, Self::Stopped { summary: same, more: also, .. }) if *summary == same => {
+            (Self::Stopped { summary, more, until, .. }, Self::Stopped { summary: same, more: also, .. })
+                if *summary == same =>
+            {
                 *more = more.saturating_add(also).saturating_add(1);
                 *until = Some(until.map_or(at, |until| until.max(at)));
                 None
@@ -143,7 +146,9 @@ impl fmt::Display for Happened {
             }
             Self::Stopped { task, summary, until: None, .. } => write!(formatter, "task {task} stopped: {summary}"),
             Self::Decided(summary) => write!(formatter, "decided: {summary}"),
-            Self::Asked { code, summary, until } => write!(formatter, "asked, question {code}, until {until}: {summary}"),
+            Self::Asked { code, summary, until } => {
+                write!(formatter, "asked, question {code}, until {until}: {summary}")
+            }
             Self::Approved { code, by } => write!(formatter, "question {code} approved by {by}"),
             Self::Declined { code, by, until: Some(until) } => {
                 write!(formatter, "question {code} declined by {by}, not asked again before {until}")
@@ -165,7 +170,12 @@ mod tests {
     const AT: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 
     fn stopped(task: &str, summary: &str) -> Happened {
-        Happened::Stopped { task: task.to_owned(), summary: summary.to_owned(), more: 0, until: None }
+        Happened::Stopped {
+            task: task.to_owned(),
+            summary: summary.to_owned(),
+            more: 0,
+            until: None,
+        }
     }
 
     #[test]
@@ -174,7 +184,10 @@ mod tests {
         assert_eq!(line.also(AT, stopped("3c4d", "oom")), None);
         assert_eq!(line.also(AT.plus_seconds(-60), stopped("5e6f", "oom")), None, "events come in any order");
         assert_eq!(line.to_string(), "task 1a2b and 2 more until 2026-01-15T19:17:00Z stopped: oom");
-        assert!(line.also(AT, stopped("7a8b", "other")).is_some() && line.also(AT, Happened::Said("oom".to_owned())).is_some());
+        assert!(
+            line.also(AT, stopped("7a8b", "other")).is_some()
+                && line.also(AT, Happened::Said("oom".to_owned())).is_some()
+        );
     }
 
     #[test]
@@ -187,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_line_that_was_stored_as_words_stays_readable() {
-        let stored: Entry = serde_json::from_str(r#"{"at": "2026-01-15T19:17:00Z", "what": "task 1a2b stopped: oom"}"#).unwrap();
+        let stored: Entry =
+            serde_json::from_str(r#"{"at": "2026-01-15T19:17:00Z", "what": "task 1a2b stopped: oom"}"#).unwrap();
         assert_eq!(stored.what, Happened::Said("task 1a2b stopped: oom".to_owned()));
         for what in [stopped("1a2b", "oom"), Happened::Done("moved".to_owned()), Happened::Said("x".to_owned())] {
             let entry = Entry { at: AT, what };

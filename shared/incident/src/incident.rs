@@ -1,7 +1,7 @@
 //! One incident: what failed, when, what was done about it, and whether it is over.
 //!
-//! It is bounded, however long it lasts: launches are put together, stops for one reason are one line, and what a full timeline lets go
-//! is kept in rows of its own ([`crate::past`]).
+//! It is bounded, however long it lasts: launches are put together, stops for one reason are one line, and what a full
+//! timeline lets go is kept in rows of its own ([`crate::past`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -188,7 +188,8 @@ pub struct Act {
 }
 
 impl Act {
-    /// Until when tasks may stop that were on their way when it was done: one that is being launched tries for some minutes.
+    /// Until when tasks may stop that were on their way when it was done: one that is being launched tries for some
+    /// minutes.
     pub const fn settled_at(&self) -> Timestamp {
         self.decided_at.plus_seconds(15 * 60)
     }
@@ -197,7 +198,10 @@ impl Act {
 impl Incident {
     /// A new incident of a service (`cluster/name`) or a task family.
     pub fn open(subject: &str, at: Timestamp) -> Self {
-        let name: String = subject.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
+        let name: String = subject
+            .chars()
+            .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
+            .collect();
         Self {
             id: format!("{at}-{name}"),
             opened_at: at,
@@ -224,17 +228,32 @@ impl Incident {
     }
 
     pub(crate) fn add_failure(&mut self, task: &StoppedTask, diagnosis: Diagnosis, at: Timestamp) {
-        // Every try that Docker Hub answered with a manifest, or with 429, was a pull; what failed afterwards does not matter.
-        let pulls = if diagnosis.registry == Some(Registry::DockerHub) { diagnosis.attempts.unwrap_or(1) } else { 0 };
+        // Every try that Docker Hub answered with a manifest, or with 429, was a pull; what failed afterwards does not
+        // matter.
+        let pulls = if diagnosis.registry == Some(Registry::DockerHub) {
+            diagnosis.attempts.unwrap_or(1)
+        } else {
+            0
+        };
         self.add_launch(Launch::one(at, pulls));
         self.looks_steady = false;
         let container = diagnosis.container.as_deref();
-        let digest =
-            task.containers.iter().find(|found| Some(found.name.as_str()) == container).and_then(|found| found.image_digest.clone());
+        let digest = task
+            .containers
+            .iter()
+            .find(|found| Some(found.name.as_str()) == container)
+            .and_then(|found| found.image_digest.clone());
         let hidden_by = self.causes.last().map(|seen| seen.diagnosis.cause).filter(|cause| *cause != diagnosis.cause);
-        let stopped = Happened::Stopped { task: short_id(task).to_owned(), summary: summary(&diagnosis), more: 0, until: None };
+        let stopped = Happened::Stopped {
+            task: short_id(task).to_owned(),
+            summary: summary(&diagnosis),
+            more: 0,
+            until: None,
+        };
         self.log(at, stopped);
-        let same = |seen: &&mut CauseSeen| seen.diagnosis.cause == diagnosis.cause && seen.diagnosis.container == diagnosis.container;
+        let same = |seen: &&mut CauseSeen| {
+            seen.diagnosis.cause == diagnosis.cause && seen.diagnosis.container == diagnosis.container
+        };
         match self.causes.iter_mut().find(same) {
             Some(seen) => {
                 seen.first_at = seen.first_at.min(at);
@@ -262,11 +281,14 @@ impl Incident {
         self.bound_causes();
     }
 
-    /// Of very many causes only the newest keep their evidence, and the oldest of the rest is told by a line of the timeline alone.
+    /// Of very many causes only the newest keep their evidence, and the oldest of the rest is told by a line of the
+    /// timeline alone.
     fn bound_causes(&mut self) {
         let mut newest: Vec<Timestamp> = self.causes.iter().map(|seen| seen.last_at).collect();
         newest.sort_by_key(|at| std::cmp::Reverse(*at));
-        let Some(since) = newest.get(WITH_EVIDENCE - 1) else { return };
+        let Some(since) = newest.get(WITH_EVIDENCE - 1) else {
+            return;
+        };
         for seen in self.causes.iter_mut().filter(|seen| seen.last_at < *since) {
             seen.diagnosis.evidence.clear();
             seen.diagnosis.advice.clear();
@@ -276,7 +298,10 @@ impl Incident {
             && let Some((oldest, _)) = self.causes.iter().enumerate().skip(1).min_by_key(|(_, seen)| seen.last_at)
         {
             let seen = self.causes.remove(oldest);
-            self.say(seen.last_at, format!("{} stopped {} task(s) since {}", summary(&seen.diagnosis), seen.tasks, seen.first_at));
+            self.say(
+                seen.last_at,
+                format!("{} stopped {} task(s) since {}", summary(&seen.diagnosis), seen.tasks, seen.first_at),
+            );
         }
     }
 
@@ -290,8 +315,11 @@ impl Incident {
         let place = self.launches.partition_point(|known| known.at <= launch.at);
         self.launches.insert(place, launch);
         if self.launches.len() > LAUNCHES_KEPT {
-            let gap = |pair: &[Launch]| pair.last().zip(pair.first()).map_or(0, |(later, earlier)| later.at.seconds_since(earlier.at));
-            let closest = self.launches.windows(2).enumerate().min_by_key(|(_, pair)| gap(pair)).map_or(0, |(index, _)| index);
+            let gap = |pair: &[Launch]| {
+                pair.last().zip(pair.first()).map_or(0, |(later, earlier)| later.at.seconds_since(earlier.at))
+            };
+            let closest =
+                self.launches.windows(2).enumerate().min_by_key(|(_, pair)| gap(pair)).map_or(0, |(index, _)| index);
             let later = self.launches.remove(closest + 1);
             if let Some(earlier) = self.launches.get_mut(closest) {
                 *earlier = earlier.with(later);
@@ -299,12 +327,14 @@ impl Incident {
         }
     }
 
-    /// Writes a line into the timeline, where it belongs: what is heard of late stands where it happened. A full timeline keeps its beginning
-    /// and its newest end; what it lets go is stored elsewhere.
+    /// Writes a line into the timeline, where it belongs: what is heard of late stands where it happened. A full
+    /// timeline keeps its beginning and its newest end; what it lets go is stored elsewhere.
     pub fn log(&mut self, at: Timestamp, what: Happened) {
         let place = self.timeline.partition_point(|entry| entry.at <= at);
         let mut beside = self.timeline.iter_mut().skip(place.saturating_sub(1)).take(2.min(place + 1));
-        let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else { return };
+        let Some(what) = beside.try_fold(what, |what, entry| entry.also(at, what)) else {
+            return;
+        };
         self.timeline.insert(place, Entry { at, what });
         if self.timeline.len() > TIMELINE_KEPT {
             self.gone.extend(self.timeline.drain(TIMELINE_FIRST..TIMELINE_FIRST + TIMELINE_GONE));
@@ -331,7 +361,9 @@ impl Incident {
     pub fn is_settling(&self) -> bool {
         match (&self.act, self.blocker()) {
             (Some(act), Some(blocker)) => {
-                act.state == ActState::Done && act.cause == blocker.diagnosis.cause && blocker.last_at < act.settled_at()
+                act.state == ActState::Done
+                    && act.cause == blocker.diagnosis.cause
+                    && blocker.last_at < act.settled_at()
             }
             _ => false,
         }
@@ -339,19 +371,28 @@ impl Incident {
 
     /// The steps of the pause that was carried out, if one was.
     pub fn pause_steps(&self) -> &[Step] {
-        let done = self.act.as_ref().filter(|act| act.state == ActState::Done && act.plan.is_pause()).map(|act| &act.plan);
+        let done = self
+            .act
+            .as_ref()
+            .filter(|act| act.state == ActState::Done && act.plan.is_pause())
+            .map(|act| &act.plan);
         self.pause.as_ref().or(done).map_or(&[], |plan| plan.steps.as_slice())
     }
 
     /// Whether this plan is the act that is under way, or that was refused and is carried on with.
     pub fn has_begun(&self, plan: &Plan) -> bool {
-        self.act.as_ref().is_some_and(|act| matches!(act.state, ActState::Acting | ActState::Refused) && act.plan == *plan)
+        self.act
+            .as_ref()
+            .is_some_and(|act| matches!(act.state, ActState::Acting | ActState::Refused) && act.plan == *plan)
     }
 
-    /// Notes what was declined. What differs from the last time by numbers alone, such as how long ago something was, is no news.
+    /// Notes what was declined. What differs from the last time by numbers alone, such as how long ago something was,
+    /// is no news.
     pub fn decline(&mut self, declined: Vec<Declined>) {
         let words = |all: &[Declined]| -> Vec<(RemedyName, String)> {
-            let without_numbers = |one: &Declined| one.reasons.join("; ").chars().filter(|character| !character.is_ascii_digit()).collect();
+            let without_numbers = |one: &Declined| {
+                one.reasons.join("; ").chars().filter(|character| !character.is_ascii_digit()).collect()
+            };
             all.iter().map(|one| (one.remedy, without_numbers(one))).collect()
         };
         if words(&self.declined) != words(&declined) {

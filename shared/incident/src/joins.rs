@@ -29,7 +29,11 @@ impl Common {
                 image.map(|image| image.registry().to_owned())
             }
         };
-        Some(Self { cause: diagnosis.cause, kind: diagnosis.kind, place: host.unwrap_or_else(|| registry.as_str().to_owned()) })
+        Some(Self {
+            cause: diagnosis.cause,
+            kind: diagnosis.kind,
+            place: host.unwrap_or_else(|| registry.as_str().to_owned()),
+        })
     }
 
     /// The key under which the table knows it.
@@ -62,6 +66,10 @@ impl Joins {
     /// By the blocker of an incident.
     pub fn of(incident: &Incident) -> Option<Self> {
         let common = Common::of(&incident.blocker()?.diagnosis)?;
-        Some(Self { common, incident: incident.id.clone(), member_of: incident.outbreak.clone() })
+        Some(Self {
+            common,
+            incident: incident.id.clone(),
+            member_of: incident.outbreak.clone(),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Answers of slow reads that the looks of the next minutes do not ask for again.
 //!
-//! Only what speaks for an act is kept: whoever mends a role, or pushes an image, is not to wait until the old answer is forgotten. It is
-//! written with whatever else is written, and never by itself.
+//! Only what speaks for an act is kept: whoever mends a role, or pushes an image, is not to wait until the old answer
+//! is forgotten. It is written with whatever else is written, and never by itself.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
-/// A role that may pull seldom loses that within minutes, and a task that could not be started for it is told as any other. IAM's simulation
-/// is the slowest read of a look and the first to be refused when many are made.
+/// A role that may pull seldom loses that within minutes, and a task that could not be started for it is told as any
+/// other. IAM's simulation is the slowest read of a look and the first to be refused when many are made.
 const PULL_SECONDS: i64 = 10 * 60;
 /// A tag may move. What it meant five minutes ago is what the service's own tries of five minutes ago would have run.
 const DIGEST_SECONDS: i64 = 5 * 60;
@@ -52,7 +52,8 @@ impl Kept {
         self.digests.get(image).map(|(digest, _)| digest)
     }
 
-    /// Keeps that a role may pull from a repository. An answer that still holds keeps its moment: it was not asked for again.
+    /// Keeps that a role may pull from a repository. An answer that still holds keeps its moment: it was not asked for
+    /// again.
     pub fn allow(&mut self, role: &str, repository: &str, now: Timestamp) {
         *self = self.fresh(now);
         if !self.may_pull(role, repository) {
@@ -81,8 +82,13 @@ mod tests {
         kept.allow("role", "docker-hub/library/redis", NOW.plus_seconds(200));
         kept.mean("redis:7", &Digest::of(b"other"), NOW.plus_seconds(200));
         let later = kept.fresh(NOW.plus_seconds(299));
-        assert_eq!((later.may_pull("role", "docker-hub/library/redis"), later.digest("redis:7")), (true, Some(&digest)));
-        assert!(!later.may_pull("other", "docker-hub/library/redis") && !later.may_pull("role", "docker-hub/library/nginx"));
+        assert_eq!(
+            (later.may_pull("role", "docker-hub/library/redis"), later.digest("redis:7")),
+            (true, Some(&digest))
+        );
+        assert!(
+            !later.may_pull("other", "docker-hub/library/redis") && !later.may_pull("role", "docker-hub/library/nginx")
+        );
         let later = kept.fresh(NOW.plus_seconds(300));
         assert_eq!((later.may_pull("role", "docker-hub/library/redis"), later.digest("redis:7")), (true, None));
         assert!(kept.fresh(NOW.plus_seconds(600)).is_empty());

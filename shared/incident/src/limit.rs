@@ -55,7 +55,12 @@ impl LimitAhead {
     /// Seen from the newest reading, with what the services behind it are about to pull; `None` where nothing was read.
     pub fn of(source: &Source, history: &History, demands: &[Demand]) -> Option<Self> {
         let reading = *history.last()?;
-        Some(Self { source: source.clone(), reading, forecast: forecast(history, demands), to_move: to_move(history, demands) })
+        Some(Self {
+            source: source.clone(),
+            reading,
+            forecast: forecast(history, demands),
+            to_move: to_move(history, demands),
+        })
     }
 
     /// Whether it lasts only without this service's pulls.
@@ -80,7 +85,9 @@ impl LimitAhead {
             Forecast::Exhausted { by, .. } if remaining == 0 => format!("{left}: they are used up{}", by_whom(by)),
             Forecast::Exhausted { at, by } => format!("{left}: they are used up at {at}{}", by_whom(by)),
             Forecast::Tight { missing } => {
-                format!("{left}: {missing} too few should all launch that may, by a deployment under way or by scaling out")
+                format!(
+                    "{left}: {missing} too few should all launch that may, by a deployment under way or by scaling out"
+                )
             }
             Forecast::Enough => format!("{left}: enough for what goes on"),
         }
@@ -88,14 +95,22 @@ impl LimitAhead {
 
     /// The message that it ends; `None` where it lasts. `moves` says whether its services are moved.
     pub fn notice(&self, moves: bool) -> Option<Notice> {
-        let Forecast::Exhausted { at, .. } = &self.forecast else { return None };
+        let Forecast::Exhausted { at, .. } = &self.forecast else {
+            return None;
+        };
         let mut text = Text::default();
         text.line(&format!("{}.", self.says()));
         text.line("Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours ago come back.");
         let services = self.to_move.iter().map(|service| format!("  {service}"));
         match moves {
-            true => text.section("Moved to verified copies before that, as far as there are any; it lasts without them", services),
-            false => text.section("Enough to move to copies, for it to last (AheadOfFailure: move does it where the stack acts)", services),
+            true => text.section(
+                "Moved to verified copies before that, as far as there are any; it lasts without them",
+                services,
+            ),
+            false => text.section(
+                "Enough to move to copies, for it to last (AheadOfFailure: move does it where the stack acts)",
+                services,
+            ),
         }
         // The same reading says it once, however often it comes.
         let id = format!("limit-{}-{}", String::from(self.source.clone()), self.reading.at.seconds());

@@ -34,7 +34,8 @@ pub enum Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// Whether a digest can say the same of many services. What was left half done, or was given up, is one service's own.
+    /// Whether a digest can say the same of many services. What was left half done, or was given up, is one service's
+    /// own.
     pub fn is_like_others(&self) -> bool {
         match self {
             Self::Advised(_) | Self::Applied(_) | Self::WouldApply(_) => true,
@@ -62,8 +63,12 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let (detail_type, headline) = match outcome {
         Outcome::Advised(_) => ("Diagnosis", format!("{subject}: {}", diagnosis.cause)),
         Outcome::Applied(plan) => ("Remedy Applied", format!("{subject}: {} ({})", plan.result, diagnosis.cause)),
-        Outcome::WouldApply(plan) => ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result)),
-        Outcome::Abandoned(plan, _) => ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause)),
+        Outcome::WouldApply(plan) => {
+            ("Diagnosis", format!("{subject}: {}, would be {} (observing)", diagnosis.cause, plan.result))
+        }
+        Outcome::Abandoned(plan, _) => {
+            ("Diagnosis", format!("{subject}: {} given up ({})", plan.remedy, diagnosis.cause))
+        }
         Outcome::Refused(plan, refusal, _) => {
             ("Diagnosis", format!("{subject}: {} refused at {} ({})", plan.remedy, refusal.call, diagnosis.cause))
         }
@@ -72,12 +77,18 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let runs = incident.runs.map(|runs| format!("{}; ", runs.words())).unwrap_or_default();
     let summary = super::incident::summary(diagnosis);
     text.line(&format!("{subject}: {summary} since {}: {runs}{}.", blocker.first_at, outcome.briefly()));
-    text.line(&format!("Current blocker since {}, {} task(s), confidence {}.", blocker.first_at, blocker.tasks, diagnosis.confidence));
+    text.line(&format!(
+        "Current blocker since {}, {} task(s), confidence {}.",
+        blocker.first_at, blocker.tasks, diagnosis.confidence
+    ));
     if let Some(hidden_by) = blocker.hidden_by {
         text.line(&format!("It was hidden by {hidden_by} before."));
     }
     let from = text.0.len();
-    text.section("Evidence", diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)));
+    text.section(
+        "Evidence",
+        diagnosis.evidence.iter().map(|evidence| format!("{}: {}", evidence.source, evidence.text)),
+    );
     let mut evidence = (from, text.0.len());
     let plan = match outcome {
         Outcome::Advised(waiting) => {
@@ -94,7 +105,8 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         Outcome::Applied(plan) => {
             text.section(
                 "Done",
-                std::iter::once(plan.summary.clone()).chain(plan.steps.iter().map(|step| format!("  {}", step.describe()))),
+                std::iter::once(plan.summary.clone())
+                    .chain(plan.steps.iter().map(|step| format!("  {}", step.describe()))),
             );
             Some(*plan)
         }
@@ -121,7 +133,9 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     let earlier = incident.causes.iter().filter(|seen| seen.diagnosis.cause != diagnosis.cause);
     text.section(
         "Other causes in this incident, oldest first",
-        earlier.map(|seen| format!("{} from {} to {} ({} task(s))", seen.diagnosis.cause, seen.first_at, seen.last_at, seen.tasks)),
+        earlier.map(|seen| {
+            format!("{} from {} to {} ({} task(s))", seen.diagnosis.cause, seen.first_at, seen.last_at, seen.tasks)
+        }),
     );
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
@@ -167,7 +181,13 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     text.line(&format!("{subject}: resolved: {how}. It began at {}.", incident.opened_at));
     let causes = incident.causes.iter().map(|seen| {
         let hidden = seen.hidden_by.map(|cause| format!(", hidden by {cause} before")).unwrap_or_default();
-        format!("{} from {} to {}, {} task(s){hidden}", super::incident::summary(&seen.diagnosis), seen.first_at, seen.last_at, seen.tasks)
+        format!(
+            "{} from {} to {}, {} task(s){hidden}",
+            super::incident::summary(&seen.diagnosis),
+            seen.first_at,
+            seen.last_at,
+            seen.tasks
+        )
     });
     text.section("What it was, oldest first", causes);
     if let Some(act) = incident.act.as_ref().filter(|act| act.state == ActState::Done) {
@@ -207,10 +227,20 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
 pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal>, id: String) -> Notice {
     let mut text = Text::default();
     text.line(&plan.summary);
-    let steps = plan.steps.iter().map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
+    let steps = plan
+        .steps
+        .iter()
+        .map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
     match refusal {
         Some(refusal) => text.refusal(refusal, None, None),
-        None => text.section(if applied { "Done" } else { "Nothing was changed, for the mode does not allow it" }, steps),
+        None => text.section(
+            if applied {
+                "Done"
+            } else {
+                "Nothing was changed, for the mode does not allow it"
+            },
+            steps,
+        ),
     }
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
@@ -244,22 +274,30 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
         DoorOutcome::RolledBack => (
             "Remedy Applied",
             "a deployment was rolled back before its first task".to_owned(),
-            format!("The deployment of {definition} was rolled back before its first task, for its tasks could not have started."),
+            format!(
+                "The deployment of {definition} was rolled back before its first task, for its tasks could not have started."
+            ),
         ),
         DoorOutcome::GoesOn(why) => (
             "Diagnosis",
             "a deployment goes on, and its tasks will fail".to_owned(),
-            format!("The deployment of {definition} goes on, for {why}. Otherwise it would have been rolled back before its first task."),
+            format!(
+                "The deployment of {definition} goes on, for {why}. Otherwise it would have been rolled back before its first task."
+            ),
         ),
         DoorOutcome::NotAnswered(why) => (
             "Diagnosis",
             "a deployment that waits could not be answered".to_owned(),
-            format!("AWS refused the answer to the deployment of {definition}, which goes on when its hook's time is over: {why}"),
+            format!(
+                "AWS refused the answer to the deployment of {definition}, which goes on when its hook's time is over: {why}"
+            ),
         ),
         DoorOutcome::TooLate(how) => (
             "Diagnosis",
             "a deployment was to be rolled back, and was answered before".to_owned(),
-            format!("The deployment of {definition} was to be rolled back; before that, somebody or its hook's time was faster ({how})."),
+            format!(
+                "The deployment of {definition} was to be rolled back; before that, somebody or its hook's time was faster ({how})."
+            ),
         ),
     };
     let mut text = Text::default();
@@ -271,7 +309,13 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
         DoorOutcome::RolledBack => Severity::NextLaunch,
         DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Severity::Degraded,
     };
-    let detail = Published::Answered(Answered { notice: id.clone(), subject: subject.to_owned(), door: verdict.clone(), applied }).detail();
+    let detail = Published::Answered(Answered {
+        notice: id.clone(),
+        subject: subject.to_owned(),
+        door: verdict.clone(),
+        applied,
+    })
+    .detail();
     Notice {
         id,
         detail_type: detail_type.to_owned(),
@@ -297,7 +341,11 @@ pub struct Stray {
 
 /// The message about such a service.
 pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
-    let headline = if stray.is_paused { "paused, and nobody remembers" } else { "marks of a pause that nobody remembers" };
+    let headline = if stray.is_paused {
+        "paused, and nobody remembers"
+    } else {
+        "marks of a pause that nobody remembers"
+    };
     let mut text = Text::default();
     text.line(&format!("{subject}: {headline}."));
     text.line(
@@ -307,9 +355,14 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     text.section("What is known", stray.says.clone());
     text.section("For you to do, if it is right", stray.commands.clone());
     let commands = stray.commands.clone();
-    let detail =
-        Published::Stray(StrayMarks { notice: id.clone(), subject: subject.to_owned(), stray: true, paused: stray.is_paused, commands })
-            .detail();
+    let detail = Published::Stray(StrayMarks {
+        notice: id.clone(),
+        subject: subject.to_owned(),
+        stray: true,
+        paused: stray.is_paused,
+        commands,
+    })
+    .detail();
     Notice {
         id,
         detail_type: "Diagnosis".to_owned(),
@@ -332,7 +385,13 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     text.section("All of them", ["pullsafe report".to_owned()]);
     let id = format!("{}-{since}", author.key());
     let since = Timestamp::from_millis(since.saturating_mul(1000));
-    let detail = Published::HeldBack(HeldBackCount { notice: id.clone(), author: author.clone(), since, held_back: count }).detail();
+    let detail = Published::HeldBack(HeldBackCount {
+        notice: id.clone(),
+        author: author.clone(),
+        since,
+        held_back: count,
+    })
+    .detail();
     Notice {
         id,
         detail_type: "Diagnosis".to_owned(),
@@ -351,8 +410,10 @@ pub(crate) fn declined(declined: &Declined) -> String {
 
 /// SNS allows 100 characters of ASCII without control characters in a subject.
 pub(crate) fn subject_line(text: &str) -> String {
-    let line: String =
-        format!("pullsafe: {text}").chars().map(|character| if (' '..='~').contains(&character) { character } else { '?' }).collect();
+    let line: String = format!("pullsafe: {text}")
+        .chars()
+        .map(|character| if (' '..='~').contains(&character) { character } else { '?' })
+        .collect();
     match line.char_indices().nth(100) {
         Some(_) => format!("{}...", line.get(..97).unwrap_or(&line)),
         None => line,
@@ -379,18 +440,28 @@ impl Text {
 
     /// What was refused, what is missing, what stays done, and how it goes on.
     fn refusal(&mut self, refusal: &Refusal, summary: Option<&str>, again: Option<&str>) {
-        self.section("Refused by AWS", summary.map(str::to_owned).into_iter().chain([format!("{}: {}", refusal.call, refusal.why)]));
+        self.section(
+            "Refused by AWS",
+            summary.map(str::to_owned).into_iter().chain([format!("{}: {}", refusal.call, refusal.why)]),
+        );
         self.section("What is missing", [refusal.missing.clone()]);
         match refusal.done.is_empty() {
             true => self.line("\nNothing is left changed on the service by it."),
-            false => self.section("Done before the refusal, and left as it is", refusal.done.iter().map(|step| format!("  {step}"))),
+            false => self.section(
+                "Done before the refusal, and left as it is",
+                refusal.done.iter().map(|step| format!("  {step}")),
+            ),
         }
         self.section("Left to do by hand", refusal.left.clone());
-        let once =
-            format!("by itself once more after {} minutes, since a new permission takes a while to count; then only ", GRACE_SECONDS / 60);
+        let once = format!(
+            "by itself once more after {} minutes, since a new permission takes a while to count; then only ",
+            GRACE_SECONDS / 60
+        );
         let once = if refusal.denied && refusal.tries < 2 { once } else { "only ".to_owned() };
         let lines = match again {
-            Some(command) => vec![format!("{once}when the service is changed, or when you say so:"), format!("  {command}")],
+            Some(command) => {
+                vec![format!("{once}when the service is changed, or when you say so:"), format!("  {command}")]
+            }
             None => vec!["only with the next deployment of another task definition".to_owned()],
         };
         self.section("It is tried again", lines);

@@ -1,8 +1,9 @@
 //! A message on its two ways: to people (the topic) and to programs (the bus).
 //!
-//! The ways do not wait for each other, and what went one way is not sent that way again. A way that fails stays open: what passes is
-//! tried again with every look, a denial until its grace is over, for a permission that was just given takes a while to count. What is
-//! refused for good is given up and said on the other way, so that no incident waits for a topic that is gone.
+//! The ways do not wait for each other, and what went one way is not sent that way again. A way that fails stays open:
+//! what passes is tried again with every look, a denial until its grace is over, for a permission that was just given
+//! takes a while to count. What is refused for good is given up and said on the other way, so that no incident waits
+//! for a topic that is gone.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,14 @@ pub enum Met {
 
 impl From<Notice> for Outgoing {
     fn from(notice: Notice) -> Self {
-        Self { notice, programs: Way::New, people: Way::New, joins: None, sight: None, author: None }
+        Self {
+            notice,
+            programs: Way::New,
+            people: Way::New,
+            joins: None,
+            sight: None,
+            author: None,
+        }
     }
 }
 
@@ -161,7 +169,11 @@ mod tests {
         let read: Outgoing = serde_json::from_value(old.clone()).unwrap();
         assert!(read.is_on_its_way());
         assert_eq!(serde_json::to_value(&read).unwrap(), old, "a message that was not tried looks the same");
-        let told = Outgoing { programs: Way::Told, people: Way::GivenUp { why: "no".to_owned() }, ..read };
+        let told = Outgoing {
+            programs: Way::Told,
+            people: Way::GivenUp { why: "no".to_owned() },
+            ..read
+        };
         let value: Value = serde_json::to_value(&told).unwrap();
         assert_eq!(serde_json::from_value::<Outgoing>(value).unwrap(), told);
         assert!(!told.is_on_its_way());

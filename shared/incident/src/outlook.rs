@@ -1,7 +1,7 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made here, at the end. Findings are ranked by what happens next: what the next
-//! launch already meets, then what a date is known for, then what only an unlucky hour brings.
+//! A finding is facts alone; what people read of it is made here, at the end. Findings are ranked by what happens next:
+//! what the next launch already meets, then what a date is known for, then what only an unlucky hour brings.
 
 use std::collections::BTreeSet;
 
@@ -186,7 +186,9 @@ impl Finding {
             },
             // The tasks that run have theirs: it is the next deployment that fails.
             Trouble::NoPlatform { .. } => Severity::Soon,
-            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::SharedLimit { .. } | Trouble::Moved { .. } => Severity::Later,
+            Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::SharedLimit { .. } | Trouble::Moved { .. } => {
+                Severity::Later
+            }
         }
     }
 
@@ -227,9 +229,13 @@ impl Finding {
         let Self { container, image, trouble } = self;
         let of = format!("{container}: {image}");
         match trouble {
-            Trouble::Gone { digest: Some(digest) } => format!("{of}: what runs ({digest}) is not in the registry any more"),
+            Trouble::Gone { digest: Some(digest) } => {
+                format!("{of}: what runs ({digest}) is not in the registry any more")
+            }
             Trouble::Gone { digest: None } => format!("{of}: the registry does not have it"),
-            Trouble::Archived { digest } => format!("{of}: what runs ({digest}) is in the archive, from where nothing can be pulled"),
+            Trouble::Archived { digest } => {
+                format!("{of}: what runs ({digest}) is in the archive, from where nothing can be pulled")
+            }
             Trouble::Goes { digest, rule, archived, not_before, pushes, expected, keep } => {
                 let done = if *archived { "archived" } else { "deleted" };
                 let when = match (pushes, expected) {
@@ -241,13 +247,17 @@ impl Finding {
                     Keep::Tagged { tag } => format!("; the tag {tag} keeps it from that"),
                     Keep::Tag { .. } | Keep::Policy { .. } | Keep::Nothing => String::new(),
                 };
-                format!("{of}: what runs ({digest}) is {done} by rule {rule} of its repository's lifecycle policy {when}{kept}")
+                format!(
+                    "{of}: what runs ({digest}) is {done} by rule {rule} of its repository's lifecycle policy {when}{kept}"
+                )
             }
             Trouble::NoPlatform { wanted, offered } => {
                 format!("{of}: what the tag means now is for {}, and the tasks run on {wanted}", offered.join(", "))
             }
             Trouble::MayNotPull { role } => format!("{of}: its execution role may not pull it any more ({role})"),
-            Trouble::NoCopy => format!("{of}: there is no copy in the mirror for the day when Docker Hub's limit is reached"),
+            Trouble::NoCopy => {
+                format!("{of}: there is no copy in the mirror for the day when Docker Hub's limit is reached")
+            }
             Trouble::CopyBehind { copy, hub } => format!("{of}: the mirror has {copy}, and the tag means {hub}"),
             Trouble::SharedLimit { source, limit, needs, with } => {
                 let with = match with.len() {
@@ -259,7 +269,9 @@ impl Finding {
                     "{of}: Docker Hub grants {source} {limit} pulls in six hours, which it shares{with}: all tasks replaced at once, at their most, take {needs}"
                 )
             }
-            Trouble::Moved { runs, now } => format!("{of}: what runs is {runs}, and the tag means {now}: the next deployment runs that"),
+            Trouble::Moved { runs, now } => {
+                format!("{of}: what runs is {runs}, and the tag means {now}: the next deployment runs that")
+            }
         }
     }
 
@@ -272,20 +284,26 @@ impl Finding {
             )),
             Trouble::Goes { keep, digest, .. } => match keep {
                 Keep::Tagged { .. } | Keep::Nothing => None,
-                Keep::Tag { tag, why_not } => Some(format!("set the tag {tag} on {digest}, which keeps it ({why_not})")),
+                Keep::Tag { tag, why_not } => {
+                    Some(format!("set the tag {tag} on {digest}, which keeps it ({why_not})"))
+                }
                 Keep::Policy { tag, policy, others } => {
-                    let paid = if *others > 0 { format!("; {others} other image(s) then go sooner") } else { String::new() };
+                    let paid = if *others > 0 {
+                        format!("; {others} other image(s) then go sooner")
+                    } else {
+                        String::new()
+                    };
                     Some(format!("make this the lifecycle policy, and set the tag {tag} on {digest}{paid}:\n{policy}"))
                 }
             },
             Trouble::NoPlatform { wanted, .. } => Some(format!("push an image for {wanted} under the tag")),
-            Trouble::MayNotPull { role } => {
-                Some(format!("let {role} pull: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken"))
-            }
+            Trouble::MayNotPull { role } => Some(format!(
+                "let {role} pull: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:GetAuthorizationToken"
+            )),
             Trouble::NoCopy => Some("add it to the mirror's configuration".to_owned()),
-            Trouble::SharedLimit { .. } => {
-                Some("have the mirror hold their images, and AheadOfFailure move what its end is foretold for".to_owned())
-            }
+            Trouble::SharedLimit { .. } => Some(
+                "have the mirror hold their images, and AheadOfFailure move what its end is foretold for".to_owned(),
+            ),
             Trouble::CopyBehind { .. } | Trouble::Moved { .. } => None,
         }
     }
@@ -326,7 +344,11 @@ impl Outlook {
         text.line(&format!("Nothing has failed yet: {}.", self.consequence(worst)));
         write(&mut text, &new);
         let keys: Vec<String> = new.iter().map(|finding| finding.key()).collect();
-        let id = format!("outlook-{}-{}", self.subject, Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default());
+        let id = format!(
+            "outlook-{}-{}",
+            self.subject,
+            Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default()
+        );
         Some(notice(id, &self.consequence(worst), text, std::slice::from_ref(self)))
     }
 }
@@ -351,14 +373,18 @@ pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
 pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
     let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
     some.sort_by_key(|outlook| {
-        outlook.findings.first().map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
+        outlook
+            .findings
+            .first()
+            .map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
     });
     if some.is_empty() {
         return String::new();
     }
     let count = some.len();
-    let mut lines =
-        vec![format!("\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first.")];
+    let mut lines = vec![format!(
+        "\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first."
+    )];
     for outlook in some {
         let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
         lines.push(format!("\n{}:", outlook.consequence(severity)));

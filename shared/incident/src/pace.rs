@@ -1,5 +1,5 @@
-//! When an incident is looked at again: soon after something has changed, less and less often while nothing does, and at the moments that
-//! matter by themselves.
+//! When an incident is looked at again: soon after something has changed, less and less often while nothing does, and
+//! at the moments that matter by themselves.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,10 +14,11 @@ use pullsafe_events::Subject;
 /// Minutes from one look to the next while nothing changes; the last goes on.
 const MINUTES: [i64; 4] = [1, 2, 5, 15];
 
-/// For how long no task may have failed before a steady service counts as recovered. A service whose tasks crash or fail their health
-/// checks looks steady between two failures.
+/// For how long no task may have failed before a steady service counts as recovered. A service whose tasks crash or
+/// fail their health checks looks steady between two failures.
 pub const QUIET_SECONDS: i64 = 300;
-/// For how long a subject without a service (a task family, a build project) must be quiet before its incident is closed.
+/// For how long a subject without a service (a task family, a build project) must be quiet before its incident is
+/// closed.
 pub const FORGOTTEN_SECONDS: i64 = 24 * 3600;
 
 /// When the next look is due.
@@ -45,10 +46,18 @@ impl Due {
         let last = last_failure(incident);
         match subject {
             // There is no service to look at: only the day without a failure ends it.
-            Subject::Family { .. } | Subject::Project { .. } if incident.waiting.is_none() && incident.refusal.is_none() => {
-                Some(Self { at: last.plus_seconds(FORGOTTEN_SECONDS), quiet: 0, wakes: Vec::new() })
+            Subject::Family { .. } | Subject::Project { .. }
+                if incident.waiting.is_none() && incident.refusal.is_none() =>
+            {
+                Some(Self {
+                    at: last.plus_seconds(FORGOTTEN_SECONDS),
+                    quiet: 0,
+                    wakes: Vec::new(),
+                })
             }
-            Subject::Service(_) | Subject::Family { .. } | Subject::Project { .. } => Some(Self { wakes: wakes(incident, last), ..soon() }),
+            Subject::Service(_) | Subject::Family { .. } | Subject::Project { .. } => {
+                Some(Self { wakes: wakes(incident, last), ..soon() })
+            }
         }
     }
 
@@ -59,7 +68,11 @@ impl Due {
         let seconds = MINUTES.get(usize::from(quiet)).or(MINUTES.last()).map_or(60, |minutes| minutes * 60);
         let usual = now.plus_seconds(seconds + spread(key, seconds / 10));
         let wake = self.wakes.iter().copied().filter(|wake| *wake > now).min();
-        Self { at: wake.map_or(usual, |wake| wake.min(usual)), quiet, wakes: self.wakes.clone() }
+        Self {
+            at: wake.map_or(usual, |wake| wake.min(usual)),
+            quiet,
+            wakes: self.wakes.clone(),
+        }
     }
 }
 
@@ -114,6 +127,9 @@ mod tests {
         let wake = NOW.plus_seconds(90);
         let due = Due { at: NOW, quiet: 3, wakes: vec![wake, NOW.plus_seconds(-5)] };
         assert_eq!(due.after_look("prod/web", NOW).at, wake);
-        assert!(due.after_look("prod/web", wake).at > wake.plus_seconds(14 * 60), "once it is over it does not wake again");
+        assert!(
+            due.after_look("prod/web", wake).at > wake.plus_seconds(14 * 60),
+            "once it is over it does not wake again"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What a row no longer holds: lines of a long timeline, and tasks that were seen. It is kept in rows of its own, so that the row that is
-//! read and written with every look stays small however long an incident lasts.
+//! What a row no longer holds: lines of a long timeline, and tasks that were seen. It is kept in rows of its own, so
+//! that the row that is read and written with every look stays small however long an incident lasts.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,11 @@ impl Incident {
         if self.gone.is_empty() && tasks.is_empty() {
             return None;
         }
-        let part = Part { incident: self.id.clone(), number: self.parts, past: Past { timeline: std::mem::take(&mut self.gone), tasks } };
+        let part = Part {
+            incident: self.id.clone(),
+            number: self.parts,
+            past: Past { timeline: std::mem::take(&mut self.gone), tasks },
+        };
         self.parts += 1;
         Some(part)
     }
@@ -94,8 +98,10 @@ mod tests {
 
     #[test]
     fn a_row_stays_small_and_nothing_is_lost() {
-        let reasons = [QUOTA, "Essential container in task exited", "Task failed ELB health checks in (target-group x)"];
-        let (record, parts) = record_of((0..500).map(|number| task(number, reasons[usize::try_from(number).unwrap() % 3])));
+        let reasons =
+            [QUOTA, "Essential container in task exited", "Task failed ELB health checks in (target-group x)"];
+        let (record, parts) =
+            record_of((0..500).map(|number| task(number, reasons[usize::try_from(number).unwrap() % 3])));
         let size = serde_json::to_string(&record).unwrap().len();
         println!("a row after 500 failed tasks: {size} bytes, and {} rows of the past", parts.len());
         assert!(size <= 8 * 1024, "{size}");

@@ -170,13 +170,17 @@ impl Plan {
         self.steps.iter().any(|step| matches!(step, Step::SetDesiredCount { to: 0, .. }))
     }
 
-    /// Forgets what only carrying it out needed: of the clone of a task definition what a report shows stays, the images that moved.
+    /// Forgets what only carrying it out needed: of the clone of a task definition what a report shows stays, the
+    /// images that moved.
     pub fn slim(&mut self) {
         for step in &mut self.steps {
-            let Step::MoveService { request, moves, .. } = step else { continue };
+            let Step::MoveService { request, moves, .. } = step else {
+                continue;
+            };
             let containers = request["containerDefinitions"].as_array().into_iter().flatten();
             let moved = containers.filter(|container| moves.iter().any(|image| container["image"] == image.to));
-            let kept: Vec<Value> = moved.map(|container| json!({ "name": container["name"], "image": container["image"] })).collect();
+            let kept: Vec<Value> =
+                moved.map(|container| json!({ "name": container["name"], "image": container["image"] })).collect();
             *request = json!({ "containerDefinitions": kept });
         }
     }
@@ -223,18 +227,29 @@ impl Step {
                 let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 format!("tag service {service} with {}", tags.join(", "))
             }
-            Self::UntagService { service, keys } => format!("remove the tags {} from service {service}", keys.join(", ")),
-            Self::SetScaling { service, suspended, .. } => format!("set the suspended state of autoscaling of {service} to {suspended}"),
+            Self::UntagService { service, keys } => {
+                format!("remove the tags {} from service {service}", keys.join(", "))
+            }
+            Self::SetScaling { service, suspended, .. } => {
+                format!("set the suspended state of autoscaling of {service} to {suspended}")
+            }
             Self::SetDesiredCount { service, from, to, force } => {
                 let force = if *force { " and force a new deployment" } else { "" };
                 format!("set the desired count of {service} from {from} to {to}{force}")
             }
             Self::MoveService { service, from, moves, .. } if moves.is_empty() => {
-                format!("register {} again as it is and move service {service} to it", from.rsplit('/').next().unwrap_or(from))
+                format!(
+                    "register {} again as it is and move service {service} to it",
+                    from.rsplit('/').next().unwrap_or(from)
+                )
             }
             Self::MoveService { service, from, moves, .. } => {
                 let moves: Vec<_> = moves.iter().map(|image| format!("{} -> {}", image.from, image.to)).collect();
-                format!("clone {} with {} and move service {service} to it", from.rsplit('/').next().unwrap_or(from), moves.join(", "))
+                format!(
+                    "clone {} with {} and move service {service} to it",
+                    from.rsplit('/').next().unwrap_or(from),
+                    moves.join(", ")
+                )
             }
             Self::ForceNewDeployment { service, .. } => format!("force a new deployment of {service}"),
             Self::RestoreImage { image, .. } => format!("bring {image} back from ECR's archive"),

@@ -1,4 +1,5 @@
-//! The details of the events that tell programs what people are told: one type each, for whoever writes one and whoever reads one.
+//! The details of the events that tell programs what people are told: one type each, for whoever writes one and whoever
+//! reads one.
 //!
 //! docs/events.md is made from these types. Whoever reads takes a field that is new for one to come, and none away.
 
@@ -16,7 +17,8 @@ use super::refusal::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Published {
-    /// `Diagnosis`, or `Remedy Applied` once the plan was carried out: what a service fails at now, and what became of it.
+    /// `Diagnosis`, or `Remedy Applied` once the plan was carried out: what a service fails at now, and what became of
+    /// it.
     Blocker(Box<Blocker>),
     /// `Incident Resolved`: a service is steady again.
     Resolved(Resolved),
@@ -49,8 +51,8 @@ pub struct Blocker {
     pub incident: String,
     /// What it is about: a service, a family of tasks, or a build project.
     pub subject: String,
-    /// The cause, with what supports it. Without `EvidenceOnBus` the lines of evidence have no text, and there is no advice where a log
-    /// gave the signature.
+    /// The cause, with what supports it. Without `EvidenceOnBus` the lines of evidence have no text, and there is no
+    /// advice where a log gave the signature.
     pub diagnosis: Diagnosis,
     /// Whether the cause is Docker Hub's pull quota.
     pub docker_hub_quota: bool,

@@ -1,4 +1,5 @@
-//! A question (mode `ask`): what waits for a person's yes, who answered, how it ended, and the noes that are remembered.
+//! A question (mode `ask`): what waits for a person's yes, who answered, how it ended, and the noes that are
+//! remembered.
 
 use std::fmt;
 
@@ -92,10 +93,16 @@ impl fmt::Display for Became {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Approved(who) => write!(formatter, "approved by {who}"),
-            Self::Declined(who, Some(until)) => write!(formatter, "declined by {who}, and it is not asked again before {until}"),
-            Self::Declined(who, None) => write!(formatter, "declined by {who}, and it is not asked again in this incident"),
+            Self::Declined(who, Some(until)) => {
+                write!(formatter, "declined by {who}, and it is not asked again before {until}")
+            }
+            Self::Declined(who, None) => {
+                write!(formatter, "declined by {who}, and it is not asked again in this incident")
+            }
             Self::Expired => formatter.write_str("nobody had answered in time, and nothing was done"),
-            Self::Overtaken(code) => write!(formatter, "what would be done had changed, and question {code} took its place"),
+            Self::Overtaken(code) => {
+                write!(formatter, "what would be done had changed, and question {code} took its place")
+            }
             Self::NotNeeded => formatter.write_str("the mode allowed to act without it"),
             Self::Over(how) => write!(formatter, "the incident was over: {how}"),
         }

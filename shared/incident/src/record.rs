@@ -1,7 +1,7 @@
 //! The memory of one service: its open incident, the tasks that it has seen, and what still has to be told.
 //!
-//! A [`Record`] is one row of the table. Everything that pullsafe is about to do is written into it before it is done, so that whoever
-//! comes next, after a crash too, carries on with the same plan instead of making a second one.
+//! A [`Record`] is one row of the table. Everything that pullsafe is about to do is written into it before it is done,
+//! so that whoever comes next, after a crash too, carries on with the same plan instead of making a second one.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +138,9 @@ impl Record {
         }
         for _ in 0..TASKS_FORGOTTEN {
             let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.1).map(|(id, _)| id.clone());
-            let Some((id, seen)) = oldest.and_then(|id| self.seen.remove_entry(&id)) else { return };
+            let Some((id, seen)) = oldest.and_then(|id| self.seen.remove_entry(&id)) else {
+                return;
+            };
             let until = Timestamp::from_millis(seen.1.saturating_mul(1000));
             self.forgotten_until = Some(self.forgotten_until.map_or(until, |known| known.max(until)));
             if self.open.is_some() {
@@ -160,7 +162,11 @@ impl Record {
     pub fn has_news_since(&self, before: &Self) -> bool {
         let decided = |record: &Self| {
             let incident = record.open.as_ref()?;
-            let causes: Vec<_> = incident.causes.iter().map(|seen| (seen.diagnosis.cause, seen.diagnosis.container.clone())).collect();
+            let causes: Vec<_> = incident
+                .causes
+                .iter()
+                .map(|seen| (seen.diagnosis.cause, seen.diagnosis.container.clone()))
+                .collect();
             let (act, waiting) = (incident.act.clone(), incident.waiting.clone());
             let said = (incident.declined.clone(), incident.told.len());
             Some((causes, act, waiting, incident.refusal.clone(), said, incident.looks_steady))
@@ -170,7 +176,11 @@ impl Record {
 
     /// What it waits for, by names that an arrival has too.
     pub fn waits(&self) -> Vec<String> {
-        let incident = self.open.as_ref().and_then(|incident| incident.waiting.as_ref()).map(|waiting| waiting.cause.names());
+        let incident = self
+            .open
+            .as_ref()
+            .and_then(|incident| incident.waiting.as_ref())
+            .map(|waiting| waiting.cause.names());
         let mut names = incident.unwrap_or_default();
         names.extend(self.door.iter().flat_map(AtDoor::names));
         let asked = self.open.as_ref().and_then(Incident::open_question).map(|question| &question.code);

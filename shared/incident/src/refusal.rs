@@ -1,7 +1,7 @@
 //! A refusal: a service of AWS does not carry out a step, and the same call would be refused again.
 //!
-//! It ends the attempt as a result, not as an error: what was done stays told, the marks of what was not done are taken back, and the
-//! step is tried again only when somebody changes something or says so.
+//! It ends the attempt as a result, not as an error: what was done stays told, the marks of what was not done are taken
+//! back, and the step is tried again only when somebody changes something or says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,8 @@ pub struct Refusal {
     pub done: Vec<String>,
     /// What could not be taken back or is left to do, as commands for a person.
     pub left: Vec<String>,
-    /// What the service looked like afterwards; empty where that is not known yet. Once it looks different, somebody has changed it, and
-    /// the act may be tried again.
+    /// What the service looked like afterwards; empty where that is not known yet. Once it looks different, somebody
+    /// has changed it, and the act may be tried again.
     pub seen: String,
 }
 

@@ -40,9 +40,13 @@ mod tests {
 
     #[test]
     fn what_runs_is_measured_by_what_should() {
-        for (running, desired, runs) in
-            [(0, 2, Runs::Nothing), (0, 0, Runs::Nothing), (1, 2, Runs::Some), (2, 2, Runs::All), (3, 2, Runs::All)]
-        {
+        for (running, desired, runs) in [
+            (0, 2, Runs::Nothing),
+            (0, 0, Runs::Nothing),
+            (1, 2, Runs::Some),
+            (2, 2, Runs::All),
+            (3, 2, Runs::All),
+        ] {
             assert_eq!(Runs::of(running, desired), runs, "{running} of {desired}");
         }
     }

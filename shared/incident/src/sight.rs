@@ -26,7 +26,11 @@ pub struct Sight {
 impl Sight {
     /// What a cause left to look at.
     pub fn of(seen: &CauseSeen) -> Self {
-        Self { task: seen.task.clone(), log: seen.diagnosis.log.clone(), at: seen.last_at }
+        Self {
+            task: seen.task.clone(),
+            log: seen.diagnosis.log.clone(),
+            at: seen.last_at,
+        }
     }
 }
 
@@ -37,7 +41,9 @@ pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<Link> {
         Subject::Family { cluster_arn, .. } => (cluster_arn.as_str(), None),
         Subject::Project { .. } => return Vec::new(),
     };
-    let Some(console) = Console::of_arn(cluster) else { return Vec::new() };
+    let Some(console) = Console::of_arn(cluster) else {
+        return Vec::new();
+    };
     let name = ServiceId { cluster_arn: cluster.to_owned(), name: String::new() };
     let task = sight.and_then(|sight| sight.task.as_deref()).map(|task| console.task(name.cluster(), task));
     let log = sight.and_then(|sight| {
@@ -46,5 +52,8 @@ pub fn links(subject: &Subject, sight: Option<&Sight>) -> Vec<Link> {
     });
     let service = service.map(|service| console.service(service));
     let named = [("service", service), ("task", task), ("log", log)];
-    named.into_iter().filter_map(|(name, url)| Some(Link { name: name.to_owned(), url: url? })).collect()
+    named
+        .into_iter()
+        .filter_map(|(name, url)| Some(Link { name: name.to_owned(), url: url? }))
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! What an incident has spent on logs and second looks, and what they said: enough not to read the same story without end.
+//! What an incident has spent on logs and second looks, and what they said: enough not to read the same story without
+//! end.
 
 use std::collections::BTreeMap;
 
@@ -48,13 +49,19 @@ impl Spent {
     /// A stop of this revision (or a build) is looked at. What was known of another revision does not hold for it.
     pub fn begin(&mut self, revision: &str) {
         if self.revision != revision {
-            *self = Self { revision: revision.to_owned(), total: self.total, ..Self::default() };
+            *self = Self {
+                revision: revision.to_owned(),
+                total: self.total,
+                ..Self::default()
+            };
         }
     }
 
     /// What may be spent on the logs of one stop.
     pub fn budget(&self) -> Budget {
-        let left = CALLS_OF_A_REVISION.saturating_sub(self.of_revision).min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
+        let left = CALLS_OF_A_REVISION
+            .saturating_sub(self.of_revision)
+            .min(CALLS_OF_AN_INCIDENT.saturating_sub(self.total));
         Budget { calls: left.min(CALLS_OF_ONE), bytes: BYTES_OF_ONE }
     }
 
@@ -115,13 +122,19 @@ pub struct Settled {
 impl Settled {
     /// Evidence, and no more.
     pub fn saying(source: &str, text: impl Into<String>) -> Self {
-        let evidence = Evidence { source: source.to_owned(), text: pullsafe_diagnosis::masked(&text.into()) };
+        let evidence = Evidence {
+            source: source.to_owned(),
+            text: pullsafe_diagnosis::masked(&text.into()),
+        };
         Self { evidence: vec![evidence], ..Self::default() }
     }
 
     /// A probe that could not be carried out.
     pub fn failed(source: &str, why: impl std::fmt::Display, instead: impl Into<String>) -> Self {
-        Self { instead: Some(instead.into()), ..Self::saying(source, format!("could not be asked: {why}")) }
+        Self {
+            instead: Some(instead.into()),
+            ..Self::saying(source, format!("could not be asked: {why}"))
+        }
     }
 
     /// Adds it to a diagnosis.

@@ -55,7 +55,10 @@ impl WaitingFor {
     pub fn describe_at_door(&self) -> String {
         match self {
             Self::Mirror(images) => {
-                format!("the mirror's copy of {}", images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                format!(
+                    "the mirror's copy of {}",
+                    images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                )
             }
             Self::Image(image) | Self::Push { image, .. } => format!("a push of {image}"),
             Self::Restored(image) => format!("the way back of {image} from the archive"),
@@ -87,7 +90,10 @@ pub fn of_mirrored(source: &Reference) -> String {
 
 /// What those wait for who wait for an image that has arrived: for its tag, or for its digest.
 pub fn of_arrival(arrival: &Arrival) -> Vec<String> {
-    let ends = [arrival.tag.as_ref().map(|tag| format!(":{tag}")), arrival.digest.as_ref().map(|digest| format!("@{digest}"))];
+    let ends = [
+        arrival.tag.as_ref().map(|tag| format!(":{tag}")),
+        arrival.digest.as_ref().map(|digest| format!("@{digest}")),
+    ];
     let name = |end: String| format!("image#{}/{}/{}{end}", arrival.account, arrival.region, arrival.repository);
     ends.into_iter().flatten().map(name).collect()
 }

@@ -1,5 +1,5 @@
-//! What the looks mean. Not sure is said as such: what passes by itself, what a look could not see, and what somebody else's policy may
-//! allow are no certain failures.
+//! What the looks mean. Not sure is said as such: what passes by itself, what a look could not see, and what somebody
+//! else's policy may allow are no certain failures.
 
 use pullsafe::lookup::{Doubt, Leave, Lookup, Resolved, Storage};
 use pullsafe::reference::Registry;
@@ -34,7 +34,12 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
     let written = &image.written;
     let Some(reference) = image.pulled() else {
         let unless = Certainty::Unless("ECS reads it otherwise".to_owned());
-        return vec![finding(Fault::InvalidReference, unless, format!("`{written}` is no image's name"), "Correct the image's name.")];
+        return vec![finding(
+            Fault::InvalidReference,
+            unless,
+            format!("`{written}` is no image's name"),
+            "Correct the image's name.",
+        )];
     };
     let is_ecr = reference.kind() == Registry::EcrPrivate;
     let Some(seen) = seen else {
@@ -95,7 +100,12 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
         }));
     }
     found.extend(copy(image, seen).map(|(certainty, said)| {
-        finding(Fault::NoCopy, certainty, said, "Mirror it (pullsafe mirror, or the stack's mirror), and name the copy.")
+        finding(
+            Fault::NoCopy,
+            certainty,
+            said,
+            "Mirror it (pullsafe mirror, or the stack's mirror), and name the copy.",
+        )
     }));
     found
 }
@@ -103,16 +113,18 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
 /// How sure it is that a missing image stays missing at the first pull.
 fn absent(image: &WantedImage, is_ecr: bool, comes_by_a_pull: &Lookup<bool>) -> (Certainty, String) {
     match comes_by_a_pull {
-        _ if image.has_credentials && !is_ecr => {
-            (Certainty::Unless("the task's own credentials see more than pullsafe does".to_owned()), String::new())
-        }
+        _ if image.has_credentials && !is_ecr => (
+            Certainty::Unless("the task's own credentials see more than pullsafe does".to_owned()),
+            String::new(),
+        ),
         Lookup::Found(true) => (
             Certainty::Unless("the registry's pull-through cache brings it in at the first pull".to_owned()),
             " yet in the pull-through cache".to_owned(),
         ),
-        Lookup::Unknown(doubt) if is_ecr => {
-            (Certainty::Unless(format!("a pull-through cache brings it in, whose rules could not be read ({doubt})")), String::new())
-        }
+        Lookup::Unknown(doubt) if is_ecr => (
+            Certainty::Unless(format!("a pull-through cache brings it in, whose rules could not be read ({doubt})")),
+            String::new(),
+        ),
         Lookup::Found(false) | Lookup::Absent | Lookup::Unknown(_) => (Certainty::Certain, String::new()),
     }
 }
@@ -132,7 +144,9 @@ fn platform(needs: &Needs, written: &str, resolved: &Resolved) -> Option<(Certai
 
 /// Whether the role can pull from ECR.
 fn pull(needs: &Needs, leave: &Lookup<Leave>) -> Option<(Certainty, String)> {
-    let Some(role) = &needs.execution_role else { return without_role(needs.launch, "a pull from ECR") };
+    let Some(role) = &needs.execution_role else {
+        return without_role(needs.launch, "a pull from ECR");
+    };
     let name = role.rsplit('/').next().unwrap_or(role);
     match leave {
         Lookup::Found(Leave::Given) => None,
@@ -146,7 +160,10 @@ fn pull(needs: &Needs, leave: &Lookup<Leave>) -> Option<(Certainty, String)> {
         Lookup::Absent => Some((Certainty::Certain, format!("there is no execution role {name}"))),
         Lookup::Unknown(doubt) => {
             let settle = format!("iam:SimulatePrincipalPolicy for {role} on the repository");
-            Some((Certainty::Unknown(settle), format!("whether the execution role {name} may pull it is not known: {doubt}")))
+            Some((
+                Certainty::Unknown(settle),
+                format!("whether the execution role {name} may pull it is not known: {doubt}"),
+            ))
         }
     }
 }
@@ -165,11 +182,14 @@ fn copy(image: &WantedImage, seen: &ImageSeen) -> Option<(Certainty, String)> {
     let (place, there) = seen.mirror.as_ref()?;
     let written = &image.written;
     match (there, seen.found.found()) {
-        (Lookup::Found(copy), Some(hub)) if copy.digest != hub.digest => {
-            Some((Certainty::Certain, format!("`{written}` is pulled from Docker Hub, and its copy in the mirror is another image")))
-        }
+        (Lookup::Found(copy), Some(hub)) if copy.digest != hub.digest => Some((
+            Certainty::Certain,
+            format!("`{written}` is pulled from Docker Hub, and its copy in the mirror is another image"),
+        )),
         (Lookup::Found(_), _) => None,
-        (Lookup::Absent, _) => Some((Certainty::Certain, format!("`{written}` is pulled from Docker Hub, and the mirror has no copy"))),
+        (Lookup::Absent, _) => {
+            Some((Certainty::Certain, format!("`{written}` is pulled from Docker Hub, and the mirror has no copy")))
+        }
         (Lookup::Unknown(doubt), _) => {
             let settle = Certainty::Unknown(format!("look whether {place} exists"));
             Some((settle, format!("whether the mirror has a copy of `{written}` is not known: {doubt}")))
@@ -181,12 +201,17 @@ fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> O
     let written = &secret.written;
     let unknown = |why: String| {
         let settle = format!("iam:SimulatePrincipalPolicy for {} on `{written}`", secret.action);
-        (Certainty::Unknown(settle), format!("whether the execution role may read `{written}` is not known: {why}"))
+        (
+            Certainty::Unknown(settle),
+            format!("whether the execution role may read `{written}` is not known: {why}"),
+        )
     };
     let (certainty, seen) = match (&needs.execution_role, leave) {
         (None, _) => without_role(needs.launch, "reading secrets")?,
         (Some(_), Some(Lookup::Found(Leave::Given))) => return None,
-        (Some(_), Some(Lookup::Found(Leave::Refused(_)))) => (Certainty::Certain, format!("the execution role may not read `{written}`")),
+        (Some(_), Some(Lookup::Found(Leave::Refused(_)))) => {
+            (Certainty::Certain, format!("the execution role may not read `{written}`"))
+        }
         (Some(_), Some(Lookup::Found(Leave::Missing(_)))) => (
             Certainty::Unless("the secret's own policy, or a condition of the role's, allows it".to_owned()),
             format!("no policy of the execution role allows {} on `{written}`", secret.action),
@@ -196,7 +221,14 @@ fn of_secret(needs: &Needs, secret: &Secret, leave: Option<&Lookup<Leave>>) -> O
         (Some(_), None) => unknown(NOT_LOOKED.to_owned()),
     };
     let advice = format!("Allow {} on it to the execution role.", secret.action);
-    Some(Finding { fault: Fault::SecretDenied, about: written.clone(), containers: Vec::new(), certainty, seen, advice })
+    Some(Finding {
+        fault: Fault::SecretDenied,
+        about: written.clone(),
+        containers: Vec::new(),
+        certainty,
+        seen,
+        advice,
+    })
 }
 
 fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<Finding> {
@@ -214,12 +246,22 @@ fn of_log_group(group: &LogGroup, there: Option<&Lookup<()>>) -> Option<Finding>
         }
     };
     let advice = "Create it, or set awslogs-create-group to true and allow logs:CreateLogGroup.".to_owned();
-    Some(Finding { fault: Fault::LogGroupMissing, about: name.clone(), containers: Vec::new(), certainty, seen, advice })
+    Some(Finding {
+        fault: Fault::LogGroupMissing,
+        about: name.clone(),
+        containers: Vec::new(),
+        certainty,
+        seen,
+        advice,
+    })
 }
 
-/// Whether Docker Hub grants as many pulls as the deployment takes: one for each image and task, by the address that was asked from.
+/// Whether Docker Hub grants as many pulls as the deployment takes: one for each image and task, by the address that
+/// was asked from.
 fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<Finding> {
-    let anonymous = |image: &&WantedImage| !image.has_credentials && image.reference.as_ref().is_some_and(|image| image.is_docker_hub());
+    let anonymous = |image: &&WantedImage| {
+        !image.has_credentials && image.reference.as_ref().is_some_and(|image| image.is_docker_hub())
+    };
     let hub: Vec<&WantedImage> = needs.images.iter().filter(anonymous).collect();
     let (left, of) = hub.iter().filter_map(|image| seen.images.get(&image.written)?.pulls_left).min()?;
     let wanted = tasks.saturating_mul(u64::try_from(hub.len()).unwrap_or(u64::MAX));
@@ -229,9 +271,14 @@ fn quota(needs: &Needs, seen: &Seen, tasks: u64) -> Option<Finding> {
         containers: hub.iter().flat_map(|image| image.containers.clone()).collect(),
         certainty: match needs.launch {
             Launch::Elsewhere => Certainty::Certain,
-            Launch::Fargate | Launch::Instances => Certainty::Unless("the tasks' address has more left than the one that asked".to_owned()),
+            Launch::Fargate | Launch::Instances => {
+                Certainty::Unless("the tasks' address has more left than the one that asked".to_owned())
+            }
         },
-        seen: format!("Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({} image(s), {tasks} time(s))", hub.len()),
+        seen: format!(
+            "Docker Hub grants {left} more of {of} pulls, and {wanted} are needed ({} image(s), {tasks} time(s))",
+            hub.len()
+        ),
         advice: "Move the images to the mirror, or pull with an account.".to_owned(),
     })
 }

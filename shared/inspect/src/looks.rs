@@ -1,5 +1,5 @@
-//! The looks: at registries, at what ECR keeps, at roles by simulation, at log groups. Read only, side by side, and each ends in time: what
-//! does not answer is not known.
+//! The looks: at registries, at what ECR keeps, at roles by simulation, at log groups. Read only, side by side, and
+//! each ends in time: what does not answer is not known.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,12 @@ pub struct Account {
 impl Account {
     /// By this configuration. Nothing is connected before it is needed.
     pub fn new(config: &SdkConfig, ecr: EcrRegions) -> Self {
-        Self { ecr, roles: Roles::new(config), logs: InRegions::new(config, LOGS), rules: Arc::default() }
+        Self {
+            ecr,
+            roles: Roles::new(config),
+            logs: InRegions::new(config, LOGS),
+            rules: Arc::default(),
+        }
     }
 }
 
@@ -94,7 +99,11 @@ impl Looker<'_> {
     ///
     /// # Errors
     /// It failed, or did not end in time.
-    pub async fn in_time<T>(&self, call: &'static str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub async fn in_time<T>(
+        &self,
+        call: &'static str,
+        look: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let left = self.end.map_or(LOOK, |end| LOOK.min(end.saturating_duration_since(Instant::now())));
         timeout(left, look).await.unwrap_or_else(|_| Err(Failure::late(call, left)))
     }
@@ -107,10 +116,15 @@ impl Looker<'_> {
     pub async fn look(&self, needs: &Needs, known: BTreeMap<String, ImageSeen>) -> Seen {
         let images = needs.images.iter().filter(|image| !known.contains_key(&image.written));
         let images = join_all(images.map(async |image| Some((image.written.clone(), self.image(needs, image).await?))));
-        let secrets = join_all(needs.secrets.iter().map(async |secret| (secret.clone(), self.secret(needs, secret).await)));
+        let secrets =
+            join_all(needs.secrets.iter().map(async |secret| (secret.clone(), self.secret(needs, secret).await)));
         let groups = join_all(needs.log_groups.iter().map(async |group| (group.clone(), self.log_group(group).await)));
         let (images, secrets, groups) = tokio::join!(images, secrets, groups);
-        let mut seen = Seen { images: known, secrets: secrets.into_iter().collect(), log_groups: groups.into_iter().collect() };
+        let mut seen = Seen {
+            images: known,
+            secrets: secrets.into_iter().collect(),
+            log_groups: groups.into_iter().collect(),
+        };
         seen.images.extend(images.into_iter().flatten());
         seen
     }
@@ -124,12 +138,15 @@ impl Looker<'_> {
                 None => unknown("there are no AWS credentials to ask ECR with".to_owned()),
             },
             Registry::DockerHub | Registry::EcrPublic => Some(self.elsewhere(&reference).await),
-            Registry::EcrPrivateApi | Registry::Ghcr | Registry::Quay | Registry::Gitlab | Registry::Proxy | Registry::Other => {
-                match self.anywhere {
-                    true => Some(self.elsewhere(&reference).await),
-                    false => unknown(format!("{} is not asked, for only the definition names it", reference.registry())),
-                }
-            }
+            Registry::EcrPrivateApi
+            | Registry::Ghcr
+            | Registry::Quay
+            | Registry::Gitlab
+            | Registry::Proxy
+            | Registry::Other => match self.anywhere {
+                true => Some(self.elsewhere(&reference).await),
+                false => unknown(format!("{} is not asked, for only the definition names it", reference.registry())),
+            },
         }
     }
 
@@ -140,7 +157,11 @@ impl Looker<'_> {
             Some((place.clone(), self.resolve(&place).await.resolved))
         };
         let (answer, mirror) = tokio::join!(self.resolve(reference), copy);
-        ImageSeen { pulls_left: answer.left, mirror, ..ImageSeen::only(answer.resolved) }
+        ImageSeen {
+            pulls_left: answer.left,
+            mirror,
+            ..ImageSeen::only(answer.resolved)
+        }
     }
 
     async fn of_ecr(&self, account: &Account, needs: &Needs, reference: &Reference) -> ImageSeen {
@@ -156,26 +177,40 @@ impl Looker<'_> {
         let mut seen = ImageSeen { leave, ..ImageSeen::only(Lookup::Absent) };
         match kept {
             Lookup::Found(mut kept) => {
-                if let (None, Storage::Standard, Some(contents)) = (&kept.resolved.platforms, kept.storage, &kept.contents) {
-                    let read = self.in_time("ecr:GetDownloadUrlForLayer", async { Ok(self.registry.platforms(reference, contents).await) });
+                if let (None, Storage::Standard, Some(contents)) =
+                    (&kept.resolved.platforms, kept.storage, &kept.contents)
+                {
+                    let read = self.in_time("ecr:GetDownloadUrlForLayer", async {
+                        Ok(self.registry.platforms(reference, contents).await)
+                    });
                     match read.await {
                         Ok(Ok(platforms)) => {
-                            kept.resolved.platforms = (!platforms.is_empty()).then(|| platforms.iter().map(ToString::to_string).collect());
+                            kept.resolved.platforms =
+                                (!platforms.is_empty()).then(|| platforms.iter().map(ToString::to_string).collect());
                         }
                         Ok(Err(error)) => seen.unread = Some(Doubt::new(error.to_string(), error.retryable())),
                         Err(late) => seen.unread = Some(Doubt::new(late.to_string(), true)),
                     }
                 }
-                ImageSeen { found: Lookup::Found(kept.resolved), storage: kept.storage, ..seen }
+                ImageSeen {
+                    found: Lookup::Found(kept.resolved),
+                    storage: kept.storage,
+                    ..seen
+                }
             }
-            Lookup::Absent => ImageSeen { comes_by_a_pull: self.comes_by_a_pull(account, reference).await, ..seen },
+            Lookup::Absent => ImageSeen {
+                comes_by_a_pull: self.comes_by_a_pull(account, reference).await,
+                ..seen
+            },
             Lookup::Unknown(doubt) => ImageSeen { found: Lookup::Unknown(doubt), ..seen },
         }
     }
 
     /// Whether a rule of the pull-through cache covers an image's repository.
     async fn comes_by_a_pull(&self, account: &Account, reference: &Reference) -> Lookup<bool> {
-        let Some(host) = ecr_host(reference.registry()) else { return Lookup::Absent };
+        let Some(host) = ecr_host(reference.registry()) else {
+            return Lookup::Absent;
+        };
         let known = account.rules.lock().unwrap_or_else(PoisonError::into_inner).get(reference.registry()).cloned();
         let rules = match known {
             Some(rules) => rules,

@@ -22,7 +22,11 @@ pub enum Launch {
 impl Launch {
     /// Where the tasks of a definition run that nobody has deployed yet: on Fargate if it is for nothing else.
     pub fn of(definition: &TaskDefinition) -> Self {
-        if definition.requires_only("FARGATE") { Self::Fargate } else { Self::Instances }
+        if definition.requires_only("FARGATE") {
+            Self::Fargate
+        } else {
+            Self::Instances
+        }
     }
 }
 
@@ -110,7 +114,8 @@ impl Needs {
         let mut images: Vec<WantedImage> = Vec::new();
         for image in definition.images() {
             let pinned = pinned.get(&image.container).cloned();
-            let credentials = definition.container(&image.container).and_then(|container| container.get("repositoryCredentials"));
+            let credentials =
+                definition.container(&image.container).and_then(|container| container.get("repositoryCredentials"));
             let has_credentials = credentials.is_some_and(Value::is_object);
             let same = |known: &&mut WantedImage| {
                 known.written == image.written && known.pinned == pinned && known.has_credentials == has_credentials
@@ -127,7 +132,8 @@ impl Needs {
             }
         }
         let containers = definition.containers();
-        let mut secrets: Vec<Secret> = containers.iter().flat_map(|container| secrets(container, definition.arn())).collect();
+        let mut secrets: Vec<Secret> =
+            containers.iter().flat_map(|container| secrets(container, definition.arn())).collect();
         secrets.sort();
         secrets.dedup();
         let mut log_groups: Vec<LogGroup> = containers.iter().filter_map(log_group).collect();
@@ -147,12 +153,20 @@ impl Needs {
 
 fn secrets(container: &Value, definition: &str) -> Vec<Secret> {
     let list = |pointer: &str| container.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    let named = list("/secrets").chain(list("/logConfiguration/secretOptions")).filter_map(|secret| secret.get("valueFrom"));
+    let named = list("/secrets")
+        .chain(list("/logConfiguration/secretOptions"))
+        .filter_map(|secret| secret.get("valueFrom"));
     let credentials = container.pointer("/repositoryCredentials/credentialsParameter");
-    named.chain(credentials).filter_map(Value::as_str).filter(|written| !written.is_empty()).map(|text| secret(text, definition)).collect()
+    named
+        .chain(credentials)
+        .filter_map(Value::as_str)
+        .filter(|written| !written.is_empty())
+        .map(|text| secret(text, definition))
+        .collect()
 }
 
-/// A secret of Secrets Manager by its ARN, or a parameter by its ARN or name, which is one of the definition's account and region.
+/// A secret of Secrets Manager by its ARN, or a parameter by its ARN or name, which is one of the definition's account
+/// and region.
 fn secret(written: &str, definition: &str) -> Secret {
     let (action, arn) = match Arn::parse(written) {
         Some(_) if written.split(':').nth(2) == Some("secretsmanager") => {
@@ -163,7 +177,8 @@ fn secret(written: &str, definition: &str) -> Secret {
         None => {
             let here = Arn::parse(definition);
             let name = written.trim_start_matches('/');
-            let arn = here.map(|here| format!("arn:{}:ssm:{}:{}:parameter/{name}", here.partition, here.region, here.account));
+            let arn = here
+                .map(|here| format!("arn:{}:ssm:{}:{}:parameter/{name}", here.partition, here.region, here.account));
             ("ssm:GetParameters", arn)
         }
     };

@@ -21,7 +21,8 @@ fn definition(containers: Value, role: Option<&str>) -> TaskDefinition {
 }
 
 fn one(image: &str) -> Needs {
-    let definition = definition(json!([{ "name": "app", "image": image }]), Some("arn:aws:iam::123456789012:role/pull"));
+    let definition =
+        definition(json!([{ "name": "app", "image": image }]), Some("arn:aws:iam::123456789012:role/pull"));
     Needs::of(&definition, Launch::of(&definition), &BTreeMap::new())
 }
 
@@ -31,12 +32,18 @@ fn resolved(platforms: &[&str]) -> Lookup<Resolved> {
 }
 
 fn there() -> ImageSeen {
-    ImageSeen { leave: Lookup::Found(Leave::Given), ..ImageSeen::only(resolved(&["linux/amd64"])) }
+    ImageSeen {
+        leave: Lookup::Found(Leave::Given),
+        ..ImageSeen::only(resolved(&["linux/amd64"]))
+    }
 }
 
 fn judged(needs: &Needs, image: ImageSeen) -> Vec<(Fault, Certainty)> {
     let written = needs.images[0].written.clone();
-    let seen = Seen { images: BTreeMap::from([(written, image)]), ..Seen::default() };
+    let seen = Seen {
+        images: BTreeMap::from([(written, image)]),
+        ..Seen::default()
+    };
     findings(needs, &seen, 2).into_iter().map(|finding| (finding.fault, finding.certainty)).collect()
 }
 
@@ -49,27 +56,73 @@ fn check(needs: &Needs, image: ImageSeen, fault: Fault, is_certain: bool) {
 #[test]
 fn what_is_well_is_no_finding() {
     assert_eq!(judged(&one(ECR), there()), []);
-    assert_eq!(judged(&one(ECR), ImageSeen { found: resolved(&[]), ..there() }), [], "a single image whose config was not read");
+    assert_eq!(
+        judged(&one(ECR), ImageSeen { found: resolved(&[]), ..there() }),
+        [],
+        "a single image whose config was not read"
+    );
     assert_eq!(judged(&one(ECR), ImageSeen { found: resolved(&["linux/amd64/v2"]), ..there() }), []);
 }
 
 #[test]
 fn only_what_nothing_can_mend_is_certain() {
-    let absent = || ImageSeen { found: Lookup::Absent, comes_by_a_pull: Lookup::Found(false), ..there() };
+    let absent = || ImageSeen {
+        found: Lookup::Absent,
+        comes_by_a_pull: Lookup::Found(false),
+        ..there()
+    };
     let unknown = || Lookup::Unknown(Doubt::lasting("denied"));
     check(&one(ECR), absent(), Fault::ImageAbsent, true);
     check(&one(ECR), ImageSeen { comes_by_a_pull: Lookup::Found(true), ..absent() }, Fault::ImageAbsent, false);
-    check(&one(ECR), ImageSeen { comes_by_a_pull: Lookup::Unknown(Doubt::lasting("denied")), ..absent() }, Fault::ImageAbsent, false);
+    check(
+        &one(ECR),
+        ImageSeen {
+            comes_by_a_pull: Lookup::Unknown(Doubt::lasting("denied")),
+            ..absent()
+        },
+        Fault::ImageAbsent,
+        false,
+    );
     check(&one(ECR), ImageSeen { found: unknown(), ..there() }, Fault::ImageAbsent, false);
     check(&one(ECR), ImageSeen { storage: Storage::Archive, ..there() }, Fault::ImageArchived, true);
     check(&one(ECR), ImageSeen { storage: Storage::Returning, ..there() }, Fault::ImageArchived, false);
     check(&one(ECR), ImageSeen { found: resolved(&["linux/arm64"]), ..there() }, Fault::WrongPlatform, true);
-    check(&one(ECR), ImageSeen { found: resolved(&[]), unread: Some(Doubt::lasting("denied")), ..there() }, Fault::WrongPlatform, false);
+    check(
+        &one(ECR),
+        ImageSeen {
+            found: resolved(&[]),
+            unread: Some(Doubt::lasting("denied")),
+            ..there()
+        },
+        Fault::WrongPlatform,
+        false,
+    );
     check(&one("redis:7"), ImageSeen::only(Lookup::Absent), Fault::ImageAbsent, true);
-    check(&one(ECR), ImageSeen { leave: Lookup::Found(Leave::Refused(vec!["x".to_owned()])), ..there() }, Fault::PullDenied, true);
-    check(&one(ECR), ImageSeen { leave: Lookup::Found(Leave::Missing(vec!["x".to_owned()])), ..there() }, Fault::PullDenied, false);
+    check(
+        &one(ECR),
+        ImageSeen {
+            leave: Lookup::Found(Leave::Refused(vec!["x".to_owned()])),
+            ..there()
+        },
+        Fault::PullDenied,
+        true,
+    );
+    check(
+        &one(ECR),
+        ImageSeen {
+            leave: Lookup::Found(Leave::Missing(vec!["x".to_owned()])),
+            ..there()
+        },
+        Fault::PullDenied,
+        false,
+    );
     check(&one(ECR), ImageSeen { leave: Lookup::Absent, ..there() }, Fault::PullDenied, true);
-    check(&one(ECR), ImageSeen { leave: Lookup::Unknown(Doubt::lasting("denied")), ..there() }, Fault::PullDenied, false);
+    check(
+        &one(ECR),
+        ImageSeen { leave: Lookup::Unknown(Doubt::lasting("denied")), ..there() },
+        Fault::PullDenied,
+        false,
+    );
 }
 
 #[test]
@@ -107,8 +160,13 @@ fn a_pinned_digest_is_what_is_pulled() {
 #[test]
 fn quota_and_mirror_are_risks() {
     let needs = one("redis:7");
-    let place: pullsafe::reference::Reference = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7".parse().unwrap();
-    let seen = ImageSeen { mirror: Some((place, Lookup::Absent)), pulls_left: Some((1, 100)), ..ImageSeen::only(resolved(&[])) };
+    let place: pullsafe::reference::Reference =
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7".parse().unwrap();
+    let seen = ImageSeen {
+        mirror: Some((place, Lookup::Absent)),
+        pulls_left: Some((1, 100)),
+        ..ImageSeen::only(resolved(&[]))
+    };
     let found = judged(&needs, seen);
     assert_eq!(found.iter().map(|(fault, _)| *fault).collect::<Vec<_>>(), [Fault::NoCopy, Fault::QuotaTooSmall]);
     assert!(found.iter().all(|(fault, _)| !fault.blocks()));
@@ -128,16 +186,27 @@ fn secrets_and_log_groups_are_read_as_ecs_writes_them() {
     }, {
         "name": "other", "image": ECR, "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": "g", "awslogs-region": "x@attacker.example/" } },
     }]);
-    let needs = Needs::of(&definition(container, Some("arn:aws:iam::123456789012:role/pull")), Launch::Fargate, &BTreeMap::new());
+    let needs = Needs::of(
+        &definition(container, Some("arn:aws:iam::123456789012:role/pull")),
+        Launch::Fargate,
+        &BTreeMap::new(),
+    );
     let arns: Vec<&str> = needs.secrets.iter().filter_map(|secret| secret.arn.as_deref()).collect();
-    assert_eq!(arns, [secret, "arn:aws:ssm:eu-west-1:123456789012:parameter/prod/b", "arn:aws:ssm:us-east-1:1:parameter/c"]);
+    assert_eq!(
+        arns,
+        [secret, "arn:aws:ssm:eu-west-1:123456789012:parameter/prod/b", "arn:aws:ssm:us-east-1:1:parameter/c"]
+    );
     assert_eq!(needs.log_groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["/ecs/web"]);
     assert_eq!(needs.images.len(), 1, "each image once");
     let found = findings(
         &needs,
-        &Seen { log_groups: needs.log_groups.iter().map(|group| (group.clone(), Lookup::Absent)).collect(), ..Seen::default() },
+        &Seen {
+            log_groups: needs.log_groups.iter().map(|group| (group.clone(), Lookup::Absent)).collect(),
+            ..Seen::default()
+        },
         1,
     );
-    let certain: Vec<Fault> = found.iter().filter(|finding| finding.is_certain_failure()).map(|finding| finding.fault).collect();
+    let certain: Vec<Fault> =
+        found.iter().filter(|finding| finding.is_certain_failure()).map(|finding| finding.fault).collect();
     assert_eq!(certain, [Fault::LogGroupMissing], "what nobody looked at is not known: {found:?}");
 }

@@ -53,8 +53,8 @@ impl Verdict {
 
 /// What a policy does with each image of a repository in a run at this moment, in the order of the images.
 ///
-/// All rules are evaluated at once, over all images: a rule counts those that another one marks. An image is marked by the first rule
-/// that selects it, or by none.
+/// All rules are evaluated at once, over all images: a rule counts those that another one marks. An image is marked by
+/// the first rule that selects it, or by none.
 pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Verdict> {
     let beyond = policy.rules().iter().map(|rule| (rule.priority, beyond(rule, images)));
     let beyond: BTreeMap<u32, BTreeSet<usize>> = beyond.collect();
@@ -63,7 +63,9 @@ pub fn evaluate(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Verdic
         .iter()
         .enumerate()
         .map(|(place, image)| {
-            let Some(rule) = policy.rule_for(image) else { return Verdict::Unselected };
+            let Some(rule) = policy.rule_for(image) else {
+                return Verdict::Unselected;
+            };
             let priority = rule.priority;
             let marked = rule.due(image).map_or_else(|| beyond[&priority].contains(&place), |due| now > due);
             if !marked {
@@ -91,8 +93,8 @@ fn beyond(rule: &Rule, images: &[Image]) -> BTreeSet<usize> {
     }
 }
 
-/// The places of what a rule selects, the youngest first. Of two pushed at once ECR says nothing; the digest then decides, so that the
-/// answer is always the same.
+/// The places of what a rule selects, the youngest first. Of two pushed at once ECR says nothing; the digest then
+/// decides, so that the answer is always the same.
 pub(crate) fn youngest_first(rule: &Rule, images: &[Image]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..images.len()).filter(|place| rule.selects(&images[*place])).collect();
     places.sort_by(|one, other| {
@@ -114,9 +116,16 @@ pub(crate) fn indices(images: &[Image]) -> BTreeMap<&Digest, Vec<usize>> {
 }
 
 /// An index that keeps an image from this action: any that is there, or, for the archive, any that is not in there yet.
-fn holder<'a>(indices: &BTreeMap<&Digest, Vec<usize>>, images: &'a [Image], image: &Image, action: Action) -> Option<&'a Image> {
+fn holder<'a>(
+    indices: &BTreeMap<&Digest, Vec<usize>>,
+    images: &'a [Image],
+    image: &Image,
+    action: Action,
+) -> Option<&'a Image> {
     let named_by = indices.get(&image.digest).into_iter().flatten().map(|place| &images[*place]);
-    named_by.filter(|index| action == Action::Expire || index.class == StorageClass::Standard).min_by_key(|index| &index.digest)
+    named_by
+        .filter(|index| action == Action::Expire || index.class == StorageClass::Standard)
+        .min_by_key(|index| &index.digest)
 }
 
 /// What is attached to an image goes with it, and what is attached to that. What an index names stays.
@@ -129,9 +138,12 @@ fn follow(images: &[Image], indices: &BTreeMap<&Digest, Vec<usize>>, verdicts: &
     }
     let mut open: Vec<usize> = (0..images.len()).filter(|place| verdicts[*place].action().is_some()).collect();
     while let Some(gone) = open.pop() {
-        let Some(action) = verdicts[gone].action() else { continue };
+        let Some(action) = verdicts[gone].action() else {
+            continue;
+        };
         for place in attached.get(&images[gone].digest).into_iter().flatten() {
-            let decided = matches!(verdicts[*place], Verdict::Acted { .. } | Verdict::WithSubject { .. } | Verdict::Held { .. });
+            let decided =
+                matches!(verdicts[*place], Verdict::Acted { .. } | Verdict::WithSubject { .. } | Verdict::Held { .. });
             let is_there = action == Action::Archive && images[*place].class == StorageClass::Archive;
             if !decided && !is_there && !indices.contains_key(&images[*place].digest) {
                 verdicts[*place] = Verdict::WithSubject { action };

@@ -52,7 +52,15 @@ impl Fate {
 pub fn fates(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
     let places = images.iter().enumerate().map(|(place, image)| (&image.digest, place)).collect();
     let (own, known) = (own(policy, images, now), vec![Known::Open; images.len()]);
-    let mut seer = Seer { policy, images, now, indices: indices(images), places, own, known };
+    let mut seer = Seer {
+        policy,
+        images,
+        now,
+        indices: indices(images),
+        places,
+        own,
+        known,
+    };
     (0..images.len()).map(|place| seer.fate(place)).collect()
 }
 
@@ -67,9 +75,16 @@ fn own(policy: &Policy, images: &[Image], now: Timestamp) -> Vec<Fate> {
         }
     }
     let fate = |(place, image): (usize, &Image)| {
-        let Some(rule) = policy.rule_for(image) else { return Fate::Safe };
+        let Some(rule) = policy.rule_for(image) else {
+            return Fate::Safe;
+        };
         let left = pushes.get(&(rule.priority, place)).copied().unwrap_or(0);
-        Fate::Touched { rule: rule.priority, action: rule.action, not_before: rule.due(image).unwrap_or(now), pushes: left }
+        Fate::Touched {
+            rule: rule.priority,
+            action: rule.action,
+            not_before: rule.due(image).unwrap_or(now),
+            pushes: left,
+        }
     };
     images.iter().enumerate().map(fate).collect()
 }
@@ -127,12 +142,16 @@ impl Seer<'_> {
 
     /// What an index names is touched when its rule says so and every such index has gone before it.
     fn held_by_indices(&mut self, place: usize) -> Fate {
-        let Fate::Touched { rule, action, mut not_before, mut pushes } = self.own[place] else { return Fate::Safe };
+        let Fate::Touched { rule, action, mut not_before, mut pushes } = self.own[place] else {
+            return Fate::Safe;
+        };
         for index in self.indices.get(&self.images[place].digest).cloned().unwrap_or_default() {
             if action == Action::Archive && self.images[index].class == StorageClass::Archive {
                 continue;
             }
-            let Some((at, after)) = self.leaves(index, action) else { return Fate::Safe };
+            let Some((at, after)) = self.leaves(index, action) else {
+                return Fate::Safe;
+            };
             not_before = not_before.max(at);
             pushes = pushes.max(after);
         }
@@ -141,12 +160,18 @@ impl Seer<'_> {
 
     /// When an index is out of the way of this action upon what it names.
     fn leaves(&mut self, index: usize, action: Action) -> Option<(Timestamp, u32)> {
-        let Fate::Touched { action: first, not_before, pushes, .. } = self.fate(index) else { return None };
+        let Fate::Touched { action: first, not_before, pushes, .. } = self.fate(index) else {
+            return None;
+        };
         if first == action || first == Action::Expire {
             return Some((not_before, pushes));
         }
         // It is archived first, and has to be deleted from there.
-        let archived = Image { class: StorageClass::Archive, archived_at: Some(not_before), ..self.images[index].clone() };
+        let archived = Image {
+            class: StorageClass::Archive,
+            archived_at: Some(not_before),
+            ..self.images[index].clone()
+        };
         let rule = self.policy.rule_for(&archived)?;
         Some((rule.due(&archived)?, pushes))
     }

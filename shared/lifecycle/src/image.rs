@@ -71,7 +71,8 @@ impl Image {
         self.pulled_at.map_or(self.since_pushed(), |pulled| pulled.max(self.since_pushed()))
     }
 
-    /// What its time in the archive counts from. Where ECR does not say, it counts from the push, which is the sooner end.
+    /// What its time in the archive counts from. Where ECR does not say, it counts from the push, which is the sooner
+    /// end.
     pub(crate) fn since_transitioned(&self) -> Timestamp {
         self.archived_at.unwrap_or(self.pushed_at)
     }

@@ -1,6 +1,7 @@
 //! Whether one more tag keeps an image, and which change of the policy would.
 //!
-//! A tag helps only where nothing can touch the image any more, whatever is pushed later. That another image goes sooner for it is told.
+//! A tag helps only where nothing can touch the image any more, whatever is pushed later. That another image goes
+//! sooner for it is told.
 
 use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
@@ -30,9 +31,12 @@ pub enum Effect {
 
 /// What this tag does for the image with this digest under this policy.
 ///
-/// The tag has to begin with [`PREFIX`]: only then nobody else sets such tags, so that a rule for them cannot run full unnoticed.
+/// The tag has to begin with [`PREFIX`]: only then nobody else sets such tags, so that a rule for them cannot run full
+/// unnoticed.
 pub fn effect(policy: &Policy, images: &[Image], digest: &Digest, tag: &str, now: Timestamp) -> Effect {
-    let Some(place) = images.iter().position(|image| image.digest == *digest) else { return Effect::None };
+    let Some(place) = images.iter().position(|image| image.digest == *digest) else {
+        return Effect::None;
+    };
     if images[place].class == StorageClass::Archive || !tag.starts_with(PREFIX) {
         return Effect::None;
     }
@@ -46,12 +50,16 @@ pub fn effect(policy: &Policy, images: &[Image], digest: &Digest, tag: &str, now
     }
     let before = fates(policy, images, now);
     let pays = |other: &usize| *other != place && !after[*other].is_no_sooner_than(&before[*other]);
-    Effect::Keeps { at_the_cost_of: (0..images.len()).filter(pays).map(|other| images[other].digest.clone()).collect() }
+    Effect::Keeps {
+        at_the_cost_of: (0..images.len()).filter(pays).map(|other| images[other].digest.clone()).collect(),
+    }
 }
 
 /// Whether the first rule that selects an image is one for our tags alone that has room for all of them.
 fn is_shielded(policy: &Policy, images: &[Image], place: usize) -> bool {
-    let Some(rule) = policy.rule_for(&images[place]) else { return false };
+    let Some(rule) = policy.rule_for(&images[place]) else {
+        return false;
+    };
     let ours = match &rule.tags {
         TagSelection::Any | TagSelection::Untagged => false,
         TagSelection::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.starts_with(PREFIX)),
@@ -59,13 +67,15 @@ fn is_shielded(policy: &Policy, images: &[Image], place: usize) -> bool {
     };
     match rule.count {
         Count::MoreThan(most) => {
-            ours && images.iter().filter(|image| rule.selects(image)).count() <= usize::try_from(most).unwrap_or(usize::MAX)
+            ours && images.iter().filter(|image| rule.selects(image)).count()
+                <= usize::try_from(most).unwrap_or(usize::MAX)
         }
         Count::DaysSincePushed(_) | Count::DaysSincePulled(_) | Count::DaysSinceTransitioned(_) => false,
     }
 }
 
-/// The policy with a first rule that keeps whatever carries a tag of ours; `None` if it is no policy, or would be none with that rule.
+/// The policy with a first rule that keeps whatever carries a tag of ours; `None` if it is no policy, or would be none
+/// with that rule.
 pub fn change(text: &str) -> Option<String> {
     let mut document: Value = serde_json::from_str(text).ok()?;
     let rules = document.get_mut("rules")?.as_array_mut()?;
@@ -76,8 +86,7 @@ pub fn change(text: &str) -> Option<String> {
             rule["rulePriority"] = json!(rule["rulePriority"].as_u64()?.checked_add(1)?);
         }
     }
-    let selection =
-        json!({ "tagStatus": "tagged", "tagPrefixList": [PREFIX], "countType": "imageCountMoreThan", "countNumber": MOST_KEPT });
+    let selection = json!({ "tagStatus": "tagged", "tagPrefixList": [PREFIX], "countType": "imageCountMoreThan", "countNumber": MOST_KEPT });
     let description = "Keep what pullsafe has seen running";
     rules.insert(0, json!({ "rulePriority": 1, "description": description, "selection": selection, "action": { "type": "expire" } }));
     let changed = document.to_string();
@@ -86,5 +95,7 @@ pub fn change(text: &str) -> Option<String> {
 
 /// Whether a list of a rule is for our tags alone.
 fn is_ours(list: &Value) -> bool {
-    list.as_array().is_some_and(|list| list.len() == 1 && list[0].as_str().is_some_and(|text| text.trim_end_matches('*') == PREFIX))
+    list.as_array().is_some_and(|list| {
+        list.len() == 1 && list[0].as_str().is_some_and(|text| text.trim_end_matches('*') == PREFIX)
+    })
 }

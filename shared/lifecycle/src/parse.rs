@@ -42,19 +42,30 @@ impl Policy {
     /// # Errors
     /// Every fault that it has.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let document: Value = serde_json::from_str(text).map_err(|error| vec![fault("", format!("is not JSON: {error}"))])?;
+        let document: Value =
+            serde_json::from_str(text).map_err(|error| vec![fault("", format!("is not JSON: {error}"))])?;
         let mut faults = Faults::default();
-        let Some(root) = faults.object("", Some(&document), &["rules"]) else { return Err(faults.0) };
-        let Some(list) = root.get("rules").and_then(Value::as_array) else { return Err(vec![fault("rules", "must be a list")]) };
+        let Some(root) = faults.object("", Some(&document), &["rules"]) else {
+            return Err(faults.0);
+        };
+        let Some(list) = root.get("rules").and_then(Value::as_array) else {
+            return Err(vec![fault("rules", "must be a list")]);
+        };
         if list.is_empty() {
             faults.add("rules", "must have at least one rule");
         }
-        let read =
-            list.iter().enumerate().filter_map(|(index, rule)| faults.rule(&format!("rules[{index}]"), rule).map(|rule| (index, rule)));
+        let read = list
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| faults.rule(&format!("rules[{index}]"), rule).map(|rule| (index, rule)));
         let mut rules: Vec<(usize, Rule)> = read.collect();
         faults.among(&rules);
         rules.sort_by_key(|(_, rule)| rule.priority);
-        if faults.0.is_empty() { Ok(Self { rules: rules.into_iter().map(|(_, rule)| rule).collect() }) } else { Err(faults.0) }
+        if faults.0.is_empty() {
+            Ok(Self { rules: rules.into_iter().map(|(_, rule)| rule).collect() })
+        } else {
+            Err(faults.0)
+        }
     }
 }
 
@@ -95,23 +106,46 @@ impl Faults {
             }
         };
         let at = format!("{place}.selection");
-        let keys = ["tagStatus", "tagPatternList", "tagPrefixList", "storageClass", "countType", "countUnit", "countNumber"];
+        let keys = [
+            "tagStatus",
+            "tagPatternList",
+            "tagPrefixList",
+            "storageClass",
+            "countType",
+            "countUnit",
+            "countNumber",
+        ];
         let selection = self.object(&at, object.get("selection"), &keys);
         let tags = selection.and_then(|selection| self.tags(&at, selection));
         let class = selection.and_then(|selection| {
             let default = Value::from("standard");
             let given = Some(selection.get("storageClass").unwrap_or(&default));
-            self.one_of(&format!("{at}.storageClass"), given, &[("standard", StorageClass::Standard), ("archive", StorageClass::Archive)])
+            self.one_of(
+                &format!("{at}.storageClass"),
+                given,
+                &[("standard", StorageClass::Standard), ("archive", StorageClass::Archive)],
+            )
         });
         let count = selection.and_then(|selection| self.count(&at, selection));
         let action = self.action(&format!("{place}.action"), object.get("action"));
-        let rule = Rule { priority: priority?, description, tags: tags?, class: class?, count: count?, action: action? };
+        let rule = Rule {
+            priority: priority?,
+            description,
+            tags: tags?,
+            class: class?,
+            count: count?,
+            action: action?,
+        };
         self.within(place, &rule);
         Some(rule)
     }
 
     fn tags(&mut self, at: &str, selection: &Map<String, Value>) -> Option<TagSelection> {
-        let status = self.one_of(&format!("{at}.tagStatus"), selection.get("tagStatus"), &[("tagged", 0), ("untagged", 1), ("any", 2)])?;
+        let status = self.one_of(
+            &format!("{at}.tagStatus"),
+            selection.get("tagStatus"),
+            &[("tagged", 0), ("untagged", 1), ("any", 2)],
+        )?;
         let prefixes = selection.get("tagPrefixList").map(|list| (format!("{at}.tagPrefixList"), list));
         let patterns = selection.get("tagPatternList").map(|list| (format!("{at}.tagPatternList"), list));
         match (status, prefixes, patterns) {
@@ -136,8 +170,11 @@ impl Faults {
     }
 
     fn texts(&mut self, place: &str, list: &Value) -> Option<Vec<String>> {
-        let texts: Option<Vec<String>> = list.as_array().map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-        let whole = texts.as_ref().is_some_and(|texts| Some(texts.len()) == list.as_array().map(Vec::len) && !texts.is_empty());
+        let texts: Option<Vec<String>> =
+            list.as_array().map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        let whole = texts
+            .as_ref()
+            .is_some_and(|texts| Some(texts.len()) == list.as_array().map(Vec::len) && !texts.is_empty());
         if !whole || texts.as_ref().is_some_and(|texts| texts.iter().any(String::is_empty)) {
             self.add(place, "must be a list of one or more texts, none of them empty");
             return None;
@@ -173,7 +210,9 @@ impl Faults {
         let count = kind?(number.unwrap_or(1));
         let unit = format!("{at}.countUnit");
         match (count, selection.get("countUnit")) {
-            (Count::MoreThan(_), Some(_)) => self.add(&unit, "must be left out where countType is `imageCountMoreThan`"),
+            (Count::MoreThan(_), Some(_)) => {
+                self.add(&unit, "must be left out where countType is `imageCountMoreThan`")
+            }
             (Count::MoreThan(_), None) => {}
             (_, given) => {
                 self.one_of(&unit, given, &[("days", ())])?;
@@ -184,8 +223,11 @@ impl Faults {
 
     fn action(&mut self, at: &str, value: Option<&Value>) -> Option<Action> {
         let action = self.object(at, value, &["type", "targetStorageClass"])?;
-        let kind =
-            self.one_of(&format!("{at}.type"), action.get("type"), &[("expire", Action::Expire), ("transition", Action::Archive)])?;
+        let kind = self.one_of(
+            &format!("{at}.type"),
+            action.get("type"),
+            &[("expire", Action::Expire), ("transition", Action::Archive)],
+        )?;
         let target = format!("{at}.targetStorageClass");
         match (kind, action.get("targetStorageClass")) {
             (Action::Expire, Some(_)) => {
@@ -202,13 +244,23 @@ impl Faults {
         let names = || known.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let found = value.and_then(Value::as_str).and_then(|text| known.iter().find(|(name, _)| *name == text));
         if found.is_none() {
-            self.add(place, if value.is_some() { format!("must be one of {}", names()) } else { format!("is missing: {}", names()) });
+            self.add(
+                place,
+                if value.is_some() {
+                    format!("must be one of {}", names())
+                } else {
+                    format!("is missing: {}", names())
+                },
+            );
         }
         found.map(|(_, value)| *value)
     }
 
     fn positive(&mut self, place: &str, value: Option<&Value>) -> Option<u32> {
-        let number = value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+        let number = value
+            .and_then(Value::as_u64)
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number > 0);
         if number.is_none() {
             self.add(place, if value.is_some() { "must be a whole number from 1" } else { "is missing" });
         }
@@ -223,9 +275,15 @@ impl Faults {
                 self.add(&at("action.type"), "must be `transition` where countType is `sinceImagePulled`");
             }
             Count::DaysSinceTransitioned(days) if days < LEAST_DAYS_IN_ARCHIVE => {
-                self.add(&at("selection.countNumber"), format!("must be {LEAST_DAYS_IN_ARCHIVE} or more: the least time in the archive"));
+                self.add(
+                    &at("selection.countNumber"),
+                    format!("must be {LEAST_DAYS_IN_ARCHIVE} or more: the least time in the archive"),
+                );
             }
-            Count::MoreThan(_) | Count::DaysSincePushed(_) | Count::DaysSincePulled(_) | Count::DaysSinceTransitioned(_) => {}
+            Count::MoreThan(_)
+            | Count::DaysSincePushed(_)
+            | Count::DaysSincePulled(_)
+            | Count::DaysSinceTransitioned(_) => {}
         }
         let archived = matches!(rule.count, Count::DaysSinceTransitioned(_));
         if archived != (rule.class == StorageClass::Archive) {
@@ -245,7 +303,10 @@ impl Faults {
         let mut selections = BTreeMap::new();
         for (index, rule) in rules {
             if let Some(first) = priorities.insert(rule.priority, index) {
-                self.add(&format!("rules[{index}].rulePriority"), format!("is {} as that of rules[{first}] is", rule.priority));
+                self.add(
+                    &format!("rules[{index}].rulePriority"),
+                    format!("is {} as that of rules[{first}] is", rule.priority),
+                );
             }
             if let Some(first) = selections.insert((rule.class, key(&rule.tags)), index) {
                 self.add(&format!("rules[{index}].selection"), format!("selects the same tags as rules[{first}] does"));

@@ -4,7 +4,8 @@ use pullsafe_lifecycle::Policy;
 use serde_json::{Value, json};
 
 fn good() -> Value {
-    let selection = json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 });
+    let selection =
+        json!({ "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 });
     json!({ "rules": [{ "rulePriority": 1, "description": "old", "selection": selection, "action": { "type": "expire" } }] })
 }
 
@@ -41,15 +42,27 @@ fn each_fault_names_its_place() {
     check("/rules/0/rulePriority", json!(0), "rules[0].rulePriority must be a whole number from 1");
     check("/rules/0/description", json!(1), "rules[0].description must be a text");
     check("/rules/0/action", Value::Null, "rules[0].action is missing");
-    check("/rules/0/action/type", json!("delete"), "rules[0].action.type must be one of `expire`, `transition`");
-    check("/rules/0/action/type", json!("transition"), "rules[0].action.targetStorageClass is missing: `archive`");
+    check(
+        "/rules/0/action/type",
+        json!("delete"),
+        "rules[0].action.type must be one of `expire`, `transition`",
+    );
+    check(
+        "/rules/0/action/type",
+        json!("transition"),
+        "rules[0].action.targetStorageClass is missing: `archive`",
+    );
     check(
         "/rules/0/action/targetStorageClass",
         json!("archive"),
         "rules[0].action.targetStorageClass must be left out where the type is `expire`",
     );
     check("/rules/0/selection", json!([]), "rules[0].selection must be an object");
-    check("/rules/0/selection/tagStatus", json!("Any"), "rules[0].selection.tagStatus must be one of `tagged`, `untagged`, `any`");
+    check(
+        "/rules/0/selection/tagStatus",
+        json!("Any"),
+        "rules[0].selection.tagStatus must be one of `tagged`, `untagged`, `any`",
+    );
     check(
         "/rules/0/selection/tagStatus",
         json!("tagged"),
@@ -60,8 +73,16 @@ fn each_fault_names_its_place() {
         json!(["a"]),
         "rules[0].selection.tagPrefixList must be left out unless tagStatus is `tagged`",
     );
-    check("/rules/0/selection/countNumber", json!(0), "rules[0].selection.countNumber must be a whole number from 1");
-    check("/rules/0/selection/countNumber", json!(1.5), "rules[0].selection.countNumber must be a whole number from 1");
+    check(
+        "/rules/0/selection/countNumber",
+        json!(0),
+        "rules[0].selection.countNumber must be a whole number from 1",
+    );
+    check(
+        "/rules/0/selection/countNumber",
+        json!(1.5),
+        "rules[0].selection.countNumber must be a whole number from 1",
+    );
     check("/rules/0/selection/countUnit", json!("hours"), "rules[0].selection.countUnit must be one of `days`");
     check("/rules/0/selection/countUnit", Value::Null, "rules[0].selection.countUnit is missing: `days`");
     check(
@@ -89,11 +110,23 @@ fn tags_are_read_closely() {
         policy["rules"][0]["selection"][key] = list;
         policy.to_string()
     };
-    assert!(Policy::parse(&tagged("tagPatternList", json!(["*test*1*2*3", "test*1*2*3*"]))).is_ok(), "the user guide's own");
+    assert!(
+        Policy::parse(&tagged("tagPatternList", json!(["*test*1*2*3", "test*1*2*3*"]))).is_ok(),
+        "the user guide's own"
+    );
     let at = "rules[0].selection.tagPatternList";
-    assert_eq!(faults(&tagged("tagPatternList", json!(["ok", "test*1*2*3*4*5*6"]))), [format!("{at}[1] has more than four wildcards")]);
-    assert_eq!(faults(&tagged("tagPatternList", json!(["v?"]))), [format!("{at}[0] is no pattern: the only wildcard is `*`")]);
-    assert_eq!(faults(&tagged("tagPatternList", json!([]))), [format!("{at} must be a list of one or more texts, none of them empty")]);
+    assert_eq!(
+        faults(&tagged("tagPatternList", json!(["ok", "test*1*2*3*4*5*6"]))),
+        [format!("{at}[1] has more than four wildcards")]
+    );
+    assert_eq!(
+        faults(&tagged("tagPatternList", json!(["v?"]))),
+        [format!("{at}[0] is no pattern: the only wildcard is `*`")]
+    );
+    assert_eq!(
+        faults(&tagged("tagPatternList", json!([]))),
+        [format!("{at} must be a list of one or more texts, none of them empty")]
+    );
     assert_eq!(faults(&tagged("tagPrefixList", json!(["a", 1]))).len(), 1);
     assert_eq!(faults(&tagged("tagPrefixList", json!([""]))).len(), 1);
 }
@@ -117,7 +150,10 @@ fn rules_are_held_against_each_other() {
     let mut late = good();
     late["rules"][0]["rulePriority"] = json!(7);
     late["rules"].as_array_mut().unwrap().push(any(3));
-    assert_eq!(faults(&late.to_string()), ["rules[1].rulePriority must be the highest, as tagStatus is `any`; rules[0] comes after it"]);
+    assert_eq!(
+        faults(&late.to_string()),
+        ["rules[1].rulePriority must be the highest, as tagStatus is `any`; rules[0] comes after it"]
+    );
     // Every fault at once.
     let mut bad = good();
     bad["rules"][0]["rulePriority"] = json!("1");

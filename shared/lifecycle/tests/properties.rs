@@ -1,4 +1,5 @@
-//! What the user guide promises of every policy and repository, over ten thousand generated ones; and what this crate promises itself.
+//! What the user guide promises of every policy and repository, over ten thousand generated ones; and what this crate
+//! promises itself.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ fn ago(hours: i64) -> Timestamp {
 }
 
 fn tag() -> impl Strategy<Value = String> {
-    prop::sample::select(&["prod-1", "prod-2", "beta-1", "beta-2", "v1.0", "latest", "x", "pullsafe-keep-web"][..]).prop_map(str::to_owned)
+    prop::sample::select(&["prod-1", "prod-2", "beta-1", "beta-2", "v1.0", "latest", "x", "pullsafe-keep-web"][..])
+        .prop_map(str::to_owned)
 }
 
 /// Selections of which no two are the same for ECR.
@@ -37,7 +39,8 @@ fn selections() -> impl Strategy<Value = Vec<Value>> {
 }
 
 fn count() -> impl Strategy<Value = Value> {
-    let days = |kind: &'static str| move |days: u32| json!({ "countType": kind, "countUnit": "days", "countNumber": days });
+    let days =
+        |kind: &'static str| move |days: u32| json!({ "countType": kind, "countUnit": "days", "countNumber": days });
     prop_oneof![
         3 => (1u32..6).prop_map(|most| json!({ "countType": "imageCountMoreThan", "countNumber": most })),
         2 => (1u32..40).prop_map(days("sinceImagePushed")),
@@ -49,7 +52,13 @@ fn count() -> impl Strategy<Value = Value> {
 fn rules() -> impl Strategy<Value = Vec<Value>> {
     let all = prop::option::of(Just(json!({ "tagStatus": "any" })));
     let archive = prop::option::of(90u32..130);
-    let parts = (selections(), all, prop::collection::vec((count(), any::<bool>(), 1u32..9), 6), archive, any::<bool>());
+    let parts = (
+        selections(),
+        all,
+        prop::collection::vec((count(), any::<bool>(), 1u32..9), 6),
+        archive,
+        any::<bool>(),
+    );
     let made = parts.prop_map(|(mut selections, all, counts, archive, with_class)| {
         selections.extend(all);
         let mut priority = 0;
@@ -74,7 +83,14 @@ fn rules() -> impl Strategy<Value = Vec<Value>> {
 }
 
 fn images() -> impl Strategy<Value = Vec<Image>> {
-    let one = (prop::collection::vec(tag(), 0..3), 1i64..1500, prop::option::of(0i64..1500), 0u8..10, 0u8..14, 0u8..8);
+    let one = (
+        prop::collection::vec(tag(), 0..3),
+        1i64..1500,
+        prop::option::of(0i64..1500),
+        0u8..10,
+        0u8..14,
+        0u8..8,
+    );
     prop::collection::vec(one, 1..14).prop_map(|list| {
         let digest = |place: usize| Digest::of(&place.to_be_bytes());
         let made = list.iter().enumerate().map(|(place, (tags, pushed, pulled, class, attached, index))| {
@@ -88,7 +104,11 @@ fn images() -> impl Strategy<Value = Vec<Image>> {
                 activated_at: back,
                 archived_at: archived.then(|| ago(pushed / 3)),
                 class: if archived { StorageClass::Archive } else { StorageClass::Standard },
-                members: if *index == 0 { (place + 1..list.len().min(place + 3)).map(digest).collect() } else { Vec::new() },
+                members: if *index == 0 {
+                    (place + 1..list.len().min(place + 3)).map(digest).collect()
+                } else {
+                    Vec::new()
+                },
                 subject: (*attached == 0 && place > 0).then(|| digest(place - 1)),
             }
         });
@@ -117,8 +137,11 @@ fn marked(verdict: &Verdict) -> Option<u32> {
 /// One run, carried out; what was done, by digest.
 fn run(policy: &Policy, images: &mut Vec<Image>, now: Timestamp) -> BTreeMap<Digest, Action> {
     let verdicts = evaluate(policy, images, now);
-    let done: BTreeMap<Digest, Action> =
-        images.iter().zip(&verdicts).filter_map(|(image, verdict)| Some((image.digest.clone(), verdict.action()?))).collect();
+    let done: BTreeMap<Digest, Action> = images
+        .iter()
+        .zip(&verdicts)
+        .filter_map(|(image, verdict)| Some((image.digest.clone(), verdict.action()?)))
+        .collect();
     images.retain(|image| done.get(&image.digest) != Some(&Action::Expire));
     for image in images.iter_mut().filter(|image| done.contains_key(&image.digest)) {
         (image.class, image.archived_at) = (StorageClass::Archive, Some(now));
@@ -170,22 +193,36 @@ fn check_run(policy: &Policy, images: &[Image]) {
         let lists = images.iter().filter(|list| list.digest != image.digest && list.members.contains(&image.digest));
         for list in lists {
             assert!(verdict.action() != Some(Action::Expire), "{image:?} is named by {list:?}");
-            assert!(verdict.action().is_none() || list.class == StorageClass::Archive, "{image:?} is named by {list:?}");
+            assert!(
+                verdict.action().is_none() || list.class == StorageClass::Archive,
+                "{image:?} is named by {list:?}"
+            );
         }
     }
     for rule in policy.rules() {
-        let selected: Vec<(&Image, &Verdict)> = images.iter().zip(&verdicts).filter(|(image, _)| rule.selects(image)).collect();
-        let of_rule: Vec<_> =
-            selected.iter().filter(|(image, _)| policy.rule_for(image).is_some_and(|first| first.priority == rule.priority)).collect();
+        let selected: Vec<(&Image, &Verdict)> =
+            images.iter().zip(&verdicts).filter(|(image, _)| rule.selects(image)).collect();
+        let of_rule: Vec<_> = selected
+            .iter()
+            .filter(|(image, _)| policy.rule_for(image).is_some_and(|first| first.priority == rule.priority))
+            .collect();
         let since = |image: &Image| match rule.count {
-            Count::MoreThan(_) | Count::DaysSincePushed(_) => image.activated_at.unwrap_or(image.pushed_at).max(image.pushed_at),
-            Count::DaysSincePulled(_) => image.pulled_at.into_iter().chain(image.activated_at).fold(image.pushed_at, Timestamp::max),
+            Count::MoreThan(_) | Count::DaysSincePushed(_) => {
+                image.activated_at.unwrap_or(image.pushed_at).max(image.pushed_at)
+            }
+            Count::DaysSincePulled(_) => {
+                image.pulled_at.into_iter().chain(image.activated_at).fold(image.pushed_at, Timestamp::max)
+            }
             Count::DaysSinceTransitioned(_) => image.archived_at.unwrap_or(image.pushed_at),
         };
         // Older before newer.
         for (image, verdict) in &of_rule {
-            let older_is_kept = of_rule.iter().any(|(other, kept)| since(other) < since(image) && marked(kept).is_none());
-            assert!(marked(verdict) != Some(rule.priority) || !older_is_kept, "{image:?} goes before an older one: {verdicts:?}");
+            let older_is_kept =
+                of_rule.iter().any(|(other, kept)| since(other) < since(image) && marked(kept).is_none());
+            assert!(
+                marked(verdict) != Some(rule.priority) || !older_is_kept,
+                "{image:?} goes before an older one: {verdicts:?}"
+            );
         }
         match rule.count {
             // So many of what it selects stay, as far as it is concerned, and what other rules mark is counted.
@@ -195,14 +232,20 @@ fn check_run(policy: &Policy, images: &[Image]) {
                 for (image, verdict) in &of_rule {
                     let is_marked = marked(verdict) == Some(rule.priority);
                     assert!(!is_marked || as_new(image) > most as usize, "{image:?} is among the youngest {most}");
-                    assert!(is_marked || matches!(verdict, Verdict::WithSubject { .. }) || newer(image) < most as usize, "{image:?}");
+                    assert!(
+                        is_marked || matches!(verdict, Verdict::WithSubject { .. }) || newer(image) < most as usize,
+                        "{image:?}"
+                    );
                 }
             }
             Count::DaysSincePushed(days) | Count::DaysSincePulled(days) | Count::DaysSinceTransitioned(days) => {
                 for (image, verdict) in &of_rule {
-                    let is_old =
-                        NOW.seconds_since(since(image)) >= i64::from(days) * DAY && NOW > since(image).plus_seconds(i64::from(days) * DAY);
-                    assert!(is_old == marked(verdict).is_some() || matches!(verdict, Verdict::WithSubject { .. }), "{image:?} {verdict:?}");
+                    let is_old = NOW.seconds_since(since(image)) >= i64::from(days) * DAY
+                        && NOW > since(image).plus_seconds(i64::from(days) * DAY);
+                    assert!(
+                        is_old == marked(verdict).is_some() || matches!(verdict, Verdict::WithSubject { .. }),
+                        "{image:?} {verdict:?}"
+                    );
                 }
             }
         }
@@ -216,7 +259,11 @@ fn check_order(rules: &[Value], images: &[Image]) {
     let before = verdicts(rules, images);
     let backwards = |list: &[Value]| list.iter().rev().cloned().collect::<Vec<_>>();
     let turned: Vec<Image> = images.iter().rev().cloned().collect();
-    assert_eq!(verdicts(&backwards(rules), &turned), before, "neither the order of the rules nor that of the images matters");
+    assert_eq!(
+        verdicts(&backwards(rules), &turned),
+        before,
+        "neither the order of the rules nor that of the images matters"
+    );
     // A rule does not change what an earlier one marks.
     let last = rules.iter().max_by_key(|rule| rule["rulePriority"].as_u64()).unwrap();
     let fewer: Vec<Value> = rules.iter().filter(|rule| *rule != last).cloned().collect();
@@ -224,7 +271,11 @@ fn check_order(rules: &[Value], images: &[Image]) {
         let without = verdicts(&fewer, images);
         for (digest, verdict) in &before {
             let by_another = marked(verdict).is_some_and(|rule| Some(u64::from(rule)) != last["rulePriority"].as_u64());
-            assert!(!by_another || without[digest] == *verdict, "{digest}: {verdict:?}, and {:?} without the last rule", without[digest]);
+            assert!(
+                !by_another || without[digest] == *verdict,
+                "{digest}: {verdict:?}, and {:?} without the last rule",
+                without[digest]
+            );
         }
     }
 }
@@ -238,7 +289,10 @@ fn check_fates(policy: &Policy, images: &[Image]) {
             (Fate::Touched { pushes: 0, not_before, .. }, Some(at)) => {
                 assert!(*at >= *not_before, "{image:?} is touched at {at}, sooner than {fate:?}");
                 let on_time = at.seconds_since((*not_before).max(NOW)) <= STEP;
-                assert!(on_time || named || image.subject.is_some(), "{image:?} is touched at {at}, later than {fate:?}");
+                assert!(
+                    on_time || named || image.subject.is_some(),
+                    "{image:?} is touched at {at}, later than {fate:?}"
+                );
             }
             (Fate::Touched { pushes: 0, not_before, .. }, None) => {
                 let later = not_before.seconds_since(NOW) > 85 * STEP;
@@ -255,7 +309,8 @@ fn check_fates(policy: &Policy, images: &[Image]) {
         {
             let after = |times: u32| {
                 let more = pushed_again(images, image, times);
-                evaluate(policy, &more, NOW)[images.iter().position(|other| other.digest == image.digest).unwrap()].action()
+                evaluate(policy, &more, NOW)[images.iter().position(|other| other.digest == image.digest).unwrap()]
+                    .action()
             };
             assert_eq!((after(*pushes), after(pushes - 1)), (Some(*action), None), "{image:?} after {pushes} pushes");
         }
@@ -283,7 +338,10 @@ fn check_keep(rules: &[Value], images: &[Image]) {
                 for like in images {
                     let mut later = pushed_again(
                         &tagged(),
-                        &Image { tags: like.tags.iter().filter(|tag| !tag.starts_with(keep::PREFIX)).cloned().collect(), ..like.clone() },
+                        &Image {
+                            tags: like.tags.iter().filter(|tag| !tag.starts_with(keep::PREFIX)).cloned().collect(),
+                            ..like.clone()
+                        },
                         9,
                     );
                     later.rotate_left(1);

@@ -62,8 +62,16 @@ pub enum Forecast {
 
 /// What becomes of the limit of one source, seen from its newest reading.
 pub fn forecast(history: &History, demands: &[Demand]) -> Forecast {
-    let Some(last) = history.last() else { return Forecast::Enough };
-    let by = || ranked(demands).into_iter().filter(|demand| demand.due != Due::Pulls(0)).map(|demand| demand.service.clone()).collect();
+    let Some(last) = history.last() else {
+        return Forecast::Enough;
+    };
+    let by = || {
+        ranked(demands)
+            .into_iter()
+            .filter(|demand| demand.due != Due::Pulls(0))
+            .map(|demand| demand.service.clone())
+            .collect()
+    };
     if last.remaining == 0 {
         return Forecast::Exhausted { at: last.at, by: by() };
     }
@@ -79,7 +87,8 @@ pub fn forecast(history: &History, demands: &[Demand]) -> Forecast {
 
 fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option<Timestamp> {
     let steps = history.used();
-    let known = |step: &Step| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
+    let known =
+        |step: &Step| demands.iter().flat_map(|demand| &demand.made).map(|made| within(made, step)).sum::<f64>();
     let strangers: Vec<Step> = steps.iter().map(|step| (step.0, step.1, step.2 - known(step))).collect();
     // Whoever is not known goes on as now. What is known ends where its launches do.
     let strangers = pace(&strangers).filter(|pace| pace.seen >= LEAST_SEEN).map_or(0.0, |pace| pace.rate);
@@ -91,7 +100,8 @@ fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option
         let seconds = STEP_SECONDS as f64;
         left -= strangers * seconds;
         left -= launches.iter_mut().map(|launches| launches.pulls_until((step * STEP_SECONDS) as f64)).sum::<f64>();
-        left = (left + returned(&steps, from.plus_seconds(-window), to.plus_seconds(-window))).min(f64::from(last.limit));
+        left =
+            (left + returned(&steps, from.plus_seconds(-window), to.plus_seconds(-window))).min(f64::from(last.limit));
         if left < 0.0 {
             return Some(to);
         }
@@ -102,7 +112,11 @@ fn exhausted_at(history: &History, last: &Reading, demands: &[Demand]) -> Option
 /// What of a launch lies in a step; its image is asked for a moment after it began.
 fn within((began, pulls): &(Timestamp, u32), (end, length, _): &Step) -> f64 {
     let asked = began.plus_seconds(PULL_SECONDS);
-    if (end.plus_seconds(-length)..*end).contains(&asked) { f64::from(*pulls) } else { 0.0 }
+    if (end.plus_seconds(-length)..*end).contains(&asked) {
+        f64::from(*pulls)
+    } else {
+        0.0
+    }
 }
 
 /// Launches that go on at their rhythm until nothing is due any more.
@@ -123,13 +137,19 @@ impl Launches {
             return None;
         }
         // What the first have pulled says nothing of a rhythm.
-        let (every, each) = (seconds as f64 / gaps as f64, later.map(|(_, pulls)| f64::from(*pulls)).sum::<f64>() / gaps as f64);
+        let (every, each) =
+            (seconds as f64 / gaps as f64, later.map(|(_, pulls)| f64::from(*pulls)).sum::<f64>() / gaps as f64);
         let due = match demand.due {
             Due::Pulls(pulls) => f64::from(pulls),
             Due::WithoutEnd => f64::INFINITY,
         };
         // One that is late comes at once.
-        Some(Self { next: (every - now.seconds_since(*last) as f64).max(0.0), every, each, due })
+        Some(Self {
+            next: (every - now.seconds_since(*last) as f64).max(0.0),
+            every,
+            each,
+            due,
+        })
     }
 
     /// What is pulled up to so many seconds from now, and was not before.

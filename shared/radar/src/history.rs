@@ -62,12 +62,14 @@ impl History {
 
     /// Whether pulls were made of late, or none is left: only then anything can be foretold.
     pub fn is_used(&self) -> bool {
-        self.last().is_some_and(|last| last.remaining == 0) || self.used().iter().rev().take(2).any(|(_, _, used)| *used > 0.0)
+        self.last().is_some_and(|last| last.remaining == 0)
+            || self.used().iter().rev().take(2).any(|(_, _, used)| *used > 0.0)
     }
 
     /// How many pulls were made between each two readings, with the time that they took; the oldest first.
     ///
-    /// What leaves the window at its end comes back, so that a rise hides pulls. Those that are known to come back are counted.
+    /// What leaves the window at its end comes back, so that a rise hides pulls. Those that are known to come back are
+    /// counted.
     pub(crate) fn used(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for pair in self.0.windows(2) {
@@ -83,8 +85,8 @@ impl History {
     }
 }
 
-/// The pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer than two do. What began in the
-/// middle of the newest step shows its pace with the next.
+/// The pace of these steps: that of the newest, and of as many before it as agree with it; `None` where fewer than two
+/// do. What began in the middle of the newest step shows its pace with the next.
 pub(crate) fn pace(steps: &[Step]) -> Option<Pace> {
     let (mut seconds, mut pulls, mut agreeing) = (0i64, 0.0f64, 0);
     for (_, length, used) in steps.iter().rev() {

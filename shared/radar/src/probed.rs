@@ -45,7 +45,8 @@ impl Probed {
         }
         let probed = Self::deserialize(message).map_err(|error| error.to_string())?;
         let Reading { remaining, limit, window_seconds, .. } = probed.reading;
-        if !(1..=MOST_SUBNETS).contains(&probed.subnets.len()) || !probed.subnets.iter().all(|subnet| is_subnet(subnet)) {
+        if !(1..=MOST_SUBNETS).contains(&probed.subnets.len()) || !probed.subnets.iter().all(|subnet| is_subnet(subnet))
+        {
             return Err("`subnets` are no ids of subnets".to_owned());
         }
         if limit > LARGEST_LIMIT || remaining > limit || !(1..=LONGEST_WINDOW_SECONDS).contains(&window_seconds) {
@@ -57,7 +58,8 @@ impl Probed {
 
 /// Whether this is the id of a subnet.
 fn is_subnet(text: &str) -> bool {
-    text.strip_prefix("subnet-").is_some_and(|id| (8..=17).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.strip_prefix("subnet-")
+        .is_some_and(|id| (8..=17).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The forecast, judged on histories that were generated pull by pull: how far it is off, and how often it cries wolf.
 //!
-//! Each history is an address with a past: strangers who pull now and then, and then something that begins: tasks that fail and are
-//! launched again, deployments large and small, or nothing. The forecast sees a reading about every five minutes and what the launches
-//! under way still pull. The truth is the first pull that is refused.
+//! Each history is an address with a past: strangers who pull now and then, and then something that begins: tasks that
+//! fail and are launched again, deployments large and small, or nothing. The forecast sees a reading about every five
+//! minutes and what the launches under way still pull. The truth is the first pull that is refused.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_radar::{Demand, Due, Forecast, History, Reading, forecast, to_move};
@@ -73,7 +73,14 @@ fn failing(dice: &mut Dice, name: &str, known: bool) -> Puller {
         pulls.extend((0..each).map(|number| at + number * 8));
         at += pause * dice.among(85, 116) / 100;
     }
-    Puller { service: name.to_owned(), pulls, launches, since, endless: true, known }
+    Puller {
+        service: name.to_owned(),
+        pulls,
+        launches,
+        since,
+        endless: true,
+        known,
+    }
 }
 
 /// A deployment: so many tasks, in batches.
@@ -82,14 +89,28 @@ fn deployment(dice: &mut Dice, name: &str, tasks: i64) -> Puller {
     let since = NOW + dice.among(0, 900);
     let pulls = (0..tasks).flat_map(|task| (0..images).map(move |image| since + 20 + task / batch * pause + image * 5));
     let launches = (0..tasks).map(|task| (since + 20 + task / batch * pause, u32::try_from(images).unwrap())).collect();
-    Puller { service: name.to_owned(), pulls: pulls.collect(), launches, since, endless: false, known: true }
+    Puller {
+        service: name.to_owned(),
+        pulls: pulls.collect(),
+        launches,
+        since,
+        endless: false,
+        known: true,
+    }
 }
 
 fn story(dice: &mut Dice) -> Story {
     let mut pullers = Vec::new();
     let hourly = dice.unit() * dice.unit() * 10.0;
     let pulls = dice.poisson(hourly, NOW - 2 * WINDOW, NOW + AFTER);
-    pullers.push(Puller { service: "strangers".to_owned(), pulls, launches: Vec::new(), since: 0, endless: true, known: false });
+    pullers.push(Puller {
+        service: "strangers".to_owned(),
+        pulls,
+        launches: Vec::new(),
+        since: 0,
+        endless: true,
+        known: false,
+    });
     match dice.among(0, 10) {
         0 | 1 => pullers.push(failing(dice, "prod/loop", true)),
         2 => pullers.push(failing(dice, "somebody's loop", false)),
@@ -110,7 +131,11 @@ fn story(dice: &mut Dice) -> Story {
         }
         _ => {}
     }
-    Story { limit: if dice.among(0, 4) == 0 { 200 } else { 100 }, every: dice.among(180, 360), pullers }
+    Story {
+        limit: if dice.among(0, 4) == 0 { 200 } else { 100 },
+        every: dice.among(180, 360),
+        pullers,
+    }
 }
 
 fn made(puller: &Puller, at: i64) -> Vec<(Timestamp, u32)> {
@@ -146,7 +171,12 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
         at += story.every + dice.among(-20, 21);
         let used = counted.iter().filter(|pull| **pull <= at && **pull > at - WINDOW).count();
         let remaining = story.limit - u32::try_from(used).unwrap();
-        history.add(Reading { at: Timestamp::from_millis(at * 1000), remaining, limit: story.limit, window_seconds: 21_600 });
+        history.add(Reading {
+            at: Timestamp::from_millis(at * 1000),
+            remaining,
+            limit: story.limit,
+            window_seconds: 21_600,
+        });
         let demand = |puller: &Puller| Demand {
             service: puller.service.clone(),
             due: match puller.endless {
@@ -156,7 +186,8 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
             made: made(puller, at),
             spare: 0,
         };
-        let demands: Vec<Demand> = story.pullers.iter().filter(|puller| puller.known && puller.since <= at).map(demand).collect();
+        let demands: Vec<Demand> =
+            story.pullers.iter().filter(|puller| puller.known && puller.since <= at).map(demand).collect();
         if at > NOW - 1800
             && remaining > 0
             && let Forecast::Exhausted { at: then, .. } = forecast(&history, &demands)
@@ -167,19 +198,46 @@ fn judge(story: &Story, dice: &mut Dice) -> Judged {
     match (alarm, refused) {
         (Some((at, then)), Some(refused)) => {
             let lead = (refused - at).max(0);
-            Judged { off: Some(((then - refused).abs(), lead)), is_false: lead > 2 * 3600, is_missed: false, is_exhausted: true }
+            Judged {
+                off: Some(((then - refused).abs(), lead)),
+                is_false: lead > 2 * 3600,
+                is_missed: false,
+                is_exhausted: true,
+            }
         }
-        (Some(_), None) => Judged { off: None, is_false: true, is_missed: false, is_exhausted: false },
+        (Some(_), None) => Judged {
+            off: None,
+            is_false: true,
+            is_missed: false,
+            is_exhausted: false,
+        },
         (None, Some(refused)) => {
             // What begins and ends between two readings can be seen by none.
-            let begun = story.pullers.iter().filter(|puller| puller.since < refused).map(|puller| puller.since).max().unwrap_or(NOW);
-            Judged { off: None, is_false: false, is_missed: refused - begun > 2 * story.every, is_exhausted: true }
+            let begun = story
+                .pullers
+                .iter()
+                .filter(|puller| puller.since < refused)
+                .map(|puller| puller.since)
+                .max()
+                .unwrap_or(NOW);
+            Judged {
+                off: None,
+                is_false: false,
+                is_missed: refused - begun > 2 * story.every,
+                is_exhausted: true,
+            }
         }
-        (None, None) => Judged { off: None, is_false: false, is_missed: false, is_exhausted: false },
+        (None, None) => Judged {
+            off: None,
+            is_false: false,
+            is_missed: false,
+            is_exhausted: false,
+        },
     }
 }
 
-/// Deployment 77 of the case that this project began with: 56 of 100 pulls are used, seven tasks of seven tries use the rest in half an hour.
+/// Deployment 77 of the case that this project began with: 56 of 100 pulls are used, seven tasks of seven tries use the
+/// rest in half an hour.
 #[test]
 fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
     let begin = 19 * 3600 + 17 * 60;
@@ -193,13 +251,22 @@ fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
             .map(|at| (Timestamp::from_millis(at * 1000), 7))
             .collect();
         let used = 56 + 7 * u32::try_from(launches.len()).unwrap();
-        let reading =
-            Reading { at: Timestamp::from_millis(at * 1000), remaining: 100u32.saturating_sub(used), limit: 100, window_seconds: 21_600 };
+        let reading = Reading {
+            at: Timestamp::from_millis(at * 1000),
+            remaining: 100u32.saturating_sub(used),
+            limit: 100,
+            window_seconds: 21_600,
+        };
         history.add(reading);
         let due = Due::WithoutEnd;
         let demands: Vec<Demand> = match launches.is_empty() {
             true => Vec::new(),
-            false => vec![Demand { service: "prod/court-case-backend".to_owned(), due, made: launches, spare: 0 }],
+            false => vec![Demand {
+                service: "prod/court-case-backend".to_owned(),
+                due,
+                made: launches,
+                spare: 0,
+            }],
         };
         if let Forecast::Exhausted { at: then, by } = forecast(&history, &demands) {
             foretold = foretold.or(Some((at, then.seconds(), by)));
@@ -216,12 +283,30 @@ fn the_loop_on_a_rate_limit_is_foretold_a_quarter_of_an_hour_ahead() {
 #[test]
 fn only_what_has_to_move_is_moved() {
     let mut history = History::default();
-    history.add(Reading { at: Timestamp::from_millis(1_000_000), remaining: 30, limit: 100, window_seconds: 21_600 });
+    history.add(Reading {
+        at: Timestamp::from_millis(1_000_000),
+        remaining: 30,
+        limit: 100,
+        window_seconds: 21_600,
+    });
     let made = |pulls: u32| {
-        vec![(Timestamp::from_millis(400_000), pulls), (Timestamp::from_millis(700_000), pulls), (Timestamp::from_millis(990_000), pulls)]
+        vec![
+            (Timestamp::from_millis(400_000), pulls),
+            (Timestamp::from_millis(700_000), pulls),
+            (Timestamp::from_millis(990_000), pulls),
+        ]
     };
-    let demand = |service: &str, pulls: u32, due| Demand { service: service.to_owned(), due, made: made(pulls), spare: 0 };
-    let demands = [demand("small", 5, Due::Pulls(10)), demand("great", 20, Due::Pulls(40)), demand("loop", 7, Due::WithoutEnd)];
+    let demand = |service: &str, pulls: u32, due| Demand {
+        service: service.to_owned(),
+        due,
+        made: made(pulls),
+        spare: 0,
+    };
+    let demands = [
+        demand("small", 5, Due::Pulls(10)),
+        demand("great", 20, Due::Pulls(40)),
+        demand("loop", 7, Due::WithoutEnd),
+    ];
     assert!(matches!(forecast(&history, &demands), Forecast::Exhausted { .. }));
     assert_eq!(to_move(&history, &demands), ["loop", "great"]);
     assert_eq!(to_move(&history, &demands[..1]), Vec::<String>::new());

@@ -1,5 +1,5 @@
-//! Copies what is listed on standard input, a source and a target on each line, in one run of the engine; prints one JSON
-//! object. The comparison with other tools measures many images with it.
+//! Copies what is listed on standard input, a source and a target on each line, in one run of the engine; prints one
+//! JSON object. The comparison with other tools measures many images with it.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -25,7 +25,12 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).unwrap_or_default();
     let credentials = Arc::new(DockerConfig::load(&folder.join("config.json"))?);
     let endpoints = std::env::var(VARIABLE).unwrap_or_default().parse()?;
-    let client = Client::new(Config { endpoints, credentials, reach: Reach::Anywhere, ..Config::new(clock::system()) });
+    let client = Client::new(Config {
+        endpoints,
+        credentials,
+        reach: Reach::Anywhere,
+        ..Config::new(clock::system())
+    });
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input)?;
     let mut requests = Vec::new();
@@ -46,7 +51,8 @@ fn run() -> Result<usize, Box<dyn std::error::Error>> {
         std::fs::write(file, serde_json::to_vec(&copier.remembered())?)?;
     }
     let sum = |count: fn(&pullsafe_registry::CopyReport) -> u64| results.iter().flatten().map(count).sum::<u64>();
-    let (failed, current) = (results.iter().filter(|result| result.is_err()).count(), sum(|report| report.up_to_date.into()));
+    let (failed, current) =
+        (results.iter().filter(|result| result.is_err()).count(), sum(|report| report.up_to_date.into()));
     println!(
         r#"{{"images": {}, "failed": {failed}, "up_to_date": {current}, "bytes_copied": {}, "blobs_copied": {}, "blobs_mounted": {}}}"#,
         results.len(),

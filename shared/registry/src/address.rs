@@ -16,7 +16,11 @@ pub(crate) fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
     if location.starts_with("//") {
         return format!("{scheme}:{location}").parse().ok();
     }
-    let directory = if location.starts_with('/') { "" } else { &from.path()[..=from.path().rfind('/')?] };
+    let directory = if location.starts_with('/') {
+        ""
+    } else {
+        &from.path()[..=from.path().rfind('/')?]
+    };
     format!("{scheme}://{authority}{directory}{location}").parse().ok()
 }
 
@@ -26,17 +30,29 @@ pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
 }
 
 /// Where a redirect leads.
-pub(crate) fn redirect_target(call: &Call<'_>, registry: &Uri, from: &Uri, headers: &HeaderMap) -> Result<Uri, RegistryError> {
-    let unusable =
-        |why: &str| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why: format!("a redirect {why}") };
+pub(crate) fn redirect_target(
+    call: &Call<'_>,
+    registry: &Uri,
+    from: &Uri,
+    headers: &HeaderMap,
+) -> Result<Uri, RegistryError> {
+    let unusable = |why: &str| RegistryError::Answer {
+        registry: call.registry.to_owned(),
+        what: call.what.clone(),
+        why: format!("a redirect {why}"),
+    };
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
-    let next = location.and_then(|location| resolve_location(from, location)).ok_or_else(|| unusable("leads nowhere"))?;
+    let next = location
+        .and_then(|location| resolve_location(from, location))
+        .ok_or_else(|| unusable("leads nowhere"))?;
     not_followed(registry, from, &next).map_or(Ok(next), |why| Err(unusable(why)))
 }
 
 /// The address of a call.
 pub(crate) fn parse_address(call: &Call<'_>, address: &str) -> Result<Uri, RegistryError> {
-    address.parse().map_err(|error| RegistryError::Invalid(format!("{} of {} has no address: {error}", call.what, call.registry)))
+    address
+        .parse()
+        .map_err(|error| RegistryError::Invalid(format!("{} of {} has no address: {error}", call.what, call.registry)))
 }
 
 #[cfg(test)]
@@ -47,7 +63,10 @@ mod tests {
     fn a_location_is_resolved_against_its_origin() {
         let from: Uri = "https://registry.example:8443/v2/a/blobs/uploads/".parse().unwrap();
         for (location, expected) in [
-            ("/v2/a/blobs/uploads/1?_state=x%3D", "https://registry.example:8443/v2/a/blobs/uploads/1?_state=x%3D"),
+            (
+                "/v2/a/blobs/uploads/1?_state=x%3D",
+                "https://registry.example:8443/v2/a/blobs/uploads/1?_state=x%3D",
+            ),
             ("https://cdn.example/x?sig=%2F", "https://cdn.example/x?sig=%2F"),
             ("//cdn.example/x", "https://cdn.example/x"),
             ("1?_state=y", "https://registry.example:8443/v2/a/blobs/uploads/1?_state=y"),

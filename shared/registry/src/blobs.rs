@@ -34,8 +34,8 @@ impl Client {
         self.blob_from(vec![reference.clone()], blob, None).await
     }
 
-    /// Opens a blob at the first of some repositories that gives it. Where one breaks off, the next goes on from the same
-    /// byte; `on_failure` hears why one was left.
+    /// Opens a blob at the first of some repositories that gives it. Where one breaks off, the next goes on from the
+    /// same byte; `on_failure` hears why one was left.
     ///
     /// # Errors
     /// None of them gives it: why the last one does not.
@@ -58,9 +58,17 @@ impl Client {
     ///
     /// # Errors
     /// [`RegistryError::Invalid`] where its size is over the limit.
-    pub async fn small_blob(&self, reference: &Reference, blob: &Descriptor, limit: u64) -> Result<Bytes, RegistryError> {
+    pub async fn small_blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        limit: u64,
+    ) -> Result<Bytes, RegistryError> {
         if blob.size > limit {
-            let what = format!("the blob {} of {} bytes is larger than the {limit} bytes it may have here", blob.digest, blob.size);
+            let what = format!(
+                "the blob {} of {} bytes is larger than the {limit} bytes it may have here",
+                blob.digest, blob.size
+            );
             return Err(RegistryError::Invalid(what));
         }
         let mut reader = self.blob(reference, blob).await?;
@@ -71,12 +79,15 @@ impl Client {
         Ok(whole.freeze())
     }
 
-    /// The platforms that an image is for: an index names them, a single image says its own in its config, which is fetched for it.
+    /// The platforms that an image is for: an index names them, a single image says its own in its config, which is
+    /// fetched for it.
     ///
     /// # Errors
     /// The config cannot be had.
     pub async fn platforms(&self, reference: &Reference, contents: &Contents) -> Result<Vec<Platform>, RegistryError> {
-        let Contents::Image { config: Some(config), .. } = contents else { return Ok(contents.platforms()) };
+        let Contents::Image { config: Some(config), .. } = contents else {
+            return Ok(contents.platforms());
+        };
         let config = self.small_blob(reference, config, LARGEST_CONFIG).await?;
         Ok(platform_of_config(&config).into_iter().collect())
     }

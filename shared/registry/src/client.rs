@@ -45,7 +45,9 @@ impl Client {
     /// A client. Nothing is loaded or connected until the first request.
     pub fn new(config: Config) -> Self {
         let http = Http::new(config.timeouts, config.reach);
-        Self { inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }) }
+        Self {
+            inner: Arc::new(Inner { config, http, auth: Auth::default(), pace: Pace::default() }),
+        }
     }
 
     /// The addresses that this client uses.
@@ -92,7 +94,11 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let asked_for = if let RegistryError::Limited { retry_after, .. } = &error { *retry_after } else { None };
+            let asked_for = if let RegistryError::Limited { retry_after, .. } = &error {
+                *retry_after
+            } else {
+                None
+            };
             let wait = asked_for.unwrap_or_default().max(self.pause_after(attempt));
             if attempt >= attempts || !error.retryable() || error.is_pull_quota() || wait > config.longest_pause {
                 return Err(error);
@@ -126,7 +132,8 @@ impl Client {
         let base = self.inner.config.endpoints.of(call.registry);
         let address = parse_address(call, &format!("{base}/v2/{}", call.path))?;
         let registry = parse_address(call, &base)?;
-        // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their own.
+        // The first request to a registry goes alone: it learns how to sign in, and the others need no 401 of their
+        // own.
         let first = self.inner.auth.introduction(&self.inner.config, call.registry, &call.scopes).await;
         let sent = self.send(call, &address).await;
         if first.is_some() && !matches!(&sent, Ok((answer, _)) if answer.status() == StatusCode::UNAUTHORIZED) {
@@ -157,8 +164,13 @@ impl Client {
         if answer.status().is_success() || answer.status().is_redirection() && call.is_head_of_blob() {
             Ok(Answer { response: answer, host })
         } else if redirected {
-            // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one helps.
-            Err(RegistryError::Unavailable { registry: host, what: call.what.clone(), status: answer.status().as_u16() })
+            // Whatever a storage host refuses, a signed address that has run out is the likely cause, and a new one
+            // helps.
+            Err(RegistryError::Unavailable {
+                registry: host,
+                what: call.what.clone(),
+                status: answer.status().as_u16(),
+            })
         } else {
             Err(self.failure(call, answer).await)
         }
@@ -170,11 +182,17 @@ impl Client {
         if *reach == Reach::Anywhere || endpoints.is_mapped(registry) || kind_of_host(registry) == HostKind::Public {
             return Ok(());
         }
-        Err(RegistryError::Invalid(format!("{registry} is not on the internet, and no setting maps it to an address: it is not asked")))
+        Err(RegistryError::Invalid(format!(
+            "{registry} is not on the internet, and no setting maps it to an address: it is not asked"
+        )))
     }
 
     /// Sends to the registry itself; also gives the header that was sent, should it be refused.
-    async fn send(&self, call: &Call<'_>, address: &Uri) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        address: &Uri,
+    ) -> Result<(Response<Incoming>, Option<Secret>), RegistryError> {
         let authorization = self.authorization(call).await?;
         let answer = self.inner.http.send(request(call, address, authorization.as_ref())?).await?;
         let (status, signed_in) = (answer.status().as_u16(), authorization.is_some());
@@ -186,7 +204,12 @@ impl Client {
         self.inner.auth.header(&self.inner.http, &self.inner.config, call.registry, &call.scopes).await
     }
 
-    pub(crate) async fn challenged(&self, call: &Call<'_>, headers: &HeaderMap, refused: Option<&Secret>) -> Result<(), RegistryError> {
+    pub(crate) async fn challenged(
+        &self,
+        call: &Call<'_>,
+        headers: &HeaderMap,
+        refused: Option<&Secret>,
+    ) -> Result<(), RegistryError> {
         let Call { registry, scopes, what, .. } = call;
         self.inner.auth.challenged(&self.inner.config, registry, scopes, headers, refused, what).await
     }
@@ -214,7 +237,9 @@ impl Client {
                 let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
                 RegistryError::Limited { registry, limit, quota, retry_after }
             }
-            status if status.is_server_error() => RegistryError::Unavailable { registry, what, status: status.as_u16() },
+            status if status.is_server_error() => {
+                RegistryError::Unavailable { registry, what, status: status.as_u16() }
+            }
             status => RegistryError::Refused { registry, what, status: status.as_u16(), why },
         }
     }
@@ -246,7 +271,8 @@ fn words_of(body: &[u8]) -> String {
     }
     let text = match serde_json::from_slice::<Answer>(body) {
         Ok(answer) => {
-            let entries: Vec<String> = answer.errors.iter().map(|entry| format!("{}: {}", entry.code, entry.message)).collect();
+            let entries: Vec<String> =
+                answer.errors.iter().map(|entry| format!("{}: {}", entry.code, entry.message)).collect();
             entries.join("; ")
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),

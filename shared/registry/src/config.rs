@@ -56,6 +56,10 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Config").field("endpoints", &self.endpoints).field("timeouts", &self.timeouts).finish_non_exhaustive()
+        formatter
+            .debug_struct("Config")
+            .field("endpoints", &self.endpoints)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
     }
 }

@@ -34,12 +34,16 @@ impl FromStr for Endpoints {
         let mut mapped = BTreeMap::new();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let fail = |why| Err(InvalidEndpoints { entry: entry.to_owned(), why });
-            let Some((host, url)) = entry.split_once('=') else { return fail("has no `=`") };
+            let Some((host, url)) = entry.split_once('=') else {
+                return fail("has no `=`");
+            };
             let (host, url) = (host.trim().to_ascii_lowercase(), url.trim().trim_end_matches('/'));
             if host.is_empty() || host.contains('/') {
                 return fail("does not start with a host");
             }
-            let Some((scheme, authority)) = url.split_once("://") else { return fail("maps to no URL") };
+            let Some((scheme, authority)) = url.split_once("://") else {
+                return fail("maps to no URL");
+            };
             if !matches!(scheme, "http" | "https") {
                 return fail("maps to a URL of another scheme than http or https");
             }
@@ -79,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_registry_answers_at_its_host_unless_mapped() {
-        let endpoints: Endpoints = "docker.io=http://127.0.0.1:5001/, ghcr.io=https://proxy.example:8443".parse().unwrap();
+        let endpoints: Endpoints =
+            "docker.io=http://127.0.0.1:5001/, ghcr.io=https://proxy.example:8443".parse().unwrap();
         for (registry, address) in [
             ("docker.io", "http://127.0.0.1:5001"),
             ("ghcr.io", "https://proxy.example:8443"),

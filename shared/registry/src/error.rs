@@ -154,7 +154,9 @@ impl RegistryError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Invalid(_) | Self::NotFound { .. } | Self::Denied { .. } | Self::TagImmutable { .. } => Fault::Input,
-            Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => Fault::Refused,
+            Self::Credentials { .. } | Self::Limited { .. } | Self::Refused { .. } | Self::Unavailable { .. } => {
+                Fault::Refused
+            }
             Self::Connection { .. } | Self::Stalled { .. } | Self::TooSlow { .. } => Fault::Network,
             Self::Content { .. } | Self::Answer { .. } => Fault::Content,
             Self::OutOfTime { .. } => Fault::Time,
@@ -203,7 +205,12 @@ fn describe_limit(limit: Limit, quota: Option<&Quota>, retry_after: Option<Durat
         Limit::Other => "too many requests".to_owned(),
     };
     if let Some(quota) = quota {
-        text.push_str(&format!(" ({} of {} pulls left in {} h)", quota.remaining, quota.limit, quota.window_seconds / 3600));
+        text.push_str(&format!(
+            " ({} of {} pulls left in {} h)",
+            quota.remaining,
+            quota.limit,
+            quota.window_seconds / 3600
+        ));
     }
     if let Some(wait) = retry_after {
         text.push_str(&format!(", it says to come back in {} s", wait.as_secs()));
@@ -223,7 +230,12 @@ mod tests {
         let error = RegistryError::Limited {
             registry: "docker.io".to_owned(),
             limit: Limit::PullQuota,
-            quota: Some(Quota { limit: 100, remaining: 0, window_seconds: 21_600, source: None }),
+            quota: Some(Quota {
+                limit: 100,
+                remaining: 0,
+                window_seconds: 21_600,
+                source: None,
+            }),
             retry_after: Some(Duration::from_secs(60)),
         };
         assert_eq!(

@@ -51,7 +51,8 @@ pub struct Timeouts {
     pub stall: Duration,
     /// For the answer to an upload, once its last byte is sent: the registry may hash it first.
     pub upload_answer: Duration,
-    /// For the whole of an answer that is kept in memory: a manifest, a token, a list, an error. However slowly it drips.
+    /// For the whole of an answer that is kept in memory: a manifest, a token, a list, an error. However slowly it
+    /// drips.
     pub small_answer: Duration,
 }
 
@@ -117,7 +118,11 @@ impl Http {
         let answer = if request.uri().scheme_str() == Some("http") {
             self.plain.request(request).await
         } else {
-            let client = self.tls.get_or_init(|| tls_client(&self.timeouts, self.reach)).as_ref().map_err(|why| failed(why.clone()))?;
+            let client = self
+                .tls
+                .get_or_init(|| tls_client(&self.timeouts, self.reach))
+                .as_ref()
+                .map_err(|why| failed(why.clone()))?;
             client.request(request).await
         };
         answer.map_err(|error| failed(chain(&error)))
@@ -132,7 +137,9 @@ impl Http {
             let frame = match timeout(self.timeouts.stall, body.frame()).await {
                 Err(_elapsed) => return Err(stalled(host.to_owned(), self.timeouts.stall, "sending content")),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(RegistryError::Connection { host: host.to_owned(), why: chain(&error) }),
+                Ok(Some(Err(error))) => {
+                    return Err(RegistryError::Connection { host: host.to_owned(), why: chain(&error) });
+                }
                 Ok(Some(Ok(frame))) => frame,
             };
             // Anything but data is a trailer.

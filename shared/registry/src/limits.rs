@@ -27,8 +27,8 @@ const LARGEST_LIMIT: u64 = 1_000_000_000;
 const LONGEST_WINDOW_SECONDS: u64 = 31 * 86_400;
 
 impl Quota {
-    /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None` where
-    /// the registry states no quota, which on Docker Hub means that none applies.
+    /// Reads `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600` and `docker-ratelimit-source`. `None`
+    /// where the registry states no quota, which on Docker Hub means that none applies.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let number = |name: &str| {
@@ -41,7 +41,10 @@ impl Quota {
         Some(Self {
             limit: limit.min(LARGEST_LIMIT),
             remaining: remaining.min(LARGEST_LIMIT),
-            window_seconds: window.or(other_window).unwrap_or(pull_quota::WINDOW_SECONDS).clamp(1, LONGEST_WINDOW_SECONDS),
+            window_seconds: window
+                .or(other_window)
+                .unwrap_or(pull_quota::WINDOW_SECONDS)
+                .clamp(1, LONGEST_WINDOW_SECONDS),
             source: text("docker-ratelimit-source").map(|source| source.chars().take(100).collect()),
         })
     }
@@ -57,7 +60,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|&(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|&(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -67,7 +73,12 @@ mod tests {
             ("ratelimit-remaining", "76;w=21600"),
             ("docker-ratelimit-source", "203.0.113.7"),
         ]));
-        let expected = Quota { limit: 100, remaining: 76, window_seconds: 21_600, source: Some("203.0.113.7".to_owned()) };
+        let expected = Quota {
+            limit: 100,
+            remaining: 76,
+            window_seconds: 21_600,
+            source: Some("203.0.113.7".to_owned()),
+        };
         assert_eq!(quota, Some(expected));
         assert_eq!(Quota::from_headers(&headers(&[("ratelimit-limit", "100")])), None);
         assert_eq!(Quota::from_headers(&headers(&[("ratelimit-limit", "x"), ("ratelimit-remaining", "1")])), None);

@@ -58,7 +58,10 @@ impl Client {
     pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, RegistryError> {
         let call = manifest_call(Method::HEAD, reference, reference.tag_or_digest());
         let answer = self.call(&call).await?;
-        let stated = answer.header("docker-content-digest").and_then(|digest| digest.parse().ok()).or_else(|| reference.digest().cloned());
+        let stated = answer
+            .header("docker-content-digest")
+            .and_then(|digest| digest.parse().ok())
+            .or_else(|| reference.digest().cloned());
         if let Some(digest) = stated {
             let size = answer.header(CONTENT_LENGTH).and_then(|size| size.parse().ok()).filter(|size| *size > 0);
             return Ok(Resolved {
@@ -88,14 +91,19 @@ impl Client {
         self.get_manifest(reference, digest.as_str(), Some(digest)).await
     }
 
-    /// The manifest that a reference means now: what [`Self::resolve`] and [`Self::manifest`] tell, in one request, which registries that
-    /// count pulls count.
+    /// The manifest that a reference means now: what [`Self::resolve`] and [`Self::manifest`] tell, in one request,
+    /// which registries that count pulls count.
     pub(crate) async fn current_manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
         self.get_manifest(reference, reference.tag_or_digest(), reference.digest()).await
     }
 
     /// The manifest under a name, which has to have this digest, or else the one that the answer states.
-    async fn get_manifest(&self, reference: &Reference, name: &str, digest: Option<&Digest>) -> Result<Manifest, RegistryError> {
+    async fn get_manifest(
+        &self,
+        reference: &Reference,
+        name: &str,
+        digest: Option<&Digest>,
+    ) -> Result<Manifest, RegistryError> {
         let call = manifest_call(Method::GET, reference, name);
         let answer = self.call(&call).await?;
         let stated = || answer.header("docker-content-digest").and_then(|digest| digest.parse().ok());
@@ -135,7 +143,11 @@ impl Client {
         match answer.header("docker-content-digest").map(str::parse::<Digest>) {
             Some(Ok(stored)) if stored != manifest.digest => {
                 let why = format!("it was stored as {stored}");
-                Err(RegistryError::Content { from: call.registry.to_owned(), digest: manifest.digest.clone(), why })
+                Err(RegistryError::Content {
+                    from: call.registry.to_owned(),
+                    digest: manifest.digest.clone(),
+                    why,
+                })
             }
             _ => Ok(()),
         }

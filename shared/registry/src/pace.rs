@@ -1,5 +1,5 @@
-//! Keeps requests within what each host takes: the limiters of the domain, one for each host and action, with a clock and
-//! somebody to wait.
+//! Keeps requests within what each host takes: the limiters of the domain, one for each host and action, with a clock
+//! and somebody to wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

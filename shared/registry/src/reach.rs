@@ -1,7 +1,8 @@
 //! Whom a client speaks to: which registries, and where their answers may send it.
 //!
-//! Registries name further hosts: token services, redirects, places for uploads. None of them may lead from the internet into this
-//! machine's network, from https to anything else, or a credential to another host than the one it is for.
+//! Registries name further hosts: token services, redirects, places for uploads. None of them may lead from the
+//! internet into this machine's network, from https to anything else, or a credential to another host than the one it
+//! is for.
 
 use std::future::Future;
 use std::io;
@@ -18,7 +19,8 @@ use pullsafe::reference::{HostKind, Region, ecr_host, is_public, kind_of_address
 /// Which hosts a client asks, beside those that its own settings map to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Hosts of the internet, by name and by what the name leads to. For functions, which meet names that strangers wrote.
+    /// Hosts of the internet, by name and by what the name leads to. For functions, which meet names that strangers
+    /// wrote.
     Internet,
     /// Any host that its caller names, this machine by plain http. For a person at a terminal.
     Anywhere,
@@ -52,11 +54,13 @@ pub(crate) fn not_followed(registry: &Uri, from: &Uri, next: &Uri) -> Option<&'s
 
 fn is_link_local(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
-    host.starts_with("169.254.") || host.to_ascii_lowercase().contains("fe80:") || host.to_ascii_lowercase().contains("a9fe")
+    host.starts_with("169.254.")
+        || host.to_ascii_lowercase().contains("fe80:")
+        || host.to_ascii_lowercase().contains("a9fe")
 }
 
-/// Looks names up. Names of the internet that lead to an address of this machine or its network are not followed, but for AWS's own:
-/// VPC endpoints of ECR, and of the storage behind it, have private addresses.
+/// Looks names up. Names of the internet that lead to an address of this machine or its network are not followed, but
+/// for AWS's own: VPC endpoints of ECR, and of the storage behind it, have private addresses.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     system: GaiResolver,
@@ -83,9 +87,12 @@ impl Service<Name> for Resolver {
         let found = self.system.call(name);
         Box::pin(async move {
             let found: Vec<SocketAddr> = found.await?.collect();
-            let followed: Vec<SocketAddr> = found.iter().copied().filter(|address| follows(reach, &host, *address)).collect();
+            let followed: Vec<SocketAddr> =
+                found.iter().copied().filter(|address| follows(reach, &host, *address)).collect();
             if followed.is_empty() && !found.is_empty() {
-                return Err(io::Error::other("its name leads to an address that is not on the internet, which is not asked"));
+                return Err(io::Error::other(
+                    "its name leads to an address that is not on the internet, which is not asked",
+                ));
             }
             Ok(followed.into_iter())
         })
@@ -110,15 +117,23 @@ fn follows(reach: Reach, host: &str, address: SocketAddr) -> bool {
 fn is_of_metadata(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local() || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local() || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
     }
 }
 
 /// ECR's registries, and the buckets in which it keeps layers.
 fn is_of_ecr(host: &str) -> bool {
-    let bucket =
-        |rest: &str| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")).is_some_and(Region::is_valid);
-    ecr_host(host).is_some() || host.split_once(".s3.").is_some_and(|(name, rest)| name.contains("-starport-layer-bucket") && bucket(rest))
+    let bucket = |rest: &str| {
+        rest.strip_suffix(".amazonaws.com")
+            .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
+            .is_some_and(Region::is_valid)
+    };
+    ecr_host(host).is_some()
+        || host
+            .split_once(".s3.")
+            .is_some_and(|(name, rest)| name.contains("-starport-layer-bucket") && bucket(rest))
 }
 
 /// Host and port of an address, which is all of it that may be shown.
@@ -161,7 +176,11 @@ mod tests {
             ("https://10.0.0.1", "https://10.0.0.1", "https://169.254.169.254/x", false),
             ("https://10.0.0.1", "https://10.0.0.1", "https://localhost/x", false),
         ] {
-            assert_eq!(not_followed(&uri(registry), &uri(from), &uri(next)).is_none(), followed, "{registry}: {from} -> {next}");
+            assert_eq!(
+                not_followed(&uri(registry), &uri(from), &uri(next)).is_none(),
+                followed,
+                "{registry}: {from} -> {next}"
+            );
         }
     }
 

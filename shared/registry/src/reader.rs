@@ -60,22 +60,41 @@ struct Stream {
 
 impl fmt::Debug for BlobReader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("BlobReader").field("sources", &self.sources).field("content", &self.content).finish_non_exhaustive()
+        formatter
+            .debug_struct("BlobReader")
+            .field("sources", &self.sources)
+            .field("content", &self.content)
+            .finish_non_exhaustive()
     }
 }
 
 impl BlobReader {
-    pub(crate) fn new(client: Client, sources: Vec<Reference>, blob: &Descriptor, on_failure: Option<OnFailure>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        sources: Vec<Reference>,
+        blob: &Descriptor,
+        on_failure: Option<OnFailure>,
+    ) -> Self {
         let content = Content::new(blob.digest.clone(), blob.size);
         let (skip, stream, senders, resumes, resumed_at) = (0, None, Vec::new(), 0, 0);
-        Self { client, sources, content, skip, stream, senders, resumes, resumed_at, on_failure }
+        Self {
+            client,
+            sources,
+            content,
+            skip,
+            stream,
+            senders,
+            resumes,
+            resumed_at,
+            on_failure,
+        }
     }
 
     /// The next chunk; `None` once the whole blob was handed on.
     ///
     /// # Errors
-    /// [`RegistryError::Content`] instead of the last chunk if the whole is not what was asked for; a network error only
-    /// after the stream was taken up again a few times.
+    /// [`RegistryError::Content`] instead of the last chunk if the whole is not what was asked for; a network error
+    /// only after the stream was taken up again a few times.
     pub async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
         if let Some(kept) = self.content.take_kept() {
             return Ok(Some(kept));
@@ -92,7 +111,12 @@ impl BlobReader {
                 },
                 Ok(None) => RegistryError::Connection {
                     host: stream.host.clone(),
-                    why: format!("{} ended after {} of {} bytes", self.content.digest(), self.content.offset(), self.content.size()),
+                    why: format!(
+                        "{} ended after {} of {} bytes",
+                        self.content.digest(),
+                        self.content.offset(),
+                        self.content.size()
+                    ),
                 },
                 Err(error) => error,
             };
@@ -134,7 +158,9 @@ impl BlobReader {
         self.skip -= skipped;
         // Not more than the chunk's own length, so it fits.
         chunk = chunk.split_off(usize::try_from(skipped).unwrap_or_default());
-        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let Some(stream) = &mut self.stream else {
+            return Ok(None);
+        };
         if self.senders.last() != Some(&stream.host) {
             self.senders.push(stream.host.clone());
         }
@@ -154,7 +180,11 @@ impl BlobReader {
         let host = stream.host.clone();
         let accepted = self.content.accept(chunk, &host)?;
         if crawls && self.content.offset() < self.content.size() {
-            let crawled = RegistryError::Stalled { host, seconds: patience.as_secs(), waiting_for: "sending content at a useful speed" };
+            let crawled = RegistryError::Stalled {
+                host,
+                seconds: patience.as_secs(),
+                waiting_for: "sending content at a useful speed",
+            };
             self.leave(crawled)?;
         }
         Ok(accepted)
@@ -189,7 +219,10 @@ impl BlobReader {
     pub(crate) async fn open(&mut self) -> Result<(), RegistryError> {
         loop {
             let Some(source) = self.sources.first().cloned() else {
-                return Err(RegistryError::Invalid(format!("there is no source of the blob {}", self.content.digest())));
+                return Err(RegistryError::Invalid(format!(
+                    "there is no source of the blob {}",
+                    self.content.digest()
+                )));
             };
             match self.open_at(&source).await {
                 Ok(()) => return Ok(()),
@@ -210,7 +243,11 @@ impl BlobReader {
         if offset > 0 {
             call.headers.push((RANGE, format!("bytes={offset}-")));
         }
-        let attempts = if self.sources.len() > 1 { ATTEMPTS_WITH_OTHERS } else { self.client.attempts() };
+        let attempts = if self.sources.len() > 1 {
+            ATTEMPTS_WITH_OTHERS
+        } else {
+            self.client.attempts()
+        };
         let answer = self.client.call_at_most(&call, attempts).await?;
         let host = answer.host.clone();
         let partial = answer.response.status() == StatusCode::PARTIAL_CONTENT;
@@ -225,7 +262,12 @@ impl BlobReader {
             return Err(self.content.wrong(&host, why));
         }
         self.skip = offset - starts_at;
-        self.stream = Some(Stream { body: answer.response.into_body(), host, since: Instant::now(), from: offset });
+        self.stream = Some(Stream {
+            body: answer.response.into_body(),
+            host,
+            since: Instant::now(),
+            from: offset,
+        });
         Ok(())
     }
 }

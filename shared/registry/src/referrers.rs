@@ -58,7 +58,9 @@ impl Client {
             Err(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let is_index = answer.header(http::header::CONTENT_TYPE).is_some_and(|media_type| media_type.starts_with(OCI_INDEX));
+        let is_index = answer
+            .header(http::header::CONTENT_TYPE)
+            .is_some_and(|media_type| media_type.starts_with(OCI_INDEX));
         let list = self.inner.http.whole(answer.response.into_body(), call.registry, LONGEST_LIST).await?;
         Ok(list.filter(|_| is_index))
     }

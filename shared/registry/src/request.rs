@@ -64,7 +64,11 @@ impl Answer {
 }
 
 /// A request to an address, with this authorization and no other.
-pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Secret>) -> Result<Request<Body>, RegistryError> {
+pub(crate) fn request(
+    call: &Call<'_>,
+    address: &Uri,
+    authorization: Option<&Secret>,
+) -> Result<Request<Body>, RegistryError> {
     let mut request = Request::builder().method(call.method.clone()).uri(address.clone()).header(USER_AGENT, AGENT);
     for (name, value) in &call.headers {
         request = request.header(name, value);
@@ -72,7 +76,9 @@ pub(crate) fn request(call: &Call<'_>, address: &Uri, authorization: Option<&Sec
     if let Some(authorization) = authorization {
         request = request.header(AUTHORIZATION, authorization.expose());
     }
-    request.body(full(call.body.clone())).map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
+    request
+        .body(full(call.body.clone()))
+        .map_err(|error| RegistryError::Invalid(format!("{} cannot be asked for: {error}", call.what)))
 }
 
 pub(crate) fn blob_call<'a>(method: Method, reference: &'a Reference, digest: &Digest) -> Call<'a> {

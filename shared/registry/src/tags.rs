@@ -1,4 +1,5 @@
-//! Lists of tags: a registry's own, and Docker Hub's, which also knows when each was pushed and what it means. Neither costs a pull.
+//! Lists of tags: a registry's own, and Docker Hub's, which also knows when each was pushed and what it means. Neither
+//! costs a pull.
 
 use std::collections::HashSet;
 
@@ -19,8 +20,8 @@ use pullsafe::timestamp::Timestamp;
 pub const HUB_API: &str = "hub.docker.com";
 /// The largest page that Docker Hub's web API gives.
 const HUB_PAGE: usize = 100;
-/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB. Registries that give everything in one
-/// page exist.
+/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB. Registries that give
+/// everything in one page exist.
 const LARGEST_PAGE: usize = 8 * 1024 * 1024;
 /// More pages than any repository has.
 const MOST_PAGES: usize = 1000;
@@ -96,7 +97,8 @@ impl HubTag {
 }
 
 impl Client {
-    /// Whether Docker Hub's web API can be asked about a repository: not where Docker Hub is another address and the API is not.
+    /// Whether Docker Hub's web API can be asked about a repository: not where Docker Hub is another address and the
+    /// API is not.
     pub fn has_hub_api(&self, repository: &Reference) -> bool {
         repository.is_docker_hub() && (!self.endpoints().is_mapped(DOCKER_HUB) || self.endpoints().is_mapped(HUB_API))
     }
@@ -132,7 +134,8 @@ impl Client {
         Ok(link.is_none().then(|| page.tags.map(|names| names.0.into_iter().collect()).unwrap_or_default()))
     }
 
-    /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough` says so.
+    /// The tags of a repository of Docker Hub with their times and digests, those pushed last first, until `enough`
+    /// says so.
     ///
     /// # Errors
     /// As for any request; among them the API's own limit.
@@ -144,7 +147,9 @@ impl Client {
         let mut tags = Vec::new();
         for number in 1..=MOST_PAGES {
             let query = format!("tags?page_size={HUB_PAGE}&page={number}&ordering=last_updated");
-            let Some(call) = hub_call(repository, &query) else { break };
+            let Some(call) = hub_call(repository, &query) else {
+                break;
+            };
             let (page, _): (HubPage, _) = self.page(&call).await?;
             // The images of each tag are asked for one by one where they matter.
             let facts = page.results.0.into_iter().map(|tag| TagFacts { images: Vec::new(), ..tag.facts() });
@@ -163,16 +168,24 @@ impl Client {
     /// As for any request.
     pub async fn hub_tag(&self, repository: &Reference, tag: &str) -> Result<TagFacts, RegistryError> {
         let call = hub_call(repository, &format!("tags/{tag}"));
-        let call = call.ok_or_else(|| RegistryError::Invalid(format!("{repository} is not a repository of Docker Hub")))?;
+        let call =
+            call.ok_or_else(|| RegistryError::Invalid(format!("{repository} is not a repository of Docker Hub")))?;
         let (tag, _): (HubTag, _) = self.page(&call).await?;
         Ok(tag.facts())
     }
 
     /// One page, and the path of the next by its `Link` header.
-    async fn page<T: serde::de::DeserializeOwned>(&self, call: &Call<'_>) -> Result<(T, Option<String>), RegistryError> {
+    async fn page<T: serde::de::DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(T, Option<String>), RegistryError> {
         let answer = self.call(call).await?;
         let next = answer.header("link").and_then(|link| next_path(link, &call.path));
-        let unusable = |why: String| RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why };
+        let unusable = |why: String| RegistryError::Answer {
+            registry: call.registry.to_owned(),
+            what: call.what.clone(),
+            why,
+        };
         let bytes = self.inner.http.whole(answer.response.into_body(), &answer.host, LARGEST_PAGE).await?;
         let bytes = bytes.ok_or_else(|| unusable(format!("it is longer than {LARGEST_PAGE} bytes")))?;
         Ok((serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?, next))
@@ -182,7 +195,11 @@ impl Client {
 /// How many tags a page of either kind holds; `None` if it is none.
 pub(super) fn count(bytes: &[u8]) -> Option<usize> {
     let names = serde_json::from_slice::<Names>(bytes).ok().map(|page| page.tags.map_or(0, |tags| tags.0.len()));
-    names.or_else(|| serde_json::from_slice::<HubPage>(bytes).ok().map(|page| page.results.0.into_iter().map(HubTag::facts).count()))
+    names.or_else(|| {
+        serde_json::from_slice::<HubPage>(bytes)
+            .ok()
+            .map(|page| page.results.0.into_iter().map(HubTag::facts).count())
+    })
 }
 
 /// A list of at most so many entries; a longer one is an error before it is in memory.
@@ -218,7 +235,11 @@ fn check_count(call: &Call<'_>, tags: &[TagFacts]) -> Result<(), RegistryError> 
         return Ok(());
     }
     let why = format!("it lists more than {MOST_TAGS} tags");
-    Err(RegistryError::Answer { registry: call.registry.to_owned(), what: call.what.clone(), why })
+    Err(RegistryError::Answer {
+        registry: call.registry.to_owned(),
+        what: call.what.clone(),
+        why,
+    })
 }
 
 fn tags_call(repository: &Reference) -> Call<'_> {
@@ -247,7 +268,8 @@ fn hub_call<'a>(repository: &Reference, rest: &str) -> Option<Call<'a>> {
     })
 }
 
-/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`, if it is of the same list as the page's own.
+/// `</v2/library/node/tags/list?last=x&n=1000>; rel="next"`: the path below `/v2/`, if it is of the same list as the
+/// page's own.
 pub(super) fn next_path(link: &str, own: &str) -> Option<String> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let path = match target.split_once("://") {
@@ -255,7 +277,9 @@ pub(super) fn next_path(link: &str, own: &str) -> Option<String> {
         None => target.trim_start_matches('/'),
     };
     let list = |path: &str| path.split('?').next().unwrap_or_default().to_owned();
-    let next = path.strip_prefix("v2/").filter(|path| list(path) == list(own) && *path != own && path.len() <= 2048)?;
+    let next = path
+        .strip_prefix("v2/")
+        .filter(|path| list(path) == list(own) && *path != own && path.len() <= 2048)?;
     parameters.contains("rel=\"next\"").then(|| next.to_owned())
 }
 

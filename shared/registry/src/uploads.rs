@@ -1,8 +1,8 @@
 //! Uploads of blobs: one POST, that mounts the blob where another repository holds it, and one streaming PUT.
 //!
 //! Never PATCH: ECR's differs from the specification. The PUT announces its length and streams; what is in flight
-//! between source and target is a few chunks. Where a PUT breaks off, a registry that is not ECR is asked what it has of
-//! the upload, and a second PUT brings the rest.
+//! between source and target is a few chunks. Where a PUT breaks off, a registry that is not ECR is asked what it has
+//! of the upload, and a second PUT brings the rest.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -127,8 +127,14 @@ impl Client {
         Ok(Upload::Open(OpenUpload { address, origin, offset: 0 }))
     }
 
-    /// An upload of a blob of this size that broke off, as the registry has it now. `None` where it has nothing of it, or does not say.
-    pub(crate) async fn continue_upload(&self, target: &Reference, broken: &OpenUpload, size: u64) -> Option<OpenUpload> {
+    /// An upload of a blob of this size that broke off, as the registry has it now. `None` where it has nothing of it,
+    /// or does not say.
+    pub(crate) async fn continue_upload(
+        &self,
+        target: &Reference,
+        broken: &OpenUpload,
+        size: u64,
+    ) -> Option<OpenUpload> {
         let same = same_origin(&broken.origin, &broken.address);
         if target.kind() == Registry::EcrPrivate || !same {
             return None;
@@ -144,7 +150,11 @@ impl Client {
             body: Bytes::new(),
             what: format!("an upload to {}", target.repository()),
         };
-        let answer = self.call_at_most(&call, 2).await.ok().filter(|answer| answer.response.status() == StatusCode::NO_CONTENT)?;
+        let answer = self
+            .call_at_most(&call, 2)
+            .await
+            .ok()
+            .filter(|answer| answer.response.status() == StatusCode::NO_CONTENT)?;
         let last: u64 = answer.header(RANGE)?.trim_start_matches("bytes=").split_once('-')?.1.trim().parse().ok()?;
         let address = match answer.header(LOCATION) {
             Some(location) => resolve_location(&broken.address, location)?,
@@ -184,7 +194,8 @@ impl Client {
                     Ok(Err(_closed)) => break,
                     Err(_elapsed) => {
                         let waiting_for = "taking content";
-                        let stalled = RegistryError::Stalled { host: host.clone(), seconds: stall.as_secs(), waiting_for };
+                        let stalled =
+                            RegistryError::Stalled { host: host.clone(), seconds: stall.as_secs(), waiting_for };
                         return Err(TransferError::Target(stalled));
                     }
                 }
@@ -215,7 +226,13 @@ impl Client {
         outcome
     }
 
-    async fn send_upload(&self, call: &Call<'_>, upload: OpenUpload, body: Chunks, blob: &Descriptor) -> Result<(), RegistryError> {
+    async fn send_upload(
+        &self,
+        call: &Call<'_>,
+        upload: OpenUpload,
+        body: Chunks,
+        blob: &Descriptor,
+    ) -> Result<(), RegistryError> {
         let mut address = upload.address.to_string();
         address.push_str(if upload.address.query().is_some() { "&digest=" } else { "?digest=" });
         push_encoded(&mut address, blob.digest.as_str());
@@ -226,9 +243,15 @@ impl Client {
         };
         let address: Uri = address.parse().map_err(|_| unusable())?;
         // Where content goes straight to a storage host, the address itself is the authorization.
-        let authorization = if same_origin(&upload.origin, &address) { self.authorization(call).await? } else { None };
+        let authorization = if same_origin(&upload.origin, &address) {
+            self.authorization(call).await?
+        } else {
+            None
+        };
         let mut request = request(call, &address, authorization.as_ref())?.map(|_| body.boxed_unsync());
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(blob.size.saturating_sub(upload.offset)));
+        request
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from(blob.size.saturating_sub(upload.offset)));
         let answer = self.inner.http.send_unlimited(request).await?;
         match answer.status() {
             status if status.is_success() => stored_as(call, &answer, &blob.digest),
@@ -239,9 +262,11 @@ impl Client {
                 Err(RegistryError::Credentials { registry: call.registry.to_owned(), why, retryable: true })
             }
             // The upload itself is gone; another can be opened.
-            StatusCode::NOT_FOUND => {
-                Err(RegistryError::Unavailable { registry: call.registry.to_owned(), what: call.what.clone(), status: 404 })
-            }
+            StatusCode::NOT_FOUND => Err(RegistryError::Unavailable {
+                registry: call.registry.to_owned(),
+                what: call.what.clone(),
+                status: 404,
+            }),
             _ => Err(self.failure(call, answer).await),
         }
     }
@@ -281,7 +306,10 @@ impl HttpBody for Chunks {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.left == 0 {
             return Poll::Ready(None);
         }

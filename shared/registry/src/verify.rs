@@ -37,7 +37,16 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) fn new(digest: Digest, size: u64) -> Self {
         let kept = (size <= KEPT).then(Vec::new);
-        Self { digest, size, hashed: 0, not_again: 0, hash: Sha256::new(), marks: VecDeque::new(), kept, again: VecDeque::new() }
+        Self {
+            digest,
+            size,
+            hashed: 0,
+            not_again: 0,
+            hash: Sha256::new(),
+            marks: VecDeque::new(),
+            kept,
+            again: VecDeque::new(),
+        }
     }
 
     pub(crate) const fn digest(&self) -> &Digest {
@@ -104,7 +113,8 @@ impl Content {
         while self.marks.back().is_some_and(|(at, _)| *at > to) {
             self.marks.pop_back();
         }
-        (self.hashed, self.hash) = self.marks.back().map_or_else(|| (0, Sha256::new()), |(at, hash)| (*at, hash.clone()));
+        (self.hashed, self.hash) =
+            self.marks.back().map_or_else(|| (0, Sha256::new()), |(at, hash)| (*at, hash.clone()));
         self.not_again = to - self.hashed;
     }
 
@@ -119,7 +129,11 @@ impl Content {
     /// [`RegistryError::Content`].
     pub(crate) fn verify(&self, from: &str) -> Result<(), RegistryError> {
         let actual = Digest::from_sha256(self.hash.clone().finalize().into());
-        if actual == self.digest { Ok(()) } else { Err(self.wrong(from, format!("it is {actual}"))) }
+        if actual == self.digest {
+            Ok(())
+        } else {
+            Err(self.wrong(from, format!("it is {actual}")))
+        }
     }
 
     pub(crate) fn wrong(&self, from: &str, why: String) -> RegistryError {
@@ -152,7 +166,9 @@ mod tests {
     fn it_goes_back_to_any_byte_and_is_verified_all_the_same() {
         for size in [10, 1000, 13 * 1024 * 1024_usize] {
             let bytes: Vec<u8> = (0..size).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect();
-            for (broke, back) in [(size / 2, size / 3), (size - 1, 0), (size, size - 2), (size / 2, size / 2), (size, size)] {
+            for (broke, back) in
+                [(size / 2, size / 3), (size - 1, 0), (size, size - 2), (size / 2, size / 2), (size, size)]
+            {
                 let mut content = Content::new(Digest::of(&bytes), size as u64);
                 let mut sent = through(&mut content, &bytes, 65_536, broke);
                 assert_eq!(sent.len(), broke);

@@ -1,7 +1,8 @@
 //! What lies between TLS and its two neighbours, the socket and HTTP, so that a byte costs few calls on its way.
 //!
-//! TLS reads 4 kB at a time from what is below it, and gives one record of 16 kB at a time to what is above. [`Buffered`] reads the
-//! socket in large pieces, [`Filled`] fills what HTTP has room for. Both hand on what is there and wait for nothing more.
+//! TLS reads 4 kB at a time from what is below it, and gives one record of 16 kB at a time to what is above.
+//! [`Buffered`] reads the socket in large pieces, [`Filled`] fills what HTTP has room for. Both hand on what is there
+//! and wait for nothing more.
 
 use std::future::Future;
 use std::io;
@@ -40,7 +41,9 @@ impl<S: Clone, R, T> Clone for Wrapped<S, R, T> {
     }
 }
 
-impl<S: Service<Uri, Response = R, Future: Future<Output = Result<R, S::Error>>>, R, T> Service<Uri> for Wrapped<S, R, T> {
+impl<S: Service<Uri, Response = R, Future: Future<Output = Result<R, S::Error>>>, R, T> Service<Uri>
+    for Wrapped<S, R, T>
+{
     type Response = T;
     type Error = S::Error;
     type Future = MapOk<S::Future, fn(R) -> T>;
@@ -150,7 +153,11 @@ macro_rules! passed_on {
                 Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
             }
 
-            fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
                 Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
             }
 
@@ -190,7 +197,11 @@ mod tests {
     struct Socket(VecDeque<Next>);
 
     impl Read for Socket {
-        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            mut into: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
             match self.0.pop_front() {
                 Some(Some(Ok(bytes))) => into.put_slice(&bytes),
                 Some(Some(Err(kind))) => return Poll::Ready(Err(kind.into())),
@@ -217,7 +228,9 @@ mod tests {
         let mut stream = Buffered::new(Socket(socket.into_iter().collect()));
         let mut got = Vec::new();
         for length in [4096, 4096, 10_000 - 2 * 4096] {
-            let Poll::Ready(Ok(part)) = read(&mut stream, 4096) else { panic!("there is more") };
+            let Poll::Ready(Ok(part)) = read(&mut stream, 4096) else {
+                panic!("there is more")
+            };
             assert_eq!(part.len(), length);
             got.extend(part);
         }

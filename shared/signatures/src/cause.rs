@@ -313,7 +313,12 @@ impl RemedyName {
     pub const fn fills_the_mirror(self) -> bool {
         match self {
             Self::PrepareMirror => true,
-            Self::RestoreImage | Self::MoveToMirror | Self::PauseAndRestore | Self::ForceNewDeployment | Self::Advise | Self::None => false,
+            Self::RestoreImage
+            | Self::MoveToMirror
+            | Self::PauseAndRestore
+            | Self::ForceNewDeployment
+            | Self::Advise
+            | Self::None => false,
         }
     }
 
@@ -431,6 +436,8 @@ impl Diagnosis {
 
     /// Whether this is Docker Hub's pull quota, the only limit that moves a service by itself.
     pub fn docker_hub_quota(&self) -> bool {
-        self.cause == Cause::RegistryRateLimited && self.registry == Some(Registry::DockerHub) && self.kind == Some(Kind::Quota)
+        self.cause == Cause::RegistryRateLimited
+            && self.registry == Some(Registry::DockerHub)
+            && self.kind == Some(Kind::Quota)
     }
 }

@@ -1,9 +1,10 @@
 //! A failed pull read as a chain of links: who reports it, what was tried, which request was made, and what came back.
 //!
-//! Every tool wraps the error of the one below: `CannotPullContainerError: ... failed to resolve ref X: unexpected status from HEAD
-//! request to https://H/v2/X/manifests/1: 403 Forbidden`. So the last link that tells decides, and what stands before it says where
-//! and about what. Parsing is total and linear, keeps every byte (the texts of the links, put together, are the text), and knows no
-//! whole sentence: a sentence that nobody has seen is read by its parts.
+//! Every tool wraps the error of the one below: `CannotPullContainerError: ... failed to resolve ref X: unexpected
+//! status from HEAD request to https://H/v2/X/manifests/1: 403 Forbidden`. So the last link that tells decides, and
+//! what stands before it says where and about what. Parsing is total and linear, keeps every byte (the texts of the
+//! links, put together, are the text), and knows no whole sentence: a sentence that nobody has seen is read by its
+//! parts.
 
 use std::fmt;
 
@@ -87,10 +88,14 @@ impl<'a> Chain<'a> {
     pub fn answer(&self) -> Option<&Link<'a>> {
         let by_kind = |wanted: fn(&Tell<'_>) -> bool| self.links.iter().rev().find(|link| wanted(&link.tells));
         let last = by_kind(|tells| matches!(tells, Tell::Status(_) | Tell::Code(_) | Tell::Transport(_)));
-        // The registry's word is more exact than the number before it, and a number more than a word that follows it loosely.
+        // The registry's word is more exact than the number before it, and a number more than a word that follows it
+        // loosely.
         match last.map(|link| link.tells) {
             Some(Tell::Code(Meaning::Denied | Meaning::Unauthorized)) => by_kind(|tells| {
-                matches!(tells, Tell::Status(429) | Tell::Code(Meaning::TooManyRequests | Meaning::Blocked | Meaning::Archived))
+                matches!(
+                    tells,
+                    Tell::Status(429) | Tell::Code(Meaning::TooManyRequests | Meaning::Blocked | Meaning::Archived)
+                )
             })
             .or(last),
             Some(_) => last,
@@ -100,24 +105,41 @@ impl<'a> Chain<'a> {
 
     /// The last address that was asked.
     pub fn address(&self) -> Option<Address<'a>> {
-        self.links.iter().rev().find_map(|link| if let Tell::Request(address) = link.tells { Some(address) } else { None })
+        self.links
+            .iter()
+            .rev()
+            .find_map(|link| if let Tell::Request(address) = link.tells { Some(address) } else { None })
     }
 
     /// In which phase of the pull it failed, as far as the request or the operation tells.
     pub fn phase(&self) -> Option<Phase> {
-        let operation =
-            || self.links.iter().rev().find_map(|link| if let Tell::Operation(phase) = link.tells { Some(phase) } else { None });
+        let operation = || {
+            self.links
+                .iter()
+                .rev()
+                .find_map(|link| if let Tell::Operation(phase) = link.tells { Some(phase) } else { None })
+        };
         self.address().map(|address| address.of).or_else(operation)
     }
 
     /// Whether this is about a registry at all: a request to one, an operation of a pull, or a registry's own code.
     pub fn is_of_registry(&self) -> bool {
-        const WORDS: &[&str] = &["pull", "registry", "manifest", "repository", "source image", "admission webhook", "image verification"];
+        const WORDS: &[&str] = &[
+            "pull",
+            "registry",
+            "manifest",
+            "repository",
+            "source image",
+            "admission webhook",
+            "image verification",
+        ];
         let says = |text: &str| {
             let lower = text.to_ascii_lowercase();
             WORDS.iter().any(|word| lower.contains(word))
         };
-        self.links.iter().any(|link| matches!(link.tells, Tell::Request(_) | Tell::Operation(_)) || says(link.text))
+        self.links
+            .iter()
+            .any(|link| matches!(link.tells, Tell::Request(_) | Tell::Operation(_)) || says(link.text))
     }
 }
 
@@ -146,7 +168,8 @@ fn is_address(text: &str) -> bool {
 fn address_end(text: &str) -> usize {
     let end = text.find([' ', '"', '\'', '<', '>', '`', ')', ']', '\\', '\n']).unwrap_or(text.len());
     let closing = |character: char| matches!(character, '"' | '\'' | ':' | ' ' | '\\' | '`');
-    text.get(end..).map_or(text.len(), |rest| end + rest.find(|character| !closing(character)).unwrap_or(rest.len()))
+    text.get(end..)
+        .map_or(text.len(), |rest| end + rest.find(|character| !closing(character)).unwrap_or(rest.len()))
 }
 
 fn part_end(text: &str) -> usize {
@@ -192,7 +215,11 @@ fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
     }
     if let Some(phase) = OPERATIONS.iter().find(|(words, _)| lower.contains(words)).map(|(_, phase)| *phase) {
         // `content at https://... not found` and the like tell the operation and the answer in one part.
-        return if has(&["not found"]) && !lower.contains("not found in") { Tell::NotFound } else { Tell::Operation(phase) };
+        return if has(&["not found"]) && !lower.contains("not found in") {
+            Tell::NotFound
+        } else {
+            Tell::Operation(phase)
+        };
     }
     if has(&["not found", "no such image", "does not exist"]) {
         return Tell::NotFound;
@@ -201,8 +228,14 @@ fn tell<'a>(part: &'a str, before: &str) -> Tell<'a> {
 }
 
 /// Programs that pass an error on, with a status of their own or none.
-const REPORTERS: &[&str] =
-    &["api error (", "(http code", "cannotpullcontainererror", "cannotpullecrcontainererror", "error response from daemon", "rpc error"];
+const REPORTERS: &[&str] = &[
+    "api error (",
+    "(http code",
+    "cannotpullcontainererror",
+    "cannotpullecrcontainererror",
+    "error response from daemon",
+    "rpc error",
+];
 
 /// What is tried in a pull, the particular before the general.
 const OPERATIONS: &[(&str, Phase)] = &[
@@ -315,9 +348,17 @@ fn status(lower: &str, before: &str) -> Option<u16> {
         at = start + 1;
         let end = start + 3;
         let alone = (start == 0 || !is_word(bytes.get(start - 1))) && !is_word(bytes.get(end));
-        let Some(number) = lower.get(start..end).filter(|_| alone).and_then(|digits| digits.parse::<u16>().ok()) else { continue };
-        let ahead = lower.get(..start).unwrap_or_default().trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
-        let behind = lower.get(end..).unwrap_or_default().trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
+        let Some(number) = lower.get(start..end).filter(|_| alone).and_then(|digits| digits.parse::<u16>().ok()) else {
+            continue;
+        };
+        let ahead = lower
+            .get(..start)
+            .unwrap_or_default()
+            .trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
+        let behind = lower
+            .get(end..)
+            .unwrap_or_default()
+            .trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
         let called = |text: &str| BEFORE_STATUS.iter().any(|word| text.ends_with(word));
         if called(ahead)
             || ahead.is_empty() && called(&before_ends)
@@ -337,7 +378,8 @@ fn is_word(byte: Option<&u8>) -> bool {
 /// A code of the specification: the part begins with it, or a JSON body has it.
 fn code(lower: &str) -> Option<Meaning> {
     let bare = lower.trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
-    let begins = |(word, _): &&(&str, Meaning)| bare.strip_prefix(word).is_some_and(|rest| !is_word(rest.as_bytes().first()));
+    let begins =
+        |(word, _): &&(&str, Meaning)| bare.strip_prefix(word).is_some_and(|rest| !is_word(rest.as_bytes().first()));
     if let Some((_, meaning)) = CODES.iter().find(begins) {
         return Some(*meaning);
     }
@@ -349,8 +391,10 @@ fn code(lower: &str) -> Option<Meaning> {
 /// The host of an address and what was asked of it. A page about a limit is no request.
 fn address(part: &str) -> Option<Address<'_>> {
     let (_, rest) = part.split_once("://")?;
-    let host =
-        rest.split(['/', '"', '\'', ' ', '?', ')', '\\', ':', ',']).next().filter(|host| host.contains('.') || *host == "localhost")?;
+    let host = rest
+        .split(['/', '"', '\'', ' ', '?', ')', '\\', ':', ','])
+        .next()
+        .filter(|host| host.contains('.') || *host == "localhost")?;
     let path = rest.get(host.len()..).unwrap_or_default();
     if host.starts_with("www.") || host.starts_with("docs.") {
         return None;

@@ -25,7 +25,8 @@ pub struct Context {
 impl Context {
     /// Whether a row may be meant, by the registry and the image.
     pub fn fits(self, row: &Row) -> bool {
-        let of_registry = row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
+        let of_registry =
+            row.hosts.is_empty() || self.registry.map_or(row.or_unknown_host, |registry| row.hosts.contains(&registry));
         of_registry && (self.official || !row.official_image)
     }
 }
@@ -83,9 +84,17 @@ impl Matcher {
             })
             .collect();
         // Building fails only for tables of gigabytes. Without an automaton nothing matches and every text is unknown.
-        let automaton =
-            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&intern.patterns).ok();
-        Self { automaton, phrases: intern.phrases_of_pattern, rows, phrase_count: intern.phrase_count }
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(&intern.patterns)
+            .ok();
+        Self {
+            automaton,
+            phrases: intern.phrases_of_pattern,
+            rows,
+            phrase_count: intern.phrase_count,
+        }
     }
 
     /// Whether every phrase has a bit and the automaton was built.
@@ -113,19 +122,32 @@ impl Matcher {
     /// The first row that matches this text, in this context.
     pub fn first(&self, text: &str, context: Context) -> Option<&'static Row> {
         let found = self.scan(text)?;
-        self.rows.iter().find(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row)
+        self.rows
+            .iter()
+            .find(|compiled| compiled.matches(&found, text, context))
+            .map(|compiled| compiled.row)
     }
 
     /// Every row that matches this text, in the order of precedence.
     pub fn matching(&self, text: &str, context: Context) -> Vec<&'static Row> {
-        let Some(found) = self.scan(text) else { return Vec::new() };
-        self.rows.iter().filter(|compiled| compiled.matches(&found, text, context)).map(|compiled| compiled.row).collect()
+        let Some(found) = self.scan(text) else {
+            return Vec::new();
+        };
+        self.rows
+            .iter()
+            .filter(|compiled| compiled.matches(&found, text, context))
+            .map(|compiled| compiled.row)
+            .collect()
     }
 
     /// The row of the greatest weight that matches this line of a log; of several the first in the tables.
     pub fn heaviest(&self, line: &str) -> Option<&'static Row> {
         let found = self.scan(line)?;
-        let matching = self.rows.iter().filter(|compiled| compiled.matches(&found, line, Context::default())).map(|compiled| compiled.row);
+        let matching = self
+            .rows
+            .iter()
+            .filter(|compiled| compiled.matches(&found, line, Context::default()))
+            .map(|compiled| compiled.row);
         matching.reduce(|best, row| if row.weight > best.weight { row } else { best })
     }
 }
@@ -191,9 +213,24 @@ mod tests {
 
     static ROWS: &[Row] = &[
         Row { id: "anchored", all: &[&["^head"], &["tail$"]], ..Row::EMPTY },
-        Row { id: "either", all: &[&["one", "two"]], none: &["three"], ..Row::EMPTY },
-        Row { id: "host", all: &[&["403"]], hosts: &[Registry::Ghcr], ..Row::EMPTY },
-        Row { id: "not-cut", all: &[&["toomany:"]], cut_inside: &["toomany: data limit"], ..Row::EMPTY },
+        Row {
+            id: "either",
+            all: &[&["one", "two"]],
+            none: &["three"],
+            ..Row::EMPTY
+        },
+        Row {
+            id: "host",
+            all: &[&["403"]],
+            hosts: &[Registry::Ghcr],
+            ..Row::EMPTY
+        },
+        Row {
+            id: "not-cut",
+            all: &[&["toomany:"]],
+            cut_inside: &["toomany: data limit"],
+            ..Row::EMPTY
+        },
     ];
 
     #[test]

@@ -1,7 +1,8 @@
-//! What the registries say: one row for each, with the hosts it answers from, the words of its own errors and what its 429 means.
+//! What the registries say: one row for each, with the hosts it answers from, the words of its own errors and what its
+//! 429 means.
 //!
-//! The codes of the OCI Distribution specification hold for all of them ([`CODES`]); a row adds what only this registry says.
-//! Adding a registry's vocabulary is adding one row.
+//! The codes of the OCI Distribution specification hold for all of them ([`CODES`]); a row adds what only this registry
+//! says. Adding a registry's vocabulary is adding one row.
 
 use pullsafe::reference::Registry;
 
@@ -113,7 +114,10 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             "d5l0dvt14r5h8.cloudfront.net",
             "d2glxqk2uabbnd.cloudfront.net",
         ],
-        codes: &[("rate exceeded", Meaning::TooManyRequests), ("your authorization token has expired", Meaning::Unauthorized)],
+        codes: &[
+            ("rate exceeded", Meaning::TooManyRequests),
+            ("your authorization token has expired", Meaning::Unauthorized),
+        ],
         limit: "one pull a second for each anonymous address, ten for an account",
     },
     Vocabulary {
@@ -237,7 +241,10 @@ pub static VOCABULARIES: &[Vocabulary] = &[
         name: "Sonatype Nexus",
         registry: Registry::Proxy,
         hosts: &[],
-        codes: &[("manifest not found", Meaning::ManifestUnknown), ("access denied by repository firewall", Meaning::Blocked)],
+        codes: &[
+            ("manifest not found", Meaning::ManifestUnknown),
+            ("access denied by repository firewall", Meaning::Blocked),
+        ],
         limit: "the limit of the registry behind its proxy repository",
     },
     Vocabulary {
@@ -268,7 +275,12 @@ pub static VOCABULARIES: &[Vocabulary] = &[
     Vocabulary {
         name: "Red Hat's registry",
         registry: Registry::Other,
-        hosts: &["registry.redhat.io", "registry.access.redhat.com", "registry.connect.redhat.com", ".registry.redhat.io"],
+        hosts: &[
+            "registry.redhat.io",
+            "registry.access.redhat.com",
+            "registry.connect.redhat.com",
+            ".registry.redhat.io",
+        ],
         codes: &[("please login to the red hat registry", Meaning::Unauthorized)],
         limit: "a limit on bursts from one address",
     },
@@ -281,14 +293,19 @@ pub fn of_host(host: &str) -> Option<&'static Vocabulary> {
 
 /// What the words of a part mean, in lower case, if a registry of the table has them.
 pub(crate) fn meaning_in(table: &[Vocabulary], lower: &str) -> Option<Meaning> {
-    table.iter().flat_map(|row| row.codes.iter()).find(|(word, _)| lower.contains(word)).map(|(_, meaning)| *meaning)
+    table
+        .iter()
+        .flat_map(|row| row.codes.iter())
+        .find(|(word, _)| lower.contains(word))
+        .map(|(_, meaning)| *meaning)
 }
 
 fn host_in<'a>(table: &'a [Vocabulary], host: &str) -> Option<&'a Vocabulary> {
     let host = host.split(':').next().unwrap_or_default();
     let fits = |pattern: &str| {
         if pattern.starts_with('.') {
-            host.len() > pattern.len() && host.get(host.len() - pattern.len()..).is_some_and(|end| end.eq_ignore_ascii_case(pattern))
+            host.len() > pattern.len()
+                && host.get(host.len() - pattern.len()..).is_some_and(|end| end.eq_ignore_ascii_case(pattern))
         } else {
             host.eq_ignore_ascii_case(pattern)
         }

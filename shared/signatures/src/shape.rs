@@ -1,7 +1,7 @@
 //! What the names look like that an advice may repeat from a text: a variable, a path, a host.
 //!
-//! Behind `could not connect to ` stands a host, or the word `server`. Only what has the shape of the name that is meant is repeated, and
-//! no word of a sentence is one.
+//! Behind `could not connect to ` stands a host, or the word `server`. Only what has the shape of the name that is
+//! meant is repeated, and no word of a sentence is one.
 
 /// The shape of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,29 +113,38 @@ impl Shape {
                     && text.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'.'))
             }
             Self::Module => of(b"_.-@/\\:") && text.bytes().any(|byte| byte.is_ascii_alphabetic()),
-            Self::Path => of(b"_.-@/\\:~+=%") && text.contains(['/', '\\', '.']) && text.bytes().any(|byte| byte.is_ascii_alphanumeric()),
+            Self::Path => {
+                of(b"_.-@/\\:~+=%")
+                    && text.contains(['/', '\\', '.'])
+                    && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+            }
             Self::Command => of(b"_.-@/\\:~+") && text.bytes().any(|byte| byte.is_ascii_alphabetic()),
             Self::Action => text.split_once(':').is_some_and(|(service, action)| {
-                let small = service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+                let small =
+                    service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
                 small
                     && !service.is_empty()
                     && begins_upper(action)
                     && action.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'*')
             }),
-            Self::Host => of(b".-:_[]") && begins(|byte| byte.is_ascii_alphanumeric() || *byte == b'[') && text.len() > 2,
+            Self::Host => {
+                of(b".-:_[]") && begins(|byte| byte.is_ascii_alphanumeric() || *byte == b'[') && text.len() > 2
+            }
             Self::Name => of(b"_.-"),
             Self::Arn => of(b"_.-@/:+=") && text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.len() > 1,
             Self::Platform => {
                 let parts: Vec<&str> = text.split('/').collect();
                 let word = |part: &&str| {
-                    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+                    !part.is_empty()
+                        && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
                 };
                 matches!(parts.len(), 2 | 3)
                     && matches!(parts.first(), Some(&"linux" | &"windows" | &"darwin" | &"freebsd"))
                     && parts.iter().all(word)
             }
             Self::Option => {
-                text.contains('-') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                text.contains('-')
+                    && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             }
         }
     }
@@ -152,13 +161,37 @@ mod tests {
     #[test]
     fn a_name_has_its_shape_and_a_word_of_a_sentence_has_none() {
         for (shape, fitting, others) in [
-            (Shape::Variable, &["DATABASE_URL", "PORT", "db.url", "SOME_KEY2"][..], &["is", "missing", "the key", "2X", "$(id)"][..]),
-            (Shape::Module, &["core.aws_service", "@scope/pkg", "Acme\\Kernel", "flask"], &["module", "a b", "1.2", "`x`"]),
-            (Shape::Path, &["/etc/app.conf", "appsettings.json", "C:\\app\\x"], &["file", "x", "/a b", "/a;rm", "..."]),
+            (
+                Shape::Variable,
+                &["DATABASE_URL", "PORT", "db.url", "SOME_KEY2"][..],
+                &["is", "missing", "the key", "2X", "$(id)"][..],
+            ),
+            (
+                Shape::Module,
+                &["core.aws_service", "@scope/pkg", "Acme\\Kernel", "flask"],
+                &["module", "a b", "1.2", "`x`"],
+            ),
+            (
+                Shape::Path,
+                &["/etc/app.conf", "appsettings.json", "C:\\app\\x"],
+                &["file", "x", "/a b", "/a;rm", "..."],
+            ),
             (Shape::Command, &["./run.sh", "npm", "python3.11"], &["127", "the", "sh -c", "a|b"]),
-            (Shape::Action, &["ecr:BatchGetImage", "logs:CreateLogGroup", "ecr:*"], &["ecr", "this action", "Ecr:x", "a:b c"]),
-            (Shape::Host, &["db.internal", "10.0.0.7:5432", "[::1]:80", "redis"], &["server", "the database", "x y", "a/b"]),
-            (Shape::Arn, &["arn:aws:iam::123456789012:role/team/app", "app", "/prod/db/password"], &["of the task", "a'b", "the"]),
+            (
+                Shape::Action,
+                &["ecr:BatchGetImage", "logs:CreateLogGroup", "ecr:*"],
+                &["ecr", "this action", "Ecr:x", "a:b c"],
+            ),
+            (
+                Shape::Host,
+                &["db.internal", "10.0.0.7:5432", "[::1]:80", "redis"],
+                &["server", "the database", "x y", "a/b"],
+            ),
+            (
+                Shape::Arn,
+                &["arn:aws:iam::123456789012:role/team/app", "app", "/prod/db/password"],
+                &["of the task", "a'b", "the"],
+            ),
             (Shape::Platform, &["linux/arm64/v8", "windows/amd64"], &["linux", "the/host", "linux/amd64 10.0"]),
             (Shape::Option, &["awslogs-region", "splunk-token"], &["option", "a-B", "x y"]),
         ] {

@@ -1,4 +1,5 @@
-//! What must hold for every row. That each finds its own example is tested where texts are read: in the crate of the diagnosis.
+//! What must hold for every row. That each finds its own example is tested where texts are read: in the crate of the
+//! diagnosis.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,12 @@ fn rows_are_complete_and_names_unique() {
     }
     let mut ids = BTreeSet::new();
     // The first table of logs is one of the reasons' too.
-    for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(&tables::LOGS[1..]).flat_map(|table| table.iter()) {
+    for row in tables::REASONS
+        .iter()
+        .chain(tables::ANSWERS)
+        .chain(&tables::LOGS[1..])
+        .flat_map(|table| table.iter())
+    {
         assert!(ids.insert(row.id), "{} stands twice", row.id);
         assert!(
             !row.advice.is_empty()
@@ -35,7 +41,9 @@ fn no_phrase_says_what_a_shorter_one_of_its_group_says() {
         for group in row.all.iter().copied().chain([row.none]) {
             for long in group {
                 let bare = long.trim_start_matches('^').trim_end_matches('$');
-                let covers = |short: &&str| short != long && !short.starts_with('^') && !short.ends_with('$') && bare.contains(*short);
+                let covers = |short: &&str| {
+                    short != long && !short.starts_with('^') && !short.ends_with('$') && bare.contains(*short)
+                };
                 if group.iter().any(covers) {
                     dead.insert(format!("{}: {long}", row.id));
                 }
@@ -49,6 +57,11 @@ fn no_phrase_says_what_a_shorter_one_of_its_group_says() {
 fn only_the_quota_rows_are_docker_hubs_quota() {
     for row in tables::REASONS.iter().chain(tables::ANSWERS).chain(tables::LOGS).flat_map(|table| table.iter()) {
         let quota = row.kind == Some(Kind::Quota) && row.registry == Some(Registry::DockerHub);
-        assert_eq!(quota, row.id.starts_with("hub-pull-quota") && row.id != "hub-pull-quota-behind-proxy", "{}", row.id);
+        assert_eq!(
+            quota,
+            row.id.starts_with("hub-pull-quota") && row.id != "hub-pull-quota-behind-proxy",
+            "{}",
+            row.id
+        );
     }
 }

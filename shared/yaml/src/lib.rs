@@ -1,11 +1,11 @@
 //! YAML and JSON as a tree that knows where everything was written.
 //!
-//! Read by the mirror's configuration, which is strict, and by the scan of repositories, which takes what it can get and
-//! rewrites in place. Therefore the tree decides nothing for them: a repeated key is there twice, documents before a fault
-//! are there, and every node has its line, its column and its bytes.
+//! Read by the mirror's configuration, which is strict, and by the scan of repositories, which takes what it can get
+//! and rewrites in place. Therefore the tree decides nothing for them: a repeated key is there twice, documents before
+//! a fault are there, and every node has its line, its column and its bytes.
 //!
-//! Nothing here panics, recurses or grows beyond the text: depth costs no stack, an alias is a reference to its anchor and
-//! never a copy, and merge keys (`<<`) are followed on look-up, each mapping at most once and not without end.
+//! Nothing here panics, recurses or grows beyond the text: depth costs no stack, an alias is a reference to its anchor
+//! and never a copy, and merge keys (`<<`) are followed on look-up, each mapping at most once and not without end.
 
 mod read;
 
@@ -17,8 +17,8 @@ use std::ops::Range;
 
 pub use saphyr_parser::ScalarStyle as Style;
 
-/// A mapping takes no more than so much from those it merges, counted in mappings and entries. Nobody writes as many, but
-/// one large mapping that thousands of others merge would cost the square of the text.
+/// A mapping takes no more than so much from those it merges, counted in mappings and entries. Nobody writes as many,
+/// but one large mapping that thousands of others merge would cost the square of the text.
 const MOST_MERGED: usize = 1_000;
 
 /// A place in a text, both counted from one.
@@ -75,7 +75,9 @@ impl<T> Tree<T> {
 
     /// Every mapping that is written in a document, wherever it stands, once.
     pub fn mappings(&self) -> impl Iterator<Item = Node<'_, T>> {
-        (0..self.nodes.len()).filter(|&id| matches!(self.nodes[id].kind, Kind::Mapping(_))).map(|id| Node { tree: self, id })
+        (0..self.nodes.len())
+            .filter(|&id| matches!(self.nodes[id].kind, Kind::Mapping(_)))
+            .map(|id| Node { tree: self, id })
     }
 }
 
@@ -146,7 +148,9 @@ impl<'t, T> Node<'t, T> {
             Kind::Scalar { value, style } if is_null(value, *style) => Shape::Null,
             Kind::Scalar { value, style } => Shape::Scalar(value, *style),
             Kind::Sequence(items) => Shape::Sequence(items.iter().copied().map(node).collect()),
-            Kind::Mapping(entries) => Shape::Mapping(entries.iter().map(|&(key, value)| (node(key), node(value))).collect()),
+            Kind::Mapping(entries) => {
+                Shape::Mapping(entries.iter().map(|&(key, value)| (node(key), node(value))).collect())
+            }
             Kind::Alias(_) => Shape::Null,
         }
     }
@@ -217,7 +221,9 @@ impl<'t, T> Node<'t, T> {
     /// The entries that are written in this mapping itself, a repeated key included.
     pub fn own_entries(self) -> impl Iterator<Item = (&'t str, Self)> {
         let tree = self.tree;
-        self.pairs().iter().filter_map(move |&(key, value)| Some((Self::of(tree, key).scalar()?, Self::of(tree, value))))
+        self.pairs()
+            .iter()
+            .filter_map(move |&(key, value)| Some((Self::of(tree, key).scalar()?, Self::of(tree, value))))
     }
 
     fn pairs(self) -> &'t [(usize, usize)] {
@@ -254,7 +260,9 @@ impl<'t, T> Node<'t, T> {
                     waiting.extend(node.own("<<"));
                 }
                 // More of them could not be looked at.
-                Kind::Sequence(items) => waiting.extend(items.iter().take(left).rev().map(|&id| Self::of(self.tree, id))),
+                Kind::Sequence(items) => {
+                    waiting.extend(items.iter().take(left).rev().map(|&id| Self::of(self.tree, id)))
+                }
                 Kind::Scalar { .. } | Kind::Mapping(_) | Kind::Alias(_) => {}
             }
         }

@@ -39,11 +39,14 @@ impl Nodes {
 
     fn take(&mut self, event: Event<'_>, span: Span, bytes: &Bytes) -> Result<(), Broken> {
         let (anchor, tag, kind) = match event {
-            Event::Scalar(value, style, anchor, tag) => (anchor, tag, Kind::Scalar { value: value.into_owned(), style }),
+            Event::Scalar(value, style, anchor, tag) => {
+                (anchor, tag, Kind::Scalar { value: value.into_owned(), style })
+            }
             Event::SequenceStart(anchor, tag) => (anchor, tag, Kind::Sequence(Vec::new())),
             Event::MappingStart(anchor, tag) => (anchor, tag, Kind::Mapping(Vec::new())),
             Event::Alias(anchor) => {
-                let target = self.anchors.get(&anchor).ok_or_else(|| bytes.broken(&span.start, "an alias without an anchor"))?;
+                let target =
+                    self.anchors.get(&anchor).ok_or_else(|| bytes.broken(&span.start, "an alias without an anchor"))?;
                 (0, None, Kind::Alias(*target))
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -52,12 +55,19 @@ impl Nodes {
                 }
                 return Ok(());
             }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => return Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                return Ok(());
+            }
         };
         let node = self.stored.len();
         let opens = matches!(kind, Kind::Sequence(_) | Kind::Mapping(_));
         let tag = tag.filter(|tag| !tag.is_yaml_core_schema()).map(|tag| tag.suffix.clone());
-        self.stored.push(Stored { at: Position::of(&span.start), span: bytes.range(&span), tag, kind });
+        self.stored.push(Stored {
+            at: Position::of(&span.start),
+            span: bytes.range(&span),
+            tag,
+            kind,
+        });
         if anchor != 0 {
             self.anchors.insert(anchor, node);
         }
@@ -119,6 +129,10 @@ impl Bytes {
     }
 
     fn broken(&self, at: &Marker, message: &str) -> Broken {
-        Broken { at: Position::of(at), offset: self.offset(at.index()), message: message.to_owned() }
+        Broken {
+            at: Position::of(at),
+            offset: self.offset(at.index()),
+            message: message.to_owned(),
+        }
     }
 }

@@ -33,7 +33,14 @@ fn an_alias_is_what_its_anchor_is_and_stands_where_it_is_written() {
 
 #[test]
 fn null_is_null_only_without_quotes() {
-    for (text, is_null) in [("a: ", true), ("a: ~", true), ("a: null", true), ("a: NULL", true), ("a: \"\"", false), ("a: 'null'", false)] {
+    for (text, is_null) in [
+        ("a: ", true),
+        ("a: ~", true),
+        ("a: null", true),
+        ("a: NULL", true),
+        ("a: \"\"", false),
+        ("a: 'null'", false),
+    ] {
         let tree = read(text);
         let value = first(&tree).get("a").unwrap();
         assert_eq!(matches!(value.shape(), Shape::Null), is_null, "{text}");
@@ -55,7 +62,9 @@ fn a_repeated_key_is_there_twice_and_the_last_one_counts() {
     let tree = read("a: 1\nb: 2\na: 3\n");
     assert_eq!(first(&tree).own_entries().filter(|(key, _)| *key == "a").count(), 2);
     assert_eq!(first(&tree).get("a").and_then(Node::scalar), Some("3"));
-    let Shape::Mapping(entries) = first(&tree).shape() else { panic!("a mapping") };
+    let Shape::Mapping(entries) = first(&tree).shape() else {
+        panic!("a mapping")
+    };
     assert_eq!(entries.len(), 3);
 }
 
@@ -87,8 +96,14 @@ fn a_mapping_merges_no_more_than_it_may() {
     let bases: String = (0..2_000).map(|at| format!("- &b{at} {{k{at}: x}}\n")).collect();
     let list: String = (0..2_000).map(|at| format!("*b{at}, ")).collect();
     let wide: String = (0..2_000).map(|at| format!("  k{at}: x\n")).collect();
-    let chain = (1..2_000).fold("- &b0 {k0: x}\n".to_owned(), |text, at| text + &format!("- &b{at} {{k{at}: x, <<: *b{}}}\n", at - 1));
-    for text in [format!("bases:\n{bases}use: {{own: x, <<: [{list}]}}\n"), format!("base: &b\n{wide}use: {{own: x, <<: *b}}\n"), chain] {
+    let chain = (1..2_000).fold("- &b0 {k0: x}\n".to_owned(), |text, at| {
+        text + &format!("- &b{at} {{k{at}: x, <<: *b{}}}\n", at - 1)
+    });
+    for text in [
+        format!("bases:\n{bases}use: {{own: x, <<: [{list}]}}\n"),
+        format!("base: &b\n{wide}use: {{own: x, <<: *b}}\n"),
+        chain,
+    ] {
         let tree = read(&text);
         let last = tree.mappings().last().unwrap();
         assert!((1..MOST_MERGED).contains(&last.entries().len()), "{}", last.entries().len());

@@ -82,7 +82,8 @@ fn registries(out: &mut String) {
     out.push_str("\n## Registries\n\nOne row for each; adding a registry's words is adding a row.\n\n| registry | hosts | its own words | its 429 means |\n|---|---|---|---|\n");
     for row in VOCABULARIES {
         let hosts: Vec<String> = row.hosts.iter().map(|host| code(host)).collect();
-        let codes: Vec<String> = row.codes.iter().map(|(word, meaning)| format!("{} ({meaning:?})", code(word))).collect();
+        let codes: Vec<String> =
+            row.codes.iter().map(|(word, meaning)| format!("{} ({meaning:?})", code(word))).collect();
         let _ = writeln!(out, "| {} | {} | {} | {} |", row.name, hosts.join(", "), codes.join(", "), row.limit);
     }
 }
@@ -138,7 +139,10 @@ const FIRST_SIGHT: &[(&str, &str)] = &[
     ("first", "55 of 58, signatures 7 of 11 (before the chain was read)"),
     ("second", "77 of 79, signatures 10 of 10, 1 wrong at high confidence"),
     ("third", "25 of 27, signatures 4 of 5, 0 wrong at high confidence"),
-    ("fourth", "143 of 153, signatures 26 of 30, 8 unknown, 0 wrong at high confidence; one signature's label was then corrected"),
+    (
+        "fourth",
+        "143 of 153, signatures 26 of 30, 8 unknown, 0 wrong at high confidence; one signature's label was then corrected",
+    ),
     (
         "fifth",
         "89 of 100, signatures 20 of 23, 9 unknown, 0 wrong at high confidence (92 % and 88 % were asked: missed); one signature, whose words stand on three lines, was then given up",
@@ -187,7 +191,11 @@ fn confusion(out: &mut String) {
     );
     out.push_str("| label | found | stops | |\n|---|---|---:|---|\n");
     for ((label, found), ids) in &counts {
-        let rows = if label == found { String::new() } else { format!("**differs**: {}", ids.join(", ")) };
+        let rows = if label == found {
+            String::new()
+        } else {
+            format!("**differs**: {}", ids.join(", "))
+        };
         let _ = writeln!(out, "| {label} | {found} | {} | {rows} |", ids.len());
     }
     out.push_str("\nLabels that are argued with:\n\n");
@@ -204,8 +212,15 @@ fn signatures(out: &mut String, table: &[Row]) {
         } else {
             format!("{} of image `{}` ({})", code(row.example.text), row.example.image, row.example.from)
         };
-        let _ =
-            writeln!(out, "| {} | {} | {} | {} | {} |", row.id, meaning(row), matches(row), example, row.settled_by.unwrap_or("the text"));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            row.id,
+            meaning(row),
+            matches(row),
+            example,
+            row.settled_by.unwrap_or("the text")
+        );
     }
 }
 
@@ -219,14 +234,22 @@ fn meaning(row: &Row) -> String {
     ];
     let fields: Vec<&str> = fields.into_iter().flatten().collect();
     let weight = if row.weight > 0 { format!(", weight {}", row.weight) } else { String::new() };
-    let detail = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
+    let detail = if fields.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", fields.join(", "))
+    };
     format!("{}{detail}; {}{weight}", row.cause, row.confidence)
 }
 
 fn matches(row: &Row) -> String {
     let group = |phrases: &[&str]| {
         let shown: Vec<String> = phrases.iter().take(6).map(|phrase| code(phrase)).collect();
-        let more = if phrases.len() > 6 { format!(" or {} more", phrases.len() - 6) } else { String::new() };
+        let more = if phrases.len() > 6 {
+            format!(" or {} more", phrases.len() - 6)
+        } else {
+            String::new()
+        };
         format!("{}{more}", shown.join(" or "))
     };
     let mut text = row.all.iter().map(|phrases| group(phrases)).collect::<Vec<_>>().join(" *and* ");

@@ -1,5 +1,5 @@
-//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried, in parts: the first was
-//! worked with, the second kept back and tried once, the others gathered after that and tried once.
+//! `tests/corpus/field.jsonl`: texts from threads and sites of the field, each labelled before it was tried, in parts:
+//! the first was worked with, the second kept back and tried once, the others gathered after that and tried once.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,11 @@ impl Seen {
             "stoppedReason": self.reason.as_deref().unwrap_or("Essential container in task exited"),
             "containers": [{"name": "app", "image": self.image, "exitCode": self.exit_code}],
         });
-        let logs = if self.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), self.log.clone())]) };
+        let logs = if self.log.is_empty() {
+            Logs::new()
+        } else {
+            Logs::from([("app".to_owned(), self.log.clone())])
+        };
         diagnose(&StoppedTask::from_json(&detail), &logs)
     }
 
@@ -95,7 +99,10 @@ fn every_text_of_the_field_means_what_it_says() {
 pub(crate) fn labelled() -> Vec<(Cause, String, String)> {
     let of_stop = |stop: &Stop| {
         let containers = stop.event["detail"]["containers"].as_array().cloned().unwrap_or_default();
-        let texts = containers.iter().map(|container| &container["reason"]).chain([&stop.event["detail"]["stoppedReason"]]);
+        let texts = containers
+            .iter()
+            .map(|container| &container["reason"])
+            .chain([&stop.event["detail"]["stoppedReason"]]);
         let longest = texts.filter_map(|text| text.as_str()).max_by_key(|text| text.len())?.to_owned();
         stop.logs.is_empty().then(|| (stop.expect.cause, stop.group(), longest))
     };

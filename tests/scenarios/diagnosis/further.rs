@@ -1,5 +1,5 @@
-//! `tests/corpus/further.jsonl`: further messages of the kinds in `stops.jsonl`, as registries, daemons, AWS and language
-//! runtimes write them. None of them is an example of a signature.
+//! `tests/corpus/further.jsonl`: further messages of the kinds in `stops.jsonl`, as registries, daemons, AWS and
+//! language runtimes write them. None of them is an example of a signature.
 
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Signature};
 use pullsafe_diagnosis::diagnose;
@@ -64,7 +64,11 @@ impl Message {
     }
 
     fn diagnosis(&self) -> Diagnosis {
-        let logs = if self.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), self.log.clone())]) };
+        let logs = if self.log.is_empty() {
+            Logs::new()
+        } else {
+            Logs::from([("app".to_owned(), self.log.clone())])
+        };
         diagnose(&StoppedTask::from_json(&self.event()), &logs)
     }
 }
@@ -73,8 +77,16 @@ impl Message {
 pub(crate) fn stops() -> Vec<Stop> {
     let stop = |message: Message| {
         let event = json!({ "detail-type": "ECS Task State Change", "detail": message.event() });
-        let logs = if message.log.is_empty() { Logs::new() } else { Logs::from([("app".to_owned(), message.log.clone())]) };
-        let expect = Expected { cause: message.cause, signature: message.signature, docker_hub_quota: message.docker_hub_quota };
+        let logs = if message.log.is_empty() {
+            Logs::new()
+        } else {
+            Logs::from([("app".to_owned(), message.log.clone())])
+        };
+        let expect = Expected {
+            cause: message.cause,
+            signature: message.signature,
+            docker_hub_quota: message.docker_hub_quota,
+        };
         Stop::new(message.id, event, logs, expect, message.source)
     };
     Message::all().into_iter().map(stop).collect()
@@ -82,7 +94,10 @@ pub(crate) fn stops() -> Vec<Stop> {
 
 /// The reasons, with their causes and where they are from.
 pub(crate) fn reasons() -> Vec<(Cause, String, String)> {
-    Message::all().into_iter().filter_map(|message| Some((message.cause, message.source, message.reason?))).collect()
+    Message::all()
+        .into_iter()
+        .filter_map(|message| Some((message.cause, message.source, message.reason?)))
+        .collect()
 }
 
 #[test]
@@ -95,7 +110,10 @@ fn every_message_means_what_it_says() {
         if found.cause != message.cause {
             wrong.push(format!("{} ({}): {} rather than {}", message.id, message.source, found.cause, message.cause));
         } else if message.signature.is_some() && found.signature != message.signature {
-            wrong.push(format!("{} ({}): signature {:?} rather than {:?}", message.id, message.source, found.signature, message.signature));
+            wrong.push(format!(
+                "{} ({}): signature {:?} rather than {:?}",
+                message.id, message.source, found.signature, message.signature
+            ));
         }
         if found.docker_hub_quota() != message.docker_hub_quota.unwrap_or_default() {
             wrong.push(format!("{}: docker_hub_quota is {}", message.id, found.docker_hub_quota()));
@@ -117,8 +135,15 @@ fn a_crash_is_found_in_a_long_log() {
         });
         let coloured = message.log.iter().map(|line| format!("\u{1b}[31m{line}\u{1b}[0m"));
         for log in [chatter.clone().chain(message.log.clone()).collect::<Vec<_>>(), chatter.chain(coloured).collect()] {
-            let long =
-                Message { log, id: message.id.clone(), source: String::new(), reason: None, image: None, stop_code: None, ..*message };
+            let long = Message {
+                log,
+                id: message.id.clone(),
+                source: String::new(),
+                reason: None,
+                image: None,
+                stop_code: None,
+                ..*message
+            };
             let after = long.diagnosis();
             assert_eq!((after.cause, after.signature), (before.cause, before.signature), "{}", message.id);
         }

@@ -41,7 +41,10 @@ fn where_a_text_stands_changes_nothing() {
         let of_task = of_event(&event(&text, None), &Logs::new());
         let of_container = of_event(&event("Task failed to start", Some(&text)), &Logs::new());
         if of_task.cause != of_container.cause {
-            wrong.push(format!("{group}: {} as the task's, {} as the container's: {text}", of_task.cause, of_container.cause));
+            wrong.push(format!(
+                "{group}: {} as the task's, {} as the container's: {text}",
+                of_task.cause, of_container.cause
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -54,8 +57,8 @@ fn of_reason(text: &str) -> Diagnosis {
     of_event(&event, &Logs::new())
 }
 
-/// A text that is cut says the same with no more confidence, or nothing, or something else with less: half a sentence may be a whole
-/// one (`no container instance met all of its requirements.`).
+/// A text that is cut says the same with no more confidence, or nothing, or something else with less: half a sentence
+/// may be a whole one (`no container instance met all of its requirements.`).
 #[test]
 fn a_cut_never_makes_a_cause_more_certain() {
     let mut wrong = BTreeSet::new();
@@ -64,7 +67,11 @@ fn a_cut_never_makes_a_cause_more_certain() {
         for (end, _) in text.match_indices([' ', ':', ',', '.', '"']) {
             let cut = of_reason(&text[..end]);
             // Less confidence is the greater value.
-            let less = if cut.cause == whole.cause { cut.confidence >= whole.confidence } else { cut.confidence > whole.confidence };
+            let less = if cut.cause == whole.cause {
+                cut.confidence >= whole.confidence
+            } else {
+                cut.confidence > whole.confidence
+            };
             if !less && cut.cause != Cause::Unknown {
                 wrong.insert(format!(
                     "{group}: {} {} became {} {}: {}",

@@ -66,6 +66,11 @@ fn every_diagnosis_has_advice_and_evidence() {
         let found = stop.diagnosis();
         assert!(!found.advice.is_empty(), "{}", stop.id);
         assert!(!found.evidence.is_empty(), "{}", stop.id);
-        assert!(!found.advice.contains("{"), "{}: an unfilled name in `{}`", stop.id, found.advice.split('{').nth(1).unwrap_or_default());
+        assert!(
+            !found.advice.contains("{"),
+            "{}: an unfilled name in `{}`",
+            stop.id,
+            found.advice.split('{').nth(1).unwrap_or_default()
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! Each source left out in turn, over every labelled text: what the whole system says, and how far its confidence can be relied on.
+//! Each source left out in turn, over every labelled text: what the whole system says, and how far its confidence can
+//! be relied on.
 //!
-//! A source is a thread or a site. While it is left out, nothing that is made of the corpora knows its texts: that is the index of known
-//! messages. The signatures stay, which people wrote after reading many of these texts; only a part that was tried before anything was
-//! changed for it (the column `at first sight`) shows what they do not know.
+//! A source is a thread or a site. While it is left out, nothing that is made of the corpora knows its texts: that is
+//! the index of known messages. The signatures stay, which people wrote after reading many of these texts; only a part
+//! that was tried before anything was changed for it (the column `at first sight`) shows what they do not know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,13 +23,22 @@ pub(crate) struct Answer {
     unknown: bool,
     /// It was called Docker Hub's quota and is not.
     wrongly_quota: bool,
-    /// What the most similar known message of another source meant is right; `None` where the text is known, or like none.
+    /// What the most similar known message of another source meant is right; `None` where the text is known, or like
+    /// none.
     hint: Option<bool>,
 }
 
 impl Answer {
     /// `accepts` says whether a cause is right for this text.
-    fn new(part: &str, group: &str, id: &str, found: &Diagnosis, quota: bool, text: Option<&str>, accepts: impl Fn(Cause) -> bool) -> Self {
+    fn new(
+        part: &str,
+        group: &str,
+        id: &str,
+        found: &Diagnosis,
+        quota: bool,
+        text: Option<&str>,
+        accepts: impl Fn(Cause) -> bool,
+    ) -> Self {
         let unknown = found.cause == Cause::Unknown && !accepts(Cause::Unknown);
         let like = text.filter(|_| unknown).and_then(|text| nearest(text, |known| known.group != group));
         Self {
@@ -54,7 +64,15 @@ impl Answer {
         let further: Vec<Self> = crate::further::stops().iter().map(|stop| of_stop("further", stop)).collect();
         let seen = Seen::all().into_iter().map(|seen| {
             let part = format!("field, {}", seen.part);
-            Self::new(&part, &seen.group, &seen.id, &seen.diagnosis(), seen.is_quota(), seen.reason.as_deref(), |cause| seen.accepts(cause))
+            Self::new(
+                &part,
+                &seen.group,
+                &seen.id,
+                &seen.diagnosis(),
+                seen.is_quota(),
+                seen.reason.as_deref(),
+                |cause| seen.accepts(cause),
+            )
         });
         stops.into_iter().chain(further).chain(seen).collect()
     }

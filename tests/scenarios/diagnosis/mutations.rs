@@ -1,4 +1,5 @@
-//! Every row of the corpus and every further message, changed as real events are: reordered, incomplete, wrapped, cut, shouted, of wrong types.
+//! Every row of the corpus and every further message, changed as real events are: reordered, incomplete, wrapped, cut,
+//! shouted, of wrong types.
 //!
 //! Three things hold for all of them: nothing panics, nothing becomes Docker Hub's quota that was not, and a cut text
 //! gives the cause or `unknown`, never another cause.
@@ -23,7 +24,9 @@ const HARMLESS: &[(&str, Change)] = &[
     ("upper case", |event| in_reasons(event, |text| text.to_uppercase())),
     ("lower case", |event| in_reasons(event, |text| text.to_lowercase())),
     ("typographic quotes", |event| in_texts(event, |text| text.replace('\'', "\u{2019}"))),
-    ("the other name of the reader", |event| in_texts(event, |text| text.replace("httpReadSeeker", "httpReaderSeeker"))),
+    ("the other name of the reader", |event| {
+        in_texts(event, |text| text.replace("httpReadSeeker", "httpReaderSeeker"))
+    }),
     ("unknown fields", |event| {
         event["detail"]["newField"] = json!({"deep": [1, {"er": null}]});
         event["newEnvelopeField"] = json!(7);
@@ -69,7 +72,17 @@ const HARMLESS: &[(&str, Change)] = &[
     ("no names of things", |event| {
         remove(
             event,
-            &["taskArn", "clusterArn", "taskDefinitionArn", "group", "startedBy", "attachments", "attributes", "overrides", "version"],
+            &[
+                "taskArn",
+                "clusterArn",
+                "taskDefinitionArn",
+                "group",
+                "startedBy",
+                "attachments",
+                "attributes",
+                "overrides",
+                "version",
+            ],
         )
     }),
 ];
@@ -80,11 +93,17 @@ const HARMFUL: &[(&str, Change)] = &[
     ("no reason", |event| remove(event, &["stoppedReason"])),
     ("no containers", |event| remove(event, &["containers"])),
     ("no status", |event| remove(event, &["lastStatus"])),
-    ("reason of a wrong type", |event| event["detail"]["stoppedReason"] = json!(["CannotPullContainerError"])),
+    ("reason of a wrong type", |event| {
+        event["detail"]["stoppedReason"] = json!(["CannotPullContainerError"])
+    }),
     ("containers of a wrong type", |event| event["detail"]["containers"] = json!("app")),
     ("container of a wrong type", |event| event["detail"]["containers"] = json!([7, null, "app", []])),
-    ("exit code of a wrong type", |event| containers(event).into_iter().for_each(|container| container["exitCode"] = json!("137"))),
-    ("image of a wrong type", |event| containers(event).into_iter().for_each(|container| container["image"] = json!({"uri": 1}))),
+    ("exit code of a wrong type", |event| {
+        containers(event).into_iter().for_each(|container| container["exitCode"] = json!("137"))
+    }),
+    ("image of a wrong type", |event| {
+        containers(event).into_iter().for_each(|container| container["image"] = json!({"uri": 1}))
+    }),
     ("version of a wrong type", |event| event["detail"]["version"] = json!("five")),
     ("times of a wrong type", |event| event["detail"]["startedAt"] = json!({"seconds": 1})),
     ("detail of a wrong type", |event| event["detail"] = json!([1, 2])),
@@ -131,7 +150,11 @@ fn changed(stop: &Stop, change: impl Fn(&mut Value)) -> Value {
 /// Docker Hub's quota may only be where the label, or for rows without one our own answer, has it.
 fn check_quota(stop: &Stop, event: &Value, logs: &Logs, what: &str) -> Cause {
     let found = of_event(event, logs);
-    assert!(!found.docker_hub_quota() || stop.diagnosis().docker_hub_quota(), "{}: {what} made it Docker Hub's quota", stop.id);
+    assert!(
+        !found.docker_hub_quota() || stop.diagnosis().docker_hub_quota(),
+        "{}: {what} made it Docker Hub's quota",
+        stop.id
+    );
     found.cause
 }
 
@@ -144,8 +167,8 @@ fn harmless_changes_keep_the_cause() {
             let event = changed(&stop, change);
             check_quota(&stop, &event, &stop.logs, what);
             let after = of_event(&event, &stop.logs);
-            let same =
-                (after.cause, after.signature, after.docker_hub_quota()) == (before.cause, before.signature, before.docker_hub_quota());
+            let same = (after.cause, after.signature, after.docker_hub_quota())
+                == (before.cause, before.signature, before.docker_hub_quota());
             if !same {
                 wrong.push(format!("{}: {what}: {} became {}", stop.id, before.cause, after.cause));
             }
@@ -198,8 +221,13 @@ fn other_messages_cut_at_the_agents_lengths_are_right_or_unknown() {
 }
 
 fn is_pull(stop: &Stop) -> bool {
-    let texts = std::iter::once(&stop.event["detail"]["stoppedReason"])
-        .chain(stop.event["detail"]["containers"].as_array().into_iter().flatten().map(|container| &container["reason"]));
+    let texts = std::iter::once(&stop.event["detail"]["stoppedReason"]).chain(
+        stop.event["detail"]["containers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|container| &container["reason"]),
+    );
     texts.filter_map(Value::as_str).any(|text| {
         text.contains("CannotPull")
             || text.contains("toomanyrequests")

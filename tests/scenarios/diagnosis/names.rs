@@ -1,4 +1,5 @@
-//! What an advice repeats of a text has the shape of a name, whatever the text says; and no output has a token or an account's name.
+//! What an advice repeats of a text has the shape of a name, whatever the text says; and no output has a token or an
+//! account's name.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +38,10 @@ fn quoted(advice: &str) -> Vec<&str> {
 fn logs() -> Vec<(String, Vec<String>)> {
     let stops = Stop::all().into_iter().chain(crate::further::stops());
     let of_stops = stops.flat_map(|stop| stop.logs.into_values().map(move |lines| (stop.id.clone(), lines)));
-    of_stops.chain(Seen::all().into_iter().map(|seen| (seen.id, seen.log))).filter(|(_, lines)| !lines.is_empty()).collect()
+    of_stops
+        .chain(Seen::all().into_iter().map(|seen| (seen.id, seen.log)))
+        .filter(|(_, lines)| !lines.is_empty())
+        .collect()
 }
 
 fn of_reason(text: &str) -> Diagnosis {
@@ -69,8 +73,14 @@ fn what_is_repeated_of_a_text_has_the_shape_of_a_name() {
 }
 
 /// What no name looks like, in the place of each word of each text in turn.
-const HOSTILE: &[&str] =
-    &["x`;reboot;`", "$(reboot)", "<b>reboot</b>", "{subject}reboot|x}", "reboot\u{202e}\u{1b}[2J", "r\"eboot reboot\""];
+const HOSTILE: &[&str] = &[
+    "x`;reboot;`",
+    "$(reboot)",
+    "<b>reboot</b>",
+    "{subject}reboot|x}",
+    "reboot\u{202e}\u{1b}[2J",
+    "r\"eboot reboot\"",
+];
 
 #[test]
 fn nothing_hostile_gets_into_an_advice_or_a_command() {
@@ -82,8 +92,11 @@ fn nothing_hostile_gets_into_an_advice_or_a_command() {
             changed[place] = hostile;
             // A name within quotes is changed in them.
             let kept = words[place].trim_matches(|character: char| !matches!(character, '"' | '\'' | ':' | '[' | ']'));
-            let quoted =
-                format!("{}{hostile}{}", kept.get(..1).unwrap_or_default(), kept.get(kept.len().saturating_sub(1)..).unwrap_or_default());
+            let quoted = format!(
+                "{}{hostile}{}",
+                kept.get(..1).unwrap_or_default(),
+                kept.get(kept.len().saturating_sub(1)..).unwrap_or_default()
+            );
             for said in [changed.join(" "), {
                 changed[place] = &quoted;
                 changed.join(" ")
@@ -100,7 +113,12 @@ fn nothing_hostile_gets_into_an_advice_or_a_command() {
                 let mut changed = lines.clone();
                 changed[at] = line.replacen(word, HOSTILE[(at + place) % HOSTILE.len()], 1);
                 let found = of_log(&changed);
-                assert!(!format!("{} {:?}", found.advice, found.check).contains("reboot"), "{id}: {}\n{}", changed[at], found.advice);
+                assert!(
+                    !format!("{} {:?}", found.advice, found.check).contains("reboot"),
+                    "{id}: {}\n{}",
+                    changed[at],
+                    found.advice
+                );
             }
         }
     }
@@ -127,7 +145,11 @@ fn no_output_has_a_docker_token_or_the_name_of_an_account() {
     };
     for secret in SECRET {
         for (_, group, text) in labelled() {
-            for said in [format!("{text} {secret}"), format!("{secret}: {text}"), text.replacen(": ", &format!(": {secret}: "), 1)] {
+            for said in [
+                format!("{text} {secret}"),
+                format!("{secret}: {text}"),
+                text.replacen(": ", &format!(": {secret}: "), 1),
+            ] {
                 check(&of_reason(&said), &group);
             }
         }

@@ -93,7 +93,11 @@ async fn play(happenings: &[Happening]) {
 fn histories_of_the_real_functions_give_one_answer() {
     const HISTORIES: u32 = 48;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let mut runner = TestRunner::new(Config { cases: HISTORIES, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: HISTORIES,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let outcome = runner.run(&proptest::collection::vec(happening(), 1..14), |happenings| {
         runtime.block_on(play(&happenings));
         Ok(())

@@ -149,12 +149,13 @@ impl Model {
         states
     }
 
-    /// Time goes by, and every other tick the sweep comes. The gate is quick, and so is a delivery; no process lives for long,
-    /// or it dies, which is counted.
+    /// Time goes by, and every other tick the sweep comes. The gate is quick, and so is a delivery; no process lives
+    /// for long, or it dies, which is counted.
     fn later(&self) -> Option<Self> {
         let next = if self.tick == SKIPPED.start { SKIPPED.end } else { self.tick + 1 };
         let life = if self.tick >= END - 2 { 1 } else { LIFE };
-        let holds = |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || next - process.begun >= life;
+        let holds =
+            |process: &Process| process.is_gate || matches!(process.step, Step::Put(_)) || next - process.begun >= life;
         if self.tick == END || self.processes.iter().any(holds) {
             return None;
         }
@@ -179,7 +180,11 @@ impl Model {
     }
 
     fn look(&self) -> Look {
-        if self.image { Look::Present(Box::default()) } else { Look::NotYet(WhyNot::NoImage) }
+        if self.image {
+            Look::Present(Box::default())
+        } else {
+            Look::NotYet(WhyNot::NoImage)
+        }
     }
 
     /// The table: only the next version replaces a row.
@@ -222,11 +227,13 @@ impl Model {
                     (Some(row), None) => Some(Step::Claim(row.clone(), "unused".to_owned())),
                 }
             }
-            Step::Read => self
-                .row
-                .clone()
-                .filter(Wait::is_open)
-                .map(|row| if row.is_undecided() { Step::LookFor(row) } else { Step::Claim(row, "unused".to_owned()) }),
+            Step::Read => self.row.clone().filter(Wait::is_open).map(|row| {
+                if row.is_undecided() {
+                    Step::LookFor(row)
+                } else {
+                    Step::Claim(row, "unused".to_owned())
+                }
+            }),
             Step::LookAgain(row) | Step::LookFor(row) => match verdict(&row, self.look(), at(self.tick)) {
                 Verdict::Succeed(_) => Some(Step::Claim(row, self.body(name, true))),
                 Verdict::GiveUp(_) | Verdict::Fail(_) => Some(Step::Claim(row, self.body(name, false))),
@@ -237,7 +244,9 @@ impl Model {
                 Claim::Take(_) | Claim::Busy(_) | Claim::Over => None,
             },
             Step::Put(row) => {
-                let State::Answering { body, .. } = &row.state else { unreachable!("only a claimed row is sent") };
+                let State::Answering { body, .. } = &row.state else {
+                    unreachable!("only a claimed row is sent")
+                };
                 if self.got.is_empty() {
                     self.in_time = self.tick < END;
                 }
@@ -313,7 +322,11 @@ impl Model {
         if next.is_empty() {
             assert!(self.deleted || (self.got.len() == 1 && self.in_time), "no answer in time: {self:?}");
         }
-        let ways = if next.is_empty() { 1 } else { next.iter().map(|state| state.walk(seen)).sum() };
+        let ways = if next.is_empty() {
+            1
+        } else {
+            next.iter().map(|state| state.walk(seen)).sum()
+        };
         seen.insert(key, ways);
         ways
     }

@@ -18,8 +18,14 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe-signatures", &["pullsafe"]),
     ("pullsafe-diagnosis", &["pullsafe", "pullsafe-events", "pullsafe-signatures"]),
     ("pullsafe-aws", &["pullsafe", "pullsafe-lifecycle", "pullsafe-registry"]),
-    ("pullsafe-incident", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-radar"]),
-    ("pullsafe-inspect", &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"]),
+    (
+        "pullsafe-incident",
+        &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-radar"],
+    ),
+    (
+        "pullsafe-inspect",
+        &["pullsafe", "pullsafe-aws", "pullsafe-diagnosis", "pullsafe-events", "pullsafe-registry"],
+    ),
     ("remediator", SHARED),
     ("mirror", SHARED),
     ("image-gate", SHARED),
@@ -30,7 +36,10 @@ const MAY: &[(&str, &[&str])] = &[
     ("pullsafe-scan", &["pullsafe", "pullsafe-find"]),
     ("pullsafe-cli", &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator"]),
     ("testkit", SHARED),
-    ("scenarios", &["image-gate", "mirror", "probe", "pullsafe-find", "pullsafe-scan", "remediator", "testkit", "widget"]),
+    (
+        "scenarios",
+        &["image-gate", "mirror", "probe", "pullsafe-find", "pullsafe-scan", "remediator", "testkit", "widget"],
+    ),
     ("tools", &["image-gate", "mirror", "pullsafe-scan", "remediator", "scenarios", "testkit", "widget"]),
 ];
 
@@ -70,12 +79,17 @@ fn packages() -> BTreeMap<String, Vec<Value>> {
 fn crates_depend_in_one_direction() {
     let packages = packages();
     for (name, dependencies) in &packages {
-        let Some((_, may)) = MAY.iter().find(|(known, _)| known == name) else { panic!("{name} has no row in MAY") };
+        let Some((_, may)) = MAY.iter().find(|(known, _)| known == name) else {
+            panic!("{name} has no row in MAY")
+        };
         let above = ["pullsafe-cli", "scenarios", "tools"].contains(&name.as_str());
         for dependency in dependencies.iter().filter(|dependency| dependency["kind"].is_null()) {
             let of = dependency["name"].as_str().unwrap_or_default();
             let allowed = !packages.contains_key(of) || may.contains(&of) || above && SHARED.contains(&of);
-            assert!(allowed, "{name} may not depend on {of}: see MAY in tests/scenarios/house/crates.rs, and ARCHITECTURE.md");
+            assert!(
+                allowed,
+                "{name} may not depend on {of}: see MAY in tests/scenarios/house/crates.rs, and ARCHITECTURE.md"
+            );
         }
     }
 }
@@ -106,7 +120,9 @@ fn a_decision_is_built_without_its_shell() {
     let functions = ["remediator", "mirror", "image-gate"];
     let packages = packages();
     for name in pure.iter().chain(&functions) {
-        let always = packages[*name].iter().filter(|dependency| dependency["kind"].is_null() && dependency["optional"] == false);
+        let always = packages[*name]
+            .iter()
+            .filter(|dependency| dependency["kind"].is_null() && dependency["optional"] == false);
         for dependency in always {
             let of = dependency["name"].as_str().unwrap_or_default();
             let shell = SHELL.iter().any(|start| of.starts_with(start)) || of == "pullsafe-aws";

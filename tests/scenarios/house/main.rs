@@ -1,4 +1,5 @@
-//! The house: which crate may depend on which, what a pure package may be built of, and that files do not import in circles.
+//! The house: which crate may depend on which, what a pure package may be built of, and that files do not import in
+//! circles.
 //!
 //! Reads the manifests and the sources, so that a wrong way fails here and not in a review.
 
@@ -8,5 +9,9 @@ mod modules;
 use std::path::{Path, PathBuf};
 
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies in the project").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("the package lies in the project")
+        .to_owned()
 }

@@ -1,7 +1,7 @@
 //! Files: none imports another that, in the end, imports it.
 //!
-//! A file and the files below it may name each other: that is how Rust divides one module (`mod.rs` re-exports its children, a child
-//! uses what its parent declares). Every other circle fails.
+//! A file and the files below it may name each other: that is how Rust divides one module (`mod.rs` re-exports its
+//! children, a child uses what its parent declares). Every other circle fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,8 +35,8 @@ const SOURCES: &[&str] = &[
 
 /// How many lines a package may have, tests aside: what is larger is several things.
 const LARGEST: usize = 8_000;
-/// What has outgrown that, and how far it may until it is cut: the remediator's decisions (`decide/`) are a package of their own but for
-/// their name, and the next to move.
+/// What has outgrown that, and how far it may until it is cut: the remediator's decisions (`decide/`) are a package of
+/// their own but for their name, and the next to move.
 const OUTGROWN: &[(&str, usize)] = &[("functions/remediator", 8_600)];
 
 type Module = Vec<String>;
@@ -62,19 +62,27 @@ fn modules(folder: &Path, path: &Module, found: &mut BTreeMap<Module, String>) {
     }
 }
 
-/// The paths that a text names from `crate`, `super` or `self`: those of a `use` with its braces opened, and those in code.
+/// The paths that a text names from `crate`, `super` or `self`: those of a `use` with its braces opened, and those in
+/// code.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for statement in text.split(';') {
         let mut at = 0;
-        while let Some(next) = ["crate::", "super::", "self::"].iter().filter_map(|start| statement[at..].find(start)).min() {
+        while let Some(next) =
+            ["crate::", "super::", "self::"].iter().filter_map(|start| statement[at..].find(start)).min()
+        {
             let begin = at + next;
             let rest = &statement[begin..];
-            let end = rest.find(|character: char| !(character.is_alphanumeric() || "_:".contains(character))).unwrap_or(rest.len());
-            let head: Vec<String> = rest[..end].split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+            let end = rest
+                .find(|character: char| !(character.is_alphanumeric() || "_:".contains(character)))
+                .unwrap_or(rest.len());
+            let head: Vec<String> =
+                rest[..end].split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
             if let Some(inner) = rest[end..].strip_prefix('{') {
                 let inner = inner.split('}').next().unwrap_or_default();
-                let members = inner.split([',', '{']).map(|member| member.trim().split("::").next().unwrap_or_default().to_owned());
+                let members = inner
+                    .split([',', '{'])
+                    .map(|member| member.trim().split("::").next().unwrap_or_default().to_owned());
                 found.extend(members.map(|member| [head.clone(), vec![member]].concat()));
             }
             found.push(head);
@@ -142,7 +150,10 @@ fn no_package_is_larger_than_a_person_can_keep_in_mind() {
     for folder in SOURCES {
         let count = lines(&project().join(folder).join("src"));
         let most = OUTGROWN.iter().find(|(outgrown, _)| outgrown == folder).map_or(LARGEST, |(_, most)| *most);
-        assert!(count > 0 && count <= most, "{folder} has {count} lines: find its seam (ARCHITECTURE.md), at most {most}");
+        assert!(
+            count > 0 && count <= most,
+            "{folder} has {count} lines: find its seam (ARCHITECTURE.md), at most {most}"
+        );
     }
 }
 
@@ -151,7 +162,10 @@ fn left_out(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(next) = waiting.pop() {
-        for path in fs::read_dir(next).expect("a folder can be read").map(|entry| entry.expect("an entry can be read").path()) {
+        for path in fs::read_dir(next)
+            .expect("a folder can be read")
+            .map(|entry| entry.expect("an entry can be read").path())
+        {
             match path.is_dir() {
                 true => waiting.push(path),
                 false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
@@ -161,7 +175,9 @@ fn left_out(folder: &Path) -> Vec<PathBuf> {
     }
     let whole: String = files.iter().map(|file| fs::read_to_string(file).expect("a source can be read")).collect();
     let taken_in = |name: &str| {
-        ["lib", "main", "mod"].contains(&name) || whole.contains(&format!("mod {name};")) || whole.contains(&format!("{name}.rs\""))
+        ["lib", "main", "mod"].contains(&name)
+            || whole.contains(&format!("mod {name};"))
+            || whole.contains(&format!("{name}.rs\""))
     };
     let own = |file: &PathBuf| file.parent().is_some_and(|parent| parent.ends_with("bin"));
     files.retain(|file| !own(file) && !file.file_stem().and_then(|name| name.to_str()).is_some_and(taken_in));

@@ -9,7 +9,9 @@ use testkit::aws::server::Served;
 use testkit::runtime_api::{Config, Outcome, Runtime, RuntimeError};
 
 async fn start(served: &Served, table: &str) -> Runtime {
-    let config = Config::new(env!("CARGO_BIN_EXE_widget-program")).with("AWS_ENDPOINT_URL", served.url()).with("PULLSAFE_TABLE", table);
+    let config = Config::new(env!("CARGO_BIN_EXE_widget-program"))
+        .with("AWS_ENDPOINT_URL", served.url())
+        .with("PULLSAFE_TABLE", table);
     Runtime::start(&config).await.expect("it starts")
 }
 
@@ -69,20 +71,32 @@ async fn the_open_incident_is_shown_with_its_quota() {
 async fn what_will_fail_is_shown_before_it_does() {
     let world = Setup::new().build();
     let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding { container: "app".to_owned(), image: "<b>app:1".to_owned(), trouble };
+    let finding = Finding {
+        container: "app".to_owned(),
+        image: "<b>app:1".to_owned(),
+        trouble,
+    };
     // The program asks the system what time it is.
     let at = pullsafe::clock::system()();
     for (subject, at) in [("prod/web", at), ("prod/forgotten", at.plus_seconds(-3 * 86_400))] {
-        let outlook =
-            Outlook { subject: subject.to_owned(), next: NextLaunch::OfService, at, findings: vec![finding.clone()], unknown: Vec::new() };
+        let outlook = Outlook {
+            subject: subject.to_owned(),
+            next: NextLaunch::OfService,
+            at,
+            findings: vec![finding.clone()],
+            unknown: Vec::new(),
+        };
         let doc = json!({ "outlook": outlook, "told": [] }).to_string();
-        world.tables.put(TABLE, json!({ "pk": { "S": "outlook" }, "sk": { "S": subject }, "doc": { "S": doc } }));
+        world
+            .tables
+            .put(TABLE, json!({ "pk": { "S": "outlook" }, "sk": { "S": subject }, "doc": { "S": doc } }));
     }
     let served = world.aws.serve().await.expect("it listens");
     let shown = html(&mut start(&served, TABLE).await, &look("light", 1200)).await;
     assert!(shown.contains("Tomorrow&#39;s outage"), "{shown}");
     assert!(
-        shown.contains("the next scale-out or Fargate retirement of prod/web fails") && shown.contains("No incident is open"),
+        shown.contains("the next scale-out or Fargate retirement of prod/web fails")
+            && shown.contains("No incident is open"),
         "{shown}"
     );
     assert!(shown.contains("&lt;b&gt;app:1") && !shown.contains("prod/forgotten"), "{shown}");
@@ -94,7 +108,9 @@ async fn nothing_open_is_said_and_the_widget_describes_itself() {
     let served = world.aws.serve().await.expect("it listens");
     let mut runtime = start(&served, TABLE).await;
     assert!(html(&mut runtime, &look("light", 1200)).await.contains("No incident is open"));
-    let Outcome::Response(described) = runtime.invoke(&json!({ "describe": true })).await.expect("it answers") else { panic!("no answer") };
+    let Outcome::Response(described) = runtime.invoke(&json!({ "describe": true })).await.expect("it answers") else {
+        panic!("no answer")
+    };
     assert!(described["markdown"].as_str().is_some_and(|text| text.contains("pullsafe")), "{described}");
     // Whatever somebody passes, it answers.
     for odd in [

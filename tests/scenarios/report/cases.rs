@@ -1,4 +1,5 @@
-//! The five cases as reports. The incidents come from the worlds that the scenarios play in, or through the record's own API.
+//! The five cases as reports. The incidents come from the worlds that the scenarios play in, or through the record's
+//! own API.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,10 @@ use serde_json::json;
 use crate::html::check;
 
 fn project() -> Subject {
-    Subject::Project { scope: "arn:aws:codebuild:eu-west-1:123456789012".to_owned(), name: "court-case-build".to_owned() }
+    Subject::Project {
+        scope: "arn:aws:codebuild:eu-west-1:123456789012".to_owned(),
+        name: "court-case-build".to_owned(),
+    }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -69,10 +73,19 @@ fn case_b_names_the_base_image_and_its_line() {
     for (number, (phase, context, log, stopped)) in failures.into_iter().enumerate() {
         let detail = json!({ "build-status": "FAILED", "additional-information": { "phases": [
             { "phase-type": phase, "phase-status": "FAILED", "phase-context": [context] } ] } });
-        let logs = if log.is_empty() { BTreeMap::new() } else { BTreeMap::from([("build".to_owned(), log)]) };
+        let logs = if log.is_empty() {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([("build".to_owned(), log)])
+        };
         let diagnosis = diagnose_build(&detail, &logs).diagnosis;
         let build = format!("arn:aws:codebuild:eu-west-1:123456789012:build/court-case-build:{number}");
-        let task = StoppedTask { task_arn: build, version: 1, stopped_at: Some(at(stopped)), ..StoppedTask::default() };
+        let task = StoppedTask {
+            task_arn: build,
+            version: 1,
+            stopped_at: Some(at(stopped)),
+            ..StoppedTask::default()
+        };
         record.add_failure(&project().to_string(), &task, diagnosis, at(stopped));
     }
     let report = Report::of(&project(), &record.open.expect("an incident"), at("2026-01-14T11:00:00Z"));
@@ -88,8 +101,18 @@ fn case_b_names_the_base_image_and_its_line() {
 async fn case_c_shows_what_was_hidden_and_is_not_resolved_by_silence() {
     let (subject, incident, now) = reported::case_c().await;
     let report = Report::of(&subject, &incident, now);
-    let causes: Vec<_> = report.causes.iter().map(|cause| (cause.cause.as_str(), cause.hidden_by.map(|hidden| hidden.as_str()))).collect();
-    assert_eq!(causes, [("registry-rate-limited", None), ("load-balancer-health-check-failed", Some("registry-rate-limited"))]);
+    let causes: Vec<_> = report
+        .causes
+        .iter()
+        .map(|cause| (cause.cause.as_str(), cause.hidden_by.map(|hidden| hidden.as_str())))
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            ("registry-rate-limited", None),
+            ("load-balancer-health-check-failed", Some("registry-rate-limited"))
+        ]
+    );
     assert!(report.resolution.contains("silence is not recovery"), "{}", report.resolution);
     golden("case_c", &report);
 }
@@ -111,7 +134,12 @@ fn case_e_gives_every_image_its_place() {
     let stopped = at("2026-02-02T10:00:00Z");
     for image in ["redis:7-alpine", "postgis/postgis:16-3.4"] {
         let diagnosis = diagnose_text(text, Some(image), "logs[build]").expect("a known text");
-        let task = StoppedTask { task_arn: image.to_owned(), version: 1, stopped_at: Some(stopped), ..StoppedTask::default() };
+        let task = StoppedTask {
+            task_arn: image.to_owned(),
+            version: 1,
+            stopped_at: Some(stopped),
+            ..StoppedTask::default()
+        };
         record.add_failure(&project().to_string(), &task, diagnosis, stopped);
     }
     let report = Report::of(&project(), &record.open.expect("an incident"), stopped);
@@ -128,7 +156,9 @@ fn case_e_gives_every_image_its_place() {
 #[tokio::test]
 async fn the_same_incident_gives_the_same_report() {
     let (subject, incident, now) = reported::case_d().await;
-    let of = |incident: &Incident| html::page("Incidents", &[Report::of(&subject, incident, now), Report::of(&subject, incident, now)]);
+    let of = |incident: &Incident| {
+        html::page("Incidents", &[Report::of(&subject, incident, now), Report::of(&subject, incident, now)])
+    };
     let twice = of(&incident);
     check(&twice);
     let again: Incident = serde_json::from_value(serde_json::to_value(&incident).expect("JSON")).expect("the same");

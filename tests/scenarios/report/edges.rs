@@ -35,7 +35,10 @@ fn what_is_left_out_is_said() {
     for minute in 0..300 {
         let at = START.plus_seconds(minute * 60);
         many.causes.push(CauseSeen {
-            diagnosis: Diagnosis { container: Some(format!("c{minute}")), ..Diagnosis::of(Cause::Unknown, Confidence::Low) },
+            diagnosis: Diagnosis {
+                container: Some(format!("c{minute}")),
+                ..Diagnosis::of(Cause::Unknown, Confidence::Low)
+            },
             task_definition: String::new(),
             image_digest: None,
             task: None,
@@ -52,7 +55,11 @@ fn what_is_left_out_is_said() {
 
 #[test]
 fn a_moment_before_1970_or_beyond_all_calendars_is_a_moment() {
-    for start in [Timestamp::from_millis(-86_400_000), Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX)] {
+    for start in [
+        Timestamp::from_millis(-86_400_000),
+        Timestamp::from_millis(i64::MIN),
+        Timestamp::from_millis(i64::MAX),
+    ] {
         let mut early = Incident::open("prod/web", start);
         early.say(start, "x");
         early.launches = (0..3).map(|launch| Launch::one(start.plus_seconds(launch * 60), 7)).collect();

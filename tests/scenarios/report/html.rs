@@ -1,5 +1,5 @@
-//! A strict look at HTML: every element is closed where it belongs, nothing but our own elements and attributes is there,
-//! and no text is left unescaped.
+//! A strict look at HTML: every element is closed where it belongs, nothing but our own elements and attributes is
+//! there, and no text is left unescaped.
 
 /// Elements that our pages are made of.
 const ELEMENTS: &[&str] = &[
@@ -115,7 +115,8 @@ fn text(text: &str, is_style: bool) {
         assert!(known, "a bare ampersand: {text}");
     }
     let unseen = |character: char| {
-        (character.is_control() && character != '\n') || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        (character.is_control() && character != '\n')
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
     };
     assert!(!text.contains(unseen), "a character that cannot be seen: {text:?}");
 }

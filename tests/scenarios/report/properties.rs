@@ -55,15 +55,23 @@ pub(crate) fn incident(texts: &[String], launches: &[(i64, u32)]) -> Incident {
         ..Diagnosis::of(Cause::RegistryRateLimited, Confidence::High)
     };
     let mut record = Record::default();
-    let task = StoppedTask { task_arn: text(4), version: 1, stopped_at: Some(START), ..StoppedTask::default() };
+    let task = StoppedTask {
+        task_arn: text(4),
+        version: 1,
+        stopped_at: Some(START),
+        ..StoppedTask::default()
+    };
     record.add_failure("prod/web", &task, diagnosis, START);
     let mut incident = record.open.expect("an incident");
     texts.iter().for_each(|text| incident.say(START, text.clone()));
-    incident.launches = launches.iter().map(|(seconds, pulls)| Launch::one(START.plus_seconds(*seconds), *pulls)).collect();
+    incident.launches =
+        launches.iter().map(|(seconds, pulls)| Launch::one(START.plus_seconds(*seconds), *pulls)).collect();
     incident.declined = vec![Declined { remedy: RemedyName::PauseAndRestore, reasons: texts.to_vec() }];
     let moves = vec![Move { from: text(6), to: text(7), digest: Digest::of(b"x") }];
     let request = json!({ "containerDefinitions": [{ "name": text(8), "image": text(7) }] });
-    let Subject::Service(service) = reported::subject() else { panic!("a service") };
+    let Subject::Service(service) = reported::subject() else {
+        panic!("a service")
+    };
     incident.act = Some(Act {
         cause: Cause::RegistryRateLimited,
         plan: Plan {
@@ -113,8 +121,8 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     assert!(short::timeline(incident).iter().all(|line| !line.contains('\n') && line.len() < 1_000));
 }
 
-/// A line of Markdown without its code (from a run of backticks to the next run of that length) and its escaped characters: what is
-/// left means something.
+/// A line of Markdown without its code (from a run of backticks to the next run of that length) and its escaped
+/// characters: what is left means something.
 fn without_code(line: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     while let Some(start) = rest.find('`') {
@@ -128,7 +136,9 @@ fn without_code(line: &str) -> String {
         let inside = &rest[start + ticks..];
         let mut end = 0;
         let closed = loop {
-            let Some(next) = inside[end..].find('`').map(|next| end + next) else { break None };
+            let Some(next) = inside[end..].find('`').map(|next| end + next) else {
+                break None;
+            };
             let run = inside[next..].chars().take_while(|character| *character == '`').count();
             if run == ticks {
                 break Some(next + run);

@@ -1,4 +1,5 @@
-//! Incidents of the cases, as the table has them after the real functions have worked on them: for reports to be made of.
+//! Incidents of the cases, as the table has them after the real functions have worked on them: for reports to be made
+//! of.
 
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
@@ -27,13 +28,19 @@ const CASE_C: [&str; 2] = [
 
 /// The service of every case.
 pub fn subject() -> Subject {
-    Subject::Service(ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() })
+    Subject::Service(ServiceId {
+        cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
+        name: "web".to_owned(),
+    })
 }
 
 /// A world in which case A's quota is used up, and the mirror has the image.
 pub fn limited(setup: Setup) -> World {
     let world = setup.build();
-    for (store, repository) in [(world.hub.store(), REPOSITORY.to_owned()), (world.images.store(), format!("docker-hub/{REPOSITORY}"))] {
+    for (store, repository) in [
+        (world.hub.store(), REPOSITORY.to_owned()),
+        (world.images.store(), format!("docker-hub/{REPOSITORY}")),
+    ] {
         Sample::new(1).build().push(store, &repository, "latest");
     }
     world.hub.quota().spend(NAT, 100, world.clock.now());
@@ -59,11 +66,18 @@ pub async fn case_a_observed() -> (Subject, Incident, Timestamp) {
 /// Case C: the pull works again, and the application behind it never gets healthy.
 pub async fn case_c() -> (Subject, Incident, Timestamp) {
     let mut world = limited(Setup::new());
-    let mut log: Vec<String> = (0..900).map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#)).collect();
+    let mut log: Vec<String> = (0..900)
+        .map(|number| format!(r#"{{"level": "INFO", "message": "registered handler {number}"}}"#))
+        .collect();
     log.splice(400..400, CASE_C.map(str::to_owned));
-    let target_group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
+    let target_group =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef".to_owned();
     world.balancers.register(&target_group, "unhealthy", "Target.Timeout", "Request timed out");
-    world.scheduler.set_behaviour("court", "app", Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log });
+    world.scheduler.set_behaviour(
+        "court",
+        "app",
+        Behaviour::FailsHealthChecks { after_seconds: 330, target_group, log },
+    );
     let options = json!({ "awslogs-group": "/ecs/court-case-prod", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "backend" });
     let definition = world.define_containers(
         "court",
@@ -116,7 +130,12 @@ pub fn open_record() -> Record {
     for minute in 0..2 {
         let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(minute * 180);
         let diagnosis = diagnose_text(text, Some("redis:7"), "stoppedReason").expect("the text is known");
-        let task = StoppedTask { task_arn: format!("task-{minute}"), version: 1, stopped_at: Some(at), ..StoppedTask::default() };
+        let task = StoppedTask {
+            task_arn: format!("task-{minute}"),
+            version: 1,
+            stopped_at: Some(at),
+            ..StoppedTask::default()
+        };
         record.add_failure("test/api", &task, diagnosis, at);
     }
     record

@@ -25,12 +25,14 @@ pub struct Storm {
     pub calls_later: BTreeMap<String, usize>,
     /// What the table was charged for.
     pub units: Units,
-    /// Calls that were refused because they came too fast: how many, and the last of them in seconds after the beginning.
+    /// Calls that were refused because they came too fast: how many, and the last of them in seconds after the
+    /// beginning.
     pub refused: BTreeMap<String, (usize, i64)>,
 }
 
 impl Storm {
-    /// Plays an hour in which so many services of two tasks each meet a quota that is used up, within the limits of a new account.
+    /// Plays an hour in which so many services of two tasks each meet a quota that is used up, within the limits of a
+    /// new account.
     pub async fn play(setup: Setup, services: usize) -> Self {
         let mut world = setup.build();
         world.limit();
@@ -55,14 +57,23 @@ impl Storm {
             }
         }
         let calls = counted(&world);
-        let calls_later = calls.iter().map(|(name, count)| (name.clone(), count - minute.get(name).unwrap_or(&0))).collect();
+        let calls_later =
+            calls.iter().map(|(name, count)| (name.clone(), count - minute.get(name).unwrap_or(&0))).collect();
         let units = world.tables.take_units();
         let mut refused: BTreeMap<String, (usize, i64)> = BTreeMap::new();
         for refusal in world.aws.refused() {
             let known = refused.entry(refusal.call).or_default();
             *known = (known.0 + 1, refusal.at.seconds_since(start));
         }
-        Self { world, services, moved_after, calls, calls_later, units, refused }
+        Self {
+            world,
+            services,
+            moved_after,
+            calls,
+            calls_later,
+            units,
+            refused,
+        }
     }
 
     /// How many of these calls were made for each service after the first minute.

@@ -6,7 +6,10 @@ use crate::template::{Template, events, refers_to};
 
 /// The resources that an alarm on this metric watches.
 fn watched<'a>(template: &'a Template, metric: &str) -> BTreeSet<&'a str> {
-    let alarms = template.resources("AWS::CloudWatch::Alarm").into_iter().filter(|(_, alarm)| alarm["MetricName"] == metric);
+    let alarms = template
+        .resources("AWS::CloudWatch::Alarm")
+        .into_iter()
+        .filter(|(_, alarm)| alarm["MetricName"] == metric);
     alarms.map(|(_, alarm)| refers_to(&alarm["Dimensions"][0]["Value"])).collect()
 }
 
@@ -34,9 +37,17 @@ fn every_function_and_every_queue_is_watched() {
         .filter(|(_, kind, _)| *kind == "SQS")
         .map(|(_, _, source)| refers_to(&source["Queue"]))
         .collect();
-    assert_eq!(watched(&template, "ApproximateAgeOfOldestMessage"), worked_off, "a queue that is worked off is watched for age");
+    assert_eq!(
+        watched(&template, "ApproximateAgeOfOldestMessage"),
+        worked_off,
+        "a queue that is worked off is watched for age"
+    );
     let kept: BTreeSet<&str> = queues.difference(&worked_off).copied().collect();
-    assert_eq!(watched(&template, "ApproximateNumberOfMessagesVisible"), kept, "a queue that nobody works off is watched for depth");
+    assert_eq!(
+        watched(&template, "ApproximateNumberOfMessagesVisible"),
+        kept,
+        "a queue that nobody works off is watched for depth"
+    );
 }
 
 /// Two stacks of one region count apart.
@@ -46,7 +57,11 @@ fn every_alarm_on_a_metric_of_our_own_is_about_this_stack() {
     for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
         let metrics = alarm["Metrics"].as_array().into_iter().flatten().map(|metric| &metric["MetricStat"]["Metric"]);
         for metric in metrics.chain([alarm]).filter(|metric| metric["Namespace"] == "Pullsafe") {
-            assert_eq!(metric["Dimensions"], serde_json::json!([{"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}]), "{id}");
+            assert_eq!(
+                metric["Dimensions"],
+                serde_json::json!([{"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}]),
+                "{id}"
+            );
         }
     }
     let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("a text");

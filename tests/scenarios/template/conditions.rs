@@ -16,10 +16,16 @@ impl<'a> Chosen<'a> {
     /// The defaults, with these parameters instead of their own.
     pub(crate) fn new(template: &'a Template, instead: &[(&str, &str)]) -> Self {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let defaults = template.section("Parameters").iter().map(|(name, parameter)| (name.clone(), text(&parameter["Default"])));
+        let defaults = template
+            .section("Parameters")
+            .iter()
+            .map(|(name, parameter)| (name.clone(), text(&parameter["Default"])));
         let mut parameters: BTreeMap<String, String> = defaults.collect();
         for (name, value) in instead {
-            assert!(parameters.insert((*name).to_owned(), (*value).to_owned()).is_some(), "the template has no parameter {name}");
+            assert!(
+                parameters.insert((*name).to_owned(), (*value).to_owned()).is_some(),
+                "the template has no parameter {name}"
+            );
         }
         Self { template, parameters }
     }
@@ -50,7 +56,8 @@ impl<'a> Chosen<'a> {
     }
 
     fn truth(&self, expression: &Value) -> bool {
-        let (operator, operands) = expression.as_object().and_then(|entries| entries.iter().next()).expect("an operator");
+        let (operator, operands) =
+            expression.as_object().and_then(|entries| entries.iter().next()).expect("an operator");
         let mut each = operands.as_array().into_iter().flatten();
         match operator.as_str() {
             "Condition" => self.holds(operands.as_str().expect("a condition's name")),

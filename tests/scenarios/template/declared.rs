@@ -32,12 +32,42 @@ impl Declared {
 
 /// Every function of the template.
 pub(crate) const FUNCTIONS: &[Declared] = &[
-    Declared { function: "RemediatorFunction", settings: settings::ALL, adapters: &[VARIABLE], permissions: permission::REMEDIATOR },
-    Declared { function: "MirrorFunction", settings: settings::OF_MIRROR, adapters: &[VARIABLE], permissions: permission::MIRROR },
-    Declared { function: "WidgetFunction", settings: settings::OF_WIDGET, adapters: &[], permissions: permission::WIDGET },
-    Declared { function: "ProbeFunction", settings: settings::OF_PROBE, adapters: &[VARIABLE], permissions: permission::PROBE },
-    Declared { function: "ImageGateFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::GATE },
-    Declared { function: "GateWakerFunction", settings: settings::OF_GATE, adapters: &[VARIABLE], permissions: permission::WAKER },
+    Declared {
+        function: "RemediatorFunction",
+        settings: settings::ALL,
+        adapters: &[VARIABLE],
+        permissions: permission::REMEDIATOR,
+    },
+    Declared {
+        function: "MirrorFunction",
+        settings: settings::OF_MIRROR,
+        adapters: &[VARIABLE],
+        permissions: permission::MIRROR,
+    },
+    Declared {
+        function: "WidgetFunction",
+        settings: settings::OF_WIDGET,
+        adapters: &[],
+        permissions: permission::WIDGET,
+    },
+    Declared {
+        function: "ProbeFunction",
+        settings: settings::OF_PROBE,
+        adapters: &[VARIABLE],
+        permissions: permission::PROBE,
+    },
+    Declared {
+        function: "ImageGateFunction",
+        settings: settings::OF_GATE,
+        adapters: &[VARIABLE],
+        permissions: permission::GATE,
+    },
+    Declared {
+        function: "GateWakerFunction",
+        settings: settings::OF_GATE,
+        adapters: &[VARIABLE],
+        permissions: permission::WAKER,
+    },
 ];
 
 #[test]

@@ -24,8 +24,8 @@ fn a_message_stays_hidden_for_six_times_as_long_as_a_run_may_take() {
         assert!((1..=LONGEST_RUN).contains(&timeout), "{id}");
         for (name, _, source) in events(function).into_iter().filter(|(_, kind, _)| *kind == "SQS") {
             let queue = template.resource(refers_to(&source["Queue"]));
-            // The mirror renews what it works on, and says so after two minutes: for it the longest run is enough. The waker takes one message at
-            // a time, and a stack waits for it.
+            // The mirror renews what it works on, and says so after two minutes: for it the longest run is enough. The
+            // waker takes one message at a time, and a stack waits for it.
             let runs = if id == "MirrorFunction" || id == "GateWakerFunction" { 1 } else { 6 };
             assert!(seconds(&queue["VisibilityTimeout"]) > runs * timeout - runs, "{id}.{name}");
             assert!(id != "GateWakerFunction" || source["BatchSize"] == 1, "{id}.{name}");
@@ -40,7 +40,9 @@ fn as_many_workers_of_the_mirror_run_as_share_the_quota_of_ecr() {
     let template = Template::load();
     let sources = events(template.resource("MirrorFunction"));
     let queues = sources.iter().filter(|(_, kind, _)| *kind == "SQS");
-    let workers: i64 = queues.map(|(_, _, source)| source["ScalingConfig"]["MaximumConcurrency"].as_i64().expect("a number")).sum();
+    let workers: i64 = queues
+        .map(|(_, _, source)| source["ScalingConfig"]["MaximumConcurrency"].as_i64().expect("a number"))
+        .sum();
     assert_eq!(usize::try_from(workers), Ok(mirror::aws::shared_allowance::WORKERS));
 }
 
@@ -65,7 +67,10 @@ fn a_failed_message_has_time_for_every_try_and_then_a_place_to_go() {
                 assert!(tries * seconds(&queue["VisibilityTimeout"]) >= 2 * 3600, "{id}.{name}");
             }
             assert!((2..=most).contains(&tries), "{id}.{name}");
-            assert!(tries * seconds(&queue["VisibilityTimeout"]) < retention, "{id}.{name} expires before its last try");
+            assert!(
+                tries * seconds(&queue["VisibilityTimeout"]) < retention,
+                "{id}.{name} expires before its last try"
+            );
             let dead = template.resource(refers_to(&redrive["deadLetterTargetArn"]));
             // A message keeps its age when it moves, so that the second queue must keep it longer or as long.
             assert!(seconds(&dead["MessageRetentionPeriod"]) >= retention, "{id}.{name}");
@@ -81,7 +86,8 @@ fn every_function_that_is_invoked_asynchronously_has_a_failure_destination() {
         // Rules and schedules invoke asynchronously, and so does CloudFormation, which is no event of the template.
         // The dashboard waits for its widget's answer.
         let by_dashboard = template.resource("Dashboard").to_string().contains(&format!("${{{id}.Arn}}"));
-        let only_queues = events(function).iter().all(|(_, kind, _)| *kind == "SQS") && !events(function).is_empty() || by_dashboard;
+        let only_queues =
+            events(function).iter().all(|(_, kind, _)| *kind == "SQS") && !events(function).is_empty() || by_dashboard;
         let config = &function["EventInvokeConfig"];
         assert_eq!(config.is_null(), only_queues, "{id}");
         if only_queues {
@@ -105,7 +111,10 @@ fn failed_and_undelivered_events_come_back_to_the_remediator() {
     let template = Template::load();
     let remediator = template.resource("RemediatorFunction");
     let redrive = refers_to(&remediator["Events"]["Redrive"]["Properties"]["Queue"]);
-    assert_eq!(refers_to(&remediator["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]), redrive);
+    assert_eq!(
+        refers_to(&remediator["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]),
+        redrive
+    );
     let policy = &template.resource("WorkQueuePolicy");
     assert_eq!(refers_to(&policy["Queues"][0]), redrive);
     let statement = &policy["PolicyDocument"]["Statement"][0];
@@ -120,7 +129,10 @@ fn failed_and_undelivered_events_come_back_to_the_remediator() {
         // EventBridge's own default is 24 hours: a task that stopped a day ago is no reason to act.
         assert!(seconds(&properties["RetryPolicy"]["MaximumEventAgeInSeconds"]) <= 3600, "{name}");
         // The name that SAM gives a rule is the function's and the event's.
-        assert!(admitted.remove(format!("RemediatorFunction{name}").as_str()), "{name} may put its events into the queue");
+        assert!(
+            admitted.remove(format!("RemediatorFunction{name}").as_str()),
+            "{name} may put its events into the queue"
+        );
     }
     assert!(admitted.is_empty(), "{admitted:?}");
 }
@@ -131,10 +143,17 @@ fn every_function_logs_into_a_group_of_its_own_that_forgets() {
     for (id, function) in template.functions() {
         let group = template.resource(refers_to(&function["LoggingConfig"]["LogGroup"]));
         assert_eq!(group["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
-        let program = function["CodeUri"].as_str().and_then(|uri| uri.trim_end_matches('/').rsplit('/').next()).expect("a program");
+        let program = function["CodeUri"]
+            .as_str()
+            .and_then(|uri| uri.trim_end_matches('/').rsplit('/').next())
+            .expect("a program");
         // The waker is the gate's program under another name.
         let name = if id == "GateWakerFunction" { "gate-waker" } else { program };
-        assert_eq!(group["LogGroupName"]["Fn::Sub"], format!("/aws/lambda/${{AWS::StackName}}-{name}"), "{id}: where people look for it");
+        assert_eq!(
+            group["LogGroupName"]["Fn::Sub"],
+            format!("/aws/lambda/${{AWS::StackName}}-{name}"),
+            "{id}: where people look for it"
+        );
     }
 }
 
@@ -148,13 +167,21 @@ fn the_table_outlives_the_stack_and_has_the_keys_that_the_code_uses() {
     assert_eq!(table["DeletionProtectionEnabled"]["Ref"], "TableDeletionProtection");
     assert_eq!(template.section("Resources")["Table"]["UpdateReplacePolicy"], "Retain");
     let keys = |schema: &Value| {
-        schema.as_array().expect("keys").iter().map(|key| format!("{}={}", key["KeyType"], key["AttributeName"])).collect::<Vec<_>>()
+        schema
+            .as_array()
+            .expect("keys")
+            .iter()
+            .map(|key| format!("{}={}", key["KeyType"], key["AttributeName"]))
+            .collect::<Vec<_>>()
     };
     assert_eq!(keys(&table["KeySchema"]), ["\"HASH\"=\"pk\"", "\"RANGE\"=\"sk\""]);
     assert_eq!(table["GlobalSecondaryIndexes"][0]["IndexName"], "open-index");
     assert_eq!(keys(&table["GlobalSecondaryIndexes"][0]["KeySchema"]), ["\"HASH\"=\"open\"", "\"RANGE\"=\"sk\""]);
     assert_eq!(table["GlobalSecondaryIndexes"][1]["IndexName"], pullsafe_incident::store::DUE_INDEX);
-    assert_eq!(keys(&table["GlobalSecondaryIndexes"][1]["KeySchema"]), ["\"HASH\"=\"shard\"", "\"RANGE\"=\"due_at\""]);
+    assert_eq!(
+        keys(&table["GlobalSecondaryIndexes"][1]["KeySchema"]),
+        ["\"HASH\"=\"shard\"", "\"RANGE\"=\"due_at\""]
+    );
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
     assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
 }

@@ -11,9 +11,14 @@ use crate::template::Template;
 fn every_function_gets_the_variables_that_it_reads_and_no_other() {
     let template = Template::load();
     let functions: BTreeSet<&str> = template.functions().into_iter().map(|(id, _)| id).collect();
-    assert_eq!(functions, FUNCTIONS.iter().map(|declared| declared.function).collect(), "declared.rs knows every function");
+    assert_eq!(
+        functions,
+        FUNCTIONS.iter().map(|declared| declared.function).collect(),
+        "declared.rs knows every function"
+    );
     for declared in FUNCTIONS {
-        let variables = template.resource(declared.function)["Environment"]["Variables"].as_object().expect("variables");
+        let variables =
+            template.resource(declared.function)["Environment"]["Variables"].as_object().expect("variables");
         let set: BTreeSet<&str> = variables.keys().map(String::as_str).collect();
         assert_eq!(set, declared.environment(), "{}", declared.function);
     }
@@ -27,7 +32,9 @@ fn whatever_a_parameter_allows_the_remediator_takes() {
     let parameters = template.section("Parameters");
     let mut tried = 0;
     for (name, value) in variables {
-        let Some(parameter) = value["Ref"].as_str().and_then(|parameter| parameters.get(parameter)) else { continue };
+        let Some(parameter) = value["Ref"].as_str().and_then(|parameter| parameters.get(parameter)) else {
+            continue;
+        };
         let allowed = parameter["AllowedValues"].as_array().cloned().unwrap_or_default();
         let bounds = ["MinValue", "MaxValue", "Default"].iter().filter_map(|key| parameter.get(key).cloned());
         for value in allowed.into_iter().chain(bounds) {
@@ -42,7 +49,9 @@ fn whatever_a_parameter_allows_the_remediator_takes() {
 
 /// What has to be set, set.
 fn sensible(name: &str) -> Option<String> {
-    ALL.iter().any(|setting| setting.name == name && setting.default.is_none()).then(|| "set".to_owned())
+    ALL.iter()
+        .any(|setting| setting.name == name && setting.default.is_none())
+        .then(|| "set".to_owned())
 }
 
 #[test]
@@ -56,8 +65,11 @@ fn every_parameter_is_explained_grouped_and_used() {
         let used = [format!("{{\"Ref\":\"{name}\"}}"), format!("${{{name}}}")];
         assert!(used.iter().any(|form| text.contains(form)), "{name} is not used");
     }
-    let groups = template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array().expect("groups");
-    let grouped: BTreeSet<&str> = groups.iter().flat_map(|group| crate::template::strings(&group["Parameters"])).collect();
+    let groups = template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        .as_array()
+        .expect("groups");
+    let grouped: BTreeSet<&str> =
+        groups.iter().flat_map(|group| crate::template::strings(&group["Parameters"])).collect();
     assert_eq!(grouped, parameters.keys().map(String::as_str).collect());
 }
 
@@ -77,7 +89,10 @@ fn every_function_is_where_cargo_lambda_puts_it() {
     for (id, function) in template.functions() {
         let name = function["CodeUri"].as_str().and_then(|uri| uri.strip_prefix("target/lambda/")?.strip_suffix('/'));
         let name = name.unwrap_or_else(|| panic!("{id}: CodeUri"));
-        assert!(crate::template::project().join("functions").join(name).join("Cargo.toml").is_file(), "{id}: functions/{name}");
+        assert!(
+            crate::template::project().join("functions").join(name).join("Cargo.toml").is_file(),
+            "{id}: functions/{name}"
+        );
         // A name of our own would be too long where the stack's name is.
         assert!(function.get("FunctionName").is_none(), "{id}");
         let output = &template.section("Outputs")[&format!("{id}Name")];

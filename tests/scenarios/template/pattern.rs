@@ -31,7 +31,9 @@ fn field_matches(expected: &Value, found: Option<&Value>) -> bool {
 }
 
 fn value_matches(expected: &Value, found: &Value) -> bool {
-    let Some(operator) = expected.as_object() else { return expected == found };
+    let Some(operator) = expected.as_object() else {
+        return expected == found;
+    };
     let (name, argument) = operator.iter().next().expect("an operator");
     match name.as_str() {
         "anything-but" => !argument.as_array().map_or(argument == found, |values| values.contains(found)),

@@ -23,7 +23,10 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("ec2:DescribeSubnets", "reads; has no resource type"),
     ("ec2:UnassignPrivateIpAddresses", INTERFACES),
     ("ecr:DescribePullThroughCacheRules", "reads; has no resource type"),
-    ("ecr:GetAuthorizationToken", "a token is good for whatever the role may do otherwise; has no resource type"),
+    (
+        "ecr:GetAuthorizationToken",
+        "a token is good for whatever the role may do otherwise; has no resource type",
+    ),
     ("ecs:DeregisterTaskDefinition", "has no resource type"),
     ("ecs:DescribeTaskDefinition", "reads; has no resource type"),
     ("ecs:ListClusters", "reads; has no resource type"),
@@ -122,7 +125,9 @@ fn render(resource: &Value) -> String {
 
 /// The resources of a statement, each in one line.
 pub(crate) fn render_all(statement: &Value) -> Vec<String> {
-    statement["Resource"].as_array().map_or_else(|| vec![render(&statement["Resource"])], |list| list.iter().map(render).collect())
+    statement["Resource"]
+        .as_array()
+        .map_or_else(|| vec![render(&statement["Resource"])], |list| list.iter().map(render).collect())
 }
 
 #[test]
@@ -130,8 +135,10 @@ fn granted_actions_are_declared_actions_both_ways() {
     let template = Template::load();
     for declared in FUNCTIONS {
         let function = template.resource(declared.function);
-        let granted: BTreeSet<&str> =
-            statements(&template, function).into_iter().flat_map(|statement| strings(&statement["Action"])).collect();
+        let granted: BTreeSet<&str> = statements(&template, function)
+            .into_iter()
+            .flat_map(|statement| strings(&statement["Action"]))
+            .collect();
         let needed = declared.actions();
         let by_lambda = called_by_lambda(function);
         assert!(by_lambda.is_subset(&needed), "{}: {by_lambda:?}, because of how it is wired", declared.function);
@@ -145,13 +152,21 @@ fn granted_actions_are_declared_actions_both_ways() {
     }
 }
 
-/// What a message calls for when a call is denied would be a grant: it is on a resource on which the template grants the same.
+/// What a message calls for when a call is denied would be a grant: it is on a resource on which the template grants
+/// the same.
 #[test]
 fn the_statement_that_a_denied_act_calls_for_would_help() {
     let template = Template::load();
-    let service = ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: "web".to_owned() };
-    let known =
-        [("${AWS::Partition}", "aws"), ("${AWS::Region}", "eu-west-1"), ("${AWS::AccountId}", "123456789012"), ("${ServicePattern}", "*")];
+    let service = ServiceId {
+        cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
+        name: "web".to_owned(),
+    };
+    let known = [
+        ("${AWS::Partition}", "aws"),
+        ("${AWS::Region}", "eu-west-1"),
+        ("${AWS::AccountId}", "123456789012"),
+        ("${ServicePattern}", "*"),
+    ];
     let mut granted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for statement in statements(&template, template.resource("RemediatorFunction")) {
         for action in strings(&statement["Action"]) {
@@ -160,7 +175,10 @@ fn the_statement_that_a_denied_act_calls_for_would_help() {
     }
     let mut held = 0;
     for (action, resources) in granted {
-        if !["ecs:", "application-autoscaling:", "cloudformation:"].iter().any(|service| action.starts_with(service)) {
+        if !["ecs:", "application-autoscaling:", "cloudformation:"]
+            .iter()
+            .any(|service| action.starts_with(service))
+        {
             continue;
         }
         let named = refusal::resource(action, &service);
@@ -187,10 +205,13 @@ fn nothing_is_granted_by_wildcard_beyond_the_list() {
                     on_everything.extend(actions.iter().copied());
                     continue;
                 }
-                // arn:partition:service:... : the service is always named, so that no resource is a wildcard in disguise.
-                let service = resource.split(':').nth(if resource.starts_with("arn:${AWS::Partition}") { 4 } else { 2 });
+                // arn:partition:service:... : the service is always named, so that no resource is a wildcard in
+                // disguise.
+                let service =
+                    resource.split(':').nth(if resource.starts_with("arn:${AWS::Partition}") { 4 } else { 2 });
                 assert!(
-                    !resource.starts_with("arn:") || service.is_some_and(|service| !service.is_empty() && service != "*"),
+                    !resource.starts_with("arn:")
+                        || service.is_some_and(|service| !service.is_empty() && service != "*"),
                     "{id}: {resource}"
                 );
                 let of_one_type = resource.ends_with(":log-stream:*");
@@ -198,7 +219,11 @@ fn nothing_is_granted_by_wildcard_beyond_the_list() {
             }
         }
     }
-    assert_eq!(on_everything, ON_EVERYTHING.iter().map(|(action, _)| *action).collect(), "granted on *, and allowed to be");
+    assert_eq!(
+        on_everything,
+        ON_EVERYTHING.iter().map(|(action, _)| *action).collect(),
+        "granted on *, and allowed to be"
+    );
 }
 
 #[test]
@@ -208,11 +233,17 @@ fn what_can_reach_further_is_held_by_a_condition() {
     for (id, function) in template.functions() {
         for statement in statements(&template, function) {
             for action in strings(&statement["Action"]) {
-                let Some((_, keys)) = CONDITIONED.iter().find(|(name, _)| *name == action) else { continue };
+                let Some((_, keys)) = CONDITIONED.iter().find(|(name, _)| *name == action) else {
+                    continue;
+                };
                 seen.insert(action);
-                let conditions = statement["Condition"].as_object().unwrap_or_else(|| panic!("{id}: {action} needs a condition"));
+                let conditions =
+                    statement["Condition"].as_object().unwrap_or_else(|| panic!("{id}: {action} needs a condition"));
                 let held = conditions.values().flat_map(|condition| condition.as_object().expect("keys").keys());
-                assert!(held.into_iter().any(|key| keys.contains(&key.as_str())), "{id}: {action} under {conditions:?}");
+                assert!(
+                    held.into_iter().any(|key| keys.contains(&key.as_str())),
+                    "{id}: {action} under {conditions:?}"
+                );
             }
         }
     }
@@ -231,8 +262,16 @@ fn services_get_only_our_own_tags() {
     let tagging: Vec<&Value> = tagging.collect();
     assert_eq!(tagging.len(), 1);
     let allowed = strings(&tagging[0]["Condition"]["ForAllValues:StringLike"]["aws:TagKeys"]);
-    let may = |tag: &str| allowed.iter().any(|pattern| pattern.strip_suffix('*').map_or(*pattern == tag, |begin| tag.starts_with(begin)));
-    for mark in marks::OF_A_PAUSE.iter().chain(&[marks::MOVED_FROM, marks::MOVED_AT, marks::MOVED_BY, marks::APPROVED_BY]) {
+    let may = |tag: &str| {
+        allowed
+            .iter()
+            .any(|pattern| pattern.strip_suffix('*').map_or(*pattern == tag, |begin| tag.starts_with(begin)))
+    };
+    for mark in
+        marks::OF_A_PAUSE
+            .iter()
+            .chain(&[marks::MOVED_FROM, marks::MOVED_AT, marks::MOVED_BY, marks::APPROVED_BY])
+    {
         assert!(may(mark), "{mark}");
     }
     // What a person says with a tag, the role cannot say itself.
@@ -253,10 +292,14 @@ fn the_mirror_deletes_and_reads_secrets_only_where_a_parameter_says_so() {
     assert_eq!(conditions("secretsmanager:GetSecretValue"), [Some("HasDockerHubSecret")]);
     assert_eq!(conditions("ssm:GetParameter"), [Some("HasMirrorConfig")]);
     let parameters = template.section("Parameters");
-    assert_eq!((&parameters["MirrorMayDelete"]["Default"], &parameters["DockerHubSecretArn"]["Default"]), (&"false".into(), &"".into()));
+    assert_eq!(
+        (&parameters["MirrorMayDelete"]["Default"], &parameters["DockerHubSecretArn"]["Default"]),
+        (&"false".into(), &"".into())
+    );
 }
 
-/// The table is the remediator's too; each of the others gets at its own rows alone. The gate's hold the signed addresses of answers.
+/// The table is the remediator's too; each of the others gets at its own rows alone. The gate's hold the signed
+/// addresses of answers.
 #[test]
 fn each_function_sees_only_its_own_rows() {
     let template = Template::load();
@@ -268,9 +311,13 @@ fn each_function_sees_only_its_own_rows() {
         ("WidgetFunction", &["incident#*", "outlook", "arn:*"]),
     ] {
         let statements = statements(&template, template.resource(function));
-        let rows = statements.iter().filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
+        let rows = statements
+            .iter()
+            .filter(|statement| strings(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")));
         let rows: Vec<_> = rows.collect();
-        let allowed = rows.iter().flat_map(|row| strings(&row["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]));
+        let allowed = rows
+            .iter()
+            .flat_map(|row| strings(&row["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]));
         assert_eq!(allowed.collect::<Vec<_>>(), keys, "{function}");
         assert!(rows.iter().all(|row| row["Condition"]["Null"]["dynamodb:LeadingKeys"] == "false"), "{function}");
     }
@@ -295,10 +342,15 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
     let parameters = template.section("Parameters");
     assert_eq!(parameters["KeepRepositories"]["Default"], "");
     let conditions = template.section("Conditions");
-    assert!(conditions["MayKeepImages"].to_string().contains("ActingAllowed"), "nothing is tagged where the stack observes");
+    assert!(
+        conditions["MayKeepImages"].to_string().contains("ActingAllowed"),
+        "nothing is tagged where the stack observes"
+    );
     for schedule in ["FindOutlooks", "TellOutlooks"] {
-        let (_, _, properties) =
-            events(template.resource("RemediatorFunction")).into_iter().find(|(name, _, _)| *name == schedule).expect("a schedule");
+        let (_, _, properties) = events(template.resource("RemediatorFunction"))
+            .into_iter()
+            .find(|(name, _, _)| *name == schedule)
+            .expect("a schedule");
         assert_eq!(properties["State"]["Fn::If"][0], "LooksAhead");
     }
 }

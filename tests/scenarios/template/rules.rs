@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::pattern::matches;
 use crate::template::{Template, events, project};
 
-/// Each file of `events/`, and the rules that pass it on. What comes by a schedule, by a queue, or from CloudFormation, which invokes by
-/// itself or through the topic, is passed on by none. `tests/judges` holds the same file against another matcher.
+/// Each file of `events/`, and the rules that pass it on. What comes by a schedule, by a queue, or from CloudFormation,
+/// which invokes by itself or through the topic, is passed on by none. `tests/judges` holds the same file against
+/// another matcher.
 const CLAIMS: &str = include_str!("claims.json");
 
 /// Events as AWS publishes them, one a line: what it is, where it is from, and the rules that pass it on.
@@ -20,8 +21,9 @@ fn claims() -> BTreeMap<String, BTreeSet<String>> {
 
 fn files() -> BTreeMap<String, Value> {
     let entries = std::fs::read_dir(project().join("events")).expect("events/");
-    let paths =
-        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let paths = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths
         .map(|path| {
             let text = std::fs::read_to_string(&path).expect("readable");
@@ -50,7 +52,11 @@ fn every_event_is_passed_on_by_the_claimed_rules_and_no_other() {
     let (template, files) = (Template::load(), files());
     let patterns = patterns(&template);
     let claimed = claims();
-    assert_eq!(claimed.keys().collect::<Vec<_>>(), files.keys().collect::<Vec<_>>(), "claims.json and events/ differ");
+    assert_eq!(
+        claimed.keys().collect::<Vec<_>>(),
+        files.keys().collect::<Vec<_>>(),
+        "claims.json and events/ differ"
+    );
     for (file, event) in &files {
         assert_eq!(woken(&patterns, event), claimed[file], "{file}");
     }
@@ -59,7 +65,11 @@ fn every_event_is_passed_on_by_the_claimed_rules_and_no_other() {
 }
 
 fn woken(patterns: &BTreeMap<&str, &Value>, event: &Value) -> BTreeSet<String> {
-    patterns.iter().filter(|(_, pattern)| matches(pattern, event)).map(|(name, _)| (*name).to_owned()).collect()
+    patterns
+        .iter()
+        .filter(|(_, pattern)| matches(pattern, event))
+        .map(|(name, _)| (*name).to_owned())
+        .collect()
 }
 
 #[test]
@@ -96,7 +106,9 @@ fn the_schedule_sends_the_sweep() {
     let daily = &remediator["Events"]["FindPaused"]["Properties"];
     let input: Value = serde_json::from_str(daily["Input"].as_str().expect("an input")).expect("JSON");
     assert_eq!((&input, daily["Schedule"].as_str()), (&files()["find-paused"], Some("rate(1 day)")));
-    for (event, file, rate) in [("FindOutlooks", "find-outlooks", "rate(1 day)"), ("TellOutlooks", "tell-outlooks", "rate(7 days)")] {
+    for (event, file, rate) in
+        [("FindOutlooks", "find-outlooks", "rate(1 day)"), ("TellOutlooks", "tell-outlooks", "rate(7 days)")]
+    {
         let schedule = &remediator["Events"][event]["Properties"];
         let input: Value = serde_json::from_str(schedule["Input"].as_str().expect("an input")).expect("JSON");
         assert_eq!((&input, schedule["Schedule"].as_str()), (&files()[file], Some(rate)));
@@ -111,7 +123,10 @@ fn the_schedule_sends_the_sweep() {
 #[test]
 fn every_event_says_where_it_came_from() {
     let readme = std::fs::read_to_string(project().join("events/README.md")).expect("events/README.md");
-    let listed: BTreeSet<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).filter(|cell| *cell != "file").collect();
+    let listed: BTreeSet<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .filter(|cell| *cell != "file")
+        .collect();
     assert_eq!(listed, files().keys().map(String::as_str).collect(), "the table of events/README.md");
 }

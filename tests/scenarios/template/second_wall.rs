@@ -9,10 +9,24 @@ use crate::conditions::Chosen;
 use crate::permissions::{render_all, roles};
 use crate::template::{Template, strings};
 
-/// Every action that changes something, by what it changes. `tests/judges` holds the same by AWS's own levels of access.
+/// Every action that changes something, by what it changes. `tests/judges` holds the same by AWS's own levels of
+/// access.
 fn writing() -> BTreeSet<&'static str> {
-    let lists = [permission::REMEDIATOR, permission::MIRROR, permission::GATE, permission::WAKER, permission::WIDGET, permission::PROBE];
-    lists.into_iter().flatten().filter(|permission| permission.writes).flat_map(|permission| permission.actions).copied().collect()
+    let lists = [
+        permission::REMEDIATOR,
+        permission::MIRROR,
+        permission::GATE,
+        permission::WAKER,
+        permission::WIDGET,
+        permission::PROBE,
+    ];
+    lists
+        .into_iter()
+        .flatten()
+        .filter(|permission| permission.writes)
+        .flat_map(|permission| permission.actions)
+        .copied()
+        .collect()
 }
 
 /// The writing actions that the roles of a stack have, each with its resources.
@@ -21,7 +35,11 @@ fn granted(template: &Template, instead: &[(&str, &str)]) -> Vec<(String, String
     let mut found = Vec::new();
     for (role, properties) in roles(template) {
         let policies = chosen.resolve(&properties["Policies"]).expect("policies");
-        let statements = policies.as_array().into_iter().flatten().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
+        let statements = policies
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
         for statement in statements.flatten() {
             for action in strings(&statement["Action"]).into_iter().filter(|action| writing.contains(action)) {
                 found.push((format!("{role}: {action}"), render_all(statement).join(", ")));
@@ -39,8 +57,12 @@ fn an_observing_stack_can_change_nothing() {
     println!("writing actions of an observing stack: {}", found.len());
     assert_eq!(found, []);
     // The finest reading half with everything else turned on, but nothing to mirror and no leave to act.
-    let everything =
-        [("MirrorMayDelete", "true"), ("AheadOfFailure", "move"), ("OrganizationId", "o-a1b2c3d4e5"), ("NotifyAllBuilds", "true")];
+    let everything = [
+        ("MirrorMayDelete", "true"),
+        ("AheadOfFailure", "move"),
+        ("OrganizationId", "o-a1b2c3d4e5"),
+        ("NotifyAllBuilds", "true"),
+    ];
     assert_eq!(granted(&template, &everything), []);
 }
 
@@ -64,7 +86,11 @@ fn the_gate_asks_a_mirror_that_can_be_filled_and_no_other() {
         let queue = &template.resource(function)["Environment"]["Variables"]["PULLSAFE_MIRROR_QUEUE_URL"];
         assert_eq!(Chosen::new(&template, &[]).resolve(queue), Some("".into()), "{function}");
         for instead in [("Mode", "act"), ("MirrorConfigParameter", "/p")] {
-            assert_eq!(Chosen::new(&template, &[instead]).resolve(queue).expect("a queue")["Ref"], "MirrorQueue", "{function}");
+            assert_eq!(
+                Chosen::new(&template, &[instead]).resolve(queue).expect("a queue")["Ref"],
+                "MirrorQueue",
+                "{function}"
+            );
         }
     }
 }
@@ -85,7 +111,8 @@ fn an_acting_stack_can_do_what_its_steps_declare() {
     }
 }
 
-/// What the door needs comes with its parameter, in observe mode too, where it may let deployments go on and change nothing else.
+/// What the door needs comes with its parameter, in observe mode too, where it may let deployments go on and change
+/// nothing else.
 #[test]
 fn hooks_are_answered_only_where_the_parameter_says_so() {
     let template = Template::load();
@@ -97,8 +124,10 @@ fn hooks_are_answered_only_where_the_parameter_says_so() {
     let own: Vec<&str> = own.flat_map(|permission| permission.actions).copied().collect();
     assert!(own.len() > 4, "{own:?}");
     for (instead, are) in [(&answers[..1], true), (&[("Mode", "act")], false)] {
-        let policies =
-            Chosen::new(&template, instead).resolve(&template.resource("RemediatorRole")["Policies"]).expect("policies").to_string();
+        let policies = Chosen::new(&template, instead)
+            .resolve(&template.resource("RemediatorRole")["Policies"])
+            .expect("policies")
+            .to_string();
         for action in &own {
             assert_eq!(policies.contains(&format!("\"{action}\"")), are, "{action} with {instead:?}");
         }
@@ -117,9 +146,19 @@ fn what_may_be_changed_can_be_narrowed_by_parameters() {
     }
     assert!(!role.contains(":role/*\"},\"Sid\":\"Keep"));
     let statement = |instead: &[(&str, &str)]| -> Value {
-        let policies = Chosen::new(&template, instead).resolve(&template.resource("RemediatorRole")["Policies"]).expect("policies");
-        let statements = policies.as_array().into_iter().flatten().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
-        statements.flatten().find(|statement| statement["Sid"] == "ChangeServices").expect("it acts").clone()
+        let policies = Chosen::new(&template, instead)
+            .resolve(&template.resource("RemediatorRole")["Policies"])
+            .expect("policies");
+        let statements = policies
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
+        statements
+            .flatten()
+            .find(|statement| statement["Sid"] == "ChangeServices")
+            .expect("it acts")
+            .clone()
     };
     assert_eq!(statement(&[("Mode", "act")]).get("Condition"), None);
     let tagged = statement(&[("Mode", "act"), ("OnlyTaggedServices", "true")]);

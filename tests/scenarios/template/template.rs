@@ -7,7 +7,11 @@ use serde_json::{Map, Value, json};
 
 /// The project's folder.
 pub(crate) fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies in the project").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("the package lies in the project")
+        .to_owned()
 }
 
 /// The template as one tree.
@@ -61,12 +65,17 @@ impl Template {
 /// The events of a function's properties: name, type and properties.
 pub(crate) fn events(function: &Value) -> Vec<(&str, &str, &Value)> {
     let events = function["Events"].as_object().into_iter().flatten();
-    events.map(|(name, event)| (name.as_str(), event["Type"].as_str().expect("a type"), &event["Properties"])).collect()
+    events
+        .map(|(name, event)| (name.as_str(), event["Type"].as_str().expect("a type"), &event["Properties"]))
+        .collect()
 }
 
 /// The logical id that a `Ref` or `Fn::GetAtt` names.
 pub(crate) fn refers_to(value: &Value) -> &str {
-    value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).unwrap_or_else(|| panic!("not a reference: {value}"))
+    value["Ref"]
+        .as_str()
+        .or_else(|| value["Fn::GetAtt"][0].as_str())
+        .unwrap_or_else(|| panic!("not a reference: {value}"))
 }
 
 /// One string, or each string of a list.
@@ -110,6 +119,7 @@ fn intrinsic(name: &str, value: Value) -> Value {
 #[test]
 fn short_forms_are_written_out() {
     let template = Template::parse("a: [!Ref B, !GetAtt C.Arn, !Sub \"x-${D}\", !If [E, 1, yes]]");
-    let expected = json!([{"Ref": "B"}, {"Fn::GetAtt": ["C", "Arn"]}, {"Fn::Sub": "x-${D}"}, {"Fn::If": ["E", 1, "yes"]}]);
+    let expected =
+        json!([{"Ref": "B"}, {"Fn::GetAtt": ["C", "Arn"]}, {"Fn::Sub": "x-${D}"}, {"Fn::If": ["E", 1, "yes"]}]);
     assert_eq!(template.0["a"], expected);
 }

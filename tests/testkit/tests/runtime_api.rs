@@ -25,7 +25,9 @@ async fn events_are_answered_one_after_the_other() {
 #[tokio::test]
 async fn an_error_is_an_outcome_and_the_next_event_is_served() {
     let mut runtime = Runtime::start(&bare()).await.expect("starts");
-    let Outcome::Error(error) = runtime.invoke(&json!({"fail": "no table"})).await.expect("answers") else { panic!("not an error") };
+    let Outcome::Error(error) = runtime.invoke(&json!({"fail": "no table"})).await.expect("answers") else {
+        panic!("not an error")
+    };
     assert_eq!(error["errorMessage"], "no table");
     assert_eq!(runtime.invoke(&json!(1)).await.expect("answers"), Outcome::Response(json!(1)));
 }
@@ -45,6 +47,12 @@ async fn a_binary_that_is_no_function_is_an_error() {
     assert!(matches!(Runtime::start(&never_asks).await, Err(RuntimeError::Ended { .. })));
     let missing = Config::new("/no/such/bootstrap");
     assert!(matches!(Runtime::start(&missing).await, Err(RuntimeError::Start { .. })));
-    let too_slow = Config { timeout: Duration::from_millis(50), ..Config::new("/bin/cat") };
-    assert!(matches!(Runtime::start(&too_slow).await, Err(RuntimeError::Ended { .. } | RuntimeError::TimedOut(_))));
+    let too_slow = Config {
+        timeout: Duration::from_millis(50),
+        ..Config::new("/bin/cat")
+    };
+    assert!(matches!(
+        Runtime::start(&too_slow).await,
+        Err(RuntimeError::Ended { .. } | RuntimeError::TimedOut(_))
+    ));
 }

@@ -45,8 +45,8 @@ pub struct Attributes {
     pub size_bytes: String,
 }
 
-/// Where the digest of an answer comes from. No digest is given out that a look did not find, but one: that of a rollback, where the
-/// image is gone.
+/// Where the digest of an answer comes from. No digest is given out that a look did not find, but one: that of a
+/// rollback, where the image is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A look at ECR, at this moment.
@@ -72,10 +72,16 @@ impl fmt::Display for Origin {
         match self {
             Self::Look(at) => write!(formatter, "found in ECR at {at}"),
             Self::Remembered { given_at, looked_at } => {
-                write!(formatter, "given to this resource at {given_at} and kept for its rollback; found in ECR at {looked_at}")
+                write!(
+                    formatter,
+                    "given to this resource at {given_at} and kept for its rollback; found in ECR at {looked_at}"
+                )
             }
             Self::OnlyRemembered { given_at, looked_at } => {
-                write!(formatter, "given to this resource at {given_at} and kept for its rollback; NOT found in ECR at {looked_at}")
+                write!(
+                    formatter,
+                    "given to this resource at {given_at} and kept for its rollback; NOT found in ECR at {looked_at}"
+                )
             }
         }
     }
@@ -158,12 +164,28 @@ impl Answer {
         struct Sent {
             data: Data,
         }
-        let Data { image_digest: digest, image_tag: tag, repository_uri, media_type, platforms, pushed_at, size_bytes } =
-            serde_json::from_str::<Sent>(body).ok()?.data;
-        Some(Attributes { digest, tag, repository_uri, media_type, platforms, pushed_at, size_bytes })
+        let Data {
+            image_digest: digest,
+            image_tag: tag,
+            repository_uri,
+            media_type,
+            platforms,
+            pushed_at,
+            size_bytes,
+        } = serde_json::from_str::<Sent>(body).ok()?.data;
+        Some(Attributes {
+            digest,
+            tag,
+            repository_uri,
+            media_type,
+            platforms,
+            pushed_at,
+            size_bytes,
+        })
     }
 
-    /// The JSON that is sent. A reason that is too long loses its middle: it begins with what failed and ends with what to do.
+    /// The JSON that is sent. A reason that is too long loses its middle: it begins with what failed and ends with what
+    /// to do.
     pub fn body(&self, requester: &Requester) -> String {
         let physical_id = requester.physical_id();
         let none = BTreeMap::new();
@@ -180,7 +202,9 @@ impl Answer {
             // A struct of texts always serialises.
             serde_json::to_string(&body).unwrap_or_default()
         };
-        let Some(reason) = self.reason() else { return serialise(None) };
+        let Some(reason) = self.reason() else {
+            return serialise(None);
+        };
         let characters: Vec<char> = reason.chars().collect();
         let mut kept = characters.len().min(1500);
         loop {
@@ -199,7 +223,11 @@ fn without_middle(characters: &[char], kept: usize) -> String {
     }
     let tail = kept / 3;
     let head = kept - tail;
-    characters[..head].iter().chain(&[' ', '…', ' ']).chain(&characters[characters.len() - tail..]).collect()
+    characters[..head]
+        .iter()
+        .chain(&[' ', '…', ' '])
+        .chain(&characters[characters.len() - tail..])
+        .collect()
 }
 
 #[cfg(test)]
@@ -210,12 +238,21 @@ mod tests {
 
     fn requester(stack_id: &str) -> Requester {
         let text = str::to_owned;
-        Requester { stack_id: text(stack_id), request_id: text("r"), logical_resource_id: text("Image"), physical_resource_id: None }
+        Requester {
+            stack_id: text(stack_id),
+            request_id: text("r"),
+            logical_resource_id: text("Image"),
+            physical_resource_id: None,
+        }
     }
 
     #[test]
     fn a_success_has_every_attribute_as_text() {
-        let attributes = Attributes { digest: "sha256:0".to_owned(), repository_uri: "r/web".to_owned(), ..Attributes::default() };
+        let attributes = Attributes {
+            digest: "sha256:0".to_owned(),
+            repository_uri: "r/web".to_owned(),
+            ..Attributes::default()
+        };
         let origin = Origin::Look(Timestamp::from_millis(1_768_504_620_000));
         let body = Answer::present(attributes.clone(), &origin, 7).body(&requester("arn:x:stack/app/1"));
         assert_eq!(Answer::image_of(&body), Some(attributes));
@@ -223,9 +260,15 @@ mod tests {
         let data = body["Data"].as_object().unwrap();
         assert_eq!(data.keys().map(String::as_str).collect::<Vec<_>>(), ATTRIBUTES);
         assert!(data.values().all(Value::is_string));
-        assert_eq!((&data["ImageUri"], &data["WaitedSeconds"], &data["SizeBytes"]), (&json!("r/web@sha256:0"), &json!("7"), &json!("")));
+        assert_eq!(
+            (&data["ImageUri"], &data["WaitedSeconds"], &data["SizeBytes"]),
+            (&json!("r/web@sha256:0"), &json!("7"), &json!(""))
+        );
         assert_eq!(data["DigestFrom"], "found in ECR at 2026-01-15T19:17:00Z");
-        assert_eq!((&body["Status"], &body["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("pullsafe-image/app/1/Image")));
+        assert_eq!(
+            (&body["Status"], &body["PhysicalResourceId"]),
+            (&json!("SUCCESS"), &json!("pullsafe-image/app/1/Image"))
+        );
         assert!(body.get("Reason").is_none());
     }
 
@@ -236,7 +279,10 @@ mod tests {
         assert!(body.len() <= LONGEST_ANSWER, "{}", body.len());
         let body: Value = serde_json::from_str(&body).unwrap();
         let reason = body["Reason"].as_str().unwrap();
-        assert!(reason.starts_with("It failed. ") && reason.ends_with("docker push r/web:1") && reason.contains(" … "), "{reason}");
+        assert!(
+            reason.starts_with("It failed. ") && reason.ends_with("docker push r/web:1") && reason.contains(" … "),
+            "{reason}"
+        );
         assert_eq!(body["Status"], "FAILED");
         assert!(body.get("Data").is_none());
     }

@@ -1,7 +1,8 @@
 //! How long a request may wait: CloudFormation's patience, and how a request is answered shortly before its end.
 //!
-//! The margin is what is kept back for the answer: two seconds and a twentieth of the time, thirty seconds at most. At the beginning of the
-//! margin a delayed message wakes the waker, and a second one in its middle, should the first be lost or its run die.
+//! The margin is what is kept back for the answer: two seconds and a twentieth of the time, thirty seconds at most. At
+//! the beginning of the margin a delayed message wakes the waker, and a second one in its middle, should the first be
+//! lost or its run die.
 
 use pullsafe::timestamp::Timestamp;
 
@@ -26,8 +27,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// `since` is the earliest sign of the request, if it has one. A sign older than CloudFormation's whole patience would
-    /// mean that nobody waits any more, and must then be wrong: the wait is counted from now.
+    /// `since` is the earliest sign of the request, if it has one. A sign older than CloudFormation's whole patience
+    /// would mean that nobody waits any more, and must then be wrong: the wait is counted from now.
     pub fn new(timeout_seconds: i64, since: Option<Timestamp>, now: Timestamp) -> Self {
         let timeout = timeout_seconds.clamp(1, LONGEST_TIMEOUT_SECONDS);
         let began_at = since.filter(|since| (0..timeout).contains(&now.seconds_since(*since))).unwrap_or(now);
@@ -65,8 +66,8 @@ impl Patience {
         self.has_to_end(now.plus_seconds(TICK_SECONDS))
     }
 
-    /// The delays after which the waker has to be woken, in seconds from now; none while sweeps will still see to it, and none once the end
-    /// has come.
+    /// The delays after which the waker has to be woken, in seconds from now; none while sweeps will still see to it,
+    /// and none once the end has come.
     pub fn timers(&self, now: Timestamp) -> Vec<i64> {
         if !self.has_to_end(now.plus_seconds(TIMER_SECONDS)) || self.has_to_end(now) {
             return Vec::new();
@@ -116,7 +117,9 @@ mod tests {
         for timeout in [2, 20, 61, 130, 131, 310, 3600] {
             let patience = Patience::new(timeout, None, at(0));
             for phase in 0..TICK_SECONDS {
-                let sweeps = (0..).map(|tick| phase + tick * TICK_SECONDS).take_while(|second| !patience.has_to_end(at(*second)));
+                let sweeps = (0..)
+                    .map(|tick| phase + tick * TICK_SECONDS)
+                    .take_while(|second| !patience.has_to_end(at(*second)));
                 let setting = sweeps.filter(|second| !patience.timers(at(*second)).is_empty()).count();
                 assert!(setting >= 2 || !patience.timers(at(0)).is_empty(), "{timeout} {phase}");
             }

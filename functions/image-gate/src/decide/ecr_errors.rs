@@ -1,7 +1,9 @@
-//! What each error of ECR means for a stack that waits: whether the image may still come, or a person has to do something first.
+//! What each error of ECR means for a stack that waits: whether the image may still come, or a person has to do
+//! something first.
 //!
-//! The codes are those of ECR's model (`BatchGetImage` and its failures, `DescribeImages`, `DescribeImageSigningStatus`,
-//! `GetRepositoryPolicy`) and those that every service of AWS answers with. A code that is in no row is waited out, for it is not known to be final.
+//! The codes are those of ECR's model (`BatchGetImage` and its failures, `DescribeImages`,
+//! `DescribeImageSigningStatus`, `GetRepositoryPolicy`) and those that every service of AWS answers with. A code that
+//! is in no row is waited out, for it is not known to be final.
 
 use super::look::{Look, WhyNot};
 
@@ -29,10 +31,15 @@ pub const ROWS: &[(&str, Meaning)] = &[
     ("ImageNotFoundException", Meaning::NoImage),
     ("InvalidParameterException", Meaning::Final),
     ("ValidationException", Meaning::Final),
-    ("LimitExceededException", Meaning::Person("a quota of ECR is used up: raise it, or remove what is not needed")),
+    (
+        "LimitExceededException",
+        Meaning::Person("a quota of ECR is used up: raise it, or remove what is not needed"),
+    ),
     (
         "UnableToGetUpstreamImageException",
-        Meaning::Person("the pull-through cache could not get the image: see that it exists upstream, and the rule's credentials"),
+        Meaning::Person(
+            "the pull-through cache could not get the image: see that it exists upstream, and the rule's credentials",
+        ),
     ),
     ("ServerException", Meaning::Passes),
     ("RepositoryPolicyNotFoundException", Meaning::Permission),
@@ -43,12 +50,20 @@ pub const ROWS: &[(&str, Meaning)] = &[
     ("InvalidImageTag", Meaning::Final),
     ("MissingDigestAndTag", Meaning::Final),
     ("ImageReferencedByManifestList", Meaning::Passes),
-    ("ImageInaccessible", Meaning::Person("ECR holds the image and cannot give it: restore it from the archive, or push it again")),
+    (
+        "ImageInaccessible",
+        Meaning::Person("ECR holds the image and cannot give it: restore it from the archive, or push it again"),
+    ),
     (
         "KmsError",
-        Meaning::Person("the key that the repository is encrypted with cannot be used: see that it is enabled and its policy admits ECR"),
+        Meaning::Person(
+            "the key that the repository is encrypted with cannot be used: see that it is enabled and its policy admits ECR",
+        ),
     ),
-    ("UpstreamAccessDenied", Meaning::Person("the upstream registry refuses the pull-through cache: see the rule's credentials")),
+    (
+        "UpstreamAccessDenied",
+        Meaning::Person("the upstream registry refuses the pull-through cache: see the rule's credentials"),
+    ),
     ("UpstreamTooManyRequests", Meaning::Passes),
     ("UpstreamUnavailable", Meaning::Passes),
     // Every service.

@@ -3,8 +3,8 @@
 /// How many characters of a value are shown.
 const SHOWN: usize = 80;
 
-/// The text without what could act where it is read: control characters and line ends, characters that turn or hide what stands
-/// beside them, and the angle brackets of chat commands and markup.
+/// The text without what could act where it is read: control characters and line ends, characters that turn or hide
+/// what stands beside them, and the angle brackets of chat commands and markup.
 pub fn harmless(text: &str) -> String {
     text.chars()
         .filter(|character| !turns_or_hides(*character))

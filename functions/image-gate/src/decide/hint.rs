@@ -34,11 +34,16 @@ pub fn hint(payload: &Value, now: Timestamp) -> Hint {
     }
     if payload["pullsafe"] == TIMER {
         let partition = payload["partition"].as_str().filter(|partition| partition.starts_with(key::WAITERS));
-        return partition.map_or_else(|| Hint::Nothing("a timer of nobody".to_owned()), |partition| Hint::Repository(partition.to_owned()));
+        return partition.map_or_else(
+            || Hint::Nothing("a timer of nobody".to_owned()),
+            |partition| Hint::Repository(partition.to_owned()),
+        );
     }
     match event::parse(payload, now) {
         Event::Sweep => Hint::Sweep,
-        Event::ImageArrived(arrival) => Hint::Repository(key::waiters(&arrival.account, &arrival.region, &arrival.repository)),
+        Event::ImageArrived(arrival) => {
+            Hint::Repository(key::waiters(&arrival.account, &arrival.region, &arrival.repository))
+        }
         Event::ImageMirrored(copy) => of_copy(&copy.target),
         Event::TaskStopped(_)
         | Event::ServiceChanged(_)
@@ -82,9 +87,18 @@ mod tests {
         let event = |detail_type: &str, detail: Value| json!({"source": "aws.ecr", "detail-type": detail_type, "account": "111122223333", "region": "eu-west-1", "detail": detail});
         let web = Hint::Repository("gate#111122223333/eu-west-1/web".to_owned());
         for (detail_type, detail) in [
-            ("ECR Image Action", json!({"action-type": "PUSH", "result": "SUCCESS", "repository-name": "web", "image-tag": "1"})),
-            ("ECR Image Action", json!({"action-type": "UPDATE_STORAGE_CLASS", "result": "SUCCESS", "repository-name": "web"})),
-            ("ECR Replication Action", json!({"action-type": "REPLICATE", "result": "SUCCESS", "repository-name": "web"})),
+            (
+                "ECR Image Action",
+                json!({"action-type": "PUSH", "result": "SUCCESS", "repository-name": "web", "image-tag": "1"}),
+            ),
+            (
+                "ECR Image Action",
+                json!({"action-type": "UPDATE_STORAGE_CLASS", "result": "SUCCESS", "repository-name": "web"}),
+            ),
+            (
+                "ECR Replication Action",
+                json!({"action-type": "REPLICATE", "result": "SUCCESS", "repository-name": "web"}),
+            ),
             ("ECR Pull Through Cache Action", json!({"sync-status": "SUCCESS", "repository-name": "web"})),
         ] {
             assert_eq!(of(&event(detail_type, detail)), web, "{detail_type}");

@@ -1,8 +1,8 @@
 //! The keys of the gate's rows.
 //!
-//! A waiter lies with the others of its repository, so that one query finds whom a push concerns. Within it the resource
-//! comes first, so that a Delete finds what waits for its resource. The request is known by a hash that takes in the address
-//! for the answer: CloudFormation has been seen to use a RequestId again.
+//! A waiter lies with the others of its repository, so that one query finds whom a push concerns. Within it the
+//! resource comes first, so that a Delete finds what waits for its resource. The request is known by a hash that takes
+//! in the address for the answer: CloudFormation has been seen to use a RequestId again.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,10 @@ impl Key {
 
     /// The row that remembers what these properties once meant to this resource.
     pub fn of_memory(requester: &Requester, properties: &str) -> Self {
-        Self { partition: format!("gate-memory#{}", of_resource(requester)), sort: hash(&[properties]) }
+        Self {
+            partition: format!("gate-memory#{}", of_resource(requester)),
+            sort: hash(&[properties]),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where the mirror puts the `Source` of a resource.
 //!
-//! The mirror names its repositories itself, and puts a copy nowhere else ([`mirrored_name`]). A resource that expects one elsewhere
-//! would wait for what cannot come, or would have somebody's image replaced by another: it is refused at once.
+//! The mirror names its repositories itself, and puts a copy nowhere else ([`mirrored_name`]). A resource that expects
+//! one elsewhere would wait for what cannot come, or would have somebody's image replaced by another: it is refused at
+//! once.
 
 use super::place::Place;
 use super::properties::Properties;
@@ -20,7 +21,10 @@ pub fn check(asked: &Properties, place: &Place, mirror: Option<&Mirror>) -> Resu
     let Some(source) = &asked.source else { return Ok(()) };
     let refuse = |why: String, write: String| Err(Refusal::new(PROPERTY, &source.to_string(), why, write));
     let Some(mirror) = mirror else {
-        return refuse("cannot be copied: this gate has no mirror".to_owned(), "no Source, and push the image".to_owned());
+        return refuse(
+            "cannot be copied: this gate has no mirror".to_owned(),
+            "no Source, and push the image".to_owned(),
+        );
     };
     let repository = mirrored_name(&mirror.prefix, source);
     if ecr_host(source.registry()).is_some() {
@@ -30,8 +34,11 @@ pub fn check(asked: &Properties, place: &Place, mirror: Option<&Mirror>) -> Resu
         );
     }
     if place.registry.as_deref() != Some(mirror.registry.as_str()) || place.repository != repository {
-        let why =
-            format!("is copied by the mirror to {}/{repository} and nowhere else, and RepositoryName is {}", mirror.registry, place.uri());
+        let why = format!(
+            "is copied by the mirror to {}/{repository} and nowhere else, and RepositoryName is {}",
+            mirror.registry,
+            place.uri()
+        );
         return refuse(why, format!("RepositoryName: {repository}"));
     }
     Ok(())

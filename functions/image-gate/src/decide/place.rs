@@ -27,13 +27,23 @@ impl Place {
             && let Some(host) = ecr_host(registry)
         {
             let (account, region) = (Some(host.account.to_owned()), host.region.to_owned());
-            return Self { account, region, repository, registry: Some(registry.clone()) };
+            return Self {
+                account,
+                region,
+                repository,
+                registry: Some(registry.clone()),
+            };
         }
         let stack = requester.stack();
         let account = stack.map(|stack| stack.account);
         let region = own_region.or(stack.map(|stack| stack.region)).unwrap_or_default().to_owned();
         let registry = account.map(|account| registry_host(account, &region));
-        Self { account: account.map(str::to_owned), region, repository, registry }
+        Self {
+            account: account.map(str::to_owned),
+            region,
+            repository,
+            registry,
+        }
     }
 
     /// The repository's address, or its name where the registry is not known.
@@ -73,6 +83,9 @@ mod tests {
         assert_eq!(place("web", Some("cn-north-1")).uri(), "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/web");
         let named = "444455556666.dkr.ecr.us-east-1.amazonaws.com/team/web";
         let place = place(named, Some("eu-west-1"));
-        assert_eq!((place.uri().as_str(), place.account.as_deref(), place.region.as_str()), (named, Some("444455556666"), "us-east-1"));
+        assert_eq!(
+            (place.uri().as_str(), place.account.as_deref(), place.region.as_str()),
+            (named, Some("444455556666"), "us-east-1")
+        );
     }
 }

@@ -12,12 +12,16 @@ use pullsafe::similar::similar;
 const PROPERTY: &str = "Platforms";
 /// Systems of container images, and the processors that each of them runs on.
 const KNOWN: [(&str, &[&str]); 3] = [
-    ("linux", &["amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64", "mips64le"]),
+    (
+        "linux",
+        &["amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64", "mips64le"],
+    ),
     ("windows", &["amd64", "arm64", "386", "arm"]),
     ("freebsd", &["amd64", "arm64", "riscv64"]),
 ];
 /// Variants by processor.
-const VARIANTS: [(&str, &[&str]); 3] = [("amd64", &["v1", "v2", "v3", "v4"]), ("arm64", &["v8", "v9"]), ("arm", &["v5", "v6", "v7", "v8"])];
+const VARIANTS: [(&str, &[&str]); 3] =
+    [("amd64", &["v1", "v2", "v3", "v4"]), ("arm64", &["v8", "v9"]), ("arm", &["v5", "v6", "v7", "v8"])];
 /// Other names of processors, as containerd, `uname` and CloudFormation write them: the processor, and its variant.
 const ALIASES: [(&str, &str, Option<&str>); 12] = [
     ("x86_64", "amd64", None),
@@ -50,7 +54,13 @@ pub(super) fn parse(value: &Value) -> Result<Vec<Platform>, Refusal> {
 }
 
 fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
-    let split = |text: &str| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let split = |text: &str| {
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let example = "a list, or a text with commas, such as linux/amd64,linux/arm64";
     match value {
         Value::Null => Ok(Vec::new()),
@@ -66,7 +76,9 @@ fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
             };
             Ok(items.iter().map(text).collect::<Result<Vec<_>, _>>()?.concat())
         }
-        Value::Bool(_) | Value::Object(_) => Err(Refusal::without_value(PROPERTY, "is neither a text nor a list", example)),
+        Value::Bool(_) | Value::Object(_) => {
+            Err(Refusal::without_value(PROPERTY, "is neither a text nor a list", example))
+        }
     }
 }
 
@@ -81,10 +93,16 @@ fn one(text: &str) -> Result<Platform, Refusal> {
     }
     let lower = text.to_ascii_lowercase();
     // Docker takes a processor alone for one of Linux.
-    let with_system =
-        if lower.contains('/') || KNOWN.iter().any(|(system, _)| *system == lower) { lower } else { format!("linux/{lower}") };
+    let with_system = if lower.contains('/') || KNOWN.iter().any(|(system, _)| *system == lower) {
+        lower
+    } else {
+        format!("linux/{lower}")
+    };
     let Ok(mut platform) = Platform::from_str(&with_system) else {
-        return refuse("is not os/architecture or os/architecture/variant".to_owned(), "one of the form linux/arm64".to_owned());
+        return refuse(
+            "is not os/architecture or os/architecture/variant".to_owned(),
+            "one of the form linux/arm64".to_owned(),
+        );
     };
     if let Some((_, architecture, variant)) = ALIASES.iter().find(|(alias, ..)| *alias == platform.architecture) {
         platform.architecture = (*architecture).to_owned();
@@ -98,15 +116,22 @@ fn one(text: &str) -> Result<Platform, Refusal> {
         );
     };
     if !architectures.contains(&platform.architecture.as_str()) {
-        let nearest = similar(&platform.architecture, architectures.iter().copied()).into_iter().next().unwrap_or("arm64");
-        let why = format!("names a processor that is not known for {}; known are {}", platform.os, architectures.join(", "));
+        let nearest =
+            similar(&platform.architecture, architectures.iter().copied()).into_iter().next().unwrap_or("arm64");
+        let why =
+            format!("names a processor that is not known for {}; known are {}", platform.os, architectures.join(", "));
         return refuse(why, format!("{}/{nearest}, if that is meant", platform.os));
     }
     if let Some(variant) = &platform.variant {
-        let variants =
-            VARIANTS.iter().find(|(architecture, _)| *architecture == platform.architecture).map_or(&[][..], |(_, variants)| *variants);
+        let variants = VARIANTS
+            .iter()
+            .find(|(architecture, _)| *architecture == platform.architecture)
+            .map_or(&[][..], |(_, variants)| *variants);
         if !variants.contains(&variant.as_str()) {
-            return refuse("names a variant that is not known".to_owned(), format!("{}/{}", platform.os, platform.architecture));
+            return refuse(
+                "names a variant that is not known".to_owned(),
+                format!("{}/{}", platform.os, platform.architecture),
+            );
         }
     }
     Ok(platform)
@@ -134,7 +159,16 @@ mod tests {
             let platforms: Vec<String> = parse(&value).unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(platforms.join(","), expected, "{value}");
         }
-        for value in ["linux/amd65", "linux", "linx/amd64", "linux/arm64/v1", "linux/s390x/v8", "linux//amd64", "a/b/c/d", "any"] {
+        for value in [
+            "linux/amd65",
+            "linux",
+            "linx/amd64",
+            "linux/arm64/v1",
+            "linux/s390x/v8",
+            "linux//amd64",
+            "a/b/c/d",
+            "any",
+        ] {
             assert!(parse(&json!(value)).is_err(), "{value}");
         }
         assert!(parse(&json!("linux/amd65")).unwrap_err().to_string().contains("linux/amd64, if that is meant"));

@@ -1,5 +1,5 @@
-//! The properties of `Custom::PullsafeImage`, read leniently where a text can mean one thing only, and refused at once where waiting
-//! for what it says could never end well. Every fault is found, not only the first.
+//! The properties of `Custom::PullsafeImage`, read leniently where a text can mean one thing only, and refused at once
+//! where waiting for what it says could never end well. Every fault is found, not only the first.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,8 +13,17 @@ use pullsafe::reference::Reference;
 use pullsafe::similar::similar;
 
 /// Every property that a template may set.
-pub const KNOWN: [&str; 9] =
-    ["ImageDigest", "ImageTag", "Platforms", "RepositoryName", "ServiceTimeout", "ServiceToken", "Signed", "Source", "Trigger"];
+pub const KNOWN: [&str; 9] = [
+    "ImageDigest",
+    "ImageTag",
+    "Platforms",
+    "RepositoryName",
+    "ServiceTimeout",
+    "ServiceToken",
+    "Signed",
+    "Source",
+    "Trigger",
+];
 
 /// What a template asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +57,8 @@ impl Properties {
     /// Everything that is missing, unknown, or cannot be used.
     pub fn parse(properties: &Value) -> Result<Self, InvalidProperties> {
         if !properties.is_object() && !properties.is_null() {
-            let fault = Refusal::without_value("ResourceProperties", "is not an object", "the properties by their names");
+            let fault =
+                Refusal::without_value("ResourceProperties", "is not an object", "the properties by their names");
             return Err(InvalidProperties(vec![fault]));
         }
         let mut reader = Reader { properties, faults: Vec::new() };
@@ -74,11 +84,26 @@ impl Properties {
         let timeout = reader.keep(timeout);
         let trigger = reader.text("Trigger");
         match (repository, wanted, platforms, signed, timeout, reader.faults) {
-            (Some((registry, repository)), Some(wanted), Some(platforms), Some(signed), Some(timeout_seconds), faults)
-                if faults.is_empty() =>
-            {
+            (
+                Some((registry, repository)),
+                Some(wanted),
+                Some(platforms),
+                Some(signed),
+                Some(timeout_seconds),
+                faults,
+            ) if faults.is_empty() => {
                 let tag_was_a_fraction = properties["ImageTag"].is_f64();
-                Ok(Self { repository, registry, wanted, platforms, source, trigger, signed, tag_was_a_fraction, timeout_seconds })
+                Ok(Self {
+                    repository,
+                    registry,
+                    wanted,
+                    platforms,
+                    source,
+                    trigger,
+                    signed,
+                    tag_was_a_fraction,
+                    timeout_seconds,
+                })
             }
             (.., faults) => Err(InvalidProperties(faults)),
         }
@@ -108,7 +133,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A property as text. A number and a truth value are taken as they were written, without an exponent or a fraction of zero.
+    /// A property as text. A number and a truth value are taken as they were written, without an exponent or a fraction
+    /// of zero.
     fn text(&mut self, name: &'static str) -> Option<String> {
         let text = match &self.properties[name] {
             Value::String(text) => text.trim().to_owned(),
@@ -144,7 +170,13 @@ impl Reader<'_> {
     }
 
     fn refuse_unknown(&mut self) {
-        let names = self.properties.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).filter(|name| !KNOWN.contains(name));
+        let names = self
+            .properties
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !KNOWN.contains(name));
         let faults: Vec<Refusal> = names.take(5).map(unknown).collect();
         self.faults.extend(faults);
     }
@@ -152,11 +184,19 @@ impl Reader<'_> {
 
 fn unknown(name: &str) -> Refusal {
     if name.eq_ignore_ascii_case("NotArchived") {
-        return Refusal::without_value(name, "is no property: an image in the archive is never taken", "nothing: it is always so");
+        return Refusal::without_value(
+            name,
+            "is no property: an image in the archive is never taken",
+            "nothing: it is always so",
+        );
     }
     let capitals = |known: &&&str| known.eq_ignore_ascii_case(name);
     let short: String = name.chars().take(64).collect();
-    let nearest = KNOWN.iter().find(capitals).copied().or_else(|| similar(&short, KNOWN.iter().copied()).into_iter().next());
+    let nearest = KNOWN
+        .iter()
+        .find(capitals)
+        .copied()
+        .or_else(|| similar(&short, KNOWN.iter().copied()).into_iter().next());
     let write = match nearest {
         Some(nearest) => format!("{nearest}, if that is meant; known are {}", KNOWN.join(", ")),
         None => format!("one of {}", KNOWN.join(", ")),
@@ -183,8 +223,10 @@ fn seconds(text: &str) -> Result<i64, Refusal> {
             format!("1 to {LONGEST_TIMEOUT_SECONDS} seconds"),
         )),
         _ => {
-            let write =
-                in_seconds(text).map_or_else(|| format!("1 to {LONGEST_TIMEOUT_SECONDS}"), |seconds| format!("ServiceTimeout: {seconds}"));
+            let write = in_seconds(text).map_or_else(
+                || format!("1 to {LONGEST_TIMEOUT_SECONDS}"),
+                |seconds| format!("ServiceTimeout: {seconds}"),
+            );
             Err(Refusal::new("ServiceTimeout", text, "is not a number of seconds", write))
         }
     }
@@ -200,7 +242,11 @@ fn in_seconds(text: &str) -> Option<i64> {
         "h" | "hour" | "hours" => 3600,
         _ => return None,
     };
-    number.parse::<i64>().ok()?.checked_mul(factor).filter(|seconds| (1..=LONGEST_TIMEOUT_SECONDS).contains(seconds))
+    number
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(factor)
+        .filter(|seconds| (1..=LONGEST_TIMEOUT_SECONDS).contains(seconds))
 }
 
 #[cfg(test)]
@@ -226,7 +272,9 @@ mod tests {
         let plain = parse(&json!({"RepositoryName": "web", "ImageTag": "1", "ServiceTimeout": "20"})).unwrap();
         assert_eq!((plain.registry.as_deref(), plain.repository.as_str()), (None, "web"));
         assert_eq!(plain.timeout_seconds, 20);
-        let slower = parse(&json!({"RepositoryName": "web", "ImageTag": 1, "ServiceTimeout": 3600, "ServiceToken": "x"})).unwrap();
+        let slower =
+            parse(&json!({"RepositoryName": "web", "ImageTag": 1, "ServiceTimeout": 3600, "ServiceToken": "x"}))
+                .unwrap();
         assert_eq!((plain.identity(), slower.timeout_seconds), (slower.identity(), 3600));
         for other in [json!({"Trigger": "2"}), json!({"Signed": "true"})] {
             let mut touched = json!({"RepositoryName": "web", "ImageTag": "1"});
@@ -240,10 +288,19 @@ mod tests {
         let error =
             parse(&json!({"RepositoryName": "docker.io/redis", "ImageTag": "7@sha256:1", "Platforms": "linux/amd65", "Timeout": "10m"}))
                 .unwrap_err();
-        for property in ["RepositoryName `docker.io/redis`", "ImageTag `7@", "Platforms `linux/amd65`", "Timeout is an unknown property"] {
+        for property in [
+            "RepositoryName `docker.io/redis`",
+            "ImageTag `7@",
+            "Platforms `linux/amd65`",
+            "Timeout is an unknown property",
+        ] {
             assert!(error.contains(property), "{property}: {error}");
         }
-        assert!(parse(&json!({"RepositoryName": {"a": 1}, "ImageTag": ["1"]})).unwrap_err().contains("RepositoryName is not a text"));
+        assert!(
+            parse(&json!({"RepositoryName": {"a": 1}, "ImageTag": ["1"]}))
+                .unwrap_err()
+                .contains("RepositoryName is not a text")
+        );
         assert_eq!(in_seconds("10m"), Some(600));
     }
 }

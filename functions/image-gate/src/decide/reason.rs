@@ -53,7 +53,9 @@ fn state(wait: &Wait, why_not: &WhyNot) -> String {
         WhyNot::OtherPlatforms { offered, missing } if offered.is_empty() => {
             format!("is there, but does not say for which platform it is; Platforms asks for {missing}.")
         }
-        WhyNot::OtherPlatforms { offered, missing } => format!("is there for {offered}, and not for {missing}, which Platforms asks for."),
+        WhyNot::OtherPlatforms { offered, missing } => {
+            format!("is there for {offered}, and not for {missing}, which Platforms asks for.")
+        }
         WhyNot::Archived => "is there, but lies in the archive of ECR, from where it cannot be pulled.".to_owned(),
         WhyNot::NotSigned(state) => format!("is there, but not signed, as Signed asks for: {state}."),
         WhyNot::Unreadable(why) => format!("is there and cannot be used: {why}."),
@@ -64,7 +66,9 @@ fn state(wait: &Wait, why_not: &WhyNot) -> String {
 fn time(wait: &Wait, ending: &Ending, now: Timestamp) -> String {
     let (waited, total) = (wait.patience.waited(now), wait.patience.total());
     match ending {
-        Ending::Patience => format!("The gate waited {waited} s of the {total} s that ServiceTimeout gives, and looked last at {now}."),
+        Ending::Patience => {
+            format!("The gate waited {waited} s of the {total} s that ServiceTimeout gives, and looked last at {now}.")
+        }
         Ending::Function { not_parked } => {
             format!(
                 "The gate waited {waited} s in its function, which may run no longer, because the request could not be parked: {not_parked}."
@@ -79,23 +83,34 @@ fn newest(tags: Result<&[String], &str>) -> String {
         Err(why) => return format!("The tags that are there could not be read: {why}."),
     };
     let newest: Vec<&str> = tags.iter().map(String::as_str).take(NEWEST).collect();
-    if newest.is_empty() { String::new() } else { format!("Newest tags there: {}.", newest.join(", ")) }
+    if newest.is_empty() {
+        String::new()
+    } else {
+        format!("Newest tags there: {}.", newest.join(", "))
+    }
 }
 
 fn alike(asked: &Properties, tags: &[String]) -> String {
-    let Wanted::Tag(tag) = &asked.wanted else { return String::new() };
+    let Wanted::Tag(tag) = &asked.wanted else {
+        return String::new();
+    };
     if let Some(whole) = tags.iter().find(|other| lost_zeros(tag, other)) {
         return format!(
             "There is {whole}: YAML reads {whole} without quotes as the number {tag}. If that is meant, write ImageTag: \"{whole}\", in quotes."
         );
     }
     let alike = similar(tag, tags.iter().map(String::as_str));
-    if alike.is_empty() { String::new() } else { format!("Similar to {tag}: {}.", alike.join(", ")) }
+    if alike.is_empty() {
+        String::new()
+    } else {
+        format!("Similar to {tag}: {}.", alike.join(", "))
+    }
 }
 
 /// Whether a tag is what is left of another when YAML has read that as a number: `1.10` becomes `1.1`.
 fn lost_zeros(tag: &str, other: &str) -> bool {
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() == 1;
+    let is_number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() == 1;
     let shortened = other.trim_end_matches('0').trim_end_matches('.');
     tag != other && is_number(other) && shortened == tag
 }
@@ -108,7 +123,9 @@ pub fn quote_it(tag: &str) -> String {
 }
 
 fn mirror(wait: &Wait, log: Option<&str>) -> String {
-    let Some(source) = &wait.asked.source else { return String::new() };
+    let Some(source) = &wait.asked.source else {
+        return String::new();
+    };
     let log = log.map_or_else(String::new, |log| format!(" Its log group {log} and its dead-letter queue say why."));
     match wait.mirror.times {
         0 => match &wait.mirror.refused {
@@ -133,12 +150,20 @@ fn what_to_do(wait: &Wait, why_not: &WhyNot) -> String {
     };
     match why_not {
         WhyNot::NoRepository => {
-            format!("Create the repository {} in {}, push the image and deploy again: {}", place.repository, place.region, push())
+            format!(
+                "Create the repository {} in {}, push the image and deploy again: {}",
+                place.repository,
+                place.region,
+                push()
+            )
         }
         WhyNot::NoImage | WhyNot::Unreadable(_) => format!("Push it and deploy again: {}", push()),
         WhyNot::OtherPlatforms { .. } => {
             let platforms: Vec<String> = asked.platforms.iter().map(ToString::to_string).collect();
-            format!("Build it for all of them and deploy again: docker buildx build --platform {} --push -t {image} .", platforms.join(","))
+            format!(
+                "Build it for all of them and deploy again: docker buildx build --platform {} --push -t {image} .",
+                platforms.join(",")
+            )
         }
         WhyNot::Archived => format!(
             "Restore it and deploy again: aws ecr update-image-storage-class --region {} --repository-name {} --image-id {} --target-storage-class STANDARD",
@@ -180,7 +205,10 @@ mod tests {
     fn the_reason_says_what_where_how_long_and_what_to_do() {
         let (wait, now) = wait();
         let tags = ["latest".to_owned(), "1.4.2".to_owned()];
-        let around = Surroundings { tags: Ok(&tags), mirror_log: Some("/aws/lambda/pullsafe-mirror") };
+        let around = Surroundings {
+            tags: Ok(&tags),
+            mirror_log: Some("/aws/lambda/pullsafe-mirror"),
+        };
         assert_eq!(
             reason(&wait, &WhyNot::NoImage, &Ending::Patience, around, now.plus_seconds(3570)),
             "Image 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3 did not appear: the repository has no such image. The gate waited 3570 s of the 3600 s that \
@@ -193,13 +221,22 @@ mod tests {
     #[test]
     fn what_is_there_did_not_fail_to_appear() {
         let (wait, now) = wait();
-        let of = |why: WhyNot| reason(&wait, &why, &Ending::Patience, Surroundings { tags: Ok(&[]), mirror_log: None }, now);
-        let others = of(WhyNot::OtherPlatforms { offered: "linux/amd64".to_owned(), missing: "linux/arm64".to_owned() });
+        let of =
+            |why: WhyNot| reason(&wait, &why, &Ending::Patience, Surroundings { tags: Ok(&[]), mirror_log: None }, now);
+        let others = of(WhyNot::OtherPlatforms {
+            offered: "linux/amd64".to_owned(),
+            missing: "linux/arm64".to_owned(),
+        });
         assert!(
-            others.contains("is there for linux/amd64, and not for linux/arm64") && others.contains("--platform linux/arm64"),
+            others.contains("is there for linux/amd64, and not for linux/arm64")
+                && others.contains("--platform linux/arm64"),
             "{others}"
         );
-        for why in [WhyNot::Archived, WhyNot::NotSigned("signing is under way".to_owned()), WhyNot::Unreadable("x".to_owned())] {
+        for why in [
+            WhyNot::Archived,
+            WhyNot::NotSigned("signing is under way".to_owned()),
+            WhyNot::Unreadable("x".to_owned()),
+        ] {
             assert!(!of(why.clone()).contains("did not appear"), "{why:?}");
         }
         assert!(of(WhyNot::NoRepository).contains("Create the repository web in eu-west-1"));
@@ -221,8 +258,13 @@ mod tests {
         let (wait, now) = wait();
         let asked = Properties { wanted: Wanted::Tag("1.1".to_owned()), ..wait.asked.clone() };
         let tags = ["1.10".to_owned()];
-        let reason =
-            reason(&Wait { asked, ..wait }, &WhyNot::NoImage, &Ending::Patience, Surroundings { tags: Ok(&tags), mirror_log: None }, now);
+        let reason = reason(
+            &Wait { asked, ..wait },
+            &WhyNot::NoImage,
+            &Ending::Patience,
+            Surroundings { tags: Ok(&tags), mirror_log: None },
+            now,
+        );
         assert!(reason.contains("write ImageTag: \"1.10\", in quotes"), "{reason}");
     }
 }

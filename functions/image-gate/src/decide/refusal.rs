@@ -16,12 +16,22 @@ pub struct Refusal {
 impl Refusal {
     /// A property that holds this text, with why it cannot be used and what to write.
     pub fn new(property: &str, read: &str, why: impl Into<String>, write: impl Into<String>) -> Self {
-        Self { property: shown(property), read: Some(shown(read)), why: why.into(), write: write.into() }
+        Self {
+            property: shown(property),
+            read: Some(shown(read)),
+            why: why.into(),
+            write: write.into(),
+        }
     }
 
     /// A property that is missing, unknown or not a text: there is nothing to show of it.
     pub fn without_value(property: &str, why: impl Into<String>, write: impl Into<String>) -> Self {
-        Self { property: shown(property), read: None, why: why.into(), write: write.into() }
+        Self {
+            property: shown(property),
+            read: None,
+            why: why.into(),
+            write: write.into(),
+        }
     }
 }
 

@@ -17,12 +17,18 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 2..=256;
 pub(super) fn parse(text: &str) -> Result<(Option<String>, String), Refusal> {
     let refuse = |why: &str, write: String| Err(Refusal::new(PROPERTY, text, why, write));
     if is_unfilled(text) {
-        return refuse("is a placeholder that nothing has filled in", "the name itself, or `!Sub` before the text".to_owned());
+        return refuse(
+            "is a placeholder that nothing has filled in",
+            "the name itself, or `!Sub` before the text".to_owned(),
+        );
     }
     if let Some((_, rest)) = text.split_once("://") {
         let name = rest.trim_end_matches('/');
-        let write =
-            if parse(name).is_ok() { format!("RepositoryName: {}", shown(name)) } else { "the name of a repository in ECR".to_owned() };
+        let write = if parse(name).is_ok() {
+            format!("RepositoryName: {}", shown(name))
+        } else {
+            "the name of a repository in ECR".to_owned()
+        };
         return refuse("is a URL", write);
     }
     if text.starts_with("arn:") {
@@ -30,7 +36,10 @@ pub(super) fn parse(text: &str) -> Result<(Option<String>, String), Refusal> {
     }
     let (host, rest) = text.split_once('/').unwrap_or(("", text));
     if ecr_host(text).is_some() || (ecr_host(host).is_some() && rest.is_empty()) {
-        return refuse("names a registry and no repository", format!("RepositoryName: {}/web", text.trim_end_matches('/')));
+        return refuse(
+            "names a registry and no repository",
+            format!("RepositoryName: {}/web", text.trim_end_matches('/')),
+        );
     }
     let registry = ecr_host(host).is_some().then(|| host.to_owned());
     let name = if registry.is_some() { rest } else { text };
@@ -56,7 +65,10 @@ pub(super) fn parse(text: &str) -> Result<(Option<String>, String), Refusal> {
         return refuse("has a `/` too many", write(&components.join("/")));
     }
     if !LENGTHS.contains(&name.len()) {
-        return refuse("has a length that ECR does not take: 2 to 256 characters", "the name of the repository in ECR".to_owned());
+        return refuse(
+            "has a length that ECR does not take: 2 to 256 characters",
+            "the name of the repository in ECR".to_owned(),
+        );
     }
     if !components.iter().all(|component| is_component(component)) {
         let why = "is no name of ECR: lower-case letters and digits, with single `.`, `_` or `-` between them, in parts joined by `/`";
@@ -72,9 +84,11 @@ fn is_component(component: &str) -> bool {
         .all(|run| !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
-/// As Docker reads it: a first part with a dot or a port is a host. A repository of ECR with such a name can be given by its address.
+/// As Docker reads it: a first part with a dot or a port is a host. A repository of ECR with such a name can be given
+/// by its address.
 fn names_another_registry(host: &str) -> bool {
-    let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     host == "localhost" || (host.contains(['.', ':']) && host.split(['.', ':']).all(label))
 }
 

@@ -50,10 +50,14 @@ impl Requester {
     /// Where the stack is; `None` if its id does not say so.
     pub fn stack(&self) -> Option<StackPlace<'_>> {
         let parts: Vec<&str> = self.stack_id.splitn(6, ':').collect();
-        let [_, partition, "cloudformation", region, account, resource] = parts.as_slice() else { return None };
+        let [_, partition, "cloudformation", region, account, resource] = parts.as_slice() else {
+            return None;
+        };
         let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        let is_word =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let is_word = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
         let valid = is_account && is_word(region) && is_word(partition) && resource.starts_with("stack/");
         valid.then_some(StackPlace { partition, region, account })
     }
@@ -98,8 +102,8 @@ pub struct FailedBefore {
 }
 
 impl Envelope {
-    /// Finds the requests in an event: the event itself, SNS notifications that carry them (from Lambda, or from a queue), or
-    /// Lambda's record of an invocation that failed.
+    /// Finds the requests in an event: the event itself, SNS notifications that carry them (from Lambda, or from a
+    /// queue), or Lambda's record of an invocation that failed.
     pub fn find(event: &Value) -> Vec<Self> {
         if let Some(payload) = event.get("requestPayload") {
             let context = |key: &str| event["requestContext"][key].as_str();
@@ -118,7 +122,12 @@ impl Envelope {
         if let Some(response_url) = event.get("ResponseURL").and_then(Value::as_str) {
             return vec![Self::of(event, response_url)];
         }
-        let records = event.get("Records").and_then(Value::as_array).into_iter().flatten().filter_map(|record| record.get("Sns"));
+        let records = event
+            .get("Records")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|record| record.get("Sns"));
         records.chain([event]).filter_map(Self::notified).collect()
     }
 
@@ -185,7 +194,10 @@ mod tests {
         let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": sns.clone()});
         for event in [request(), sns, failed] {
             let [envelope] = Envelope::find(&event).try_into().unwrap();
-            assert_eq!((envelope.requester.request_id.as_str(), envelope.request_type), ("r-1", Some(RequestType::Create)));
+            assert_eq!(
+                (envelope.requester.request_id.as_str(), envelope.request_type),
+                ("r-1", Some(RequestType::Create))
+            );
             assert_eq!(envelope.requester.physical_id(), "pullsafe-image/app/0a1b/Image");
             assert!(!format!("{envelope:?}").contains("secret"));
         }

@@ -1,7 +1,8 @@
 //! What a stack may be told of a repository of another account.
 //!
-//! The gate looks with its own permissions, which reach further than those of the stack that asks through a topic. So a repository of an
-//! account that is not the stack's own is looked at for it only if the repository's policy names that account, or everybody.
+//! The gate looks with its own permissions, which reach further than those of the stack that asks through a topic. So a
+//! repository of an account that is not the stack's own is looked at for it only if the repository's policy names that
+//! account, or everybody.
 
 use serde_json::Value;
 
@@ -11,10 +12,13 @@ const ACTION: &str = "ecr:BatchGetImage";
 /// Whether a repository's policy lets an account pull. Conditions are not weighed: a statement that
 /// admits the account under a condition admits it here, and one that denies it under a condition denies it.
 pub fn may_pull(policy: &str, account: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else {
+        return false;
+    };
     let statements = each(&policy["Statement"]);
     let effect = |wanted: &str| {
-        let mut concerned = statements.iter().filter(|statement| names_account(statement, account) && names_action(statement));
+        let mut concerned =
+            statements.iter().filter(|statement| names_account(statement, account) && names_action(statement));
         concerned.any(|statement| statement["Effect"] == wanted)
     };
     effect("Allow") && !effect("Deny")
@@ -33,7 +37,10 @@ fn names_account(statement: &Value, account: &str) -> bool {
     let principal = &statement["Principal"];
     let named = if principal.is_object() { each(&principal["AWS"]) } else { each(principal) };
     // `*`, `111122223333`, `arn:aws:iam::111122223333:root`, or a role of the account.
-    named.into_iter().filter_map(Value::as_str).any(|name| name == "*" || name == account || name.split(':').nth(4) == Some(account))
+    named
+        .into_iter()
+        .filter_map(Value::as_str)
+        .any(|name| name == "*" || name == account || name.split(':').nth(4) == Some(account))
 }
 
 fn names_action(statement: &Value) -> bool {
@@ -54,7 +61,11 @@ mod tests {
             format!(r#"{{"Statement": [{{"Effect": "{effect}", "Principal": {principal}, "Action": {action}}}]}}"#)
         };
         for (principal, action, expected) in [
-            (r#"{"AWS": "arn:aws:iam::444455556666:root"}"#, r#"["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]"#, true),
+            (
+                r#"{"AWS": "arn:aws:iam::444455556666:root"}"#,
+                r#"["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]"#,
+                true,
+            ),
             (r#"{"AWS": ["444455556666"]}"#, r#""ecr:*""#, true),
             (r#"{"AWS": "arn:aws:iam::444455556666:role/task"}"#, r#""ecr:Batch*""#, true),
             (r#""*""#, r#""*""#, true),

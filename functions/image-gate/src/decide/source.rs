@@ -1,4 +1,5 @@
-//! The property `Source`: an image that the mirror copies to where this resource waits for it, under the same tag or digest.
+//! The property `Source`: an image that the mirror copies to where this resource waits for it, under the same tag or
+//! digest.
 
 use super::foreign::shown;
 use super::refusal::Refusal;
@@ -27,7 +28,10 @@ pub(super) fn parse(text: &str, wanted: &Wanted) -> Result<Reference, Refusal> {
         }
     };
     if !is_public(source.registry()) {
-        return refuse("is in a registry of this machine or of a private network".to_owned(), "a registry of the internet".to_owned());
+        return refuse(
+            "is in a registry of this machine or of a private network".to_owned(),
+            "a registry of the internet".to_owned(),
+        );
     }
     let complete = |tag: Option<&str>, digest| Reference::new(source.registry(), source.repository(), tag, digest);
     let expected = match (wanted, source.tag(), source.digest()) {
@@ -37,7 +41,10 @@ pub(super) fn parse(text: &str, wanted: &Wanted) -> Result<Reference, Refusal> {
         (Wanted::Digest(digest), _, Some(own)) if digest == own => Ok(source.clone()),
         (Wanted::Tag(tag), ..) => {
             let write = format!("Source: {}/{}:{tag}", source.registry(), source.repository());
-            return refuse(format!("is another image than ImageTag {tag}, and the mirror keeps tags as they are"), write);
+            return refuse(
+                format!("is another image than ImageTag {tag}, and the mirror keeps tags as they are"),
+                write,
+            );
         }
         (Wanted::Digest(digest), ..) => {
             let write = format!("Source: {}/{}@{digest}", source.registry(), source.repository());

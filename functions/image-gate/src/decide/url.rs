@@ -7,8 +7,8 @@ use pullsafe::timestamp::Timestamp;
 /// CloudFormation signs for this long.
 const LONGEST_VALIDITY_SECONDS: i64 = 7200;
 
-/// A signed address, byte for byte as it came. It has no serialised form but the one attribute of its row, and its debug
-/// form does not show it.
+/// A signed address, byte for byte as it came. It has no serialised form but the one attribute of its row, and its
+/// debug form does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ResponseUrl(String);
 
@@ -29,7 +29,8 @@ impl ResponseUrl {
         let (date, time) = rest.get(..16)?.split_once('T')?;
         let part = |text: &str, from: usize, to: usize| text.get(from..to).map(str::to_owned);
         let date = format!("{}-{}-{}", part(date, 0, 4)?, part(date, 4, 6)?, part(date, 6, 8)?);
-        let moment = Timestamp::parse(&format!("{date}T{}:{}:{}Z", part(time, 0, 2)?, part(time, 2, 4)?, part(time, 4, 6)?))?;
+        let moment =
+            Timestamp::parse(&format!("{date}T{}:{}:{}Z", part(time, 0, 2)?, part(time, 2, 4)?, part(time, 4, 6)?))?;
         (0..LONGEST_VALIDITY_SECONDS).contains(&now.seconds_since(moment)).then_some(moment)
     }
 }
@@ -46,14 +47,17 @@ mod tests {
 
     #[test]
     fn the_signature_dates_the_request_and_does_not_show() {
-        let url = ResponseUrl::new("https://bucket.s3.eu-west-1.amazonaws.com/x?X-Amz-Date=20261121T060000Z&X-Amz-Signature=secret");
+        let url = ResponseUrl::new(
+            "https://bucket.s3.eu-west-1.amazonaws.com/x?X-Amz-Date=20261121T060000Z&X-Amz-Signature=secret",
+        );
         let at = |text: &str| url.signed_at(Timestamp::parse(text).unwrap()).map(|moment| moment.to_string());
         assert_eq!(at("2026-11-21T06:01:30Z").as_deref(), Some("2026-11-21T06:00:00Z"));
         assert_eq!(at("2026-11-21T05:59:00Z"), None);
         assert_eq!(at("2026-11-22T06:00:00Z"), None);
         assert_eq!(ResponseUrl::new("https://x?X-Amz-Date=2026").signed_at(Timestamp::from_millis(0)), None);
         assert_eq!(
-            ResponseUrl::new("https://x?X-Amz-Date=\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}T").signed_at(Timestamp::from_millis(0)),
+            ResponseUrl::new("https://x?X-Amz-Date=\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}T")
+                .signed_at(Timestamp::from_millis(0)),
             None
         );
         assert!(!format!("{url:?}").contains("secret"));

@@ -5,7 +5,8 @@ use super::look::{Look, WhyNot};
 use super::wait::Wait;
 use pullsafe::timestamp::Timestamp;
 
-/// How long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being changed.
+/// How long a refused permission may be one that was granted a moment ago and is still on its way, or one that is being
+/// changed.
 pub const PERMISSION_GRACE_SECONDS: i64 = 120;
 
 /// What to do with a request after a look.
@@ -26,7 +27,9 @@ pub fn verdict(wait: &Wait, look: Look, now: Timestamp) -> Verdict {
     match look {
         Look::Present(image) => Verdict::Succeed(image),
         Look::Never(reason) => Verdict::Fail(reason),
-        Look::Denied(reason) if wait.denied_since.is_some_and(|since| now.seconds_since(since) >= PERMISSION_GRACE_SECONDS) => {
+        Look::Denied(reason)
+            if wait.denied_since.is_some_and(|since| now.seconds_since(since) >= PERMISSION_GRACE_SECONDS) =>
+        {
             Verdict::Fail(reason)
         }
         Look::Denied(reason) if wait.patience.has_to_end(now) => Verdict::Fail(reason),

@@ -1,7 +1,7 @@
 //! A request of CloudFormation from its first look to its answer, as the row that remembers it.
 //!
-//! Everything here is a function of a row and a moment. A transition gives the next row; the store takes it only if the row
-//! is still the one that it was made from, so that of any two transitions at once one has not happened.
+//! Everything here is a function of a row and a moment. A transition gives the next row; the store takes it only if the
+//! row is still the one that it was made from, so that of any two transitions at once one has not happened.
 
 use serde::{Deserialize, Serialize};
 
@@ -148,12 +148,14 @@ impl Wait {
         self.patience.gives_up_at.plus_seconds(KEPT_SECONDS)
     }
 
-    /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was. Near the end nobody waits for
-    /// a lease to run out: the same bytes may arrive twice, and none would be worse.
+    /// Takes the delivery over. What was decided before stands: `body` is asked for only if nothing was. Near the end
+    /// nobody waits for a lease to run out: the same bytes may arrive twice, and none would be worse.
     pub fn claim(&self, owner: &str, body: impl FnOnce() -> String, now: Timestamp) -> Claim {
         let body = match &self.state {
             State::Waiting => body(),
-            State::Answering { body, owner: holder, until } if now >= *until || holder == owner || self.patience.has_to_end(now) => {
+            State::Answering { body, owner: holder, until }
+                if now >= *until || holder == owner || self.patience.has_to_end(now) =>
+            {
                 body.clone()
             }
             State::Answering { until, .. } => return Claim::Busy(*until),
@@ -166,7 +168,10 @@ impl Wait {
     /// The answer was taken, or refused for good: its address is forgotten.
     #[must_use]
     pub fn answered(&self, delivery: Delivery, now: Timestamp) -> Self {
-        Self { url: None, ..self.next(State::Answered { at: now, taken: delivery == Delivery::Taken }) }
+        Self {
+            url: None,
+            ..self.next(State::Answered { at: now, taken: delivery == Delivery::Taken })
+        }
     }
 
     /// The resource was deleted. An answer that is under way goes its way.
@@ -190,7 +195,10 @@ impl Wait {
     /// The mirror could not be asked, if that is news.
     pub fn mirror_refused(&self, why: String) -> Option<Self> {
         let is_news = self.mirror.refused.as_ref() != Some(&why);
-        is_news.then(|| Self { mirror: MirrorAsked { refused: Some(why), ..self.mirror.clone() }, ..self.next(self.state.clone()) })
+        is_news.then(|| Self {
+            mirror: MirrorAsked { refused: Some(why), ..self.mirror.clone() },
+            ..self.next(self.state.clone())
+        })
     }
 
     /// What a look says of the permission to look, if that is news: since when it is refused.
@@ -244,9 +252,15 @@ mod tests {
         let second = taken(first.claim("b", || "B".to_owned(), now().plus_seconds(30)));
         assert!(matches!(&second.state, State::Answering { body, owner, .. } if body == "A" && owner == "b"));
         let again = taken(first.claim("a", || "B".to_owned(), now().plus_seconds(1)));
-        assert!(matches!(&again.state, State::Answering { body, .. } if body == "A"), "a retry of the same invocation carries on");
+        assert!(
+            matches!(&again.state, State::Answering { body, .. } if body == "A"),
+            "a retry of the same invocation carries on"
+        );
         let done = second.answered(Delivery::Taken, now());
-        assert_eq!((done.claim("c", || "C".to_owned(), now()), done.url.is_none(), done.is_open()), (Claim::Over, true, false));
+        assert_eq!(
+            (done.claim("c", || "C".to_owned(), now()), done.url.is_none(), done.is_open()),
+            (Claim::Over, true, false)
+        );
         assert_eq!([first.version, second.version, done.version], [2, 3, 4]);
     }
 

@@ -54,23 +54,32 @@ fn parse_tag(text: &str) -> Result<String, Refusal> {
     if let Some((before, digest)) = text.split_once('@') {
         let tag = before.rsplit(['/', ':']).next().unwrap_or_default();
         return match digest.parse::<Digest>() {
-            Ok(digest) if tag.is_empty() => refuse("is a digest".to_owned(), format!("ImageDigest: {digest}, and no ImageTag")),
+            Ok(digest) if tag.is_empty() => {
+                refuse("is a digest".to_owned(), format!("ImageDigest: {digest}, and no ImageTag"))
+            }
             Ok(digest) => {
                 let why = "is a tag with a digest, which no tag can be".to_owned();
                 refuse(why, format!("ImageTag: {}, or ImageDigest: {digest}", shown(tag)))
             }
-            Err(_) if tag.is_empty() => refuse("has an `@`, which no tag can have".to_owned(), "the tag that is pushed".to_owned()),
+            Err(_) if tag.is_empty() => {
+                refuse("has an `@`, which no tag can have".to_owned(), "the tag that is pushed".to_owned())
+            }
             Err(_) => refuse("has an `@`, which no tag can have".to_owned(), format!("ImageTag: {}", shown(tag))),
         };
     }
     if text.starts_with("sha256:") {
         return match text.parse::<Digest>() {
             Ok(digest) => refuse("is a digest".to_owned(), format!("ImageDigest: {digest}, and no ImageTag")),
-            Err(_) => refuse("is a digest that is not whole".to_owned(), "ImageDigest: sha256: and its 64 digits".to_owned()),
+            Err(_) => {
+                refuse("is a digest that is not whole".to_owned(), "ImageDigest: sha256: and its 64 digits".to_owned())
+            }
         };
     }
     if is_unfilled(text) {
-        return refuse("is a placeholder that nothing has filled in".to_owned(), "the tag itself, or `!Sub` before the text".to_owned());
+        return refuse(
+            "is a placeholder that nothing has filled in".to_owned(),
+            "the tag itself, or `!Sub` before the text".to_owned(),
+        );
     }
     if text.chars().any(char::is_control) {
         return refuse("has a character that cannot be seen".to_owned(), "the tag that is pushed".to_owned());
@@ -129,13 +138,24 @@ fn parse_digest(text: &str) -> Result<Digest, Refusal> {
         return refuse(format!("has {} digits, and a digest has 64", digits.len()), "the whole digest".to_owned());
     }
     if lower.starts_with("sha512:") || lower.starts_with("sha384:") {
-        return refuse("is of an algorithm that ECR does not use".to_owned(), "the sha256 digest that ECR shows".to_owned());
+        return refuse(
+            "is of an algorithm that ECR does not use".to_owned(),
+            "the sha256 digest that ECR shows".to_owned(),
+        );
     }
-    let write = if parse_tag(text).is_ok() { format!("ImageTag: {}", shown(text)) } else { "sha256: and 64 hexadecimal digits".to_owned() };
+    let write = if parse_tag(text).is_ok() {
+        format!("ImageTag: {}", shown(text))
+    } else {
+        "sha256: and 64 hexadecimal digits".to_owned()
+    };
     refuse("is not a digest".to_owned(), write)
 }
 
 /// A placeholder of a template language that stands there as text.
 pub(super) fn is_unfilled(text: &str) -> bool {
-    text.contains("${") || text.contains("{{") || text.contains("!Ref") || text.contains("!Sub") || text.contains("<none>")
+    text.contains("${")
+        || text.contains("{{")
+        || text.contains("!Ref")
+        || text.contains("!Sub")
+        || text.contains("<none>")
 }

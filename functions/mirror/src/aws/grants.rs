@@ -1,7 +1,8 @@
 //! How many requests several processes may send together within a window of time.
 //!
-//! The state is the moments of the latest grants, no more of them than one window allows. It is written by whoever takes a grant, so that
-//! all together stay within the quota in every window, wherever one begins. Whoever has been granted a moment may send one request then.
+//! The state is the moments of the latest grants, no more of them than one window allows. It is written by whoever
+//! takes a grant, so that all together stay within the quota in every window, wherever one begins. Whoever has been
+//! granted a moment may send one request then.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +23,12 @@ impl Allowed {
 
     /// The share of one of so many processes, for as long as they cannot agree: one at a time.
     pub fn share(self, processes: usize) -> Self {
-        let (most, processes) = (i64::try_from(self.most).unwrap_or(i64::MAX), i64::try_from(processes).unwrap_or(i64::MAX));
-        Self { most: 1, millis: self.millis.saturating_mul(processes) / most.max(1) }
+        let (most, processes) =
+            (i64::try_from(self.most).unwrap_or(i64::MAX), i64::try_from(processes).unwrap_or(i64::MAX));
+        Self {
+            most: 1,
+            millis: self.millis.saturating_mul(processes) / most.max(1),
+        }
     }
 }
 
@@ -31,12 +36,13 @@ impl Allowed {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants(Vec<i64>);
 
-/// Nothing is granted so far ahead. What lies further ahead was granted by a clock that is wrong, and counts for nothing.
+/// Nothing is granted so far ahead. What lies further ahead was granted by a clock that is wrong, and counts for
+/// nothing.
 const FURTHEST_AHEAD_MILLIS: i64 = 10_000;
 
 impl Grants {
-    /// Grants up to `wanted` requests: the moments at which each may go, the first as soon as possible. Fewer, or none, where it would be
-    /// more than `ahead` milliseconds from now.
+    /// Grants up to `wanted` requests: the moments at which each may go, the first as soon as possible. Fewer, or none,
+    /// where it would be more than `ahead` milliseconds from now.
     pub fn take(&mut self, allowed: Allowed, wanted: usize, now: i64, ahead: i64) -> Vec<i64> {
         self.0.retain(|moment| *moment <= now.saturating_add(FURTHEST_AHEAD_MILLIS));
         let mut granted = Vec::new();
@@ -94,8 +100,8 @@ mod tests {
         assert_eq!(Allowed { most: 0, millis: 1000 }.share(2).millis, 2000);
     }
 
-    /// Several processes with clocks that differ a little, each wanting what it likes, never get more in any window than is allowed, and
-    /// whoever always wants gets all of it.
+    /// Several processes with clocks that differ a little, each wanting what it likes, never get more in any window
+    /// than is allowed, and whoever always wants gets all of it.
     #[test]
     fn together_they_stay_within_every_window_and_use_it() {
         let mut state = 7_u64;
@@ -104,7 +110,10 @@ mod tests {
             (state >> 33) % below
         };
         for round in 0..200 {
-            let allowed = Allowed { most: 1 + random(12) as usize, millis: 1 + random(2000) as i64 };
+            let allowed = Allowed {
+                most: 1 + random(12) as usize,
+                millis: 1 + random(2000) as i64,
+            };
             let busy = round % 2 == 0;
             let (mut grants, mut now, mut all) = (Grants::default(), 0_i64, Vec::new());
             for _ in 0..300 {
@@ -122,7 +131,11 @@ mod tests {
             if busy {
                 let (first, last) = (all[0], all[all.len() - 1]);
                 let windows = (last - first) / allowed.millis;
-                assert!(all.len() as i64 >= windows * allowed.most as i64, "{allowed:?}: {} in {windows} windows", all.len());
+                assert!(
+                    all.len() as i64 >= windows * allowed.most as i64,
+                    "{allowed:?}: {} in {windows} windows",
+                    all.len()
+                );
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Docker Hub's credentials from Secrets Manager, in the form of ECR's pull-through cache: `{"username": ..., "accessToken": ...}`, or
-//! with `password` in its place.
+//! Docker Hub's credentials from Secrets Manager, in the form of ECR's pull-through cache: `{"username": ...,
+//! "accessToken": ...}`, or with `password` in its place.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -67,9 +67,15 @@ impl HubSecret {
 
     async fn fetch(&self) -> Result<Basic, CredentialsError> {
         const CALL: &str = "secretsmanager:GetSecretValue";
-        let failed = |failure: Failure| CredentialsError { retryable: failure.is_transient(), reason: failure.to_string() };
+        let failed = |failure: Failure| CredentialsError {
+            retryable: failure.is_transient(),
+            reason: failure.to_string(),
+        };
         let request = json!({"SecretId": self.arn});
-        let answer = JsonApi::new(&self.config, SECRETS).call(CALL, "secretsmanager.GetSecretValue", &request).await.map_err(failed)?;
+        let answer = JsonApi::new(&self.config, SECRETS)
+            .call(CALL, "secretsmanager.GetSecretValue", &request)
+            .await
+            .map_err(failed)?;
         let text = answer.get("SecretString").and_then(Value::as_str).unwrap_or_default();
         read(text).ok_or_else(|| {
             let reason =
@@ -96,11 +102,14 @@ fn read(text: &str) -> Option<Basic> {
     }
     let stored: Stored = serde_json::from_str(text).ok()?;
     let usable = !stored.username.is_empty() && !stored.password.is_empty();
-    usable.then(|| Basic { username: stored.username, password: Secret::new(stored.password) })
+    usable.then(|| Basic {
+        username: stored.username,
+        password: Secret::new(stored.password),
+    })
 }
 
-/// The repositories of Docker Hub that the mirror's owner has named. The secret is for these: whoever else may have something mirrored
-/// gets what the world gets.
+/// The repositories of Docker Hub that the mirror's owner has named. The secret is for these: whoever else may have
+/// something mirrored gets what the world gets.
 #[derive(Debug, Default)]
 pub struct NamedSources(RwLock<BTreeSet<String>>);
 
@@ -116,7 +125,8 @@ impl NamedSources {
     }
 }
 
-/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it and its owner has named what it is for.
+/// Signs in to private ECR registries, and to Docker Hub where there is a secret for it and its owner has named what it
+/// is for.
 pub struct MirrorCredentials {
     ecr: EcrCredentials,
     hub: Option<HubSecret>,
@@ -133,7 +143,9 @@ impl MirrorCredentials {
 impl CredentialsProvider for MirrorCredentials {
     fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         match &self.hub {
-            Some(hub) if registry == DOCKER_HUB => Box::pin(async move { hub.basic().await.map(|basic| Some(basic.into())) }),
+            Some(hub) if registry == DOCKER_HUB => {
+                Box::pin(async move { hub.basic().await.map(|basic| Some(basic.into())) })
+            }
             Some(_) | None => self.ecr.credentials(registry),
         }
     }

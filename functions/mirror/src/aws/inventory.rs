@@ -1,6 +1,8 @@
-//! What an account's ECS runs in one region: clusters, services, their task definitions, tasks on their own. Read only, page by page.
+//! What an account's ECS runs in one region: clusters, services, their task definitions, tasks on their own. Read only,
+//! page by page.
 //!
-//! Nothing is left out in silence: what could not be read is named, so that whoever may act only on a complete look can tell.
+//! Nothing is left out in silence: what could not be read is named, so that whoever may act only on a complete look can
+//! tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +37,8 @@ pub struct Images {
 pub enum Reach {
     /// The services: what they run, and what they are being moved to.
     Services,
-    /// Also tasks that belong to no service, and the newest revision of every family, which a schedule or a person may start.
+    /// Also tasks that belong to no service, and the newest revision of every family, which a schedule or a person may
+    /// start.
     Everything,
 }
 
@@ -59,13 +62,17 @@ impl Inventory {
         pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListClusters", &error))
     }
 
-    /// The services of a cluster. One that is gone by the time it is described is left out, as it would be a moment later.
+    /// The services of a cluster. One that is gone by the time it is described is left out, as it would be a moment
+    /// later.
     ///
     /// # Errors
     /// A call failed.
     pub async fn services(&self, cluster: &str) -> Result<Vec<Service>, Failure> {
         let pages = self.0.list_services().cluster(cluster).into_paginator().items().send();
-        let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListServices", &error))?;
+        let arns = pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Failure::of("ecs:ListServices", &error))?;
         let mut services = Vec::new();
         for some in arns.chunks(SERVICES_AT_ONCE) {
             let request = self.0.describe_services().cluster(cluster).set_services(Some(some.to_vec()));
@@ -132,7 +139,10 @@ impl Inventory {
             match self.containers(&definition).await {
                 Ok(containers) => {
                     let images = containers.iter().filter_map(ContainerDefinition::image);
-                    used.extend(images.flat_map(|image| users.iter().map(|by| InUse { image: image.to_owned(), by: by.clone() })));
+                    used.extend(
+                        images
+                            .flat_map(|image| users.iter().map(|by| InUse { image: image.to_owned(), by: by.clone() })),
+                    );
                 }
                 Err(failure) => unknown.push(format!("task definition {}: {failure}", last_part(&definition))),
             }
@@ -170,7 +180,9 @@ impl Inventory {
         let mut pages = request.into_paginator().items().send();
         while let Some(arn) = pages.next().await {
             let arn = arn.map_err(|error| Failure::of("ecs:ListTaskDefinitions", &error))?;
-            let Some((family, revision)) = arn.rsplit_once(':') else { continue };
+            let Some((family, revision)) = arn.rsplit_once(':') else {
+                continue;
+            };
             let revision = revision.parse().unwrap_or_default();
             let known = newest.entry(family.to_owned()).or_insert_with(|| (revision, arn.clone()));
             if revision >= known.0 {
@@ -184,8 +196,9 @@ impl Inventory {
 /// Whether an answer has everything that was asked for, but for what is gone by now.
 fn complete(call: &'static str, failures: &[aws_sdk_ecs::types::Failure]) -> Result<(), Failure> {
     let other = failures.iter().find(|failure| failure.reason() != Some("MISSING"));
-    let why =
-        |failure: &aws_sdk_ecs::types::Failure| format!("{}: {}", failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default());
+    let why = |failure: &aws_sdk_ecs::types::Failure| {
+        format!("{}: {}", failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default())
+    };
     other.map_or(Ok(()), |failure| Err(Failure::unexpected(call, why(failure))))
 }
 

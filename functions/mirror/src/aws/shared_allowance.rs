@@ -1,10 +1,12 @@
 //! A quota of ECR that several workers share: PutImage's ten a second count for the whole account and region.
 //!
-//! The moments at which requests may go are handed out in a row of the functions' table (`pk` = `mirror`, `sk` = `pace#<registry>`), a few
-//! at a time and no more than somebody waits for, by a write that holds only if nobody else was faster. So all workers together stay
-//! within the quota, one alone has all of it from its first request, and one that dies takes half a second of it with it.
+//! The moments at which requests may go are handed out in a row of the functions' table (`pk` = `mirror`, `sk` =
+//! `pace#<registry>`), a few at a time and no more than somebody waits for, by a write that holds only if nobody else
+//! was faster. So all workers together stay within the quota, one alone has all of it from its first request, and one
+//! that dies takes half a second of it with it.
 //!
-//! Nobody waits for the table: where it cannot be asked, each worker keeps to its own share. Who waits may give up at any moment.
+//! Nobody waits for the table: where it cannot be asked, each worker keeps to its own share. Who waits may give up at
+//! any moment.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,7 +105,13 @@ impl SharedAllowance {
     /// The quota that is handed out in this table.
     pub fn new(config: &aws_config::SdkConfig, table: &str, clock: Clock) -> Self {
         let looked = Mutex::new((clock().millis(), Instant::now()));
-        Self { client: Client::new(config), table: table.to_owned(), clock, looked, hosts: Mutex::default() }
+        Self {
+            client: Client::new(config),
+            table: table.to_owned(),
+            clock,
+            looked,
+            hosts: Mutex::default(),
+        }
     }
 
     fn host(&self, registry: &str) -> Arc<Host> {
@@ -153,7 +161,8 @@ impl SharedAllowance {
         let ahead = i64::try_from(FURTHEST_AHEAD.as_millis()).unwrap_or(i64::MAX);
         for _ in 0..TRIES {
             // What cannot be read is replaced.
-            let mut grants: Grants = turn.seen.as_deref().and_then(|seen| serde_json::from_str(seen).ok()).unwrap_or_default();
+            let mut grants: Grants =
+                turn.seen.as_deref().and_then(|seen| serde_json::from_str(seen).ok()).unwrap_or_default();
             let now = self.now();
             let granted = grants.take(Allowed::of_rate(PUT_IMAGE_PER_SECOND), wanted, now, ahead);
             if granted.is_empty() {
@@ -170,7 +179,9 @@ impl SharedAllowance {
                 .expression_attribute_values(":expires", number(now / 1000 + CLEAR_UP_SECONDS))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
             operation = match &turn.seen {
-                Some(seen) => operation.condition_expression("#granted = :seen").expression_attribute_values(":seen", text(seen)),
+                Some(seen) => {
+                    operation.condition_expression("#granted = :seen").expression_attribute_values(":seen", text(seen))
+                }
                 None => operation.condition_expression("attribute_not_exists(#granted)"),
             };
             let Err(error) = operation.send().await else {
@@ -181,12 +192,17 @@ impl SharedAllowance {
                 return Err(Failure::of(CALL, &error));
             };
             // Somebody else was faster: this is how it stands now.
-            turn.seen = other.item().and_then(|item| item.get("granted")).and_then(|document| AttributeValue::as_s(document).ok()).cloned();
+            turn.seen = other
+                .item()
+                .and_then(|item| item.get("granted"))
+                .and_then(|document| AttributeValue::as_s(document).ok())
+                .cloned();
         }
         Ok(Vec::new())
     }
 
-    /// The time in milliseconds. It goes on whatever the clock does: one that is set back, or stands still, makes nobody wait.
+    /// The time in milliseconds. It goes on whatever the clock does: one that is set back, or stands still, makes
+    /// nobody wait.
     fn now(&self) -> i64 {
         let now = (self.clock)().millis();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);

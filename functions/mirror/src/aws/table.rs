@@ -1,11 +1,12 @@
 //! The mirror's rows in the table: its memory between runs, and leases on images that are being copied.
 //!
-//! The memory is one row (`pk` = `mirror`, `sk` = `state`), changed only under its lease. A lease on an image is a row of its own
-//! (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process that died holds nothing up
-//! for long, and deleted when the copy is done. What indexes name is kept too (`sk` = `children#<repository>`), and which repository refers to
-//! which blob (`held`).
+//! The memory is one row (`pk` = `mirror`, `sk` = `state`), changed only under its lease. A lease on an image is a row
+//! of its own (`pk` = `mirror-copy#<repository>@<digest>`), renewed for as long as its holder works, so that a process
+//! that died holds nothing up for long, and deleted when the copy is done. What indexes name is kept too (`sk` =
+//! `children#<repository>`), and which repository refers to which blob (`held`).
 //!
-//! Beside the memory, in the same row, lie the marks of repositories that are being created: whoever takes the memory gets them with it.
+//! Beside the memory, in the same row, lie the marks of repositories that are being created: whoever takes the memory
+//! gets them with it.
 
 use std::collections::BTreeMap;
 
@@ -56,17 +57,23 @@ impl MirrorTable {
         Self { client: Client::new(config), name: name.to_owned() }
     }
 
-    /// Takes the memory for `seconds`, and with it the marks of repositories that may not be finished; `None` if another run has it. The same owner may take it again, so that a retry carries on.
+    /// Takes the memory for `seconds`, and with it the marks of repositories that may not be finished; `None` if
+    /// another run has it. The same owner may take it again, so that a retry carries on.
     ///
     /// # Errors
     /// The call failed.
     pub async fn take_memory(&self, owner: &str, now: Timestamp, seconds: i64) -> Result<Option<Taken>, Failure> {
         const CALL: &str = "dynamodb:UpdateItem";
-        let Some(row) = self.take(MEMORY, owner, now, seconds, None).await? else { return Ok(None) };
+        let Some(row) = self.take(MEMORY, owner, now, seconds, None).await? else {
+            return Ok(None);
+        };
         let marks = row.get(UNFINISHED).and_then(|marks| marks.as_ss().ok()).into_iter().flatten();
         let unfinished = marks.filter_map(|mark| mark.parse().ok()).collect();
-        let Some(AttributeValue::S(document)) = row.get("doc") else { return Ok(Some(Taken { memory: Memory::default(), unfinished })) };
-        // What an older version wrote and this one cannot read is forgotten: it saves work, and decides nothing that is not looked at again.
+        let Some(AttributeValue::S(document)) = row.get("doc") else {
+            return Ok(Some(Taken { memory: Memory::default(), unfinished }));
+        };
+        // What an older version wrote and this one cannot read is forgotten: it saves work, and decides nothing that is
+        // not looked at again.
         let memory = serde_json::from_str(document).unwrap_or_else(|error| {
             tracing::warn!(call = CALL, %error, "the mirror's memory cannot be read and begins anew");
             Memory::default()
@@ -91,7 +98,8 @@ impl MirrorTable {
             memory.behind.clear();
             document = json(&memory);
         }
-        let operation = self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(MEMORY.1));
+        let operation =
+            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(MEMORY.1));
         let operation = operation
             .update_expression("SET #doc = :doc REMOVE #owner, #until")
             .condition_expression("#owner = :owner")
@@ -121,7 +129,8 @@ impl MirrorTable {
     }
 
     async fn change_marks(&self, change: &str, repository: &Unfinished) -> Result<(), Failure> {
-        let operation = self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(MEMORY.1));
+        let operation =
+            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(MEMORY.1));
         let operation = operation
             .update_expression(change)
             .expression_attribute_names("#marks", UNFINISHED)
@@ -136,7 +145,10 @@ impl MirrorTable {
     /// The call failed.
     pub async fn take_image(&self, image: &str, owner: &str, now: Timestamp, seconds: i64) -> Result<bool, Failure> {
         let key = format!("mirror-copy#{image}");
-        Ok(self.take((&key, "lease"), owner, now, seconds, Some(now.seconds() + CLEAR_UP_SECONDS)).await?.is_some())
+        Ok(self
+            .take((&key, "lease"), owner, now, seconds, Some(now.seconds() + CLEAR_UP_SECONDS))
+            .await?
+            .is_some())
     }
 
     /// Gives the lease on an image back.
@@ -158,15 +170,21 @@ impl MirrorTable {
         }
     }
 
-    /// What the indexes of a repository name, as far as it was read before. A digest never names anything else, and reading it from ECR
-    /// would count as a pull.
+    /// What the indexes of a repository name, as far as it was read before. A digest never names anything else, and
+    /// reading it from ECR would count as a pull.
     ///
     /// # Errors
     /// The call failed.
     pub async fn known_children(&self, repository: &str) -> Result<Children, Failure> {
-        let operation = self.client.get_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&children_key(repository)));
+        let operation = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&children_key(repository)));
         let answer = operation.send().await.map_err(|error| Failure::of("dynamodb:GetItem", &error))?;
-        let document = answer.item().and_then(|item| item.get("doc")).and_then(|document| document.as_s().ok().cloned());
+        let document =
+            answer.item().and_then(|item| item.get("doc")).and_then(|document| document.as_s().ok().cloned());
         Ok(document.and_then(|document| serde_json::from_str(&document).ok()).unwrap_or_default())
     }
 
@@ -179,8 +197,12 @@ impl MirrorTable {
         if document.len() > LARGEST_MEMORY {
             return Ok(false);
         }
-        let operation =
-            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&children_key(repository)));
+        let operation = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&children_key(repository)));
         let operation = operation
             .update_expression("SET #doc = :doc")
             .expression_attribute_names("#doc", "doc")

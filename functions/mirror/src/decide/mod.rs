@@ -12,7 +12,9 @@ pub use config::keys::{KEYS, Key, Kind, table};
 pub use config::read::ConfigFault;
 pub use config::schema::schema;
 pub use config::version::{Range, Version};
-pub use config::{By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection};
+pub use config::{
+    By, DEFAULT_PREFIX, ImageRule, LARGEST_CONFIG, Listed, MirrorConfig, PruneRule, TagRule, TagSelection,
+};
 pub use plan::select::{Chosen, Selected, select};
 pub use plan::unfinished::Unfinished;
 pub use plan::want::{InUse, Want, Wants};

@@ -1,7 +1,8 @@
-//! Carries the pruning out: looks at everything in the mirror's repositories, and deletes what has been unwanted for long enough.
+//! Carries the pruning out: looks at everything in the mirror's repositories, and deletes what has been unwanted for
+//! long enough.
 //!
-//! Right before it deletes it looks at ECS once more, and what anything uses by then stays. What ECR refuses to delete, because an index
-//! still names it, stays too.
+//! Right before it deletes it looks at ECS once more, and what anything uses by then stays. What ECR refuses to delete,
+//! because an index still names it, stays too.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -58,15 +59,23 @@ impl Pruner<'_> {
             tracing::warn!("{}", doubt.why);
         }
         let enabled = self.config.prune.as_ref().is_some_and(|rule| rule.enabled);
-        let mut obstacles: Vec<String> = plan.doubts.iter().map(|doubt| doubt.why.clone()).filter(|_| enabled).collect();
+        let mut obstacles: Vec<String> =
+            plan.doubts.iter().map(|doubt| doubt.why.clone()).filter(|_| enabled).collect();
         let due = enabled && plan.due().next().is_some();
         let gone = if due { self.delete(&plan, &mut obstacles).await } else { HashSet::new() };
-        Pruned { remembered: plan.remember(memory, &gone), gone: gone.len() as u64, plan, obstacles }
+        Pruned {
+            remembered: plan.remember(memory, &gone),
+            gone: gone.len() as u64,
+            plan,
+            obstacles,
+        }
     }
 
     /// What nothing wants, and what of it is due.
     pub async fn plan(&self, memory: &Memory, now: Timestamp) -> PrunePlan {
-        let Some(host) = ecr_host(&self.config.registry) else { return PrunePlan::default() };
+        let Some(host) = ecr_host(&self.config.registry) else {
+            return PrunePlan::default();
+        };
         let ecr = self.around.ecr.get(host.region);
         let mut held = Vec::new();
         for name in repositories(self.config, self.wants.iter()) {
@@ -77,18 +86,27 @@ impl Pruner<'_> {
             held.push(HeldRepository { name, images, doubt });
         }
         let incomplete = (!self.survey.unknown_use.is_empty()).then(|| self.survey.unknown_use.join("; "));
-        let demand = InDemand { wants: self.wants, used: &self.survey.used, incomplete: incomplete.as_deref() };
+        let demand = InDemand {
+            wants: self.wants,
+            used: &self.survey.used,
+            incomplete: incomplete.as_deref(),
+        };
         prune(self.config, &held, demand, memory, now)
     }
 
     async fn held(&self, ecr: &Ecr, account: &str, repository: &str) -> Result<Vec<Held>, String> {
         let images = ecr.all_images(Some(account), repository).await.map_err(|error| error.to_string())?;
-        let is_index =
-            |image: &&ImageSummary| image.media_type.as_deref().is_none_or(|kind| kind.contains("index") || kind.contains("list"));
+        let is_index = |image: &&ImageSummary| {
+            image.media_type.as_deref().is_none_or(|kind| kind.contains("index") || kind.contains("list"))
+        };
         let indexes: Vec<Digest> = images.iter().filter(is_index).map(|image| image.digest.clone()).collect();
         let children = self.children(ecr, account, repository, &indexes).await?;
         let held = images.into_iter().map(|image| Held {
-            children: if indexes.contains(&image.digest) { children.get(&image.digest).cloned() } else { Some(Vec::new()) },
+            children: if indexes.contains(&image.digest) {
+                children.get(&image.digest).cloned()
+            } else {
+                Some(Vec::new())
+            },
             digest: image.digest,
             tags: image.tags,
             pushed_at: image.pushed_at,
@@ -99,15 +117,27 @@ impl Pruner<'_> {
         Ok(held.collect())
     }
 
-    /// What these indexes name. Each is read from ECR once: that counts as a pull, which the rule that keeps what was pulled would see.
-    async fn children(&self, ecr: &Ecr, account: &str, repository: &str, indexes: &[Digest]) -> Result<Children, String> {
+    /// What these indexes name. Each is read from ECR once: that counts as a pull, which the rule that keeps what was
+    /// pulled would see.
+    async fn children(
+        &self,
+        ecr: &Ecr,
+        account: &str,
+        repository: &str,
+        indexes: &[Digest],
+    ) -> Result<Children, String> {
         if indexes.is_empty() {
             return Ok(Children::new());
         }
         let mut children = self.table.known_children(repository).await.map_err(|failure| failure.to_string())?;
         let known = children.len();
         children.retain(|index, _| indexes.contains(index));
-        let unread: Vec<ImageId> = indexes.iter().filter(|index| !children.contains_key(*index)).cloned().map(ImageId::Digest).collect();
+        let unread: Vec<ImageId> = indexes
+            .iter()
+            .filter(|index| !children.contains_key(*index))
+            .cloned()
+            .map(ImageId::Digest)
+            .collect();
         if unread.is_empty() && children.len() == known {
             return Ok(children);
         }
@@ -133,7 +163,9 @@ impl Pruner<'_> {
 
     /// Deletes what is due and still not used; what is gone afterwards. What was in the way is added to the obstacles.
     async fn delete(&self, plan: &PrunePlan, obstacles: &mut Vec<String>) -> HashSet<String> {
-        let Some(host) = ecr_host(&self.config.registry) else { return HashSet::new() };
+        let Some(host) = ecr_host(&self.config.registry) else {
+            return HashSet::new();
+        };
         let again = self.around.ecs.images(Reach::Everything).await;
         if !again.unknown.is_empty() {
             tracing::warn!("nothing is deleted, because not everything in use is known: {}", again.unknown.join("; "));
@@ -141,7 +173,9 @@ impl Pruner<'_> {
         }
         let before: HashSet<&str> = self.survey.used.iter().map(|used| used.image.as_str()).collect();
         if again.used.iter().any(|used| !before.contains(used.image.as_str())) {
-            tracing::info!("nothing is deleted in this run, because ECS uses images now that it did not use a moment ago");
+            tracing::info!(
+                "nothing is deleted in this run, because ECS uses images now that it did not use a moment ago"
+            );
             return HashSet::new();
         }
         let ecr = self.around.ecr.get(host.region);
@@ -159,8 +193,14 @@ impl Pruner<'_> {
                         for failure in &failures {
                             tracing::warn!(repository, code = failure.code, "an image stays: {}", failure.reason);
                         }
-                        let stays: HashSet<&str> = failures.iter().filter_map(|failure| failure.digest.as_deref()).collect();
-                        gone.extend(digests.iter().filter(|digest| !stays.contains(digest.as_str())).map(|digest| key(repository, digest)));
+                        let stays: HashSet<&str> =
+                            failures.iter().filter_map(|failure| failure.digest.as_deref()).collect();
+                        gone.extend(
+                            digests
+                                .iter()
+                                .filter(|digest| !stays.contains(digest.as_str()))
+                                .map(|digest| key(repository, digest)),
+                        );
                     }
                     Err(error) => {
                         tracing::warn!(repository, %error, "images could not be deleted: {error}");
@@ -176,8 +216,12 @@ impl Pruner<'_> {
 
 /// What names others first: the plan is in that order, and each tagged image begins before the untagged ones.
 fn in_order(plan: &PrunePlan, repository: &str, digests: Vec<Digest>) -> Vec<Vec<Digest>> {
-    let tagged: HashSet<&Digest> =
-        plan.unwanted.iter().filter(|image| image.repository == repository && !image.tags.is_empty()).map(|image| &image.digest).collect();
+    let tagged: HashSet<&Digest> = plan
+        .unwanted
+        .iter()
+        .filter(|image| image.repository == repository && !image.tags.is_empty())
+        .map(|image| &image.digest)
+        .collect();
     let (first, second): (Vec<Digest>, Vec<Digest>) = digests.into_iter().partition(|digest| tagged.contains(digest));
     [first, second].into_iter().filter(|digests| !digests.is_empty()).collect()
 }

@@ -1,4 +1,5 @@
-//! A look at everything that the plan needs: the tags there are, what they mean now, what the mirror holds, what runs in ECS.
+//! A look at everything that the plan needs: the tags there are, what they mean now, what the mirror holds, what runs
+//! in ECS.
 //!
 //! What could not be found out is part of the answer, never a reason to give up the rest.
 
@@ -23,7 +24,8 @@ use pullsafe_registry::{Client, CopyRequest, Quota, RegistryError};
 const LISTS_AT_ONCE: usize = 4;
 /// Images that are resolved at a time.
 const HEADS_AT_ONCE: usize = 8;
-/// How many tags are asked for one by one at Docker Hub's web API, which allows 180 requests a minute; the rest is estimated.
+/// How many tags are asked for one by one at Docker Hub's web API, which allows 180 requests a minute; the rest is
+/// estimated.
 const MOST_DETAILS: usize = 60;
 
 /// Who can be asked.
@@ -72,13 +74,20 @@ pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -
             Ok((chosen, warning)) => {
                 if let Some(warning) = warning {
                     survey.warnings.push(format!("line {}: {} {warning}", rule.line, rule.source));
-                    survey.unsure.insert(config.repository_for(&rule.source), format!("the rule in line {} {warning}", rule.line));
+                    survey.unsure.insert(
+                        config.repository_for(&rule.source),
+                        format!("the rule in line {} {warning}", rule.line),
+                    );
                 }
                 wants.add_rule(config, rule, &chosen);
             }
             Err(error) => {
-                survey.warnings.push(format!("line {}: the tags of {} could not be listed: {error}", rule.line, rule.source));
-                survey.unsure.insert(config.repository_for(&rule.source), format!("its tags could not be listed: {error}"));
+                survey
+                    .warnings
+                    .push(format!("line {}: the tags of {} could not be listed: {error}", rule.line, rule.source));
+                survey
+                    .unsure
+                    .insert(config.repository_for(&rule.source), format!("its tags could not be listed: {error}"));
             }
         }
     }
@@ -90,8 +99,12 @@ pub async fn survey(config: &MirrorConfig, around: Around<'_>, now: Timestamp) -
     let targets = target::look(around.client, around.ecr, &wants).await;
     let (sources, budget) = sources(around.client, &wants, &targets).await;
     survey.budget = budget;
-    survey.seen =
-        wants.into_iter().zip(sources).zip(targets).map(|((want, source), target)| Seen { want, source, target, frozen: false }).collect();
+    survey.seen = wants
+        .into_iter()
+        .zip(sources)
+        .zip(targets)
+        .map(|((want, source), target)| Seen { want, source, target, frozen: false })
+        .collect();
     made(around.client, &mut survey.seen).await;
     details(around.client, &mut survey.seen).await;
     elsewhere(around.client, &mut survey.seen).await;
@@ -118,16 +131,23 @@ async fn select_for(image: &ImageRule, client: &Client, now: Timestamp) -> Selec
     }
 }
 
-/// The tags that a rule may choose from. Times are known of Docker Hub's web API alone, a hundred tags to a request and the newest first;
-/// whoever does not need them gets all names from the registry in a request or two.
-async fn list(image: &ImageRule, rule: &TagRule, client: &Client, now: Timestamp) -> Result<Vec<TagFacts>, RegistryError> {
+/// The tags that a rule may choose from. Times are known of Docker Hub's web API alone, a hundred tags to a request and
+/// the newest first; whoever does not need them gets all names from the registry in a request or two.
+async fn list(
+    image: &ImageRule,
+    rule: &TagRule,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Vec<TagFacts>, RegistryError> {
     let by_time = rule.newest.filter(|_| rule.by == By::PushTime);
     if (by_time.is_some() || rule.max_age_days.is_some()) && client.has_hub_api(&image.source) {
         let oldest = rule.max_age_days.map(|days| now.plus_seconds(-i64::from(days) * 86_400));
         let enough = |tags: &[TagFacts]| {
-            let too_old = oldest.is_some_and(|oldest| tags.last().and_then(|tag| tag.pushed_at).is_some_and(|at| at < oldest));
-            let filled =
-                by_time.is_some_and(|newest| select(rule, tags, now).chosen.len() >= usize::try_from(newest).unwrap_or(usize::MAX));
+            let too_old =
+                oldest.is_some_and(|oldest| tags.last().and_then(|tag| tag.pushed_at).is_some_and(|at| at < oldest));
+            let filled = by_time.is_some_and(|newest| {
+                select(rule, tags, now).chosen.len() >= usize::try_from(newest).unwrap_or(usize::MAX)
+            });
             too_old || filled
         };
         return client.hub_tags(&image.source, enough).await;
@@ -152,7 +172,11 @@ async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<
     let mut looks = stream::iter(looks).buffered(HEADS_AT_ONCE);
     while let Some((source, quota)) = looks.next().await {
         if let Some(quota) = quota {
-            let stated = Budget { limit: quota.limit, remaining: quota.remaining, window_seconds: quota.window_seconds };
+            let stated = Budget {
+                limit: quota.limit,
+                remaining: quota.remaining,
+                window_seconds: quota.window_seconds,
+            };
             budget = Some(budget.filter(|known| known.remaining <= stated.remaining).unwrap_or(stated));
         }
         sources.push(source);
@@ -162,7 +186,15 @@ async fn sources(client: &Client, wants: &[Want], targets: &[AtTarget]) -> (Vec<
 
 async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, Option<Quota>) {
     let image = |digest, media_type, manifest_size| {
-        AtSource::Is(SourceImage { digest, media_type, manifest_size, children: None, pushed_at: None, elsewhere: false, made: None })
+        AtSource::Is(SourceImage {
+            digest,
+            media_type,
+            manifest_size,
+            children: None,
+            pushed_at: None,
+            elsewhere: false,
+            made: None,
+        })
     };
     // What a digest means never changes: who holds it is current, whatever became of the source.
     if let (Some(digest), AtTarget::Holds(held)) = (want.source.digest(), target)
@@ -183,16 +215,22 @@ async fn source(client: &Client, want: &Want, target: &AtTarget) -> (AtSource, O
 /// The images that would be copied.
 fn moving(seen: &mut [Seen]) -> impl Iterator<Item = (&Want, &mut SourceImage)> {
     seen.iter_mut().filter_map(|seen| {
-        let AtSource::Is(image) = &mut seen.source else { return None };
-        let current = matches!(&seen.target, AtTarget::Holds(held) if *held == image.digest || image.made.as_ref() == Some(held));
+        let AtSource::Is(image) = &mut seen.source else {
+            return None;
+        };
+        let current =
+            matches!(&seen.target, AtTarget::Holds(held) if *held == image.digest || image.made.as_ref() == Some(held));
         (!current && !matches!(seen.target, AtTarget::Unknown(_))).then_some((&seen.want, image))
     })
 }
 
-/// Where only some platforms are wanted the target's digest is another than the source's: whether it was made of what the source has now.
+/// Where only some platforms are wanted the target's digest is another than the source's: whether it was made of what
+/// the source has now.
 async fn made(client: &Client, seen: &mut [Seen]) {
     let reduced = seen.iter_mut().filter_map(|seen| {
-        let (AtSource::Is(image), AtTarget::Holds(held)) = (&mut seen.source, &seen.target) else { return None };
+        let (AtSource::Is(image), AtTarget::Holds(held)) = (&mut seen.source, &seen.target) else {
+            return None;
+        };
         (!seen.want.platforms.is_empty() && *held != image.digest).then_some((&seen.want, image, held))
     });
     let looks = reduced.map(|(want, image, held)| async move {
@@ -215,8 +253,8 @@ async fn made(client: &Client, seen: &mut [Seen]) {
     stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).collect::<()>().await;
 }
 
-/// Whether a digest is the image of one platform: by what Docker Hub's web API says, or else by the index itself where a source without
-/// a quota has it.
+/// Whether a digest is the image of one platform: by what Docker Hub's web API says, or else by the index itself where
+/// a source without a quota has it.
 async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &SourceImage, held: &Digest) -> bool {
     if let Some(tag) = want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))
         && let Ok(facts) = client.hub_tag(&want.source, tag).await
@@ -233,9 +271,9 @@ async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &
         if let Ok(index) = client.manifest(&source, &image.digest).await
             && let Ok(Contents::Index { children }) = index.contents()
         {
-            return children
-                .iter()
-                .any(|child| child.digest == *held && child.platform.as_ref().is_some_and(|own| own.satisfies(platform)));
+            return children.iter().any(|child| {
+                child.digest == *held && child.platform.as_ref().is_some_and(|own| own.satisfies(platform))
+            });
         }
     }
     false
@@ -243,8 +281,9 @@ async fn is_image_of(client: &Client, want: &Want, platform: &Platform, image: &
 
 /// When what moves was pushed, and how many manifests it has.
 async fn details(client: &Client, seen: &mut [Seen]) {
-    let asked = moving(seen)
-        .filter_map(|(want, image)| Some((want, want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))?, image)));
+    let asked = moving(seen).filter_map(|(want, image)| {
+        Some((want, want.source.tag_or_latest().filter(|_| client.has_hub_api(&want.source))?, image))
+    });
     let looks = asked.take(MOST_DETAILS).map(|(want, tag, image)| async move {
         // Without it the plan is less exact, and no less right.
         if let Ok(facts) = client.hub_tag(&want.source, tag).await
@@ -257,14 +296,18 @@ async fn details(client: &Client, seen: &mut [Seen]) {
     stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).collect::<()>().await;
 }
 
-/// How many manifests below the index are copied: all of them, or those of the wanted platforms, each with its attestation where there are
-/// some. One platform alone is copied without.
+/// How many manifests below the index are copied: all of them, or those of the wanted platforms, each with its
+/// attestation where there are some. One platform alone is copied without.
 fn children(want: &Want, facts: &TagFacts) -> Option<u32> {
     let all = facts.children?;
     if want.platforms.is_empty() || all == 0 {
         return Some(all);
     }
-    let wanted = facts.images.iter().filter(|(own, _)| want.platforms.iter().any(|wanted| own.satisfies(wanted))).count();
+    let wanted = facts
+        .images
+        .iter()
+        .filter(|(own, _)| want.platforms.iter().any(|wanted| own.satisfies(wanted)))
+        .count();
     // An attestation has a platform that is called unknown.
     let known = facts.images.iter().filter(|(own, _)| own.os != "unknown").count();
     let (wanted, known) = (u32::try_from(wanted).ok()?, u32::try_from(known).ok()?);
@@ -292,7 +335,9 @@ async fn frozen(ecr: &EcrRegions, seen: &mut [Seen]) {
     for seen in seen {
         let AtSource::Is(image) = &seen.source else { continue };
         let moved = matches!(&seen.target, AtTarget::Holds(held) | AtTarget::Archived(held) if *held != image.digest);
-        let (Some(host), Some(tag)) = (ecr_host(seen.want.target.registry()), seen.want.target.tag()) else { continue };
+        let (Some(host), Some(tag)) = (ecr_host(seen.want.target.registry()), seen.want.target.tag()) else {
+            continue;
+        };
         if !moved {
             continue;
         }

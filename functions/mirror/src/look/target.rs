@@ -34,11 +34,16 @@ pub(crate) async fn look(client: &Client, ecr: &EcrRegions, wants: &[Want]) -> V
             found[place] = Some(state);
         }
     }
-    found.into_iter().map(|state| state.unwrap_or_else(|| AtTarget::Unknown("it was not looked at".to_owned()))).collect()
+    found
+        .into_iter()
+        .map(|state| state.unwrap_or_else(|| AtTarget::Unknown("it was not looked at".to_owned())))
+        .collect()
 }
 
 async fn in_ecr(ecr: &Ecr, account: &str, targets: &[&Reference]) -> Vec<AtTarget> {
-    let Some(repository) = targets.first().map(|target| target.repository()) else { return Vec::new() };
+    let Some(repository) = targets.first().map(|target| target.repository()) else {
+        return Vec::new();
+    };
     let ids: Vec<ImageId> = targets.iter().map(|target| id(target)).collect();
     match ecr.find_images(Some(account), repository, &ids).await {
         Err(error) => ids.iter().map(|_| AtTarget::Unknown(error.to_string())).collect(),

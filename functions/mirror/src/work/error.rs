@@ -40,12 +40,15 @@ impl JobError {
     pub const fn comes_again(&self) -> bool {
         match self {
             Self::Bad(_) | Self::Refused(_) => false,
-            Self::Copy(error) => {
-                !matches!(error, RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_))
-            }
-            // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter queue.
+            Self::Copy(error) => !matches!(
+                error,
+                RegistryError::TagImmutable { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid(_)
+            ),
+            // A permission can be granted while the job waits in the queue; one that never is ends in the dead-letter
+            // queue.
             Self::Unread(_) | Self::Ecr(_) | Self::Busy | Self::OutOfTime => true,
-            // The copy is there, and whoever waits for it looks for it by itself: refused for good, the announcement is only logged.
+            // The copy is there, and whoever waits for it looks for it by itself: refused for good, the announcement is
+            // only logged.
             Self::Announce(failure) => failure.is_transient(),
         }
     }
@@ -56,12 +59,18 @@ impl JobError {
             Self::Copy(RegistryError::TagImmutable { .. }) => {
                 "the source's tag has moved: delete the tag at the target, or allow its repository's tags to change, and ask again; what runs on the old digest is not affected"
             }
-            Self::Copy(error) if error.is_pull_quota() => "wait for the quota's window, or give the mirror credentials of Docker Hub",
+            Self::Copy(error) if error.is_pull_quota() => {
+                "wait for the quota's window, or give the mirror credentials of Docker Hub"
+            }
             Self::Copy(RegistryError::NotFound { .. }) => "check the name and the tag at the source",
-            Self::Copy(RegistryError::Denied { .. }) => "check that the image exists, and the credentials for its registry",
+            Self::Copy(RegistryError::Denied { .. }) => {
+                "check that the image exists, and the credentials for its registry"
+            }
             Self::Ecr(_) => "check the function's permissions on the target's repository",
             Self::Bad(_) => "correct the sender",
-            Self::Refused(_) => "find out who asks for it; what is to be mirrored from elsewhere is named in the mirror's configuration",
+            Self::Refused(_) => {
+                "find out who asks for it; what is to be mirrored from elsewhere is named in the mirror's configuration"
+            }
             Self::Unread(_) => "check the parameter and the function's permission to read it",
             Self::Announce(_) => "check the function's permission to put events on the bus; the image itself is there",
             Self::Copy(_) | Self::Busy | Self::OutOfTime => "nothing, unless it ends in the dead-letter queue",

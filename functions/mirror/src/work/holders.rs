@@ -1,7 +1,8 @@
-//! What other workers have learnt of the mirror's repositories: which of them refers to which blob, so that it is mounted instead of sent.
+//! What other workers have learnt of the mirror's repositories: which of them refers to which blob, so that it is
+//! mounted instead of sent.
 //!
-//! Read before a job, as far as it is new, and added to after it. It saves work and decides nothing, so that a table that does not answer
-//! is no reason to wait.
+//! Read before a job, as far as it is new, and added to after it. It saves work and decides nothing, so that a table
+//! that does not answer is no reason to wait.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,8 +46,13 @@ impl Mirror {
         for registry in jobs.iter().map(|job| job.target.registry()).collect::<BTreeSet<_>>() {
             match timeout_at(last_moment, self.recall_from(table, registry)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(failure)) => tracing::info!(registry, %failure, "blobs may be sent that could be mounted: {failure}"),
-                Err(_) => tracing::info!(registry, "blobs may be sent that could be mounted: the table did not answer in time"),
+                Ok(Err(failure)) => {
+                    tracing::info!(registry, %failure, "blobs may be sent that could be mounted: {failure}")
+                }
+                Err(_) => tracing::info!(
+                    registry,
+                    "blobs may be sent that could be mounted: the table did not answer in time"
+                ),
             }
         }
     }
@@ -91,8 +97,13 @@ impl Mirror {
                         *read = written;
                     }
                 }
-                Ok(Err(failure)) => tracing::info!(registry, %failure, "another worker may send blobs that it could mount: {failure}"),
-                Err(_) => tracing::info!(registry, "another worker may send blobs that it could mount: the table did not answer in time"),
+                Ok(Err(failure)) => {
+                    tracing::info!(registry, %failure, "another worker may send blobs that it could mount: {failure}")
+                }
+                Err(_) => tracing::info!(
+                    registry,
+                    "another worker may send blobs that it could mount: the table did not answer in time"
+                ),
             }
         }
     }
@@ -100,7 +111,11 @@ impl Mirror {
 
 fn holders(registry: &str, held: Held) -> Vec<Holder> {
     let holder = |(repository, digests): (String, Vec<_>)| {
-        digests.into_iter().map(move |digest| Holder { registry: registry.to_owned(), repository: repository.clone(), digest })
+        digests.into_iter().map(move |digest| Holder {
+            registry: registry.to_owned(),
+            repository: repository.clone(),
+            digest,
+        })
     };
     held.into_iter().flat_map(holder).collect()
 }

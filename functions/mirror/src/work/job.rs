@@ -1,7 +1,7 @@
 //! A job: which image to copy where, and for whom; and the messages that carry jobs.
 //!
-//! A message holds one image that somebody asked for ([`MirrorJob`]), or several that a scheduled run planned ([`PlannedJobs`]). What it may
-//! do is decided in `rules.rs`.
+//! A message holds one image that somebody asked for ([`MirrorJob`]), or several that a scheduled run planned
+//! ([`PlannedJobs`]). What it may do is decided in `rules.rs`.
 
 use pullsafe::manifest::Platform;
 use pullsafe::mirror_job::{MirrorJob, PlannedJobs};
@@ -67,7 +67,9 @@ impl<'a> Message<'a> {
         Self {
             id: text("/messageId").unwrap_or_default(),
             receipt_handle: text("/receiptHandle").unwrap_or_default(),
-            receive_count: text("/attributes/ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
+            receive_count: text("/attributes/ApproximateReceiveCount")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1),
             queue: text("/eventSourceARN").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default(),
             work: body.and_then(parse),
         }
@@ -82,7 +84,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// How many seconds a failed message stays hidden: twice as long each time, for what fails twice is rarely cured in a moment.
+    /// How many seconds a failed message stays hidden: twice as long each time, for what fails twice is rarely cured in
+    /// a moment.
     pub(crate) fn pause(&self) -> i32 {
         let doublings = u32::try_from(self.receive_count.clamp(1, 10) - 1).unwrap_or_default();
         FIRST_PAUSE_SECONDS.saturating_mul(2_i32.saturating_pow(doublings)).min(LONGEST_PAUSE_SECONDS)
@@ -103,7 +106,9 @@ fn parse(body: &str) -> Result<Work, String> {
         }
         return Ok(Work::Planned(planned.images));
     }
-    MirrorJob::deserialize(body).map(|job| Work::Asked(Box::new(job))).map_err(|error| error.to_string())
+    MirrorJob::deserialize(body)
+        .map(|job| Work::Asked(Box::new(job)))
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -125,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_job_names_source_target_and_who_asked() {
-        let job = of(&json!({"source": "python:3.11-slim", "target": TARGET, "requested_by": "me", "later": 1})).unwrap();
+        let job =
+            of(&json!({"source": "python:3.11-slim", "target": TARGET, "requested_by": "me", "later": 1})).unwrap();
         assert_eq!(job.source.to_string(), "docker.io/library/python:3.11-slim");
         assert_eq!(job.requested_by, "me");
     }
@@ -170,8 +176,12 @@ mod tests {
 
     #[test]
     fn a_failed_message_waits_longer_each_time() {
-        let pause = |count: &str| Message::of(&json!({"body": "", "attributes": {"ApproximateReceiveCount": count}})).pause();
-        assert_eq!(["1", "2", "5", "6", "31", "0", "many", "2147483647"].map(pause), [30, 60, 480, 900, 900, 30, 30, 900]);
+        let pause =
+            |count: &str| Message::of(&json!({"body": "", "attributes": {"ApproximateReceiveCount": count}})).pause();
+        assert_eq!(
+            ["1", "2", "5", "6", "31", "0", "many", "2147483647"].map(pause),
+            [30, 60, 480, 900, 900, 30, 30, 900]
+        );
         assert_eq!(Message::of(&json!({})).pause(), 30);
     }
 
@@ -179,6 +189,8 @@ mod tests {
     fn what_repetition_cannot_cure_is_dropped() {
         let immutable = JobError::Copy(RegistryError::TagImmutable { reference: TARGET.to_owned() });
         assert!(!immutable.comes_again() && immutable.what_to_do().contains("delete the tag"));
-        assert!(JobError::Copy(RegistryError::Connection { host: "h".to_owned(), why: "reset".to_owned() }).comes_again());
+        assert!(
+            JobError::Copy(RegistryError::Connection { host: "h".to_owned(), why: "reset".to_owned() }).comes_again()
+        );
     }
 }

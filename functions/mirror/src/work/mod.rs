@@ -1,7 +1,8 @@
 //! Copies, message by message.
 //!
-//! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and [`HELD_FOR`] longer:
-//! both are renewed while the work goes on. So a process that dies holds its job up for two minutes, however long a copy may take.
+//! A message stays hidden, and the images that are being copied stay leased, for as long as somebody works on it and
+//! [`HELD_FOR`] longer: both are renewed while the work goes on. So a process that dies holds its job up for two
+//! minutes, however long a copy may take.
 
 pub(crate) mod announce;
 pub(crate) mod error;
@@ -73,7 +74,10 @@ impl Mirror {
         for message in &messages {
             let queue = self.queue_of(message);
             if !message.jobs().is_empty() && Instant::now() + TIME_FOR_A_JOB > deadline {
-                tracing::info!(message_id = message.id, "too little time is left for another job; it goes back to the queue");
+                tracing::info!(
+                    message_id = message.id,
+                    "too little time is left for another job; it goes back to the queue"
+                );
                 failures.push(json!({"itemIdentifier": message.id}));
                 continue;
             }
@@ -114,7 +118,8 @@ impl Mirror {
             match owner.rules.judge(asked.clone(), author) {
                 Ok(job) => allowed.push(job),
                 Err(broken) => {
-                    let (source, target, requested_by) = (&asked.source, &asked.target, foreign::line(&asked.requested_by));
+                    let (source, target, requested_by) =
+                        (&asked.source, &asked.target, foreign::line(&asked.requested_by));
                     emf(self.now(), &[], &[("MirrorJobsRefused", Unit::Count, 1)]);
                     tracing::error!(%source, %target, requested_by, queue = message.queue, "a job is refused: {broken}");
                     refused.push(Err(JobError::Refused(broken)));
@@ -195,15 +200,20 @@ impl Mirror {
         self.ensure_repository(held.table.as_ref(), owner.config.as_ref(), job).await
     }
 
-    /// What the owner allows now. A configuration with faults allows what the stack's own settings do: its faults are told by the planner.
+    /// What the owner allows now. A configuration with faults allows what the stack's own settings do: its faults are
+    /// told by the planner.
     async fn owner(&self) -> Result<Owner, JobError> {
         let config = match self.configuration().await {
             Ok(config) => config,
-            // A parameter that is not there yet names nothing: what is Docker Hub's may be mirrored, without an account.
+            // A parameter that is not there yet names nothing: what is Docker Hub's may be mirrored, without an
+            // account.
             Err(Unusable::Unread(failure)) if failure.kind == FailureKind::NotFound => None,
             Err(Unusable::Unread(failure)) => return Err(JobError::Unread(failure)),
             Err(Unusable::Wrong(faults)) => {
-                tracing::warn!(?faults, "only what the stack's own settings allow is mirrored, for the configuration is wrong");
+                tracing::warn!(
+                    ?faults,
+                    "only what the stack's own settings allow is mirrored, for the configuration is wrong"
+                );
                 None
             }
         };
@@ -213,10 +223,17 @@ impl Mirror {
     }
 
     fn is_plan_queue(&self, queue: &str) -> bool {
-        !queue.is_empty() && self.settings.plan_queue_url.as_deref().is_some_and(|url| url.rsplit('/').next() == Some(queue))
+        !queue.is_empty()
+            && self.settings.plan_queue_url.as_deref().is_some_and(|url| url.rsplit('/').next() == Some(queue))
     }
 
-    async fn announce(&self, job: &Job, report: CopyReport, asked: bool, last_moment: Instant) -> Result<CopyReport, JobError> {
+    async fn announce(
+        &self,
+        job: &Job,
+        report: CopyReport,
+        asked: bool,
+        last_moment: Instant,
+    ) -> Result<CopyReport, JobError> {
         tracing::info!(
             source = %job.source, target = %job.target, requested_by = job.requested_by, digest = %report.digest, up_to_date = report.up_to_date,
             bytes_copied = report.bytes_copied, blobs_copied = report.blobs_copied, blobs_skipped = report.blobs_skipped,
@@ -228,13 +245,15 @@ impl Mirror {
             let events = self.events.get_or_init(|| Events::new(&self.config));
             let detail = announce::detail(job, &report);
             let put = events.put(&self.settings.event_bus, ImageMirrored::DETAIL_TYPE, None, &detail);
-            timeout_at(last_moment, put).await.unwrap_or_else(|_| Err(Failure::unexpected("events:PutEvents", "no answer in time")))?;
+            timeout_at(last_moment, put)
+                .await
+                .unwrap_or_else(|_| Err(Failure::unexpected("events:PutEvents", "no answer in time")))?;
         }
         Ok(report)
     }
 
-    /// Takes the lease on the image, by what it means now. It saves work and decides nothing: a copy is safe to repeat, so that one goes
-    /// ahead where no lease can be had.
+    /// Takes the lease on the image, by what it means now. It saves work and decides nothing: a copy is safe to repeat,
+    /// so that one goes ahead where no lease can be had.
     async fn lease(&self, held: &Held<'_>, job: &Job) -> Result<(), JobError> {
         let Some(table) = &held.table else { return Ok(()) };
         let digest = match job.source.digest() {
@@ -287,7 +306,10 @@ impl Mirror {
 
     fn report(&self, message_id: &str, error: &JobError, comes_again: bool) {
         if matches!(error, JobError::Busy) {
-            tracing::info!(message_id, "the image is being copied already; the job comes again to see that it is there");
+            tracing::info!(
+                message_id,
+                "the image is being copied already; the job comes again to see that it is there"
+            );
             return;
         }
         emf(self.now(), &[], &[("MirrorFailures", Unit::Count, 1)]);
@@ -318,7 +340,8 @@ impl Mirror {
         }
     }
 
-    /// Lets a failed message come again after its pause. If that fails, it comes when the queue shows it, and no harm is done.
+    /// Lets a failed message come again after its pause. If that fails, it comes when the queue shows it, and no harm
+    /// is done.
     async fn hide(&self, held: &Held<'_>, seconds: i32, deadline: Instant) {
         let Some(queue) = held.queue else { return };
         let message_id = held.message.id;
@@ -326,8 +349,13 @@ impl Mirror {
         let last_moment = deadline.checked_sub(TIME_TO_ANSWER / 3).unwrap_or(deadline);
         match timeout_at(last_moment, queues.hide(queue, held.message.receipt_handle, seconds)).await {
             Ok(Ok(())) => tracing::info!(message_id, seconds, "the job comes again in {seconds} s"),
-            Ok(Err(failure)) => tracing::warn!(message_id, %failure, "the job comes again at the queue's own time: {failure}"),
-            Err(_) => tracing::warn!(message_id, "the job comes again at the queue's own time: the queue did not answer in time"),
+            Ok(Err(failure)) => {
+                tracing::warn!(message_id, %failure, "the job comes again at the queue's own time: {failure}")
+            }
+            Err(_) => tracing::warn!(
+                message_id,
+                "the job comes again at the queue's own time: the queue did not answer in time"
+            ),
         }
     }
 
@@ -335,6 +363,9 @@ impl Mirror {
     fn queue_of<'a>(&'a self, message: &Message<'_>) -> Option<&'a str> {
         let own = [&self.settings.plan_queue_url, &self.settings.queue_url].into_iter().flatten();
         let named = own.clone().find(|url| url.rsplit('/').next() == Some(message.queue));
-        named.or(self.settings.queue_url.as_ref()).map(String::as_str).filter(|_| !message.receipt_handle.is_empty())
+        named
+            .or(self.settings.queue_url.as_ref())
+            .map(String::as_str)
+            .filter(|_| !message.receipt_handle.is_empty())
     }
 }

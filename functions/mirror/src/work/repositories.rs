@@ -1,9 +1,10 @@
-//! Repositories of the mirror: created when an image needs one, and finished by the next scheduled run where the process died in between.
+//! Repositories of the mirror: created when an image needs one, and finished by the next scheduled run where the
+//! process died in between.
 //!
-//! ECR takes the lifecycle policy in a second call. Before the first, a mark goes into the table, and it goes away after the second; only
-//! where a policy is configured, and only when a repository is created. A scheduled run gets the marks that are left with the memory that it
-//! takes anyway. It asks ECR about those repositories alone, and sets the policy where there is none yet and the repository was made by
-//! whoever left the mark.
+//! ECR takes the lifecycle policy in a second call. Before the first, a mark goes into the table, and it goes away
+//! after the second; only where a policy is configured, and only when a repository is created. A scheduled run gets the
+//! marks that are left with the memory that it takes anyway. It asks ECR about those repositories alone, and sets the
+//! policy where there is none yet and the repository was made by whoever left the mark.
 
 use crate::aws::table::MirrorTable;
 use crate::decide::{MirrorConfig, Unfinished};
@@ -39,7 +40,11 @@ impl Mirror {
             return Ok(());
         }
         let settings = config.map_or_else(RepositorySettings::default, |config| config.repositories.clone());
-        let mark = Unfinished { registry: job.target.registry().to_owned(), repository: repository.to_owned(), since: self.now() };
+        let mark = Unfinished {
+            registry: job.target.registry().to_owned(),
+            repository: repository.to_owned(),
+            since: self.now(),
+        };
         let table = table.filter(|_| settings.lifecycle_keep.is_some());
         if let Some(table) = table
             && let Err(failure) = table.mark(&mark).await
@@ -47,7 +52,8 @@ impl Mirror {
             tracing::warn!(repository, %failure, "nobody would finish the repository if it were interrupted now: {failure}");
         }
         let created = ecr.create_repository(registry_id, repository, &settings).await?;
-        // Where it is there already the call itself may have been lost on its way back: the next scheduled run looks who made it.
+        // Where it is there already the call itself may have been lost on its way back: the next scheduled run looks
+        // who made it.
         if created
             && let Some(table) = table
             && let Err(failure) = table.unmark(&mark).await
@@ -59,7 +65,12 @@ impl Mirror {
     }
 
     /// Finishes repositories whose creation was interrupted.
-    pub(crate) async fn finish_repositories(&self, config: &MirrorConfig, table: &MirrorTable, unfinished: &[Unfinished]) {
+    pub(crate) async fn finish_repositories(
+        &self,
+        config: &MirrorConfig,
+        table: &MirrorTable,
+        unfinished: &[Unfinished],
+    ) {
         for mark in unfinished {
             if let Err(error) = self.finish(config, table, mark).await {
                 tracing::warn!(repository = mark.repository, %error, "a repository may still lack its lifecycle policy: {error}");
@@ -74,7 +85,10 @@ impl Mirror {
             match ecr.lifecycle(account, repository).await? {
                 Lifecycle::Unset { created_at: Some(created_at) } if mark.made(created_at) => {
                     ecr.put_lifecycle(account, repository, keep).await?;
-                    tracing::info!(repository, "the repository has its lifecycle policy now; whoever created it had died before");
+                    tracing::info!(
+                        repository,
+                        "the repository has its lifecycle policy now; whoever created it had died before"
+                    );
                 }
                 // Somebody has set one, or has made the repository.
                 Lifecycle::Set | Lifecycle::Unset { .. } | Lifecycle::NoRepository => {}

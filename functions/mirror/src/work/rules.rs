@@ -1,9 +1,11 @@
-//! What a job may do. A job is a text in a queue: whoever may write it chooses its words, and the mirror decides by itself.
+//! What a job may do. A job is a text in a queue: whoever may write it chooses its words, and the mirror decides by
+//! itself.
 //!
-//! A copy goes to the mirror's own registry, into the repository that the mirror's own naming gives the source, under the source's own tag
-//! or digest. The source is at Docker Hub, or its repository is named in the configuration. Tags that are pinned and platforms that are
-//! chosen are the configuration's business, so that only a planned job carries them, and a tag that somebody asks for gets those of the
-//! configuration: to ask for it changes nothing of what a scheduled run would store.
+//! A copy goes to the mirror's own registry, into the repository that the mirror's own naming gives the source, under
+//! the source's own tag or digest. The source is at Docker Hub, or its repository is named in the configuration. Tags
+//! that are pinned and platforms that are chosen are the configuration's business, so that only a planned job carries
+//! them, and a tag that somebody asks for gets those of the configuration: to ask for it changes nothing of what a
+//! scheduled run would store.
 
 use std::collections::BTreeSet;
 
@@ -77,12 +79,20 @@ impl Rules {
         places.extend(settings.registry.clone().map(|registry| (registry, settings.prefix.clone())));
         let sources = config.into_iter().flat_map(|config| &config.images).map(|image| &image.source);
         let named = sources.map(|source| (source.registry().to_owned(), source.repository().to_owned())).collect();
-        Self { places, named, images: config.map(|config| config.images.clone()).unwrap_or_default() }
+        Self {
+            places,
+            named,
+            images: config.map(|config| config.images.clone()).unwrap_or_default(),
+        }
     }
 
     /// The repositories of Docker Hub that the configuration names.
     pub(crate) fn named_at_docker_hub(&self) -> BTreeSet<String> {
-        self.named.iter().filter(|(registry, _)| registry == DOCKER_HUB).map(|(_, repository)| repository.clone()).collect()
+        self.named
+            .iter()
+            .filter(|(registry, _)| registry == DOCKER_HUB)
+            .map(|(_, repository)| repository.clone())
+            .collect()
     }
 
     /// The job as it may be done.
@@ -95,13 +105,23 @@ impl Rules {
         }
         let place = |(registry, prefix): &(String, String)| (registry.clone(), mirrored_name(prefix, &source));
         let places: Vec<(String, String)> = self.places.iter().map(place).collect();
-        let Some((registry, repository)) = places.first() else { return Err(Broken::NoRegistry) };
-        let own = places.iter().any(|(registry, repository)| target.registry() == registry && target.repository() == repository);
+        let Some((registry, repository)) = places.first() else {
+            return Err(Broken::NoRegistry);
+        };
+        let own = places
+            .iter()
+            .any(|(registry, repository)| target.registry() == registry && target.repository() == repository);
         let Some(host) = ecr_host(target.registry()).filter(|_| own) else {
-            return Err(Broken::Place { place: format!("{registry}/{repository}"), target: Box::new(target), image: Box::new(source) });
+            return Err(Broken::Place {
+                place: format!("{registry}/{repository}"),
+                target: Box::new(target),
+                image: Box::new(source),
+            });
         };
         let (account, region) = (host.account.to_owned(), host.region.to_owned());
-        let tag = |reference: &Reference| reference.tag().map(str::to_owned).or_else(|| reference.tag_or_latest().map(str::to_owned));
+        let tag = |reference: &Reference| {
+            reference.tag().map(str::to_owned).or_else(|| reference.tag_or_latest().map(str::to_owned))
+        };
         let same_digest = target.digest().is_none() || target.digest() == source.digest();
         let same_tag = target.tag().is_none() && target.digest().is_some() || tag(&target) == tag(&source);
         if !same_digest || !same_tag {
@@ -110,21 +130,42 @@ impl Rules {
         let announced = target.clone();
         let (source, target) = match (author, source.digest().cloned()) {
             (Author::Asker, _) if !platforms.is_empty() => return Err(Broken::Platforms),
-            // What a tag of the mirror means is what it means at the source. A digest that somebody asks for gets no tag by it.
+            // What a tag of the mirror means is what it means at the source. A digest that somebody asks for gets no
+            // tag by it.
             (Author::Asker, Some(digest)) => (source.at_digest(digest.clone()), target.at_digest(digest)),
             (Author::Asker, None) => {
                 let (pinned, chosen) = self.configured(&source);
-                return Ok(Job { source: pinned, asked: source, target, announced, account, region, requested_by, platforms: chosen });
+                return Ok(Job {
+                    source: pinned,
+                    asked: source,
+                    target,
+                    announced,
+                    account,
+                    region,
+                    requested_by,
+                    platforms: chosen,
+                });
             }
             (Author::Planner, _) => (source, target),
         };
-        Ok(Job { asked: source.clone(), source, target, announced, account, region, requested_by, platforms })
+        Ok(Job {
+            asked: source.clone(),
+            source,
+            target,
+            announced,
+            account,
+            region,
+            requested_by,
+            platforms,
+        })
     }
 
     /// A tag as the configuration would have it: pinned, where it lists it so, and in the platforms that it has chosen.
     fn configured(&self, source: &Reference) -> (Reference, Vec<Platform>) {
         let tag = source.tag_or_latest();
-        let of_it = |rule: &&ImageRule| rule.source.registry() == source.registry() && rule.source.repository() == source.repository();
+        let of_it = |rule: &&ImageRule| {
+            rule.source.registry() == source.registry() && rule.source.repository() == source.repository()
+        };
         let rules: Vec<&ImageRule> = self.images.iter().filter(of_it).collect();
         let listed = |rule: &&ImageRule| match &rule.tags {
             TagSelection::Listed(images) => images.iter().any(|image| image.tag.as_deref() == tag),
@@ -156,7 +197,10 @@ impl Rules {
         }
         // Docker Hub's names have two parts, and the first is no host: so no name stands for two sources.
         let parts: Vec<&str> = source.repository().split('/').collect();
-        source.is_docker_hub() && parts.len() == 2 && !parts[0].contains('.') && source.repository() != "library/scratch"
+        source.is_docker_hub()
+            && parts.len() == 2
+            && !parts[0].contains('.')
+            && source.repository() != "library/scratch"
     }
 }
 
@@ -170,14 +214,22 @@ mod tests {
         let config = format!(
             "registry: {REGISTRY}\nprefix: docker-hub/team\nimages:\n- source: ghcr.io/acme/app\n  tags: [\"1\"]\n- acme/private: [\"1\"]\n"
         );
-        let settings = MirrorSettings { registry: Some(REGISTRY.to_owned()), ..MirrorSettings::default() };
+        let settings = MirrorSettings {
+            registry: Some(REGISTRY.to_owned()),
+            ..MirrorSettings::default()
+        };
         Rules::of(&settings, Some(&MirrorConfig::parse(&config).unwrap()))
     }
 
     fn judged(author: Author, source: &str, target: &str, platforms: &[&str]) -> Result<String, String> {
         let target = target.strip_prefix('~').map_or_else(|| target.to_owned(), |rest| format!("{REGISTRY}/{rest}"));
         let platforms = platforms.iter().map(|platform| platform.parse().unwrap()).collect();
-        let job = MirrorJob { source: source.parse().unwrap(), target: target.parse().unwrap(), requested_by: "me".to_owned(), platforms };
+        let job = MirrorJob {
+            source: source.parse().unwrap(),
+            target: target.parse().unwrap(),
+            requested_by: "me".to_owned(),
+            platforms,
+        };
         let job = rules().judge(job, author).map_err(|broken| broken.to_string())?;
         Ok(format!("{} -> {}", job.source, job.target.to_string().replace(REGISTRY, "~")))
     }
@@ -196,9 +248,21 @@ mod tests {
                 "~docker-hub/team/library/python:3.12",
                 "docker.io/library/python:3.12 -> ~/docker-hub/team/library/python:3.12".to_owned(),
             ),
-            ("python", "~docker-hub/library/python", "docker.io/library/python -> ~/docker-hub/library/python".to_owned()),
-            ("python", "~docker-hub/library/python:latest", "docker.io/library/python -> ~/docker-hub/library/python:latest".to_owned()),
-            ("ghcr.io/acme/app:1", "~docker-hub/ghcr.io/acme/app:1", "ghcr.io/acme/app:1 -> ~/docker-hub/ghcr.io/acme/app:1".to_owned()),
+            (
+                "python",
+                "~docker-hub/library/python",
+                "docker.io/library/python -> ~/docker-hub/library/python".to_owned(),
+            ),
+            (
+                "python",
+                "~docker-hub/library/python:latest",
+                "docker.io/library/python -> ~/docker-hub/library/python:latest".to_owned(),
+            ),
+            (
+                "ghcr.io/acme/app:1",
+                "~docker-hub/ghcr.io/acme/app:1",
+                "ghcr.io/acme/app:1 -> ~/docker-hub/ghcr.io/acme/app:1".to_owned(),
+            ),
             (
                 &format!("python:3@{digest}"),
                 &format!("~docker-hub/library/python:3@{digest}"),
@@ -222,32 +286,55 @@ mod tests {
             ("evil/python:3.12", "~docker-hub/library/python:3.12", "is not where the mirror keeps"),
             ("ghcr.io/evil/python:3.12", "~docker-hub/library/python:3.12", "neither a repository of Docker Hub"),
             ("ghcr.io/acme/app2:1", "~docker-hub/ghcr.io/acme/app2:1", "neither a repository of Docker Hub"),
-            ("docker.io/ghcr.io/acme/app:1", "~docker-hub/ghcr.io/acme/app:1", "neither a repository of Docker Hub"),
+            (
+                "docker.io/ghcr.io/acme/app:1",
+                "~docker-hub/ghcr.io/acme/app:1",
+                "neither a repository of Docker Hub",
+            ),
             ("evil/a/b:1", "~docker-hub/evil/a/b:1", "neither a repository of Docker Hub"),
-            ("127.0.0.1:9000/library/python:3", "~docker-hub/library/python:3", "neither a repository of Docker Hub"),
+            (
+                "127.0.0.1:9000/library/python:3",
+                "~docker-hub/library/python:3",
+                "neither a repository of Docker Hub",
+            ),
             ("scratch", "~docker-hub/library/scratch", "neither a repository of Docker Hub"),
             ("python:3.11", "~docker-hub/library/python:3.12", "has not the tag or digest"),
             ("python:3.11", "~docker-hub/library/python", "has not the tag or digest"),
             ("python:3.12", "~library/python:3.12", "is not where the mirror keeps"),
             ("python:3.12", "~production/app:3.12", "is not where the mirror keeps"),
-            ("python:3.12", "999999999999.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.12", "is not where the mirror keeps"),
-            ("python:3.12", "123456789012.dkr.ecr.us-east-1.amazonaws.com/docker-hub/library/python:3.12", "is not where the mirror keeps"),
+            (
+                "python:3.12",
+                "999999999999.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/python:3.12",
+                "is not where the mirror keeps",
+            ),
+            (
+                "python:3.12",
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com/docker-hub/library/python:3.12",
+                "is not where the mirror keeps",
+            ),
             ("python:3.12", "attacker.example/docker-hub/library/python:3.12", "is not where the mirror keeps"),
-            (&format!("python:3@{other}"), &format!("~docker-hub/library/python:3@{digest}"), "has not the tag or digest"),
+            (
+                &format!("python:3@{other}"),
+                &format!("~docker-hub/library/python:3@{digest}"),
+                "has not the tag or digest",
+            ),
             ("python:3", &format!("~docker-hub/library/python@{digest}"), "has not the tag or digest"),
             (&format!("python@{digest}"), "~docker-hub/library/python:3", "has not the tag or digest"),
         ] {
             let broken = judged(Author::Asker, source, target, &[]).unwrap_err();
             assert!(broken.contains(why), "{source} -> {target}: {broken}");
         }
-        let platforms = judged(Author::Asker, "python:3", "~docker-hub/library/python:3", &["linux/arm64"]).unwrap_err();
+        let platforms =
+            judged(Author::Asker, "python:3", "~docker-hub/library/python:3", &["linux/arm64"]).unwrap_err();
         assert!(platforms.contains("chooses platforms"));
     }
 
     #[test]
     fn a_pin_and_platforms_are_the_configurations_business() {
         let digest = format!("sha256:{}", "0".repeat(64));
-        let pinned = judged(Author::Planner, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &["linux/arm64"]).unwrap();
+        let pinned =
+            judged(Author::Planner, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &["linux/arm64"])
+                .unwrap();
         assert_eq!(pinned, format!("docker.io/library/python:3@{digest} -> ~/docker-hub/library/python:3"));
         let asked = judged(Author::Asker, &format!("python:3@{digest}"), "~docker-hub/library/python:3", &[]).unwrap();
         assert_eq!(
@@ -279,10 +366,19 @@ mod tests {
         ] {
             let image: Reference = asked.parse().unwrap();
             let target = image.moved_to(REGISTRY, &format!("docker-hub/{}", image.repository())).unwrap();
-            let job = MirrorJob { source: image, target: target.clone(), requested_by: String::new(), platforms: Vec::new() };
+            let job = MirrorJob {
+                source: image,
+                target: target.clone(),
+                requested_by: String::new(),
+                platforms: Vec::new(),
+            };
             let job = rules.judge(job, Author::Asker).unwrap();
             let chosen: Vec<String> = job.platforms.iter().map(ToString::to_string).collect();
-            assert_eq!((job.source.to_string(), chosen.join(" "), job.target), (source, platforms.to_owned(), target), "{asked}");
+            assert_eq!(
+                (job.source.to_string(), chosen.join(" "), job.target),
+                (source, platforms.to_owned(), target),
+                "{asked}"
+            );
         }
     }
 

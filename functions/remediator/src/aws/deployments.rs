@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::primitives::DateTime;
-use aws_sdk_ecs::types::{DeploymentLifecycleHookAction, LaunchType, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
+use aws_sdk_ecs::types::{
+    DeploymentLifecycleHookAction, LaunchType, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision,
+};
 
 use crate::decide::door::{Configured, Deployment, Hook, Revision, held_by};
 use pullsafe::arn::ServiceId;
@@ -45,7 +47,10 @@ impl Deployments {
 
     async fn waiting(&self, id: &ServiceId) -> Result<Option<String>, Failure> {
         let operation = self.0.list_service_deployments().cluster(&id.cluster_arn).service(&id.name);
-        let operation = operation.status(ServiceDeploymentStatus::Pending).status(ServiceDeploymentStatus::InProgress).max_results(10);
+        let operation = operation
+            .status(ServiceDeploymentStatus::Pending)
+            .status(ServiceDeploymentStatus::InProgress)
+            .max_results(10);
         let answer = operation.send().await.map_err(|error| Failure::of("ecs:ListServiceDeployments", &error))?;
         for arn in answer.service_deployments().iter().filter_map(|brief| brief.service_deployment_arn()) {
             if let Some(deployment) = self.deployment(arn).await?
@@ -72,15 +77,27 @@ impl Deployments {
     /// # Errors
     /// The call failed; also where the hook does not wait any more.
     pub async fn answer(&self, waits: &HookWaits, roll_back: bool) -> Result<(), Failure> {
-        let action = if roll_back { DeploymentLifecycleHookAction::Rollback } else { DeploymentLifecycleHookAction::Continue };
-        let operation = self.0.continue_service_deployment().service_deployment_arn(&waits.deployment).hook_id(&waits.hook).action(action);
+        let action = if roll_back {
+            DeploymentLifecycleHookAction::Rollback
+        } else {
+            DeploymentLifecycleHookAction::Continue
+        };
+        let operation = self
+            .0
+            .continue_service_deployment()
+            .service_deployment_arn(&waits.deployment)
+            .hook_id(&waits.hook)
+            .action(action);
         operation.send().await.map_err(|error| Failure::of("ecs:ContinueServiceDeployment", &error))?;
         Ok(())
     }
 }
 
 fn deployment(answer: &ServiceDeployment) -> Deployment {
-    let configured = answer.deployment_configuration().map(|configuration| configuration.lifecycle_hooks()).unwrap_or_default();
+    let configured = answer
+        .deployment_configuration()
+        .map(|configuration| configuration.lifecycle_hooks())
+        .unwrap_or_default();
     Deployment {
         status: answer.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         hooks: answer

@@ -51,7 +51,8 @@ impl Intercept for Capture {
 impl Capture {
     fn json(&self, call: &'static str) -> Result<Value, Failure> {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        serde_json::from_slice(&body).map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::unexpected(call, format!("the answer is not JSON: {error}")))
     }
 }
 
@@ -84,9 +85,20 @@ impl Ecs {
     /// # Errors
     /// The call failed.
     pub async fn service(&self, id: &ServiceId) -> Result<Option<Service>, Failure> {
-        let operation = self.0.describe_services().cluster(&id.cluster_arn).services(&id.name).include(ServiceField::Tags).customize();
+        let operation = self
+            .0
+            .describe_services()
+            .cluster(&id.cluster_arn)
+            .services(&id.name)
+            .include(ServiceField::Tags)
+            .customize();
         let capture = Capture::default();
-        match operation.interceptor(capture.clone()).send().await.map_err(|error| Failure::of("ecs:DescribeServices", &error)) {
+        match operation
+            .interceptor(capture.clone())
+            .send()
+            .await
+            .map_err(|error| Failure::of("ecs:DescribeServices", &error))
+        {
             Ok(_) => {
                 let answer = capture.json("ecs:DescribeServices")?;
                 let mut service = first("ecs:DescribeServices", &answer, "services")?.and_then(Service::from_json);
@@ -105,21 +117,30 @@ impl Ecs {
     /// # Errors
     /// The call failed.
     pub async fn services(&self, ids: &[&ServiceId]) -> Result<Vec<Service>, Failure> {
-        let Some(first) = ids.first() else { return Ok(Vec::new()) };
+        let Some(first) = ids.first() else {
+            return Ok(Vec::new());
+        };
         let names = ids.iter().map(|id| id.name.clone()).collect();
         let operation = self.0.describe_services().cluster(&first.cluster_arn).set_services(Some(names)).customize();
         let answer = call!("ecs:DescribeServices", operation);
         Ok(answer["services"].as_array().into_iter().flatten().filter_map(Service::from_json).collect())
     }
 
-    /// The launches of a service that ECS still shows: up to a hundred of tasks that run, or are to, and of those that stopped within the hour.
+    /// The launches of a service that ECS still shows: up to a hundred of tasks that run, or are to, and of those that
+    /// stopped within the hour.
     ///
     /// # Errors
     /// A call failed.
     pub async fn launches(&self, id: &ServiceId) -> Result<Vec<Launch>, Failure> {
         let mut launches = Vec::new();
         for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            let operation = self.0.list_tasks().cluster(&id.cluster_arn).service_name(&id.name).desired_status(status).customize();
+            let operation = self
+                .0
+                .list_tasks()
+                .cluster(&id.cluster_arn)
+                .service_name(&id.name)
+                .desired_status(status)
+                .customize();
             let arns = strings(&call!("ecs:ListTasks", operation)["taskArns"]);
             if arns.is_empty() {
                 continue;
@@ -149,7 +170,12 @@ impl Ecs {
     /// # Errors
     /// The call failed, or the answer holds no definition.
     pub async fn task_definition(&self, name: &str) -> Result<TaskDefinition, Failure> {
-        let operation = self.0.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags).customize();
+        let operation = self
+            .0
+            .describe_task_definition()
+            .task_definition(name)
+            .include(TaskDefinitionField::Tags)
+            .customize();
         let answer = call!("ecs:DescribeTaskDefinition", operation);
         TaskDefinition::from_json(&answer)
             .ok_or_else(|| Failure::unexpected("ecs:DescribeTaskDefinition", "the answer holds no definition"))
@@ -160,7 +186,13 @@ impl Ecs {
     /// # Errors
     /// The call failed.
     pub async fn newest_revisions(&self, family: &str) -> Result<Vec<String>, Failure> {
-        let operation = self.0.list_task_definitions().family_prefix(family).sort(SortOrder::Desc).max_results(20).customize();
+        let operation = self
+            .0
+            .list_task_definitions()
+            .family_prefix(family)
+            .sort(SortOrder::Desc)
+            .max_results(20)
+            .customize();
         Ok(strings(&call!("ecs:ListTaskDefinitions", operation)["taskDefinitionArns"]))
     }
 
@@ -171,7 +203,12 @@ impl Ecs {
     pub async fn register(&self, request: &Value) -> Result<TaskDefinition, Failure> {
         const CALL: &str = "ecs:RegisterTaskDefinition";
         let body = request.to_string();
-        let operation = self.0.register_task_definition().family("replaced-below").customize().config_override(never_retry());
+        let operation = self
+            .0
+            .register_task_definition()
+            .family("replaced-below")
+            .customize()
+            .config_override(never_retry());
         let operation = operation.mutate_request(move |request| {
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body.as_str());
@@ -196,7 +233,8 @@ impl Ecs {
     /// # Errors
     /// The call failed.
     pub async fn set_task_definition(&self, id: &ServiceId, task_definition: &str) -> Result<(), Failure> {
-        let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).task_definition(task_definition);
+        let operation =
+            self.0.update_service().cluster(&id.cluster_arn).service(&id.name).task_definition(task_definition);
         operation.send().await.map_err(|error| Failure::of("ecs:UpdateService", &error))?;
         Ok(())
     }
@@ -206,7 +244,8 @@ impl Ecs {
     /// # Errors
     /// The call failed. With `force` it is not retried: after `Unavailable` it may have happened.
     pub async fn set_desired_count(&self, id: &ServiceId, count: i64, force: bool) -> Result<(), Failure> {
-        let count = i32::try_from(count).map_err(|_| Failure::unexpected("ecs:UpdateService", format!("{count} is no desired count")))?;
+        let count = i32::try_from(count)
+            .map_err(|_| Failure::unexpected("ecs:UpdateService", format!("{count} is no desired count")))?;
         let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).desired_count(count);
         let operation = if force { operation.force_new_deployment(true) } else { operation };
         let operation = operation.customize();
@@ -260,8 +299,15 @@ impl Ecs {
         let operation = self.0.describe_tasks().cluster(&id.cluster_arn).set_tasks(Some(arns)).customize();
         let answer = call!("ecs:DescribeTasks", operation);
         first("ecs:DescribeTasks", &answer, "tasks")?;
-        let containers = answer["tasks"].as_array().into_iter().flatten().filter_map(|task| task["containers"].as_array()).flatten();
-        let pair = |container: &Value| Some((container["image"].as_str()?.to_owned(), container["imageDigest"].as_str()?.to_owned()));
+        let containers = answer["tasks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|task| task["containers"].as_array())
+            .flatten();
+        let pair = |container: &Value| {
+            Some((container["image"].as_str()?.to_owned(), container["imageDigest"].as_str()?.to_owned()))
+        };
         Ok(containers.filter_map(pair).collect())
     }
 }
@@ -278,8 +324,8 @@ fn never_retry() -> aws_sdk_ecs::config::Builder {
     aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// The first thing of a list in an answer; none where ECS knows of none. Any other reason that an answer gives for what it lacks is a
-/// failure of the call: nobody knows then.
+/// The first thing of a list in an answer; none where ECS knows of none. Any other reason that an answer gives for what
+/// it lacks is a failure of the call: nobody knows then.
 fn first<'a>(call: &'static str, answer: &'a Value, list: &str) -> Result<Option<&'a Value>, Failure> {
     let failed = &answer["failures"][0];
     match (answer[list].get(0), failed["reason"].as_str()) {

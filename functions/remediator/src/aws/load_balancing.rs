@@ -21,7 +21,10 @@ impl LoadBalancing {
     /// # Errors
     /// The call failed.
     pub async fn target_health(&self, group: &str) -> Result<Vec<Target>, Failure> {
-        let answer = self.0.query("elasticloadbalancing:DescribeTargetHealth", "2015-12-01", &[("TargetGroupArn", group)]).await?;
+        let answer = self
+            .0
+            .query("elasticloadbalancing:DescribeTargetHealth", "2015-12-01", &[("TargetGroupArn", group)])
+            .await?;
         Ok(targets(&answer))
     }
 }
@@ -31,13 +34,21 @@ fn targets(answer: &str) -> Vec<Target> {
     let text = |member: &str, name: &str| element(member, name).map(unescaped).filter(|text| !text.is_empty());
     members
         .filter_map(|member| {
-            Some(Target { state: text(member, "State")?, reason: text(member, "Reason"), description: text(member, "Description") })
+            Some(Target {
+                state: text(member, "State")?,
+                reason: text(member, "Reason"),
+                description: text(member, "Description"),
+            })
         })
         .collect()
 }
 
 fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -53,7 +64,10 @@ mod tests {
             <Target><Port>80</Port><Id>10.0.0.2</Id></Target></member></TargetHealthDescriptions></DescribeTargetHealthResult></DescribeTargetHealthResponse>";
         let found = targets(answer);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].state.as_str(), found[0].reason.as_deref()), ("unhealthy", Some("Target.ResponseCodeMismatch")));
+        assert_eq!(
+            (found[0].state.as_str(), found[0].reason.as_deref()),
+            ("unhealthy", Some("Target.ResponseCodeMismatch"))
+        );
         assert_eq!((found[1].state.as_str(), &found[1].reason), ("healthy", &None));
         assert_eq!(unescaped("a &amp;lt; b"), "a &lt; b");
     }

@@ -21,8 +21,8 @@ impl Logs {
         Self(InRegions::new(config, LOGS))
     }
 
-    /// Reads a stream as far as the budget goes. Every page is handed on with its lines in their order; each page is older than the
-    /// one before, and is not kept.
+    /// Reads a stream as far as the budget goes. Every page is handed on with its lines in their order; each page is
+    /// older than the one before, and is not kept.
     ///
     /// # Errors
     /// A call failed: what came before it has been handed on.

@@ -1,4 +1,5 @@
-//! What runs in the account and region: services, and tasks that a rule of EventBridge starts. Lists only, page by page.
+//! What runs in the account and region: services, and tasks that a rule of EventBridge starts. Lists only, page by
+//! page.
 
 use aws_sdk_ecs::Client;
 use pullsafe::arn::ServiceId;
@@ -29,7 +30,10 @@ pub struct Scheduled {
 impl Running {
     /// With the credentials, region and HTTP client of this configuration.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { ecs: Client::new(config), events: JsonApi::new(config, EVENTS) }
+        Self {
+            ecs: Client::new(config),
+            events: JsonApi::new(config, EVENTS),
+        }
     }
 
     /// The ARNs of all clusters.
@@ -47,10 +51,16 @@ impl Running {
     /// A call failed.
     pub async fn services(&self, cluster_arn: &str) -> Result<Vec<ServiceId>, Failure> {
         let pages = self.ecs.list_services().cluster(cluster_arn).max_results(100).into_paginator().items().send();
-        let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListServices", &error))?;
+        let arns = pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Failure::of("ecs:ListServices", &error))?;
         // The old form of a service's ARN does not name the cluster.
-        let named =
-            |arn: &String| arn.rsplit('/').next().map(|name| ServiceId { cluster_arn: cluster_arn.to_owned(), name: name.to_owned() });
+        let named = |arn: &String| {
+            arn.rsplit('/')
+                .next()
+                .map(|name| ServiceId { cluster_arn: cluster_arn.to_owned(), name: name.to_owned() })
+        };
         Ok(arns.iter().filter_map(named).collect())
     }
 
@@ -59,20 +69,34 @@ impl Running {
     /// # Errors
     /// A call failed.
     pub async fn scheduled(&self, cluster_arn: &str) -> Result<Vec<Scheduled>, Failure> {
-        let rules =
-            self.all("events:ListRuleNamesByTarget", "AWSEvents.ListRuleNamesByTarget", json!({ "TargetArn": cluster_arn }), "RuleNames");
+        let rules = self.all(
+            "events:ListRuleNamesByTarget",
+            "AWSEvents.ListRuleNamesByTarget",
+            json!({ "TargetArn": cluster_arn }),
+            "RuleNames",
+        );
         let mut found = Vec::new();
         for rule in rules.await? {
             let Some(rule) = rule.as_str() else { continue };
-            let targets = self.all("events:ListTargetsByRule", "AWSEvents.ListTargetsByRule", json!({ "Rule": rule }), "Targets").await?;
+            let targets = self
+                .all("events:ListTargetsByRule", "AWSEvents.ListTargetsByRule", json!({ "Rule": rule }), "Targets")
+                .await?;
             let of_cluster = targets.iter().filter(|target| target["Arn"] == cluster_arn);
             let definitions = of_cluster.filter_map(|target| target["EcsParameters"]["TaskDefinitionArn"].as_str());
-            found.extend(definitions.map(|definition| Scheduled { rule: rule.to_owned(), definition: definition.to_owned() }));
+            found.extend(
+                definitions.map(|definition| Scheduled { rule: rule.to_owned(), definition: definition.to_owned() }),
+            );
         }
         Ok(found)
     }
 
-    async fn all(&self, call: &'static str, target: &'static str, mut request: Value, list: &str) -> Result<Vec<Value>, Failure> {
+    async fn all(
+        &self,
+        call: &'static str,
+        target: &'static str,
+        mut request: Value,
+        list: &str,
+    ) -> Result<Vec<Value>, Failure> {
         let mut found = Vec::new();
         for _ in 0..PAGES {
             let answer = self.events.call(call, target, &request).await?;

@@ -29,7 +29,10 @@ impl Scaling {
             .service_namespace(ServiceNamespace::Ecs)
             .resource_ids(id.scaling_resource_id())
             .scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
-        let answer = operation.send().await.map_err(|error| Failure::of("application-autoscaling:DescribeScalableTargets", &error))?;
+        let answer = operation
+            .send()
+            .await
+            .map_err(|error| Failure::of("application-autoscaling:DescribeScalableTargets", &error))?;
         Ok(answer.scalable_targets().first().map(|target| {
             let state = target.suspended_state();
             let flag = |read: fn(&SuspendedState) -> Option<bool>| state.and_then(read).unwrap_or_default();
@@ -61,7 +64,10 @@ impl Scaling {
             .resource_id(id.scaling_resource_id())
             .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
             .suspended_state(state);
-        operation.send().await.map_err(|error| Failure::of("application-autoscaling:RegisterScalableTarget", &error))?;
+        operation
+            .send()
+            .await
+            .map_err(|error| Failure::of("application-autoscaling:RegisterScalableTarget", &error))?;
         Ok(())
     }
 }

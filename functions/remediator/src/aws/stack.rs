@@ -36,22 +36,34 @@ impl Stacks {
 
     /// The stacks of this template in the region. Of the one called `own` only its age is asked for.
     ///
-    /// They are found by `ListStacks`: `DescribeStacks` without a name is authorised on no stack at all, so that only a grant on
-    /// everything would do, and it reads every parameter of every stack.
+    /// They are found by `ListStacks`: `DescribeStacks` without a name is authorised on no stack at all, so that only a
+    /// grant on everything would do, and it reads every parameter of every stack.
     ///
     /// # Errors
     /// A call failed.
     pub async fn of_pullsafe(&self, own: &str) -> Result<Vec<Sibling>, Failure> {
-        let alive = StackStatus::values().iter().copied().filter(|status| has_functions(status)).map(StackStatus::from).collect();
+        let alive = StackStatus::values()
+            .iter()
+            .copied()
+            .filter(|status| has_functions(status))
+            .map(StackStatus::from)
+            .collect();
         let mut pages = self.0.list_stacks().set_stack_status_filter(Some(alive)).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Failure::of("cloudformation:ListStacks", &error))?;
-            found.extend(page.stack_summaries.unwrap_or_default().into_iter().filter(|stack| is_pullsafe(stack.template_description())));
+            found.extend(
+                page.stack_summaries
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|stack| is_pullsafe(stack.template_description())),
+            );
         }
         let mut siblings = Vec::new();
         for stack in found {
-            let (Some(name), Some(created)) = (stack.stack_name(), stack.creation_time().and_then(|at| at.to_millis().ok())) else {
+            let (Some(name), Some(created)) =
+                (stack.stack_name(), stack.creation_time().and_then(|at| at.to_millis().ok()))
+            else {
                 continue;
             };
             let created = Timestamp::from_millis(created);
@@ -73,7 +85,8 @@ impl Stacks {
 
 /// Whether there is no such stack: CloudFormation has no code of its own for that.
 fn is_absent(failure: &Failure) -> bool {
-    failure.kind == FailureKind::Refused && failure.message.as_deref().is_some_and(|text| text.contains("does not exist"))
+    failure.kind == FailureKind::Refused
+        && failure.message.as_deref().is_some_and(|text| text.contains("does not exist"))
 }
 
 fn sibling(name: &str, created: Timestamp, stack: &Stack) -> Sibling {

@@ -1,7 +1,7 @@
 //! Whether a task that stopped is the service's whose group it carries.
 //!
-//! Whoever runs a task chooses its group and by whom it says that it was started. What they cannot choose is what the service runs: a task
-//! of another family was not started for any of its deployments.
+//! Whoever runs a task chooses its group and by whom it says that it was started. What they cannot choose is what the
+//! service runs: a task of another family was not started for any of its deployments.
 
 use pullsafe_events::stopped_task::{StoppedTask, family};
 use pullsafe_incident::record::Record;
@@ -11,7 +11,11 @@ use super::service::Service;
 /// Whether a task of this family failed in the open incident already, and so was found to be the service's.
 pub fn is_known(record: &Record, task: &StoppedTask) -> bool {
     let wanted = family(&task.task_definition_arn);
-    record.open.iter().flat_map(|incident| &incident.causes).any(|seen| family(&seen.task_definition) == wanted)
+    record
+        .open
+        .iter()
+        .flat_map(|incident| &incident.causes)
+        .any(|seen| family(&seen.task_definition) == wanted)
 }
 
 /// Why a task is not the service's; `None` where it is.
@@ -35,15 +39,19 @@ mod tests {
     }
 
     fn service(more: Value) -> Service {
-        let mut service = json!({"serviceName": "web", "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"});
+        let mut service =
+            json!({"serviceName": "web", "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"});
         service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Service::from_json(&service).unwrap()
     }
 
     #[test]
     fn a_service_runs_what_it_or_one_of_its_deployments_or_task_sets_names() {
-        let rolling = service(json!({"taskDefinition": arn("app:7"), "deployments": [{"taskDefinition": arn("app-old:3")}]}));
-        let in_sets = service(json!({"deploymentController": {"type": "EXTERNAL"}, "taskSets": [{"taskDefinition": arn("app:7")}]}));
+        let rolling =
+            service(json!({"taskDefinition": arn("app:7"), "deployments": [{"taskDefinition": arn("app-old:3")}]}));
+        let in_sets = service(
+            json!({"deploymentController": {"type": "EXTERNAL"}, "taskSets": [{"taskDefinition": arn("app:7")}]}),
+        );
         for (service, revision, is_of) in [
             (&rolling, "app:7", true),
             (&rolling, "app:6", true),
@@ -62,8 +70,11 @@ mod tests {
 
     #[test]
     fn a_family_that_failed_before_is_known() {
-        let task =
-            |revision| StoppedTask { task_arn: format!("t/{revision}"), task_definition_arn: arn(revision), ..StoppedTask::default() };
+        let task = |revision| StoppedTask {
+            task_arn: format!("t/{revision}"),
+            task_definition_arn: arn(revision),
+            ..StoppedTask::default()
+        };
         let mut record = Record::default();
         assert!(!is_known(&record, &task("app:7")));
         let diagnosis = pullsafe_diagnosis::diagnose(&task("app:7"), &std::collections::BTreeMap::new());

@@ -39,9 +39,14 @@ pub fn hub_images(diagnosis: &Diagnosis) -> Vec<(BaseImage, Reference)> {
     let mut found: Vec<(BaseImage, Reference)> = Vec::new();
     let bases = diagnosis.build.iter().flat_map(|build| build.bases.iter().cloned());
     for base in bases.chain(failed) {
-        let Some(reference) = base.image.parse::<Reference>().ok().filter(Reference::is_docker_hub) else { continue };
+        let Some(reference) = base.image.parse::<Reference>().ok().filter(Reference::is_docker_hub) else {
+            continue;
+        };
         // The image that failed stands among the bases already, with its flags and its stage.
-        if !found.iter().any(|(known, other)| *other == reference && (base.stage.is_none() || known.stage == base.stage)) {
+        if !found
+            .iter()
+            .any(|(known, other)| *other == reference && (base.stage.is_none() || known.stage == base.stage))
+        {
             found.push((base, reference));
         }
     }
@@ -88,7 +93,13 @@ pub fn refused(refusal: &Refusal, again: &str) -> String {
 }
 
 /// What to write instead.
-pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubImage)], public_fallback: bool, asking: Asking) -> Offer {
+pub fn offer(
+    project: &Subject,
+    facts: &BuildFacts,
+    images: &[(BaseImage, HubImage)],
+    public_fallback: bool,
+    asking: Asking,
+) -> Offer {
     let mut offer = Offer::default();
     for (base, image) in images {
         let line = |image: &str| if facts.of_environment { image.to_owned() } else { base.line(image) };
@@ -103,14 +114,20 @@ pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubIma
             let verdict = match target::same(image, copy, platform) {
                 Ok(digest) => format!("verified: the mirror has the same {digest}"),
                 Err(Mismatch::Fillable(why)) => {
-                    let asks = Step::AskMirror { source: image.reference.clone(), target: place.clone(), requested_by: project.key() };
+                    let asks = Step::AskMirror {
+                        source: image.reference.clone(),
+                        target: place.clone(),
+                        requested_by: project.key(),
+                    };
                     match asking {
                         Asking::Now => {
                             offer.asks.push(asks);
                             format!("not yet: {why}; the mirror was asked for it just now")
                         }
                         Asking::Observing => format!("not yet: {why}; in act mode the mirror would be asked for it"),
-                        Asking::Refused => format!("not yet: {why}; the mirror could not be asked for it, as said below"),
+                        Asking::Refused => {
+                            format!("not yet: {why}; the mirror could not be asked for it, as said below")
+                        }
                         Asking::Impossible => format!("not there: {why}, and there is no mirror that could be asked"),
                     }
                 }
@@ -128,8 +145,11 @@ pub fn offer(project: &Subject, facts: &BuildFacts, images: &[(BaseImage, HubIma
         if lines.is_empty() {
             lines.push("  (no copy: there is no mirror, and ECR Public carries official images only)".to_owned());
         }
-        let where_to =
-            if facts.of_environment { "As the project's environment image, instead of" } else { "In the Dockerfile, instead of" };
+        let where_to = if facts.of_environment {
+            "As the project's environment image, instead of"
+        } else {
+            "In the Dockerfile, instead of"
+        };
         offer.text.push_str(&format!("\n{where_to}\n  {}\nwrite\n{}", line(&base.image), lines.join("\n")));
     }
     if !offer.text.is_empty() && images.iter().any(|(_, image)| image.mirror.is_some()) {
@@ -153,10 +173,16 @@ mod tests {
 
     fn image(written: &str, mirror: Lookup<Resolved>) -> (BaseImage, HubImage) {
         let reference: Reference = written.parse().unwrap();
-        let place = target::in_mirror(&Mirror { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() }, &reference).unwrap();
+        let place =
+            target::in_mirror(&Mirror { registry: HOST.to_owned(), prefix: "docker-hub".to_owned() }, &reference)
+                .unwrap();
         let same = || Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
         let public = pullsafe::reference::in_ecr_public(&reference).map(|place| (place, same()));
-        let base = BaseImage { image: written.to_owned(), flags: None, stage: Some("build".to_owned()) };
+        let base = BaseImage {
+            image: written.to_owned(),
+            flags: None,
+            stage: Some("build".to_owned()),
+        };
         (
             base,
             HubImage {
@@ -172,11 +198,18 @@ mod tests {
     }
 
     fn project() -> Subject {
-        Subject::Project { scope: "arn:aws:codebuild:eu-west-1:123456789012".to_owned(), name: "web".to_owned() }
+        Subject::Project {
+            scope: "arn:aws:codebuild:eu-west-1:123456789012".to_owned(),
+            name: "web".to_owned(),
+        }
     }
 
     fn facts() -> BuildFacts {
-        BuildFacts { bases: Vec::new(), platform: "linux/amd64".to_owned(), of_environment: false }
+        BuildFacts {
+            bases: Vec::new(),
+            platform: "linux/amd64".to_owned(),
+            of_environment: false,
+        }
     }
 
     #[test]
@@ -185,7 +218,9 @@ mod tests {
         let absent = image("acme/base:1", Lookup::Absent);
         let found = offer(&project(), &facts(), &[there, absent], true, Asking::Now);
         for wanted in [
-            &format!("FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same sha256:"),
+            &format!(
+                "FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same sha256:"
+            ),
             "FROM public.ecr.aws/docker/library/python:3.11-slim AS build\n    (verified: ECR Public has the same sha256:",
             &format!(
                 "FROM {HOST}/docker-hub/acme/base:1 AS build\n    (not yet: the image is not there; the mirror was asked for it just now)"
@@ -195,19 +230,31 @@ mod tests {
         }
         assert_eq!(found.asks.len(), 1);
         let observed = offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], true, Asking::Observing);
-        assert!(observed.asks.is_empty() && observed.text.contains("in act mode the mirror would be asked"), "{}", observed.text);
+        assert!(
+            observed.asks.is_empty() && observed.text.contains("in act mode the mirror would be asked"),
+            "{}",
+            observed.text
+        );
     }
 
     #[test]
     fn the_image_that_failed_and_the_bases_are_one_list() {
-        let base = |image: &str, stage: Option<&str>| BaseImage { image: image.to_owned(), flags: None, stage: stage.map(str::to_owned) };
+        let base = |image: &str, stage: Option<&str>| BaseImage {
+            image: image.to_owned(),
+            flags: None,
+            stage: stage.map(str::to_owned),
+        };
         let found = pullsafe_diagnosis::diagnose_text(
             "toomanyrequests: You have reached your pull rate limit",
             Some("python:3.11-slim"),
             "logs[build]",
         );
         let mut diagnosis = found.unwrap();
-        let bases = vec![base("docker.io/library/python:3.11-slim", Some("a")), base("public.ecr.aws/x/y:1", None), base("node:20", None)];
+        let bases = vec![
+            base("docker.io/library/python:3.11-slim", Some("a")),
+            base("public.ecr.aws/x/y:1", None),
+            base("node:20", None),
+        ];
         diagnosis.build = Some(BuildFacts { bases, ..facts() });
         let lines: Vec<String> = hub_images(&diagnosis).iter().map(|(base, _)| base.line(&base.image)).collect();
         assert_eq!(lines, ["FROM docker.io/library/python:3.11-slim AS a", "FROM node:20"]);

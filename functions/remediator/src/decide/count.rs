@@ -10,11 +10,12 @@ use pullsafe_incident::record::Record;
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::WaitingFor;
 
-/// The diagnosis of a stop as far as it can be had without a call: by its text, and by what earlier stops of the same revision have shown.
-/// None where a closer look may tell more.
+/// The diagnosis of a stop as far as it can be had without a call: by its text, and by what earlier stops of the same
+/// revision have shown. None where a closer look may tell more.
 pub fn without_a_look(task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent, now: Timestamp) -> Option<Diagnosis> {
     spent.begin(&task.task_definition_arn);
-    let worth: Vec<ProbeName> = PROBES.iter().filter(|probe| (probe.is_worth)(task, &by_text)).map(|probe| probe.name).collect();
+    let worth: Vec<ProbeName> =
+        PROBES.iter().filter(|probe| (probe.is_worth)(task, &by_text)).map(|probe| probe.name).collect();
     let cause = by_text.cause;
     let mut found = match worth.contains(&ProbeName::ContainerLog) {
         true if spent.budget().calls > 0 => return None,
@@ -27,21 +28,33 @@ pub fn without_a_look(task: &StoppedTask, by_text: Diagnosis, spent: &mut Spent,
     Some(found)
 }
 
-/// Whether a stop tells nothing that the last look at its service did not know. The looks that are due by themselves are made all the same.
+/// Whether a stop tells nothing that the last look at its service did not know. The looks that are due by themselves
+/// are made all the same.
 pub fn only_counts(record: &Record, task: &StoppedTask, diagnosis: &Diagnosis, now: Timestamp) -> bool {
-    let Some(incident) = record.open.as_ref().filter(|_| record.outbox.is_empty()) else { return false };
-    let Some(blocker) = incident.blocker() else { return false };
+    let Some(incident) = record.open.as_ref().filter(|_| record.outbox.is_empty()) else {
+        return false;
+    };
+    let Some(blocker) = incident.blocker() else {
+        return false;
+    };
     let known = &blocker.diagnosis;
-    let same = (known.cause, &known.container, &known.image, known.kind, known.explanation, known.signature, known.confidence)
-        == (
-            diagnosis.cause,
-            &diagnosis.container,
-            &diagnosis.image,
-            diagnosis.kind,
-            diagnosis.explanation,
-            diagnosis.signature,
-            diagnosis.confidence,
-        );
+    let same = (
+        known.cause,
+        &known.container,
+        &known.image,
+        known.kind,
+        known.explanation,
+        known.signature,
+        known.confidence,
+    ) == (
+        diagnosis.cause,
+        &diagnosis.container,
+        &diagnosis.image,
+        diagnosis.kind,
+        diagnosis.explanation,
+        diagnosis.signature,
+        diagnosis.confidence,
+    );
     same && blocker.task_definition == task.task_definition_arn && was_decided(incident, now)
 }
 
@@ -50,7 +63,12 @@ pub fn was_decided(incident: &Incident, now: Timestamp) -> bool {
     match (&incident.act, &incident.waiting) {
         (_, Some(waiting)) => waiting.cause != WaitingFor::MoreFailures,
         (Some(act), None) => match act.state {
-            ActState::Observed | ActState::Asked | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused => true,
+            ActState::Observed
+            | ActState::Asked
+            | ActState::Declined
+            | ActState::Expired
+            | ActState::Abandoned
+            | ActState::Refused => true,
             ActState::Acting => false,
             // Tasks that were on their way say nothing; those that come later say that it did not help.
             ActState::Done => now < act.settled_at(),

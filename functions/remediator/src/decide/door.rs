@@ -1,8 +1,9 @@
 //! The door: what is said to a deployment that waits at its hook before its first task.
 //!
-//! The hook is the service owner's, and there are others: only one that goes on by itself when nobody answers is taken for pullsafe's. What
-//! is not known lets a deployment go on, and only what is certain to fail is rolled back, where the mode is act and there is something to
-//! go back to. An answer comes before the hook's own time is over, or not at all.
+//! The hook is the service owner's, and there are others: only one that goes on by itself when nobody answers is taken
+//! for pullsafe's. What is not known lets a deployment go on, and only what is certain to fail is rolled back, where
+//! the mode is act and there is something to go back to. An answer comes before the hook's own time is over, or not at
+//! all.
 
 use std::collections::BTreeMap;
 
@@ -90,8 +91,8 @@ pub enum Standing {
     NotOurs(String),
 }
 
-/// Whether a hook is pullsafe's to answer. Hooks have no name: what tells is that it waits before the first task and at no other stage, that
-/// the deployment goes on when nobody answers, and that there is no second one like it.
+/// Whether a hook is pullsafe's to answer. Hooks have no name: what tells is that it waits before the first task and at
+/// no other stage, that the deployment goes on when nobody answers, and that there is no second one like it.
 pub fn standing(deployment: &Deployment, waits: &HookWaits) -> Standing {
     let Some(hook) = deployment.hooks.iter().find(|hook| hook.id == waits.hook) else {
         return Standing::Over("the deployment no longer shows it".to_owned());
@@ -103,17 +104,23 @@ pub fn standing(deployment: &Deployment, waits: &HookWaits) -> Standing {
         return Standing::Over(format!("its deployment is {}", deployment.status));
     }
     if hook.kind != "PAUSE" || hook.then != "CONTINUE" {
-        return Standing::NotOurs("its deployment is rolled back when nobody answers, so that somebody means to".to_owned());
+        return Standing::NotOurs(
+            "its deployment is rolled back when nobody answers, so that somebody means to".to_owned(),
+        );
     }
     let alike = |other: &&Hook| other.kind == "PAUSE" && other.status == "AWAITING_ACTION" && other.then == "CONTINUE";
     if deployment.hooks.iter().filter(alike).count() > 1 {
-        return Standing::NotOurs("the deployment waits at two hooks alike, and nothing tells which is whose".to_owned());
+        return Standing::NotOurs(
+            "the deployment waits at two hooks alike, and nothing tells which is whose".to_owned(),
+        );
     }
     let here = |hook: &&Configured| {
         hook.kind == "PAUSE" && hook.then == "CONTINUE" && hook.stages == [pullsafe_events::hook::BEFORE_THE_FIRST_TASK]
     };
     if !deployment.configured.is_empty() && deployment.configured.iter().filter(here).count() != 1 {
-        return Standing::NotOurs("the service has no hook of its own for this stage that goes on when nobody answers, or two".to_owned());
+        return Standing::NotOurs(
+            "the service has no hook of its own for this stage that goes on when nobody answers, or two".to_owned(),
+        );
     }
     match hook.expires_at {
         Some(expires_at) => Standing::Ours(expires_at),
@@ -129,7 +136,11 @@ pub fn held_by(deployment: &Deployment) -> Option<&Hook> {
 
 /// What was found of an image of Docker Hub by the look that a move needs too.
 pub fn seen_at_hub(image: &HubImage) -> ImageSeen {
-    ImageSeen { mirror: image.mirror.clone(), pulls_left: image.left, ..ImageSeen::only(image.hub.clone()) }
+    ImageSeen {
+        mirror: image.mirror.clone(),
+        pulls_left: image.left,
+        ..ImageSeen::only(image.hub.clone())
+    }
 }
 
 /// Everything that a decision at the door goes by.
@@ -170,7 +181,16 @@ pub enum Decision {
 
 /// Decides.
 pub fn decide(situation: Situation<'_>) -> Decision {
-    let Situation { now, since, expires_at, mode, findings, ahead, archived, replaces } = situation;
+    let Situation {
+        now,
+        since,
+        expires_at,
+        mode,
+        findings,
+        ahead,
+        archived,
+        replaces,
+    } = situation;
     let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.is_certain_failure()).collect();
     let until = expires_at.plus_seconds(-ANSWER_SECONDS).min(since.plus_seconds(LONGEST_WAIT_SECONDS));
     let may_wait = now < until;
@@ -188,7 +208,11 @@ pub fn decide(situation: Situation<'_>) -> Decision {
             let absent = absent.filter_map(|finding| finding.about.parse().ok()).map(WaitingFor::Image);
             return Decision::Waits(absent.chain(archived.iter().cloned().map(WaitingFor::Restored)).collect(), until);
         }
-        return if replaces { Decision::IsRolledBack } else { Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO) };
+        return if replaces {
+            Decision::IsRolledBack
+        } else {
+            Decision::GoesOnToFail(NOTHING_TO_GO_BACK_TO)
+        };
     }
     if may_wait && !archived.is_empty() {
         return Decision::Waits(archived.iter().cloned().map(WaitingFor::Restored).collect(), until);
@@ -198,14 +222,23 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     if plan.remedy == RemedyName::MoveToMirror {
         return Decision::GoesOnAndMoves;
     }
-    if may_wait && !asked.is_empty() { Decision::Waits(vec![WaitingFor::Mirror(asked)], until) } else { Decision::GoesOn }
+    if may_wait && !asked.is_empty() {
+        Decision::Waits(vec![WaitingFor::Mirror(asked)], until)
+    } else {
+        Decision::GoesOn
+    }
 }
 
 /// The images that lie in ECR's archive, by their digests.
 pub fn archived(needs: &Needs, seen: &Seen) -> Vec<Reference> {
-    let images = needs.images.iter().filter_map(|image| Some((image.reference.as_ref()?, seen.images.get(&image.written)?)));
+    let images = needs
+        .images
+        .iter()
+        .filter_map(|image| Some((image.reference.as_ref()?, seen.images.get(&image.written)?)));
     let archived = images.filter(|(_, seen)| seen.storage != Storage::Standard);
-    archived.filter_map(|(image, seen)| Some(image.pinned_to(seen.found.found()?.digest.clone()))).collect()
+    archived
+        .filter_map(|(image, seen)| Some(image.pinned_to(seen.found.found()?.digest.clone())))
+        .collect()
 }
 
 /// How many tasks a deployment starts, as far as that is known.

@@ -35,15 +35,19 @@ pub fn is_fresh(read: Timestamp, now: Timestamp) -> bool {
     (-60..=FRESH_SECONDS).contains(&now.seconds_since(read))
 }
 
-/// A service as one that shares a limit; `None` where its tasks pull nothing from Docker Hub without credentials, or by addresses that are
-/// their own or not known. `most` is what autoscaling may make of its count.
+/// A service as one that shares a limit; `None` where its tasks pull nothing from Docker Hub without credentials, or by
+/// addresses that are their own or not known. `most` is what autoscaling may make of its count.
 pub fn sharer(service: &Service, definition: &TaskDefinition, most: Option<i64>, now: Timestamp) -> Option<Sharer> {
     let images: BTreeSet<String> = definition
         .images()
         .into_iter()
         .filter(|image| image.reference.as_ref().is_some_and(Reference::is_docker_hub))
         // With credentials a pull counts for their account.
-        .filter(|image| definition.container(&image.container).is_none_or(|container| container.get("repositoryCredentials").is_none()))
+        .filter(|image| {
+            definition
+                .container(&image.container)
+                .is_none_or(|container| container.get("repositoryCredentials").is_none())
+        })
         .map(|image| image.written)
         .collect();
     (!images.is_empty() && !service.subnets.is_empty() && !service.public_ip).then(|| Sharer {
@@ -58,7 +62,10 @@ pub fn sharer(service: &Service, definition: &TaskDefinition, most: Option<i64>,
 
 /// Whether something is done about a service's incident already, or waited for: that is left to it.
 pub fn is_cured(record: &Record) -> bool {
-    record.open.as_ref().is_some_and(|incident| incident.acted().is_some() || incident.waiting.is_some())
+    record
+        .open
+        .as_ref()
+        .is_some_and(|incident| incident.acted().is_some() || incident.waiting.is_some())
 }
 
 /// Whether a service launches tasks now.
@@ -81,7 +88,8 @@ pub fn demand(sharer: &Sharer, service: &Service, launches: &[Launch], now: Time
     let began = primary.and_then(|primary| primary.created_at);
     let of_primary = launches.iter().filter(|launch| began.is_none_or(|began| launch.began >= began));
     let pulled = of_primary.filter(|launch| !launch.is_over && launch.has_pulled).count();
-    let (desired, running) = primary.map_or((service.desired, service.running), |primary| (primary.desired, primary.running));
+    let (desired, running) =
+        primary.map_or((service.desired, service.running), |primary| (primary.desired, primary.running));
     let missing = count(desired).saturating_sub(count(pulled).max(count(running)));
     let fails = launches.iter().filter(lately).count() >= LOOP || primary.is_some_and(|primary| primary.failed >= 2);
     let due = match fails && service.desired > service.running {
@@ -103,10 +111,15 @@ pub fn subnets_of(source: &Source, readings: &[Probed]) -> Vec<String> {
     if !source.is_shared() {
         return Vec::new();
     }
-    readings.iter().filter(|probed| probed.source == *source).flat_map(|probed| probed.subnets.clone()).collect()
+    readings
+        .iter()
+        .filter(|probed| probed.source == *source)
+        .flat_map(|probed| probed.subnets.clone())
+        .collect()
 }
 
-/// Whether a service is to be moved before its deployment pulls: where a limit is read, only if it does not last with it.
+/// Whether a service is to be moved before its deployment pulls: where a limit is read, only if it does not last with
+/// it.
 pub fn is_to_move(limit: Option<&LimitAhead>, service: &ServiceId) -> bool {
     limit.is_none_or(|limit| limit.moves(service))
 }
@@ -151,10 +164,18 @@ mod tests {
     fn who_shares_a_limit_pulls_without_credentials_and_by_the_nat() {
         let private = json!({ "subnets": ["subnet-0a1b2c3d"], "assignPublicIp": "DISABLED" });
         let found = sharer(&service(private.clone(), 4, 4, 0), &definition(), Some(10), at(0)).unwrap();
-        assert_eq!((found.images, found.most, found.needs()), (2, 10, 20), "each image once, and none that an account pays for");
+        assert_eq!(
+            (found.images, found.most, found.needs()),
+            (2, 10, 20),
+            "each image once, and none that an account pays for"
+        );
         let public = json!({ "subnets": ["subnet-0a1b2c3d"], "assignPublicIp": "ENABLED" });
         assert_eq!(sharer(&service(public, 4, 4, 0), &definition(), None, at(0)), None, "it has an address of its own");
-        assert_eq!(sharer(&service(Value::Null, 4, 4, 0), &definition(), None, at(0)), None, "by which address is not known");
+        assert_eq!(
+            sharer(&service(Value::Null, 4, 4, 0), &definition(), None, at(0)),
+            None,
+            "by which address is not known"
+        );
         let own = TaskDefinition::from_json(
             &json!({ "taskDefinition": { "containerDefinitions": [{ "name": "app", "image": "public.ecr.aws/x:1" }] } }),
         );
@@ -170,7 +191,11 @@ mod tests {
         let pulled = launch(-60, true, false);
         let under_way = [pulled, pulled, pulled, pulled, launch(-10, false, false)];
         let found = demand(&known, &rolling, &under_way, at(0));
-        assert_eq!((found.due, found.spare, found.made.len()), (Due::Pulls(12), 0, 5), "three run, and one more has pulled");
+        assert_eq!(
+            (found.due, found.spare, found.made.len()),
+            (Due::Pulls(12), 0, 5),
+            "three run, and one more has pulled"
+        );
         let failing = [launch(-900, true, true), launch(-600, true, true), launch(-20, true, false)];
         assert_eq!(demand(&known, &rolling, &failing, at(0)).due, Due::WithoutEnd);
         // What ran for hours and was replaced has not failed.

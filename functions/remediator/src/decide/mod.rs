@@ -1,6 +1,8 @@
-//! What is decided: which second looks a stop is worth, what a look at the world must find, which remedy acts and why the others do not.
+//! What is decided: which second looks a stop is worth, what a look at the world must find, which remedy acts and why
+//! the others do not.
 //!
-//! Pure: nothing here is async, reads a clock or the environment, draws a random number, logs, or names a type of an SDK.
+//! Pure: nothing here is async, reads a clock or the environment, draws a random number, logs, or names a type of an
+//! SDK.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

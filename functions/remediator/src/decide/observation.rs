@@ -73,8 +73,8 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Whether something could not be found out, and may be at the next look: a denial for a short while, what passes for longer.
-    /// `age_seconds` is for how long it has been looked at.
+    /// Whether something could not be found out, and may be at the next look: a denial for a short while, what passes
+    /// for longer. `age_seconds` is for how long it has been looked at.
     pub fn is_worth_another_look(&self, age_seconds: i64) -> bool {
         let places = self.hub_images.iter().flat_map(|image| [&image.mirror, &image.public]).flatten();
         let alone = [

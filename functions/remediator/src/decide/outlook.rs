@@ -33,7 +33,8 @@ pub struct Used {
 /// What was seen of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// It is in ECR: its repository, what its tag offers if it is another image than runs, and whether the execution role may pull.
+    /// It is in ECR: its repository, what its tag offers if it is another image than runs, and whether the execution
+    /// role may pull.
     InEcr {
         /// The repository.
         repository: Lookup<Repository>,
@@ -71,7 +72,8 @@ pub fn keep_tag(digest: &Digest) -> String {
 pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: Timestamp) -> Judged {
     let mut judged = Judged::default();
     let mut troubles = Vec::new();
-    let mut doubt = |what: &str, why: &dyn std::fmt::Display| judged.unknown.push(format!("{}: {what}: {why}", used.written));
+    let mut doubt =
+        |what: &str, why: &dyn std::fmt::Display| judged.unknown.push(format!("{}: {what}: {why}", used.written));
     match seen {
         Seen::InEcr { repository, offered, may_pull } => {
             match repository {
@@ -113,7 +115,11 @@ pub fn judge(used: &Used, seen: &Seen, role: Option<&str>, why_not: &str, now: T
         Seen::Elsewhere(Lookup::Found(found)) => troubles.extend(moved(used, &found.digest)),
         Seen::Elsewhere(Lookup::Unknown(why)) => doubt("its registry did not say what it means", why),
     }
-    let finding = |trouble| Finding { container: used.container.clone(), image: used.written.clone(), trouble };
+    let finding = |trouble| Finding {
+        container: used.container.clone(),
+        image: used.written.clone(),
+        trouble,
+    };
     judged.findings.extend(troubles.into_iter().map(finding));
     judged
 }
@@ -139,20 +145,22 @@ fn of_repository(
     let mut troubles: Vec<Trouble> = of_image(used, repository).into_iter().collect();
     let tagged = tag_of(&used.reference).and_then(|tag| repository.tagged(tag));
     // A tag of an index means the image of the platform that it names.
-    if let Some(now_tagged) = tagged.filter(|image| used.runs.as_ref().is_some_and(|runs| !image.members.contains(runs)))
+    if let Some(now_tagged) =
+        tagged.filter(|image| used.runs.as_ref().is_some_and(|runs| !image.members.contains(runs)))
         && let Some(trouble) = moved(used, &now_tagged.digest)
     {
         troubles.push(trouble);
-        if let Some(offered) =
-            offered.filter(|offered| !offered.iter().any(|one| one == &used.platform || one.starts_with(&format!("{}/", used.platform))))
-        {
+        if let Some(offered) = offered.filter(|offered| {
+            !offered.iter().any(|one| one == &used.platform || one.starts_with(&format!("{}/", used.platform)))
+        }) {
             troubles.push(Trouble::NoPlatform { wanted: used.platform.clone(), offered: offered.to_vec() });
         }
     }
     if let (Some(image), Some(text)) = (target(used, repository), &repository.policy)
         && image.class == StorageClass::Standard
     {
-        let policy = Policy::parse(text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let policy = Policy::parse(text)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         troubles.extend(goes(image, repository, (text, &policy), why_not, now));
     }
     Ok(troubles)
@@ -160,13 +168,16 @@ fn of_repository(
 
 fn of_image(used: &Used, repository: &Repository) -> Option<Trouble> {
     match target(used, repository) {
-        None => Some(Trouble::Gone { digest: used.runs.clone().or_else(|| used.reference.digest().cloned()) }),
+        None => Some(Trouble::Gone {
+            digest: used.runs.clone().or_else(|| used.reference.digest().cloned()),
+        }),
         Some(image) if image.class == StorageClass::Archive => Some(Trouble::Archived { digest: image.digest.clone() }),
         Some(_) => None,
     }
 }
 
-/// What the next task launches with: what runs, or else what the reference means. A deployment holds on to the digest that it began with.
+/// What the next task launches with: what runs, or else what the reference means. A deployment holds on to the digest
+/// that it began with.
 fn target<'a>(used: &Used, repository: &'a Repository) -> Option<&'a Image> {
     match used.runs.as_ref().or(used.reference.digest()) {
         Some(digest) => repository.image(digest),
@@ -178,9 +189,17 @@ fn tag_of(reference: &Reference) -> Option<&str> {
     reference.digest().is_none().then(|| reference.tag_or_digest())
 }
 
-fn goes(image: &Image, repository: &Repository, (text, policy): (&str, &Policy), why_not: &str, now: Timestamp) -> Option<Trouble> {
+fn goes(
+    image: &Image,
+    repository: &Repository,
+    (text, policy): (&str, &Policy),
+    why_not: &str,
+    now: Timestamp,
+) -> Option<Trouble> {
     let place = repository.images.iter().position(|other| other.digest == image.digest)?;
-    let Fate::Touched { rule, action, not_before, pushes } = *fates(policy, &repository.images, now).get(place)? else { return None };
+    let Fate::Touched { rule, action, not_before, pushes } = *fates(policy, &repository.images, now).get(place)? else {
+        return None;
+    };
     let not_before = not_before.max(now);
     let expected = (pushes > 0).then(|| pace(policy, rule, &repository.images)).flatten();
     let expected = expected.map(|seconds| not_before.max(now.plus_seconds(seconds.saturating_mul(i64::from(pushes)))));
@@ -191,13 +210,25 @@ fn goes(image: &Image, repository: &Repository, (text, policy): (&str, &Policy),
     };
     let keep = || keeping(image, repository, (text, policy), why_not, now);
     let archived = action == Action::Archive;
-    is_near.then(|| Trouble::Goes { digest: image.digest.clone(), rule, archived, not_before, pushes, expected, keep: keep() })
+    is_near.then(|| Trouble::Goes {
+        digest: image.digest.clone(),
+        rule,
+        archived,
+        not_before,
+        pushes,
+        expected,
+        keep: keep(),
+    })
 }
 
 /// How many seconds lie between two pushes of what a rule selects, by its youngest images.
 fn pace(policy: &Policy, priority: u32, images: &[Image]) -> Option<i64> {
-    let rule = policy.rules().iter().find(|rule| rule.priority == priority && matches!(rule.count, Count::MoreThan(_)))?;
-    let mut pushed: Vec<Timestamp> = images.iter().filter(|image| rule.selects(image)).map(|image| image.pushed_at).collect();
+    let rule = policy
+        .rules()
+        .iter()
+        .find(|rule| rule.priority == priority && matches!(rule.count, Count::MoreThan(_)))?;
+    let mut pushed: Vec<Timestamp> =
+        images.iter().filter(|image| rule.selects(image)).map(|image| image.pushed_at).collect();
     pushed.sort();
     let young = pushed.split_off(pushed.len().saturating_sub(PACE_OF));
     let (first, last) = (young.first()?, young.last()?);
@@ -205,14 +236,24 @@ fn pace(policy: &Policy, priority: u32, images: &[Image]) -> Option<i64> {
     Some((last.seconds_since(*first) / gaps).max(1))
 }
 
-fn keeping(image: &Image, repository: &Repository, (text, policy): (&str, &Policy), why_not: &str, now: Timestamp) -> Keep {
+fn keeping(
+    image: &Image,
+    repository: &Repository,
+    (text, policy): (&str, &Policy),
+    why_not: &str,
+    now: Timestamp,
+) -> Keep {
     let tag = keep_tag(&image.digest);
     let effect = |policy: &Policy| keep::effect(policy, &repository.images, &image.digest, &tag, now);
     match effect(policy) {
-        Effect::Keeps { at_the_cost_of } if at_the_cost_of.is_empty() => return Keep::Tag { tag, why_not: why_not.to_owned() },
+        Effect::Keeps { at_the_cost_of } if at_the_cost_of.is_empty() => {
+            return Keep::Tag { tag, why_not: why_not.to_owned() };
+        }
         Effect::Keeps { .. } | Effect::None => {}
     }
-    let Some(changed) = keep::change(text) else { return Keep::Nothing };
+    let Some(changed) = keep::change(text) else {
+        return Keep::Nothing;
+    };
     match Policy::parse(&changed).map(|changed| effect(&changed)) {
         Ok(Effect::Keeps { at_the_cost_of }) => Keep::Policy { tag, policy: changed, others: at_the_cost_of.len() },
         Ok(Effect::None) | Err(_) => Keep::Nothing,

@@ -32,7 +32,9 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
     }
     if service.desired == 0 {
         return match service.paused_count() {
-            Some(count) => Recovery::NotYet(format!("pullsafe has paused it; {count} task(s) come back with the image")),
+            Some(count) => {
+                Recovery::NotYet(format!("pullsafe has paused it; {count} task(s) come back with the image"))
+            }
             None => Recovery::Ended("a person set the desired count to 0".to_owned()),
         };
     }
@@ -46,7 +48,10 @@ pub fn of_service(incident: &Incident, service: &Lookup<Service>, now: Timestamp
     }
     let last = incident.causes.iter().map(|seen| seen.last_at).max().unwrap_or(incident.opened_at);
     if now.seconds_since(last) < QUIET_SECONDS {
-        return Recovery::TooEarly(format!("it looks steady, but a task failed at {last}, less than {} minutes ago", QUIET_SECONDS / 60));
+        return Recovery::TooEarly(format!(
+            "it looks steady, but a task failed at {last}, less than {} minutes ago",
+            QUIET_SECONDS / 60
+        ));
     }
     let moved_away = moved_from(incident).is_some_and(|from| service.task_definition == from);
     let how = if moved_away { ", on the old task definition again" } else { "" };

@@ -3,11 +3,15 @@
 use pullsafe::arn::{Arn, ServiceId};
 use serde_json::json;
 
-/// The resource of a call for the sake of a service, as IAM authorises it: a statement that names another one grants nothing.
+/// The resource of a call for the sake of a service, as IAM authorises it: a statement that names another one grants
+/// nothing.
 pub fn resource(call: &str, service: &ServiceId) -> String {
     let of = |name: &str, rest: &str| {
         let arn = Arn::parse(&service.cluster_arn);
-        arn.map_or_else(|| "*".to_owned(), |arn| format!("arn:{}:{name}:{}:{}:{rest}", arn.partition, arn.region, arn.account))
+        arn.map_or_else(
+            || "*".to_owned(),
+            |arn| format!("arn:{}:{name}:{}:{}:{rest}", arn.partition, arn.region, arn.account),
+        )
     };
     match call {
         "ecs:DescribeTaskDefinition"
@@ -21,7 +25,9 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
         "ecs:DescribeServiceDeployments" | "ecs:ContinueServiceDeployment" => {
             of("ecs", &format!("service-deployment/{}/{}/*", service.cluster(), service.name))
         }
-        "ecs:DescribeServiceRevisions" => of("ecs", &format!("service-revision/{}/{}/*", service.cluster(), service.name)),
+        "ecs:DescribeServiceRevisions" => {
+            of("ecs", &format!("service-revision/{}/{}/*", service.cluster(), service.name))
+        }
         "ecs:DescribeTasks" => of("ecs", "task/*"),
         "cloudformation:DescribeStacks" => of("cloudformation", "stack/*"),
         "ecs:RegisterTaskDefinition" => of("ecs", "task-definition/*"),
@@ -58,12 +64,14 @@ fn named(message: &str) -> Option<(&str, &str)> {
     let (action, rest) = rest.split_once(' ')?;
     let resource = rest.strip_prefix("on resource: ")?.split_whitespace().next()?;
     let plain = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == ':';
-    (action.contains(':') && action.chars().all(plain) && (resource.starts_with("arn:") || resource == "*")).then_some((action, resource))
+    (action.contains(':') && action.chars().all(plain) && (resource.starts_with("arn:") || resource == "*"))
+        .then_some((action, resource))
 }
 
 /// What is in the way where the key of a topic or of a queue does not serve: a permission on it, or its own state.
 fn key(denied: bool, resource: &str) -> String {
-    let statement = json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
+    let statement =
+        json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
     match denied {
         true => format!(
             "This statement for the key of {resource}, in the policy of the remediator's role and in the key's own (docs/permissions.md): {statement}"
@@ -87,7 +95,9 @@ fn change(call: &str) -> &'static str {
         "sns:Publish" => "The topic is gone or does not take the message: an update of the stack creates it again.",
         "events:PutEvents" => "The bus is gone or does not take the event as it is.",
         "sqs:SendMessage" => "The queue is gone or does not take the message: an update of the stack creates it again.",
-        "application-autoscaling:RegisterScalableTarget" => "The words above say what is wrong with the scalable target.",
+        "application-autoscaling:RegisterScalableTarget" => {
+            "The words above say what is wrong with the scalable target."
+        }
         _ => "The words above say what has to be changed.",
     }
 }
@@ -100,7 +110,12 @@ mod tests {
     fn a_denial_names_the_statement_that_is_missing() {
         let service = "arn:aws:ecs:eu-west-1:123456789012:service/prod/web";
         let rows = [
-            ("ecs:UpdateService", "User: x is not authorized to perform: ecs:UpdateService", r#""Action":"ecs:UpdateService""#, service),
+            (
+                "ecs:UpdateService",
+                "User: x is not authorized to perform: ecs:UpdateService",
+                r#""Action":"ecs:UpdateService""#,
+                service,
+            ),
             (
                 "ecs:RegisterTaskDefinition",
                 "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/app because no identity-based policy allows the iam:PassRole action",
@@ -108,11 +123,20 @@ mod tests {
                 "arn:aws:iam::1:role/app",
             ),
             ("ecs:TagResource", "no", r#""Action":"ecs:TagResource""#, service),
-            ("ecs:TagResource", "not authorized to perform: \"x:y, *\" on resource: all", r#""Action":"ecs:TagResource""#, service),
+            (
+                "ecs:TagResource",
+                "not authorized to perform: \"x:y, *\" on resource: all",
+                r#""Action":"ecs:TagResource""#,
+                service,
+            ),
         ];
         for (call, message, action, resource) in rows {
             let text = missing(call, "AccessDeniedException", message, true, service);
-            assert_eq!(text.contains("\"iam:PassedToService\":\"ecs-tasks.amazonaws.com\""), action.contains("PassRole"), "{text}");
+            assert_eq!(
+                text.contains("\"iam:PassedToService\":\"ecs-tasks.amazonaws.com\""),
+                action.contains("PassRole"),
+                "{text}"
+            );
             assert!(text.contains(action) && text.contains(&format!(r#""Resource":"{resource}""#)), "{text}");
         }
         assert!(
@@ -123,13 +147,19 @@ mod tests {
 
     #[test]
     fn a_statement_names_the_resource_that_iam_authorises_on() {
-        let service = ServiceId { cluster_arn: "arn:aws-cn:ecs:cn-north-1:1:cluster/prod".to_owned(), name: "web".to_owned() };
+        let service = ServiceId {
+            cluster_arn: "arn:aws-cn:ecs:cn-north-1:1:cluster/prod".to_owned(),
+            name: "web".to_owned(),
+        };
         for (call, expected) in [
             ("ecs:UpdateService", "arn:aws-cn:ecs:cn-north-1:1:service/prod/web"),
             ("ecs:ListTaskDefinitions", "*"),
             ("ecs:RegisterTaskDefinition", "arn:aws-cn:ecs:cn-north-1:1:task-definition/*"),
             ("ecs:DescribeClusters", "arn:aws-cn:ecs:cn-north-1:1:cluster/prod"),
-            ("application-autoscaling:RegisterScalableTarget", "arn:aws-cn:application-autoscaling:cn-north-1:1:scalable-target/*"),
+            (
+                "application-autoscaling:RegisterScalableTarget",
+                "arn:aws-cn:application-autoscaling:cn-north-1:1:scalable-target/*",
+            ),
         ] {
             assert_eq!(resource(call, &service), expected, "{call}");
         }

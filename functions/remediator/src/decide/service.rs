@@ -34,7 +34,8 @@ pub mod marks {
     /// Who said yes to what was done, where that was asked.
     pub const APPROVED_BY: &str = "pullsafe:approved-by";
     /// The tags that a pause writes, and a restore removes.
-    pub const OF_A_PAUSE: &[&str] = &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE, APPROVED_BY];
+    pub const OF_A_PAUSE: &[&str] =
+        &[PAUSED_COUNT, PAUSED_AT, PAUSED_FOR, PAUSED_SCALING, PAUSED_BY, CAUSE, APPROVED_BY];
 }
 
 /// Who deploys a service.
@@ -162,7 +163,9 @@ impl Service {
                 .is_some_and(|hooks| !hooks.is_empty()),
             held: Lookup::Absent,
             deployments: deployments.into_iter().flatten().map(deployment).collect(),
-            task_sets: list("taskSets").filter_map(|set| Some(set.get("taskDefinition")?.as_str()?.to_owned())).collect(),
+            task_sets: list("taskSets")
+                .filter_map(|set| Some(set.get("taskDefinition")?.as_str()?.to_owned()))
+                .collect(),
             subnets: value
                 .pointer("/networkConfiguration/awsvpcConfiguration/subnets")
                 .and_then(Value::as_array)
@@ -170,11 +173,19 @@ impl Service {
                 .flatten()
                 .filter_map(|subnet| subnet.as_str().map(str::to_owned))
                 .collect(),
-            public_ip: value.pointer("/networkConfiguration/awsvpcConfiguration/assignPublicIp").and_then(Value::as_str) == Some("ENABLED"),
-            target_groups: list("loadBalancers").filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned())).collect(),
+            public_ip: value
+                .pointer("/networkConfiguration/awsvpcConfiguration/assignPublicIp")
+                .and_then(Value::as_str)
+                == Some("ENABLED"),
+            target_groups: list("loadBalancers")
+                .filter_map(|group| Some(group.get("targetGroupArn")?.as_str()?.to_owned()))
+                .collect(),
             events: list("events")
                 .filter_map(|event| {
-                    Some(ServiceEvent { at: moment(event.get("createdAt"))?, message: event.get("message")?.as_str()?.to_owned() })
+                    Some(ServiceEvent {
+                        at: moment(event.get("createdAt"))?,
+                        message: event.get("message")?.as_str()?.to_owned(),
+                    })
                 })
                 .collect(),
             tags: tags
@@ -208,7 +219,10 @@ impl Service {
 
     /// The CloudFormation stack that the service belongs to, by id where it is known, else by name.
     pub fn stack(&self) -> Option<&str> {
-        self.tags.get("aws:cloudformation:stack-id").or_else(|| self.tags.get("aws:cloudformation:stack-name")).map(String::as_str)
+        self.tags
+            .get("aws:cloudformation:stack-id")
+            .or_else(|| self.tags.get("aws:cloudformation:stack-name"))
+            .map(String::as_str)
     }
 
     /// The mode that the service's own tag sets.
@@ -221,7 +235,8 @@ impl Service {
         self.tags.get(marks::PAUSED_COUNT)?.parse().ok()
     }
 
-    /// The other stack of pullsafe that has paused the service, or is about to, if one has: what it has under way is its own.
+    /// The other stack of pullsafe that has paused the service, or is about to, if one has: what it has under way is
+    /// its own.
     pub fn paused_by_another(&self, stack: &str) -> Option<&str> {
         let by = self.tags.get(marks::PAUSED_BY).map(String::as_str).filter(|by| !by.is_empty());
         by.filter(|by| !stack.is_empty() && *by != stack)
@@ -229,7 +244,8 @@ impl Service {
 
     /// Whether the service runs what it should, at rest: one finished deployment and every task of it running.
     pub fn is_steady(&self) -> bool {
-        let finished = |deployment: &Deployment| deployment.rollout_state.as_deref().is_none_or(|state| state == "COMPLETED");
+        let finished =
+            |deployment: &Deployment| deployment.rollout_state.as_deref().is_none_or(|state| state == "COMPLETED");
         self.status == "ACTIVE"
             && self.desired > 0
             && self.pending == 0
@@ -238,8 +254,8 @@ impl Service {
     }
 }
 
-/// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a tag can always
-/// lower what is done, and raise it only where tags may: then the nearest tag wins.
+/// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a
+/// tag can always lower what is done, and raise it only where tags may: then the nearest tag wins.
 pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags_may_raise: bool) -> Mode {
     let (service, cluster) = (said(service_tag, tags_may_raise), said(cluster_tag, tags_may_raise));
     match service.or(cluster) {
@@ -256,8 +272,8 @@ pub fn settles(service_tag: Option<&str>, tags_may_raise: bool) -> bool {
     said(service_tag, tags_may_raise).is_some_and(|mode| tags_may_raise || mode < Mode::Ask)
 }
 
-/// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody meant something,
-/// and it was not leave to act.
+/// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody
+/// meant something, and it was not leave to act.
 pub fn said(tag: Option<&str>, tags_may_raise: bool) -> Option<Mode> {
     let mode = tag.map(|tag| Mode::from_name(tag.trim()).unwrap_or(Mode::Observe));
     mode.filter(|mode| tags_may_raise || *mode < Mode::Act)

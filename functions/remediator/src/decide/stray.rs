@@ -1,7 +1,7 @@
 //! A service that carries the tags of a pause which the table does not know: the table was made anew, or the stack was.
 //!
-//! Tags alone restore nothing, because whoever may tag a service could write them (`remedy/restore.rs`): people are told what the tags
-//! say and what to type. Whatever the tags say is parsed before it is shown.
+//! Tags alone restore nothing, because whoever may tag a service could write them (`remedy/restore.rs`): people are
+//! told what the tags say and what to type. Whatever the tags say is parsed before it is shown.
 
 use pullsafe::lookup::{Lookup, Resolved};
 use pullsafe::reference::{Reference, Registry};
@@ -34,7 +34,10 @@ pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<Resolved>)>) 
     let mut says = vec![match (is_paused, count) {
         (true, Some(count)) => format!("its desired count is 0, and was {count} before"),
         (true, None) => "its desired count is 0, and the tags do not say what it was".to_owned(),
-        (false, _) => format!("its desired count is {}: it is not paused any more, and the tags are only left over", service.desired),
+        (false, _) => format!(
+            "its desired count is {}: it is not paused any more, and the tags are only left over",
+            service.desired
+        ),
     }];
     says.extend(tag(marks::PAUSED_AT).and_then(Timestamp::parse).map(|at| format!("paused at {at}")));
     says.extend(tag(marks::PAUSED_BY).filter(|by| is_stack_name(by)).map(|by| format!("by the stack {by}")));
@@ -46,16 +49,26 @@ pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<Resolved>)>) 
     let mut commands = Vec::new();
     if is_paused {
         let restore = command::count(&service.id, count.unwrap_or(1), false);
-        commands.push(if count.is_some() { restore } else { restore.replace("--desired-count 1", "--desired-count COUNT") });
+        commands.push(if count.is_some() {
+            restore
+        } else {
+            restore.replace("--desired-count 1", "--desired-count COUNT")
+        });
     }
     commands.extend(scaling.map(|state| command::scaling(&service.id, state)));
-    let keys: Vec<String> = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+    let keys: Vec<String> = marks::OF_A_PAUSE
+        .iter()
+        .filter(|key| service.tags.contains_key(**key))
+        .map(|key| (*key).to_owned())
+        .collect();
     commands.push(command::untag(&service.id, &keys));
     Stray { is_paused, says, commands }
 }
 
 fn is_stack_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 128 && text.chars().all(|character| character.is_ascii_alphanumeric() || character == '-')
+    !text.is_empty()
+        && text.len() <= 128
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || character == '-')
 }
 
 #[cfg(test)]
@@ -96,6 +109,10 @@ mod tests {
     #[test]
     fn a_service_without_marks_is_no_stray() {
         assert_eq!(mark(&service(0, &[])), None);
-        assert_eq!(mark(&service(0, &[(marks::CAUSE, "registry-rate-limited"), (marks::MOVED_FROM, "app:1")])), None, "it was moved");
+        assert_eq!(
+            mark(&service(0, &[(marks::CAUSE, "registry-rate-limited"), (marks::MOVED_FROM, "app:1")])),
+            None,
+            "it was moved"
+        );
     }
 }

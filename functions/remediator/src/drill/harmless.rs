@@ -65,7 +65,10 @@ impl<'a> Harmless<'a> {
                 Told { people: said(people), programs: said(programs) }
             }
             Ok(Leave::Held { .. }) => {
-                let why = format!("not told: there are {MOST_SINGLE} messages about drills in {} minutes", PERIOD_SECONDS / 60);
+                let why = format!(
+                    "not told: there are {MOST_SINGLE} messages about drills in {} minutes",
+                    PERIOD_SECONDS / 60
+                );
                 Told { people: why.clone(), programs: why }
             }
             Err(failure) => {

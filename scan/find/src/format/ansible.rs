@@ -1,4 +1,5 @@
-//! Ansible: modules that run and pull containers, with the variables of the play, the role and the group; Molecule's platforms.
+//! Ansible: modules that run and pull containers, with the variables of the play, the role and the group; Molecule's
+//! platforms.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -39,9 +40,18 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
         return true;
     }
     let is_task = |item: &Node<'_>| {
-        ["hosts", "tasks", "roles", "block", "import_playbook", "include_role", "import_tasks", "include_tasks"]
-            .iter()
-            .any(|key| item.get(key).is_some())
+        [
+            "hosts",
+            "tasks",
+            "roles",
+            "block",
+            "import_playbook",
+            "include_role",
+            "import_tasks",
+            "include_tasks",
+        ]
+        .iter()
+        .any(|key| item.get(key).is_some())
             || item.own_entries().any(|(key, _)| module(key).is_some())
     };
     name.is_yaml() && tree.documents().any(|root| root.items().iter().any(is_task))
@@ -94,7 +104,8 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
             let arguments = if value.is_mapping() { Some(value) } else { node.get("args") };
             match takes {
                 Takes::Image => {
-                    let absent = part(value, "state").is_some_and(|state| matches!(state.as_str(), "absent" | "stopped"));
+                    let absent =
+                        part(value, "state").is_some_and(|state| matches!(state.as_str(), "absent" | "stopped"));
                     let never = part(value, "pull").is_some_and(|pull| pull.as_str() == "never");
                     if let Some(image) = part(value, "image").filter(|_| !absent && !never) {
                         found(&variables, node, image, analysis);
@@ -108,7 +119,8 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 Takes::Name => {
                     let Some(name) = part(value, "name") else { continue };
                     let source = part(value, "source").map(|source| source.as_str().to_owned()).unwrap_or_default();
-                    let tag = part(value, "tag").filter(|_| !name.as_str().rsplit('/').next().unwrap_or_default().contains(':'));
+                    let tag = part(value, "tag")
+                        .filter(|_| !name.as_str().rsplit('/').next().unwrap_or_default().contains(':'));
                     let full = assembled(None, name, tag, None);
                     let made = matches!(source.as_str(), "build" | "load" | "local")
                         || value.get("build").is_some()
@@ -121,7 +133,8 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                     }
                 }
                 Takes::Definition => {
-                    if let Some(text) = arguments.and_then(|arguments| arguments.get("definition")).and_then(Node::text) {
+                    if let Some(text) = arguments.and_then(|arguments| arguments.get("definition")).and_then(Node::text)
+                    {
                         analysis.embed(text, Embedded::Document);
                         continue;
                     }
@@ -131,8 +144,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                             found(&variables, node, image, analysis);
                         }
                     }
-                    let pods =
-                        [["spec", "template"], ["spec", "jobTemplate"]].into_iter().filter_map(|path| value.get("definition")?.at(&path));
+                    let pods = [["spec", "template"], ["spec", "jobTemplate"]]
+                        .into_iter()
+                        .filter_map(|path| value.get("definition")?.at(&path));
                     for pod in pods.chain(value.get("definition")) {
                         for container in pod.at(&["spec", "containers"]).map(Node::items).unwrap_or_default() {
                             if let Some(image) = container.get("image").and_then(Node::text) {
@@ -185,7 +199,9 @@ fn in_turn(variables: &Variables, task: Node<'_>, written: &Traced) -> Vec<Trace
     let value = variables.fill(written, 0);
     let items = ["loop", "with_items"].iter().find_map(|key| task.get(key)).map(Node::items).unwrap_or_default();
     value.substituted(64, |unknown| {
-        let Some(path) = unknown.name.strip_prefix("item") else { return Vec::new() };
+        let Some(path) = unknown.name.strip_prefix("item") else {
+            return Vec::new();
+        };
         let path: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
         items.iter().filter_map(|item| item.at(&path)?.text()).collect()
     })
@@ -208,7 +224,10 @@ impl Variables {
     fn of(tree: &Tree, analysis: &mut Analysis<'_>) -> Self {
         let mut own = Given::default();
         for node in tree.mappings() {
-            ["vars", "set_fact", "ansible.builtin.set_fact"].iter().filter_map(|key| node.get(key)).for_each(|vars| own.take(vars));
+            ["vars", "set_fact", "ansible.builtin.set_fact"]
+                .iter()
+                .filter_map(|key| node.get(key))
+                .for_each(|vars| own.take(vars));
         }
         let paths = BESIDE.iter().filter_map(|path| beside(analysis.path(), path)).collect::<Vec<_>>();
         let beside = paths.iter().filter_map(|path| analysis.made_of(path, Given::of)).collect();
@@ -225,7 +244,8 @@ impl Variables {
             let name = unknown.name.split(['|', ' ']).next().unwrap_or_default().trim();
             let left = self.left.get().saturating_sub(1);
             self.left.set(left);
-            let given = || self.own.0.get(name).or_else(|| self.beside.iter().find_map(|given| given.value.0.get(name)));
+            let given =
+                || self.own.0.get(name).or_else(|| self.beside.iter().find_map(|given| given.value.0.get(name)));
             let known = if depth < DEPTH && left > 0 { given() } else { None };
             known.map(|known| self.fill(known, depth + 1)).into_iter().collect()
         };

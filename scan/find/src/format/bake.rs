@@ -29,7 +29,10 @@ pub(super) const JSON: Format = Format {
     order: "by its name alone, before the formats that look at content",
     named: |name| is_bake(name) && name.has_extension(&["json"]),
     marks: &[],
-    read: Read::Document { is: |name, _| is_bake(name) && name.has_extension(&["json"]), scan: scan_json },
+    read: Read::Document {
+        is: |name, _| is_bake(name) && name.has_extension(&["json"]),
+        scan: scan_json,
+    },
 };
 
 fn is_bake(name: &Name<'_>) -> bool {
@@ -71,9 +74,11 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             match key.as_str() {
                 "contexts" => target.contexts.extend(pairs().filter_map(|(name, value)| Some((name, value?)))),
                 "args" => target.arguments.extend(pairs().filter_map(|(name, value)| Some((name, value?)))),
-                "tags" => target
-                    .tags
-                    .extend((value + 1..end.unwrap_or(value)).filter(|&at| source.literal(at).is_some()).filter_map(|at| source.value(at))),
+                "tags" => target.tags.extend(
+                    (value + 1..end.unwrap_or(value))
+                        .filter(|&at| source.literal(at).is_some())
+                        .filter_map(|at| source.value(at)),
+                ),
                 "context" => target.context = source.value(value).map(|text| text.as_str().to_owned()),
                 "dockerfile" => target.dockerfile = source.value(value).map(|text| text.as_str().to_owned()),
                 "dockerfile-inline" => target.inline = source.value(value),
@@ -89,7 +94,10 @@ fn scan_json(tree: &Tree, analysis: &mut Analysis<'_>) {
     for (_, node) in tree.documents().filter_map(|root| root.get("target")).flat_map(Node::entries) {
         let pairs = |key: &str| {
             let entries = node.get(key).map(Node::entries).unwrap_or_default();
-            entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect::<Vec<_>>()
+            entries
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
+                .collect::<Vec<_>>()
         };
         let text = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
         let target = Target {

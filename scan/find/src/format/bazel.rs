@@ -20,14 +20,19 @@ pub(super) const FORMAT: Format = Format {
 };
 
 fn named(name: &Name<'_>) -> bool {
-    matches!(name.file.as_str(), "workspace" | "build" | "module.bazel") || name.has_extension(&["bazel", "bzl", "bzlmod"])
+    matches!(name.file.as_str(), "workspace" | "build" | "module.bazel")
+        || name.has_extension(&["bazel", "bzl", "bzlmod"])
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let source = Source::read(text, Language::Python);
     for index in 0..source.count() {
-        let Some(word) = source.word(index).filter(|word| *word == "pull" || word.ends_with("_pull")) else { continue };
-        let Some(open) = source.call(index).filter(|_| !word.starts_with("new_") && source.word(index.wrapping_sub(1)) != Some("def"))
+        let Some(word) = source.word(index).filter(|word| *word == "pull" || word.ends_with("_pull")) else {
+            continue;
+        };
+        let Some(open) = source
+            .call(index)
+            .filter(|_| !word.starts_with("new_") && source.word(index.wrapping_sub(1)) != Some("def"))
         else {
             continue;
         };

@@ -17,11 +17,15 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path alone, before the formats that look at content",
     named: is,
     marks: &[],
-    read: Read::Document { is: |name, tree| is(name) && tree.documents().any(has_steps), scan },
+    read: Read::Document {
+        is: |name, tree| is(name) && tree.documents().any(has_steps),
+        scan,
+    },
 };
 
 fn is(name: &Name<'_>) -> bool {
-    name.is_document() && (name.is_below(".buildkite") || name.file.starts_with("buildkite") || name.file.ends_with("buildkite.yml"))
+    name.is_document()
+        && (name.is_below(".buildkite") || name.file.starts_with("buildkite") || name.file.ends_with("buildkite.yml"))
 }
 
 fn has_steps(root: Node<'_>) -> bool {
@@ -46,7 +50,8 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                         environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
                     });
                     let starts_unknown = value.unknowns().any(|(at, _)| at == 0);
-                    if !starts_unknown && !value.as_str().starts_with("ami-") && !value.as_str().starts_with("family/") {
+                    if !starts_unknown && !value.as_str().starts_with("ami-") && !value.as_str().starts_with("family/")
+                    {
                         analysis.found(Place::CiImage, &written, &mark_templates(&value), Otherwise::Ignore);
                     }
                 }

@@ -29,7 +29,8 @@ const LEVELS: [&str; 4] = ["", "../", "../../", "../../../"];
 pub(crate) fn looks_like(root: Node<'_>) -> bool {
     let phases = ["install", "pre_build", "build", "post_build"];
     root.get("version").is_some()
-        && (root.get("phases").is_some_and(|node| phases.iter().any(|phase| node.get(phase).is_some())) || root.get("batch").is_some())
+        && (root.get("phases").is_some_and(|node| phases.iter().any(|phase| node.get(phase).is_some()))
+            || root.get("batch").is_some())
 }
 
 /// Records what the commands pull.
@@ -60,7 +61,9 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     for (name, is_context) in names {
         analysis.built(&name, if is_context { Kept::AsContext } else { Kept::Locally });
     }
-    let listed = ["build-list", "build-graph"].iter().flat_map(|kind| root.at(&["batch", kind]).map(Node::items).unwrap_or_default());
+    let listed = ["build-list", "build-graph"]
+        .iter()
+        .flat_map(|kind| root.at(&["batch", kind]).map(Node::items).unwrap_or_default());
     let matrix = ["static", "dynamic"].iter().filter_map(|kind| root.at(&["batch", "build-matrix", kind]));
     for image in listed.chain(matrix).filter_map(|build| build.at(&["env", "image"])) {
         for image in image.items().into_iter().chain([image]).filter_map(Node::text) {
@@ -74,14 +77,22 @@ pub(crate) fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
 /// Records what a build pulls because of its arguments: the Dockerfile's `FROM` lines that they decide.
 pub(crate) fn scan_build(build: Build, place: Place, analysis: &mut Analysis<'_>) {
     // The commands run at the top of the source, which is the specification's directory or above it.
-    let paths = build.dockerfile.iter().flat_map(|path| LEVELS.map(|above| format!("{above}{path}"))).collect::<Vec<_>>();
+    let paths = build
+        .dockerfile
+        .iter()
+        .flat_map(|path| LEVELS.map(|above| format!("{above}{path}")))
+        .collect::<Vec<_>>();
     if let Some(dockerfile) = paths.iter().find_map(|path| crate::dockerfile::named(path, analysis)) {
         let outside = Outside { arguments: build.arguments, contexts: Vec::new() };
         dockerfile::scan_arguments(&dockerfile, &outside, place, analysis);
         return;
     }
     // Without the Dockerfile only the argument's name tells.
-    for (_, value) in build.arguments.iter().filter(|(name, value)| is_image_argument(name) && looks_like_reference(value.as_str())) {
+    for (_, value) in build
+        .arguments
+        .iter()
+        .filter(|(name, value)| is_image_argument(name) && looks_like_reference(value.as_str()))
+    {
         analysis.found(place, value, value, Otherwise::Ignore);
     }
 }

@@ -19,7 +19,10 @@ pub(super) const FORMAT: Format = Format {
     order: "by its path alone, before the formats that look at content",
     named: is_path,
     marks: &[],
-    read: Read::Document { is: |name, _| is_path(name), scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)) },
+    read: Read::Document {
+        is: |name, _| is_path(name),
+        scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)),
+    },
 };
 
 pub(super) const BY_CONTENT: Format = Format {
@@ -32,15 +35,20 @@ pub(super) const BY_CONTENT: Format = Format {
     read: Read::Document {
         is: |_, tree| tree.documents().any(is_pipeline),
         scan: |tree, analysis| {
-            analysis.likely(|analysis| tree.documents().filter(|root| is_pipeline(*root)).for_each(|root| scan(root, analysis)));
+            analysis.likely(|analysis| {
+                tree.documents().filter(|root| is_pipeline(*root)).for_each(|root| scan(root, analysis))
+            });
         },
     },
 };
 
 /// Whether a document is a pipeline whose steps are containers.
 fn is_pipeline(root: Node<'_>) -> bool {
-    let is_step = |step: &Node<'_>| step.get("image").is_some() && (step.get("commands").is_some() || step.get("settings").is_some());
-    root.get("steps").is_some_and(|steps| steps.items().iter().any(is_step) || steps.entries().iter().any(|(_, step)| is_step(step)))
+    let is_step = |step: &Node<'_>| {
+        step.get("image").is_some() && (step.get("commands").is_some() || step.get("settings").is_some())
+    };
+    root.get("steps")
+        .is_some_and(|steps| steps.items().iter().any(is_step) || steps.entries().iter().any(|(_, step)| is_step(step)))
 }
 
 /// Whether a path is a file of one of them.
@@ -56,14 +64,23 @@ fn is_path(name: &Name<'_>) -> bool {
             || file.contains("azure-pipeline")
             || file.starts_with(".drone")
             || file.starts_with(".woodpecker")
-            || matches!(file, "bitbucket-pipelines.yml" | ".travis.yml" | "appveyor.yml" | ".appveyor.yml" | ".cirrus.yml" | ".drone.yaml"))
+            || matches!(
+                file,
+                "bitbucket-pipelines.yml"
+                    | ".travis.yml"
+                    | "appveyor.yml"
+                    | ".appveyor.yml"
+                    | ".cirrus.yml"
+                    | ".drone.yaml"
+            ))
 }
 
 /// Records the images of jobs and their services, and what their scripts pull.
 fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
     // Azure's jobs name containers that `resources` declare.
     let declared = root.at(&["resources", "containers"]).map(Node::items).unwrap_or_default();
-    let declared: HashSet<&str> = declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
+    let declared: HashSet<&str> =
+        declared.iter().filter_map(|container| container.get("container")?.scalar()).collect();
     // A template's are declared by who includes it.
     let is_template = root.get("parameters").is_some_and(|parameters| parameters.is_sequence());
     let mut scripts = Commands::default();
@@ -77,7 +94,10 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         let parameters = node.get("parameters").or(parameters);
         for (key, value) in node.own_entries() {
             match key {
-                "container" if value.scalar().is_some_and(|name| declared.contains(name) || is_template && !name.contains([':', '/'])) => {}
+                "container"
+                    if value
+                        .scalar()
+                        .is_some_and(|name| declared.contains(name) || is_template && !name.contains([':', '/'])) => {}
                 "pipe" => {
                     if let Some(image) = value.text().filter(|pipe| pipe.as_str().starts_with("docker://")) {
                         let image = image.slice("docker://".len()..image.as_str().len());
@@ -87,15 +107,17 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
                 // A virtual machine of CircleCI, a build agent of Azure: no containers.
                 "machine" | "pool" => {}
                 // Of Azure's own registry only the repository is named.
-                "image" if node.get("type").and_then(Node::scalar).is_some_and(|kind| kind.eq_ignore_ascii_case("acr")) => {}
+                "image"
+                    if node.get("type").and_then(Node::scalar).is_some_and(|kind| kind.eq_ignore_ascii_case("acr")) => {
+                }
                 "image" | "container" if value.scalar().is_some() || value.get("name").is_some() => {
                     let image = value.get("name").unwrap_or(value);
                     let Some(written) = image.text() else { continue };
                     let value = mark_templates(&with_parameters(&written, parameters, root.get("parameters")));
                     analysis.found(Place::CiImage, &written, &value, Otherwise::Ignore);
                 }
-                "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install" | "before_install"
-                | "after_success"
+                "run" | "script" | "commands" | "bash" | "command" | "pwsh" | "before_script" | "install"
+                | "before_install" | "after_success"
                     if value.scalar().is_some() || value.is_sequence() =>
                 {
                     scripts.run_all(value);
@@ -119,5 +141,8 @@ fn with_parameters(text: &Traced, own: Option<Node<'_>>, of_pipeline: Option<Nod
         };
         parameters?.at(&[name, "default"])?.text()
     };
-    marked.substituted(1, |unknown| default(&unknown.name).into_iter().collect()).pop().unwrap_or(marked)
+    marked
+        .substituted(1, |unknown| default(&unknown.name).into_iter().collect())
+        .pop()
+        .unwrap_or(marked)
 }

@@ -44,8 +44,11 @@ fn is(name: &Name<'_>, tree: &Tree) -> bool {
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for root in tree.documents() {
         let given = root.get("substitutions").map(Node::entries).unwrap_or_default();
-        let given: HashMap<String, Traced> = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
-        let fill = |text: &Traced| expand(text, Dialect::Gitlab, &|name| given.get(name).cloned().or_else(|| predefined(name)));
+        let given: HashMap<String, Traced> =
+            given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
+        let fill = |text: &Traced| {
+            expand(text, Dialect::Gitlab, &|name| given.get(name).cloned().or_else(|| predefined(name)))
+        };
         let mut commands = Commands::default();
         let mut steps = Vec::new();
         for image in root.get("images").map(Node::items).unwrap_or_default().into_iter().filter_map(Node::text) {
@@ -96,5 +99,10 @@ fn predefined(name: &str) -> Option<Traced> {
         "PROJECT_ID" | "REPO_NAME" | "LOCATION" => Some("project"),
         _ => None,
     }?;
-    Some(Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed: Some(assumed), empty_if_unset: false }))
+    Some(Traced::unknown(Unknown {
+        name: name.to_owned(),
+        written: None,
+        assumed: Some(assumed),
+        empty_if_unset: false,
+    }))
 }

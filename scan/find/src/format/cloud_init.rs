@@ -18,9 +18,18 @@ pub(super) const FORMAT: Format = Format {
     order: "before scripts, as user data may be either; by its first line",
     named: |name| {
         name.has_extension(&["bu", "ign", "fcc"])
-            || ["cloud-init", "cloud_init", "cloudinit", "cloud-config", "cloud_config", "user-data", "user_data", "userdata"]
-                .iter()
-                .any(|word| name.file.starts_with(word))
+            || [
+                "cloud-init",
+                "cloud_init",
+                "cloudinit",
+                "cloud-config",
+                "cloud_config",
+                "user-data",
+                "user_data",
+                "userdata",
+            ]
+            .iter()
+            .any(|word| name.file.starts_with(word))
                 && !name.has_extension(&["sh", "ps1", "py", "go", "tf", "ts", "js", "java", "md", "json"])
     },
     marks: &[],

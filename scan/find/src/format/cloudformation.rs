@@ -1,7 +1,7 @@
 //! CloudFormation, SAM and CDK templates, as YAML with short tags or as JSON.
 //!
-//! Intrinsic functions are evaluated as far as the template itself decides: parameters' defaults, `Fn::Sub`, `Fn::Join`,
-//! both sides of `Fn::If`, every row of a mapping that a parameter without a default selects.
+//! Intrinsic functions are evaluated as far as the template itself decides: parameters' defaults, `Fn::Sub`,
+//! `Fn::Join`, both sides of `Fn::If`, every row of a mapping that a parameter without a default selects.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -60,7 +60,9 @@ const ECR_REPOSITORY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repos
 fn looks_like(root: Node<'_>) -> bool {
     root.get("AWSTemplateFormatVersion").is_some()
         || root.get("Resources").is_some_and(|resources| {
-            resources.own_entries().any(|(_, resource)| resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::")))
+            resources.own_entries().any(|(_, resource)| {
+                resource.get("Type").and_then(Node::scalar).is_some_and(|kind| kind.contains("::"))
+            })
         })
 }
 
@@ -74,7 +76,9 @@ fn scan(tree: &Tree, root: Node<'_>, analysis: &mut Analysis<'_>) {
             user_data(script, analysis);
         }
         let kind = resource.get("Type").and_then(Node::scalar).unwrap_or_default();
-        let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else { continue };
+        let Some(properties) = resource.get("Properties").filter(|_| TYPES.contains(&kind)) else {
+            continue;
+        };
         let codebuild = kind == "AWS::CodeBuild::Project";
         let mut waiting = vec![properties];
         while let Some(node) = waiting.pop() {
@@ -145,7 +149,9 @@ impl<'t> Template<'t> {
 
     /// Every value that an expression can have.
     fn evaluate(&self, node: Node<'t>, depth: usize) -> Vec<Traced> {
-        let Some(left) = self.left.get().checked_sub(1).filter(|_| depth <= LIMIT) else { return Vec::new() };
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| depth <= LIMIT) else {
+            return Vec::new();
+        };
         self.left.set(left);
         if let Some((name, argument)) = called(node) {
             return self.call(name, argument, depth);
@@ -180,7 +186,8 @@ impl<'t> Template<'t> {
             "Select" => match arguments.as_slice() {
                 [index, list] => {
                     let index = index.scalar().and_then(|index| index.parse::<usize>().ok());
-                    let chosen = index.and_then(|index| list.items().get(index).copied().filter(|_| called(*list).is_none()));
+                    let chosen =
+                        index.and_then(|index| list.items().get(index).copied().filter(|_| called(*list).is_none()));
                     match (chosen, index.and_then(|index| self.selected(index, *list, depth))) {
                         (Some(chosen), _) => self.evaluate(chosen, depth + 1),
                         (None, Some(values)) => values,
@@ -226,17 +233,31 @@ impl<'t> Template<'t> {
             _ => return None,
         };
         let values = self.evaluate(text, depth + 1);
-        let known = !values.is_empty() && !separator.is_empty() && values.iter().all(|value| value.unknowns().next().is_none());
-        known.then(|| values.iter().filter_map(|value| value.split(separator).nth(index).map(|part| part.trimmed())).collect())
+        let known =
+            !values.is_empty() && !separator.is_empty() && values.iter().all(|value| value.unknowns().next().is_none());
+        known.then(|| {
+            values
+                .iter()
+                .filter_map(|value| value.split(separator).nth(index).map(|part| part.trimmed()))
+                .collect()
+        })
     }
 
     /// The region or the account, where they are taken from an ARN of this template as CDK does it.
     fn part_of_arn(&self, index: Option<usize>, list: Node<'t>) -> Option<&'static str> {
-        let Some(("Split", argument)) = called(list) else { return None };
+        let Some(("Split", argument)) = called(list) else {
+            return None;
+        };
         let arguments = argument.items();
-        let [separator, text] = arguments.as_slice() else { return None };
+        let [separator, text] = arguments.as_slice() else {
+            return None;
+        };
         let is_arn = called(*text).is_some_and(|(name, argument)| {
-            let attribute = argument.items().get(1).and_then(|part| part.scalar()).or_else(|| argument.scalar()?.rsplit('.').next());
+            let attribute = argument
+                .items()
+                .get(1)
+                .and_then(|part| part.scalar())
+                .or_else(|| argument.scalar()?.rsplit('.').next());
             name == "GetAtt" && attribute == Some("Arn")
         });
         match (separator.scalar(), index) {
@@ -251,7 +272,9 @@ impl<'t> Template<'t> {
         let (resource, attribute) = name.split_once('.').unwrap_or((name, ""));
         let kind = self.root.at(&["Resources", resource, "Type"]).and_then(Node::scalar).unwrap_or_default();
         let assumed = match (kind, attribute) {
-            ("AWS::ECR::Repository", "RepositoryUri") | ("Custom::PullsafeImage", "ImageUri" | "RepositoryUri") => Some(ECR_REPOSITORY),
+            ("AWS::ECR::Repository", "RepositoryUri") | ("Custom::PullsafeImage", "ImageUri" | "RepositoryUri") => {
+                Some(ECR_REPOSITORY)
+            }
             ("AWS::ECR::PublicRepository", "RepositoryUri") => Some("public.ecr.aws/alias/repository"),
             _ => None,
         };
@@ -303,8 +326,12 @@ impl<'t> Template<'t> {
     }
 
     fn find_in_map(&self, arguments: &[Node<'t>], depth: usize) -> Vec<Traced> {
-        let [map, row, column, ..] = arguments else { return Vec::new() };
-        let one = |node: &Node<'t>| self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none());
+        let [map, row, column, ..] = arguments else {
+            return Vec::new();
+        };
+        let one = |node: &Node<'t>| {
+            self.evaluate(*node, depth + 1).into_iter().next().filter(|value| value.unknowns().next().is_none())
+        };
         let Some(rows) = one(map).and_then(|map| self.root.at(&["Mappings", map.as_str()])) else {
             return vec![unknown("Fn::FindInMap", None)];
         };
@@ -356,7 +383,11 @@ fn called(node: Node<'_>) -> Option<(&str, Node<'_>)> {
 
 /// The text with `{{resolve:...}}` in it as an unknown part.
 fn dynamic(text: Traced) -> Traced {
-    if text.as_str().contains("{{resolve:") { mark(&text, &[("{{", "}}")]) } else { text }
+    if text.as_str().contains("{{resolve:") {
+        mark(&text, &[("{{", "}}")])
+    } else {
+        text
+    }
 }
 
 /// Appends each alternative to each result.
@@ -380,7 +411,12 @@ fn append(results: &mut Vec<Traced>, alternatives: &[Traced]) {
 }
 
 fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
-    Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed, empty_if_unset: false })
+    Traced::unknown(Unknown {
+        name: name.to_owned(),
+        written: None,
+        assumed,
+        empty_if_unset: false,
+    })
 }
 
 fn pseudo_parameter(name: &str) -> Option<&'static str> {

@@ -25,7 +25,9 @@ pub(super) const FORMAT: Format = Format {
     named: |name| name.is_document(),
     marks: &[],
     read: Read::Document {
-        is: |name, tree| tree.documents().any(looks_like) || name.file.contains("compose") && tree.documents().any(is_version_1),
+        is: |name, tree| {
+            tree.documents().any(looks_like) || name.file.contains("compose") && tree.documents().any(is_version_1)
+        },
         scan: |tree, analysis| tree.documents().for_each(|root| scan(root, analysis)),
     },
 };
@@ -40,26 +42,41 @@ const FILES: usize = 16;
 fn looks_like(root: Node<'_>) -> bool {
     root.get("jobs").is_none()
         && root.get("services").is_some_and(|services| {
-            services.entries().iter().any(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
+            services
+                .entries()
+                .iter()
+                .any(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
         })
 }
 
-/// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named like one.
+/// Whether a document is a compose file of the first version, which has its services at the top: a file has to be named
+/// like one.
 fn is_version_1(root: Node<'_>) -> bool {
     let entries = root.entries();
-    !entries.is_empty() && entries.iter().all(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
+    !entries.is_empty()
+        && entries
+            .iter()
+            .all(|(_, service)| ["image", "build", "extends"].iter().any(|key| service.get(key).is_some()))
 }
 
 /// Records what the services of a compose file pull.
 fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else { return };
-    let environment = beside(analysis.path(), ".env").and_then(|path| analysis.made_of(&path, |text| Environment(read_environment(&text))));
+    let Some(services) = root.get("services").or_else(|| Some(root).filter(|root| is_version_1(*root))) else {
+        return;
+    };
+    let environment = beside(analysis.path(), ".env")
+        .and_then(|path| analysis.made_of(&path, |text| Environment(read_environment(&text))));
     let known = |name: &str| environment.as_ref()?.value.0.get(name).cloned();
     let fill = |text: &Traced| expand(text, Dialect::Compose, &known);
     let services = services.entries();
-    let mut bases = Bases { here: services.iter().copied().collect(), elsewhere: HashMap::new() };
-    let is_built: HashMap<&str, bool> =
-        services.iter().map(|(name, service)| (*name, is_built(*service, &mut bases, analysis, 0))).collect();
+    let mut bases = Bases {
+        here: services.iter().copied().collect(),
+        elsewhere: HashMap::new(),
+    };
+    let is_built: HashMap<&str, bool> = services
+        .iter()
+        .map(|(name, service)| (*name, is_built(*service, &mut bases, analysis, 0)))
+        .collect();
     let built: HashSet<String> = services
         .iter()
         // What is pulled all the same is there for nobody else.
@@ -76,7 +93,9 @@ fn scan(root: Node<'_>, analysis: &mut Analysis<'_>) {
         }
         scan_volumes(service.get("volumes"), &fill, analysis);
         // An override file takes a value away with `!reset`.
-        let Some(image) = service.get("image").filter(|image| image.tag() != Some("reset")) else { continue };
+        let Some(image) = service.get("image").filter(|image| image.tag() != Some("reset")) else {
+            continue;
+        };
         let Some(written) = image.text() else {
             if image.is_mapping() || image.is_sequence() {
                 analysis.problem_at_node(image, format!("service `{name}`: `image` is not a text"));
@@ -104,14 +123,21 @@ fn is_built<'t>(service: Node<'t>, bases: &mut Bases<'t>, analysis: &mut Analysi
     if let Some(build) = service.get("build") {
         return build.tag() != Some("reset") && (build.scalar().is_some() || build.is_mapping());
     }
-    let Some(extends) = service.get("extends").filter(|_| depth < EXTENDS) else { return false };
-    let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else { return false };
+    let Some(extends) = service.get("extends").filter(|_| depth < EXTENDS) else {
+        return false;
+    };
+    let Some(base) = extends.scalar().or_else(|| extends.get("service")?.scalar()) else {
+        return false;
+    };
     match extends.get("file").and_then(Node::scalar) {
         None => bases.here.get(base).copied().is_some_and(|base| is_built(base, bases, analysis, depth + 1)),
         Some(file) => *bases.elsewhere.entry((file, base)).or_insert_with(|| {
             let tree = analysis.neighbour_tree(file);
             tree.is_some_and(|tree| {
-                tree.value.documents().find_map(|root| root.at(&["services", base])).is_some_and(|base| base.get("build").is_some())
+                tree.value
+                    .documents()
+                    .find_map(|root| root.at(&["services", base]))
+                    .is_some_and(|base| base.get("build").is_some())
             })
         }),
     }
@@ -134,7 +160,8 @@ fn scan_volumes(volumes: Option<Node<'_>>, fill: &dyn Fn(&Traced) -> Traced, ana
     }
 }
 
-/// The names of the contexts that compose files near the scanned Dockerfile give to its build: `FROM name` is then no image.
+/// The names of the contexts that compose files near the scanned Dockerfile give to its build: `FROM name` is then no
+/// image.
 pub(crate) fn contexts_of_dockerfile(analysis: &mut Analysis<'_>) -> Vec<String> {
     let dockerfile = analysis.path().to_owned();
     let mut names = Vec::new();
@@ -181,7 +208,10 @@ impl Contexts {
             let part = |key: &str| build.get(key).and_then(Node::scalar);
             let context = part("context").unwrap_or(".");
             if let Some(built) = beside(path, &format!("{context}/{}", part("dockerfile").unwrap_or("Dockerfile"))) {
-                contexts.entry(built).or_default().extend(pairs(build.get("additional_contexts")).into_iter().map(|(name, _)| name));
+                contexts
+                    .entry(built)
+                    .or_default()
+                    .extend(pairs(build.get("additional_contexts")).into_iter().map(|(name, _)| name));
             }
         }
         Self(contexts)
@@ -219,17 +249,25 @@ fn scan_context(build: Node<'_>, outside: &Outside, fill: &dyn Fn(&Traced) -> Tr
         return;
     }
     let dockerfile = part("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-    let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) else { return };
+    let Some(dockerfile) = crate::dockerfile::named(&format!("{context}/{dockerfile}"), analysis) else {
+        return;
+    };
     dockerfile::scan_arguments(&dockerfile, outside, Place::ComposeBuildContext, analysis);
 }
 
 /// `NAME: value` or `- NAME=value`.
 fn pairs(node: Option<Node<'_>>) -> Vec<(String, Traced)> {
     let Some(node) = node else { return Vec::new() };
-    let mut pairs: Vec<_> = node.entries().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect();
+    let mut pairs: Vec<_> = node
+        .entries()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
+        .collect();
     for item in node.items() {
         let Some(text) = item.text() else { continue };
-        let Some((name, _)) = text.as_str().split_once('=') else { continue };
+        let Some((name, _)) = text.as_str().split_once('=') else {
+            continue;
+        };
         pairs.push((name.to_owned(), text.slice(name.len() + 1..text.as_str().len())));
     }
     pairs
@@ -259,7 +297,8 @@ pub(crate) fn read_environment(text: &Traced) -> HashMap<String, Traced> {
 
 fn environment_value(value: &Traced, earlier: &HashMap<String, Traced>) -> Traced {
     let text = value.as_str();
-    let inside = |quote: char| text.strip_prefix(quote).and_then(|rest| rest.find(quote)).map(|end| value.slice(1..1 + end));
+    let inside =
+        |quote: char| text.strip_prefix(quote).and_then(|rest| rest.find(quote)).map(|end| value.slice(1..1 + end));
     if let Some(literal) = inside('\'') {
         return literal;
     }

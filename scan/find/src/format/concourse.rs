@@ -44,7 +44,10 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for node in tree.mappings().filter(|node| is_source(*node)) {
         let source = node.get("source");
         let part = |key: &str| {
-            source.and_then(|source| source.get(key)).and_then(Node::text).map(|text| mark(&text, &[("((", "))"), ("{{", "}}")]))
+            source
+                .and_then(|source| source.get(key))
+                .and_then(Node::text)
+                .map(|text| mark(&text, &[("((", "))"), ("{{", "}}")]))
         };
         let Some(repository) = part("repository") else { continue };
         let last = repository.as_str().rsplit('/').next().unwrap_or_default();

@@ -30,8 +30,15 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         }
         let Some(build) = root.get("build") else { continue };
         let arguments = build.get("args").map(Node::entries).unwrap_or_default();
-        let arguments = arguments.into_iter().filter_map(|(name, value)| Some((name.to_owned(), mark_templates(&value.text()?)))).collect();
-        let path = build.get("dockerfile").or_else(|| build.get("dockerFile")).and_then(Node::scalar).unwrap_or("Dockerfile");
+        let arguments = arguments
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), mark_templates(&value.text()?))))
+            .collect();
+        let path = build
+            .get("dockerfile")
+            .or_else(|| build.get("dockerFile"))
+            .and_then(Node::scalar)
+            .unwrap_or("Dockerfile");
         if let Some(dockerfile) = crate::dockerfile::named(path, analysis) {
             let outside = Outside { arguments, ..Outside::default() };
             dockerfile::scan_arguments(&dockerfile, &outside, Place::Devcontainer, analysis);

@@ -32,11 +32,16 @@ fn named(name: &Name<'_>) -> bool {
 }
 
 /// Programs about Dockerfiles are none.
-const PROGRAMS: &[&str] = &["go", "java", "js", "kt", "py", "sh", "bash", "ts", "tsx", "cs", "rs", "groovy", "ps1", "bat", "mk"];
+const PROGRAMS: &[&str] =
+    &["go", "java", "js", "kt", "py", "sh", "bash", "ts", "tsx", "cs", "rs", "groovy", "ps1", "bat", "mk"];
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let is_template = ["{{", "{%", "<%"].iter().any(|mark| text.as_str().contains(mark));
     let text = if is_template { &template::without_steering_of(text) } else { text };
-    let contexts = if dockerfile::names_a_word(text) { compose::contexts_of_dockerfile(analysis) } else { Vec::new() };
+    let contexts = if dockerfile::names_a_word(text) {
+        compose::contexts_of_dockerfile(analysis)
+    } else {
+        Vec::new()
+    };
     dockerfile::scan(text, &Outside { contexts, ..Outside::default() }, analysis);
 }

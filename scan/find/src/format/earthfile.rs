@@ -31,11 +31,14 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             .into_iter()
             .map(|(start, end)| unquoted(&instruction.arguments.slice(start..end)))
             .collect();
-        let fill = |text: &Traced| expand(text, Dialect::Docker, &|name| own.get(name).or_else(|| base.get(name)).cloned());
+        let fill =
+            |text: &Traced| expand(text, Dialect::Docker, &|name| own.get(name).or_else(|| base.get(name)).cloned());
         let named = words.iter().find(|word| !word.as_str().starts_with("--"));
         match instruction.keyword.as_str() {
             "ARG" | "LET" | "SET" => {
-                let Some(assigned) = words.iter().find(|word| !word.as_str().starts_with("--")) else { continue };
+                let Some(assigned) = words.iter().find(|word| !word.as_str().starts_with("--")) else {
+                    continue;
+                };
                 let name = assigned.as_str().split('=').next().unwrap_or_default().trim().to_owned();
                 let after = instruction.arguments.as_str().find('=').map(|equals| equals + 1);
                 if let Some(after) = after {
@@ -52,7 +55,8 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                         "PULL" => image(words.get(index + 1), &fill, analysis),
                         // `--load name=+target` gives what is built a name.
                         "--load" => {
-                            let loaded = words.get(index + 1).and_then(|word| Some(word.slice(0..word.as_str().find('=')?)));
+                            let loaded =
+                                words.get(index + 1).and_then(|word| Some(word.slice(0..word.as_str().find('=')?)));
                             if let Some(name) = loaded {
                                 commands.made(&fill(&name));
                             }
@@ -65,7 +69,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                 }
             }
             "RUN" => {
-                commands.job(base.iter().chain(&own).map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>());
+                commands.job(
+                    base.iter().chain(&own).map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>(),
+                );
                 let options: usize = words.iter().take_while(|word| word.as_str().starts_with("--")).count();
                 let start = word_ranges(instruction.arguments.as_str()).get(options).map_or(0, |(start, _)| *start);
                 commands.run(&instruction.arguments.slice(start..instruction.arguments.as_str().len()));

@@ -1,6 +1,6 @@
 //! Task definitions of Amazon ECS as JSON, and what has the same container definitions: Elastic Beanstalk's
-//! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the manifests
-//! of AWS Copilot.
+//! `Dockerrun.aws.json`, `file("containers.json")` of Terraform, `imagedefinitions.json` of CodePipeline. And the
+//! manifests of AWS Copilot.
 
 use pullsafe_syntax::template::mark_templates;
 use pullsafe_syntax::traced::Traced;
@@ -18,7 +18,10 @@ pub(super) const FORMAT: Format = Format {
     order: "after Kubernetes, whose lists may look like container definitions",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |_, tree| looks_like(tree) || tree.documents().any(is_copilot), scan: scan_all },
+    read: Read::Document {
+        is: |_, tree| looks_like(tree) || tree.documents().any(is_copilot),
+        scan: scan_all,
+    },
 };
 
 fn scan_all(tree: &Tree, analysis: &mut Analysis<'_>) {
@@ -47,13 +50,24 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
 
 /// Whether a document is a manifest of AWS Copilot, which makes a task definition of it.
 fn is_copilot(root: Node<'_>) -> bool {
-    let kinds = ["Load Balanced Web Service", "Backend Service", "Worker Service", "Request-Driven Web Service", "Scheduled Job"];
+    let kinds = [
+        "Load Balanced Web Service",
+        "Backend Service",
+        "Worker Service",
+        "Request-Driven Web Service",
+        "Scheduled Job",
+    ];
     root.get("name").is_some() && root.get("type").and_then(Node::scalar).is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Records the images of a manifest of AWS Copilot, for all its environments.
 fn scan_copilot(root: Node<'_>, analysis: &mut Analysis<'_>) {
-    let environments = root.get("environments").map(Node::entries).unwrap_or_default().into_iter().map(|(_, environment)| environment);
+    let environments = root
+        .get("environments")
+        .map(Node::entries)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(_, environment)| environment);
     for manifest in std::iter::once(root).chain(environments) {
         let sidecars = manifest.get("sidecars").map(Node::entries).unwrap_or_default();
         let sidecars = sidecars.into_iter().filter_map(|(_, sidecar)| sidecar.get("image"));
@@ -66,7 +80,9 @@ fn scan_copilot(root: Node<'_>, analysis: &mut Analysis<'_>) {
 
 /// The images of the container definitions, as written.
 pub(crate) fn images(tree: &Tree) -> Vec<Traced> {
-    let images = containers(tree).into_iter().filter_map(|container| key(container, "image").or_else(|| container.get("imageUri")));
+    let images = containers(tree)
+        .into_iter()
+        .filter_map(|container| key(container, "image").or_else(|| container.get("imageUri")));
     images.chain(tree.documents().filter_map(beanstalk)).filter_map(Node::text).collect()
 }
 
@@ -75,7 +91,8 @@ fn beanstalk(root: Node<'_>) -> Option<Node<'_>> {
     root.get("AWSEBDockerrunVersion").and_then(|_| root.at(&["Image", "Name"]))
 }
 
-/// Container definitions wherever they are: in a task definition alone, in a list or wrapped; or a document that is a list of them.
+/// Container definitions wherever they are: in a task definition alone, in a list or wrapped; or a document that is a
+/// list of them.
 fn containers(tree: &Tree) -> Vec<Node<'_>> {
     let mut containers: Vec<_> = tree
         .mappings()
@@ -97,7 +114,8 @@ fn containers(tree: &Tree) -> Vec<Node<'_>> {
 
 /// A key as the AWS CLI writes it (`image`), or as CloudFormation does (`Image`).
 fn key<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
-    let capital = |key: &str| key.get(1..) == name.get(1..) && key.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
+    let capital =
+        |key: &str| key.get(1..) == name.get(1..) && key.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
     let found = node.own_entries().find(|(key, _)| *key == name || capital(key) && key.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value)
 }

@@ -1,4 +1,5 @@
-//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker actions.
+//! GitHub Actions: `container:` and `services:` of jobs, `uses: docker://...` and the commands of steps, and Docker
+//! actions.
 
 use pullsafe_syntax::template::mark;
 use pullsafe_syntax::traced::{Traced, Unknown};
@@ -28,11 +29,16 @@ pub(super) const BY_CONTENT: Format = Format {
     order: "a workflow elsewhere: `jobs` and `runs` are common words, so that it comes after all others",
     named: |name| name.is_document(),
     marks: &[],
-    read: Read::Document { is: |_, tree| tree.documents().any(looks_like), scan: scan_all },
+    read: Read::Document {
+        is: |_, tree| tree.documents().any(looks_like),
+        scan: scan_all,
+    },
 };
 
 fn is_workflow(name: &Name<'_>) -> bool {
-    [".github/workflows", ".gitea/workflows", ".forgejo/workflows"].iter().any(|directory| name.is_in(directory))
+    [".github/workflows", ".gitea/workflows", ".forgejo/workflows"]
+        .iter()
+        .any(|directory| name.is_in(directory))
         || matches!(name.file.as_str(), "action.yml" | "action.yaml")
 }
 
@@ -47,9 +53,9 @@ const ROWS: usize = 8;
 
 /// Whether a document is a workflow or an action, by its content; the path is the surer sign.
 fn looks_like(root: Node<'_>) -> bool {
-    let workflow = root
-        .get("jobs")
-        .is_some_and(|jobs| jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some()));
+    let workflow = root.get("jobs").is_some_and(|jobs| {
+        jobs.entries().iter().any(|(_, job)| job.get("runs-on").is_some() || job.get("uses").is_some())
+    });
     workflow || root.at(&["runs", "using"]).is_some()
 }
 
@@ -90,10 +96,14 @@ impl<'t> Scope<'t> {
                 docker_scheme(&uses, analysis);
                 self.inputs(uses.as_str(), step, commands, analysis);
             }
-            let Some(script) = step.get("run").and_then(Node::text) else { continue };
-            let environments = [Some(self.root), self.job, Some(step)].into_iter().flatten().filter_map(|node| node.get("env"));
-            let variables =
-                environments.flat_map(Node::entries).filter_map(|(name, value)| Some((name.to_owned(), self.one(&value.text()?))));
+            let Some(script) = step.get("run").and_then(Node::text) else {
+                continue;
+            };
+            let environments =
+                [Some(self.root), self.job, Some(step)].into_iter().flatten().filter_map(|node| node.get("env"));
+            let variables = environments
+                .flat_map(Node::entries)
+                .filter_map(|(name, value)| Some((name.to_owned(), self.one(&value.text()?))));
             commands.job(variables.collect::<Vec<_>>());
             for script in self.expand(&script).into_iter().take(ROWS) {
                 commands.run(&script);
@@ -112,7 +122,9 @@ impl<'t> Scope<'t> {
                 }
             }
             "docker/setup-buildx-action" => {
-                let Some(options) = with.get("driver-opts").and_then(Node::text) else { return };
+                let Some(options) = with.get("driver-opts").and_then(Node::text) else {
+                    return;
+                };
                 for option in options.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
                     let option = option.trimmed();
                     if option.as_str().starts_with("image=") {
@@ -122,7 +134,9 @@ impl<'t> Scope<'t> {
                 }
             }
             "docker/build-push-action" => {
-                let Some(tags) = with.get("tags").and_then(Node::text) else { return };
+                let Some(tags) = with.get("tags").and_then(Node::text) else {
+                    return;
+                };
                 for tag in tags.split("\n").flat_map(|line| line.split(",").collect::<Vec<_>>()) {
                     for tag in self.expand(&tag.trimmed()).into_iter().filter(|tag| !tag.is_empty()) {
                         commands.made(&tag);
@@ -194,13 +208,20 @@ impl<'t> Scope<'t> {
             match side.as_str().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
                 Some(literal) => values.push(side.slice(1..1 + literal.len())),
                 None => match side.as_str().strip_prefix("format(").and_then(|rest| rest.strip_suffix(')')) {
-                    Some(arguments) => values.extend(self.format(&side.slice("format(".len().."format(".len() + arguments.len()))),
+                    Some(arguments) => {
+                        values.extend(self.format(&side.slice("format(".len().."format(".len() + arguments.len())))
+                    }
                     None => values.extend(self.context(side.as_str())),
                 },
             }
         }
         if values.is_empty() || values.iter().any(|value| value.as_str().contains("${{")) {
-            let unknown = Unknown { name: text.to_owned(), written: None, assumed: None, empty_if_unset: false };
+            let unknown = Unknown {
+                name: text.to_owned(),
+                written: None,
+                assumed: None,
+                empty_if_unset: false,
+            };
             return vec![Traced::unknown_at(unknown, expression.origin(0))];
         }
         values
@@ -229,7 +250,9 @@ impl<'t> Scope<'t> {
     /// `format('postgres:{0}', matrix.version)`: every combination of the values.
     fn format(&self, arguments: &Traced) -> Vec<Traced> {
         let text = arguments.as_str();
-        let Some(length) = text.strip_prefix('\'').and_then(|rest| rest.find('\'')) else { return Vec::new() };
+        let Some(length) = text.strip_prefix('\'').and_then(|rest| rest.find('\'')) else {
+            return Vec::new();
+        };
         let pattern = mark(&arguments.slice(1..1 + length), &[("{", "}")]);
         let mut values = Vec::new();
         for argument in text[length + 2..].split(',').skip(1) {
@@ -239,13 +262,19 @@ impl<'t> Scope<'t> {
             }
             values.push(found);
         }
-        let value = |unknown: &Unknown| unknown.name.parse::<usize>().ok().and_then(|index| values.get(index).cloned()).unwrap_or_default();
+        let value = |unknown: &Unknown| {
+            unknown.name.parse::<usize>().ok().and_then(|index| values.get(index).cloned()).unwrap_or_default()
+        };
         pattern.substituted(LIMIT, value)
     }
 
     fn matrix(&self, keys: &[&str]) -> Vec<Traced> {
-        let Some(matrix) = self.job.and_then(|job| job.at(&["strategy", "matrix"])) else { return Vec::new() };
-        let Some((first, rest)) = keys.split_first() else { return Vec::new() };
+        let Some(matrix) = self.job.and_then(|job| job.at(&["strategy", "matrix"])) else {
+            return Vec::new();
+        };
+        let Some((first, rest)) = keys.split_first() else {
+            return Vec::new();
+        };
         let own = matrix.get(first).map(Node::items).unwrap_or_default();
         // A row may be all that `container` takes.
         let text = |node: Node<'_>| node.text().or_else(|| node.get("image")?.text());
@@ -253,7 +282,9 @@ impl<'t> Scope<'t> {
         let excluded = matrix.get("exclude").map(Node::items).unwrap_or_default();
         let is_left_out = |item: Node<'_>| {
             item.scalar().is_some()
-                && excluded.iter().any(|row| row.own_entries().count() == 1 && row.get(first).and_then(Node::scalar) == item.scalar())
+                && excluded
+                    .iter()
+                    .any(|row| row.own_entries().count() == 1 && row.get(first).and_then(Node::scalar) == item.scalar())
         };
         let own = own.into_iter().filter(|item| !is_left_out(*item)).filter_map(|item| text(item.at(rest)?));
         let included = matrix.get("include").map(Node::items).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included; and scripts.
+//! GitLab CI: `image` and `services`, at the top, under `default`, and of jobs, templates (`.name`) included; and
+//! scripts.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -49,8 +50,18 @@ const LIMIT: usize = 64;
 const LOOKUPS: usize = 10_000;
 
 /// Keys at the top that are no jobs.
-const GLOBAL: [&str; 10] =
-    ["default", "include", "stages", "variables", "workflow", "image", "services", "cache", "before_script", "after_script"];
+const GLOBAL: [&str; 10] = [
+    "default",
+    "include",
+    "stages",
+    "variables",
+    "workflow",
+    "image",
+    "services",
+    "cache",
+    "before_script",
+    "after_script",
+];
 
 /// Whether a document is a GitLab CI file, by its content: a job with a script and what else only a job has.
 fn looks_like(root: Node<'_>) -> bool {
@@ -66,11 +77,22 @@ fn looks_like(root: Node<'_>) -> bool {
 
 /// Records the images of a GitLab CI file. A first document may declare the inputs of a second one.
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
-    let inputs = tree.documents().find_map(|root| root.at(&["spec", "inputs"])).map(Node::entries).unwrap_or_default();
-    let inputs = inputs.into_iter().map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text))).collect();
+    let inputs = tree
+        .documents()
+        .find_map(|root| root.at(&["spec", "inputs"]))
+        .map(Node::entries)
+        .unwrap_or_default();
+    let inputs = inputs
+        .into_iter()
+        .map(|(name, input)| (name.to_owned(), input.get("default").and_then(Node::text)))
+        .collect();
     let mut commands = Commands::default();
     for root in tree.documents().filter(|root| root.get("spec").is_none()) {
-        let file = File { inputs: &inputs, global: variables(root.get("variables")), extended: extended(root) };
+        let file = File {
+            inputs: &inputs,
+            global: variables(root.get("variables")),
+            extended: extended(root),
+        };
         let scope = Scope { file: &file, job: HashMap::new(), matrix: Vec::new() };
         scope.places(root, analysis);
         scope.scripts(root, &mut commands);
@@ -102,7 +124,9 @@ struct File<'s, 't> {
 }
 
 fn jobs(root: Node<'_>) -> impl Iterator<Item = (&str, Node<'_>)> {
-    root.entries().into_iter().filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
+    root.entries()
+        .into_iter()
+        .filter(|(name, job)| (*name == "default" || !GLOBAL.contains(name)) && job.is_mapping())
 }
 
 fn extended(root: Node<'_>) -> HashMap<&str, Vec<(&str, Node<'_>)>> {
@@ -146,14 +170,24 @@ impl Scope<'_, '_> {
             self.image(Place::GitlabImage, image.get("name").unwrap_or(image), analysis);
         }
         // `!reference [.job, services]` repeats what another job says.
-        for service in node.get("services").filter(|services| services.tag().is_none()).map(Node::items).unwrap_or_default() {
+        for service in node
+            .get("services")
+            .filter(|services| services.tag().is_none())
+            .map(Node::items)
+            .unwrap_or_default()
+        {
             self.service(service, analysis);
         }
     }
 
     fn scripts(&self, node: Node<'_>, commands: &mut Commands) {
-        let variables: HashMap<_, _> =
-            self.file.global.iter().chain(&self.job).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let variables: HashMap<_, _> = self
+            .file
+            .global
+            .iter()
+            .chain(&self.job)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let left = Cell::new(LOOKUPS);
         let filled = |(name, value): (String, Traced)| (name, self.fill(&value, &HashMap::new(), 0, &left));
         commands.job(variables.into_iter().map(filled));
@@ -173,7 +207,11 @@ impl Scope<'_, '_> {
         let values = self.values(service.get("name").unwrap_or(service));
         let many = values.len() > 1;
         for (written, value) in values {
-            let along = if many { Along::Stays(ALIAS) } else { alias(service, value.as_str(), analysis) };
+            let along = if many {
+                Along::Stays(ALIAS)
+            } else {
+                alias(service, value.as_str(), analysis)
+            };
             if let Some(finding) = analysis.found(Place::GitlabService, &written, &value, Otherwise::Report) {
                 finding.along = along;
             }
@@ -183,7 +221,9 @@ impl Scope<'_, '_> {
     /// The values of a node, each as written and with its variables in.
     fn values(&self, node: Node<'_>) -> Vec<(Traced, Traced)> {
         // `!reference [.job, image]` repeats what another job says.
-        let Some(written) = node.text().filter(|_| node.tag().is_none()) else { return Vec::new() };
+        let Some(written) = node.text().filter(|_| node.tag().is_none()) else {
+            return Vec::new();
+        };
         let values = self.expand(&written).into_iter().filter(|value| !value.is_empty());
         values.map(|value| (written.clone(), value)).collect()
     }
@@ -208,7 +248,10 @@ impl Scope<'_, '_> {
         let marked = mark(text, &[("$[[", "]]")]);
         let default = |unknown: &Unknown| {
             let name = unknown.name.split('|').next().unwrap_or_default().trim();
-            name.strip_prefix("inputs.").and_then(|name| self.file.inputs.get(name).cloned().flatten()).into_iter().collect()
+            name.strip_prefix("inputs.")
+                .and_then(|name| self.file.inputs.get(name).cloned().flatten())
+                .into_iter()
+                .collect()
         };
         marked.substituted(1, default).pop().unwrap_or(marked)
     }
@@ -279,10 +322,14 @@ fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
         if text[service.span()].starts_with('{') {
             vec![(place(span.end), format!(", alias: {names}"))]
         } else {
-            let Some(column) = before.rfind("name").filter(|_| before.trim_end().ends_with(':')) else { return Along::Stays(ALIAS) };
+            let Some(column) = before.rfind("name").filter(|_| before.trim_end().ends_with(':')) else {
+                return Along::Stays(ALIAS);
+            };
             vec![(end_of_line(text, line_end, &place), format!("\n{}alias: {names}", " ".repeat(column)))]
         }
-    } else if before.trim_start().chars().all(|character| matches!(character, '-' | ' ')) && before.trim_end().ends_with('-') {
+    } else if before.trim_start().chars().all(|character| matches!(character, '-' | ' '))
+        && before.trim_end().ends_with('-')
+    {
         let column = span.start - line_start;
         vec![
             (place(span.start), "name: ".to_owned()),
@@ -291,7 +338,8 @@ fn alias(service: Node<'_>, image: &str, analysis: &Analysis<'_>) -> Along {
     } else {
         vec![(place(span.start), "{name: ".to_owned()), (place(span.end), format!(", alias: {names}}}"))]
     };
-    let texts: Option<Vec<_>> = texts.into_iter().map(|(place, text)| place.map(|(file, at)| (file, at, text))).collect();
+    let texts: Option<Vec<_>> =
+        texts.into_iter().map(|(place, text)| place.map(|(file, at)| (file, at, text))).collect();
     texts.map_or(Along::Stays(ALIAS), Along::Texts)
 }
 
@@ -306,12 +354,19 @@ fn host_names(image: &str) -> String {
     let name = image.split('@').next().unwrap_or_default();
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
     let name = name[last..].find(':').map_or(name, |colon| &name[..last + colon]);
-    if name.contains('/') { format!("\"{},{}\"", name.replace('/', "__"), name.replace('/', "-")) } else { name.to_owned() }
+    if name.contains('/') {
+        format!("\"{},{}\"", name.replace('/', "__"), name.replace('/', "-"))
+    } else {
+        name.to_owned()
+    }
 }
 
 fn variables(node: Option<Node<'_>>) -> HashMap<String, Traced> {
     let entries = node.map(Node::entries).unwrap_or_default();
-    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.get("value").unwrap_or(value).text()?))).collect()
+    entries
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.get("value").unwrap_or(value).text()?)))
+        .collect()
 }
 
 /// What GitLab itself sets, as far as it tells the registry.
@@ -327,5 +382,10 @@ fn predefined(name: &str) -> Option<Traced> {
         "CI_PROJECT_PATH" | "CI_PROJECT_NAMESPACE" | "CI_PROJECT_NAME" => "project",
         _ => return None,
     };
-    Some(Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed: Some(assumed), empty_if_unset: false }))
+    Some(Traced::unknown(Unknown {
+        name: name.to_owned(),
+        written: None,
+        assumed: Some(assumed),
+        empty_if_unset: false,
+    }))
 }

@@ -32,7 +32,11 @@ pub(super) const FORMAT: Format = Format {
 fn is_path(name: &Name<'_>) -> bool {
     let name = name.file.as_str();
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or_default();
-    stem == "values" || stem.starts_with("values-") || stem.starts_with("values.") || stem.ends_with("-values") || stem.ends_with(".values")
+    stem == "values"
+        || stem.starts_with("values-")
+        || stem.starts_with("values.")
+        || stem.ends_with("-values")
+        || stem.ends_with(".values")
 }
 
 /// Whether a document is values by its content: an image in parts, and no test of a chart.
@@ -41,7 +45,9 @@ fn looks_like(tree: &Tree) -> bool {
     let is_test = tree.mappings().any(|node| node.get("asserts").is_some());
     !is_test
         && tree.mappings().any(|node| {
-            node.own_entries().any(|(key, value)| is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some()))
+            node.own_entries().any(|(key, value)| {
+                is_image_key(key) && value.get("repository").is_some_and(|part| part.scalar().is_some())
+            })
         })
 }
 
@@ -54,23 +60,32 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
         .filter(|registry| !registry.is_empty())
         .or_else(|| chart_registry(analysis));
     for node in tree.mappings() {
-        let image_like = node.get("repository").is_some() && ["tag", "registry", "digest"].iter().any(|key| node.get(key).is_some());
+        let image_like =
+            node.get("repository").is_some() && ["tag", "registry", "digest"].iter().any(|key| node.get(key).is_some());
         if image_like {
             parts(node, global.as_ref(), analysis);
         }
-        if let (Some(written), Some(tag)) = (node.get("imageRepository").or_else(|| node.get("imageName")), node.get("imageTag"))
-            && let (Some(written), Some(tag)) = (written.text().filter(|text| !text.is_empty()), tag.text().filter(|text| !text.is_empty()))
+        if let (Some(written), Some(tag)) =
+            (node.get("imageRepository").or_else(|| node.get("imageName")), node.get("imageTag"))
+            && let (Some(written), Some(tag)) =
+                (written.text().filter(|text| !text.is_empty()), tag.text().filter(|text| !text.is_empty()))
         {
             let value = assembled(None, written.clone(), Some(tag), None);
             analysis.found(Place::HelmValues, &written, &mark_templates(&value), Otherwise::Ignore);
         }
         for (_, listed) in node.own_entries().filter(|(key, _)| *key == "images") {
-            for written in listed.own_entries().filter_map(|(_, value)| value.text()).filter(|text| is_plausible(text.as_str())) {
+            for written in listed
+                .own_entries()
+                .filter_map(|(_, value)| value.text())
+                .filter(|text| is_plausible(text.as_str()))
+            {
                 analysis.found(Place::HelmValues, &written, &mark_templates(&written), Otherwise::Ignore);
             }
         }
         for (key, value) in node.own_entries().filter(|(key, _)| is_image_key(key)) {
-            if value.get("repository").is_some() && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some()) {
+            if value.get("repository").is_some()
+                && !["tag", "registry", "digest"].iter().any(|key| value.get(key).is_some())
+            {
                 parts(value, global.as_ref(), analysis);
             }
             // Some charts call the repository a name.
@@ -78,7 +93,9 @@ pub(crate) fn scan(tree: &Tree, named: bool, analysis: &mut Analysis<'_>) {
                 parts(value, global.as_ref(), analysis);
             }
             let Some(written) = value.text() else { continue };
-            let sibling = |key: &str| node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(Node::text);
+            let sibling = |key: &str| {
+                node.get(key).filter(|_| key != "tag" || !written.as_str().contains(':')).and_then(Node::text)
+            };
             let tag = sibling("tag").or_else(|| sibling("imageTag"));
             let word = named && key == "image" && !written.as_str().contains(['.', '/']);
             if word || is_plausible(written.as_str()) || tag.is_some() {
@@ -104,7 +121,9 @@ fn chart_registry(analysis: &mut Analysis<'_>) -> Option<Traced> {
 
 fn parts(node: Node<'_>, global: Option<&Traced>, analysis: &mut Analysis<'_>) {
     let part = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
-    let Some(repository) = part("repository").or_else(|| part("name")) else { return };
+    let Some(repository) = part("repository").or_else(|| part("name")) else {
+        return;
+    };
     // A chart's `repository` of another kind is an address.
     if repository.as_str().contains("://") {
         return;

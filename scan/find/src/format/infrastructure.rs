@@ -1,7 +1,7 @@
 //! Programs that describe infrastructure: AWS CDK, Pulumi, cdk8s, CDK for Terraform; and docker's own libraries.
 //!
-//! A known call (`fromRegistry`) or a known type (`RemoteImage`) is certain. An `image` of anything else is likely, where it
-//! looks like one: virtual machines have images, too.
+//! A known call (`fromRegistry`) or a known type (`RemoteImage`) is certain. An `image` of anything else is likely,
+//! where it looks like one: virtual machines have images, too.
 
 use pullsafe_syntax::reference::{is_plausible, looks_like_reference};
 use pullsafe_syntax::source::{Source, language};
@@ -26,7 +26,9 @@ pub(super) const FORMAT: Format = Format {
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let path = analysis.path().to_owned();
-    let Some(language) = language(Name::of(&path).extension()) else { return };
+    let Some(language) = language(Name::of(&path).extension()) else {
+        return;
+    };
     let source = Source::read(text, language);
     for index in 0..source.count() {
         let Some(word) = source.word(index) else {
@@ -59,12 +61,18 @@ fn is_registry_call(word: &str) -> bool {
 /// The `name` among the arguments of a remote image, in whatever bracket.
 fn name_within(source: &Source, open: usize) -> Option<usize> {
     let close = source.close(open)?;
-    (open + 1..close).find_map(|at| source.named_at(at).filter(|(key, _)| matches!(*key, "name" | "Name")).map(|(_, value)| value))
+    (open + 1..close)
+        .find_map(|at| source.named_at(at).filter(|(key, _)| matches!(*key, "name" | "Name")).map(|(_, value)| value))
 }
 
 fn certain(source: &Source, start: Option<usize>, analysis: &mut Analysis<'_>) {
-    let Some(value) = start.and_then(|start| source.value(start)) else { return };
-    if value.origin(0).is_some() && value.as_str() != pullsafe_syntax::traced::HOLE && !value.as_str().starts_with("aws/codebuild/") {
+    let Some(value) = start.and_then(|start| source.value(start)) else {
+        return;
+    };
+    if value.origin(0).is_some()
+        && value.as_str() != pullsafe_syntax::traced::HOLE
+        && !value.as_str().starts_with("aws/codebuild/")
+    {
         analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore);
     }
 }
@@ -77,16 +85,30 @@ fn keyed(source: &Source, index: usize, analysis: &mut Analysis<'_>) {
 
 /// An `image`: of a container whatever it is called, of anything else if it has a tag.
 fn likely(source: &Source, start: Option<usize>, index: usize, analysis: &mut Analysis<'_>) {
-    let Some(value) = start.and_then(|start| source.value(start)) else { return };
+    let Some(value) = start.and_then(|start| source.value(start)) else {
+        return;
+    };
     let text = value.as_str();
     let contained = source.around(index).take(8).any(|open| {
         let owner = source.owner(open).to_ascii_lowercase();
-        ["container", "docker", "fargate", "taskdefinition", "sidecar", "pod"].iter().any(|word| owner.contains(word))
+        ["container", "docker", "fargate", "taskdefinition", "sidecar", "pod"]
+            .iter()
+            .any(|word| owner.contains(word))
     });
-    let is_image = if contained { is_plausible(text) || is_plain_name(text) } else { looks_like_reference(text) };
+    let is_image = if contained {
+        is_plausible(text) || is_plain_name(text)
+    } else {
+        looks_like_reference(text)
+    };
     let starts_unknown = value.unknowns().any(|(at, _)| at == 0);
-    if is_image && !starts_unknown && !text.contains(char::is_whitespace) && !text.starts_with("ami-") && value.origin(0).is_some() {
-        analysis.likely(|analysis| analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore).is_some());
+    if is_image
+        && !starts_unknown
+        && !text.contains(char::is_whitespace)
+        && !text.starts_with("ami-")
+        && value.origin(0).is_some()
+    {
+        analysis
+            .likely(|analysis| analysis.found(Place::InfrastructureCode, &value, &value, Otherwise::Ignore).is_some());
     }
 }
 

@@ -71,14 +71,20 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
                     Some(_) => None,
                     // `image 'x'` of an agent, `image: 'x'` of a template.
                     None if in_container(&source, index) => {
-                        source.value(if source.is_mark(index + 1, b':') || source.is_mark(index + 1, b'=') { index + 2 } else { index + 1 })
+                        source.value(if source.is_mark(index + 1, b':') || source.is_mark(index + 1, b'=') {
+                            index + 2
+                        } else {
+                            index + 1
+                        })
                     }
                     None => None,
                 };
                 record(&source, index, value, &built, analysis);
             }
             // `agent { docker 'x' }`
-            "docker" if source.literal(index + 1).is_some() => record(&source, index, source.value(index + 1), &built, analysis),
+            "docker" if source.literal(index + 1).is_some() => {
+                record(&source, index, source.value(index + 1), &built, analysis)
+            }
             "sh" | "bat" | "powershell" | "pwsh" => {
                 for at in argument_texts(&source, index) {
                     if let Some(script) = source.value(at) {
@@ -88,7 +94,11 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
             }
             "yaml" | "yamlFile" if word == "yaml" => {
                 // `yaml '...'` of an agent, `yaml: '...'` of a template.
-                let at = if source.is_mark(index + 1, b':') { Some(index + 2) } else { argument_texts(&source, index).first().copied() };
+                let at = if source.is_mark(index + 1, b':') {
+                    Some(index + 2)
+                } else {
+                    argument_texts(&source, index).first().copied()
+                };
                 if let Some(text) = at.and_then(|at| source.value(at)) {
                     analysis.embed(text, Embedded::Document);
                 }
@@ -112,12 +122,22 @@ impl<'s> Functions<'s> {
     fn of(source: &'s Source) -> Self {
         let mut functions = Self::default();
         for index in 1..source.count() {
-            let (Some(name), Some(before)) = (source.word(index), source.word(index - 1)) else { continue };
-            let Some(open) = source.call(index).filter(|_| !matches!(before, "else" | "new" | "return")) else { continue };
-            let Some(brace) = source.close(open).map(|close| close + 1).filter(|brace| source.is_mark(*brace, b'{')) else { continue };
+            let (Some(name), Some(before)) = (source.word(index), source.word(index - 1)) else {
+                continue;
+            };
+            let Some(open) = source.call(index).filter(|_| !matches!(before, "else" | "new" | "return")) else {
+                continue;
+            };
+            let Some(brace) = source.close(open).map(|close| close + 1).filter(|brace| source.is_mark(*brace, b'{'))
+            else {
+                continue;
+            };
             let Some(end) = source.close(brace) else { continue };
             // `String image`, `def image = 'x'`, `image`
-            let names = source.arguments(open).into_iter().map(|at| source.word(at + 1).or_else(|| source.word(at)).unwrap_or_default());
+            let names = source
+                .arguments(open)
+                .into_iter()
+                .map(|at| source.word(at + 1).or_else(|| source.word(at)).unwrap_or_default());
             let used: HashSet<String> = (brace..end).flat_map(|at| variables_run(source, at)).collect();
             let images: Vec<(usize, &str)> = names.enumerate().filter(|(_, name)| used.contains(*name)).collect();
             if !images.is_empty() {
@@ -131,7 +151,8 @@ impl<'s> Functions<'s> {
     /// Whether a call has nothing but an argument of the function around it.
     fn is_given(&self, source: &Source, index: usize, open: usize) -> bool {
         let argument = source.word(open + 1).filter(|_| source.is_mark(open + 2, b')'));
-        argument.is_some_and(|name| self.bodies.iter().any(|(body, names)| body.contains(&index) && names.contains(&name)))
+        argument
+            .is_some_and(|name| self.bodies.iter().any(|(body, names)| body.contains(&index) && names.contains(&name)))
     }
 }
 
@@ -144,9 +165,18 @@ fn variables_run(source: &Source, index: usize) -> Vec<String> {
         }
         Some("sh" | "bat") => {
             let mut shell = Shell::default();
-            argument_texts(source, index).into_iter().filter_map(|at| source.value(at)).for_each(|script| shell.run(&script));
+            argument_texts(source, index)
+                .into_iter()
+                .filter_map(|at| source.value(at))
+                .for_each(|script| shell.run(&script));
             let alone = |pull: Pull| (pull.value.as_str() == HOLE).then(|| shown(&pull.value));
-            shell.finish().pulls.into_iter().filter_map(alone).map(|name| name.trim_matches(['$', '{', '}']).to_owned()).collect()
+            shell
+                .finish()
+                .pulls
+                .into_iter()
+                .filter_map(alone)
+                .map(|name| name.trim_matches(['$', '{', '}']).to_owned())
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -162,7 +192,8 @@ fn in_container(source: &Source, index: usize) -> bool {
     let Some(open) = inner else { return false };
     let owner = source.owner(open).to_ascii_lowercase();
     ["docker", "container", "agent", "kubernetes", "pod"].iter().any(|word| owner.contains(word))
-        || source.is_mark(index + 1, b':') && source.around(index).any(|open| source.owner(open).to_ascii_lowercase().contains("container"))
+        || source.is_mark(index + 1, b':')
+            && source.around(index).any(|open| source.owner(open).to_ascii_lowercase().contains("container"))
 }
 
 /// The texts that a step is given, but for its label.
@@ -192,7 +223,9 @@ fn argument_texts(source: &Source, index: usize) -> Vec<usize> {
 }
 
 fn record(source: &Source, index: usize, value: Option<Traced>, built: &HashSet<String>, analysis: &mut Analysis<'_>) {
-    let Some(value) = value.filter(|value| !value.is_empty() && !built.contains(&shown(value))) else { return };
+    let Some(value) = value.filter(|value| !value.is_empty() && !built.contains(&shown(value))) else {
+        return;
+    };
     let value_text = value.as_str();
     let has_host = value_text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']));
     let full = match registry(source, index).filter(|_| !has_host) {
@@ -207,15 +240,18 @@ fn record(source: &Source, index: usize, value: Option<Traced>, built: &HashSet<
 fn registry(source: &Source, index: usize) -> Option<Traced> {
     for open in source.around(index) {
         let close = source.close(open)?;
-        let beside =
-            (open + 1..close.min(open + 60)).find(|&at| source.word(at) == Some("registryUrl") && source.around(at).next() == Some(open));
+        let beside = (open + 1..close.min(open + 60))
+            .find(|&at| source.word(at) == Some("registryUrl") && source.around(at).next() == Some(open));
         let url = match beside {
             Some(at) => source.value(at + 1),
             // `docker.withRegistry(url, login) {` has its arguments before the brace.
             None => {
                 let before = open.checked_sub(1).filter(|&before| source.is_mark(before, b')'));
-                let call = before.and_then(|before| source.open(before)).filter(|&call| source.owner(call) == "withRegistry");
-                call.and_then(|call| source.value(call + 1).or_else(|| source.literal(call + 1).map(|_| Traced::default())))
+                let call =
+                    before.and_then(|before| source.open(before)).filter(|&call| source.owner(call) == "withRegistry");
+                call.and_then(|call| {
+                    source.value(call + 1).or_else(|| source.literal(call + 1).map(|_| Traced::default()))
+                })
             }
         };
         if let Some(url) = url {

@@ -23,7 +23,10 @@ pub(super) const FORMAT: Format = Format {
     named: |name| name.is_document(),
     marks: &[],
     read: Read::Document {
-        is: |name, tree| name.file.starts_with("kustomization.") || tree.documents().any(|root| looks_like(root) || is_json_patch(root)),
+        is: |name, tree| {
+            name.file.starts_with("kustomization.")
+                || tree.documents().any(|root| looks_like(root) || is_json_patch(root))
+        },
         scan,
     },
 };
@@ -37,9 +40,9 @@ fn looks_like(root: Node<'_>) -> bool {
 /// Whether a document is a pod that leaves out what it is, as Jenkins and runners of pods take it.
 fn is_pod(root: Node<'_>) -> bool {
     let containers = root.at(&["spec", "containers"]).map(Node::items).unwrap_or_default();
-    containers
-        .iter()
-        .any(|container| container.get("name").is_some() && container.get("image").is_some_and(|image| image.scalar().is_some()))
+    containers.iter().any(|container| {
+        container.get("name").is_some() && container.get("image").is_some_and(|image| image.scalar().is_some())
+    })
 }
 
 /// Whether a document is a JSON 6902 patch of images.
@@ -49,12 +52,17 @@ fn is_json_patch(root: Node<'_>) -> bool {
 
 fn replaces_image(operation: &Node<'_>) -> bool {
     operation.get("op").is_some()
-        && operation.get("path").and_then(Node::scalar).is_some_and(|path| path.contains("ontainers/") && path.ends_with("/image"))
+        && operation
+            .get("path")
+            .and_then(Node::scalar)
+            .is_some_and(|path| path.contains("ontainers/") && path.ends_with("/image"))
 }
 
 fn is_kustomization(root: Node<'_>) -> bool {
     root.get("images").is_some_and(|images| {
-        images.items().iter().any(|image| image.get("name").is_some() && (image.get("newTag").is_some() || image.get("newName").is_some()))
+        images.items().iter().any(|image| {
+            image.get("name").is_some() && (image.get("newTag").is_some() || image.get("newName").is_some())
+        })
     })
 }
 
@@ -70,8 +78,9 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         }
     }
     // Flux, Argo CD and k3s carry a chart's values in a resource.
-    let carries_values =
-        |root: Node<'_>| matches!(root.get("kind").and_then(Node::scalar), Some("HelmRelease" | "Application" | "HelmChart"));
+    let carries_values = |root: Node<'_>| {
+        matches!(root.get("kind").and_then(Node::scalar), Some("HelmRelease" | "Application" | "HelmChart"))
+    };
     if tree.documents().any(carries_values) {
         helm::scan(tree, false, analysis);
     }
@@ -84,10 +93,21 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for node in tree.mappings() {
         let kind = node.get("kind").and_then(Node::scalar).unwrap_or_default();
         if kind == "ConfigMap" {
-            let texts = node.get("data").map(Node::entries).unwrap_or_default().into_iter().filter_map(|(_, value)| value.text());
-            texts.filter(|text| text.as_str().contains("image")).for_each(|text| analysis.embed(text, Embedded::Document));
+            let texts = node
+                .get("data")
+                .map(Node::entries)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|(_, value)| value.text());
+            texts
+                .filter(|text| text.as_str().contains("image"))
+                .for_each(|text| analysis.embed(text, Embedded::Document));
         }
-        let keys: &[&str] = if matches!(kind, "ConfigMap" | "Secret") { &["data", "stringData"] } else { &["annotations", "labels"] };
+        let keys: &[&str] = if matches!(kind, "ConfigMap" | "Secret") {
+            &["data", "stringData"]
+        } else {
+            &["annotations", "labels"]
+        };
         passive.extend(keys.iter().filter_map(|key| node.get(key)).map(Node::id));
     }
     for node in tree.mappings().filter(|node| !passive.contains(&node.id())) {
@@ -101,11 +121,14 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
                 // Custom resources name images in many places; only what can be nothing else counts there.
                 "image" | "imageName" if !is_never_pulled(node) => image(Some(value), false, &parameters, analysis),
                 // The one container of a template of Argo Workflows, and the container that Tekton's steps are made of.
-                "container" | "script" | "stepTemplate" | "containerTemplate" => image(value.get("image"), true, &parameters, analysis),
-                // Tekton's images of steps and results may be a parameter's default that nothing else names.
-                "volumes" => {
-                    value.items().into_iter().for_each(|volume| image(volume.at(&["image", "reference"]), true, &parameters, analysis))
+                "container" | "script" | "stepTemplate" | "containerTemplate" => {
+                    image(value.get("image"), true, &parameters, analysis)
                 }
+                // Tekton's images of steps and results may be a parameter's default that nothing else names.
+                "volumes" => value
+                    .items()
+                    .into_iter()
+                    .for_each(|volume| image(volume.at(&["image", "reference"]), true, &parameters, analysis)),
                 _ => {}
             }
         }
@@ -140,13 +163,18 @@ fn with_parameters(text: &Traced, parameters: &HashMap<&str, Traced>) -> Traced 
     let value = |name: &str| {
         let name = name.rsplit_once("params.").or_else(|| name.rsplit_once("parameters.")).map(|(_, name)| name)?;
         // A parameter of a parameter is not followed.
-        parameters.get(name).filter(|value| !value.as_str().contains("params.") && !value.as_str().contains("parameters.")).cloned()
+        parameters
+            .get(name)
+            .filter(|value| !value.as_str().contains("params.") && !value.as_str().contains("parameters."))
+            .cloned()
     };
     marked.substituted(1, |unknown| value(&unknown.name).into_iter().collect()).pop().unwrap_or(marked)
 }
 
 fn image(node: Option<Node<'_>>, sure: bool, parameters: &HashMap<&str, Traced>, analysis: &mut Analysis<'_>) {
-    let Some(written) = node.and_then(Node::text) else { return };
+    let Some(written) = node.and_then(Node::text) else {
+        return;
+    };
     let value = mark_templates(&with_parameters(&written, parameters));
     let text = value.as_str();
     // What a template decides altogether is found in the values that it takes.
@@ -191,10 +219,25 @@ fn kustomization(root: Node<'_>, analysis: &mut Analysis<'_>) {
             finding.selects = selects;
         }
     }
-    let patches = root.get("patches").map(Node::items).unwrap_or_default().into_iter().filter_map(|patch| patch.get("patch"));
+    let patches = root
+        .get("patches")
+        .map(Node::items)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|patch| patch.get("patch"));
     let merged = root.get("patchesStrategicMerge").map(Node::items).unwrap_or_default();
-    let replaced = root.get("patchesJson6902").map(Node::items).unwrap_or_default().into_iter().filter_map(|patch| patch.get("patch"));
-    for text in patches.chain(merged).chain(replaced).filter_map(Node::text).filter(|text| text.as_str().contains("image")) {
+    let replaced = root
+        .get("patchesJson6902")
+        .map(Node::items)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|patch| patch.get("patch"));
+    for text in patches
+        .chain(merged)
+        .chain(replaced)
+        .filter_map(Node::text)
+        .filter(|text| text.as_str().contains("image"))
+    {
         let (tree, _) = read(text);
         if tree.documents().any(|root| root.get("kind").is_some() && !is_kustomization(root)) {
             scan(&tree, analysis);

@@ -46,7 +46,8 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let lines = logical_lines(text, just);
     for line in &lines {
         // Editors make spaces of tabs: no make takes that for a recipe, but it is meant as one.
-        let spaces = line.as_str().starts_with("  ") && (just || !line.as_str().contains('=') || !recipe.is_empty() || runs(line.as_str()));
+        let spaces = line.as_str().starts_with("  ")
+            && (just || !line.as_str().contains('=') || !recipe.is_empty() || runs(line.as_str()));
         let indented = line.as_str().starts_with('\t') || spaces;
         if indented {
             let body = line.trimmed();
@@ -74,7 +75,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
 
 /// Whether a line is a command of an engine.
 fn runs(line: &str) -> bool {
-    ["docker ", "podman ", "@docker ", "@podman "].iter().any(|begin| line.trim_start().starts_with(begin))
+    ["docker ", "podman ", "@docker ", "@podman "]
+        .iter()
+        .any(|begin| line.trim_start().starts_with(begin))
 }
 
 /// Lines, with those that end in a backslash joined to the next.
@@ -86,7 +89,8 @@ fn logical_lines(text: &Traced, just: bool) -> Vec<Traced> {
         let start = at;
         at += line.len();
         let content = line.trim_end_matches(['\n', '\r']);
-        let is_comment = current.is_empty() && content.trim_start().starts_with('#') && !(just && content.starts_with(' '));
+        let is_comment =
+            current.is_empty() && content.trim_start().starts_with('#') && !(just && content.starts_with(' '));
         match content.strip_suffix('\\').filter(|_| !is_comment) {
             Some(content) => {
                 current.push(&text.slice(start..start + content.len()));
@@ -116,7 +120,8 @@ impl Variables {
         let before = text[..equals].trim_end_matches([':', '?', '+', '!', ' ', '\t']);
         let name = before.rsplit([' ', '\t']).next().unwrap_or_default();
         let words = before.split_whitespace().count();
-        let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        let is_plain = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
         if !is_plain
             || words > 2
             || words == 2 && !before.trim_start().starts_with("export") && !before.trim_start().starts_with("override")
@@ -127,8 +132,14 @@ impl Variables {
         let value = line.slice(equals + 1..text.len());
         let end = value.as_str().find(" #").unwrap_or(value.as_str().len());
         let value = value.slice(0..end).trimmed();
-        let quoted = value.as_str().len() > 1 && value.as_str().starts_with(['"', '\'']) && value.as_str().ends_with(['"', '\'']);
-        let value = if self.just && quoted { value.slice(1..value.as_str().len() - 1) } else { value };
+        let quoted = value.as_str().len() > 1
+            && value.as_str().starts_with(['"', '\''])
+            && value.as_str().ends_with(['"', '\'']);
+        let value = if self.just && quoted {
+            value.slice(1..value.as_str().len() - 1)
+        } else {
+            value
+        };
         if operator.contains('+') || operator.contains('?') && self.values.contains_key(name) {
             return;
         }
@@ -181,7 +192,12 @@ impl Variables {
 }
 
 fn unknown(name: &str) -> Unknown {
-    Unknown { name: name.to_owned(), written: None, assumed: None, empty_if_unset: false }
+    Unknown {
+        name: name.to_owned(),
+        written: None,
+        assumed: None,
+        empty_if_unset: false,
+    }
 }
 
 /// Where the bracket closes that opens at the second byte.

@@ -1,7 +1,7 @@
 //! The formats: each is a file with a row, and the table below says in which order they are asked.
 //!
-//! A new format is one file here, with a `FORMAT`, and one line in [`FORMATS`]. The table of `docs/scan.md` is made from
-//! the rows.
+//! A new format is one file here, with a `FORMAT`, and one line in [`FORMATS`]. The table of `docs/scan.md` is made
+//! from the rows.
 
 mod ansible;
 mod bake;
@@ -63,9 +63,15 @@ pub(crate) struct Format {
 /// How a format is read.
 pub(crate) enum Read {
     /// As a text of its own, known by name, or by its first lines where the name says nothing.
-    Text { begins: fn(&str) -> bool, scan: fn(&Traced, &mut Analysis<'_>) },
+    Text {
+        begins: fn(&str) -> bool,
+        scan: fn(&Traced, &mut Analysis<'_>),
+    },
     /// As YAML or JSON, known by path or content.
-    Document { is: fn(&Name<'_>, &Tree) -> bool, scan: fn(&Tree, &mut Analysis<'_>) },
+    Document {
+        is: fn(&Name<'_>, &Tree) -> bool,
+        scan: fn(&Tree, &mut Analysis<'_>),
+    },
 }
 
 /// For formats whose files always have a name.
@@ -75,8 +81,8 @@ pub(crate) fn never(_: &str) -> bool {
 
 /// The formats in the order in which they are asked; the first that says yes reads the file.
 ///
-/// Three groups: texts of their own, whose names are theirs alone; YAML and JSON whose path says what they are; YAML and
-/// JSON by content, from those whose marks nothing else has to those whose marks many have.
+/// Three groups: texts of their own, whose names are theirs alone; YAML and JSON whose path says what they are; YAML
+/// and JSON by content, from those whose marks nothing else has to those whose marks many have.
 pub(crate) static FORMATS: [&Format; 33] = [
     &dockerfile::FORMAT,
     &earthfile::FORMAT,
@@ -116,7 +122,9 @@ pub(crate) static FORMATS: [&Format; 33] = [
 /// The table of formats for the documentation, as Markdown.
 pub fn table() -> String {
     let rows = FORMATS.iter().filter(|format| !format.finds.is_empty());
-    let rows: String = rows.map(|format| format!("| {} | {} | {} |\n", format.name, format.finds, format.known_by)).collect();
+    let rows: String = rows
+        .map(|format| format!("| {} | {} | {} |\n", format.name, format.finds, format.known_by))
+        .collect();
     format!("| Format | Places | Known by |\n|---|---|---|\n{rows}")
 }
 

@@ -21,8 +21,13 @@ pub(super) const FORMAT: Format = Format {
 
 fn named(name: &Name<'_>) -> bool {
     let file = name.file.as_str();
-    let stem = [".tpl", ".tmpl", ".tftpl", ".template", ".levant", ".ctmpl"].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
-    [".nomad", ".hcl", ".nomad.hcl"].iter().any(|end| stem.ends_with(end)) && !file.contains("packer") && !file.contains(".pkr")
+    let stem = [".tpl", ".tmpl", ".tftpl", ".template", ".levant", ".ctmpl"]
+        .iter()
+        .find_map(|end| file.strip_suffix(end))
+        .unwrap_or(file);
+    [".nomad", ".hcl", ".nomad.hcl"].iter().any(|end| stem.ends_with(end))
+        && !file.contains("packer")
+        && !file.contains(".pkr")
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
@@ -31,7 +36,9 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let marked = if has_templates { &mark(text, &[("[[", "]]"), ("{{", "}}")]) } else { text };
     let source = Source::read(marked, Language::Hcl);
     for index in 0..source.count() {
-        let Some(("image", value)) = source.named_at(index) else { continue };
+        let Some(("image", value)) = source.named_at(index) else {
+            continue;
+        };
         let inside = source.around(index).next();
         if inside.is_none_or(|open| source.owner(open) != "config") {
             continue;

@@ -20,7 +20,10 @@ pub(super) const FORMAT: Format = Format {
 };
 
 fn is(name: &Name<'_>) -> bool {
-    matches!(name.file.as_str(), "package.json" | "composer.json" | "taskfile.yml" | "taskfile.yaml" | "taskfile.dist.yml")
+    matches!(
+        name.file.as_str(),
+        "package.json" | "composer.json" | "taskfile.yml" | "taskfile.yaml" | "taskfile.dist.yml"
+    )
 }
 
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
@@ -31,17 +34,26 @@ fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
         }
         let variables = |node: Node<'_>| {
             let entries = node.get("vars").map(Node::entries).unwrap_or_default();
-            entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.text()?))).collect::<Vec<_>>()
+            entries
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
+                .collect::<Vec<_>>()
         };
         for (_, task) in root.get("tasks").map(Node::entries).unwrap_or_default() {
             let known: Vec<_> = variables(root).into_iter().chain(variables(task)).collect();
             commands.job(known.clone());
             let listed = task.get("cmds").unwrap_or(task);
             for command in listed.items().into_iter().chain(task.get("cmd")) {
-                let Some(text) = command.get("cmd").unwrap_or(command).text() else { continue };
+                let Some(text) = command.get("cmd").unwrap_or(command).text() else {
+                    continue;
+                };
                 let marked = mark(&text, &[("{{", "}}")]);
                 let value = |name: &str| {
-                    known.iter().rev().find(|(known, _)| known == name.trim_start_matches('.')).map(|(_, value)| value.clone())
+                    known
+                        .iter()
+                        .rev()
+                        .find(|(known, _)| known == name.trim_start_matches('.'))
+                        .map(|(_, value)| value.clone())
                 };
                 let filled = marked.substituted(1, |unknown| value(&unknown.name).into_iter().collect()).pop();
                 commands.run(&filled.unwrap_or(marked));

@@ -39,13 +39,28 @@ pub(super) const FORMAT: Format = Format {
 };
 
 fn named(name: &Name<'_>) -> bool {
-    name.has_extension(&["sh", "bash", "zsh", "ksh", "bats", "ps1", "psm1", "bat", "cmd", "service", "container", "envrc"])
-        || matches!(name.file.as_str(), ".envrc" | ".bashrc" | ".zshrc" | "procfile")
+    name.has_extension(&[
+        "sh",
+        "bash",
+        "zsh",
+        "ksh",
+        "bats",
+        "ps1",
+        "psm1",
+        "bat",
+        "cmd",
+        "service",
+        "container",
+        "envrc",
+    ]) || matches!(name.file.as_str(), ".envrc" | ".bashrc" | ".zshrc" | "procfile")
 }
 
 fn begins(text: &str) -> bool {
     text.starts_with("#!")
-        && text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh") || line.contains("sh -") || line.ends_with("bats"))
+        && text
+            .lines()
+            .next()
+            .is_some_and(|line| line.trim_end().ends_with("sh") || line.contains("sh -") || line.ends_with("bats"))
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
@@ -68,7 +83,11 @@ fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
 
 /// Whether a text is a unit of systemd, by its first section.
 pub(super) fn is_unit(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';'])).unwrap_or_default();
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+        .unwrap_or_default();
     matches!(first, "[Unit]" | "[Service]" | "[Container]" | "[Install]" | "[Pod]" | "[Kube]" | "[Build]")
 }
 
@@ -94,7 +113,9 @@ fn continued(text: &Traced, sign: &str) -> Traced {
 fn unit(text: &Traced, analysis: &mut Analysis<'_>) {
     let mut commands = Commands::default();
     for line in continued(text, "\\").split("\n") {
-        let Some(equals) = line.as_str().find('=') else { continue };
+        let Some(equals) = line.as_str().find('=') else {
+            continue;
+        };
         let value = line.slice(equals + 1..line.as_str().len()).trimmed();
         let key = line.as_str()[..equals].trim();
         if key.starts_with("Exec") {

@@ -20,13 +20,19 @@ pub(super) const FORMAT: Format = Format {
 };
 
 fn looks_like(root: Node<'_>) -> bool {
-    root.get("apiVersion").and_then(Node::scalar).is_some_and(|version| version.starts_with("skaffold/"))
+    root.get("apiVersion")
+        .and_then(Node::scalar)
+        .is_some_and(|version| version.starts_with("skaffold/"))
 }
 
 fn scan(tree: &Tree, analysis: &mut Analysis<'_>) {
     for root in tree.documents().filter(|root| looks_like(*root)) {
         let profiles = root.get("profiles").map(Node::items).unwrap_or_default();
-        for artifact in std::iter::once(root).chain(profiles).filter_map(|node| node.at(&["build", "artifacts"])).flat_map(Node::items) {
+        for artifact in std::iter::once(root)
+            .chain(profiles)
+            .filter_map(|node| node.at(&["build", "artifacts"]))
+            .flat_map(Node::items)
+        {
             if let Some(name) = artifact.get("image").and_then(Node::text) {
                 analysis.built(&name, Kept::Everywhere);
             }

@@ -24,13 +24,16 @@ pub(super) const FORMAT: Format = Format {
 /// Whether a file is a program of a language that is read.
 pub(super) fn is_program(name: &Name<'_>) -> bool {
     name.has_extension(&[
-        "java", "kt", "kts", "scala", "groovy", "go", "py", "js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx", "cs", "fs", "vb", "rs",
+        "java", "kt", "kts", "scala", "groovy", "go", "py", "js", "mjs", "cjs", "ts", "mts", "cts", "tsx", "jsx", "cs",
+        "fs", "vb", "rs",
     ])
 }
 
 fn scan(text: &Traced, analysis: &mut Analysis<'_>) {
     let path = analysis.path().to_owned();
-    let Some(language) = Name::of(&path).extension().split('.').next().and_then(language) else { return };
+    let Some(language) = Name::of(&path).extension().split('.').next().and_then(language) else {
+        return;
+    };
     let source = Source::read(text, language);
     for index in 0..source.count() {
         let Some(word) = source.word(index) else { continue };
@@ -64,23 +67,39 @@ fn record(value: &Traced, analysis: &mut Analysis<'_>) {
 fn called(source: &Source, word: &str, open: usize, index: usize) -> Option<Traced> {
     let arguments = source.arguments(open);
     let at = |number: usize| arguments.get(number).and_then(|&start| source.value(start));
-    let named = || ["image", "dockerImageName", "imageName", "docker_image_name"].iter().find_map(|name| source.named(open, name));
+    let named = || {
+        ["image", "dockerImageName", "imageName", "docker_image_name"]
+            .iter()
+            .find_map(|name| source.named(open, name))
+    };
     // `asCompatibleSubstituteFor(DockerImageName.parse("postgres"))` says what an image is like.
-    let compared =
-        || source.around(index).next().is_some_and(|open| matches!(source.owner(open), "asCompatibleSubstituteFor" | "isCompatibleWith"));
+    let compared = || {
+        source
+            .around(index)
+            .next()
+            .is_some_and(|open| matches!(source.owner(open), "asCompatibleSubstituteFor" | "isCompatibleWith"))
+    };
     match word {
-        "parse" if source.word(index.wrapping_sub(2)) == Some("DockerImageName") && !compared() => source.value(index - 2),
+        "parse" if source.word(index.wrapping_sub(2)) == Some("DockerImageName") && !compared() => {
+            source.value(index - 2)
+        }
         // `GenericImage::new("redis", "7")` of Rust.
-        "new" if source.word(index.wrapping_sub(3)) == Some("GenericImage") => Some(assembled(None, at(0)?, at(1), None)),
+        "new" if source.word(index.wrapping_sub(3)) == Some("GenericImage") => {
+            Some(assembled(None, at(0)?, at(1), None))
+        }
         "withImage" | "WithImage" | "WithImageName" => at(0),
         // `postgres.Run(ctx, "postgres:16")`, and dockertest's `pool.Run("postgres", "16", ...)`
         "Run" | "RunContainer" => {
             let first = source.literal(*arguments.first()?);
             match (first, at(1)) {
-                (Some(name), Some(tag)) if word == "Run" && source.literal(arguments[1]).is_some() && !name.as_str().contains(':') => {
+                (Some(name), Some(tag))
+                    if word == "Run" && source.literal(arguments[1]).is_some() && !name.as_str().contains(':') =>
+                {
                     Some(assembled(None, at(0)?, Some(tag), None))
                 }
-                (None, Some(image)) if source.literal(*arguments.get(1)?).is_some() || is_like_image(&image) => Some(image),
+                (None, Some(image)) if source.literal(*arguments.get(1)?).is_some() || is_like_image(&image) => {
+                    Some(image)
+                }
                 _ => None,
             }
         }
@@ -115,14 +134,17 @@ fn keyed(source: &Source, index: usize) -> Option<Traced> {
 }
 
 fn is_container(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_uppercase()) && word.ends_with("Container") && word.len() > "Container".len()
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+        && word.ends_with("Container")
+        && word.len() > "Container".len()
         || matches!(word, "KafkaContainerCluster" | "DockerImage")
 }
 
 /// Whether a type may be a module's builder of .NET, not one of the language's own.
 fn is_builder(word: &str) -> bool {
     let other = ["String", "Uri", "Url", "Host", "Web", "Config", "Query", "Request", "Options", "Application"];
-    word.strip_suffix("Builder").is_some_and(|stem| !stem.is_empty() && !other.iter().any(|other| stem.contains(other)))
+    word.strip_suffix("Builder")
+        .is_some_and(|stem| !stem.is_empty() && !other.iter().any(|other| stem.contains(other)))
 }
 
 fn is_like_image(value: &Traced) -> bool {
@@ -131,5 +153,6 @@ fn is_like_image(value: &Traced) -> bool {
 
 /// Whether a builder's or an unknown container's first argument is more likely a name than an image.
 fn is_word_of_program(value: &Traced, word: &str) -> bool {
-    word.ends_with("Builder") && !is_like_image(value) || value.as_str().contains('.') && !value.as_str().contains(['/', ':'])
+    word.ends_with("Builder") && !is_like_image(value)
+        || value.as_str().contains('.') && !value.as_str().contains(['/', ':'])
 }

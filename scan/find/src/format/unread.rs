@@ -10,14 +10,46 @@ struct Unread {
 }
 
 static KINDS: [Unread; 9] = [
-    Unread { kind: "Jsonnet", named: |name| name.has_extension(&["jsonnet", "libsonnet"]), marks: &["image"] },
-    Unread { kind: "CUE", named: |name| name.has_extension(&["cue"]), marks: &["image"] },
-    Unread { kind: "Bicep", named: |name| name.has_extension(&["bicep"]), marks: &["image"] },
-    Unread { kind: "Nix", named: |name| name.has_extension(&["nix"]), marks: &["pullImage"] },
-    Unread { kind: "Puppet", named: |name| name.has_extension(&["pp"]), marks: &["docker::"] },
-    Unread { kind: "Salt", named: |name| name.has_extension(&["sls"]), marks: &["docker_"] },
-    Unread { kind: "Vagrant", named: |name| name.file == "vagrantfile", marks: &["docker"] },
-    Unread { kind: "Tilt", named: |name| name.file == "tiltfile" || name.file.ends_with(".tiltfile"), marks: &["docker", "k8s_"] },
+    Unread {
+        kind: "Jsonnet",
+        named: |name| name.has_extension(&["jsonnet", "libsonnet"]),
+        marks: &["image"],
+    },
+    Unread {
+        kind: "CUE",
+        named: |name| name.has_extension(&["cue"]),
+        marks: &["image"],
+    },
+    Unread {
+        kind: "Bicep",
+        named: |name| name.has_extension(&["bicep"]),
+        marks: &["image"],
+    },
+    Unread {
+        kind: "Nix",
+        named: |name| name.has_extension(&["nix"]),
+        marks: &["pullImage"],
+    },
+    Unread {
+        kind: "Puppet",
+        named: |name| name.has_extension(&["pp"]),
+        marks: &["docker::"],
+    },
+    Unread {
+        kind: "Salt",
+        named: |name| name.has_extension(&["sls"]),
+        marks: &["docker_"],
+    },
+    Unread {
+        kind: "Vagrant",
+        named: |name| name.file == "vagrantfile",
+        marks: &["docker"],
+    },
+    Unread {
+        kind: "Tilt",
+        named: |name| name.file == "tiltfile" || name.file.ends_with(".tiltfile"),
+        marks: &["docker", "k8s_"],
+    },
     Unread {
         kind: "Jib and build images of Maven and Gradle",
         named: |name| name.file == "pom.xml" || matches!(name.file.as_str(), "build.gradle" | "build.gradle.kts"),

@@ -4,7 +4,11 @@ use crate::reference::looks_like_reference;
 use crate::traced::{HOLE, Traced};
 
 /// The first argument that is neither an option nor an option's value.
-pub(super) fn positional<'w>(arguments: &'w [Traced], verb: &str, fill: &dyn Fn(&Traced) -> Traced) -> Option<&'w Traced> {
+pub(super) fn positional<'w>(
+    arguments: &'w [Traced],
+    verb: &str,
+    fill: &dyn Fn(&Traced) -> Traced,
+) -> Option<&'w Traced> {
     let mut open: Option<&Traced> = None;
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -21,8 +25,9 @@ pub(super) fn positional<'w>(arguments: &'w [Traced], verb: &str, fill: &dyn Fn(
         let plain = text.trim_matches(['"', '\'']);
         if let Some(before) = open {
             // `$OPTIONS image` has the image behind what is not known; `$IMAGE command` has not.
-            let is_image =
-                looks_like_reference(plain) && !plain.starts_with(['/', '.']) || plain.contains("IMAGE") || names_options(before.as_str());
+            let is_image = looks_like_reference(plain) && !plain.starts_with(['/', '.'])
+                || plain.contains("IMAGE")
+                || names_options(before.as_str());
             return Some(if is_image { argument } else { before });
         }
         let value = fill(argument);
@@ -42,7 +47,9 @@ pub(super) fn positional<'w>(arguments: &'w [Traced], verb: &str, fill: &dyn Fn(
 /// Whether a variable's name says that it holds options.
 fn names_options(text: &str) -> bool {
     let name = text.to_ascii_uppercase();
-    ["OPT", "ARG", "FLAG", "[@]", "[*]", "PARAM", "MOUNT", "VOLUME", "ENV", "NETWORK"].iter().any(|word| name.contains(word))
+    ["OPT", "ARG", "FLAG", "[@]", "[*]", "PARAM", "MOUNT", "VOLUME", "ENV", "NETWORK"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// Whether an option's value is the next word. Of `docker run` most do; of `docker pull` one.

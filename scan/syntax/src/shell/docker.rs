@@ -20,7 +20,9 @@ impl Shell {
             let takes_value = GLOBAL_OPTIONS.contains(&first.as_str());
             rest = if takes_value { after.get(1..).unwrap_or_default() } else { after };
         }
-        let Some((verb, arguments)) = rest.split_first() else { return };
+        let Some((verb, arguments)) = rest.split_first() else {
+            return;
+        };
         match verb.as_str() {
             "create" if builder => self.builder(arguments),
             "pull" | "run" | "create" => self.image(verb.as_str(), arguments),
@@ -45,7 +47,9 @@ impl Shell {
     /// The image that `docker pull` or `docker run` names.
     pub(super) fn image(&mut self, verb: &str, arguments: &[Traced]) {
         let options = if verb == "pull" { "pull" } else { "run" };
-        let Some(image) = positional(arguments, options, &|word| self.fill(word)) else { return };
+        let Some(image) = positional(arguments, options, &|word| self.fill(word)) else {
+            return;
+        };
         let written = unquoted(image);
         let value = self.fill(&written);
         // `docker-daemon:`, `oci:` and the like are no registries.
@@ -89,7 +93,9 @@ impl Shell {
                     (text, arguments.get(index - 1).cloned())
                 }
             };
-            let Some(value) = value.map(|value| unquoted(&value)) else { continue };
+            let Some(value) = value.map(|value| unquoted(&value)) else {
+                continue;
+            };
             match name {
                 "-t" | "--tag" => {
                     self.made(&value);
@@ -108,7 +114,12 @@ impl Shell {
                     }
                     if let Some(at) = filled.as_str().find("=docker-image://") {
                         let image = filled.slice(at + "=docker-image://".len()..filled.as_str().len());
-                        self.pulls.push(Pull { written: image.clone(), value: image, always: true, likely: false });
+                        self.pulls.push(Pull {
+                            written: image.clone(),
+                            value: image,
+                            always: true,
+                            likely: false,
+                        });
                     }
                 }
                 _ => {}
@@ -129,7 +140,9 @@ impl Shell {
         for (index, argument) in arguments.iter().enumerate() {
             let options = match argument.as_str() {
                 "--driver-opt" => arguments.get(index + 1).map(unquoted),
-                text if text.starts_with("--driver-opt=") => Some(unquoted(&argument.slice("--driver-opt=".len()..text.len()))),
+                text if text.starts_with("--driver-opt=") => {
+                    Some(unquoted(&argument.slice("--driver-opt=".len()..text.len())))
+                }
                 _ => None,
             };
             let Some(options) = options else { continue };
@@ -147,8 +160,18 @@ impl Shell {
 }
 
 /// Options of `docker` itself that take a value.
-const GLOBAL_OPTIONS: [&str; 10] =
-    ["--config", "--context", "-c", "--host", "-H", "--log-level", "-l", "--tlscacert", "--tlscert", "--tlskey"];
+const GLOBAL_OPTIONS: [&str; 10] = [
+    "--config",
+    "--context",
+    "-c",
+    "--host",
+    "-H",
+    "--log-level",
+    "-l",
+    "--tlscacert",
+    "--tlscert",
+    "--tlskey",
+];
 
 /// Options of `docker build` that take none.
 const BUILD_FLAGS: [&str; 16] = [

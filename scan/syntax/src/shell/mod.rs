@@ -92,8 +92,8 @@ impl Shell {
     /// What all of it comes to.
     pub fn finish(self) -> Done {
         let Self { mut pulls, builds, built, loaded, names, texts, .. } = self;
-        // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's own: an
-        // official image is not worth a file.
+        // What is made is run from where it is; `pull` asks the registry all the same. What is loaded is somebody's
+        // own: an official image is not worth a file.
         let here = |pull: &Pull| built.contains(&named(&pull.value)) || loaded && has_namespace(pull.value.as_str());
         pulls.retain(|pull| pull.always || !here(pull));
         pulls.iter_mut().for_each(|pull| pull.likely |= loaded && !pull.always);
@@ -119,12 +119,27 @@ impl Shell {
         let written = words.iter().any(|word| word.as_str().starts_with('>') || word.as_str() == "tee");
         if has(&["build", "buildx", "bud"]) {
             self.texts.push((body, Embedded::Dockerfile));
-        } else if has(&["cat", "tee", "kubectl", "oc", "docker", "docker-compose", "kustomize", "envsubst", "kind", "nomad", "printf"]) {
+        } else if has(&[
+            "cat",
+            "tee",
+            "kubectl",
+            "oc",
+            "docker",
+            "docker-compose",
+            "kustomize",
+            "envsubst",
+            "kind",
+            "nomad",
+            "printf",
+        ]) {
             // What is only shown is no script; a manifest is one wherever it goes.
             let script = body.as_str().trim_start().starts_with("#!");
             if written || !script {
-                let quoted = words.iter().any(|word| word.as_str().starts_with("<<") && word.as_str().contains(['\'', '"', '\\']));
-                // The shell puts its variables into what is written down, but for a script those that are to stay are escaped.
+                let quoted = words
+                    .iter()
+                    .any(|word| word.as_str().starts_with("<<") && word.as_str().contains(['\'', '"', '\\']));
+                // The shell puts its variables into what is written down, but for a script those that are to stay are
+                // escaped.
                 let body = if quoted || script { body } else { self.fill(&body) };
                 self.texts.push((body, if script { Embedded::Script } else { Embedded::Document }));
             }
@@ -145,7 +160,9 @@ impl Shell {
             }
             words = rest;
         }
-        let Some((tool, mut rest)) = words.split_first() else { return };
+        let Some((tool, mut rest)) = words.split_first() else {
+            return;
+        };
         // `pull() { docker pull "$1"; }`
         if let Some(name) = tool.as_str().strip_suffix("()") {
             self.function = Some(name.to_owned());
@@ -195,7 +212,8 @@ impl Shell {
             return;
         }
         if RUNNERS.contains(&tool) && depth < DEPTH {
-            for word in rest.iter().filter(|word| word.as_str().starts_with(['"', '\'']) && word.as_str().contains(' ')) {
+            for word in rest.iter().filter(|word| word.as_str().starts_with(['"', '\'']) && word.as_str().contains(' '))
+            {
                 self.run_within(&unquoted(word), depth + 1);
             }
             return;
@@ -213,7 +231,12 @@ impl Shell {
         }
         if let Some(row) = TOOLS.iter().find(|row| row.tool.contains(&tool)) {
             let images = row.images(rest, &|word| self.fill(word));
-            self.pulls.extend(images.into_iter().map(|(written, value)| Pull { written, value, always: row.always, likely: row.looks }));
+            self.pulls.extend(images.into_iter().map(|(written, value)| Pull {
+                written,
+                value,
+                always: row.always,
+                likely: row.looks,
+            }));
             return;
         }
         if matches!(tool, "docker" | "podman" | "nerdctl" | "finch" | "docker.exe" | "buildah") {
@@ -247,8 +270,10 @@ const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
 const RUNNERS: [&str; 8] = ["eval", "ssh", "su", "vagrant", "multipass", "watch", "run_cmd", "trap"];
 
 /// Tools that build images without a command that names them.
-const BUILDERS: [&str; 14] =
-    ["gradle", "gradlew", "mvn", "mvnw", "sbt", "bazel", "bazelisk", "make", "npm", "yarn", "pnpm", "nix", "task", "just"];
+const BUILDERS: [&str; 14] = [
+    "gradle", "gradlew", "mvn", "mvnw", "sbt", "bazel", "bazelisk", "make", "npm", "yarn", "pnpm", "nix", "task",
+    "just",
+];
 
 /// Whether the target of another tool sounds as if it built images.
 fn builds_images(target: &str) -> bool {

@@ -40,7 +40,13 @@ pub(super) static TOOLS: [Tool; 16] = [
         always: true,
         looks: false,
     },
-    Tool { tool: &["skopeo"], verbs: &["copy", "inspect"], takes: Takes::Url, always: true, looks: false },
+    Tool {
+        tool: &["skopeo"],
+        verbs: &["copy", "inspect"],
+        takes: Takes::Url,
+        always: true,
+        looks: false,
+    },
     Tool {
         tool: &["regctl"],
         verbs: &["copy", "cp", "digest", "get", "inspect", "mod", "export"],
@@ -48,7 +54,13 @@ pub(super) static TOOLS: [Tool; 16] = [
         always: true,
         looks: false,
     },
-    Tool { tool: &["ctr", "crictl"], verbs: &["pull"], takes: Takes::First, always: true, looks: false },
+    Tool {
+        tool: &["ctr", "crictl"],
+        verbs: &["pull"],
+        takes: Takes::First,
+        always: true,
+        looks: false,
+    },
     Tool {
         tool: &["singularity", "apptainer"],
         verbs: &["pull", "build", "exec", "run", "shell"],
@@ -77,7 +89,13 @@ pub(super) static TOOLS: [Tool; 16] = [
         always: true,
         looks: false,
     },
-    Tool { tool: &["cf"], verbs: &["push"], takes: Takes::Option(&["--docker-image", "-o"]), always: true, looks: false },
+    Tool {
+        tool: &["cf"],
+        verbs: &["push"],
+        takes: Takes::Option(&["--docker-image", "-o"]),
+        always: true,
+        looks: false,
+    },
     Tool {
         tool: &["pack"],
         verbs: &["build", "builder"],
@@ -85,8 +103,20 @@ pub(super) static TOOLS: [Tool; 16] = [
         always: false,
         looks: false,
     },
-    Tool { tool: &["trivy"], verbs: &["image", "i"], takes: Takes::First, always: false, looks: true },
-    Tool { tool: &["grype", "syft", "dive", "dockle", "slim"], verbs: &[], takes: Takes::First, always: false, looks: true },
+    Tool {
+        tool: &["trivy"],
+        verbs: &["image", "i"],
+        takes: Takes::First,
+        always: false,
+        looks: true,
+    },
+    Tool {
+        tool: &["grype", "syft", "dive", "dockle", "slim"],
+        verbs: &[],
+        takes: Takes::First,
+        always: false,
+        looks: true,
+    },
     Tool {
         tool: &["distrobox", "distrobox-create", "toolbox"],
         verbs: &["create", "enter"],
@@ -94,8 +124,20 @@ pub(super) static TOOLS: [Tool; 16] = [
         always: false,
         looks: false,
     },
-    Tool { tool: &["earthly"], verbs: &["bootstrap"], takes: Takes::Option(&["--buildkit-image"]), always: false, looks: false },
-    Tool { tool: &["act"], verbs: &[], takes: Takes::Option(&["-P", "--platform"]), always: false, looks: false },
+    Tool {
+        tool: &["earthly"],
+        verbs: &["bootstrap"],
+        takes: Takes::Option(&["--buildkit-image"]),
+        always: false,
+        looks: false,
+    },
+    Tool {
+        tool: &["act"],
+        verbs: &[],
+        takes: Takes::Option(&["-P", "--platform"]),
+        always: false,
+        looks: false,
+    },
 ];
 
 impl Tool {
@@ -128,7 +170,10 @@ impl Tool {
             Some(equals) => word.slice(equals + 1..word.as_str().len()),
             None => word,
         });
-        written.filter(|word| !word.as_str().contains("://")).map(|word| (word.clone(), fill(&word))).collect()
+        written
+            .filter(|word| !word.as_str().contains("://"))
+            .map(|word| (word.clone(), fill(&word)))
+            .collect()
     }
 }
 

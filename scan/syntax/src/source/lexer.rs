@@ -62,7 +62,14 @@ pub(super) struct Tokens {
 
 /// Reads the tokens of a text.
 pub(super) fn read(text: Traced, language: Language) -> Tokens {
-    let list = Lexer { text: text.as_str(), language, at: 0, list: Vec::new(), endless: HashMap::new() }.read();
+    let list = Lexer {
+        text: text.as_str(),
+        language,
+        at: 0,
+        list: Vec::new(),
+        endless: HashMap::new(),
+    }
+    .read();
     let mut partner = vec![usize::MAX; list.len()];
     let mut inside = vec![None; list.len()];
     let mut open: Vec<usize> = Vec::new();
@@ -102,12 +109,21 @@ impl Lexer<'_> {
                 b'/' if self.rest().starts_with("/*") && self.language != Language::Python => {
                     self.at = self.rest().find("*/").map_or(self.text.len(), |end| start + end + 2);
                 }
-                b'#' if matches!(self.language, Language::Python | Language::Hcl) || self.rest().starts_with("#!") => self.skip_line(),
+                b'#' if matches!(self.language, Language::Python | Language::Hcl) || self.rest().starts_with("#!") => {
+                    self.skip_line()
+                }
                 b'<' if self.language == Language::Hcl && self.heredoc() => {}
                 b'"' | b'\'' | b'`' if self.quoted(byte) => {}
                 _ if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | 0x80..) => {
-                    let end = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').map_or(self.text.len(), |end| start + end);
-                    let end = if end == start { start + self.rest().chars().next().map_or(1, char::len_utf8) } else { end };
+                    let end = self
+                        .rest()
+                        .find(|c: char| !c.is_alphanumeric() && c != '_')
+                        .map_or(self.text.len(), |end| start + end);
+                    let end = if end == start {
+                        start + self.rest().chars().next().map_or(1, char::len_utf8)
+                    } else {
+                        end
+                    };
                     self.push(Kind::Word, start..end);
                 }
                 _ => self.push(Kind::Mark(byte), start..start + 1),
@@ -136,7 +152,9 @@ impl Lexer<'_> {
         let triple = [quote; 3];
         let rest = &self.text.as_bytes()[start..];
         if quote != b'`' && rest.starts_with(&triple) {
-            let Some(length) = self.find_end(start + 3, &triple, false) else { return false };
+            let Some(length) = self.find_end(start + 3, &triple, false) else {
+                return false;
+            };
             let range = start + 3..start + 3 + length;
             self.push_text(quote, prefix, range, 3);
             return true;
@@ -148,7 +166,11 @@ impl Lexer<'_> {
             // A character, or a lifetime.
             let length = match rest {
                 [_, b'\\', ..] => rest.iter().skip(2).take(10).position(|&byte| byte == b'\'').map(|at| at + 1),
-                _ => self.text[start + 1..].chars().next().map(char::len_utf8).filter(|length| rest.get(length + 1) == Some(&b'\'')),
+                _ => self.text[start + 1..]
+                    .chars()
+                    .next()
+                    .map(char::len_utf8)
+                    .filter(|length| rest.get(length + 1) == Some(&b'\'')),
             };
             let Some(length) = length else { return false };
             self.push(Kind::Text(Quotes::Plain), start + 1..start + 1 + length);
@@ -156,7 +178,9 @@ impl Lexer<'_> {
             return true;
         }
         let one_line = quote != b'`' && !prefix.contains('@');
-        let Some(length) = self.find_end(start + 1, &[quote], one_line) else { return false };
+        let Some(length) = self.find_end(start + 1, &[quote], one_line) else {
+            return false;
+        };
         self.push_text(quote, prefix, start + 1..start + 1 + length, 1);
         true
     }
@@ -214,9 +238,13 @@ impl Lexer<'_> {
 
     /// Reads `<<NAME` up to the line that is `NAME`.
     fn heredoc(&mut self) -> bool {
-        let Some(rest) = self.rest().strip_prefix("<<") else { return false };
+        let Some(rest) = self.rest().strip_prefix("<<") else {
+            return false;
+        };
         let rest = rest.trim_start_matches(['-', '~']);
-        let Some(name) = rest.lines().next().map(|line| line.trim().trim_matches('"')) else { return false };
+        let Some(name) = rest.lines().next().map(|line| line.trim().trim_matches('"')) else {
+            return false;
+        };
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return false;
         }

@@ -37,7 +37,11 @@ pub fn language(extension: &str) -> Option<Language> {
 impl Source {
     /// Reads a program.
     pub fn read(text: &Traced, language: Language) -> Self {
-        let mut source = Self { tokens: read(text.clone(), language), names: HashMap::new(), steps: STEPS.into() };
+        let mut source = Self {
+            tokens: read(text.clone(), language),
+            names: HashMap::new(),
+            steps: STEPS.into(),
+        };
         source.names = source.assignments(language);
         source
     }
@@ -98,7 +102,9 @@ impl Source {
                     }
                 }
                 Kind::Mark(b'<' | b'>' | b':' | b'=' | b'?' | b',' | b'\n') => {}
-                Kind::Text(_) if self.is_mark(at, b':') => return &self.tokens.text.as_str()[self.tokens.list[before].range.clone()],
+                Kind::Text(_) if self.is_mark(at, b':') => {
+                    return &self.tokens.text.as_str()[self.tokens.list[before].range.clone()];
+                }
                 Kind::Text(_) | Kind::Mark(_) => return "",
             }
             at = before;
@@ -129,7 +135,9 @@ impl Source {
 
     /// Where the arguments of the call whose bracket opens at `open` begin.
     pub fn arguments(&self, open: usize) -> Vec<usize> {
-        let Some(close) = self.close(open) else { return Vec::new() };
+        let Some(close) = self.close(open) else {
+            return Vec::new();
+        };
         let mut starts = Vec::new();
         let mut at = open + 1;
         let mut fresh = true;
@@ -155,10 +163,13 @@ impl Source {
 
     /// The argument of a name among arguments: `image = "x"`, `image: "x"`.
     pub fn named(&self, open: usize, name: &str) -> Option<usize> {
-        self.arguments(open).into_iter().find_map(|start| self.named_at(start).filter(|(found, _)| *found == name).map(|(_, value)| value))
+        self.arguments(open)
+            .into_iter()
+            .find_map(|start| self.named_at(start).filter(|(found, _)| *found == name).map(|(_, value)| value))
     }
 
-    /// The key and where its value begins, if a key with a value is at an index: `key: value`, `key = value`, `"key": value`.
+    /// The key and where its value begins, if a key with a value is at an index: `key: value`, `key = value`, `"key":
+    /// value`.
     pub fn named_at(&self, start: usize) -> Option<(&str, usize)> {
         let token = self.tokens.list.get(start)?;
         if matches!(token.kind, Kind::Mark(_)) {
@@ -176,10 +187,14 @@ impl Source {
             if !self.is_mark(index, b'=') || self.is_mark(index + 1, b'=') || self.is_mark(index + 1, b'>') {
                 continue;
             }
-            let compares =
-                self.tokens.list.get(index - 1).is_some_and(|before| matches!(before.kind, Kind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
+            let compares = self
+                .tokens
+                .list
+                .get(index - 1)
+                .is_some_and(|before| matches!(before.kind, Kind::Mark(b'=' | b'!' | b'<' | b'+' | b'-')));
             let group = self.tokens.inside[index];
-            let argument = group.is_some_and(|open| self.is_mark(open, b'(') && !matches!(self.owner(open), "const" | "var" | "val"));
+            let argument = group
+                .is_some_and(|open| self.is_mark(open, b'(') && !matches!(self.owner(open), "const" | "var" | "val"));
             if compares || argument {
                 continue;
             }
@@ -204,7 +219,8 @@ impl Source {
                 if self.word(index) == Some("variable")
                     && let Some(name) = self.literal(index + 1)
                     && let Some(close) = self.close(index + 2)
-                    && let Some(default) = (index + 3..close).find(|&at| self.word(at) == Some("default") && self.is_mark(at + 1, b'='))
+                    && let Some(default) =
+                        (index + 3..close).find(|&at| self.word(at) == Some("default") && self.is_mark(at + 1, b'='))
                 {
                     names.insert(name.as_str().to_owned(), default + 2);
                 }

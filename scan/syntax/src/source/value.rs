@@ -1,7 +1,7 @@
 //! What an expression of a program comes to, as far as it is a text.
 //!
-//! An expression is a text, texts added together, a name that the same file gives a text, or a call that only passes its text on;
-//! anything else is not known.
+//! An expression is a text, texts added together, a name that the same file gives a text, or a call that only passes
+//! its text on; anything else is not known.
 
 use std::ops::Range;
 
@@ -62,7 +62,9 @@ impl Source {
     fn expression(&self, start: usize, depth: usize) -> Option<(Traced, usize)> {
         let (mut value, mut at) = self.term(start, depth)?;
         loop {
-            while self.is_mark(at, b'\n') && (self.is_mark(at + 1, b'+') || self.is_mark(at + 1, b'|') || self.is_mark(at + 1, b'?')) {
+            while self.is_mark(at, b'\n')
+                && (self.is_mark(at + 1, b'+') || self.is_mark(at + 1, b'|') || self.is_mark(at + 1, b'?'))
+            {
                 at += 1;
             }
             let double = |mark: u8| self.is_mark(at, mark) && self.is_mark(at + 1, mark);
@@ -200,14 +202,26 @@ impl Source {
             return Some((self.unknown(&asked, start), close + 1));
         }
         let is_environment = path.contains("env.") || path.starts_with("params.");
-        let known = if is_environment && !self.names.contains_key(name) { None } else { self.names.get(name) };
+        let known = if is_environment && !self.names.contains_key(name) {
+            None
+        } else {
+            self.names.get(name)
+        };
         let value = known.filter(|&&value| value != start).and_then(|&value| self.expression(value, depth + 2));
         Some((value.map_or_else(|| self.unknown(&path, start), |(value, _)| value), at + 1))
     }
 
     fn unknown(&self, name: &str, at: usize) -> Traced {
         let place = self.tokens.list.get(at).and_then(|token| self.tokens.text.origin(token.range.start));
-        Traced::unknown_at(Unknown { name: name.to_owned(), written: None, assumed: None, empty_if_unset: false }, place)
+        Traced::unknown_at(
+            Unknown {
+                name: name.to_owned(),
+                written: None,
+                assumed: None,
+                empty_if_unset: false,
+            },
+            place,
+        )
     }
 
     /// `%s`, `%v` and `{}` replaced in turn.
@@ -231,7 +245,8 @@ impl Source {
                 filled.push(&pattern.slice(start..copied));
                 continue;
             }
-            let value = arguments.next().and_then(|&argument| self.expression(argument, depth + 1)).map(|(value, _)| value);
+            let value =
+                arguments.next().and_then(|&argument| self.expression(argument, depth + 1)).map(|(value, _)| value);
             filled.push(&value.unwrap_or_else(|| self.unknown("a value", 0)));
         }
         filled.push(&pattern.slice(copied..text.len()));
@@ -279,7 +294,11 @@ impl Source {
                     continue;
                 }
             };
-            let length = if open { text[name_start..].find('}') } else { Some(name_length(&text[name_start..])) };
+            let length = if open {
+                text[name_start..].find('}')
+            } else {
+                Some(name_length(&text[name_start..]))
+            };
             let Some(length) = length.filter(|&length| length > 0) else {
                 at = here + 1;
                 continue;

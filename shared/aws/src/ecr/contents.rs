@@ -1,7 +1,7 @@
 //! Everything in a repository, with its lifecycle policy, as the evaluator of policies takes it.
 //!
-//! Nothing here is a pull: what nobody pulls is archived in the end, and a look must not keep it from that. Only [`Ecr::members`] reads
-//! manifests, which counts as one.
+//! Nothing here is a pull: what nobody pulls is archived in the end, and a look must not keep it from that. Only
+//! [`Ecr::members`] reads manifests, which counts as one.
 
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter};
 use pullsafe::manifest::{Contents, DOCKER_LIST, OCI_INDEX};
@@ -40,7 +40,13 @@ impl Ecr {
     async fn lifecycle_text(&self, registry_id: &str, repository: &str) -> Result<Option<String>, EcrError> {
         match self.client.get_lifecycle_policy().registry_id(registry_id).repository_name(repository).send().await {
             Ok(answer) => Ok(answer.lifecycle_policy_text),
-            Err(error) if error.as_service_error().is_some_and(|service| service.is_lifecycle_policy_not_found_exception()) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|service| service.is_lifecycle_policy_not_found_exception()) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(EcrError::from_sdk("GetLifecyclePolicy", &error)),
         }
     }
@@ -49,7 +55,12 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever ECR answers, of one of them, too.
-    pub async fn members(&self, registry_id: &str, repository: &str, indices: &[Digest]) -> Result<Vec<Vec<Digest>>, EcrError> {
+    pub async fn members(
+        &self,
+        registry_id: &str,
+        repository: &str,
+        indices: &[Digest],
+    ) -> Result<Vec<Vec<Digest>>, EcrError> {
         let ids: Vec<ImageId> = indices.iter().cloned().map(ImageId::Digest).collect();
         let batch = self.batch_get_image(Some(registry_id), repository, &ids).await?;
         if let Some(failure) = batch.failures.iter().find(|failure| !failure.is_absent()) {
@@ -69,16 +80,29 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever ECR answers; the image may be gone.
-    pub async fn add_tag(&self, registry_id: &str, repository: &str, digest: &Digest, tag: &str) -> Result<(), EcrError> {
+    pub async fn add_tag(
+        &self,
+        registry_id: &str,
+        repository: &str,
+        digest: &Digest,
+        tag: &str,
+    ) -> Result<(), EcrError> {
         let found = self.batch_get_image(Some(registry_id), repository, &[ImageId::Digest(digest.clone())]).await?;
         let Some(image) = found.images.into_iter().next() else {
             return Err(EcrError::unusable("PutImage", format!("{repository}@{digest} cannot be read")));
         };
         let request = self.client.put_image().registry_id(registry_id).repository_name(repository).image_tag(tag);
-        let request = request.image_digest(digest.as_str()).image_manifest(image.manifest).set_image_manifest_media_type(image.media_type);
+        let request = request
+            .image_digest(digest.as_str())
+            .image_manifest(image.manifest)
+            .set_image_manifest_media_type(image.media_type);
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|service| service.is_image_already_exists_exception()) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(|service| service.is_image_already_exists_exception()) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(EcrError::from_sdk("PutImage", &error)),
         }
     }

@@ -32,19 +32,32 @@ impl Ecr {
     /// Whatever ECR answers.
     pub async fn authorization_token(&self) -> Result<Authorization, EcrError> {
         const OPERATION: &str = "GetAuthorizationToken";
-        let answer = self.client.get_authorization_token().send().await.map_err(|error| EcrError::from_sdk(OPERATION, &error))?;
+        let answer = self
+            .client
+            .get_authorization_token()
+            .send()
+            .await
+            .map_err(|error| EcrError::from_sdk(OPERATION, &error))?;
         let data = answer.authorization_data().first();
-        let decoded = data.and_then(|data| base64::engine::general_purpose::STANDARD.decode(data.authorization_token()?).ok());
+        let decoded =
+            data.and_then(|data| base64::engine::general_purpose::STANDARD.decode(data.authorization_token()?).ok());
         let pair = decoded.and_then(|decoded| String::from_utf8(decoded).ok());
         let Some((username, password)) = pair.as_deref().and_then(|pair| pair.split_once(':')) else {
             return Err(EcrError::unusable(OPERATION, "the answer holds no user name and password".to_owned()));
         };
         let expires_at = data.and_then(|data| data.expires_at()?.to_millis().ok()).map(Timestamp::from_millis);
-        Ok(Authorization { basic: Basic { username: username.to_owned(), password: Secret::new(password) }, expires_at })
+        Ok(Authorization {
+            basic: Basic {
+                username: username.to_owned(),
+                password: Secret::new(password),
+            },
+            expires_at,
+        })
     }
 }
 
-/// Signs in to private ECR registries of any region, and to nothing else. A password is fetched when it is first needed.
+/// Signs in to private ECR registries of any region, and to nothing else. A password is fetched when it is first
+/// needed.
 pub struct EcrCredentials {
     regions: EcrRegions,
     clock: Clock,
@@ -85,7 +98,9 @@ impl EcrCredentials {
 impl CredentialsProvider for EcrCredentials {
     fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         Box::pin(async move {
-            let Some(host) = ecr_host(registry) else { return Ok(None) };
+            let Some(host) = ecr_host(registry) else {
+                return Ok(None);
+            };
             match self.basic(host.region).await {
                 Ok(basic) => Ok(Some(basic.into())),
                 Err(error) => Err(CredentialsError { retryable: error.retryable(), reason: error.to_string() }),

@@ -22,12 +22,22 @@ pub enum Signing {
 }
 
 impl Ecr {
-    /// The tags that were pushed last among the first ten thousand tagged images, the newest first. ECR lists images in no order, so that every page counts.
+    /// The tags that were pushed last among the first ten thousand tagged images, the newest first. ECR lists images in
+    /// no order, so that every page counts.
     ///
     /// # Errors
     /// Whatever ECR answers.
-    pub async fn newest_tags(&self, registry_id: Option<&str>, repository: &str, count: usize) -> Result<Vec<String>, EcrError> {
-        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+    pub async fn newest_tags(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        count: usize,
+    ) -> Result<Vec<String>, EcrError> {
+        let request = self
+            .client
+            .describe_images()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_name(repository);
         let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
         let mut pages = request.filter(filter).max_results(1000).into_paginator().send();
         let mut images: Vec<ImageSummary> = Vec::new();
@@ -44,14 +54,23 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever ECR answers.
-    pub async fn signing(&self, registry_id: Option<&str>, repository: &str, digest: &Digest) -> Result<Signing, EcrError> {
-        let request =
-            self.client.describe_image_signing_status().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+    pub async fn signing(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<Signing, EcrError> {
+        let request = self
+            .client
+            .describe_image_signing_status()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_name(repository);
         let answer = request.image_id(ImageId::Digest(digest.clone()).to_sdk()).send().await;
         let answer = answer.map_err(|error| EcrError::from_sdk("DescribeImageSigningStatus", &error))?;
         let statuses = answer.signing_statuses();
         if let Some(failed) = statuses.iter().find(|status| status.status == Some(SigningStatus::Failed)) {
-            let (code, why) = (failed.failure_code().unwrap_or("no code"), failed.failure_reason().unwrap_or("no reason given"));
+            let (code, why) =
+                (failed.failure_code().unwrap_or("no code"), failed.failure_reason().unwrap_or("no reason given"));
             return Ok(Signing::Failed(format!(
                 "{} could not sign it: {code}: {why}",
                 failed.signing_profile_arn().unwrap_or("a signing profile")
@@ -69,7 +88,11 @@ impl Ecr {
     /// # Errors
     /// Whatever ECR answers, also that there is none.
     pub async fn repository_policy(&self, registry_id: Option<&str>, repository: &str) -> Result<String, EcrError> {
-        let request = self.client.get_repository_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let request = self
+            .client
+            .get_repository_policy()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_name(repository);
         let answer = request.send().await.map_err(|error| EcrError::from_sdk("GetRepositoryPolicy", &error))?;
         Ok(answer.policy_text.unwrap_or_default())
     }
@@ -94,7 +117,11 @@ impl Ecr {
     /// # Errors
     /// Whatever ECR answers.
     pub async fn restore(&self, registry_id: Option<&str>, repository: &str, image: &ImageId) -> Result<(), EcrError> {
-        let request = self.client.update_image_storage_class().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let request = self
+            .client
+            .update_image_storage_class()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_name(repository);
         let request = request.image_id(image.to_sdk()).target_storage_class(TargetStorageClass::Standard);
         request.send().await.map_err(|error| EcrError::from_sdk("UpdateImageStorageClass", &error))?;
         Ok(())

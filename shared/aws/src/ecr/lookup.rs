@@ -24,9 +24,12 @@ impl Kept {
 }
 
 impl EcrRegions {
-    /// Looks an image up with where it is kept: DescribeImages knows those in the archive too, which a pull answers for as if they did not exist.
+    /// Looks an image up with where it is kept: DescribeImages knows those in the archive too, which a pull answers for
+    /// as if they did not exist.
     pub async fn kept(&self, reference: &Reference) -> Lookup<Kept> {
-        let Some(host) = ecr_host(reference.registry()) else { return not_ecr(reference) };
+        let Some(host) = ecr_host(reference.registry()) else {
+            return not_ecr(reference);
+        };
         let (ecr, id) = (self.get(host.region), id_of(reference));
         let (described, batch) = tokio::join!(
             ecr.describe_images(Some(host.account), reference.repository(), std::slice::from_ref(&id)),
@@ -35,13 +38,21 @@ impl EcrRegions {
         let image = match described.map(|images| images.into_iter().next()) {
             Ok(Some(image)) => image,
             Ok(None) => return Lookup::Absent,
-            Err(error) if matches!(error.kind, EcrErrorKind::RepositoryNotFound | EcrErrorKind::ImageNotFound) => return Lookup::Absent,
-            // A repository of another account mostly lets pull and not describe: what it hands out, it keeps where it can be pulled from.
-            Err(error) if error.kind == EcrErrorKind::AccessDenied && batch.as_ref().is_ok_and(|batch| !batch.images.is_empty()) => {
+            Err(error) if matches!(error.kind, EcrErrorKind::RepositoryNotFound | EcrErrorKind::ImageNotFound) => {
+                return Lookup::Absent;
+            }
+            // A repository of another account mostly lets pull and not describe: what it hands out, it keeps where it
+            // can be pulled from.
+            Err(error)
+                if error.kind == EcrErrorKind::AccessDenied
+                    && batch.as_ref().is_ok_and(|batch| !batch.images.is_empty()) =>
+            {
                 return match batch.ok().and_then(|batch| batch.images.into_iter().next()) {
-                    Some(image) => {
-                        Lookup::Found(Kept::of(image.digest, Storage::Standard, Contents::parse(image.manifest.as_bytes()).ok()))
-                    }
+                    Some(image) => Lookup::Found(Kept::of(
+                        image.digest,
+                        Storage::Standard,
+                        Contents::parse(image.manifest.as_bytes()).ok(),
+                    )),
                     None => doubt(&error),
                 };
             }
@@ -56,9 +67,12 @@ impl EcrRegions {
         Lookup::Found(Kept::of(image.digest, storage, contents))
     }
 
-    /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the last pull.
+    /// Looks an image up by its digest, its tag, or `latest`. No pull is counted but by ECR itself, as the time of the
+    /// last pull.
     pub async fn resolve(&self, reference: &Reference) -> Lookup<Resolved> {
-        let Some(host) = ecr_host(reference.registry()) else { return not_ecr(reference) };
+        let Some(host) = ecr_host(reference.registry()) else {
+            return not_ecr(reference);
+        };
         let id = [id_of(reference)];
         let batch = match self.get(host.region).batch_get_image(Some(host.account), reference.repository(), &id).await {
             Ok(batch) => batch,
@@ -66,9 +80,14 @@ impl EcrRegions {
             Err(error) => return doubt(&error),
         };
         match (batch.images.first(), batch.failures.first()) {
-            (Some(image), _) => Lookup::Found(Resolved { digest: image.digest.clone(), platforms: offered(&image.manifest) }),
+            (Some(image), _) => Lookup::Found(Resolved {
+                digest: image.digest.clone(),
+                platforms: offered(&image.manifest),
+            }),
             (None, Some(failure)) if failure.is_absent() => Lookup::Absent,
-            (None, Some(failure)) => Lookup::Unknown(Doubt::lasting(format!("ECR answered {}: {}", failure.code, failure.reason))),
+            (None, Some(failure)) => {
+                Lookup::Unknown(Doubt::lasting(format!("ECR answered {}: {}", failure.code, failure.reason)))
+            }
             (None, None) => Lookup::Unknown(Doubt::lasting("ECR answered neither an image nor a failure")),
         }
     }

@@ -1,7 +1,7 @@
 //! Amazon ECR: which images a repository holds, new repositories, and the password for its registry.
 //!
-//! Manifests come back only if their bytes belong to their digest, and always as they were pushed: every request accepts
-//! all four media types, or ECR would convert between Docker's and OCI's.
+//! Manifests come back only if their bytes belong to their digest, and always as they were pushed: every request
+//! accepts all four media types, or ECR would convert between Docker's and OCI's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,9 +82,10 @@ impl EcrError {
                 let kind = match code {
                     "RepositoryNotFoundException" => EcrErrorKind::RepositoryNotFound,
                     "ImageNotFoundException" => EcrErrorKind::ImageNotFound,
-                    "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" | "ExpiredTokenException" => {
-                        EcrErrorKind::AccessDenied
-                    }
+                    "AccessDeniedException"
+                    | "AccessDenied"
+                    | "UnrecognizedClientException"
+                    | "ExpiredTokenException" => EcrErrorKind::AccessDenied,
                     code if code.contains("Throttl") || code == "TooManyRequestsException" => EcrErrorKind::Throttled,
                     _ => EcrErrorKind::Other,
                 };
@@ -99,7 +100,13 @@ impl EcrError {
     }
 
     fn unusable(operation: &'static str, message: String) -> Self {
-        Self { operation, kind: EcrErrorKind::Other, code: None, message, retryable: false }
+        Self {
+            operation,
+            kind: EcrErrorKind::Other,
+            code: None,
+            message,
+            retryable: false,
+        }
     }
 }
 
@@ -204,11 +211,20 @@ impl Ecr {
     ///
     /// # Errors
     /// A call fails as a whole: the repository does not exist, access is denied, ECR throttles or fails.
-    pub async fn batch_get_image(&self, registry_id: Option<&str>, repository: &str, ids: &[ImageId]) -> Result<ImageBatch, EcrError> {
+    pub async fn batch_get_image(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        ids: &[ImageId],
+    ) -> Result<ImageBatch, EcrError> {
         const OPERATION: &str = "BatchGetImage";
         let mut batch = ImageBatch::default();
         for ids in ids.chunks(MOST_IDS) {
-            let request = self.client.batch_get_image().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+            let request = self
+                .client
+                .batch_get_image()
+                .set_registry_id(registry_id.map(str::to_owned))
+                .repository_name(repository);
             let request = request.set_image_ids(Some(ids.iter().map(ImageId::to_sdk).collect()));
             let request = request.set_accepted_media_types(Some(ACCEPTED.map(str::to_owned).to_vec()));
             let answer = request.send().await.map_err(|error| EcrError::from_sdk(OPERATION, &error))?;
@@ -218,7 +234,10 @@ impl Ecr {
                 let manifest = image.image_manifest.unwrap_or_default();
                 let digest = Digest::of(manifest.as_bytes());
                 if digest.as_str() != stated {
-                    return Err(EcrError::unusable(OPERATION, format!("{repository} returned a manifest of {digest} as `{stated}`")));
+                    return Err(EcrError::unusable(
+                        OPERATION,
+                        format!("{repository} returned a manifest of {digest} as `{stated}`"),
+                    ));
                 }
                 let registry_id = image.registry_id;
                 batch.images.push(EcrImage {
@@ -234,8 +253,8 @@ impl Ecr {
         Ok(batch)
     }
 
-    /// What ECR knows of these images, also of those in the archive, which it leaves out unless it is asked for every status. One id that
-    /// does not exist makes ECR refuse the whole call.
+    /// What ECR knows of these images, also of those in the archive, which it leaves out unless it is asked for every
+    /// status. One id that does not exist makes ECR refuse the whole call.
     ///
     /// # Errors
     /// [`EcrErrorKind::ImageNotFound`] and whatever else ECR answers.
@@ -247,7 +266,11 @@ impl Ecr {
     ) -> Result<Vec<ImageSummary>, EcrError> {
         let mut images = Vec::new();
         for ids in ids.chunks(MOST_IDS) {
-            let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+            let request = self
+                .client
+                .describe_images()
+                .set_registry_id(registry_id.map(str::to_owned))
+                .repository_name(repository);
             let request = request.set_image_ids(Some(ids.iter().map(ImageId::to_sdk).collect()));
             let request = request.filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
             let answer = request.send().await.map_err(|error| EcrError::from_sdk("DescribeImages", &error))?;
@@ -261,7 +284,11 @@ impl Ecr {
     /// # Errors
     /// Whatever else ECR answers.
     pub async fn all_images(&self, registry_id: Option<&str>, repository: &str) -> Result<Vec<ImageSummary>, EcrError> {
-        let request = self.client.describe_images().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+        let request = self
+            .client
+            .describe_images()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_name(repository);
         let mut pages = request.max_results(1000).into_paginator().items().send();
         let mut images = Vec::new();
         while let Some(image) = pages.next().await {
@@ -274,8 +301,8 @@ impl Ecr {
         Ok(images)
     }
 
-    /// Deletes images with all their tags, a hundred to a call, in order. What ECR refuses, such as what an index still names, is among
-    /// the failures; what is gone already is not.
+    /// Deletes images with all their tags, a hundred to a call, in order. What ECR refuses, such as what an index still
+    /// names, is among the failures; what is gone already is not.
     ///
     /// # Errors
     /// A call failed as a whole; the images before it are gone.
@@ -287,10 +314,25 @@ impl Ecr {
     ) -> Result<Vec<ImageFailure>, EcrError> {
         let mut failures = Vec::new();
         for some in digests.chunks(MOST_IDS) {
-            let request = self.client.batch_delete_image().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+            let request = self
+                .client
+                .batch_delete_image()
+                .set_registry_id(registry_id.map(str::to_owned))
+                .repository_name(repository);
             let ids = some.iter().map(|digest| ImageId::Digest(digest.clone()).to_sdk()).collect();
-            let answer = request.set_image_ids(Some(ids)).send().await.map_err(|error| EcrError::from_sdk("BatchDeleteImage", &error))?;
-            failures.extend(answer.failures.unwrap_or_default().into_iter().map(image_failure).filter(|failure| !failure.is_absent()));
+            let answer = request
+                .set_image_ids(Some(ids))
+                .send()
+                .await
+                .map_err(|error| EcrError::from_sdk("BatchDeleteImage", &error))?;
+            failures.extend(
+                answer
+                    .failures
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(image_failure)
+                    .filter(|failure| !failure.is_absent()),
+            );
         }
         Ok(failures)
     }
@@ -300,7 +342,11 @@ impl Ecr {
     /// # Errors
     /// Whatever leaves that open.
     pub async fn repository_exists(&self, registry_id: Option<&str>, repository: &str) -> Result<bool, EcrError> {
-        let request = self.client.describe_repositories().set_registry_id(registry_id.map(str::to_owned)).repository_names(repository);
+        let request = self
+            .client
+            .describe_repositories()
+            .set_registry_id(registry_id.map(str::to_owned))
+            .repository_names(repository);
         match request.send().await.map_err(|error| EcrError::from_sdk("DescribeRepositories", &error)) {
             Ok(answer) => Ok(!answer.repositories().is_empty()),
             Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => Ok(false),
@@ -308,7 +354,8 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with these settings; whether it was created now. That it exists already is success, and leaves it as it is.
+    /// Creates a repository with these settings; whether it was created now. That it exists already is success, and
+    /// leaves it as it is.
     ///
     /// # Errors
     /// Whatever else ECR answers.
@@ -341,7 +388,11 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever else ECR answers.
-    pub async fn tag_mutability(&self, registry_id: Option<&str>, repository: &str) -> Result<Option<TagMutability>, EcrError> {
+    pub async fn tag_mutability(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+    ) -> Result<Option<TagMutability>, EcrError> {
         repositories::mutability(&self.client, registry_id, repository).await
     }
 }

@@ -1,5 +1,5 @@
-//! ECR's answers about many images at once, for the copy engine: a hundred to a call, signed like any call to AWS and not
-//! counted as pulls.
+//! ECR's answers about many images at once, for the copy engine: a hundred to a call, signed like any call to AWS and
+//! not counted as pulls.
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,8 @@ impl Ecr {
                     Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Vec::new()),
                     Err(error) if error.kind == EcrErrorKind::ImageNotFound => {
                         let (one, other) = some.split_at(some.len() / 2);
-                        for half in [one, other].into_iter().filter(|half| !half.is_empty() && half.len() < some.len()) {
+                        for half in [one, other].into_iter().filter(|half| !half.is_empty() && half.len() < some.len())
+                        {
                             images.extend(self.find_images(registry_id, repository, half).await?);
                         }
                     }
@@ -47,15 +48,23 @@ impl Ecr {
     ///
     /// # Errors
     /// Whatever ECR answers but that there is no such repository, which holds no layer.
-    pub async fn available_layers(&self, registry_id: Option<&str>, repository: &str, digests: &[Digest]) -> Result<Vec<Digest>, EcrError> {
+    pub async fn available_layers(
+        &self,
+        registry_id: Option<&str>,
+        repository: &str,
+        digests: &[Digest],
+    ) -> Result<Vec<Digest>, EcrError> {
         let mut available = Vec::new();
         for some in digests.chunks(MOST_IDS) {
             let request = self.client.batch_check_layer_availability().set_registry_id(registry_id.map(str::to_owned));
-            let request = request.repository_name(repository).set_layer_digests(Some(some.iter().map(ToString::to_string).collect()));
+            let request = request
+                .repository_name(repository)
+                .set_layer_digests(Some(some.iter().map(ToString::to_string).collect()));
             match request.send().await.map_err(|error| EcrError::from_sdk("BatchCheckLayerAvailability", &error)) {
                 Ok(answer) => {
                     let layers = answer.layers.unwrap_or_default();
-                    let there = layers.iter().filter(|layer| layer.layer_availability == Some(LayerAvailability::Available));
+                    let there =
+                        layers.iter().filter(|layer| layer.layer_availability == Some(LayerAvailability::Available));
                     available.extend(there.filter_map(|layer| layer.layer_digest.as_deref()?.parse().ok()));
                 }
                 Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Vec::new()),
@@ -79,11 +88,17 @@ impl EcrNative {
 
 /// What the engine cannot learn here it asks the registry itself, so an error is only logged.
 fn known<T>(answer: Result<T, EcrError>) -> Option<T> {
-    answer.inspect_err(|error| tracing::info!(%error, "the registry itself is asked instead: {error}")).ok()
+    answer
+        .inspect_err(|error| tracing::info!(%error, "the registry itself is asked instead: {error}"))
+        .ok()
 }
 
 impl Native for EcrNative {
-    fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> BoxFuture<'a, Option<HashMap<String, Digest>>> {
+    fn tags<'a>(
+        &'a self,
+        repository: &'a Reference,
+        tags: &'a [String],
+    ) -> BoxFuture<'a, Option<HashMap<String, Digest>>> {
         Box::pin(async move {
             let host = ecr_host(repository.registry())?;
             let ecr = self.0.get(host.region);

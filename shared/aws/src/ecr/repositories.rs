@@ -24,16 +24,29 @@ impl TagMutability {
     }
 }
 
-pub(super) async fn mutability(client: &Client, registry_id: Option<&str>, repository: &str) -> Result<Option<TagMutability>, EcrError> {
-    let request = client.describe_repositories().set_registry_id(registry_id.map(str::to_owned)).repository_names(repository);
+pub(super) async fn mutability(
+    client: &Client,
+    registry_id: Option<&str>,
+    repository: &str,
+) -> Result<Option<TagMutability>, EcrError> {
+    let request = client
+        .describe_repositories()
+        .set_registry_id(registry_id.map(str::to_owned))
+        .repository_names(repository);
     let answer = match request.send().await.map_err(|error| EcrError::from_sdk("DescribeRepositories", &error)) {
         Ok(answer) => answer,
         Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     Ok(answer.repositories().first().map(|repository| TagMutability {
-        immutable: repository.image_tag_mutability().is_some_and(|mutability| mutability.as_str().starts_with("IMMUTABLE")),
-        except: repository.image_tag_mutability_exclusion_filters().iter().filter_map(|filter| Glob::parse(filter.filter()).ok()).collect(),
+        immutable: repository
+            .image_tag_mutability()
+            .is_some_and(|mutability| mutability.as_str().starts_with("IMMUTABLE")),
+        except: repository
+            .image_tag_mutability_exclusion_filters()
+            .iter()
+            .filter_map(|filter| Glob::parse(filter.filter()).ok())
+            .collect(),
     }))
 }
 
@@ -51,17 +64,32 @@ pub enum Lifecycle {
     NoRepository,
 }
 
-pub(super) async fn lifecycle(client: &Client, registry_id: Option<&str>, repository: &str) -> Result<Lifecycle, EcrError> {
-    let request = client.get_lifecycle_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+pub(super) async fn lifecycle(
+    client: &Client,
+    registry_id: Option<&str>,
+    repository: &str,
+) -> Result<Lifecycle, EcrError> {
+    let request = client
+        .get_lifecycle_policy()
+        .set_registry_id(registry_id.map(str::to_owned))
+        .repository_name(repository);
     match request.send().await {
         Ok(_) => return Ok(Lifecycle::Set),
-        Err(error) if error.as_service_error().is_some_and(|service| service.is_lifecycle_policy_not_found_exception()) => {}
+        Err(error)
+            if error.as_service_error().is_some_and(|service| service.is_lifecycle_policy_not_found_exception()) => {}
         Err(error) => {
             let error = EcrError::from_sdk("GetLifecyclePolicy", &error);
-            return if error.kind == EcrErrorKind::RepositoryNotFound { Ok(Lifecycle::NoRepository) } else { Err(error) };
+            return if error.kind == EcrErrorKind::RepositoryNotFound {
+                Ok(Lifecycle::NoRepository)
+            } else {
+                Err(error)
+            };
         }
     }
-    let request = client.describe_repositories().set_registry_id(registry_id.map(str::to_owned)).repository_names(repository);
+    let request = client
+        .describe_repositories()
+        .set_registry_id(registry_id.map(str::to_owned))
+        .repository_names(repository);
     let answer = match request.send().await.map_err(|error| EcrError::from_sdk("DescribeRepositories", &error)) {
         Ok(answer) => answer,
         Err(error) if error.kind == EcrErrorKind::RepositoryNotFound => return Ok(Lifecycle::NoRepository),
@@ -71,19 +99,24 @@ pub(super) async fn lifecycle(client: &Client, registry_id: Option<&str>, reposi
     Ok(Lifecycle::Unset { created_at: created_at.map(Timestamp::from_millis) })
 }
 
-/// The lifecycle policy follows the repository in a second call: should the process die between the two, the repository has none.
+/// The lifecycle policy follows the repository in a second call: should the process die between the two, the repository
+/// has none.
 pub(super) async fn create(
     client: &Client,
     registry_id: Option<&str>,
     repository: &str,
     settings: &RepositorySettings,
 ) -> Result<bool, EcrError> {
-    let mut request = client.create_repository().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+    let mut request = client
+        .create_repository()
+        .set_registry_id(registry_id.map(str::to_owned))
+        .repository_name(repository);
     if settings.immutable {
         request = request.image_tag_mutability(ImageTagMutability::Immutable);
     }
     if settings.scan_on_push {
-        request = request.image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build());
+        request =
+            request.image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build());
     }
     for (key, value) in &settings.tags {
         // Key and value are there, so that building cannot fail.
@@ -94,7 +127,9 @@ pub(super) async fn create(
     match request.send().await {
         Ok(_) => {}
         // Whoever was there first has set it up.
-        Err(error) if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) => {
+        Err(error)
+            if error.as_service_error().is_some_and(|service| service.is_repository_already_exists_exception()) =>
+        {
             return Ok(false);
         }
         Err(error) => return Err(EcrError::from_sdk("CreateRepository", &error)),
@@ -105,7 +140,12 @@ pub(super) async fn create(
     Ok(true)
 }
 
-pub(super) async fn put_lifecycle(client: &Client, registry_id: Option<&str>, repository: &str, keep: u32) -> Result<(), EcrError> {
+pub(super) async fn put_lifecycle(
+    client: &Client,
+    registry_id: Option<&str>,
+    repository: &str,
+    keep: u32,
+) -> Result<(), EcrError> {
     let policy = json!({"rules": [{
         "rulePriority": 1,
         "description": "pullsafe: the newest images",
@@ -113,7 +153,10 @@ pub(super) async fn put_lifecycle(client: &Client, registry_id: Option<&str>, re
         "selection": {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "imageCountMoreThan", "countNumber": keep},
         "action": {"type": "expire"},
     }]});
-    let request = client.put_lifecycle_policy().set_registry_id(registry_id.map(str::to_owned)).repository_name(repository);
+    let request = client
+        .put_lifecycle_policy()
+        .set_registry_id(registry_id.map(str::to_owned))
+        .repository_name(repository);
     let request = request.lifecycle_policy_text(policy.to_string());
     request.send().await.map_err(|error| EcrError::from_sdk("PutLifecyclePolicy", &error))?;
     Ok(())

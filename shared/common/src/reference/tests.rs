@@ -12,7 +12,9 @@ fn fills_in_what_a_short_form_leaves_out() {
     check("python", "docker.io/library/python");
     let (longest, too_long) = ("a".repeat(247), "a".repeat(248));
     check(&longest, &format!("docker.io/library/{longest}"));
-    assert!(too_long.parse::<Reference>().is_err() && format!("docker.io/library/{too_long}").parse::<Reference>().is_err());
+    assert!(
+        too_long.parse::<Reference>().is_err() && format!("docker.io/library/{too_long}").parse::<Reference>().is_err()
+    );
     check("python:3.11-slim", "docker.io/library/python:3.11-slim");
     check("iseepatterns/court-case-backend:latest", "docker.io/iseepatterns/court-case-backend:latest");
     check("index.docker.io/redis", "docker.io/library/redis");
@@ -22,7 +24,10 @@ fn fills_in_what_a_short_form_leaves_out() {
     check("127.0.0.1:5000/a/b/c", "127.0.0.1:5000/a/b/c");
     check("[::1]:5000/a:b", "[::1]:5000/a:b");
     check(&format!("redis:7@{digest}"), &format!("docker.io/library/redis:7@{digest}"));
-    check("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1");
+    check(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1",
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app_x/a--b.c:V1",
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The digest of an outbreak: how many services there are in which state, and what of it needs a person.
 //!
-//! Whoever needs a person is named. A list that gets too long ends with how many more there are and where to read them; what each of them
-//! needs goes before that into their reports, for names tell more than advice that was given already.
+//! Whoever needs a person is named. A list that gets too long ends with how many more there are and where to read them;
+//! what each of them needs goes before that into their reports, for names tell more than advice that was given already.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -200,15 +200,28 @@ impl Story {
                 needing.insert(&member.subject);
                 let what = what.replace(&member.subject.key(), "<the ARN of the service>");
                 // What was cured may have recovered by now: what is left to do is the same.
-                let rank =
-                    if matches!(standing, Standing::Cured(_) | Standing::Elsewhere) { Standing::Recovered } else { standing.clone() };
+                let rank = if matches!(standing, Standing::Cured(_) | Standing::Elsewhere) {
+                    Standing::Recovered
+                } else {
+                    standing.clone()
+                };
                 needs.entry((rank, what)).or_default().insert(member.subject.to_string());
             }
             *standings.entry(standing).or_default() += 1;
         }
         let open = standings.iter().filter(|(standing, _)| standing.is_open()).map(|(_, count)| count).sum();
         let needs = bounded_needs(needs.into_iter().map(|((_, what), names)| (what, names)));
-        Self { common: common.clone(), since, services: services.len(), open, standings, needs, needing: needing.len(), severity, pulls }
+        Self {
+            common: common.clone(),
+            since,
+            services: services.len(),
+            open,
+            standings,
+            needs,
+            needing: needing.len(),
+            severity,
+            pulls,
+        }
     }
 
     /// The numbers, in words.
@@ -218,7 +231,8 @@ impl Story {
 
     /// What it says, so that it is not said twice.
     pub fn fingerprint(&self) -> Digest {
-        let needs: Vec<String> = self.needs.iter().map(|need| format!("{}\n{}", need.what, need.services.join(","))).collect();
+        let needs: Vec<String> =
+            self.needs.iter().map(|need| format!("{}\n{}", need.what, need.services.join(","))).collect();
         Digest::of(format!("{}\n{}", self.numbers(), needs.join("\n")).as_bytes())
     }
 
@@ -241,7 +255,9 @@ impl Story {
         let since = self.since.map(|since| format!(" since {since}")).unwrap_or_default();
         let (common, services, numbers, person) = (&self.common, plural(self.services), self.numbers(), self.person());
         match over_since {
-            Some(over) => format!("Over: {common} hit {services}{since}, and none any more since {over}: {numbers}; {person}."),
+            Some(over) => {
+                format!("Over: {common} hit {services}{since}, and none any more since {over}: {numbers}; {person}.")
+            }
             None => format!("{common} stops the tasks of {services}{since}: {numbers}; {person}."),
         }
     }
@@ -256,12 +272,21 @@ impl Story {
             text.section(&format!("Needs a person, {}", plural(need.count)), [need.names(), need.what.clone()]);
         }
         if self.pulls > 0 {
-            let pulls = if self.pulls == 1 { "1 pull".to_owned() } else { format!("{} pulls", self.pulls) };
+            let pulls = if self.pulls == 1 {
+                "1 pull".to_owned()
+            } else {
+                format!("{} pulls", self.pulls)
+            };
             text.section("Docker Hub's quota, an estimate", [format!("Their failed launches tried {pulls}.")]);
         }
-        text.line(&format!("\nEach of them is in `pullsafe report`; programs hear of each by itself.\nOutbreak {outbreak}"));
-        let numbers: Vec<_> =
-            self.standings.iter().map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) })).collect();
+        text.line(&format!(
+            "\nEach of them is in `pullsafe report`; programs hear of each by itself.\nOutbreak {outbreak}"
+        ));
+        let numbers: Vec<_> = self
+            .standings
+            .iter()
+            .map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) }))
+            .collect();
         let detail = json!({
             "notice": id, "outbreak": outbreak, "cause": common.cause, "kind": common.kind, "registry": common.place, "since": self.since,
             "over": over_since.is_some(), "services": self.services, "open": self.open, "numbers": numbers,
@@ -284,7 +309,8 @@ impl Story {
     }
 }
 
-/// The needs with as many names as there is room for. Where what is needed takes too much room, the names go on without it.
+/// The needs with as many names as there is room for. Where what is needed takes too much room, the names go on without
+/// it.
 fn bounded_needs(all: impl Iterator<Item = (String, BTreeSet<String>)>) -> Vec<Need> {
     let (mut room, mut room_for_names) = (NEEDS, NAMES);
     let mut needs = Vec::new();
@@ -309,7 +335,9 @@ fn named(what: String, names: &BTreeSet<String>, room: &mut usize) -> Need {
     let mut services = Vec::new();
     for name in names {
         let name = foreign::line(name);
-        let Some(left) = room.checked_sub(name.len() + 2) else { break };
+        let Some(left) = room.checked_sub(name.len() + 2) else {
+            break;
+        };
         *room = left;
         services.push(name);
     }
@@ -317,7 +345,11 @@ fn named(what: String, names: &BTreeSet<String>, room: &mut usize) -> Need {
 }
 
 fn plural(services: usize) -> String {
-    if services == 1 { "1 service".to_owned() } else { format!("{services} services") }
+    if services == 1 {
+        "1 service".to_owned()
+    } else {
+        format!("{services} services")
+    }
 }
 
 impl WaitingFor {

@@ -1,11 +1,12 @@
 //! An outbreak: incidents with the same cause at the same registry, which people are told as one story.
 //!
-//! The first incidents of a cause are told one by one. From the one on that makes it an outbreak, what a digest can carry waits for the
-//! digests, which come at growing distance, and for one end. Only services count: tasks of no service and builds, which whoever may start
-//! them can name as they like, are limited by themselves ([`crate::held`]) and make no outbreak.
+//! The first incidents of a cause are told one by one. From the one on that makes it an outbreak, what a digest can
+//! carry waits for the digests, which come at growing distance, and for one end. Only services count: tasks of no
+//! service and builds, which whoever may start them can name as they like, are limited by themselves ([`crate::held`])
+//! and make no outbreak.
 //!
-//! Nothing here is an incident's state: digests are made of the incidents as the table has them. So nothing has to be kept up to date, and a
-//! digest that is late tells what is true by then.
+//! Nothing here is an incident's state: digests are made of the incidents as the table has them. So nothing has to be
+//! kept up to date, and a digest that is late tells what is true by then.
 
 pub mod digest;
 
@@ -22,11 +23,12 @@ pub use super::joins::{Common, Joins};
 
 /// Minutes after which the digests come; the last goes on.
 const DIGEST_MINUTES: [i64; 3] = [5, 15, 60];
-/// How often the incidents are looked at between two digests, so that the end is told soon: in the first hour, and later.
+/// How often the incidents are looked at between two digests, so that the end is told soon: in the first hour, and
+/// later.
 const LOOK_SECONDS: i64 = 300;
 const LATER_LOOK_SECONDS: i64 = 900;
-/// For how long no incident may be open before the end is told. Longer than a function runs: whoever has taken the outbreak for a lasting
-/// one has stored its incident by then.
+/// For how long no incident may be open before the end is told. Longer than a function runs: whoever has taken the
+/// outbreak for a lasting one has stored its incident by then.
 const CALM_SECONDS: i64 = 120;
 /// Messages that wait where people cannot be reached.
 const MOST_KEPT: usize = 3;
@@ -93,7 +95,8 @@ pub enum Admission {
 }
 
 impl Outbreak {
-    /// How a message of a member is told. The same member gets the same answer however often it asks, until the outbreak begins or ends.
+    /// How a message of a member is told. The same member gets the same answer however often it asks, until the
+    /// outbreak begins or ends.
     pub fn admit(known: Option<&Self>, common: &Common, member: &Member, rules: Rules) -> Admission {
         let outbox = known.map(|known| known.outbox.clone()).unwrap_or_default();
         let known = known.filter(|known| known.ended_at.is_none());
@@ -119,7 +122,11 @@ impl Outbreak {
             // The end of the last one may still have to be told.
             outbox,
         };
-        if begins { Admission::Together(outbreak.id(), Some(outbreak)) } else { Admission::Alone(Some(outbreak)) }
+        if begins {
+            Admission::Together(outbreak.id(), Some(outbreak))
+        } else {
+            Admission::Alone(Some(outbreak))
+        }
     }
 
     /// Whether it is one of those that were told one by one, or that made it an outbreak.
@@ -156,7 +163,9 @@ impl Outbreak {
 
     /// Takes a look at the members' incidents, and puts what is to be told of them into the outbox.
     pub fn look(&mut self, members: &[(Member, Option<Incident>)], now: Timestamp) {
-        let Some(began) = self.began.filter(|_| self.ended_at.is_none()) else { return };
+        let Some(began) = self.began.filter(|_| self.ended_at.is_none()) else {
+            return;
+        };
         let story = digest::Story::of(&self.common, members);
         if story.open > 0 {
             self.calm_since = None;

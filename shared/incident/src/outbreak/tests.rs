@@ -10,11 +10,18 @@ const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 const RULES: Rules = Rules { after: 3, window_seconds: 1800 };
 
 fn subject(number: i64) -> Subject {
-    Subject::Service(ServiceId { cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(), name: format!("web-{number}") })
+    Subject::Service(ServiceId {
+        cluster_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod".to_owned(),
+        name: format!("web-{number}"),
+    })
 }
 
 fn member(number: i64, seconds: i64) -> Member {
-    Member { subject: subject(number), incident: format!("incident-{number}"), at: BEGIN.plus_seconds(seconds) }
+    Member {
+        subject: subject(number),
+        incident: format!("incident-{number}"),
+        at: BEGIN.plus_seconds(seconds),
+    }
 }
 
 fn diagnosis(cause: Cause) -> Diagnosis {
@@ -46,7 +53,13 @@ fn acted(mut incident: Incident, state: ActState) -> Incident {
         then_wait_for: None,
         follow_up: "Change the image in the template.".to_owned(),
     };
-    incident.act = Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: BEGIN, state, question: None });
+    incident.act = Some(Act {
+        cause: Cause::RegistryRateLimited,
+        plan,
+        decided_at: BEGIN,
+        state,
+        question: None,
+    });
     incident
 }
 
@@ -70,8 +83,11 @@ fn join(joins: &[(i64, i64)]) -> (Option<Outbreak>, usize) {
 fn what_is_in_common_is_the_cause_and_the_registry() {
     let ecr = |host: &str| {
         let image = Some(format!("{host}/app:1"));
-        let found =
-            Diagnosis { registry: Some(Registry::EcrPrivate), image, ..Diagnosis::of(Cause::EcrPermissionDenied, Confidence::High) };
+        let found = Diagnosis {
+            registry: Some(Registry::EcrPrivate),
+            image,
+            ..Diagnosis::of(Cause::EcrPermissionDenied, Confidence::High)
+        };
         Common::of(&found).unwrap().key()
     };
     let (one, other) = ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com");
@@ -95,7 +111,9 @@ fn one_service_is_no_outbreak_however_often_it_fails() {
     let mut known = None;
     for round in 0..10 {
         let again = Member { incident: format!("incident-{round}"), ..member(1, round) };
-        let Admission::Alone(change) = Outbreak::admit(known.as_ref(), &quota(), &again, RULES) else { panic!("round {round}") };
+        let Admission::Alone(change) = Outbreak::admit(known.as_ref(), &quota(), &again, RULES) else {
+            panic!("round {round}")
+        };
         known = change.or(known);
     }
 }
@@ -114,7 +132,9 @@ fn digests_come_at_growing_distance_and_only_with_news() {
     for minute in 1..=300 {
         let now = BEGIN.plus_seconds(minute * 60);
         // One more is hit each minute.
-        let members: Vec<_> = (0..minute).map(|number| (member(number, 0), Some(incident(number, Cause::RegistryRateLimited)))).collect();
+        let members: Vec<_> = (0..minute)
+            .map(|number| (member(number, 0), Some(incident(number, Cause::RegistryRateLimited))))
+            .collect();
         outbreak.look(&members, now);
         told.extend(outbreak.outbox.drain(..).map(|_| minute));
         assert!(outbreak.due(now).is_some_and(|due| due > now));
@@ -131,22 +151,32 @@ fn digests_come_at_growing_distance_and_only_with_news() {
 fn the_end_is_told_once_and_after_a_calm() {
     let (known, _) = join(&[(1, 0), (2, 0), (3, 0)]);
     let mut outbreak = known.unwrap();
-    let over = Incident { resolved_at: Some(BEGIN.plus_seconds(200)), ..acted(incident(1, Cause::RegistryRateLimited), ActState::Done) };
+    let over = Incident {
+        resolved_at: Some(BEGIN.plus_seconds(200)),
+        ..acted(incident(1, Cause::RegistryRateLimited), ActState::Done)
+    };
     let members = vec![(member(1, 0), Some(over)), (member(2, 0), None)];
     let at = |seconds| BEGIN.plus_seconds(seconds);
     outbreak.look(&members, at(300));
     assert_eq!((outbreak.outbox.len(), outbreak.due(at(300))), (0, Some(at(420))));
     // Somebody joins meanwhile: it is no end.
-    let Admission::Together(_, Some(revived)) = Outbreak::admit(Some(&outbreak), &quota(), &member(4, 310), RULES) else { panic!() };
+    let Admission::Together(_, Some(revived)) = Outbreak::admit(Some(&outbreak), &quota(), &member(4, 310), RULES)
+    else {
+        panic!()
+    };
     assert_eq!(revived.calm_since, None);
     outbreak.look(&members, at(420));
-    let [end] = outbreak.outbox.as_slice() else { panic!("{:?}", outbreak.outbox) };
+    let [end] = outbreak.outbox.as_slice() else {
+        panic!("{:?}", outbreak.outbox)
+    };
     assert!(end.notice.text.contains("Change the image in the template."), "{}", end.notice.text);
     assert_eq!((end.notice.severity, outbreak.ended_at), (pullsafe::notice::Severity::Info, Some(at(420))));
     outbreak.look(&members, at(900));
     assert_eq!(outbreak.outbox.len(), 1);
     // The next one begins anew, and the end that waits is not lost.
-    let Admission::Alone(Some(next)) = Outbreak::admit(Some(&outbreak), &quota(), &member(5, 1000), RULES) else { panic!() };
+    let Admission::Alone(Some(next)) = Outbreak::admit(Some(&outbreak), &quota(), &member(5, 1000), RULES) else {
+        panic!()
+    };
     assert_eq!((next.outbox.len(), next.alone.len(), next.began), (1, 1, None));
 }
 
@@ -158,7 +188,9 @@ fn whoever_needs_a_person_is_named() {
     let text = digest::Story::of(&quota(), &members).notice("o", "id".to_owned(), None).text;
     let first = text.lines().next().unwrap();
     assert!(
-        first.contains("registry-rate-limited (quota) at dockerhub stops the tasks of 1000 services since 2026-01-15T19:17:00Z"),
+        first.contains(
+            "registry-rate-limited (quota) at dockerhub stops the tasks of 1000 services since 2026-01-15T19:17:00Z"
+        ),
         "{first}"
     );
     assert!(first.contains("500 are not treated, 500 were moved to the mirror; 1000 need a person"), "{first}");
@@ -183,8 +215,13 @@ fn a_list_that_is_too_long_says_how_many_more() {
     };
     let members: Vec<_> = (0..1000).map(with_name).collect();
     let notice = digest::Story::of(&quota(), &members).notice("o", "id".to_owned(), None);
-    assert!(notice.text.contains(" more, which `pullsafe report` names") && notice.text.len() < 60_000, "{}", notice.text.len());
+    assert!(
+        notice.text.contains(" more, which `pullsafe report` names") && notice.text.len() < 60_000,
+        "{}",
+        notice.text.len()
+    );
     assert!(notice.detail.to_string().len() < 100_000);
-    let counted: u64 = notice.detail["needs"].as_array().unwrap().iter().filter_map(|need| need["count"].as_u64()).sum();
+    let counted: u64 =
+        notice.detail["needs"].as_array().unwrap().iter().filter_map(|need| need["count"].as_u64()).sum();
     assert_eq!(counted, 1000);
 }

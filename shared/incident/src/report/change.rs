@@ -1,7 +1,7 @@
 //! What to change in templates and files, with the exact lines: before and after.
 //!
-//! From what was verified first: the images of a plan. Where there is no plan, from the image of the blocker's diagnosis,
-//! and then the change says what must be done before it.
+//! From what was verified first: the images of a plan. Where there is no plan, from the image of the blocker's
+//! diagnosis, and then the change says what must be done before it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -47,7 +47,10 @@ pub struct Edit {
 pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
     let mut changes = planned(subject, incident);
     for change in incident.blocker().into_iter().flat_map(|blocker| diagnosed(subject, blocker)) {
-        let known = changes.iter().flat_map(|change| &change.edits).any(|edit| change.edits.iter().any(|new| new.before == edit.before));
+        let known = changes
+            .iter()
+            .flat_map(|change| &change.edits)
+            .any(|edit| change.edits.iter().any(|new| new.before == edit.before));
         if !known {
             changes.push(change);
         }
@@ -58,7 +61,8 @@ pub(super) fn of(subject: &Subject, incident: &Incident) -> Vec<Change> {
 
 /// The images of the plan that was carried out, or would have been.
 fn planned(subject: &Subject, incident: &Incident) -> Vec<Change> {
-    let Some(act) = incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused)) else {
+    let Some(act) = incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused))
+    else {
         return Vec::new();
     };
     let mut changes = Vec::new();
@@ -90,8 +94,10 @@ fn moved(subject: &Subject, from: &str, request: &Value, image: &Move) -> Change
         format!("Both names stand for {}; that was verified before the move.", image.digest),
     );
     let containers = request["containerDefinitions"].as_array().into_iter().flatten();
-    let names: Vec<&str> =
-        containers.filter(|container| container["image"] == image.to.as_str()).filter_map(|container| container["name"].as_str()).collect();
+    let names: Vec<&str> = containers
+        .filter(|container| container["image"] == image.to.as_str())
+        .filter_map(|container| container["name"].as_str())
+        .collect();
     let family = family_and_revision(from).map_or(from, |(family, _)| family);
     if !names.is_empty() {
         change.what = line(&format!("Container {} of task definition {family}", names.join(", ")));
@@ -112,25 +118,43 @@ fn diagnosed(subject: &Subject, blocker: &CauseSeen) -> Vec<Change> {
         });
         return bases.into_iter().chain(moved).collect();
     }
-    let Some(written) = diagnosis.image.as_deref() else { return Vec::new() };
-    let Ok(image) = written.parse::<Reference>() else { return Vec::new() };
-    let is_missing =
-        matches!(subject, Subject::Service(_)) && diagnosis.cause == Cause::ImageNotFound && image.kind() == Registry::EcrPrivate;
-    if is_missing { gate(written, &image).into_iter().collect() } else { Vec::new() }
+    let Some(written) = diagnosis.image.as_deref() else {
+        return Vec::new();
+    };
+    let Ok(image) = written.parse::<Reference>() else {
+        return Vec::new();
+    };
+    let is_missing = matches!(subject, Subject::Service(_))
+        && diagnosis.cause == Cause::ImageNotFound
+        && image.kind() == Registry::EcrPrivate;
+    if is_missing {
+        gate(written, &image).into_iter().collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// The `FROM` line of a build's base image, with its flags and its stage.
 fn base_moved(subject: &Subject, base: &BaseImage) -> Option<Change> {
     let (target, note) = elsewhere(subject, &base.image)?;
-    let edit = Edit { file: "Dockerfile".to_owned(), before: vec![line(&base.line(&base.image))], after: vec![line(&base.line(&target))] };
-    Some(Change { what: "A base image of the build".to_owned(), note, edits: vec![edit] })
+    let edit = Edit {
+        file: "Dockerfile".to_owned(),
+        before: vec![line(&base.line(&base.image))],
+        after: vec![line(&base.line(&target))],
+    };
+    Some(Change {
+        what: "A base image of the build".to_owned(),
+        note,
+        edits: vec![edit],
+    })
 }
 
 /// Where else an image of Docker Hub can be pulled from, and what has to be done first.
 fn elsewhere(subject: &Subject, written: &str) -> Option<(String, String)> {
     let image: Reference = written.parse().ok().filter(Reference::is_docker_hub)?;
     if let Some(public) = in_ecr_public(&image) {
-        let note = "Docker publishes the same official images there. A mirror of your own is the safer place for production.";
+        let note =
+            "Docker publishes the same official images there. A mirror of your own is the safer place for production.";
         return Some((public.to_string(), note.to_owned()));
     }
     let registry = own_registry(subject)?;

@@ -82,7 +82,10 @@ fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
         }
         if !report.advice.is_empty() {
             page.section(level, "What to do", |page| {
-                report.advice.iter().for_each(|advice| page.element("p", &[("class", "lines")], |page| page.text(advice)));
+                report
+                    .advice
+                    .iter()
+                    .for_each(|advice| page.element("p", &[("class", "lines")], |page| page.text(advice)));
             });
         }
         page.section(level, "What pullsafe did", |page| acted(page, report, when));
@@ -151,7 +154,10 @@ fn causes(page: &mut Html, report: &Report, when: &When) {
 
 fn picture_in_words(page: &mut Html, quota: &Quota, when: &When) {
     page.element("ul", &[], |page| {
-        quota.sentences().iter().for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
+        quota
+            .sentences()
+            .iter()
+            .for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
     });
     page.details("The same picture as text", |page| page.block(&plot::draw(quota, when)));
     if quota.gives_back.len() > 1 {
@@ -197,7 +203,9 @@ fn acted(page: &mut Html, report: &Report, when: &When) {
         None => page.paragraph("Nothing was changed at the service."),
     }
     if !report.done.is_empty() {
-        page.element("ul", &[], |page| report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when))));
+        page.element("ul", &[], |page| {
+            report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when)))
+        });
     }
 }
 
@@ -210,7 +218,9 @@ fn the_act(page: &mut Html, act: &ActLine, when: &When) {
     });
     page.paragraph(&when.text(&act.summary));
     if !act.steps.is_empty() {
-        page.element("ol", &[], |page| act.steps.iter().for_each(|step| page.element("li", &[], |page| page.text(step))));
+        page.element("ol", &[], |page| {
+            act.steps.iter().for_each(|step| page.element("li", &[], |page| page.text(step)))
+        });
     }
 }
 
@@ -228,7 +238,8 @@ fn declined(page: &mut Html, report: &Report, when: &When) {
 
 fn evidence(page: &mut Html, causes: &[CauseLine]) {
     for cause in causes {
-        let container = cause.container.as_deref().map_or_else(String::new, |container| format!(", container {container}"));
+        let container =
+            cause.container.as_deref().map_or_else(String::new, |container| format!(", container {container}"));
         page.element("p", &[], |page| {
             page.element("strong", &[], |page| page.text(cause.cause.as_str()));
             page.text(&format!(" (confidence {}{container})", cause.confidence));

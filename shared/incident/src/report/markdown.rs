@@ -63,12 +63,9 @@ fn decided(page: &mut Page, report: &Report, when: &When) {
     }
     if !report.declined.is_empty() {
         page.section("What was declined, and why", |page| {
-            page.items(
-                report
-                    .declined
-                    .iter()
-                    .map(|declined| format!("**{}**: {}", declined.remedy, markdown(&when.text(&declined.reasons.join("; "))))),
-            );
+            page.items(report.declined.iter().map(|declined| {
+                format!("**{}**: {}", declined.remedy, markdown(&when.text(&declined.reasons.join("; "))))
+            }));
         });
     }
 }
@@ -130,8 +127,14 @@ fn acted(page: &mut Page, report: &Report, when: &When) {
 }
 
 fn evidence(page: &mut Page, cause: &CauseLine) {
-    let container = cause.container.as_deref().map_or_else(String::new, |container| format!(", container {}", code(container, false)));
-    let settled = cause.settled_by.as_deref().map_or_else(String::new, |by| format!(" What would settle it: {}", markdown(by)));
+    let container = cause
+        .container
+        .as_deref()
+        .map_or_else(String::new, |container| format!(", container {}", code(container, false)));
+    let settled = cause
+        .settled_by
+        .as_deref()
+        .map_or_else(String::new, |by| format!(" What would settle it: {}", markdown(by)));
     let likely = cause.likely.as_deref().map_or_else(String::new, |likely| format!(" {}", markdown(likely)));
     page.line(&format!("**{}** (confidence {}{container}).{likely}{settled}", cause.cause, cause.confidence));
     for evidence in &cause.evidence {

@@ -290,9 +290,11 @@ fn state_of(subject: &Subject, incident: &Incident) -> State {
         (None, _, Some(_)) => State::Waiting,
         (None, Some(ActState::Done), None) => State::Watching,
         (None, None, None)
-        | (None, Some(ActState::Observed | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused), None) => {
-            State::Open
-        }
+        | (
+            None,
+            Some(ActState::Observed | ActState::Declined | ActState::Expired | ActState::Abandoned | ActState::Refused),
+            None,
+        ) => State::Open,
     }
 }
 
@@ -353,8 +355,11 @@ fn left_out(report: &Report) -> Option<String> {
 /// The advice on the blocker as long as it is in the way, and what an act leaves to be done.
 fn advice(incident: &Incident, state: State) -> Vec<String> {
     let blocker = incident.blocker().filter(|_| state != State::Resolved && !incident.is_settling());
-    let follow_up =
-        incident.act.as_ref().filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused)).map(|act| &act.plan.follow_up);
+    let follow_up = incident
+        .act
+        .as_ref()
+        .filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused))
+        .map(|act| &act.plan.follow_up);
     let texts = blocker.map(|seen| &seen.diagnosis.advice).into_iter().chain(follow_up);
     texts
         .filter(|text| !text.trim().is_empty())
@@ -370,7 +375,11 @@ fn likely(explanation: Option<Cause>, signature: Option<Signature>) -> Option<St
 
 /// What stood before a cause, in a sentence.
 fn hidden(by: Cause) -> String {
-    if by == Cause::Unknown { "A failure of unknown cause came first.".to_owned() } else { format!("It was hidden by {by}.") }
+    if by == Cause::Unknown {
+        "A failure of unknown cause came first.".to_owned()
+    } else {
+        format!("It was hidden by {by}.")
+    }
 }
 
 /// How an incident ended, or why it has not: silence is not recovery.
@@ -380,13 +389,16 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
     match incident.resolved_at {
         Some(at) => {
             let ended = incident.timeline.iter().rfind(|entry| matches!(entry.what, Happened::Ended(_)));
-            let how = ended.map_or_else(|| "the timeline does not say how".to_owned(), |entry| line(&entry.what.to_string()));
+            let how =
+                ended.map_or_else(|| "the timeline does not say how".to_owned(), |entry| line(&entry.what.to_string()));
             if is_service {
                 format!(
                     "Resolved at {at}: {how}. This was looked up at the service; that nothing failed for a while would not have been enough."
                 )
             } else {
-                format!("Closed at {at}: {how}. It has no steady state to look up, so that this says only that it did not fail again.")
+                format!(
+                    "Closed at {at}: {how}. It has no steady state to look up, so that this says only that it did not fail again."
+                )
             }
         }
         None => {

@@ -82,7 +82,9 @@ pub fn of(incidents: &[(Subject, Incident)], rules: Rules, now: Timestamp) -> Ve
     let mut hit: BTreeMap<Common, Vec<Hit<'_>>> = BTreeMap::new();
     for (subject, incident) in incidents.iter().filter(|(subject, _)| matches!(subject, Subject::Service(_))) {
         for seen in &incident.causes {
-            let Some(common) = Common::of(&seen.diagnosis) else { continue };
+            let Some(common) = Common::of(&seen.diagnosis) else {
+                continue;
+            };
             hit.entry(common).or_default().push(Hit { subject, incident, at: seen.first_at });
         }
     }
@@ -110,7 +112,14 @@ fn subjects<'a>(hits: &[Hit<'a>]) -> BTreeSet<&'a Subject> {
 
 fn report(common: &Common, hits: &[Hit<'_>], now: Timestamp) -> OutbreakReport {
     let member = |hit: &Hit<'_>| {
-        (Member { subject: hit.subject.clone(), incident: hit.incident.id.clone(), at: hit.at }, Some(hit.incident.clone()))
+        (
+            Member {
+                subject: hit.subject.clone(),
+                incident: hit.incident.id.clone(),
+                at: hit.at,
+            },
+            Some(hit.incident.clone()),
+        )
     };
     let members: Vec<_> = hits.iter().map(member).collect();
     let story = Story::of(common, &members);
@@ -140,7 +149,8 @@ fn together(hits: &[Hit<'_>]) -> Incident {
     for hit in hits {
         hit.incident.launches.iter().for_each(|launch| all.add_launch(*launch));
         all.quota_limit = all.quota_limit.or(hit.incident.quota_limit);
-        all.causes.extend(hit.incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).cloned());
+        all.causes
+            .extend(hit.incident.causes.iter().filter(|seen| seen.diagnosis.docker_hub_quota()).cloned());
     }
     all
 }
@@ -151,8 +161,13 @@ fn over_time(hits: &[Hit<'_>], since: Timestamp, until: Timestamp) -> Vec<Failin
     let failing = |at: Timestamp| {
         let hit = hits.iter().filter(|hit| hit.at <= at);
         let open = hit.clone().filter(|hit| hit.incident.resolved_at.is_none_or(|resolved| resolved > at));
-        let count = |hits: &mut dyn Iterator<Item = &Hit<'_>>| hits.map(|hit| hit.subject).collect::<BTreeSet<_>>().len();
-        Failing { at, open: count(&mut open.into_iter()), hit: count(&mut hit.into_iter()) }
+        let count =
+            |hits: &mut dyn Iterator<Item = &Hit<'_>>| hits.map(|hit| hit.subject).collect::<BTreeSet<_>>().len();
+        Failing {
+            at,
+            open: count(&mut open.into_iter()),
+            hit: count(&mut hit.into_iter()),
+        }
     };
     (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing).collect()
 }
@@ -172,7 +187,13 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
     let rows = acts.chunk_by(|one, next| one.1 == next.1).filter_map(|same| {
         let ((from, what, _), (until, ..)) = (same.first()?, same.last()?);
         let first = same.iter().take(NAMES).map(|(_, _, name)| name.clone()).collect();
-        Some(Done { from: *from, until: *until, what: what.clone(), services: same.len(), first })
+        Some(Done {
+            from: *from,
+            until: *until,
+            what: what.clone(),
+            services: same.len(),
+            first,
+        })
     });
     let mut rows: Vec<Done> = rows.collect();
     let left_out = rows.len().saturating_sub(DONE);
@@ -182,7 +203,11 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
 
 impl Done {
     fn line(&self) -> String {
-        let span = if self.from == self.until { self.from.to_string() } else { format!("{} to {}", self.from, self.until) };
+        let span = if self.from == self.until {
+            self.from.to_string()
+        } else {
+            format!("{} to {}", self.from, self.until)
+        };
         let more = self.services - self.first.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!("{span} {} ({}{more})", self.what, self.first.join(", "))
@@ -191,7 +216,8 @@ impl Done {
 
 impl OutbreakReport {
     fn done_lines(&self) -> Vec<String> {
-        let more = (self.done_left_out > 0).then(|| format!("{} more are in the incidents' own reports", self.done_left_out));
+        let more =
+            (self.done_left_out > 0).then(|| format!("{} more are in the incidents' own reports", self.done_left_out));
         self.done.iter().map(Done::line).chain(more).collect()
     }
 }
@@ -257,7 +283,8 @@ pub(super) fn in_html(page: &mut Html, report: &OutbreakReport, id: &str) {
             page.section(2, "What was done, in this order", |page| list(page, &report.done_lines()));
         }
         if !report.needs.is_empty() {
-            let needs: Vec<String> = report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)).collect();
+            let needs: Vec<String> =
+                report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)).collect();
             page.section(2, "Needs a person", |page| list(page, &needs));
         }
     });

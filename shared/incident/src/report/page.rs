@@ -1,4 +1,5 @@
-//! Writes HTML: every element is closed where it is opened and every text is escaped, because nothing can be written in another way.
+//! Writes HTML: every element is closed where it is opened and every text is escaped, because nothing can be written in
+//! another way.
 
 use super::Moment;
 use super::when::When;
@@ -25,7 +26,12 @@ impl Html {
     }
 
     /// An element with its content. Names are this crate's own, values are escaped.
-    pub(super) fn element(&mut self, tag: &'static str, attributes: &[(&'static str, &str)], content: impl FnOnce(&mut Self)) {
+    pub(super) fn element(
+        &mut self,
+        tag: &'static str,
+        attributes: &[(&'static str, &str)],
+        content: impl FnOnce(&mut Self),
+    ) {
         self.open(tag, attributes);
         self.0.push('>');
         content(self);
@@ -98,17 +104,23 @@ impl Html {
 
     /// A table with a caption and column heads; it scrolls by itself where the page is narrow.
     pub(super) fn table(&mut self, caption: &str, heads: &[&str], rows: impl FnOnce(&mut Self)) {
-        self.element("div", &[("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", caption)], |page| {
-            page.element("table", &[], |page| {
-                page.element("caption", &[], |page| page.text(caption));
-                page.element("thead", &[], |page| {
-                    page.element("tr", &[], |page| {
-                        heads.iter().for_each(|head| page.element("th", &[("scope", "col")], |page| page.text(head)));
+        self.element(
+            "div",
+            &[("class", "scroll"), ("role", "region"), ("tabindex", "0"), ("aria-label", caption)],
+            |page| {
+                page.element("table", &[], |page| {
+                    page.element("caption", &[], |page| page.text(caption));
+                    page.element("thead", &[], |page| {
+                        page.element("tr", &[], |page| {
+                            heads
+                                .iter()
+                                .for_each(|head| page.element("th", &[("scope", "col")], |page| page.text(head)));
+                        });
                     });
+                    page.element("tbody", &[], rows);
                 });
-                page.element("tbody", &[], rows);
-            });
-        });
+            },
+        );
     }
 }
 

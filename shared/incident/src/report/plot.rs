@@ -20,7 +20,13 @@ pub(super) fn draw(quota: &Quota, when: &When) -> String {
     };
     // The most that the window held while the column lasted, so that a short peak is not missed.
     let value = |index: usize| {
-        let peak = quota.launches.iter().filter(|used| column(used.at) == index).map(|used| used.window).max().unwrap_or(0);
+        let peak = quota
+            .launches
+            .iter()
+            .filter(|used| column(used.at) == index)
+            .map(|used| used.window)
+            .max()
+            .unwrap_or(0);
         peak.max(quota.window_at(moment(index)))
     };
     let values: Vec<u32> = (0..COLUMNS).map(value).collect();

@@ -80,7 +80,8 @@ pub struct Used {
 impl Quota {
     /// The estimate at a moment; `None` where no launch tried a pull of Docker Hub.
     pub fn of(incident: &Incident, at: Timestamp) -> Option<Self> {
-        let mut launches: Vec<Launch> = incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
+        let mut launches: Vec<Launch> =
+            incident.launches.iter().filter(|launch| launch.pulls > 0 && launch.at <= at).copied().collect();
         launches.sort_by_key(|launch| launch.at);
         let last = launches.last()?.at;
         let per_launch = launches.iter().map(Launch::each).max().unwrap_or(1).max(1);
@@ -124,7 +125,13 @@ impl Quota {
             gives_back,
             from,
             until,
-            launches: shown.map(|launch| Used { at: launch.at, pulls: launch.pulls, window: within(&launches, launch.at) }).collect(),
+            launches: shown
+                .map(|launch| Used {
+                    at: launch.at,
+                    pulls: launch.pulls,
+                    window: within(&launches, launch.at),
+                })
+                .collect(),
         })
     }
 
@@ -146,8 +153,11 @@ impl Quota {
 
     /// The estimate in sentences, without its picture.
     pub fn sentences(&self) -> Vec<String> {
-        let limit =
-            if self.limit_known { "as Docker Hub's headers said" } else { "assumed: Docker's documented limit for anonymous pulls" };
+        let limit = if self.limit_known {
+            "as Docker Hub's headers said"
+        } else {
+            "assumed: Docker's documented limit for anonymous pulls"
+        };
         let mut sentences = vec![format!(
             "Failed launches tried {} in the six hours before {}; the limit is {} ({limit}).",
             count(self.tried, "pull"),
@@ -156,10 +166,16 @@ impl Quota {
         )];
         match self.refusal() {
             Some((refused, others)) => {
-                let since = if self.left_at_most == 0 { "none".to_owned() } else { format!("about {}", self.left_at_most) };
+                let since = if self.left_at_most == 0 {
+                    "none".to_owned()
+                } else {
+                    format!("about {}", self.left_at_most)
+                };
                 let others = match others {
                     0 => String::new(),
-                    _ => format!(" Of the limit, {others} were not tried here: others behind the same address used them."),
+                    _ => format!(
+                        " Of the limit, {others} were not tried here: others behind the same address used them."
+                    ),
                 };
                 sentences.push(format!(
                     "Docker Hub refused at {refused}: nothing was left then.{others} Of the tries here, {since} had left the window since."
@@ -171,9 +187,17 @@ impl Quota {
             )),
         }
         sentences.push(match self.launches_to_empty {
-            1 => format!("One launch tries up to {}, which empties a quota of {}.", count(self.per_launch, "pull"), self.limit),
+            1 => format!(
+                "One launch tries up to {}, which empties a quota of {}.",
+                count(self.per_launch, "pull"),
+                self.limit
+            ),
             launches => {
-                format!("One launch tries up to {}; {launches} of them empty a quota of {}.", count(self.per_launch, "pull"), self.limit)
+                format!(
+                    "One launch tries up to {}; {launches} of them empty a quota of {}.",
+                    count(self.per_launch, "pull"),
+                    self.limit
+                )
             }
         });
         if let (Some(first), Some(all)) = (self.gives_back.first(), self.all_back_at) {
@@ -181,7 +205,10 @@ impl Quota {
                 format!("The window gives them back at {all}, if nothing tries again.")
             } else {
                 let pulls = count(first.pulls, "pull");
-                format!("The window gives them back from {} on ({pulls}) until {all}, if nothing tries again.", first.at)
+                format!(
+                    "The window gives them back from {} on ({pulls}) until {all}, if nothing tries again.",
+                    first.at
+                )
             });
         }
         sentences
@@ -198,7 +225,10 @@ fn is_within(launch: &Launch, moment: Timestamp) -> bool {
 
 /// Tries in the window that ends at a moment.
 fn within(launches: &[Launch], moment: Timestamp) -> u32 {
-    launches.iter().filter(|launch| is_within(launch, moment)).fold(0, |sum, launch| sum.saturating_add(launch.pulls))
+    launches
+        .iter()
+        .filter(|launch| is_within(launch, moment))
+        .fold(0, |sum, launch| sum.saturating_add(launch.pulls))
 }
 
 /// Of the tries in the window at one moment, those still in it at a later one.
@@ -222,14 +252,19 @@ mod tests {
         incident
     }
 
-    /// The case's own arithmetic: 42 pulls at 13:00, 14 at 14:00, so that 44 of 100 are left at 19:17 but for the first hour's, which are back.
+    /// The case's own arithmetic: 42 pulls at 13:00, 14 at 14:00, so that 44 of 100 are left at 19:17 but for the first
+    /// hour's, which are back.
     #[test]
     fn the_window_slides() {
         let early: Vec<(i64, u32)> = (0..6).map(|launch| (launch * 2, 7)).chain([(60, 7), (62, 7)]).collect();
         let quota = Quota::of(&incident(&early, Some(100)), at(63)).unwrap();
         assert_eq!((quota.tried, quota.left_at_most, quota.launches_to_empty), (56, 44, 14));
         let later = Quota::of(&incident(&early, Some(100)), at(6 * 60 + 11)).unwrap();
-        assert_eq!((later.tried, later.left_at_most), (14, 86), "what was tried in the first eleven minutes has left the window");
+        assert_eq!(
+            (later.tried, later.left_at_most),
+            (14, 86),
+            "what was tried in the first eleven minutes has left the window"
+        );
         assert_eq!(later.gives_back, [GivenBack { at: at(420), pulls: 7 }, GivenBack { at: at(422), pulls: 7 }]);
         assert_eq!(later.all_back_at, Some(at(422)));
         assert_eq!(quota.window_at(at(1)), 7);

@@ -15,8 +15,8 @@ const MOST: usize = 24;
 /// Longest line, in characters.
 const SHORT: usize = 200;
 
-/// The timeline for a message. What is left out of its middle are stops for reasons that are told, and what ECS says of itself, never what
-/// pullsafe did or decided.
+/// The timeline for a message. What is left out of its middle are stops for reasons that are told, and what ECS says of
+/// itself, never what pullsafe did or decided.
 pub fn timeline(incident: &Incident) -> Vec<String> {
     let all = &incident.timeline;
     let mut told: Vec<&str> = Vec::new();

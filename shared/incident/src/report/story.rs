@@ -20,7 +20,13 @@ pub(super) fn story(report: &Report, when: &When) -> Vec<String> {
     };
     sentences.extend(report.blocker.as_ref().and_then(|blocker| blocker.likely.clone()));
     if let Some(act) = &report.act {
-        sentences.push(format!("pullsafe at {}: {} for {}, {}.", when.at(act.decided_at), act.remedy, act.cause, act.words()));
+        sentences.push(format!(
+            "pullsafe at {}: {} for {}, {}.",
+            when.at(act.decided_at),
+            act.remedy,
+            act.cause,
+            act.words()
+        ));
     }
     if let Some(waiting) = &report.waiting {
         sentences.push(format!("Since {} pullsafe waits: {}.", when.at(waiting.at), when.text(&waiting.what)));
@@ -30,7 +36,11 @@ pub(super) fn story(report: &Report, when: &When) -> Vec<String> {
 
 fn failed(cause: &CauseLine, when: &When) -> String {
     let (first, last) = (when.at(cause.first_at), when.at(cause.last_at));
-    let time = if first == last { format!("At {first}") } else { format!("From {first} to {last}") };
+    let time = if first == last {
+        format!("At {first}")
+    } else {
+        format!("From {first} to {last}")
+    };
     let hidden = cause.hidden_by.map_or_else(String::new, |by| format!(" {}", super::hidden(by)));
     format!("{time} {} failed: {}.{hidden}", count(cause.tasks, "task"), cause.summary)
 }
@@ -61,7 +71,13 @@ mod tests {
 
     #[test]
     fn a_duration_is_in_the_unit_that_people_would_choose() {
-        for (seconds, written) in [(1, "1 second"), (119, "119 seconds"), (2_075, "34 minutes"), (7_200, "2 hours"), (200_000, "2 days")] {
+        for (seconds, written) in [
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (2_075, "34 minutes"),
+            (7_200, "2 hours"),
+            (200_000, "2 days"),
+        ] {
             assert_eq!(duration(seconds), written);
         }
     }

@@ -37,11 +37,16 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, when: &When, id: &str) {
         ("xmlns", "http://www.w3.org/2000/svg"),
     ];
     page.element("svg", &attributes, |page| {
-        page.element("title", &[("id", &title)], |page| page.text("Docker Hub pulls tried in a sliding window of six hours (estimate)"));
+        page.element("title", &[("id", &title)], |page| {
+            page.text("Docker Hub pulls tried in a sliding window of six hours (estimate)")
+        });
         let words = format!("{} {CAVEAT}", quota.sentences().join(" "));
         page.element("desc", &[("id", &description)], |page| page.text(&when.text(&words)));
         let (zero, right) = (y(0), WIDTH - RIGHT);
-        page.void("path", &[("class", "area"), ("d", &format!("{} L{right} {zero} L{LEFT} {zero} Z", curve(quota, x, y)))]);
+        page.void(
+            "path",
+            &[("class", "area"), ("d", &format!("{} L{right} {zero} L{LEFT} {zero} Z", curve(quota, x, y)))],
+        );
         page.void("path", &[("class", "curve"), ("d", &curve(quota, x, y))]);
         line(page, "axis", (LEFT, zero), (right, zero));
         line(page, "limit", (LEFT, y(quota.limit)), (right, y(quota.limit)));
@@ -69,8 +74,15 @@ pub(super) fn draw(page: &mut Html, quota: &Quota, when: &When, id: &str) {
             line(page, "refused", (x(refused), if others > 0 { from } else { zero }), (x(refused), to));
             let place = |row: i64| (x(refused) + side, (from + to) / 2 + row);
             match others {
-                0 => label(page, (x(refused) + side, to + LABEL + 4), anchor, &format!("refused {}", when.minute(refused))),
-                _ if from - to < 2 * LABEL => label(page, (x(refused) + side, from + LABEL + 2), anchor, &elsewhere(others)),
+                0 => label(
+                    page,
+                    (x(refused) + side, to + LABEL + 4),
+                    anchor,
+                    &format!("refused {}", when.minute(refused)),
+                ),
+                _ if from - to < 2 * LABEL => {
+                    label(page, (x(refused) + side, from + LABEL + 2), anchor, &elsewhere(others))
+                }
                 _ => {
                     label(page, place(-3), anchor, &format!("refused {}:", when.minute(refused)));
                     label(page, place(LABEL - 3), anchor, &elsewhere(others));

@@ -13,7 +13,9 @@ impl When {
     /// Of the day on which a report's incident began.
     pub(super) fn of(opened_at: Timestamp) -> Self {
         let text = opened_at.to_string();
-        Self { day: stamp(&text).map_or_else(|| text.clone(), |(day, _, _)| day.to_owned()) }
+        Self {
+            day: stamp(&text).map_or_else(|| text.clone(), |(day, _, _)| day.to_owned()),
+        }
     }
 
     /// The day.
@@ -36,7 +38,8 @@ impl When {
         }
     }
 
-    /// A sentence with its moments written so. What follows a letter, a digit or a sign is part of a name or a value, and stays.
+    /// A sentence with its moments written so. What follows a letter, a digit or a sign is part of a name or a value,
+    /// and stays.
     pub(super) fn text(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let (mut rest, mut before) = (text, ' ');
@@ -83,7 +86,10 @@ mod tests {
         ] {
             assert_eq!(when.text(text), written);
         }
-        assert_eq!((when.day(), when.minute(Timestamp::from_millis(1_768_504_765_000)).as_str()), ("2026-01-15", "19:19"));
+        assert_eq!(
+            (when.day(), when.minute(Timestamp::from_millis(1_768_504_765_000)).as_str()),
+            ("2026-01-15", "19:19")
+        );
     }
 
     #[test]

@@ -90,7 +90,9 @@ fn outages(page: &mut Html, outlooks: &[Outlook], now: Timestamp) {
     if severe.is_empty() {
         return;
     }
-    severe.sort_by_key(|(outlook, finding)| (finding.severity(now), finding.expected(), outlook.subject.as_str(), finding.key()));
+    severe.sort_by_key(|(outlook, finding)| {
+        (finding.severity(now), finding.expected(), outlook.subject.as_str(), finding.key())
+    });
     page.element("h3", &[], |page| page.text("Tomorrow's outage"));
     page.element("ul", &[], |page| {
         for (outlook, finding) in severe.iter().take(OUTAGES) {
@@ -133,7 +135,11 @@ fn incident(page: &mut Html, report: &Report, index: usize, with_picture: bool) 
         if let Some(quota) = &report.quota {
             page.paragraph("Docker Hub's quota, an estimate from what failed launches tried:");
             page.element("ul", &[], |page| {
-                quota.sentences().iter().take(2).for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
+                quota
+                    .sentences()
+                    .iter()
+                    .take(2)
+                    .for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
             });
             if with_picture {
                 svg::draw(page, quota, when, &format!("pullsafe-quota-{index}"));

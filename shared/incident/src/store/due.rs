@@ -1,4 +1,5 @@
-//! Who is due for a look, by a sparse index: it is spread over partitions, sorts by the moment of the next look, and holds no documents.
+//! Who is due for a look, by a sparse index: it is spread over partitions, sorts by the moment of the next look, and
+//! holds no documents.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -49,8 +50,15 @@ impl Table {
             })
             .await?;
         }
-        let old = self.client.query().table_name(&self.name).index_name(OPEN_INDEX).key_condition_expression("#open = :open");
-        let old = old.expression_attribute_names("#open", "open").expression_attribute_values(":open", text("incident"));
+        let old = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(OPEN_INDEX)
+            .key_condition_expression("#open = :open");
+        let old = old
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", text("incident"));
         each_row(old, |row| {
             if let Some(subject) = parsed(QUERY, row, "subject")? {
                 found.push(DueRow { subject, due: None });
@@ -61,8 +69,8 @@ impl Table {
         Ok(found)
     }
 
-    /// Says that a look is being made, so that nobody else makes it too, and when the next one is due. False if somebody else was faster,
-    /// or something has happened since.
+    /// Says that a look is being made, so that nobody else makes it too, and when the next one is due. False if
+    /// somebody else was faster, or something has happened since.
     ///
     /// # Errors
     /// The call failed.
@@ -120,7 +128,9 @@ impl Table {
 
     fn shard(&self, shard: u32, until: Option<Timestamp>) -> QueryFluentBuilder {
         let operation = self.client.query().table_name(&self.name).index_name(DUE_INDEX);
-        let operation = operation.expression_attribute_names("#shard", "shard").expression_attribute_values(":shard", text(&name(shard)));
+        let operation = operation
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":shard", text(&name(shard)));
         match until {
             Some(until) => operation
                 .key_condition_expression("#shard = :shard AND #due <= :until")
@@ -143,7 +153,9 @@ pub(super) fn update(
         .expression_attribute_names("#due", "due_at")
         .expression_attribute_names("#quiet", "quiet")
         .expression_attribute_names("#wakes", "wakes");
-    let Some(due) = due else { return (operation, "", ", #shard, #due, #quiet, #wakes") };
+    let Some(due) = due else {
+        return (operation, "", ", #shard, #due, #quiet, #wakes");
+    };
     let wakes = due.wakes.iter().map(|wake| number(wake.seconds())).collect();
     let operation = operation
         .expression_attribute_values(":shard", text(&name(shard_of(key))))
@@ -170,8 +182,15 @@ pub(super) fn shard_of(key: &str) -> u32 {
 
 fn due_of(row: &Item) -> Due {
     let seconds = |value: &AttributeValue| value.as_n().ok().and_then(|text| text.parse::<i64>().ok());
-    let moment = |value: &AttributeValue| seconds(value).map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
-    let wakes = row.get("wakes").and_then(|value| value.as_l().ok()).into_iter().flatten().filter_map(moment).collect();
+    let moment =
+        |value: &AttributeValue| seconds(value).map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
+    let wakes = row
+        .get("wakes")
+        .and_then(|value| value.as_l().ok())
+        .into_iter()
+        .flatten()
+        .filter_map(moment)
+        .collect();
     Due {
         at: row.get("due_at").and_then(moment).unwrap_or(Timestamp::from_millis(0)),
         quiet: row.get("quiet").and_then(seconds).and_then(|quiet| u8::try_from(quiet).ok()).unwrap_or(0),

@@ -64,18 +64,35 @@ impl Table {
     }
 
     /// Hands on the rows with these keys, and says how many DynamoDB did not give.
-    pub(super) async fn batch(&self, keys: Vec<Item>, consistent: bool, mut take: impl FnMut(&Item)) -> Result<usize, Failure> {
+    pub(super) async fn batch(
+        &self,
+        keys: Vec<Item>,
+        consistent: bool,
+        mut take: impl FnMut(&Item),
+    ) -> Result<usize, Failure> {
         let mut missing = 0;
         for some in keys.chunks(BATCH) {
             let mut left = some.to_vec();
             for _ in 0..TRIES {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(consistent).build();
+                let wanted = KeysAndAttributes::builder()
+                    .set_keys(Some(std::mem::take(&mut left)))
+                    .consistent_read(consistent)
+                    .build();
                 let wanted = wanted.map_err(|error| Failure::unexpected(BATCH_GET, error.to_string()))?;
                 let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await;
                 let answer = answer.map_err(|error| Failure::of(BATCH_GET, &error))?;
-                answer.responses().and_then(|tables| tables.get(&self.name)).into_iter().flatten().for_each(&mut take);
+                answer
+                    .responses()
+                    .and_then(|tables| tables.get(&self.name))
+                    .into_iter()
+                    .flatten()
+                    .for_each(&mut take);
                 left.extend(
-                    answer.unprocessed_keys().and_then(|tables| tables.get(&self.name)).map_or(&[][..], KeysAndAttributes::keys).to_vec(),
+                    answer
+                        .unprocessed_keys()
+                        .and_then(|tables| tables.get(&self.name))
+                        .map_or(&[][..], KeysAndAttributes::keys)
+                        .to_vec(),
                 );
                 if left.is_empty() {
                     break;
@@ -86,8 +103,8 @@ impl Table {
         Ok(missing)
     }
 
-    /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so that
-    /// the table is read; of a very large one only a part, and that is said.
+    /// The incidents of everything that were open at some time since a moment. The archive has no index by time, so
+    /// that the table is read; of a very large one only a part, and that is said.
     ///
     /// # Errors
     /// A call failed.
@@ -117,9 +134,9 @@ impl Table {
                 return Ok(history.whole());
             }
         }
-        history
-            .missing
-            .push(format!("the archive is larger than {PAGES} MB, and only a part of it was read; ask for one service by its ARN"));
+        history.missing.push(format!(
+            "the archive is larger than {PAGES} MB, and only a part of it was read; ask for one service by its ARN"
+        ));
         Ok(history.whole())
     }
 }
@@ -175,7 +192,8 @@ impl History {
             }
         }
         self.past.clear();
-        self.incidents.sort_by(|(_, one), (_, other)| (one.opened_at, &one.id).cmp(&(other.opened_at, &other.id)));
+        self.incidents
+            .sort_by(|(_, one), (_, other)| (one.opened_at, &one.id).cmp(&(other.opened_at, &other.id)));
         self
     }
 }

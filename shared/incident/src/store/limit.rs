@@ -49,7 +49,8 @@ impl Table {
     /// # Errors
     /// The call failed.
     pub async fn add_sharer(&self, sharer: &Sharer) -> Result<(), Failure> {
-        self.put_limit(&format!("share#{}", sharer.service.arn()), sharer, sharer.at.plus_seconds(SHARERS_SECONDS)).await
+        self.put_limit(&format!("share#{}", sharer.service.arn()), sharer, sharer.at.plus_seconds(SHARERS_SECONDS))
+            .await
     }
 
     /// Everybody who shares one, whichever.
@@ -57,7 +58,10 @@ impl Table {
     /// # Errors
     /// A call failed.
     pub async fn sharers(&self) -> Result<Vec<Sharer>, Failure> {
-        all(self.of_limit("#pk = :pk AND begins_with(#sk, :from)").expression_attribute_values(":from", text("share#"))).await
+        all(self
+            .of_limit("#pk = :pk AND begins_with(#sk, :from)")
+            .expression_attribute_values(":from", text("share#")))
+        .await
     }
 
     /// Whether people were told of late that the limit of this source ends, or of as many others as they can bear.
@@ -76,7 +80,12 @@ impl Table {
     /// # Errors
     /// The call failed.
     pub async fn told_of_limit(&self, source: &Source, now: Timestamp) -> Result<(), Failure> {
-        self.put_limit(&format!("told#{}", String::from(source.clone())), &(source, now), now.plus_seconds(TOLD_SECONDS)).await
+        self.put_limit(
+            &format!("told#{}", String::from(source.clone())),
+            &(source, now),
+            now.plus_seconds(TOLD_SECONDS),
+        )
+        .await
     }
 
     async fn put_limit(&self, key: &str, doc: &impl Serialize, expires: Timestamp) -> Result<(), Failure> {

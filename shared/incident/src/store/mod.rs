@@ -1,4 +1,5 @@
-//! The table: one row per service (or family, or build project), changed under a lease or by its revision; and the archive.
+//! The table: one row per service (or family, or build project), changed under a lease or by its revision; and the
+//! archive.
 //!
 //! | `pk` | `sk` | |
 //! |---|---|---|
@@ -126,7 +127,9 @@ impl Table {
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(&subject.key())).key("sk", text(STATE));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        let Some(item) = answer.item() else { return Ok(Found::default()) };
+        let Some(item) = answer.item() else {
+            return Ok(Found::default());
+        };
         Ok(Found {
             record: document(CALL, item)?.unwrap_or_default(),
             rev: number_of(item, "rev"),
@@ -165,13 +168,19 @@ impl Table {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn lease_found(&self, subject: &Subject, found: &Found, owner: &str, now: Timestamp) -> Result<bool, Failure> {
+    pub async fn lease_found(
+        &self,
+        subject: &Subject,
+        found: &Found,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
         let free = "(attribute_not_exists(#until) OR #until < :now OR #owner = :owner)";
         let mut operation = self.update(subject).update_expression("SET #owner = :owner, #until = :until");
         operation = match found.rev {
-            Some(rev) => {
-                operation.condition_expression(format!("#rev = :known AND {free}")).expression_attribute_values(":known", number(rev))
-            }
+            Some(rev) => operation
+                .condition_expression(format!("#rev = :known AND {free}"))
+                .expression_attribute_values(":known", number(rev)),
             None => operation.condition_expression(format!("attribute_not_exists(#rev) AND {free}")),
         };
         let operation = operation
@@ -224,13 +233,15 @@ impl Table {
         now: Timestamp,
         next: Next,
     ) -> Result<bool, Failure> {
-        let Some(gone) = self.prepare(subject, record, now, Holding::Nothing).await? else { return Ok(false) };
+        let Some(gone) = self.prepare(subject, record, now, Holding::Nothing).await? else {
+            return Ok(false);
+        };
         let unleased = "(attribute_not_exists(#until) OR #until < :now)";
         let mut operation = self.changed(subject, record, now, next, ", #owner, #until");
         operation = match found.rev {
-            Some(rev) => {
-                operation.condition_expression(format!("#rev = :known AND {unleased}")).expression_attribute_values(":known", number(rev))
-            }
+            Some(rev) => operation
+                .condition_expression(format!("#rev = :known AND {unleased}"))
+                .expression_attribute_values(":known", number(rev)),
             None => operation.condition_expression(format!("attribute_not_exists(#rev) AND {unleased}")),
         };
         operation = operation.expression_attribute_names("#until", "lease_until");
@@ -245,8 +256,8 @@ impl Table {
         }
     }
 
-    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards is returned; none if
-    /// somebody else is writing a row of the past.
+    /// What has to be there before the record is: the rows of the past, and those of who waits. What may go afterwards
+    /// is returned; none if somebody else is writing a row of the past.
     async fn prepare(
         &self,
         subject: &Subject,
@@ -265,11 +276,18 @@ impl Table {
         Ok(Some(known.into_iter().filter(|name| !record.listed.contains(name)).collect()))
     }
 
-    /// Lists a subject with those who wait for these images, before anybody is asked for them: an image can come at once.
+    /// Lists a subject with those who wait for these images, before anybody is asked for them: an image can come at
+    /// once.
     ///
     /// # Errors
     /// A call failed.
-    pub async fn expect(&self, subject: &Subject, record: &mut Record, names: &[String], now: Timestamp) -> Result<(), Failure> {
+    pub async fn expect(
+        &self,
+        subject: &Subject,
+        record: &mut Record,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         for name in names {
             if !record.listed.contains(name) {
                 self.add_waiter(name, subject, now).await?;
@@ -287,7 +305,14 @@ impl Table {
     }
 
     /// The update that writes a record, without its condition. `remove` is what else goes.
-    fn changed(&self, subject: &Subject, record: &Record, now: Timestamp, next: Next, remove: &str) -> UpdateItemFluentBuilder {
+    fn changed(
+        &self,
+        subject: &Subject,
+        record: &Record,
+        now: Timestamp,
+        next: Next,
+        remove: &str,
+    ) -> UpdateItemFluentBuilder {
         let due = Due::after_change(subject, record, now);
         let (operation, set, gone) = due::update(self.update(subject), &subject.key(), due.as_ref(), next);
         operation
@@ -307,10 +332,11 @@ impl Table {
             .expression_attribute_values(":one", number(1))
     }
 
-    /// Writes a row of the past; false if somebody else has just written it, who may be about to write the record that it belongs to.
+    /// Writes a row of the past; false if somebody else has just written it, who may be about to write the record that
+    /// it belongs to.
     ///
-    /// Whoever holds the lease writes over it: nobody else can write the record then. One that a process left which died is written over
-    /// when that cannot be at work any more.
+    /// Whoever holds the lease writes over it: nobody else can write the record then. One that a process left which
+    /// died is written over when that cannot be at work any more.
     async fn keep(&self, subject: &Subject, part: &Part, now: Timestamp, holding: Holding) -> Result<bool, Failure> {
         let mut operation = self
             .client
@@ -339,7 +365,11 @@ impl Table {
     /// # Errors
     /// A call failed, or a row cannot be read.
     pub async fn past_task(&self, subject: &Subject, incident: &str, task: &str) -> Result<Option<SeenTask>, Failure> {
-        let query = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk AND begins_with(#sk, :past)");
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :past)");
         let query = query.expression_attribute_names("#pk", "pk").expression_attribute_names("#sk", "sk");
         let query = query.expression_attribute_values(":pk", text(&subject.key()));
         let query = query.expression_attribute_values(":past", text(&format!("{PAST}{incident}#")));
@@ -359,7 +389,12 @@ impl Table {
     /// The call failed; with `ConditionFailed` the lease was lost.
     pub async fn release(&self, subject: &Subject, owner: &str, empty: bool) -> Result<(), Failure> {
         if empty {
-            let operation = self.client.delete_item().table_name(&self.name).key("pk", text(&subject.key())).key("sk", text(STATE));
+            let operation = self
+                .client
+                .delete_item()
+                .table_name(&self.name)
+                .key("pk", text(&subject.key()))
+                .key("sk", text(STATE));
             let operation = operation
                 .condition_expression("#owner = :owner AND attribute_not_exists(#doc)")
                 .expression_attribute_names("#owner", "lease_owner")
@@ -371,8 +406,13 @@ impl Table {
                 Err(failure) => Err(failure),
             };
         }
-        let operation = self.update(subject).update_expression("REMOVE #owner, #until").condition_expression("#owner = :owner");
-        let operation = operation.expression_attribute_names("#until", "lease_until").expression_attribute_values(":owner", text(owner));
+        let operation = self
+            .update(subject)
+            .update_expression("REMOVE #owner, #until")
+            .condition_expression("#owner = :owner");
+        let operation = operation
+            .expression_attribute_names("#until", "lease_until")
+            .expression_attribute_values(":owner", text(owner));
         operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
         Ok(())
     }
@@ -399,7 +439,12 @@ impl Table {
     }
 
     fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {
-        let operation = self.client.update_item().table_name(&self.name).key("pk", text(&subject.key())).key("sk", text(STATE));
+        let operation = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(&subject.key()))
+            .key("sk", text(STATE));
         operation.expression_attribute_names("#owner", "lease_owner")
     }
 }

@@ -5,8 +5,9 @@
 //! | `outbreak#<cause>` | `state` | `outbreak`, as JSON; `rev`, which every change raises; and while it lasts, when it is looked at next |
 //! | `outbreak#<id>#<part>` | the subject and its incident | `member`, as JSON |
 //!
-//! The row of a cause is written by the few incidents that are told one by one, by the one that makes it an outbreak, and by looks. Whoever
-//! joins later writes a row of its own, and those are spread over partitions: a thousand members write a thousand rows and never one.
+//! The row of a cause is written by the few incidents that are told one by one, by the one that makes it an outbreak,
+//! and by looks. Whoever joins later writes a row of its own, and those are spread over partitions: a thousand members
+//! write a thousand rows and never one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,11 +44,17 @@ impl Table {
         let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
         let operation = operation.key("pk", text(&partition(key))).key("sk", text(STATE));
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
-        let Some(item) = answer.item() else { return Ok(FoundOutbreak { outbreak: None, rev: None }) };
-        Ok(FoundOutbreak { outbreak: parsed(CALL, item, "outbreak")?, rev: number_of(item, "rev") })
+        let Some(item) = answer.item() else {
+            return Ok(FoundOutbreak { outbreak: None, rev: None });
+        };
+        Ok(FoundOutbreak {
+            outbreak: parsed(CALL, item, "outbreak")?,
+            rev: number_of(item, "rev"),
+        })
     }
 
-    /// Writes an outbreak that was read before; nothing if somebody else has written it since, and else how it stands now.
+    /// Writes an outbreak that was read before; nothing if somebody else has written it since, and else how it stands
+    /// now.
     ///
     /// # Errors
     /// The call failed.
@@ -109,8 +116,12 @@ impl Table {
     pub async fn due_outbreaks(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {
         let query = self.client.query().table_name(&self.name).index_name(DUE_INDEX);
         let query = query.key_condition_expression("#shard = :shard AND #due <= :until");
-        let query = query.expression_attribute_names("#shard", "shard").expression_attribute_values(":shard", text(OUTBREAKS));
-        let query = query.expression_attribute_names("#due", "due_at").expression_attribute_values(":until", number(now.seconds()));
+        let query = query
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":shard", text(OUTBREAKS));
+        let query = query
+            .expression_attribute_names("#due", "due_at")
+            .expression_attribute_values(":until", number(now.seconds()));
         let mut found = Vec::new();
         each_row(query, |row| {
             let key = row.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("outbreak#"));
@@ -122,16 +133,23 @@ impl Table {
         Ok(found)
     }
 
-    /// The members of an outbreak, with their incidents as they stand: from their rows while they are open, from the archive afterwards.
+    /// The members of an outbreak, with their incidents as they stand: from their rows while they are open, from the
+    /// archive afterwards.
     ///
     /// # Errors
     /// A call failed, or DynamoDB was too busy to give them all.
     pub async fn members(&self, outbreak: &Outbreak) -> Result<Vec<(Member, Option<Incident>)>, Failure> {
         let mut members = outbreak.alone.clone();
         for shard in 0..SHARDS {
-            let query = self.client.query().table_name(&self.name).consistent_read(true).key_condition_expression("#pk = :pk");
-            let query =
-                query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(&part(&outbreak.id(), shard)));
+            let query = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .consistent_read(true)
+                .key_condition_expression("#pk = :pk");
+            let query = query
+                .expression_attribute_names("#pk", "pk")
+                .expression_attribute_values(":pk", text(&part(&outbreak.id(), shard)));
             each_row(query, |row| {
                 let member: Option<Member> = parsed(QUERY, row, "member")?;
                 members.extend(member.filter(|member| !outbreak.lists(member)));
@@ -139,15 +157,20 @@ impl Table {
             })
             .await?;
         }
-        let open: BTreeSet<(String, String)> = members.iter().map(|member| (member.subject.key(), STATE.to_owned())).collect();
+        let open: BTreeSet<(String, String)> =
+            members.iter().map(|member| (member.subject.key(), STATE.to_owned())).collect();
         let mut incidents = BTreeMap::new();
         // A row that cannot be read has no message, and does not keep the others from being told.
         for row in self.rows(open).await? {
             let record: Option<Record> = parsed(BATCH_GET, &row, "doc").unwrap_or_default();
-            incidents.extend(record.and_then(|record| record.open).map(|incident| (key_of(&row, &incident.id), incident)));
+            incidents
+                .extend(record.and_then(|record| record.open).map(|incident| (key_of(&row, &incident.id), incident)));
         }
-        let over = members.iter().filter(|member| !incidents.contains_key(&(member.subject.key(), member.incident.clone())));
-        let over: BTreeSet<(String, String)> = over.map(|member| (member.subject.key(), format!("incident#{}", member.incident))).collect();
+        let over = members
+            .iter()
+            .filter(|member| !incidents.contains_key(&(member.subject.key(), member.incident.clone())));
+        let over: BTreeSet<(String, String)> =
+            over.map(|member| (member.subject.key(), format!("incident#{}", member.incident))).collect();
         for row in self.rows(over).await? {
             let incident: Option<Incident> = parsed(BATCH_GET, &row, "doc").unwrap_or_default();
             incidents.extend(incident.map(|incident| (key_of(&row, &incident.id), incident)));

@@ -56,7 +56,8 @@ impl Table {
         Ok(())
     }
 
-    /// Every outlook that was looked at since a moment. A row that cannot be read is left out: the next look writes it anew.
+    /// Every outlook that was looked at since a moment. A row that cannot be read is left out: the next look writes it
+    /// anew.
     ///
     /// # Errors
     /// A call failed.

@@ -5,7 +5,8 @@
 //! | `author#<author>` | `told` | `since`, when the period began; `granted`, the messages of it that went out by themselves; `summed`, once its summary is on its way |
 //! | `author#<author>` | `held#<since>#<message>` | a message that was held back, in its subject line |
 //!
-//! A message gets the same answer however often it asks within a period, and is held back once however often it is written.
+//! A message gets the same answer however often it asks within a period, and is held back once however often it is
+//! written.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -62,7 +63,9 @@ impl Table {
             let read = self.client.get_item().table_name(&self.name).consistent_read(true);
             let read = read.key("pk", text(&partition(author))).key("sk", text(TOLD)).send();
             let answer = read.await.map_err(|error| Failure::of("dynamodb:GetItem", &error))?;
-            let Some((since, row)) = answer.item().and_then(|row| Some((number_of(row, "since")?, row))) else { continue };
+            let Some((since, row)) = answer.item().and_then(|row| Some((number_of(row, "since")?, row))) else {
+                continue;
+            };
             if since > over {
                 return Ok(Leave::Held { since, summed: row.contains_key("summed") });
             }
@@ -85,7 +88,14 @@ impl Table {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn hold_back(&self, author: &str, since: i64, message: &str, line: &str, now: Timestamp) -> Result<(), Failure> {
+    pub async fn hold_back(
+        &self,
+        author: &str,
+        since: i64,
+        message: &str,
+        line: &str,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let operation = self.client.put_item().table_name(&self.name).item("pk", text(&partition(author)));
         let operation = operation.item("sk", text(&format!("{}{message}", held(since)))).item("line", text(line));
         let operation = operation.item("expires_at", number(now.seconds() + KEPT_SECONDS));
@@ -129,8 +139,15 @@ impl Table {
     }
 
     fn of_author(&self, author: &str, now: Timestamp) -> UpdateItemFluentBuilder {
-        let operation = self.client.update_item().table_name(&self.name).key("pk", text(&partition(author))).key("sk", text(TOLD));
-        let operation = operation.expression_attribute_names("#since", "since").expression_attribute_names("#expires", "expires_at");
+        let operation = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(&partition(author)))
+            .key("sk", text(TOLD));
+        let operation = operation
+            .expression_attribute_names("#since", "since")
+            .expression_attribute_names("#expires", "expires_at");
         let operation = operation.expression_attribute_values(":now", number(now.seconds()));
         operation.expression_attribute_values(":expires", number(now.seconds() + KEPT_SECONDS))
     }

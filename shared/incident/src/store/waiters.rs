@@ -6,8 +6,8 @@ use pullsafe_aws::failure::Failure;
 use pullsafe_aws::item::{QUERY, each_row, json, number, parsed, text};
 use pullsafe_events::Subject;
 
-/// A row of somebody who waits no longer, left by a process that died, goes after this time. Until then it costs a look in vain; so it may
-/// be long, for whoever waits longer than this has only the looks that are due.
+/// A row of somebody who waits no longer, left by a process that died, goes after this time. Until then it costs a look
+/// in vain; so it may be long, for whoever waits longer than this has only the looks that are due.
 const WAIT_SECONDS: i64 = 400 * 24 * 3600;
 
 impl Table {
@@ -19,7 +19,9 @@ impl Table {
         let mut found: Vec<Subject> = Vec::new();
         for name in names {
             let query = self.client.query().table_name(&self.name).key_condition_expression("#pk = :pk");
-            let query = query.expression_attribute_names("#pk", "pk").expression_attribute_values(":pk", text(&partition(name)));
+            let query = query
+                .expression_attribute_names("#pk", "pk")
+                .expression_attribute_values(":pk", text(&partition(name)));
             each_row(query, |row| {
                 found.extend(parsed(QUERY, row, "subject")?.filter(|subject| !found.contains(subject)));
                 Ok(())
@@ -32,7 +34,9 @@ impl Table {
     pub(super) async fn add_waiter(&self, name: &str, subject: &Subject, now: Timestamp) -> Result<(), Failure> {
         let operation = self.client.put_item().table_name(&self.name);
         let operation = operation.item("pk", text(&partition(name))).item("sk", text(&subject.key()));
-        let operation = operation.item("subject", text(&json(subject))).item("expires_at", number(now.seconds() + WAIT_SECONDS));
+        let operation = operation
+            .item("subject", text(&json(subject)))
+            .item("expires_at", number(now.seconds() + WAIT_SECONDS));
         operation.send().await.map_err(|error| Failure::of("dynamodb:PutItem", &error))?;
         Ok(())
     }

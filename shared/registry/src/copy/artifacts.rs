@@ -37,7 +37,9 @@ impl Image<'_> {
 
     async fn copy_tag(&self, tag: &str) -> Result<(), RegistryError> {
         let (source, target) = (tagged(&self.request.source, tag)?, tagged(&self.request.target, tag)?);
-        let Some(wanted) = self.digest_at(&source).await? else { return Ok(()) };
+        let Some(wanted) = self.digest_at(&source).await? else {
+            return Ok(());
+        };
         if self.digest_at(&target).await?.as_ref() != Some(&wanted) {
             let manifest = self.copy_tree(wanted, 0).await?;
             self.store(&target, &manifest).await?;
@@ -49,8 +51,12 @@ impl Image<'_> {
     /// Copies what refers to a manifest; gives what was found.
     async fn copy_referrers(&self, subject: &Digest) -> Result<Vec<Digest>, RegistryError> {
         let source = &self.request.source;
-        let Some(found) = self.client.referrers(source, subject).await?.index else { return Ok(Vec::new()) };
-        let Ok(Contents::Index { children }) = Contents::parse(&found) else { return Ok(Vec::new()) };
+        let Some(found) = self.client.referrers(source, subject).await?.index else {
+            return Ok(Vec::new());
+        };
+        let Ok(Contents::Index { children }) = Contents::parse(&found) else {
+            return Ok(Vec::new());
+        };
         if children.is_empty() {
             return Ok(Vec::new());
         }
@@ -71,7 +77,12 @@ impl Image<'_> {
     }
 
     /// The tag that stands in for the API: what it listed before stays in it.
-    async fn write_fallback(&self, subject: &Digest, found: &[u8], children: &[Descriptor]) -> Result<(), RegistryError> {
+    async fn write_fallback(
+        &self,
+        subject: &Digest,
+        found: &[u8],
+        children: &[Descriptor],
+    ) -> Result<(), RegistryError> {
         let target = tagged(&self.request.target, &as_tag(subject))?;
         let mut listed: Vec<Value> = match self.digest_at(&target).await? {
             Some(digest) => entries(&self.client.manifest(&target, &digest).await?.bytes),
@@ -91,7 +102,16 @@ impl Image<'_> {
         }
         let bytes = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}).to_string().into_bytes();
         let digest = Digest::of(&bytes);
-        self.client.put_manifest(&target, &Manifest { bytes: bytes.into(), media_type: OCI_INDEX.to_owned(), digest }).await
+        self.client
+            .put_manifest(
+                &target,
+                &Manifest {
+                    bytes: bytes.into(),
+                    media_type: OCI_INDEX.to_owned(),
+                    digest,
+                },
+            )
+            .await
     }
 }
 
@@ -106,5 +126,6 @@ pub(crate) fn as_tag(digest: &Digest) -> String {
 }
 
 fn tagged(reference: &Reference, tag: &str) -> Result<Reference, RegistryError> {
-    Reference::new(reference.registry(), reference.repository(), Some(tag), None).map_err(|error| RegistryError::Invalid(error.to_string()))
+    Reference::new(reference.registry(), reference.repository(), Some(tag), None)
+        .map_err(|error| RegistryError::Invalid(error.to_string()))
 }

@@ -28,7 +28,11 @@ const FASTEST_BYTES_PER_SECOND: u64 = 200 * 1024 * 1024;
 
 impl Image<'_> {
     /// Brings a blob to the target, unless it is there. `there` is what one call told of the target's blobs.
-    pub(crate) async fn copy_blob(&self, blob: &Descriptor, there: Option<&HashSet<Digest>>) -> Result<(), RegistryError> {
+    pub(crate) async fn copy_blob(
+        &self,
+        blob: &Descriptor,
+        there: Option<&HashSet<Digest>>,
+    ) -> Result<(), RegistryError> {
         let target = &self.request.target;
         self.run.tell(Event::Found { image: self.index, bytes: blob.size });
         loop {
@@ -62,13 +66,15 @@ impl Image<'_> {
 
     /// Waits until another repository's blob can be mounted; `None` if it never arrived.
     async fn mountable(&self, mut leader: Leader) -> Option<String> {
-        // ECR mounts only what a manifest refers to. An image later in the list than this one may itself wait for this one.
+        // ECR mounts only what a manifest refers to. An image later in the list than this one may itself wait for this
+        // one.
         let is_ecr = self.request.target.kind() == Registry::EcrPrivate;
         if reached(&mut leader.state, State::There).await == State::Failed {
             return None;
         }
         if is_ecr && leader.image < self.index {
-            // Over three images and two blobs the waits could still meet. A mount that comes too early only costs the transfer.
+            // Over three images and two blobs the waits could still meet. A mount that comes too early only costs the
+            // transfer.
             let referred = timeout(LONGEST_WAIT_FOR_MANIFEST, reached(&mut leader.state, State::Referred));
             if referred.await == Ok(State::Failed) {
                 return None;
@@ -77,7 +83,12 @@ impl Image<'_> {
         Some(leader.repository)
     }
 
-    async fn bring_blob(&self, blob: &Descriptor, there: Option<&HashSet<Digest>>, holder: Option<String>) -> Result<(), RegistryError> {
+    async fn bring_blob(
+        &self,
+        blob: &Descriptor,
+        there: Option<&HashSet<Digest>>,
+        holder: Option<String>,
+    ) -> Result<(), RegistryError> {
         let target = &self.request.target;
         if there.is_some_and(|there| there.contains(&blob.digest)) {
             self.spared(blob, &self.tally.blobs_skipped);
@@ -107,7 +118,8 @@ impl Image<'_> {
                 }
             }
             // Where a refused mount says nothing yet, a small blob is sent sooner than asked for.
-            let open = own_mounts == OwnMounts::Useless || own_mounts == OwnMounts::Unknown && blob.size >= WORTH_A_LOOK;
+            let open =
+                own_mounts == OwnMounts::Useless || own_mounts == OwnMounts::Unknown && blob.size >= WORTH_A_LOOK;
             if open && self.client.blob_exists(target, &blob.digest).await? {
                 self.learnt_own_mounts(OwnMounts::Useless);
                 self.spared(blob, &self.tally.blobs_skipped);
@@ -139,7 +151,9 @@ impl Image<'_> {
         let ladder = self.sources.ladder(self.request);
         let (reader, upload) = join(self.client.blob_from(ladder, blob, Some(on_failure)), opening).await;
         let mut reader = reader?;
-        let Upload::Open(mut upload) = upload? else { return Ok(()) };
+        let Upload::Open(mut upload) = upload? else {
+            return Ok(());
+        };
         let sent = |bytes: u64| {
             add(&self.tally.bytes_sent, bytes);
             self.run.tell(Event::Sent { image: self.index, bytes });
@@ -174,7 +188,12 @@ impl Image<'_> {
     }
 
     /// Wrong content: the source that sent it is not asked for this blob again.
-    fn next_source(&self, reader: &mut BlobReader, alone: &mut Vec<Reference>, error: RegistryError) -> Result<(), RegistryError> {
+    fn next_source(
+        &self,
+        reader: &mut BlobReader,
+        alone: &mut Vec<Reference>,
+        error: RegistryError,
+    ) -> Result<(), RegistryError> {
         if reader.is_mixed() {
             *alone = reader.sources().to_vec();
         } else if alone.is_empty() {
@@ -182,7 +201,9 @@ impl Image<'_> {
         } else {
             alone.remove(0);
         }
-        if let Some(culprit) = reader.sources().first().filter(|source| !reader.is_mixed() && **source != self.request.source) {
+        if let Some(culprit) =
+            reader.sources().first().filter(|source| !reader.is_mixed() && **source != self.request.source)
+        {
             self.sources.failed(culprit, &error);
         }
         match alone.first().cloned() {
@@ -208,7 +229,9 @@ impl Image<'_> {
 
     /// A blob that cannot arrive in time is not begun.
     fn check_time(&self, blob: &Descriptor) -> Result<(), RegistryError> {
-        let Some(deadline) = self.run.options.deadline else { return Ok(()) };
+        let Some(deadline) = self.run.options.deadline else {
+            return Ok(());
+        };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || blob.size / FASTEST_BYTES_PER_SECOND > left.as_secs() {
             return Err(RegistryError::OutOfTime { what: self.request.source.to_string() });
@@ -220,7 +243,10 @@ impl Image<'_> {
         if self.request.target.kind() == Registry::EcrPrivate {
             return OwnMounts::Useless;
         }
-        lock(&self.run.copier.own_mounts).get(self.request.target.registry()).copied().unwrap_or(OwnMounts::Unknown)
+        lock(&self.run.copier.own_mounts)
+            .get(self.request.target.registry())
+            .copied()
+            .unwrap_or(OwnMounts::Unknown)
     }
 
     fn learnt_own_mounts(&self, how: OwnMounts) {

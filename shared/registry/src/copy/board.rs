@@ -1,8 +1,8 @@
-//! Who sends which blob: the first image that needs one, for all images of a run. The others of the same repository wait
-//! until it is there, those of other repositories of the registry until they can mount it.
+//! Who sends which blob: the first image that needs one, for all images of a run. The others of the same repository
+//! wait until it is there, those of other repositories of the registry until they can mount it.
 //!
-//! Nobody waits in a circle: sending waits for nobody, and for a manifest that refers to a blob only images later in the
-//! list wait.
+//! Nobody waits in a circle: sending waits for nobody, and for a manifest that refers to a blob only images later in
+//! the list wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -66,7 +66,11 @@ impl Board {
             state: entry.state.subscribe(),
         });
         let state = Arc::new(watch::Sender::new(State::Pending));
-        entries.push(Entry { repository: target.repository().to_owned(), image, state: Arc::clone(&state) });
+        entries.push(Entry {
+            repository: target.repository().to_owned(),
+            image,
+            state: Arc::clone(&state),
+        });
         let turn = Turn(state);
         match leader {
             Some(leader) => Claim::Follow(turn, leader),

@@ -1,5 +1,5 @@
-//! What one image may cost in manifests. Its index is written by whoever pushed it, and a few bytes of it can ask for very much: an index
-//! of indexes that name each other, a hundred manifests of the largest size.
+//! What one image may cost in manifests. Its index is written by whoever pushed it, and a few bytes of it can ask for
+//! very much: an index of indexes that name each other, a hundred manifests of the largest size.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -9,7 +9,8 @@ use pullsafe::reference::Digest;
 
 /// Manifests that are followed, each as often as it is named. An official image has about twenty.
 const MOST_MANIFESTS: usize = 1000;
-/// Bytes of all its manifests together, which are in memory as long as the image is on its way. An official image has 30 kB.
+/// Bytes of all its manifests together, which are in memory as long as the image is on its way. An official image has
+/// 30 kB.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What an image has cost so far.

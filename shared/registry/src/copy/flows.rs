@@ -133,7 +133,8 @@ mod tests {
         }
         let mut given_up = Box::pin(flows.take(99));
         assert!(given_up.as_mut().now_or_never().is_none());
-        let mut waiting: FuturesUnordered<_> = [5, 50, 7].into_iter().map(|size| flows.take(size).map(move |flow| (size, flow))).collect();
+        let mut waiting: FuturesUnordered<_> =
+            [5, 50, 7].into_iter().map(|size| flows.take(size).map(move |flow| (size, flow))).collect();
         assert!(waiting.next().now_or_never().is_none());
         drop(given_up);
         let mut order = Vec::new();

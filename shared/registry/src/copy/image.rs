@@ -78,7 +78,18 @@ impl<'a> Image<'a> {
     pub(crate) fn new(run: &'a Run<'a>, index: usize, request: &'a CopyRequest) -> Self {
         let (client, sources, board) = (&run.copier.client, &run.copier.sources, &run.board);
         let (blobs, kept, tally) = (Mutex::default(), Mutex::default(), Tally::default());
-        Self { run, client, sources, board, index, request, blobs, kept, budget: Budget::default(), tally }
+        Self {
+            run,
+            client,
+            sources,
+            board,
+            index,
+            request,
+            blobs,
+            kept,
+            budget: Budget::default(),
+            tally,
+        }
     }
 
     /// Copies it, and what belongs to it.
@@ -94,8 +105,11 @@ impl<'a> Image<'a> {
     async fn copy_image(&self) -> Result<CopyReport, RegistryError> {
         let (source, target) = join(self.meaning(), self.current()).await;
         let (source, current) = (source?, target?);
-        let wanted =
-            if self.request.platforms.is_empty() { Wanted::Digest(source) } else { self.wanted(&source, current.as_ref()).await? };
+        let wanted = if self.request.platforms.is_empty() {
+            Wanted::Digest(source)
+        } else {
+            self.wanted(&source, current.as_ref()).await?
+        };
         let digest = wanted.digest();
         if let Some(pinned) = self.request.target.digest().filter(|pinned| *pinned != digest) {
             let text = format!("{} means {digest}, which cannot be stored as {pinned}", self.request.source);
@@ -109,7 +123,11 @@ impl<'a> Image<'a> {
         if self.request.artifacts.referrers || self.request.artifacts.cosign_tags {
             self.copy_artifacts(digest).await?;
         }
-        let platforms = if self.run.options.describe { self.platforms(digest, manifest).await } else { Vec::new() };
+        let platforms = if self.run.options.describe {
+            self.platforms(digest, manifest).await
+        } else {
+            Vec::new()
+        };
         Ok(self.report(digest.clone(), up_to_date, platforms))
     }
 
@@ -175,7 +193,9 @@ impl<'a> Image<'a> {
 
     /// A single image has to be for one of the platforms that were asked for.
     async fn check_single(&self, manifest: &Manifest) -> Result<(), RegistryError> {
-        let Ok(Contents::Image { config: Some(config), .. }) = manifest.contents() else { return Ok(()) };
+        let Ok(Contents::Image { config: Some(config), .. }) = manifest.contents() else {
+            return Ok(());
+        };
         let config = self.client.small_blob(&self.request.source, &config, LARGEST_CONFIG).await?;
         match platform_of_config(&config) {
             Some(own) if !self.request.platforms.iter().any(|wanted| own.satisfies(wanted)) => {
@@ -222,11 +242,15 @@ impl<'a> Image<'a> {
     async fn copy_content(&self, manifest: &Manifest, depth: u32) -> Result<(), RegistryError> {
         let unusable = |why: String| self.unusable(&manifest.digest, why);
         match manifest.contents().map_err(|error| unusable(error.to_string()))? {
-            Contents::Index { .. } if depth >= DEEPEST_INDEX => Err(unusable("its indexes are nested too deep".to_owned())),
+            Contents::Index { .. } if depth >= DEEPEST_INDEX => {
+                Err(unusable("its indexes are nested too deep".to_owned()))
+            }
             Contents::Index { children } => {
                 let there = self.there(&children).await;
                 let mut seen = HashSet::new();
-                let missing = children.into_iter().filter(|child| !there.contains(&child.digest) && seen.insert(child.digest.clone()));
+                let missing = children
+                    .into_iter()
+                    .filter(|child| !there.contains(&child.digest) && seen.insert(child.digest.clone()));
                 // Each as far as it gets: what one lacks does not stop the others.
                 let copied = join_all(missing.map(|child| self.copy_child(child.digest, depth + 1))).await;
                 copied.into_iter().collect()
@@ -245,7 +269,8 @@ impl<'a> Image<'a> {
     fn copy_child(&self, digest: Digest, depth: u32) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {
             let target = self.request.target.at_digest(digest.clone());
-            if self.asks_target_first() && self.run.copier.native.is_none() && self.digest_at(&target).await?.is_some() {
+            if self.asks_target_first() && self.run.copier.native.is_none() && self.digest_at(&target).await?.is_some()
+            {
                 return Ok(());
             }
             let manifest = self.copy_tree(digest, depth).await?;
@@ -253,11 +278,14 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// Stores a manifest whose content is there. If the target has lost some of it meanwhile, that is brought once more.
+    /// Stores a manifest whose content is there. If the target has lost some of it meanwhile, that is brought once
+    /// more.
     pub(crate) async fn store(&self, target: &Reference, manifest: &Manifest) -> Result<(), RegistryError> {
         let mut stored = self.client.put_manifest(target, manifest).await;
         if let Err(RegistryError::Refused { why, .. }) = &stored
-            && ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "layer digests match"].iter().any(|words| why.contains(words))
+            && ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "layer digests match"]
+                .iter()
+                .any(|words| why.contains(words))
             && let Ok(image @ Contents::Image { .. }) = manifest.contents()
         {
             let digests: Vec<Digest> = image.blobs().iter().map(|blob| blob.digest.clone()).collect();
@@ -289,10 +317,12 @@ impl<'a> Image<'a> {
         image.blobs().into_iter().filter(|blob| seen.insert(blob.digest.clone())).cloned().collect()
     }
 
-    /// Which children the target has, where one call tells it. Where that call fails, each is asked for by itself: that costs requests, and
-    /// nothing is taken to be there that is not.
+    /// Which children the target has, where one call tells it. Where that call fails, each is asked for by itself: that
+    /// costs requests, and nothing is taken to be there that is not.
     async fn there(&self, children: &[Descriptor]) -> HashSet<Digest> {
-        let Some(native) = &self.run.copier.native else { return HashSet::new() };
+        let Some(native) = &self.run.copier.native else {
+            return HashSet::new();
+        };
         let digests: Vec<Digest> = children.iter().map(|child| child.digest.clone()).collect();
         native.manifests(&self.request.target, &digests).await.unwrap_or_default().into_iter().collect()
     }
@@ -377,7 +407,9 @@ impl<'a> Image<'a> {
             Some(manifest) => Some(manifest),
             None => self.client.manifest(target, digest).await.ok(),
         };
-        let Some(contents) = manifest.and_then(|manifest| manifest.contents().ok()) else { return Vec::new() };
+        let Some(contents) = manifest.and_then(|manifest| manifest.contents().ok()) else {
+            return Vec::new();
+        };
         if let Contents::Image { config: Some(config), .. } = &contents {
             let config = self.client.small_blob(target, config, LARGEST_CONFIG).await;
             return config.ok().and_then(|config| platform_of_config(&config)).into_iter().collect();

@@ -1,7 +1,8 @@
 //! Copies images from one registry to another, byte for byte.
 //!
-//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do. A target that is known to lack
-//!    the tag, and a source that does not count, spare the HEAD: the manifest is fetched by its tag.
+//! 1. The source says by HEAD what the tag means. If the target's tag means the same, there is nothing to do. A target
+//!    that is known to lack the tag, and a source that does not count, spare the HEAD: the manifest is fetched by its
+//!    tag.
 //! 2. Manifests and blobs are taken by digest down a ladder of sources, the cheapest first and the source itself last:
 //!    only it has to be believed about the tag, everything else is verified by its digest. See `sources`.
 //! 3. What the target holds is not sent again; a blob that another of its repositories holds is mounted; a blob that
@@ -10,8 +11,8 @@
 //! 5. Blobs before their manifest, manifests before their index, the tag last: the target never shows a tag whose
 //!    content is incomplete, wherever a copy is interrupted. See `image`.
 //!
-//! Memory is bounded by the blobs in flight times a few chunks, and by a budget for the manifests of an image (see `budget`); nothing
-//! touches a disk.
+//! Memory is bounded by the blobs in flight times a few chunks, and by a budget for the manifests of an image (see
+//! `budget`); nothing touches a disk.
 
 mod artifacts;
 mod blob;
@@ -77,7 +78,8 @@ pub struct Artifacts {
 }
 
 impl CopyRequest {
-    /// A copy that tries, for a Docker Official Image, the registries that publish the same content without a pull quota.
+    /// A copy that tries, for a Docker Official Image, the registries that publish the same content without a pull
+    /// quota.
     ///
     /// Where Docker Hub is mapped to another address, as in a local run, only alternates that are mapped too are tried.
     pub fn new(source: Reference, target: Reference, endpoints: &Endpoints) -> Self {
@@ -86,7 +88,13 @@ impl CopyRequest {
             .filter(|registry| !endpoints.is_mapped(DOCKER_HUB) || endpoints.is_mapped(registry))
             .filter_map(|registry| source.official_at(registry))
             .collect();
-        Self { source, target, alternates, platforms: Vec::new(), artifacts: Artifacts::default() }
+        Self {
+            source,
+            target,
+            alternates,
+            platforms: Vec::new(),
+            artifacts: Artifacts::default(),
+        }
     }
 }
 
@@ -110,7 +118,11 @@ impl Default for CopyOptions {
 
 impl fmt::Debug for CopyOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("CopyOptions").field("deadline", &self.deadline).field("describe", &self.describe).finish_non_exhaustive()
+        formatter
+            .debug_struct("CopyOptions")
+            .field("deadline", &self.deadline)
+            .field("describe", &self.describe)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,11 +190,15 @@ pub struct CopyReport {
     pub platforms: Vec<Platform>,
 }
 
-/// Answers about many images of a target in one call, where the target has such an API (ECR). Everything works without it,
-/// one request at a time. An error is never more than a reason to ask the registry itself.
+/// Answers about many images of a target in one call, where the target has such an API (ECR). Everything works without
+/// it, one request at a time. An error is never more than a reason to ask the registry itself.
 pub trait Native: Send + Sync {
     /// What these tags mean in one repository; a tag that does not exist is not in the answer.
-    fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> BoxFuture<'a, Option<HashMap<String, Digest>>>;
+    fn tags<'a>(
+        &'a self,
+        repository: &'a Reference,
+        tags: &'a [String],
+    ) -> BoxFuture<'a, Option<HashMap<String, Digest>>>;
     /// Which of these manifests one repository holds.
     fn manifests<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
     /// Which of these blobs one repository holds, ready to be referred to.
@@ -211,8 +227,8 @@ pub struct Copier {
     own_mounts: Mutex<HashMap<String, OwnMounts>>,
 }
 
-/// Whether a registry, asked to mount a blob from the very repository that it goes to, says if the blob is there. Where it
-/// does, that one request replaces a HEAD and opens the upload.
+/// Whether a registry, asked to mount a blob from the very repository that it goes to, says if the blob is there. Where
+/// it does, that one request replaces a HEAD and opens the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnMounts {
     /// It has not shown it yet.
@@ -223,14 +239,24 @@ enum OwnMounts {
 
 impl fmt::Debug for Copier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Copier").field("client", &self.client).field("native", &self.native.is_some()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Copier")
+            .field("client", &self.client)
+            .field("native", &self.native.is_some())
+            .finish_non_exhaustive()
     }
 }
 
 impl Copier {
     /// A copier that works with this client.
     pub fn new(client: Client) -> Self {
-        Self { client, native: None, sources: Arc::default(), held: Mutex::default(), own_mounts: Mutex::default() }
+        Self {
+            client,
+            native: None,
+            sources: Arc::default(),
+            held: Mutex::default(),
+            own_mounts: Mutex::default(),
+        }
     }
 
     /// The same with an API that answers for many images at once.
@@ -244,8 +270,8 @@ impl Copier {
         &self.client
     }
 
-    /// Takes up what an earlier process remembered: repositories of a registry that refer to blobs. What is no longer true
-    /// costs nothing, for a mount that fails opens the upload that is needed then.
+    /// Takes up what an earlier process remembered: repositories of a registry that refer to blobs. What is no longer
+    /// true costs nothing, for a mount that fails opens the upload that is needed then.
     pub fn recall(&self, held: impl IntoIterator<Item = Holder>) {
         let mut known = lock(&self.held);
         for held in held.into_iter().take(MOST_REMEMBERED) {
@@ -272,12 +298,19 @@ impl Copier {
     /// The first thing that neither a repetition nor another source could cure.
     pub async fn copy(&self, request: &CopyRequest) -> Result<CopyReport, RegistryError> {
         let results = self.copy_all(std::slice::from_ref(request), &CopyOptions::default()).await;
-        results.into_iter().next().unwrap_or_else(|| Err(RegistryError::Invalid("there is nothing to copy".to_owned())))
+        results
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Err(RegistryError::Invalid("there is nothing to copy".to_owned())))
     }
 
     /// Copies many images at once; the results are in the order of the requests. One that fails stops no other. Safe to
     /// repeat.
-    pub async fn copy_all(&self, requests: &[CopyRequest], options: &CopyOptions) -> Vec<Result<CopyReport, RegistryError>> {
+    pub async fn copy_all(
+        &self,
+        requests: &[CopyRequest],
+        options: &CopyOptions,
+    ) -> Vec<Result<CopyReport, RegistryError>> {
         let sources: Vec<Reference> = requests.iter().map(|request| request.source.clone()).collect();
         let targets: Vec<Reference> = requests.iter().map(|request| request.target.clone()).collect();
         self.client.expect_pulls(&sources).await;
@@ -301,7 +334,10 @@ impl Copier {
     async fn current_tags(&self, requests: &[CopyRequest]) -> HashMap<Reference, Option<Digest>> {
         let mut repositories: HashMap<(&str, &str), Vec<&CopyRequest>> = HashMap::new();
         for request in requests.iter().filter(|request| request.target.tag_or_latest().is_some()) {
-            repositories.entry((request.target.registry(), request.target.repository())).or_default().push(request);
+            repositories
+                .entry((request.target.registry(), request.target.repository()))
+                .or_default()
+                .push(request);
         }
         let asked = repositories.into_values().map(|requests| async move {
             let told = match &self.native {
@@ -318,7 +354,9 @@ impl Copier {
 
     /// Which tags a repository lacks: where the first of several is not there, its list says it of the others too.
     async fn tags_by_list(&self, requests: &[&CopyRequest]) -> Vec<(Reference, Option<Digest>)> {
-        let Some((first, others)) = requests.split_first().filter(|(_, others)| others.len() >= WORTH_A_LIST) else { return Vec::new() };
+        let Some((first, others)) = requests.split_first().filter(|(_, others)| others.len() >= WORTH_A_LIST) else {
+            return Vec::new();
+        };
         match self.client.resolve(&first.target).await {
             Ok(resolved) => return vec![(first.target.clone(), Some(resolved.digest))],
             Err(error) if error.is_not_found() => {}
@@ -335,14 +373,22 @@ impl Copier {
             let tag = request.target.tag_or_latest();
             names.as_ref().zip(tag).is_some_and(|(names, tag)| !names.contains(tag))
         };
-        [first].into_iter().chain(others.iter().filter(lacks)).map(|request| (request.target.clone(), None)).collect()
+        [first]
+            .into_iter()
+            .chain(others.iter().filter(lacks))
+            .map(|request| (request.target.clone(), None))
+            .collect()
     }
 
     /// A repository of the target's registry that refers to this blob: the target's own, if it does.
     fn holder(&self, target: &Reference, digest: &Digest) -> Option<String> {
         let held = lock(&self.held);
         let repositories = held.get(&(target.registry().to_owned(), digest.clone()))?;
-        repositories.iter().find(|repository| *repository == target.repository()).or(repositories.last()).cloned()
+        repositories
+            .iter()
+            .find(|repository| *repository == target.repository())
+            .or(repositories.last())
+            .cloned()
     }
 
     /// Only when a manifest refers to a blob do registries mount it.
@@ -359,7 +405,8 @@ impl Copier {
 
 /// What the tags of one repository mean, by an API that tells it of many at once.
 async fn tags_by_call(native: &dyn Native, requests: &[&CopyRequest]) -> Option<Vec<(Reference, Option<Digest>)>> {
-    let tags: Vec<String> = requests.iter().filter_map(|request| request.target.tag_or_latest().map(str::to_owned)).collect();
+    let tags: Vec<String> =
+        requests.iter().filter_map(|request| request.target.tag_or_latest().map(str::to_owned)).collect();
     let found = native.tags(&requests.first()?.target, &tags).await?;
     let meant = |target: &Reference| target.tag_or_latest().and_then(|tag| found.get(tag)).cloned();
     Some(requests.iter().map(|request| (request.target.clone(), meant(&request.target))).collect())

@@ -24,7 +24,11 @@ pub(crate) struct Sources {
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { started: Instant::now(), breakers: Mutex::default(), used_up: Mutex::default() }
+        Self {
+            started: Instant::now(),
+            breakers: Mutex::default(),
+            used_up: Mutex::default(),
+        }
     }
 }
 
@@ -34,17 +38,25 @@ impl Sources {
         let now = self.started.elapsed();
         let mut breakers = lock(&self.breakers);
         let mut admits = |key: &str| breakers.get_mut(key).is_none_or(|breaker| breaker.admits(now));
-        let alternates = request.alternates.iter().filter(|alternate| admits(&repository(alternate)) && admits(alternate.registry()));
+        let alternates = request
+            .alternates
+            .iter()
+            .filter(|alternate| admits(&repository(alternate)) && admits(alternate.registry()));
         alternates.chain([&request.source]).cloned().collect()
     }
 
     /// One has failed. That it lacks something says nothing about what is asked next.
     pub(crate) fn failed(&self, source: &Reference, error: &RegistryError) {
         let (key, said) = match error {
-            RegistryError::NotFound { .. } | RegistryError::OutOfTime { .. } | RegistryError::TagImmutable { .. } => return,
+            RegistryError::NotFound { .. } | RegistryError::OutOfTime { .. } | RegistryError::TagImmutable { .. } => {
+                return;
+            }
             RegistryError::Limited { retry_after, limit, .. } => {
                 let hour = Duration::from_secs(3600);
-                (source.registry().to_owned(), retry_after.or(limit.lasts().then_some(hour)).map(|wait| wait.min(hour)))
+                (
+                    source.registry().to_owned(),
+                    retry_after.or(limit.lasts().then_some(hour)).map(|wait| wait.min(hour)),
+                )
             }
             RegistryError::Unavailable { .. }
             | RegistryError::Connection { .. }
@@ -71,13 +83,15 @@ impl Sources {
         }
     }
 
-    /// Whether a registry has said that its pull quota is used up, and nothing that counts may be asked until it is back.
+    /// Whether a registry has said that its pull quota is used up, and nothing that counts may be asked until it is
+    /// back.
     pub(crate) fn used_up(&self, registry: &str) -> Option<RegistryError> {
         let used_up = lock(&self.used_up);
         used_up.get(registry).filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone())
     }
 
-    /// Notes a quota that is used up. It comes back pull by pull, so it is asked again after a while, not only after its window.
+    /// Notes a quota that is used up. It comes back pull by pull, so it is asked again after a while, not only after
+    /// its window.
     pub(crate) fn note_quota(&self, registry: &str, error: &RegistryError) {
         if let RegistryError::Limited { quota, retry_after, .. } = error
             && error.is_pull_quota()

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn full_speed_at_once_then_the_published_rate() {
-        let mut limiter = Limiter::new(Rate::published("123456789012.dkr.ecr.eu-west-1.amazonaws.com", Action::WriteManifest), 64);
+        let mut limiter =
+            Limiter::new(Rate::published("123456789012.dkr.ecr.eu-west-1.amazonaws.com", Action::WriteManifest), 64);
         assert_eq!(go(&mut limiter, ms(0)), 10);
         assert!(matches!(limiter.admit(ms(0)), Admission::At(at) if at >= ms(100) && at < ms(101)));
         assert_eq!(go(&mut limiter, ms(201)), 2);
@@ -196,7 +197,8 @@ mod tests {
                     }
                 }
             }
-            let how = [Ended::Well, Ended::Throttled(Some(ms(30))), Ended::Otherwise][usize::try_from(random(3)).unwrap()];
+            let how =
+                [Ended::Well, Ended::Throttled(Some(ms(30))), Ended::Otherwise][usize::try_from(random(3)).unwrap()];
             limiter.ended(how, now);
             under_way -= 1;
         }

@@ -23,11 +23,17 @@ pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 fn stated(text: &str, now: Timestamp) -> Option<Duration> {
-    let until = |seconds: i64| Duration::from_secs(u64::try_from(seconds.saturating_sub(now.seconds())).unwrap_or_default());
+    let until =
+        |seconds: i64| Duration::from_secs(u64::try_from(seconds.saturating_sub(now.seconds())).unwrap_or_default());
     if let Ok(number) = text.parse::<u64>() {
-        return Some(if number < EPOCH_FROM { Duration::from_secs(number) } else { until(i64::try_from(number).ok()?) });
+        return Some(if number < EPOCH_FROM {
+            Duration::from_secs(number)
+        } else {
+            until(i64::try_from(number).ok()?)
+        });
     }
-    let format = format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
     let moment = PrimitiveDateTime::parse(text, &format).ok()?;
     Some(until(moment.assume_utc().unix_timestamp()))
 }
@@ -64,7 +70,8 @@ mod tests {
 
     #[test]
     fn the_limits_behind_a_429_are_told_apart() {
-        let quota_text = "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
+        let quota_text =
+            "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
         for (registry, is_manifest_get, remaining, body, expected) in [
             ("docker.io", true, None, quota_text, Limit::PullQuota),
             ("docker.io", true, Some(0), "toomanyrequests", Limit::PullQuota),

@@ -1,9 +1,9 @@
 //! Signing in: which header a request to a registry carries.
 //!
-//! A registry says with a 401 how it wants its callers to sign in; that is asked once per registry, and not at all where
-//! the answer is known (Docker Hub, ECR). Tokens are shared between requests until four fifths of their life are over.
-//! One request for a token covers every repository that is expected to be asked for ([`Auth::expect`]), and no two
-//! requests for the same token run at a time. A refusal by the token service is final: asking it again with a wrong
+//! A registry says with a 401 how it wants its callers to sign in; that is asked once per registry, and not at all
+//! where the answer is known (Docker Hub, ECR). Tokens are shared between requests until four fifths of their life are
+//! over. One request for a token covers every repository that is expected to be asked for ([`Auth::expect`]), and no
+//! two requests for the same token run at a time. A refusal by the token service is final: asking it again with a wrong
 //! password locks the account.
 
 use std::collections::{BTreeSet, HashMap};
@@ -51,7 +51,8 @@ pub(crate) struct Auth {
     states: Mutex<HashMap<As, Arc<tokio::sync::Mutex<SignIn>>>>,
 }
 
-/// A registry, and whether it is spoken to with credentials: what they are not for is asked for without them, and the two share nothing.
+/// A registry, and whether it is spoken to with credentials: what they are not for is asked for without them, and the
+/// two share nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct As {
     registry: String,
@@ -147,7 +148,10 @@ impl Auth {
         let now = Instant::now();
         tokens.retain(|token| token.good_until > now);
         let covers = |token: &&Token| {
-            token.scopes.as_ref().is_none_or(|held| scopes.iter().all(|needed| held.iter().any(|scope| scope.covers(needed))))
+            token
+                .scopes
+                .as_ref()
+                .is_none_or(|held| scopes.iter().all(|needed| held.iter().any(|scope| scope.covers(needed))))
         };
         if let Some(token) = tokens.iter().find(covers) {
             return Ok(Some(token.header.clone()));
@@ -168,13 +172,22 @@ impl Auth {
         let request = TokenRequest { registry, realm, service, scopes: &parameters };
         let (header, life) = request.send(http, config, credentials.as_ref()).await?;
         let scopes = if fixed_scope.is_some() { None } else { Some(wanted) };
-        tokens.push(Token { header: header.clone(), scopes, good_until: now + life * 4 / 5 });
+        tokens.push(Token {
+            header: header.clone(),
+            scopes,
+            good_until: now + life * 4 / 5,
+        });
         Ok(Some(header))
     }
 
-    /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as soon as
-    /// it is known how to sign in.
-    pub(crate) async fn introduction(&self, config: &Config, registry: &str, scopes: &[Scope]) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    /// For the first request to a registry, the right to go alone; the others wait here until it is over. `None` as
+    /// soon as it is known how to sign in.
+    pub(crate) async fn introduction(
+        &self,
+        config: &Config,
+        registry: &str,
+        scopes: &[Scope],
+    ) -> Option<tokio::sync::OwnedMutexGuard<()>> {
         let sign_in = self.sign_in(config, As::of(config, registry, scopes.iter()));
         let is_unknown = |sign_in: &SignIn| matches!(sign_in.scheme, Scheme::Unknown);
         let introduction = {
@@ -235,7 +248,11 @@ impl Auth {
         let registry = who.registry.clone();
         let known = states.entry(who).or_insert_with(|| {
             let scheme = if registry == DOCKER_HUB && !config.endpoints.is_mapped(&registry) {
-                Scheme::Bearer { realm: DOCKER_HUB_REALM.to_owned(), service: Some(DOCKER_HUB_SERVICE.to_owned()), fixed_scope: None }
+                Scheme::Bearer {
+                    realm: DOCKER_HUB_REALM.to_owned(),
+                    service: Some(DOCKER_HUB_SERVICE.to_owned()),
+                    fixed_scope: None,
+                }
             } else if ecr_host(&registry).is_some() {
                 Scheme::Basic
             } else {

@@ -1,4 +1,5 @@
-//! What a registry's 401 asks for (RFC 9110 section 11.6.1, and the token authentication of the registry specification).
+//! What a registry's 401 asks for (RFC 9110 section 11.6.1, and the token authentication of the registry
+//! specification).
 
 /// How a registry wants its callers to sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +82,11 @@ mod tests {
     use super::*;
 
     fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
-        Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned), scope: scope.map(str::to_owned) }
+        Challenge::Bearer {
+            realm: realm.to_owned(),
+            service: service.map(str::to_owned),
+            scope: scope.map(str::to_owned),
+        }
     }
 
     #[test]
@@ -91,15 +96,24 @@ mod tests {
                 vec![
                     r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/redis:pull,push""#,
                 ],
-                Some(bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:library/redis:pull,push"))),
+                Some(bearer(
+                    "https://auth.docker.io/token",
+                    Some("registry.docker.io"),
+                    Some("repository:library/redis:pull,push"),
+                )),
             ),
             (
                 vec![r#"Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws""#],
                 Some(bearer("https://public.ecr.aws/token/", Some("public.ecr.aws"), Some("aws"))),
             ),
-            (vec![r#"bearer service=a, realm="b\"c" , error="insufficient_scope""#], Some(bearer("b\"c", Some("a"), None))),
             (
-                vec![r#"Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com""#],
+                vec![r#"bearer service=a, realm="b\"c" , error="insufficient_scope""#],
+                Some(bearer("b\"c", Some("a"), None)),
+            ),
+            (
+                vec![
+                    r#"Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com""#,
+                ],
                 Some(Challenge::Basic),
             ),
             (vec!["Basic realm=x", r#"Bearer realm="y""#], Some(bearer("y", None, None))),

@@ -94,7 +94,8 @@ pub trait CredentialsProvider: Send + Sync {
     /// The credentials for a registry, by its host as references write it; `None` to go without.
     fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>>;
 
-    /// Whether the credentials for a registry are meant for this repository. Where they are not it is asked for without.
+    /// Whether the credentials for a registry are meant for this repository. Where they are not it is asked for
+    /// without.
     fn are_for(&self, _registry: &str, _repository: &str) -> bool {
         true
     }

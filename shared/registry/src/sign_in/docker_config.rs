@@ -1,9 +1,10 @@
-//! Credentials as Docker keeps them: `config.json` with `auths`, `credHelpers` and `credsStore`, and the helpers' protocol.
+//! Credentials as Docker keeps them: `config.json` with `auths`, `credHelpers` and `credsStore`, and the helpers'
+//! protocol.
 //!
-//! A helper is the program `docker-credential-<name>`, which gets the registry on its standard input after the word `get`
-//! and answers JSON. Docker Hub is known to all of them as `https://index.docker.io/v1/`.
-//! An `identitytoken`, or a helper's answer for the user `<token>`, is an OAuth2 refresh token.
-//! No message here holds what a file or a helper said beyond the names of registries.
+//! A helper is the program `docker-credential-<name>`, which gets the registry on its standard input after the word
+//! `get` and answers JSON. Docker Hub is known to all of them as `https://index.docker.io/v1/`. An `identitytoken`, or
+//! a helper's answer for the user `<token>`, is an OAuth2 refresh token. No message here holds what a file or a helper
+//! said beyond the names of registries.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -15,7 +16,9 @@ use base64::Engine as _;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::credentials::{Basic, Credentials, CredentialsError, CredentialsProvider, IDENTITY_USER, IdentityToken, Secret};
+use super::credentials::{
+    Basic, Credentials, CredentialsError, CredentialsProvider, IDENTITY_USER, IdentityToken, Secret,
+};
 use pullsafe::reference::DOCKER_HUB;
 
 /// What Docker Hub is called in the file and by helpers.
@@ -78,7 +81,9 @@ impl DockerConfig {
     pub fn load(path: &Path) -> Result<Self, InvalidDockerConfig> {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(path, &bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self { path: path.to_owned(), file: File::default() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self { path: path.to_owned(), file: File::default() })
+            }
             Err(error) => Err(InvalidDockerConfig { path: path.to_owned(), why: error.to_string() }),
         }
     }
@@ -103,7 +108,12 @@ impl DockerConfig {
 
     /// A helper of the registry's own comes first, then the store of all, then the file itself: Docker's order.
     fn helper(&self, registry: &str) -> Option<&str> {
-        let own = self.file.cred_helpers.iter().find(|(key, _)| host_of_key(key) == registry).map(|(_, helper)| helper.as_str());
+        let own = self
+            .file
+            .cred_helpers
+            .iter()
+            .find(|(key, _)| host_of_key(key) == registry)
+            .map(|(_, helper)| helper.as_str());
         own.or(self.file.creds_store.as_deref()).filter(|helper| !helper.is_empty())
     }
 
@@ -128,7 +138,10 @@ impl DockerConfig {
         if auth.auth.is_empty() {
             return Ok(None);
         }
-        let decoded = base64::engine::general_purpose::STANDARD.decode(auth.auth.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(auth.auth.trim())
+            .ok()
+            .and_then(|pair| String::from_utf8(pair).ok());
         let Some((username, password)) = decoded.as_deref().and_then(|pair| pair.split_once(':')) else {
             let why = "has an `auth` that is not base64 of a user name, a colon and a password";
             return Err(failure(format!("{}: {registry} {why}", self.path.display())));
@@ -144,7 +157,8 @@ impl CredentialsProvider for DockerConfig {
             if let Some(helper) = self.helper(registry) {
                 let (helper, key) = (helper.to_owned(), helper_key(registry).to_owned());
                 let asked = tokio::task::spawn_blocking(move || ask(&helper, &key)).await;
-                let answer = asked.unwrap_or_else(|_| Err(failure("a credential helper could not be run".to_owned())))?;
+                let answer =
+                    asked.unwrap_or_else(|_| Err(failure("a credential helper could not be run".to_owned())))?;
                 if answer.is_some() {
                     return Ok(answer);
                 }
@@ -168,7 +182,11 @@ fn helper_key(registry: &str) -> &str {
 }
 
 fn basic(username: &str, password: &str) -> Credentials {
-    Basic { username: username.to_owned(), password: Secret::new(password) }.into()
+    Basic {
+        username: username.to_owned(),
+        password: Secret::new(password),
+    }
+    .into()
 }
 
 fn failure(reason: String) -> CredentialsError {
@@ -181,13 +199,20 @@ fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError>
         return Err(failure(format!("`{}` is not the name of a credential helper", helper.escape_debug())));
     }
     let program = format!("docker-credential-{helper}");
-    let spawned = Command::new(&program).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let spawned = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
     let mut child = spawned.map_err(|error| failure(format!("{program} cannot be run: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that does not read answers all the same, or fails below.
         let _ = stdin.write_all(key.as_bytes());
     }
-    let Some(mut stdout) = child.stdout.take() else { return Err(failure(format!("{program} has no output"))) };
+    let Some(mut stdout) = child.stdout.take() else {
+        return Err(failure(format!("{program} has no output")));
+    };
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut answer = Vec::new();
@@ -204,17 +229,24 @@ fn ask(helper: &str, key: &str) -> Result<Option<Credentials>, CredentialsError>
     if !status.success() {
         // By the protocol, the reason is on the standard output; only this one is no failure.
         let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-        return if text.contains("credentials not found") { Ok(None) } else { Err(failure(format!("{program} failed for {key}"))) };
+        return if text.contains("credentials not found") {
+            Ok(None)
+        } else {
+            Err(failure(format!("{program} failed for {key}")))
+        };
     }
-    let answer: HelperAnswer =
-        serde_json::from_slice(&answer).map_err(|_| failure(format!("{program} answered something else than JSON for {key}")))?;
+    let answer: HelperAnswer = serde_json::from_slice(&answer)
+        .map_err(|_| failure(format!("{program} answered something else than JSON for {key}")))?;
     Ok(answer.into_credentials())
 }
 
 impl HelperAnswer {
     fn into_credentials(self) -> Option<Credentials> {
         if self.username == IDENTITY_USER && !self.secret.is_empty() {
-            return Some(Credentials::Identity(IdentityToken { username: String::new(), token: Secret::new(self.secret) }));
+            return Some(Credentials::Identity(IdentityToken {
+                username: String::new(),
+                token: Secret::new(self.secret),
+            }));
         }
         (!self.username.is_empty() || !self.secret.is_empty()).then(|| basic(&self.username, &self.secret))
     }
@@ -231,7 +263,9 @@ mod tests {
     async fn pair(config: &DockerConfig, registry: &str) -> Option<(String, String)> {
         match config.credentials(registry).await.unwrap()? {
             Credentials::Basic(basic) => Some((basic.username, basic.password.expose().to_owned())),
-            Credentials::Identity(identity) => Some((format!("identity of {}", identity.username), identity.token.expose().to_owned())),
+            Credentials::Identity(identity) => {
+                Some((format!("identity of {}", identity.username), identity.token.expose().to_owned()))
+            }
         }
     }
 
@@ -253,7 +287,8 @@ mod tests {
 
     #[test]
     fn a_helper_of_its_own_comes_before_the_store_of_all() {
-        let config = config(r#"{"credsStore": "desktop", "credHelpers": {"public.ecr.aws": "ecr-login", "docker.io": "pass"}}"#);
+        let config =
+            config(r#"{"credsStore": "desktop", "credHelpers": {"public.ecr.aws": "ecr-login", "docker.io": "pass"}}"#);
         assert_eq!(config.helper("public.ecr.aws"), Some("ecr-login"));
         assert_eq!(config.helper("docker.io"), Some("pass"));
         assert_eq!(config.helper("ghcr.io"), Some("desktop"));
@@ -276,7 +311,10 @@ mod tests {
     fn a_helpers_answer_for_the_user_token_is_an_identity_token() {
         let read = |json: &str| serde_json::from_str::<HelperAnswer>(json).unwrap().into_credentials();
         let token = IdentityToken { username: String::new(), token: Secret::new("refresh") };
-        assert_eq!(read(r#"{"ServerURL": "x", "Username": "<token>", "Secret": "refresh"}"#), Some(Credentials::Identity(token)));
+        assert_eq!(
+            read(r#"{"ServerURL": "x", "Username": "<token>", "Secret": "refresh"}"#),
+            Some(Credentials::Identity(token))
+        );
         assert_eq!(read(r#"{"Username": "u", "Secret": "p"}"#), Some(basic("u", "p")));
         assert_eq!(read("{}"), None);
     }
@@ -286,7 +324,10 @@ mod tests {
         let config = config(r#"{"auths": {"a.example": {"auth": "aHVudGVyMg=="}, "b.example": {"auth": "!"}}}"#);
         for registry in ["a.example", "b.example"] {
             let error = config.credentials(registry).await.unwrap_err();
-            assert!(error.reason.contains(registry) && !error.reason.contains("hunter2") && !error.retryable, "{error}");
+            assert!(
+                error.reason.contains(registry) && !error.reason.contains("hunter2") && !error.retryable,
+                "{error}"
+            );
         }
         let error = DockerConfig::parse(Path::new("c.json"), b"{\n \"auths\": \"hunter2\"}").unwrap_err().to_string();
         assert_eq!(error, "c.json: line 2, column 19: it is not the JSON that Docker writes");

@@ -1,8 +1,8 @@
 //! Asking a token service for a token.
 //!
-//! With a user name and a password, or nothing, by GET; with an identity token, which is an OAuth2 refresh token, by POST, and
-//! by GET where the service does not know POST: <https://distribution.github.io/distribution/spec/auth/oauth/>.
-//! No error here holds what was sent or answered.
+//! With a user name and a password, or nothing, by GET; with an identity token, which is an OAuth2 refresh token, by
+//! POST, and by GET where the service does not know POST:
+//! <https://distribution.github.io/distribution/spec/auth/oauth/>. No error here holds what was sent or answered.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -80,9 +80,13 @@ impl TokenRequest<'_> {
         if answer.status() != StatusCode::OK {
             return Err(self.refusal(config, &host, &answer, credentials));
         }
-        let body = http.whole(answer.into_body(), &host, LARGEST_ANSWER).await?.ok_or_else(|| self.unusable("it is too long"))?;
+        let body = http
+            .whole(answer.into_body(), &host, LARGEST_ANSWER)
+            .await?
+            .ok_or_else(|| self.unusable("it is too long"))?;
         // The parser's own message could quote the token.
-        let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| self.unusable("it is not the JSON of a token"))?;
+        let token: TokenAnswer =
+            serde_json::from_slice(&body).map_err(|_| self.unusable("it is not the JSON of a token"))?;
         let value = token.token.or(token.access_token).filter(|token| !token.is_empty());
         let value = value.ok_or_else(|| self.unusable("it holds no token"))?;
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -100,7 +104,8 @@ impl TokenRequest<'_> {
             (false, true) => "&",
             (false, false) => "?",
         };
-        let mut request = Request::builder().method(Method::GET).uri(self.address(&format!("{}{mark}{query}", self.realm))?);
+        let mut request =
+            Request::builder().method(Method::GET).uri(self.address(&format!("{}{mark}{query}", self.realm))?);
         if let Some(basic) = basic {
             request = request.header(AUTHORIZATION, basic.header().expose());
         }
@@ -117,7 +122,10 @@ impl TokenRequest<'_> {
             ("refresh_token", Some(identity.token.expose())),
         ];
         let form = encoded(fields.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let request = Request::builder().method(Method::POST).uri(realm).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(realm)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         request.body(full(form)).map_err(|error| self.unusable(error))
     }
 
@@ -125,35 +133,64 @@ impl TokenRequest<'_> {
         text.parse().map_err(|_| self.unusable("its 401 names a token service by an unreadable address"))
     }
 
-    fn refusal(&self, config: &Config, host: &str, answer: &Response<Incoming>, credentials: Option<&Credentials>) -> RegistryError {
+    fn refusal(
+        &self,
+        config: &Config,
+        host: &str,
+        answer: &Response<Incoming>,
+        credentials: Option<&Credentials>,
+    ) -> RegistryError {
         let status = answer.status();
-        let denied = |why: &str| RegistryError::Denied { registry: self.registry.to_owned(), what: what(), why: why.to_owned() };
+        let denied = |why: &str| RegistryError::Denied {
+            registry: self.registry.to_owned(),
+            what: what(),
+            why: why.to_owned(),
+        };
         match (status, credentials) {
             // OAuth2 calls a refresh token that it does not accept a bad request.
-            (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(Credentials::Identity(_))) => {
-                denied("the identity token is not accepted (any more); sign in again with `docker login`")
-            }
+            (
+                StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
+                Some(Credentials::Identity(_)),
+            ) => denied("the identity token is not accepted (any more); sign in again with `docker login`"),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(Credentials::Basic(_))) => {
                 denied("the user name or the password is wrong")
             }
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => denied("it needs credentials, and none are configured"),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
+                denied("it needs credentials, and none are configured")
+            }
             (StatusCode::TOO_MANY_REQUESTS, _) => {
                 let limit = if self.registry == DOCKER_HUB { Limit::Burst } else { Limit::Other };
                 let retry_after = retry_after(answer.headers(), (config.clock)());
-                RegistryError::Limited { registry: self.registry.to_owned(), limit, quota: None, retry_after }
+                RegistryError::Limited {
+                    registry: self.registry.to_owned(),
+                    limit,
+                    quota: None,
+                    retry_after,
+                }
             }
-            (status, _) if status.is_server_error() => {
-                RegistryError::Unavailable { registry: host.to_owned(), what: what(), status: status.as_u16() }
-            }
+            (status, _) if status.is_server_error() => RegistryError::Unavailable {
+                registry: host.to_owned(),
+                what: what(),
+                status: status.as_u16(),
+            },
             (status, _) => {
                 let why = "the token service refused".to_owned();
-                RegistryError::Refused { registry: host.to_owned(), what: what(), status: status.as_u16(), why }
+                RegistryError::Refused {
+                    registry: host.to_owned(),
+                    what: what(),
+                    status: status.as_u16(),
+                    why,
+                }
             }
         }
     }
 
     fn unusable(&self, why: impl Display) -> RegistryError {
-        RegistryError::Answer { registry: self.registry.to_owned(), what: what(), why: why.to_string() }
+        RegistryError::Answer {
+            registry: self.registry.to_owned(),
+            what: what(),
+            why: why.to_string(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every fault that a source or a target can have, played to a copy: what comes of it, and what is sent twice for it.
 //!
-//! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from what happened here.
+//! `UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` writes the table of `docs/mirror-faults.md` from what
+//! happened here.
 
 use super::server::Uploads;
 use super::*;
@@ -13,7 +14,9 @@ fn publish_large(server: &Server) -> (Digest, Vec<u8>) {
     let layer: Vec<u8> = (0..LAYER).map(|n| u8::try_from((n / 7 + n / 4099) % 251).unwrap()).collect();
     let config = br#"{"os": "linux", "architecture": "amd64"}"#;
     let blob = |content: &[u8]| json!({"mediaType": "x", "digest": server.put_blob(REPOSITORY, content), "size": content.len()});
-    let manifest = json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": blob(config), "layers": [blob(&layer)]}).to_string();
+    let manifest =
+        json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": blob(config), "layers": [blob(&layer)]})
+            .to_string();
     server.put_manifest(REPOSITORY, "7", DOCKER_MANIFEST, manifest.as_bytes());
     (Digest::of(&layer), layer)
 }
@@ -38,8 +41,10 @@ impl Played {
     /// The target has the image as it is at the source, under its tag.
     fn is_complete(&self) -> bool {
         let (source, target) = (self.hub.store.lock().unwrap(), self.target.store.lock().unwrap());
-        let blobs =
-            source.blobs.iter().all(|((_, digest), content)| target.blobs.get(&(TARGET.to_owned(), digest.clone())) == Some(content));
+        let blobs = source
+            .blobs
+            .iter()
+            .all(|((_, digest), content)| target.blobs.get(&(TARGET.to_owned(), digest.clone())) == Some(content));
         let tag = (TARGET.to_owned(), "7".to_owned());
         blobs
             && target.manifests.get(&tag).map(|(_, bytes)| bytes)
@@ -60,7 +65,8 @@ impl Played {
 /// How a source answers a request for this blob, if not as it should.
 type Answering = fn(&Request, &Digest, &[u8]) -> Option<Reply>;
 
-/// Copies from a hub with a fault (and, if `other` gives one, an alternate that has everything) to a target with a fault.
+/// Copies from a hub with a fault (and, if `other` gives one, an alternate that has everything) to a target with a
+/// fault.
 async fn play(
     hub: impl Fn(&Request, usize, &Digest, &[u8]) -> Option<Reply> + Send + Sync + 'static,
     other: Option<Answering>,
@@ -71,15 +77,26 @@ async fn play(
     let (layer, bytes) = publish_large(&blank);
     let (hub_layer, hub_bytes, other_layer, other_bytes) = (layer.clone(), bytes.clone(), layer.clone(), bytes);
     let hub = Server::start(move |request, before| hub(request, before, &hub_layer, &hub_bytes)).await;
-    let other_server = Server::start(move |request, _| other.and_then(|fault| fault(request, &other_layer, &other_bytes))).await;
+    let other_server =
+        Server::start(move |request, _| other.and_then(|fault| fault(request, &other_layer, &other_bytes))).await;
     let target = Server::start_with(target, uploads).await;
     publish_large(&hub);
     let alternate = "public.ecr.aws/docker/library/redis".parse::<Reference>().unwrap();
     for (key, content) in &hub.store.lock().unwrap().blobs {
-        other_server.store.lock().unwrap().blobs.insert((alternate.repository().to_owned(), key.1.clone()), content.clone());
+        other_server
+            .store
+            .lock()
+            .unwrap()
+            .blobs
+            .insert((alternate.repository().to_owned(), key.1.clone()), content.clone());
     }
     for ((_, name), content) in &hub.store.lock().unwrap().manifests {
-        other_server.store.lock().unwrap().manifests.insert((alternate.repository().to_owned(), name.clone()), content.clone());
+        other_server
+            .store
+            .lock()
+            .unwrap()
+            .manifests
+            .insert((alternate.repository().to_owned(), name.clone()), content.clone());
     }
     let endpoints = format!(
         "docker.io=http://{},registry.example=http://{},public.ecr.aws=http://{}",
@@ -115,7 +132,9 @@ fn good_target(_: &Request, _: usize) -> Option<Reply> {
 fn quota(request: &Request, _: usize, _: &Digest, _: &[u8]) -> Option<Reply> {
     (request.method == "GET" && request.path.contains("/manifests/")).then(|| {
         let body = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}"#;
-        Reply::new(429, body).with("ratelimit-limit", "100;w=21600").with("ratelimit-remaining", "0;w=21600")
+        Reply::new(429, body)
+            .with("ratelimit-limit", "100;w=21600")
+            .with("ratelimit-remaining", "0;w=21600")
     })
 }
 
@@ -136,14 +155,20 @@ fn corrupted(request: &Request, layer: &Digest, bytes: &[u8]) -> Option<Reply> {
 #[tokio::test]
 async fn every_fault_has_its_outcome_and_the_table_says_so() {
     let mut table = String::new();
-    let mut row = |fault: &str, outcome: &str, again: u64| table.push_str(&format!("| {fault} | {outcome} | {} |\n", again_text(again)));
+    let mut row = |fault: &str, outcome: &str, again: u64| {
+        table.push_str(&format!("| {fault} | {outcome} | {} |\n", again_text(again)))
+    };
     let none = Uploads::default;
 
     let played = play(quota, None, good_target, none()).await;
     let error = played.result.as_ref().unwrap_err();
     assert!(error.is_pull_quota() && error.to_string().contains("whole again in 6 h"), "{error}");
     assert_eq!((played.hub.count("GET", "/manifests/"), played.is_clean()), (1, true));
-    row("source: 429, pull quota used up", "reported at once with the estimate when it is back; one GET, no other follows", 0);
+    row(
+        "source: 429, pull quota used up",
+        "reported at once with the estimate when it is back; one GET, no other follows",
+        0,
+    );
 
     let played = play(quota, Some(|_, _, _| None), good_target, none()).await;
     assert!(played.result.is_ok() && played.is_complete() && played.hub.count("GET", "/manifests/") == 0);
@@ -151,7 +176,8 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
 
     let burst = |seconds: &'static str| {
         move |request: &Request, before: usize, layer: &Digest, _: &[u8]| {
-            (before == 0 && is_layer(request, layer)).then(|| Reply::new(429, "Too Many Requests (HAP429).").with("retry-after", seconds))
+            (before == 0 && is_layer(request, layer))
+                .then(|| Reply::new(429, "Too Many Requests (HAP429).").with("retry-after", seconds))
         }
     };
     let played = play(burst("0"), None, good_target, none()).await;
@@ -162,40 +188,89 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     assert!(matches!(played.result, Err(RegistryError::Limited { limit: Limit::Burst, .. })) && played.is_clean());
     row("source: 429, burst, longer wait", "reported with the wait; the next run continues", 0);
 
-    for (name, kind) in [("reset or truncated in the middle of a blob", Cut::Break), ("stalled in the middle of a blob", Cut::Silence)] {
+    for (name, kind) in [
+        ("reset or truncated in the middle of a blob", Cut::Break),
+        ("stalled in the middle of a blob", Cut::Silence),
+    ] {
         let played = play(cut(kind), None, good_target, none()).await;
-        assert!(played.is_complete() && played.target.count("POST", "/uploads/") <= 3, "{name}: the upload never noticed");
+        assert!(
+            played.is_complete() && played.target.count("POST", "/uploads/") <= 3,
+            "{name}: the upload never noticed"
+        );
         assert_eq!(played.again(), 0, "{name}");
         let range = played.hub.requests().into_iter().find(|request| request.headers.contains_key("range")).unwrap();
         assert_eq!(range.header("range"), format!("bytes={}-", LAYER / 2));
         let noticed = if kind == Cut::Silence { "noticed after 12 s, then " } else { "" };
-        row(&format!("source: {name}"), &format!("{noticed}resumed by Range into the same upload"), played.again());
+        row(
+            &format!("source: {name}"),
+            &format!("{noticed}resumed by Range into the same upload"),
+            played.again(),
+        );
     }
 
-    let stalled: fn(&Request, &Digest, &[u8]) -> Option<Reply> =
-        |request, layer, bytes| is_layer(request, layer).then(|| Reply { cut: Some((LAYER / 2, Cut::Silence)), ..whole(bytes) });
+    let stalled: fn(&Request, &Digest, &[u8]) -> Option<Reply> = |request, layer, bytes| {
+        is_layer(request, layer).then(|| Reply { cut: Some((LAYER / 2, Cut::Silence)), ..whole(bytes) })
+    };
     let played = play(no_fault, Some(stalled), good_target, none()).await;
     assert!(played.is_complete() && played.again() == 0);
-    assert_eq!(played.hub.requests().iter().filter(|request| request.headers.contains_key("range")).count(), 1, "resumed elsewhere");
-    row("alternate: stalled in the middle of a blob", "resumed at the next source, into the same upload", played.again());
+    assert_eq!(
+        played.hub.requests().iter().filter(|request| request.headers.contains_key("range")).count(),
+        1,
+        "resumed elsewhere"
+    );
+    row(
+        "alternate: stalled in the middle of a blob",
+        "resumed at the next source, into the same upload",
+        played.again(),
+    );
 
     let played = play(no_fault, Some(corrupted), good_target, none()).await;
     assert!(played.is_complete() && played.other.count("GET", played.layer.as_str()) == 1);
-    assert!(played.target.store.lock().unwrap().blobs.iter().all(|((_, digest), content)| Digest::of(content) == *digest));
+    assert!(
+        played
+            .target
+            .store
+            .lock()
+            .unwrap()
+            .blobs
+            .iter()
+            .all(|((_, digest), content)| Digest::of(content) == *digest)
+    );
     let again = played.again();
     assert!(again < LAYER as u64, "the last chunk was kept back");
-    row("alternate: corrupted bytes", "never completed at the target; the blob comes from the next source", again);
+    row(
+        "alternate: corrupted bytes",
+        "never completed at the target; the blob comes from the next source",
+        again,
+    );
 
     let played = play(|request, _, layer, bytes| corrupted(request, layer, bytes), None, good_target, none()).await;
     let error = played.result.as_ref().unwrap_err();
-    assert!(error.to_string().contains(played.layer.as_str()) && error.to_string().contains(&played.hub.address.to_string()), "{error}");
-    assert!(played.is_clean() && !played.target.store.lock().unwrap().blobs.contains_key(&(TARGET.to_owned(), played.layer.clone())));
-    row("the only source: corrupted bytes", "failure that names the digest and the source; nothing is stored", 0);
+    assert!(
+        error.to_string().contains(played.layer.as_str())
+            && error.to_string().contains(&played.hub.address.to_string()),
+        "{error}"
+    );
+    assert!(
+        played.is_clean()
+            && !played.target.store.lock().unwrap().blobs.contains_key(&(TARGET.to_owned(), played.layer.clone()))
+    );
+    row(
+        "the only source: corrupted bytes",
+        "failure that names the digest and the source; nothing is stored",
+        0,
+    );
 
     let expired = |request: &Request, before: usize, layer: &Digest, _: &[u8]| {
         let refused = before == 0 && (request.path.ends_with("/manifests/7") || is_layer(request, layer));
         if refused {
-            with_tokens(&Request { headers: [("host".to_owned(), request.header("host").to_owned())].into(), ..request.clone() }, 0)
+            with_tokens(
+                &Request {
+                    headers: [("host".to_owned(), request.header("host").to_owned())].into(),
+                    ..request.clone()
+                },
+                0,
+            )
         } else {
             token(request)
         }
@@ -205,7 +280,8 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     row("source: token expired", "one new token; the request is repeated", played.again());
 
     let busy = |request: &Request, before: usize, layer: &Digest, _: &[u8]| {
-        (before < 2 && (is_layer(request, layer) || request.path.contains("/manifests/"))).then(|| Reply::new(503, "busy"))
+        (before < 2 && (is_layer(request, layer) || request.path.contains("/manifests/")))
+            .then(|| Reply::new(503, "busy"))
     };
     let played = play(busy, None, good_target, none()).await;
     assert!(played.is_complete());
@@ -225,7 +301,11 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     let played = play(no_fault, None, good_target, uploads).await;
     assert!(played.is_complete(), "{:?}", played.result);
 
-    let uploads = Uploads { cut_after: LAYER / 2, cuts: std::sync::Mutex::new(1), keeps: true };
+    let uploads = Uploads {
+        cut_after: LAYER / 2,
+        cuts: std::sync::Mutex::new(1),
+        keeps: true,
+    };
     let played = play(no_fault, None, good_target, uploads).await;
     assert!(played.is_complete(), "{:?}", played.result);
     let posts = played.target.count("POST", "/uploads/");
@@ -236,7 +316,11 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
         IN_FLIGHT,
     );
 
-    let uploads = Uploads { cut_after: LAYER / 2, cuts: std::sync::Mutex::new(1), keeps: false };
+    let uploads = Uploads {
+        cut_after: LAYER / 2,
+        cuts: std::sync::Mutex::new(1),
+        keeps: false,
+    };
     let played = play(no_fault, None, good_target, uploads).await;
     assert!(played.is_complete() && played.again() >= LAYER as u64 / 2);
     row(
@@ -254,7 +338,11 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "run UPDATE_DOCS=1 cargo test -p pullsafe-registry faults");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        text,
+        "run UPDATE_DOCS=1 cargo test -p pullsafe-registry faults"
+    );
 }
 
 /// Amounts that depend on what the network held: what they are is told, and how much is bounded above.
@@ -275,7 +363,8 @@ fn token(request: &Request) -> Option<Reply> {
     (request.path == "/token").then(|| Reply::new(200, json!({"token": "good", "expires_in": 300}).to_string()))
 }
 
-/// Killed when the target has got its nth request, for every n, and run again: nothing is incomplete, nothing sent twice.
+/// Killed when the target has got its nth request, for every n, and run again: nothing is incomplete, nothing sent
+/// twice.
 #[tokio::test]
 async fn killed_at_any_moment_and_run_again() {
     let mut killed = 0;
@@ -290,7 +379,11 @@ async fn killed_at_any_moment_and_run_again() {
             }))
         };
         let source: Reference = "redis:7".parse().unwrap();
-        let request = CopyRequest::new(source, format!("registry.example/{TARGET}:7").parse().unwrap(), &endpoints.parse().unwrap());
+        let request = CopyRequest::new(
+            source,
+            format!("registry.example/{TARGET}:7").parse().unwrap(),
+            &endpoints.parse().unwrap(),
+        );
         let first = copier();
         let finished = {
             let copy = first.copy(&request);

@@ -9,7 +9,10 @@ struct Identities(&'static str);
 
 impl CredentialsProvider for Identities {
     fn credentials<'a>(&'a self, _registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
-        let identity = IdentityToken { username: self.0.to_owned(), token: Secret::new("hunter2&x=y+z") };
+        let identity = IdentityToken {
+            username: self.0.to_owned(),
+            token: Secret::new("hunter2&x=y+z"),
+        };
         Box::pin(async move { Ok(Some(Credentials::Identity(identity))) })
     }
 }
@@ -26,7 +29,8 @@ async fn look(
         if request.header("authorization") == "Bearer access" {
             return None;
         }
-        let challenge = format!(r#"Bearer realm="http://{}/token?tenant=1",service="{REGISTRY}""#, request.header("host"));
+        let challenge =
+            format!(r#"Bearer realm="http://{}/token?tenant=1",service="{REGISTRY}""#, request.header("host"));
         Some(Reply::new(401, "").with("www-authenticate", challenge))
     })
     .await;
@@ -45,7 +49,10 @@ async fn look(
 
 fn access(_request: &Request) -> Reply {
     // Without `token`: OAuth2 calls it `access_token` only.
-    Reply::new(200, json!({"access_token": "access", "refresh_token": "hunter3", "expires_in": 300, "scope": "x"}).to_string())
+    Reply::new(
+        200,
+        json!({"access_token": "access", "refresh_token": "hunter3", "expires_in": 300, "scope": "x"}).to_string(),
+    )
 }
 
 #[tokio::test]
@@ -65,9 +72,17 @@ async fn an_identity_token_is_posted_to_the_token_service_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_service_without_oauth_is_asked_by_get_with_the_token_as_the_password() {
-    for (status, username, header) in [(404, "", "Basic PHRva2VuPjpodW50ZXIyJng9eSt6"), (405, "0000", "Basic MDAwMDpodW50ZXIyJng9eSt6")] {
-        let (found, asked) =
-            look(username, move |request| if request.method == "POST" { Reply::new(status, "hunter2") } else { access(request) }).await;
+    for (status, username, header) in
+        [(404, "", "Basic PHRva2VuPjpodW50ZXIyJng9eSt6"), (405, "0000", "Basic MDAwMDpodW50ZXIyJng9eSt6")]
+    {
+        let (found, asked) = look(username, move |request| {
+            if request.method == "POST" {
+                Reply::new(status, "hunter2")
+            } else {
+                access(request)
+            }
+        })
+        .await;
         assert!(found.is_ok(), "{found:?}");
         assert_eq!(asked.iter().map(|request| request.method.as_str()).collect::<Vec<_>>(), ["POST", "GET"]);
         assert_eq!(asked[1].query, format!("tenant=1&service={REGISTRY}&scope=repository:{REPOSITORY}:pull"));
@@ -78,7 +93,8 @@ async fn a_service_without_oauth_is_asked_by_get_with_the_token_as_the_password(
 #[tokio::test]
 async fn a_refused_identity_token_is_asked_for_once_and_not_shown() {
     for status in [400, 401, 403] {
-        let (found, asked) = look("", move |_| Reply::new(status, r#"{"error": "invalid_grant", "was": "hunter2&x=y+z"}"#)).await;
+        let (found, asked) =
+            look("", move |_| Reply::new(status, r#"{"error": "invalid_grant", "was": "hunter2&x=y+z"}"#)).await;
         let error = found.unwrap_err();
         assert!(error.contains("identity token is not accepted") && !error.contains("hunter"), "{error}");
         assert_eq!(asked.len(), 1, "asking again can lock the account");

@@ -7,7 +7,9 @@ use super::*;
 const ELSEWHERE: &str = "registry.example";
 
 fn requests(copier: &Copier, targets: &[&str]) -> Vec<CopyRequest> {
-    let target = |target: &&str| CopyRequest::new("redis:7".parse().unwrap(), target.parse().unwrap(), copier.client().endpoints());
+    let target = |target: &&str| {
+        CopyRequest::new("redis:7".parse().unwrap(), target.parse().unwrap(), copier.client().endpoints())
+    };
     targets.iter().map(target).collect()
 }
 
@@ -31,7 +33,11 @@ async fn what_images_share_is_sent_once_and_mounted_elsewhere() {
         let results = copier.copy_all(&requests(&copier, &names), &options).await;
         let reports: Vec<CopyReport> = results.into_iter().map(Result::unwrap).collect();
         let sum = |count: fn(&CopyReport) -> u64| reports.iter().map(count).sum::<u64>();
-        assert_eq!((sum(|report| report.blobs_copied), sum(|report| report.blobs_mounted)), (5, 10), "{registry}: {reports:?}");
+        assert_eq!(
+            (sum(|report| report.blobs_copied), sum(|report| report.blobs_mounted)),
+            (5, 10),
+            "{registry}: {reports:?}"
+        );
         assert_eq!(sum(|report| report.blobs_skipped), 5, "the second tag of a repository");
         // Three manifests, whoever needs them.
         assert_eq!(hub.count("GET", "/manifests/"), 3);
@@ -46,7 +52,9 @@ async fn what_images_share_is_sent_once_and_mounted_elsewhere() {
 
 #[tokio::test]
 async fn one_that_fails_stops_no_other_and_whoever_waits_for_it_sends_itself() {
-    let refuse = |request: &Request, _| (request.method == "PUT" && request.path.starts_with("/v2/a/")).then(|| Reply::new(403, "no"));
+    let refuse = |request: &Request, _| {
+        (request.method == "PUT" && request.path.starts_with("/v2/a/")).then(|| Reply::new(403, "no"))
+    };
     let (hub, ecr) = (Server::good().await, Server::start(refuse).await);
     publish(&hub, REPOSITORY, "7");
     let copier = copier(&hub, &ecr, None);
@@ -65,11 +73,20 @@ async fn after_the_deadline_nothing_is_begun_and_what_is_done_stays() {
     publish(&hub, REPOSITORY, "7");
     let copier = copier(&hub, &ecr, None);
     let all = requests(&copier, &[&format!("{ECR}/a:7")]);
-    let options = CopyOptions { deadline: Some(tokio::time::Instant::now()), ..CopyOptions::default() };
+    let options = CopyOptions {
+        deadline: Some(tokio::time::Instant::now()),
+        ..CopyOptions::default()
+    };
     let results = copier.copy_all(&all, &options).await;
-    assert!(matches!(&results[0], Err(error @ RegistryError::OutOfTime { .. }) if error.retryable()), "{results:?}");
+    assert!(
+        matches!(&results[0], Err(error @ RegistryError::OutOfTime { .. }) if error.retryable()),
+        "{results:?}"
+    );
     assert!(ecr.requests().is_empty());
-    let options = CopyOptions { deadline: Some(tokio::time::Instant::now() + Duration::from_secs(60)), ..CopyOptions::default() };
+    let options = CopyOptions {
+        deadline: Some(tokio::time::Instant::now() + Duration::from_secs(60)),
+        ..CopyOptions::default()
+    };
     assert!(copier.copy_all(&all, &options).await[0].is_ok());
 }
 
@@ -84,7 +101,11 @@ async fn platforms_are_chosen_and_the_next_run_knows_without_asking_the_source()
     };
     let one = copier.copy(&chosen(&["linux/arm64"])).await.unwrap();
     let (_, child) = hub.store.lock().unwrap().manifests[&(REPOSITORY.to_owned(), "arm64".to_owned())].clone();
-    assert_eq!((one.digest, one.blobs_copied), (Digest::of(&child), 3), "the platform's own manifest, as its author made it");
+    assert_eq!(
+        (one.digest, one.blobs_copied),
+        (Digest::of(&child), 3),
+        "the platform's own manifest, as its author made it"
+    );
     let both = copier.copy(&chosen(&["linux/arm64", "linux/amd64"])).await.unwrap();
     assert_eq!((both.digest, both.blobs_copied), (source, 2));
     let error = copier.copy(&chosen(&["windows/amd64"])).await.unwrap_err().to_string();
@@ -102,13 +123,21 @@ async fn what_refers_to_an_image_comes_along_if_asked_for() {
         "subject": {"digest": subject}})
         .to_string();
     let tag = subject.as_str().replace(':', "-");
-    let digest = hub.put_manifest(REPOSITORY, &format!("{tag}.sig"), "application/vnd.oci.image.manifest.v1+json", signature.as_bytes());
+    let digest = hub.put_manifest(
+        REPOSITORY,
+        &format!("{tag}.sig"),
+        "application/vnd.oci.image.manifest.v1+json",
+        signature.as_bytes(),
+    );
     let list = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
         {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": signature.len(), "artifactType": "s"}]})
     .to_string();
     hub.put_manifest(REPOSITORY, &tag, "application/vnd.oci.image.index.v1+json", list.as_bytes());
     let copier = copier(&hub, &ecr, None);
-    let request = CopyRequest { artifacts: Artifacts { referrers: true, cosign_tags: true }, ..request_to(&copier, "signed") };
+    let request = CopyRequest {
+        artifacts: Artifacts { referrers: true, cosign_tags: true },
+        ..request_to(&copier, "signed")
+    };
     let report = copier.copy(&request).await.unwrap();
     assert_eq!(report.artifacts_copied, 2, "{report:?}");
     assert_eq!(ecr.count("GET", "/referrers/"), 1, "that it has no such API is asked once");

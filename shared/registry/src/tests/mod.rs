@@ -31,7 +31,15 @@ struct Passwords;
 impl CredentialsProvider for Passwords {
     fn credentials<'a>(&'a self, registry: &'a str) -> BoxFuture<'a, Result<Option<Credentials>, CredentialsError>> {
         let username = if registry == ECR { "AWS" } else { "account" };
-        Box::pin(async move { Ok(Some(Basic { username: username.to_owned(), password: Secret::new("hunter2") }.into())) })
+        Box::pin(async move {
+            Ok(Some(
+                Basic {
+                    username: username.to_owned(),
+                    password: Secret::new("hunter2"),
+                }
+                .into(),
+            ))
+        })
     }
 }
 
@@ -55,7 +63,11 @@ fn request(copier: &Copier) -> CopyRequest {
 }
 
 fn request_to(copier: &Copier, repository: &str) -> CopyRequest {
-    CopyRequest::new("redis:7".parse().unwrap(), format!("{ECR}/{repository}:7").parse().unwrap(), copier.client().endpoints())
+    CopyRequest::new(
+        "redis:7".parse().unwrap(),
+        format!("{ECR}/{repository}:7").parse().unwrap(),
+        copier.client().endpoints(),
+    )
 }
 
 fn layer(name: &str) -> Vec<u8> {
@@ -90,7 +102,9 @@ fn assert_same(source: &Server, target: &Server, repository: &str) {
     for ((_, digest), content) in &source.blobs {
         assert!(target.blobs.get(&(repository.to_owned(), digest.clone())) == Some(content), "{digest}");
     }
-    for ((_, name), content) in source.manifests.iter().filter(|((_, name), _)| name.starts_with("sha256:") || name == "7") {
+    for ((_, name), content) in
+        source.manifests.iter().filter(|((_, name), _)| name.starts_with("sha256:") || name == "7")
+    {
         assert_eq!(target.manifests.get(&(repository.to_owned(), name.clone())), Some(content), "{name}");
     }
 }
@@ -104,8 +118,10 @@ fn with_tokens(request: &Request, before: usize) -> Option<Reply> {
     if request.header("authorization") == "Bearer t0" {
         return None;
     }
-    let challenge =
-        format!(r#"Bearer realm="http://{}/token",service="registry.docker.io",scope="repository:x:pull""#, request.header("host"));
+    let challenge = format!(
+        r#"Bearer realm="http://{}/token",service="registry.docker.io",scope="repository:x:pull""#,
+        request.header("host")
+    );
     Some(Reply::new(401, "").with("www-authenticate", challenge))
 }
 
@@ -118,7 +134,10 @@ async fn an_index_is_copied_byte_for_byte_and_then_left_alone() {
     assert_same(&hub, &ecr, "docker-hub/library/redis");
     assert_eq!((&report.digest, report.up_to_date, report.source_manifest_gets), (&digest, false, 3));
     assert_eq!((report.blobs_copied, report.blobs_skipped), (5, 0));
-    assert_eq!(report.bytes_copied, ecr.store.lock().unwrap().blobs.values().map(|blob| blob.len() as u64).sum::<u64>());
+    assert_eq!(
+        report.bytes_copied,
+        ecr.store.lock().unwrap().blobs.values().map(|blob| blob.len() as u64).sum::<u64>()
+    );
     assert_eq!(report.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
     // One token for everything, asked for with the account; ECR's password from the first request on.
     assert_eq!(hub.count("GET", "/token"), 1);
@@ -127,7 +146,8 @@ async fn an_index_is_copied_byte_for_byte_and_then_left_alone() {
     assert!(token.header("authorization").starts_with("Basic "));
     assert!(ecr.requests().iter().all(|request| request.header("authorization") == "Basic QVdTOmh1bnRlcjI="));
     // Children before the index, the tag last, never PATCH.
-    let puts: Vec<String> = ecr.requests().iter().filter(|request| request.method == "PUT").map(Request::line).collect();
+    let puts: Vec<String> =
+        ecr.requests().iter().filter(|request| request.method == "PUT").map(Request::line).collect();
     assert!(puts.last().unwrap().ends_with("/manifests/7"), "{puts:?}");
     assert_eq!(ecr.count("PATCH", ""), 0);
 
@@ -159,8 +179,9 @@ async fn corrupt_content_is_taken_elsewhere_and_never_pushed() {
     assert_same(&hub, &ecr, "docker-hub/library/redis");
     assert_eq!(public.count("GET", ""), 1, "a source that lies is asked once");
 
-    let corrupt =
-        |request: &Request, _| (request.method == "GET" && request.path.contains("/blobs/")).then(|| Reply::new(200, vec![0; 200_000]));
+    let corrupt = |request: &Request, _| {
+        (request.method == "GET" && request.path.contains("/blobs/")).then(|| Reply::new(200, vec![0; 200_000]))
+    };
     let (hub, ecr) = (Server::start(corrupt).await, Server::good().await);
     publish(&hub, REPOSITORY, "7");
     let copier = self::copier(&hub, &ecr, None);
@@ -169,7 +190,10 @@ async fn corrupt_content_is_taken_elsewhere_and_never_pushed() {
     assert_eq!(error.fault(), Fault::Content);
     let store = ecr.store.lock().unwrap();
     assert!(store.manifests.is_empty());
-    assert!(store.blobs.iter().all(|((_, digest), content)| Digest::of(content) == *digest), "only whole blobs arrive");
+    assert!(
+        store.blobs.iter().all(|((_, digest), content)| Digest::of(content) == *digest),
+        "only whole blobs arrive"
+    );
 }
 
 #[tokio::test]
@@ -218,7 +242,9 @@ async fn faults_that_pass_are_survived() {
     // Every upload has its own address, so these are counted over all of them.
     let uploads = AtomicUsize::new(0);
     let breaking = move |request: &Request, before| match request.method.as_str() {
-        "PUT" if request.path.contains("/uploads/") => (uploads.fetch_add(1, Ordering::Relaxed) < 2).then(|| Reply::new(500, "oops")),
+        "PUT" if request.path.contains("/uploads/") => {
+            (uploads.fetch_add(1, Ordering::Relaxed) < 2).then(|| Reply::new(500, "oops"))
+        }
         "POST" | "PUT" => (before == 0).then(|| Reply::new(500, "oops")),
         _ => None,
     };
@@ -251,7 +277,8 @@ async fn a_redirect_is_followed_without_the_credential() {
     storage.put_blob("cdn", &content);
     let location = format!("http://{}/v2/cdn/blobs/{}?X-Amz-Signature=s", storage.address, Digest::of(&content));
     let redirect = move |request: &Request, _| {
-        (request.method == "GET" && request.path.contains("/blobs/")).then(|| Reply::new(307, "").with("location", location.clone()))
+        (request.method == "GET" && request.path.contains("/blobs/"))
+            .then(|| Reply::new(307, "").with("location", location.clone()))
     };
     let (hub, ecr) = (Server::good().await, Server::start(redirect).await);
     let reference: Reference = format!("{ECR}/app").parse().unwrap();
@@ -308,9 +335,13 @@ async fn what_another_repository_holds_is_mounted() {
 async fn a_token_that_is_no_longer_taken_is_renewed_once() {
     let rotating = |request: &Request, before| match with_tokens(request, before) {
         // From the second manifest on the first token is refused.
-        None if request.path.contains("sha256") => {
-            with_tokens(&Request { headers: [("host".to_owned(), request.header("host").to_owned())].into(), ..request.clone() }, 0)
-        }
+        None if request.path.contains("sha256") => with_tokens(
+            &Request {
+                headers: [("host".to_owned(), request.header("host").to_owned())].into(),
+                ..request.clone()
+            },
+            0,
+        ),
         Some(reply) if reply.status == 401 && request.header("authorization") == "Bearer t1" => None,
         reply => reply,
     };

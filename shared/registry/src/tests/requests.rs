@@ -12,7 +12,9 @@ const TARGET: &str = "target.example";
 /// An image with this base and a layer of its own, under a tag; gives its digest.
 fn publish_one(server: &Server, repository: &str, tag: &str, base: &[u8]) -> Digest {
     let blob = |content: &[u8]| json!({"mediaType": "x", "digest": server.put_blob(repository, content), "size": content.len()});
-    let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"name": format!("{repository}:{tag}")}}}).to_string();
+    let config =
+        json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"name": format!("{repository}:{tag}")}}})
+            .to_string();
     let own = format!("the layer of {repository}:{tag}");
     let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": blob(config.as_bytes()),
         "layers": [blob(base), blob(own.as_bytes())]});
@@ -21,13 +23,19 @@ fn publish_one(server: &Server, repository: &str, tag: &str, base: &[u8]) -> Dig
 
 fn many_tags(server: &Server, repositories: usize, tags: usize) -> Vec<(String, String)> {
     let names = (0..repositories).flat_map(|n| (0..tags).map(move |tag| (format!("app/n{n}"), format!("{tag}"))));
-    names.inspect(|(repository, tag)| drop(publish_one(server, repository, tag, &layer("base")))).collect()
+    names
+        .inspect(|(repository, tag)| drop(publish_one(server, repository, tag, &layer("base"))))
+        .collect()
 }
 
 fn between(source: &Server, target: &Server, registry: &str) -> Copier {
     let endpoints = format!("{registry}=http://{},{TARGET}=http://{}", source.address, target.address);
     let defaults = Config::new(Arc::new(|| Timestamp::from_millis(1_768_506_420_000)));
-    Copier::new(Client::new(Config { endpoints: endpoints.parse().unwrap(), first_pause: Duration::from_millis(1), ..defaults }))
+    Copier::new(Client::new(Config {
+        endpoints: endpoints.parse().unwrap(),
+        first_pause: Duration::from_millis(1),
+        ..defaults
+    }))
 }
 
 fn requests(registry: &str, names: &[(String, String)]) -> Vec<CopyRequest> {
@@ -78,7 +86,13 @@ async fn a_new_repository_is_found_out_by_one_list_and_its_images_are_fetched_by
     // One mount more than blobs: it finds out how the target answers them.
     expect(
         &target,
-        &[("GET tags/list", 1), ("HEAD manifests", 1), ("POST blobs/uploads (mount)", 18), ("PUT blobs/uploads", 17), ("PUT manifests", 8)],
+        &[
+            ("GET tags/list", 1),
+            ("HEAD manifests", 1),
+            ("POST blobs/uploads (mount)", 18),
+            ("PUT blobs/uploads", 17),
+            ("PUT manifests", 8),
+        ],
     );
 }
 
@@ -119,11 +133,16 @@ struct InOneCall {
 }
 
 impl Native for InOneCall {
-    fn tags<'a>(&'a self, repository: &'a Reference, tags: &'a [String]) -> BoxFuture<'a, Option<HashMap<String, Digest>>> {
+    fn tags<'a>(
+        &'a self,
+        repository: &'a Reference,
+        tags: &'a [String],
+    ) -> BoxFuture<'a, Option<HashMap<String, Digest>>> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let store = self.target.lock().unwrap();
-        let of =
-            |tag: &String| Some((tag.clone(), Digest::of(&store.manifests.get(&(repository.repository().to_owned(), tag.clone()))?.1)));
+        let of = |tag: &String| {
+            Some((tag.clone(), Digest::of(&store.manifests.get(&(repository.repository().to_owned(), tag.clone()))?.1)))
+        };
         let found = tags.iter().filter_map(of).collect();
         Box::pin(async move { Some(found) })
     }
@@ -137,7 +156,8 @@ impl Native for InOneCall {
     }
 }
 
-/// 60 tags in 3 repositories: a HEAD for each at the source, for no registry lists digests; a call for each repository at ECR.
+/// 60 tags in 3 repositories: a HEAD for each at the source, for no registry lists digests; a call for each repository
+/// at ECR.
 #[tokio::test]
 async fn sixty_images_that_have_not_changed_take_63_requests_with_an_api_for_many() {
     let (source, target) = (Server::good().await, Server::good().await);

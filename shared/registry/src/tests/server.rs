@@ -84,12 +84,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A registry that answers as `fault` says, given the request and how many of the same line came before, else as a registry does.
+    /// A registry that answers as `fault` says, given the request and how many of the same line came before, else as a
+    /// registry does.
     pub(crate) async fn start(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self::start_with(fault, Uploads::default()).await
     }
 
-    pub(crate) async fn start_with(fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static, uploads: Uploads) -> Self {
+    pub(crate) async fn start_with(
+        fault: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
+        uploads: Uploads,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let store = Arc::new(Mutex::new(Store::default()));
@@ -116,7 +120,9 @@ impl Server {
         let digest = Digest::of(content);
         let mut store = self.store.lock().unwrap();
         for name in [tag, digest.as_str()] {
-            store.manifests.insert((repository.to_owned(), name.to_owned()), (media_type.to_owned(), content.to_vec()));
+            store
+                .manifests
+                .insert((repository.to_owned(), name.to_owned()), (media_type.to_owned(), content.to_vec()));
         }
         digest
     }
@@ -127,11 +133,19 @@ impl Server {
 
     /// How many requests begin with this method and hold this in their path.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
-        self.requests().iter().filter(|request| request.method == method && request.path.contains(part)).count()
+        self.requests()
+            .iter()
+            .filter(|request| request.method == method && request.path.contains(part))
+            .count()
     }
 }
 
-async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>, fault: Arc<Fault>, uploads: Arc<Uploads>) -> Option<()> {
+async fn serve(
+    mut stream: TcpStream,
+    store: Arc<Mutex<Store>>,
+    fault: Arc<Fault>,
+    uploads: Arc<Uploads>,
+) -> Option<()> {
     let request = read(&mut stream, &store, &uploads).await?;
     let reply = {
         let mut store = store.lock().unwrap();
@@ -139,7 +153,8 @@ async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>, fault: Arc<Fault
         store.log.push(request.clone());
         fault(&request, before).unwrap_or_else(|| answer(&mut store, &request))
     };
-    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -172,8 +187,10 @@ async fn read(stream: &mut TcpStream, store: &Mutex<Store>, uploads: &Uploads) -
     let mut first = lines.next()?.split(' ');
     let (method, target) = (first.next()?, first.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let headers: HashMap<String, String> =
-        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let headers: HashMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
     let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = bytes[head_end + 4..].to_vec();
     let is_blob = method == "PUT" && path.contains("/uploads/");
@@ -189,33 +206,49 @@ async fn read(stream: &mut TcpStream, store: &Mutex<Store>, uploads: &Uploads) -
             return None;
         }
     }
-    Some(Request { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body })
+    Some(Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body,
+    })
 }
 
 fn answer(store: &mut Store, request: &Request) -> Reply {
     let path = request.path.trim_start_matches("/v2/");
-    let query: HashMap<&str, String> =
-        request.query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key, value.replace("%3A", ":"))).collect();
+    let query: HashMap<&str, String> = request
+        .query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key, value.replace("%3A", ":")))
+        .collect();
     if let Some((repository, name)) = path.split_once("/manifests/") {
         let key = (repository.to_owned(), name.to_owned());
         if request.method == "PUT" {
             let (media_type, digest) = (request.header("content-type").to_owned(), Digest::of(&request.body));
             store.manifests.insert(key, (media_type.clone(), request.body.clone()));
-            store.manifests.insert((repository.to_owned(), digest.to_string()), (media_type, request.body.clone()));
+            store
+                .manifests
+                .insert((repository.to_owned(), digest.to_string()), (media_type, request.body.clone()));
             return Reply::new(201, "").with("docker-content-digest", digest.to_string());
         }
         return match store.manifests.get(&key) {
-            Some((media_type, bytes)) => {
-                Reply::new(200, bytes.clone()).with("content-type", media_type).with("docker-content-digest", Digest::of(bytes).to_string())
-            }
+            Some((media_type, bytes)) => Reply::new(200, bytes.clone())
+                .with("content-type", media_type)
+                .with("docker-content-digest", Digest::of(bytes).to_string()),
             None => Reply::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}"#),
         };
     }
     // No referrers API: whoever looks for referrers has to find the tag that stands in for it.
-    let Some((repository, rest)) = path.split_once("/blobs/") else { return Reply::new(404, "") };
+    let Some((repository, rest)) = path.split_once("/blobs/") else {
+        return Reply::new(404, "");
+    };
     if request.method == "GET" && rest.starts_with("uploads/") {
         return match store.partial.get(&request.path) {
-            Some(held) => Reply::new(204, "").with("range", format!("0-{}", held.len() - 1)).with("location", request.path.clone()),
+            Some(held) => Reply::new(204, "")
+                .with("range", format!("0-{}", held.len() - 1))
+                .with("location", request.path.clone()),
             None => Reply::new(404, ""),
         };
     }
@@ -226,7 +259,8 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
             store.blobs.insert((repository.to_owned(), digest.parse().unwrap()), blob);
             return Reply::new(201, "");
         }
-        return Reply::new(202, "").with("location", format!("/v2/{repository}/blobs/uploads/{}?_state=x%2By", store.log.len()));
+        return Reply::new(202, "")
+            .with("location", format!("/v2/{repository}/blobs/uploads/{}?_state=x%2By", store.log.len()));
     }
     if request.method == "PUT" {
         let mut content = store.partial.remove(&request.path).unwrap_or_default();
@@ -234,10 +268,14 @@ fn answer(store: &mut Store, request: &Request) -> Reply {
         store.blobs.insert((repository.to_owned(), query["digest"].parse().unwrap()), content);
         return Reply::new(201, "");
     }
-    let Some(blob) = store.blobs.get(&(repository.to_owned(), rest.parse().unwrap())) else { return Reply::new(404, "") };
+    let Some(blob) = store.blobs.get(&(repository.to_owned(), rest.parse().unwrap())) else {
+        return Reply::new(404, "");
+    };
     let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
     match range.map(|(first, last)| (first.parse::<usize>().unwrap(), last.parse().unwrap_or(blob.len() - 1))) {
-        Some((first, last)) => Reply::new(206, &blob[first..=last]).with("content-range", format!("bytes {first}-{last}/{}", blob.len())),
+        Some((first, last)) => {
+            Reply::new(206, &blob[first..=last]).with("content-range", format!("bytes {first}-{last}/{}", blob.len()))
+        }
         None => Reply::new(200, blob.clone()),
     }
 }

@@ -2,12 +2,21 @@
 
 use super::prelude::*;
 
-const ACTION: Option<Subject> = named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
+const ACTION: Option<Subject> =
+    named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
 /// Registries whose credentials are repositoryCredentials rather than IAM.
-const OTHERS: &[Registry] =
-    &[Registry::DockerHub, Registry::EcrPublic, Registry::Ghcr, Registry::Quay, Registry::Gitlab, Registry::Proxy, Registry::Other];
-const FORBIDDEN: &[&str] = &["403 forbidden", "status code 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
+const OTHERS: &[Registry] = &[
+    Registry::DockerHub,
+    Registry::EcrPublic,
+    Registry::Ghcr,
+    Registry::Quay,
+    Registry::Gitlab,
+    Registry::Proxy,
+    Registry::Other,
+];
+const FORBIDDEN: &[&str] =
+    &["403 forbidden", "status code 403", "403: forbidden", "status: 403", "denied: forbidden", "http 403"];
 const UNAUTHORIZED: &[&str] = &[
     "401 unauthorized",
     "server returned 401",
@@ -162,7 +171,12 @@ pub static ROWS: &[Row] = &[
         cause: Cause::RepositoryNotFound,
         registry: Some(Registry::DockerHub),
         official_image: true,
-        all: &[&["pull access denied", "insufficient_scope", "access to the resource is denied", "repository does not exist"]],
+        all: &[&[
+            "pull access denied",
+            "insufficient_scope",
+            "access to the resource is denied",
+            "repository does not exist",
+        ]],
         none: NETWORK,
         settled_by: Some("nothing: official images are public, so that a name under library/ can only be missing"),
         advice: "Docker Hub has no official image `{image|of this name}`. It is a misspelling, or the host of a private registry was forgotten (`<account>.dkr.ecr.<region>.amazonaws.com/...`).",
@@ -180,7 +194,9 @@ pub static ROWS: &[Row] = &[
         // The host of a text that is cut behind `pull access denied for` may be cut too.
         all: &[&["requested access to the resource is denied", "repository does not exist or may require"]],
         none: NETWORK,
-        settled_by: Some("an anonymous token and a manifest HEAD; Docker Hub answers alike for a missing and a private repository"),
+        settled_by: Some(
+            "an anonymous token and a manifest HEAD; Docker Hub answers alike for a missing and a private repository",
+        ),
         advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent; {host|the registry} answers alike for both. Check the spelling (was the host of a private registry \
                  forgotten?); for a private image give the container `repositoryCredentials`.",
         example: seen_with(

@@ -6,7 +6,9 @@ const HOST: &str = "The agent or the container runtime of the host failed, not t
 
 /// Whether the text goes on behind a place in the runtime's source (`rootfs_linux.go:58`): there it says why.
 fn says_why(text: &str) -> bool {
-    let end = text.trim_end_matches(['.', ' ', '"', '\\']).trim_end_matches(|character: char| character.is_ascii_digit());
+    let end = text
+        .trim_end_matches(['.', ' ', '"', '\\'])
+        .trim_end_matches(|character: char| character.is_ascii_digit());
     let end = end.to_ascii_lowercase();
     ![".go:", ".go", "rootfs_linux"].iter().any(|place| end.ends_with(place))
 }
@@ -17,7 +19,10 @@ pub static ROWS: &[Row] = &[
         id: "transition-timeout",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
-        all: &[&["dockertimeouterror", "containerruntimetimeouterror", "could not transition to"], &["timed out after"]],
+        all: &[
+            &["dockertimeouterror", "containerruntimetimeouterror", "could not transition to"],
+            &["timed out after"],
+        ],
         none: &["manifest_pulled", "transition to pulled"],
         advice: HOST,
         example: seen("DockerTimeoutError: Could not transition to created; timed out after waiting 4m0s", "ECS agent"),
@@ -71,7 +76,13 @@ pub static ROWS: &[Row] = &[
             "internal error",
             "fatal error: runtime",
         ]],
-        none: &["cannotpullcontainererror", "500 internal server error", "memory usage", "(http code", "500 server error"],
+        none: &[
+            "cannotpullcontainererror",
+            "500 internal server error",
+            "memory usage",
+            "(http code",
+            "500 server error",
+        ],
         advice: HOST,
         example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
         ..Row::EMPTY

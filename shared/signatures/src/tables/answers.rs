@@ -63,7 +63,9 @@ pub static ROWS: &[Row] = &[
         why: Some(Why::Permission),
         confidence: Confidence::Medium,
         reads: &[Reads::Code(Meaning::Blocked)],
-        settled_by: Some("the policy that refused: the registry's, or the host's (vulnerabilities, signature, firewall)"),
+        settled_by: Some(
+            "the policy that refused: the registry's, or the host's (vulnerabilities, signature, firewall)",
+        ),
         advice: "`{image|The image}` may be there, and a policy of {host|the registry} or of this host keeps it from being pulled: a vulnerability above its threshold, a missing or wrong signature, or a firewall's rule. Look at the image's scan and signatures; push (or sign) an image that passes, or have the rule's owner make an exception.",
         example: seen_with(
             "CannotPullContainerError: unexpected status from HEAD request to https://harbor.example.com/v2/team/api/manifests/1: 412 Precondition Failed: current image with 2 vulnerabilities cannot be pulled due to configured policy in 'Prevent images with vulnerability severity of \"High\" or higher from running.'",
@@ -91,7 +93,12 @@ pub static ROWS: &[Row] = &[
         cause: Cause::EcrPermissionDenied,
         why: Some(Why::Permission),
         confidence: Confidence::Medium,
-        reads: &[Reads::Status(401, 401), Reads::Status(403, 403), Reads::Code(Meaning::Denied), Reads::Code(Meaning::Unauthorized)],
+        reads: &[
+            Reads::Status(401, 401),
+            Reads::Status(403, 403),
+            Reads::Code(Meaning::Denied),
+            Reads::Code(Meaning::Unauthorized),
+        ],
         hosts: ECR,
         settled_by: Some("the tail of the text; DescribeRepositories with the registry's id; the role by simulation"),
         advice: "Amazon ECR refuses the pull of `{image|the image}`. Look at `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer`, `ecr:BatchCheckLayerAvailability` and `ecr:GetAuthorizationToken` of {puller}, at the repository policy (across accounts), the policy of the `ecr.dkr` endpoint, and at account and region in the image's host.",

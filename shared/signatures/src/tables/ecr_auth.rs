@@ -18,7 +18,12 @@ pub static ROWS: &[Row] = &[
         phase: Some(Phase::Auth),
         why: Some(Why::Permission),
         all: &[
-            &["ecr registry auth", "registry auth from amazon ecr", "ecr:getauthorizationtoken", "registry authentication from amazon ecr"],
+            &[
+                "ecr registry auth",
+                "registry auth from amazon ecr",
+                "ecr:getauthorizationtoken",
+                "registry authentication from amazon ecr",
+            ],
             DENIED,
         ],
         subject: ACTION,
@@ -100,7 +105,9 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Low,
         all: &[&["unable to retrieve ecr registry auth: service call has been retried 3 time(s)"]],
         also: Some(ends_before_the_error),
-        settled_by: Some("minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation"),
+        settled_by: Some(
+            "minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation",
+        ),
         advice: "Probably the network: GetAuthorizationToken is tried three times only then. {route} If it is open, look at `ecr:GetAuthorizationToken` of {puller}.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",

@@ -9,7 +9,11 @@ pub static PLATFORM: &[Row] = &[WINDOWS, OTHER];
 const WINDOWS: Row = Row {
     id: "platform-windows",
     cause: Cause::PlatformMismatch,
-    all: &[&["no matching manifest for windows/", "descriptor matching platform 'windows/", "no match for current platform windows/"]],
+    all: &[&[
+        "no matching manifest for windows/",
+        "descriptor matching platform 'windows/",
+        "no match for current platform windows/",
+    ]],
     settled_by: Some("the image index: the platforms and Windows versions it offers"),
     advice: "The host is Windows, and `{image|the image}` has no variant for it, or none for its version: layers of Windows need a host of the same build. For an image of Linux place the {task} on Linux hosts (`runtimePlatform.operatingSystemFamily` LINUX); else use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`).",
     example: seen_with(
@@ -135,7 +139,9 @@ pub static MISSING: &[Row] = &[
             "manifest is unknown",
             "image does not exist or no pull access",
         ]],
-        settled_by: Some("BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event"),
+        settled_by: Some(
+            "BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event",
+        ),
         advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}.{cache}",
         example: seen_with(
             "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
@@ -191,7 +197,10 @@ pub static MISSING: &[Row] = &[
         all: &[&["check whether the image exists"]],
         settled_by: Some("a manifest HEAD; the agent writes this for a missing and for a private image"),
         advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent. Check the spelling, then the credentials.",
-        example: seen("CannotPullContainerError: The task can\u{2019}t pull the image. Check whether the image exists.", "ECS agent"),
+        example: seen(
+            "CannotPullContainerError: The task can\u{2019}t pull the image. Check whether the image exists.",
+            "ECS agent",
+        ),
         ..Row::EMPTY
     },
 ];

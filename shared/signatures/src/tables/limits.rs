@@ -42,7 +42,11 @@ pub static ROWS: &[Row] = &[
         hosts: &[Registry::DockerHub],
         or_unknown_host: true,
         advice: QUOTA_ADVICE,
-        example: seen_with("toomanyrequests: You have reached your pull rate limit as 'acme': dckr_jti_x", "acme/api", "Docker Hub"),
+        example: seen_with(
+            "toomanyrequests: You have reached your pull rate limit as 'acme': dckr_jti_x",
+            "acme/api",
+            "Docker Hub",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -141,7 +145,11 @@ pub static ROWS: &[Row] = &[
         hosts: &[Registry::EcrPrivate, Registry::EcrPrivateApi],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         advice: "Amazon ECR throttles pulls in this account and region. Start fewer tasks at once and retry; ECR's image-pull rates are quotas that can be raised.",
-        example: seen_with("toomanyrequests: Rate exceeded", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1", "Amazon ECR"),
+        example: seen_with(
+            "toomanyrequests: Rate exceeded",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1",
+            "Amazon ECR",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -177,10 +185,18 @@ pub static ROWS: &[Row] = &[
         id: "hub-429-without-words",
         cause: Cause::RegistryRateLimited,
         confidence: Confidence::Medium,
-        all: &[&["429 too many requests", "429: too many requests", "status code 429", "http status: 429", "toomanyrequests:"]],
+        all: &[&[
+            "429 too many requests",
+            "429: too many requests",
+            "status code 429",
+            "http status: 429",
+            "toomanyrequests:",
+        ]],
         hosts: &[Registry::DockerHub],
         cut_inside: &["toomanyrequests: data limit exceeded"],
-        settled_by: Some("a manifest HEAD at Docker Hub: `ratelimit-remaining: 0` means the quota, anything else the abuse limit"),
+        settled_by: Some(
+            "a manifest HEAD at Docker Hub: `ratelimit-remaining: 0` means the quota, anything else the abuse limit",
+        ),
         advice: "Docker Hub answered 429 and the text does not say which limit. If it is the pull quota, take the image from elsewhere ({official?`$`, or }a copy in a private ECR repository) or log in; if it is the abuse limit, waiting a minute is enough.",
         example: seen_with(
             "pulling from host registry-1.docker.io failed with status code [manifests 20.10]: 429 Too Many Requests",
@@ -204,7 +220,14 @@ pub static ROWS: &[Row] = &[
             "429 (too many requests)",
             "http 429",
         ]],
-        hosts: &[Registry::EcrPublic, Registry::Ghcr, Registry::Quay, Registry::Gitlab, Registry::Proxy, Registry::Other],
+        hosts: &[
+            Registry::EcrPublic,
+            Registry::Ghcr,
+            Registry::Quay,
+            Registry::Gitlab,
+            Registry::Proxy,
+            Registry::Other,
+        ],
         cut_inside: &["toomanyrequests: data limit exceeded"],
         also: Some(says_which_limit),
         advice: OTHER_LIMIT,

@@ -22,7 +22,11 @@ const BEAM: &[&str] = &[
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: named(Shape::Variable, &["missing ", "environment variable ", "undefined environment variable "], WORD),
+        subject: named(
+            Shape::Variable,
+            &["missing ", "environment variable ", "undefined environment variable "],
+            WORD,
+        ),
         advice: ENV,
         example: seen(
             "[error] CRASH REPORT Process <0.828.0> with 0 neighbours crashed with reason: no match of right hand value {error,\"Missing DATABASE_DSN.~n\"} in app_sup:init/1 line 73",
@@ -69,12 +73,18 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         advice: "The virtual machine of the release and of the image differ, or the release is for another system. Build and run with the same OTP and libc.",
-        example: seen("{\"init terminating in do_boot\",{load_failed,[application_controller]}} bad_otp_version", "Erlang/OTP"),
+        example: seen(
+            "{\"init terminating in do_boot\",{load_failed,[application_controller]}} bad_otp_version",
+            "Erlang/OTP",
+        ),
         ..crash(
             "beam-version",
             Signature::RuntimeVersion,
             3,
-            &[&["load_failed", "bad_otp_version", "beam file was compiled for a later version"], &["boot", "otp", "later version"]],
+            &[
+                &["load_failed", "bad_otp_version", "beam file was compiled for a later version"],
+                &["boot", "otp", "later version"],
+            ],
         )
     },
     Row {

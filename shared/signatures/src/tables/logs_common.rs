@@ -3,8 +3,21 @@
 use super::prelude::*;
 
 /// A row for an application that crashed.
-pub(super) const fn crash(id: &'static str, signature: Signature, weight: u8, all: &'static [&'static [&'static str]]) -> Row {
-    Row { id, cause: Cause::AppCrashed, signature: Some(signature), weight, all, confidence: Confidence::Medium, ..Row::EMPTY }
+pub(super) const fn crash(
+    id: &'static str,
+    signature: Signature,
+    weight: u8,
+    all: &'static [&'static [&'static str]],
+) -> Row {
+    Row {
+        id,
+        cause: Cause::AppCrashed,
+        signature: Some(signature),
+        weight,
+        all,
+        confidence: Confidence::Medium,
+        ..Row::EMPTY
+    }
 }
 
 /// Whether a text names something in capitals, as environment variables are named (`DATABASE_URL`, `PORT`).

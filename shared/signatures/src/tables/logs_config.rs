@@ -157,7 +157,13 @@ pub static ROWS: &[Row] = &[
     Row {
         subject: named(
             Shape::Path,
-            &["can't open file '", "could not open input file: ", "unable to access jarfile ", "module '", "open '"],
+            &[
+                "can't open file '",
+                "could not open input file: ",
+                "unable to access jarfile ",
+                "module '",
+                "open '",
+            ],
             WORD,
         ),
         // A JSON file is data that the program asks for.

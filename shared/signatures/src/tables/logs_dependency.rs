@@ -6,11 +6,12 @@ use super::prelude::*;
 const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Look whether that runs, whether its address in the configuration is right, and whether its security group lets the {task} in on that port.";
 const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the {definition}; if the dependency is a container of the same task, look whether it runs.";
 
-/// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ, Elasticsearch, memcached, SQL
-/// Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j, etcd, ClickHouse, OpenTelemetry.
+/// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ,
+/// Elasticsearch, memcached, SQL Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j,
+/// etcd, ClickHouse, OpenTelemetry.
 const DEFAULT_PORTS: &[&str] = &[
-    "5432", "6379", "3306", "27017", "9092", "5672", "5671", "9200", "11211", "1433", "1521", "2181", "4222", "8500", "8200", "9042",
-    "5984", "8086", "7687", "2379", "8123", "4317", "4318",
+    "5432", "6379", "3306", "27017", "9092", "5672", "5671", "9200", "11211", "1433", "1521", "2181", "4222", "8500",
+    "8200", "9042", "5984", "8086", "7687", "2379", "8123", "4317", "4318",
 ];
 
 /// How a client says that it looked for a socket file of its own host.
@@ -87,11 +88,20 @@ pub static ROWS: &[Row] = &[
     Row {
         subject: named(
             Shape::Host,
-            &["econnrefused ", "connection to server at \"", "connecting to ", "could not connect to ", "mysql server on '"],
+            &[
+                "econnrefused ",
+                "connection to server at \"",
+                "connecting to ",
+                "could not connect to ",
+                "mysql server on '",
+            ],
             WORD,
         ),
         advice: DATABASE,
-        example: seen("redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6999. Connection refused.", "redis-py"),
+        example: seen(
+            "redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6999. Connection refused.",
+            "redis-py",
+        ),
         ..crash(
             "dependency-unreachable",
             Signature::DependencyUnreachable,

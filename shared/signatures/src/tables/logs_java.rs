@@ -88,7 +88,10 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         advice: "The JVM ended with an exception that no other signature explains: read the last `Caused by`. If the revision before ran, compare the two.",
-        example: seen("Exception in thread \"main\" java.lang.NullPointerException: Cannot invoke \"String.length()\"", "OpenJDK"),
+        example: seen(
+            "Exception in thread \"main\" java.lang.NullPointerException: Cannot invoke \"String.length()\"",
+            "OpenJDK",
+        ),
         ..crash(
             "java-exception",
             Signature::UncaughtException,

@@ -12,7 +12,15 @@ pub static ROWS: &[Row] = &[
             "segfault",
             Signature::Segfault,
             3,
-            &[&["segmentation fault", "sigsegv", "segfault", "general protection fault", "signal 11", "sigbus", "bus error"]],
+            &[&[
+                "segmentation fault",
+                "sigsegv",
+                "segfault",
+                "general protection fault",
+                "signal 11",
+                "sigbus",
+                "bus error",
+            ]],
         )
     },
     Row {
@@ -61,7 +69,10 @@ pub static ROWS: &[Row] = &[
         ]],
         none: &["fork"],
         advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) where it has one, or make it use less. {memory} where that is near its limit.",
-        example: seen("PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)", "PHP"),
+        example: seen(
+            "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)",
+            "PHP",
+        ),
         ..Row::EMPTY
     },
 ];

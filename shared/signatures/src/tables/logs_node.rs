@@ -29,7 +29,13 @@ pub static ROWS: &[Row] = &[
             "node-module",
             Signature::ModuleMissing,
             3,
-            &[&["cannot find module", "cannot find package", "module_not_found", "module not found: error", "can't resolve '"]],
+            &[&[
+                "cannot find module",
+                "cannot find package",
+                "module_not_found",
+                "module not found: error",
+                "can't resolve '",
+            ]],
         )
     },
     Row {

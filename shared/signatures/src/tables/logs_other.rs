@@ -3,11 +3,17 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// Whether a line begins with an exception's type and its namespace: `org.acme.WrongException: ...`, `Acme::WrongError: ...`.
+/// Whether a line begins with an exception's type and its namespace: `org.acme.WrongException: ...`, `Acme::WrongError:
+/// ...`.
 fn begins_with_its_type(line: &str) -> bool {
-    let Some((kind, _)) = line.split_once(": ") else { return false };
+    let Some((kind, _)) = line.split_once(": ") else {
+        return false;
+    };
     let (namespace, name) = kind.rsplit_once(['.', ':', '\\']).unwrap_or_default();
-    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'$'));
+    let word = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'$'))
+    };
     !namespace.is_empty()
         && word(kind)
         && name.starts_with(|first: char| first.is_ascii_uppercase())
@@ -54,7 +60,10 @@ pub static ROWS: &[Row] = &[
     Row {
         subject: named(Shape::Module, &["class \""], WORD),
         advice: "PHP does not find a class{subject?: `$`}. Run composer install in the image, or dump its autoloader.",
-        example: seen("PHP Fatal error:  Uncaught Error: Class \"App\\Kernel\" not found in /app/public/index.php:7", "PHP"),
+        example: seen(
+            "PHP Fatal error:  Uncaught Error: Class \"App\\Kernel\" not found in /app/public/index.php:7",
+            "PHP",
+        ),
         ..crash(
             "php-class",
             Signature::ModuleMissing,

@@ -6,7 +6,11 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        subject: named(Shape::Module, &["no module named '", "no module named ", "import module \"", "the module "], WORD),
+        subject: named(
+            Shape::Module,
+            &["no module named '", "no module named ", "import module \"", "the module "],
+            WORD,
+        ),
         advice: "Python cannot import a module{subject?: `$`}. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
         settled_by: Some("whether the module's files are in the image, with `__init__.py`"),
         example: seen("ModuleNotFoundError: No module named 'core.aws_service'", "Python"),
@@ -100,7 +104,12 @@ pub static ROWS: &[Row] = &[
         ],
         advice: "The source does not parse under the Python of the image. Correct it, or use the Python version that it was written for.",
         example: seen("SyntaxError: invalid syntax", "Python"),
-        ..crash("python-syntax", Signature::SyntaxError, 3, &[&["^syntaxerror:", "indentationerror", "^taberror:", " syntaxerror: "]])
+        ..crash(
+            "python-syntax",
+            Signature::SyntaxError,
+            3,
+            &[&["^syntaxerror:", "indentationerror", "^taberror:", " syntaxerror: "]],
+        )
     },
     Row {
         advice: "The program needs another version of its language runtime. Use the base image of that version.",

@@ -9,7 +9,12 @@ pub static ROWS: &[Row] = &[
         subject: named(Shape::Variable, &[": "], &[':']),
         advice: ENV,
         example: seen("bash: line 1: DB_HOST: unbound variable", "bash"),
-        ..crash("shell-unbound", Signature::EnvMissing, 3, &[&["unbound variable", "parameter not set", "parameter null or not set"]])
+        ..crash(
+            "shell-unbound",
+            Signature::EnvMissing,
+            3,
+            &[&["unbound variable", "parameter not set", "parameter null or not set"]],
+        )
     },
     Row {
         id: "shell-line-ends",
@@ -89,7 +94,17 @@ pub static ROWS: &[Row] = &[
         cause: Cause::CommandNotFound,
         weight: 3,
         all: &[
-            &["^sh:", "^bash:", "^/bin/sh", "^/bin/bash", "^exec ", "tini", "^ash:", ".sh: line", "entrypoint.sh: "],
+            &[
+                "^sh:",
+                "^bash:",
+                "^/bin/sh",
+                "^/bin/bash",
+                "^exec ",
+                "tini",
+                "^ash:",
+                ".sh: line",
+                "entrypoint.sh: ",
+            ],
             &["is a directory$"],
         ],
         subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),

@@ -1,4 +1,5 @@
-//! Servers that run workers: what their master says when one is killed, hangs or does not boot. And further libraries that are missing.
+//! Servers that run workers: what their master says when one is killed, hangs or does not boot. And further libraries
+//! that are missing.
 
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
@@ -44,7 +45,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        subject: named(Shape::Module, &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "], WORD),
+        subject: named(
+            Shape::Module,
+            &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "],
+            WORD,
+        ),
         advice: "A gem is not in the image, or not in the version of Gemfile.lock{subject?: `$`}. Run `bundle install` in the image with the bundler of the lock file, and copy the same bundle that the command uses.",
         example: seen(
             "/usr/lib/ruby/rubygems.rb:283:in `find_spec_for_exe': Could not find 'bundler' (2.1.4) required by your /myapp/Gemfile.lock. (Gem::GemNotFoundException)",
@@ -72,7 +77,10 @@ pub static ROWS: &[Row] = &[
     Row {
         subject: named(Shape::Path, &["could not find file '", "open file '"], &['\'']),
         advice: "A file that the program reads is not in the image{subject?: `$`}. Copy or mount it, and look at the working directory.",
-        example: seen("Unhandled exception. System.IO.FileNotFoundException: Could not find file '/app/settings.json'.", ".NET"),
+        example: seen(
+            "Unhandled exception. System.IO.FileNotFoundException: Could not find file '/app/settings.json'.",
+            ".NET",
+        ),
         ..crash(
             "dotnet-file",
             Signature::ConfigMissing,
@@ -88,7 +96,11 @@ pub static ROWS: &[Row] = &[
             "program-missing",
             Signature::EntrypointMissing,
             3,
-            &[&["cannot open assembly", "error opening zip file or jar manifest missing", "no main manifest attribute"]],
+            &[&[
+                "cannot open assembly",
+                "error opening zip file or jar manifest missing",
+                "no main manifest attribute",
+            ]],
         )
     },
     Row {

@@ -154,7 +154,15 @@ pub static ROWS: &[Row] = &[
             Why::Timeout,
             &[
                 &["starport-layer-bucket", "redacted ecr url"],
-                &["failed to do request", "dial tcp", "request canceled", "deadline exceeded", "timeout", "timed out", "no route to host"],
+                &[
+                    "failed to do request",
+                    "dial tcp",
+                    "request canceled",
+                    "deadline exceeded",
+                    "timeout",
+                    "timed out",
+                    "no route to host",
+                ],
             ],
         )
     },
@@ -191,11 +199,20 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         settled_by: Some("whether the image is very large or the host's disk slow, else the route to the registry"),
         advice: "The pull did not end in time. Look at the way to {host|the registry}; for a very large image make it smaller. {route}",
-        example: seen("DockerTimeoutError: Could not transition to MANIFEST_PULLED; timed out after waiting 1m0s", "ECS agent"),
+        example: seen(
+            "DockerTimeoutError: Could not transition to MANIFEST_PULLED; timed out after waiting 1m0s",
+            "ECS agent",
+        ),
         ..row(
             "pull-timeout",
             Why::Timeout,
-            &[&["transition to manifest_pulled", "transition to pulled", "timed out pulling", "pull timed out", "image pull timeout"]],
+            &[&[
+                "transition to manifest_pulled",
+                "transition to pulled",
+                "timed out pulling",
+                "pull timed out",
+                "image pull timeout",
+            ]],
         )
     },
     Row {

@@ -28,7 +28,10 @@ pub static ROWS: &[Row] = &[
         cause: Cause::HostPortConflict,
         all: &[&["already using a port required", "resource:ports", "too many ports registered"]],
         advice: "The host port is taken on every instance that would fit. {port}",
-        example: seen("The closest matching container-instance is already using a port required by your task.", "ECS service event"),
+        example: seen(
+            "The closest matching container-instance is already using a port required by your task.",
+            "ECS service event",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -174,7 +177,14 @@ pub static ROWS: &[Row] = &[
         id: "placement-attribute",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
-        all: &[&["missing an attribute", "resource:attribute", "^attribute$", "^location$", "resource:location", "placement constraint"]],
+        all: &[&[
+            "missing an attribute",
+            "resource:attribute",
+            "^attribute$",
+            "^location$",
+            "resource:location",
+            "placement constraint",
+        ]],
         settled_by: Some("`requiresAttributes` and the placement constraints, against the instances' attributes"),
         advice: "Instances may be there, and none has what the task asks for: an attribute (a log driver, a feature of a newer agent, an instance type, a zone) or a placement constraint. Compare `requiresAttributes` and `placementConstraints` of the {definition} with the attributes of the instances; then update the agent or the AMI, or correct the constraint.",
         example: seen("MemberOf placement constraint unsatisfied", "ECS"),
@@ -270,14 +280,21 @@ pub static ROWS: &[Row] = &[
         all: &[&["misconfiguration:", "action_required - ", "action_required:"]],
         settled_by: Some("the job queue's compute environments: their state and status reason"),
         advice: "AWS Batch holds the job back because its queue, its compute environments or their service role are set up wrongly. Look at state and status reason of each compute environment of the queue; a role needs the permissions of AWSBatchServiceRole.",
-        example: seen("MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.", "AWS Batch"),
+        example: seen(
+            "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.",
+            "AWS Batch",
+        ),
         ..Row::EMPTY
     },
     Row {
         id: "placement",
         cause: Cause::CapacityUnavailable,
         confidence: Confidence::Medium,
-        all: &[&["no container instance met", "closest matching container-instance", "closest matching (container-instance"]],
+        all: &[&[
+            "no container instance met",
+            "closest matching container-instance",
+            "closest matching (container-instance",
+        ]],
         none: &["is not compatible"],
         settled_by: Some("what the text says is short, against what the task asks for"),
         advice: "There is nothing to place the {task} on. {room}",

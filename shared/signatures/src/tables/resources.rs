@@ -10,9 +10,18 @@ pub static EFS: &[Row] = &[
         why: Some(Why::Dns),
         all: &[
             &["efs utils", "mount.efs", "efs volumes", ".efs."],
-            &["failed to resolve \"fs-", "failed to resolve 'fs-", "failed to resolve fs-", "name or service not known"],
+            &[
+                "failed to resolve \"fs-",
+                "failed to resolve 'fs-",
+                "failed to resolve fs-",
+                "name or service not known",
+            ],
         ],
-        subject: named(Shape::Host, &["failed to resolve \"", "failed to resolve '", "failed to resolve "], &['"', '\'', ' ']),
+        subject: named(
+            Shape::Host,
+            &["failed to resolve \"", "failed to resolve '", "failed to resolve "],
+            &['"', '\'', ' '],
+        ),
         advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
         example: seen(
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
@@ -38,7 +47,16 @@ pub static EFS: &[Row] = &[
     Row {
         id: "efs",
         cause: Cause::VolumeMountFailed,
-        all: &[&["efs utils", "mount.nfs4", "mount.efs", "mount.nfs:", "supervisor_mount_efs", "efs volume", "fsx for windows", "s3files"]],
+        all: &[&[
+            "efs utils",
+            "mount.nfs4",
+            "mount.efs",
+            "mount.nfs:",
+            "supervisor_mount_efs",
+            "efs volume",
+            "fsx for windows",
+            "s3files",
+        ]],
         none: &["s3 config file"],
         settled_by: Some("the mount target in the task's Availability Zone and its security group"),
         advice: "The EFS file system could not be mounted. Its mount target must stand in the Availability Zone of the {task} and let port 2049 in from its security group; the root directory or access point must exist.",
@@ -81,7 +99,10 @@ pub static DISK: &[Row] = &[
         all: &[&["applylayer exit status 1 stdout: stderr:$", "applylayer exit status 1 stdout: stderr: $"]],
         settled_by: Some("the free disk of the host"),
         advice: "A layer could not be unpacked and Docker does not say why: usually the host's disk is full. {disk}",
-        example: seen("CannotPullContainerError: failed to register layer: ApplyLayer exit status 1 stdout: stderr:", "Docker Engine"),
+        example: seen(
+            "CannotPullContainerError: failed to register layer: ApplyLayer exit status 1 stdout: stderr:",
+            "Docker Engine",
+        ),
         ..Row::EMPTY
     },
 ];
@@ -168,7 +189,10 @@ pub static LOG_DRIVER: &[Row] = &[
         id: "log-group-missing",
         cause: Cause::LogDriverFailed,
         why: Some(Why::Missing),
-        all: &[LOGS, &["log group does not exist", "resourcenotfoundexception", "the specified log stream does not exist"]],
+        all: &[
+            LOGS,
+            &["log group does not exist", "resourcenotfoundexception", "the specified log stream does not exist"],
+        ],
         advice: "What the log driver writes to does not exist, so that the container did not start. {driver}",
         example: seen(
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",

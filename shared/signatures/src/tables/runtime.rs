@@ -1,5 +1,5 @@
-//! A container runtime's errors by their parts: what it was doing, and the system's own word for what went wrong. runc, crun and
-//! containerd wrap these in ever new sentences; Windows gives a number.
+//! A container runtime's errors by their parts: what it was doing, and the system's own word for what went wrong. runc,
+//! crun and containerd wrap these in ever new sentences; Windows gives a number.
 
 use super::prelude::*;
 
@@ -84,7 +84,14 @@ pub static ROWS: &[Row] = &[
         cause: Cause::CapacityUnavailable,
         all: &[
             WINDOWS,
-            &["0x800705af", "paging file is too small", "0x8007000e", "insufficient system resources", "0x800705aa", "not enough memory"],
+            &[
+                "0x800705af",
+                "paging file is too small",
+                "0x8007000e",
+                "insufficient system resources",
+                "0x800705aa",
+                "not enough memory",
+            ],
         ],
         confidence: Confidence::Medium,
         settled_by: Some("the free memory of the host"),
@@ -124,7 +131,10 @@ pub static ROWS: &[Row] = &[
         id: "runtime-gpu",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
-        all: &[&["prestart hook", "running hook", "createruntime hook", "nvidia", "libcuda", "driver rpc error"], RUNTIME],
+        all: &[
+            &["prestart hook", "running hook", "createruntime hook", "nvidia", "libcuda", "driver rpc error"],
+            RUNTIME,
+        ],
         settled_by: Some("`nvidia-smi` on the host"),
         advice: "A hook of the host's runtime failed, usually NVIDIA's: the host has no driver, another version, or no GPU. Use the ECS-optimised GPU image, and place the task on an instance with a GPU.",
         example: seen(
@@ -232,10 +242,16 @@ pub static ROWS: &[Row] = &[
         id: "dependency-failed",
         cause: Cause::AppCrashed,
         confidence: Confidence::Medium,
-        all: &[&["dependent container", "container it depends on", "dependency container"], &["non-zero", "exited", "failed"]],
+        all: &[
+            &["dependent container", "container it depends on", "dependency container"],
+            &["non-zero", "exited", "failed"],
+        ],
         settled_by: Some("the log of the container that it depends on"),
         advice: "A container that this one depends on (`dependsOn`) ended with an error, so that this one was never started. Read the log of that container.",
-        example: seen("CannotStartContainerError: dependent container migrate exited with non-zero status", "ECS agent"),
+        example: seen(
+            "CannotStartContainerError: dependent container migrate exited with non-zero status",
+            "ECS agent",
+        ),
         ..Row::EMPTY
     },
 ];

@@ -82,8 +82,15 @@ const SM: &[&str] = &[
     "retrieved secret",
 ];
 /// What says that a parameter is meant.
-const SSM: &[&str] =
-    &["from ssm", "ssm parameter", "parameter store", "systems manager", "operation error ssm", "ssm:getparameter", "invalid ssm"];
+const SSM: &[&str] = &[
+    "from ssm",
+    "ssm parameter",
+    "parameter store",
+    "systems manager",
+    "operation error ssm",
+    "ssm:getparameter",
+    "invalid ssm",
+];
 /// What says that an environment file is meant.
 const ENV: &[&str] = &["env file", "environment variable file", "environment file", "envfile", "environmentfile"];
 /// What says that a credential specification is meant.
@@ -106,8 +113,14 @@ const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'
 pub static ROWS: &[Row] = &[
     Row {
         advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",
-        example: seen("DockerClientConfigError: unable to fetch valid credentialspec: fetching secret failed", "ECS agent"),
-        ..Row { why: None, ..row("credentialspec", Kind::CredentialSpec, Why::Missing, &[SPEC]) }
+        example: seen(
+            "DockerClientConfigError: unable to fetch valid credentialspec: fetching secret failed",
+            "ECS agent",
+        ),
+        ..Row {
+            why: None,
+            ..row("credentialspec", Kind::CredentialSpec, Why::Missing, &[SPEC])
+        }
     },
     Row {
         subject: ACTION,
@@ -190,7 +203,10 @@ pub static ROWS: &[Row] = &[
             "secret-no-value",
             Kind::SecretsManager,
             Why::NoValue,
-            &[SM, &["secret value for staging label", "secret value for versionid", "has no value", "empty secret"]],
+            &[
+                SM,
+                &["secret value for staging label", "secret value for versionid", "has no value", "empty secret"],
+            ],
         )
     },
     Row {
@@ -237,8 +253,16 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         advice: "The parameter{subject? `$`} does not exist in this account and region. Create it, or correct `secrets[].valueFrom` (a name, or the whole ARN in another region).",
-        example: seen("fetching secret data from SSM Parameter Store in us-west-2: invalid parameters: /prod/db/password", "ECS agent"),
-        ..row("parameter-missing", Kind::ParameterStore, Why::Missing, &[&["ssm", "parameter store", "systems manager"], MISSING])
+        example: seen(
+            "fetching secret data from SSM Parameter Store in us-west-2: invalid parameters: /prod/db/password",
+            "ECS agent",
+        ),
+        ..row(
+            "parameter-missing",
+            Kind::ParameterStore,
+            Why::Missing,
+            &[&["ssm", "parameter store", "systems manager"], MISSING],
+        )
     },
     Row {
         advice: "Secrets Manager is not reached. {route-secrets}",
@@ -258,7 +282,9 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         confidence: Confidence::Medium,
-        settled_by: Some("the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = network)"),
+        settled_by: Some(
+            "the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = network)",
+        ),
         advice: "A secret could not be read, and the text is cut before it says why. Look whether it exists, at `secretsmanager:GetSecretValue` of {reader}, and at the way to Secrets Manager.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call",
@@ -286,7 +312,9 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         confidence: Confidence::Medium,
-        settled_by: Some("the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = network)"),
+        settled_by: Some(
+            "the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = network)",
+        ),
         advice: "A parameter could not be read, and the text is cut before it says why. Look whether it exists, at `ssm:GetParameters` of {reader}, and at the way to Systems Manager.",
         example: seen(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call",
@@ -314,7 +342,13 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         all: &[
             &["unable to pull secrets or registry auth"],
-            &["check your task network configuration", "signal: killed", "netlink", "context deadline exceeded", "i/o timeout"],
+            &[
+                "check your task network configuration",
+                "signal: killed",
+                "netlink",
+                "context deadline exceeded",
+                "i/o timeout",
+            ],
         ],
         none: &["retrieve secret", "ecr registry auth", "amazon ecr", "api.ecr.", "from ssm", "from asm"],
         settled_by: Some("whether the task definition has secrets, or a private image only"),

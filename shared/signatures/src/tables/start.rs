@@ -28,7 +28,12 @@ pub static ROWS: &[Row] = &[
     Row {
         id: "exec-format",
         cause: Cause::ExecFormat,
-        all: &[&["exec format error", "cannot execute binary file", "exec user process caused: exec format", "bad cpu type"]],
+        all: &[&[
+            "exec format error",
+            "cannot execute binary file",
+            "exec user process caused: exec format",
+            "bad cpu type",
+        ]],
         settled_by: Some("the platform of the image against runtimePlatform"),
         advice: "The program in the image is for another processor. Build the image for the architecture that the {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there. (A script without `#!` \
                  says the same.)",
@@ -70,7 +75,10 @@ pub static ROWS: &[Row] = &[
         none: &["iptables"],
         subject: named(Shape::Host, &["bind for ", "listen tcp ", "listen tcp4 "], &[' ']),
         advice: "The host port is taken{subject? (`$`)}. {port}",
-        example: seen("CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated", "Docker Engine"),
+        example: seen(
+            "CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated",
+            "Docker Engine",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -104,7 +112,17 @@ pub static ROWS: &[Row] = &[
                 "executable file not found",
             ],
         ],
-        none: &["mount", "device", "cgroup", "sysctl", "/proc/sys/", "chdir to cwd", "overlay", "network namespace", "logging driver"],
+        none: &[
+            "mount",
+            "device",
+            "cgroup",
+            "sysctl",
+            "/proc/sys/",
+            "chdir to cwd",
+            "overlay",
+            "network namespace",
+            "logging driver",
+        ],
         subject: named(Shape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
         advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod +x`, a `#!` line whose interpreter exists, Unix \
                  line ends. If the revision before ran, roll back to it.",
@@ -129,7 +147,12 @@ pub static ROWS: &[Row] = &[
     Row {
         id: "user",
         cause: Cause::InvalidConfiguration,
-        all: &[&["unable to find user", "no matching entries in passwd file", "unable to find group", "no matching entries in group file"]],
+        all: &[&[
+            "unable to find user",
+            "no matching entries in passwd file",
+            "unable to find group",
+            "no matching entries in group file",
+        ]],
         subject: named(Shape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
         advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a numeric id.",
         example: seen(

@@ -32,7 +32,9 @@ pub static ROWS: &[Row] = &[
             "health checks failed with these codes",
             "failed load balancer health check",
         ]],
-        settled_by: Some("DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, Target.FailedHealthChecks)"),
+        settled_by: Some(
+            "DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, Target.FailedHealthChecks)",
+        ),
         advice: "The load balancer got no healthy answer. Look at the reason of DescribeTargetHealth and at the log of the container: does it \
                  listen on the target's port on 0.0.0.0, does the health path answer within the timeout, does the security group let the load \
                  balancer in, is healthCheckGracePeriodSeconds longer than the start takes?",
@@ -71,7 +73,10 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("the log and the health check of the container that was waited for"),
         advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log and its health check; raise its \
                  startTimeout only if it is slow but sound.",
-        example: seen("dependency graph: container ordering dependency [envoy] for target [app] has timed out.", "ECS agent"),
+        example: seen(
+            "dependency graph: container ordering dependency [envoy] for target [app] has timed out.",
+            "ECS agent",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -95,7 +100,10 @@ pub static ROWS: &[Row] = &[
         all: &[&["container ordering dependency"], &["does not exist"]],
         subject: named(Shape::Name, &["dependency ["], &[']']),
         advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct the name.",
-        example: seen("dependency graph: container ordering dependency [db] for target [app] does not exist.", "ECS agent"),
+        example: seen(
+            "dependency graph: container ordering dependency [db] for target [app] does not exist.",
+            "ECS agent",
+        ),
         ..Row::EMPTY
     },
     Row {
@@ -164,7 +172,17 @@ pub static ROWS: &[Row] = &[
             "has stopped 1 running task",
             "has begun draining connections",
         ]],
-        none: &["unable to", "unhealthy", "failed", "could not", "cannot", "can't", "impaired", "not healthy", "error"],
+        none: &[
+            "unable to",
+            "unhealthy",
+            "failed",
+            "could not",
+            "cannot",
+            "can't",
+            "impaired",
+            "not healthy",
+            "error",
+        ],
         advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
         example: seen("Scaling activity initiated by (deployment ecs-svc/4770560200895743049)", "ECS"),
         ..Row::EMPTY
@@ -188,7 +206,17 @@ pub static ROWS: &[Row] = &[
                 "scaling",
             ],
         ],
-        none: &["unable to", "unhealthy", "failed", "could not", "cannot", "can't", "impaired", "not healthy", "error"],
+        none: &[
+            "unable to",
+            "unhealthy",
+            "failed",
+            "could not",
+            "cannot",
+            "can't",
+            "impaired",
+            "not healthy",
+            "error",
+        ],
         advice: "Nothing to do: the service scheduler stopped the task to scale in or to replace it.",
         example: seen("(deployment ecs-svc/4770560200895743049) deregistered", "ECS"),
         ..Row::EMPTY

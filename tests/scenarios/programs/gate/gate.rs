@@ -1,4 +1,5 @@
-//! The gate against an ECR and an answer address in a few lines: what goes over the wire, and that there always is an answer.
+//! The gate against an ECR and an answer address in a few lines: what goes over the wire, and that there always is an
+//! answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -37,11 +38,13 @@ impl Aws {
                 tokio::spawn(async move {
                     let request = read(&mut stream).await?;
                     let operation = operation(&request);
-                    let before = log.lock().unwrap().iter().filter(|earlier| self::operation(earlier) == operation).count();
+                    let before =
+                        log.lock().unwrap().iter().filter(|earlier| self::operation(earlier) == operation).count();
                     log.lock().unwrap().push(request);
                     let (status, body) = answer(&operation, before);
                     let body = body.to_string();
-                    let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                    let head =
+                        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                     stream.write_all(format!("{head}{body}").as_bytes()).await.ok()
                 });
             }
@@ -119,8 +122,7 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
 }
 
 fn index() -> String {
-    let child =
-        |architecture: &str| json!({"digest": Digest::of(b""), "size": 1, "platform": {"os": "linux", "architecture": architecture}});
+    let child = |architecture: &str| json!({"digest": Digest::of(b""), "size": 1, "platform": {"os": "linux", "architecture": architecture}});
     json!({"manifests": [child("amd64"), child("arm64"), child("unknown")]}).to_string()
 }
 
@@ -192,7 +194,10 @@ async fn an_image_that_never_comes_fails_in_time_and_says_what_to_do() {
     ] {
         assert!(reason.contains(part), "{reason}");
     }
-    assert_eq!((&body["Status"], &body["PhysicalResourceId"]), (&json!("FAILED"), &json!("pullsafe-image/app/0a1b/Image")));
+    assert_eq!(
+        (&body["Status"], &body["PhysicalResourceId"]),
+        (&json!("FAILED"), &json!("pullsafe-image/app/0a1b/Image"))
+    );
 }
 
 #[tokio::test]
@@ -215,7 +220,10 @@ async fn what_cannot_be_done_is_answered_at_once() {
     .await;
     let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": aws.request("Create", properties())});
     for (event, reason) in [
-        (aws.request("Create", json!({"RepositoryName": "web", "Tag": "1"})), "Tag is an unknown property. Write ImageTag"),
+        (
+            aws.request("Create", json!({"RepositoryName": "web", "Tag": "1"})),
+            "Tag is an unknown property. Write ImageTag",
+        ),
         (aws.request("Upsert", properties()), "RequestType"),
         (aws.request("Update", properties()), "InvalidParameterException"),
         (failed, "InvalidParameterException"),
@@ -233,11 +241,22 @@ async fn an_answer_is_sent_until_it_is_taken_or_refused() {
     passing.gate().handle(passing.request("Delete", Value::Null), "call", in_seconds(60)).await.unwrap();
     assert_eq!(passing.count("PUT"), 3);
     let failing = Aws::start(|_, _| (500, Value::Null)).await;
-    let error = failing.gate().handle(failing.request("Delete", Value::Null), "call", in_seconds(1)).await.unwrap_err();
+    let error = failing
+        .gate()
+        .handle(failing.request("Delete", Value::Null), "call", in_seconds(1))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("HTTP 500") && !error.to_string().contains("Signature"), "{error}");
     let refusing = Aws::start(|_, _| (403, Value::Null)).await;
-    let outcome = refusing.gate().handle(refusing.request("Delete", Value::Null), "call", in_seconds(60)).await.unwrap();
-    assert!(outcome["reason"].as_str().unwrap().contains("HTTP 403") && !outcome.to_string().contains("Signature"), "{outcome}");
+    let outcome = refusing
+        .gate()
+        .handle(refusing.request("Delete", Value::Null), "call", in_seconds(60))
+        .await
+        .unwrap();
+    assert!(
+        outcome["reason"].as_str().unwrap().contains("HTTP 403") && !outcome.to_string().contains("Signature"),
+        "{outcome}"
+    );
     assert_eq!(refusing.count("PUT"), 1, "a signature that is refused stays refused");
     let event = json!({"RequestType": "Create", "ResponseURL": "https://evil.example/x?X-Amz-Signature=s"});
     let outcome = refusing.gate().handle(event, "call", in_seconds(60)).await.unwrap();
@@ -250,15 +269,24 @@ async fn a_panic_is_answered() {
     let gate = aws.gate_with(Arc::new(|| panic!("a fault of the gate's own")));
     gate.handle(aws.request("Create", properties()), "call", in_seconds(60)).await.unwrap();
     let (_, _, body) = aws.answers().remove(0);
-    assert!(body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("fault of its own"), "{body}");
+    assert!(
+        body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("fault of its own"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
 async fn an_ecr_that_hangs_does_not_hold_the_answer_up() {
     let aws = Aws::start(|_, _| (200, Value::Null)).await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let ecr = Aws { address: silent.local_addr().unwrap().to_string(), log: Arc::default() };
+    let ecr = Aws {
+        address: silent.local_addr().unwrap().to_string(),
+        log: Arc::default(),
+    };
     ecr.gate().handle(aws.request("Create", properties()), "call", in_seconds(1)).await.unwrap();
     let (_, _, body) = aws.answers().remove(0);
-    assert!(body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("did not answer in time"), "{body}");
+    assert!(
+        body["Status"] == "FAILED" && body["Reason"].as_str().unwrap().contains("did not answer in time"),
+        "{body}"
+    );
 }

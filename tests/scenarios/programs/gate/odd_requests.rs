@@ -1,5 +1,5 @@
-//! Requests as templates, other tools and accidents make them: each gets one clear answer from the program, which names what is
-//! wrong; what can be understood is understood.
+//! Requests as templates, other tools and accidents make them: each gets one clear answer from the program, which names
+//! what is wrong; what can be understood is understood.
 
 use scenarios::gate::Stage;
 use serde_json::{Value, json};
@@ -21,8 +21,7 @@ use Fate::{Fails, Parked, Succeeds};
 /// Properties, and what becomes of a request with them. The repository `web` has the tags `1`, `7` and `1.5`.
 fn properties() -> Vec<(Value, Fate)> {
     let with = |more: Value| {
-        let mut properties =
-            json!({"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:gate", "RepositoryName": "web", "ImageTag": "1"});
+        let mut properties = json!({"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:gate", "RepositoryName": "web", "ImageTag": "1"});
         properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         properties
     };
@@ -44,8 +43,14 @@ fn properties() -> Vec<(Value, Fate)> {
         (with(json!({"ImageTag": "${Tag}"})), Fails("ImageTag")),
         (with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1)})), Succeeds),
         (with(json!({"ImageTag": "", "ImageDigest": format!(" {}\n", Stage::digest(1))})), Succeeds),
-        (with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).to_uppercase()})), Fails("is in capitals")),
-        (with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).replace("sha256:", "")})), Fails("lacks its algorithm")),
+        (
+            with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).to_uppercase()})),
+            Fails("is in capitals"),
+        ),
+        (
+            with(json!({"ImageTag": "", "ImageDigest": Stage::digest(1).replace("sha256:", "")})),
+            Fails("lacks its algorithm"),
+        ),
         (with(json!({"ImageDigest": Stage::digest(1)})), Fails("not both")),
         (with(json!({"ImageDigest": ""})), Succeeds),
         // Repositories.
@@ -58,10 +63,19 @@ fn properties() -> Vec<(Value, Fate)> {
             with(json!({"RepositoryName": "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/web"})),
             Fails("is a URL. Write RepositoryName: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/web"),
         ),
-        (with(json!({"RepositoryName": "arn:aws:ecr:eu-west-1:123456789012:repository/web"})), Fails("is an ARN")),
+        (
+            with(json!({"RepositoryName": "arn:aws:ecr:eu-west-1:123456789012:repository/web"})),
+            Fails("is an ARN"),
+        ),
         (with(json!({"RepositoryName": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web"})), Succeeds),
-        (with(json!({"RepositoryName": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/"})), Fails("RepositoryName")),
-        (with(json!({"RepositoryName": "123456789012.dkr.ecr.eu-west-1.amazonaws.com"})), Fails("RepositoryName")),
+        (
+            with(json!({"RepositoryName": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/"})),
+            Fails("RepositoryName"),
+        ),
+        (
+            with(json!({"RepositoryName": "123456789012.dkr.ecr.eu-west-1.amazonaws.com"})),
+            Fails("RepositoryName"),
+        ),
         (with(json!({"RepositoryName": "r".repeat(300)})), Fails("RepositoryName")),
         (with(json!({"RepositoryName": {"Ref": "Repo"}})), Fails("RepositoryName is not a text")),
         // What nobody knows.
@@ -74,7 +88,10 @@ fn properties() -> Vec<(Value, Fate)> {
         (with(json!({"ServiceTimeout": 600.0})), Succeeds),
         (with(json!({"ServiceTimeout": ""})), Succeeds),
         (with(json!({"ServiceTimeout": "99999999999999999999"})), Fails("out of CloudFormation's bounds")),
-        (with(json!({"ServiceTimeout": "10m"})), Fails("is not a number of seconds. Write ServiceTimeout: 600")),
+        (
+            with(json!({"ServiceTimeout": "10m"})),
+            Fails("is not a number of seconds. Write ServiceTimeout: 600"),
+        ),
         (with(json!({"ServiceTimeout": "NaN"})), Fails("not a number of seconds")),
         (with(json!({"ServiceTimeout": "inf"})), Fails("not a number of seconds")),
         (with(json!({"ServiceTimeout": "-5"})), Fails("out of CloudFormation's bounds")),
@@ -113,7 +130,8 @@ fn check(program: &Program, name: &str, result: &Value, fate: Fate) -> Result<()
             return Err(format!("not answered: {result}"));
         }
         let answer = program.stage.answer("Create", name);
-        let whole = answer["StackId"].is_string() && answer["PhysicalResourceId"].as_str().is_some_and(|id| !id.is_empty());
+        let whole =
+            answer["StackId"].is_string() && answer["PhysicalResourceId"].as_str().is_some_and(|id| !id.is_empty());
         let as_expected = whole && answer["Status"] == status && answer.to_string().len() <= 4096;
         if as_expected { Ok(answer) } else { Err(format!("{answer}")) }
     };
@@ -165,7 +183,11 @@ async fn every_odd_envelope_has_a_clear_answer() {
         ("ServiceTimeout", json!("600"), Succeeds),
         ("LogicalResourceId", json!("L".repeat(255)), Succeeds),
         ("LogicalResourceId", json!(""), Succeeds),
-        ("StackId", json!("arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/app/0a1b"), Succeeds),
+        (
+            "StackId",
+            json!("arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/app/0a1b"),
+            Succeeds,
+        ),
         ("StackId", json!("arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/app/0a1b"), Succeeds),
         ("StackId", json!("no arn"), Succeeds),
         ("RequestId", json!(""), Succeeds),
@@ -189,7 +211,10 @@ async fn every_odd_envelope_has_a_clear_answer() {
 async fn a_delete_is_a_success_whoever_made_the_resource() {
     let mut program = Program::start(&[]).await;
     let longest = "p".repeat(1024);
-    for (index, id) in ["2026/11/21/[$LATEST]0123", "web@sha256:00", longest.as_str(), "ü ü", "{\"a\":1}"].into_iter().enumerate() {
+    for (index, id) in ["2026/11/21/[$LATEST]0123", "web@sha256:00", longest.as_str(), "ü ü", "{\"a\":1}"]
+        .into_iter()
+        .enumerate()
+    {
         let name = format!("delete-{index}");
         let mut request = program.stage.request_with("Delete", &name, json!({"Nonsense": [1], "ImageTag": {}}));
         request["PhysicalResourceId"] = json!(id);
@@ -197,7 +222,14 @@ async fn a_delete_is_a_success_whoever_made_the_resource() {
         let answer = program.stage.answer("Delete", &name);
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!(id)), "{name}");
     }
-    for missing in ["PhysicalResourceId", "ResourceProperties", "StackId", "RequestId", "LogicalResourceId", "ResourceType"] {
+    for missing in [
+        "PhysicalResourceId",
+        "ResourceProperties",
+        "StackId",
+        "RequestId",
+        "LogicalResourceId",
+        "ResourceType",
+    ] {
         let name = format!("without-{}", missing.to_lowercase());
         let mut request = program.stage.request("Delete", &name, "1");
         request.as_object_mut().unwrap().remove(missing);
@@ -228,15 +260,21 @@ async fn an_update_keeps_the_id_that_it_came_with() {
 async fn wrapped_repeated_and_unanswerable_requests_are_told_apart() {
     let mut program = Program::start(&[]).await;
     program.stage.push("web", "1", 1);
-    let wrapped = |request: &Value| json!({"Sns": {"Message": request.to_string(), "Timestamp": "2026-01-15T19:17:00.000Z"}});
+    let wrapped =
+        |request: &Value| json!({"Sns": {"Message": request.to_string(), "Timestamp": "2026-01-15T19:17:00.000Z"}});
     let first = program.stage.request("Create", "first", "1");
     let second = program.stage.request("Create", "second", "1");
     program.handled(&json!({"Records": [wrapped(&first), wrapped(&second)]})).await;
-    assert!(program.stage.is_answered("Create", "first") && program.stage.is_answered("Create", "second"), "every record counts");
+    assert!(
+        program.stage.is_answered("Create", "first") && program.stage.is_answered("Create", "second"),
+        "every record counts"
+    );
     // SNS to SQS to the function.
     let queued = program.stage.request("Create", "queued", "1");
     let body = json!({"Type": "Notification", "Message": queued.to_string()}).to_string();
-    program.handled(&json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body}]})).await;
+    program
+        .handled(&json!({"Records": [{"messageId": "m", "eventSource": "aws:sqs", "body": body}]}))
+        .await;
     assert!(program.stage.is_answered("Create", "queued"), "a notification in a queue is a request too");
     // The same request again is the same answer; the same id with another address is another request.
     for _ in 0..3 {
@@ -249,7 +287,14 @@ async fn wrapped_repeated_and_unanswerable_requests_are_told_apart() {
     program.handled(&reused).await;
     assert_eq!(program.stage.answer("Create", "reused")["Status"], "SUCCESS");
     // Where no answer can go, nothing is tried again, and the log has the reason.
-    for url in ["https://evil.example/x", "http://bucket.s3.amazonaws.com/x", "ftp://x", "", " ", "https://amazonaws.com.evil.example/"] {
+    for url in [
+        "https://evil.example/x",
+        "http://bucket.s3.amazonaws.com/x",
+        "ftp://x",
+        "",
+        " ",
+        "https://amazonaws.com.evil.example/",
+    ] {
         for request_type in ["Create", "Delete"] {
             let mut request = program.stage.request(request_type, "nowhere", "1");
             request["ResponseURL"] = json!(url);

@@ -1,5 +1,6 @@
-//! The program itself, under Lambda's Runtime API: whatever comes in and whatever fails around it, there is an answer where one
-//! is possible, it never hangs, and no address for an answer is in anything that it writes, at the finest level of logging.
+//! The program itself, under Lambda's Runtime API: whatever comes in and whatever fails around it, there is an answer
+//! where one is possible, it never hangs, and no address for an answer is in anything that it writes, at the finest
+//! level of logging.
 
 use std::time::{Duration, Instant};
 
@@ -58,7 +59,12 @@ async fn a_bad_setting_ends_the_start_and_every_fault_is_named() {
         .expect("it starts");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    for name in ["PULLSAFE_TABLE", "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL", "PULLSAFE_GATE_QUEUE_URL", "PULLSAFE_REGISTRY_ENDPOINTS"] {
+    for name in [
+        "PULLSAFE_TABLE",
+        "PULLSAFE_ALLOW_LOCAL_RESPONSE_URL",
+        "PULLSAFE_GATE_QUEUE_URL",
+        "PULLSAFE_REGISTRY_ENDPOINTS",
+    ] {
         assert!(told.contains(name), "{name}: {told}");
     }
 }
@@ -97,7 +103,10 @@ async fn nothing_that_comes_in_ends_it() {
         ("ResourceProperties", json!(["a"])),
         ("ResourceProperties", json!(null)),
         ("ResourceProperties", json!({"RepositoryName": ["web"], "ImageTag": {"a": 1}})),
-        ("ResourceProperties", json!({"RepositoryName": "web", "ImageTag": "1", "Nonsense": "n".repeat(5_000_000)})),
+        (
+            "ResourceProperties",
+            json!({"RepositoryName": "web", "ImageTag": "1", "Nonsense": "n".repeat(5_000_000)}),
+        ),
         ("ResourceProperties", json!({"RepositoryName": "w".repeat(5_000_000), "ImageTag": "1"})),
         ("ResourceProperties", json!({"RepositoryName": "web", "ImageTag": "1", "n".repeat(1_000_000): "x"})),
         ("ResourceProperties", json!({"RepositoryName": "web", "ImageTag": "1", "Platforms": 7})),
@@ -140,7 +149,11 @@ async fn with_everything_out_of_reach_the_answer_comes_in_time() {
     let request = program.stage.request("Create", "app", "1");
     assert_eq!(program.handled(&request).await["success"], false);
     let reason = program.stage.answer("Create", "app")["Reason"].as_str().unwrap_or_default().to_owned();
-    assert!(reason.contains("could not be parked") && begin.elapsed() < Duration::from_secs(19), "{reason} after {:?}", begin.elapsed());
+    assert!(
+        reason.contains("could not be parked") && begin.elapsed() < Duration::from_secs(19),
+        "{reason} after {:?}",
+        begin.elapsed()
+    );
     program.end().await;
 }
 
@@ -170,9 +183,12 @@ async fn an_address_that_does_not_take_the_answer_is_tried_within_reason() {
     assert_eq!(program.stage.answers.received().len(), 1);
     for manner in [Manner::Refuse(500), Manner::Reset, Manner::Hang] {
         program.stage.answers.always(manner);
-        let request = program.stage.request("Create", &format!("{manner:?}").to_lowercase().replace(['(', ')'], ""), "1");
+        let request =
+            program.stage.request("Create", &format!("{manner:?}").to_lowercase().replace(['(', ')'], ""), "1");
         let begin = Instant::now();
-        let Outcome::Error(error) = program.invoke(&request).await else { panic!("{manner:?}: Lambda has to try again") };
+        let Outcome::Error(error) = program.invoke(&request).await else {
+            panic!("{manner:?}: Lambda has to try again")
+        };
         assert!(
             !error.to_string().contains(SIGNATURE) && begin.elapsed() < Duration::from_secs(20),
             "{manner:?}: {error} in {:?}",
@@ -184,7 +200,10 @@ async fn an_address_that_does_not_take_the_answer_is_tried_within_reason() {
     let request = program.stage.request("Create", "late", "1");
     assert_eq!(program.handled(&request).await["success"], true);
     program.stage.aws.inject(Fault::on("dynamodb", "Query", FaultKind::InternalError).always());
-    assert!(matches!(program.invoke(&json!({"pullsafe": "sweep"})).await, Outcome::Error(_)), "the alarm on errors rings");
+    assert!(
+        matches!(program.invoke(&json!({"pullsafe": "sweep"})).await, Outcome::Error(_)),
+        "the alarm on errors rings"
+    );
     program.end().await;
 }
 

@@ -39,14 +39,17 @@ impl Measured {
     }
 }
 
-/// What a stack of this template has; what depends on a condition is the mirror's, or the probe's, which is not counted.
+/// What a stack of this template has; what depends on a condition is the mirror's, or the probe's, which is not
+/// counted.
 fn standing(template: &str, with_mirror: bool) -> Standing {
     let of_kind = |kind: &str, condition: &str| {
         let lines: Vec<&str> = template.lines().map(str::trim).collect();
         let found = lines.iter().enumerate().filter(|(_, line)| **line == format!("Type: {kind}"));
         let block = |start: usize| lines.iter().skip(start + 1).take_while(|line| !line.starts_with("Type: ")).take(6);
         let counted = found.filter(|(start, _)| {
-            block(*start).filter(|line| line.starts_with(condition)).all(|line| with_mirror && *line != "Condition: HasProbe")
+            block(*start)
+                .filter(|line| line.starts_with(condition))
+                .all(|line| with_mirror && *line != "Condition: HasProbe")
         });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     };
@@ -65,7 +68,9 @@ async fn used(world: &mut World, seconds: i64) -> Usage {
     world.run_for(seconds).await;
     let units = world.tables.take_units();
     let calls = world.aws.calls();
-    let of = |service: &str, operation: &str| calls.iter().filter(|call| call.service == service && call.operation == operation).count();
+    let of = |service: &str, operation: &str| {
+        calls.iter().filter(|call| call.service == service && call.operation == operation).count()
+    };
     let batches = calls.iter().filter(|call| call.operation == "SendMessageBatch");
     let batched: usize = batches.map(|call| call.request["Entries"].as_array().map_or(0, Vec::len)).sum();
     Usage {
@@ -90,7 +95,12 @@ async fn gate_sweep() -> Usage {
     stage.sweep().await;
     let calls = (stage.aws.calls().len() - before) as f64;
     // Each is a query that finds nothing.
-    Usage { runs: 1.0, calls, read_units: calls / 2.0, ..Usage::default() }
+    Usage {
+        runs: 1.0,
+        calls,
+        read_units: calls / 2.0,
+        ..Usage::default()
+    }
 }
 
 async fn deployment(hour: Usage) -> Usage {

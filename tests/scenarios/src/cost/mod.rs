@@ -1,4 +1,5 @@
-//! What a stack of pullsafe costs in a month: what its functions really do, times prices. Pure; [`measured`] counts what they do.
+//! What a stack of pullsafe costs in a month: what its functions really do, times prices. Pure; [`measured`] counts
+//! what they do.
 
 pub mod measured;
 
@@ -11,8 +12,8 @@ pub use measured::Measured;
 pub const PRICES: &str = "eu-west-1, November 2026";
 
 const HOURS: f64 = 730.0;
-/// What is not counted but assumed, on the high side: a run at 256 MB takes 5 ms and 20 ms for each call, one after the other, and logs so
-/// much, Lambda's own lines included.
+/// What is not counted but assumed, on the high side: a run at 256 MB takes 5 ms and 20 ms for each call, one after the
+/// other, and logs so much, Lambda's own lines included.
 const RUN_SECONDS: f64 = 0.005;
 const CALL_SECONDS: f64 = 0.020;
 const MEMORY_GIGABYTES: f64 = 0.25;
@@ -170,10 +171,16 @@ pub fn by_services(measured: &Measured) -> String {
     let bills = services.map(|count| month(measured, measured.acting, count * DEPLOYMENTS, count / 40.0));
     let mut text = "| $ a month, acting | 0 services | 40 services | 1,000 services |\n|---|---|---|---|\n".to_owned();
     for (index, line) in bills[0].iter().enumerate() {
-        let cells: Vec<String> = bills.iter().filter_map(|bill| bill.get(index)).map(|line| format!("{:.2}", line.listed())).collect();
+        let cells: Vec<String> = bills
+            .iter()
+            .filter_map(|bill| bill.get(index))
+            .map(|line| format!("{:.2}", line.listed()))
+            .collect();
         let _ = writeln!(text, "| {} | {} |", line.what, cells.join(" | "));
     }
-    let sum = |pick: fn((f64, f64)) -> f64| bills.iter().map(|bill| format!("**{:.2}**", pick(sums(bill)))).collect::<Vec<_>>().join(" | ");
+    let sum = |pick: fn((f64, f64)) -> f64| {
+        bills.iter().map(|bill| format!("**{:.2}**", pick(sums(bill)))).collect::<Vec<_>>().join(" | ")
+    };
     let _ = writeln!(text, "| **together** ({PRICES}) | {} |", sum(|sums| sums.0));
     let _ = writeln!(text, "| **with the allowances** | {} |", sum(|sums| sums.1));
     text
@@ -186,10 +193,25 @@ mod tests {
     #[test]
     fn a_bill_is_quantities_times_prices() {
         let standing = Standing { alarms: 13, mappings: 2, dashboards: 1 };
-        let used = Usage { runs: 2e6, calls: 1e6, write_units: 1e6, read_units: 2e6, messages: 1e6, ..Usage::default() };
+        let used = Usage {
+            runs: 2e6,
+            calls: 1e6,
+            write_units: 1e6,
+            read_units: 2e6,
+            messages: 1e6,
+            ..Usage::default()
+        };
         let lines = bill(standing, used);
-        let of = |what: &str| lines.iter().find(|line| line.what.starts_with(what)).map(|line| (line.listed(), line.allowed())).unwrap();
-        let near = |found: (f64, f64), wanted: (f64, f64)| (found.0 - wanted.0).abs() < 1e-6 && (found.1 - wanted.1).abs() < 1e-6;
+        let of = |what: &str| {
+            lines
+                .iter()
+                .find(|line| line.what.starts_with(what))
+                .map(|line| (line.listed(), line.allowed()))
+                .unwrap()
+        };
+        let near = |found: (f64, f64), wanted: (f64, f64)| {
+            (found.0 - wanted.0).abs() < 1e-6 && (found.1 - wanted.1).abs() < 1e-6
+        };
         assert!(near(of("Lambda, runs"), (0.4, 0.2)));
         assert!(near(of("DynamoDB, write"), (0.7068, 0.7068)));
         assert!(near(of("SQS"), ((2.0 * 657_000.0 + 3e6) * 0.4e-6, (2.0 * 657_000.0 + 2e6) * 0.4e-6)));

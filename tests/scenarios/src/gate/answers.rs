@@ -1,6 +1,7 @@
 //! The address that answers go to: takes them, or fails in the ways in which the real one could.
 //!
-//! It reads HTTP by itself, because what counts is what is on the wire: the path byte for byte, the headers, the length.
+//! It reads HTTP by itself, because what counts is what is on the wire: the path byte for byte, the headers, the
+//! length.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -117,7 +118,10 @@ impl Answers {
     /// What was taken for the request of this name, in order.
     pub fn taken(&self, name: &str) -> Vec<Received> {
         let wanted = format!("/{name}%7C");
-        self.received().into_iter().filter(|received| received.manner == Manner::Take && received.target.contains(&wanted)).collect()
+        self.received()
+            .into_iter()
+            .filter(|received| received.manner == Manner::Take && received.target.contains(&wanted))
+            .collect()
     }
 
     /// Waits until so many answers were taken, for as long as this.
@@ -149,7 +153,10 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
             Manner::Hang => std::future::pending().await,
             Manner::Reset => return None,
         };
-        stream.write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").as_bytes()).await.ok()?;
+        stream
+            .write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").as_bytes())
+            .await
+            .ok()?;
     }
 }
 
@@ -160,11 +167,18 @@ async fn read(stream: &mut TcpStream) -> Option<(String, HashMap<String, String>
             let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
             let mut lines = head.lines();
             let target = lines.next()?.split(' ').nth(1)?.to_owned();
-            let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+            let header = |line: &str| {
+                line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            };
             let headers: HashMap<String, String> = lines.filter_map(header).collect();
-            let length: usize = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
+            let length: usize =
+                headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
             if bytes.len() >= end + 4 + length {
-                return Some((target, headers, String::from_utf8_lossy(&bytes[end + 4..end + 4 + length]).into_owned()));
+                return Some((
+                    target,
+                    headers,
+                    String::from_utf8_lossy(&bytes[end + 4..end + 4 + length]).into_owned(),
+                ));
             }
         }
         if stream.read_buf(&mut bytes).await.ok()? == 0 {

@@ -29,8 +29,8 @@ const SWEEP_SECONDS: f64 = 5.0;
 const LOG_BYTES: f64 = 2000.0;
 const MEMORY_GIGABYTES: f64 = 0.25;
 
-/// Plays gates that wait for an hour less two minutes and a half, and are then answered by a push; counts every call. Returns the
-/// table for the documents.
+/// Plays gates that wait for an hour less two minutes and a half, and are then answered by a push; counts every call.
+/// Returns the table for the documents.
 ///
 /// # Panics
 /// If a gate is not answered.
@@ -62,7 +62,8 @@ pub async fn table() -> String {
     for (index, call) in calls.iter().enumerate() {
         match call.operation.as_str() {
             "PutItem" => writes += write_units(&call.request),
-            // A sweep reads all that wait, at the price of what may be a moment old; a push reads its repository, as it stands.
+            // A sweep reads all that wait, at the price of what may be a moment old; a push reads its repository, as it
+            // stands.
             "Query" if index < before_end => reads += units(GATES * row_bytes(&calls), 4096) / 2.0,
             "Query" => reads += units(GATES / REPOSITORIES * row_bytes(&calls), 4096),
             "GetItem" => reads += 1.0,
@@ -75,7 +76,12 @@ pub async fn table() -> String {
     let runs = gates + wakes + f64::from(sweeps);
     let seconds = gates * GATE_SECONDS + wakes * WAKE_SECONDS + f64::from(sweeps) * SWEEP_SECONDS;
     let rows = [
-        ("Lambda, invocations", format!("{gates:.0} requests, {wakes:.0} pushes, {sweeps} sweeps"), runs, LAMBDA_REQUEST),
+        (
+            "Lambda, invocations",
+            format!("{gates:.0} requests, {wakes:.0} pushes, {sweeps} sweeps"),
+            runs,
+            LAMBDA_REQUEST,
+        ),
         (
             "Lambda, GB-seconds",
             "256 MB; 0.5 s a request, 1.5 s a push, 5 s a sweep (assumed)".to_owned(),
@@ -85,7 +91,12 @@ pub async fn table() -> String {
         ("DynamoDB, write units", "counted, with the index".to_owned(), writes * scale, TABLE_WRITE),
         ("DynamoDB, read units", "counted".to_owned(), reads * scale, TABLE_READ),
         ("CloudWatch Logs, GB", "2 kB a run (assumed)".to_owned(), runs * LOG_BYTES / 1e9, LOG_GIGABYTE),
-        ("ECR and EventBridge", format!("{} calls to ECR a gate and hour at most; no charge", ecr.values().sum::<u64>() / GATES), 0.0, 0.0),
+        (
+            "ECR and EventBridge",
+            format!("{} calls to ECR a gate and hour at most; no charge", ecr.values().sum::<u64>() / GATES),
+            0.0,
+            0.0,
+        ),
     ];
     let mut text = format!("| For {SHOWN} gates of an hour | | Number | $ |\n|---|---|---|---|\n");
     let mut sum = 0.0;
@@ -134,5 +145,10 @@ fn bytes(item: &Value) -> u64 {
 
 /// The size of a row that waits.
 fn row_bytes(calls: &[testkit::aws::Call]) -> u64 {
-    calls.iter().filter(|call| call.operation == "PutItem").map(|call| bytes(&call.request["Item"])).max().unwrap_or_default()
+    calls
+        .iter()
+        .filter(|call| call.operation == "PutItem")
+        .map(|call| bytes(&call.request["Item"]))
+        .max()
+        .unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! An account with ECR, the table and the mirror's queue, on one virtual clock; CloudFormation's address for answers; and the
-//! real gate and waker between them.
+//! An account with ECR, the table and the mirror's queue, on one virtual clock; CloudFormation's address for answers;
+//! and the real gate and waker between them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,14 +77,20 @@ impl Stage {
         let ecr = EcrApi::new(&store).downloads_from(&registry);
         let queues = Sqs::new(clock.clone()).with_queue(MIRROR_QUEUE, 960).with_queue(GATE_QUEUE, 60);
         let stacks = CloudFormation::new(clock.clone());
-        let schema = Schema::new(TABLE, text("pk")).sort(text("sk")).index("open-index", text("open"), Some(text("sk")), Projection::All);
+        let schema = Schema::new(TABLE, text("pk")).sort(text("sk")).index(
+            "open-index",
+            text("open"),
+            Some(text("sk")),
+            Projection::All,
+        );
         let tables = DynamoDb::new(clock.clone()).with_table(schema);
         let aws = FakeAws::new(clock.clone())
             .with_service("ecr", Arc::new(ecr.clone()))
             .with_service("sqs", Arc::new(queues.clone()))
             .with_service("cloudformation", Arc::new(stacks.clone()))
             .with_dynamodb(tables.clone());
-        let endpoints: Endpoints = format!("{}={}", ecr.host(), registry.url()).parse().expect("an address of a local server");
+        let endpoints: Endpoints =
+            format!("{}={}", ecr.host(), registry.url()).parse().expect("an address of a local server");
         let settings = Settings {
             stack: GateSettings {
                 table: TABLE.to_owned(),
@@ -197,8 +203,14 @@ impl Stage {
     /// Delivers what the own queue holds at this moment. A message whose run dies comes again.
     pub async fn deliver(&self) {
         while let Some(event) = self.queues.deliver(GATE_QUEUE, 1) {
-            let Some(Ok(outcome)) = self.invoke(&event).await else { continue };
-            let failed = outcome["batchItemFailures"].as_array().into_iter().flatten().filter_map(|item| item["itemIdentifier"].as_str());
+            let Some(Ok(outcome)) = self.invoke(&event).await else {
+                continue;
+            };
+            let failed = outcome["batchItemFailures"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item["itemIdentifier"].as_str());
             let failed: Vec<String> = failed.map(str::to_owned).collect();
             self.queues.settle(GATE_QUEUE, &event, &failed);
         }

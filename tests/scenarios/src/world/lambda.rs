@@ -1,16 +1,17 @@
-//! Lambda in an account with limits: its own queue of asynchronous invocations, the executions that a new account has, and what becomes of
-//! events while the function is throttled.
+//! Lambda in an account with limits: its own queue of asynchronous invocations, the executions that a new account has,
+//! and what becomes of events while the function is throttled.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{TRIES, WORK_QUEUE, World, failures};
 
-/// How many executions a new account has at a time, and how many of them the queue's mapping takes (`QueueConcurrency` of the template).
+/// How many executions a new account has at a time, and how many of them the queue's mapping takes (`QueueConcurrency`
+/// of the template).
 const EXECUTIONS: i64 = 10;
 const OF_THE_QUEUE: i64 = 2;
-/// For how long Lambda tries to get an execution for an event (`MaximumEventAgeInSeconds` of the template), and the longest pause between two
-/// tries.
+/// For how long Lambda tries to get an execution for an event (`MaximumEventAgeInSeconds` of the template), and the
+/// longest pause between two tries.
 const KEPT_SECONDS: i64 = 3600;
 const LONGEST_PAUSE: i64 = 300;
 
@@ -54,7 +55,14 @@ impl World {
         let Some(lambda) = &mut self.lambda else { return false };
         self.invocations += 1;
         let id = format!("invocation-{}", self.invocations);
-        lambda.waiting.push(Waiting { event: event.clone(), id, failed: 0, throttled: 0, since: now, due: now });
+        lambda.waiting.push(Waiting {
+            event: event.clone(),
+            id,
+            failed: 0,
+            throttled: 0,
+            since: now,
+            due: now,
+        });
         true
     }
 
@@ -71,13 +79,23 @@ impl World {
         let mut moved = false;
         loop {
             let now = self.clock.now();
-            let (Some(lambda), Some(remediator)) = (&mut self.lambda, self.remediator.clone()) else { return moved };
-            let next = lambda.waiting.iter().enumerate().filter(|(_, waiting)| waiting.due <= now).min_by_key(|(_, waiting)| waiting.due);
-            let Some(next) = next.map(|(place, _)| place) else { return moved };
+            let (Some(lambda), Some(remediator)) = (&mut self.lambda, self.remediator.clone()) else {
+                return moved;
+            };
+            let next = lambda
+                .waiting
+                .iter()
+                .enumerate()
+                .filter(|(_, waiting)| waiting.due <= now)
+                .min_by_key(|(_, waiting)| waiting.due);
+            let Some(next) = next.map(|(place, _)| place) else {
+                return moved;
+            };
             let mut event = lambda.waiting.remove(next);
             if lambda.is_throttled {
                 event.throttled += 1;
-                event.due = now.plus_seconds(1_i64.checked_shl(event.throttled).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE));
+                event.due =
+                    now.plus_seconds(1_i64.checked_shl(event.throttled).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE));
                 match now.seconds_since(event.since) < KEPT_SECONDS {
                     true => lambda.waiting.push(event),
                     false => self.give_up(&event.event, "EventAgeExceeded"),
@@ -108,9 +126,12 @@ impl World {
         self.queues.send(WORK_QUEUE, &body);
     }
 
-    /// Works off the queue. A batch that finds the function throttled comes again after its visibility timeout, as if it had failed.
+    /// Works off the queue. A batch that finds the function throttled comes again after its visibility timeout, as if
+    /// it had failed.
     pub(super) async fn work_off(&mut self) -> bool {
-        let Some(remediator) = self.remediator.clone() else { return false };
+        let Some(remediator) = self.remediator.clone() else {
+            return false;
+        };
         let mut moved = false;
         while let Some(batch) = self.queues.deliver(WORK_QUEUE, 10) {
             moved = true;

@@ -1,8 +1,8 @@
-//! The world that a scenario plays in: one account with ECS, ECR and all the rest, Docker Hub outside, and pullsafe deployed
-//! into it. Everything is on one virtual clock; only the registries are spoken to over real sockets.
+//! The world that a scenario plays in: one account with ECS, ECR and all the rest, Docker Hub outside, and pullsafe
+//! deployed into it. Everything is on one virtual clock; only the registries are spoken to over real sockets.
 //!
-//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous invocation with two
-//! retries and a failure destination, rules, queues with batches, a sweep every minute.
+//! The functions are the real ones. What Lambda, EventBridge and SQS do between them is played here: asynchronous
+//! invocation with two retries and a failure destination, rules, queues with batches, a sweep every minute.
 
 mod lambda;
 mod setup;
@@ -193,9 +193,12 @@ impl World {
         }
     }
 
-    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure destination.
+    /// Delivers one event to the remediator as EventBridge and Lambda do: up to three tries, then the failure
+    /// destination.
     pub async fn deliver(&mut self, event: &Value) {
-        let Some(remediator) = self.remediator.clone() else { return };
+        let Some(remediator) = self.remediator.clone() else {
+            return;
+        };
         if self.invoke_later(event) {
             return;
         }
@@ -258,7 +261,11 @@ impl World {
 
     /// The remediator of another stack of pullsafe in this account and region.
     pub fn another_stack(&self, name: &str) -> Remediator {
-        setup::remediator(&self.config, self, &[("PULLSAFE_STACK", name), ("PULLSAFE_TABLE", OTHER_TABLE), ("PULLSAFE_PAUSE_AFTER", "1")])
+        setup::remediator(
+            &self.config,
+            self,
+            &[("PULLSAFE_STACK", name), ("PULLSAFE_TABLE", OTHER_TABLE), ("PULLSAFE_PAUSE_AFTER", "1")],
+        )
     }
 
     /// The service, as DescribeServices shows it.
@@ -268,7 +275,9 @@ impl World {
 
     /// How the hooks of a service's newest deployment stand.
     pub fn hooks(&self, name: &str) -> Vec<Value> {
-        let ask = |operation: &str, request: &Value| self.ecs.call(operation, request).expect("the model of ECS answers a question");
+        let ask = |operation: &str, request: &Value| {
+            self.ecs.call(operation, request).expect("the model of ECS answers a question")
+        };
         let brief = ask("ListServiceDeployments", &json!({ "cluster": CLUSTER, "service": name }));
         let brief = brief["serviceDeployments"].as_array().into_iter().flatten();
         let newest = brief.max_by_key(|brief| (brief["createdAt"].as_f64().unwrap_or_default() * 1000.0) as i64);
@@ -298,7 +307,12 @@ impl World {
 
     /// The calls that changed something of the user's, as `ecs:UpdateService`.
     pub fn writes(&self) -> Vec<String> {
-        self.aws.writes().iter().filter(|call| call.took_effect()).map(|call| format!("{}:{}", call.service, call.operation)).collect()
+        self.aws
+            .writes()
+            .iter()
+            .filter(|call| call.took_effect())
+            .map(|call| format!("{}:{}", call.service, call.operation))
+            .collect()
     }
 }
 

@@ -15,8 +15,8 @@ use remediator::Remediator;
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, DEAD_LETTERS, FUNCTION, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, OTHER_TABLE, PLAN_QUEUE, ROLE, STACK, SWEEP_SECONDS, TABLE,
-    TOPIC, WORK_QUEUE, World,
+    CLUSTER, DEAD_LETTERS, FUNCTION, HUB_SECRET, MIRROR_CONFIG, MIRROR_QUEUE, OTHER_TABLE, PLAN_QUEUE, ROLE, STACK,
+    SWEEP_SECONDS, TABLE, TOPIC, WORK_QUEUE, World,
 };
 use testkit::aws::FakeAws;
 use testkit::aws::autoscaling::AutoScaling;
@@ -41,8 +41,8 @@ use testkit::registry::{EcrOptions, HubAccount, HubOptions, ImageStore, OpenOpti
 /// The address that all tasks share.
 pub const NAT: &str = "203.0.113.7";
 
-/// The registries answer over real sockets. On a machine that is busy that can take its time, and a request that is repeated for it would
-/// be one too many.
+/// The registries answer over real sockets. On a machine that is busy that can take its time, and a request that is
+/// repeated for it would be one too many.
 const PATIENT: Timeouts = Timeouts {
     connect: Duration::from_secs(300),
     first_byte: Duration::from_secs(300),
@@ -133,7 +133,11 @@ impl Setup {
     /// With an account at Docker Hub, which the mirror has the credentials of.
     #[must_use]
     pub fn with_hub_account(mut self, pulls: Option<u32>) -> Self {
-        self.hub_account = Some(HubAccount { name: "acme".to_owned(), password: "hunter2".to_owned(), pulls });
+        self.hub_account = Some(HubAccount {
+            name: "acme".to_owned(),
+            password: "hunter2".to_owned(),
+            pulls,
+        });
         self
     }
 
@@ -143,10 +147,17 @@ impl Setup {
         let ecs = EcsApi::new(clock.clone());
         let store = ImageStore::new(clock.clone());
         let accounts = self.hub_account.iter().cloned().collect();
-        let hub_options = HubOptions { anonymous_pulls: Some(self.anonymous_pulls), accounts, ..HubOptions::default() };
+        let hub_options = HubOptions {
+            anonymous_pulls: Some(self.anonymous_pulls),
+            accounts,
+            ..HubOptions::default()
+        };
         let hub = RegistryServer::hub(&ImageStore::new(clock.clone()), hub_options);
         let ecr = RegistryServer::ecr(&store, EcrOptions::default());
-        let public = RegistryServer::open(&ImageStore::new(clock.clone()), OpenOptions { anonymous_token: true, ..OpenOptions::default() });
+        let public = RegistryServer::open(
+            &ImageStore::new(clock.clone()),
+            OpenOptions { anonymous_token: true, ..OpenOptions::default() },
+        );
         let images = EcrApi::new(&store).downloads_from(&ecr);
 
         let queues = Sqs::new(clock.clone())
@@ -195,7 +206,8 @@ impl Setup {
             .with_service("tag", Arc::new(Tagging::new(ecs.clone())))
             .with_dynamodb(tables.clone());
 
-        let scheduler = Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
+        let scheduler =
+            Scheduler::new(&ecs, self.pacing.clone(), Arc::new(puller(&hub, &ecr, &public, &images, &store)));
         ecs.call("CreateCluster", &json!({ "clusterName": CLUSTER })).expect("a new ECS takes a cluster");
         let config = aws.sdk_config_with_attempts(self.attempts);
         let mirror_settings = MirrorSettings {
@@ -204,7 +216,12 @@ impl Setup {
             registry: Some(images.host()),
             ..mirror_settings()
         };
-        let mirror = Mirror::new(mirror_settings.clone(), config.clone(), endpoints(&hub, &ecr, &public, &images), reading(&clock));
+        let mirror = Mirror::new(
+            mirror_settings.clone(),
+            config.clone(),
+            endpoints(&hub, &ecr, &public, &images),
+            reading(&clock),
+        );
         let mirror = mirror.with_timeouts(PATIENT);
         let mut world = World {
             next_sweep: self.start.plus_seconds(SWEEP_SECONDS),
@@ -239,7 +256,8 @@ impl Setup {
             lambda: None,
         };
         if self.pullsafe {
-            let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let settings: Vec<(&str, &str)> =
+                self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             world.remediator = Some(remediator(&config, &world, &settings));
         }
         world
@@ -267,8 +285,11 @@ impl World {
     /// If ECS refuses it.
     pub fn define_with_role(&self, family: &str, images: &[&str], role: &str) -> String {
         let names = ["app", "side", "third"];
-        let containers: Vec<Value> =
-            images.iter().zip(names).map(|(image, name)| json!({ "name": name, "image": image, "essential": true })).collect();
+        let containers: Vec<Value> = images
+            .iter()
+            .zip(names)
+            .map(|(image, name)| json!({ "name": name, "image": image, "essential": true }))
+            .collect();
         let definition = json!({
             "family": family, "executionRoleArn": role, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "2048", "memory": "4096",
             "containerDefinitions": containers,
@@ -408,13 +429,20 @@ fn endpoints(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer
 }
 
 /// The tasks' side of the registries: one NAT address, and ECR's password only for a role that may have it.
-fn puller(hub: &RegistryServer, ecr: &RegistryServer, public: &RegistryServer, images: &EcrApi, store: &ImageStore) -> HttpPuller {
+fn puller(
+    hub: &RegistryServer,
+    ecr: &RegistryServer,
+    public: &RegistryServer,
+    images: &EcrApi,
+    store: &ImageStore,
+) -> HttpPuller {
     let (host, store) = (images.host(), store.clone());
     HttpPuller::new(NAT)
         .endpoint("docker.io", hub.url())
         .endpoint("public.ecr.aws", public.url())
         .endpoint(&images.host(), ecr.url())
         .login(Arc::new(move |registry: &str, role: Option<&str>| {
-            (registry == host && role == Some(ROLE)).then(|| ("AWS".to_owned(), store.credentials().issue(store.clock().now()).0))
+            (registry == host && role == Some(ROLE))
+                .then(|| ("AWS".to_owned(), store.credentials().issue(store.clock().now()).0))
         }))
 }

@@ -64,7 +64,9 @@ impl Service for AutoScaling {
         match operation {
             "RegisterScalableTarget" => self.lock().register(request),
             "DescribeScalableTargets" => self.lock().describe(request),
-            _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))),
+            _ => {
+                Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")))
+            }
         }
     }
 }
@@ -119,7 +121,8 @@ impl State {
 
     fn describe(&self, request: &Value) -> Result<Value, AwsError> {
         let namespace = request["ServiceNamespace"].as_str().ok_or_else(|| invalid("ServiceNamespace is required"))?;
-        let resources: Option<Vec<&str>> = request["ResourceIds"].as_array().map(|ids| ids.iter().filter_map(Value::as_str).collect());
+        let resources: Option<Vec<&str>> =
+            request["ResourceIds"].as_array().map(|ids| ids.iter().filter_map(Value::as_str).collect());
         let dimension = request["ScalableDimension"].as_str();
         let wanted = |[space, resource, scales]: &[String; 3]| {
             space == namespace
@@ -128,7 +131,11 @@ impl State {
         };
         let found: Vec<&Value> = self.targets.iter().filter(|(key, _)| wanted(key)).map(|(_, target)| target).collect();
         let start = request["NextToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
-        let size = request["MaxResults"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(50).clamp(1, 50);
+        let size = request["MaxResults"]
+            .as_u64()
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(50)
+            .clamp(1, 50);
         let page: Vec<&&Value> = found.iter().skip(start).take(size).collect();
         let mut answer = json!({"ScalableTargets": page});
         if start + size < found.len() {

@@ -45,7 +45,13 @@ impl CloudFormation {
             let mut state = self.lock();
             let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{}", state.ids.next());
             let created = state.clock.now();
-            state.stacks.push(Stack { name: name.to_owned(), id, status: status.to_owned(), created, parameters: None });
+            state.stacks.push(Stack {
+                name: name.to_owned(),
+                id,
+                status: status.to_owned(),
+                created,
+                parameters: None,
+            });
         }
         self
     }
@@ -74,7 +80,13 @@ impl CloudFormation {
         let mut state = self.lock();
         let created = state.clock.now();
         state.stacks.retain(|stack| stack.id != id);
-        state.stacks.push(Stack { name: name.to_owned(), id: id.to_owned(), status: status.to_owned(), created, parameters: None });
+        state.stacks.push(Stack {
+            name: name.to_owned(),
+            id: id.to_owned(),
+            status: status.to_owned(),
+            created,
+            parameters: None,
+        });
     }
 
     /// The ARN of a stack.
@@ -107,7 +119,9 @@ impl Service for CloudFormation {
         let state = self.lock();
         let stacks: Vec<Value> = state.stacks.iter().filter(fits).map(describe).collect();
         match wanted {
-            Some(wanted) if stacks.is_empty() => Err(AwsError::client("ValidationError", format!("Stack with id {wanted} does not exist"))),
+            Some(wanted) if stacks.is_empty() => {
+                Err(AwsError::client("ValidationError", format!("Stack with id {wanted} does not exist")))
+            }
             _ => Ok(json!({"Stacks": stacks})),
         }
     }

@@ -1,6 +1,8 @@
 //! The fake as the HTTP client of an SDK client.
 
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -27,11 +29,12 @@ impl HttpConnector for FakeAws {
 async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let body = request.take_body().collect().await.map_err(ConnectorError::user)?.to_bytes();
     let path = http::Uri::try_from(request.uri()).map(|uri| uri.path().to_owned()).unwrap_or_default();
-    let mut wire =
-        WireRequest::read(&path, request.headers().get("x-amz-target"), &body).map_err(|why| ConnectorError::user(why.into()))?;
+    let mut wire = WireRequest::read(&path, request.headers().get("x-amz-target"), &body)
+        .map_err(|why| ConnectorError::user(why.into()))?;
     if wire.service == "sts" {
         // Who asks is in the headers alone.
-        let headers: Map<String, Value> = request.headers().iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let headers: Map<String, Value> =
+            request.headers().iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         wire.request["headers"] = Value::Object(headers);
     }
     // Whoever else is waiting goes first, so that two handlers at once meet between any two calls.

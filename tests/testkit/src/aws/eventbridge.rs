@@ -1,4 +1,5 @@
-//! EventBridge: `PutEvents` to the default bus, which keeps the events as it would deliver them; and rules, as far as they start tasks.
+//! EventBridge: `PutEvents` to the default bus, which keeps the events as it would deliver them; and rules, as far as
+//! they start tasks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,7 +38,13 @@ struct Rule {
 impl EventBridge {
     /// A bus without events.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0xeb05), events: Vec::new(), refusing: None, rules: Vec::new() })))
+        Self(Arc::new(Mutex::new(State {
+            clock,
+            ids: Ids::of_kind(0xeb05),
+            events: Vec::new(),
+            refusing: None,
+            rules: Vec::new(),
+        })))
     }
 
     /// Every event it took, in its envelope, in order.
@@ -55,14 +62,19 @@ impl EventBridge {
         self.lock().events.iter().filter(|event| event["detail-type"] == detail_type).cloned().collect()
     }
 
-    /// From now on every entry is answered with this error, within an answer that is 200; with `None` it is taken again.
+    /// From now on every entry is answered with this error, within an answer that is 200; with `None` it is taken
+    /// again.
     pub fn refuse_entries(&self, code: Option<&'static str>) {
         self.lock().refusing = code;
     }
 
     /// Makes a rule that starts a task definition on a cluster, by their ARNs.
     pub fn start_by_rule(&self, name: &str, cluster_arn: &str, definition: &str) {
-        let rule = Rule { name: name.to_owned(), cluster_arn: cluster_arn.to_owned(), definition: definition.to_owned() };
+        let rule = Rule {
+            name: name.to_owned(),
+            cluster_arn: cluster_arn.to_owned(),
+            definition: definition.to_owned(),
+        };
         self.lock().rules.push(rule);
     }
 
@@ -77,15 +89,21 @@ impl Service for EventBridge {
             "PutEvents" => self.lock().put_events(request),
             "ListRuleNamesByTarget" => Ok(self.lock().rule_names(request)),
             "ListTargetsByRule" => Ok(self.lock().targets(request)),
-            _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))),
+            _ => {
+                Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")))
+            }
         }
     }
 }
 
 impl State {
     fn rule_names(&self, request: &Value) -> Value {
-        let names: Vec<&str> =
-            self.rules.iter().filter(|rule| request["TargetArn"] == rule.cluster_arn).map(|rule| rule.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .rules
+            .iter()
+            .filter(|rule| request["TargetArn"] == rule.cluster_arn)
+            .map(|rule| rule.name.as_str())
+            .collect();
         json!({ "RuleNames": names })
     }
 
@@ -104,10 +122,18 @@ impl State {
             );
             return Err(AwsError::client("ValidationException", message));
         }
-        let size =
-            |entry: &Value| ["Source", "DetailType", "Detail"].iter().filter_map(|name| entry[name].as_str()).map(str::len).sum::<usize>();
+        let size = |entry: &Value| {
+            ["Source", "DetailType", "Detail"]
+                .iter()
+                .filter_map(|name| entry[name].as_str())
+                .map(str::len)
+                .sum::<usize>()
+        };
         if entries.iter().map(size).sum::<usize>() > LARGEST_REQUEST {
-            return Err(AwsError::client("ValidationException", "Total size of the entries in the request is over the limit."));
+            return Err(AwsError::client(
+                "ValidationException",
+                "Total size of the entries in the request is over the limit.",
+            ));
         }
         let results: Vec<Value> = entries.iter().map(|entry| self.put(entry)).collect();
         let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
@@ -122,7 +148,10 @@ impl State {
         }
         for name in ["Source", "DetailType", "Detail"] {
             if entry[name].as_str().is_none_or(str::is_empty) {
-                return refused("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."));
+                return refused(
+                    "InvalidArgument",
+                    format!("Parameter {name} is not valid. Reason: {name} is a required argument."),
+                );
             }
         }
         let source = entry["Source"].as_str().unwrap_or_default();

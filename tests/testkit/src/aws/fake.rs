@@ -87,11 +87,16 @@ pub(super) enum Reply {
 impl FakeAws {
     /// An AWS without services.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Shared { clock, state: Mutex::default(), died: watch::Sender::new(false) }))
+        Self(Arc::new(Shared {
+            clock,
+            state: Mutex::default(),
+            died: watch::Sender::new(false),
+        }))
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `elasticloadbalancing`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that calls it: it is locked meanwhile.
+    /// `cloudformation`, `elasticloadbalancing`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that
+    /// calls it: it is locked meanwhile.
     ///
     /// # Panics
     /// On a name that no request would be routed to.
@@ -117,8 +122,9 @@ impl FakeAws {
 
     /// A configuration whose clients call this AWS and try three times, without pauses.
     ///
-    /// The SDK bounds retries by a budget that all clients of a service in a process share: some fifty operations that fail for good
-    /// use it up. A matrix of faults is better off with [`Self::sdk_config_with_attempts`] and one attempt.
+    /// The SDK bounds retries by a budget that all clients of a service in a process share: some fifty operations that
+    /// fail for good use it up. A matrix of faults is better off with [`Self::sdk_config_with_attempts`] and one
+    /// attempt.
     pub fn sdk_config(&self) -> SdkConfig {
         self.sdk_config_with_attempts(3)
     }
@@ -151,8 +157,9 @@ impl FakeAws {
         self.lock().limits.as_ref().map(|limits| limits.refused().to_vec()).unwrap_or_default()
     }
 
-    /// Lets the clock go on with every call, and with the pauses between the attempts at one. So many executions share the account: while
-    /// one waits for its answer the others go on, so that each call takes only its part of the time from all of them.
+    /// Lets the clock go on with every call, and with the pauses between the attempts at one. So many executions share
+    /// the account: while one waits for its answer the others go on, so that each call takes only its part of the time
+    /// from all of them.
     pub fn share_among(&self, executions: i64) {
         self.lock().executions = Some(executions.max(1));
     }
@@ -169,8 +176,8 @@ impl FakeAws {
         self.lock().faults.push(fault);
     }
 
-    /// Lets something happen once, just before the next call of this operation: a person acts between what was read and what is
-    /// written.
+    /// Lets something happen once, just before the next call of this operation: a person acts between what was read and
+    /// what is written.
     pub fn before(&self, service: &str, operation: &str, happens: impl FnOnce() + Send + 'static) {
         let when = When::Operation(service.to_owned(), operation.to_owned());
         self.lock().hooks.push(Hook { when, happens: Box::new(happens) });
@@ -188,8 +195,8 @@ impl FakeAws {
         state.die_after = None;
     }
 
-    /// Lets the process of the caller end right after the effect of the call with this number: that call and all later ones never
-    /// answer, and the later ones have no effect, until [`Self::revive`].
+    /// Lets the process of the caller end right after the effect of the call with this number: that call and all later
+    /// ones never answer, and the later ones have no effect, until [`Self::revive`].
     pub fn die_after(&self, number: u64) {
         self.lock().die_after = Some(number);
     }
@@ -206,8 +213,8 @@ impl FakeAws {
         self.0.died.send_replace(false);
     }
 
-    /// Runs a process to its end, or to its death by [`Self::die_after`]: then it is dropped, calls are answered again, and there is
-    /// no result.
+    /// Runs a process to its end, or to its death by [`Self::die_after`]: then it is dropped, calls are answered again,
+    /// and there is no result.
     pub async fn run<F: Future>(&self, process: F) -> Option<F::Output> {
         let result = tokio::select! {
             biased;
@@ -233,15 +240,19 @@ impl FakeAws {
         self.lock().calls.iter().filter(|call| call.operation == operation).count()
     }
 
-    /// The calls that ask for a change to something of the user's, successful or not. What goes to pullsafe's own table, queue, topic
-    /// and bus is not among them.
+    /// The calls that ask for a change to something of the user's, successful or not. What goes to pullsafe's own
+    /// table, queue, topic and bus is not among them.
     pub fn writes(&self) -> Vec<Call> {
         self.lock().calls.iter().filter(|call| call.is_write()).cloned().collect()
     }
 
     /// The IAM actions that the calls so far need.
     pub fn actions(&self) -> BTreeSet<String> {
-        self.lock().calls.iter().flat_map(|call| names::actions(&call.service, &call.operation, &call.request)).collect()
+        self.lock()
+            .calls
+            .iter()
+            .flat_map(|call| names::actions(&call.service, &call.operation, &call.request))
+            .collect()
     }
 
     /// Empties the log; the next call is number 1.
@@ -258,7 +269,11 @@ impl FakeAws {
         let mut state = self.lock();
         let number = state.calls.len() as u64 + 1;
         let already_dead = *self.0.died.borrow();
-        let fault = if already_dead { None } else { state.faults.strike(number, service, operation) };
+        let fault = if already_dead {
+            None
+        } else {
+            state.faults.strike(number, service, operation)
+        };
         let backend = state.services.get(service).cloned();
         if let Some(executions) = state.executions {
             self.0.clock.advance_millis(CALL_MILLIS / executions);
@@ -282,7 +297,10 @@ impl FakeAws {
         let logged = effect.clone().map(|said| said.map_err(|failure| failure.error));
 
         let (outcome, reply) = if backend.is_none() {
-            (Outcome::Unserved, Reply::Lost(ConnectorError::user(format!("the test set up no service `{service}`").into())))
+            (
+                Outcome::Unserved,
+                Reply::Lost(ConnectorError::user(format!("the test set up no service `{service}`").into())),
+            )
         } else if dies {
             (Outcome::Died { effect: logged }, Reply::Never)
         } else if let Some(kind) = fault {
@@ -294,7 +312,13 @@ impl FakeAws {
                 None => (Outcome::Unserved, Reply::Never),
             }
         };
-        state.calls.push(Call { number, service: service.to_owned(), operation: operation.to_owned(), request, outcome });
+        state.calls.push(Call {
+            number,
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            request,
+            outcome,
+        });
         drop(state);
         if dies {
             self.0.died.send_replace(true);

@@ -40,7 +40,9 @@ impl FaultKind {
     pub(super) fn error(self, service: &str, operation: &str) -> Option<AwsError> {
         let query = matches!(service, "sns" | "iam" | "cloudformation");
         match self {
-            Self::Throttle => Some(AwsError::client(if query { "Throttling" } else { "ThrottlingException" }, "Rate exceeded")),
+            Self::Throttle => {
+                Some(AwsError::client(if query { "Throttling" } else { "ThrottlingException" }, "Rate exceeded"))
+            }
             Self::InternalError => {
                 let code = if query { "InternalFailure" } else { "InternalServerError" };
                 Some(AwsError {
@@ -49,9 +51,11 @@ impl FaultKind {
                     message: "We encountered an internal error. Please try again.".to_owned(),
                 })
             }
-            Self::Unavailable => {
-                Some(AwsError { status: 503, code: "ServiceUnavailable".to_owned(), message: "Service is unavailable".to_owned() })
-            }
+            Self::Unavailable => Some(AwsError {
+                status: 503,
+                code: "ServiceUnavailable".to_owned(),
+                message: "Service is unavailable".to_owned(),
+            }),
             Self::AccessDenied => {
                 let message = format!(
                     "User: arn:aws:sts::{ACCOUNT}:assumed-role/pullsafe/function is not authorized to perform: {service}:{operation}"
@@ -97,12 +101,24 @@ pub struct Fault {
 impl Fault {
     /// The first call of an operation fails once.
     pub fn on(service: &str, operation: &str, kind: FaultKind) -> Self {
-        Self { service: Some(service.to_owned()), operation: Some(operation.to_owned()), which: Which::Nth(1), times: 1, kind }
+        Self {
+            service: Some(service.to_owned()),
+            operation: Some(operation.to_owned()),
+            which: Which::Nth(1),
+            times: 1,
+            kind,
+        }
     }
 
     /// The call with this number fails.
     pub fn at_call(number: u64, kind: FaultKind) -> Self {
-        Self { service: None, operation: None, which: Which::Call(number), times: 1, kind }
+        Self {
+            service: None,
+            operation: None,
+            which: Which::Call(number),
+            times: 1,
+            kind,
+        }
     }
 
     /// Moves it to the n-th matching call.

@@ -30,7 +30,10 @@ impl Service for Functions {
                 message: format!("Function not found: {named}"),
             });
         }
-        let payload = request["Payload"].as_str().and_then(|payload| serde_json::from_str(payload).ok()).unwrap_or_default();
+        let payload = request["Payload"]
+            .as_str()
+            .and_then(|payload| serde_json::from_str(payload).ok())
+            .unwrap_or_default();
         Ok((self.handler)(&payload))
     }
 }

@@ -1,7 +1,7 @@
 //! IAM: `SimulatePrincipalPolicy` over what the test says that each role may do.
 //!
-//! Not modelled: conditions, permission boundaries, resource policies. Like the real simulation it knows nothing of service control
-//! policies.
+//! Not modelled: conditions, permission boundaries, resource policies. Like the real simulation it knows nothing of
+//! service control policies.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,11 @@ impl Iam {
     }
 
     fn state(self, allow: bool, role: &str, action: &str, resource: &str) -> Self {
-        let statement = Statement { allow, action: action.to_owned(), resource: resource.to_owned() };
+        let statement = Statement {
+            allow,
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
         self.lock().entry(Self::role_arn(role)).or_default().push(statement);
         self
     }
@@ -87,19 +91,23 @@ fn simulate(roles: &BTreeMap<String, Vec<Statement>>, request: &Value) -> Result
         AwsError { status: 404, code: "NoSuchEntity".to_owned(), message }
     };
     let statements = roles.get(principal).ok_or_else(missing)?;
-    let texts = |member: &str| -> Vec<&str> { request[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
+    let texts = |member: &str| -> Vec<&str> {
+        request[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
     let mut resources = texts("ResourceArns");
     if resources.is_empty() {
         resources.push("*");
     }
-    let results: Vec<Value> = texts("ActionNames").into_iter().map(|action| evaluate(statements, action, &resources)).collect();
+    let results: Vec<Value> =
+        texts("ActionNames").into_iter().map(|action| evaluate(statements, action, &resources)).collect();
     Ok(json!({"IsTruncated": false, "EvaluationResults": results}))
 }
 
-/// The result of one action: the most restrictive decision over all resources, and the decision of each where there are several.
+/// The result of one action: the most restrictive decision over all resources, and the decision of each where there are
+/// several.
 ///
-/// Until 2026 there was one result per action and resource, with the decision over all of them in each; so only what reads the
-/// decisions of the resources, or asks for one resource at a time, is right on both.
+/// Until 2026 there was one result per action and resource, with the decision over all of them in each; so only what
+/// reads the decisions of the resources, or asks for one resource at a time, is right on both.
 fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value {
     let decisions: Vec<Decision> = resources.iter().map(|resource| decide(statements, action, resource)).collect();
     let worst = decisions.iter().max().copied().unwrap_or(Decision::ImplicitDeny);
@@ -113,7 +121,8 @@ fn evaluate(statements: &[Statement], action: &str, resources: &[&str]) -> Value
     });
     if resources.len() > 1 {
         let each = resources.iter().zip(decisions);
-        let each = each.map(|(resource, decision)| json!({"EvalResourceName": resource, "EvalResourceDecision": decision.name()}));
+        let each = each
+            .map(|(resource, decision)| json!({"EvalResourceName": resource, "EvalResourceDecision": decision.name()}));
         result["ResourceSpecificResults"] = each.collect();
     }
     result
@@ -145,7 +154,11 @@ fn decide(statements: &[Statement], action: &str, resource: &str) -> Decision {
     if applying.peek().is_none() {
         return Decision::ImplicitDeny;
     }
-    if applying.all(|statement| statement.allow) { Decision::Allowed } else { Decision::ExplicitDeny }
+    if applying.all(|statement| statement.allow) {
+        Decision::Allowed
+    } else {
+        Decision::ExplicitDeny
+    }
 }
 
 /// Whether a text fits a pattern with `*` and `?`.
@@ -153,12 +166,13 @@ fn matches(pattern: &str, text: &str) -> bool {
     let mut characters = pattern.chars();
     match characters.next() {
         None => text.is_empty(),
-        Some('*') => {
-            (0..=text.len()).filter(|start| text.is_char_boundary(*start)).any(|start| matches(characters.as_str(), &text[start..]))
-        }
+        Some('*') => (0..=text.len())
+            .filter(|start| text.is_char_boundary(*start))
+            .any(|start| matches(characters.as_str(), &text[start..])),
         Some(expected) => {
             let mut rest = text.chars();
-            rest.next().is_some_and(|found| expected == '?' || expected == found) && matches(characters.as_str(), rest.as_str())
+            rest.next().is_some_and(|found| expected == '?' || expected == found)
+                && matches(characters.as_str(), rest.as_str())
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The request rates of an account: token buckets on the virtual clock, as AWS documents them, and the time that calls take.
+//! The request rates of an account: token buckets on the virtual clock, as AWS documents them, and the time that calls
+//! take.
 //!
-//! Off until [`super::FakeAws::limit`] turns them on. DynamoDB's limits are those of its partitions and stand with the tables; the number of
-//! messages in flight is the queue's.
+//! Off until [`super::FakeAws::limit`] turns them on. DynamoDB's limits are those of its partitions and stand with the
+//! tables; the number of messages in flight is the queue's.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +25,9 @@ const fn rate(service: &'static str, operations: &'static [&'static str], burst:
     Rate { service, operations, burst, refill }
 }
 
-/// ECS's are those of "Request throttling for the Amazon ECS API" in its API reference (November 2026). IAM publishes none: people were
-/// refused after some 180 simulations in a row, and a bucket of 100 with 10 a second is on the safe side of that. ECR's are of "Amazon ECR
-/// service quotas".
+/// ECS's are those of "Request throttling for the Amazon ECS API" in its API reference (November 2026). IAM publishes
+/// none: people were refused after some 180 simulations in a row, and a bucket of 100 with 10 a second is on the safe
+/// side of that. ECR's are of "Amazon ECR service quotas".
 const RATES: &[Rate] = &[
     rate("ecs", &["DescribeClusters", "ListClusters"], 50, 20),
     rate("ecs", &["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
@@ -71,7 +72,10 @@ impl Limits {
         let full = rate.burst * 1000;
         let level = self.levels.entry(place).or_insert(Level { tokens: full, at: now });
         let passed = now.millis().saturating_sub(level.at.millis()).max(0);
-        *level = Level { tokens: level.tokens.saturating_add(passed.saturating_mul(rate.refill)).min(full), at: now };
+        *level = Level {
+            tokens: level.tokens.saturating_add(passed.saturating_mul(rate.refill)).min(full),
+            at: now,
+        };
         if level.tokens < 1000 {
             self.refuse(service, operation, now);
             let code = if service == "iam" { "Throttling" } else { "ThrottlingException" };
@@ -101,8 +105,9 @@ mod tests {
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
         let mut limits = Limits::default();
-        let mut taken =
-            |operation: &str, at: Timestamp, times: usize| (0..times).filter(|_| limits.take("ecs", operation, at).is_none()).count();
+        let mut taken = |operation: &str, at: Timestamp, times: usize| {
+            (0..times).filter(|_| limits.take("ecs", operation, at).is_none()).count()
+        };
         assert_eq!(taken("DescribeServices", START, 150), 100);
         assert_eq!(taken("ListServices", START.plus_seconds(1), 50), 20, "the operations of a bucket share it");
         assert_eq!(taken("UpdateService", START.plus_seconds(1), 100), 50, "another bucket is full");

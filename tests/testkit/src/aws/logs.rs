@@ -73,14 +73,19 @@ impl Service for Logs {
             "FilterLogEvents" => filter(state.group(request)?, request),
             "DescribeLogGroups" => Ok(groups(&state.groups, request)),
             "DescribeLogStreams" => describe(state.group(request)?, request),
-            _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))),
+            _ => {
+                Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")))
+            }
         }
     }
 }
 
 impl State {
     fn group(&self, request: &Value) -> Result<&Streams, AwsError> {
-        let name = request["logGroupName"].as_str().or_else(|| request["logGroupIdentifier"].as_str()).unwrap_or_default();
+        let name = request["logGroupName"]
+            .as_str()
+            .or_else(|| request["logGroupIdentifier"].as_str())
+            .unwrap_or_default();
         let name = name.rsplit_once(":log-group:").map_or(name, |(_, name)| name.trim_end_matches(":*"));
         let missing = AwsError::client("ResourceNotFoundException", "The specified log group does not exist.");
         self.groups.get(name).ok_or(missing)
@@ -93,11 +98,16 @@ fn invalid(message: &str) -> AwsError {
 
 /// Whether an event lies in the time asked for: from the start, up to but not including the end.
 fn in_time(event: &Event, request: &Value) -> bool {
-    request["startTime"].as_i64().is_none_or(|start| event.at >= start) && request["endTime"].as_i64().is_none_or(|end| event.at < end)
+    request["startTime"].as_i64().is_none_or(|start| event.at >= start)
+        && request["endTime"].as_i64().is_none_or(|end| event.at < end)
 }
 
 fn limit(request: &Value, largest: usize) -> usize {
-    request["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(largest).clamp(1, largest)
+    request["limit"]
+        .as_u64()
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(largest)
+        .clamp(1, largest)
 }
 
 fn groups(groups: &BTreeMap<String, Streams>, request: &Value) -> Value {
@@ -117,7 +127,11 @@ fn get(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
         Some(token) => {
             let (direction, place) = token.split_once('/').unwrap_or_default();
             let place = place.parse::<usize>().map_err(|_| invalid("The specified nextToken is invalid."))?.min(count);
-            if direction == "f" { (place, (place + limit).min(count)) } else { (place.saturating_sub(limit), place) }
+            if direction == "f" {
+                (place, (place + limit).min(count))
+            } else {
+                (place.saturating_sub(limit), place)
+            }
         }
     };
     // At the end, the token that came is the token that goes: that is how a reader knows.
@@ -129,14 +143,16 @@ fn get(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
 }
 
 fn filter(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
-    let names: Option<Vec<&str>> = request["logStreamNames"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
+    let names: Option<Vec<&str>> =
+        request["logStreamNames"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
     let prefix = request["logStreamNamePrefix"].as_str();
     if names.is_some() && prefix.is_some() {
         return Err(invalid("LogStreamNamePrefix and LogStreamNames cannot both be specified"));
     }
     let pattern = Pattern::parse(request["filterPattern"].as_str().unwrap_or_default())?;
-    let wanted =
-        |name: &str| names.as_ref().is_none_or(|names| names.contains(&name)) && prefix.is_none_or(|prefix| name.starts_with(prefix));
+    let wanted = |name: &str| {
+        names.as_ref().is_none_or(|names| names.contains(&name)) && prefix.is_none_or(|prefix| name.starts_with(prefix))
+    };
     let mut events: Vec<(&str, &Event)> = streams
         .iter()
         .filter(|(name, _)| wanted(name))
@@ -150,7 +166,12 @@ fn filter(streams: &Streams, request: &Value) -> Result<Value, AwsError> {
         Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
     };
     // The limit counts what is searched, so a page can come without events.
-    let page = events.iter().enumerate().skip(start).take(limit(request, PAGE)).filter(|(_, (_, event))| pattern.fits(&event.message));
+    let page = events
+        .iter()
+        .enumerate()
+        .skip(start)
+        .take(limit(request, PAGE))
+        .filter(|(_, (_, event))| pattern.fits(&event.message));
     let found = page.map(|(number, (stream, event))| {
         let mut found = wire(event);
         found["logStreamName"] = Value::from(*stream);

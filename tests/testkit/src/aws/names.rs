@@ -32,7 +32,8 @@ const QUERY_VERSIONS: &[(&str, &str)] = &[
 /// The first words of operations that read only.
 const READING: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Filter", "Query", "Scan"];
 
-/// Services that hold pullsafe's own table, functions, queue, topic and bus: a call to them changes nothing of the user's.
+/// Services that hold pullsafe's own table, functions, queue, topic and bus: a call to them changes nothing of the
+/// user's.
 const OWN: &[&str] = &["dynamodb", "lambda", "sqs", "sns", "events"];
 
 /// Operations that IAM knows by another action.
@@ -45,8 +46,12 @@ const OTHER_ACTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Parts of a DynamoDB transaction and the action that each needs; the transaction itself has none.
-const TRANSACTION_PARTS: &[(&str, &str)] =
-    &[("Put", "PutItem"), ("Update", "UpdateItem"), ("Delete", "DeleteItem"), ("ConditionCheck", "ConditionCheckItem")];
+const TRANSACTION_PARTS: &[(&str, &str)] = &[
+    ("Put", "PutItem"),
+    ("Update", "UpdateItem"),
+    ("Delete", "DeleteItem"),
+    ("ConditionCheck", "ConditionCheckItem"),
+];
 
 /// What the path of an invocation of Lambda begins with, and ends with; the function's name is between.
 const INVOCATION: (&str, &str) = ("/2015-03-31/functions/", "/invocations");
@@ -85,8 +90,10 @@ pub fn actions(service: &str, operation: &str, request: &Value) -> Vec<String> {
             .map(|(_, action)| format!("dynamodb:{action}"))
             .collect();
     }
-    let action =
-        OTHER_ACTIONS.iter().find(|(owner, name, _)| (*owner, *name) == (service, operation)).map_or(operation, |(_, _, other)| other);
+    let action = OTHER_ACTIONS
+        .iter()
+        .find(|(owner, name, _)| (*owner, *name) == (service, operation))
+        .map_or(operation, |(_, _, other)| other);
     let mut actions = vec![format!("{service}:{action}")];
     if (service, operation) == ("cloudformation", "DescribeStacks") && request.get("StackName").is_none() {
         // All stacks at once are authorised on no stack, and are a list besides.

@@ -57,7 +57,9 @@ impl Parameters {
         let mut state = self.lock();
         let modified = state.clock.now();
         let version = state.parameters.get(name).map_or(1, |parameter| parameter.version + 1);
-        state.parameters.insert(name.to_owned(), Parameter { secure, value: value.to_owned(), version, modified });
+        state
+            .parameters
+            .insert(name.to_owned(), Parameter { secure, value: value.to_owned(), version, modified });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,7 +70,10 @@ impl Parameters {
 impl Service for Parameters {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "GetParameter" {
-            return Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")));
+            return Err(AwsError::client(
+                "UnknownOperationException",
+                format!("{operation} is not modelled by this fake"),
+            ));
         }
         let wanted = request["Name"].as_str().unwrap_or_default();
         let state = self.lock();

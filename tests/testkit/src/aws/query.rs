@@ -39,8 +39,8 @@ struct Node {
     members: BTreeMap<String, Node>,
 }
 
-/// The parameters as JSON: `A.member.1` becomes a list, `A.entry.1.Name` and `.Value` a map, the rest objects. All values are strings,
-/// because the form does not say their types.
+/// The parameters as JSON: `A.member.1` becomes a list, `A.entry.1.Name` and `.Value` a map, the rest objects. All
+/// values are strings, because the form does not say their types.
 pub(super) fn to_json(parameters: Vec<(String, String)>) -> Value {
     let mut root = Node::default();
     for (name, value) in parameters {
@@ -78,8 +78,8 @@ impl Node {
     }
 }
 
-/// An answer as XML. Lists become `<member>`s; objects become nested tags. Maps, which need other tags, occur in no answer of the
-/// operations served here.
+/// An answer as XML. Lists become `<member>`s; objects become nested tags. Maps, which need other tags, occur in no
+/// answer of the operations served here.
 pub(super) fn answer_xml(operation: &str, answer: &Value) -> String {
     let mut xml = format!("<{operation}Response><{operation}Result>");
     write_value(&mut xml, answer);
@@ -112,7 +112,10 @@ fn write_value(xml: &mut String, value: &Value) {
 
 fn write_members(xml: &mut String, members: &Map<String, Value>) {
     // An absent member is left out; an empty tag would be an empty string.
-    members.iter().filter(|(_, value)| !value.is_null()).for_each(|(name, value)| write_tag(xml, name, value));
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .for_each(|(name, value)| write_tag(xml, name, value));
 }
 
 fn write_tag(xml: &mut String, name: &str, value: &Value) {

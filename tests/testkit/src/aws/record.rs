@@ -1,8 +1,8 @@
 //! Writes down every request that reaches the fake, for judges that nobody here wrote (`tests/judges`).
 //!
-//! Off unless `PULLSAFE_RECORD_CALLS` names a file: then each request that the process makes for the first time adds a line of JSON to
-//! it, with service, operation and body. Tests run side by side and in several programs, so each line is one write to the end of the
-//! file.
+//! Off unless `PULLSAFE_RECORD_CALLS` names a file: then each request that the process makes for the first time adds a
+//! line of JSON to it, with service, operation and body. Tests run side by side and in several programs, so each line
+//! is one write to the end of the file.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};

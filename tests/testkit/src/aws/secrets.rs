@@ -43,13 +43,19 @@ impl Secrets {
 impl Service for Secrets {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         if operation != "GetSecretValue" {
-            return Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")));
+            return Err(AwsError::client(
+                "UnknownOperationException",
+                format!("{operation} is not modelled by this fake"),
+            ));
         }
         let wanted = request["SecretId"].as_str().unwrap_or_default();
         let secrets = self.lock();
         // By name, by ARN, or by the ARN without its random end.
-        let fits = |name: &str| wanted == name || Self::arn(name) == wanted || Self::arn(name).strip_suffix("-AbCdEf") == Some(wanted);
-        let missing = || AwsError::client("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        let fits = |name: &str| {
+            wanted == name || Self::arn(name) == wanted || Self::arn(name).strip_suffix("-AbCdEf") == Some(wanted)
+        };
+        let missing =
+            || AwsError::client("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
         let (name, value) = secrets.iter().find(|(name, _)| fits(name)).ok_or_else(missing)?;
         Ok(json!({"ARN": Self::arn(name), "Name": name, "SecretString": value, "VersionStages": ["AWSCURRENT"]}))
     }

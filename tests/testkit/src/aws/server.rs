@@ -45,8 +45,8 @@ impl Drop for Served {
 }
 
 impl FakeAws {
-    /// Answers on a port of the loopback interface, in both protocols, with the same log and the same faults. A fault that
-    /// loses the answer is a 502 here; a death is an answer that never comes.
+    /// Answers on a port of the loopback interface, in both protocols, with the same log and the same faults. A fault
+    /// that loses the answer is a 502 here; a death is an answer that never comes.
     ///
     /// # Errors
     /// If no port can be had.
@@ -57,7 +57,8 @@ impl FakeAws {
         let counter = Arc::clone(&connections);
         let listener = listener.tap_io(move |stream| {
             counter.fetch_add(1, Ordering::Relaxed);
-            // Without this, an answer in two packets would wait for the acknowledgement of its first. A stream that refuses is slower.
+            // Without this, an answer in two packets would wait for the acknowledgement of its first. A stream that
+            // refuses is slower.
             stream.set_nodelay(true).ok();
         });
         let routes = Router::new().fallback(answer).with_state(self.clone());
@@ -110,7 +111,9 @@ mod tests {
         let clock = VirtualClock::at(Timestamp::from_millis(0));
         let queues = Sqs::new(clock.clone()).with_queue("work", 30);
         let topic = Sns::new(clock.clone()).with_topic("people");
-        let aws = FakeAws::new(clock).with_service("sqs", Arc::new(queues)).with_service("sns", Arc::new(topic.clone()));
+        let aws = FakeAws::new(clock)
+            .with_service("sqs", Arc::new(queues))
+            .with_service("sns", Arc::new(topic.clone()));
         let served = aws.serve().await.unwrap();
         let credentials = Credentials::new("AKIDEXAMPLE", "example-secret", None, None, "fake");
         let config = SdkConfig::builder()
@@ -125,6 +128,10 @@ mod tests {
         let sqs = aws_sdk_sqs::Client::new(&config);
         let error = sqs.send_message().queue_url(Sqs::url("none")).message_body("x").send().await.unwrap_err();
         assert!(error.into_service_error().is_queue_does_not_exist());
-        assert_eq!((aws.count("Publish"), aws.count("SendMessage"), served.connections()), (1, 1, 2), "each client has its own");
+        assert_eq!(
+            (aws.count("Publish"), aws.count("SendMessage"), served.connections()),
+            (1, 1, 2),
+            "each client has its own"
+        );
     }
 }

@@ -46,7 +46,12 @@ struct State {
 impl Sns {
     /// No topics yet.
     pub fn new(clock: VirtualClock) -> Self {
-        Self(Arc::new(Mutex::new(State { clock, ids: Ids::of_kind(0x5005), topics: Vec::new(), published: Vec::new() })))
+        Self(Arc::new(Mutex::new(State {
+            clock,
+            ids: Ids::of_kind(0x5005),
+            topics: Vec::new(),
+            published: Vec::new(),
+        })))
     }
 
     /// The ARN of a topic with this name.
@@ -90,7 +95,11 @@ impl State {
         let text = |member: &str| request[member].as_str().map(str::to_owned);
         let topic = text("TopicArn").or_else(|| text("TargetArn")).unwrap_or_default();
         if !self.topics.contains(&topic) {
-            return Err(AwsError { status: 404, code: "NotFound".to_owned(), message: "Topic does not exist".to_owned() });
+            return Err(AwsError {
+                status: 404,
+                code: "NotFound".to_owned(),
+                message: "Topic does not exist".to_owned(),
+            });
         }
         let subject = text("Subject");
         if subject.as_deref().is_some_and(|subject| !is_subject(subject)) {
@@ -120,12 +129,22 @@ impl State {
             }
         }
         let id = self.ids.next();
-        self.published.push(Published { topic, subject, message, attributes, at: self.clock.now(), id: id.clone() });
+        self.published.push(Published {
+            topic,
+            subject,
+            message,
+            attributes,
+            at: self.clock.now(),
+            id: id.clone(),
+        });
         Ok(json!({"MessageId": id}))
     }
 }
 
-/// ASCII without control characters, at most 100 characters, and not empty. Newer documentation says UTF-8; ASCII passes by both.
+/// ASCII without control characters, at most 100 characters, and not empty. Newer documentation says UTF-8; ASCII
+/// passes by both.
 fn is_subject(subject: &str) -> bool {
-    (1..=100).contains(&subject.len()) && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !subject.starts_with(' ')
+    (1..=100).contains(&subject.len())
+        && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        && !subject.starts_with(' ')
 }

@@ -1,4 +1,5 @@
-//! SQS: standard queues with delays, visibility timeouts and dead-letter queues, and the batches that Lambda would make of them.
+//! SQS: standard queues with delays, visibility timeouts and dead-letter queues, and the batches that Lambda would make
+//! of them.
 //!
 //! Standard queues promise no order; this one keeps it, and never delivers twice by itself.
 
@@ -59,9 +60,15 @@ impl Sqs {
     /// Creates a queue whose messages are invisible for `visibility_timeout` seconds once received.
     #[must_use]
     pub fn with_queue(self, name: &str, visibility_timeout: i64) -> Self {
-        self.lock()
-            .queues
-            .insert(name.to_owned(), Queue { visibility_timeout, redrive: None, most_in_flight: MOST_IN_FLIGHT, messages: Vec::new() });
+        self.lock().queues.insert(
+            name.to_owned(),
+            Queue {
+                visibility_timeout,
+                redrive: None,
+                most_in_flight: MOST_IN_FLIGHT,
+                messages: Vec::new(),
+            },
+        );
         self
     }
 
@@ -105,14 +112,24 @@ impl Sqs {
     pub fn bodies(&self, queue: &str) -> Vec<Value> {
         let state = self.lock();
         let messages = state.queues.get(queue).map(|queue| queue.messages.as_slice()).unwrap_or_default();
-        messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()))).collect()
+        messages
+            .iter()
+            .map(|message| serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str())))
+            .collect()
     }
 
     /// When the next message of a queue can be received that cannot be yet.
     pub fn next_visible(&self, queue: &str) -> Option<Timestamp> {
         let state = self.lock();
         let now = state.clock.now();
-        state.queues.get(queue)?.messages.iter().map(|message| message.visible).filter(|visible| *visible > now).min()
+        state
+            .queues
+            .get(queue)?
+            .messages
+            .iter()
+            .map(|message| message.visible)
+            .filter(|visible| *visible > now)
+            .min()
     }
 
     /// Takes all visible messages out of a queue: the events that Lambda would be invoked with, ten records each.
@@ -125,8 +142,8 @@ impl Sqs {
         .collect()
     }
 
-    /// Receives up to `batch` messages: the event that Lambda would be invoked with, if there is one. Its messages stay in flight until
-    /// [`Self::settle`], or until their visibility timeout ends.
+    /// Receives up to `batch` messages: the event that Lambda would be invoked with, if there is one. Its messages stay
+    /// in flight until [`Self::settle`], or until their visibility timeout ends.
     pub fn deliver(&self, queue: &str, batch: usize) -> Option<Value> {
         let messages = self.lock().receive(queue, batch, None).ok()?;
         let record = |message: &Message| {
@@ -142,15 +159,24 @@ impl Sqs {
                 "awsRegion": REGION,
             })
         };
-        if messages.is_empty() { None } else { Some(json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})) }
+        if messages.is_empty() {
+            None
+        } else {
+            Some(json!({"Records": messages.iter().map(record).collect::<Vec<_>>()}))
+        }
     }
 
-    /// Does what Lambda does with a batch when the function has returned: deletes it, but for the messages reported as failed.
+    /// Does what Lambda does with a batch when the function has returned: deletes it, but for the messages reported as
+    /// failed.
     pub fn settle(&self, queue: &str, event: &Value, failed: &[String]) {
         let mut state = self.lock();
-        let Some(queue) = state.queues.get_mut(queue) else { return };
+        let Some(queue) = state.queues.get_mut(queue) else {
+            return;
+        };
         let records = event["Records"].as_array().into_iter().flatten();
-        let done = records.filter_map(|record| record["messageId"].as_str()).filter(|id| !failed.iter().any(|failed| failed == id));
+        let done = records
+            .filter_map(|record| record["messageId"].as_str())
+            .filter(|id| !failed.iter().any(|failed| failed == id));
         for id in done {
             queue.messages.retain(|message| message.id != id);
         }
@@ -175,7 +201,8 @@ impl Service for Sqs {
                     )));
                 }
                 let name = queue_name(request);
-                let messages = state.receive(&name, usize::try_from(count).unwrap_or(1), request["VisibilityTimeout"].as_i64())?;
+                let messages =
+                    state.receive(&name, usize::try_from(count).unwrap_or(1), request["VisibilityTimeout"].as_i64())?;
                 let messages: Vec<Value> = messages.iter().map(wire_message).collect();
                 Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) })
             }
@@ -190,20 +217,28 @@ impl Service for Sqs {
                 if !(0..=43_200).contains(&seconds) {
                     return Err(invalid(format!("Value {seconds} for parameter VisibilityTimeout is invalid.")));
                 }
-                let message = state.queue(request)?.messages.iter_mut().find(|message| request["ReceiptHandle"] == message.handle.as_str());
+                let message = state
+                    .queue(request)?
+                    .messages
+                    .iter_mut()
+                    .find(|message| request["ReceiptHandle"] == message.handle.as_str());
                 let message = message.filter(|message| message.visible > now);
                 let gone = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.";
                 message.ok_or_else(|| invalid(gone.to_owned()))?.visible = now.plus_seconds(seconds);
                 Ok(json!({}))
             }
-            _ => Err(AwsError::client("AWS.SimpleQueueService.UnsupportedOperation", format!("{operation} is not modelled by this fake"))),
+            _ => Err(AwsError::client(
+                "AWS.SimpleQueueService.UnsupportedOperation",
+                format!("{operation} is not modelled by this fake"),
+            )),
         }
     }
 }
 
 impl State {
     fn queue(&mut self, request: &Value) -> Result<&mut Queue, AwsError> {
-        let missing = AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
+        let missing =
+            AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
         self.queues.get_mut(&queue_name(request)).ok_or(missing)
     }
 
@@ -260,7 +295,8 @@ impl State {
         }
         let bytes: usize = entries.iter().filter_map(|entry| entry["MessageBody"].as_str()).map(str::len).sum();
         if bytes > LARGEST_MESSAGE {
-            let message = format!("Batch requests cannot be longer than {LARGEST_MESSAGE} bytes. You have sent {bytes} bytes.");
+            let message =
+                format!("Batch requests cannot be longer than {LARGEST_MESSAGE} bytes. You have sent {bytes} bytes.");
             return Err(AwsError::client("AWS.SimpleQueueService.BatchRequestTooLong", message));
         }
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
@@ -269,7 +305,9 @@ impl State {
             single["QueueUrl"] = request["QueueUrl"].clone();
             match self.send(&single) {
                 Ok(sent) => successful.push(json!({"Id": entry["Id"], "MessageId": sent["MessageId"]})),
-                Err(error) => failed.push(json!({"Id": entry["Id"], "SenderFault": true, "Code": error.code, "Message": error.message})),
+                Err(error) => failed.push(
+                    json!({"Id": entry["Id"], "SenderFault": true, "Code": error.code, "Message": error.message}),
+                ),
             }
         }
         Ok(json!({"Successful": successful, "Failed": failed}))
@@ -278,12 +316,17 @@ impl State {
     fn receive(&mut self, name: &str, count: usize, visibility: Option<i64>) -> Result<Vec<Message>, AwsError> {
         let now = self.clock.now();
         self.redrive(name, now);
-        let missing = AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
+        let missing =
+            AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.");
         let queue = self.queues.get_mut(name).ok_or(missing)?;
         let in_flight = queue.messages.iter().filter(|message| message.receives > 0 && message.visible > now).count();
         if in_flight >= queue.most_in_flight {
-            let message = format!("OverLimit: the queue has {in_flight} messages in flight, which is the most that it can have.");
-            return Err(AwsError { status: 403, ..AwsError::client("AWS.SimpleQueueService.OverLimit", message) });
+            let message =
+                format!("OverLimit: the queue has {in_flight} messages in flight, which is the most that it can have.");
+            return Err(AwsError {
+                status: 403,
+                ..AwsError::client("AWS.SimpleQueueService.OverLimit", message)
+            });
         }
         let count = count.min(queue.most_in_flight - in_flight);
         let hidden_for = visibility.unwrap_or(queue.visibility_timeout);
@@ -302,8 +345,13 @@ impl State {
     /// Moves messages that have been received often enough, and are visible again, to the dead-letter queue.
     fn redrive(&mut self, name: &str, now: Timestamp) {
         let Some(queue) = self.queues.get_mut(name) else { return };
-        let Some((dead_letters, limit)) = queue.redrive.clone() else { return };
-        let (dead, alive) = queue.messages.drain(..).partition(|message: &Message| message.visible <= now && message.receives >= limit);
+        let Some((dead_letters, limit)) = queue.redrive.clone() else {
+            return;
+        };
+        let (dead, alive) = queue
+            .messages
+            .drain(..)
+            .partition(|message: &Message| message.visible <= now && message.receives >= limit);
         queue.messages = alive;
         if let Some(dead_letters) = self.queues.get_mut(&dead_letters) {
             dead_letters.messages.extend(Vec::into_iter(dead));

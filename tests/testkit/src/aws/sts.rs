@@ -1,5 +1,5 @@
-//! AWS STS: who signed a request, by the access key in its signature. It holds a signature for good if it covers what it should and is
-//! the one that this fake was told of; it does not compute any.
+//! AWS STS: who signed a request, by the access key in its signature. It holds a signature for good if it covers what
+//! it should and is the one that this fake was told of; it does not compute any.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

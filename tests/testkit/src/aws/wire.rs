@@ -1,5 +1,5 @@
-//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and an invocation of Lambda,
-//! which is known by its path.
+//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and an
+//! invocation of Lambda, which is known by its path.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -51,28 +51,50 @@ impl WireRequest {
     pub(super) fn read(path: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
         if let Some(function) = names::invoked(path) {
             let request = json!({ "FunctionName": query::decode(function), "Payload": String::from_utf8_lossy(body) });
-            return Ok(Self { protocol: Protocol::Json, service: "lambda".to_owned(), operation: "Invoke".to_owned(), request });
+            return Ok(Self {
+                protocol: Protocol::Json,
+                service: "lambda".to_owned(),
+                operation: "Invoke".to_owned(),
+                request,
+            });
         }
         if let Some(target) = target {
-            let (prefix, operation) = target.split_once('.').ok_or_else(|| format!("x-amz-target `{target}` names no operation"))?;
-            let service = names::service_of_target(prefix).ok_or_else(|| format!("no service is known by x-amz-target `{prefix}`"))?;
+            let (prefix, operation) =
+                target.split_once('.').ok_or_else(|| format!("x-amz-target `{target}` names no operation"))?;
+            let service = names::service_of_target(prefix)
+                .ok_or_else(|| format!("no service is known by x-amz-target `{prefix}`"))?;
             let request = match body {
                 [] => Value::Object(Map::new()),
-                body => serde_json::from_slice(body).map_err(|error| format!("{operation} sent a body that is not JSON: {error}"))?,
+                body => serde_json::from_slice(body)
+                    .map_err(|error| format!("{operation} sent a body that is not JSON: {error}"))?,
             };
-            return Ok(Self { protocol: Protocol::Json, service: service.to_owned(), operation: operation.to_owned(), request });
+            return Ok(Self {
+                protocol: Protocol::Json,
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                request,
+            });
         }
-        let form = std::str::from_utf8(body).map_err(|_| "a request without x-amz-target that is no form".to_owned())?;
+        let form =
+            std::str::from_utf8(body).map_err(|_| "a request without x-amz-target that is no form".to_owned())?;
         let mut parameters = query::parse_form(form);
         let mut take = |name: &str| {
             let position = parameters.iter().position(|(key, _)| key == name)?;
             Some(parameters.remove(position).1)
         };
         let (Some(operation), Some(version)) = (take("Action"), take("Version")) else {
-            return Err("a request with neither x-amz-target nor Action and Version: its protocol is not known here".to_owned());
+            return Err(
+                "a request with neither x-amz-target nor Action and Version: its protocol is not known here".to_owned()
+            );
         };
-        let service = names::service_of_version(&version).ok_or_else(|| format!("no service is known by the version {version}"))?;
-        Ok(Self { protocol: Protocol::Query, service: service.to_owned(), operation, request: query::to_json(parameters) })
+        let service = names::service_of_version(&version)
+            .ok_or_else(|| format!("no service is known by the version {version}"))?;
+        Ok(Self {
+            protocol: Protocol::Query,
+            service: service.to_owned(),
+            operation,
+            request: query::to_json(parameters),
+        })
     }
 
     /// Renders what the service said.

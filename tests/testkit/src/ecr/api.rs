@@ -39,7 +39,13 @@ pub(super) struct State {
 impl EcrApi {
     /// The service over this store, for the usual account and region.
     pub fn new(store: &ImageStore) -> Self {
-        Self { store: store.clone(), account: ACCOUNT.to_owned(), region: REGION.to_owned(), server: None, state: Arc::default() }
+        Self {
+            store: store.clone(),
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            server: None,
+            state: Arc::default(),
+        }
     }
 
     /// The same service for another account and region.
@@ -65,7 +71,8 @@ impl EcrApi {
         format!("{}.dkr.ecr.{}.amazonaws.com", self.account, self.region)
     }
 
-    /// What was set on a repository, field by field as the requests said it (`imageScanningConfiguration`, `tags`, `lifecyclePolicyText`, ...).
+    /// What was set on a repository, field by field as the requests said it (`imageScanningConfiguration`, `tags`,
+    /// `lifecyclePolicyText`, ...).
     pub fn settings(&self, repository: &str) -> Value {
         self.state().settings.get(repository).cloned().unwrap_or(Value::Null)
     }
@@ -111,7 +118,9 @@ impl EcrApi {
             return Ok(json!({"name": name, "value": if self.store.blob_mounting() { "ENABLED" } else { "DISABLED" }}));
         }
         let value = self.state().account_settings.get(name).cloned();
-        value.map(|value| json!({"name": name, "value": value})).ok_or_else(|| invalid(&format!("unknown account setting '{name}'")))
+        value
+            .map(|value| json!({"name": name, "value": value}))
+            .ok_or_else(|| invalid(&format!("unknown account setting '{name}'")))
     }
 }
 
@@ -127,9 +136,13 @@ impl Service for EcrApi {
             "PutImageTagMutability" => self.put_image_tag_mutability(request),
             "PutImageScanningConfiguration" => self.keep(request, &["imageScanningConfiguration"]),
             "PutLifecyclePolicy" => self.keep(request, &["lifecyclePolicyText"]),
-            "GetLifecyclePolicy" => self.kept(request, "lifecyclePolicyText", "LifecyclePolicyNotFoundException", "Lifecycle policy"),
+            "GetLifecyclePolicy" => {
+                self.kept(request, "lifecyclePolicyText", "LifecyclePolicyNotFoundException", "Lifecycle policy")
+            }
             "SetRepositoryPolicy" => self.keep(request, &["policyText"]),
-            "GetRepositoryPolicy" => self.kept(request, "policyText", "RepositoryPolicyNotFoundException", "Repository policy"),
+            "GetRepositoryPolicy" => {
+                self.kept(request, "policyText", "RepositoryPolicyNotFoundException", "Repository policy")
+            }
             "TagResource" => self.tag_resource(request),
             "ListTagsForResource" => self.list_tags_for_resource(request),
             "DescribeImages" => self.describe_images(request),

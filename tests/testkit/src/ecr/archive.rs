@@ -38,6 +38,8 @@ impl EcrApi {
         if now == ImageStatus::Archived || status == ImageStatus::Archived {
             self.store.set_status(name, &digest, status);
         }
-        Ok(json!({"registryId": self.account, "repositoryName": name, "imageId": {"imageDigest": digest}, "imageStatus": status.as_str()}))
+        Ok(
+            json!({"registryId": self.account, "repositoryName": name, "imageId": {"imageDigest": digest}, "imageStatus": status.as_str()}),
+        )
     }
 }

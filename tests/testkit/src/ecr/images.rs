@@ -9,7 +9,8 @@ use crate::aws::service::AwsError;
 use crate::registry::repository::{Image, ImageStatus, Repository};
 
 impl EcrApi {
-    /// With identifiers: all of them or `ImageNotFoundException`. Without: pages of 100 unless `maxResults` says otherwise.
+    /// With identifiers: all of them or `ImageNotFoundException`. Without: pages of 100 unless `maxResults` says
+    /// otherwise.
     ///
     /// An image in the archive is found only by a filter that asks for its status; ECR's documentation says so for
     /// lists, and here it holds for identifiers too, which is the harder case for a client.
@@ -37,7 +38,9 @@ impl EcrApi {
             return Ok(json!({"imageDetails": details}));
         }
         let read = |repository: &Repository| {
-            let images = repository.images().filter(|image| passes(filter, image, !repository.tags_of(&image.digest).is_empty()));
+            let images = repository
+                .images()
+                .filter(|image| passes(filter, image, !repository.tags_of(&image.digest).is_empty()));
             images.map(|image| self.detail(name, repository, image)).collect::<Vec<_>>()
         };
         page(request, "imageDetails", self.store.read(name, read).unwrap_or_default(), 100)
@@ -69,7 +72,10 @@ impl EcrApi {
             for id in ids {
                 match find(repository, id) {
                     Ok(image) if image.status != ImageStatus::Active => {
-                        failures.push(failure(id, ("ImageInaccessible", "The image is in the archive and has to be restored first")));
+                        failures.push(failure(
+                            id,
+                            ("ImageInaccessible", "The image is in the archive and has to be restored first"),
+                        ));
                     }
                     Ok(image) => {
                         pulled.push(image.digest.clone());
@@ -147,7 +153,11 @@ impl EcrApi {
             "imageManifestMediaType": image.media_type(),
             "imageStatus": image.status.as_str(),
         });
-        let artifact_type = image.links.artifact_type.clone().or(image.links.config.as_ref().map(|config| config.media_type.clone()));
+        let artifact_type = image.links.artifact_type.clone().or(image
+            .links
+            .config
+            .as_ref()
+            .map(|config| config.media_type.clone()));
         let optional = [
             ("imageTags", (!tags.is_empty()).then(|| json!(tags))),
             ("artifactMediaType", artifact_type.map(Value::from)),

@@ -15,7 +15,8 @@ impl EcrApi {
         for layer in up_to_a_hundred(request, "layerDigests")? {
             let Ok(digest) = layer.as_str().unwrap_or_default().parse::<Digest>() else {
                 let reason = "Invalid request parameter: layer digest format is not valid";
-                failures.push(json!({"layerDigest": layer, "failureCode": "InvalidLayerDigest", "failureReason": reason}));
+                failures
+                    .push(json!({"layerDigest": layer, "failureCode": "InvalidLayerDigest", "failureReason": reason}));
                 continue;
             };
             layers.push(self.store.read(name, |repository| availability(repository, &digest)).unwrap_or_default());
@@ -36,7 +37,9 @@ impl EcrApi {
         };
         let url = match self.server() {
             Some(server) => server.blob_link(name, &digest),
-            None => format!("https://prod-{}-starport-layer-bucket.s3.{}.amazonaws.com/{digest}", self.region, self.region),
+            None => {
+                format!("https://prod-{}-starport-layer-bucket.s3.{}.amazonaws.com/{digest}", self.region, self.region)
+            }
         };
         Ok(json!({"downloadUrl": url, "layerDigest": digest}))
     }
@@ -44,10 +47,17 @@ impl EcrApi {
 
 /// `ARCHIVED` where every image that names the layer is in the archive.
 fn availability(repository: &Repository, digest: &Digest) -> Value {
-    let Some(blob) = repository.blob(digest) else { return json!({"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}) };
-    let mut users = repository.images().filter(|image| image.links.blobs().any(|blob| &blob.digest == digest)).peekable();
-    let media_type =
-        users.peek().and_then(|image| image.links.blobs().find(|blob| &blob.digest == digest)).map(|blob| blob.media_type.clone());
+    let Some(blob) = repository.blob(digest) else {
+        return json!({"layerDigest": digest, "layerAvailability": "UNAVAILABLE"});
+    };
+    let mut users = repository
+        .images()
+        .filter(|image| image.links.blobs().any(|blob| &blob.digest == digest))
+        .peekable();
+    let media_type = users
+        .peek()
+        .and_then(|image| image.links.blobs().find(|blob| &blob.digest == digest))
+        .map(|blob| blob.media_type.clone());
     let archived = media_type.is_some() && users.all(|image| image.status == ImageStatus::Archived);
     let mut layer = json!({
         "layerDigest": digest,

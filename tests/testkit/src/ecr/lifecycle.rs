@@ -7,7 +7,8 @@ use super::EcrApi;
 use crate::registry::repository::{ImageStatus, Repository};
 
 impl EcrApi {
-    /// Carries out the lifecycle policies of all repositories until nothing is due any more; what was deleted or archived, by repository.
+    /// Carries out the lifecycle policies of all repositories until nothing is due any more; what was deleted or
+    /// archived, by repository.
     ///
     /// # Panics
     /// If a policy is none: ECR would not have taken it.
@@ -15,13 +16,18 @@ impl EcrApi {
         let mut done = Vec::new();
         for name in self.store.repositories() {
             let settings = self.settings(&name);
-            let Some(text) = settings["lifecyclePolicyText"].as_str() else { continue };
+            let Some(text) = settings["lifecyclePolicyText"].as_str() else {
+                continue;
+            };
             let policy = Policy::parse(text).unwrap_or_else(|faults| panic!("the policy of {name}: {faults:?}"));
             loop {
                 let images = self.store.read(&name, images).unwrap_or_default();
                 let verdicts = evaluate(&policy, &images, self.store.clock().now());
-                let due: Vec<(&Image, Action)> =
-                    images.iter().zip(&verdicts).filter_map(|(image, verdict)| Some((image, verdict.action()?))).collect();
+                let due: Vec<(&Image, Action)> = images
+                    .iter()
+                    .zip(&verdicts)
+                    .filter_map(|(image, verdict)| Some((image, verdict.action()?)))
+                    .collect();
                 if due.is_empty() {
                     break;
                 }
@@ -48,7 +54,11 @@ fn images(repository: &Repository) -> Vec<Image> {
         pulled_at: image.last_pull,
         activated_at: None,
         archived_at: None,
-        class: if image.status == ImageStatus::Archived { StorageClass::Archive } else { StorageClass::Standard },
+        class: if image.status == ImageStatus::Archived {
+            StorageClass::Archive
+        } else {
+            StorageClass::Standard
+        },
         members: image.links.children.iter().map(|child| child.digest.clone()).collect(),
         subject: image.links.subject.clone(),
     };

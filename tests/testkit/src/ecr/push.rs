@@ -17,7 +17,8 @@ impl EcrApi {
         let (tag, named) = (request["imageTag"].as_str(), request["imageDigest"].as_str());
         let digest = Digest::of(&manifest);
         if named.is_some_and(|named| named != digest.as_str()) {
-            let message = "The specified image digest does not match the digest that Amazon ECR calculated for the image.";
+            let message =
+                "The specified image digest does not match the digest that Amazon ECR calculated for the image.";
             return Err(AwsError::client("ImageDigestDoesNotMatchException", message));
         }
         let unchanged = |repository: &Repository| {
@@ -42,9 +43,13 @@ impl EcrApi {
         let place = format!("repository with name '{name}' in the registry with id '{}'", self.account);
         let list = |digests: &[Digest]| digests.iter().map(Digest::as_str).collect::<Vec<_>>().join(", ");
         match refusal {
-            PushError::RepositoryNotFound => AwsError::client("RepositoryNotFoundException", format!("The {place} does not exist")),
+            PushError::RepositoryNotFound => {
+                AwsError::client("RepositoryNotFoundException", format!("The {place} does not exist"))
+            }
             PushError::Invalid(why) => {
-                let message = format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})");
+                let message = format!(
+                    "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})"
+                );
                 AwsError::client("InvalidParameterException", message)
             }
             PushError::DigestMismatch(_) => AwsError::client(
@@ -53,11 +58,17 @@ impl EcrApi {
             ),
             PushError::BlobsMissing(digests) => AwsError::client(
                 "LayersNotFoundException",
-                format!("Layers with digests '[{}]' required for pushing image into {place} do not exist", list(&digests)),
+                format!(
+                    "Layers with digests '[{}]' required for pushing image into {place} do not exist",
+                    list(&digests)
+                ),
             ),
             PushError::ChildrenMissing(digests) => AwsError::client(
                 "ReferencedImagesNotFoundException",
-                format!("Images with digests '[{}]' required for pushing image into {place} do not exist", list(&digests)),
+                format!(
+                    "Images with digests '[{}]' required for pushing image into {place} do not exist",
+                    list(&digests)
+                ),
             ),
             PushError::TagLocked { tag, .. } => AwsError::client(
                 "ImageTagAlreadyExistsException",

@@ -15,7 +15,8 @@ impl EcrApi {
         }
         let mutability = mutability(request)?;
         if !self.store.create_repository(name, mutability) {
-            let message = format!("The repository with name '{name}' already exists in the registry with id '{}'", self.account);
+            let message =
+                format!("The repository with name '{name}' already exists in the registry with id '{}'", self.account);
             return Err(AwsError::client("RepositoryAlreadyExistsException", message));
         }
         self.state().settings.insert(name.to_owned(), request.clone());
@@ -24,9 +25,12 @@ impl EcrApi {
 
     pub(super) fn describe_repositories(&self, request: &Value) -> Result<Value, AwsError> {
         let names = match request["repositoryNames"].as_array() {
-            Some(names) if request.get("nextToken").is_some() || names.len() > 100 => return Err(invalid("repositoryNames")),
+            Some(names) if request.get("nextToken").is_some() || names.len() > 100 => {
+                return Err(invalid("repositoryNames"));
+            }
             Some(names) => {
-                let named = names.iter().map(|name| json!({"repositoryName": name, "registryId": request["registryId"]}));
+                let named =
+                    names.iter().map(|name| json!({"repositoryName": name, "registryId": request["registryId"]}));
                 named.map(|one| self.repository(&one).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?
             }
             None => self.store.repositories(),
@@ -79,8 +83,10 @@ impl EcrApi {
         match self.settings(name).get(field) {
             Some(value) => Ok(json!({"registryId": self.account, "repositoryName": name, field: value})),
             None => {
-                let message =
-                    format!("{what} does not exist for the repository with name '{name}' in the registry with id '{}'", self.account);
+                let message = format!(
+                    "{what} does not exist for the repository with name '{name}' in the registry with id '{}'",
+                    self.account
+                );
                 Err(AwsError::client(code, message))
             }
         }
@@ -150,6 +156,7 @@ fn mutability(request: &Value) -> Result<Mutability, AwsError> {
 
 /// `(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*`, 2 to 256 characters.
 fn is_repository_name(name: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     (2..=256).contains(&name.len()) && name.split('/').all(|segment| segment.split(['.', '_', '-']).all(word))
 }

@@ -29,7 +29,10 @@ pub(super) fn page(request: &Value, name: &str, all: Vec<Value>, default: u64) -
     }
     let start = match request["nextToken"].as_str() {
         None => 0,
-        Some(token) => token.strip_prefix("page-").and_then(|start| start.parse::<usize>().ok()).ok_or_else(|| invalid("nextToken"))?,
+        Some(token) => token
+            .strip_prefix("page-")
+            .and_then(|start| start.parse::<usize>().ok())
+            .ok_or_else(|| invalid("nextToken"))?,
     };
     let end = start.saturating_add(size as usize);
     let mut answer = json!({});
@@ -55,7 +58,8 @@ pub(super) fn find<'a>(repository: &'a Repository, id: &Value) -> Result<&'a Ima
         Some(digest) => Some(repository.image(digest).ok_or(not_found)?),
     };
     let Some(tag) = tag else {
-        return by_digest.ok_or(("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"));
+        return by_digest
+            .ok_or(("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"));
     };
     let by_tag = repository.image(tag).ok_or(not_found)?;
     match by_digest {

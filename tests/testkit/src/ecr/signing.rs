@@ -22,6 +22,8 @@ impl EcrApi {
             return Err(self.image_not_found(name, id));
         }
         let statuses = self.settings(name)["signingStatuses"].as_array().cloned().unwrap_or_default();
-        Ok(json!({"repositoryName": name, "imageId": id, "registryId": request["registryId"], "signingStatuses": statuses}))
+        Ok(
+            json!({"repositoryName": name, "imageId": id, "registryId": request["registryId"], "signingStatuses": statuses}),
+        )
     }
 }

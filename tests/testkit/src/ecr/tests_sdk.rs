@@ -49,7 +49,12 @@ async fn the_sdk_reads_every_field() {
     let start = Timestamp::parse("2026-01-15T19:00:00.500Z").expect("a time");
     let api = EcrApi::new(&ImageStore::new(VirtualClock::at(start)));
     let client = client(&api);
-    let created = client.create_repository().repository_name("app").image_tag_mutability(ImageTagMutability::Immutable).send().await;
+    let created = client
+        .create_repository()
+        .repository_name("app")
+        .image_tag_mutability(ImageTagMutability::Immutable)
+        .send()
+        .await;
     let created = created.expect("a repository").repository.expect("a repository");
     assert_eq!(created.repository_uri(), Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app"));
     assert_eq!(created.created_at().map(|time| time.as_secs_f64()), Some(1_768_503_600.5));
@@ -59,26 +64,50 @@ async fn the_sdk_reads_every_field() {
     let image = Sample::multi_arch(1).build();
     image.push(api.store(), "app", "1");
     let tag = |tag: &str| ImageIdentifier::builder().image_tag(tag).build();
-    let described = client.describe_images().repository_name("app").image_ids(tag("1")).send().await.expect("the image");
+    let described =
+        client.describe_images().repository_name("app").image_ids(tag("1")).send().await.expect("the image");
     let detail = &described.image_details()[0];
     assert_eq!((detail.image_digest(), detail.image_tags()), (Some(image.digest().as_str()), &["1".to_owned()][..]));
     assert_eq!(detail.image_status(), Some(&ImageStatus::Active));
     assert_eq!(detail.image_pushed_at().map(|time| time.as_secs_f64()), Some(1_768_503_600.5));
     assert!(detail.image_size_in_bytes().is_some_and(|size| size > 5000));
-    let missing = client.describe_images().repository_name("app").image_ids(tag("2")).send().await.expect_err("a refusal");
+    let missing = client
+        .describe_images()
+        .repository_name("app")
+        .image_ids(tag("2"))
+        .send()
+        .await
+        .expect_err("a refusal");
     assert_eq!(missing.code(), Some("ImageNotFoundException"));
     assert!(missing.as_service_error().is_some_and(|error| error.is_image_not_found_exception()));
 
-    let got = client.batch_get_image().repository_name("app").image_ids(tag("1")).image_ids(tag("2")).send().await.expect("an answer");
+    let got = client
+        .batch_get_image()
+        .repository_name("app")
+        .image_ids(tag("1"))
+        .image_ids(tag("2"))
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(got.images()[0].image_manifest().map(str::as_bytes), Some(&image.top.bytes[..]));
     assert_eq!(got.failures()[0].failure_code(), Some(&ImageFailureCode::ImageNotFound));
 
-    let layers = client.batch_check_layer_availability().repository_name("app").layer_digests(image.blobs[0].digest().as_str());
+    let layers = client
+        .batch_check_layer_availability()
+        .repository_name("app")
+        .layer_digests(image.blobs[0].digest().as_str());
     let layers = layers.send().await.expect("an answer");
     assert_eq!(layers.layers()[0].layer_availability(), Some(&LayerAvailability::Available));
 
     let manifest = String::from_utf8_lossy(&image.top.bytes);
-    let put = client.put_image().repository_name("app").image_tag("1").image_manifest(manifest).send().await.expect_err("a refusal");
+    let put = client
+        .put_image()
+        .repository_name("app")
+        .image_tag("1")
+        .image_manifest(manifest)
+        .send()
+        .await
+        .expect_err("a refusal");
     assert!(put.as_service_error().is_some_and(|error| error.is_image_already_exists_exception()));
 
     let token = client.get_authorization_token().send().await.expect("a token");

@@ -27,7 +27,9 @@ impl EcsApi {
 
     /// An empty ECS in another account or region.
     pub fn of(clock: VirtualClock, account: &str, region: &str) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(clock, account, region))) }
+        Self {
+            state: Arc::new(Mutex::new(State::new(clock, account, region))),
+        }
     }
 
     /// The state. A panic elsewhere cannot leave it half written in a way that a test would care about.
@@ -37,7 +39,8 @@ impl EcsApi {
 
     /// What DescribeServices would say of one service, or null; for tests that look on.
     pub fn service(&self, cluster: &str, service: &str) -> Value {
-        let answer = self.call("DescribeServices", &json!({"cluster": cluster, "services": [service], "include": ["TAGS"]}));
+        let answer =
+            self.call("DescribeServices", &json!({"cluster": cluster, "services": [service], "include": ["TAGS"]}));
         answer.map_or(Value::Null, |answer| answer["services"][0].clone())
     }
 }
@@ -73,7 +76,10 @@ impl Service for EcsApi {
             "TagResource" => state.tag_resource(request),
             "UntagResource" => state.untag_resource(request),
             "ListTagsForResource" => state.list_tags(request),
-            unknown => Err(AwsError::client("UnknownOperationException", format!("{unknown} is not an operation of this fake ECS."))),
+            unknown => Err(AwsError::client(
+                "UnknownOperationException",
+                format!("{unknown} is not an operation of this fake ECS."),
+            )),
         }
     }
 }
@@ -113,7 +119,9 @@ impl State {
 
     fn cluster_json(&self, name: &str, with_tags: bool) -> Value {
         let arn = self.cluster_arn(name);
-        let tasks = |status: &str| self.tasks.values().filter(|task| task.cluster_arn == arn && task.last_status == status).count();
+        let tasks = |status: &str| {
+            self.tasks.values().filter(|task| task.cluster_arn == arn && task.last_status == status).count()
+        };
         let services = self.services.values().filter(|service| service.cluster_arn == arn && service.active).count();
         let given = self.clusters.get(name).cloned().unwrap_or_default();
         let member = |key: &str| given.get(key).cloned().unwrap_or_else(|| json!([]));

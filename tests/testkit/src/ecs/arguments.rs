@@ -11,7 +11,9 @@ pub(super) fn text<'a>(request: &'a Value, key: &str) -> Option<&'a str> {
 
 /// A member that is a text and has to be there.
 pub(super) fn required<'a>(request: &'a Value, key: &str) -> Result<&'a str, AwsError> {
-    text(request, key).filter(|value| !value.is_empty()).ok_or_else(|| invalid(format!("{key} can not be blank.")))
+    text(request, key)
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| invalid(format!("{key} can not be blank.")))
 }
 
 /// The texts of a member that is a list; none if it is absent.
@@ -48,7 +50,11 @@ pub(super) fn client(message: impl Into<String>) -> AwsError {
 /// One page of a list: the items from `nextToken` on, at most `maxResults`, and the token of the next page.
 pub(super) fn page(items: &[String], request: &Value, most: usize) -> (Vec<String>, Option<String>) {
     let from = text(request, "nextToken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
-    let asked = request.get("maxResults").and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(most);
+    let asked = request
+        .get("maxResults")
+        .and_then(Value::as_u64)
+        .and_then(|count| usize::try_from(count).ok())
+        .unwrap_or(most);
     let size = asked.clamp(1, most);
     let taken: Vec<String> = items.iter().skip(from).take(size).cloned().collect();
     let next = from + taken.len();

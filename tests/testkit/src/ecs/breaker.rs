@@ -22,7 +22,10 @@ impl State {
         let Some(service) = task.service.clone() else { return };
         let (id, round, started) = (task.started_by.clone(), task.round, task.times.started.is_some());
         let unresolved = !started
-            && task.containers.iter().any(|container| container.versioned && !container.image.contains('@') && container.digest.is_none());
+            && task
+                .containers
+                .iter()
+                .any(|container| container.versioned && !container.image.contains('@') && container.digest.is_none());
         let reason = task.stop.as_ref().map(|(_, reason)| reason.clone()).unwrap_or_default();
 
         let breaker = self.services.get(&service).and_then(breaker);
@@ -39,7 +42,9 @@ impl State {
                 }
                 let in_progress = primary && deployment.rollout == Rollout::InProgress;
                 // Unresolved tags fail a deployment at once where there is a breaker.
-                trips = breaker.is_some() && in_progress && (deployment.failed_tasks >= threshold(desired) || deployment.unpinned);
+                trips = breaker.is_some()
+                    && in_progress
+                    && (deployment.failed_tasks >= threshold(desired) || deployment.unpinned);
             }
         }
         if !started {
@@ -55,7 +60,9 @@ impl State {
     /// One more round of launches came to nothing. Tasks of one round count once.
     fn slow_down(&mut self, service: &str, round: u32) {
         let now = self.now();
-        let Some(record) = self.services.get_mut(service).filter(|record| record.throttle.round == round) else { return };
+        let Some(record) = self.services.get_mut(service).filter(|record| record.throttle.round == round) else {
+            return;
+        };
         record.throttle.round += 1;
         let pause = self.pacing.pause_after(record.throttle.round);
         record.throttle.not_before = Some(now.plus_seconds(pause));
@@ -76,9 +83,13 @@ impl State {
     /// failed launches nothing.
     pub(super) fn fail_deployment(&mut self, service: &str, reason: &str, rolls_back: bool) {
         let now = self.now();
-        let Some(record) = self.services.get_mut(service) else { return };
+        let Some(record) = self.services.get_mut(service) else {
+            return;
+        };
         let candidate = record.last_completed.clone();
-        let Some(primary) = record.deployments.first_mut() else { return };
+        let Some(primary) = record.deployments.first_mut() else {
+            return;
+        };
         let failed = primary.id.clone();
         let candidate = candidate.filter(|(id, _)| *id != failed);
         let mut reason = reason.to_owned();
@@ -88,7 +99,12 @@ impl State {
         primary.move_to(Rollout::Failed, reason, now);
         self.say(service, format!("(deployment {failed}) deployment failed: tasks failed to start."));
         // The event's words differ from the deployment's by a letter.
-        self.emit_deployment(service, &failed, Rollout::Failed, "ECS deployment circuit breaker: task failed to start.");
+        self.emit_deployment(
+            service,
+            &failed,
+            Rollout::Failed,
+            "ECS deployment circuit breaker: task failed to start.",
+        );
         if let Some((id, definition)) = candidate.filter(|_| rolls_back) {
             self.roll_back(service, id, definition);
         }
@@ -96,7 +112,9 @@ impl State {
 
     fn roll_back(&mut self, service: &str, id: String, definition: String) {
         let now = self.now();
-        let Some(record) = self.services.get_mut(service) else { return };
+        let Some(record) = self.services.get_mut(service) else {
+            return;
+        };
         let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
         let known = record.deployments.iter().position(|deployment| deployment.id == id);
         let mut target = match known {
@@ -123,7 +141,11 @@ enum Breaker {
 fn breaker(service: &ServiceRecord) -> Option<Breaker> {
     let configuration = service.record.get("deploymentConfiguration")?.get("deploymentCircuitBreaker")?;
     let enabled = configuration["enable"] == true && service.controller() == "ECS";
-    enabled.then_some(if configuration["rollback"] == true { Breaker::RollsBack } else { Breaker::Stalls })
+    enabled.then_some(if configuration["rollback"] == true {
+        Breaker::RollsBack
+    } else {
+        Breaker::Stalls
+    })
 }
 
 /// Half of the desired count, at least 3, at most 200.

@@ -63,9 +63,13 @@ impl State {
         definition.insert("revision".to_owned(), json!(revision));
         definition.insert("status".to_owned(), json!("ACTIVE"));
         definition.insert("requiresAttributes".to_owned(), required_attributes(request));
-        definition.insert("compatibilities".to_owned(), if fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) });
+        definition
+            .insert("compatibilities".to_owned(), if fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) });
         definition.insert("registeredAt".to_owned(), epoch(self.now()));
-        definition.insert("registeredBy".to_owned(), json!(format!("arn:aws:sts::{}:assumed-role/deployer/session", self.account)));
+        definition.insert(
+            "registeredBy".to_owned(),
+            json!(format!("arn:aws:sts::{}:assumed-role/deployer/session", self.account)),
+        );
         Value::Object(definition)
     }
 
@@ -87,8 +91,14 @@ impl State {
         let arn = self.definition(name).and_then(|found| text(found, "taskDefinitionArn")).map(str::to_owned);
         let arn = arn.ok_or_else(|| client("The specified task definition does not exist."))?;
         let now = epoch(self.now());
-        let found = self.definitions.values_mut().flatten().find(|revision| revision["taskDefinitionArn"] == arn.as_str());
-        let Some(found) = found else { return Err(client("The specified task definition does not exist.")) };
+        let found = self
+            .definitions
+            .values_mut()
+            .flatten()
+            .find(|revision| revision["taskDefinitionArn"] == arn.as_str());
+        let Some(found) = found else {
+            return Err(client("The specified task definition does not exist."));
+        };
         if found["status"] == "ACTIVE" {
             found["status"] = json!("INACTIVE");
             found["deregisteredAt"] = now;
@@ -121,7 +131,10 @@ fn required_attributes(request: &Value) -> Value {
     if text(request, "networkMode") == Some("awsvpc") {
         names.push("ecs.capability.task-eni".to_owned());
     }
-    for driver in list(request, "containerDefinitions").iter().filter_map(|container| container["logConfiguration"]["logDriver"].as_str()) {
+    for driver in list(request, "containerDefinitions")
+        .iter()
+        .filter_map(|container| container["logConfiguration"]["logDriver"].as_str())
+    {
         names.push(format!("com.amazonaws.ecs.capability.logging-driver.{driver}"));
     }
     if texts(request, "requiresCompatibilities").iter().any(|kind| kind == "FARGATE") {

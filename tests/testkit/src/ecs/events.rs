@@ -10,14 +10,19 @@ use super::task::Times;
 impl State {
     /// `ECS Task State Change`, with the task as it is now.
     pub(super) fn emit_task(&mut self, arn: &str) {
-        let Some(detail) = self.tasks.get(arn).map(|task| task.json(Times::Text)) else { return };
+        let Some(detail) = self.tasks.get(arn).map(|task| task.json(Times::Text)) else {
+            return;
+        };
         self.emit("ECS Task State Change", arn, detail);
     }
 
     /// `ECS Service Action`.
     pub(super) fn emit_service(&mut self, service: &str, kind: &str, name: &str) {
-        let Some(cluster) = self.services.get(service).map(|service| service.cluster_arn.clone()) else { return };
-        let detail = json!({"eventType": kind, "eventName": name, "clusterArn": cluster, "createdAt": whole(self.now())});
+        let Some(cluster) = self.services.get(service).map(|service| service.cluster_arn.clone()) else {
+            return;
+        };
+        let detail =
+            json!({"eventType": kind, "eventName": name, "clusterArn": cluster, "createdAt": whole(self.now())});
         self.emit("ECS Service Action", service, detail);
     }
 

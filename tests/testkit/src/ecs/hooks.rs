@@ -1,7 +1,7 @@
 //! Pause hooks before the first task, deployments and revisions of services as ECS shows them.
 //!
-//! Not modelled: hooks of other stages and Lambda hooks. What UpdateService does while a deployment is paused is not documented: here it is
-//! refused, so that whoever tries is seen.
+//! Not modelled: hooks of other stages and Lambda hooks. What UpdateService does while a deployment is paused is not
+//! documented: here it is refused, so that whoever tries is seen.
 
 use pullsafe::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -47,8 +47,13 @@ impl State {
     /// Stops a deployment that has just begun at the hooks of its service.
     pub(super) fn stop_at_hooks(&mut self, service: &str, deployment: &str) {
         let now = self.now();
-        let Some(record) = self.services.get(service).filter(|record| record.controller() == "ECS") else { return };
-        let configured = record.record.get("deploymentConfiguration").map(|configuration| configuration["lifecycleHooks"].clone());
+        let Some(record) = self.services.get(service).filter(|record| record.controller() == "ECS") else {
+            return;
+        };
+        let configured = record
+            .record
+            .get("deploymentConfiguration")
+            .map(|configuration| configuration["lifecycleHooks"].clone());
         let pauses = configured.as_ref().and_then(Value::as_array).into_iter().flatten().filter(|hook| {
             hook["targetType"] == "PAUSE"
                 && hook["lifecycleStages"].as_array().is_some_and(|stages| stages.iter().any(|stage| stage == STAGE))
@@ -79,7 +84,9 @@ impl State {
     }
 
     fn emit_hook(&mut self, service: &str, deployment: &str, hook: &Hook, name: &str) {
-        let Some(record) = self.services.get(service) else { return };
+        let Some(record) = self.services.get(service) else {
+            return;
+        };
         let arn = deployment_arn(record, deployment);
         let detail = json!({
             "eventType": "INFO", "eventName": name, "hookId": hook.id, "hookType": "PAUSE", "expiresAt": hook.expires_at, "lifecycleStage": STAGE,
@@ -98,10 +105,17 @@ impl State {
         let hook = required(request, "hookId")?.to_owned();
         let found = self.services.values().find_map(|record| {
             let deployment = record.all_deployments().find(|known| deployment_arn(record, &known.id) == arn)?;
-            Some((record.arn.clone(), deployment.rollout, deployment.hooks.iter().any(|known| known.id == hook && known.waits())))
+            Some((
+                record.arn.clone(),
+                deployment.rollout,
+                deployment.hooks.iter().any(|known| known.id == hook && known.waits()),
+            ))
         });
         let Some((service, rollout, waits)) = found else {
-            return Err(AwsError::client("ServiceDeploymentNotFoundException", "The service deployment was not found."));
+            return Err(AwsError::client(
+                "ServiceDeploymentNotFoundException",
+                "The service deployment was not found.",
+            ));
         };
         if !waits || rollout != Rollout::InProgress {
             return Err(invalid(format!("The hook {hook} is not awaiting an action.")));
@@ -112,7 +126,9 @@ impl State {
 
     /// Ends a hook: by an answer, or because its time is over.
     fn end_hook(&mut self, service: &str, id: &str, answer: Option<bool>) {
-        let Some(record) = self.services.get_mut(service) else { return };
+        let Some(record) = self.services.get_mut(service) else {
+            return;
+        };
         let mut ended = None;
         for deployment in &mut record.deployments {
             if let Some(hook) = deployment.hooks.iter_mut().find(|hook| hook.id == id && hook.waits()) {
@@ -126,7 +142,9 @@ impl State {
                 ended = Some((deployment.id.clone(), hook.clone(), name, rolls_back));
             }
         }
-        let Some((deployment, hook, name, rolls_back)) = ended else { return };
+        let Some((deployment, hook, name, rolls_back)) = ended else {
+            return;
+        };
         self.emit_hook(service, &deployment, &hook, name);
         if rolls_back {
             self.fail_deployment(service, "Deployment rolled back at a lifecycle hook.", true);
@@ -136,7 +154,10 @@ impl State {
 
     pub(super) fn describe_service_deployments(&self, request: &Value) -> Result<Value, AwsError> {
         let wanted = texts(request, "serviceDeploymentArns");
-        let all = self.services.values().flat_map(|record| record.all_deployments().map(move |deployment| (record, deployment)));
+        let all = self
+            .services
+            .values()
+            .flat_map(|record| record.all_deployments().map(move |deployment| (record, deployment)));
         let found = all.filter(|(record, deployment)| wanted.contains(&deployment_arn(record, &deployment.id)));
         let shown: Vec<Value> = found.map(|(record, deployment)| whole(record, deployment)).collect();
         Ok(json!({"serviceDeployments": shown, "failures": []}))
@@ -144,7 +165,10 @@ impl State {
 
     pub(super) fn describe_service_revisions(&self, request: &Value) -> Result<Value, AwsError> {
         let wanted = texts(request, "serviceRevisionArns");
-        let all = self.services.values().flat_map(|record| record.all_deployments().map(move |deployment| (record, deployment)));
+        let all = self
+            .services
+            .values()
+            .flat_map(|record| record.all_deployments().map(move |deployment| (record, deployment)));
         let found = all.filter(|(record, deployment)| wanted.contains(&revision_arn(record, &deployment.id)));
         let shown: Vec<Value> = found.map(|(record, deployment)| self.revision(record, deployment)).collect();
         Ok(json!({"serviceRevisions": shown, "failures": []}))
@@ -183,10 +207,14 @@ fn whole(record: &ServiceRecord, deployment: &Deployment) -> Value {
     let mut json = deployment.brief_json(record);
     let summary = |id: &str| json!({"arn": revision_arn(record, id), "requestedTaskCount": record.desired});
     json["targetServiceRevision"] = summary(&deployment.id);
-    let sources = record.deployments.iter().filter(|known| known.id != deployment.id && known.rollout == Rollout::Completed);
+    let sources = record
+        .deployments
+        .iter()
+        .filter(|known| known.id != deployment.id && known.rollout == Rollout::Completed);
     json["sourceServiceRevisions"] = sources.map(|known| summary(&known.id)).collect();
     json["lifecycleHookDetails"] = deployment.hooks.iter().map(Hook::json).collect();
     json["lifecycleStage"] = if deployment.is_held() { json!(STAGE) } else { Value::Null };
-    json["deploymentConfiguration"] = record.record.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));
+    json["deploymentConfiguration"] =
+        record.record.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({}));
     json
 }

@@ -33,7 +33,11 @@ pub(super) struct HttpClient {
 impl HttpClient {
     pub(super) fn new(nat_address: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { client, nat_address: nat_address.to_owned(), endpoints: BTreeMap::new() }
+        Self {
+            client,
+            nat_address: nat_address.to_owned(),
+            endpoints: BTreeMap::new(),
+        }
     }
 
     pub(super) fn map(&mut self, host: &str, base: &str) {
@@ -45,7 +49,9 @@ impl HttpClient {
         let mut answer = self.get_once(url, authorization).await?;
         let mut from = url.to_owned();
         for _ in 0..MOST_REDIRECTS {
-            let Some(location) = answer.headers.get(header::LOCATION).filter(|_| answer.status.is_redirection()) else { return Ok(answer) };
+            let Some(location) = answer.headers.get(header::LOCATION).filter(|_| answer.status.is_redirection()) else {
+                return Ok(answer);
+            };
             let location = location.to_str().map_err(|_| "malformed Location header".to_owned())?;
             from = resolve(&from, location);
             answer = self.get_once(&from, None).await?;
@@ -55,13 +61,18 @@ impl HttpClient {
 
     async fn get_once(&self, url: &str, authorization: Option<&str>) -> Result<Answer, String> {
         let target = self.target(url)?;
-        let mut request = Request::get(&target).header(header::ACCEPT, ACCEPT).header("x-forwarded-for", &self.nat_address);
+        let mut request =
+            Request::get(&target).header(header::ACCEPT, ACCEPT).header("x-forwarded-for", &self.nat_address);
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
         let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
         let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() { format!("dial tcp {}: connect: connection refused", authority(&target)) } else { "EOF".to_owned() }
+            if error.is_connect() {
+                format!("dial tcp {}: connect: connection refused", authority(&target))
+            } else {
+                "EOF".to_owned()
+            }
         })?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|_| "unexpected EOF".to_owned())?.to_bytes();
@@ -95,7 +106,9 @@ pub(super) fn challenge(headers: &HeaderMap) -> Option<(String, BTreeMap<String,
     let mut parameters = BTreeMap::new();
     // Values may hold commas (`pull,push`), so the quotes decide.
     while let Some((name, quoted)) = rest.split_once("=\"") {
-        let Some((value, after)) = quoted.split_once('"') else { break };
+        let Some((value, after)) = quoted.split_once('"') else {
+            break;
+        };
         parameters.insert(name.trim_matches([',', ' ']).to_ascii_lowercase(), value.to_owned());
         rest = after;
     }

@@ -26,7 +26,10 @@ pub struct HttpPuller {
 impl HttpPuller {
     /// A puller whose requests seem to come from this address, without any credentials.
     pub fn new(nat_address: &str) -> Self {
-        Self { http: HttpClient::new(nat_address), login: Arc::new(|_, _| None) }
+        Self {
+            http: HttpClient::new(nat_address),
+            login: Arc::new(|_, _| None),
+        }
     }
 
     /// Says where a host of image references (`docker.io`), of a token service or of a redirect really is.
@@ -85,7 +88,10 @@ impl Pull<'_> {
         let (digest, mut manifest) = self.manifest(&wanted).await?;
         if let Some(children) = manifest["manifests"].as_array() {
             let child = children.iter().find(|child| is_for(&child["platform"], platform));
-            let child = child.and_then(|child| child["digest"].as_str()).ok_or_else(|| texts::no_platform(platform))?.to_owned();
+            let child = child
+                .and_then(|child| child["digest"].as_str())
+                .ok_or_else(|| texts::no_platform(platform))?
+                .to_owned();
             manifest = self.manifest(&child).await?.1;
         }
         if let Some(config) = manifest["config"]["digest"].as_str() {
@@ -108,7 +114,9 @@ impl Pull<'_> {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(texts::not_found(&self.full)),
             StatusCode::UNAUTHORIZED => return Err(texts::denied(&self.full)),
-            StatusCode::FORBIDDEN => return Err(texts::forbidden(&self.full, self.reference.registry(), tag_or_digest)),
+            StatusCode::FORBIDDEN => {
+                return Err(texts::forbidden(&self.full, self.reference.registry(), tag_or_digest));
+            }
             StatusCode::TOO_MANY_REQUESTS => {
                 let said = server_message(&answer).map(|message| texts::too_many_requests(&message));
                 return Err(said.unwrap_or_else(|| texts::manifest_status(&self.full, &url, "429 Too Many Requests")));
@@ -133,7 +141,11 @@ impl Pull<'_> {
             return Err(texts::blob_status(&url, &words(answer.status)));
         }
         let found = Digest::of(&answer.body).to_string();
-        if found == digest { Ok(answer.body.to_vec()) } else { Err(texts::blob_digest(digest, &found)) }
+        if found == digest {
+            Ok(answer.body.to_vec())
+        } else {
+            Err(texts::blob_digest(digest, &found))
+        }
     }
 
     /// Gets a URL with what authorizes this pull, asking for that when the registry challenges.
@@ -143,7 +155,9 @@ impl Pull<'_> {
             return Ok(answer);
         }
         let credentials = self.login.as_ref().map(|(user, password)| basic(user, password));
-        let Some((scheme, parameters)) = challenge(&answer.headers) else { return Ok(answer) };
+        let Some((scheme, parameters)) = challenge(&answer.headers) else {
+            return Ok(answer);
+        };
         self.authorization = match (scheme.as_str(), credentials) {
             ("bearer", credentials) => Some(self.token(&parameters, credentials.as_deref()).await?),
             ("basic", Some(credentials)) => Some(credentials),
@@ -152,7 +166,11 @@ impl Pull<'_> {
         self.http.get(url, self.authorization.as_deref()).await.map_err(Failure::Unreachable)
     }
 
-    async fn token(&self, parameters: &std::collections::BTreeMap<String, String>, credentials: Option<&str>) -> Result<String, Failure> {
+    async fn token(
+        &self,
+        parameters: &std::collections::BTreeMap<String, String>,
+        credentials: Option<&str>,
+    ) -> Result<String, Failure> {
         let parameter = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         let wanted = match parameter("scope") {
             "" => format!("repository:{}:pull", self.reference.repository()),
@@ -169,7 +187,11 @@ impl Pull<'_> {
     }
 
     fn url(&self, kind: &str, tag_or_digest: &str) -> String {
-        format!("https://{}/v2/{}/{kind}/{tag_or_digest}", api_host(self.reference.registry()), self.reference.repository())
+        format!(
+            "https://{}/v2/{}/{kind}/{tag_or_digest}",
+            api_host(self.reference.registry()),
+            self.reference.repository()
+        )
     }
 }
 
@@ -181,7 +203,11 @@ enum Failure {
 
 /// Where the API of a reference's registry answers.
 fn api_host(registry: &str) -> &str {
-    if registry == pullsafe::reference::DOCKER_HUB { "registry-1.docker.io" } else { registry }
+    if registry == pullsafe::reference::DOCKER_HUB {
+        "registry-1.docker.io"
+    } else {
+        registry
+    }
 }
 
 fn is_for(platform: &Value, wanted: &str) -> bool {

@@ -35,10 +35,16 @@ impl State {
         let wanted = task.containers.get(container)?;
         let pinned = self.deployment_of(task).and_then(|deployment| deployment.pinned.get(&wanted.name));
         let image = match pinned {
-            Some(digest) if wanted.versioned && !wanted.image.contains('@') => format!("{}@{digest}", with_tag(&wanted.image)),
+            Some(digest) if wanted.versioned && !wanted.image.contains('@') => {
+                format!("{}@{digest}", with_tag(&wanted.image))
+            }
             Some(_) | None => wanted.image.clone(),
         };
-        Some(PullRequest { image, platform: task.platform.clone(), role: task.role.clone() })
+        Some(PullRequest {
+            image,
+            platform: task.platform.clone(),
+            role: task.role.clone(),
+        })
     }
 
     /// Goes on after one attempt.
@@ -46,14 +52,20 @@ impl State {
         match outcome {
             PullOutcome::Pulled { digest } => {
                 self.pin(arn, container, &digest);
-                let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else { return };
+                let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else {
+                    return;
+                };
                 let containers = task.containers.len();
                 if let Some(container) = task.containers.get_mut(container) {
                     container.digest = Some(digest);
                 }
                 let task = arn.to_owned();
                 let next = container + 1;
-                let work = if next < containers { Work::Pull { task, container: next, attempt: 1 } } else { Work::PullEnded(task) };
+                let work = if next < containers {
+                    Work::Pull { task, container: next, attempt: 1 }
+                } else {
+                    Work::PullEnded(task)
+                };
                 self.after(self.pacing.pull_seconds, work);
             }
             PullOutcome::Failed { message } => {
@@ -71,12 +83,15 @@ impl State {
     /// The first task that resolves a tag fixes its digest for the deployment.
     fn pin(&mut self, arn: &str, container: usize, digest: &str) {
         let Some(task) = self.tasks.get(arn) else { return };
-        let Some(container) = task.containers.get(container).filter(|container| container.versioned).cloned() else { return };
+        let Some(container) = task.containers.get(container).filter(|container| container.versioned).cloned() else {
+            return;
+        };
         let (service, id) = (task.service.clone(), task.started_by.clone());
         let deployment = service
             .and_then(|service| self.services.get_mut(&service))
             .and_then(|service| service.deployments.iter_mut().find(|known| known.id == id));
-        if let Some(deployment) = deployment.filter(|deployment| !deployment.unpinned && !container.image.contains('@')) {
+        if let Some(deployment) = deployment.filter(|deployment| !deployment.unpinned && !container.image.contains('@'))
+        {
             deployment.pinned.entry(container.name).or_insert_with(|| digest.to_owned());
         }
     }
@@ -108,7 +123,8 @@ impl State {
     /// PENDING to RUNNING; what comes of it is its containers' behaviour.
     pub(super) fn run(&mut self, arn: &str, behaviour: &Behaviour) {
         let now = self.now();
-        let ids: Vec<String> = (0..self.tasks.get(arn).map_or(0, |task| task.containers.len())).map(|_| self.next_id()).collect();
+        let ids: Vec<String> =
+            (0..self.tasks.get(arn).map_or(0, |task| task.containers.len())).map(|_| self.next_id()).collect();
         let ran = self.change(arn, |task| {
             task.last_status = "RUNNING";
             task.times.started = Some(now);
@@ -137,7 +153,9 @@ impl State {
 
     /// A running task counts for its deployment.
     pub(super) fn healthy(&mut self, arn: &str) {
-        let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else { return };
+        let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else {
+            return;
+        };
         task.healthy = true;
         let (service, id) = (task.service.clone(), task.started_by.clone());
         let Some(service) = service else { return };
@@ -164,10 +182,15 @@ impl State {
 
     /// The load balancer has given the task up, and the scheduler stops it.
     pub(super) fn fail_checks(&mut self, arn: &str, target_group: &str) {
-        let Some(task) = self.tasks.get(arn).filter(|task| !task.is_stopping()) else { return };
+        let Some(task) = self.tasks.get(arn).filter(|task| !task.is_stopping()) else {
+            return;
+        };
         let (id, service) = (task.id().to_owned(), task.service.clone());
         if let Some(service) = service {
-            self.say(&service, format!("(task {id}) is unhealthy in (target-group {target_group}) due to (reason Request timed out)."));
+            self.say(
+                &service,
+                format!("(task {id}) is unhealthy in (target-group {target_group}) due to (reason Request timed out)."),
+            );
         }
         self.begin_stop(
             arn,
@@ -216,26 +239,39 @@ impl State {
 
     /// Log lines of a container, where its task definition says that they go to CloudWatch Logs.
     pub(super) fn log_lines(&self, arn: &str, container: usize, lines: &[String]) -> Vec<LogLine> {
-        let Some(task) = self.tasks.get(arn) else { return Vec::new() };
-        let definition = self.definition(&task.definition).cloned().unwrap_or_default();
-        let logging = &definition["containerDefinitions"][container]["logConfiguration"];
-        let (Some("awslogs"), Some(group)) = (logging["logDriver"].as_str(), logging["options"]["awslogs-group"].as_str()) else {
+        let Some(task) = self.tasks.get(arn) else {
             return Vec::new();
         };
-        let Some(container) = task.containers.get(container) else { return Vec::new() };
+        let definition = self.definition(&task.definition).cloned().unwrap_or_default();
+        let logging = &definition["containerDefinitions"][container]["logConfiguration"];
+        let (Some("awslogs"), Some(group)) =
+            (logging["logDriver"].as_str(), logging["options"]["awslogs-group"].as_str())
+        else {
+            return Vec::new();
+        };
+        let Some(container) = task.containers.get(container) else {
+            return Vec::new();
+        };
         let stream = match logging["options"]["awslogs-stream-prefix"].as_str() {
             Some(prefix) => format!("{prefix}/{}/{}", container.name, task.id()),
             // Docker names the stream by the container's id.
             None => container.runtime_id.clone().unwrap_or_default(),
         };
-        let line = |message: &String| LogLine { group: group.to_owned(), stream: stream.clone(), at: self.now(), message: message.clone() };
+        let line = |message: &String| LogLine {
+            group: group.to_owned(),
+            stream: stream.clone(),
+            at: self.now(),
+            message: message.clone(),
+        };
         lines.iter().map(line).collect()
     }
 
     /// Changes a task that is not stopping, and says so in an event. Whether there was one.
     fn change(&mut self, arn: &str, change: impl FnOnce(&mut TaskRecord)) -> bool {
         let now = self.now();
-        let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else { return false };
+        let Some(task) = self.tasks.get_mut(arn).filter(|task| !task.is_stopping()) else {
+            return false;
+        };
         change(task);
         task.version += 1;
         task.updated_at = now;

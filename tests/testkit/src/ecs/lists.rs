@@ -41,7 +41,9 @@ impl State {
             .services
             .values()
             .filter(|service| service.active && service.cluster_arn == cluster)
-            .filter(|service| wanted("launchType", service.launch_type()) && wanted("schedulingStrategy", service.strategy()))
+            .filter(|service| {
+                wanted("launchType", service.launch_type()) && wanted("schedulingStrategy", service.strategy())
+            })
             .map(|service| service.arn.clone())
             .collect();
         Ok(answer("serviceArns", &arns, request, 100))
@@ -52,7 +54,10 @@ impl State {
         let wanted = texts(request, "status");
         let brief = service.all_deployments().map(|deployment| deployment.brief_json(service));
         let brief: Vec<Value> = brief
-            .filter(|brief| wanted.is_empty() || brief["status"].as_str().is_some_and(|status| wanted.iter().any(|one| one == status)))
+            .filter(|brief| {
+                wanted.is_empty()
+                    || brief["status"].as_str().is_some_and(|status| wanted.iter().any(|one| one == status))
+            })
             .collect();
         Ok(json!({"serviceDeployments": brief}))
     }

@@ -5,8 +5,9 @@
 //! deliver. What it guarantees: the same calls at the same virtual times give the same events, ids included. Nothing
 //! here reads a real clock or waits.
 //!
-//! What it leaves out: replacing tasks of a deployment that another has followed; hosts, placement and capacity; staged deployments (they run as rolling ones); the health of
-//! single targets (a container's [`Behaviour`] says how its checks end).
+//! What it leaves out: replacing tasks of a deployment that another has followed; hosts, placement and capacity; staged
+//! deployments (they run as rolling ones); the health of single targets (a container's [`Behaviour`] says how its
+//! checks end).
 
 mod api;
 mod arguments;

@@ -1,7 +1,7 @@
 //! How long things take, and how often they are tried: the knobs of the model.
 
-/// The times and counts of the scheduler. The defaults are plausible for Fargate: a launch whose pulls fail takes a good
-/// two minutes. [`Pacing::case_a`] has the rhythm of case A.
+/// The times and counts of the scheduler. The defaults are plausible for Fargate: a launch whose pulls fail takes a
+/// good two minutes. [`Pacing::case_a`] has the rhythm of case A.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pacing {
     /// PROVISIONING to PENDING: the network interface.
@@ -53,12 +53,18 @@ impl Pacing {
     /// The pauses with which six tasks are over, and the seventh has begun, thirty minutes after a deployment of two
     /// tasks started.
     pub fn case_a() -> Self {
-        Self { immediate_rounds: 0, first_pause_seconds: 195, ..Self::default() }
+        Self {
+            immediate_rounds: 0,
+            first_pause_seconds: 195,
+            ..Self::default()
+        }
     }
 
     /// The pause after this many rounds of launches of which none reached RUNNING.
     pub fn pause_after(&self, failed_rounds: u32) -> i64 {
-        let Some(doublings) = failed_rounds.checked_sub(self.immediate_rounds + 1) else { return 0 };
+        let Some(doublings) = failed_rounds.checked_sub(self.immediate_rounds + 1) else {
+            return 0;
+        };
         let factor = 1_i64.checked_shl(doublings.min(32)).unwrap_or(i64::MAX);
         self.first_pause_seconds.saturating_mul(factor).min(self.longest_pause_seconds)
     }
@@ -67,6 +73,10 @@ impl Pacing {
     /// and refuses) is not tried again.
     pub fn attempts_for(&self, message: &str) -> u32 {
         const FINAL: [&str; 3] = ["403 Forbidden", "pull access denied", "401 Unauthorized"];
-        if FINAL.iter().any(|answer| message.contains(answer)) { 1 } else { self.pull_attempts.max(1) }
+        if FINAL.iter().any(|answer| message.contains(answer)) {
+            1
+        } else {
+            self.pull_attempts.max(1)
+        }
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn not_found(image: &str) -> String {
 
 /// The registry refuses the manifest.
 pub(super) fn forbidden(image: &str, host: &str, tag_or_digest: &str) -> String {
-    format!("failed to resolve ref {image}: pulling from host {host} failed with status code [manifests {tag_or_digest}]: 403 Forbidden")
+    format!(
+        "failed to resolve ref {image}: pulling from host {host} failed with status code [manifests {tag_or_digest}]: 403 Forbidden"
+    )
 }
 
 /// The registry wants other credentials, or hides a private repository.
@@ -33,7 +35,9 @@ pub(super) fn denied(image: &str) -> String {
 
 /// No token from the registry's token service.
 pub(super) fn no_token(image: &str, status: &str) -> String {
-    format!("failed to resolve ref {image}: failed to authorize: failed to fetch anonymous token: unexpected status: {status}")
+    format!(
+        "failed to resolve ref {image}: failed to authorize: failed to fetch anonymous token: unexpected status: {status}"
+    )
 }
 
 /// The index has nothing for this platform.
@@ -63,7 +67,9 @@ pub(super) fn blob_unreachable(url: &str, why: &str) -> String {
 
 /// A blob that is not what its digest says.
 pub(super) fn blob_digest(expected: &str, found: &str) -> String {
-    format!("failed commit on ref \"config-{expected}\": unexpected commit digest {found}, expected {expected}: failed precondition")
+    format!(
+        "failed commit on ref \"config-{expected}\": unexpected commit digest {found}, expected {expected}: failed precondition"
+    )
 }
 
 /// What ECS makes of the last attempt's message.
@@ -75,5 +81,8 @@ pub(super) fn cannot_pull(attempts: u32, message: &str) -> String {
         "pull image manifest has been retried"
     };
     // The agent cuts reasons at 1024 characters.
-    format!("CannotPullContainerError: {phase} {attempts} time(s): {message}").chars().take(1024).collect()
+    format!("CannotPullContainerError: {phase} {attempts} time(s): {message}")
+        .chars()
+        .take(1024)
+        .collect()
 }

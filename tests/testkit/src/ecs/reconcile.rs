@@ -7,7 +7,12 @@ impl State {
     pub(super) fn reconcile(&mut self, service: &str) {
         self.stop_excess(service);
         // A hook keeps the new deployment from beginning, and the old one as it is.
-        if self.services.get(service).and_then(|record| record.deployments.first()).is_some_and(|primary| primary.is_held()) {
+        if self
+            .services
+            .get(service)
+            .and_then(|record| record.deployments.first())
+            .is_some_and(|primary| primary.is_held())
+        {
             return;
         }
         self.stop_replaced(service);
@@ -17,12 +22,19 @@ impl State {
 
     /// Tasks of the PRIMARY deployment beyond the desired count: those not yet running first, then the newest.
     fn stop_excess(&mut self, service: &str) {
-        let Some(record) = self.services.get(service) else { return };
-        let Some(primary) = record.deployments.first() else { return };
+        let Some(record) = self.services.get(service) else {
+            return;
+        };
+        let Some(primary) = record.deployments.first() else {
+            return;
+        };
         let desired = if primary.rollout == Rollout::Failed { 0 } else { record.desired };
         let id = primary.id.clone();
-        let mut tasks: Vec<(bool, String)> =
-            self.wanted_tasks(&id).iter().map(|task| (task.last_status == "RUNNING", task.arn.clone())).collect();
+        let mut tasks: Vec<(bool, String)> = self
+            .wanted_tasks(&id)
+            .iter()
+            .map(|task| (task.last_status == "RUNNING", task.arn.clone()))
+            .collect();
         tasks.sort_by_key(|(running, _)| !running);
         let excess: Vec<String> = tasks.into_iter().skip(desired).map(|(_, arn)| arn).collect();
         self.scale_in(service, &id, &excess);
@@ -30,12 +42,20 @@ impl State {
 
     /// Tasks of older deployments that the new one has made superfluous.
     fn stop_replaced(&mut self, service: &str) {
-        let Some(record) = self.services.get(service) else { return };
-        let Some(primary) = record.deployments.first() else { return };
+        let Some(record) = self.services.get(service) else {
+            return;
+        };
+        let Some(primary) = record.deployments.first() else {
+            return;
+        };
         let healthy = self.wanted_tasks(&primary.id).iter().filter(|task| task.healthy).count();
         let least = (record.desired * record.percent("minimumHealthyPercent", 100)).div_ceil(100);
         // A deployment that stalled leaves its predecessor alone, up to the desired count.
-        let mut keep = if primary.rollout == Rollout::Failed { record.desired } else { least.saturating_sub(healthy) };
+        let mut keep = if primary.rollout == Rollout::Failed {
+            record.desired
+        } else {
+            least.saturating_sub(healthy)
+        };
         let older: Vec<String> = record.deployments.iter().skip(1).map(|deployment| deployment.id.clone()).collect();
         for id in older {
             let mut stop = Vec::new();
@@ -68,12 +88,16 @@ impl State {
 
     /// Older deployments without tasks are gone, except one that failed: it shows until the next completes.
     fn forget_empty(&mut self, service: &str) {
-        let Some(record) = self.services.get(service) else { return };
+        let Some(record) = self.services.get(service) else {
+            return;
+        };
         let kept: Vec<String> = record
             .deployments
             .iter()
             .enumerate()
-            .filter(|(index, known)| *index == 0 || known.rollout == Rollout::Failed || self.counts(&known.id).wanted > 0)
+            .filter(|(index, known)| {
+                *index == 0 || known.rollout == Rollout::Failed || self.counts(&known.id).wanted > 0
+            })
             .map(|(_, known)| known.id.clone())
             .collect();
         if let Some(record) = self.services.get_mut(service) {
@@ -85,8 +109,12 @@ impl State {
     /// Launches what is missing, as far as the throttle and the maximum percentage let it.
     fn launch_missing(&mut self, service: &str) {
         let now = self.now();
-        let Some(record) = self.services.get(service) else { return };
-        let Some(primary) = record.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else { return };
+        let Some(record) = self.services.get(service) else {
+            return;
+        };
+        let Some(primary) = record.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else {
+            return;
+        };
         let of_primary = self.counts(&primary.id).wanted;
         let of_all: usize = record.deployments.iter().map(|deployment| self.counts(&deployment.id).wanted).sum();
         let most = record.desired * record.percent("maximumPercent", 200) / 100;
@@ -102,7 +130,9 @@ impl State {
         let batch = if stagger > 0 { 1 } else { missing };
         let record = record.clone();
         let cluster = record.cluster_arn.rsplit('/').next().unwrap_or_default().to_owned();
-        let Some(primary) = record.deployments.first() else { return };
+        let Some(primary) = record.deployments.first() else {
+            return;
+        };
         let launched: Vec<String> = (0..batch)
             .map(|_| {
                 let owner = (record.arn.clone(), record.throttle.round);
@@ -124,8 +154,12 @@ impl State {
     /// Every task that is wanted is healthy and nothing older runs: the deployment is complete, the service steady.
     fn complete(&mut self, service: &str) {
         let now = self.now();
-        let Some(record) = self.services.get(service).filter(|record| record.active && !record.steady) else { return };
-        let Some(primary) = record.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else { return };
+        let Some(record) = self.services.get(service).filter(|record| record.active && !record.steady) else {
+            return;
+        };
+        let Some(primary) = record.deployments.first().filter(|primary| primary.rollout != Rollout::Failed) else {
+            return;
+        };
         let tasks = self.wanted_tasks(&primary.id);
         let others = record.deployments.iter().skip(1).any(|older| self.counts(&older.id).wanted > 0);
         if others || tasks.len() != record.desired || !tasks.iter().all(|task| task.healthy) {
@@ -154,6 +188,7 @@ impl State {
 
 /// `(task a) (task b)`.
 fn named(tasks: &[String]) -> String {
-    let names: Vec<String> = tasks.iter().map(|arn| format!("(task {})", arn.rsplit('/').next().unwrap_or_default())).collect();
+    let names: Vec<String> =
+        tasks.iter().map(|arn| format!("(task {})", arn.rsplit('/').next().unwrap_or_default())).collect();
     names.join(" ")
 }

@@ -1,4 +1,5 @@
-//! The scheduler: takes what is due, moves the virtual clock there, does it, and keeps the events for the test to drain.
+//! The scheduler: takes what is due, moves the virtual clock there, does it, and keeps the events for the test to
+//! drain.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,7 +115,8 @@ impl Scheduler {
         self.clock.advance_to(moment);
     }
 
-    /// Goes on until something emits events, and gives them; none if nothing did up to the moment, where the clock is then.
+    /// Goes on until something emits events, and gives them; none if nothing did up to the moment, where the clock is
+    /// then.
     pub async fn next_events(&self, until: Timestamp) -> Vec<Value> {
         loop {
             let events = self.drain_events();
@@ -141,7 +143,9 @@ impl Scheduler {
     async fn step_until(&self, moment: Timestamp) -> bool {
         let work = {
             let mut state = self.api.lock();
-            let Some((due, work)) = state.take_due(moment) else { return false };
+            let Some((due, work)) = state.take_due(moment) else {
+                return false;
+            };
             state.clock.advance_to(due);
             work
         };
@@ -161,17 +165,23 @@ impl Scheduler {
 
     /// One attempt. The state is not locked while the registry answers.
     async fn pull(&self, task: &str, container: usize, attempt: u32) {
-        let Some(request) = self.api.lock().pull_request(task, container) else { return };
+        let Some(request) = self.api.lock().pull_request(task, container) else {
+            return;
+        };
         let outcome = self.puller.pull(&request.image, &request.platform, request.role.as_deref()).await;
         self.api.lock().pulled(task, container, attempt, outcome);
     }
 
     fn start(&self, task: &str) {
         let mut state = self.api.lock();
-        let Some((container, behaviour)) = self.decisive(&state, task) else { return };
+        let Some((container, behaviour)) = self.decisive(&state, task) else {
+            return;
+        };
         state.run(task, &behaviour);
         let (family, names) = match state.tasks.get(task) {
-            Some(task) => (task.family().to_owned(), task.containers.iter().map(|container| container.name.clone()).collect()),
+            Some(task) => {
+                (task.family().to_owned(), task.containers.iter().map(|container| container.name.clone()).collect())
+            }
             None => (String::new(), Vec::new()),
         };
         let mut inside = self.inside();
@@ -198,9 +208,13 @@ impl Scheduler {
         let task = state.tasks.get(task)?;
         let inside = self.inside();
         let behaviour = |name: &str| inside.behaviours.get(&(task.family().to_owned(), name.to_owned())).cloned();
-        let found = task.containers.iter().enumerate().filter(|(_, container)| container.essential).find_map(|(index, container)| {
-            behaviour(&container.name).filter(|behaviour| *behaviour != Behaviour::Healthy).map(|behaviour| (index, behaviour))
-        });
+        let found = task.containers.iter().enumerate().filter(|(_, container)| container.essential).find_map(
+            |(index, container)| {
+                behaviour(&container.name)
+                    .filter(|behaviour| *behaviour != Behaviour::Healthy)
+                    .map(|behaviour| (index, behaviour))
+            },
+        );
         Some(found.unwrap_or((0, Behaviour::Healthy)))
     }
 

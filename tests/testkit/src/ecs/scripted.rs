@@ -155,7 +155,13 @@ impl ScriptedPuller {
             Ok(reference) => table.answer(&reference, at),
             Err(error) => (PullOutcome::Failed { message: format!("invalid reference format: {error}") }, false),
         };
-        let record = PullRecord { at, image: image.to_owned(), role: role.map(str::to_owned), counted, outcome: outcome.clone() };
+        let record = PullRecord {
+            at,
+            image: image.to_owned(),
+            role: role.map(str::to_owned),
+            counted,
+            outcome: outcome.clone(),
+        };
         table.records.push(record);
         outcome
     }

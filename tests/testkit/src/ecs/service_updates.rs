@@ -9,7 +9,8 @@ use super::state::{State, Work};
 use crate::aws::service::AwsError;
 
 /// Members of a request that say which service, or that are kept elsewhere.
-const NOT_KEPT: [&str; 6] = ["cluster", "service", "desiredCount", "taskDefinition", "forceNewDeployment", "clientToken"];
+const NOT_KEPT: [&str; 6] =
+    ["cluster", "service", "desiredCount", "taskDefinition", "forceNewDeployment", "clientToken"];
 /// Members that change what tasks are like, so that a change of them is a new deployment.
 const DEPLOYS: [&str; 6] = [
     "networkConfiguration",
@@ -42,11 +43,14 @@ impl State {
         if (definition_changed || forced) && service.deployments.first().is_some_and(|primary| primary.is_held()) {
             return Err(invalid("A deployment of this service is paused."));
         }
-        let settings_changed =
-            DEPLOYS.iter().any(|member| request.get(*member).is_some_and(|value| service.record.get(*member) != Some(value)));
+        let settings_changed = DEPLOYS
+            .iter()
+            .any(|member| request.get(*member).is_some_and(|value| service.record.get(*member) != Some(value)));
 
         if let Some(service) = self.services.get_mut(&arn) {
-            for (member, value) in request.as_object().into_iter().flatten().filter(|(member, _)| !NOT_KEPT.contains(&member.as_str())) {
+            for (member, value) in
+                request.as_object().into_iter().flatten().filter(|(member, _)| !NOT_KEPT.contains(&member.as_str()))
+            {
                 service.record.insert(member.clone(), value.clone());
             }
             if let Some(desired) = desired {
@@ -65,7 +69,9 @@ impl State {
     /// Makes a new PRIMARY deployment. A new task definition ends the start throttle; the same one keeps it.
     pub(super) fn start_deployment(&mut self, service: &str, definition: String) {
         let (id, now) = (self.next_deployment_id(), self.now());
-        let Some(record) = self.services.get_mut(service) else { return };
+        let Some(record) = self.services.get_mut(service) else {
+            return;
+        };
         if record.deployments.first().is_none_or(|primary| primary.definition != definition) {
             record.throttle = Throttle::default();
         }

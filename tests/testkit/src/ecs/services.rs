@@ -58,7 +58,10 @@ pub(super) struct ServiceRecord {
 impl ServiceRecord {
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub(super) fn controller(&self) -> &str {
-        self.record.get("deploymentController").and_then(|controller| text(controller, "type")).unwrap_or("ECS")
+        self.record
+            .get("deploymentController")
+            .and_then(|controller| text(controller, "type"))
+            .unwrap_or("ECS")
     }
 
     /// `REPLICA` or `DAEMON`.
@@ -77,7 +80,11 @@ impl ServiceRecord {
 
     /// A percentage of `deploymentConfiguration`.
     pub(super) fn percent(&self, member: &str, default: usize) -> usize {
-        let given = self.record.get("deploymentConfiguration").and_then(|configuration| configuration.get(member)).and_then(Value::as_u64);
+        let given = self
+            .record
+            .get("deploymentConfiguration")
+            .and_then(|configuration| configuration.get(member))
+            .and_then(Value::as_u64);
         given.and_then(|value| usize::try_from(value).ok()).unwrap_or(default)
     }
 }
@@ -141,7 +148,11 @@ impl State {
         }
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for service in wanted {
-            let arn = if service.starts_with("arn:") { service } else { self.arn(&format!("service/{cluster}/{service}")) };
+            let arn = if service.starts_with("arn:") {
+                service
+            } else {
+                self.arn(&format!("service/{cluster}/{service}"))
+            };
             if self.services.contains_key(&arn) {
                 found.push(self.service_json(&arn, wants_tags(request)));
             } else {
@@ -173,7 +184,11 @@ impl State {
         } else {
             self.arn(&format!("service/{}/{given}", self.cluster_name(request)?))
         };
-        if self.services.contains_key(&arn) { Ok(arn) } else { Err(AwsError::client("ServiceNotFoundException", "Service not found.")) }
+        if self.services.contains_key(&arn) {
+            Ok(arn)
+        } else {
+            Err(AwsError::client("ServiceNotFoundException", "Service not found."))
+        }
     }
 
     /// Adds a message for people.
@@ -191,7 +206,10 @@ impl State {
         let now = self.now();
         let said = self.services.get(service).is_some_and(|service| {
             let full = format!("(service {}) {text}", service.name);
-            service.messages.iter().any(|known| known.text == full && now.seconds_since(known.at) < REPEAT_SECONDS)
+            service
+                .messages
+                .iter()
+                .any(|known| known.text == full && now.seconds_since(known.at) < REPEAT_SECONDS)
         });
         if !said {
             self.say(service, text);
@@ -200,9 +218,12 @@ impl State {
 
     /// A service as DescribeServices shows it.
     pub(super) fn service_json(&self, arn: &str, with_tags: bool) -> Value {
-        let Some(service) = self.services.get(arn) else { return Value::Null };
+        let Some(service) = self.services.get(arn) else {
+            return Value::Null;
+        };
         let deployments = self.deployments_json(service);
-        let counts = |member: &str| deployments.iter().filter_map(|deployment| deployment[member].as_u64()).sum::<u64>();
+        let counts =
+            |member: &str| deployments.iter().filter_map(|deployment| deployment[member].as_u64()).sum::<u64>();
         let mut json = service.record.clone();
         let mut set = |member: &str, value: Value| json.insert(member.to_owned(), value);
         set("serviceArn", json!(arn));
@@ -258,7 +279,9 @@ pub(super) fn count(request: &Value) -> Result<Option<usize>, AwsError> {
 
 /// A daemon's count is not its owner's to set.
 pub(super) fn daemon_count() -> AwsError {
-    invalid("The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again")
+    invalid(
+        "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again",
+    )
 }
 
 fn status(service: &ServiceRecord, tasks: u64) -> &'static str {

@@ -41,11 +41,13 @@ impl StackWatch {
     /// Looks again.
     pub fn look(&self, service: &Value, now: Timestamp) -> StackOutcome {
         let deployments = service["deployments"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let failed = |deployment: &Value| deployment["id"] == self.deployment.as_str() && deployment["rolloutState"] == "FAILED";
+        let failed =
+            |deployment: &Value| deployment["id"] == self.deployment.as_str() && deployment["rolloutState"] == "FAILED";
         let seconds = now.seconds_since(self.since);
         if deployments.iter().any(failed) {
             StackOutcome::Failed
-        } else if matches!(deployments, [only] if only["rolloutState"] == "COMPLETED" && only["runningCount"] == service["desiredCount"]) {
+        } else if matches!(deployments, [only] if only["rolloutState"] == "COMPLETED" && only["runningCount"] == service["desiredCount"])
+        {
             StackOutcome::Complete
         } else if seconds >= self.limit_seconds {
             StackOutcome::TimedOut

@@ -178,8 +178,11 @@ impl State {
 
     /// The tasks of one deployment that ECS still wants to run, in the order they were created.
     pub(super) fn wanted_tasks(&self, deployment: &str) -> Vec<&TaskRecord> {
-        let mut tasks: Vec<&TaskRecord> =
-            self.tasks.values().filter(|task| task.started_by == deployment && task.is_service_task() && !task.is_stopping()).collect();
+        let mut tasks: Vec<&TaskRecord> = self
+            .tasks
+            .values()
+            .filter(|task| task.started_by == deployment && task.is_service_task() && !task.is_stopping())
+            .collect();
         tasks.sort_by_key(|task| task.number);
         tasks
     }

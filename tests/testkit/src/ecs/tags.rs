@@ -34,7 +34,12 @@ impl State {
 
     /// The tags of a resource as the API shows them.
     pub(super) fn tags_json(&self, arn: &str) -> Value {
-        self.tags.get(arn).into_iter().flatten().map(|(key, value)| json!({"key": key, "value": value})).collect()
+        self.tags
+            .get(arn)
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| json!({"key": key, "value": value}))
+            .collect()
     }
 
     /// Sets tags as a caller may: all of them or, on any fault, none.
@@ -64,7 +69,9 @@ impl State {
         if known {
             return Ok(arn.to_owned());
         }
-        let parsed = arn.strip_prefix(&self.arn("")).ok_or_else(|| invalid(format!("Invalid identifier: Unexpected identifier: {arn}")))?;
+        let parsed = arn
+            .strip_prefix(&self.arn(""))
+            .ok_or_else(|| invalid(format!("Invalid identifier: Unexpected identifier: {arn}")))?;
         Err(match parsed.split('/').next() {
             Some("cluster") => AwsError::client("ClusterNotFoundException", "Cluster not found."),
             _ => AwsError::client(
@@ -99,7 +106,9 @@ fn checked(tag: &Value) -> Result<(&str, &str), AwsError> {
     }
     let allowed = |character: char| character.is_alphanumeric() || character == ' ' || "_.:/=+-@".contains(character);
     if !key.chars().chain(value.chars()).all(allowed) {
-        return Err(invalid("Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @"));
+        return Err(invalid(
+            "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @",
+        ));
     }
     Ok((key, value))
 }

@@ -43,7 +43,11 @@ impl State {
             match self.tasks.get(&arn).filter(|task| self.is_visible(task)) {
                 Some(task) => {
                     let mut json = task.json(Times::Epoch);
-                    json["tags"] = if super::arguments::wants_tags(request) { self.tags_json(&arn) } else { json!([]) };
+                    json["tags"] = if super::arguments::wants_tags(request) {
+                        self.tags_json(&arn)
+                    } else {
+                        json!([])
+                    };
                     found.push(json);
                 }
                 None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
@@ -71,7 +75,11 @@ impl State {
     }
 
     fn task_arn(&self, cluster: &str, task: &str) -> String {
-        if task.starts_with("arn:") { task.to_owned() } else { self.arn(&format!("task/{cluster}/{task}")) }
+        if task.starts_with("arn:") {
+            task.to_owned()
+        } else {
+            self.arn(&format!("task/{cluster}/{task}"))
+        }
     }
 
     /// Makes a task in PROVISIONING and puts its next step into the queue.
@@ -87,7 +95,10 @@ impl State {
         let id = self.next_id();
         let arn = self.arn(&format!("task/{cluster}/{id}"));
         let json = self.definition(definition).cloned().unwrap_or_default();
-        let containers = list(&json, "containerDefinitions").iter().map(|container| self.new_container(cluster, &id, container)).collect();
+        let containers = list(&json, "containerDefinitions")
+            .iter()
+            .map(|container| self.new_container(cluster, &id, container))
+            .collect();
         let arm = json["runtimePlatform"]["cpuArchitecture"] == "ARM64";
         let now = self.now();
         let (service, round) = service.map_or((None, 0), |(service, round)| (Some(service), round));

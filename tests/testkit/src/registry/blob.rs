@@ -40,10 +40,17 @@ impl Blob {
     /// A blob of `size` bytes that depends on nothing but `seed` and size, and takes next to no memory.
     pub fn generated(seed: u64, size: u64) -> Self {
         let pattern = pattern(seed, BLOCK.min(size.max(BLOCK_NUMBER)));
-        let nameless = Self { digest: Digest::of(b""), size, content: Content::Generated(pattern) };
+        let nameless = Self {
+            digest: Digest::of(b""),
+            size,
+            content: Content::Generated(pattern),
+        };
         let mut hash = Sha256::new();
         nameless.pieces(0, size).for_each(|piece| hash.update(&piece));
-        Self { digest: Digest::from_sha256(hash.finalize().into()), ..nameless }
+        Self {
+            digest: Digest::from_sha256(hash.finalize().into()),
+            ..nameless
+        }
     }
 
     /// The digest of the content.
@@ -63,7 +70,13 @@ impl Blob {
 
     /// The content from byte `start` up to, not including, byte `end`, in pieces. Nothing if it was discarded.
     pub fn pieces(&self, start: u64, end: u64) -> Pieces {
-        Pieces { content: self.content.clone(), position: start, end: end.min(self.size), index: 0, index_starts_at: 0 }
+        Pieces {
+            content: self.content.clone(),
+            position: start,
+            end: end.min(self.size),
+            index: 0,
+            index_starts_at: 0,
+        }
     }
 
     /// The whole content as one piece of memory.
@@ -150,8 +163,16 @@ impl BlobWriter {
 
     /// The blob, complete.
     pub fn finish(self) -> Blob {
-        let content = if self.size > self.keep_up_to { Content::Discarded } else { Content::Held(self.pieces.into()) };
-        Blob { digest: Digest::from_sha256(self.hash.finalize().into()), size: self.size, content }
+        let content = if self.size > self.keep_up_to {
+            Content::Discarded
+        } else {
+            Content::Held(self.pieces.into())
+        };
+        Blob {
+            digest: Digest::from_sha256(self.hash.finalize().into()),
+            size: self.size,
+            content,
+        }
     }
 }
 

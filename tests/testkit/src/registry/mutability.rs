@@ -50,8 +50,12 @@ impl Mutability {
 
 /// Whether a text matches a pattern in which `*` stands for any run of characters.
 fn wildcard_matches(pattern: &str, text: &str) -> bool {
-    let Some((start, mut rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let Some((start, mut rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
     while let Some((middle, after)) = rest.split_once('*') {
         let Some(found) = text.find(middle) else { return false };
         text = &text[found + middle.len()..];

@@ -79,7 +79,13 @@ pub struct Repository {
 
 impl Repository {
     pub(super) fn new(mutability: Mutability, created_at: Timestamp) -> Self {
-        Self { mutability, created_at, images: BTreeMap::new(), tags: BTreeMap::new(), blobs: HashMap::new() }
+        Self {
+            mutability,
+            created_at,
+            images: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            blobs: HashMap::new(),
+        }
     }
 
     /// The image that a tag or a digest names.

@@ -102,9 +102,13 @@ impl Sample {
     /// The image.
     pub fn build(&self) -> SampleImage {
         let mut blobs = Vec::new();
-        let manifests: Vec<_> = self.platforms.iter().zip(0..).map(|(platform, n)| self.manifest(platform, n, &mut blobs)).collect();
-        let attestations: Vec<_> =
-            manifests.iter().filter(|_| self.attestations).map(|about| self.attestation(about, &mut blobs)).collect();
+        let manifests: Vec<_> =
+            self.platforms.iter().zip(0..).map(|(platform, n)| self.manifest(platform, n, &mut blobs)).collect();
+        let attestations: Vec<_> = manifests
+            .iter()
+            .filter(|_| self.attestations)
+            .map(|about| self.attestation(about, &mut blobs))
+            .collect();
         blobs.sort_by(|a: &Blob, b| a.digest().cmp(b.digest()));
         blobs.dedup_by(|a, b| a.digest() == b.digest());
         if !self.index {
@@ -112,18 +116,26 @@ impl Sample {
             return SampleImage { top, children: Vec::new(), blobs };
         }
         let entries: Vec<Value> = manifests.iter().map(|manifest| entry(manifest, None)).collect();
-        let about = manifests.iter().zip(&attestations).map(|(about, attestation)| entry(attestation, Some(&about.digest)));
+        let about = manifests
+            .iter()
+            .zip(&attestations)
+            .map(|(about, attestation)| entry(attestation, Some(&about.digest)));
         let media_type = if self.docker { media_type::DOCKER_LIST } else { media_type::OCI_INDEX };
         let entries: Vec<Value> = entries.into_iter().chain(about).collect();
         let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries});
         let top = SampleManifest::new(media_type, &index, None, Vec::new());
-        SampleImage { top, children: manifests.into_iter().chain(attestations).collect(), blobs }
+        SampleImage {
+            top,
+            children: manifests.into_iter().chain(attestations).collect(),
+            blobs,
+        }
     }
 
     fn manifest(&self, platform: &str, number: u64, blobs: &mut Vec<Blob>) -> SampleManifest {
         let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(number * 1009);
         let own = self.layer_sizes.iter().zip(1..).map(|(&size, layer)| Blob::generated(seed + layer, size));
-        let layers: Vec<Blob> = self.base.map(|(seed, size)| Blob::generated(seed, size)).into_iter().chain(own).collect();
+        let layers: Vec<Blob> =
+            self.base.map(|(seed, size)| Blob::generated(seed, size)).into_iter().chain(own).collect();
         let config = json!({
             "created": "2026-01-02T03:04:05Z",
             "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Cmd": ["/app"], "Labels": {"sample": self.seed.to_string()}},
@@ -152,7 +164,8 @@ impl Sample {
         let config = json!({"rootfs": {"type": "layers", "diff_ids": [statement.digest().as_str()]}});
         let config = Blob::of(merged(platform_json("unknown/unknown"), config).to_string());
         let statements = [statement];
-        let json = image_manifest(media_type::OCI_MANIFEST, &config, media_type::OCI_CONFIG, &statements, media_type::IN_TOTO);
+        let json =
+            image_manifest(media_type::OCI_MANIFEST, &config, media_type::OCI_CONFIG, &statements, media_type::IN_TOTO);
         let named = std::iter::once(&config).chain(&statements).map(|blob| blob.digest().clone()).collect();
         blobs.push(config);
         blobs.extend(statements);
@@ -165,7 +178,13 @@ impl SampleManifest {
         // Indented, as registries hold them: whoever parses and prints a manifest again changes its digest.
         let bytes = Bytes::from(format!("{json:#}"));
         let digest = Digest::of(&bytes);
-        Self { digest, media_type: media_type.to_owned(), bytes, platform: platform.map(str::to_owned), blobs }
+        Self {
+            digest,
+            media_type: media_type.to_owned(),
+            bytes,
+            platform: platform.map(str::to_owned),
+            blobs,
+        }
     }
 }
 
@@ -203,7 +222,8 @@ impl SampleImage {
 }
 
 fn image_manifest(media_type: &str, config: &Blob, config_type: &str, layers: &[Blob], layer_type: &str) -> Value {
-    let descriptor = |blob: &Blob, media_type: &str| json!({"mediaType": media_type, "digest": blob.digest(), "size": blob.size()});
+    let descriptor =
+        |blob: &Blob, media_type: &str| json!({"mediaType": media_type, "digest": blob.digest(), "size": blob.size()});
     let layers: Vec<Value> = layers.iter().map(|layer| descriptor(layer, layer_type)).collect();
     json!({"schemaVersion": 2, "mediaType": media_type, "config": descriptor(config, config_type), "layers": layers})
 }
@@ -214,7 +234,8 @@ fn entry(manifest: &SampleManifest, attests: Option<&Digest>) -> Value {
         "mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.bytes.len(), "platform": platform,
     });
     if let Some(digest) = attests {
-        entry["annotations"] = json!({"vnd.docker.reference.digest": digest, "vnd.docker.reference.type": "attestation-manifest"});
+        entry["annotations"] =
+            json!({"vnd.docker.reference.digest": digest, "vnd.docker.reference.type": "attestation-manifest"});
     }
     entry
 }

@@ -74,8 +74,17 @@ pub enum PushError {
 impl ImageStore {
     /// An empty registry.
     pub fn new(clock: VirtualClock) -> Self {
-        let state = State { repositories: BTreeMap::new(), pushes: Vec::new(), blob_mounting: false, keep_up_to: u64::MAX };
-        Self { clock, credentials: Credentials::default(), state: Arc::new(Mutex::new(state)) }
+        let state = State {
+            repositories: BTreeMap::new(),
+            pushes: Vec::new(),
+            blob_mounting: false,
+            keep_up_to: u64::MAX,
+        };
+        Self {
+            clock,
+            credentials: Credentials::default(),
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// The clock that everything in this registry goes by.
@@ -143,7 +152,13 @@ impl ImageStore {
     ///
     /// # Errors
     /// The rule it breaks.
-    pub fn push(&self, repository: &str, reference: Option<&str>, manifest: Bytes, content_type: Option<&str>) -> Result<Image, PushError> {
+    pub fn push(
+        &self,
+        repository: &str,
+        reference: Option<&str>,
+        manifest: Bytes,
+        content_type: Option<&str>,
+    ) -> Result<Image, PushError> {
         let now = self.clock.now();
         let mut state = self.lock();
         let held = state.repositories.get_mut(repository).ok_or(PushError::RepositoryNotFound)?;
@@ -165,9 +180,22 @@ impl ImageStore {
         }
         let media_type = links.media_type.clone();
         let last_pull = held.images.get(&digest).and_then(|image| image.last_pull);
-        let image = Image { digest: digest.clone(), manifest, links, pushed_at: now, status: ImageStatus::Active, last_pull };
+        let image = Image {
+            digest: digest.clone(),
+            manifest,
+            links,
+            pushed_at: now,
+            status: ImageStatus::Active,
+            last_pull,
+        };
         held.images.insert(digest.clone(), image.clone());
-        state.pushes.push(Push { repository: repository.to_owned(), tag, digest, media_type, time: now });
+        state.pushes.push(Push {
+            repository: repository.to_owned(),
+            tag,
+            digest,
+            media_type,
+            time: now,
+        });
         Ok(image)
     }
 
@@ -200,7 +228,9 @@ impl ImageStore {
 
     /// Moves an image into or out of the archive; false if there is no such image.
     pub fn set_status(&self, repository: &str, digest: &Digest, status: ImageStatus) -> bool {
-        let set = |repository: &mut Repository| repository.images.get_mut(digest).map(|image| image.status = status).is_some();
+        let set = |repository: &mut Repository| {
+            repository.images.get_mut(digest).map(|image| image.status = status).is_some()
+        };
         self.change(repository, set).unwrap_or(false)
     }
 

@@ -73,7 +73,11 @@ pub struct Config {
 impl Config {
     /// A function with an empty environment and Lambda's longest timeout for an answer to be waited for.
     pub fn new(bootstrap: impl Into<PathBuf>) -> Self {
-        Self { bootstrap: bootstrap.into(), environment: Vec::new(), timeout: Duration::from_secs(60) }
+        Self {
+            bootstrap: bootstrap.into(),
+            environment: Vec::new(),
+            timeout: Duration::from_secs(60),
+        }
     }
 
     /// Sets one variable.
@@ -109,7 +113,13 @@ impl Runtime {
         let lines = Arc::new(Mutex::new(Vec::new()));
         collect(process.stdout.take(), &lines);
         collect(process.stderr.take(), &lines);
-        let mut runtime = Self { process, server, lines, timeout: config.timeout, time_to_first_next: Duration::ZERO };
+        let mut runtime = Self {
+            process,
+            server,
+            lines,
+            timeout: config.timeout,
+            time_to_first_next: Duration::ZERO,
+        };
         runtime.time_to_first_next = runtime.answer(ready).await?.map_err(RuntimeError::Init)?.duration_since(begin);
         Ok(runtime)
     }
@@ -185,7 +195,12 @@ impl Runtime {
 /// talks to AWS.
 fn command(bootstrap: &Path, api: &str) -> Command {
     let mut command = Command::new(bootstrap);
-    command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_clear()
+        .kill_on_drop(true)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command.envs([
         ("AWS_LAMBDA_RUNTIME_API", api),
         ("AWS_LAMBDA_FUNCTION_NAME", "local"),

@@ -48,7 +48,12 @@ impl Server {
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
         let (ready, is_ready) = oneshot::channel();
-        let shared = Arc::new(Shared { events: receiver.into(), waiting: Mutex::default(), ready: Mutex::new(Some(ready)), timeout });
+        let shared = Arc::new(Shared {
+            events: receiver.into(),
+            waiting: Mutex::default(),
+            ready: Mutex::new(Some(ready)),
+            timeout,
+        });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -104,8 +109,14 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     };
     set("content-type", "application/json".to_owned());
     set("lambda-runtime-deadline-ms", deadline.as_millis().to_string());
-    set("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned());
-    set("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0".to_owned());
+    set(
+        "lambda-runtime-invoked-function-arn",
+        "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned(),
+    );
+    set(
+        "lambda-runtime-trace-id",
+        "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0".to_owned(),
+    );
     set("lambda-runtime-aws-request-id", id);
     (headers, event).into_response()
 }
@@ -114,9 +125,11 @@ async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, bod
     match serde_json::from_slice(&body) {
         Ok(value) => settle(&shared, &id, Outcome::Response(value)),
         // Lambda answers a body that is no JSON with this error, to the caller too.
-        Err(error) => {
-            settle(&shared, &id, Outcome::Error(json!({"errorType": "Runtime.InvalidResponse", "errorMessage": error.to_string()})))
-        }
+        Err(error) => settle(
+            &shared,
+            &id,
+            Outcome::Error(json!({"errorType": "Runtime.InvalidResponse", "errorMessage": error.to_string()})),
+        ),
     }
 }
 
@@ -142,7 +155,10 @@ fn settle(shared: &Shared, id: &str, outcome: Outcome) -> Response {
             waiting.send(outcome).ok();
             accepted()
         }
-        None => (StatusCode::BAD_REQUEST, json!({"errorType": "InvalidRequestID", "errorMessage": "Invalid request ID"}).to_string())
+        None => (
+            StatusCode::BAD_REQUEST,
+            json!({"errorType": "InvalidRequestID", "errorMessage": "Invalid request ID"}).to_string(),
+        )
             .into_response(),
     }
 }

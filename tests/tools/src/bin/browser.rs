@@ -1,7 +1,8 @@
-//! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the width of a
-//! phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
+//! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the
+//! width of a phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
 //!
-//! `--picture` makes `docs/report.png` as well. Without a browser and a way to fetch one, it says so and ends well: nothing was looked at.
+//! `--picture` makes `docs/report.png` as well. Without a browser and a way to fetch one, it says so and ends well:
+//! nothing was looked at.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ use tools::e2e::{Context as _, Result, ensure};
 const PICTURE: (u32, u32) = (980, 1_180);
 
 fn main() -> ExitCode {
-    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml says.
+    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml
+    // says.
     std::thread::spawn(looked).join().unwrap_or(ExitCode::FAILURE)
 }
 
@@ -59,11 +61,18 @@ async fn run(found: Result<Found>, picture: bool, report: &mut Report) -> Result
     let pages = Box::pin(all()).await;
     for page in &pages {
         report.heading(page.name);
-        let Ok(file) = report.step("the page is written", write(&output, page)) else { continue };
+        let Ok(file) = report.step("the page is written", write(&output, page)) else {
+            continue;
+        };
         for view in VIEWS {
             let shot = output.join(format!("{}-{}.png", page.name, view.name()));
             let seen = look(&mut session, &file, *view, &page.expected, &shot).await;
-            report.step(&format!("it is right at {} pixels, {}", view.width, if view.dark { "dark" } else { "light" }), seen).ok();
+            report
+                .step(
+                    &format!("it is right at {} pixels, {}", view.width, if view.dark { "dark" } else { "light" }),
+                    seen,
+                )
+                .ok();
         }
     }
     report.heading("The look itself: what is wrong is found");

@@ -1,8 +1,9 @@
-//! `cargo demo`: an account without pullsafe and with it, told in this terminal. It ends with status 1 if it does not end well.
+//! `cargo demo`: an account without pullsafe and with it, told in this terminal. It ends with status 1 if it does not
+//! end well.
 //!
-//! `--case NAME` plays another case than the rate-limit loop. `--fast` leaves out the pauses, as does an output that is not a terminal.
-//! `--record FILE` writes the rate-limit loop as a picture that moves. `NO_COLOR` is honoured. It may be stopped and played again: it
-//! keeps nothing but the report's page.
+//! `--case NAME` plays another case than the rate-limit loop. `--fast` leaves out the pauses, as does an output that is
+//! not a terminal. `--record FILE` writes the rate-limit loop as a picture that moves. `NO_COLOR` is honoured. It may
+//! be stopped and played again: it keeps nothing but the report's page.
 
 use std::io::{BufWriter, IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
@@ -71,14 +72,21 @@ async fn play(case: &Case, fast: bool) -> Result<(), String> {
         }
     };
     let mut out = BufWriter::new(stdout());
-    let report = case.run(&mut Stage::new(&mut out, colours, &mut pause, &mut progress)).await.map_err(|error| error.to_string())?;
+    let report = case
+        .run(&mut Stage::new(&mut out, colours, &mut pause, &mut progress))
+        .await
+        .map_err(|error| error.to_string())?;
     out.flush().map_err(|error| error.to_string())?;
     if let Some(report) = &report {
         let file = keep(report).map_err(|error| format!("the report could not be written: {error}"))?;
         println!("\n The whole report, for a browser: {}", file.display());
     }
     println!("\n{NEXT}");
-    let others: Vec<String> = CASES.iter().filter(|other| other.name != case.name).map(|other| format!("--case {}", other.name)).collect();
+    let others: Vec<String> = CASES
+        .iter()
+        .filter(|other| other.name != case.name)
+        .map(|other| format!("--case {}", other.name))
+        .collect();
     println!("   cargo demo {:<45} the other cases", others.join(", or "));
     Ok(())
 }

@@ -40,7 +40,9 @@ async fn main() -> ExitCode {
 
 /// Waits for Ctrl-C, or for the signal with which CI ends a job.
 async fn interrupted() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
@@ -60,9 +62,10 @@ async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
     let registry = tools::docker_registry();
     match &registry {
         Ok(_) => report.note("Docker Hub is Debian's docker-registry"),
-        Err(failure) => {
-            report.note(&format!("Docker Hub is played in this process, for docker-registry cannot be had: {}", failure.0.trim()))
-        }
+        Err(failure) => report.note(&format!(
+            "Docker Hub is played in this process, for docker-registry cannot be had: {}",
+            failure.0.trim()
+        )),
     }
 
     report.heading("The functions");
@@ -92,7 +95,8 @@ async fn run(profile: Profile, only: Only, report: &mut Report) -> Result<()> {
         ("AllowLocalResponseUrl", "true"),
         ("MirrorConfigParameter", mirror::PARAMETER),
     ];
-    let stack = report.step("the template is deployed by change set", Stack::deploy(emulator, &packed, &parameters).await)?;
+    let stack =
+        report.step("the template is deployed by change set", Stack::deploy(emulator, &packed, &parameters).await)?;
 
     // Each is played whatever became of the one before it; every failure is in the report.
     if only.gate || only.mirror {

@@ -1,8 +1,8 @@
 //! `cargo figures`: builds the functions as they are shipped, measures them, and writes `docs/figures.md`.
 //!
-//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured and written, and the others
-//! stay as they are. With `--print` nothing is written.
-//! `cargo figures scan` measures `pullsafe scan` instead, and writes its table into `docs/scan.md`.
+//! With names of parts (`size crates start memory events pure log trips storm cost`) only these are measured and
+//! written, and the others stay as they are. With `--print` nothing is written. `cargo figures scan` measures `pullsafe
+//! scan` instead, and writes its table into `docs/scan.md`.
 
 use std::cell::OnceCell;
 use std::process::ExitCode;
@@ -17,7 +17,8 @@ use tools::figures::{crates, load, logs, machine, size, speed, start, storm, tre
 const PARTS: &[&str] = &["size", "crates", "start", "memory", "events", "pure", "log", "trips", "storm", "cost"];
 
 fn main() -> ExitCode {
-    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml says.
+    // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml
+    // says.
     std::thread::spawn(measured).join().unwrap_or(ExitCode::FAILURE)
 }
 
@@ -29,7 +30,10 @@ async fn measured() -> ExitCode {
     }
     let (options, parts): (Vec<String>, Vec<String>) = chosen.into_iter().partition(|word| word == "--print");
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        eprintln!("there is no part `{unknown}`; usage: cargo figures [--print] [{}], or cargo figures scan", PARTS.join("] ["));
+        eprintln!(
+            "there is no part `{unknown}`; usage: cargo figures [--print] [{}], or cargo figures scan",
+            PARTS.join("] [")
+        );
         return ExitCode::from(2);
     }
     finished(run(&parts, options.is_empty()).await)
@@ -71,7 +75,11 @@ async fn run(chosen: &[String], write: bool) -> Result<()> {
     }
     if write {
         let file = tools::e2e::tools::project().join("docs/figures.md");
-        let earlier = if chosen.is_empty() { String::new() } else { std::fs::read_to_string(&file).context("read docs/figures.md")? };
+        let earlier = if chosen.is_empty() {
+            String::new()
+        } else {
+            std::fs::read_to_string(&file).context("read docs/figures.md")?
+        };
         let head = format!(
             "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`. A part can be measured alone (`cargo figures storm`)."
         );

@@ -45,7 +45,9 @@ pub fn chromium() -> Result<Found> {
         return Ok(Found::Browser(Chromium { program, libraries: Vec::new() }));
     }
     if Command::new("apt-get").arg("--version").output().is_err() {
-        return Ok(Found::Nowhere("no Chromium is on the path, and this system has no apt-get to fetch Debian's".to_owned()));
+        return Ok(Found::Nowhere(
+            "no Chromium is on the path, and this system has no apt-get to fetch Debian's".to_owned(),
+        ));
     }
     fetch(&root)?;
     Ok(Found::Browser(unpacked(&root).context("Debian's package has no browser in it")?))
@@ -57,7 +59,15 @@ fn fetch(root: &Path) -> Result<()> {
     fs::create_dir_all(cache.join("partial")).context("make .e2e/download/chromium")?;
     let download = || {
         let mut command = Command::new("apt-get");
-        command.args(["install", "--yes", "--quiet", "--no-install-recommends", "--download-only", "--option", "Debug::NoLocking=1"]);
+        command.args([
+            "install",
+            "--yes",
+            "--quiet",
+            "--no-install-recommends",
+            "--download-only",
+            "--option",
+            "Debug::NoLocking=1",
+        ]);
         command.arg("--option").arg(format!("Dir::Cache::archives={}", cache.display())).args(PACKAGES);
         run(&mut command)
     };
@@ -66,8 +76,13 @@ fn fetch(root: &Path) -> Result<()> {
         run(Command::new("apt-get").args(["update", "--quiet"]))?;
         download()?;
     }
-    let packages = fs::read_dir(&cache).context("look into .e2e/download/chromium")?.filter_map(std::result::Result::ok);
-    for package in packages.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
+    let packages = fs::read_dir(&cache)
+        .context("look into .e2e/download/chromium")?
+        .filter_map(std::result::Result::ok);
+    for package in packages
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+    {
         run(Command::new("dpkg").arg("-x").arg(&package).arg(root))?;
     }
     ensure(root.is_dir(), "no package came")
@@ -77,7 +92,8 @@ fn unpacked(root: &Path) -> Option<Chromium> {
     let program = root.join("usr/lib/chromium/chromium-headless-shell");
     let library = root.join("usr/lib");
     let folders = fs::read_dir(&library).ok()?.filter_map(std::result::Result::ok).map(|entry| entry.path());
-    let of_architecture: Vec<PathBuf> = folders.filter(|folder| folder.to_string_lossy().ends_with("-linux-gnu")).collect();
+    let of_architecture: Vec<PathBuf> =
+        folders.filter(|folder| folder.to_string_lossy().ends_with("-linux-gnu")).collect();
     let libraries = of_architecture.iter().flat_map(|folder| [folder.clone(), folder.join("pulseaudio")]).collect();
     program.is_file().then_some(Chromium { program, libraries })
 }

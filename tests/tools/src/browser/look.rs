@@ -100,7 +100,10 @@ fn nothing_went_wrong(events: &[Value], page: &Path) -> Result<()> {
                 ensure(false, format!("the console has: {parameters}"))?;
             }
             "Network.requestWillBeSent" => {
-                ensure(parameters["request"]["url"] == url, format!("a request went out: {}", parameters["request"]["url"]))?;
+                ensure(
+                    parameters["request"]["url"] == url,
+                    format!("a request went out: {}", parameters["request"]["url"]),
+                )?;
             }
             _ => {}
         }
@@ -115,26 +118,41 @@ async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
     }
     let text = session.evaluate("document.body.innerText").await?;
     for part in &expected.texts {
-        ensure(text.as_str().is_some_and(|text| text.contains(part.as_str())), format!("`{part}` cannot be read in: {text}"))?;
+        ensure(
+            text.as_str().is_some_and(|text| text.contains(part.as_str())),
+            format!("`{part}` cannot be read in: {text}"),
+        )?;
     }
-    let scripts = session.evaluate("document.scripts.length + document.querySelectorAll('img,iframe,link,object,embed,a').length").await?;
+    let scripts = session
+        .evaluate("document.scripts.length + document.querySelectorAll('img,iframe,link,object,embed,a').length")
+        .await?;
     ensure(scripts == 0, "there is something that runs or leads away")?;
     // Headings go down one level at a time, and a picture has a name for those who do not see it.
-    let levels = session.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(heading => +heading.tagName[1])").await?;
+    let levels = session
+        .evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(heading => +heading.tagName[1])")
+        .await?;
     let levels: Vec<u64> = levels.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     ensure(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), format!("headings {levels:?}"))?;
     let nameless = "[...document.querySelectorAll('svg')].filter(svg => !svg.getAttribute('aria-labelledby').split(' ').every(id => document.getElementById(id)?.textContent)).length";
     ensure(session.evaluate(nameless).await? == 0, "a picture has no title or description")?;
     ensure(
-        session.evaluate("[...document.querySelectorAll('table')].every(table => table.caption && table.tHead)").await? == true,
+        session
+            .evaluate("[...document.querySelectorAll('table')].every(table => table.caption && table.tHead)")
+            .await?
+            == true,
         "a table lacks its caption or heads",
     )
 }
 
 /// Nothing sticks out of the window, and nothing of the drawing out of the drawing.
 async fn fits(session: &mut Session, view: View) -> Result<()> {
-    let width = session.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)").await?;
-    ensure(width.as_u64() == Some(u64::from(view.width)), format!("the page is {width} pixels wide in a window of {}", view.width))?;
+    let width = session
+        .evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+        .await?;
+    ensure(
+        width.as_u64() == Some(u64::from(view.width)),
+        format!("the page is {width} pixels wide in a window of {}", view.width),
+    )?;
     let outside = "[...document.querySelectorAll('svg')].flatMap(svg => { const box = svg.getBoundingClientRect(); \
                    return [...svg.querySelectorAll('path,text')].map(part => part.getBoundingClientRect()) \
                    .filter(part => part.left < box.left - 1 || part.right > box.right + 1 || part.top < box.top - 1 || part.bottom > box.bottom + 1); }).length";
@@ -166,7 +184,12 @@ async fn legible(session: &mut Session) -> Result<()> {
 
 /// Whether `rgb(r, g, b)` is a dark colour.
 fn is_dark(colour: &str) -> Option<bool> {
-    let numbers: Vec<u32> = colour.split(|character: char| !character.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
-    let [red, green, blue, ..] = numbers.as_slice() else { return None };
+    let numbers: Vec<u32> = colour
+        .split(|character: char| !character.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let [red, green, blue, ..] = numbers.as_slice() else {
+        return None;
+    };
     Some(red + green + blue < 3 * 128)
 }

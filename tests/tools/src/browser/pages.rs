@@ -1,4 +1,5 @@
-//! The pages that are looked at: the reports of the cases, and the dashboard's widget, with the hardest texts among them.
+//! The pages that are looked at: the reports of the cases, and the dashboard's widget, with the hardest texts among
+//! them.
 
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::Incident;
@@ -23,7 +24,8 @@ pub struct Page {
 }
 
 /// What would break a page if it were not escaped, or has no place to be broken.
-const HOSTILE: &str = "<script>document.title='broken'</script><img src=http://203.0.113.9/x onerror=alert(1)> \u{202e}gnp.exe ";
+const HOSTILE: &str =
+    "<script>document.title='broken'</script><img src=http://203.0.113.9/x onerror=alert(1)> \u{202e}gnp.exe ";
 
 /// Every page.
 ///
@@ -48,10 +50,19 @@ pub async fn all() -> Vec<Page> {
             "case-c",
             &[case_c],
             &["svg.quota"],
-            &["current blocker load-balancer-health-check-failed", "hidden by registry-rate-limited", "core.aws_service"],
+            &[
+                "current blocker load-balancer-health-check-failed",
+                "hidden by registry-rate-limited",
+                "core.aws_service",
+            ],
         ),
         report("case-d", &[case_d], &["h1"], &["Custom::PullsafeImage", "silence is not recovery"]),
-        report("hostile", &[hostile.clone(), hostile], &["h1", "h3"], &["<script>document.title='broken'</script>", "[U+202E]"]),
+        report(
+            "hostile",
+            &[hostile.clone(), hostile],
+            &["h1", "h3"],
+            &["<script>document.title='broken'</script>", "[U+202E]"],
+        ),
         report("nothing", &[], &["h1"], &["There is nothing to report."]),
         widget("widget-light", Theme::Light, &open),
         widget("widget-dark", Theme::Dark, &open),
@@ -60,7 +71,11 @@ pub async fn all() -> Vec<Page> {
 
 fn report(name: &'static str, reports: &[Report], elements: &[&'static str], texts: &[&str]) -> Page {
     let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-    Page { name, html: html::page("Incidents", reports), expected: Expected { elements: elements.to_vec(), texts, follows_theme: true } }
+    Page {
+        name,
+        html: html::page("Incidents", reports),
+        expected: Expected { elements: elements.to_vec(), texts, follows_theme: true },
+    }
 }
 
 /// Pages in which something is wrong, each with what it is: a look that finds nothing wrong with them finds nothing.
@@ -72,13 +87,31 @@ pub fn wrong() -> Vec<(&'static str, Page)> {
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>t</title>{head}\
              <body class=\"pullsafe\" style=\"margin:0;background:#fff\"><h1>Title</h1>{body}</body></html>"
         );
-        Page { name: "wrong", html, expected: Expected { elements: vec!["h1"], texts: vec!["Title".to_owned()], follows_theme: false } }
+        Page {
+            name: "wrong",
+            html,
+            expected: Expected {
+                elements: vec!["h1"],
+                texts: vec!["Title".to_owned()],
+                follows_theme: false,
+            },
+        }
     };
-    let missing = Page { expected: Expected { elements: vec!["svg"], texts: Vec::new(), follows_theme: false }, ..page("", "") };
+    let missing = Page {
+        expected: Expected {
+            elements: vec!["svg"],
+            texts: Vec::new(),
+            follows_theme: false,
+        },
+        ..page("", "")
+    };
     vec![
         ("nothing", page("", "")),
         ("a line in the console", page("<script>console.log(1)</script>", "")),
-        ("a request to somewhere else", page("<style>body{background:url(http://127.0.0.1:9/x.png)!important}</style>", "")),
+        (
+            "a request to somewhere else",
+            page("<style>body{background:url(http://127.0.0.1:9/x.png)!important}</style>", ""),
+        ),
         ("something wider than the window", page("", "<div style=\"width:2000px\">wide</div>")),
         ("pale text", page("", "<p style=\"color:#ccc\">pale</p>")),
         ("a heading out of order", page("", "<h4>too deep</h4>")),
@@ -102,8 +135,21 @@ fn widget(name: &'static str, theme: Theme, open: &[Report]) -> Page {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>w</title><body style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2>{fragment}</body></html>"
     );
-    let texts = vec!["3 open incidents".to_owned(), "Tomorrow's outage".to_owned(), "prod/web: open".to_owned(), "[U+202E]".to_owned()];
-    Page { name, html, expected: Expected { elements: vec!["svg.quota", "h3"], texts, follows_theme: false } }
+    let texts = vec![
+        "3 open incidents".to_owned(),
+        "Tomorrow's outage".to_owned(),
+        "prod/web: open".to_owned(),
+        "[U+202E]".to_owned(),
+    ];
+    Page {
+        name,
+        html,
+        expected: Expected {
+            elements: vec!["svg.quota", "h3"],
+            texts,
+            follows_theme: false,
+        },
+    }
 }
 
 /// What is known to fail, with a name that wants to be more than a name.
@@ -112,7 +158,13 @@ fn outlook() -> Outlook {
     let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
     let finding = Finding { container: "app".to_owned(), image, trouble };
     let at = Timestamp::from_millis(1_768_504_620_000);
-    Outlook { subject: "prod/api".to_owned(), next: NextLaunch::OfService, at, findings: vec![finding], unknown: Vec::new() }
+    Outlook {
+        subject: "prod/api".to_owned(),
+        next: NextLaunch::OfService,
+        at,
+        findings: vec![finding],
+        unknown: Vec::new(),
+    }
 }
 
 /// An incident whose texts are somebody's attempt to break the page, and words of a length that no window has.

@@ -33,12 +33,27 @@ impl Session {
     /// # Errors
     /// If it does not start or does not answer.
     pub async fn start(chromium: &Chromium, profile: &Path) -> Result<Self> {
-        // The browser reads from file 3 and writes to file 4; the shell puts our pipes there. What it says otherwise goes to a log.
+        // The browser reads from file 3 and writes to file 4; the shell puts our pipes there. What it says otherwise
+        // goes to a log.
         let mut command = Command::new("sh");
-        command.args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >"$0" 2>&1"#]).arg(profile.join("browser.log")).arg(&chromium.program);
-        command.args(["--headless", "--remote-debugging-pipe", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]);
+        command
+            .args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >"$0" 2>&1"#])
+            .arg(profile.join("browser.log"))
+            .arg(&chromium.program);
+        command.args([
+            "--headless",
+            "--remote-debugging-pipe",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ]);
         // A sandbox needs rights that a container has not; only our own pages are opened.
-        command.args(["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"]);
+        command.args([
+            "--no-sandbox",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ]);
         command.arg(format!("--user-data-dir={}", profile.display()));
         if !chromium.libraries.is_empty() {
             let paths = chromium.libraries.iter().cloned();
@@ -49,7 +64,14 @@ impl Session {
         let mut child = command.spawn().context("start the browser")?;
         let to = child.stdin.take().context("the browser's input")?;
         let from = BufReader::new(child.stdout.take().context("the browser's output")?);
-        let mut session = Self { child, to, from, page: String::new(), next: 0, events: Vec::new() };
+        let mut session = Self {
+            child,
+            to,
+            from,
+            page: String::new(),
+            next: 0,
+            events: Vec::new(),
+        };
         let target = session.call("Target.createTarget", json!({ "url": "about:blank" })).await?["targetId"].clone();
         let attached = session.call("Target.attachToTarget", json!({ "targetId": target, "flatten": true })).await?;
         session.page = attached["sessionId"].as_str().context("no session")?.to_owned();
@@ -125,10 +147,14 @@ impl Session {
     async fn receive(&mut self, awaited: &str) -> Result<Value> {
         let mut bytes = Vec::new();
         let read = timeout(PATIENCE, self.from.read_until(0, &mut bytes)).await;
-        let read = read.context(format!("the browser says nothing about {awaited} for {PATIENCE:?}"))?.context("read from the browser")?;
+        let read = read
+            .context(format!("the browser says nothing about {awaited} for {PATIENCE:?}"))?
+            .context("read from the browser")?;
         if read == 0 {
             let status = self.child.wait().await.context("watch the browser")?;
-            return Err(Failure(format!("the browser ended ({status}) before {awaited}; see browser.log in its folder")));
+            return Err(Failure(format!(
+                "the browser ended ({status}) before {awaited}; see browser.log in its folder"
+            )));
         }
         serde_json::from_slice(bytes.strip_suffix(&[0]).unwrap_or(&bytes)).context("the browser's message")
     }

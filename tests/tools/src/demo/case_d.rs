@@ -52,7 +52,8 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
         return Err(DemoError::Wrong(faults));
     }
     closing(stage, &left, &right)?;
-    Ok(reported::find_archived(&right.world).map(|incident| Report::of(&reported::subject(), &incident, right.world.clock.now())))
+    Ok(reported::find_archived(&right.world)
+        .map(|incident| Report::of(&reported::subject(), &incident, right.world.clock.now())))
 }
 
 async fn play(setup: Setup) -> Replay {
@@ -84,7 +85,12 @@ async fn play(setup: Setup) -> Replay {
 fn stopped_tasks(world: &World) -> Vec<String> {
     let answer = world.ecs.call("ListTasks", &json!({ "cluster": CLUSTER, "desiredStatus": "STOPPED" }));
     let answer = answer.expect("the model of ECS answers a question");
-    answer["taskArns"].as_array().into_iter().flatten().filter_map(|arn| arn.as_str().map(str::to_owned)).collect()
+    answer["taskArns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|arn| arn.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
@@ -102,11 +108,18 @@ fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     stage.heading("1. Left alone")?;
     stage.moment(replay.start, Paint::Plain, "the service is created")?;
     stage.moment(replay.pushed, Paint::Red, &format!("{} tasks have failed: the image is not there", replay.failed))?;
-    stage.detail(Paint::Plain, "Each was placed, given an address, and stopped. ECS waits longer after every round of them.")?;
+    stage.detail(
+        Paint::Plain,
+        "Each was placed, given an address, and stopped. ECS waits longer after every round of them.",
+    )?;
     stage.moment(replay.pushed, Paint::Plain, "the image is pushed; ECS does not hear of it")?;
     match replay.ran {
         Some(at) => stage.moment(at, Paint::Plain, &format!("{TASKS} tasks RUNNING, by the next launch that was due")),
-        None => stage.moment(replay.start.plus_seconds(WATCHED * 60), Paint::Red, "no task runs yet: the next launch is not due"),
+        None => stage.moment(
+            replay.start.plus_seconds(WATCHED * 60),
+            Paint::Red,
+            "no task runs yet: the next launch is not due",
+        ),
     }
 }
 
@@ -116,7 +129,11 @@ fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     let mut pushed = false;
     for notice in &replay.told {
         if notice.at >= replay.pushed && !std::mem::replace(&mut pushed, true) {
-            stage.moment(replay.pushed, Paint::Plain, &format!("the image is pushed; until now {} tasks have failed", replay.failed))?;
+            stage.moment(
+                replay.pushed,
+                Paint::Plain,
+                &format!("the image is pushed; until now {} tasks have failed", replay.failed),
+            )?;
         }
         let subject = notice.subject.as_deref().unwrap_or_default();
         let subject = subject.strip_prefix("pullsafe: prod/web: ").unwrap_or(subject);

@@ -1,8 +1,8 @@
 //! `cargo demo`: what happens to an account without pullsafe and with it, replayed and told in a terminal.
 //!
-//! Each case is a file and a line in [`CASES`]. First its worlds are played to their end on their virtual clocks, then what happened is
-//! compared with what has to happen, then it is told. What is told is read from the replay, so that a demo which ends well is also a
-//! passed test. Nothing here waits: the pauses between lines are the caller's.
+//! Each case is a file and a line in [`CASES`]. First its worlds are played to their end on their virtual clocks, then
+//! what happened is compared with what has to happen, then it is told. What is told is read from the replay, so that a
+//! demo which ends well is also a passed test. Nothing here waits: the pauses between lines are the caller's.
 
 pub mod case_a;
 mod case_d;

@@ -1,4 +1,5 @@
-//! The demo as a picture that moves: what a terminal would show, as an SVG with the pauses of the telling and without a script.
+//! The demo as a picture that moves: what a terminal would show, as an SVG with the pauses of the telling and without a
+//! script.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -54,14 +55,22 @@ impl Tape {
         let mut moments: Vec<u64> = inner.lines.iter().map(|(at, _)| *at).collect();
         moments.dedup();
         for at in &moments {
-            let _ =
-                writeln!(text, "@keyframes t{at} {{ 0% {{ visibility: hidden; }} {:.3}%, 100% {{ visibility: visible; }} }}", percent(*at));
+            let _ = writeln!(
+                text,
+                "@keyframes t{at} {{ 0% {{ visibility: hidden; }} {:.3}%, 100% {{ visibility: visible; }} }}",
+                percent(*at)
+            );
         }
         text += "@keyframes scroll {";
         for (row, (at, _)) in inner.lines.iter().enumerate() {
             let last = inner.lines.get(row + 1).is_none_or(|(next, _)| next != at);
             if last {
-                let _ = write!(text, " {:.3}% {{ transform: translateY(-{}px); }}", percent(*at), (row + 1).saturating_sub(ROWS) * CELL.1);
+                let _ = write!(
+                    text,
+                    " {:.3}% {{ transform: translateY(-{}px); }}",
+                    percent(*at),
+                    (row + 1).saturating_sub(ROWS) * CELL.1
+                );
             }
         }
         let end = inner.lines.len().saturating_sub(ROWS) * CELL.1;
@@ -119,7 +128,11 @@ fn coloured(line: &str) -> String {
             _ => "",
         };
         let rest = foreign::html(rest);
-        text += &if class.is_empty() { rest } else { format!("<tspan class=\"{class}\">{rest}</tspan>") };
+        text += &if class.is_empty() {
+            rest
+        } else {
+            format!("<tspan class=\"{class}\">{rest}</tspan>")
+        };
     }
     text
 }
@@ -150,7 +163,10 @@ mod tests {
         writeln!(&mut &tape, "ond").unwrap();
         let svg = tape.svg();
         assert!(svg.contains("&lt;first&gt; <tspan class=\"r\">red</tspan> end</text>"), "{svg}");
-        assert!(svg.contains("animation-name:t0") && svg.contains("animation-name:t500") && svg.contains(">second</text>"), "{svg}");
+        assert!(
+            svg.contains("animation-name:t0") && svg.contains("animation-name:t500") && svg.contains(">second</text>"),
+            "{svg}"
+        );
         assert!(svg.contains("@keyframes t500 { 0% { visibility: hidden; } 4.000%, 100%"), "{svg}");
         assert!(!svg.contains('\x1b'), "{svg}");
     }

@@ -52,8 +52,14 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Tells to this writer; `pause` is called where a person needs time to read, `progress` where one would wonder what is going on.
-    pub fn new(out: &'a mut dyn Write, colours: bool, pause: &'a mut dyn FnMut(Duration), progress: &'a mut dyn FnMut(&str)) -> Self {
+    /// Tells to this writer; `pause` is called where a person needs time to read, `progress` where one would wonder
+    /// what is going on.
+    pub fn new(
+        out: &'a mut dyn Write,
+        colours: bool,
+        pause: &'a mut dyn FnMut(Duration),
+        progress: &'a mut dyn FnMut(&str),
+    ) -> Self {
         Self { out, colours, pause, progress }
     }
 
@@ -70,7 +76,11 @@ impl<'a> Stage<'a> {
 
     /// The text in a colour, if there are any.
     pub fn paint(&self, paint: Paint, text: &str) -> String {
-        if self.colours && paint != Paint::Plain { format!("{}{text}\x1b[0m", paint.code()) } else { text.to_owned() }
+        if self.colours && paint != Paint::Plain {
+            format!("{}{text}\x1b[0m", paint.code())
+        } else {
+            text.to_owned()
+        }
     }
 
     /// One line, already painted.

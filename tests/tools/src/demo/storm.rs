@@ -43,6 +43,8 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
             ))?;
             Ok(None)
         }
-        moved => Err(DemoError::Wrong(vec![format!("every service should run on the mirror within {IN_TIME} s, and did after {moved:?}")])),
+        moved => Err(DemoError::Wrong(vec![format!(
+            "every service should run on the mirror within {IN_TIME} s, and did after {moved:?}"
+        )])),
     }
 }

@@ -12,7 +12,9 @@ use super::{CASES, Stage, recording};
 async fn every_case_ends_well() {
     for case in CASES.iter().skip(1) {
         let (mut out, mut working) = (Vec::new(), Vec::new());
-        let told = case.run(&mut Stage::new(&mut out, false, &mut |_| (), &mut |what: &str| working.push(what.to_owned()))).await;
+        let told = case
+            .run(&mut Stage::new(&mut out, false, &mut |_| (), &mut |what: &str| working.push(what.to_owned())))
+            .await;
         let story = String::from_utf8(out).unwrap();
         assert!(told.is_ok(), "{}: {:?}\n{story}", case.name, told.err());
         assert!(!story.contains('\x1b') && !story.contains("_aws"), "{story}");
@@ -28,7 +30,11 @@ async fn the_recording_is_of_this_demo() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &svg).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), svg, "docs/demo.svg is stale: UPDATE_DOCS=1 cargo test --workspace");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        svg,
+        "docs/demo.svg is stale: UPDATE_DOCS=1 cargo test --workspace"
+    );
 }
 
 #[test]
@@ -44,7 +50,9 @@ fn colours_change_nothing_but_the_colour() {
     };
     let (plain, coloured) = (told(false), told(true));
     assert!(coloured.contains("\x1b[31m") && coloured != plain);
-    let bare = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+    let bare = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m"]
+        .iter()
+        .fold(coloured, |text, code| text.replace(code, ""));
     assert_eq!(bare, plain);
     assert!(plain.contains(" 19:47  text ") && plain.contains(" ███████░░░░░░░ 44"), "{plain}");
 }

@@ -53,7 +53,9 @@ impl Emulator {
         // It unpacks every function that it runs, and leaves it there.
         let scratch = folder().join("scratch");
         match std::fs::remove_dir_all(&scratch) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("empty the emulator's scratch folder"),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("empty the emulator's scratch folder")
+            }
             Ok(()) | Err(_) => std::fs::create_dir_all(&scratch).context("make the emulator's scratch folder"),
         }?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -118,9 +120,17 @@ impl Emulator {
     ///
     /// # Errors
     /// If the emulator refuses.
-    pub async fn call(&self, service: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
-        let credential =
-            format!("AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0");
+    pub async fn call(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
         let mut all = vec![("authorization", credential.as_str())];
         all.extend(headers);
         self.http.expect(method, &format!("{}/{path}", self.endpoint), &all, body).await

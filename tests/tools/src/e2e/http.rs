@@ -42,7 +42,13 @@ impl Http {
     ///
     /// # Errors
     /// If there is no answer.
-    pub async fn send(&self, method: Method, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Answer> {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -65,7 +71,13 @@ impl Http {
     ///
     /// # Errors
     /// If there is no answer, or its status is no success.
-    pub async fn expect(&self, method: Method, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Answer> {
+    pub async fn expect(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer> {
         let answer = self.send(method.clone(), url, headers, body).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);

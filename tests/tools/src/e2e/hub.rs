@@ -1,5 +1,5 @@
-//! Docker Hub's stand-in, and what it takes to fill it: Debian's docker-registry on a free port; where it cannot be had,
-//! this project's own registry in this process.
+//! Docker Hub's stand-in, and what it takes to fill it: Debian's docker-registry on a free port; where it cannot be
+//! had, this project's own registry in this process.
 
 use std::fs;
 use std::path::Path;
@@ -61,7 +61,11 @@ impl Hub {
     pub fn in_process() -> Self {
         let store = ImageStore::new(VirtualClock::at(Timestamp::from_millis(1_768_504_620_000)));
         let server = RegistryServer::hub(&store, HubOptions::default());
-        Self { endpoint: server.url().to_owned(), http: Http::default(), kind: Kind::InProcess(server) }
+        Self {
+            endpoint: server.url().to_owned(),
+            http: Http::default(),
+            kind: Kind::InProcess(server),
+        }
     }
 
     /// Where it answers.
@@ -82,7 +86,11 @@ impl Hub {
             }
             Kind::InProcess(server) => {
                 let named = |path: &str| path.strip_prefix(&prefix).map(str::to_owned);
-                server.log().iter().filter_map(|access| Some((access.method.to_string(), named(&access.path)?))).collect()
+                server
+                    .log()
+                    .iter()
+                    .filter_map(|access| Some((access.method.to_string(), named(&access.path)?)))
+                    .collect()
             }
         })
     }
@@ -115,7 +123,13 @@ fn requested(line: &str, prefix: &str) -> Option<(String, String)> {
 ///
 /// # Errors
 /// If the registry refuses.
-pub async fn push(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<String> {
+pub async fn push(
+    http: &Http,
+    endpoint: &str,
+    headers: &[(&str, &str)],
+    repository: &str,
+    tag: &str,
+) -> Result<String> {
     let manifest = push_blobs(http, endpoint, headers, repository, tag).await?;
     push_manifest(http, endpoint, headers, repository, tag, MANIFEST, manifest).await
 }
@@ -124,7 +138,13 @@ pub async fn push(http: &Http, endpoint: &str, headers: &[(&str, &str)], reposit
 ///
 /// # Errors
 /// If the registry refuses.
-pub async fn push_index(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<String> {
+pub async fn push_index(
+    http: &Http,
+    endpoint: &str,
+    headers: &[(&str, &str)],
+    repository: &str,
+    tag: &str,
+) -> Result<String> {
     let manifest = push_blobs(http, endpoint, headers, repository, tag).await?;
     let (child, size) = (digest(&manifest), manifest.len());
     push_manifest(http, endpoint, headers, repository, &child, MANIFEST, manifest).await?;
@@ -135,14 +155,21 @@ pub async fn push_index(http: &Http, endpoint: &str, headers: &[(&str, &str)], r
 }
 
 /// Pushes layer and config of an image; returns its manifest.
-async fn push_blobs(http: &Http, endpoint: &str, headers: &[(&str, &str)], repository: &str, tag: &str) -> Result<Vec<u8>> {
+async fn push_blobs(
+    http: &Http,
+    endpoint: &str,
+    headers: &[(&str, &str)],
+    repository: &str,
+    tag: &str,
+) -> Result<Vec<u8>> {
     let layer = format!("the only layer of {repository}:{tag}\n").into_bytes();
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/true"]},
         "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
     });
     let config = config.to_string().into_bytes();
-    let descriptor = |media_type: &str, blob: &[u8]| json!({"mediaType": media_type, "digest": digest(blob), "size": blob.len()});
+    let descriptor =
+        |media_type: &str, blob: &[u8]| json!({"mediaType": media_type, "digest": digest(blob), "size": blob.len()});
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -150,9 +177,15 @@ async fn push_blobs(http: &Http, endpoint: &str, headers: &[(&str, &str)], repos
         "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
     });
     for blob in [layer, config] {
-        let started = http.expect(Method::POST, &format!("{endpoint}/v2/{repository}/blobs/uploads/"), headers, Vec::new()).await?;
+        let started = http
+            .expect(Method::POST, &format!("{endpoint}/v2/{repository}/blobs/uploads/"), headers, Vec::new())
+            .await?;
         let location = started.header("location");
-        let location = if location.starts_with('/') { format!("{endpoint}{location}") } else { location.to_owned() };
+        let location = if location.starts_with('/') {
+            format!("{endpoint}{location}")
+        } else {
+            location.to_owned()
+        };
         let separator = if location.contains('?') { '&' } else { '?' };
         let url = format!("{location}{separator}digest={}", digest(&blob));
         http.expect(Method::PUT, &url, &with(headers, "application/octet-stream"), blob).await?;

@@ -2,8 +2,8 @@
 //! Docker Hub. Every call between them goes over the wire.
 //!
 //! What the emulator lacks: Application Auto Scaling, for which [`scaling`] stands in, and events of ECS and ECR, which
-//! the scenarios send by invoking the remediator, as its rules would. It fires rules by their schedule, and the mirror's does.
-//! IAM's policy simulation is the emulator's own.
+//! the scenarios send by invoking the remediator, as its rules would. It fires rules by their schedule, and the
+//! mirror's does. IAM's policy simulation is the emulator's own.
 //!
 //! What it needs it installs into `.e2e/` in the project's folder; what it starts it stops, also when it fails.
 //! `cargo e2e` is `src/bin/e2e.rs`; the scenarios that it plays are in [`scenarios`].

@@ -41,10 +41,14 @@ pub struct Packed {
 pub fn build(profile: Profile) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(project()).arg("build").args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
+    command
+        .current_dir(project())
+        .arg("build")
+        .args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
     let (flags, output) = match profile {
         Profile::Release => (["--release"].as_slice(), "release"),
-        // With this package beside them, the functions' dependencies get the features that every other dev build has given them.
+        // With this package beside them, the functions' dependencies get the features that every other dev build has
+        // given them.
         Profile::Dev => (["--package", env!("CARGO_PKG_NAME"), "--bins"].as_slice(), "debug"),
     };
     let status = command.args(flags).status().context("run cargo")?;
@@ -84,8 +88,10 @@ pub fn pack_one(binary: &Path, zip: &Path, profile: Profile) -> Result<u64> {
         // Debug information is large, and nobody keeps these zips.
         Profile::Dev => 1,
     };
-    let options =
-        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(level)).unix_permissions(0o755);
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(level))
+        .unix_permissions(0o755);
     writer.start_file("bootstrap", options).context("pack")?;
     writer.write_all(&content).context("pack")?;
     let file = writer.finish().context("pack")?;
@@ -95,8 +101,8 @@ pub fn pack_one(binary: &Path, zip: &Path, profile: Profile) -> Result<u64> {
 /// What the emulator cannot make: it knows no metric math.
 const LEFT_OUT: &[&str] = &["MirrorStaleAlarm"];
 
-/// The project's template with every `CodeUri` replaced by where the zip was uploaded to, and without what the emulator cannot
-/// make; nothing else is changed.
+/// The project's template with every `CodeUri` replaced by where the zip was uploaded to, and without what the emulator
+/// cannot make; nothing else is changed.
 ///
 /// # Errors
 /// If a function's `CodeUri` is not there.
@@ -109,10 +115,15 @@ pub fn template(packed: &[Packed], bucket: &str) -> Result<String> {
         template = template.replace(&local, &format!("CodeUri: s3://{bucket}/{name}.zip\n"));
     }
     for name in LEFT_OUT {
-        let (before, rest) = template.split_once(&format!("\n  {name}:\n")).context(format!("template.yaml has {name}"))?;
+        let (before, rest) =
+            template.split_once(&format!("\n  {name}:\n")).context(format!("template.yaml has {name}"))?;
         // A resource ends where a line is indented no deeper than its name.
         let mut lines = rest.split_inclusive('\n');
-        let length: usize = lines.by_ref().take_while(|line| line.starts_with("   ") || line.trim().is_empty()).map(str::len).sum();
+        let length: usize = lines
+            .by_ref()
+            .take_while(|line| line.starts_with("   ") || line.trim().is_empty())
+            .map(str::len)
+            .sum();
         template = format!("{before}\n{}", &rest[length..]);
     }
     Ok(template)

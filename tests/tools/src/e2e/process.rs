@@ -28,7 +28,13 @@ impl Process {
     pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
         let output = File::create(log).context(format!("write {}", log.display()))?;
         let errors = output.try_clone().context("share the log")?;
-        let child = command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors).spawn().context(format!("start {name}"))?;
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .context(format!("start {name}"))?;
         Ok(Self { name, child, log: log.to_owned() })
     }
 

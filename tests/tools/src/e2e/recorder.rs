@@ -57,10 +57,22 @@ impl Drop for Recorder {
     }
 }
 
-async fn pass_on(State((http, behind)): State<(Http, String)>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn pass_on(
+    State((http, behind)): State<(Http, String)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     record::http(headers.get("x-amz-target").and_then(|target| target.to_str().ok()), &body);
-    let of_the_request = |(name, value): (&http::HeaderName, &http::HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
-    let sent: Vec<(String, String)> = headers.iter().filter_map(of_the_request).filter(|(name, _)| !OWN.contains(&name.as_str())).collect();
+    let of_the_request = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned()))
+    };
+    let sent: Vec<(String, String)> = headers
+        .iter()
+        .filter_map(of_the_request)
+        .filter(|(name, _)| !OWN.contains(&name.as_str()))
+        .collect();
     let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     match http.send(method, &format!("{behind}{uri}"), &sent, body).await {
         Ok(answer) => {

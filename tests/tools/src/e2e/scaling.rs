@@ -79,9 +79,10 @@ async fn answer(State(targets): State<AutoScaling>, headers: HeaderMap, body: By
     let operation = target.rsplit('.').next().unwrap_or_default();
     let (status, answer) = match targets.call(operation, &serde_json::from_slice(&body).unwrap_or_default()) {
         Ok(answer) => (StatusCode::OK, answer),
-        Err(error) => {
-            (StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST), json!({"__type": error.code, "message": error.message}))
-        }
+        Err(error) => (
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+            json!({"__type": error.code, "message": error.message}),
+        ),
     };
     (status, [("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
 }

@@ -117,7 +117,9 @@ impl Stack {
 
     async fn post(&self, function: &str, kind: &str, event: &Value) -> Result<super::http::Answer> {
         let path = format!("2015-03-31/functions/{}/invocations", self.function(function)?);
-        self.emulator.call("lambda", Method::POST, &path, &[("x-amz-invocation-type", kind)], event.to_string().into_bytes()).await
+        self.emulator
+            .call("lambda", Method::POST, &path, &[("x-amz-invocation-type", kind)], event.to_string().into_bytes())
+            .await
     }
 
     /// What CloudFormation called a function, which is named here as its package is, or as the waker.
@@ -135,7 +137,10 @@ impl Stack {
     /// If the logs cannot be read.
     pub async fn logs(&self, function: &str) -> Result<Vec<String>> {
         let group = format!("/aws/lambda/{NAME}-{function}");
-        let answer = self.emulator.json("logs", "Logs_20140328.FilterLogEvents", &json!({ "logGroupName": group })).await?;
+        let answer = self
+            .emulator
+            .json("logs", "Logs_20140328.FilterLogEvents", &json!({ "logGroupName": group }))
+            .await?;
         let events = answer["events"].as_array().context("log events")?;
         Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
     }
@@ -182,7 +187,8 @@ impl Stack {
     async fn listen(&self) -> Result<()> {
         let text = |envelope: &Value, key: &str| envelope[key].as_str().unwrap_or_default().to_owned();
         let come = self.drain(&self.notifications).await?;
-        self.heard().extend(come.iter().map(|envelope| (text(envelope, "Subject"), text(envelope, "Message"))));
+        self.heard()
+            .extend(come.iter().map(|envelope| (text(envelope, "Subject"), text(envelope, "Message"))));
         Ok(())
     }
 
@@ -190,7 +196,14 @@ impl Stack {
     async fn drain(&self, queue: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         loop {
-            let batch = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await.context("receive")?;
+            let batch = self
+                .sqs
+                .receive_message()
+                .queue_url(queue)
+                .max_number_of_messages(10)
+                .send()
+                .await
+                .context("receive")?;
             if batch.messages().is_empty() {
                 return Ok(found);
             }
@@ -219,20 +232,34 @@ impl Stack {
     ///
     /// # Errors
     /// If it is not there in time; the last failure of the look itself.
-    pub async fn until_within<T>(&self, patience: Duration, what: &str, look: impl AsyncFn(&Self) -> Result<Option<T>>) -> Result<T> {
+    pub async fn until_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        look: impl AsyncFn(&Self) -> Result<Option<T>>,
+    ) -> Result<T> {
         let begin = Instant::now();
         loop {
             if let Some(found) = look(self).await? {
                 return Ok(found);
             }
-            ensure(begin.elapsed() < patience, format!("not within {patience:?}: {what}; see {}", self.emulator.log().display()))?;
+            ensure(
+                begin.elapsed() < patience,
+                format!("not within {patience:?}: {what}; see {}", self.emulator.log().display()),
+            )?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     async fn subscribe(&self, sns: &aws_sdk_sns::Client) -> Result<String> {
         let (url, arn) = self.queue("notifications").await?;
-        sns.subscribe().topic_arn(self.output("TopicArn")?).protocol("sqs").endpoint(arn).send().await.context("subscribe to the topic")?;
+        sns.subscribe()
+            .topic_arn(self.output("TopicArn")?)
+            .protocol("sqs")
+            .endpoint(arn)
+            .send()
+            .await
+            .context("subscribe to the topic")?;
         Ok(url)
     }
 
@@ -270,8 +297,10 @@ async fn deploy(
     template_url: &str,
     parameters: &[(&str, &str)],
 ) -> Result<BTreeMap<String, String>> {
-    let parameters =
-        parameters.iter().map(|(name, value)| Parameter::builder().parameter_key(*name).parameter_value(*value).build()).collect();
+    let parameters = parameters
+        .iter()
+        .map(|(name, value)| Parameter::builder().parameter_key(*name).parameter_value(*value).build())
+        .collect();
     let change_set = cloudformation
         .create_change_set()
         .stack_name(NAME)
@@ -284,8 +313,13 @@ async fn deploy(
     let begin = Instant::now();
     let patient = |what: &str| ensure(begin.elapsed() < 2 * PATIENCE, format!("{what} takes too long"));
     loop {
-        let set =
-            cloudformation.describe_change_set().stack_name(NAME).change_set_name("e2e").send().await.context("describe the change set")?;
+        let set = cloudformation
+            .describe_change_set()
+            .stack_name(NAME)
+            .change_set_name("e2e")
+            .send()
+            .await
+            .context("describe the change set")?;
         match set.status() {
             Some(ChangeSetStatus::CreateComplete) => break,
             Some(ChangeSetStatus::Failed) => {
@@ -295,14 +329,21 @@ async fn deploy(
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    cloudformation.execute_change_set().stack_name(NAME).change_set_name("e2e").send().await.context("execute the change set")?;
+    cloudformation
+        .execute_change_set()
+        .stack_name(NAME)
+        .change_set_name("e2e")
+        .send()
+        .await
+        .context("execute the change set")?;
     loop {
         let stacks = cloudformation.describe_stacks().stack_name(NAME).send().await.context("describe the stack")?;
         let stack = stacks.stacks().first().context("the stack is gone")?;
         let status = stack.stack_status().map_or("", |status| status.as_str()).to_owned();
         if status == "CREATE_COMPLETE" {
-            let pair =
-                |output: &aws_sdk_cloudformation::types::Output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()));
+            let pair = |output: &aws_sdk_cloudformation::types::Output| {
+                Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+            };
             return Ok(stack.outputs().iter().filter_map(pair).collect());
         }
         if !status.ends_with("_IN_PROGRESS") {
@@ -315,11 +356,19 @@ async fn deploy(
 
 /// The first failures of the stack's events.
 async fn why(cloudformation: &aws_sdk_cloudformation::Client) -> String {
-    let Ok(events) = cloudformation.describe_stack_events().stack_name(NAME).send().await else { return String::new() };
-    let failed =
-        events.stack_events().iter().filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
+    let Ok(events) = cloudformation.describe_stack_events().stack_name(NAME).send().await else {
+        return String::new();
+    };
+    let failed = events
+        .stack_events()
+        .iter()
+        .filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
     let lines = failed.map(|event| {
-        format!("{}: {}", event.logical_resource_id().unwrap_or_default(), event.resource_status_reason().unwrap_or_default())
+        format!(
+            "{}: {}",
+            event.logical_resource_id().unwrap_or_default(),
+            event.resource_status_reason().unwrap_or_default()
+        )
     });
     lines.collect::<Vec<_>>().join("; ")
 }

@@ -72,10 +72,14 @@ fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
         run(Command::new("apt-get").args(["update", "--quiet"]))?;
         fetch()?;
     }
-    let packages =
-        fs::read_dir(&download).context("look into .e2e/download")?.filter_map(std::result::Result::ok).map(|entry| entry.path());
-    let package =
-        packages.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb")).context("no package came")?;
+    let packages = fs::read_dir(&download)
+        .context("look into .e2e/download")?
+        .filter_map(std::result::Result::ok)
+        .map(|entry| entry.path());
+    let package = packages
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("no package came")?;
     run(Command::new("dpkg").arg("-x").arg(&package).arg(&root))?;
     ensure(program.is_file(), format!("the package has no {}", program.display()))?;
     Ok(program)
@@ -85,5 +89,8 @@ fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}");
     let output = command.output().context(&shown)?;
-    ensure(output.status.success(), format!("{shown}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
+    ensure(
+        output.status.success(),
+        format!("{shown}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)),
+    )
 }

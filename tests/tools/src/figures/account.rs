@@ -42,7 +42,11 @@ impl Account {
         for (image, seed) in [(MIRRORED, 1), (NOT_MIRRORED, 2)] {
             Sample::multi_arch(seed).build().push(world.hub.store(), repository(image), "latest");
         }
-        Sample::multi_arch(1).build().push(world.images.store(), &format!("docker-hub/{}", repository(MIRRORED)), "latest");
+        Sample::multi_arch(1).build().push(
+            world.images.store(),
+            &format!("docker-hub/{}", repository(MIRRORED)),
+            "latest",
+        );
         world.images.store().create_repository(OWN_REPOSITORY, Mutability::Mutable);
         world.hub.quota().spend(NAT, 100, start);
         Self { world, services: 0, tasks: 0 }
@@ -55,7 +59,11 @@ impl Account {
         let definition = self.world.define(&name, &[image]);
         self.world.create_service(&name, &definition, 2, json!({}));
         let cluster_arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}");
-        Stopping { service: ServiceId { cluster_arn, name }, definition, image: image.to_owned() }
+        Stopping {
+            service: ServiceId { cluster_arn, name },
+            definition,
+            image: image.to_owned(),
+        }
     }
 
     /// One more task of a service stops as in this event.
@@ -76,7 +84,11 @@ impl Account {
 
     /// The mirror gets the image that it lacked.
     pub fn mirror(&self) {
-        Sample::multi_arch(2).build().push(self.world.images.store(), &format!("docker-hub/{}", repository(NOT_MIRRORED)), "latest");
+        Sample::multi_arch(2).build().push(
+            self.world.images.store(),
+            &format!("docker-hub/{}", repository(NOT_MIRRORED)),
+            "latest",
+        );
     }
 
     /// Empties the logs, which would grow with every event.
@@ -94,7 +106,8 @@ impl Account {
     pub async fn serve(&self, bootstrap: &std::path::Path) -> Result<(Served, Config)> {
         let served = self.world.aws.serve().await.context("serve the fake AWS")?;
         let World { hub, ecr, public, images, .. } = &self.world;
-        let endpoints = format!("docker.io={},{}={},public.ecr.aws={}", hub.url(), images.host(), ecr.url(), public.url());
+        let endpoints =
+            format!("docker.io={},{}={},public.ecr.aws={}", hub.url(), images.host(), ecr.url(), public.url());
         let config = Config::new(bootstrap)
             .with("AWS_REGION", REGION)
             .with("AWS_ENDPOINT_URL", served.url())

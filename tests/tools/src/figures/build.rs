@@ -8,15 +8,16 @@ use crate::e2e::tools::project;
 use crate::e2e::{Context as _, Result, ensure};
 
 /// The command that builds them, for the document.
-pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe --bins --example bare";
+pub const BUILD: &str =
+    "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe --bins --example bare";
 
 /// Where the binaries are.
 #[derive(Debug, Clone)]
 pub struct Binaries(PathBuf);
 
 impl Binaries {
-    /// Builds the functions, and the bare function beside them. Nothing else is in the build, so that the features of every
-    /// crate are those that the functions are shipped with.
+    /// Builds the functions, and the bare function beside them. Nothing else is in the build, so that the features of
+    /// every crate are those that the functions are shipped with.
     ///
     /// # Errors
     /// If they do not build.
@@ -37,16 +38,32 @@ impl Binaries {
 
     /// Links the remediator once more with its symbols, and takes the copy; the shipped binary is put back.
     ///
-    /// Only the last step of the build differs. With `strip = false` in the profile, every crate would be compiled again.
+    /// Only the last step of the build differs. With `strip = false` in the profile, every crate would be compiled
+    /// again.
     ///
     /// # Errors
     /// If it does not link.
     pub fn with_symbols(&self) -> Result<PathBuf> {
-        let [remediator, ..] = FUNCTIONS else { return Ok(self.bare()) };
+        let [remediator, ..] = FUNCTIONS else {
+            return Ok(self.bare());
+        };
         let with_symbols = folder()?.join(format!("{remediator}-with-symbols"));
         cargo(["rustc", "--release", "-p", remediator, "--bin", remediator, "--", "-C", "strip=none"])?;
         let copied = std::fs::copy(self.function(remediator), &with_symbols);
-        cargo(["build", "--release", "-p", "remediator", "-p", "mirror", "-p", "image-gate", "-p", "widget", "-p", "probe"])?;
+        cargo([
+            "build",
+            "--release",
+            "-p",
+            "remediator",
+            "-p",
+            "mirror",
+            "-p",
+            "image-gate",
+            "-p",
+            "widget",
+            "-p",
+            "probe",
+        ])?;
         copied.context("copy the binary with symbols")?;
         Ok(with_symbols)
     }
@@ -64,7 +81,8 @@ pub fn folder() -> Result<PathBuf> {
 
 /// Cargo's target folder.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), |target| project().join(Path::new(&target)))
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| project().join("target"), |target| project().join(Path::new(&target)))
 }
 
 /// Runs cargo on this workspace.

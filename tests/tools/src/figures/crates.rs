@@ -1,7 +1,7 @@
 //! What each crate costs in a binary: the sizes of its symbols, added up by the crate that they are named after.
 //!
-//! A symbol that names an SDK crate anywhere counts for that crate: `<Vec<aws_sdk_ecs::types::Tag> as Debug>::fmt` is there
-//! because of ECS. What the method cannot see is said in the document.
+//! A symbol that names an SDK crate anywhere counts for that crate: `<Vec<aws_sdk_ecs::types::Tag> as Debug>::fmt` is
+//! there because of ECS. What the method cannot see is said in the document.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,7 +36,9 @@ pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
          of the binary that belong to no symbol (string literals, unwind tables, relocations) are not divided.",
         megabytes(binary.saturating_sub(named))
     ));
-    let percent = |bytes: u64| format!("{} bytes, {} % of the binary", thousands(bytes), rounded(100.0 * bytes as f64 / binary as f64));
+    let percent = |bytes: u64| {
+        format!("{} bytes, {} % of the binary", thousands(bytes), rounded(100.0 * bytes as f64 / binary as f64))
+    };
     let sdk: u64 = sizes.iter().filter(|(name, _)| name.starts_with(SDK)).map(|(_, bytes)| bytes).sum();
     report.figure("all SDK crates (`aws_sdk_*`)", &percent(sdk), None);
     for (name, bytes) in ordered(&sizes, |name| name.starts_with(SDK)) {
@@ -52,7 +54,8 @@ pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
 }
 
 fn ordered(sizes: &BTreeMap<String, u64>, which: impl Fn(&str) -> bool) -> Vec<(&str, u64)> {
-    let mut rows: Vec<(&str, u64)> = sizes.iter().filter(|(name, _)| which(name)).map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let mut rows: Vec<(&str, u64)> =
+        sizes.iter().filter(|(name, _)| which(name)).map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     rows
 }
@@ -71,10 +74,14 @@ fn by_crate(listing: &str) -> BTreeMap<String, u64> {
     let mut seen = std::collections::BTreeSet::new();
     for line in listing.lines() {
         let mut fields = line.splitn(4, ' ');
-        let (Some(address), Some(size), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
+        let (Some(address), Some(size), Some(kind), Some(name)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
             continue;
         };
-        let Ok(size) = u64::from_str_radix(size, 16) else { continue };
+        let Ok(size) = u64::from_str_radix(size, 16) else {
+            continue;
+        };
         // `b` is memory that takes no room in the file.
         if matches!(kind, "b" | "B") || !seen.insert(address) {
             continue;
@@ -95,7 +102,9 @@ fn crate_of(symbol: &str) -> String {
     }
     let start = symbol.trim_start_matches(|next: char| !next.is_alphabetic() && next != '_');
     // `<dyn core::..>`, `<mut T>`, `<[T]>`: the crate is the first word that a path follows.
-    let mut words = start.split(|next: char| !(next.is_alphanumeric() || next == '_' || next == ':')).filter(|word| word.contains("::"));
+    let mut words = start
+        .split(|next: char| !(next.is_alphanumeric() || next == '_' || next == ':'))
+        .filter(|word| word.contains("::"));
     let name = words.next().and_then(|path| path.split("::").next()).unwrap_or_default();
     // The standard library is one crate for this purpose.
     match name {

@@ -1,7 +1,7 @@
 //! The remediator's binary at work: its memory over a thousand events, and how many it handles in a second.
 //!
-//! It talks to the fakes over real sockets. The fakes are of the dev build and share the machine, so that the time on the
-//! wall is theirs as much as the function's; the function's own time on the processor is told beside it.
+//! It talks to the fakes over real sockets. The fakes are of the dev build and share the machine, so that the time on
+//! the wall is theirs as much as the function's; the function's own time on the processor is told beside it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -55,21 +55,34 @@ pub async fn memory(bootstrap: &Path, report: &mut Report) -> Result<()> {
             *outcomes.entry(answer["outcome"].as_str().unwrap_or("batch").to_owned()).or_default() += 1;
             handled += 1;
             if [1, 10, 100, EVENTS / 2, EVENTS].contains(&handled) {
-                report.figure(&format!("after {handled} event(s)"), &format!("{} MB", megabytes(resident(&runtime))), None);
+                report.figure(
+                    &format!("after {handled} event(s)"),
+                    &format!("{} MB", megabytes(resident(&runtime))),
+                    None,
+                );
             }
         }
         account.clear_logs();
     }
     let peak = runtime.peak_resident_bytes().context("read the peak of the process")?;
-    report.figure("peak", &format!("{} MB", megabytes(peak)), Goal::at_most(MOST_MEMORY, "MB", peak as f64 / 1_000_000.0));
-    // What grows with the number of open incidents, which a sweep reads, is one thing; what grew with every event would be a leak.
+    report.figure(
+        "peak",
+        &format!("{} MB", megabytes(peak)),
+        Goal::at_most(MOST_MEMORY, "MB", peak as f64 / 1_000_000.0),
+    );
+    // What grows with the number of open incidents, which a sweep reads, is one thing; what grew with every event would
+    // be a leak.
     let service = account.service(MIRRORED);
     let stop = account.stop(&service, QUOTA);
     for _ in 0..=EVENTS {
         invoke(&mut runtime, &stop).await?;
         account.clear_logs();
     }
-    report.figure(&format!("then, after {EVENTS} duplicates of one event"), &format!("{} MB", megabytes(resident(&runtime))), None);
+    report.figure(
+        &format!("then, after {EVENTS} duplicates of one event"),
+        &format!("{} MB", megabytes(resident(&runtime))),
+        None,
+    );
     for _ in 0..CURES {
         let stop = stop_of_new_service(&mut account);
         expect(&mut runtime, &stop, "acted").await?;
@@ -123,10 +136,16 @@ pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
     let mut account = Account::new(clock::system()());
     let (served, config) = account.serve(bootstrap).await?;
 
-    for (what, is_cure) in [("first event of a process, ignored", false), ("first event of a process, a full cure", true)] {
+    for (what, is_cure) in
+        [("first event of a process, ignored", false), ("first event of a process, a full cure", true)]
+    {
         let (mut wall, mut own) = (Vec::new(), 0.0);
         for _ in 0..FRESH {
-            let (event, outcome) = if is_cure { (stop_of_new_service(&mut account), "acted") } else { (events::running(), "ignored") };
+            let (event, outcome) = if is_cure {
+                (stop_of_new_service(&mut account), "acted")
+            } else {
+                (events::running(), "ignored")
+            };
             let mut runtime = Runtime::start(&config).await.context("start the remediator")?;
             let used = processor(&runtime);
             let begin = Instant::now();
@@ -136,7 +155,11 @@ pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
             runtime.stop().await.context("stop the remediator")?;
         }
         let wall = median(&mut wall).as_secs_f64() * 1000.0;
-        report.figure(what, &format!("{wall:.1} ms (median of {FRESH}; own {:.1} ms)", own * 1000.0 / FRESH as f64), None);
+        report.figure(
+            what,
+            &format!("{wall:.1} ms (median of {FRESH}; own {:.1} ms)", own * 1000.0 / FRESH as f64),
+            None,
+        );
     }
 
     let mut runtime = Runtime::start(&config).await.context("start the remediator")?;

@@ -14,7 +14,10 @@ pub struct Goal {
 impl Goal {
     /// At most this many of a unit.
     pub fn at_most(limit: f64, unit: &str, found: f64) -> Option<Self> {
-        Some(Self { wanted: format!("at most {limit} {unit}").trim_end().to_owned(), met: found <= limit })
+        Some(Self {
+            wanted: format!("at most {limit} {unit}").trim_end().to_owned(),
+            met: found <= limit,
+        })
     }
 
     /// At least this many of a unit.
@@ -38,7 +41,10 @@ pub struct Report {
 impl Report {
     /// A document of figures taken on this day, on this machine.
     pub fn taken(on: &str, machine: &str) -> Self {
-        Self { taken: format!("Taken on {on}, {machine}."), ..Self::default() }
+        Self {
+            taken: format!("Taken on {on}, {machine}."),
+            ..Self::default()
+        }
     }
 
     /// Opens a section.
@@ -66,7 +72,11 @@ impl Report {
         };
         println!(
             "  {what}: {figure}{}",
-            if wanted.is_empty() { String::new() } else { format!("  ({wanted}: {})", met.trim_matches('*')) }
+            if wanted.is_empty() {
+                String::new()
+            } else {
+                format!("  ({wanted}: {})", met.trim_matches('*'))
+            }
         );
         if !self.in_table {
             self.in_table = true;
@@ -83,7 +93,8 @@ impl Report {
         &self.missed
     }
 
-    /// The document, with what stands above its sections. A section that was not measured stays as an earlier document has it.
+    /// The document, with what stands above its sections. A section that was not measured stays as an earlier document
+    /// has it.
     pub fn document(&self, head: &str, earlier: &str) -> String {
         let measured: Vec<(&str, &str)> = sections(&self.text).collect();
         let mut text = head.trim_end().to_owned();
@@ -107,7 +118,8 @@ fn sections(document: &str) -> impl Iterator<Item = (&str, &str)> {
 /// A number with commas between its thousands.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }
 

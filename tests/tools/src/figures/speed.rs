@@ -13,10 +13,18 @@ pub const BENCH: &str = "cargo bench -p remediator --bench decide";
 
 /// A bench, what it is called in the document, and how many a second are wanted.
 const BENCHES: &[(&str, &str, Option<u32>)] = &[
-    ("decide/from-event-to-plan", "decisions: event -> diagnosis -> incident -> plan (a move)", Some(100_000)),
+    (
+        "decide/from-event-to-plan",
+        "decisions: event -> diagnosis -> incident -> plan (a move)",
+        Some(100_000),
+    ),
     ("decide/from-bytes-to-plan", "the same, from the event's bytes", None),
     ("decide/parse-alone", "of that: reading the event", None),
-    ("diagnose/corpus-without-logs", "diagnoses, over the corpus, stops without logs (what the remediator does)", Some(50_000)),
+    (
+        "diagnose/corpus-without-logs",
+        "diagnoses, over the corpus, stops without logs (what the remediator does)",
+        Some(50_000),
+    ),
     ("diagnose/corpus", "diagnoses, over the whole corpus, with logs", Some(50_000)),
 ];
 
@@ -46,7 +54,9 @@ fn per_second(bench: &str) -> Result<f64> {
         let text = fs::read_to_string(&file).context(format!("read {}", file.display()))?;
         serde_json::from_str(&text).context(format!("read {}", file.display()))
     };
-    let nanoseconds = read("estimates.json")?["median"]["point_estimate"].as_f64().context("criterion estimates a median")?;
+    let nanoseconds = read("estimates.json")?["median"]["point_estimate"]
+        .as_f64()
+        .context("criterion estimates a median")?;
     let elements = read("benchmark.json")?["throughput"]["Elements"].as_f64().unwrap_or(1.0);
     Ok(elements * 1e9 / nanoseconds)
 }

@@ -31,7 +31,9 @@ pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report
             // Nobody always comes after the same one.
             let which = (turn + round) % names.len();
             let bootstrap = if which == 0 { binaries.bare() } else { binaries.function(names[which]) };
-            let runtime = Runtime::start(&Config { bootstrap, ..config.clone() }).await.context(format!("start {}", names[which]))?;
+            let runtime = Runtime::start(&Config { bootstrap, ..config.clone() })
+                .await
+                .context(format!("start {}", names[which]))?;
             times[which].push(runtime.time_to_first_next());
             runtime.stop().await.context("stop it")?;
         }
@@ -40,8 +42,14 @@ pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report
     for (name, times) in names.iter().zip(&mut times) {
         let median = median(times);
         let ratio = median.as_secs_f64() / bare.as_secs_f64();
-        let milliseconds = |time: Option<&Duration>| format!("{:.1}", time.copied().unwrap_or_default().as_secs_f64() * 1000.0);
-        let range = format!("{} ms (from {} to {})", milliseconds(Some(&median)), milliseconds(times.first()), milliseconds(times.last()));
+        let milliseconds =
+            |time: Option<&Duration>| format!("{:.1}", time.copied().unwrap_or_default().as_secs_f64() * 1000.0);
+        let range = format!(
+            "{} ms (from {} to {})",
+            milliseconds(Some(&median)),
+            milliseconds(times.first()),
+            milliseconds(times.last())
+        );
         match *name {
             "bare" => report.figure("bare", &range, None),
             name => report.figure(name, &format!("{range}, {ratio:.2} × bare"), Goal::at_most(MOST, "× bare", ratio)),

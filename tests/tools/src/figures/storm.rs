@@ -1,4 +1,5 @@
-//! What a storm takes of an account, and what a month costs: played in this process, within the limits of a new account.
+//! What a storm takes of an account, and what a month costs: played in this process, within the limits of a new
+//! account.
 
 use std::time::Instant;
 
@@ -30,7 +31,10 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         let storm = Storm::play(Setup::new().with("PULLSAFE_MODE", mode), SERVICES).await;
         if mode == "act" {
             let minutes = storm.moved_after.map(|seconds| seconds as f64 / 60.0);
-            let goal = Goal { wanted: "at most 15".to_owned(), met: minutes.is_some_and(|minutes| minutes <= 15.0) };
+            let goal = Goal {
+                wanted: "at most 15".to_owned(),
+                met: minutes.is_some_and(|minutes| minutes <= 15.0),
+            };
             let figure = minutes.map_or("never".to_owned(), |minutes| format!("after {minutes:.1} minutes"));
             report.figure("acting: every service runs on the mirror", &figure, Some(goal));
         } else {
@@ -41,16 +45,31 @@ pub async fn measure(report: &mut Report) -> Result<()> {
             );
         }
         let busiest = storm.units.busiest_partition().map_or(0, |(_, _, units)| units);
-        let goal = Goal { wanted: "at most 500 of 1,000".to_owned(), met: busiest <= 500 };
-        report.figure(&format!("{name}: write units of the busiest partition in a second"), &thousands(busiest), Some(goal));
-        let refused: Vec<String> =
-            storm.refused.iter().map(|(call, (count, last))| format!("{call} {count}, the last after {last} s")).collect();
+        let goal = Goal {
+            wanted: "at most 500 of 1,000".to_owned(),
+            met: busiest <= 500,
+        };
+        report.figure(
+            &format!("{name}: write units of the busiest partition in a second"),
+            &thousands(busiest),
+            Some(goal),
+        );
+        let refused: Vec<String> = storm
+            .refused
+            .iter()
+            .map(|(call, (count, last))| format!("{call} {count}, the last after {last} s"))
+            .collect();
         let refused = if refused.is_empty() { "none".to_owned() } else { refused.join("; ") };
         report.figure(&format!("{name}: calls that came too fast"), &refused, None);
         let calls: usize = storm.calls.values().sum();
         report.figure(
             &format!("{name}: calls, write units, read units"),
-            &format!("{}, {}, {}", thousands(calls as u64), thousands(storm.units.write), thousands(storm.units.half_read / 2)),
+            &format!(
+                "{}, {}, {}",
+                thousands(calls as u64),
+                thousands(storm.units.write),
+                thousands(storm.units.half_read / 2)
+            ),
             None,
         );
         report.figure(&format!("{name}: played in"), &format!("{} s", begin.elapsed().as_secs()), None);
@@ -78,7 +97,8 @@ pub async fn cost(report: &mut Report) -> Result<()> {
     ] {
         let bill = month(&measured, standing, 0.0, incidents);
         let (listed, allowed) = sums(&bill);
-        let of = |name: &str| bill.iter().filter(|line| line.what.starts_with(name)).map(|line| line.quantity).sum::<f64>();
+        let of =
+            |name: &str| bill.iter().filter(|line| line.what.starts_with(name)).map(|line| line.quantity).sum::<f64>();
         report.figure(
             what,
             &format!(

@@ -102,7 +102,8 @@ fn measure(tree: &Tree, pullsafe: &Path, rg: &Path, report: &mut Report) -> Resu
     search.args(["--hidden", "--no-require-git", "--count", "image|^FROM "]).arg(&root);
     let mut list = Command::new(rg);
     list.args(["--hidden", "--no-require-git", "--files"]).arg(&root);
-    let counts: Value = serde_json::from_slice(&scan("0").output().context("run the scan")?.stdout).context("read its answer")?;
+    let counts: Value =
+        serde_json::from_slice(&scan("0").output().context("run the scan")?.stdout).context("read its answer")?;
     let mut programs = [scan("0"), scan("1"), search, list];
     let mut times: [Vec<Duration>; 4] = Default::default();
     let mut peaks = [0; 4];
@@ -119,8 +120,12 @@ fn measure(tree: &Tree, pullsafe: &Path, rg: &Path, report: &mut Report) -> Resu
     let found = counts["summary"]["findings"].as_u64().unwrap_or_default();
     let read = counts["summary"]["files_read"].as_u64().unwrap_or_default();
     let per_second = rounded(tree.files as f64 / ours);
-    let figure =
-        format!("{}; {} images in {} files read, {per_second} files a second", shown(ours, peaks[0]), thousands(found), thousands(read));
+    let figure = format!(
+        "{}; {} images in {} files read, {per_second} files a second",
+        shown(ours, peaks[0]),
+        thousands(found),
+        thousands(read)
+    );
     report.figure("`pullsafe scan --output json`", &figure, tree.most.and_then(|most| Goal::at_most(most, "s", ours)));
     report.figure("the same with `--threads 1`", &shown(alone, peaks[1]), None);
     report.figure(

@@ -1,4 +1,5 @@
-//! How many round trips each kind of event costs: counted from the logs of the fakes, with the remediator in this process.
+//! How many round trips each kind of event costs: counted from the logs of the fakes, with the remediator in this
+//! process.
 
 use std::time::{Duration, Instant};
 
@@ -64,14 +65,23 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         Goal { wanted: "at most 9".to_owned(), met: deep <= 9 }.into(),
     );
     for trips in all().await? {
-        let registry = if trips.registry.is_empty() { String::new() } else { format!("; {}", run_lengths(&trips.registry)) };
-        let calls = if trips.calls.is_empty() { String::new() } else { format!(": {}", run_lengths(&trips.calls)) };
+        let registry = if trips.registry.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", run_lengths(&trips.registry))
+        };
+        let calls = if trips.calls.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", run_lengths(&trips.calls))
+        };
         report.figure(trips.what, &format!("{} + {}{calls}{registry}", trips.calls.len(), trips.registry.len()), None);
     }
     Ok(())
 }
 
-/// In which round trip the service is moved, counted from the event, and after what time; the latency of a call is 20 ms.
+/// In which round trip the service is moved, counted from the event, and after what time; the latency of a call is 20
+/// ms.
 ///
 /// # Errors
 /// If the service was not moved.
@@ -102,11 +112,22 @@ async fn count(account: &mut Account, what: &'static str, event: &Value, expecte
     account.world.deliver(event).await;
     let answer = account.world.answers.last().cloned().unwrap_or_default();
     ensure(answer["outcome"] == expected, format!("{what}: expected `{expected}`, got {answer}"))?;
-    let calls = account.world.aws.calls().iter().map(|call| format!("{}:{}", call.service, call.operation)).collect();
+    let calls = account
+        .world
+        .aws
+        .calls()
+        .iter()
+        .map(|call| format!("{}:{}", call.service, call.operation))
+        .collect();
     let mut registry = Vec::new();
-    for (host, server) in [("docker.io", &account.world.hub), ("ECR", &account.world.ecr), ("public.ecr.aws", &account.world.public)] {
+    for (host, server) in [
+        ("docker.io", &account.world.hub),
+        ("ECR", &account.world.ecr),
+        ("public.ecr.aws", &account.world.public),
+    ] {
         for access in server.log() {
-            let spends = host == "docker.io" && access.method == http::Method::GET && access.path.contains("/manifests/");
+            let spends =
+                host == "docker.io" && access.method == http::Method::GET && access.path.contains("/manifests/");
             ensure(!spends, format!("{what}: a GET of {} spends pull quota", access.path))?;
             let token = if access.path.starts_with("/v2/") { "" } else { " (token)" };
             registry.push(format!("{} {host}{token}", access.method));

@@ -1,10 +1,11 @@
-//! Which repository refers to which blob, for workers that begin without a memory: a blob that another repository of the registry holds
-//! is mounted instead of sent.
+//! Which repository refers to which blob, for workers that begin without a memory: a blob that another repository of
+//! the registry holds is mounted instead of sent.
 //!
-//! A ring of the latest [`SLOTS`] rows for each registry (`pk` = `mirror`, `sk` = `held#<registry>#<slot>`), each what the images of one job
-//! added, and a count of all that were ever written (`held#<registry>`). Writing costs two small writes for each job that stored
-//! something new, in all as many bytes as the digests; reading one row, and those that are newer than what was read before. Two
-//! workers never write the same row, and none is changed. What is no longer true costs nothing, for a refused mount opens the upload.
+//! A ring of the latest [`SLOTS`] rows for each registry (`pk` = `mirror`, `sk` = `held#<registry>#<slot>`), each what
+//! the images of one job added, and a count of all that were ever written (`held#<registry>`). Writing costs two small
+//! writes for each job that stored something new, in all as many bytes as the digests; reading one row, and those that
+//! are newer than what was read before. Two workers never write the same row, and none is changed. What is no longer
+//! true costs nothing, for a refused mount opens the upload.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,12 @@ impl MirrorTable {
     /// # Errors
     /// The call failed.
     pub async fn held_count(&self, registry: &str) -> Result<u64, Failure> {
-        let operation =
-            self.client.get_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&format!("held#{registry}")));
+        let operation = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&format!("held#{registry}")));
         let answer = operation.send().await.map_err(|error| Failure::of("dynamodb:GetItem", &error))?;
         Ok(answer.item().and_then(|item| count(item.get("written"))).unwrap_or_default())
     }
@@ -42,7 +47,12 @@ impl MirrorTable {
     /// # Errors
     /// The call failed.
     pub async fn held(&self, registry: &str, written: u64) -> Result<Held, Failure> {
-        let operation = self.client.get_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&slot(registry, written)));
+        let operation = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&slot(registry, written)));
         let answer = operation.send().await.map_err(|error| Failure::of("dynamodb:GetItem", &error))?;
         let held = answer.item().and_then(|item| item.get("held")).and_then(|held| held.as_s().ok());
         Ok(held.and_then(|held| serde_json::from_str(held).ok()).unwrap_or_default())
@@ -61,8 +71,12 @@ impl MirrorTable {
             room -= digests.len();
             kept.insert(repository.clone(), digests);
         }
-        let operation =
-            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&format!("held#{registry}")));
+        let operation = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&format!("held#{registry}")));
         let operation = operation
             .update_expression("ADD #written :one")
             .expression_attribute_names("#written", "written")
@@ -71,8 +85,12 @@ impl MirrorTable {
         let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
         let written = answer.attributes().and_then(|attributes| count(attributes.get("written")));
         let written = written.ok_or_else(|| Failure::unexpected(CALL, "the count is no number"))?;
-        let operation =
-            self.client.update_item().table_name(&self.name).key("pk", text(MEMORY.0)).key("sk", text(&slot(registry, written)));
+        let operation = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(MEMORY.0))
+            .key("sk", text(&slot(registry, written)));
         let operation = operation
             .update_expression("SET #held = :held, #expires = :expires")
             .expression_attribute_names("#held", "held")

@@ -120,7 +120,14 @@ pub const KEYS: &[Key] = &[
         "ECR's own",
         "How repositories are created. Those that exist stay as they are.",
     ),
-    key("", "prune", Kind::Mapping(PRUNE), "mapping", "off", "Whether images that are no longer wanted are deleted from the mirror."),
+    key(
+        "",
+        "prune",
+        Kind::Mapping(PRUNE),
+        "mapping",
+        "off",
+        "Whether images that are no longer wanted are deleted from the mirror.",
+    ),
     key(
         IMAGE,
         "source",
@@ -161,7 +168,14 @@ pub const KEYS: &[Key] = &[
         "any",
         "Tags that match one of the patterns as a whole; `*` is any run of characters, `?` one.",
     ),
-    key(TAGS, "exclude", Kind::Patterns, "pattern or list", "none", "Tags that match none of the patterns. It wins over everything else."),
+    key(
+        TAGS,
+        "exclude",
+        Kind::Patterns,
+        "pattern or list",
+        "none",
+        "Tags that match none of the patterns. It wins over everything else.",
+    ),
     key(TAGS, "newest", Kind::Number(1, 1000), "number", "all", "Only so many of them, the newest."),
     key(
         TAGS,
@@ -195,10 +209,24 @@ pub const KEYS: &[Key] = &[
         "`false`",
         "Whether tags cannot be overwritten. A tag that moves at the source is then reported as blocked.",
     ),
-    key(REPOSITORIES, "scan_on_push", Kind::Flag, "`true` or `false`", "`false`", "Whether ECR scans an image when it arrives."),
+    key(
+        REPOSITORIES,
+        "scan_on_push",
+        Kind::Flag,
+        "`true` or `false`",
+        "`false`",
+        "Whether ECR scans an image when it arrives.",
+    ),
     key(REPOSITORIES, "lifecycle", Kind::Mapping(LIFECYCLE), "mapping", "none", "ECR's lifecycle policy."),
     key(REPOSITORIES, "tags", Kind::Texts, "mapping of texts", "none", "AWS tags of the repository."),
-    key(LIFECYCLE, "keep", Kind::Number(1, 10_000), "number", "all", "ECR expires the oldest tagged images beyond so many, wanted or not."),
+    key(
+        LIFECYCLE,
+        "keep",
+        Kind::Number(1, 10_000),
+        "number",
+        "all",
+        "ECR expires the oldest tagged images beyond so many, wanted or not.",
+    ),
     key(
         PRUNE,
         "enabled",
@@ -215,9 +243,30 @@ pub const KEYS: &[Key] = &[
         "`7`",
         "For so many days, and at least two runs, an image has to be unwanted before it is deleted.",
     ),
-    key(PRUNE, "keep", Kind::Mapping(KEEP), "mapping", "see below", "What is kept although nothing wants it."),
-    key(KEEP, "tags", Kind::Patterns, "pattern or list", "none", "Images with a tag that matches one of the patterns."),
-    key(KEEP, "newest", Kind::Number(0, 10_000), "number", "`0`", "So many images of each repository, those pushed last."),
+    key(
+        PRUNE,
+        "keep",
+        Kind::Mapping(KEEP),
+        "mapping",
+        "see below",
+        "What is kept although nothing wants it.",
+    ),
+    key(
+        KEEP,
+        "tags",
+        Kind::Patterns,
+        "pattern or list",
+        "none",
+        "Images with a tag that matches one of the patterns.",
+    ),
+    key(
+        KEEP,
+        "newest",
+        Kind::Number(0, 10_000),
+        "number",
+        "`0`",
+        "So many images of each repository, those pushed last.",
+    ),
     key(
         KEEP,
         "pulled_within_days",
@@ -242,7 +291,11 @@ pub(crate) fn kind(within: &str, name: &str) -> Option<Kind> {
 pub fn table() -> String {
     let mut table = "| Key | Value | Default | |\n|---|---|---|---|\n".to_owned();
     for key in KEYS {
-        let path = if key.within.is_empty() { key.name.to_owned() } else { format!("{}.{}", key.within, key.name) };
+        let path = if key.within.is_empty() {
+            key.name.to_owned()
+        } else {
+            format!("{}.{}", key.within, key.name)
+        };
         table += &format!("| `{path}` | {} | {} | {} |\n", key.value, key.default, key.meaning)
             .replace("||`", "\\|\\|`")
             .replace("`||", "`\\|\\|");

@@ -109,7 +109,13 @@ pub struct PruneRule {
 
 impl Default for PruneRule {
     fn default() -> Self {
-        Self { enabled: false, grace_days: 7, keep_tags: Vec::new(), keep_newest: 0, keep_pulled_within_days: 30 }
+        Self {
+            enabled: false,
+            grace_days: 7,
+            keep_tags: Vec::new(),
+            keep_newest: 0,
+            keep_pulled_within_days: 30,
+        }
     }
 }
 

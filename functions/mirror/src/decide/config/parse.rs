@@ -29,7 +29,10 @@ pub(crate) fn parse(text: &str) -> Result<MirrorConfig, Vec<ConfigFault>> {
         return Err(whole(broken.at, format!("this is no YAML: {}", broken.message)));
     }
     let Some(root) = root else {
-        return Err(whole(start, "the configuration is empty; it needs at least `registry`, and `images` or `discover`".to_owned()));
+        return Err(whole(
+            start,
+            "the configuration is empty; it needs at least `registry`, and `images` or `discover`".to_owned(),
+        ));
     };
     let mut reader = Reader::default();
     let config = document(&mut reader, &Value { node: root, path: String::new() });
@@ -63,7 +66,9 @@ fn document(reader: &mut Reader, value: &Value<'_>) -> Option<MirrorConfig> {
         let at = entries.get("images").unwrap_or(value).node.position();
         reader.fault(at, "images", "selects nothing; list images, or write `discover: ecs`");
     }
-    let repositories = entries.get("repositories").map_or_else(|| Some(RepositorySettings::default()), |value| repositories(reader, value));
+    let repositories = entries
+        .get("repositories")
+        .map_or_else(|| Some(RepositorySettings::default()), |value| repositories(reader, value));
     let prune = match entries.get("prune") {
         None => Some(None),
         Some(value) => prune(reader, value).map(Some),
@@ -140,8 +145,10 @@ fn image(reader: &mut Reader, item: &Value<'_>) -> Option<ImageRule> {
             Some(ImageRule { source: source?, tags: tags?, platforms: Vec::new(), line })
         }
         (Some(_), Some((second, value))) => {
-            let problem =
-                format!("is a second repository in one entry; begin another entry, `- {}: [...]`, or write {wanted}", short(second));
+            let problem = format!(
+                "is a second repository in one entry; begin another entry, `- {}: [...]`, or write {wanted}",
+                short(second)
+            );
             reader.wrong(&value, problem);
             None
         }
@@ -170,9 +177,14 @@ fn long(reader: &mut Reader, item: &Value<'_>, line: usize) -> Option<ImageRule>
 fn source(reader: &mut Reader, value: &Value<'_>, text: &str) -> Option<Reference> {
     let problem = match text.parse::<Reference>() {
         Ok(reference) if reference.tag().is_some() || reference.digest().is_some() => {
-            format!("names the image `{}`; here goes the repository alone, and what follows it into `tags`", short(text))
+            format!(
+                "names the image `{}`; here goes the repository alone, and what follows it into `tags`",
+                short(text)
+            )
         }
-        Ok(reference) if reference.is_docker_hub() && reference.repository() == "library/scratch" => "`scratch` is not an image".to_owned(),
+        Ok(reference) if reference.is_docker_hub() && reference.repository() == "library/scratch" => {
+            "`scratch` is not an image".to_owned()
+        }
         Ok(reference) => return Some(reference),
         Err(error) => error.to_string(),
     };
@@ -206,13 +218,24 @@ fn selection(reader: &mut Reader, value: &Value<'_>) -> Option<TagSelection> {
 fn listed_image(reader: &mut Reader, item: &Value<'_>) -> Option<Listed> {
     let wanted = "a tag, a digest (sha256:...), or tag@digest";
     let text = reader.text(item, wanted)?;
-    let suffix = if text.starts_with("sha256:") { format!("@{text}") } else { format!(":{text}") };
+    let suffix = if text.starts_with("sha256:") {
+        format!("@{text}")
+    } else {
+        format!(":{text}")
+    };
     match format!("a{suffix}").parse::<Reference>() {
-        Ok(reference) => Some(Listed { tag: reference.tag().map(str::to_owned), digest: reference.digest().cloned() }),
+        Ok(reference) => Some(Listed {
+            tag: reference.tag().map(str::to_owned),
+            digest: reference.digest().cloned(),
+        }),
         Err(_) if text.contains(['*', '?']) => {
             reader.wrong(
                 item,
-                format!("is the pattern `{}`; patterns go into a mapping: `tags: {{include: \"{}\"}}`", short(text), short(text)),
+                format!(
+                    "is the pattern `{}`; patterns go into a mapping: `tags: {{include: \"{}\"}}`",
+                    short(text),
+                    short(text)
+                ),
             );
             None
         }
@@ -246,21 +269,36 @@ fn rule(reader: &mut Reader, value: &Value<'_>) -> Option<TagRule> {
     let selects = ["semver", "include", "newest", "max_age_days"];
     if selects.iter().all(|name| entries.get(name).is_none()) {
         // Every tag of a repository is thousands of images; whoever means it writes `include: "*"`.
-        reader.wrong(value, format!("selects nothing; it needs one of {} (`include: \"*\"` is every tag)", listed(&selects)));
+        reader.wrong(
+            value,
+            format!("selects nothing; it needs one of {} (`include: \"*\"` is every tag)", listed(&selects)),
+        );
     }
-    let rule = TagRule { semver, include, exclude, newest, by: by.unwrap_or(By::Version), max_age_days, prereleases };
+    let rule = TagRule {
+        semver,
+        include,
+        exclude,
+        newest,
+        by: by.unwrap_or(By::Version),
+        max_age_days,
+        prereleases,
+    };
     (reader.faults.len() == faults).then_some(rule)
 }
 
 fn globs(reader: &mut Reader, value: &Value<'_>) -> Vec<Glob> {
     let wanted = "a pattern such as \"*-alpine\", or a list of them";
-    let Some(items) = reader.one_or_more(value, wanted) else { return Vec::new() };
+    let Some(items) = reader.one_or_more(value, wanted) else {
+        return Vec::new();
+    };
     if items.is_empty() {
         reader.wrong(value, format!("is an empty list; write {wanted}"));
     }
     let mut globs = Vec::new();
     for item in items {
-        let Some(text) = reader.text(&item, wanted) else { continue };
+        let Some(text) = reader.text(&item, wanted) else {
+            continue;
+        };
         match Glob::parse(text) {
             Ok(glob) => globs.push(glob),
             Err(why) => reader.wrong(&item, format!("is `{}`; {why}", short(text))),

@@ -75,7 +75,10 @@ impl Reader {
     fn shape<'t>(&mut self, value: &Value<'t>) -> Option<Shape<'t>> {
         self.visited += 1;
         if self.visited == MOST_VALUES {
-            self.wrong(value, format!("is one of more than {MOST_VALUES} values, which is more than a configuration may have"));
+            self.wrong(
+                value,
+                format!("is one of more than {MOST_VALUES} values, which is more than a configuration may have"),
+            );
         }
         (self.visited < MOST_VALUES).then(|| value.node.shape())
     }
@@ -106,7 +109,11 @@ impl Reader {
                 self.fault(key.position(), &value.path, "has a key that is no text");
                 continue;
             };
-            let path = if value.path.is_empty() { name.to_owned() } else { format!("{}.{name}", value.path) };
+            let path = if value.path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}.{name}", value.path)
+            };
             if let Some(line) = lines.insert(name, key.position().line) {
                 self.fault(key.position(), &path, format!("comes a second time; the first is in line {line}"));
                 continue;
@@ -130,14 +137,23 @@ impl Reader {
                 self.fault(at, &entry.path, problem);
             }
         }
-        Some(Entries { at: value.node.position(), path: value.path.clone(), within, found })
+        Some(Entries {
+            at: value.node.position(),
+            path: value.path.clone(),
+            within,
+            found,
+        })
     }
 
     pub(crate) fn list<'t>(&mut self, value: &Value<'t>, wanted: &str) -> Option<Vec<Value<'t>>> {
         match self.shape(value)? {
-            Shape::Sequence(items) => {
-                Some(items.into_iter().enumerate().map(|(index, node)| Value { node, path: format!("{}[{index}]", value.path) }).collect())
-            }
+            Shape::Sequence(items) => Some(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, node)| Value { node, path: format!("{}[{index}]", value.path) })
+                    .collect(),
+            ),
             other @ (Shape::Null | Shape::Scalar(..) | Shape::Mapping(_)) => {
                 self.mistyped(value, &other, wanted);
                 None
@@ -187,7 +203,8 @@ impl Reader {
         let wanted = format!("a whole number from {least} to {most}");
         match self.shape(value)? {
             Shape::Scalar(text, style) => {
-                let digits = style == Style::Plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let digits =
+                    style == Style::Plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
                 if number.is_none() {
                     self.wrong(value, format!("is `{}`; write {wanted}", short(text)));
@@ -209,7 +226,9 @@ impl<'t> Entries<'t> {
 
     /// A whole number between the bounds that the list of keys has for it.
     pub(crate) fn number(&self, reader: &mut Reader, name: &str) -> Option<u32> {
-        let Some(Kind::Number(least, most)) = kind(self.within, name) else { return None };
+        let Some(Kind::Number(least, most)) = kind(self.within, name) else {
+            return None;
+        };
         reader.number(self.get(name)?, least, most)
     }
 
@@ -217,7 +236,11 @@ impl<'t> Entries<'t> {
     pub(crate) fn required(&self, reader: &mut Reader, name: &str, wanted: &str) -> Option<Value<'t>> {
         let found = self.get(name).cloned();
         if found.is_none() {
-            let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+            let path = if self.path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}.{name}", self.path)
+            };
             reader.fault(self.at, &path, format!("is missing; write {wanted}"));
         }
         found
@@ -226,8 +249,13 @@ impl<'t> Entries<'t> {
 
 /// Where a key was written.
 fn key_position(value: &Value<'_>, name: &str) -> Option<Position> {
-    let Shape::Mapping(entries) = value.node.shape() else { return None };
-    entries.into_iter().find(|(key, _)| matches!(key.shape(), Shape::Scalar(found, _) if found == name)).map(|(key, _)| key.position())
+    let Shape::Mapping(entries) = value.node.shape() else {
+        return None;
+    };
+    entries
+        .into_iter()
+        .find(|(key, _)| matches!(key.shape(), Shape::Scalar(found, _) if found == name))
+        .map(|(key, _)| key.position())
 }
 
 /// Words in backquotes, with commas.
@@ -237,6 +265,10 @@ pub(crate) fn listed(names: &[&str]) -> String {
 
 /// A value as it may stand in a message: one line, not long.
 pub(crate) fn short(text: &str) -> String {
-    let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(80).collect();
+    let clean: String = text
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .take(80)
+        .collect();
     if text.chars().count() > 80 { format!("{clean}...") } else { clean }
 }

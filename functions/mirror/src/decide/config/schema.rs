@@ -1,7 +1,7 @@
 //! The configuration as a JSON schema, for editors: made from the list of keys.
 //!
-//! It is never stricter than the parser, for a red line under what is right is worse than none under what is wrong. What it
-//! cannot say (that a range has a meaning, that a key comes once) the parser says.
+//! It is never stricter than the parser, for a red line under what is right is worse than none under what is wrong.
+//! What it cannot say (that a range has a meaning, that a key comes once) the parser says.
 
 use serde_json::{Map, Value, json};
 
@@ -67,7 +67,8 @@ fn rule() -> Value {
 
 /// A mapping with the keys of the list and no other.
 fn mapping(within: &str) -> Map<String, Value> {
-    let mut mapping = object(json!({"type": "object", "additionalProperties": false, "properties": properties(within)}));
+    let mut mapping =
+        object(json!({"type": "object", "additionalProperties": false, "properties": properties(within)}));
     if within == LIFECYCLE {
         mapping.insert("required".to_owned(), json!(["keep"]));
     }
@@ -75,11 +76,19 @@ fn mapping(within: &str) -> Map<String, Value> {
 }
 
 fn properties(within: &str) -> Value {
-    KEYS.iter().filter(|key| key.within == within).map(|key| (key.name.to_owned(), property(key))).collect::<Map<_, _>>().into()
+    KEYS.iter()
+        .filter(|key| key.within == within)
+        .map(|key| (key.name.to_owned(), property(key)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn property(key: &Key) -> Value {
-    let default = if key.default == MUST_BE_SET { "It must be set.".to_owned() } else { format!("Default: {}.", key.default) };
+    let default = if key.default == MUST_BE_SET {
+        "It must be set.".to_owned()
+    } else {
+        format!("Default: {}.", key.default)
+    };
     let mut property = object(json!({"description": format!("{} {default}", key.meaning)}));
     property.extend(object(value(key.kind)));
     Value::Object(property)

@@ -1,10 +1,9 @@
 //! Versions as tags write them, and ranges over them.
 //!
-//! A tag is a version and a variant: `3.11-slim` is 3.11 in the variant `slim`, `22.1.0-alpine3.20` is 22.1.0 in the variant
-//! `alpine3.20`. A range looks at the version alone; which variants are wanted is for `include` and `exclude` to say. A part that a tag
-//! leaves out counts as zero, so that `22` is 22.0.0.
-//! What says that it is not the finished version (`3.14.0rc1`, `8.0-beta2`) is a prerelease, and no range holds it unless it is
-//! asked for.
+//! A tag is a version and a variant: `3.11-slim` is 3.11 in the variant `slim`, `22.1.0-alpine3.20` is 22.1.0 in the
+//! variant `alpine3.20`. A range looks at the version alone; which variants are wanted is for `include` and `exclude`
+//! to say. A part that a tag leaves out counts as zero, so that `22` is 22.0.0. What says that it is not the finished
+//! version (`3.14.0rc1`, `8.0-beta2`) is a prerelease, and no range holds it unless it is asked for.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -31,13 +30,22 @@ impl Version {
         };
         let attached_word = attached.trim_start_matches('.');
         if !attached_word.is_empty() {
-            // 3.14.0rc1; anything else right behind the number is no version that can be compared, such as `18b` or `2xlarge`.
+            // 3.14.0rc1; anything else right behind the number is no version that can be compared, such as `18b` or
+            // `2xlarge`.
             let prerelease = prerelease(attached_word)?;
-            return Some(Self { parts, prerelease: Some(prerelease), variant: variant.to_owned() });
+            return Some(Self {
+                parts,
+                prerelease: Some(prerelease),
+                variant: variant.to_owned(),
+            });
         }
         let (first, others) = variant.split_once(['-', '_']).unwrap_or((variant, ""));
         match prerelease(first) {
-            Some(prerelease) => Some(Self { parts, prerelease: Some(prerelease), variant: others.to_owned() }),
+            Some(prerelease) => Some(Self {
+                parts,
+                prerelease: Some(prerelease),
+                variant: others.to_owned(),
+            }),
             None => Some(Self { parts, prerelease: None, variant: variant.to_owned() }),
         }
     }
@@ -60,8 +68,8 @@ impl Version {
         std::array::from_fn(|index| self.part(index))
     }
 
-    /// Older before newer. Of the same version the one with more parts is the newer, for it moves less; a variant decides last, its
-    /// numbers by value (`alpine3.9` before `alpine3.20`).
+    /// Older before newer. Of the same version the one with more parts is the newer, for it moves less; a variant
+    /// decides last, its numbers by value (`alpine3.9` before `alpine3.20`).
     pub fn compare(&self, other: &Self) -> Ordering {
         let finished = match (&self.prerelease, &other.prerelease) {
             (None, None) => Ordering::Equal,
@@ -86,7 +94,9 @@ fn numbers(text: &str) -> Option<(Vec<u64>, &str)> {
         parts.push(rest[..digits].parse().ok()?);
         rest = &rest[digits..];
         match rest.strip_prefix('.') {
-            Some(after) if after.starts_with(|first: char| first.is_ascii_digit()) && parts.len() < MOST_PARTS => rest = after,
+            Some(after) if after.starts_with(|first: char| first.is_ascii_digit()) && parts.len() < MOST_PARTS => {
+                rest = after
+            }
             Some(_) | None => return Some((parts, rest)),
         }
     }
@@ -100,8 +110,10 @@ fn prerelease(word: &str) -> Option<(String, u64)> {
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let name = name.to_ascii_lowercase();
     let known = match name.as_str() {
-        "alpha" | "beta" | "rc" | "cr" | "pre" | "preview" | "prerelease" | "dev" | "snapshot" | "nightly" | "canary" | "next"
-        | "milestone" | "ea" | "insiders" | "unstable" | "experimental" | "edge" => rest.is_empty() || numbered,
+        "alpha" | "beta" | "rc" | "cr" | "pre" | "preview" | "prerelease" | "dev" | "snapshot" | "nightly"
+        | "canary" | "next" | "milestone" | "ea" | "insiders" | "unstable" | "experimental" | "edge" => {
+            rest.is_empty() || numbered
+        }
         "a" | "b" | "c" | "m" => numbered,
         _ => false,
     };
@@ -176,9 +188,12 @@ impl Range {
         Ok(Self { text: text.trim().to_owned(), alternatives })
     }
 
-    /// Whether the range holds a version. It holds a prerelease only where an end of it is a prerelease of the same version.
+    /// Whether the range holds a version. It holds a prerelease only where an end of it is a prerelease of the same
+    /// version.
     pub fn holds(&self, version: &Version) -> bool {
-        self.alternatives.iter().any(|all| all.iter().all(|one| one.holds(version)) && (!version.is_prerelease() || asks_for(all, version)))
+        self.alternatives
+            .iter()
+            .any(|all| all.iter().all(|one| one.holds(version)) && (!version.is_prerelease() || asks_for(all, version)))
     }
 
     /// As [`Self::holds`], but every prerelease counts like a finished version.
@@ -227,7 +242,8 @@ impl Written {
         if matches!(plain, "x" | "X" | "*") {
             return Ok(Self { parts: Vec::new(), prerelease: None });
         }
-        let (parts, mut rest) = numbers(plain).filter(|(parts, _)| parts.len() < MOST_PARTS + 1).ok_or_else(unreadable)?;
+        let (parts, mut rest) =
+            numbers(plain).filter(|(parts, _)| parts.len() < MOST_PARTS + 1).ok_or_else(unreadable)?;
         let mut open = false;
         while let Some(after) = [".x", ".X", ".*"].iter().find_map(|wildcard| rest.strip_prefix(wildcard)) {
             (rest, open) = (after, true);
@@ -238,7 +254,9 @@ impl Written {
         let word = rest.trim_start_matches(['-', '.']);
         match prerelease(word) {
             Some(prerelease) if !open => Ok(Self { parts, prerelease: Some(prerelease) }),
-            Some(_) | None => Err(format!("`{text}` is no version: a variant such as `{word}` is chosen by `include`, not by the range")),
+            Some(_) | None => Err(format!(
+                "`{text}` is no version: a variant such as `{word}` is chosen by `include`, not by the range"
+            )),
         }
     }
 
@@ -247,7 +265,11 @@ impl Written {
     }
 
     fn low(&self, operator: Operator) -> Comparison {
-        Comparison { operator, bound: self.bound(), prerelease: self.prerelease.clone() }
+        Comparison {
+            operator,
+            bound: self.bound(),
+            prerelease: self.prerelease.clone(),
+        }
     }
 
     /// The first version that no longer agrees with the first `parts` parts of this one; `None` if there is none.
@@ -259,7 +281,11 @@ impl Written {
         }
         bound[last] = bound[last].saturating_add(1);
         // The prereleases of the end belong to the end.
-        Some(Comparison { operator: Operator::Less, bound, prerelease: Some((String::new(), 0)) })
+        Some(Comparison {
+            operator: Operator::Less,
+            bound,
+            prerelease: Some((String::new(), 0)),
+        })
     }
 
     /// Everything that begins like this.
@@ -311,7 +337,11 @@ fn conjunction(text: &str) -> Result<Vec<Comparison>, String> {
             _ => return Err(format!("`{operator}` is no comparison; {RANGE_FORMS}")),
         }
     }
-    if all.is_empty() { Err(format!("a side of `||` is empty; {RANGE_FORMS}")) } else { Ok(all) }
+    if all.is_empty() {
+        Err(format!("a side of `||` is empty; {RANGE_FORMS}"))
+    } else {
+        Ok(all)
+    }
 }
 
 /// Below a version, and below its prereleases too, unless the bound is itself one.

@@ -1,9 +1,10 @@
 //! The plan of a run: what moves, what is current, what cannot be, and what has to wait for the quota.
 //!
-//! Docker Hub counts GETs of manifests. An image whose digest another source holds is expected to cost nothing; if every other source
-//! fails it costs one for its manifest and one for each below it, which is the worst case that the plan names. The quota is given out
-//! in order: first what runs in ECS, then what has been behind for longest. Who does not get enough waits for the next run, and so does
-//! everybody behind it that needs quota, or a large image would starve behind many small ones.
+//! Docker Hub counts GETs of manifests. An image whose digest another source holds is expected to cost nothing; if
+//! every other source fails it costs one for its manifest and one for each below it, which is the worst case that the
+//! plan names. The quota is given out in order: first what runs in ECS, then what has been behind for longest. Who does
+//! not get enough waits for the next run, and so does everybody behind it that needs quota, or a large image would
+//! starve behind many small ones.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -238,7 +239,10 @@ fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
         AtSource::Absent => return Item::without_source(want, Action::Absent, holds, archived),
         AtSource::Unknown(why) => return Item::without_source(want, Action::Unknown(why), holds, archived),
     };
-    let asked = memory.asked.get(&key).is_some_and(|(digest, at)| *digest == image.digest && now.seconds_since(*at) < ASK_AGAIN_SECONDS);
+    let asked = memory
+        .asked
+        .get(&key)
+        .is_some_and(|(digest, at)| *digest == image.digest && now.seconds_since(*at) < ASK_AGAIN_SECONDS);
     let action = match &target {
         AtTarget::Unknown(why) => Action::Unknown(why.clone()),
         AtTarget::Holds(digest) if *digest == image.digest || image.made.as_ref() == Some(digest) => Action::Current,
@@ -266,7 +270,16 @@ fn item(seen: Seen, memory: &Memory, now: Timestamp) -> Item {
 
 impl Item {
     fn without_source(want: Want, action: Action, holds: Option<Digest>, archived: bool) -> Self {
-        Self { want, action, digest: None, holds, archived, expected_pulls: 0, worst_pulls: 0, behind_since: None }
+        Self {
+            want,
+            action,
+            digest: None,
+            holds,
+            archived,
+            expected_pulls: 0,
+            worst_pulls: 0,
+            behind_since: None,
+        }
     }
 }
 
@@ -293,13 +306,19 @@ impl Plan {
 
     /// The pulls of what is copied: those expected, and those in the worst case.
     pub fn pulls(&self) -> (u64, u64) {
-        self.copies().fold((0, 0), |(expected, worst), item| (expected + item.expected_pulls, worst + item.worst_pulls))
+        self.copies()
+            .fold((0, 0), |(expected, worst), item| (expected + item.expected_pulls, worst + item.worst_pulls))
     }
 
-    /// For how many seconds the image that has been behind for longest has been so. What is blocked is left out: that is for a person to
-    /// decide, and would be behind for ever.
+    /// For how many seconds the image that has been behind for longest has been so. What is blocked is left out: that
+    /// is for a person to decide, and would be behind for ever.
     pub fn oldest_behind_seconds(&self, now: Timestamp) -> u64 {
-        let oldest = self.items.iter().filter(|item| item.action != Action::Blocked).filter_map(|item| item.behind_since).min();
+        let oldest = self
+            .items
+            .iter()
+            .filter(|item| item.action != Action::Blocked)
+            .filter_map(|item| item.behind_since)
+            .min();
         oldest.map_or(0, |since| u64::try_from(now.seconds_since(since)).unwrap_or_default())
     }
 
@@ -308,15 +327,22 @@ impl Plan {
         self.items.iter().all(|item| matches!(item.action, Action::Copy | Action::Asked | Action::Current))
     }
 
-    /// What to remember after this plan was made, with `asked` what was asked for because of it. What nobody wants any more is forgotten.
+    /// What to remember after this plan was made, with `asked` what was asked for because of it. What nobody wants any
+    /// more is forgotten.
     pub fn remember(&self, memory: &Memory, asked: &[&Item], now: Timestamp) -> Memory {
         let key = |item: &Item| item.want.target.to_string();
         let behind = self.items.iter().filter_map(|item| match &item.action {
             // What could not be looked at may still be behind.
             Action::Unknown(_) | Action::Absent => Some((key(item), *memory.behind.get(&key(item))?)),
-            Action::Copy | Action::Asked | Action::Later | Action::Blocked | Action::Current => Some((key(item), item.behind_since?)),
+            Action::Copy | Action::Asked | Action::Later | Action::Blocked | Action::Current => {
+                Some((key(item), item.behind_since?))
+            }
         });
-        let still = self.items.iter().filter(|item| item.action == Action::Asked).filter_map(|item| memory.asked.get_key_value(&key(item)));
+        let still = self
+            .items
+            .iter()
+            .filter(|item| item.action == Action::Asked)
+            .filter_map(|item| memory.asked.get_key_value(&key(item)));
         let new = asked.iter().filter_map(|item| Some((key(item), (item.digest.clone()?, now))));
         Memory {
             behind: behind.collect(),
@@ -328,8 +354,8 @@ impl Plan {
     }
 }
 
-/// Copies that belong into one job: of one repository, for they share layers and a lease on the target, and not so many that they take
-/// longer than a function may.
+/// Copies that belong into one job: of one repository, for they share layers and a lease on the target, and not so many
+/// that they take longer than a function may.
 pub fn batches<'a>(copies: impl Iterator<Item = &'a Item>, most: usize) -> Vec<Vec<&'a Item>> {
     let mut batches: Vec<Vec<&Item>> = Vec::new();
     for item in copies {

@@ -1,8 +1,9 @@
 //! What is no longer wanted in the mirror, and when it may go.
 //!
-//! Deleted is only what a complete look at the account found unused: who could not be asked might be using it, so that every caller
-//! passes what it did not find out, and nothing goes where something was not. An image goes only if an earlier run found it unwanted
-//! too, and for the whole of the grace. What a kept index names, and what is attached to a kept image, is kept with it.
+//! Deleted is only what a complete look at the account found unused: who could not be asked might be using it, so that
+//! every caller passes what it did not find out, and nothing goes where something was not. An image goes only if an
+//! earlier run found it unwanted too, and for the whole of the grace. What a kept index names, and what is attached to
+//! a kept image, is kept with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -85,15 +86,19 @@ impl PrunePlan {
         self.unwanted.iter().filter(|image| image.due)
     }
 
-    /// What to remember: since when each image has been unwanted, and in how many runs. What was deleted, or is wanted again, is
-    /// forgotten; where nothing could be decided, everything stays as it was.
+    /// What to remember: since when each image has been unwanted, and in how many runs. What was deleted, or is wanted
+    /// again, is forgotten; where nothing could be decided, everything stays as it was.
     pub fn remember(&self, memory: &Memory, gone: &HashSet<String>) -> BTreeMap<String, (Timestamp, u32)> {
         let undecided = |key: &str| {
             self.doubts.iter().any(|doubt| {
-                doubt.repository.as_ref().is_none_or(|name| key.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('@')))
+                doubt
+                    .repository
+                    .as_ref()
+                    .is_none_or(|name| key.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('@')))
             })
         };
-        let as_it_was = memory.unwanted.iter().filter(|(key, _)| undecided(key)).map(|(key, mark)| (key.clone(), *mark));
+        let as_it_was =
+            memory.unwanted.iter().filter(|(key, _)| undecided(key)).map(|(key, mark)| (key.clone(), *mark));
         let marked = self.unwanted.iter().map(|image| {
             let key = key(&image.repository, &image.digest);
             let runs = memory.unwanted.get(&key).map_or(0, |(_, runs)| *runs);
@@ -120,11 +125,20 @@ pub struct InDemand<'a> {
 }
 
 /// Decides about every image.
-pub fn prune(config: &MirrorConfig, repositories: &[HeldRepository], demand: InDemand<'_>, memory: &Memory, now: Timestamp) -> PrunePlan {
+pub fn prune(
+    config: &MirrorConfig,
+    repositories: &[HeldRepository],
+    demand: InDemand<'_>,
+    memory: &Memory,
+    now: Timestamp,
+) -> PrunePlan {
     let mut plan = PrunePlan::default();
     let Some(rule) = &config.prune else { return plan };
     if let Some(why) = demand.incomplete {
-        plan.doubts.push(Doubt { repository: None, why: format!("nothing is deleted, because not everything in use is known: {why}") });
+        plan.doubts.push(Doubt {
+            repository: None,
+            why: format!("nothing is deleted, because not everything in use is known: {why}"),
+        });
         return plan;
     }
     let needed = Needed::of(config, demand.wants, demand.used);
@@ -136,7 +150,8 @@ pub fn prune(config: &MirrorConfig, repositories: &[HeldRepository], demand: InD
             }
             Ok(unwanted) => {
                 plan.kept += (repository.images.len() - unwanted.len()) as u64;
-                plan.unwanted.extend(unwanted.into_iter().map(|image| mark(rule, &repository.name, image, memory, now)));
+                plan.unwanted
+                    .extend(unwanted.into_iter().map(|image| mark(rule, &repository.name, image, memory, now)));
             }
         }
     }
@@ -171,8 +186,11 @@ impl Needed {
         }
         for image in used.iter().filter_map(|used| used.image.parse::<Reference>().ok()) {
             // Whoever names Docker Hub may be moved to the mirror at any moment.
-            let repository =
-                if image.registry() == config.registry { image.repository().to_owned() } else { config.repository_for(&image) };
+            let repository = if image.registry() == config.registry {
+                image.repository().to_owned()
+            } else {
+                config.repository_for(&image)
+            };
             needed.add(&repository, &image);
         }
         needed
@@ -186,20 +204,28 @@ impl Needed {
     }
 }
 
-fn unwanted_in<'a>(rule: &PruneRule, repository: &'a HeldRepository, needed: &Needed, now: Timestamp) -> Result<Vec<&'a Held>, String> {
+fn unwanted_in<'a>(
+    rule: &PruneRule,
+    repository: &'a HeldRepository,
+    needed: &Needed,
+    now: Timestamp,
+) -> Result<Vec<&'a Held>, String> {
     if let Some(doubt) = &repository.doubt {
         return Err(doubt.clone());
     }
     let images = &repository.images;
     let by_digest: HashMap<&Digest, &Held> = images.iter().map(|image| (&image.digest, image)).collect();
     let newest = newest(images, rule.keep_newest);
-    let young = |at: Option<Timestamp>| at.is_some_and(|at| now.seconds_since(at) < i64::from(rule.keep_pulled_within_days) * 86_400);
+    let young = |at: Option<Timestamp>| {
+        at.is_some_and(|at| now.seconds_since(at) < i64::from(rule.keep_pulled_within_days) * 86_400)
+    };
     let wanted = |image: &Held| {
         needed.digests.contains(&image.digest)
             || newest.contains(&image.digest)
             || young(image.pulled_at)
             || image.tags.iter().any(|tag| {
-                needed.tags.contains(&(repository.name.clone(), tag.clone())) || rule.keep_tags.iter().any(|glob| glob.matches(tag))
+                needed.tags.contains(&(repository.name.clone(), tag.clone()))
+                    || rule.keep_tags.iter().any(|glob| glob.matches(tag))
             })
     };
     let mut kept: HashSet<&Digest> = HashSet::new();
@@ -207,7 +233,10 @@ fn unwanted_in<'a>(rule: &PruneRule, repository: &'a HeldRepository, needed: &Ne
     loop {
         while let Some(image) = open.pop() {
             if kept.insert(&image.digest) {
-                let children = image.children.as_ref().ok_or_else(|| format!("what the index {} names could not be read", image.digest))?;
+                let children = image
+                    .children
+                    .as_ref()
+                    .ok_or_else(|| format!("what the index {} names could not be read", image.digest))?;
                 open.extend(children.iter().filter_map(|child| by_digest.get(child).copied()));
             }
         }
@@ -219,7 +248,9 @@ fn unwanted_in<'a>(rule: &PruneRule, repository: &'a HeldRepository, needed: &Ne
     }
     let mut unwanted: Vec<&Held> = images.iter().filter(|image| !kept.contains(&image.digest)).collect();
     // ECR deletes nothing that an index names, so indexes go before what they name.
-    let depth = |image: &Held| u8::from(images.iter().any(|parent| parent.children.iter().flatten().any(|child| *child == image.digest)));
+    let depth = |image: &Held| {
+        u8::from(images.iter().any(|parent| parent.children.iter().flatten().any(|child| *child == image.digest)))
+    };
     unwanted.sort_by_key(|image| (depth(image), image.pushed_at, image.digest.clone()));
     Ok(unwanted)
 }
@@ -239,5 +270,9 @@ fn follows(image: &Held, kept: &HashSet<&Digest>) -> bool {
 fn newest(images: &[Held], count: u32) -> HashSet<Digest> {
     let mut tagged: Vec<&Held> = images.iter().filter(|image| !image.tags.is_empty()).collect();
     tagged.sort_by_key(|image| (std::cmp::Reverse(image.pushed_at), image.digest.clone()));
-    tagged.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)).map(|image| image.digest.clone()).collect()
+    tagged
+        .into_iter()
+        .take(usize::try_from(count).unwrap_or(usize::MAX))
+        .map(|image| image.digest.clone())
+        .collect()
 }

@@ -30,15 +30,20 @@ const MOST_CHOSEN: usize = 500;
 
 /// Selects. The same tags give the same selection, in whatever order they come.
 pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
-    let candidates: Vec<(&TagFacts, Option<Version>)> =
-        tags.iter().map(|tag| (tag, Version::of_tag(&tag.name))).filter(|(tag, version)| fits(rule, tag, version.as_ref(), now)).collect();
+    let candidates: Vec<(&TagFacts, Option<Version>)> = tags
+        .iter()
+        .map(|tag| (tag, Version::of_tag(&tag.name)))
+        .filter(|(tag, version)| fits(rule, tag, version.as_ref(), now))
+        .collect();
     let needs_time = rule.max_age_days.is_some() || rule.newest.is_some() && rule.by == By::PushTime;
     if needs_time && !tags.is_empty() && tags.iter().all(|tag| tag.pushed_at.is_none()) {
         let warning = "selects nothing: its registry does not tell when tags were pushed, which `push_time` and `max_age_days` need";
         return Selected { chosen: Vec::new(), warning: Some(warning.to_owned()) };
     }
-    let mut candidates: Vec<_> =
-        candidates.into_iter().filter(|(tag, version)| rule.newest.is_none() || sortable(rule, tag, version.as_ref())).collect();
+    let mut candidates: Vec<_> = candidates
+        .into_iter()
+        .filter(|(tag, version)| rule.newest.is_none() || sortable(rule, tag, version.as_ref()))
+        .collect();
     candidates.sort_by(|one, other| newer_first(rule.by, one, other));
     candidates.dedup_by(|one, other| one.0.name == other.0.name);
     let count = candidates.len();
@@ -48,7 +53,10 @@ pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
     }
     let most = rule.newest.map_or(usize::MAX, |newest| usize::try_from(newest).unwrap_or(usize::MAX));
     let warning = (count.min(most) > MOST_CHOSEN).then(|| {
-        format!("selects {} tags, of which {MOST_CHOSEN} are mirrored: choose with `newest`, `include` or `semver`", count.min(most))
+        format!(
+            "selects {} tags, of which {MOST_CHOSEN} are mirrored: choose with `newest`, `include` or `semver`",
+            count.min(most)
+        )
     });
     let conditions = conditions(rule);
     let chosen = candidates.into_iter().take(most.min(MOST_CHOSEN)).enumerate().map(|(place, (tag, _))| {
@@ -67,9 +75,17 @@ fn fits(rule: &TagRule, tag: &TagFacts, version: Option<&Version>, now: Timestam
     }
     let included = rule.include.is_empty() || rule.include.iter().any(|glob| glob.matches(&tag.name));
     let in_range = rule.semver.as_ref().is_none_or(|range| {
-        version.is_some_and(|version| if rule.prereleases { range.holds_with_prereleases(version) } else { range.holds(version) })
+        version.is_some_and(|version| {
+            if rule.prereleases {
+                range.holds_with_prereleases(version)
+            } else {
+                range.holds(version)
+            }
+        })
     });
-    let young = rule.max_age_days.is_none_or(|days| tag.pushed_at.is_some_and(|at| now.seconds_since(at) <= i64::from(days) * 86_400));
+    let young = rule
+        .max_age_days
+        .is_none_or(|days| tag.pushed_at.is_some_and(|at| now.seconds_since(at) <= i64::from(days) * 86_400));
     included && in_range && young
 }
 
@@ -78,7 +94,9 @@ fn sortable(rule: &TagRule, tag: &TagFacts, version: Option<&Version>) -> bool {
     match rule.by {
         By::PushTime => tag.pushed_at.is_some(),
         // A range that asks for a prerelease has let it through already.
-        By::Version => version.is_some_and(|version| rule.prereleases || rule.semver.is_some() || !version.is_prerelease()),
+        By::Version => {
+            version.is_some_and(|version| rule.prereleases || rule.semver.is_some() || !version.is_prerelease())
+        }
     }
 }
 

@@ -74,7 +74,11 @@ fn headline(plan: &Plan) -> String {
 
 fn quota(plan: &Plan) -> String {
     let (expected, worst) = plan.pulls();
-    let cost = if expected == worst { format!("{worst}") } else { format!("{expected}, or {worst} if every other source fails") };
+    let cost = if expected == worst {
+        format!("{worst}")
+    } else {
+        format!("{expected}, or {worst} if every other source fails")
+    };
     match &plan.budget {
         Some(budget) => format!(
             "Docker Hub has {} of {} pulls left ({} kept back); this costs {cost}.",
@@ -106,7 +110,11 @@ fn describe(text: &mut Text, item: &Item, now: Timestamp) {
     let behind = item.behind_since.map(|since| format!("behind for {}", duration(now.seconds_since(since))));
     let pulls = (item.worst_pulls > 0).then(|| {
         if item.expected_pulls == item.worst_pulls {
-            if item.worst_pulls == 1 { "1 pull".to_owned() } else { format!("{} pulls", item.worst_pulls) }
+            if item.worst_pulls == 1 {
+                "1 pull".to_owned()
+            } else {
+                format!("{} pulls", item.worst_pulls)
+            }
         } else {
             format!("{} to {} pulls", item.expected_pulls, item.worst_pulls)
         }
@@ -128,7 +136,11 @@ fn pruning(text: &mut Text, prune: &PrunePlan) {
     text.line("");
     text.line(&format!("No longer wanted ({}), {} kept:", prune.unwanted.len(), prune.kept));
     for image in &prune.unwanted {
-        let tags = if image.tags.is_empty() { "without a tag".to_owned() } else { image.tags.join(", ") };
+        let tags = if image.tags.is_empty() {
+            "without a tag".to_owned()
+        } else {
+            image.tags.join(", ")
+        };
         let when = if image.due { "goes now" } else { "stays for now" };
         text.line(&format!("  {}@{} ({tags}): {when}, unwanted since {}", image.repository, image.digest, image.since));
     }

@@ -1,7 +1,9 @@
-//! Repositories that were being created when the process died: marked before, and unmarked when everything is set on them.
+//! Repositories that were being created when the process died: marked before, and unmarked when everything is set on
+//! them.
 //!
-//! ECR takes the lifecycle policy in a call of its own, after the repository exists. A mark that is left tells the next scheduled run that
-//! the policy may be missing. Only a repository that was made when the mark was is the mirror's own; any other stays as it is.
+//! ECR takes the lifecycle policy in a call of its own, after the repository exists. A mark that is left tells the next
+//! scheduled run that the policy may be missing. Only a repository that was made when the mark was is the mirror's own;
+//! any other stays as it is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -53,7 +55,11 @@ impl FromStr for Unfinished {
         let (registry, repository) = name.split_once('/').ok_or(())?;
         let seconds: i64 = since.parse().map_err(|_| ())?;
         let since = Timestamp::from_millis(seconds.checked_mul(1000).ok_or(())?);
-        Ok(Self { registry: registry.to_owned(), repository: repository.to_owned(), since })
+        Ok(Self {
+            registry: registry.to_owned(),
+            repository: repository.to_owned(),
+            since,
+        })
     }
 }
 
@@ -79,6 +85,8 @@ mod tests {
         let mark = mark();
         let made = |after| mark.made(mark.since.plus_seconds(after));
         assert_eq!([-61, -60, 0, 2, 960, 961, 86_400].map(made), [false, true, true, true, true, false, false]);
-        assert!(!mark.is_given_up(mark.since.plus_seconds(86_400)) && mark.is_given_up(mark.since.plus_seconds(8 * 86_400)));
+        assert!(
+            !mark.is_given_up(mark.since.plus_seconds(86_400)) && mark.is_given_up(mark.since.plus_seconds(8 * 86_400))
+        );
     }
 }

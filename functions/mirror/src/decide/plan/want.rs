@@ -1,4 +1,5 @@
-//! What is wanted in the mirror, from the configuration and from what runs in ECS: each image once, with every reason for it.
+//! What is wanted in the mirror, from the configuration and from what runs in ECS: each image once, with every reason
+//! for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,15 +48,21 @@ impl Wants {
         match &rule.tags {
             TagSelection::Listed(images) => {
                 for image in images {
-                    let named =
-                        Reference::new(rule.source.registry(), rule.source.repository(), image.tag.as_deref(), image.digest.clone());
+                    let named = Reference::new(
+                        rule.source.registry(),
+                        rule.source.repository(),
+                        image.tag.as_deref(),
+                        image.digest.clone(),
+                    );
                     let Ok(source) = named else { continue };
                     self.add(config, source, &rule.platforms, format!("line {}: listed", rule.line), None);
                 }
             }
             TagSelection::Rule(_) => {
                 for one in chosen {
-                    let Ok(source) = Reference::new(rule.source.registry(), rule.source.repository(), Some(&one.tag), None) else {
+                    let Ok(source) =
+                        Reference::new(rule.source.registry(), rule.source.repository(), Some(&one.tag), None)
+                    else {
                         continue;
                     };
                     self.add(config, source, &rule.platforms, format!("line {}: {}", rule.line, one.why), None);
@@ -64,10 +71,13 @@ impl Wants {
         }
     }
 
-    /// Adds what runs in ECS: images of Docker Hub, and those that come from the mirror already, which are to stay current.
+    /// Adds what runs in ECS: images of Docker Hub, and those that come from the mirror already, which are to stay
+    /// current.
     pub fn add_in_use(&mut self, config: &MirrorConfig, used: &[InUse]) {
         for one in used {
-            let Ok(image) = one.image.parse::<Reference>() else { continue };
+            let Ok(image) = one.image.parse::<Reference>() else {
+                continue;
+            };
             let (source, why) = if image.is_docker_hub() {
                 (image, format!("ECS: {} runs it", one.by))
             } else if let Some(source) = origin(config, &image) {
@@ -89,7 +99,14 @@ impl Wants {
         self.by_target.into_values().collect()
     }
 
-    fn add(&mut self, config: &MirrorConfig, source: Reference, platforms: &[Platform], why: String, used_by: Option<&str>) {
+    fn add(
+        &mut self,
+        config: &MirrorConfig,
+        source: Reference,
+        platforms: &[Platform],
+        why: String,
+        used_by: Option<&str>,
+    ) {
         let tag = source.tag().or(if source.digest().is_none() { Some("latest") } else { None });
         let digest = if tag.is_some() { None } else { source.digest().cloned() };
         let Ok(target) = Reference::new(&config.registry, &config.repository_for(&source), tag, digest) else {
@@ -105,7 +122,8 @@ impl Wants {
         if let Some(known) = self.by_target.get_mut(&key) {
             if known.source.digest() != source.digest() {
                 let pinned = if known.source.digest().is_some() { &known.source } else { &source };
-                self.warnings.push(format!("{target} is wanted both as its tag moves and pinned; it is pinned to {pinned}"));
+                self.warnings
+                    .push(format!("{target} is wanted both as its tag moves and pinned; it is pinned to {pinned}"));
                 known.source = pinned.clone();
             }
             match (was_configured, by_rule) {
@@ -115,25 +133,41 @@ impl Wants {
                 // Of equals, whoever wants all platforms wins.
                 _ if known.platforms.is_empty() || platforms.is_empty() => known.platforms.clear(),
                 _ => {
-                    let more: Vec<_> = platforms.iter().filter(|platform| !known.platforms.contains(platform)).cloned().collect();
+                    let more: Vec<_> =
+                        platforms.iter().filter(|platform| !known.platforms.contains(platform)).cloned().collect();
                     known.platforms.extend(more);
                 }
             }
             if !known.why.contains(&why) {
                 known.why.push(why);
             }
-            known.used_by.extend(used_by.filter(|by| !known.used_by.iter().any(|other| other == by)).map(str::to_owned));
+            known
+                .used_by
+                .extend(used_by.filter(|by| !known.used_by.iter().any(|other| other == by)).map(str::to_owned));
             return;
         }
         let used_by = used_by.into_iter().map(str::to_owned).collect();
-        self.by_target.insert(key, Want { source, target, platforms: platforms.to_vec(), why: vec![why], used_by });
+        self.by_target.insert(
+            key,
+            Want {
+                source,
+                target,
+                platforms: platforms.to_vec(),
+                why: vec![why],
+                used_by,
+            },
+        );
     }
 }
 
 /// The image of Docker Hub that an image of the mirror is a copy of.
 pub(crate) fn origin(config: &MirrorConfig, image: &Reference) -> Option<Reference> {
     let name = image.repository();
-    let name = if config.prefix.is_empty() { name } else { name.strip_prefix(&config.prefix)?.strip_prefix('/')? };
+    let name = if config.prefix.is_empty() {
+        name
+    } else {
+        name.strip_prefix(&config.prefix)?.strip_prefix('/')?
+    };
     // Docker Hub's names have two parts, and the first is no host.
     let mut parts = name.split('/');
     let namespace = parts.next().filter(|first| !first.contains('.'))?;

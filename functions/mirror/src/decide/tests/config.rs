@@ -7,7 +7,8 @@ const REGISTRY: &str = "registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n
 /// Reads a text that is right, by the schema as well.
 fn parse(text: &str) -> MirrorConfig {
     assert!(super::schema::takes(text), "the schema refuses {text}");
-    MirrorConfig::parse(text).unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>()))
+    MirrorConfig::parse(text)
+        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>()))
 }
 
 /// The faults, as `line:column key: problem` with only the beginning of the problem.
@@ -25,7 +26,10 @@ fn check(text: &str, place: &str, part: &str) {
 fn check_beyond_schema(text: &str, place: &str, part: &str) {
     let found = faults(text);
     assert_eq!(found.len(), 1, "{text}\n{found:#?}");
-    assert!(found[0].starts_with(place) && found[0].contains(part), "{text}\n{found:#?}\nexpected {place} ... {part}");
+    assert!(
+        found[0].starts_with(place) && found[0].contains(part),
+        "{text}\n{found:#?}\nexpected {place} ... {part}"
+    );
 }
 
 #[test]
@@ -42,16 +46,23 @@ images:
 repositories: {immutable: false, scan_on_push: true, lifecycle: {keep: 30}}
 ",
     );
-    assert_eq!((config.registry.as_str(), config.prefix.as_str()), ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "docker-hub"));
+    assert_eq!(
+        (config.registry.as_str(), config.prefix.as_str()),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "docker-hub")
+    );
     assert!(config.discover_ecs && config.prune.is_none());
     assert_eq!(
         (config.repositories.immutable, config.repositories.scan_on_push, config.repositories.lifecycle_keep),
         (false, true, Some(30))
     );
-    let TagSelection::Listed(listed) = &config.images[0].tags else { panic!("a list") };
+    let TagSelection::Listed(listed) = &config.images[0].tags else {
+        panic!("a list")
+    };
     assert_eq!(listed.iter().map(|one| one.tag.as_deref().unwrap()).collect::<Vec<_>>(), ["3.11-slim", "3.12-slim"]);
     assert_eq!(config.repository_for(&config.images[0].source), "docker-hub/library/python");
-    let TagSelection::Rule(rule) = &config.images[1].tags else { panic!("a rule") };
+    let TagSelection::Rule(rule) = &config.images[1].tags else {
+        panic!("a rule")
+    };
     assert_eq!((rule.newest, rule.by, rule.include[0].to_string().as_str()), (Some(3), By::Version, "*-alpine"));
     assert_eq!((config.images[1].platforms.len(), config.images[1].line), (2, 6));
 }
@@ -62,18 +73,32 @@ fn referrers_come_along_where_that_is_written() {
     for (text, expected) in [("", false), ("referrers: true\n", true), ("referrers: false\n", false)] {
         assert_eq!(parse(&format!("{REGISTRY}{text}{images}")).referrers, expected);
     }
-    check(&format!("{REGISTRY}referrers: yes\n{images}"), "line 2, column 12: `referrers` is `yes`", "write true or false");
+    check(
+        &format!("{REGISTRY}referrers: yes\n{images}"),
+        "line 2, column 12: `referrers` is `yes`",
+        "write true or false",
+    );
 }
 
 #[test]
 fn tags_stay_as_they_were_written() {
     let digest = format!("sha256:{}", "ab".repeat(32));
-    let config = parse(&format!("{REGISTRY}images:\n- python: [3.10, 1_0, 0x10, {digest}, \"1.2@{digest}\", true, 3.10]\n"));
-    let TagSelection::Listed(listed) = &config.images[0].tags else { panic!("a list") };
+    let config =
+        parse(&format!("{REGISTRY}images:\n- python: [3.10, 1_0, 0x10, {digest}, \"1.2@{digest}\", true, 3.10]\n"));
+    let TagSelection::Listed(listed) = &config.images[0].tags else {
+        panic!("a list")
+    };
     let tags: Vec<_> = listed.iter().map(|one| (one.tag.as_deref(), one.digest.is_some())).collect();
     assert_eq!(
         tags,
-        [(Some("3.10"), false), (Some("1_0"), false), (Some("0x10"), false), (None, true), (Some("1.2"), true), (Some("true"), false)]
+        [
+            (Some("3.10"), false),
+            (Some("1_0"), false),
+            (Some("0x10"), false),
+            (None, true),
+            (Some("1.2"), true),
+            (Some("true"), false)
+        ]
     );
 }
 
@@ -82,13 +107,18 @@ fn anchors_aliases_comments_and_json_are_fine() {
     let config = parse(&format!(
         "{REGISTRY}images:\n- source: a/b\n  tags: &t [\"1\"]\n  platforms: &p [linux/amd64]\n- source: c/d # why\n  tags: *t\n  platforms: *p\n"
     ));
-    assert_eq!((&config.images[0].tags, &config.images[0].platforms), (&config.images[1].tags, &config.images[1].platforms));
+    assert_eq!(
+        (&config.images[0].tags, &config.images[0].platforms),
+        (&config.images[1].tags, &config.images[1].platforms)
+    );
     parse(r#"{"registry": "localhost:5000", "prefix": "", "images": [{"python": ["3.11-slim"]}]}"#);
 }
 
 #[test]
 fn other_registries_have_their_host_in_the_name() {
-    let config = parse("registry: localhost:5000\nprefix: ''\nimages:\n- ghcr.io/a/b: ['1']\n- localhost:5001/c: ['1']\n- redis: ['7']\n");
+    let config = parse(
+        "registry: localhost:5000\nprefix: ''\nimages:\n- ghcr.io/a/b: ['1']\n- localhost:5001/c: ['1']\n- redis: ['7']\n",
+    );
     let names: Vec<String> = config.images.iter().map(|image| config.repository_for(&image.source)).collect();
     assert_eq!(names, ["ghcr.io/a/b", "localhost-5001/c", "library/redis"]);
 }
@@ -110,11 +140,31 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
     check(&image("python:"), "line 3, column", "`images[0].python` is empty");
     check(&image("python: 3.11"), "line 3, column 13: `images[0].python` is a single value", "a list of tags");
     check(&image("python:3.11"), "line 3, column 5: `images[0]` is a single value", "`repository: [tags]`");
-    check(&image("python: {}"), "line 3, column 13: `images[0].python` selects nothing", "`semver`, `include`, `newest`");
-    check(&image("python: {exclude: '*-rc*'}"), "line 3, column 13: `images[0].python` selects nothing", "every tag");
-    check(&image("python: {semver: latest}"), "line 3, column 22: `images[0].python.semver` is `latest`", "no version");
-    check(&image("python: {semver: '>=3', newst: 1}"), "line 3, column 29: `images[0].python.newst` ", "`newest`, `by`");
-    check(&image("python: {newest: 0}"), "line 3, column 22: `images[0].python.newest` is `0`", "from 1 to 1000");
+    check(
+        &image("python: {}"),
+        "line 3, column 13: `images[0].python` selects nothing",
+        "`semver`, `include`, `newest`",
+    );
+    check(
+        &image("python: {exclude: '*-rc*'}"),
+        "line 3, column 13: `images[0].python` selects nothing",
+        "every tag",
+    );
+    check(
+        &image("python: {semver: latest}"),
+        "line 3, column 22: `images[0].python.semver` is `latest`",
+        "no version",
+    );
+    check(
+        &image("python: {semver: '>=3', newst: 1}"),
+        "line 3, column 29: `images[0].python.newst` ",
+        "`newest`, `by`",
+    );
+    check(
+        &image("python: {newest: 0}"),
+        "line 3, column 22: `images[0].python.newest` is `0`",
+        "from 1 to 1000",
+    );
     check(&image("python: {newest: '3'}"), "line 3, column 22: ", "is `3`; write a whole number");
     check(&image("python: {newest: 3, by: date}"), "line 3, column 29: ", "version or push_time");
     check(&image("python: ['3*']"), "line 3, column 14: `images[0].python[0]` is the pattern", "include");
@@ -124,11 +174,19 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
     check(&image("python:3: ['3']"), "line 3, column 5: ", "the repository alone");
     check(&image("scratch: ['3']"), "line 3, column 5: ", "not an image");
     check(&image("python: ['3']\n    node: ['3']"), "line 4, column 11: ", "second repository");
-    check(&image("source: node:20\n    tags: ['1']"), "line 3, column 13: `images[0].source` ", "the repository alone");
+    check(
+        &image("source: node:20\n    tags: ['1']"),
+        "line 3, column 13: `images[0].source` ",
+        "the repository alone",
+    );
     check(&image("source: node"), "line 3, column 5: `images[0].tags` is missing", "a list of tags");
     check(&image("tags: ['1']"), "line 3, column 5: `images[0].source` is missing", "");
     check(&image("source: a\n    tags: ['1']\n    platforms: []"), "line 5, column 16: ", "selects nothing");
-    check(&image("source: a\n    tags: ['1']\n    platforms: [linux]"), "line 5, column 17: ", "os/architecture");
+    check(
+        &image("source: a\n    tags: ['1']\n    platforms: [linux]"),
+        "line 5, column 17: ",
+        "os/architecture",
+    );
     check_beyond_schema(
         &with("images:\n- a: ['1']\nimages:\n- b: ['1']\n"),
         "line 4, column 1: `images` ",
@@ -140,8 +198,16 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
         "line 3, column 27: `repositories.immutable` is `yes`",
         "true or false",
     );
-    check(&with("discover: ecs\nrepositories: {lifecycle: {}}\n"), "line 3, column 27: `repositories.lifecycle.keep` is missing", "");
-    check(&with("discover: ecs\nprune: {keep: {tags: []}}\n"), "line 3, column 22: `prune.keep.tags` ", "empty list");
+    check(
+        &with("discover: ecs\nrepositories: {lifecycle: {}}\n"),
+        "line 3, column 27: `repositories.lifecycle.keep` is missing",
+        "",
+    );
+    check(
+        &with("discover: ecs\nprune: {keep: {tags: []}}\n"),
+        "line 3, column 22: `prune.keep.tags` ",
+        "empty list",
+    );
     check(&with("discover: ecs\nprefix: Docker\n"), "line 3, column 9: `prefix` ", "docker-hub");
     check("registry: https://a.example\ndiscover: ecs\n", "line 1, column 11: `registry` ", "without scheme");
     check("registry: docker.io\ndiscover: ecs\n", "line 1, column 11: `registry` ", "");
@@ -154,8 +220,9 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
 
 #[test]
 fn every_fault_is_told_at_once_in_the_order_of_the_text() {
-    let found =
-        faults("registry: a b\nimages:\n- python: ['3', 'x y']\n- node: {semver: '>>1', newest: many}\nprune: {grace_days: 0}\nwhat: 1\n");
+    let found = faults(
+        "registry: a b\nimages:\n- python: ['3', 'x y']\n- node: {semver: '>>1', newest: many}\nprune: {grace_days: 0}\nwhat: 1\n",
+    );
     let lines: Vec<&str> = found.iter().map(|fault| fault.split(',').next().unwrap()).collect();
     assert_eq!(lines, ["line 1", "line 3", "line 4", "line 4", "line 5", "line 6"], "{found:#?}");
 }
@@ -178,12 +245,23 @@ fn every_key_is_read_and_every_key_is_in_the_list() {
 referrers: true
 repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: {team: platform}}\nprune: {enabled: true, grace_days: 3, keep: {tags: lts, newest: 2, pulled_within_days: 60}}\n",
     );
-    let TagSelection::Rule(rule) = &config.images[0].tags else { panic!("a rule") };
-    assert_eq!((rule.by, rule.max_age_days, rule.prereleases, rule.exclude.len()), (By::PushTime, Some(90), true, 1));
+    let TagSelection::Rule(rule) = &config.images[0].tags else {
+        panic!("a rule")
+    };
+    assert_eq!(
+        (rule.by, rule.max_age_days, rule.prereleases, rule.exclude.len()),
+        (By::PushTime, Some(90), true, 1)
+    );
     assert_eq!(config.repositories.tags["team"], "platform");
     let prune = config.prune.unwrap();
     assert_eq!(
-        (prune.enabled, prune.grace_days, prune.keep_newest, prune.keep_pulled_within_days, prune.keep_tags.len()),
+        (
+            prune.enabled,
+            prune.grace_days,
+            prune.keep_newest,
+            prune.keep_pulled_within_days,
+            prune.keep_tags.len()
+        ),
         (true, 3, 2, 60, 1)
     );
     assert_eq!(KEYS.len(), 28);

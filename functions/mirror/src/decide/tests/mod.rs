@@ -11,7 +11,8 @@ use pullsafe::reference::Digest;
 use pullsafe::timestamp::Timestamp;
 
 fn config(rest: &str) -> MirrorConfig {
-    MirrorConfig::parse(&format!("registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n{rest}")).expect("a right configuration")
+    MirrorConfig::parse(&format!("registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com\n{rest}"))
+        .expect("a right configuration")
 }
 
 fn digest(name: &str) -> Digest {

@@ -10,7 +10,8 @@ fn want(name: &str, used_by: &[&str]) -> Want {
     let config = config("discover: ecs\n");
     let rule = super::config(&format!("images: [{{{name}: ['1']}}]")).images.remove(0);
     wants.add_rule(&config, &rule, &[]);
-    let used: Vec<InUse> = used_by.iter().map(|by| InUse { image: format!("{name}:1"), by: (*by).to_owned() }).collect();
+    let used: Vec<InUse> =
+        used_by.iter().map(|by| InUse { image: format!("{name}:1"), by: (*by).to_owned() }).collect();
     wants.add_in_use(&config, &used);
     wants.into_list().remove(0)
 }
@@ -33,7 +34,10 @@ fn budget(remaining: u64) -> Option<Budget> {
 }
 
 fn actions(plan: &Plan) -> Vec<(String, &'static str)> {
-    plan.items.iter().map(|item| (item.want.source.repository().to_owned(), item.action.as_str())).collect()
+    plan.items
+        .iter()
+        .map(|item| (item.want.source.repository().to_owned(), item.action.as_str()))
+        .collect()
 }
 
 fn of(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
@@ -76,7 +80,8 @@ fn each_image_has_its_action() {
         ("a/current", "current"),
     ]);
     assert_eq!(actions(&plan), expected, "what runs in ECS first, then what has been behind for longest");
-    // Three for the moved one, one for the archived, an index of 3000 bytes has at most ten children, nine of an image that is elsewhere too.
+    // Three for the moved one, one for the archived, an index of 3000 bytes has at most ten children, nine of an image
+    // that is elsewhere too.
     assert_eq!(plan.pulls(), (3 + 1 + 11, 3 + 1 + 11 + 9));
     assert_eq!(plan.oldest_behind_seconds(at_hour(0)), 48 * 3600);
     assert!(!plan.is_complete());
@@ -87,19 +92,30 @@ fn each_image_has_its_action() {
 #[test]
 fn a_short_quota_is_given_out_in_order_and_nobody_starves() {
     let list = |names: &[(&str, u32, &[&str])]| -> Vec<Seen> {
-        names.iter().map(|(name, children, used)| seen(name, used, Some(*children), AtTarget::Absent)).collect()
+        names
+            .iter()
+            .map(|(name, children, used)| seen(name, used, Some(*children), AtTarget::Absent))
+            .collect()
     };
     let images = list(&[("a/a", 3, &[]), ("a/b", 9, &["prod/web"]), ("a/c", 0, &[]), ("a/d", 20, &["prod/web"])]);
     let plan_with = |remaining: u64, memory: &Memory| plan(images.clone(), budget(remaining), memory, at_hour(0));
     let none = Memory::default();
     assert_eq!(plan_with(10, &none).count("later"), 4, "a tenth is kept back");
-    assert_eq!(actions(&plan_with(21, &none)), of(&[("a/b", "copy"), ("a/d", "later"), ("a/a", "later"), ("a/c", "later")]));
+    assert_eq!(
+        actions(&plan_with(21, &none)),
+        of(&[("a/b", "copy"), ("a/d", "later"), ("a/a", "later"), ("a/c", "later")])
+    );
     assert_eq!(plan_with(45, &none).count("copy"), 3);
     assert_eq!(plan(images.clone(), None, &none, at_hour(0)).count("copy"), 4, "no quota, no limit");
     // What has been behind for longer goes first among those that nothing runs.
-    let behind =
-        Memory { behind: [("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/a/c:1".to_owned(), at_hour(-9))].into(), ..none };
-    assert_eq!(actions(&plan_with(100, &behind)), of(&[("a/b", "copy"), ("a/d", "copy"), ("a/c", "copy"), ("a/a", "copy")]));
+    let behind = Memory {
+        behind: [("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/a/c:1".to_owned(), at_hour(-9))].into(),
+        ..none
+    };
+    assert_eq!(
+        actions(&plan_with(100, &behind)),
+        of(&[("a/b", "copy"), ("a/d", "copy"), ("a/c", "copy"), ("a/a", "copy")])
+    );
     // More than the quota can ever give is begun all the same when everything is left.
     assert_eq!(plan(list(&[("a/huge", 500, &[])]), budget(100), &Memory::default(), at_hour(0)).count("copy"), 1);
 }
@@ -108,7 +124,12 @@ fn a_short_quota_is_given_out_in_order_and_nobody_starves() {
 fn the_same_digest_under_another_tag_costs_nothing_more() {
     let mut other = seen("a/a", &[], Some(4), AtTarget::Absent);
     other.want.target = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/a/a:2".parse().unwrap();
-    let plan = plan(vec![seen("a/a", &[], Some(4), AtTarget::Absent), other], budget(100), &Memory::default(), at_hour(0));
+    let plan = plan(
+        vec![seen("a/a", &[], Some(4), AtTarget::Absent), other],
+        budget(100),
+        &Memory::default(),
+        at_hour(0),
+    );
     assert_eq!((plan.pulls(), plan.count("copy")), ((5, 5), 2));
 }
 
@@ -128,7 +149,11 @@ fn what_was_asked_for_is_not_asked_for_again_too_soon() {
     }
     assert_eq!(plan(moved, None, &memory, at_hour(1)).count("copy"), 1, "another content is asked for at once");
     let done = plan(vec![seen("a/a", &[], Some(0), AtTarget::Holds(digest("a/a")))], None, &memory, at_hour(4));
-    assert_eq!(done.remember(&memory, &[], at_hour(4)), Memory::default(), "and nothing is remembered of what is current");
+    assert_eq!(
+        done.remember(&memory, &[], at_hour(4)),
+        Memory::default(),
+        "and nothing is remembered of what is current"
+    );
 }
 
 #[test]
@@ -136,7 +161,8 @@ fn copies_of_one_repository_travel_together_and_what_runs_goes_ahead() {
     let mut list = vec![seen("a/a", &["prod/web"], Some(0), AtTarget::Absent)];
     for tag in ["2", "3", "4"] {
         let mut other = seen("a/a", &[], Some(0), AtTarget::Absent);
-        other.want.target = format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/a/a:{tag}").parse().unwrap();
+        other.want.target =
+            format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/a/a:{tag}").parse().unwrap();
         list.push(other);
     }
     list.push(seen("a/b", &[], Some(0), AtTarget::Absent));
@@ -147,7 +173,9 @@ fn copies_of_one_repository_travel_together_and_what_runs_goes_ahead() {
 
 #[test]
 fn a_want_is_one_for_each_target_with_every_reason() {
-    let config = config("discover: ecs\nimages:\n- redis: ['7']\n- source: redis\n  tags: ['7', '8']\n  platforms: [linux/amd64]\n");
+    let config = config(
+        "discover: ecs\nimages:\n- redis: ['7']\n- source: redis\n  tags: ['7', '8']\n  platforms: [linux/amd64]\n",
+    );
     let pinned = format!("redis:7@{}", digest("pinned"));
     let mirrored = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/acme/app:2".to_owned();
     let used: Vec<InUse> = ["redis:7", &pinned, &mirrored, "ghcr.io/a/b:1", "acme/app", "not an image"]
@@ -164,7 +192,13 @@ fn a_want_is_one_for_each_target_with_every_reason() {
     let by_digest = format!("docker.io/library/redis@{}", digest("pinned"));
     assert_eq!(
         sources,
-        ["docker.io/acme/app:2", "docker.io/acme/app", "docker.io/library/redis:7", "docker.io/library/redis:8", &by_digest]
+        [
+            "docker.io/acme/app:2",
+            "docker.io/acme/app",
+            "docker.io/library/redis:7",
+            "docker.io/library/redis:8",
+            &by_digest
+        ]
     );
     assert_eq!(list[1].target.tag(), Some("latest"));
     assert_eq!(list[2].why, ["line 4: listed", "line 5: listed", "ECS: prod/web runs it"]);

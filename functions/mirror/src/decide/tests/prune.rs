@@ -35,7 +35,8 @@ fn run(config: &MirrorConfig, images: &[HeldRepository], used: &[&str], memory: 
     for rule in &config.images {
         wants.add_rule(config, rule, &[]);
     }
-    let used: Vec<InUse> = used.iter().map(|image| InUse { image: (*image).to_owned(), by: "prod/web".to_owned() }).collect();
+    let used: Vec<InUse> =
+        used.iter().map(|image| InUse { image: (*image).to_owned(), by: "prod/web".to_owned() }).collect();
     let wants = wants.into_list();
     prune(config, images, InDemand { wants: &wants, used: &used, incomplete: None }, memory, at_hour(hour))
 }
@@ -45,7 +46,10 @@ fn unwanted(plan: &PrunePlan) -> HashSet<Digest> {
 }
 
 fn remembered(plan: &PrunePlan) -> Memory {
-    Memory { unwanted: plan.remember(&Memory::default(), &HashSet::new()), ..Memory::default() }
+    Memory {
+        unwanted: plan.remember(&Memory::default(), &HashSet::new()),
+        ..Memory::default()
+    }
 }
 
 #[test]
@@ -59,10 +63,16 @@ fn an_image_goes_in_a_later_run_after_the_grace_and_only_if_still_unwanted() {
     assert_eq!(run(&config, &images, &[], &memory, 48).due().count(), 1);
     assert_eq!(run(&config, &images, &["a/b:0"], &memory, 48).unwanted, [], "in use again");
     let gone = HashSet::from([key(REPOSITORY, &digest("old"))]);
-    assert!(run(&config, &images, &[], &memory, 48).remember(&memory, &gone).is_empty(), "what is gone is forgotten");
+    assert!(
+        run(&config, &images, &[], &memory, 48).remember(&memory, &gone).is_empty(),
+        "what is gone is forgotten"
+    );
     // A run that finds it wanted begins the grace anew.
     let between = run(&config, &images, &["a/b:0"], &memory, 10);
-    let memory = Memory { unwanted: between.remember(&memory, &HashSet::new()), ..Memory::default() };
+    let memory = Memory {
+        unwanted: between.remember(&memory, &HashSet::new()),
+        ..Memory::default()
+    };
     assert_eq!(run(&config, &images, &[], &memory, 100).due().count(), 0);
 }
 
@@ -130,6 +140,12 @@ fn a_doubt_stops_everything_that_it_is_about_and_forgets_nothing() {
 
 #[test]
 fn nothing_is_decided_where_nothing_is_said_of_pruning() {
-    let plan = run(&config("images: [{a/b: ['1']}]\n"), &repository(vec![held("old", &["0"])]), &[], &Memory::default(), 0);
+    let plan = run(
+        &config("images: [{a/b: ['1']}]\n"),
+        &repository(vec![held("old", &["0"])]),
+        &[],
+        &Memory::default(),
+        0,
+    );
     assert_eq!(plan, PrunePlan::default());
 }

@@ -38,8 +38,11 @@ pub(crate) fn takes(text: &str) -> bool {
 
 /// The keywords that the schema uses, as draft 2020-12 defines them. Another keyword is an error, and not ignored.
 fn valid(root: &Value, schema: &Value, value: &Value) -> bool {
-    let Some(schema) = schema.as_object() else { return schema != &Value::Bool(false) };
-    let each = |list: &Value| -> Vec<bool> { list.as_array().unwrap().iter().map(|one| valid(root, one, value)).collect() };
+    let Some(schema) = schema.as_object() else {
+        return schema != &Value::Bool(false);
+    };
+    let each =
+        |list: &Value| -> Vec<bool> { list.as_array().unwrap().iter().map(|one| valid(root, one, value)).collect() };
     let keys: Vec<&String> = value.as_object().map(|map| map.keys().collect()).unwrap_or_default();
     let length = value.as_str().map(|text| text.chars().count() as u64);
     schema.iter().all(|(keyword, wanted)| match keyword.as_str() {
@@ -57,7 +60,9 @@ fn valid(root: &Value, schema: &Value, value: &Value) -> bool {
             let branch = if valid(root, wanted, value) { "then" } else { "else" };
             schema.get(branch).is_none_or(|branch| valid(root, branch, value))
         }
-        "pattern" => value.as_str().is_none_or(|text| regex::Regex::new(wanted.as_str().unwrap()).unwrap().is_match(text)),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|text| regex::Regex::new(wanted.as_str().unwrap()).unwrap().is_match(text)),
         "minLength" => length.is_none_or(|length| length >= wanted.as_u64().unwrap()),
         "maxLength" => length.is_none_or(|length| length <= wanted.as_u64().unwrap()),
         "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
@@ -66,7 +71,10 @@ fn valid(root: &Value, schema: &Value, value: &Value) -> bool {
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| valid(root, wanted, item))),
         "minProperties" => value.as_object().is_none_or(|map| map.len() as u64 >= wanted.as_u64().unwrap()),
         "maxProperties" => value.as_object().is_none_or(|map| map.len() as u64 <= wanted.as_u64().unwrap()),
-        "required" => !value.is_object() || wanted.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
+        "required" => {
+            !value.is_object()
+                || wanted.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some())
+        }
         "propertyNames" => keys.iter().all(|key| valid(root, wanted, &Value::String((*key).clone()))),
         "properties" => keys.iter().all(|key| wanted.get(*key).is_none_or(|schema| valid(root, schema, &value[*key]))),
         "additionalProperties" => {
@@ -96,7 +104,9 @@ fn property<'s>(schema: &'s Value, within: &str, name: &str) -> &'s Value {
         "images[].tags" => "/$defs/rule".to_owned(),
         path => path.split('.').filter(|part| !part.is_empty()).map(|part| format!("/properties/{part}")).collect(),
     };
-    schema.pointer(&format!("{place}/properties/{name}")).unwrap_or_else(|| panic!("{within}.{name} is not in the schema"))
+    schema
+        .pointer(&format!("{place}/properties/{name}"))
+        .unwrap_or_else(|| panic!("{within}.{name} is not in the schema"))
 }
 
 #[test]
@@ -105,7 +115,8 @@ fn every_key_is_in_the_schema_and_no_other() {
         match schema {
             Value::Object(map) => {
                 let own = map.get("properties").and_then(Value::as_object);
-                let described = own.map_or(0, |own| own.values().filter(|value| value.get("description").is_some()).count());
+                let described =
+                    own.map_or(0, |own| own.values().filter(|value| value.get("description").is_some()).count());
                 described + map.values().map(count).sum::<usize>()
             }
             Value::Array(items) => items.iter().map(count).sum(),

@@ -41,12 +41,20 @@ const NODE: &[&str] = &[
 
 #[test]
 fn a_rule_selects_by_range_pattern_and_number() {
-    check("{semver: '>=20 <23', include: '*-alpine', newest: 3}", NODE, &["22.10.0-alpine", "22.9.0-alpine", "20.1.0-alpine"]);
+    check(
+        "{semver: '>=20 <23', include: '*-alpine', newest: 3}",
+        NODE,
+        &["22.10.0-alpine", "22.9.0-alpine", "20.1.0-alpine"],
+    );
     check("{semver: '22.x', exclude: ['*alpine*']}", NODE, &["22.10.0-slim"]);
     check("{include: ['latest', '18-*']}", NODE, &["18-alpine", "latest"]);
     check("{newest: 1}", NODE, &["23-alpine"]);
     check("{newest: 1, include: '22*', prereleases: true}", NODE, &["22.11.0-rc.1-alpine"]);
-    check("{semver: '^3.11', include: '*-slim'}", &["3.10-slim", "3.11-slim", "3.13-slim", "4-slim", "3.12"], &["3.13-slim", "3.11-slim"]);
+    check(
+        "{semver: '^3.11', include: '*-slim'}",
+        &["3.10-slim", "3.11-slim", "3.13-slim", "4-slim", "3.12"],
+        &["3.13-slim", "3.11-slim"],
+    );
     check("{include: '*'}", &["b", "a", "a"], &["a", "b"]);
 }
 
@@ -65,7 +73,10 @@ fn the_newest_by_time_need_times() {
 fn every_choice_says_why_and_an_empty_one_says_so() {
     let tags: Vec<TagFacts> = NODE.iter().copied().map(TagFacts::named).collect();
     let chosen = selected("{semver: '>=20 <23', include: '*-alpine', newest: 2}", &tags).chosen;
-    assert_eq!(chosen[1].why, "version >=20 <23, include *-alpine, newest by version; number 2 of the newest 2 among 4");
+    assert_eq!(
+        chosen[1].why,
+        "version >=20 <23, include *-alpine, newest by version; number 2 of the newest 2 among 4"
+    );
     let none = selected("{semver: '>=99'}", &tags);
     assert_eq!(none.warning.as_deref(), Some("selects none of 10 tags (version >=99)"));
 }

@@ -54,7 +54,10 @@ pub fn explain(task: &StoppedTask, outcomes: &[(String, Outcome)]) -> Diagnosis 
 
 /// Says that logs could not even be looked for.
 pub fn without_logs(mut diagnosis: Diagnosis, why: &str, settled_by: Option<String>) -> Diagnosis {
-    diagnosis.evidence.push(Evidence { source: "logs".to_owned(), text: format!("no log evidence: {why}") });
+    diagnosis.evidence.push(Evidence {
+        source: "logs".to_owned(),
+        text: format!("no log evidence: {why}"),
+    });
     add_settled_by(&mut diagnosis, settled_by);
     diagnosis
 }
@@ -65,7 +68,8 @@ fn as_before(known: &Diagnosis, now: Diagnosis) -> Diagnosis {
     evidence.extend(known.evidence.iter().filter(|known| known.source.starts_with("logs[")).cloned());
     evidence.push(Evidence {
         source: "logs".to_owned(),
-        text: "the log of this task was not read: enough logs of this revision were, and this is what they said".to_owned(),
+        text: "the log of this task was not read: enough logs of this revision were, and this is what they said"
+            .to_owned(),
     });
     Diagnosis { evidence, ..known.clone() }
 }
@@ -103,9 +107,10 @@ fn note(task: &StoppedTask, container: &str, outcome: &Outcome) -> (String, Opti
             format!("no log evidence: {place}: {reading}; {ran}"),
             Some(format!("whether container `{container}` writes to stdout and stderr, unbuffered")),
         ),
-        Outcome::Nowhere(why) => {
-            (format!("no log evidence: {why}"), Some(format!("the log of container `{container}`, wherever its log driver sends it")))
-        }
+        Outcome::Nowhere(why) => (
+            format!("no log evidence: {why}"),
+            Some(format!("the log of container `{container}`, wherever its log driver sends it")),
+        ),
         Outcome::Failed(place, Obstacle::Missing(what)) => (
             format!("no log evidence: {place} cannot be found ({what}); {ran}"),
             Some(format!("whether {place} exists, and whether the execution role may create it")),
@@ -114,8 +119,9 @@ fn note(task: &StoppedTask, container: &str, outcome: &Outcome) -> (String, Opti
             format!("no log evidence: pullsafe may not read {place}; {ran}"),
             Some(format!("`logs:GetLogEvents` on `{}` for the remediator's role", place.group)),
         ),
-        Outcome::Failed(place, Obstacle::Other(what)) => {
-            (format!("no log evidence: {place} could not be read ({what}); {ran}"), Some(format!("the lines of {place}")))
-        }
+        Outcome::Failed(place, Obstacle::Other(what)) => (
+            format!("no log evidence: {place} could not be read ({what}); {ran}"),
+            Some(format!("the lines of {place}")),
+        ),
     }
 }

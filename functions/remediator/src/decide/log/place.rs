@@ -46,14 +46,17 @@ pub enum LogPlace {
 }
 
 impl LogPlace {
-    /// The place, if its group is one that may be read: a task definition is written by whoever deploys, and could name any log.
+    /// The place, if its group is one that may be read: a task definition is written by whoever deploys, and could name
+    /// any log.
     #[must_use]
     pub fn within(self, allowed: &[String]) -> Self {
         match self {
-            Self::Stream(ref stream) if !allowed.iter().any(|pattern| glob::matches(pattern, &stream.group)) => Self::Nowhere(format!(
-                "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
-                stream.group
-            )),
+            Self::Stream(ref stream) if !allowed.iter().any(|pattern| glob::matches(pattern, &stream.group)) => {
+                Self::Nowhere(format!(
+                    "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
+                    stream.group
+                ))
+            }
             Self::Stream(_) | Self::Nowhere(_) => self,
         }
     }
@@ -77,7 +80,10 @@ impl Window {
 
     /// From a little before one moment to a little after another.
     pub fn around(start: Option<Timestamp>, end: Timestamp) -> Self {
-        Self { start: start.map(|start| start.plus_seconds(-MARGIN_SECONDS)), end: end.plus_seconds(MARGIN_SECONDS) }
+        Self {
+            start: start.map(|start| start.plus_seconds(-MARGIN_SECONDS)),
+            end: end.plus_seconds(MARGIN_SECONDS),
+        }
     }
 }
 
@@ -98,12 +104,18 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
         Some("awslogs") => {}
         Some("awsfirelens") => {
             let to = option("Name").map(|name| format!(" ({name})")).unwrap_or_default();
-            return LogPlace::Nowhere(format!("its log driver is awsfirelens: the task's log router sends the lines elsewhere{to}"));
+            return LogPlace::Nowhere(format!(
+                "its log driver is awsfirelens: the task's log router sends the lines elsewhere{to}"
+            ));
         }
-        Some(other) => return LogPlace::Nowhere(format!("its log driver is {other}, which CloudWatch Logs does not have")),
+        Some(other) => {
+            return LogPlace::Nowhere(format!("its log driver is {other}, which CloudWatch Logs does not have"));
+        }
         None => return nowhere("its logConfiguration names no logDriver"),
     }
-    let Some(group) = option("awslogs-group") else { return nowhere("its awslogs options name no awslogs-group") };
+    let Some(group) = option("awslogs-group") else {
+        return nowhere("its awslogs options name no awslogs-group");
+    };
     let stream = match (option("awslogs-stream"), option("awslogs-stream-prefix")) {
         // Whoever writes the definition could name the stream of somebody else.
         (Some(stream), _) if task.task_id().is_empty() || !stream.contains(task.task_id()) => {
@@ -114,7 +126,11 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
         (Some(stream), _) => Some(stream),
         (None, Some(prefix)) => Some(format!("{prefix}/{container}/{}", task.task_id())),
         // Docker then names the stream by the container's own id.
-        (None, None) => task.containers.iter().find(|found| found.name == container).and_then(|found| found.runtime_id.clone()),
+        (None, None) => task
+            .containers
+            .iter()
+            .find(|found| found.name == container)
+            .and_then(|found| found.runtime_id.clone()),
     };
     // It becomes a host's name, and signed requests go there.
     let region = match option("awslogs-region").map(|region| region.parse::<Region>()).transpose() {
@@ -137,7 +153,11 @@ pub fn of_build(detail: &Value) -> LogPlace {
         let value = logs.and_then(|logs| logs.get(key)).and_then(Value::as_str);
         // The console's link has it too; a project without CloudWatch Logs has `group=null` there.
         let from_link = link.split_once(in_link).map(|(_, rest)| rest.split([';', '&']).next().unwrap_or_default());
-        value.or(from_link).map(str::trim).filter(|value| !value.is_empty() && *value != "null").map(str::to_owned)
+        value
+            .or(from_link)
+            .map(str::trim)
+            .filter(|value| !value.is_empty() && *value != "null")
+            .map(str::to_owned)
     };
     match (named("group-name", "group="), named("stream-name", "stream=")) {
         (Some(group), Some(stream)) => {
@@ -147,15 +167,19 @@ pub fn of_build(detail: &Value) -> LogPlace {
                 Err(error) => LogPlace::Nowhere(format!("the link to its log cannot be used: {error}")),
             }
         }
-        _ => LogPlace::Nowhere("the project sends the logs of its builds to S3 or nowhere, not to CloudWatch Logs".to_owned()),
+        _ => LogPlace::Nowhere(
+            "the project sends the logs of its builds to S3 or nowhere, not to CloudWatch Logs".to_owned(),
+        ),
     }
 }
 
 /// Whether a log can tell more about this diagnosis: something ran, and how it ended is not explained.
 pub fn is_worth_reading(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     let unhealthy = matches!(diagnosis.cause, Cause::LoadBalancerHealthCheckFailed | Cause::ContainerHealthCheckFailed);
-    let unexplained =
-        matches!(diagnosis.cause, Cause::AppCrashed | Cause::AppDegraded | Cause::CommandNotFound | Cause::ExecFormat | Cause::Unknown);
+    let unexplained = matches!(
+        diagnosis.cause,
+        Cause::AppCrashed | Cause::AppDegraded | Cause::CommandNotFound | Cause::ExecFormat | Cause::Unknown
+    );
     unhealthy || unexplained && task.ran()
 }
 
@@ -163,7 +187,11 @@ pub fn is_worth_reading(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
 /// then the others; never an injected one.
 pub fn containers<'a>(task: &'a StoppedTask, diagnosis: &Diagnosis) -> Vec<&'a str> {
     let named = diagnosis.container.as_deref();
-    let mut own: Vec<_> = task.containers.iter().filter(|container| !container.is_injected() && !container.name.is_empty()).collect();
+    let mut own: Vec<_> = task
+        .containers
+        .iter()
+        .filter(|container| !container.is_injected() && !container.name.is_empty())
+        .collect();
     own.sort_by_key(|container| (named != Some(&container.name), container.essential == Some(false)));
     own.into_iter().map(|container| container.name.as_str()).take(CONTAINERS).collect()
 }
@@ -203,18 +231,29 @@ mod tests {
         let found = place(
             json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs"}}),
         );
-        let LogPlace::Stream(stream) = found else { panic!("{found:?}") };
+        let LogPlace::Stream(stream) = found else {
+            panic!("{found:?}")
+        };
         assert_eq!(stream.to_string(), "log group `/ecs/web`, stream `ecs/app/abc` in us-east-1");
     }
 
     #[test]
     fn without_a_prefix_it_is_named_by_the_runtime() {
         let found = place(json!({"logDriver": "awslogs", "options": {"awslogs-group": "g"}}));
-        assert_eq!(found, LogPlace::Stream(LogStream { region: None, group: "g".to_owned(), stream: "abc-123".to_owned() }));
+        assert_eq!(
+            found,
+            LogPlace::Stream(LogStream {
+                region: None,
+                group: "g".to_owned(),
+                stream: "abc-123".to_owned()
+            })
+        );
         let mut unknown = task();
         unknown.containers.iter_mut().for_each(|container| container.runtime_id = None);
         let logging = json!({"logDriver": "awslogs", "options": {"awslogs-group": "g"}});
-        assert!(matches!(of_container(&definition(logging), &unknown, "app"), LogPlace::Nowhere(why) if why.contains("runtime id")));
+        assert!(
+            matches!(of_container(&definition(logging), &unknown, "app"), LogPlace::Nowhere(why) if why.contains("runtime id"))
+        );
     }
 
     #[test]
@@ -227,7 +266,10 @@ mod tests {
             (json!({"logDriver": "splunk"}), "its log driver is splunk"),
             (json!({"logDriver": "awslogs"}), "no awslogs-group"),
             (json!({"logDriver": "awslogs", "options": {"awslogs-group": ""}}), "no awslogs-group"),
-            (json!({"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-stream": "payroll"}}), "is not the task's own"),
+            (
+                json!({"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-stream": "payroll"}}),
+                "is not the task's own",
+            ),
             (
                 json!({"logDriver": "awslogs", "options": {
                     "awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-region": "x@attacker.example/"
@@ -238,9 +280,15 @@ mod tests {
             (json!("x"), "no logConfiguration"),
         ] {
             let found = place(logging);
-            assert!(matches!(&found, LogPlace::Nowhere(said) if said.contains(why) && !said.contains("hidden")), "{found:?}");
+            assert!(
+                matches!(&found, LogPlace::Nowhere(said) if said.contains(why) && !said.contains("hidden")),
+                "{found:?}"
+            );
         }
-        assert!(matches!(of_container(&definition(json!({})), &task(), "aws-guardduty-agent-x"), LogPlace::Nowhere(_)));
+        assert!(matches!(
+            of_container(&definition(json!({})), &task(), "aws-guardduty-agent-x"),
+            LogPlace::Nowhere(_)
+        ));
     }
 
     #[test]
@@ -265,13 +313,22 @@ mod tests {
     /// A task definition that names another service's log does not get its lines into a message.
     #[test]
     fn only_groups_that_may_be_read_are_read() {
-        let place = |group: &str| LogPlace::Stream(LogStream { region: None, group: group.to_owned(), stream: "s".to_owned() });
+        let place = |group: &str| {
+            LogPlace::Stream(LogStream {
+                region: None,
+                group: group.to_owned(),
+                stream: "s".to_owned(),
+            })
+        };
         let allowed = ["/ecs/*".to_owned(), "team-*-web".to_owned(), "exact".to_owned()];
         for group in ["/ecs/web", "/ecs/", "team-a-web", "team--web", "exact"] {
             assert_eq!(place(group).within(&allowed), place(group), "{group}");
         }
         for group in ["/aws/lambda/pay", "x/ecs/web", "team-a-web2", "exact2", "", "/ECS/web"] {
-            assert!(matches!(place(group).within(&allowed), LogPlace::Nowhere(why) if why.contains("ReadableLogGroups")), "{group}");
+            assert!(
+                matches!(place(group).within(&allowed), LogPlace::Nowhere(why) if why.contains("ReadableLogGroups")),
+                "{group}"
+            );
         }
         assert!(matches!(place("/ecs/web").within(&[]), LogPlace::Nowhere(_)));
     }
@@ -288,7 +345,10 @@ mod tests {
         };
         let link = "https://console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEvent:group=/aws/codebuild/web;stream=abc";
         assert_eq!(of(json!({"group-name": "/aws/codebuild/web", "stream-name": "abc"})), stream(None));
-        assert_eq!(of(json!({"group-name": "/aws/codebuild/web", "stream-name": "abc", "deep-link": link})), stream(Some("us-east-1")));
+        assert_eq!(
+            of(json!({"group-name": "/aws/codebuild/web", "stream-name": "abc", "deep-link": link})),
+            stream(Some("us-east-1"))
+        );
         assert_eq!(of(json!({"deep-link": link})), stream(Some("us-east-1")));
         for nothing in [
             json!(null),

@@ -38,7 +38,13 @@ pub struct Reading {
 impl Reading {
     /// Nothing was read yet.
     pub fn new() -> Self {
-        Self { phase: Phase::Backwards, token: None, oldest: None, lines: 0, gap: false }
+        Self {
+            phase: Phase::Backwards,
+            token: None,
+            oldest: None,
+            lines: 0,
+            gap: false,
+        }
     }
 
     /// What to ask for, if anything is left that this budget allows. The last call goes to the beginning of the stream.
@@ -76,8 +82,12 @@ impl Reading {
         match (lines, self.gap, self.phase) {
             (0, _, _) => "it has no lines in this time".to_owned(),
             (_, false, _) => format!("{lines} line(s), all of them"),
-            (_, true, Phase::Ended) => format!("{lines} line(s), the newest and the first; what lies between was not read"),
-            (_, true, Phase::Backwards | Phase::Head) => format!("the newest {lines} line(s); what is older was not read"),
+            (_, true, Phase::Ended) => {
+                format!("{lines} line(s), the newest and the first; what lies between was not read")
+            }
+            (_, true, Phase::Backwards | Phase::Head) => {
+                format!("the newest {lines} line(s); what is older was not read")
+            }
         }
     }
 

@@ -34,25 +34,36 @@ pub fn repository(diagnosis: &Diagnosis, role: &str) -> Option<String> {
     Some(format!("arn:{partition}:ecr:{}:{}:repository/{}", host.region, host.account, image.repository()))
 }
 
-/// What the simulation says. `role` is the definition's execution role, if it has one; `launch_type` says whose place it would take.
+/// What the simulation says. `role` is the definition's execution role, if it has one; `launch_type` says whose place
+/// it would take.
 pub fn settle(role: Option<&str>, launch_type: Option<&str>, may_pull: &Lookup<bool>) -> Settled {
     const SOURCE: &str = "execution role";
     let Some(role) = role else {
-        // On EC2 the agent then pulls as the instance, whose role is not looked at: that would take permissions on every instance.
+        // On EC2 the agent then pulls as the instance, whose role is not looked at: that would take permissions on
+        // every instance.
         if launch_type.is_some_and(|kind| kind == "EC2") {
             return Settled {
                 settles: false,
                 instead: Some(INSTANCE_ROLE.to_owned()),
-                ..Settled::saying(SOURCE, "the task definition has none, so that on EC2 the container instance's role pulls")
+                ..Settled::saying(
+                    SOURCE,
+                    "the task definition has none, so that on EC2 the container instance's role pulls",
+                )
             };
         }
         let text = "the task definition has no execution role, which a pull from ECR on Fargate needs";
-        return Settled { confidence: Some(Confidence::High), settles: true, ..Settled::saying(SOURCE, text) };
+        return Settled {
+            confidence: Some(Confidence::High),
+            settles: true,
+            ..Settled::saying(SOURCE, text)
+        };
     };
     match may_pull {
         Lookup::Found(true) => Settled {
             settles: false,
-            instead: Some("the repository's policy, the policies of VPC endpoints, and those of the organisation".to_owned()),
+            instead: Some(
+                "the repository's policy, the policies of VPC endpoints, and those of the organisation".to_owned(),
+            ),
             ..Settled::saying(SOURCE, format!("by its own policies {role} may pull from this repository"))
         },
         Lookup::Found(false) => Settled {
@@ -65,7 +76,9 @@ pub fn settle(role: Option<&str>, launch_type: Option<&str>, may_pull: &Lookup<b
                 ),
             )
         },
-        Lookup::Unknown(doubt) => Settled::failed(SOURCE, doubt, format!("whether {role} may pull from this repository")),
+        Lookup::Unknown(doubt) => {
+            Settled::failed(SOURCE, doubt, format!("whether {role} may pull from this repository"))
+        }
         Lookup::Absent => Settled::default(),
     }
 }
@@ -81,9 +94,17 @@ mod tests {
         let found = diagnose_text("CannotPullContainerError: 403 Forbidden", Some(image), "x").unwrap();
         assert!(is_worth(&StoppedTask::default(), &found));
         let role = "arn:aws-cn:iam::123456789012:role/pull";
-        assert_eq!(repository(&found, role).as_deref(), Some("arn:aws-cn:ecr:eu-west-1:123456789012:repository/team/api"));
+        assert_eq!(
+            repository(&found, role).as_deref(),
+            Some("arn:aws-cn:ecr:eu-west-1:123456789012:repository/team/api")
+        );
         assert!(settle(Some(role), Some("FARGATE"), &Lookup::Found(false)).settles);
-        assert!(settle(Some(role), Some("FARGATE"), &Lookup::Found(true)).instead.unwrap().contains("repository's policy"));
+        assert!(
+            settle(Some(role), Some("FARGATE"), &Lookup::Found(true))
+                .instead
+                .unwrap()
+                .contains("repository's policy")
+        );
         assert!(settle(None, Some("FARGATE"), &Lookup::Absent).settles && settle(None, None, &Lookup::Absent).settles);
         let on_ec2 = settle(None, Some("EC2"), &Lookup::Absent);
         assert!(!on_ec2.settles && on_ec2.confidence.is_none(), "an instance's role may well pull");

@@ -22,7 +22,11 @@ fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     // What is missing is looked up by the remedy for it (`observe.rs`), with every look anew.
     let unsure = matches!(
         diagnosis.cause,
-        Cause::RepositoryNotFound | Cause::RegistryAuthDenied | Cause::EcrPermissionDenied | Cause::PlatformMismatch | Cause::Unknown
+        Cause::RepositoryNotFound
+            | Cause::RegistryAuthDenied
+            | Cause::EcrPermissionDenied
+            | Cause::PlatformMismatch
+            | Cause::Unknown
     );
     unsure && image(diagnosis).is_some()
 }
@@ -34,28 +38,49 @@ pub fn image(diagnosis: &Diagnosis) -> Option<Reference> {
 }
 
 /// What the registry said, and of Docker Hub how many of how many pulls are left.
-pub fn settle(diagnosis: &Diagnosis, image: &Reference, found: &Lookup<Resolved>, quota: Option<(u64, u64)>) -> Settled {
+pub fn settle(
+    diagnosis: &Diagnosis,
+    image: &Reference,
+    found: &Lookup<Resolved>,
+    quota: Option<(u64, u64)>,
+) -> Settled {
     let source = image.registry();
     let mut settled = match found {
         Lookup::Found(resolved) => {
-            let platforms = resolved.platforms.as_ref().map(|platforms| format!(", for {}", platforms.join(", "))).unwrap_or_default();
+            let platforms = resolved
+                .platforms
+                .as_ref()
+                .map(|platforms| format!(", for {}", platforms.join(", ")))
+                .unwrap_or_default();
             let text = format!("`{image}` is there now: {}{platforms}", resolved.digest);
             // In ECR pullsafe asks with its own permissions, which say nothing about the task's credentials.
-            let (meaning, confidence, settles) = if diagnosis.cause == Cause::RegistryAuthDenied && image.kind() != Registry::EcrPrivate {
-                ("; whoever has no credentials can read it, so that those that the task sends are at fault", Confidence::High, true)
-            } else if diagnosis.cause == Cause::EcrPermissionDenied {
-                ("; so it is the permission, not the image", Confidence::High, true)
-            } else if diagnosis.cause == Cause::RepositoryNotFound {
-                ("; it may have been created since", Confidence::Low, false)
-            } else {
-                ("", diagnosis.confidence, false)
-            };
-            Settled { confidence: Some(confidence), settles, ..Settled::saying(source, format!("{text}{meaning}")) }
+            let (meaning, confidence, settles) =
+                if diagnosis.cause == Cause::RegistryAuthDenied && image.kind() != Registry::EcrPrivate {
+                    (
+                        "; whoever has no credentials can read it, so that those that the task sends are at fault",
+                        Confidence::High,
+                        true,
+                    )
+                } else if diagnosis.cause == Cause::EcrPermissionDenied {
+                    ("; so it is the permission, not the image", Confidence::High, true)
+                } else if diagnosis.cause == Cause::RepositoryNotFound {
+                    ("; it may have been created since", Confidence::Low, false)
+                } else {
+                    ("", diagnosis.confidence, false)
+                };
+            Settled {
+                confidence: Some(confidence),
+                settles,
+                ..Settled::saying(source, format!("{text}{meaning}"))
+            }
         }
         Lookup::Absent => {
             let sure = diagnosis.cause == Cause::RepositoryNotFound;
-            let meaning =
-                if diagnosis.cause == Cause::EcrPermissionDenied { "; a permission alone will not make the pull work" } else { "" };
+            let meaning = if diagnosis.cause == Cause::EcrPermissionDenied {
+                "; a permission alone will not make the pull work"
+            } else {
+                ""
+            };
             Settled {
                 confidence: sure.then_some(Confidence::High),
                 settles: sure,
@@ -67,7 +92,8 @@ pub fn settle(diagnosis: &Diagnosis, image: &Reference, found: &Lookup<Resolved>
         }
     };
     if let Some((remaining, limit)) = quota {
-        let text = format!("{remaining} of {limit} pulls are left to pullsafe's own address, which need not be the tasks'");
+        let text =
+            format!("{remaining} of {limit} pulls are left to pullsafe's own address, which need not be the tasks'");
         settled.evidence.extend(Settled::saying(source, text).evidence);
     }
     settled
@@ -97,7 +123,10 @@ mod tests {
         let (before, after) = check(denied, "acme/api:1", &there);
         assert!(before.settled_by.is_some() && after.evidence.len() > before.evidence.len(), "{after:?}");
         let (_, after) = check(denied, "acme/api:1", &Lookup::Unknown(Doubt::lasting("401")));
-        assert!(after.settled_by.unwrap().contains("whether `docker.io/acme/api:1` exists"), "a private image stays undecided");
+        assert!(
+            after.settled_by.unwrap().contains("whether `docker.io/acme/api:1` exists"),
+            "a private image stays undecided"
+        );
         let ecr = "CannotPullContainerError: 403 Forbidden";
         let (_, after) = check(ecr, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1", &there);
         assert_eq!((after.confidence, after.settled_by), (Confidence::High, None));
@@ -112,7 +141,9 @@ mod tests {
 
     #[test]
     fn no_host_is_asked_that_only_a_task_definition_knows() {
-        let denied = diagnose_text("pull access denied for x, 401 unauthorized", Some("registry.internal:5000/x:1"), "x").unwrap();
+        let denied =
+            diagnose_text("pull access denied for x, 401 unauthorized", Some("registry.internal:5000/x:1"), "x")
+                .unwrap();
         assert!(!is_worth(&StoppedTask::default(), &denied));
     }
 }

@@ -45,8 +45,13 @@ pub struct Probe {
 }
 
 /// Every probe, in the order in which they are asked.
-pub const PROBES: &[Probe] =
-    &[container_log::PROBE, service_events::PROBE, target_health::PROBE, image_lookup::PROBE, execution_role::PROBE];
+pub const PROBES: &[Probe] = &[
+    container_log::PROBE,
+    service_events::PROBE,
+    target_health::PROBE,
+    image_lookup::PROBE,
+    execution_role::PROBE,
+];
 
 #[cfg(test)]
 mod tests {
@@ -59,7 +64,12 @@ mod tests {
     fn every_probe_declares_permissions_that_the_remediator_has() {
         let declared = permission::remediator_actions();
         for probe in PROBES {
-            assert!(probe.needs.iter().all(|action| declared.contains(action)), "{:?} needs {:?}", probe.name, probe.needs);
+            assert!(
+                probe.needs.iter().all(|action| declared.contains(action)),
+                "{:?} needs {:?}",
+                probe.name,
+                probe.needs
+            );
             assert!(!probe.settles.is_empty() && !probe.looks_at.is_empty());
         }
     }
@@ -81,7 +91,11 @@ mod tests {
         )
         .unwrap();
         let mut after = found.clone();
-        let settled = Settled { confidence: Some(Confidence::High), settles: true, ..Settled::saying("x", "password=hunter22") };
+        let settled = Settled {
+            confidence: Some(Confidence::High),
+            settles: true,
+            ..Settled::saying("x", "password=hunter22")
+        };
         settled.apply(&mut after);
         assert_eq!((after.cause, after.confidence, after.settled_by.as_deref()), (found.cause, Confidence::High, None));
         assert!(!format!("{after:?}").contains("hunter22"));

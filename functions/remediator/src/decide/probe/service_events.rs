@@ -29,7 +29,8 @@ fn is_worth(task: &StoppedTask, diagnosis: &Diagnosis) -> bool {
 
 /// The events that name the task first, then others that say that something is wrong.
 pub fn settle(service: &Service, task: &StoppedTask) -> Settled {
-    let around = |at: i64| task.stopped_at.or(task.stopping_at).is_none_or(|stop| (stop.seconds() - at).abs() <= SECONDS);
+    let around =
+        |at: i64| task.stopped_at.or(task.stopping_at).is_none_or(|stop| (stop.seconds() - at).abs() <= SECONDS);
     let id = task.task_id();
     let of_task = |message: &str| !id.is_empty() && message.contains(id);
     let mut telling: Vec<&str> = Vec::new();
@@ -46,10 +47,14 @@ pub fn settle(service: &Service, task: &StoppedTask) -> Settled {
         }
     }
     let why = telling.iter().filter(|message| of_task(message)).find_map(|message| why(message));
-    let mut evidence: Vec<Evidence> =
-        telling.into_iter().map(|message| Evidence { source: "service event".to_owned(), text: masked(message) }).collect();
-    for deployment in
-        service.deployments.iter().filter(|deployment| deployment.failed > 0 || deployment.rollout_state.as_deref() == Some("FAILED"))
+    let mut evidence: Vec<Evidence> = telling
+        .into_iter()
+        .map(|message| Evidence { source: "service event".to_owned(), text: masked(message) })
+        .collect();
+    for deployment in service
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.failed > 0 || deployment.rollout_state.as_deref() == Some("FAILED"))
     {
         let revision = deployment.task_definition.rsplit('/').next().unwrap_or_default();
         let state = deployment.rollout_state.as_deref().unwrap_or("no rollout state");
@@ -57,14 +62,19 @@ pub fn settle(service: &Service, task: &StoppedTask) -> Settled {
             "{} of {revision}: {} of {} running, {} failed, {state} {}",
             deployment.id, deployment.running, deployment.desired, deployment.failed, deployment.rollout_reason
         );
-        evidence.push(Evidence { source: "deployment".to_owned(), text: masked(text.trim_end()) });
+        evidence.push(Evidence {
+            source: "deployment".to_owned(),
+            text: masked(text.trim_end()),
+        });
     }
     Settled { evidence, why, ..Settled::default() }
 }
 
 fn is_telling(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    ["unhealthy", "unable to", "failed", "rolling back", "impaired", "could not", "not healthy"].iter().any(|word| lower.contains(word))
+    ["unhealthy", "unable to", "failed", "rolling back", "impaired", "could not", "not healthy"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 /// Why the health check failed, in the scheduler's words.
@@ -101,7 +111,9 @@ mod tests {
             ],
         }))
         .unwrap();
-        let task = StoppedTask::from_json(&json!({"taskArn": "arn:aws:ecs:r:1:task/prod/abc", "stoppedAt": "2026-01-15T20:10:00Z"}));
+        let task = StoppedTask::from_json(
+            &json!({"taskArn": "arn:aws:ecs:r:1:task/prod/abc", "stoppedAt": "2026-01-15T20:10:00Z"}),
+        );
         let settled = settle(&service, &task);
         let texts: Vec<&str> = settled.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
         assert!(texts[0].contains("(task abc)") && texts[1].contains("consistently"), "{texts:?}");

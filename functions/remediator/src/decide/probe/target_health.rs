@@ -33,8 +33,9 @@ pub struct Target {
 /// The target group to ask: the one that the stop names, else the service's only one.
 pub fn group(task: &StoppedTask, service: Option<&Service>) -> Option<String> {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
-    let named =
-        reason.split(|next: char| next.is_whitespace() || matches!(next, '(' | ')' | ',')).find(|word| word.contains(":targetgroup/"));
+    let named = reason
+        .split(|next: char| next.is_whitespace() || matches!(next, '(' | ')' | ','))
+        .find(|word| word.contains(":targetgroup/"));
     if let Some(arn) = named {
         return Some(arn.trim_end_matches('.').to_owned());
     }
@@ -64,10 +65,17 @@ pub fn settle(group: &str, targets: &[Target]) -> Settled {
     let unhealthy = targets.iter().find(|target| target.state == "unhealthy");
     let why = unhealthy.and_then(|target| target.reason.as_deref()).and_then(why);
     if said.is_empty() {
-        return Settled::saying(&source, "no target is registered any more, so that its reason can no longer be asked for");
+        return Settled::saying(
+            &source,
+            "no target is registered any more, so that its reason can no longer be asked for",
+        );
     }
     let text = said.iter().map(|(text, count)| format!("{count} {text}")).collect::<Vec<_>>().join(", ");
-    Settled { why, settles: why.is_some(), ..Settled::saying(&source, text) }
+    Settled {
+        why,
+        settles: why.is_some(),
+        ..Settled::saying(&source, text)
+    }
 }
 
 /// Source: Elastic Load Balancing API Reference, TargetHealth.
@@ -96,8 +104,12 @@ mod tests {
         };
         assert_eq!(group(&task, None).as_deref(), Some(GROUP));
         let of_groups = |arns: &[&str]| {
-            let groups: Vec<_> = arns.iter().map(|arn| json!({"targetGroupArn": arn, "containerName": "app"})).collect();
-            group(&StoppedTask::default(), Service::from_json(&json!({"serviceName": "web", "loadBalancers": groups})).as_ref())
+            let groups: Vec<_> =
+                arns.iter().map(|arn| json!({"targetGroupArn": arn, "containerName": "app"})).collect();
+            group(
+                &StoppedTask::default(),
+                Service::from_json(&json!({"serviceName": "web", "loadBalancers": groups})).as_ref(),
+            )
         };
         assert_eq!(of_groups(&[GROUP]).as_deref(), Some(GROUP));
         assert_eq!((of_groups(&[GROUP, "other"]), of_groups(&[])), (None, None));
@@ -112,10 +124,17 @@ mod tests {
         };
         let settled = settle(
             GROUP,
-            &[target("unhealthy", Some("Target.Timeout")), target("unhealthy", Some("Target.Timeout")), target("healthy", None)],
+            &[
+                target("unhealthy", Some("Target.Timeout")),
+                target("unhealthy", Some("Target.Timeout")),
+                target("healthy", None),
+            ],
         );
         assert_eq!(settled.evidence[0].text, "2 unhealthy (Target.Timeout: Request timed out), 1 healthy");
-        assert_eq!((settled.evidence[0].source.as_str(), settled.why, settled.settles), ("target group web", Some(Why::Timeout), true));
+        assert_eq!(
+            (settled.evidence[0].source.as_str(), settled.why, settled.settles),
+            ("target group web", Some(Why::Timeout), true)
+        );
         assert_eq!(settle(GROUP, &[]).why, None);
     }
 }

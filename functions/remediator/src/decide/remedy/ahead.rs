@@ -15,7 +15,9 @@ use super::target::{self, Target};
 
 /// What to do about a deployment that just started; `None` if it needs nothing.
 pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
-    let (Some(service), Some(definition)) = (seen.service.found(), seen.task_definition.found()) else { return None };
+    let (Some(service), Some(definition)) = (seen.service.found(), seen.task_definition.found()) else {
+        return None;
+    };
     if settings.ahead == Ahead::Off || seen.hub_images.is_empty() || service.is_rolling_back() {
         return None;
     }
@@ -27,7 +29,11 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         match target::of(image, &platform, role, settings.public_fallback, can_ask) {
             Target::Verified(found) => moves.push(found),
             Target::MirrorCanBeAsked(target) => {
-                steps.push(Step::AskMirror { source: image.reference.clone(), target, requested_by: service.id.arn() });
+                steps.push(Step::AskMirror {
+                    source: image.reference.clone(),
+                    target,
+                    requested_by: service.id.arn(),
+                });
             }
             Target::Nowhere(why) => stuck.push(format!("  {}: {}", image.written, why.join("; "))),
         }

@@ -31,7 +31,8 @@ fn consider(situation: Situation<'_>) -> Verdict {
     };
     let mut reasons = guard::for_any_act(&situation, service);
     reasons.extend(
-        guard::nothing_runs(service).map(|why| format!("{why}; a new deployment would replace them with whatever the tag means now")),
+        guard::nothing_runs(service)
+            .map(|why| format!("{why}; a new deployment would replace them with whatever the tag means now")),
     );
     reasons.extend(written_by_digest(&situation));
     let Some(primary) = service.primary() else {
@@ -64,6 +65,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
 fn written_by_digest(situation: &Situation<'_>) -> Option<String> {
     let container = situation.blocker.diagnosis.container.as_deref();
     let images = situation.seen.task_definition.found()?.images();
-    let image: Option<Reference> = images.into_iter().find(|image| Some(image.container.as_str()) == container)?.reference;
-    image?.digest().map(|_| "the task definition itself names the digest; it has to be changed there".to_owned())
+    let image: Option<Reference> =
+        images.into_iter().find(|image| Some(image.container.as_str()) == container)?.reference;
+    image?
+        .digest()
+        .map(|_| "the task definition itself names the digest; it has to be changed there".to_owned())
 }

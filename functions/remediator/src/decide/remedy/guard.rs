@@ -42,7 +42,9 @@ pub(crate) fn deployed_by_ecs(service: &Service) -> Vec<String> {
         Controller::CodeDeploy => {
             reasons.push("CodeDeploy deploys this service; only a new CodeDeploy deployment can change it".to_owned())
         }
-        Controller::External => reasons.push("an external controller deploys this service through task sets".to_owned()),
+        Controller::External => {
+            reasons.push("an external controller deploys this service through task sets".to_owned())
+        }
         Controller::Other(name) => reasons.push(format!("the deployment controller {name} is not known to pullsafe")),
     }
     if service.daemon {
@@ -52,21 +54,28 @@ pub(crate) fn deployed_by_ecs(service: &Service) -> Vec<String> {
         reasons.push("ECS itself owns this service's configuration (Express service)".to_owned());
     }
     if service.strategy != "ROLLING" {
-        reasons.push(format!("its deployments are {}, with hooks and bake times that belong to its owner", service.strategy));
+        reasons.push(format!(
+            "its deployments are {}, with hooks and bake times that belong to its owner",
+            service.strategy
+        ));
     }
     reasons
 }
 
 /// The circuit breaker is left alone.
 fn not_rolling_back(service: &Service) -> Option<String> {
-    service.is_rolling_back().then(|| "the deployment circuit breaker is rolling the service back, or has failed the deployment".to_owned())
+    service
+        .is_rolling_back()
+        .then(|| "the deployment circuit breaker is rolling the service back, or has failed the deployment".to_owned())
 }
 
 /// What UpdateService does to a deployment that a hook has stopped is not documented; whoever stopped it decides.
 pub(crate) fn not_held(service: &Service) -> Option<String> {
     match &service.held {
         Lookup::Absent => None,
-        Lookup::Found(hook) => Some(format!("a deployment waits at the hook {hook}, and whoever stopped it there decides about it")),
+        Lookup::Found(hook) => {
+            Some(format!("a deployment waits at the hook {hook}, and whoever stopped it there decides about it"))
+        }
         Lookup::Unknown(why) => Some(format!("whether a deployment waits at a hook could not be found out: {why}")),
     }
 }
@@ -82,7 +91,11 @@ fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<St
     let failed = situation.blocker.task_definition.as_str();
     (service.task_definition != failed).then(|| {
         let revision = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
-        format!("the tasks that failed ran {}, and the service has moved on to {}", revision(failed), revision(&service.task_definition))
+        format!(
+            "the tasks that failed ran {}, and the service has moved on to {}",
+            revision(failed),
+            revision(&service.task_definition)
+        )
     })
 }
 

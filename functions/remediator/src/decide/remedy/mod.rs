@@ -1,8 +1,8 @@
 //! The remedies, and the decision between them.
 //!
-//! A remedy is one file: what it treats, what it has to see, and a function that looks at a [`Situation`] and says what it would do, or
-//! why not. It is listed in [`REMEDIES`], in the order in which they are asked; the first that acts or waits is chosen, and the reasons
-//! of all that declined are kept.
+//! A remedy is one file: what it treats, what it has to see, and a function that looks at a [`Situation`] and says what
+//! it would do, or why not. It is listed in [`REMEDIES`], in the order in which they are asked; the first that acts or
+//! waits is chosen, and the reasons of all that declined are kept.
 
 pub mod ahead;
 mod force_new_deployment;
@@ -66,7 +66,8 @@ pub enum Verdict {
 pub enum Treats {
     /// A failure that was diagnosed so.
     Failure(fn(&Diagnosis) -> bool),
-    /// A failure that may hide what it is for, which only a look shows. It gives the failure its name where the text says so by itself.
+    /// A failure that may hide what it is for, which only a look shows. It gives the failure its name where the text
+    /// says so by itself.
     Hidden {
         /// The failures behind which it may be.
         behind: fn(&Diagnosis) -> bool,
@@ -110,8 +111,14 @@ pub struct Remedy {
 }
 
 /// Every remedy for a failure, in the order in which they are asked.
-pub const REMEDIES: &[Remedy] =
-    &[restore::REMEDY, move_to_mirror::REMEDY, unarchive::REMEDY, force_new_deployment::REMEDY, pause::REMEDY, wake::REMEDY];
+pub const REMEDIES: &[Remedy] = &[
+    restore::REMEDY,
+    move_to_mirror::REMEDY,
+    unarchive::REMEDY,
+    force_new_deployment::REMEDY,
+    pause::REMEDY,
+    wake::REMEDY,
+];
 
 /// The remedies that are asked about a failure of a service, in order.
 fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Remedy> {
@@ -121,7 +128,11 @@ fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Re
         Treats::State(_) => false,
     };
     let found: Vec<_> = REMEDIES.iter().filter(for_state).collect();
-    if found.is_empty() { REMEDIES.iter().filter(for_failure).collect() } else { found }
+    if found.is_empty() {
+        REMEDIES.iter().filter(for_failure).collect()
+    } else {
+        found
+    }
 }
 
 /// What has to be looked at before anything is decided: all that the remedies look at which will be asked.
@@ -158,14 +169,23 @@ pub struct Decision {
 impl Decision {
     /// The wait goes on, and it is said that nobody knows whether it is over.
     fn wait_unseen(&mut self, remedy: RemedyName, waiting: WaitingFor, doubt: Doubt) {
-        self.declined.push(Declined { remedy, reasons: vec![format!("whether the wait is over could not be found out: {doubt}")] });
+        self.declined.push(Declined {
+            remedy,
+            reasons: vec![format!("whether the wait is over could not be found out: {doubt}")],
+        });
         (self.waiting, self.unseen) = (Some(waiting), Some(doubt));
     }
 }
 
 /// Asks every remedy in turn that is for this.
 pub fn decide(situation: Situation<'_>) -> Decision {
-    let mut decision = Decision { plan: None, holds: &[], waiting: None, unseen: None, declined: Vec::new() };
+    let mut decision = Decision {
+        plan: None,
+        holds: &[],
+        waiting: None,
+        unseen: None,
+        declined: Vec::new(),
+    };
     // A service that cannot be seen ends no wait either.
     if let (Lookup::Unknown(doubt), Some(waiting)) = (&situation.seen.service, &situation.incident.waiting) {
         let remedy = situation.incident.acted().unwrap_or_else(|| name_for(&situation.blocker.diagnosis));

@@ -55,14 +55,17 @@ fn consider(situation: Situation<'_>) -> Verdict {
     }
 }
 
-/// A service that was moved and hits the limit again is being moved back by something: moving it once more would be a tug of war.
+/// A service that was moved and hits the limit again is being moved back by something: moving it once more would be a
+/// tug of war.
 fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     let moved_at = Timestamp::parse(service.tags.get(marks::MOVED_AT)?)?;
     let hours = situation.settings.move_cooldown_hours;
     // Said only where it was seen: the stop may as well be a late one of a task from before the move.
     let since = match situation.seen.hub_images.is_empty() {
         true => "it names no image of Docker Hub now, so that the task that failed may be one from before",
-        false => "its task definition names images of Docker Hub again, so that a deployment since then has put them back",
+        false => {
+            "its task definition names images of Docker Hub again, so that a deployment since then has put them back"
+        }
     };
     let within = situation.now < moved_at.plus_seconds(hours * 3600);
     within.then(|| format!("the service was moved at {moved_at}, less than {hours} hours ago; {since}"))
@@ -71,7 +74,8 @@ fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
 /// The registry itself must have said it more than once: on two tasks, or on every try of one task.
 fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
     let tries = situation.blocker.diagnosis.attempts.unwrap_or(1);
-    (situation.blocker.tasks < 2 && tries < 2).then(|| "the limit was met once, on one task; a second refusal settles it".to_owned())
+    (situation.blocker.tasks < 2 && tries < 2)
+        .then(|| "the limit was met once, on one task; a second refusal settles it".to_owned())
 }
 
 enum Moves<'a> {
@@ -113,14 +117,20 @@ fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
             if situation.now.seconds_since(waiting.since) < MIRROR_PATIENCE_SECONDS {
                 Ok(Moves::Waiting(images))
             } else {
-                Err(vec![format!("the mirror was asked at {} and has not delivered; its dead-letter queue and log say why", waiting.since)])
+                Err(vec![format!(
+                    "the mirror was asked at {} and has not delivered; its dead-letter queue and log say why",
+                    waiting.since
+                )])
             }
         }
         Some(_) | None => Ok(Moves::Ask(ask(situation, asked))),
     }
 }
 
-fn ask(situation: &Situation<'_>, asked: Vec<(pullsafe::reference::Reference, pullsafe::reference::Reference)>) -> Plan {
+fn ask(
+    situation: &Situation<'_>,
+    asked: Vec<(pullsafe::reference::Reference, pullsafe::reference::Reference)>,
+) -> Plan {
     let requested_by = situation.service.arn();
     let names: Vec<_> = asked.iter().map(|(source, _)| source.to_string()).collect();
     Plan {
@@ -131,7 +141,10 @@ fn ask(situation: &Situation<'_>, asked: Vec<(pullsafe::reference::Reference, pu
             names.join(", ")
         ),
         then_wait_for: Some(WaitingFor::Mirror(asked.iter().map(|(source, _)| source.clone()).collect())),
-        steps: asked.into_iter().map(|(source, target)| Step::AskMirror { source, target, requested_by: requested_by.clone() }).collect(),
+        steps: asked
+            .into_iter()
+            .map(|(source, target)| Step::AskMirror { source, target, requested_by: requested_by.clone() })
+            .collect(),
         follow_up: String::new(),
     }
 }

@@ -93,8 +93,8 @@ fn doubt<T>(looked_up: &Lookup<T>) -> Option<&Doubt> {
     }
 }
 
-/// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would go on as if it
-/// had succeeded, so that a young deployment is not paused.
+/// When the newest deployment began. With a desired count of 0 it is stable at once: a pipeline that waits for it would
+/// go on as if it had succeeded, so that a young deployment is not paused.
 fn deployed_at(situation: &Situation<'_>, service: &Service) -> Timestamp {
     service.primary().and_then(|primary| primary.created_at).unwrap_or(situation.incident.opened_at)
 }
@@ -105,7 +105,8 @@ fn wanted(situation: &Situation<'_>) -> Result<Reference, String> {
     let reference: Reference = image.parse().map_err(|error| format!("{error}"))?;
     match (situation.blocker.diagnosis.cause, reference.tag()) {
         (Cause::ImageDigestGone, Some(tag)) => {
-            Reference::new(reference.registry(), reference.repository(), Some(tag), None).map_err(|error| format!("{error}"))
+            Reference::new(reference.registry(), reference.repository(), Some(tag), None)
+                .map_err(|error| format!("{error}"))
         }
         _ => Ok(reference),
     }
@@ -121,11 +122,17 @@ fn certainly_absent(situation: &Situation<'_>, image: &Reference) -> Option<Stri
 
 fn no_other_cause(situation: &Situation<'_>) -> Option<String> {
     let since = situation.now.plus_seconds(-SIBLING_SECONDS);
-    let mut others =
-        situation.incident.causes.iter().filter(|seen| seen.last_at > since && seen.diagnosis.cause != situation.blocker.diagnosis.cause);
-    others
-        .next()
-        .map(|seen| format!("tasks of this service also stopped for another cause ({}), which a pause would hide", seen.diagnosis.cause))
+    let mut others = situation
+        .incident
+        .causes
+        .iter()
+        .filter(|seen| seen.last_at > since && seen.diagnosis.cause != situation.blocker.diagnosis.cause);
+    others.next().map(|seen| {
+        format!(
+            "tasks of this service also stopped for another cause ({}), which a pause would hide",
+            seen.diagnosis.cause
+        )
+    })
 }
 
 /// With a desired count of 0 a service is stable at once, and CloudFormation would report success with nothing running.
@@ -135,7 +142,9 @@ fn stack_at_rest(situation: &Situation<'_>) -> Option<String> {
             "stack {} is {}: it would take a paused service for a stable one and report success with nothing running",
             stack.name, stack.status
         )),
-        Lookup::Unknown(why) => Some(format!("whether the service's stack is being deployed could not be found out: {why}")),
+        Lookup::Unknown(why) => {
+            Some(format!("whether the service's stack is being deployed could not be found out: {why}"))
+        }
         Lookup::Found(_) | Lookup::Absent => None,
     }
 }
@@ -151,8 +160,17 @@ fn plan(situation: &Situation<'_>, service: &Service, image: Reference, suspende
     tags.extend((!stack.is_empty()).then(|| (marks::PAUSED_BY.to_owned(), stack.clone())));
     tags.extend(suspended.map(|state| (marks::PAUSED_SCALING.to_owned(), state.to_string())));
     let mut steps = vec![Step::TagService { service: service.id.clone(), tags }];
-    steps.extend(suspended.map(|expected| Step::SetScaling { service: service.id.clone(), suspended: Suspended::ALL, expected }));
-    steps.push(Step::SetDesiredCount { service: service.id.clone(), from: service.desired, to: 0, force: false });
+    steps.extend(suspended.map(|expected| Step::SetScaling {
+        service: service.id.clone(),
+        suspended: Suspended::ALL,
+        expected,
+    }));
+    steps.push(Step::SetDesiredCount {
+        service: service.id.clone(),
+        from: service.desired,
+        to: 0,
+        force: false,
+    });
     Plan {
         remedy: RemedyName::PauseAndRestore,
         result: "paused".to_owned(),

@@ -1,8 +1,8 @@
 //! A service that pullsafe paused: bring it back once its image exists, or step aside if a person already has.
 //!
-//! Whoever may tag a service could write the marks of a pause: a restore needs the marks and the table's own memory of that pause, and
-//! takes the count, the suspended state and the image that is waited for from the memory. Where the memory is lost, a person gets the command; a service whose marks
-//! somebody removed is left alone.
+//! Whoever may tag a service could write the marks of a pause: a restore needs the marks and the table's own memory of
+//! that pause, and takes the count, the suspended state and the image that is waited for from the memory. Where the
+//! memory is lost, a person gets the command; a service whose marks somebody removed is left alone.
 
 use crate::decide::service::{Service, marks};
 use pullsafe::lookup::Lookup;
@@ -24,7 +24,9 @@ pub(super) const REMEDY: Remedy = Remedy {
 };
 
 fn consider(situation: Situation<'_>) -> Verdict {
-    let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else { return Verdict::NotForThis };
+    let Some(service) = situation.seen.service.found().filter(|service| service.status == "ACTIVE") else {
+        return Verdict::NotForThis;
+    };
     if let Some(reason) = guard::another_stack(&situation.settings.stack, service) {
         return Verdict::Declined(vec![reason]);
     }
@@ -33,10 +35,14 @@ fn consider(situation: Situation<'_>) -> Verdict {
     }
     let pause = situation.incident.pause_steps();
     let count = pause.iter().find_map(|step| {
-        let Step::SetDesiredCount { service: paused, from, to: 0, .. } = step else { return None };
+        let Step::SetDesiredCount { service: paused, from, to: 0, .. } = step else {
+            return None;
+        };
         (*paused == service.id).then_some(*from)
     });
-    let Some(count) = count else { return without_memory(service) };
+    let Some(count) = count else {
+        return without_memory(service);
+    };
     if service.desired != 0 {
         // A scalable target that is registered moves a count into its bounds, and this one is a person's.
         let outside = suspended_before(pause).zip(situation.seen.scaling.found()).filter(|(_, target)| {
@@ -67,13 +73,19 @@ fn consider(situation: Situation<'_>) -> Verdict {
             follow_up: follow_up.unwrap_or_default(),
         }));
     }
-    let Some(image) = written(pause, marks::PAUSED_FOR, service).and_then(|image| image.parse::<Reference>().ok()) else {
+    let Some(image) = written(pause, marks::PAUSED_FOR, service).and_then(|image| image.parse::<Reference>().ok())
+    else {
         return Verdict::Declined(vec![format!("the tag {} on the service does not name an image", marks::PAUSED_FOR)]);
     };
     match &situation.seen.wanted {
         Lookup::Found(_) => {
             let pinned = written(pause, marks::CAUSE, service) == Some(Cause::ImageDigestGone.as_str());
-            let restore = Step::SetDesiredCount { service: service.id.clone(), from: 0, to: count, force: pinned };
+            let restore = Step::SetDesiredCount {
+                service: service.id.clone(),
+                from: 0,
+                to: count,
+                force: pinned,
+            };
             Verdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
                 result: "restored".to_owned(),
@@ -88,9 +100,12 @@ fn consider(situation: Situation<'_>) -> Verdict {
     }
 }
 
-/// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has the service's.
+/// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has
+/// the service's.
 pub(crate) fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
-    let tags = pause.iter().find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });
+    let tags = pause
+        .iter()
+        .find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });
     tags.unwrap_or(&service.tags).get(key).map(String::as_str)
 }
 
@@ -113,12 +128,22 @@ fn way_back(service: &Service, pause: &[Step], restore: Option<Step>) -> Vec<Ste
         suspended,
         expected: Suspended::ALL,
     }));
-    let keys = marks::OF_A_PAUSE.iter().filter(|key| service.tags.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+    let keys = marks::OF_A_PAUSE
+        .iter()
+        .filter(|key| service.tags.contains_key(**key))
+        .map(|key| (*key).to_owned())
+        .collect();
     steps.push(Step::UntagService { service: service.id.clone(), keys });
     steps
 }
 
 /// What was suspended before the pause, if the service is scaled automatically.
 fn suspended_before(pause: &[Step]) -> Option<Suspended> {
-    pause.iter().find_map(|step| if let Step::SetScaling { expected, .. } = step { Some(*expected) } else { None })
+    pause.iter().find_map(|step| {
+        if let Step::SetScaling { expected, .. } = step {
+            Some(*expected)
+        } else {
+            None
+        }
+    })
 }

@@ -8,7 +8,8 @@ use pullsafe::reference::{Digest, InvalidReference, Reference};
 use pullsafe::settings::Mirror;
 use pullsafe_incident::plan::Move;
 
-/// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache names it.
+/// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache
+/// names it.
 ///
 /// # Errors
 /// The mirror's registry or prefix is malformed.
@@ -74,7 +75,11 @@ pub fn of(
 
 fn verified(image: &HubImage, place: &Reference, digest: Digest) -> Target {
     // By its digest too: what was verified is what runs, whatever the tag comes to mean.
-    Target::Verified(Move { from: image.written.clone(), to: place.pinned_to(digest.clone()).to_string(), digest })
+    Target::Verified(Move {
+        from: image.written.clone(),
+        to: place.pinned_to(digest.clone()).to_string(),
+        digest,
+    })
 }
 
 /// Why something is not known, between these words; nothing where that is not so.
@@ -114,7 +119,9 @@ pub(crate) fn same(image: &HubImage, copy: &Lookup<Resolved>, platform: &str) ->
         });
     }
     match (copy.is_for(platform), &copy.platforms) {
-        (Some(false), Some(platforms)) => Err(Mismatch::Final(format!("offers {} and the task needs {platform}", platforms.join(", ")))),
+        (Some(false), Some(platforms)) => {
+            Err(Mismatch::Final(format!("offers {} and the task needs {platform}", platforms.join(", "))))
+        }
         // A single image with the same digest is what a pull from Docker Hub would have given.
         (Some(_) | None, _) => Ok(copy.digest.clone()),
     }

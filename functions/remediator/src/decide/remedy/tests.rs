@@ -58,7 +58,10 @@ fn digest(of: &str) -> Digest {
 }
 
 fn resolved(of: &str) -> Lookup<Resolved> {
-    Lookup::Found(Resolved { digest: digest(of), platforms: Some(vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]) })
+    Lookup::Found(Resolved {
+        digest: digest(of),
+        platforms: Some(vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]),
+    })
 }
 
 fn hub_image(written: &str) -> HubImage {
@@ -119,7 +122,10 @@ fn case(cause: Cause, image: &str) -> Case {
             role_may_pull: BTreeMap::from(roles),
             limit: None,
             stack: Lookup::Found(Stack { name: "app".to_owned(), status: "UPDATE_COMPLETE".to_owned() }),
-            scaling: Lookup::Found(ScalingTarget { suspended: Suspended { scale_in: true, ..Suspended::default() }, bounds: (1, 10) }),
+            scaling: Lookup::Found(ScalingTarget {
+                suspended: Suspended { scale_in: true, ..Suspended::default() },
+                bounds: (1, 10),
+            }),
             kept: Lookup::Absent,
             wanted: if cause == Cause::ImageDigestGone { resolved("new") } else { Lookup::Absent },
         },
@@ -136,13 +142,23 @@ fn missing() -> Case {
 }
 
 fn gone() -> Case {
-    case(Cause::ImageDigestGone, &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1@{}", digest("old")))
+    case(
+        Cause::ImageDigestGone,
+        &format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1@{}", digest("old")),
+    )
 }
 
 fn decided(case: &Case) -> Decision {
     let service = pullsafe::arn::ServiceId { cluster_arn: CLUSTER.to_owned(), name: "web".to_owned() };
     let blocker = case.incident.blocker().unwrap();
-    decide(Situation { now: case.now, settings: &case.settings, service: &service, incident: &case.incident, blocker, seen: &case.seen })
+    decide(Situation {
+        now: case.now,
+        settings: &case.settings,
+        service: &service,
+        incident: &case.incident,
+        blocker,
+        seen: &case.seen,
+    })
 }
 
 /// What was decided, as text: the steps of the plan, what is waited for, or why the first remedy declined.
@@ -153,7 +169,13 @@ fn outcome(case: &Case) -> String {
         (None, Some(waiting)) => format!("wait: {waiting:?}"),
         (None, None) => format!(
             "declined: {}",
-            decision.declined.iter().flat_map(|declined| &declined.reasons).cloned().collect::<Vec<_>>().join(" | ")
+            decision
+                .declined
+                .iter()
+                .flat_map(|declined| &declined.reasons)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" | ")
         ),
     }
 }
@@ -181,10 +203,14 @@ fn add_other_cause(case: &mut Case, at: Timestamp) {
 
 #[test]
 fn remedies_follow_the_cause() {
-    let remedy = |text: &str, image: &str| name_for(&pullsafe_diagnosis::diagnose_text(text, Some(image), "x").unwrap());
+    let remedy =
+        |text: &str, image: &str| name_for(&pullsafe_diagnosis::diagnose_text(text, Some(image), "x").unwrap());
     assert_eq!(remedy("toomanyrequests: You have reached your pull rate limit", "redis"), RemedyName::MoveToMirror);
     assert_eq!(remedy("toomanyrequests: Too Many Requests (HAP429)", "redis"), RemedyName::Advise);
     assert_eq!(remedy("failed to resolve ref acme/api:1: not found", "acme/api:1"), RemedyName::PauseAndRestore);
-    assert_eq!(remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"), RemedyName::ForceNewDeployment);
+    assert_eq!(
+        remedy("failed to resolve ref acme/api:1@sha256:ab: not found", "acme/api:1"),
+        RemedyName::ForceNewDeployment
+    );
     assert_eq!(remedy("Your Spot Task was interrupted.", ""), RemedyName::None);
 }

@@ -1,7 +1,8 @@
-//! The image lies in ECR's archive, which a pull is answered for as if it did not exist: bring it back, and once it is there, deploy anew
-//! where no deployment is under way that would find it by itself.
+//! The image lies in ECR's archive, which a pull is answered for as if it did not exist: bring it back, and once it is
+//! there, deploy anew where no deployment is under way that would find it by itself.
 //!
-//! Bringing it back is no act upon the service. It costs what standard storage costs, and ECR's archive is charged for ninety days anyway.
+//! Bringing it back is no act upon the service. It costs what standard storage costs, and ECR's archive is charged for
+//! ninety days anyway.
 
 use pullsafe::arn::Arn;
 use pullsafe::lookup::{Lookup, Storage};
@@ -15,7 +16,9 @@ use super::{Look, Remedy, Situation, Treats, Verdict, guard};
 pub(super) const REMEDY: Remedy = Remedy {
     name: RemedyName::RestoreImage,
     treats: Treats::Hidden {
-        behind: |diagnosis| matches!(diagnosis.cause, Cause::ImageArchived | Cause::ImageNotFound | Cause::ImageDigestGone),
+        behind: |diagnosis| {
+            matches!(diagnosis.cause, Cause::ImageArchived | Cause::ImageNotFound | Cause::ImageDigestGone)
+        },
         named: |diagnosis| diagnosis.cause == Cause::ImageArchived,
     },
     looks: &[Look::Kept],
@@ -30,9 +33,13 @@ pub(super) const REMEDY: Remedy = Remedy {
 
 fn consider(situation: Situation<'_>) -> Verdict {
     let image = situation.blocker.diagnosis.image.as_deref().and_then(|image| image.parse::<Reference>().ok());
-    let Some(image) = image.filter(|image| image.kind() == Registry::EcrPrivate) else { return Verdict::NotForThis };
+    let Some(image) = image.filter(|image| image.kind() == Registry::EcrPrivate) else {
+        return Verdict::NotForThis;
+    };
     // Whether it is missing altogether is another remedy's matter.
-    let Lookup::Found((digest, storage)) = &situation.seen.kept else { return Verdict::NotForThis };
+    let Lookup::Found((digest, storage)) = &situation.seen.kept else {
+        return Verdict::NotForThis;
+    };
     let image = image.pinned_to(digest.clone());
     let awaited = WaitingFor::Restored(image.clone());
     let service = match guard::active_service(&situation) {
@@ -43,10 +50,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
     match storage {
         Storage::Returning => Verdict::Wait(awaited),
         Storage::Archive => {
-            reasons.extend(
-                (!situation.settings.restore_archived)
-                    .then(|| format!("{image} is in ECR's archive, and bringing images back is switched off (RestoreArchivedImages)")),
-            );
+            reasons.extend((!situation.settings.restore_archived).then(|| {
+                format!("{image} is in ECR's archive, and bringing images back is switched off (RestoreArchivedImages)")
+            }));
             reasons.extend(elsewhere(&image, &service.id.cluster_arn));
             if !reasons.is_empty() {
                 return Verdict::Declined(reasons);
@@ -54,7 +60,10 @@ fn consider(situation: Situation<'_>) -> Verdict {
             Verdict::Act(Box::new(Plan {
                 remedy: RemedyName::RestoreImage,
                 result: "waiting for its image from the archive".to_owned(),
-                summary: format!("{image} is in ECR's archive, from where nothing can be pulled: bring it back for {}", service.id),
+                summary: format!(
+                    "{image} is in ECR's archive, from where nothing can be pulled: bring it back for {}",
+                    service.id
+                ),
                 steps: vec![Step::RestoreImage { service: service.id.clone(), image }],
                 then_wait_for: Some(awaited),
                 follow_up: "Exempt what runs from the lifecycle rule that archives.".to_owned(),
@@ -64,7 +73,9 @@ fn consider(situation: Situation<'_>) -> Verdict {
             if situation.incident.waiting.as_ref().is_none_or(|waiting| waiting.cause != awaited) {
                 return Verdict::NotForThis;
             }
-            let Some(primary) = service.primary() else { return Verdict::NotForThis };
+            let Some(primary) = service.primary() else {
+                return Verdict::NotForThis;
+            };
             // A deployment under way pulls the image at its next try; and where something runs, it has.
             if primary.rollout_state.as_deref() == Some("IN_PROGRESS") || guard::nothing_runs(service).is_some() {
                 return Verdict::Wait(awaited);

@@ -1,8 +1,8 @@
-//! The image that was missing is there, and the service was not paused for it: start a new deployment instead of waiting for ECS, which
-//! tries again less and less often.
+//! The image that was missing is there, and the service was not paused for it: start a new deployment instead of
+//! waiting for ECS, which tries again less and less often.
 //!
-//! Only a new task definition ends that at once, as ECS documents it; a forced deployment of the same one need not. So the definition is
-//! registered again as it is, and the service moves to it.
+//! Only a new task definition ends that at once, as ECS documents it; a forced deployment of the same one need not. So
+//! the definition is registered again as it is, and the service moves to it.
 
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
@@ -28,7 +28,9 @@ pub(super) const REMEDY: Remedy = Remedy {
 };
 
 fn consider(situation: Situation<'_>) -> Verdict {
-    let Lookup::Found(resolved) = &situation.seen.wanted else { return Verdict::NotForThis };
+    let Lookup::Found(resolved) = &situation.seen.wanted else {
+        return Verdict::NotForThis;
+    };
     let service = match guard::active_service(&situation) {
         Ok(service) => service,
         Err(reason) => return Verdict::Declined(vec![reason]),

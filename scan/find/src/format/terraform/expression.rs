@@ -14,9 +14,10 @@ pub(crate) struct At<'m> {
 /// The value of an object's member, or of an array's item.
 pub(super) fn member<'e>(expression: &'e Expression, key: &str) -> Option<&'e Expression> {
     match expression {
-        Expression::Object(object) => {
-            object.iter().find(|(name, _)| object_key(name).as_deref() == Some(key)).map(|(_, value)| value.expr())
-        }
+        Expression::Object(object) => object
+            .iter()
+            .find(|(name, _)| object_key(name).as_deref() == Some(key))
+            .map(|(_, value)| value.expr()),
         Expression::Array(array) => array.get(key.parse().ok()?),
         _ => None,
     }

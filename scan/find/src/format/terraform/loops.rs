@@ -2,7 +2,10 @@
 //!
 //! A loop's body is looked at once for each item, so that the parts of an image that come from one item stay together.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which are no collections")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the expressions are those of hcl-edit, most of which are no collections"
+)]
 
 use hcl_edit::expr::{Expression, ForExpr, Traversal, TraversalOperator};
 use pullsafe_syntax::traced::Traced;
@@ -23,7 +26,12 @@ impl Module {
     /// Does something for each item of a `for` expression.
     pub(crate) fn with_for<'m>(&'m self, file: usize, each: &'m ForExpr, action: &mut dyn FnMut()) {
         let items = self.items(At { file, expression: &each.intro.collection_expr }, 0);
-        self.with_items(items, each.intro.key_var.as_ref().map(|name| name.as_str()), each.intro.value_var.as_str(), action);
+        self.with_items(
+            items,
+            each.intro.key_var.as_ref().map(|name| name.as_str()),
+            each.intro.value_var.as_str(),
+            action,
+        );
     }
 
     fn with_items(&self, items: Vec<Item>, key: Option<&str>, value: &str, action: &mut dyn FnMut()) {
@@ -31,11 +39,14 @@ impl Module {
             return action();
         }
         for (name, item) in items {
-            let Some(left) = self.scope.left.get().checked_sub(1) else { return };
+            let Some(left) = self.scope.left.get().checked_sub(1) else {
+                return;
+            };
             self.scope.left.set(left);
             let shadowed = {
                 let mut bound = self.scope.bound.borrow_mut();
-                let key = key.map(|key| (key.to_owned(), bound.insert(key.to_owned(), (item.0, Expression::from(name)))));
+                let key =
+                    key.map(|key| (key.to_owned(), bound.insert(key.to_owned(), (item.0, Expression::from(name)))));
                 let value = Some((value.to_owned(), bound.insert(value.to_owned(), item)));
                 [key, value]
             };
@@ -53,21 +64,32 @@ impl Module {
     fn items<'m>(&'m self, collection: At<'m>, depth: usize) -> Vec<Item> {
         let at = self.follow(collection);
         match at.expression {
-            Expression::Object(object) => {
-                object.iter().filter_map(|(key, value)| Some((object_key(key)?, (at.file, value.expr().clone())))).collect()
-            }
+            Expression::Object(object) => object
+                .iter()
+                .filter_map(|(key, value)| Some((object_key(key)?, (at.file, value.expr().clone()))))
+                .collect(),
             Expression::Array(items) => items
                 .iter()
                 .map(|item| {
-                    let key = if let Expression::String(text) = item { text.as_str().to_owned() } else { String::new() };
+                    let key = if let Expression::String(text) = item {
+                        text.as_str().to_owned()
+                    } else {
+                        String::new()
+                    };
                     (key, (at.file, item.clone()))
                 })
                 .collect(),
             Expression::FuncCall(call)
                 if depth < LIMIT
-                    && matches!(call.name.name.as_str(), "toset" | "tolist" | "tomap" | "merge" | "concat" | "nonsensitive") =>
+                    && matches!(
+                        call.name.name.as_str(),
+                        "toset" | "tolist" | "tomap" | "merge" | "concat" | "nonsensitive"
+                    ) =>
             {
-                call.args.iter().flat_map(|argument| self.items(At { expression: argument, ..at }, depth + 1)).collect()
+                call.args
+                    .iter()
+                    .flat_map(|argument| self.items(At { expression: argument, ..at }, depth + 1))
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -75,7 +97,9 @@ impl Module {
 
     /// Every text that a loop variable, or a member of it, can be; `None` where the expression is none.
     pub(crate) fn evaluate_bound(&self, traversal: &Traversal, depth: usize) -> Option<Vec<Traced>> {
-        let Expression::Variable(root) = &traversal.expr else { return None };
+        let Expression::Variable(root) = &traversal.expr else {
+            return None;
+        };
         let operators: Vec<&TraversalOperator> = traversal.operators.iter().map(|operator| operator.value()).collect();
         let (name, rest) = match (root.as_str(), operators.split_first()) {
             ("each", Some((first, rest))) => (format!("each.{}", key_of(first)?), rest),

@@ -4,7 +4,10 @@
 //! Values come from `variable` defaults, `locals` and `terraform.tfvars` of the same directory. A JSON file that
 //! `file()` reads is found as a file of its own.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the expressions are those of hcl-edit, most of which can name no image"
+)]
 
 mod expression;
 mod loops;
@@ -44,7 +47,10 @@ pub(super) const JSON: Format = Format {
     order: "by its ending, before the formats that look at content",
     named: |name| name.file.ends_with(".tf.json"),
     marks: &[],
-    read: Read::Document { is: |name, _| name.file.ends_with(".tf.json"), scan: scan_json },
+    read: Read::Document {
+        is: |name, _| name.file.ends_with(".tf.json"),
+        scan: scan_json,
+    },
 };
 
 /// Records the images of a Terraform file.
@@ -130,7 +136,8 @@ impl<'f> Finder<'f, '_> {
     }
 
     fn attribute(&mut self, name: &str, at: At<'f>, kind: &str, block: &str, built: bool) {
-        let definitions = name.contains("container_definition") || name == "container_properties" || name == "containers";
+        let definitions =
+            name.contains("container_definition") || name == "container_properties" || name == "containers";
         match name {
             // What a local or a variable holds is found where it is used.
             _ if definitions && !matches!(kind, "output" | "variable" | "locals") => self.definitions(at),
@@ -144,10 +151,14 @@ impl<'f> Finder<'f, '_> {
             "image" | "image_uri" | "image_identifier" if runs_containers(kind) => self.image(at, true),
             "name" if kind == "docker_image" && block == "resource" && !built => self.image(at, true),
             "image" if !kind.is_empty() => self.image(at, false),
-            _ if kind == "module" && (name.ends_with("container_image") || name.ends_with("docker_image")) => self.image(at, true),
+            _ if kind == "module" && (name.ends_with("container_image") || name.ends_with("docker_image")) => {
+                self.image(at, true)
+            }
             _ if kind == "module" && (name.ends_with("_image") || name.ends_with("image_uri")) => self.image(at, false),
             // A module's inputs hold container definitions under any name.
-            _ if kind == "module" && block == "module" && !matches!(name, "source" | "version" | "providers") => self.inputs(at),
+            _ if kind == "module" && block == "module" && !matches!(name, "source" | "version" | "providers") => {
+                self.inputs(at)
+            }
             _ => {}
         }
     }
@@ -155,7 +166,9 @@ impl<'f> Finder<'f, '_> {
     fn definitions(&mut self, at: At<'f>) {
         let at = self.module.follow(at);
         match at.expression {
-            Expression::FuncCall(call) if matches!(call.name.name.as_str(), "jsonencode" | "concat" | "merge" | "flatten") => {
+            Expression::FuncCall(call)
+                if matches!(call.name.name.as_str(), "jsonencode" | "concat" | "merge" | "flatten") =>
+            {
                 for argument in call.args.iter() {
                     self.definitions(At { expression: argument, ..at });
                 }
@@ -169,7 +182,9 @@ impl<'f> Finder<'f, '_> {
                 // Interpolations are filled in afterwards, so that an image is found where it is used.
                 let (text, values) = self.module.with_interpolations(at);
                 for written in embedded(&text) {
-                    for value in written.substituted(LIMIT, |unknown| values.get(&unknown.name).cloned().unwrap_or_default()) {
+                    for value in
+                        written.substituted(LIMIT, |unknown| values.get(&unknown.name).cloned().unwrap_or_default())
+                    {
                         self.analysis.found(Place::Terraform, &written, &value, Otherwise::Ignore);
                     }
                 }
@@ -181,7 +196,9 @@ impl<'f> Finder<'f, '_> {
     /// The images among the values that a template of container definitions is given.
     fn template_values(&mut self, at: At<'f>) {
         let at = self.module.follow(at);
-        let Expression::Object(values) = at.expression else { return };
+        let Expression::Object(values) = at.expression else {
+            return;
+        };
         for (key, value) in values.iter() {
             if object_key(key).is_some_and(|key| key == "image" || key.ends_with("_image") || key.ends_with("Image")) {
                 self.image(At { expression: value.expr(), ..at }, true);
@@ -203,7 +220,9 @@ impl<'f> Finder<'f, '_> {
     }
 
     fn images_where(&mut self, at: At<'f>, sure: bool, depth: usize) {
-        let Some(left) = self.left.checked_sub(1).filter(|_| depth <= 64) else { return };
+        let Some(left) = self.left.checked_sub(1).filter(|_| depth <= 64) else {
+            return;
+        };
         self.left = left;
         let at = self.module.follow(at);
         let inner = |expression| At { expression, ..at };
@@ -217,7 +236,9 @@ impl<'f> Finder<'f, '_> {
                 }
             }
             Expression::Array(items) => items.iter().for_each(|item| self.images_where(inner(item), sure, depth + 1)),
-            Expression::FuncCall(call) => call.args.iter().for_each(|argument| self.images_where(inner(argument), sure, depth + 1)),
+            Expression::FuncCall(call) => {
+                call.args.iter().for_each(|argument| self.images_where(inner(argument), sure, depth + 1))
+            }
             Expression::Conditional(conditional) => {
                 self.images_where(inner(&conditional.true_expr), sure, depth + 1);
                 self.images_where(inner(&conditional.false_expr), sure, depth + 1);
@@ -301,9 +322,16 @@ fn kind_of(block: &Block) -> String {
 
 /// Resource types whose `image` is a container image and nothing else.
 fn runs_containers(kind: &str) -> bool {
-    ["kubernetes_", "google_cloud_run", "azurerm_container", "aws_lightsail_container", "aws_ecs_", "aws_batch_job"]
-        .iter()
-        .any(|prefix| kind.starts_with(prefix))
+    [
+        "kubernetes_",
+        "google_cloud_run",
+        "azurerm_container",
+        "aws_lightsail_container",
+        "aws_ecs_",
+        "aws_batch_job",
+    ]
+    .iter()
+    .any(|prefix| kind.starts_with(prefix))
         || matches!(
             kind,
             "docker_container"

@@ -1,6 +1,9 @@
 //! A Terraform module: the files of one directory, and the values that its variables and locals have.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the expressions are those of hcl-edit, most of which can name no image")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the expressions are those of hcl-edit, most of which can name no image"
+)]
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -56,8 +59,17 @@ impl Module {
     /// The scanned file, and, where it refers to anything, the files beside it.
     pub(crate) fn load(text: Traced, body: Body, analysis: &mut Analysis<'_>) -> Self {
         let refers = ["var.", "local.", "data.docker_registry_image."].iter().any(|mark| text.as_str().contains(mark));
-        let directory = if refers { analysis.made_of_directory(BYTES, Directory::wanted, Directory::of) } else { None };
-        Self { own: File::of(text, body), directory, scope: Scope::default(), left: Cell::new(0) }
+        let directory = if refers {
+            analysis.made_of_directory(BYTES, Directory::wanted, Directory::of)
+        } else {
+            None
+        };
+        Self {
+            own: File::of(text, body),
+            directory,
+            scope: Scope::default(),
+            left: Cell::new(0),
+        }
     }
 
     /// The scanned file.
@@ -79,12 +91,18 @@ impl Module {
     /// What a name stands for.
     fn value(&self, name: &str) -> Option<At<'_>> {
         let directory = self.directory.as_ref().map(|made| &made.value);
-        let given =
-            || directory.and_then(|directory| directory.given.get(name)).map(|(file, expression)| At { file: file + 1, expression });
+        let given = || {
+            directory
+                .and_then(|directory| directory.given.get(name))
+                .map(|(file, expression)| At { file: file + 1, expression })
+        };
         let own = || self.own.values.get(name).map(|expression| At { file: 0, expression });
         let beside = || {
             let file = *directory?.values.get(name)?;
-            Some(At { file: file + 1, expression: directory?.files[file].values.get(name)? })
+            Some(At {
+                file: file + 1,
+                expression: directory?.files[file].values.get(name)?,
+            })
         };
         given().or_else(own).or_else(beside)
     }
@@ -107,8 +125,12 @@ impl Module {
 
     /// `var.a`, `local.a.b`, `local.a["b"]`.
     fn target<'m>(&'m self, at: At<'m>) -> Option<At<'m>> {
-        let Expression::Traversal(traversal) = at.expression else { return None };
-        let Expression::Variable(root) = &traversal.expr else { return None };
+        let Expression::Traversal(traversal) = at.expression else {
+            return None;
+        };
+        let Expression::Variable(root) = &traversal.expr else {
+            return None;
+        };
         let mut operators = traversal.operators.iter().map(|operator| operator.value());
         if root.as_str() == "data" {
             let keys: Option<Vec<String>> = operators.map(key_of).collect();
@@ -127,8 +149,12 @@ impl Module {
     fn follow_once<'m>(&'m self, at: At<'m>) -> At<'m> {
         match at.expression {
             Expression::Traversal(traversal) if traversal.operators.len() == 1 => {
-                let Expression::Variable(root) = &traversal.expr else { return at };
-                let Some(key) = key_of(traversal.operators[0].value()) else { return at };
+                let Expression::Variable(root) = &traversal.expr else {
+                    return at;
+                };
+                let Some(key) = key_of(traversal.operators[0].value()) else {
+                    return at;
+                };
                 self.value(&format!("{}.{key}", root.as_str())).unwrap_or(at)
             }
             _ => at,
@@ -147,7 +173,9 @@ impl Module {
             Expression::Null(_) => Vec::new(),
             Expression::String(value) => vec![self.literal(at.file, value.as_str(), value.span(), Quoting::Backslash)],
             Expression::StringTemplate(template) => self.template(at.file, template.iter(), Quoting::Backslash, depth),
-            Expression::HeredocTemplate(heredoc) => self.template(at.file, heredoc.template.iter(), Quoting::None, depth),
+            Expression::HeredocTemplate(heredoc) => {
+                self.template(at.file, heredoc.template.iter(), Quoting::None, depth)
+            }
             Expression::Number(number) => vec![Traced::computed(&number.value().to_string())],
             Expression::Bool(value) => vec![Traced::computed(&value.value().to_string())],
             Expression::Parenthesis(inner) => deeper(inner.inner()),
@@ -162,12 +190,18 @@ impl Module {
                 (None, Some(target)) => self.evaluate(target, depth + 1),
                 (None, None) => vec![self.unknown(at)],
             },
-            Expression::Variable(name) => self.evaluate_variable(name.as_str(), depth).unwrap_or_else(|| vec![self.unknown(at)]),
+            Expression::Variable(name) => {
+                self.evaluate_variable(name.as_str(), depth).unwrap_or_else(|| vec![self.unknown(at)])
+            }
             Expression::FuncCall(call) => {
                 let arguments: Vec<&Expression> = call.args.iter().collect();
                 self.call(call.name.name.as_str(), &arguments, at, depth)
             }
-            Expression::Array(_) | Expression::Object(_) | Expression::UnaryOp(_) | Expression::BinaryOp(_) | Expression::ForExpr(_) => {
+            Expression::Array(_)
+            | Expression::Object(_)
+            | Expression::UnaryOp(_)
+            | Expression::BinaryOp(_)
+            | Expression::ForExpr(_) => {
                 vec![self.unknown(at)]
             }
         }
@@ -184,12 +218,23 @@ impl Module {
         let mut values = HashMap::new();
         for element in elements {
             match element {
-                Element::Literal(literal) => text.push(&self.literal(at.file, literal.as_str(), literal.span(), quoting)),
+                Element::Literal(literal) => {
+                    text.push(&self.literal(at.file, literal.as_str(), literal.span(), quoting))
+                }
                 Element::Interpolation(interpolation) => {
                     let source = self.source(at.file, interpolation.span());
-                    let name = source.as_str().trim_start_matches("${").trim_end_matches('}').trim_matches(['~', ' ']).to_owned();
-                    values.insert(name.clone(), self.evaluate(At { file: at.file, expression: &interpolation.expr }, 0));
-                    text.push(&Traced::unknown_at(Unknown { name, written: None, assumed: None, empty_if_unset: false }, source.origin(0)));
+                    let name = source
+                        .as_str()
+                        .trim_start_matches("${")
+                        .trim_end_matches('}')
+                        .trim_matches(['~', ' '])
+                        .to_owned();
+                    values
+                        .insert(name.clone(), self.evaluate(At { file: at.file, expression: &interpolation.expr }, 0));
+                    text.push(&Traced::unknown_at(
+                        Unknown { name, written: None, assumed: None, empty_if_unset: false },
+                        source.origin(0),
+                    ));
                 }
                 Element::Directive(_) => text.push(&self.directive(at.file, element)),
             }
@@ -198,7 +243,8 @@ impl Module {
     }
 
     fn call(&self, name: &str, arguments: &[&Expression], at: At<'_>, depth: usize) -> Vec<Traced> {
-        let one = |expression: &Expression| self.evaluate(At { file: at.file, expression }, depth + 1).into_iter().next();
+        let one =
+            |expression: &Expression| self.evaluate(At { file: at.file, expression }, depth + 1).into_iter().next();
         match (name, arguments) {
             ("format", [pattern, values @ ..]) => {
                 let Some(pattern) = one(pattern) else { return Vec::new() };
@@ -209,7 +255,8 @@ impl Module {
                     result.push(&pattern.slice(copied..index));
                     match pattern.as_str()[index + 1..].chars().next() {
                         Some('s' | 'd' | 'v') => {
-                            result.push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
+                            result
+                                .push(&values.next().and_then(|value| one(value)).unwrap_or_else(|| self.unknown(at)));
                         }
                         Some('%') => result.push_computed("%"),
                         // A width or another kind of value: no image is written like that.
@@ -226,7 +273,8 @@ impl Module {
                 parts.map(|parts| join(&parts, separator.as_str())).into_iter().collect()
             }
             ("coalesce" | "try", arguments) => {
-                let values: Vec<Traced> = arguments.iter().filter_map(|argument| one(argument)).filter(|value| !value.is_empty()).collect();
+                let values: Vec<Traced> =
+                    arguments.iter().filter_map(|argument| one(argument)).filter(|value| !value.is_empty()).collect();
                 let known = values.iter().find(|value| value.unknowns().next().is_none());
                 known.or(values.first()).cloned().into_iter().collect()
             }
@@ -244,12 +292,20 @@ impl Module {
         }
     }
 
-    fn template<'e>(&self, file: usize, elements: impl Iterator<Item = &'e Element>, quoting: Quoting, depth: usize) -> Vec<Traced> {
+    fn template<'e>(
+        &self,
+        file: usize,
+        elements: impl Iterator<Item = &'e Element>,
+        quoting: Quoting,
+        depth: usize,
+    ) -> Vec<Traced> {
         let mut results = vec![Traced::default()];
         for element in elements {
             let alternatives = match element {
                 Element::Literal(text) => vec![self.literal(file, text.as_str(), text.span(), quoting)],
-                Element::Interpolation(interpolation) => self.evaluate(At { file, expression: &interpolation.expr }, depth + 1),
+                Element::Interpolation(interpolation) => {
+                    self.evaluate(At { file, expression: &interpolation.expr }, depth + 1)
+                }
                 Element::Directive(_) => vec![self.directive(file, element)],
             };
             results = results
@@ -266,14 +322,30 @@ impl Module {
     /// `%{ if ... }` and `%{ for ... }` are not followed.
     fn directive(&self, file: usize, element: &Element) -> Traced {
         let origin = self.source(file, element.span()).origin(0);
-        Traced::unknown_at(Unknown { name: "%{...}".to_owned(), written: None, assumed: None, empty_if_unset: false }, origin)
+        Traced::unknown_at(
+            Unknown {
+                name: "%{...}".to_owned(),
+                written: None,
+                assumed: None,
+                empty_if_unset: false,
+            },
+            origin,
+        )
     }
 
     fn literal(&self, file: usize, value: &str, span: Option<Range<usize>>, quoting: Quoting) -> Traced {
         let source = self.source(file, span);
         let text = source.as_str();
-        let quoted = quoting == Quoting::Backslash && text.len() >= 2 && text.starts_with('"') && text.ends_with('"') && text != value;
-        if quoted { align(value, &source.slice(1..text.len() - 1), quoting) } else { align(value, &source, quoting) }
+        let quoted = quoting == Quoting::Backslash
+            && text.len() >= 2
+            && text.starts_with('"')
+            && text.ends_with('"')
+            && text != value;
+        if quoted {
+            align(value, &source.slice(1..text.len() - 1), quoting)
+        } else {
+            align(value, &source, quoting)
+        }
     }
 
     /// A value that the module does not give, under its name; some names tell the registry.
@@ -282,7 +354,8 @@ impl Module {
         let name = name.as_str().trim();
         let name = if name.is_empty() || name.len() > 80 { "an expression" } else { name };
         let assumed = if name.starts_with("aws_ecr_repository.") || name.starts_with("data.aws_ecr_repository.") {
-            name.ends_with(".repository_url").then_some("123456789012.dkr.ecr.us-east-1.amazonaws.com/repository")
+            name.ends_with(".repository_url")
+                .then_some("123456789012.dkr.ecr.us-east-1.amazonaws.com/repository")
         } else if name.starts_with("data.aws_caller_identity.") {
             Some("123456789012")
         } else if name.starts_with("data.aws_region.") {
@@ -295,7 +368,12 @@ impl Module {
 }
 
 fn unknown(name: &str, assumed: Option<&'static str>) -> Traced {
-    Traced::unknown(Unknown { name: name.to_owned(), written: None, assumed, empty_if_unset: false })
+    Traced::unknown(Unknown {
+        name: name.to_owned(),
+        written: None,
+        assumed,
+        empty_if_unset: false,
+    })
 }
 
 impl Directory {
@@ -309,10 +387,14 @@ impl Directory {
     fn of(files: Vec<(String, Traced)>) -> Self {
         let mut directory = Self::default();
         for (path, text) in files {
-            let Ok(body) = hcl_edit::parser::parse_body(text.as_str()) else { continue };
+            let Ok(body) = hcl_edit::parser::parse_body(text.as_str()) else {
+                continue;
+            };
             let number = directory.files.len();
             if is_variables(&path) {
-                let given = body.attributes().map(|value| (format!("var.{}", value.key.as_str()), (number, value.value.clone())));
+                let given = body
+                    .attributes()
+                    .map(|value| (format!("var.{}", value.key.as_str()), (number, value.value.clone())));
                 directory.given.extend(given);
             }
             let file = File::of(text, body);

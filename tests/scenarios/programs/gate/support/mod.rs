@@ -19,7 +19,10 @@ impl Program {
     pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
         let stage = Stage::new().await;
         let served = stage.aws.serve().await.expect("a port");
-        let mut config = Config { timeout: Duration::from_secs(20), ..Config::new(env!("CARGO_BIN_EXE_gate-program")) };
+        let mut config = Config {
+            timeout: Duration::from_secs(20),
+            ..Config::new(env!("CARGO_BIN_EXE_gate-program"))
+        };
         let (mirror, own) = (testkit::aws::sqs::Sqs::url(MIRROR_QUEUE), testkit::aws::sqs::Sqs::url(GATE_QUEUE));
         let registry = stage.ecr.host();
         let usual = [
@@ -55,7 +58,10 @@ impl Program {
     /// Ends the program and searches everything that it has written.
     pub(crate) async fn end(self) {
         let lines = self.runtime.lines();
-        assert!(lines.iter().any(|line| line.contains("TRACE") || line.contains("DEBUG") || line.contains("INFO")), "it has logged");
+        assert!(
+            lines.iter().any(|line| line.contains("TRACE") || line.contains("DEBUG") || line.contains("INFO")),
+            "it has logged"
+        );
         for secret in [SIGNATURE, "X-Amz-Signature", "X-Amz-Algorithm"] {
             let leak = lines.iter().find(|line| line.contains(secret));
             assert!(leak.is_none(), "{leak:?}");

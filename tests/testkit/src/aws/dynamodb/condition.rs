@@ -55,14 +55,18 @@ impl Condition {
             Self::Compare(left, comparison, right) => compare(left.of(item), *comparison, right.of(item)),
             Self::Between(middle, low, high) => {
                 let middle = middle.of(item);
-                compare(middle.clone(), Comparison::GreaterOrEqual, low.of(item)) && compare(middle, Comparison::LessOrEqual, high.of(item))
+                compare(middle.clone(), Comparison::GreaterOrEqual, low.of(item))
+                    && compare(middle, Comparison::LessOrEqual, high.of(item))
             }
-            Self::In(operand, list) => list.iter().any(|member| compare(operand.of(item), Comparison::Equal, member.of(item))),
+            Self::In(operand, list) => {
+                list.iter().any(|member| compare(operand.of(item), Comparison::Equal, member.of(item)))
+            }
             Self::Exists(path) => path.get(item).is_some(),
             Self::NotExists(path) => path.get(item).is_none(),
             Self::HasType(path, kind) => {
                 let kind = kind.of(item);
-                path.get(item).is_some_and(|value| kind.as_ref().and_then(|kind| kind["S"].as_str()) == Some(parts(value).0))
+                path.get(item)
+                    .is_some_and(|value| kind.as_ref().and_then(|kind| kind["S"].as_str()) == Some(parts(value).0))
             }
             Self::BeginsWith(operand, prefix) => match (operand.of(item), prefix.of(item)) {
                 (Some(value), Some(prefix)) => {
@@ -141,7 +145,9 @@ impl Operand {
 
 fn compare(left: Option<Value>, comparison: Comparison, right: Option<Value>) -> bool {
     // What is not there compares with nothing, except that it differs from everything.
-    let (Some(left), Some(right)) = (left, right) else { return comparison == Comparison::NotEqual };
+    let (Some(left), Some(right)) = (left, right) else {
+        return comparison == Comparison::NotEqual;
+    };
     match comparison {
         Comparison::Equal => left == right,
         Comparison::NotEqual => left != right,
@@ -156,8 +162,12 @@ fn contains(value: &Value, member: &Value) -> bool {
     let (kind, content) = parts(value);
     let (member_kind, member_content) = parts(member);
     match (kind, member_kind) {
-        ("S", "S") => matches!((content.as_str(), member_content.as_str()), (Some(text), Some(part)) if text.contains(part)),
-        ("SS", "S") | ("NS", "N") | ("BS", "B") => content.as_array().is_some_and(|members| members.contains(member_content)),
+        ("S", "S") => {
+            matches!((content.as_str(), member_content.as_str()), (Some(text), Some(part)) if text.contains(part))
+        }
+        ("SS", "S") | ("NS", "N") | ("BS", "B") => {
+            content.as_array().is_some_and(|members| members.contains(member_content))
+        }
         ("L", _) => content.as_array().is_some_and(|members| members.contains(member)),
         _ => false,
     }
@@ -235,7 +245,11 @@ fn function(parser: &mut Parser<'_>, name: &str) -> Result<Condition, String> {
             let left = operand(parser)?;
             parser.expect(",")?;
             let right = operand(parser)?;
-            if name == "contains" { Condition::Contains(left, right) } else { Condition::BeginsWith(left, right) }
+            if name == "contains" {
+                Condition::Contains(left, right)
+            } else {
+                Condition::BeginsWith(left, right)
+            }
         }
         _ => return Err(parser.refuse(&format!("Invalid function name; function: {name}"))),
     };

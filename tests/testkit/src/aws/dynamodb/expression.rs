@@ -34,16 +34,27 @@ impl Scope {
     pub(super) fn of(request: &Value) -> Result<Self, String> {
         let take = |member: &str| request[member].as_object().cloned().unwrap_or_default();
         let values = take("ExpressionAttributeValues");
-        let values: Result<_, _> = values.iter().map(|(name, value)| Ok::<_, String>((name.clone(), normal(value)?))).collect();
-        Ok(Self { names: take("ExpressionAttributeNames"), values: values?, used: BTreeSet::new() })
+        let values: Result<_, _> =
+            values.iter().map(|(name, value)| Ok::<_, String>((name.clone(), normal(value)?))).collect();
+        Ok(Self {
+            names: take("ExpressionAttributeNames"),
+            values: values?,
+            used: BTreeSet::new(),
+        })
     }
 
     /// Refuses definitions that no expression used.
     pub(super) fn all_used(&self) -> Result<(), String> {
-        for (member, defined) in [("ExpressionAttributeNames", &self.names), ("ExpressionAttributeValues", &self.values)] {
-            let unused: Vec<&str> = defined.keys().filter(|name| !self.used.contains(*name)).map(String::as_str).collect();
+        for (member, defined) in
+            [("ExpressionAttributeNames", &self.names), ("ExpressionAttributeValues", &self.values)]
+        {
+            let unused: Vec<&str> =
+                defined.keys().filter(|name| !self.used.contains(*name)).map(String::as_str).collect();
             if !unused.is_empty() {
-                return Err(format!("Value provided in {member} unused in expressions: keys: {{{}}}", unused.join(", ")));
+                return Err(format!(
+                    "Value provided in {member} unused in expressions: keys: {{{}}}",
+                    unused.join(", ")
+                ));
             }
         }
         Ok(())
@@ -108,7 +119,9 @@ impl<'scope> Parser<'scope> {
 
     /// Takes the name of a function if one is called next.
     pub(super) fn take_function(&mut self) -> Option<String> {
-        let Some(Token::Word(name)) = self.peek() else { return None };
+        let Some(Token::Word(name)) = self.peek() else {
+            return None;
+        };
         let name = name.clone();
         if !matches!(self.tokens.get(self.position + 1), Some(Token::Symbol("("))) {
             return None;
@@ -129,12 +142,16 @@ impl<'scope> Parser<'scope> {
 
     /// Takes a value that the request defines, if one comes next.
     pub(super) fn value(&mut self) -> Result<Option<Value>, String> {
-        let Some(Token::Value(name)) = self.peek().cloned() else { return Ok(None) };
+        let Some(Token::Value(name)) = self.peek().cloned() else {
+            return Ok(None);
+        };
         self.position += 1;
         self.scope.used.insert(name.clone());
         match self.scope.values.get(&name) {
             Some(value) => Ok(Some(value.clone())),
-            None => Err(self.refuse(&format!("An expression attribute value used in expression is not defined; attribute value: {name}"))),
+            None => Err(self.refuse(&format!(
+                "An expression attribute value used in expression is not defined; attribute value: {name}"
+            ))),
         }
     }
 
@@ -145,7 +162,9 @@ impl<'scope> Parser<'scope> {
             if self.take(".") {
                 steps.push(self.step()?);
             } else if self.take("[") {
-                let Some(Token::Index(index)) = self.next() else { return Err(self.unexpected()) };
+                let Some(Token::Index(index)) = self.next() else {
+                    return Err(self.unexpected());
+                };
                 steps.push(Step::Index(index));
                 self.expect("]")?;
             } else {
@@ -168,8 +187,9 @@ impl<'scope> Parser<'scope> {
                 self.scope.used.insert(name.clone());
                 match self.scope.names.get(&name).and_then(Value::as_str) {
                     Some(attribute) => Ok(Step::Name(attribute.to_owned())),
-                    None => Err(self
-                        .refuse(&format!("An expression attribute name used in the document path is not defined; attribute name: {name}"))),
+                    None => Err(self.refuse(&format!(
+                        "An expression attribute name used in the document path is not defined; attribute name: {name}"
+                    ))),
                 }
             }
             _ => Err(self.unexpected()),
@@ -196,7 +216,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             let end = length(0);
             (Token::Word(rest[..end].to_owned()), end)
         } else {
-            let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).ok_or_else(|| format!("token: \"{first}\""))?;
+            let symbol = SYMBOLS
+                .iter()
+                .find(|symbol| rest.starts_with(**symbol))
+                .ok_or_else(|| format!("token: \"{first}\""))?;
             (Token::Symbol(symbol), symbol.len())
         };
         tokens.push(token);

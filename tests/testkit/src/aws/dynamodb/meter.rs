@@ -1,5 +1,6 @@
-//! What the calls are charged, by DynamoDB's published rules: a write unit for each kilobyte of the larger of what was and what is,
-//! also in every index whose entry changes; half a read unit, or with a consistent read a whole one, for each four kilobytes.
+//! What the calls are charged, by DynamoDB's published rules: a write unit for each kilobyte of the larger of what was
+//! and what is, also in every index whose entry changes; half a read unit, or with a consistent read a whole one, for
+//! each four kilobytes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,7 +60,10 @@ impl Units {
         for charge in charges {
             let units = charge.half_units / 2;
             self.write += units;
-            *self.by_partition.entry((charge.place.to_string(), charge.partition.clone(), now.seconds())).or_default() += units;
+            *self
+                .by_partition
+                .entry((charge.place.to_string(), charge.partition.clone(), now.seconds()))
+                .or_default() += units;
         }
     }
 
@@ -99,15 +103,28 @@ pub(super) fn write_charges(schema: &Schema, old: Option<&Item>, new: Option<&It
 fn write_charge(place: Place, key: &KeySchema, old: Option<&Item>, new: Option<&Item>) -> Charge {
     let size = old.into_iter().chain(new).map(item_size).max().unwrap_or(0);
     let units = u64::try_from(size.div_ceil(1024).max(1)).unwrap_or(u64::MAX);
-    Charge { place, partition: new.or(old).map(|item| partition(key, item)).unwrap_or_default(), half_units: units.saturating_mul(2) }
+    Charge {
+        place,
+        partition: new.or(old).map(|item| partition(key, item)).unwrap_or_default(),
+        half_units: units.saturating_mul(2),
+    }
 }
 
 fn partition(key: &KeySchema, item: &Item) -> String {
-    key.0.first().and_then(|attribute| item.get(&attribute.name)).map(Value::to_string).unwrap_or_default()
+    key.0
+        .first()
+        .and_then(|attribute| item.get(&attribute.name))
+        .map(Value::to_string)
+        .unwrap_or_default()
 }
 
 /// What a call that read is charged; nothing for one that did not.
-pub(super) fn read_charges(tables: &BTreeMap<String, Table>, operation: &str, request: &Value, answer: &Value) -> Vec<Charge> {
+pub(super) fn read_charges(
+    tables: &BTreeMap<String, Table>,
+    operation: &str,
+    request: &Value,
+    answer: &Value,
+) -> Vec<Charge> {
     let whole = if request["ConsistentRead"] == true { 2 } else { 1 };
     let halves = |blocks: usize| u64::try_from(blocks).unwrap_or(u64::MAX).saturating_mul(whole);
     let charge = |table: &str, item: Option<&Item>, blocks: usize| {
@@ -118,7 +135,11 @@ pub(super) fn read_charges(tables: &BTreeMap<String, Table>, operation: &str, re
             None => Some(&schema.key),
         });
         let partition = key.zip(item).map(|(key, item)| partition(key, item)).unwrap_or_default();
-        Charge { place: Place { table: table.to_owned(), index: index.map(str::to_owned) }, partition, half_units: halves(blocks) }
+        Charge {
+            place: Place { table: table.to_owned(), index: index.map(str::to_owned) },
+            partition,
+            half_units: halves(blocks),
+        }
     };
     let blocks = |item: &Item| item_size(item).div_ceil(4096).max(1);
     let table = request["TableName"].as_str().unwrap_or_default();
@@ -129,14 +150,18 @@ pub(super) fn read_charges(tables: &BTreeMap<String, Table>, operation: &str, re
         }
         // The items of a query are added up before they are rounded; those that are got by their keys are not.
         "Query" | "Scan" => {
-            let items: Vec<&Item> = answer["Items"].as_array().into_iter().flatten().filter_map(Value::as_object).collect();
+            let items: Vec<&Item> =
+                answer["Items"].as_array().into_iter().flatten().filter_map(Value::as_object).collect();
             let size: usize = items.iter().map(|item| item_size(item)).sum();
             vec![charge(table, items.first().copied(), size.div_ceil(4096).max(1))]
         }
         "BatchGetItem" => {
             let answers = answer["Responses"].as_object().into_iter().flatten();
-            let items = answers.flat_map(|(table, items)| items.as_array().into_iter().flatten().map(move |item| (table, item)));
-            items.filter_map(|(table, item)| item.as_object().map(|item| charge(table, Some(item), blocks(item)))).collect()
+            let items = answers
+                .flat_map(|(table, items)| items.as_array().into_iter().flatten().map(move |item| (table, item)));
+            items
+                .filter_map(|(table, item)| item.as_object().map(|item| charge(table, Some(item), blocks(item))))
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -1,5 +1,6 @@
-//! DynamoDB: the operations and expressions that pullsafe uses, with the refusals it could run into: reserved words, unused names and
-//! values, keys that do not match, sets that are empty, items that are too large, conditions that fail with the item as it is.
+//! DynamoDB: the operations and expressions that pullsafe uses, with the refusals it could run into: reserved words,
+//! unused names and values, keys that do not match, sets that are empty, items that are too large, conditions that fail
+//! with the item as it is.
 //!
 //! Not modelled: TTL (housekeeping only: nothing may rely on it), parallel scans, `BatchWriteItem`, and the
 //! parameters that expressions replaced.
@@ -38,8 +39,15 @@ pub use crate::aws::dynamodb::value::{Item, plain};
 const TOKEN_SECONDS: i64 = 600;
 
 /// Parameters that expressions replaced; a request that uses them is not understood here.
-const REPLACED: &[&str] =
-    &["Expected", "AttributeUpdates", "ConditionalOperator", "KeyConditions", "QueryFilter", "ScanFilter", "AttributesToGet"];
+const REPLACED: &[&str] = &[
+    "Expected",
+    "AttributeUpdates",
+    "ConditionalOperator",
+    "KeyConditions",
+    "QueryFilter",
+    "ScanFilter",
+    "AttributesToGet",
+];
 
 /// Tables. Clones are the same tables, so that a test can look while the fake holds them.
 #[derive(Debug, Clone)]
@@ -120,7 +128,10 @@ impl DynamoDb {
 
     /// The items of a table, in the order of the keys, as the JSON a person would write.
     pub fn items(&self, table: &str) -> Vec<Map<String, Value>> {
-        self.wire_items(table).iter().map(|item| item.iter().map(|(name, value)| (name.clone(), plain(value))).collect()).collect()
+        self.wire_items(table)
+            .iter()
+            .map(|item| item.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+            .collect()
     }
 
     /// The items of a table, in the order of the keys, in the form of the wire.
@@ -150,7 +161,9 @@ impl DynamoDb {
             return Err(invalid(format!("{parameter} is not modelled by this fake; use an expression")));
         }
         let said = match operation {
-            "DescribeTable" => table_of(&state.tables, request).map(|_| serde_json::json!({"Table": {"TableStatus": "ACTIVE"}})),
+            "DescribeTable" => {
+                table_of(&state.tables, request).map(|_| serde_json::json!({"Table": {"TableStatus": "ACTIVE"}}))
+            }
             "GetItem" => read::get(&state.tables, request),
             "BatchGetItem" => read::batch_get(&state.tables, request),
             "Query" => read::query(&state.tables, request),
@@ -159,7 +172,10 @@ impl DynamoDb {
             "UpdateItem" => write::single(&mut state, Kind::Update, request),
             "DeleteItem" => write::single(&mut state, Kind::Delete, request),
             "TransactWriteItems" => write::transaction(&mut state, request),
-            _ => Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake")).into()),
+            _ => {
+                Err(AwsError::client("UnknownOperationException", format!("{operation} is not modelled by this fake"))
+                    .into())
+            }
         };
         if let Ok(answer) = &said {
             state.read(operation, request, answer)?;
@@ -179,5 +195,7 @@ fn table_of<'tables>(tables: &'tables BTreeMap<String, Table>, request: &Value) 
 /// The table with this name or ARN.
 fn table_named<'tables>(tables: &'tables BTreeMap<String, Table>, name: &str) -> Result<&'tables Table, Failure> {
     let name = name.rsplit_once(":table/").map_or(name, |(_, name)| name);
-    tables.get(name).ok_or_else(|| AwsError::client("ResourceNotFoundException", "Requested resource not found").into())
+    tables
+        .get(name)
+        .ok_or_else(|| AwsError::client("ResourceNotFoundException", "Requested resource not found").into())
 }

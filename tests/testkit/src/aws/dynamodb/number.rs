@@ -65,7 +65,11 @@ impl Number {
 
     fn mantissa_at(self, exponent: i32) -> Option<i128> {
         let shift = u32::try_from(self.exponent - exponent).ok()?;
-        if self.mantissa == 0 { Some(0) } else { self.mantissa.checked_mul(10_i128.checked_pow(shift)?) }
+        if self.mantissa == 0 {
+            Some(0)
+        } else {
+            self.mantissa.checked_mul(10_i128.checked_pow(shift)?)
+        }
     }
 
     /// The power of ten of the first digit.
@@ -123,7 +127,9 @@ mod tests {
 
     #[test]
     fn displays_in_one_form() {
-        for (given, shown) in [("007", "7"), ("1.50", "1.5"), ("-0", "0"), ("2e3", "2000"), ("0.001", "0.001"), ("-12.5", "-12.5")] {
+        for (given, shown) in
+            [("007", "7"), ("1.50", "1.5"), ("-0", "0"), ("2e3", "2000"), ("0.001", "0.001"), ("-12.5", "-12.5")]
+        {
             assert_eq!(number(given).to_string(), shown, "{given}");
         }
     }

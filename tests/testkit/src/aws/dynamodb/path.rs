@@ -121,7 +121,9 @@ pub(super) fn project(item: &Item, paths: &[Path]) -> Item {
 }
 
 fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
-    let Some((Step::Name(name), rest)) = steps.split_first() else { return };
+    let Some((Step::Name(name), rest)) = steps.split_first() else {
+        return;
+    };
     match rest.first() {
         None => {
             kept.insert(name.clone(), value.clone());
@@ -130,9 +132,12 @@ fn keep(kept: &mut Item, steps: &[Step], value: &Value) {
         Some(Step::Index(_)) => {
             let list = kept.entry(name.clone()).or_insert_with(|| json!({"L": []}));
             let mut wrapped = Item::new();
-            let inner: Vec<Step> = std::iter::once(Step::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
+            let inner: Vec<Step> =
+                std::iter::once(Step::Name(String::new())).chain(rest[1..].iter().cloned()).collect();
             keep(&mut wrapped, &inner, value);
-            if let (Some(list), Some(member)) = (list.get_mut("L").and_then(Value::as_array_mut), wrapped.shift_remove("")) {
+            if let (Some(list), Some(member)) =
+                (list.get_mut("L").and_then(Value::as_array_mut), wrapped.shift_remove(""))
+            {
                 list.push(member);
             }
         }

@@ -39,8 +39,12 @@ pub(super) fn batch_get(tables: &BTreeMap<String, Table>, request: &Value) -> Sa
         let mut scope = Scope::of(part).map_err(invalid)?;
         let kept = projection(part, &mut scope)?;
         scope.all_used().map_err(invalid)?;
-        let keys: Result<Vec<Key>, String> =
-            part["Keys"].as_array().into_iter().flatten().map(|key| Ok(table.schema.key.of_request(key)?.0)).collect();
+        let keys: Result<Vec<Key>, String> = part["Keys"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|key| Ok(table.schema.key.of_request(key)?.0))
+            .collect();
         let mut keys = keys.map_err(invalid)?;
         keys.sort();
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -57,8 +61,9 @@ pub(super) fn query(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
     let table = super::table_of(tables, request)?;
     let source = Source::of(table, request)?;
     let text = request["KeyConditionExpression"].as_str();
-    let text =
-        text.ok_or_else(|| invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."))?;
+    let text = text.ok_or_else(|| {
+        invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+    })?;
     let mut scope = Scope::of(request).map_err(invalid)?;
     let keys = Condition::parse("KeyConditionExpression", text, &mut scope).map_err(invalid)?;
     check_key_condition(&keys, source.key()).map_err(invalid)?;
@@ -67,7 +72,9 @@ pub(super) fn query(tables: &BTreeMap<String, Table>, request: &Value) -> Said {
         let named = |name: &str| filter.paths().iter().any(|path| path.attribute() == name);
         if let Some(attribute) = source.key().0.iter().find(|attribute| named(&attribute.name)) {
             let name = &attribute.name;
-            return Err(invalid(format!("Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")));
+            return Err(invalid(format!(
+                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+            )));
         }
     }
     let mut entries = source.entries(|item| keys.holds(item));
@@ -96,7 +103,9 @@ struct Source<'table> {
 
 impl<'table> Source<'table> {
     fn of(table: &'table Table, request: &Value) -> Result<Self, Failure> {
-        let Some(name) = request["IndexName"].as_str() else { return Ok(Self { table, index: None }) };
+        let Some(name) = request["IndexName"].as_str() else {
+            return Ok(Self { table, index: None });
+        };
         let index = table.schema.indexes.iter().find(|index| index.name == name);
         let index = index.ok_or_else(|| invalid(format!("The table does not have the specified index: {name}")))?;
         if request["ConsistentRead"] == true {
@@ -115,9 +124,14 @@ impl<'table> Source<'table> {
     }
 
     fn entries(&self, wanted: impl Fn(&Item) -> bool) -> Vec<((Key, Key), Item)> {
-        let projected = |item: &Item| self.index.map_or_else(|| item.clone(), |index| index.projected(item, &self.table.schema.key));
-        let mut entries: Vec<_> =
-            self.items().filter(|item| wanted(item)).filter_map(|item| Some((self.place(item)?, projected(item)))).collect();
+        let projected = |item: &Item| {
+            self.index.map_or_else(|| item.clone(), |index| index.projected(item, &self.table.schema.key))
+        };
+        let mut entries: Vec<_> = self
+            .items()
+            .filter(|item| wanted(item))
+            .filter_map(|item| Some((self.place(item)?, projected(item))))
+            .collect();
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
         entries
     }
@@ -137,7 +151,13 @@ impl<'table> Source<'table> {
     }
 }
 
-fn page(source: &Source<'_>, entries: Vec<((Key, Key), Item)>, filter: Option<&Condition>, request: &Value, mut scope: Scope) -> Said {
+fn page(
+    source: &Source<'_>,
+    entries: Vec<((Key, Key), Item)>,
+    filter: Option<&Condition>,
+    request: &Value,
+    mut scope: Scope,
+) -> Said {
     let kept = projection(request, &mut scope)?;
     scope.all_used().map_err(invalid)?;
     let limit = match request["Limit"].as_u64() {
@@ -182,7 +202,9 @@ fn page(source: &Source<'_>, entries: Vec<((Key, Key), Item)>, filter: Option<&C
 }
 
 fn filter(request: &Value, scope: &mut Scope) -> Result<Option<Condition>, Failure> {
-    let Some(text) = request["FilterExpression"].as_str() else { return Ok(None) };
+    let Some(text) = request["FilterExpression"].as_str() else {
+        return Ok(None);
+    };
     Condition::parse("FilterExpression", text, scope).map(Some).map_err(invalid)
 }
 
@@ -219,7 +241,11 @@ fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), 
         };
         let position = schema.0.iter().position(|attribute| path.0.len() == 1 && attribute.name == path.attribute());
         let Some(position) = position else {
-            let missed = schema.0.iter().map(|attribute| attribute.name.as_str()).find(|name| !seen.contains(&(*name).to_owned()));
+            let missed = schema
+                .0
+                .iter()
+                .map(|attribute| attribute.name.as_str())
+                .find(|name| !seen.contains(&(*name).to_owned()));
             return Err(format!("Query condition missed key schema element: {}", missed.unwrap_or_default()));
         };
         let attribute = &schema.0[position];
@@ -228,7 +254,10 @@ fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), 
                 return Err("Invalid KeyConditionExpression: operand must be a value".to_owned());
             };
             if !attribute.accepts(value) {
-                return Err("One or more parameter values were invalid: Condition parameter type does not match schema type".to_owned());
+                return Err(
+                    "One or more parameter values were invalid: Condition parameter type does not match schema type"
+                        .to_owned(),
+                );
             }
         }
         if position == 0 && !equality {
@@ -240,5 +269,9 @@ fn check_key_condition(condition: &Condition, schema: &KeySchema) -> Result<(), 
         seen.push(attribute.name.clone());
     }
     let partition = schema.0.first().map(|attribute| attribute.name.clone()).unwrap_or_default();
-    if seen.contains(&partition) { Ok(()) } else { Err(format!("Query condition missed key schema element: {partition}")) }
+    if seen.contains(&partition) {
+        Ok(())
+    } else {
+        Err(format!("Query condition missed key schema element: {partition}"))
+    }
 }

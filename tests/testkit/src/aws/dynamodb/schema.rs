@@ -74,7 +74,11 @@ pub struct Schema {
 impl Schema {
     /// A table with a partition key.
     pub fn new(name: &str, partition: KeyAttribute) -> Self {
-        Self { name: name.to_owned(), key: KeySchema(vec![partition]), indexes: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            key: KeySchema(vec![partition]),
+            indexes: Vec::new(),
+        }
     }
 
     /// Adds the sort key.
@@ -87,7 +91,13 @@ impl Schema {
 
     /// Adds a global secondary index with a partition key and, maybe, a sort key.
     #[must_use]
-    pub fn index(mut self, name: &str, partition: KeyAttribute, sort: Option<KeyAttribute>, projection: Projection) -> Self {
+    pub fn index(
+        mut self,
+        name: &str,
+        partition: KeyAttribute,
+        sort: Option<KeyAttribute>,
+        projection: Projection,
+    ) -> Self {
         let key = KeySchema(std::iter::once(partition).chain(sort).collect());
         self.indexes.push(Index { name: name.to_owned(), key, projection });
         self
@@ -140,7 +150,11 @@ impl KeySchema {
         for attribute in &self.0 {
             let name = &attribute.name;
             match item.get(name) {
-                None => return Err(format!("One or more parameter values were invalid: Missing the key {name} in the item")),
+                None => {
+                    return Err(format!(
+                        "One or more parameter values were invalid: Missing the key {name} in the item"
+                    ));
+                }
                 Some(value) if !attribute.accepts(value) => {
                     return Err(format!(
                         "One or more parameter values were invalid: Type mismatch for key {name} expected: {} actual: {}",
@@ -173,7 +187,8 @@ impl KeySchema {
 }
 
 impl Index {
-    /// Refuses an item whose attributes could not be keys of this index. An absent attribute only keeps the item out of it.
+    /// Refuses an item whose attributes could not be keys of this index. An absent attribute only keeps the item out of
+    /// it.
     pub(super) fn check(&self, item: &Item) -> Result<(), String> {
         for attribute in &self.key.0 {
             if let Some(value) = item.get(&attribute.name).filter(|value| !attribute.accepts(value)) {
@@ -205,6 +220,8 @@ impl Index {
 
 /// Reads the item of a request.
 pub(super) fn item_of(value: &Value) -> Result<Item, String> {
-    let given = value.as_object().ok_or("1 validation error detected: Value null at 'item' failed to satisfy constraint")?;
+    let given = value
+        .as_object()
+        .ok_or("1 validation error detected: Value null at 'item' failed to satisfy constraint")?;
     given.iter().map(|(name, value)| Ok((name.clone(), normal(value)?))).collect()
 }

@@ -83,7 +83,10 @@ pub(super) fn invalid(message: impl Into<String>) -> Failure {
 /// The refusal of a write whose condition does not hold; with the item as it is, if the request asked for it.
 pub(super) fn condition_failed(item: Option<Item>) -> Failure {
     let fields: Map<String, Value> = item.map(|item| ("Item".to_owned(), Value::Object(item))).into_iter().collect();
-    Failure { error: AwsError::client("ConditionalCheckFailedException", "The conditional request failed"), fields: Box::new(fields) }
+    Failure {
+        error: AwsError::client("ConditionalCheckFailedException", "The conditional request failed"),
+        fields: Box::new(fields),
+    }
 }
 
 /// Attributes as a member of an answer, if there are any.

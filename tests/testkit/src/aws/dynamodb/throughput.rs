@@ -1,5 +1,5 @@
-//! How much a partition takes: 1,000 write units and 3,000 read units a second, a partition key at a time. A table refuses a write also where
-//! a partition of one of its indexes could not take its part of it.
+//! How much a partition takes: 1,000 write units and 3,000 read units a second, a partition key at a time. A table
+//! refuses a write also where a partition of one of its indexes could not take its part of it.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,10 @@ impl Throughput {
         }
         let key = |charge: &Charge| (direction, charge.place.to_string(), charge.partition.clone());
         // A call that begins within the limit is carried out, however much it takes.
-        if let Some(charge) = charges.iter().find(|charge| self.taken.get(&key(charge)).is_some_and(|taken| *taken >= direction.limit())) {
+        if let Some(charge) = charges
+            .iter()
+            .find(|charge| self.taken.get(&key(charge)).is_some_and(|taken| *taken >= direction.limit()))
+        {
             return Err(refused(direction, charge));
         }
         for charge in charges {
@@ -69,5 +72,8 @@ fn refused(direction: Direction, charge: &Charge) -> Failure {
     let message = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so \
                    please try again shortly.";
     let fields = Map::from_iter([("ThrottlingReasons".to_owned(), json!([{"reason": reason, "resource": resource}]))]);
-    Failure { error: AwsError::client("ThrottlingException", message), fields: Box::new(fields) }
+    Failure {
+        error: AwsError::client("ThrottlingException", message),
+        fields: Box::new(fields),
+    }
 }

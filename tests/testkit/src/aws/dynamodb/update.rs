@@ -46,11 +46,14 @@ impl Update {
         let mut actions = Vec::new();
         let mut sections = Vec::new();
         while parser.peek().is_some() {
-            let Some(section) = ["SET", "REMOVE", "ADD", "DELETE"].into_iter().find(|word| parser.take_word(word)) else {
+            let Some(section) = ["SET", "REMOVE", "ADD", "DELETE"].into_iter().find(|word| parser.take_word(word))
+            else {
                 return Err(parser.unexpected());
             };
             if sections.contains(&section) {
-                return Err(parser.refuse(&format!("The \"{section}\" section can only be used once in an update expression;")));
+                return Err(
+                    parser.refuse(&format!("The \"{section}\" section can only be used once in an update expression;"))
+                );
             }
             sections.push(section);
             loop {
@@ -98,8 +101,11 @@ impl Update {
             }
         }
         // From the back, so that the indexes of list members stay what they were.
-        let mut removed: Vec<&Path> =
-            self.0.iter().filter_map(|action| if let Action::Remove(path) = action { Some(path) } else { None }).collect();
+        let mut removed: Vec<&Path> = self
+            .0
+            .iter()
+            .filter_map(|action| if let Action::Remove(path) = action { Some(path) } else { None })
+            .collect();
         removed.sort_by(|left, right| right.cmp(left));
         for path in removed {
             path.remove(&mut new).ok_or(NO_PARENT)?;
@@ -122,15 +128,19 @@ impl Term {
             },
             Self::ListAppend(left, right) => {
                 let (left, right) = (left.of(item)?, right.of(item)?);
-                let members: Option<Vec<Value>> =
-                    left["L"].as_array().zip(right["L"].as_array()).map(|(left, right)| left.iter().chain(right).cloned().collect());
+                let members: Option<Vec<Value>> = left["L"]
+                    .as_array()
+                    .zip(right["L"].as_array())
+                    .map(|(left, right)| left.iter().chain(right).cloned().collect());
                 Ok(json!({"L": members.ok_or(WRONG_TYPE)?}))
             }
             Self::Plus(left, right) | Self::Minus(left, right) => {
-                let (left, right) = (number(&left.of(item)?).ok_or(WRONG_TYPE)?, number(&right.of(item)?).ok_or(WRONG_TYPE)?);
+                let (left, right) =
+                    (number(&left.of(item)?).ok_or(WRONG_TYPE)?, number(&right.of(item)?).ok_or(WRONG_TYPE)?);
                 let right = if matches!(self, Self::Minus(..)) { right.negated() } else { right };
-                let sum =
-                    left.plus(right).ok_or("Number overflow. Attempting to store a number with magnitude larger than supported range")?;
+                let sum = left.plus(right).ok_or(
+                    "Number overflow. Attempting to store a number with magnitude larger than supported range",
+                )?;
                 Ok(json!({"N": sum.to_string()}))
             }
         }
@@ -140,9 +150,13 @@ impl Term {
 fn add(present: Option<&Value>, value: &Value) -> Result<Value, String> {
     let (kind, content) = parts(value);
     if !matches!(kind, "N" | "SS" | "NS" | "BS") {
-        return Err("Invalid UpdateExpression: Incorrect operand type for operator or function; operator: ADD".to_owned());
+        return Err(
+            "Invalid UpdateExpression: Incorrect operand type for operator or function; operator: ADD".to_owned()
+        );
     }
-    let Some(present) = present else { return Ok(value.clone()) };
+    let Some(present) = present else {
+        return Ok(value.clone());
+    };
     if kind == "N" {
         let sum = number(present).zip(number(value)).and_then(|(left, right)| left.plus(right)).ok_or(WRONG_TYPE)?;
         return Ok(json!({"N": sum.to_string()}));
@@ -184,7 +198,11 @@ fn action(parser: &mut Parser<'_>, section: &str) -> Result<Action, String> {
         "REMOVE" => Ok(Action::Remove(path)),
         _ => {
             let value = parser.value()?.ok_or_else(|| parser.unexpected())?;
-            Ok(if section == "ADD" { Action::Add(path, value) } else { Action::Delete(path, value) })
+            Ok(if section == "ADD" {
+                Action::Add(path, value)
+            } else {
+                Action::Delete(path, value)
+            })
         }
     }
 }
@@ -198,7 +216,9 @@ fn term(parser: &mut Parser<'_>) -> Result<Term, String> {
         parser.expect(")")?;
         return Ok(inner);
     }
-    let Some(function) = parser.take_function() else { return Ok(Term::Path(parser.path()?)) };
+    let Some(function) = parser.take_function() else {
+        return Ok(Term::Path(parser.path()?));
+    };
     let term = match function.as_str() {
         "if_not_exists" => {
             let path = parser.path()?;

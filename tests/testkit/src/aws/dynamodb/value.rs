@@ -13,14 +13,19 @@ pub type Item = Map<String, Value>;
 
 /// The type and the content of an attribute value.
 pub(super) fn parts(value: &Value) -> (&str, &Value) {
-    value.as_object().and_then(|object| object.iter().next()).map_or(("", &Value::Null), |(kind, content)| (kind.as_str(), content))
+    value
+        .as_object()
+        .and_then(|object| object.iter().next())
+        .map_or(("", &Value::Null), |(kind, content)| (kind.as_str(), content))
 }
 
-/// Checks an attribute value and brings it into the form in which equal values are equal JSON: numbers without needless digits, sets
-/// sorted.
+/// Checks an attribute value and brings it into the form in which equal values are equal JSON: numbers without needless
+/// digits, sets sorted.
 pub(super) fn normal(value: &Value) -> Result<Value, String> {
-    let one_type =
-        || "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes".to_owned();
+    let one_type = || {
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+            .to_owned()
+    };
     let object = value.as_object().filter(|object| object.len() == 1).ok_or_else(one_type)?;
     let (kind, content) = object.iter().next().ok_or_else(one_type)?;
     let wrong = || format!("Supplied AttributeValue of type {kind} is malformed");
@@ -31,13 +36,17 @@ pub(super) fn normal(value: &Value) -> Result<Value, String> {
         "BOOL" => Value::Bool(content.as_bool().ok_or_else(wrong)?),
         "NULL" if content == &Value::Bool(true) => Value::Bool(true),
         "NULL" => {
-            return Err("One or more parameter values were invalid: Null attribute value types must have the value of true".to_owned());
+            return Err(
+                "One or more parameter values were invalid: Null attribute value types must have the value of true"
+                    .to_owned(),
+            );
         }
         "L" => Value::Array(content.as_array().ok_or_else(wrong)?.iter().map(normal).collect::<Result<_, _>>()?),
         "M" => Value::Object(normal_item(content.as_object().ok_or_else(wrong)?)?),
-        "SS" | "BS" => {
-            normal_set(content.as_array().ok_or_else(wrong)?.iter().map(|text| text.as_str().map(str::to_owned)).collect(), kind)?
-        }
+        "SS" | "BS" => normal_set(
+            content.as_array().ok_or_else(wrong)?.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
+            kind,
+        )?,
         "NS" => {
             let numbers: Result<Vec<_>, _> = content.as_array().ok_or_else(wrong)?.iter().map(normal_number).collect();
             normal_set(Some(numbers?), kind)?
@@ -80,7 +89,9 @@ pub(super) fn number(value: &Value) -> Option<Number> {
 pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     match (parts(left), parts(right)) {
         (("S", left), ("S", right)) => Some(left.as_str()?.as_bytes().cmp(right.as_str()?.as_bytes())),
-        (("B", left), ("B", right)) => Some(STANDARD.decode(left.as_str()?).ok()?.cmp(&STANDARD.decode(right.as_str()?).ok()?)),
+        (("B", left), ("B", right)) => {
+            Some(STANDARD.decode(left.as_str()?).ok()?.cmp(&STANDARD.decode(right.as_str()?).ok()?))
+        }
         (("N", _), ("N", _)) => Some(number(left)?.cmp(&number(right)?)),
         _ => None,
     }
@@ -100,7 +111,14 @@ fn value_size(value: &Value) -> usize {
         "B" => text(content) / 4 * 3,
         "BOOL" | "NULL" => 1,
         "L" => 3 + content.as_array().into_iter().flatten().map(|member| 1 + value_size(member)).sum::<usize>(),
-        "M" => 3 + content.as_object().into_iter().flatten().map(|(name, member)| 1 + name.len() + value_size(member)).sum::<usize>(),
+        "M" => {
+            3 + content
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, member)| 1 + name.len() + value_size(member))
+                .sum::<usize>()
+        }
         _ => content.as_array().into_iter().flatten().map(text).sum(),
     }
 }
@@ -112,7 +130,14 @@ pub fn plain(value: &Value) -> Value {
         "N" => content.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| content.clone()),
         "NULL" => Value::Null,
         "L" => Value::Array(content.as_array().into_iter().flatten().map(plain).collect()),
-        "M" => Value::Object(content.as_object().into_iter().flatten().map(|(name, member)| (name.clone(), plain(member))).collect()),
+        "M" => Value::Object(
+            content
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, member)| (name.clone(), plain(member)))
+                .collect(),
+        ),
         _ => content.clone(),
     }
 }

@@ -24,8 +24,12 @@ pub(super) enum Kind {
     ConditionCheck,
 }
 
-const KINDS: [(&str, Kind); 4] =
-    [("Put", Kind::Put), ("Update", Kind::Update), ("Delete", Kind::Delete), ("ConditionCheck", Kind::ConditionCheck)];
+const KINDS: [(&str, Kind); 4] = [
+    ("Put", Kind::Put),
+    ("Update", Kind::Update),
+    ("Delete", Kind::Delete),
+    ("ConditionCheck", Kind::ConditionCheck),
+];
 
 /// Finds out what a write would do, or why it is refused. Also returns the update, for the answer.
 fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result<(Change, Update), Failure> {
@@ -126,9 +130,15 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     }
     if reasons.iter().any(|reason| reason["Code"] != "None") {
         let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
-        let message = format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));
+        let message = format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        );
         let fields = Box::new([("CancellationReasons".to_owned(), Value::Array(reasons))].into_iter().collect());
-        return Err(Failure { error: AwsError::client("TransactionCanceledException", message), fields });
+        return Err(Failure {
+            error: AwsError::client("TransactionCanceledException", message),
+            fields,
+        });
     }
     state.commit(changes)?;
     if let Some(token) = request["ClientRequestToken"].as_str() {
@@ -137,8 +147,8 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     Ok(json!({}))
 }
 
-/// The answer to a transaction that has been made under this token already. The SDK sends a token with each one and repeats it when it
-/// tries again.
+/// The answer to a transaction that has been made under this token already. The SDK sends a token with each one and
+/// repeats it when it tries again.
 fn repeated(state: &State, request: &Value) -> Result<Option<Value>, Failure> {
     let made = request["ClientRequestToken"].as_str().and_then(|token| state.tokens.get(token));
     match made.filter(|(_, at)| state.clock.now().seconds_since(*at) < TOKEN_SECONDS) {

@@ -1,5 +1,5 @@
-//! IAM, Application Auto Scaling and CloudFormation through their clients; logs, secrets and parameters, whose clients the workspace does
-//! not have, as JSON.
+//! IAM, Application Auto Scaling and CloudFormation through their clients; logs, secrets and parameters, whose clients
+//! the workspace does not have, as JSON.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ async fn a_role_is_simulated() {
     let fake = FakeAws::new(clock()).with_service("iam", Arc::new(iam));
     let client = aws_sdk_iam::Client::new(&fake.sdk_config());
     let repository = |name: &str| format!("arn:aws:ecr:eu-west-1:123456789012:repository/{name}");
-    let simulate = |role: &str| client.simulate_principal_policy().policy_source_arn(role).action_names("ecr:BatchGetImage");
+    let simulate =
+        |role: &str| client.simulate_principal_policy().policy_source_arn(role).action_names("ecr:BatchGetImage");
 
     let answer = simulate(&Iam::role_arn("execution"))
         .action_names("ecr:GetAuthorizationToken")
@@ -37,9 +38,15 @@ async fn a_role_is_simulated() {
         .send()
         .await
         .unwrap();
-    let [pull, token] = answer.evaluation_results() else { panic!("one result per action") };
+    let [pull, token] = answer.evaluation_results() else {
+        panic!("one result per action")
+    };
     assert_eq!((pull.eval_decision().as_str(), token.eval_decision().as_str()), ("explicitDeny", "allowed"));
-    let decisions: Vec<_> = pull.resource_specific_results().iter().map(|result| result.eval_resource_decision().as_str()).collect();
+    let decisions: Vec<_> = pull
+        .resource_specific_results()
+        .iter()
+        .map(|result| result.eval_resource_decision().as_str())
+        .collect();
     assert_eq!(decisions, ["allowed", "explicitDeny", "implicitDeny"]);
     assert_eq!(pull.resource_specific_results()[0].eval_resource_name(), repository("docker-hub/library/python"));
     assert!(!answer.is_truncated());
@@ -48,13 +55,20 @@ async fn a_role_is_simulated() {
     assert_eq!(bare.evaluation_results()[0].eval_decision().as_str(), "implicitDeny");
     let missing = simulate(&Iam::role_arn("none")).send().await.unwrap_err().into_service_error();
     assert!(missing.is_no_such_entity_exception());
-    let assumed = simulate("arn:aws:sts::123456789012:assumed-role/execution/x").send().await.unwrap_err().into_service_error();
+    let assumed = simulate("arn:aws:sts::123456789012:assumed-role/execution/x")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(assumed.is_invalid_input_exception());
 }
 
 #[tokio::test]
 async fn only_what_is_given_of_a_target_changes() {
-    let targets = AutoScaling::new(clock()).with_service("service/live/worker", 2, 10).with_service("service/live/web", 1, 4);
+    let targets =
+        AutoScaling::new(clock())
+            .with_service("service/live/worker", 2, 10)
+            .with_service("service/live/web", 1, 4);
     let fake = FakeAws::new(clock()).with_service("application-autoscaling", Arc::new(targets.clone()));
     let client = aws_sdk_applicationautoscaling::Client::new(&fake.sdk_config());
     let register = |resource: &str| {
@@ -75,17 +89,36 @@ async fn only_what_is_given_of_a_target_changes() {
         .send()
         .await
         .unwrap();
-    let [target] = answer.scalable_targets() else { panic!("one target was asked for") };
+    let [target] = answer.scalable_targets() else {
+        panic!("one target was asked for")
+    };
     assert_eq!((target.min_capacity(), target.max_capacity()), (2, 12));
     let state = target.suspended_state().unwrap();
     assert_eq!(
-        (state.dynamic_scaling_in_suspended(), state.dynamic_scaling_out_suspended(), state.scheduled_scaling_suspended()),
+        (
+            state.dynamic_scaling_in_suspended(),
+            state.dynamic_scaling_out_suspended(),
+            state.scheduled_scaling_suspended()
+        ),
         (Some(false), Some(true), Some(false))
     );
     assert_eq!(targets.target("service/live/web").unwrap()["SuspendedState"]["DynamicScalingOutSuspended"], false);
 
-    assert!(register("service/live/new").send().await.unwrap_err().into_service_error().is_validation_exception());
-    let pages = client.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs).max_results(1).into_paginator().items().send();
+    assert!(
+        register("service/live/new")
+            .send()
+            .await
+            .unwrap_err()
+            .into_service_error()
+            .is_validation_exception()
+    );
+    let pages = client
+        .describe_scalable_targets()
+        .service_namespace(ServiceNamespace::Ecs)
+        .max_results(1)
+        .into_paginator()
+        .items()
+        .send();
     assert_eq!(pages.collect::<Result<Vec<_>, _>>().await.unwrap().len(), 2);
     assert_eq!(fake.writes().len(), 3);
     assert!(fake.actions().contains("application-autoscaling:RegisterScalableTarget"));
@@ -115,18 +148,25 @@ fn streams_are_read_in_pages_both_ways() {
     let logs = Logs::new(clock.clone());
     logs.write("/build", "one", &["a", "b", "c", "d", "e"]);
     let get = |request: Value| logs.call("GetLogEvents", &request).unwrap();
-    let messages =
-        |answer: &Value| -> String { answer["events"].as_array().unwrap().iter().filter_map(|event| event["message"].as_str()).collect() };
+    let messages = |answer: &Value| -> String {
+        answer["events"].as_array().unwrap().iter().filter_map(|event| event["message"].as_str()).collect()
+    };
 
     let first = get(json!({"logGroupName": "/build", "logStreamName": "one", "startFromHead": true, "limit": 3}));
     assert_eq!(messages(&first), "abc");
-    let second = get(json!({"logGroupName": "/build", "logStreamName": "one", "limit": 3, "nextToken": first["nextForwardToken"]}));
+    let second = get(
+        json!({"logGroupName": "/build", "logStreamName": "one", "limit": 3, "nextToken": first["nextForwardToken"]}),
+    );
     assert_eq!(messages(&second), "de");
-    let end = get(json!({"logGroupName": "/build", "logStreamName": "one", "limit": 3, "nextToken": second["nextForwardToken"]}));
+    let end = get(
+        json!({"logGroupName": "/build", "logStreamName": "one", "limit": 3, "nextToken": second["nextForwardToken"]}),
+    );
     assert_eq!((messages(&end).as_str(), &end["nextForwardToken"]), ("", &second["nextForwardToken"]));
     let latest = get(json!({"logGroupName": "/build", "logStreamName": "one", "limit": 2}));
     assert_eq!(messages(&latest), "de");
-    let before = get(json!({"logGroupName": "/build", "logStreamName": "one", "limit": 2, "nextToken": latest["nextBackwardToken"]}));
+    let before = get(
+        json!({"logGroupName": "/build", "logStreamName": "one", "limit": 2, "nextToken": latest["nextBackwardToken"]}),
+    );
     assert_eq!(messages(&before), "bc");
 
     for (group, stream, missing) in [("/none", "one", "group"), ("/build", "two", "stream")] {
@@ -147,11 +187,16 @@ fn filters_may_answer_with_empty_pages() {
     logs.write("/build", "two", &["exit status 1"]);
     let (mut pages, mut found, mut token) = (0, Vec::new(), Value::Null);
     loop {
-        let request =
-            json!({"logGroupName": "/build", "filterPattern": "?toomanyrequests ?\"exit status\" -python", "limit": 1, "nextToken": token});
+        let request = json!({"logGroupName": "/build", "filterPattern": "?toomanyrequests ?\"exit status\" -python", "limit": 1, "nextToken": token});
         let answer = logs.call("FilterLogEvents", &request).unwrap();
         pages += 1;
-        found.extend(answer["events"].as_array().unwrap().iter().map(|event| event["logStreamName"].as_str().unwrap().to_owned()));
+        found.extend(
+            answer["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|event| event["logStreamName"].as_str().unwrap().to_owned()),
+        );
         token = answer["nextToken"].clone();
         if token.is_null() {
             break;
@@ -169,9 +214,15 @@ fn filters_may_answer_with_empty_pages() {
 fn secrets_and_parameters() {
     let secrets = Secrets::new().with_secret("hub", "{\"username\":\"u\"}");
     for id in ["hub".to_owned(), Secrets::arn("hub"), Secrets::arn("hub").replace("-AbCdEf", "")] {
-        assert_eq!(secrets.call("GetSecretValue", &json!({"SecretId": id})).unwrap()["SecretString"], "{\"username\":\"u\"}");
+        assert_eq!(
+            secrets.call("GetSecretValue", &json!({"SecretId": id})).unwrap()["SecretString"],
+            "{\"username\":\"u\"}"
+        );
     }
-    assert_eq!(secrets.call("GetSecretValue", &json!({"SecretId": "no"})).unwrap_err().code, "ResourceNotFoundException");
+    assert_eq!(
+        secrets.call("GetSecretValue", &json!({"SecretId": "no"})).unwrap_err().code,
+        "ResourceNotFoundException"
+    );
 
     let parameters = Parameters::new(clock()).with_parameter("/mirror", "a: 1").with_secure("/token", "t");
     parameters.set("/mirror", "a: 2");

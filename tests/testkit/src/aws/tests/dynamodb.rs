@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem,
+};
 use serde_json::{Value, json};
 
 use super::clock;
@@ -35,7 +37,12 @@ fn n(number: i64) -> AttributeValue {
 }
 
 fn update(client: &Client, expression: &str) -> UpdateItemFluentBuilder {
-    client.update_item().table_name("state").key("pk", s("a")).key("sk", s("1")).update_expression(expression)
+    client
+        .update_item()
+        .table_name("state")
+        .key("pk", s("a"))
+        .key("sk", s("1"))
+        .update_expression(expression)
 }
 
 #[tokio::test]
@@ -52,7 +59,9 @@ async fn a_lease_is_taken_once() {
             .condition_expression("attribute_not_exists(pk) OR expires < :now OR owner_id = :owner")
             .expression_attribute_values(":now", n(now))
             .expression_attribute_values(":owner", s(owner))
-            .return_values_on_condition_check_failure(aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_values_on_condition_check_failure(
+                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+            )
             .send()
     };
     take("first", 100).await.unwrap();
@@ -77,7 +86,8 @@ async fn updates_compute_from_the_item_as_it_was() {
             .expression_attribute_names("#count", "count")
             .return_values(ReturnValue::UpdatedNew)
     };
-    let expression = "SET #count = if_not_exists(#count, :zero) + :one, events = list_append(if_not_exists(events, :none), :new)";
+    let expression =
+        "SET #count = if_not_exists(#count, :zero) + :one, events = list_append(if_not_exists(events, :none), :new)";
     values(update(&client, expression)).send().await.unwrap();
     let answer = values(update(&client, expression)).send().await.unwrap();
     let attributes = answer.attributes().unwrap();
@@ -110,15 +120,24 @@ async fn refuses_what_the_real_one_refuses() {
     tables.put("state", json!({"pk": {"S": "a"}, "sk": {"S": "1"}}));
     let one = || n(1);
     let cases: [(UpdateItemFluentBuilder, &str); 9] = [
-        (update(&client, "SET status = :v").expression_attribute_values(":v", one()), "reserved keyword: status"),
+        (
+            update(&client, "SET status = :v").expression_attribute_values(":v", one()),
+            "reserved keyword: status",
+        ),
         (update(&client, "SET a = :v"), "attribute value: :v"),
         (update(&client, "SET #a = :v").expression_attribute_values(":v", one()), "attribute name: #a"),
-        (update(&client, "REMOVE a").expression_attribute_values(":v", one()), "unused in expressions: keys: {:v}"),
+        (
+            update(&client, "REMOVE a").expression_attribute_values(":v", one()),
+            "unused in expressions: keys: {:v}",
+        ),
         (update(&client, "SET sk = :v").expression_attribute_values(":v", s("2")), "part of the key"),
         (update(&client, "SET a = :v, a.b = :v").expression_attribute_values(":v", one()), "overlap"),
         (update(&client, "SET a.b = :v").expression_attribute_values(":v", one()), "invalid for update"),
         (update(&client, "SET a = b"), "does not exist in the item"),
-        (update(&client, "SET open_key = :v").expression_attribute_values(":v", one()), "Type mismatch for Index Key open_key"),
+        (
+            update(&client, "SET open_key = :v").expression_attribute_values(":v", one()),
+            "Type mismatch for Index Key open_key",
+        ),
     ];
     for (request, expected) in cases {
         let error: UpdateItemError = request.send().await.unwrap_err().into_service_error();
@@ -126,9 +145,21 @@ async fn refuses_what_the_real_one_refuses() {
         let message = error.message().unwrap_or_default();
         assert!(message.contains(expected), "{expected}: {message}");
     }
-    let large = client.put_item().table_name("state").item("pk", s("b")).item("sk", s("1")).item("x", s(&"x".repeat(400 * 1024)));
+    let large = client
+        .put_item()
+        .table_name("state")
+        .item("pk", s("b"))
+        .item("sk", s("1"))
+        .item("x", s(&"x".repeat(400 * 1024)));
     assert!(large.send().await.unwrap_err().message().unwrap_or_default().contains("Item size has exceeded"));
-    let no_table = client.get_item().table_name("other").key("pk", s("a")).send().await.unwrap_err().into_service_error();
+    let no_table = client
+        .get_item()
+        .table_name("other")
+        .key("pk", s("a"))
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(no_table.is_resource_not_found_exception());
     let half_key = client.get_item().table_name("state").key("pk", s("a")).send().await.unwrap_err();
     assert_eq!(half_key.message(), Some("The provided key element does not match the schema"));
@@ -138,7 +169,8 @@ async fn refuses_what_the_real_one_refuses() {
 async fn queries_page_filter_and_follow_sparse_indexes() {
     let (tables, _, client) = setup();
     for number in 0..7 {
-        let mut item = json!({"pk": {"S": "service"}, "sk": {"S": format!("event-{number}")}, "n": {"N": number.to_string()}});
+        let mut item =
+            json!({"pk": {"S": "service"}, "sk": {"S": format!("event-{number}")}, "n": {"N": number.to_string()}});
         if number % 2 == 0 {
             item["open_key"] = json!({"S": "open"});
             item["opened_at"] = json!({"N": (100 - number).to_string()});
@@ -157,7 +189,10 @@ async fn queries_page_filter_and_follow_sparse_indexes() {
         .into_paginator()
         .send();
     let pages: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
-    assert_eq!(pages.iter().map(|page| (page.count(), page.scanned_count())).collect::<Vec<_>>(), [(2, 3), (3, 3), (1, 1)]);
+    assert_eq!(
+        pages.iter().map(|page| (page.count(), page.scanned_count())).collect::<Vec<_>>(),
+        [(2, 3), (3, 3), (1, 1)]
+    );
     assert_eq!(pages[1].items()[0], [("sk".to_owned(), s("event-3"))].into());
 
     let newest = query().key_condition_expression("pk = :p").scan_index_forward(false).limit(1).send().await.unwrap();
@@ -171,7 +206,15 @@ async fn queries_page_filter_and_follow_sparse_indexes() {
         .expression_attribute_values(":open", s("open"))
         .expression_attribute_values(":low", n(95))
         .expression_attribute_values(":high", n(100));
-    let found: Vec<_> = open.clone().send().await.unwrap().items().iter().map(|item| item["n"].as_n().unwrap().clone()).collect();
+    let found: Vec<_> = open
+        .clone()
+        .send()
+        .await
+        .unwrap()
+        .items()
+        .iter()
+        .map(|item| item["n"].as_n().unwrap().clone())
+        .collect();
     assert_eq!(found, ["4", "2", "0"]);
     let first = open.clone().limit(2).send().await.unwrap();
     let rest = open.clone().set_exclusive_start_key(first.last_evaluated_key().cloned()).send().await.unwrap();
@@ -184,15 +227,20 @@ async fn queries_page_filter_and_follow_sparse_indexes() {
 
     let no_partition = query().key_condition_expression("sk = :p").send().await.unwrap_err();
     assert_eq!(no_partition.message(), Some("Query condition missed key schema element: pk"));
-    let scanned = client.scan().table_name("state").filter_expression("attribute_exists(open_key)").send().await.unwrap();
+    let scanned = client
+        .scan()
+        .table_name("state")
+        .filter_expression("attribute_exists(open_key)")
+        .send()
+        .await
+        .unwrap();
     assert_eq!((scanned.count(), scanned.scanned_count()), (4, 7));
 }
 
 #[tokio::test]
 async fn conditions_know_all_their_forms() {
     let (tables, _, client) = setup();
-    let item =
-        json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "word": {"S": "pull"}, "n": {"N": "5"}, "l": {"L": [{"S": "x"}]}, "b": {"BOOL": true}});
+    let item = json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "word": {"S": "pull"}, "n": {"N": "5"}, "l": {"L": [{"S": "x"}]}, "b": {"BOOL": true}});
     tables.put("state", item);
     for (condition, holds) in [
         ("word IN (:word, :n)", true),
@@ -205,7 +253,9 @@ async fn conditions_know_all_their_forms() {
         ("nothing < :n", false),
         ("l[0] = :x", true),
     ] {
-        let mut request = update(&client, "SET touched = :one").condition_expression(condition).expression_attribute_values(":one", n(1));
+        let mut request = update(&client, "SET touched = :one")
+            .condition_expression(condition)
+            .expression_attribute_values(":one", n(1));
         for (name, value) in [(":word", s("pull")), (":n", n(5)), (":x", s("x")), (":type", s("BOOL"))] {
             if condition.contains(name) {
                 request = request.expression_attribute_values(name, value);
@@ -220,19 +270,39 @@ async fn conditions_know_all_their_forms() {
 async fn transactions_are_all_or_nothing_and_once() {
     let (tables, fake, client) = setup();
     let put = |sk: &str| {
-        let put = Put::builder().table_name("state").item("pk", s("t")).item("sk", s(sk)).condition_expression("attribute_not_exists(pk)");
+        let put = Put::builder()
+            .table_name("state")
+            .item("pk", s("t"))
+            .item("sk", s(sk))
+            .condition_expression("attribute_not_exists(pk)");
         TransactWriteItem::builder().put(put.build().unwrap()).build()
     };
-    // The connection breaks after the effect: the SDK repeats the request with the same token, which makes nothing twice.
+    // The connection breaks after the effect: the SDK repeats the request with the same token, which makes nothing
+    // twice.
     fake.inject(Fault::on("dynamodb", "TransactWriteItems", FaultKind::ConnectionCutAfter));
-    client.transact_write_items().transact_items(put("1")).transact_items(put("2")).send().await.unwrap();
+    client
+        .transact_write_items()
+        .transact_items(put("1"))
+        .transact_items(put("2"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(fake.count("TransactWriteItems"), 2);
     assert_eq!(tables.items("state").len(), 2);
     assert_eq!(fake.actions().into_iter().collect::<Vec<_>>(), ["dynamodb:PutItem"]);
 
-    let error = client.transact_write_items().transact_items(put("3")).transact_items(put("2")).send().await.unwrap_err();
+    let error = client
+        .transact_write_items()
+        .transact_items(put("3"))
+        .transact_items(put("2"))
+        .send()
+        .await
+        .unwrap_err();
     let error = error.into_service_error();
-    let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+    let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(
+        cancelled,
+    ) = error
+    else {
         panic!("another error: {error:?}")
     };
     let codes: Vec<_> = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
@@ -240,8 +310,11 @@ async fn transactions_are_all_or_nothing_and_once() {
     assert_eq!(tables.items("state").len(), 2);
 
     let delete = Delete::builder().table_name("state").key("pk", s("t")).key("sk", s("1")).build().unwrap();
-    let check =
-        ConditionCheck::builder().table_name("state").key("pk", s("t")).key("sk", s("2")).condition_expression("attribute_exists(pk)");
+    let check = ConditionCheck::builder()
+        .table_name("state")
+        .key("pk", s("t"))
+        .key("sk", s("2"))
+        .condition_expression("attribute_exists(pk)");
     client
         .transact_write_items()
         .transact_items(TransactWriteItem::builder().delete(delete).build())
@@ -259,14 +332,34 @@ async fn batches_and_deletes() {
         tables.put("state", json!({"pk": {"S": "a"}, "sk": {"S": sk}}));
     }
     let key = |sk: &str| [("pk".to_owned(), s("a")), ("sk".to_owned(), s(sk))].into();
-    let keys = KeysAndAttributes::builder().keys(key("1")).keys(key("2")).keys(key("3")).consistent_read(true).build().unwrap();
+    let keys = KeysAndAttributes::builder()
+        .keys(key("1"))
+        .keys(key("2"))
+        .keys(key("3"))
+        .consistent_read(true)
+        .build()
+        .unwrap();
     let found = client.batch_get_item().request_items("state", keys).send().await.unwrap();
     assert_eq!(found.responses().unwrap()["state"].len(), 2);
 
-    let delete = || client.delete_item().table_name("state").set_key(Some(key("1"))).return_values(ReturnValue::AllOld).send();
+    let delete = || {
+        client
+            .delete_item()
+            .table_name("state")
+            .set_key(Some(key("1")))
+            .return_values(ReturnValue::AllOld)
+            .send()
+    };
     assert!(delete().await.unwrap().attributes().is_some());
     assert!(delete().await.unwrap().attributes().is_none(), "deleting again is no error");
-    let got = client.get_item().table_name("state").set_key(Some(key("1"))).consistent_read(true).send().await.unwrap();
+    let got = client
+        .get_item()
+        .table_name("state")
+        .set_key(Some(key("1")))
+        .consistent_read(true)
+        .send()
+        .await
+        .unwrap();
     assert!(got.item().is_none());
 }
 
@@ -301,11 +394,18 @@ async fn a_partition_that_is_asked_for_too_much_refuses_until_the_next_second() 
         put(number).send().await.unwrap();
     }
     let refused = put(10).send().await.unwrap_err().into_service_error();
-    assert_eq!(refused.code(), Some("ThrottlingException"), "ten rows of 100 KB fill the one partition of the index");
+    assert_eq!(
+        refused.code(),
+        Some("ThrottlingException"),
+        "ten rows of 100 KB fill the one partition of the index"
+    );
     assert_eq!((tables.items("state").len(), fake.refused().len()), (10, 1), "nothing of it was done");
     client.put_item().table_name("state").item("pk", s("10")).item("sk", s("1")).send().await.unwrap();
     let read = || client.query().table_name("state").index_name("open").key_condition_expression("open_key = :open");
     let read = || read().expression_attribute_values(":open", s("open")).send();
     let answers = futures_util::future::join_all((0..60).map(|_| read())).await;
-    assert!(answers.iter().any(Result::is_err) && answers.iter().any(Result::is_ok), "125 units each, 3,000 in a second");
+    assert!(
+        answers.iter().any(Result::is_err) && answers.iter().any(Result::is_ok),
+        "125 units each, 3,000 in a second"
+    );
 }

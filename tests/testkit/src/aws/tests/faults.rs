@@ -21,7 +21,9 @@ impl Service for Echo {
     fn call(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match (operation, request["service"].as_str()) {
             ("UpdateService", Some("gone")) => Err(AwsError::client("ServiceNotFoundException", "Service not found.")),
-            ("UpdateService", _) => Ok(json!({"service": {"serviceName": request["service"], "desiredCount": request["desiredCount"]}})),
+            ("UpdateService", _) => {
+                Ok(json!({"service": {"serviceName": request["service"], "desiredCount": request["desiredCount"]}}))
+            }
             _ => Ok(json!({})),
         }
     }
@@ -65,8 +67,11 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
             match kind {
                 FaultKind::ConnectionCutAfter => 2,
                 FaultKind::AccessDenied | FaultKind::Code(_) => 0,
-                FaultKind::Throttle | FaultKind::InternalError | FaultKind::Unavailable | FaultKind::Timeout | FaultKind::ConnectionCut =>
-                    1,
+                FaultKind::Throttle
+                | FaultKind::InternalError
+                | FaultKind::Unavailable
+                | FaultKind::Timeout
+                | FaultKind::ConnectionCut => 1,
             },
             "{kind:?}"
         );
@@ -76,7 +81,9 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
         fake.inject(Fault::at_call(1, kind));
         let error = lasting.publish().topic_arn(Sns::arn("people")).message("text").send().await.unwrap_err();
         match kind {
-            FaultKind::Timeout => assert!(matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout()), "{error:?}"),
+            FaultKind::Timeout => {
+                assert!(matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout()), "{error:?}")
+            }
             FaultKind::ConnectionCut | FaultKind::ConnectionCutAfter => {
                 assert!(matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()), "{error:?}");
             }
@@ -97,14 +104,23 @@ async fn passing_faults_are_retried_and_lasting_ones_reach_the_caller() {
 async fn passing_faults_are_retried_in_the_json_protocols_too() {
     for kind in FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::AccessDenied) {
         let tables = DynamoDb::new(clock()).with_table(Schema::new("state", text("pk")));
-        let fake = aws().0.with_dynamodb(tables).with_service("sqs", Arc::new(Sqs::new(clock()).with_queue("work", 30)));
+        let fake = aws()
+            .0
+            .with_dynamodb(tables)
+            .with_service("sqs", Arc::new(Sqs::new(clock()).with_queue("work", 30)));
         let config = fake.sdk_config();
         for (service, operation) in [("ecs", "ListClusters"), ("dynamodb", "Scan"), ("sqs", "SendMessage")] {
             fake.inject(Fault::on(service, operation, kind));
         }
         aws_sdk_ecs::Client::new(&config).list_clusters().send().await.unwrap();
         aws_sdk_dynamodb::Client::new(&config).scan().table_name("state").send().await.unwrap();
-        aws_sdk_sqs::Client::new(&config).send_message().queue_url(Sqs::url("work")).message_body("x").send().await.unwrap();
+        aws_sdk_sqs::Client::new(&config)
+            .send_message()
+            .queue_url(Sqs::url("work"))
+            .message_body("x")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(fake.calls().len(), 6, "{kind:?}");
     }
 }
@@ -118,8 +134,16 @@ async fn a_body_that_the_sdk_did_not_write_arrives_as_it_is() {
     replaced.send().await.unwrap();
     assert_eq!(fake.calls()[0].request.to_string(), body);
 
-    aws_sdk_ecr::Client::new(&fake.sdk_config()).describe_repositories().repository_names("app").send().await.unwrap();
-    assert_eq!((fake.calls()[1].service.as_str(), &fake.calls()[1].request), ("ecr", &json!({"repositoryNames": ["app"]})));
+    aws_sdk_ecr::Client::new(&fake.sdk_config())
+        .describe_repositories()
+        .repository_names("app")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (fake.calls()[1].service.as_str(), &fake.calls()[1].request),
+        ("ecr", &json!({"repositoryNames": ["app"]}))
+    );
 }
 
 #[tokio::test]
@@ -128,7 +152,8 @@ async fn something_happens_between_two_calls() {
     let client = aws_sdk_ecs::Client::new(&fake.sdk_config());
     let seen = sns.clone();
     fake.before("ecs", "UpdateService", move || {
-        seen.call("Publish", &json!({"TopicArn": Sns::arn("people"), "Message": "a person was faster"})).unwrap();
+        seen.call("Publish", &json!({"TopicArn": Sns::arn("people"), "Message": "a person was faster"}))
+            .unwrap();
     });
     client.list_clusters().send().await.unwrap();
     assert_eq!(sns.published(), []);
@@ -216,7 +241,13 @@ async fn the_log_knows_writes_and_actions() {
 
     let writes: Vec<String> = fake.writes().into_iter().map(|call| call.operation).collect();
     assert_eq!(writes, ["RegisterTaskDefinition", "UpdateService"]);
-    let actions = ["ecs:DescribeServices", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "iam:PassRole", "sns:Publish"];
+    let actions = [
+        "ecs:DescribeServices",
+        "ecs:RegisterTaskDefinition",
+        "ecs:UpdateService",
+        "iam:PassRole",
+        "sns:Publish",
+    ];
     assert_eq!(fake.actions(), actions.map(str::to_owned).into_iter().collect::<BTreeSet<_>>());
 }
 

@@ -25,17 +25,26 @@ fn fake() -> FakeAws {
 async fn a_call_without_an_sdk_crate_is_answered() {
     let config = fake().sdk_config();
     let request = json!({"logGroupName": "/build", "logStreamName": "one"});
-    let lines = JsonApi::new(&config, LOGS).call("logs:GetLogEvents", "Logs_20140328.GetLogEvents", &request).await.unwrap();
+    let lines = JsonApi::new(&config, LOGS)
+        .call("logs:GetLogEvents", "Logs_20140328.GetLogEvents", &request)
+        .await
+        .unwrap();
     assert_eq!(lines["events"][0]["message"], "a line");
     let secrets = JsonApi::new(&config, SECRETS);
-    let secret = secrets.call("secretsmanager:GetSecretValue", "secretsmanager.GetSecretValue", &json!({"SecretId": "hub"})).await.unwrap();
+    let secret = secrets
+        .call("secretsmanager:GetSecretValue", "secretsmanager.GetSecretValue", &json!({"SecretId": "hub"}))
+        .await
+        .unwrap();
     assert_eq!(secret["SecretString"], "s");
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_told_from_what_failed() {
     let parameters = JsonApi::new(&fake().sdk_config(), SSM);
-    let failure = parameters.call("ssm:GetParameter", "AmazonSSM.GetParameter", &json!({"Name": "/none"})).await.unwrap_err();
+    let failure = parameters
+        .call("ssm:GetParameter", "AmazonSSM.GetParameter", &json!({"Name": "/none"}))
+        .await
+        .unwrap_err();
     assert_eq!((failure.kind, failure.code.as_deref()), (FailureKind::NotFound, Some("ParameterNotFound")));
 }
 

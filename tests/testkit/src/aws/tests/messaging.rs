@@ -18,8 +18,11 @@ async fn a_topic_keeps_subject_message_and_attributes() {
     let sns = Sns::new(clock()).with_topic("people");
     let fake = FakeAws::new(clock()).with_service("sns", Arc::new(sns.clone()));
     let client = aws_sdk_sns::Client::new(&fake.sdk_config());
-    let attribute =
-        aws_sdk_sns::types::MessageAttributeValue::builder().data_type("String").string_value("docker-hub-quota").build().unwrap();
+    let attribute = aws_sdk_sns::types::MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value("docker-hub-quota")
+        .build()
+        .unwrap();
     let message = "Moved 2 images\r\n<worker> & \"sidecar\"\nünïcode + 100 %";
 
     let answer = client
@@ -45,8 +48,9 @@ async fn a_topic_keeps_subject_message_and_attributes() {
 async fn a_topic_refuses_as_the_real_one_does() {
     let fake = FakeAws::new(clock()).with_service("sns", Arc::new(Sns::new(clock()).with_topic("people")));
     let client = aws_sdk_sns::Client::new(&fake.sdk_config());
-    let publish =
-        |topic: &str, subject: String, message: &str| client.publish().topic_arn(Sns::arn(topic)).subject(subject).message(message).send();
+    let publish = |topic: &str, subject: String, message: &str| {
+        client.publish().topic_arn(Sns::arn(topic)).subject(subject).message(message).send()
+    };
 
     assert!(publish("people", "x".repeat(100), "text").await.is_ok());
     for subject in ["x".repeat(101), "zwei\nZeilen".to_owned(), "grün".to_owned()] {
@@ -54,20 +58,51 @@ async fn a_topic_refuses_as_the_real_one_does() {
         assert!(error.is_invalid_parameter_exception(), "{error:?}");
         assert_eq!(error.message(), Some("Invalid parameter: Subject"));
     }
-    assert!(publish("nobody", "s".to_owned(), "text").await.unwrap_err().into_service_error().is_not_found_exception());
+    assert!(
+        publish("nobody", "s".to_owned(), "text")
+            .await
+            .unwrap_err()
+            .into_service_error()
+            .is_not_found_exception()
+    );
     let long = "x".repeat(256 * 1024 + 1);
-    assert!(publish("people", "s".to_owned(), &long).await.unwrap_err().into_service_error().is_invalid_parameter_exception());
+    assert!(
+        publish("people", "s".to_owned(), &long)
+            .await
+            .unwrap_err()
+            .into_service_error()
+            .is_invalid_parameter_exception()
+    );
 }
 
 #[tokio::test]
 async fn a_queue_delays_hides_and_redrives() {
     let clock = clock();
-    let sqs = Sqs::new(clock.clone()).with_queue("work", 30).with_queue("dead", 30).with_redrive("work", "dead", 2);
+    let sqs = Sqs::new(clock.clone())
+        .with_queue("work", 30)
+        .with_queue("dead", 30)
+        .with_redrive("work", "dead", 2);
     let fake = FakeAws::new(clock.clone()).with_service("sqs", Arc::new(sqs.clone()));
     let client = aws_sdk_sqs::Client::new(&fake.sdk_config());
-    let receive = || async { client.receive_message().queue_url(Sqs::url("work")).send().await.unwrap().messages.unwrap_or_default() };
+    let receive = || async {
+        client
+            .receive_message()
+            .queue_url(Sqs::url("work"))
+            .send()
+            .await
+            .unwrap()
+            .messages
+            .unwrap_or_default()
+    };
 
-    client.send_message().queue_url(Sqs::url("work")).message_body("{\"n\":1}").delay_seconds(60).send().await.unwrap();
+    client
+        .send_message()
+        .queue_url(Sqs::url("work"))
+        .message_body("{\"n\":1}")
+        .delay_seconds(60)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(receive().await.len(), 0, "delayed");
     clock.advance(60);
     let first = receive().await;
@@ -75,7 +110,14 @@ async fn a_queue_delays_hides_and_redrives() {
     assert_eq!(receive().await.len(), 0, "in flight");
 
     let handle = first[0].receipt_handle().unwrap();
-    client.change_message_visibility().queue_url(Sqs::url("work")).receipt_handle(handle).visibility_timeout(5).send().await.unwrap();
+    client
+        .change_message_visibility()
+        .queue_url(Sqs::url("work"))
+        .receipt_handle(handle)
+        .visibility_timeout(5)
+        .send()
+        .await
+        .unwrap();
     clock.advance(5);
     assert_eq!(receive().await.len(), 1, "second receive");
     clock.advance(30);
@@ -93,11 +135,27 @@ async fn a_queue_delivers_to_lambda() {
     let sqs = Sqs::new(clock.clone()).with_queue("work", 30);
     let fake = FakeAws::new(clock.clone()).with_service("sqs", Arc::new(sqs.clone()));
     let client = aws_sdk_sqs::Client::new(&fake.sdk_config());
-    let entry = |id: usize| SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(format!("{id}")).build().unwrap();
-    let sent =
-        client.send_message_batch().queue_url(Sqs::url("work")).set_entries(Some((0..10).map(entry).collect())).send().await.unwrap();
+    let entry = |id: usize| {
+        SendMessageBatchRequestEntry::builder()
+            .id(id.to_string())
+            .message_body(format!("{id}"))
+            .build()
+            .unwrap()
+    };
+    let sent = client
+        .send_message_batch()
+        .queue_url(Sqs::url("work"))
+        .set_entries(Some((0..10).map(entry).collect()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!((sent.successful().len(), sent.failed().len()), (10, 0));
-    let too_many = client.send_message_batch().queue_url(Sqs::url("work")).set_entries(Some((0..11).map(entry).collect())).send().await;
+    let too_many = client
+        .send_message_batch()
+        .queue_url(Sqs::url("work"))
+        .set_entries(Some((0..11).map(entry).collect()))
+        .send()
+        .await;
     assert!(too_many.unwrap_err().into_service_error().is_too_many_entries_in_batch_request());
     sqs.send("work", &json!({"n": 11}));
 
@@ -138,7 +196,12 @@ async fn a_bus_delivers_envelopes_and_refuses_foreign_sources() {
     let fake = FakeAws::new(clock()).with_service("events", Arc::new(bus.clone()));
     let client = aws_sdk_eventbridge::Client::new(&fake.sdk_config());
     let entry = |source: &str, detail: &str| {
-        PutEventsRequestEntry::builder().source(source).detail_type("Remedy Applied").detail(detail).resources("arn:x").build()
+        PutEventsRequestEntry::builder()
+            .source(source)
+            .detail_type("Remedy Applied")
+            .detail(detail)
+            .resources("arn:x")
+            .build()
     };
     let answer = client
         .put_events()

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::world::{ECR, HUB, TARGET_GROUP, World, digest, messages, tasks, time};
 use crate::ecs::{Behaviour, Pacing, PullQuota, StackOutcome, StackWatch};
 
-/// What made deployments 75 and 76 fail is not on record; that each of their tasks asked for the manifest seven times is.
+/// What made deployments 75 and 76 fail is not on record; that each of their tasks asked for the manifest seven times
+/// is.
 const UNFINISHED: &str = "failed to copy: httpReadSeeker: failed open: EOF";
 
 /// Case A up to 19:17, for a quota: deployment 75 at 13:00, 76 at 14:00, each set to 0 when its person gave up.
@@ -57,7 +58,10 @@ async fn case_a_the_seventh_task_takes_the_last_pull() {
     let moment = |task: &serde_json::Value, member: &str| time(task[member].as_str().unwrap());
     let launched = tasks(&more, "PROVISIONING");
     assert!(tasks(&more, "STOPPED")[..6].iter().all(|task| moment(task, "stoppedAt") < pulls[42].at));
-    assert!(moment(launched[6], "createdAt") < pulls[42].at && pulls[43].at < moment(launched[7], "createdAt").plus_seconds(15));
+    assert!(
+        moment(launched[6], "createdAt") < pulls[42].at
+            && pulls[43].at < moment(launched[7], "createdAt").plus_seconds(15)
+    );
     let minutes = pulls[43].at.seconds_since(time("2026-01-15T19:47:00Z")) as f64 / 60.0;
     assert!(minutes.abs() < 1.0, "at about 19:47, not {}", pulls[43].at);
 
@@ -65,14 +69,17 @@ async fn case_a_the_seventh_task_takes_the_last_pull() {
     assert!(stopped[..6].iter().all(|task| task["stoppedReason"].as_str().unwrap().contains("failed to copy")));
     let seventh = stopped[6]["stoppedReason"].as_str().unwrap();
     assert!(
-        seventh.starts_with("CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests"),
+        seventh.starts_with(
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests"
+        ),
         "{seventh}"
     );
     assert!(tasks(&more, "RUNNING").is_empty());
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "IN_PROGRESS");
 }
 
-/// With the six hours that Docker Hub names, most pulls of deployment 75 have lapsed by 19:17, and the quota lasts longer.
+/// With the six hours that Docker Hub names, most pulls of deployment 75 have lapsed by 19:17, and the quota lasts
+/// longer.
 #[tokio::test]
 async fn case_a_with_a_strict_window_of_six_hours() {
     let world = until_deployment_77(PullQuota::ANONYMOUS).await;
@@ -107,19 +114,35 @@ async fn case_c_runs_and_never_gets_healthy() {
     let log = vec![
         r#"{"error": "Integration services initialization failed: No module named 'core.aws_service'", "timestamp": "2026-01-15T20:18:32.553596Z"}"#.to_owned(),
     ];
-    let unhealthy = Behaviour::FailsHealthChecks { after_seconds: 390, target_group: TARGET_GROUP.to_owned(), log };
+    let unhealthy = Behaviour::FailsHealthChecks {
+        after_seconds: 390,
+        target_group: TARGET_GROUP.to_owned(),
+        log,
+    };
     world.scheduler.set_behaviour("web", "app", unhealthy);
     let definition = world.register(HUB);
     let load_balancers = json!([{"targetGroupArn": TARGET_GROUP, "containerName": "app", "containerPort": 8000}]);
     world.create(&definition, 1, json!({"loadBalancers": load_balancers, "healthCheckGracePeriodSeconds": 300}));
     let events = world.pass(3600).await;
     let stopped = tasks(&events, "STOPPED");
-    assert_eq!(stopped[0]["stoppedReason"], format!("Task failed ELB health checks in (target-group {TARGET_GROUP})"));
-    assert_eq!((&stopped[0]["stopCode"], &stopped[0]["containers"][0]["exitCode"]), (&json!("ServiceSchedulerInitiated"), &json!(137)));
+    assert_eq!(
+        stopped[0]["stoppedReason"],
+        format!("Task failed ELB health checks in (target-group {TARGET_GROUP})")
+    );
+    assert_eq!(
+        (&stopped[0]["stopCode"], &stopped[0]["containers"][0]["exitCode"]),
+        (&json!("ServiceSchedulerInitiated"), &json!(137))
+    );
     assert!(stopped[0]["startedAt"].is_string());
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "IN_PROGRESS");
     assert!(messages(&world.service()).iter().any(|message| message.contains("is unhealthy in (target-group")));
-    assert!(world.scheduler.drain_logs().iter().all(|line| line.group == "/ecs/web" && line.message.contains("core.aws_service")));
+    assert!(
+        world
+            .scheduler
+            .drain_logs()
+            .iter()
+            .all(|line| line.group == "/ecs/web" && line.message.contains("core.aws_service"))
+    );
 
     // Mended: the next task stays.
     world.scheduler.set_behaviour("web", "app", Behaviour::Healthy);
@@ -136,8 +159,9 @@ async fn case_d_loops_until_the_count_is_0_and_runs_after_the_push() {
     let events = world.pass(1800).await;
     let stopped = tasks(&events, "STOPPED");
     assert!(stopped.len() >= 3);
-    let expected =
-        format!("CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {ECR}: {ECR}: not found");
+    let expected = format!(
+        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {ECR}: {ECR}: not found"
+    );
     assert!(stopped.iter().all(|task| task["stoppedReason"] == expected.as_str()));
     assert_eq!(stack.look(&world.service(), world.clock.now()), StackOutcome::Waiting { seconds: 1800 });
 

@@ -18,7 +18,10 @@ fn a_definition_keeps_every_member_and_gains_what_ecs_adds() {
     assert_eq!(stored["containerDefinitions"][0]["notInAnySdk"], json!({"a": [true]}));
     assert_eq!(stored["containerDefinitions"][0]["command"], json!([]));
     assert_eq!(stored["containerDefinitions"][0]["environment"], json!([]));
-    assert_eq!(stored["containerDefinitions"][0]["portMappings"][0], json!({"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}));
+    assert_eq!(
+        stored["containerDefinitions"][0]["portMappings"][0],
+        json!({"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"})
+    );
     assert_eq!(stored["revision"], 1);
     assert_eq!(stored["compatibilities"], json!(["EC2", "FARGATE"]));
     assert_eq!(stored["registeredAt"], json!(1_768_478_400.0));
@@ -31,7 +34,15 @@ fn what_is_described_registers_again_to_the_same() {
     let world = World::even();
     let first = world.ok("RegisterTaskDefinition", &definition(ECR))["taskDefinition"].clone();
     let strip = |mut value: Value| {
-        for member in ["taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt", "registeredBy"] {
+        for member in [
+            "taskDefinitionArn",
+            "revision",
+            "status",
+            "requiresAttributes",
+            "compatibilities",
+            "registeredAt",
+            "registeredBy",
+        ] {
             value.as_object_mut().unwrap().remove(member);
         }
         value
@@ -45,19 +56,25 @@ fn what_is_described_registers_again_to_the_same() {
 fn a_family_means_its_latest_active_revision() {
     let world = World::even();
     let (first, second) = (world.register(ECR), world.register(ECR));
-    let described =
-        |name: &str| world.ok("DescribeTaskDefinition", &json!({"taskDefinition": name}))["taskDefinition"]["taskDefinitionArn"].clone();
+    let described = |name: &str| {
+        world.ok("DescribeTaskDefinition", &json!({"taskDefinition": name}))["taskDefinition"]["taskDefinitionArn"]
+            .clone()
+    };
     assert_eq!(described("web"), second.as_str());
     assert_eq!(described("web:1"), first.as_str());
     world.ok("DeregisterTaskDefinition", &json!({"taskDefinition": second}));
     assert_eq!(described("web"), first.as_str());
     // An inactive revision can still be described, but not started.
     assert_eq!(described(&second), second.as_str());
-    let refused = world.refused("CreateService", &json!({"cluster": "prod", "serviceName": "web", "taskDefinition": second}));
+    let refused =
+        world.refused("CreateService", &json!({"cluster": "prod", "serviceName": "web", "taskDefinition": second}));
     assert_eq!((refused.code.as_str(), refused.message.as_str()), ("ClientException", "TaskDefinition is inactive"));
     let listed = world.ok("ListTaskDefinitions", &json!({"familyPrefix": "web"}));
     assert_eq!(listed["taskDefinitionArns"], json!([first]));
-    assert_eq!(world.refused("DescribeTaskDefinition", &json!({"taskDefinition": "web:9"})).message, "Unable to describe task definition.");
+    assert_eq!(
+        world.refused("DescribeTaskDefinition", &json!({"taskDefinition": "web:9"})).message,
+        "Unable to describe task definition."
+    );
 }
 
 #[test]
@@ -67,7 +84,10 @@ fn lists_come_in_pages() {
     let mut found = Vec::new();
     let mut token = Value::Null;
     loop {
-        let page = world.ok("ListTaskDefinitions", &json!({"familyPrefix": "web", "sort": "DESC", "maxResults": 2, "nextToken": token}));
+        let page = world.ok(
+            "ListTaskDefinitions",
+            &json!({"familyPrefix": "web", "sort": "DESC", "maxResults": 2, "nextToken": token}),
+        );
         found.extend(page["taskDefinitionArns"].as_array().unwrap().iter().map(|arn| arn.as_str().unwrap().to_owned()));
         token = page["nextToken"].clone();
         if token.is_null() {
@@ -106,14 +126,23 @@ fn tags_have_limits_and_come_only_when_asked_for() {
     }
     world.ok("TagResource", &tag(&"k".repeat(128), &"v".repeat(256)));
     assert!(world.api_refuses(&tag(&"k".repeat(129), "")) && world.api_refuses(&tag("k", &"v".repeat(257))));
-    world.ok("UntagResource", &json!({"resourceArn": arn, "tagKeys": ["k".repeat(128), "team", "pullsafe:paused-count"]}));
+    world.ok(
+        "UntagResource",
+        &json!({"resourceArn": arn, "tagKeys": ["k".repeat(128), "team", "pullsafe:paused-count"]}),
+    );
 
     let many: Vec<Value> = (0..50).map(|number| json!({"key": format!("k{number}"), "value": ""})).collect();
     world.ok("TagResource", &json!({"resourceArn": arn, "tags": many}));
     assert!(world.api_refuses(&tag("one-more", "")));
     // Tags of AWS do not count, and only AWS sets them.
     world.api.set_aws_tag(arn.as_str().unwrap(), "aws:cloudformation:stack-name", "app");
-    assert!(world.service()["tags"].as_array().unwrap().iter().any(|tag| tag["key"] == "aws:cloudformation:stack-name"));
+    assert!(
+        world.service()["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|tag| tag["key"] == "aws:cloudformation:stack-name")
+    );
 }
 
 #[test]
@@ -124,11 +153,20 @@ fn what_does_not_exist_has_its_own_error_or_failure() {
     assert_eq!(code("UpdateService", with_service(json!({}))), "ServiceNotFoundException");
     assert_eq!(code("ListTasks", json!({"cluster": "prod", "serviceName": "web"})), "ServiceNotFoundException");
     let missing = world.ok("DescribeServices", &json!({"cluster": "prod", "services": ["web"]}));
-    assert_eq!(missing["failures"], json!([{"arn": "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "reason": "MISSING"}]));
+    assert_eq!(
+        missing["failures"],
+        json!([{"arn": "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", "reason": "MISSING"}])
+    );
     assert_eq!(world.ok("DescribeClusters", &json!({"clusters": ["none"]}))["failures"][0]["reason"], "MISSING");
-    assert_eq!(world.ok("DescribeTasks", &json!({"cluster": "prod", "tasks": ["x"]}))["failures"][0]["reason"], "MISSING");
+    assert_eq!(
+        world.ok("DescribeTasks", &json!({"cluster": "prod", "tasks": ["x"]}))["failures"][0]["reason"],
+        "MISSING"
+    );
     let eleven: Vec<String> = (0..11).map(|number| format!("s{number}")).collect();
-    assert_eq!(code("DescribeServices", json!({"cluster": "prod", "services": eleven})), "InvalidParameterException");
+    assert_eq!(
+        code("DescribeServices", json!({"cluster": "prod", "services": eleven})),
+        "InvalidParameterException"
+    );
     assert_eq!(code("FlyToTheMoon", json!({})), "UnknownOperationException");
 }
 
@@ -148,13 +186,22 @@ async fn tasks_are_listed_described_and_stopped() {
     world.ok("StopTask", &json!({"cluster": "prod", "task": arns[0], "reason": "looking"}));
     let events = world.pass(60).await;
     let stopped = super::world::tasks(&events, "STOPPED");
-    assert_eq!((&stopped[0]["stopCode"], &stopped[0]["stoppedReason"]), (&json!("UserInitiated"), &json!("looking")));
+    assert_eq!(
+        (&stopped[0]["stopCode"], &stopped[0]["stoppedReason"]),
+        (&json!("UserInitiated"), &json!("looking"))
+    );
     // It is replaced, and after an hour forgotten.
     world.pass(600).await;
     assert_eq!(world.service()["runningCount"], 2);
-    assert_eq!(world.ok("ListTasks", &json!({"cluster": "prod", "desiredStatus": "STOPPED"}))["taskArns"], json!([arns[0]]));
+    assert_eq!(
+        world.ok("ListTasks", &json!({"cluster": "prod", "desiredStatus": "STOPPED"}))["taskArns"],
+        json!([arns[0]])
+    );
     world.pass(3700).await;
-    assert_eq!(world.ok("DescribeTasks", &json!({"cluster": "prod", "tasks": [arns[0]]}))["failures"][0]["reason"], "MISSING");
+    assert_eq!(
+        world.ok("DescribeTasks", &json!({"cluster": "prod", "tasks": [arns[0]]}))["failures"][0]["reason"],
+        "MISSING"
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ struct Registry {
 
 impl Registry {
     fn manifest() -> String {
-        json!({"schemaVersion": 2, "config": {"digest": Digest::of(CONFIG.as_bytes()).as_str()}, "layers": []}).to_string()
+        json!({"schemaVersion": 2, "config": {"digest": Digest::of(CONFIG.as_bytes()).as_str()}, "layers": []})
+            .to_string()
     }
 
     fn index() -> String {
@@ -57,8 +58,10 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
     }
     let expected = if registry.scheme == "Bearer" { "Bearer secret" } else { "Basic QVdTOnB3" };
     if authorization.as_deref() != Some(expected) && !path.starts_with("/cdn/") {
-        let challenge =
-            format!("{} realm=\"{}/token\",service=\"hub\",scope=\"repository:library/python:pull\"", registry.scheme, registry.base);
+        let challenge = format!(
+            "{} realm=\"{}/token\",service=\"hub\",scope=\"repository:library/python:pull\"",
+            registry.scheme, registry.base
+        );
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response();
     }
     if let Some((status, body)) = &registry.status {
@@ -73,7 +76,8 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
         // Another host serves blobs, as Docker Hub's does.
         match path.strip_prefix("/cdn/") {
             Some(_) => registry.config.into_response(),
-            None => (StatusCode::TEMPORARY_REDIRECT, [("location", format!("{}/cdn/config", registry.base))]).into_response(),
+            None => (StatusCode::TEMPORARY_REDIRECT, [("location", format!("{}/cdn/config", registry.base))])
+                .into_response(),
         }
     }
 }
@@ -81,8 +85,11 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
 async fn pull(registry: &Registry, image: &str, platform: &str) -> PullOutcome {
     let host = image.split('/').next().filter(|host| host.ends_with(".com")).unwrap_or("docker.io");
     let puller = HttpPuller::new("203.0.113.7").endpoint(host, &registry.base);
-    let puller =
-        if registry.scheme == "Basic" { puller.login(Arc::new(|_, role| role.map(|_| ("AWS".into(), "pw".into())))) } else { puller };
+    let puller = if registry.scheme == "Basic" {
+        puller.login(Arc::new(|_, role| role.map(|_| ("AWS".into(), "pw".into()))))
+    } else {
+        puller
+    };
     puller.pull(image, platform, Some("role")).await
 }
 
@@ -152,7 +159,10 @@ async fn platforms_digests_and_hosts_are_checked() {
     let arm = failure(pull(&registry, "python:3.12", "linux/arm64").await);
     assert_eq!(arm, "image Manifest does not contain descriptor matching platform 'linux/arm64'");
     let corrupt = failure(pull(&registry, "python:3.12", "linux/amd64").await);
-    assert!(corrupt.starts_with("failed commit on ref \"config-sha256:") && corrupt.contains("unexpected commit digest"), "{corrupt}");
+    assert!(
+        corrupt.starts_with("failed commit on ref \"config-sha256:") && corrupt.contains("unexpected commit digest"),
+        "{corrupt}"
+    );
 
     let nowhere = failure(HttpPuller::new("203.0.113.7").pull("quay.io/a/b:1", "linux/amd64", None).await);
     assert_eq!(

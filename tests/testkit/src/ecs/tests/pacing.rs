@@ -7,13 +7,18 @@ use crate::ecs::Pacing;
 
 /// When tasks were launched, as seconds from the first.
 fn launches(events: &[Value]) -> Vec<i64> {
-    let times: Vec<_> = tasks(events, "PROVISIONING").iter().map(|task| time(task["createdAt"].as_str().unwrap())).collect();
+    let times: Vec<_> =
+        tasks(events, "PROVISIONING").iter().map(|task| time(task["createdAt"].as_str().unwrap())).collect();
     times.iter().map(|at| at.seconds_since(times[0])).collect()
 }
 
 #[test]
 fn pauses_double_up_to_27_minutes() {
-    let pacing = Pacing { immediate_rounds: 1, first_pause_seconds: 60, ..Pacing::default() };
+    let pacing = Pacing {
+        immediate_rounds: 1,
+        first_pause_seconds: 60,
+        ..Pacing::default()
+    };
     let pauses: Vec<i64> = (0..=9).map(|rounds| pacing.pause_after(rounds)).collect();
     assert_eq!(pauses, [0, 0, 60, 120, 240, 480, 960, 1620, 1620, 1620]);
     assert_eq!(pacing.pause_after(u32::MAX), 1620);
@@ -34,7 +39,10 @@ async fn silence_grows_to_27_minutes_and_is_not_recovery() {
     assert!(times.chunks(2).all(|pair| pair[0] == pair[1]));
     assert!(names(&events).contains(&"SERVICE_TASK_START_IMPAIRED"));
     let messages = super::world::messages(&world.service());
-    let impaired = messages.iter().filter(|message| message.contains("is unable to consistently start tasks successfully")).count();
+    let impaired = messages
+        .iter()
+        .filter(|message| message.contains("is unable to consistently start tasks successfully"))
+        .count();
     assert_eq!(impaired, 1, "the same message is not repeated within six hours");
     // In a pause there are no events at all, and the clock stops where it was told to.
     let next = world.scheduler.next_due().unwrap();
@@ -71,7 +79,9 @@ async fn a_task_that_ran_is_replaced_at_once_however_often() {
     world.puller.push(ECR, &digest(1));
     let definition = world.register(ECR);
     let log = vec!["boom".to_owned()];
-    world.scheduler.set_behaviour("web", "app", crate::ecs::Behaviour::Exits { after_seconds: 5, exit_code: 1, log });
+    world
+        .scheduler
+        .set_behaviour("web", "app", crate::ecs::Behaviour::Exits { after_seconds: 5, exit_code: 1, log });
     world.create(&definition, 1, json!({}));
     let events = world.pass(3600).await;
     let gaps: Vec<i64> = launches(&events).windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -97,7 +107,12 @@ async fn a_count_of_0_stops_launches_and_what_is_under_way() {
     let events = world.pass(60).await;
     let stopped = tasks(&events, "STOPPED");
     assert_eq!(stopped.len(), 2);
-    assert!(stopped[0]["stoppedReason"].as_str().unwrap().starts_with("Scaling activity initiated by (deployment ecs-svc/"));
+    assert!(
+        stopped[0]["stoppedReason"]
+            .as_str()
+            .unwrap()
+            .starts_with("Scaling activity initiated by (deployment ecs-svc/")
+    );
     let before = world.puller.records().len();
     assert!(world.pass(4 * 3600).await.is_empty());
     assert_eq!(world.puller.records().len(), before);

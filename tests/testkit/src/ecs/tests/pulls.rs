@@ -20,7 +20,11 @@ async fn a_task_that_never_runs_reads_as_on_aws() {
     let events = world.pass(200).await;
     let changes = of_type(&events, "ECS Task State Change");
     let first = &changes[0]["resources"][0];
-    let of_first: Vec<&Value> = changes.iter().filter(|event| event["resources"][0] == *first).map(|event| &event["detail"]).collect();
+    let of_first: Vec<&Value> = changes
+        .iter()
+        .filter(|event| event["resources"][0] == *first)
+        .map(|event| &event["detail"])
+        .collect();
     let statuses: Vec<&str> = of_first.iter().map(|detail| detail["lastStatus"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["PROVISIONING", "PENDING", "DEPROVISIONING", "STOPPED"]);
     let versions: Vec<u64> = of_first.iter().map(|detail| detail["version"].as_u64().unwrap()).collect();
@@ -38,7 +42,10 @@ async fn a_task_that_never_runs_reads_as_on_aws() {
     assert_eq!(stopped["pullStartedAt"], "2026-01-15T12:00:15Z");
     assert!(stopped["containers"][0].get("exitCode").is_none());
     let read = StoppedTask::from_json(stopped);
-    assert_eq!((read.version, read.launch_type.as_deref(), read.containers[0].image.as_deref()), (4, Some("FARGATE"), Some(HUB)));
+    assert_eq!(
+        (read.version, read.launch_type.as_deref(), read.containers[0].image.as_deref()),
+        (4, Some("FARGATE"), Some(HUB))
+    );
     assert_eq!((read.pull_started_at, read.started_at), (Some(time("2026-01-15T12:00:15Z")), None));
     let envelope = changes[0];
     assert_eq!((&envelope["version"], &envelope["source"]), (&json!("0"), &json!("aws.ecs")));
@@ -84,12 +91,19 @@ async fn a_refusal_is_final_and_layers_have_their_own_words() {
 async fn every_container_is_pulled_and_the_first_failure_stops_the_task() {
     let world = World::even();
     let mut request = definition(ECR);
-    request["containerDefinitions"].as_array_mut().unwrap().push(json!({"name": "sidecar", "image": "nginx", "essential": false}));
+    request["containerDefinitions"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "sidecar", "image": "nginx", "essential": false}));
     world.ok("RegisterTaskDefinition", &request);
     world.puller.push(ECR, &digest(1));
     world.create("web", 1, json!({}));
     let events = world.pass(200).await;
-    assert!(reason(&events).ends_with("failed to resolve ref docker.io/library/nginx:latest: docker.io/library/nginx:latest: not found"));
+    assert!(
+        reason(&events).ends_with(
+            "failed to resolve ref docker.io/library/nginx:latest: docker.io/library/nginx:latest: not found"
+        )
+    );
     let asked: Vec<String> = world.puller.records().iter().map(|record| record.image.clone()).take(3).collect();
     assert_eq!(asked, [ECR, "nginx", "nginx"]);
     assert_eq!(world.puller.records()[0].role.as_deref(), Some("arn:aws:iam::123456789012:role/execution"));
@@ -105,7 +119,11 @@ async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
     world.update(json!({"desiredCount": 2}));
     let events = world.pass(300).await;
     let gone = format!("{ECR}@{}", digest(1));
-    assert!(reason(&events).ends_with(&format!("failed to resolve ref {gone}: {gone}: not found")), "{}", reason(&events));
+    assert!(
+        reason(&events).ends_with(&format!("failed to resolve ref {gone}: {gone}: not found")),
+        "{}",
+        reason(&events)
+    );
 
     // Neither another push nor a count helps.
     world.puller.push(ECR, &digest(3));
@@ -116,7 +134,10 @@ async fn a_pinned_digest_that_is_gone_needs_a_new_deployment() {
     world.update(json!({"desiredCount": 2, "forceNewDeployment": true}));
     world.pass(2 * 3600).await;
     let service = world.service();
-    assert_eq!((&service["runningCount"], &service["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
+    assert_eq!(
+        (&service["runningCount"], &service["deployments"][0]["rolloutState"]),
+        (&json!(2), &json!("COMPLETED"))
+    );
 }
 
 #[tokio::test]
@@ -135,7 +156,14 @@ async fn a_tag_that_was_never_there_is_not_pinned() {
 
 #[tokio::test]
 async fn after_three_failures_a_deployment_goes_on_without_digests() {
-    let world = World::at("2026-01-15T12:00:00Z", Pacing { first_pause_seconds: 1, longest_pause_seconds: 1, ..Pacing::default() });
+    let world = World::at(
+        "2026-01-15T12:00:00Z",
+        Pacing {
+            first_pause_seconds: 1,
+            longest_pause_seconds: 1,
+            ..Pacing::default()
+        },
+    );
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({}));
     world.pass(3 * 160).await;

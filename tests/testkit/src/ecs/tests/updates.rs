@@ -37,13 +37,19 @@ async fn only_a_new_definition_or_force_starts_a_deployment() {
     let next = world.register("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:next");
     assert_ne!(primary(&world.update(json!({"taskDefinition": "web"}))), primary(&forced));
     world.pass(600).await;
-    assert_eq!((world.service()["taskDefinition"].as_str(), world.service()["runningCount"].as_u64()), (Some(next.as_str()), Some(3)));
+    assert_eq!(
+        (world.service()["taskDefinition"].as_str(), world.service()["runningCount"].as_u64()),
+        (Some(next.as_str()), Some(3))
+    );
 }
 
 #[test]
 fn code_deploy_and_external_refuse_deployments_but_not_counts() {
     for (controller, ending) in [
-        ("CODE_DEPLOY", "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment."),
+        (
+            "CODE_DEPLOY",
+            "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+        ),
         ("EXTERNAL", "an EXTERNAL deployment controller."),
     ] {
         let world = World::even();
@@ -68,7 +74,11 @@ async fn a_daemon_has_no_count_of_its_own() {
     world.pass(600).await;
     assert_eq!(world.service()["runningCount"], 1);
     let refused = world.refused("UpdateService", &with_service(json!({"desiredCount": 0})));
-    assert!(refused.message.starts_with("The daemon scheduling strategy does not support a desired count for services."));
+    assert!(
+        refused
+            .message
+            .starts_with("The daemon scheduling strategy does not support a desired count for services.")
+    );
 }
 
 #[tokio::test]
@@ -80,7 +90,10 @@ async fn a_deleted_service_is_not_active() {
     world.pass(60).await;
     assert_eq!((&world.service()["status"], &world.service()["runningCount"]), (&json!("INACTIVE"), &json!(0)));
     let refused = world.refused("UpdateService", &with_service(json!({"desiredCount": 1})));
-    assert_eq!((refused.code.as_str(), refused.message.as_str()), ("ServiceNotActiveException", "Service was not ACTIVE."));
+    assert_eq!(
+        (refused.code.as_str(), refused.message.as_str()),
+        ("ServiceNotActiveException", "Service was not ACTIVE.")
+    );
 }
 
 #[test]
@@ -95,7 +108,9 @@ fn members_that_the_model_does_not_know_survive() {
     assert_eq!(service["healthCheckGracePeriodSeconds"], 300);
     assert_eq!(service["deploymentConfiguration"]["minimumHealthyPercent"], 100);
     assert_eq!(
-        world.refused("CreateService", &json!({"cluster": "prod", "serviceName": "web", "taskDefinition": "web"})).code,
+        world
+            .refused("CreateService", &json!({"cluster": "prod", "serviceName": "web", "taskDefinition": "web"}))
+            .code,
         "InvalidParameterException"
     );
 }

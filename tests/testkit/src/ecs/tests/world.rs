@@ -11,7 +11,8 @@ use crate::ecs::{EcsApi, Pacing, Scheduler, ScriptedPuller};
 
 pub(super) const HUB: &str = "iseepatterns/court-case-backend:latest";
 pub(super) const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-mp:3f2c1d";
-pub(super) const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/backend/6d0ecf831eec9f09";
+pub(super) const TARGET_GROUP: &str =
+    "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/backend/6d0ecf831eec9f09";
 
 pub(super) struct World {
     pub(super) clock: VirtualClock,
@@ -52,7 +53,8 @@ impl World {
 
     /// Creates the service `web`, with more members.
     pub(super) fn create(&self, definition: &str, desired: usize, more: Value) -> Value {
-        let mut request = json!({"cluster": "prod", "serviceName": "web", "taskDefinition": definition, "launchType": "FARGATE"});
+        let mut request =
+            json!({"cluster": "prod", "serviceName": "web", "taskDefinition": definition, "launchType": "FARGATE"});
         if desired > 0 || more.get("schedulingStrategy").is_none() {
             request["desiredCount"] = json!(desired);
         }
@@ -142,5 +144,10 @@ pub(super) fn names(events: &[Value]) -> Vec<&str> {
 
 /// Messages of DescribeServices, newest first.
 pub(super) fn messages(service: &Value) -> Vec<String> {
-    service["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    service["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["message"].as_str().unwrap().to_owned())
+        .collect()
 }

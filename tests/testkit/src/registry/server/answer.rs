@@ -68,12 +68,16 @@ pub(super) fn too_many_requests(retry_after: RetryAfter, code: &str, message: &s
 
 /// Docker Hub's answer to thousands of requests a minute.
 pub(super) fn abuse() -> Response<Body> {
-    let builder = Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header(RETRY_AFTER, "60").header(CONTENT_TYPE, "text/plain");
+    let builder = Response::builder()
+        .status(StatusCode::TOO_MANY_REQUESTS)
+        .header(RETRY_AFTER, "60")
+        .header(CONTENT_TYPE, "text/plain");
     with_body(builder, "Too Many Requests (HAP429).\n")
 }
 
 fn http_date(moment: Timestamp) -> String {
-    let format = format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
     let moment = time::OffsetDateTime::from_unix_timestamp(moment.seconds());
     moment.ok().and_then(|moment| moment.format(&format).ok()).expect("a moment of this age")
 }

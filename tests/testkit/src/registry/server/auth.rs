@@ -50,7 +50,11 @@ impl Server {
     pub(super) fn expired(&self, route: &Route<'_>) -> Response<Body> {
         match &self.mode {
             Mode::Hub(_) => self.hub_challenge(route, false, Some("invalid_token")),
-            Mode::Ecr(_) => error(StatusCode::FORBIDDEN, "DENIED", "Your authorization token has expired. Reauthenticate and try again."),
+            Mode::Ecr(_) => error(
+                StatusCode::FORBIDDEN,
+                "DENIED",
+                "Your authorization token has expired. Reauthenticate and try again.",
+            ),
             Mode::Open(_) => self.anonymous_challenge(),
         }
     }
@@ -80,8 +84,9 @@ impl Server {
             (false, _) => None,
             (true, Some((name, password))) => {
                 // An identity token may stand in the place of the password, whoever is named.
-                let is =
-                    |account: &&HubAccount| account.name == name && account.password == password || account.identity_token() == password;
+                let is = |account: &&HubAccount| {
+                    account.name == name && account.password == password || account.identity_token() == password
+                };
                 let known = options.accounts.iter().find(is);
                 let Some(account) = known else { return wrong_password() };
                 Some(account.clone())
@@ -100,15 +105,24 @@ impl Server {
         if form.get("service").is_none() || form.get("client_id").is_none() {
             return refused("invalid_request");
         }
-        let account = options.accounts.iter().find(|account| form.get("refresh_token") == Some(&account.identity_token()));
-        let Some(account) = account else { return refused("invalid_grant") };
+        let account =
+            options.accounts.iter().find(|account| form.get("refresh_token") == Some(&account.identity_token()));
+        let Some(account) = account else {
+            return refused("invalid_grant");
+        };
         self.hub_grant(options, Some(account.clone()), form.all("scope"))
     }
 
-    fn hub_grant<'q>(&self, options: &HubOptions, account: Option<HubAccount>, scopes: impl Iterator<Item = &'q str>) -> Response<Body> {
+    fn hub_grant<'q>(
+        &self,
+        options: &HubOptions,
+        account: Option<HubAccount>,
+        scopes: impl Iterator<Item = &'q str>,
+    ) -> Response<Body> {
         let wanted = scopes.flat_map(|scopes| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let wanted = wanted.filter_map(|scope| Some(scope.strip_prefix("repository:")?.rsplit_once(':')?.0.to_owned()));
-        // A token for fewer repositories than were asked for is no error: a repository that does not exist, or is private, is left out.
+        // A token for fewer repositories than were asked for is no error: a repository that does not exist, or is
+        // private, is left out.
         let granted: Vec<String> = wanted.filter(|name| self.store.read(name, |_| ()).is_some()).collect();
         let token = self.issue(granted, options.token_seconds, account);
         let issued_at = self.store.clock().now();
@@ -121,7 +135,10 @@ impl Server {
     /// A new token. It reads like a JSON web token, so that a client may look what it grants.
     fn issue(&self, repositories: Vec<String>, seconds: i64, account: Option<HubAccount>) -> String {
         let expires_at = self.store.clock().now().plus_seconds(seconds);
-        let access: Vec<_> = repositories.iter().map(|name| json!({"type": "repository", "name": name, "actions": ["pull"]})).collect();
+        let access: Vec<_> = repositories
+            .iter()
+            .map(|name| json!({"type": "repository", "name": name, "actions": ["pull"]}))
+            .collect();
         let mut tokens = self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
         let claims = json!({"access": access, "exp": expires_at.seconds(), "jti": tokens.len().to_string()});
         let part = |json: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
@@ -136,7 +153,9 @@ impl Server {
     }
 
     fn hub_bearer(&self, headers: &HeaderMap, route: &Route<'_>, writes: bool) -> Result<Caller, Refusal> {
-        let Some(token) = self.bearer(headers) else { return Err(self.hub_challenge(route, writes, None).into()) };
+        let Some(token) = self.bearer(headers) else {
+            return Err(self.hub_challenge(route, writes, None).into());
+        };
         if token.expires_at <= self.store.clock().now() {
             return Err(self.hub_challenge(route, writes, Some("invalid_token")).into());
         }
@@ -158,7 +177,8 @@ impl Server {
         if let Some(error) = error {
             challenge.push_str(&format!(r#",error="{error}""#));
         }
-        let body = json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": detail}]});
+        let body =
+            json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": detail}]});
         json_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), &body)
     }
 
@@ -173,7 +193,11 @@ impl Server {
             Verdict::Expired => Err(self.expired(&Route::Ping).into()),
             Verdict::Unknown => {
                 let challenge = format!(r#"Basic realm="{}/",service="ecr.amazonaws.com""#, self.url);
-                Err(with_body(respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge), "Not Authorized\n").into())
+                Err(with_body(
+                    respond(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge),
+                    "Not Authorized\n",
+                )
+                .into())
             }
         }
     }

@@ -13,12 +13,23 @@ use crate::registry::blob::Blob;
 
 impl Server {
     /// GET and HEAD of a blob. HEAD is answered here even where GET is redirected.
-    pub(super) fn pull_blob(&self, method: &Method, headers: &HeaderMap, repository: &str, digest: &str, redirect: bool) -> Response<Body> {
-        let Ok(digest) = digest.parse::<Digest>() else { return error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid digest") };
+    pub(super) fn pull_blob(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        repository: &str,
+        digest: &str,
+        redirect: bool,
+    ) -> Response<Body> {
+        let Ok(digest) = digest.parse::<Digest>() else {
+            return error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid digest");
+        };
         let Some(found) = self.store.read(repository, |repository| repository.blob(&digest).cloned()) else {
             return self.no_repository(repository);
         };
-        let Some(blob) = found else { return error(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob unknown to registry") };
+        let Some(blob) = found else {
+            return error(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob unknown to registry");
+        };
         if redirect && method == Method::GET {
             return empty(respond(StatusCode::TEMPORARY_REDIRECT).header(LOCATION, self.cdn_link(repository, &digest)));
         }
@@ -75,7 +86,8 @@ fn blob_response(method: &Method, headers: &HeaderMap, blob: &Blob) -> Response<
     with_body(response, Body::from_stream(stream::iter(pieces)))
 }
 
-/// The part that a `Range` header asks for: `None` if it is none we read (then all is sent), `Some(None)` if there is no such part.
+/// The part that a `Range` header asks for: `None` if it is none we read (then all is sent), `Some(None)` if there is
+/// no such part.
 fn part(range: &str, size: u64) -> Option<Option<(u64, u64)>> {
     let (start, end) = range.strip_prefix("bytes=")?.split_once('-')?;
     if start.is_empty() {
@@ -83,7 +95,11 @@ fn part(range: &str, size: u64) -> Option<Option<(u64, u64)>> {
         return Some((last > 0 && size > 0).then(|| (size.saturating_sub(last), size)));
     }
     let start: u64 = start.parse().ok()?;
-    let end = if end.is_empty() { size } else { end.parse::<u64>().ok()?.saturating_add(1).min(size) };
+    let end = if end.is_empty() {
+        size
+    } else {
+        end.parse::<u64>().ok()?.saturating_add(1).min(size)
+    };
     Some((start < end).then_some((start, end)))
 }
 

@@ -57,7 +57,11 @@ pub enum Fault {
 impl Fault {
     pub(super) fn spoils_body(&self) -> bool {
         match self {
-            Self::Truncate { .. } | Self::Corrupt | Self::Reset { .. } | Self::HoldBody { .. } | Self::Trickle { .. } => true,
+            Self::Truncate { .. }
+            | Self::Corrupt
+            | Self::Reset { .. }
+            | Self::HoldBody { .. }
+            | Self::Trickle { .. } => true,
             Self::Status(_)
             | Self::Unauthorized
             | Self::TooManyRequests(_)

@@ -29,7 +29,10 @@ pub struct Access {
 impl Access {
     /// Whether it asks for a manifest of this repository.
     pub fn is_manifest_of(&self, repository: &str) -> bool {
-        self.path.strip_prefix("/v2/").and_then(|path| path.strip_prefix(repository)).is_some_and(|rest| rest.starts_with("/manifests/"))
+        self.path
+            .strip_prefix("/v2/")
+            .and_then(|path| path.strip_prefix(repository))
+            .is_some_and(|rest| rest.starts_with("/manifests/"))
     }
 }
 
@@ -57,7 +60,11 @@ pub(super) struct Open {
 
 impl AccessLog {
     pub(super) fn open(&self, asked: Access) -> Open {
-        let entry = Arc::new(Entry { asked, status: AtomicU16::new(0), bytes_out: AtomicU64::new(0) });
+        let entry = Arc::new(Entry {
+            asked,
+            status: AtomicU16::new(0),
+            bytes_out: AtomicU64::new(0),
+        });
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&entry));
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.peak.fetch_max(now, Ordering::SeqCst);

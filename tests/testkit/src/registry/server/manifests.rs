@@ -19,7 +19,8 @@ use crate::registry::manifest::media_type;
 use crate::registry::repository::{Image, ImageStatus};
 use crate::registry::store::PushError;
 
-const PULL_LIMIT: &str = "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
+const PULL_LIMIT: &str =
+    "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
 const PULL_LIMIT_SIGNED_IN: &str = "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit";
 /// The largest manifest that ECR and the OCI specification take.
 const LARGEST: usize = 4_194_304;
@@ -49,7 +50,9 @@ impl Server {
             Ok(response) => response,
             Err(refused) => return *refused,
         };
-        let response = response.header(CONTENT_TYPE, image.media_type()).header("docker-content-digest", image.digest.as_str());
+        let response = response
+            .header(CONTENT_TYPE, image.media_type())
+            .header("docker-content-digest", image.digest.as_str());
         if method == Method::HEAD {
             return empty(response.header(CONTENT_LENGTH, image.manifest.len()));
         }
@@ -57,10 +60,13 @@ impl Server {
         with_body(response, image.manifest)
     }
 
-    /// Docker Hub's pull quota: a GET costs one unit and is refused when none is left, a HEAD costs nothing and is always answered.
+    /// Docker Hub's pull quota: a GET costs one unit and is refused when none is left, a HEAD costs nothing and is
+    /// always answered.
     fn count_pull(&self, method: &Method, headers: &HeaderMap, caller: &Caller) -> Result<Builder, Refusal> {
         let response = respond(StatusCode::OK);
-        let Mode::Hub(options) = &self.mode else { return Ok(response) };
+        let Mode::Hub(options) = &self.mode else {
+            return Ok(response);
+        };
         let (counted_as, limit) = match &caller.account {
             Some(account) => (account_id(&account.name), account.pulls),
             None => (source(headers), options.anonymous_pulls),
@@ -86,20 +92,32 @@ impl Server {
     }
 
     /// PUT of a manifest.
-    pub(super) async fn push_manifest(&self, headers: &HeaderMap, repository: &str, reference: &str, body: &mut Body) -> Answer {
+    pub(super) async fn push_manifest(
+        &self,
+        headers: &HeaderMap,
+        repository: &str,
+        reference: &str,
+        body: &mut Body,
+    ) -> Answer {
         let mut manifest = Vec::new();
         while let Some(frame) = body.frame().await {
             manifest.extend_from_slice(&frame.map_err(|_| Cut)?.into_data().unwrap_or_default());
             if manifest.len() > LARGEST {
-                return Ok(error(StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID", "the manifest is larger than 4 MiB"));
+                return Ok(error(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "MANIFEST_INVALID",
+                    "the manifest is larger than 4 MiB",
+                ));
             }
         }
         let manifest = Bytes::from(manifest);
         self.create_if_open(repository);
-        Ok(match self.store.push(repository, Some(reference), manifest, header(headers, CONTENT_TYPE.as_str())) {
-            Ok(image) => self.pushed(repository, &image),
-            Err(refusal) => self.refuse_push(repository, reference, refusal),
-        })
+        Ok(
+            match self.store.push(repository, Some(reference), manifest, header(headers, CONTENT_TYPE.as_str())) {
+                Ok(image) => self.pushed(repository, &image),
+                Err(refusal) => self.refuse_push(repository, reference, refusal),
+            },
+        )
     }
 
     fn pushed(&self, repository: &str, image: &Image) -> Response<Body> {
@@ -121,7 +139,9 @@ impl Server {
         match refusal {
             PushError::RepositoryNotFound => self.no_repository(repository),
             PushError::Invalid(why) if self.mode.is_ecr() => {
-                let message = format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})");
+                let message = format!(
+                    "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})"
+                );
                 error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
             }
             PushError::Invalid(why) => error(bad, "MANIFEST_INVALID", why),
@@ -133,16 +153,24 @@ impl Server {
                     self.account()
                 ),
             ),
-            PushError::DigestMismatch(_) => error(bad, "DIGEST_INVALID", "provided digest did not match uploaded content"),
+            PushError::DigestMismatch(_) => {
+                error(bad, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            }
             PushError::BlobsMissing(digests) if self.mode.is_ecr() => {
-                let message = format!("Layers with digests '[{}]' required for pushing image into {place} do not exist", list(&digests));
+                let message = format!(
+                    "Layers with digests '[{}]' required for pushing image into {place} do not exist",
+                    list(&digests)
+                );
                 error(bad, "BLOB_UPLOAD_INVALID", message)
             }
             PushError::BlobsMissing(digests) => {
                 error(bad, "MANIFEST_BLOB_UNKNOWN", format!("blob unknown to registry: {}", list(&digests)))
             }
             PushError::ChildrenMissing(digests) => {
-                let message = format!("Images with digests '[{}]' required for pushing image into {place} do not exist", list(&digests));
+                let message = format!(
+                    "Images with digests '[{}]' required for pushing image into {place} do not exist",
+                    list(&digests)
+                );
                 error(bad, "MANIFEST_BLOB_UNKNOWN", message)
             }
             // Also where the tag points to this very image: https://github.com/aws/containers-roadmap/issues/2179
@@ -158,18 +186,26 @@ impl Server {
 
     /// The manifests that name this one as their subject.
     pub(super) fn referrers(&self, repository: &str, digest: &str, query: &Query) -> Response<Body> {
-        let Ok(subject) = digest.parse::<Digest>() else { return error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid digest") };
+        let Ok(subject) = digest.parse::<Digest>() else {
+            return error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid digest");
+        };
         let wanted = query.get("artifactType");
         let read = self.store.read(repository, |repository| {
             let about = repository.images().filter(|image| image.links.subject.as_ref() == Some(&subject));
-            about.map(referrer).filter(|entry| wanted.is_none_or(|wanted| entry["artifactType"] == wanted)).collect::<Vec<Value>>()
+            about
+                .map(referrer)
+                .filter(|entry| wanted.is_none_or(|wanted| entry["artifactType"] == wanted))
+                .collect::<Vec<Value>>()
         });
-        let Some(entries) = read else { return self.no_repository(repository) };
+        let Some(entries) = read else {
+            return self.no_repository(repository);
+        };
         let mut response = respond(StatusCode::OK);
         if wanted.is_some() {
             response = response.header("oci-filters-applied", "artifactType");
         }
-        let mut response = json_body(response, &json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries}));
+        let mut response =
+            json_body(response, &json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries}));
         response.headers_mut().insert(CONTENT_TYPE, media_type::OCI_INDEX.parse().expect("a media type"));
         response
     }
@@ -177,7 +213,10 @@ impl Server {
     /// The answer where there is no such repository.
     pub(super) fn no_repository(&self, repository: &str) -> Response<Body> {
         let message = if self.mode.is_ecr() {
-            format!("The repository with name '{repository}' does not exist in the registry with id '{}'", self.account())
+            format!(
+                "The repository with name '{repository}' does not exist in the registry with id '{}'",
+                self.account()
+            )
         } else {
             "repository name not known to registry".to_owned()
         };
@@ -185,7 +224,11 @@ impl Server {
     }
 
     fn manifest_unknown(&self) -> &'static str {
-        if self.mode.is_ecr() { "Requested image not found" } else { "manifest unknown" }
+        if self.mode.is_ecr() {
+            "Requested image not found"
+        } else {
+            "manifest unknown"
+        }
     }
 }
 
@@ -204,7 +247,12 @@ fn referrer(image: &Image) -> Value {
 
 /// Whether the request takes this media type. One without `Accept` takes all.
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).peekable();
+    let mut ranges = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .peekable();
     let any = ranges.peek().is_none();
     any || ranges
         .map(|range| range.split(';').next().unwrap_or_default().trim())

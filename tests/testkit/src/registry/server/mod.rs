@@ -113,7 +113,10 @@ impl RegistryServer {
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let shared = Arc::clone(&server);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the registry");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime for the registry");
         std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -132,8 +135,8 @@ impl RegistryServer {
         &self.server.url
     }
 
-    /// Another address of it: whoever comes there is seen to come from this address, as from behind a NAT gateway. It listens until the process
-    /// ends.
+    /// Another address of it: whoever comes there is seen to come from this address, as from behind a NAT gateway. It
+    /// listens until the process ends.
     ///
     /// # Panics
     /// If the address cannot stand in a header.
@@ -141,7 +144,10 @@ impl RegistryServer {
         let (listener, url) = serve::listen();
         let address = address.parse().expect("an address");
         let server = Arc::clone(&self.server);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the registry");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime for the registry");
         std::thread::spawn(move || runtime.block_on(serve::accept(&server, listener, false, Some(address))));
         url
     }
@@ -166,7 +172,8 @@ impl RegistryServer {
         &self.server.store
     }
 
-    /// Docker Hub's count of pulls. The key of an address is [`quota::source_of`] it, that of an account [`RegistryServer::account_source`].
+    /// Docker Hub's count of pulls. The key of an address is [`quota::source_of`] it, that of an account
+    /// [`RegistryServer::account_source`].
     pub fn quota(&self) -> &PullQuota {
         &self.server.quota
     }
@@ -218,12 +225,18 @@ impl RegistryServer {
 
     /// How many manifests of a repository were asked for with GET, whatever was answered.
     pub fn manifest_gets(&self, repository: &str) -> usize {
-        self.log().iter().filter(|access| access.method == Method::GET && access.is_manifest_of(repository)).count()
+        self.log()
+            .iter()
+            .filter(|access| access.method == Method::GET && access.is_manifest_of(repository))
+            .count()
     }
 
     /// How many manifests of a repository were asked for with HEAD.
     pub fn manifest_heads(&self, repository: &str) -> usize {
-        self.log().iter().filter(|access| access.method == Method::HEAD && access.is_manifest_of(repository)).count()
+        self.log()
+            .iter()
+            .filter(|access| access.method == Method::HEAD && access.is_manifest_of(repository))
+            .count()
     }
 
     /// Requests that carried credentials to the other host, which must never see any.

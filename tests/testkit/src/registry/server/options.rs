@@ -36,7 +36,13 @@ impl HubAccount {
 impl Default for HubOptions {
     /// 100 anonymous pulls in six hours.
     fn default() -> Self {
-        Self { anonymous_pulls: Some(100), window_seconds: 21_600, accounts: Vec::new(), token_seconds: 300, redirect_blobs: true }
+        Self {
+            anonymous_pulls: Some(100),
+            window_seconds: 21_600,
+            accounts: Vec::new(),
+            token_seconds: 300,
+            redirect_blobs: true,
+        }
     }
 }
 
@@ -54,7 +60,8 @@ pub struct EcrOptions {
 /// How ECR treats `PATCH` of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patch {
-    /// As seen in 2026: the data is taken, the answer is 201 instead of 202, and `Range` stays at the end of the first chunk.
+    /// As seen in 2026: the data is taken, the answer is 201 instead of 202, and `Range` stays at the end of the first
+    /// chunk.
     FrozenRange,
     /// 405 `UNSUPPORTED`.
     Refused,
@@ -62,7 +69,11 @@ pub enum Patch {
 
 impl Default for EcrOptions {
     fn default() -> Self {
-        Self { account: crate::ecr::ACCOUNT.to_owned(), patch: Patch::FrozenRange, redirect_blobs: true }
+        Self {
+            account: crate::ecr::ACCOUNT.to_owned(),
+            patch: Patch::FrozenRange,
+            redirect_blobs: true,
+        }
     }
 }
 

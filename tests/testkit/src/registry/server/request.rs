@@ -10,13 +10,33 @@ use http::header::AUTHORIZATION;
 pub(super) enum Route<'a> {
     Ping,
     Token,
-    Manifest { repository: &'a str, reference: &'a str },
-    Blob { repository: &'a str, digest: &'a str },
-    Uploads { repository: &'a str },
-    Upload { repository: &'a str, id: &'a str },
-    Tags { repository: &'a str },
-    Referrers { repository: &'a str, digest: &'a str },
-    HubTags { namespace: &'a str, repository: &'a str, tag: Option<&'a str> },
+    Manifest {
+        repository: &'a str,
+        reference: &'a str,
+    },
+    Blob {
+        repository: &'a str,
+        digest: &'a str,
+    },
+    Uploads {
+        repository: &'a str,
+    },
+    Upload {
+        repository: &'a str,
+        id: &'a str,
+    },
+    Tags {
+        repository: &'a str,
+    },
+    Referrers {
+        repository: &'a str,
+        digest: &'a str,
+    },
+    HubTags {
+        namespace: &'a str,
+        repository: &'a str,
+        tag: Option<&'a str>,
+    },
     Unknown,
 }
 
@@ -25,7 +45,9 @@ impl<'a> Route<'a> {
         if path.trim_end_matches('/') == "/token" {
             return Self::Token;
         }
-        let Some(rest) = path.strip_prefix("/v2/") else { return if path == "/v2" { Self::Ping } else { Self::Unknown } };
+        let Some(rest) = path.strip_prefix("/v2/") else {
+            return if path == "/v2" { Self::Ping } else { Self::Unknown };
+        };
         if rest.is_empty() {
             return Self::Ping;
         }
@@ -37,9 +59,15 @@ impl<'a> Route<'a> {
         }
         if let Some((repository, id)) = rest.rsplit_once("/blobs/uploads") {
             let id = id.trim_start_matches('/');
-            return if id.is_empty() { Self::Uploads { repository } } else { Self::Upload { repository, id } };
+            return if id.is_empty() {
+                Self::Uploads { repository }
+            } else {
+                Self::Upload { repository, id }
+            };
         }
-        let Some((front, last)) = rest.rsplit_once('/') else { return Self::Unknown };
+        let Some((front, last)) = rest.rsplit_once('/') else {
+            return Self::Unknown;
+        };
         match front.rsplit_once('/') {
             Some((repository, "manifests")) => Self::Manifest { repository, reference: last },
             Some((repository, "blobs")) => Self::Blob { repository, digest: last },
@@ -79,7 +107,12 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     pub(super) fn of(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        Self(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(name, value)| (decoded(name), decoded(value))).collect())
+        Self(
+            pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(name, value)| (decoded(name), decoded(value)))
+                .collect(),
+        )
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -143,15 +176,25 @@ mod tests {
         let cases = [
             ("/v2/", Route::Ping),
             ("/token/", Route::Token),
-            ("/v2/library/python/manifests/3.11", Route::Manifest { repository: "library/python", reference: "3.11" }),
+            (
+                "/v2/library/python/manifests/3.11",
+                Route::Manifest { repository: "library/python", reference: "3.11" },
+            ),
             ("/v2/a/blobs/sha256:1", Route::Blob { repository: "a", digest: "sha256:1" }),
             ("/v2/a/b/c/blobs/uploads/", Route::Uploads { repository: "a/b/c" }),
             ("/v2/a/b/blobs/uploads/7", Route::Upload { repository: "a/b", id: "7" }),
             ("/v2/a/tags/list", Route::Tags { repository: "a" }),
-            ("/v2/namespaces/library/repositories/python/tags", Route::HubTags { namespace: "library", repository: "python", tag: None }),
+            (
+                "/v2/namespaces/library/repositories/python/tags",
+                Route::HubTags { namespace: "library", repository: "python", tag: None },
+            ),
             (
                 "/v2/namespaces/library/repositories/python/tags/3.11",
-                Route::HubTags { namespace: "library", repository: "python", tag: Some("3.11") },
+                Route::HubTags {
+                    namespace: "library",
+                    repository: "python",
+                    tag: Some("3.11"),
+                },
             ),
             ("/v2/a/referrers/sha256:1", Route::Referrers { repository: "a", digest: "sha256:1" }),
             ("/favicon.ico", Route::Unknown),

@@ -26,12 +26,15 @@ pub(super) fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// Takes connections until it is dropped; the connections end with it. Whoever comes by a listener with an address is seen as it.
+/// Takes connections until it is dropped; the connections end with it. Whoever comes by a listener with an address is
+/// seen as it.
 pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener, cdn: bool, address: Option<HeaderValue>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of this runtime");
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         // Without it, small answers wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
         let (server, address) = (Arc::clone(server), address.clone());
@@ -85,7 +88,11 @@ impl Server {
         };
         // An answer before the request has ended would reach some clients and not others.
         while let Some(Ok(_)) = body.frame().await {}
-        let spoiled = if has_content(&response) { self.faults.strike(&parts.method, target, true) } else { None };
+        let spoiled = if has_content(&response) {
+            self.faults.strike(&parts.method, target, true)
+        } else {
+            None
+        };
         let response = match spoiled {
             Some(fault) => spoil(response, fault),
             None => response,
@@ -101,7 +108,9 @@ impl Server {
                 Ok(Some(error(status, "UNKNOWN", status.canonical_reason().unwrap_or("unknown error"))))
             }
             Fault::Unauthorized => Ok(Some(self.expired(route))),
-            Fault::TooManyRequests(retry_after) => Ok(Some(too_many_requests(retry_after, "TOOMANYREQUESTS", "Rate exceeded"))),
+            Fault::TooManyRequests(retry_after) => {
+                Ok(Some(too_many_requests(retry_after, "TOOMANYREQUESTS", "Rate exceeded")))
+            }
             Fault::Abuse => Ok(Some(abuse())),
             Fault::Cut { after } => {
                 let mut seen = 0;
@@ -153,14 +162,22 @@ impl Server {
         };
         match route {
             Route::Ping if reads => Ok(json_body(respond(StatusCode::OK), &serde_json::json!({}))),
-            Route::Manifest { repository, reference } if reads => Ok(self.pull_manifest(method, headers, &caller, repository, reference)),
+            Route::Manifest { repository, reference } if reads => {
+                Ok(self.pull_manifest(method, headers, &caller, repository, reference))
+            }
             Route::Manifest { repository, reference } if method == Method::PUT => {
                 self.push_manifest(headers, repository, reference, body).await
             }
-            Route::Blob { repository, digest } if reads => Ok(self.pull_blob(method, headers, repository, digest, redirect)),
+            Route::Blob { repository, digest } if reads => {
+                Ok(self.pull_blob(method, headers, repository, digest, redirect))
+            }
             Route::Uploads { repository } if method == Method::POST => Ok(self.start_upload(repository, &query)),
-            Route::Upload { repository, id } if method == Method::PATCH => self.upload_chunk(headers, repository, id, body).await,
-            Route::Upload { repository, id } if method == Method::PUT => self.finish_upload(repository, id, &query, body).await,
+            Route::Upload { repository, id } if method == Method::PATCH => {
+                self.upload_chunk(headers, repository, id, body).await
+            }
+            Route::Upload { repository, id } if method == Method::PUT => {
+                self.finish_upload(repository, id, &query, body).await
+            }
             Route::Upload { repository, id } if method == Method::DELETE => Ok(self.cancel_upload(repository, id)),
             Route::Tags { repository } if reads => Ok(self.tags_list(repository, &query)),
             Route::Referrers { repository, digest } if reads => Ok(self.referrers(repository, digest, &query)),
@@ -173,7 +190,9 @@ impl Server {
             | Route::Tags { .. }
             | Route::Referrers { .. }
             | Route::HubTags { .. }
-            | Route::Unknown => Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported.")),
+            | Route::Unknown => {
+                Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported."))
+            }
         }
     }
 }

@@ -19,8 +19,12 @@ const HUB_API_REQUESTS: u32 = 180;
 impl Server {
     /// GET `/v2/{repository}/tags/list`.
     pub(super) fn tags_list(&self, repository: &str, query: &Query) -> Response<Body> {
-        let all = self.store.read(repository, |repository| repository.tags().map(|(name, _)| name.to_owned()).collect::<Vec<_>>());
-        let Some(all) = all else { return self.no_repository(repository) };
+        let all = self
+            .store
+            .read(repository, |repository| repository.tags().map(|(name, _)| name.to_owned()).collect::<Vec<_>>());
+        let Some(all) = all else {
+            return self.no_repository(repository);
+        };
         let after = query.get("last").unwrap_or_default();
         let mut tags: Vec<String> = all.into_iter().filter(|tag| tag.as_str() > after).collect();
         let limit = query.number("n").unwrap_or(1000).min(1000);
@@ -28,15 +32,21 @@ impl Server {
         if tags.len() > limit {
             tags.truncate(limit);
             let last = tags.last().map(String::as_str).unwrap_or_default();
-            response = response.header("link", format!(r#"</v2/{repository}/tags/list?last={last}&n={limit}>; rel="next""#));
+            response =
+                response.header("link", format!(r#"</v2/{repository}/tags/list?last={last}&n={limit}>; rel="next""#));
         }
         json_body(response, &json!({"name": repository, "tags": tags}))
     }
 
-    /// GET `/v2/namespaces/{namespace}/repositories/{repository}/tags` of hub.docker.com: newest first, with digests and dates, no pull
-    /// units. With a tag behind it that tag alone.
+    /// GET `/v2/namespaces/{namespace}/repositories/{repository}/tags` of hub.docker.com: newest first, with digests
+    /// and dates, no pull units. With a tag behind it that tag alone.
     pub(super) fn hub_tags(&self, headers: &HeaderMap, name: &str, tag: Option<&str>, query: &Query) -> Response<Body> {
-        let not_found = || json_body(respond(StatusCode::NOT_FOUND), &json!({"message": "httperror 404: object not found", "errinfo": {}}));
+        let not_found = || {
+            json_body(
+                respond(StatusCode::NOT_FOUND),
+                &json!({"message": "httperror 404: object not found", "errinfo": {}}),
+            )
+        };
         if !matches!(self.mode, Mode::Hub(_)) {
             return not_found();
         }
@@ -46,7 +56,9 @@ impl Server {
             // An epoch, against the standard: https://github.com/docker/hub-feedback/issues/2459
             return too_many_requests(RetryAfter::Epoch(reset), "TOOMANYREQUESTS", "Rate limit exceeded");
         }
-        let Some(mut tags) = self.store.read(name, all_tags) else { return not_found() };
+        let Some(mut tags) = self.store.read(name, all_tags) else {
+            return not_found();
+        };
         if let Some(wanted) = tag {
             let found = tags.into_iter().find(|(_, tag, _)| tag == wanted);
             return found.map_or_else(not_found, |(_, _, tag)| json_body(respond(StatusCode::OK), &tag));
@@ -55,15 +67,21 @@ impl Server {
         let size = query.number("page_size").unwrap_or(10).clamp(1, 100);
         let page = query.number("page").unwrap_or(1).max(1);
         let (namespace, repository) = name.split_once('/').unwrap_or_default();
-        let link =
-            |page: usize| format!("{}/v2/namespaces/{namespace}/repositories/{repository}/tags?page={page}&page_size={size}", self.url);
+        let link = |page: usize| {
+            format!(
+                "{}/v2/namespaces/{namespace}/repositories/{repository}/tags?page={page}&page_size={size}",
+                self.url
+            )
+        };
         let (count, pages) = (tags.len(), tags.len().div_ceil(size).max(1));
         if page > pages {
             return not_found();
         }
         let results: Vec<Value> = tags.into_iter().skip((page - 1) * size).take(size).map(|(_, _, tag)| tag).collect();
         let left = HUB_API_REQUESTS.saturating_sub(self.hub_api.used(&source));
-        let response = respond(StatusCode::OK).header("x-ratelimit-limit", HUB_API_REQUESTS).header("x-ratelimit-remaining", left);
+        let response = respond(StatusCode::OK)
+            .header("x-ratelimit-limit", HUB_API_REQUESTS)
+            .header("x-ratelimit-remaining", left);
         json_body(
             response,
             &json!({
@@ -78,19 +96,26 @@ impl Server {
 
 fn all_tags(repository: &Repository) -> Vec<(Timestamp, String, Value)> {
     let tags = repository.tags().filter_map(|(name, tag)| Some((name, tag, repository.image(name)?)));
-    tags.map(|(name, tag, image)| (tag.pushed_at, name.to_owned(), hub_tag(repository, name, tag, image))).collect()
+    tags.map(|(name, tag, image)| (tag.pushed_at, name.to_owned(), hub_tag(repository, name, tag, image)))
+        .collect()
 }
 
 fn hub_tag(repository: &Repository, name: &str, tag: &Tag, image: &Image) -> Value {
     let images: Vec<Value> = if image.links.is_index() {
         let children = image.links.children.iter();
-        children.map(|child| hub_image(repository, child.platform.as_ref(), repository.image(child.digest.as_str()))).collect()
+        children
+            .map(|child| hub_image(repository, child.platform.as_ref(), repository.image(child.digest.as_str())))
+            .collect()
     } else {
         let config = image.links.config.as_ref().and_then(|config| repository.blob(&config.digest));
         let platform: Option<Value> = config.and_then(|config| serde_json::from_slice(&config.bytes()).ok());
         vec![hub_image(repository, platform.as_ref(), Some(image))]
     };
-    let content_type = if image.media_type() == media_type::DOCKER_LIST || image.links.is_index() { "index" } else { "image" };
+    let content_type = if image.media_type() == media_type::DOCKER_LIST || image.links.is_index() {
+        "index"
+    } else {
+        "image"
+    };
     json!({
         "name": name,
         "digest": image.digest,

@@ -49,7 +49,11 @@ pub(super) struct TestClient {
 impl TestClient {
     pub(super) fn of(server: &RegistryServer) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { client, base: server.url().to_owned(), headers: HashMap::new() }
+        Self {
+            client,
+            base: server.url().to_owned(),
+            headers: HashMap::new(),
+        }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -57,7 +61,8 @@ impl TestClient {
         self
     }
 
-    /// Sends a request to a path of the server or to a whole URL; the error says whether the answer or its body was cut.
+    /// Sends a request to a path of the server or to a whole URL; the error says whether the answer or its body was
+    /// cut.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -65,7 +70,11 @@ impl TestClient {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Result<Reply, &'static str> {
-        let uri = if target.starts_with("http") { target.to_owned() } else { format!("{}{target}", self.base) };
+        let uri = if target.starts_with("http") {
+            target.to_owned()
+        } else {
+            format!("{}{target}", self.base)
+        };
         let mut request = Request::builder().method(method).uri(uri);
         let own = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
         for (name, value) in own.chain(headers.iter().copied()) {

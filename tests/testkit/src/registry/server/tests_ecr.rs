@@ -33,7 +33,9 @@ async fn push_blob(client: &TestClient, repository: &str, blob: &Blob) {
     let location = start.header("location");
     let join = if location.contains('?') { '&' } else { '?' };
     let digest = blob.digest().as_str().replace(':', "%3A");
-    let end = client.put(&format!("{location}{join}digest={digest}"), "application/octet-stream", blob.bytes()).await;
+    let end = client
+        .put(&format!("{location}{join}digest={digest}"), "application/octet-stream", blob.bytes())
+        .await;
     assert_eq!(end.status, StatusCode::CREATED, "{:?}", end.body);
 }
 
@@ -41,7 +43,9 @@ async fn push(client: &TestClient, repository: &str, tag: &str, image: &SampleIm
     for blob in &image.blobs {
         push_blob(client, repository, blob).await;
     }
-    for (manifest, reference) in image.children.iter().map(|child| (child, child.digest.as_str())).chain([(&image.top, tag)]) {
+    for (manifest, reference) in
+        image.children.iter().map(|child| (child, child.digest.as_str())).chain([(&image.top, tag)])
+    {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let reply = client.put(&path, &manifest.media_type, manifest.bytes.clone()).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{:?}", reply.body);
@@ -52,7 +56,8 @@ async fn push(client: &TestClient, repository: &str, tag: &str, image: &SampleIm
 #[tokio::test]
 async fn a_pushed_image_is_seen_by_the_api_and_can_be_pulled_as_it_was() {
     let (server, api, client) = ecr(EcrOptions { redirect_blobs: false, ..EcrOptions::default() });
-    api.call("CreateRepository", &json!({"repositoryName": "docker-hub/library/python"})).expect("a repository");
+    api.call("CreateRepository", &json!({"repositoryName": "docker-hub/library/python"}))
+        .expect("a repository");
     let image = Sample::multi_arch(1).layers(&[300_000, 10]).build();
     push(&client, "docker-hub/library/python", "3.11-slim", &image).await;
     let pulled = client.get("/v2/docker-hub/library/python/manifests/3.11-slim").await;
@@ -61,8 +66,10 @@ async fn a_pushed_image_is_seen_by_the_api_and_can_be_pulled_as_it_was() {
         let reply = client.get(&format!("/v2/docker-hub/library/python/blobs/{}", blob.digest())).await;
         assert_eq!(&Digest::of(&reply.body), blob.digest());
     }
-    let described =
-        api.call("DescribeImages", &json!({"repositoryName": "docker-hub/library/python", "imageIds": [{"imageTag": "3.11-slim"}]}));
+    let described = api.call(
+        "DescribeImages",
+        &json!({"repositoryName": "docker-hub/library/python", "imageIds": [{"imageTag": "3.11-slim"}]}),
+    );
     assert_eq!(described.expect("the image")["imageDetails"][0]["imageDigest"], json!(image.digest()));
     assert_eq!(client.get("/v2/docker-hub/library/python/tags/list").await.json()["tags"], json!(["3.11-slim"]));
     let pushes = server.store().pushes();
@@ -80,7 +87,11 @@ async fn passwords_end_after_twelve_hours() {
     server.store().clock().advance(12 * 60 * 60);
     let late = client.get("/v2/").await;
     assert_eq!((late.status, late.code().as_str()), (StatusCode::FORBIDDEN, "DENIED"));
-    assert!(late.json()["errors"][0]["message"].as_str().is_some_and(|message| message.contains("token has expired")));
+    assert!(
+        late.json()["errors"][0]["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("token has expired"))
+    );
 }
 
 #[tokio::test]
@@ -96,15 +107,26 @@ async fn a_manifest_comes_after_what_it_names_and_a_locked_tag_stays() {
         let reply = client.put(&format!("/v2/app/manifests/{reference}"), media_type, manifest.to_vec()).await;
         (reply.status.as_u16(), reply.code())
     };
-    assert_eq!(put(&child.bytes, &child.media_type, child.digest.as_str()).await, (400, "BLOB_UPLOAD_INVALID".to_owned()));
+    assert_eq!(
+        put(&child.bytes, &child.media_type, child.digest.as_str()).await,
+        (400, "BLOB_UPLOAD_INVALID".to_owned())
+    );
     assert_eq!(put(&image.top.bytes, &image.top.media_type, "1").await, (400, "MANIFEST_BLOB_UNKNOWN".to_owned()));
     assert_eq!(put(b"{}", media_type::OCI_MANIFEST, "1").await, (405, "UNSUPPORTED".to_owned()));
 
     push(&client, "app", "1", &image).await;
     let other = image.digest().as_str();
-    assert_eq!(put(&child.bytes, &child.media_type, other).await, (400, "MANIFEST_INVALID".to_owned()), "another digest than its own");
+    assert_eq!(
+        put(&child.bytes, &child.media_type, other).await,
+        (400, "MANIFEST_INVALID".to_owned()),
+        "another digest than its own"
+    );
     assert_eq!(put(&child.bytes, &child.media_type, "1").await, (400, "TAG_INVALID".to_owned()));
-    assert_eq!(put(&image.top.bytes, &image.top.media_type, "1").await, (400, "TAG_INVALID".to_owned()), "even where nothing changes");
+    assert_eq!(
+        put(&image.top.bytes, &image.top.media_type, "1").await,
+        (400, "TAG_INVALID".to_owned()),
+        "even where nothing changes"
+    );
     assert_eq!(server.store().image("app", "1").map(|image| image.digest).as_ref(), Some(image.digest()));
 }
 
@@ -118,7 +140,11 @@ async fn wrong_content_is_refused_and_blobs_belong_to_one_repository() {
     let target = format!("{}?digest={}", start.header("location"), blob.digest());
     let wrong = client.put(&target, "application/octet-stream", "something else").await;
     assert_eq!((wrong.status, wrong.code().as_str()), (StatusCode::BAD_REQUEST, "DIGEST_INVALID"));
-    assert_eq!(client.put(&target, "application/octet-stream", blob.bytes()).await.code(), "BLOB_UPLOAD_UNKNOWN", "the upload is over");
+    assert_eq!(
+        client.put(&target, "application/octet-stream", blob.bytes()).await.code(),
+        "BLOB_UPLOAD_UNKNOWN",
+        "the upload is over"
+    );
     push_blob(&client, "a", &blob).await;
     assert_eq!(client.head(&format!("/v2/a/blobs/{}", blob.digest())).await.status, StatusCode::OK);
     assert_eq!(client.head(&format!("/v2/b/blobs/{}", blob.digest())).await.status, StatusCode::NOT_FOUND);
@@ -134,7 +160,8 @@ async fn a_mount_needs_the_setting_and_a_committed_manifest() {
     push_blob(&client, "a", blob).await;
     let mount = format!("/v2/b/blobs/uploads/?mount={}&from=a", blob.digest());
     assert_eq!(client.post(&mount).await.status, StatusCode::ACCEPTED, "the setting is off");
-    api.call("PutAccountSetting", &json!({"name": "BLOB_MOUNTING", "value": "ENABLED"})).expect("a setting");
+    api.call("PutAccountSetting", &json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}))
+        .expect("a setting");
     let refused = client.post(&mount).await;
     assert_eq!(refused.status, StatusCode::ACCEPTED, "no manifest names the blob yet");
     let target = format!("{}?digest={}", refused.header("location"), blob.digest());
@@ -187,11 +214,16 @@ async fn referrers_are_found_by_their_subject() {
         "config": config, "layers": [], "subject": subject, "annotations": {"a": "b"},
     });
     let digest = Digest::of(signature.to_string().as_bytes());
-    let pushed = client.put(&format!("/v2/a/manifests/{digest}"), media_type::OCI_MANIFEST, signature.to_string()).await;
+    let pushed = client
+        .put(&format!("/v2/a/manifests/{digest}"), media_type::OCI_MANIFEST, signature.to_string())
+        .await;
     assert_eq!(pushed.header("oci-subject"), image.digest().as_str());
     let path = format!("/v2/a/referrers/{}", image.digest());
     let found = client.get(&path).await.json();
-    assert_eq!((&found["manifests"][0]["digest"], &found["manifests"][0]["annotations"]), (&json!(digest), &json!({"a": "b"})));
+    assert_eq!(
+        (&found["manifests"][0]["digest"], &found["manifests"][0]["annotations"]),
+        (&json!(digest), &json!({"a": "b"}))
+    );
     let filtered = client.get(&format!("{path}?artifactType=application%2Fother")).await;
     assert_eq!(
         (filtered.header("oci-filters-applied"), &filtered.json()["manifests"]),
@@ -210,7 +242,10 @@ async fn an_open_registry_makes_repositories_and_mounts_what_it_has() {
     let mount = format!("/v2/team/other/blobs/uploads/?mount={}&from=team/app", image.blobs[0].digest());
     assert_eq!(client.post(&mount).await.status, StatusCode::CREATED);
     let location = client.post("/v2/team/app/blobs/uploads/").await.header("location").to_owned();
-    assert!(location.starts_with("/v2/") && location.contains('?'), "a relative location with a query: {location}");
+    assert!(
+        location.starts_with("/v2/") && location.contains('?'),
+        "a relative location with a query: {location}"
+    );
     assert_eq!(client.patch(&location, "abc").await.header("range"), "0-2");
     assert_eq!(client.patch(&location, "de").await.header("range"), "0-4");
     for tag in ["2", "3", "4"] {

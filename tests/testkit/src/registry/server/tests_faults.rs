@@ -34,7 +34,10 @@ async fn bodies_are_spoilt_once_and_then_right_again() {
     assert_eq!(get(&client, &path).await, Ok((StatusCode::OK, all.slice(..1000))));
     server.plant(Rule::get("/blobs/", Fault::Corrupt));
     let (status, wrong) = get(&client, &path).await.expect("an answer");
-    assert_eq!((status, wrong.len(), wrong[1..] == all[1..], wrong[0] == all[0]), (StatusCode::OK, all.len(), true, false));
+    assert_eq!(
+        (status, wrong.len(), wrong[1..] == all[1..], wrong[0] == all[0]),
+        (StatusCode::OK, all.len(), true, false)
+    );
     server.plant(Rule::get("/blobs/", Fault::Reset { after: 300_000 }));
     assert_eq!(get(&client, &path).await, Err("cut body"));
     assert_eq!(server.log().last().map(|access| (access.status, access.bytes_out)), Some((200, 300_000)));
@@ -50,7 +53,12 @@ async fn bodies_are_spoilt_once_and_then_right_again() {
 async fn answers_are_replaced() {
     let (server, client, _, path) = open();
     server.plant(Rule::get("/blobs/", Fault::Status(503)).nth(2).times(2));
-    let statuses = [get(&client, &path).await, get(&client, &path).await, get(&client, &path).await, get(&client, &path).await];
+    let statuses = [
+        get(&client, &path).await,
+        get(&client, &path).await,
+        get(&client, &path).await,
+        get(&client, &path).await,
+    ];
     assert_eq!(statuses.map(|reply| reply.expect("an answer").0.as_u16()), [200, 503, 503, 200]);
 
     let moment = Timestamp::parse("2026-01-15T20:00:00Z").expect("a time");
@@ -68,7 +76,10 @@ async fn answers_are_replaced() {
     assert_eq!(client.head(&path).await.header("retry-after"), "60");
     server.plant(Rule::get("", Fault::Abuse));
     let abuse = client.get(&path).await;
-    assert_eq!((abuse.header("content-type"), &abuse.body[..]), ("text/plain", &b"Too Many Requests (HAP429).\n"[..]));
+    assert_eq!(
+        (abuse.header("content-type"), &abuse.body[..]),
+        ("text/plain", &b"Too Many Requests (HAP429).\n"[..])
+    );
     server.plant(Rule::get("", Fault::Unauthorized).always());
     assert_eq!(client.get(&path).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(client.get(&path).await.status, StatusCode::UNAUTHORIZED);
@@ -99,7 +110,9 @@ async fn an_upload_that_ends_early_leaves_nothing() {
     let half = blob.bytes().slice(..1000);
     let broken = futures_util::stream::iter([Ok(Frame::data(half)), Err(std::io::Error::other("gone"))]);
     let target = format!("{location}&digest={}", blob.digest());
-    let sent = client.send(Method::PUT, &target, &[("content-length", "600000")], Body::new(StreamBody::new(broken))).await;
+    let sent = client
+        .send(Method::PUT, &target, &[("content-length", "600000")], Body::new(StreamBody::new(broken)))
+        .await;
     assert!(sent.is_err());
     assert!(server.store().blob("b", blob.digest()).is_none());
 }
@@ -143,10 +156,15 @@ async fn large_blobs_stream_without_being_joined() {
     let server = RegistryServer::open(&store, OpenOptions::default());
     let client = TestClient::of(&server);
     let location = client.post("/v2/b/blobs/uploads/").await.header("location").to_owned();
-    let pieces = futures_util::stream::iter(blob.pieces(0, blob.size()).map(|piece| Ok::<_, std::io::Error>(Frame::data(piece))));
+    let pieces = futures_util::stream::iter(
+        blob.pieces(0, blob.size()).map(|piece| Ok::<_, std::io::Error>(Frame::data(piece))),
+    );
     let body = Body::new(StreamBody::new(pieces).boxed_unsync());
     let target = format!("{location}&digest={}", blob.digest());
     let end = client.send(Method::PUT, &target, &[], body).await.expect("an answer");
     assert_eq!(end.status, StatusCode::CREATED);
-    assert_eq!(store.blob("b", blob.digest()).map(|held| (held.size(), held.is_readable())), Some((blob.size(), false)));
+    assert_eq!(
+        store.blob("b", blob.digest()).map(|held| (held.size(), held.is_readable())),
+        Some((blob.size(), false))
+    );
 }

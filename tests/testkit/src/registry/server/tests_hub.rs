@@ -24,8 +24,7 @@ async fn signed_in(server: &RegistryServer, basic: Option<&str>) -> TestClient {
     if let Some(basic) = basic {
         client = client.with("authorization", format!("Basic {}", BASE64_STANDARD.encode(basic)));
     }
-    let scopes =
-        "scope=repository%3Alibrary%2Fpython%3Apull&scope=repository:library/redis:pull&scope=repository:ratelimitpreview/test:pull";
+    let scopes = "scope=repository%3Alibrary%2Fpython%3Apull&scope=repository:library/redis:pull&scope=repository:ratelimitpreview/test:pull";
     let token = client.get(&format!("/token?service=registry.docker.io&{scopes}")).await;
     assert_eq!(token.status, StatusCode::OK);
     let token = token.json()["token"].as_str().expect("a token").to_owned();
@@ -37,7 +36,10 @@ async fn one_token_opens_the_repositories_it_was_asked_for_until_it_expires() {
     let server = hub(HubOptions::default());
     let stranger = TestClient::of(&server).get(PYTHON).await;
     assert_eq!((stranger.status, stranger.code().as_str()), (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"));
-    let challenge = format!(r#"Bearer realm="{}/token",service="registry.docker.io",scope="repository:library/python:pull""#, server.url());
+    let challenge = format!(
+        r#"Bearer realm="{}/token",service="registry.docker.io",scope="repository:library/python:pull""#,
+        server.url()
+    );
     assert_eq!(stranger.header("www-authenticate"), challenge);
 
     let client = signed_in(&server, None).await;
@@ -50,7 +52,11 @@ async fn one_token_opens_the_repositories_it_was_asked_for_until_it_expires() {
 
     let elsewhere = client.head("/v2/library/nothing/manifests/1").await;
     assert!(elsewhere.header("www-authenticate").ends_with(r#"error="insufficient_scope""#));
-    assert_eq!(client.post("/v2/library/python/blobs/uploads/").await.status, StatusCode::UNAUTHORIZED, "nobody pushes here");
+    assert_eq!(
+        client.post("/v2/library/python/blobs/uploads/").await.status,
+        StatusCode::UNAUTHORIZED,
+        "nobody pushes here"
+    );
     assert_eq!(client.get("/v2/library/python/manifests/nothing").await.code(), "MANIFEST_UNKNOWN");
 
     server.store().clock().advance(300);
@@ -60,7 +66,11 @@ async fn one_token_opens_the_repositories_it_was_asked_for_until_it_expires() {
 
 #[tokio::test]
 async fn a_get_costs_a_unit_a_head_costs_none_and_a_refusal_costs_none() {
-    let server = hub(HubOptions { anonymous_pulls: Some(2), token_seconds: 86_400, ..HubOptions::default() });
+    let server = hub(HubOptions {
+        anonymous_pulls: Some(2),
+        token_seconds: 86_400,
+        ..HubOptions::default()
+    });
     let nat = signed_in(&server, None).await.with("x-forwarded-for", "203.0.113.7");
     let head = nat.head(PYTHON).await;
     assert_eq!((head.header("ratelimit-limit"), head.header("ratelimit-remaining")), ("2;w=21600", "2;w=21600"));
@@ -73,13 +83,18 @@ async fn a_get_costs_a_unit_a_head_costs_none_and_a_refusal_costs_none() {
     for _ in 0..3 {
         let refused = nat.get(PYTHON).await;
         assert_eq!((refused.status, refused.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"));
-        let message = "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
+        let message =
+            "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
         assert_eq!(refused.json()["errors"][0]["message"], message);
         assert_eq!(refused.header("ratelimit-remaining"), "0;w=21600");
     }
     assert_eq!(nat.head(PYTHON).await.status, StatusCode::OK, "HEAD is answered with nothing left");
     let elsewhere = signed_in(&server, None).await;
-    assert_eq!(elsewhere.get(PYTHON).await.header("docker-ratelimit-source"), "lambda", "another address has its own quota");
+    assert_eq!(
+        elsewhere.get(PYTHON).await.header("docker-ratelimit-source"),
+        "lambda",
+        "another address has its own quota"
+    );
 
     server.store().clock().advance(18_000);
     // The first unit has left the window, the second has not.
@@ -97,7 +112,8 @@ async fn accounts_have_their_own_limit_or_none() {
     assert_eq!(free.header("docker-ratelimit-source"), RegistryServer::account_source("free"));
     let paid = signed_in(&server, Some("paid:s3cret")).await.get(PYTHON).await;
     assert_eq!((paid.status, paid.header("ratelimit-limit")), (StatusCode::OK, ""));
-    let wrong = TestClient::of(&server).with("authorization", format!("Basic {}", BASE64_STANDARD.encode("free:guess")));
+    let wrong =
+        TestClient::of(&server).with("authorization", format!("Basic {}", BASE64_STANDARD.encode("free:guess")));
     assert_eq!(wrong.get("/token?service=registry.docker.io").await.status, StatusCode::UNAUTHORIZED);
 }
 
@@ -130,13 +146,21 @@ async fn blobs_come_from_the_other_host_which_must_see_no_credentials() {
 
     let stranger = TestClient::of(&server);
     assert_eq!(stranger.get(&link).await.body, blob.bytes());
-    let rest = stranger.send(Method::GET, &link, &[("range", "bytes=10-")], Body::empty()).await.expect("an answer");
+    let rest = stranger
+        .send(Method::GET, &link, &[("range", "bytes=10-")], Body::empty())
+        .await
+        .expect("an answer");
     assert_eq!((rest.status, rest.body), (StatusCode::PARTIAL_CONTENT, blob.bytes().slice(10..)));
     assert_eq!(rest.headers["content-range"], format!("bytes 10-{}/{}", blob.size() - 1, blob.size()));
     assert!(server.leaked_credentials().is_empty());
     assert_eq!(client.get(&link).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(server.leaked_credentials().len(), 1);
-    let sent: u64 = server.log().iter().filter(|access| access.cdn && access.status < 300).map(|access| access.bytes_out).sum();
+    let sent: u64 = server
+        .log()
+        .iter()
+        .filter(|access| access.cdn && access.status < 300)
+        .map(|access| access.bytes_out)
+        .sum();
     assert_eq!(sent, 2 * blob.size() - 10);
 }
 
@@ -180,6 +204,9 @@ async fn a_public_registry_gives_anybody_a_token() {
         refused.header("www-authenticate"),
         format!(r#"Bearer realm="{}/token/",service="public.ecr.aws",scope="aws""#, server.url())
     );
-    let token = client.get("/token/?service=public.ecr.aws&scope=aws").await.json()["token"].as_str().unwrap_or_default().to_owned();
+    let token = client.get("/token/?service=public.ecr.aws&scope=aws").await.json()["token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     assert_eq!(client.with("authorization", format!("Bearer {token}")).get(path).await.status, StatusCode::OK);
 }

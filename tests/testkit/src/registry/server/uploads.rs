@@ -42,8 +42,12 @@ impl Server {
             let mut uploads = self.uploads();
             uploads.last += 1;
             let id = format!("00000000-0000-4000-8000-{:012x}", uploads.last);
-            let upload =
-                Upload { repository: repository.to_owned(), writer: self.store.blob_writer(), first_chunk: None, ended_small: false };
+            let upload = Upload {
+                repository: repository.to_owned(),
+                writer: self.store.blob_writer(),
+                first_chunk: None,
+                ended_small: false,
+            };
             uploads.open.insert(id.clone(), upload);
             id
         };
@@ -54,9 +58,9 @@ impl Server {
     /// ECR mounts only what a committed manifest of the source names, and only where the account allows it.
     fn may_mount(&self, from: &str, digest: &Digest) -> bool {
         let readable = |committed_only: bool| {
-            let found = self
-                .store
-                .read(from, |repository| repository.blob(digest).is_some() && (!committed_only || repository.refers_to_blob(digest)));
+            let found = self.store.read(from, |repository| {
+                repository.blob(digest).is_some() && (!committed_only || repository.refers_to_blob(digest))
+            });
             found.unwrap_or(false)
         };
         match &self.mode {
@@ -67,13 +71,21 @@ impl Server {
     }
 
     /// PATCH: one chunk.
-    pub(super) async fn upload_chunk(&self, headers: &HeaderMap, repository: &str, id: &str, body: &mut Body) -> Answer {
+    pub(super) async fn upload_chunk(
+        &self,
+        headers: &HeaderMap,
+        repository: &str,
+        id: &str,
+        body: &mut Body,
+    ) -> Answer {
         if let Mode::Ecr(options) = &self.mode
             && options.patch == Patch::Refused
         {
             return Ok(error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported."));
         }
-        let Some(mut upload) = self.take_upload(repository, id) else { return Ok(upload_unknown()) };
+        let Some(mut upload) = self.take_upload(repository, id) else {
+            return Ok(upload_unknown());
+        };
         if let Some(refusal) = self.refuse_chunk(&upload, headers) {
             self.uploads().open.insert(id.to_owned(), upload);
             return Ok(refusal);
@@ -84,14 +96,21 @@ impl Server {
         upload.ended_small = size - before < SMALLEST_CHUNK;
         let first = *upload.first_chunk.get_or_insert(size);
         self.uploads().open.insert(id.to_owned(), upload);
-        let (status, end) = if self.mode.is_ecr() { (StatusCode::CREATED, first) } else { (StatusCode::ACCEPTED, size) };
+        let (status, end) = if self.mode.is_ecr() {
+            (StatusCode::CREATED, first)
+        } else {
+            (StatusCode::ACCEPTED, size)
+        };
         let response = respond(status).header(LOCATION, self.upload_location(repository, id));
-        Ok(empty(response.header(RANGE, format!("0-{}", end.saturating_sub(1))).header("docker-upload-uuid", id)))
+        Ok(empty(
+            response.header(RANGE, format!("0-{}", end.saturating_sub(1))).header("docker-upload-uuid", id),
+        ))
     }
 
     fn refuse_chunk(&self, upload: &Upload, headers: &HeaderMap) -> Option<Response<Body>> {
         let size = upload.writer.size();
-        let start = header(headers, CONTENT_RANGE.as_str()).and_then(|range| range.trim_start_matches("bytes ").split('-').next());
+        let start = header(headers, CONTENT_RANGE.as_str())
+            .and_then(|range| range.trim_start_matches("bytes ").split('-').next());
         if let Some(start) = start.and_then(|start| start.parse::<u64>().ok()).filter(|start| *start != size) {
             let message = format!("First byte of the layer part is {start} instead of {size}");
             return Some(error(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", message));
@@ -105,14 +124,24 @@ impl Server {
 
     /// PUT: the rest of the content, or all of it, and its digest.
     pub(super) async fn finish_upload(&self, repository: &str, id: &str, query: &Query, body: &mut Body) -> Answer {
-        let Some(mut upload) = self.take_upload(repository, id) else { return Ok(upload_unknown()) };
+        let Some(mut upload) = self.take_upload(repository, id) else {
+            return Ok(upload_unknown());
+        };
         receive(&mut upload.writer, body).await?;
         let Some(digest) = query.get("digest").and_then(|digest| digest.parse::<Digest>().ok()) else {
-            return Ok(error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "provided digest did not match uploaded content"));
+            return Ok(error(
+                StatusCode::BAD_REQUEST,
+                "DIGEST_INVALID",
+                "provided digest did not match uploaded content",
+            ));
         };
         let blob = upload.writer.finish();
         if blob.digest() != &digest {
-            return Ok(error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "provided digest did not match uploaded content"));
+            return Ok(error(
+                StatusCode::BAD_REQUEST,
+                "DIGEST_INVALID",
+                "provided digest did not match uploaded content",
+            ));
         }
         if !self.store.put_blob(repository, blob) {
             return Ok(self.no_repository(repository));
@@ -151,7 +180,8 @@ impl Server {
     }
 
     fn blob_created(&self, repository: &str, digest: &Digest) -> Response<Body> {
-        let response = respond(StatusCode::CREATED).header(LOCATION, format!("{}/v2/{repository}/blobs/{digest}", self.url));
+        let response =
+            respond(StatusCode::CREATED).header(LOCATION, format!("{}/v2/{repository}/blobs/{digest}", self.url));
         empty(response.header("docker-content-digest", digest.as_str()))
     }
 }

@@ -1,5 +1,5 @@
-//! The least that copying blobs costs a client: TLS in, SHA-256, TLS out, one blob after the other, and nothing else. It knows
-//! what it will be asked for, looks at no answer's status, waits for nobody and gives up at the first fault.
+//! The least that copying blobs costs a client: TLS in, SHA-256, TLS out, one blob after the other, and nothing else.
+//! It knows what it will be asked for, looks at no answer's status, waits for nobody and gives up at the first fault.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::wire::{Client, client, client_config};
 
-/// Copies these blobs of a repository, each `sha256:...`, from a source that gives tokens to a target that takes any password.
+/// Copies these blobs of a repository, each `sha256:...`, from a source that gives tokens to a target that takes any
+/// password.
 pub fn copy(source: u16, target: u16, authority: &Path, repository: &str, blobs: &[String]) {
     let config = client_config(authority);
     for blob in blobs {

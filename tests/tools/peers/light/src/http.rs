@@ -68,8 +68,8 @@ impl Request {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
-    /// The first and the last byte that are asked for of `size`; `Err` where there are none such. What cannot be read, or is
-    /// more than one range, is answered with everything.
+    /// The first and the last byte that are asked for of `size`; `Err` where there are none such. What cannot be read,
+    /// or is more than one range, is answered with everything.
     pub fn range(&self, size: u64) -> Result<Option<(u64, u64)>, ()> {
         let Some((start, end)) = self.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
             return Ok(None);

@@ -1,6 +1,7 @@
-//! A line with a delay: every byte is held for half a round trip in each direction, and each connection has in each direction a
-//! window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s, or less where the line is
-//! narrower. What the other end does not take stays in flight, so a client that reads slowly slows its source.
+//! A line with a delay: every byte is held for half a round trip in each direction, and each connection has in each
+//! direction a window in flight that grows as TCP's does, from 15 kB to 2.8 MB: one stream over 20 ms carries 139 MB/s,
+//! or less where the line is narrower. What the other end does not take stays in flight, so a client that reads slowly
+//! slows its source.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};

@@ -1,4 +1,5 @@
-//! What a registry holds: images from a folder, and the digests and sizes of what is uploaded. It believes whatever it is sent.
+//! What a registry holds: images from a folder, and the digests and sizes of what is uploaded. It believes whatever it
+//! is sent.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// `images.txt` has lines `M repository reference digest media-type` and `B repository digest size`; `blobs/<hex>` has the bytes.
+    /// `images.txt` has lines `M repository reference digest media-type` and `B repository digest size`; `blobs/<hex>`
+    /// has the bytes.
     pub fn load(folder: &Path) -> Self {
         let mut store = Self::default();
         let list = std::fs::read_to_string(folder.join("images.txt")).expect("images.txt");

@@ -12,7 +12,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 
 use crate::line::Far;
 
-/// What TLS gets in one read, and holds of what it has encrypted. Its own reads of 4 kB would cost more than its ciphers.
+/// What TLS gets in one read, and holds of what it has encrypted. Its own reads of 4 kB would cost more than its
+/// ciphers.
 const AT_ONCE: usize = 64 * 1024;
 
 pub enum Carrier {

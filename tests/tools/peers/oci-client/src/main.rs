@@ -1,5 +1,5 @@
-//! Copies images with the crate `oci-client`, as somebody who knows it would: whole indexes by their own bytes, what the target has
-//! left out, blobs streamed, images, children and blobs at the same time.
+//! Copies images with the crate `oci-client`, as somebody who knows it would: whole indexes by their own bytes, what
+//! the target has left out, blobs streamed, images, children and blobs at the same time.
 //!
 //! Reads a source and a target from each line of standard input; the target's name and password from `PEER_USER` and
 //! `PEER_PASSWORD`. Everything goes over plain HTTP, or over TLS where `PEER_TLS` is set.

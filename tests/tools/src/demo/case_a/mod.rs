@@ -1,4 +1,5 @@
-//! Case A, the rate-limit loop: `replay.rs` plays both worlds, `check.rs` holds them to the case's record, `story.rs` tells them.
+//! Case A, the rate-limit loop: `replay.rs` plays both worlds, `check.rs` holds them to the case's record, `story.rs`
+//! tells them.
 
 mod check;
 mod plot;

@@ -17,7 +17,8 @@ const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇"
 pub(super) fn draw(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<()> {
     stage.heading("3. Pulls used in the window, and tasks that run")?;
     let worlds = [columns(left), columns(right)];
-    let titles = [("left alone", Paint::Red), ("with pullsafe", Paint::Green)].map(|(title, paint)| (format!("{title:<COLUMNS$}"), paint));
+    let titles = [("left alone", Paint::Red), ("with pullsafe", Paint::Green)]
+        .map(|(title, paint)| (format!("{title:<COLUMNS$}"), paint));
     let [first, second] = titles.map(|(title, paint)| stage.paint(paint, &title));
     stage.line(&format!("      {first}    {second}"))?;
     for row in (0..ROWS).rev() {
@@ -56,7 +57,9 @@ fn columns(replay: &Replay) -> Vec<Sampled> {
     let span = replay.end.seconds_since(replay.start).max(1);
     let seconds = |column: usize| span * i64::try_from(column + 1).unwrap_or(i64::MAX) / COLUMNS as i64;
     let until = |column: usize| replay.start.plus_seconds(seconds(column));
-    (0..COLUMNS).filter_map(|column| replay.samples.iter().rev().find(|sample| sample.at <= until(column)).copied()).collect()
+    (0..COLUMNS)
+        .filter_map(|column| replay.samples.iter().rev().find(|sample| sample.at <= until(column)).copied())
+        .collect()
 }
 
 fn curve(stage: &Stage<'_>, columns: &[Sampled], row: u32) -> String {
@@ -71,7 +74,13 @@ fn curve(stage: &Stage<'_>, columns: &[Sampled], row: u32) -> String {
 fn running(stage: &Stage<'_>, columns: &[Sampled], task: u64) -> String {
     columns
         .iter()
-        .map(|sample| if sample.running >= task { stage.paint(Paint::Green, "█") } else { stage.paint(Paint::Dim, "·") })
+        .map(|sample| {
+            if sample.running >= task {
+                stage.paint(Paint::Green, "█")
+            } else {
+                stage.paint(Paint::Dim, "·")
+            }
+        })
         .collect()
 }
 

@@ -104,7 +104,8 @@ impl Task {
         let first = self.created.plus_seconds(pacing.provisioning_seconds + pacing.before_pull_seconds);
         let since = moment.seconds_since(first);
         let number = since / pacing.failing_attempt_seconds + 1;
-        (since >= 0 && since % pacing.failing_attempt_seconds == 0 && number <= i64::from(pacing.pull_attempts)).then_some(number)
+        (since >= 0 && since % pacing.failing_attempt_seconds == 0 && number <= i64::from(pacing.pull_attempts))
+            .then_some(number)
     }
 
     /// Whether Docker Hub's quota stopped it.
@@ -137,7 +138,12 @@ impl Replay {
 
     /// What was left of the quota at a moment.
     pub fn left_at(&self, moment: Timestamp) -> u32 {
-        let used = self.samples.iter().take_while(|sample| sample.at <= moment).last().map_or(USED_BEFORE, |sample| sample.used);
+        let used = self
+            .samples
+            .iter()
+            .take_while(|sample| sample.at <= moment)
+            .last()
+            .map_or(USED_BEFORE, |sample| sample.used);
         QUOTA.saturating_sub(used)
     }
 
@@ -171,7 +177,9 @@ async fn play(setup: Setup) -> Replay {
     let pushed = Sample::new(1).layers(&[3_400_000, 1_100_000]).build();
     pushed.push(world.hub.store(), REPOSITORY, "latest");
     world.hub.quota().spend(NAT, USED_BEFORE, start);
-    world.hub.plant(Rule::get("/blobs/", Fault::Reset { after: 0 }).times((QUOTA - USED_BEFORE) as usize));
+    world
+        .hub
+        .plant(Rule::get("/blobs/", Fault::Reset { after: 0 }).times((QUOTA - USED_BEFORE) as usize));
     let definition = world.define("court", &[IMAGE]);
     world.create_service(SERVICE, &definition, 2, json!({}));
     let watch = StackWatch::begin(&world.service(SERVICE), start, PATIENCE_SECONDS);
@@ -212,8 +220,12 @@ async fn play(setup: Setup) -> Replay {
 }
 
 fn sample(world: &World) -> Sampled {
-    let refused =
-        world.hub.log().iter().filter(|access| access.source == NAT && access.method == Method::GET && access.status == 429).count();
+    let refused = world
+        .hub
+        .log()
+        .iter()
+        .filter(|access| access.source == NAT && access.method == Method::GET && access.status == 429)
+        .count();
     Sampled {
         at: world.clock.now(),
         used: world.hub.quota().used(NAT),
@@ -237,7 +249,11 @@ fn tasks(world: &World) -> Vec<Task> {
 fn task(task: &Value) -> Option<Task> {
     let moment = |member: &str| task[member].as_f64().map(Timestamp::from_epoch_seconds);
     let reason = task["stoppedReason"].as_str().unwrap_or_default().to_owned();
-    Some(Task { created: moment("createdAt")?, started: moment("startedAt"), stopped: moment("stoppedAt").map(|at| (at, reason)) })
+    Some(Task {
+        created: moment("createdAt")?,
+        started: moment("startedAt"),
+        stopped: moment("stoppedAt").map(|at| (at, reason)),
+    })
 }
 
 fn image(world: &World, service: &Value) -> String {

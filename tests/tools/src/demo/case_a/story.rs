@@ -35,8 +35,10 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
         if std::mem::replace(&mut said, true) {
             return Ok(());
         }
-        stage
-            .detail(Paint::Plain, "What stopped these tasks is not on record; here a transfer breaks off. Each try is a pull all the same.")
+        stage.detail(
+            Paint::Plain,
+            "What stopped these tasks is not on record; here a transfer breaks off. Each try is a pull all the same.",
+        )
     })?;
     the_hundredth(stage, replay)?;
     let mut told = false;
@@ -52,7 +54,12 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
         stage.detail(Paint::Plain, &format!("{text} the next launch is due at {}.", clock(next)))?;
     }
     let minutes = replay.stack.1.seconds_since(replay.start) / 60;
-    stage.row(replay.stack.1, Paint::Red, &format!("{minutes} minutes in, a person gives the stack up"), replay.left_at(replay.stack.1))?;
+    stage.row(
+        replay.stack.1,
+        Paint::Red,
+        &format!("{minutes} minutes in, a person gives the stack up"),
+        replay.left_at(replay.stack.1),
+    )?;
     let tries: u32 = replay.tasks.iter().filter_map(Task::tries).sum();
     let refused = replay.refused();
     stage.detail(
@@ -83,12 +90,17 @@ pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Resul
             for line in section(&notice.message, "What to do:") {
                 stage.detail(Paint::Plain, &line)?;
             }
-            stage.detail(Paint::Dim, "Advice only: where a connection breaks, moving an image is a guess, and pullsafe does not guess.")?;
+            stage.detail(
+                Paint::Dim,
+                "Advice only: where a connection breaks, moving an image is a guess, and pullsafe does not guess.",
+            )?;
         }
         Ok(())
     })?;
     the_hundredth(stage, replay)?;
-    let Some(task) = replay.tasks.get(replay.before_quota()) else { return Ok(()) };
+    let Some(task) = replay.tasks.get(replay.before_quota()) else {
+        return Ok(());
+    };
     stopped(stage, replay, replay.before_quota(), task, Paint::Red)?;
     if let Some((_, reason)) = &task.stopped {
         stage.detail(Paint::Dim, reason)?;
@@ -119,7 +131,8 @@ pub(super) fn notices(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> 
     }
     for notice in replay.told.iter().skip(skip) {
         stage.line("")?;
-        let subject = stage.paint(Paint::Bold, &format!("{}  {}", clock(notice.at), notice.subject.as_deref().unwrap_or_default()));
+        let subject = stage
+            .paint(Paint::Bold, &format!("{}  {}", clock(notice.at), notice.subject.as_deref().unwrap_or_default()));
         stage.line(&format!(" ┌ {subject}"))?;
         for line in wrap(notice.message.trim_end(), WIDTH - 3) {
             stage.line(&format!(" │ {line}"))?;
@@ -135,7 +148,10 @@ pub(super) fn report(stage: &mut Stage<'_>, report: &Report) -> io::Result<()> {
     stage.heading("5. The report of the incident")?;
     let text = markdown::report(report);
     let mut in_block = false;
-    let shown = text.lines().take_while(|line| *line != "## What to do").filter(|line| !line.starts_with("|---") && *line != "| | |");
+    let shown = text
+        .lines()
+        .take_while(|line| *line != "## What to do")
+        .filter(|line| !line.starts_with("|---") && *line != "| | |");
     for line in shown {
         in_block ^= line.starts_with("```");
         // What is drawn, or is to be copied, stays as it is.
@@ -150,9 +166,16 @@ pub(super) fn report(stage: &mut Stage<'_>, report: &Report) -> io::Result<()> {
 
 /// The sum of it.
 pub(super) fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::Result<()> {
-    let failed = right.tasks.iter().find(|task| task.met_the_quota()).and_then(|task| task.stopped.as_ref()).map(|(at, _)| *at);
+    let failed = right
+        .tasks
+        .iter()
+        .find(|task| task.met_the_quota())
+        .and_then(|task| task.stopped.as_ref())
+        .map(|(at, _)| *at);
     let ran = right.ran().into_iter().max();
-    let Some(seconds) = failed.zip(ran).map(|(failed, ran)| ran.seconds_since(failed)) else { return Ok(()) };
+    let Some(seconds) = failed.zip(ran).map(|(failed, ran)| ran.seconds_since(failed)) else {
+        return Ok(());
+    };
     stage.line("")?;
     let text = format!(
         "Left alone: {} of {} tasks after {} minutes. With pullsafe: all RUNNING {seconds} s after the quota stopped the first.",
@@ -202,10 +225,15 @@ fn stopped(stage: &mut Stage<'_>, replay: &Replay, index: usize, task: &Task, pa
 }
 
 fn the_hundredth(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
-    let Some((at, (task, number))) = replay.used_up().zip(replay.last_pull()) else { return Ok(()) };
+    let Some((at, (task, number))) = replay.used_up().zip(replay.last_pull()) else {
+        return Ok(());
+    };
     let text = format!("try {number} of task {task} is the {QUOTA}th pull");
     stage.row(at, Paint::Red, &text, 0)?;
-    stage.detail(Paint::Plain, &format!("{} launches of 7 tries empty a quota of {QUOTA}. From here on, every pull fails.", QUOTA / 7))
+    stage.detail(
+        Paint::Plain,
+        &format!("{} launches of 7 tries empty a quota of {QUOTA}. From here on, every pull fails.", QUOTA / 7),
+    )
 }
 
 /// What pullsafe says, in its own words.
@@ -223,13 +251,18 @@ fn asked(stage: &mut Stage<'_>, replay: &Replay, notice: &Published) -> io::Resu
     for line in section(&notice.message, "Done:").iter().take(1) {
         stage.detail(Paint::Plain, line)?;
     }
-    let Some(mirrored) = &replay.mirrored else { return Ok(()) };
+    let Some(mirrored) = &replay.mirrored else {
+        return Ok(());
+    };
     stage.row(notice.at, Paint::Cyan, "> the mirror copies the image into ECR", replay.left_at(notice.at))?;
     let bytes = mirrored["bytes_copied"].as_u64().unwrap_or_default();
     stage.detail(Paint::Plain, mirrored["digest"].as_str().unwrap_or_default())?;
     stage.detail(
         Paint::Plain,
-        &format!("{bytes} bytes, byte-identical; {} pull from the mirror's own address, none from the tasks'.", replay.mirror_pulls),
+        &format!(
+            "{bytes} bytes, byte-identical; {} pull from the mirror's own address, none from the tasks'.",
+            replay.mirror_pulls
+        ),
     )
 }
 
@@ -250,12 +283,22 @@ fn started(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
                 let text = format!("task {} STOPPED: replaced", index + 1);
                 stage.row(*at, Paint::Plain, &text, replay.left_at(*at))?;
             }
-            (None, Some(at)) => stage.row(at, Paint::Green, &format!("task {} RUNNING, from the mirror", index + 1), replay.left_at(at))?,
+            (None, Some(at)) => stage.row(
+                at,
+                Paint::Green,
+                &format!("task {} RUNNING, from the mirror", index + 1),
+                replay.left_at(at),
+            )?,
             (None, None) => {}
         }
     }
     if replay.stack.0 == testkit::ecs::StackOutcome::Complete {
-        stage.row(replay.stack.1, Paint::Green, "the service is steady, the stack complete", replay.left_at(replay.stack.1))?;
+        stage.row(
+            replay.stack.1,
+            Paint::Green,
+            "the service is steady, the stack complete",
+            replay.left_at(replay.stack.1),
+        )?;
     }
     Ok(())
 }

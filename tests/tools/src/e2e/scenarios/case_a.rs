@@ -27,7 +27,10 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     let deployed = report.step("the service is deployed", deployed)?;
 
     let stop = deployed.stop("task-stopped-hub-quota", 0)?;
-    report.step("the first STOPPED event asks the mirror", remediate(stack, &stop, "acted", Some("prepare-mirror")).await)?;
+    report.step(
+        "the first STOPPED event asks the mirror",
+        remediate(stack, &stop, "acted", Some("prepare-mirror")).await,
+    )?;
     let text = report.step("people are told", told(stack, "queued for the mirror (registry-rate-limited)").await)?;
     report.step("the message reads alone", says(&text, &["429", IMAGE, "ask the mirror", "Incident "]))?;
     report.step("the mirror copies, the bus says so, the service is moved", moved(stack, &deployed).await)?;
@@ -35,7 +38,8 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     report.step("the service's tags say what was done", tags(stack, &deployed).await)?;
     report.step("ECR holds the digest of Docker Hub", same_digest(stack, &digest).await)?;
     report.step("nobody asked Docker Hub by GET what the tag means", by_digest_only(hub))?;
-    let text = report.step("people are told of the move", told(stack, "moved to the mirror (registry-rate-limited)").await)?;
+    let text =
+        report.step("people are told of the move", told(stack, "moved to the mirror (registry-rate-limited)").await)?;
     report.step("the message names the change to make", says(&text, &["Change there", COPY]))?;
     report.step("the incident has its one act", one_act(stack, &deployed).await)?;
     report.step("other programs get what events/ shows them", as_documented(stack).await)?;
@@ -44,7 +48,14 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
 }
 
 fn plan<'a>(name: &'a str, count: i32, tags: &'a [(&'a str, &'a str)]) -> Plan<'a> {
-    Plan { cluster: "court-case", name, container: "backend", image: "iseepatterns/court-case-backend:latest", count, tags }
+    Plan {
+        cluster: "court-case",
+        name,
+        container: "backend",
+        image: "iseepatterns/court-case-backend:latest",
+        count,
+        tags,
+    }
 }
 
 async fn observed(stack: &Stack) -> Result<()> {
@@ -72,7 +83,10 @@ async fn moved(stack: &Stack, deployed: &Deployed) -> Result<()> {
 async fn only_the_image_differs(stack: &Stack, deployed: &Deployed) -> Result<()> {
     let now = deployed.look(stack).await?.task_definition;
     let (before, mut after) = (definition(stack, &deployed.task_definition).await?, definition(stack, &now).await?);
-    ensure(before["containerDefinitions"][0]["image"] != after["containerDefinitions"][0]["image"], "the image is the same")?;
+    ensure(
+        before["containerDefinitions"][0]["image"] != after["containerDefinitions"][0]["image"],
+        "the image is the same",
+    )?;
     after["containerDefinitions"][0]["image"] = before["containerDefinitions"][0]["image"].clone();
     ensure(before == after, format!("{before} became {after}"))
 }
@@ -80,7 +94,10 @@ async fn only_the_image_differs(stack: &Stack, deployed: &Deployed) -> Result<()
 /// A task definition, without what tells one revision from another.
 async fn definition(stack: &Stack, arn: &str) -> Result<serde_json::Value> {
     let request = serde_json::json!({ "taskDefinition": arn });
-    let answer = stack.emulator().json("ecs", "AmazonEC2ContainerServiceV20141113.DescribeTaskDefinition", &request).await?;
+    let answer = stack
+        .emulator()
+        .json("ecs", "AmazonEC2ContainerServiceV20141113.DescribeTaskDefinition", &request)
+        .await?;
     let mut definition = answer["taskDefinition"].clone();
     if let Some(fields) = definition.as_object_mut() {
         for field in ["taskDefinitionArn", "revision", "registeredAt", "registeredBy"] {
@@ -98,7 +115,10 @@ async fn tags(stack: &Stack, deployed: &Deployed) -> Result<()> {
         })
         .await?;
     ensure(tags.get("pullsafe:moved-from") == Some(&deployed.task_definition), format!("{tags:?}"))?;
-    ensure(tags.get("pullsafe:cause").is_some_and(|cause| cause == "registry-rate-limited"), format!("{tags:?}"))?;
+    ensure(
+        tags.get("pullsafe:cause").is_some_and(|cause| cause == "registry-rate-limited"),
+        format!("{tags:?}"),
+    )?;
     ensure(tags.contains_key("pullsafe:moved-at"), format!("{tags:?}"))
 }
 
@@ -110,7 +130,10 @@ async fn same_digest(stack: &Stack, expected: &str) -> Result<()> {
 fn by_digest_only(hub: &Hub) -> Result<()> {
     let requests = hub.manifest_requests(IMAGE)?;
     let (gets, others): (Vec<_>, Vec<_>) = requests.iter().partition(|(method, _)| method == "GET");
-    ensure(others.iter().any(|(method, name)| method == "HEAD" && name == TAG), format!("no HEAD: {requests:?}"))?;
+    ensure(
+        others.iter().any(|(method, name)| method == "HEAD" && name == TAG),
+        format!("no HEAD: {requests:?}"),
+    )?;
     ensure(gets.len() == 1, format!("one manifest takes one GET: {gets:?}"))?;
     ensure(gets.iter().all(|(_, name)| name.starts_with("sha256:")), format!("{gets:?}"))
 }
@@ -131,8 +154,13 @@ async fn as_documented(stack: &Stack) -> Result<()> {
     for (name, detail_type) in [("image-mirrored", "Image Mirrored"), ("remedy-applied", "Remedy Applied")] {
         let example = event(name)?;
         // The last one, for the stack's own checks have put one of `events/` on the bus.
-        let real = events.iter().rfind(|event| event["detail-type"] == detail_type).context(format!("no {detail_type}"))?;
-        let fields = |event: &serde_json::Value| event["detail"].as_object().map(|detail| detail.keys().cloned().collect::<BTreeSet<_>>());
+        let real = events
+            .iter()
+            .rfind(|event| event["detail-type"] == detail_type)
+            .context(format!("no {detail_type}"))?;
+        let fields = |event: &serde_json::Value| {
+            event["detail"].as_object().map(|detail| detail.keys().cloned().collect::<BTreeSet<_>>())
+        };
         ensure(fields(real) == fields(&example), format!("events/{name}.json is not like {real}"))?;
     }
     Ok(())

@@ -27,15 +27,28 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     let repository = stack.ecr.create_repository().repository_name(REPOSITORY).send().await;
     report.step("the repository is empty", repository.context("create the repository").map(drop))?;
     let image = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:{TAG}");
-    let plan = Plan { cluster: "mp", name: "app-mp", container: "app", image: &image, count: COUNT, tags: &[("owner", "mp")] };
+    let plan = Plan {
+        cluster: "mp",
+        name: "app-mp",
+        container: "app",
+        image: &image,
+        count: COUNT,
+        tags: &[("owner", "mp")],
+    };
     let deployed = report.step("the service is deployed", Deployed::deploy(stack, &plan).await)?;
 
     let stop = deployed.stop("task-stopped-image-not-found", 0)?;
     report.step("one failing task is not enough", remediate(stack, &stop, "advised", None).await)?;
     report.step("nothing has changed", is_as_deployed(stack, scaling, &deployed).await)?;
     let stop = deployed.stop("task-stopped-image-not-found", 1)?;
-    report.step("the second one pauses the service", remediate(stack, &stop, "acted", Some("pause-and-restore")).await)?;
-    report.step("the count is 0, the old one on a tag, scaling suspended", is_paused(stack, scaling, &deployed, &image).await)?;
+    report.step(
+        "the second one pauses the service",
+        remediate(stack, &stop, "acted", Some("pause-and-restore")).await,
+    )?;
+    report.step(
+        "the count is 0, the old one on a tag, scaling suspended",
+        is_paused(stack, scaling, &deployed, &image).await,
+    )?;
     let text = report.step("people are told", told(stack, "paused (image-not-found)").await)?;
     report.step("the message names the image to push", says(&text, &[&format!("Push {image}")]))?;
     let sweep = event("sweep")?;
@@ -47,7 +60,8 @@ pub async fn play(stack: &Stack, scaling: &Scaling, report: &mut Report) -> Resu
     pushed["detail"]["image-digest"] = json!(digest);
     report.step("the push restores the service", restored_by(stack, &pushed, scaling, &deployed).await)?;
     let text = report.step("people are told", told(stack, "restored (image-not-found)").await)?;
-    report.step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} task(s)")]))?;
+    report
+        .step("the message says that it is restored", says(&text, &["exists now", &format!("to {COUNT} task(s)")]))?;
     Ok(())
 }
 
@@ -61,14 +75,26 @@ async fn is_as_deployed(stack: &Stack, scaling: &Scaling, deployed: &Deployed) -
 async fn is_paused(stack: &Stack, scaling: &Scaling, deployed: &Deployed, image: &str) -> Result<()> {
     let seen = deployed.look(stack).await?;
     ensure(seen.desired == 0, format!("{seen:?}"))?;
-    let expected = [("owner", "mp"), ("pullsafe:paused-count", "2"), ("pullsafe:paused-for", image), ("pullsafe:cause", "image-not-found")];
-    ensure(expected.iter().all(|(key, value)| seen.tags.get(*key).is_some_and(|found| found == value)), format!("{seen:?}"))?;
+    let expected = [
+        ("owner", "mp"),
+        ("pullsafe:paused-count", "2"),
+        ("pullsafe:paused-for", image),
+        ("pullsafe:cause", "image-not-found"),
+    ];
+    ensure(
+        expected.iter().all(|(key, value)| seen.tags.get(*key).is_some_and(|found| found == value)),
+        format!("{seen:?}"),
+    )?;
     ensure(scaling.is_suspended(SCALED)?, "scaling goes on")
 }
 
 /// The event finds the service, or a sweep that was just under way holds it; then the event waits in the queue.
 async fn restored_by(stack: &Stack, pushed: &serde_json::Value, scaling: &Scaling, deployed: &Deployed) -> Result<()> {
     super::invoke(stack, "remediator", pushed).await?;
-    stack.until("the service is restored", async |stack| Ok((deployed.look(stack).await?.tags.keys().eq(["owner"])).then_some(()))).await?;
+    stack
+        .until("the service is restored", async |stack| {
+            Ok((deployed.look(stack).await?.tags.keys().eq(["owner"])).then_some(()))
+        })
+        .await?;
     is_as_deployed(stack, scaling, deployed).await
 }

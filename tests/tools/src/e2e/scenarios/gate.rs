@@ -1,6 +1,7 @@
 //! The gate: real stacks with `Custom::PullsafeImage`, which wait for their image.
 //!
-//! The emulator runs the schedule, so that sweeps come by themselves; ECR's events are sent by invoking the waker with them.
+//! The emulator runs the schedule, so that sweeps come by themselves; ECR's events are sent by invoking the waker with
+//! them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ const LONG: u32 = 3600;
 const SHORT: u32 = 20;
 /// A few minutes, of which all but a small margin are waited.
 const MINUTES: u32 = 310;
-/// How many pushes are timed, and every which of them is a single image; the others have an index around it, as build tools make them.
+/// How many pushes are timed, and every which of them is a single image; the others have an index around it, as build
+/// tools make them.
 const PUSHES: usize = 30;
 const SINGLE: usize = 3;
 /// How many are left to the sweep.
@@ -44,8 +46,13 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("a stack whose image does not come is parked", begin(stack, "never", &one("never", MINUTES)).await)?;
     report.step("a stack whose image exists completes, with its digest", present(stack).await)?;
     report.step("two gates in one stack wait and go on one by one", two(stack).await)?;
-    let latencies = report.step(&format!("{PUSHES} stacks go on after the push of their image"), pushed(stack).await)?;
-    let push = format!("median {:.2} s, worst {:.2} s", latencies[PUSHES / 2].as_secs_f32(), latencies[PUSHES - 1].as_secs_f32());
+    let latencies =
+        report.step(&format!("{PUSHES} stacks go on after the push of their image"), pushed(stack).await)?;
+    let push = format!(
+        "median {:.2} s, worst {:.2} s",
+        latencies[PUSHES / 2].as_secs_f32(),
+        latencies[PUSHES - 1].as_secs_f32()
+    );
     report.note(&format!("from the end of the push to the answer: {push}"));
     let swept = report.step(&format!("{SWEPT} stacks go on although no event comes"), swept(stack).await)?;
     let sweep = format!("worst {:.1} s", swept.as_secs_f32());
@@ -59,12 +66,18 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     report.step("a stack that waits is deleted at once", deleted(stack).await)?;
     report.step("a resource that never came about is deleted", never_created(stack).await)?;
     report.step("a stack with little time waits nearly all of it, fails and rolls back", short(stack).await)?;
-    report.step("a stack whose image never comes is given up shortly before its end and rolls back", given_up(stack).await)?;
+    report.step(
+        "a stack whose image never comes is given up shortly before its end and rolls back",
+        given_up(stack).await,
+    )?;
     let load = report.step("200 gates wait at once on 50 repositories", many(stack).await)?;
     report.note(&load);
     gate_killed::play(stack, report).await?;
     document(&[
-        (format!("{PUSHES} stacks, every third with a single image: from the end of the push to the answer"), push),
+        (
+            format!("{PUSHES} stacks, every third with a single image: from the end of the push to the answer"),
+            push,
+        ),
         (format!("{SWEPT} stacks to which no event comes: the sweep alone"), sweep),
         ("200 gates on 50 repositories at once".to_owned(), load),
     ])?;
@@ -105,7 +118,10 @@ async fn two(stack: &Stack) -> Result<()> {
     // The emulator asks for one after the other, CloudFormation for both at once.
     waiting(stack, "two-gates", 1).await?;
     wake(stack, "second").await?;
-    ensure(status(stack, "two-gates").await? == "CREATE_IN_PROGRESS", "the stack does not wait for its first image")?;
+    ensure(
+        status(stack, "two-gates").await? == "CREATE_IN_PROGRESS",
+        "the stack does not wait for its first image",
+    )?;
     wake(stack, "first").await?;
     ended(stack, "two-gates", "CREATE_COMPLETE").await.map(drop)
 }
@@ -140,7 +156,10 @@ async fn updated(stack: &Stack) -> Result<()> {
     wake(stack, "2.0.0").await?;
     let outputs = ended(stack, "updated", "UPDATE_COMPLETE").await?;
     let digest = digest_in_ecr(stack, REPOSITORY, "2.0.0").await?.context("the image is gone")?;
-    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&digest)), format!("not {digest}: {outputs:?}"))
+    ensure(
+        outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&digest)),
+        format!("not {digest}: {outputs:?}"),
+    )
 }
 
 /// What comes after the gate fails; the tag that the stack had has been deleted meanwhile.
@@ -158,7 +177,14 @@ async fn rolled_back(stack: &Stack) -> Result<()> {
     create(stack, "rolled-back", &with_next("old", "Trigger")).await?;
     ended(stack, "rolled-back", "CREATE_COMPLETE").await?;
     let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("old").build();
-    stack.ecr.batch_delete_image().repository_name(REPOSITORY).image_ids(id).send().await.context("delete the tag")?;
+    stack
+        .ecr
+        .batch_delete_image()
+        .repository_name(REPOSITORY)
+        .image_ids(id)
+        .send()
+        .await
+        .context("delete the tag")?;
     update(stack, "rolled-back", &with_next("new", "Trigered")).await?;
     let outputs = ended(stack, "rolled-back", "UPDATE_ROLLBACK_COMPLETE").await?;
     ensure(outputs.get("ImageUri").is_none_or(|uri| uri.ends_with(&old)), format!("not {old}: {outputs:?}"))
@@ -172,14 +198,24 @@ async fn forward(stack: &Stack) -> Result<()> {
     update(stack, "forward", &one(TAG, LONG)).await?;
     ended(stack, "forward", "UPDATE_COMPLETE").await?;
     let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("first").build();
-    stack.ecr.batch_delete_image().repository_name(REPOSITORY).image_ids(id).send().await.context("delete the tag")?;
+    stack
+        .ecr
+        .batch_delete_image()
+        .repository_name(REPOSITORY)
+        .image_ids(id)
+        .send()
+        .await
+        .context("delete the tag")?;
     update(stack, "forward", &one("first", LONG)).await?;
     waiting(stack, "forward", 1).await?;
     ensure(status(stack, "forward").await? == "UPDATE_IN_PROGRESS", "a digest that is gone was given out")?;
     let pushed = push_index_to_ecr(stack, REPOSITORY, "first").await?;
     tell(stack, "first").await?;
     let outputs = ended(stack, "forward", "UPDATE_COMPLETE").await?;
-    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&pushed)), format!("not {pushed}: {outputs:?}"))
+    ensure(
+        outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&pushed)),
+        format!("not {pushed}: {outputs:?}"),
+    )
 }
 
 async fn index_follows(stack: &Stack) -> Result<()> {
@@ -193,12 +229,19 @@ async fn index_follows(stack: &Stack) -> Result<()> {
     told?;
     let index = index?;
     let outputs = ended(stack, "index-follows", "CREATE_COMPLETE").await?;
-    ensure(outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&index)), format!("not {index}: {outputs:?}"))
+    ensure(
+        outputs.get("ImageUri").is_some_and(|uri| uri.ends_with(&index)),
+        format!("not {index}: {outputs:?}"),
+    )
 }
 
 async fn refused(stack: &Stack) -> Result<()> {
     for (number, (property, value, part)) in [
-        ("ImageTag", json!("1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), "Write ImageTag: 1.0"),
+        (
+            "ImageTag",
+            json!("1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+            "Write ImageTag: 1.0",
+        ),
         ("RepositoryName", json!("ghcr.io/org/app"), "private ECR registries only"),
         ("Platforms", json!("linux/amd65"), "linux/amd64, if that is meant"),
         ("Source", json!("redis:7"), "Write Source: docker.io/library/redis:refused"),
@@ -216,7 +259,8 @@ async fn refused(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the other.
+/// Lambda's record of an invocation that failed, as the queue delivers it: the image is there for one, and not for the
+/// other.
 async fn taken_up(stack: &Stack) -> Result<()> {
     let answers = Answers::start().await.context("listen for answers")?;
     for (name, tag) in [("taken-up", TAG), ("parked-late", "late")] {
@@ -225,7 +269,8 @@ async fn taken_up(stack: &Stack) -> Result<()> {
             "ResponseURL": answers.url(name), "StackId": format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/0a1b"),
             "ResourceProperties": {"RepositoryName": REPOSITORY, "ImageTag": tag, "ServiceTimeout": "60"},
         });
-        let failed = json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
+        let failed =
+            json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": request});
         let record = json!({"messageId": name, "eventSource": "aws:sqs", "body": failed.to_string()});
         invoke(stack, "gate-waker", &json!({"Records": [record]})).await?;
     }
@@ -264,7 +309,8 @@ async fn swept(stack: &Stack) -> Result<Duration> {
     times.max().context("no answer")
 }
 
-/// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent here.
+/// The emulator forgets a resource that is not there yet, where CloudFormation sends a Delete for it. So it is sent
+/// here.
 async fn deleted(stack: &Stack) -> Result<()> {
     begin(stack, "deleted", &one("not-yet", LONG)).await?;
     let waiting = rows(stack, "deleted").await?.pop().context("nothing waits")?;
@@ -277,7 +323,10 @@ async fn deleted(stack: &Stack) -> Result<()> {
         "ResponseURL": answers.url("deleted"), "StackId": waiting["requester"]["stack_id"], "ResourceProperties": {"RepositoryName": REPOSITORY},
     });
     invoke(stack, "image-gate", &request).await?;
-    ensure(answers.taken("deleted").first().is_some_and(|answer| answer.json()["Status"] == "SUCCESS"), "the Delete is not answered")?;
+    ensure(
+        answers.taken("deleted").first().is_some_and(|answer| answer.json()["Status"] == "SUCCESS"),
+        "the Delete is not answered",
+    )?;
     ensure(open(stack, "deleted").await? == 0, "the request still waits")
 }
 
@@ -306,14 +355,25 @@ async fn given_up(stack: &Stack) -> Result<()> {
         }
     }
     ended(stack, "never", "ROLLBACK_COMPLETE").await?;
-    explained(stack, "never", &["did not appear", "of the 310 s that ServiceTimeout gives", "Newest tags there", "docker push"]).await
+    explained(
+        stack,
+        "never",
+        &["did not appear", "of the 310 s that ServiceTimeout gives", "Newest tags there", "docker push"],
+    )
+    .await
 }
 
 /// Two hundred requests, past CloudFormation, which the emulator would need too long for.
 async fn many(stack: &Stack) -> Result<String> {
     let answers = Answers::start().await.context("listen for answers")?;
     for number in 0..50 {
-        stack.ecr.create_repository().repository_name(format!("many-{number}")).send().await.context("create a repository")?;
+        stack
+            .ecr
+            .create_repository()
+            .repository_name(format!("many-{number}"))
+            .send()
+            .await
+            .context("create a repository")?;
     }
     let begin = Instant::now();
     let ask = |number: usize| {
@@ -334,7 +394,10 @@ async fn many(stack: &Stack) -> Result<String> {
     ensure(swept["batches"] == swept["repositories"], format!("more than one batch for a repository: {swept}"))?;
     push_to_ecr(stack, "many-7", "57").await?;
     invoke(stack, "gate-waker", &pushed_event("many-7", "57")?).await?;
-    ensure(answers.until(1, Duration::from_secs(10)).await && answers.taken("many-57").len() == 1, "the push did not wake its gate")?;
+    ensure(
+        answers.until(1, Duration::from_secs(10)).await && answers.taken("many-57").len() == 1,
+        "the push did not wake its gate",
+    )?;
     Ok(format!(
         "parked in {:.1} s; one sweep of all takes {:.1} s and {} batches of ECR",
         parked_in.as_secs_f32(),
@@ -347,7 +410,9 @@ async fn nothing_leaked(stack: &Stack) -> Result<()> {
     for function in ["image-gate", "gate-waker"] {
         let lines = stack.logs(function).await?;
         ensure(lines.len() > 10, format!("{function} has not logged"))?;
-        let leak = lines.iter().find(|line| line.contains("X-Amz-Signature") || line.contains(scenarios::gate::answers::SIGNATURE));
+        let leak = lines
+            .iter()
+            .find(|line| line.contains("X-Amz-Signature") || line.contains(scenarios::gate::answers::SIGNATURE));
         ensure(leak.is_none(), format!("{function}: {leak:?}"))?;
     }
     Ok(())
@@ -391,7 +456,9 @@ async fn begin(stack: &Stack, name: &str, template: &Value) -> Result<()> {
 
 /// Waits until so many requests of a stack are parked.
 async fn waiting(stack: &Stack, name: &str, count: usize) -> Result<()> {
-    stack.until(&format!("{name} is parked"), async |stack| Ok((open(stack, name).await? >= count).then_some(()))).await
+    stack
+        .until(&format!("{name} is parked"), async |stack| Ok((open(stack, name).await? >= count).then_some(())))
+        .await
 }
 
 /// How many requests of a stack are parked.
@@ -404,7 +471,9 @@ async fn rows(stack: &Stack, name: &str) -> Result<Vec<Value>> {
     let mine = format!(":stack/{name}/");
     let items = stack.items().await?;
     let docs = items.iter().filter(|item| item["open"]["S"] == "gate").filter_map(|item| item["doc"]["S"].as_str());
-    docs.filter(|doc| doc.contains(&mine)).map(|doc| serde_json::from_str(doc).context("read a row")).collect()
+    docs.filter(|doc| doc.contains(&mine))
+        .map(|doc| serde_json::from_str(doc).context("read a row"))
+        .collect()
 }
 
 /// Pushes an image and sends its event, as ECR would; from the push to the answer.
@@ -418,7 +487,10 @@ async fn tell(stack: &Stack, tag: &str) -> Result<Duration> {
     let begin = Instant::now();
     let outcome = invoke(stack, "gate-waker", &pushed_event(REPOSITORY, tag)?).await?;
     // A sweep may have been there first.
-    ensure(outcome["answered"] == 1 || outcome["waiting"] == 0 || outcome["outcome"] == "woken", format!("not woken: {outcome}"))?;
+    ensure(
+        outcome["answered"] == 1 || outcome["waiting"] == 0 || outcome["outcome"] == "woken",
+        format!("not woken: {outcome}"),
+    )?;
     Ok(begin.elapsed())
 }
 
@@ -446,12 +518,26 @@ async fn ended(stack: &Stack, name: &str, expected: &str) -> Result<BTreeMap<Str
     ensure(found == expected, format!("{name} is {found}: {:?}", reasons(stack, name).await?))?;
     let answer = stack.cloudformation.describe_stacks().stack_name(name).send().await.context("describe the stack")?;
     let outputs = answer.stacks().first().context("the stack is gone")?.outputs();
-    Ok(outputs.iter().filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))).collect())
+    Ok(outputs
+        .iter()
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+        .collect())
 }
 
 async fn reasons(stack: &Stack, name: &str) -> Result<Vec<String>> {
-    let events = stack.cloudformation.describe_stack_events().stack_name(name).send().await.context("describe the events")?;
-    Ok(events.stack_events().iter().filter_map(|event| event.resource_status_reason()).map(str::to_owned).collect())
+    let events = stack
+        .cloudformation
+        .describe_stack_events()
+        .stack_name(name)
+        .send()
+        .await
+        .context("describe the events")?;
+    Ok(events
+        .stack_events()
+        .iter()
+        .filter_map(|event| event.resource_status_reason())
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Whether a stack's events say all of this in one reason.

@@ -1,7 +1,7 @@
 //! The gate while its processes are killed again and again: every request gets its answer, and only one.
 //!
-//! The requests go past CloudFormation, as in the other parts that time or count, so that every answer is seen byte by byte. They
-//! are sent as CloudFormation and EventBridge send them: nobody waits, and Lambda tries again.
+//! The requests go past CloudFormation, as in the other parts that time or count, so that every answer is seen byte by
+//! byte. They are sent as CloudFormation and EventBridge send them: nobody waits, and Lambda tries again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,7 +19,8 @@ use scenarios::gate::Answers;
 
 /// How often the cases are played side by side.
 const ROUNDS: usize = 6;
-/// The pauses between two killings, in milliseconds, in turn: shorter than a start, longer than a whole answer, and between.
+/// The pauses between two killings, in milliseconds, in turn: shorter than a start, longer than a whole answer, and
+/// between.
 const PAUSES: [u64; 8] = [90, 700, 160, 40, 450, 230, 1100, 300];
 /// For how long processes are killed.
 const KILLING: Duration = Duration::from_secs(25);
@@ -41,7 +42,14 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
-    Case { name: "there", tag: |_| TAG.to_owned(), timeout_seconds: 3600, property: None, status: "SUCCESS", is_pushed: false },
+    Case {
+        name: "there",
+        tag: |_| TAG.to_owned(),
+        timeout_seconds: 3600,
+        property: None,
+        status: "SUCCESS",
+        is_pushed: false,
+    },
     Case {
         name: "comes",
         tag: |round| format!("killed-{round}"),
@@ -50,7 +58,14 @@ const CASES: &[Case] = &[
         status: "SUCCESS",
         is_pushed: true,
     },
-    Case { name: "never", tag: |_| "killed-never".to_owned(), timeout_seconds: SHORT, property: None, status: "FAILED", is_pushed: false },
+    Case {
+        name: "never",
+        tag: |_| "killed-never".to_owned(),
+        timeout_seconds: SHORT,
+        property: None,
+        status: "FAILED",
+        is_pushed: false,
+    },
     Case {
         name: "wrong",
         tag: |_| TAG.to_owned(),
@@ -67,7 +82,8 @@ const CASES: &[Case] = &[
 /// The first step that failed.
 pub(super) async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     let answers = Answers::start().await.context("listen for answers")?;
-    let killer = Killer::start(vec![stack.function("image-gate")?.to_owned(), stack.function("gate-waker")?.to_owned()]);
+    let killer =
+        Killer::start(vec![stack.function("image-gate")?.to_owned(), stack.function("gate-waker")?.to_owned()]);
     let asked = ask_all(stack, &answers).await;
     let cancelled = cancel(stack, &answers).await;
     let pushed = push_all(stack).await;
@@ -82,8 +98,7 @@ pub(super) async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
 async fn ask_all(stack: &Stack, answers: &Answers) -> Result<()> {
     for round in 0..ROUNDS {
         for case in CASES {
-            let mut properties =
-                json!({"RepositoryName": REPOSITORY, "ImageTag": (case.tag)(round), "ServiceTimeout": case.timeout_seconds.to_string()});
+            let mut properties = json!({"RepositoryName": REPOSITORY, "ImageTag": (case.tag)(round), "ServiceTimeout": case.timeout_seconds.to_string()});
             if let Some((name, value)) = case.property {
                 properties[name] = json!(value);
             }
@@ -133,7 +148,10 @@ async fn answered(answers: &Answers) -> Result<()> {
             let taken = answers.taken(&name);
             let bodies: Vec<&str> = taken.iter().map(|answer| answer.body.as_str()).collect();
             // A process that died after sending sends the same again.
-            ensure(bodies.windows(2).all(|two| two[0] == two[1]), format!("{name} was answered differently: {bodies:?}"))?;
+            ensure(
+                bodies.windows(2).all(|two| two[0] == two[1]),
+                format!("{name} was answered differently: {bodies:?}"),
+            )?;
             let answer = taken[0].json();
             ensure(answer["Status"] == case.status, format!("{name}: {answer}"))?;
         }
@@ -189,7 +207,9 @@ fn kill(functions: &[String]) -> u32 {
     let wanted: Vec<String> = functions.iter().map(|name| format!("AWS_LAMBDA_FUNCTION_NAME={name}")).collect();
     let runs = |id: &str| {
         let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
     };
     let ids: Vec<String> = std::fs::read_dir("/proc")
         .into_iter()
@@ -200,6 +220,11 @@ fn kill(functions: &[String]) -> u32 {
     if ids.is_empty() {
         return 0;
     }
-    std::process::Command::new("kill").arg("-KILL").args(&ids).stderr(std::process::Stdio::null()).status().ok();
+    std::process::Command::new("kill")
+        .arg("-KILL")
+        .args(&ids)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .ok();
     u32::try_from(ids.len()).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,9 @@
-//! The mirror's schedule: the deployed rule fires, the run plans, its jobs go through the queue, and ECR holds what Docker Hub has.
+//! The mirror's schedule: the deployed rule fires, the run plans, its jobs go through the queue, and ECR holds what
+//! Docker Hub has.
 //!
-//! The emulator fires rules by their schedule. So that nobody waits an hour, the deployed rule gets another rate until it has fired; its
-//! target and what it sends stay as the template made them. The second run is invoked with such an event, for its answer.
+//! The emulator fires rules by their schedule. So that nobody waits an hour, the deployed rule gets another rate until
+//! it has fired; its target and what it sends stay as the template made them. The second run is invoked with such an
+//! event, for its answer.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +57,10 @@ pub async fn play(stack: &Stack, hub: &Hub, report: &mut Report) -> Result<()> {
     let before = report.step("what there is is noted", Moved::look(stack, hub).await)?;
     report.step("the second run finds everything current", again(stack, &rule).await)?;
     let after = Moved::look(stack, hub).await;
-    report.step("nothing moves", after.and_then(|after| ensure(after == before, format!("{before:?} became {after:?}"))))?;
+    report.step(
+        "nothing moves",
+        after.and_then(|after| ensure(after == before, format!("{before:?} became {after:?}"))),
+    )?;
     Ok(())
 }
 
@@ -74,7 +79,14 @@ async fn publish(hub: &Hub) -> Result<Digests> {
 }
 
 async fn discovered(stack: &Stack) -> Result<()> {
-    let plan = Plan { cluster: "mirrored", name: "discovered", container: "app", image: "acme/discovered:7", count: 1, tags: &[] };
+    let plan = Plan {
+        cluster: "mirrored",
+        name: "discovered",
+        container: "app",
+        image: "acme/discovered:7",
+        count: 1,
+        tags: &[],
+    };
     Deployed::deploy(stack, &plan).await.map(drop)
 }
 
@@ -104,7 +116,10 @@ impl Rule {
     async fn deployed(stack: &Stack) -> Result<Self> {
         let resource = stack.cloudformation.describe_stack_resource().stack_name(NAME).logical_resource_id(RULE);
         let resource = resource.send().await.context("describe the rule's resource")?;
-        let name = resource.stack_resource_detail().and_then(|detail| detail.physical_resource_id()).context("the rule has no name")?;
+        let name = resource
+            .stack_resource_detail()
+            .and_then(|detail| detail.physical_resource_id())
+            .context("the rule has no name")?;
         let rule = stack.emulator().json("events", "AWSEvents.DescribeRule", &json!({ "Name": name })).await?;
         ensure(rule["State"] == "ENABLED", &rule)?;
         let targets = stack.emulator().json("events", "AWSEvents.ListTargetsByRule", &json!({ "Rule": name })).await?;
@@ -112,9 +127,16 @@ impl Rule {
         ensure(targets["Targets"].as_array().is_some_and(|targets| targets.len() == 1), &targets)?;
         // Without an input of its own the target gets EventBridge's event as it is.
         let target = &targets["Targets"][0];
-        ensure(target["Arn"] == function && target.get("Input").is_none() && target.get("InputPath").is_none(), target)?;
+        ensure(
+            target["Arn"] == function && target.get("Input").is_none() && target.get("InputPath").is_none(),
+            target,
+        )?;
         let text = |key: &str| rule[key].as_str().map(str::to_owned).context(format!("the rule has no {key}: {rule}"));
-        Ok(Self { name: text("Name")?, arn: text("Arn")?, rate: text("ScheduleExpression")? })
+        Ok(Self {
+            name: text("Name")?,
+            arn: text("Arn")?,
+            rate: text("ScheduleExpression")?,
+        })
     }
 
     async fn set_rate(&self, stack: &Stack, rate: &str) -> Result<()> {
@@ -136,7 +158,9 @@ async fn fired(stack: &Stack, rule: &Rule, digests: &Digests) -> Result<()> {
     let before = runs(stack, "mirror").await?;
     rule.set_rate(stack, "rate(1 minute)").await?;
     let fired = stack
-        .until_within(UNTIL_IT_FIRES, "the rule wakes the mirror", async |stack| Ok((runs(stack, "mirror").await? > before).then_some(())))
+        .until_within(UNTIL_IT_FIRES, "the rule wakes the mirror", async |stack| {
+            Ok((runs(stack, "mirror").await? > before).then_some(()))
+        })
         .await;
     // It must not fire again, whatever has become of it.
     rule.set_rate(stack, &rule.rate).await?;
@@ -160,12 +184,19 @@ fn copy_of(repository: &str) -> String {
 
 async fn same_digests(stack: &Stack, digests: &Digests) -> Result<()> {
     for (repository, tag, _) in IMAGES {
-        let (found, expected) = (digest_in_ecr(stack, &copy_of(repository), tag).await?, digests.get(&(*repository, *tag)));
+        let (found, expected) =
+            (digest_in_ecr(stack, &copy_of(repository), tag).await?, digests.get(&(*repository, *tag)));
         ensure(found.as_ref() == expected, format!("{repository}:{tag} is {found:?}, and ought to be {expected:?}"))?;
     }
     let policy = json!({"repositoryName": copy_of("library/base")});
-    let policy = stack.emulator().json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetLifecyclePolicy", &policy).await?;
-    ensure(policy["lifecyclePolicyText"].as_str().is_some_and(|text| text.contains("\"countNumber\":30")), policy)
+    let policy = stack
+        .emulator()
+        .json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetLifecyclePolicy", &policy)
+        .await?;
+    ensure(
+        policy["lifecyclePolicyText"].as_str().is_some_and(|text| text.contains("\"countNumber\":30")),
+        policy,
+    )
 }
 
 async fn announced(stack: &Stack, digests: &Digests) -> Result<()> {
@@ -179,10 +210,13 @@ async fn announced(stack: &Stack, digests: &Digests) -> Result<()> {
         })
         .await?;
     let told: Vec<Value> = heard.into_inner();
-    let expected: BTreeSet<(String, String)> =
-        digests.iter().map(|((repository, tag), digest)| (format!("docker.io/{repository}:{tag}"), digest.clone())).collect();
+    let expected: BTreeSet<(String, String)> = digests
+        .iter()
+        .map(|((repository, tag), digest)| (format!("docker.io/{repository}:{tag}"), digest.clone()))
+        .collect();
     let text = |event: &Value, key: &str| event["detail"][key].as_str().unwrap_or_default().to_owned();
-    let found: BTreeSet<(String, String)> = told.iter().map(|event| (text(event, "source"), text(event, "digest"))).collect();
+    let found: BTreeSet<(String, String)> =
+        told.iter().map(|event| (text(event, "source"), text(event, "digest"))).collect();
     ensure(found == expected && told.len() == expected.len(), format!("{found:?} instead of {expected:?}"))?;
     ensure(told.iter().all(|event| text(event, "requested_by") == "schedule"), "somebody else has asked")
 }
@@ -193,9 +227,13 @@ async fn shared(stack: &Stack) -> Result<()> {
         .until("the last job has given back what it held", async |stack| {
             let items = stack.items().await?;
             let named = |key: &str, prefix: &str| {
-                items.iter().filter(|item| item[key]["S"].as_str().is_some_and(|name| name.starts_with(prefix))).count()
+                items
+                    .iter()
+                    .filter(|item| item[key]["S"].as_str().is_some_and(|name| name.starts_with(prefix)))
+                    .count()
             };
-            let unfinished = items.iter().any(|item| item["unfinished"]["SS"].as_array().is_some_and(|marks| !marks.is_empty()));
+            let unfinished =
+                items.iter().any(|item| item["unfinished"]["SS"].as_array().is_some_and(|marks| !marks.is_empty()));
             let there = named("sk", "pace#") == 1 && named("sk", "held#") >= 2;
             Ok((there && !unfinished && named("pk", "mirror-copy#") == 0).then_some(()))
         })
@@ -205,16 +243,22 @@ async fn shared(stack: &Stack) -> Result<()> {
 fn by_digest_only(hub: &Hub, digests: &Digests) -> Result<()> {
     for repository in digests.keys().map(|(repository, _)| *repository).collect::<BTreeSet<_>>() {
         let requests = hub.manifest_requests(repository)?;
-        let gets: Vec<&str> = requests.iter().filter(|(method, _)| method == "GET").map(|(_, name)| name.as_str()).collect();
+        let gets: Vec<&str> =
+            requests.iter().filter(|(method, _)| method == "GET").map(|(_, name)| name.as_str()).collect();
         let expected = digests.keys().filter(|(own, _)| *own == repository).count();
-        ensure(gets.len() == expected && gets.iter().all(|name| name.starts_with("sha256:")), format!("{repository}: {gets:?}"))?;
+        ensure(
+            gets.len() == expected && gets.iter().all(|name| name.starts_with("sha256:")),
+            format!("{repository}: {gets:?}"),
+        )?;
     }
     Ok(())
 }
 
 async fn again(stack: &Stack, rule: &Rule) -> Result<()> {
     let answer = invoke(stack, "mirror", &rule.event()).await?;
-    let none = ["planned", "asked", "later", "blocked", "absent", "unknown"].iter().all(|state| answer[*state] == 0);
+    let none = ["planned", "asked", "later", "blocked", "absent", "unknown"]
+        .iter()
+        .all(|state| answer[*state] == 0);
     let current = answer["current"].as_u64().unwrap_or_default();
     let wanted = IMAGES.iter().filter(|(_, _, wanted)| *wanted).count() as u64;
     ensure(none && current >= wanted, answer)
@@ -235,11 +279,20 @@ impl Moved {
         let mut copies = Vec::new();
         for repository in IMAGES.iter().map(|(repository, _, _)| *repository).collect::<BTreeSet<_>>() {
             pulls += hub.manifest_requests(repository)?.iter().filter(|(method, _)| method == "GET").count();
-            let images = stack.ecr.describe_images().repository_name(copy_of(repository)).send().await.context("describe the copies")?;
-            let line = |image: &aws_sdk_ecr::types::ImageDetail| format!("{:?} {:?}", image.image_digest(), image.image_pushed_at());
+            let images = stack
+                .ecr
+                .describe_images()
+                .repository_name(copy_of(repository))
+                .send()
+                .await
+                .context("describe the copies")?;
+            let line = |image: &aws_sdk_ecr::types::ImageDetail| {
+                format!("{:?} {:?}", image.image_digest(), image.image_pushed_at())
+            };
             copies.extend(images.image_details().iter().map(line));
         }
-        let announced = stack.take_events().await?.iter().filter(|event| event["detail-type"] == "Image Mirrored").count();
+        let announced =
+            stack.take_events().await?.iter().filter(|event| event["detail-type"] == "Image Mirrored").count();
         // The run itself is invoked; a job would be one more.
         let jobs = stack.logs("mirror").await?.iter().filter(|line| line.contains("the image is mirrored")).count();
         Ok(Self { pulls, copies, announced, jobs })

@@ -40,12 +40,17 @@ async fn invoke(stack: &Stack, function: &str, event: &Value) -> Result<Value> {
 /// Invokes the remediator, which has to come to this outcome.
 async fn remediate(stack: &Stack, event: &Value, outcome: &str, remedy: Option<&str>) -> Result<()> {
     let answer = invoke(stack, "remediator", event).await?;
-    ensure(answer["outcome"] == outcome && answer["remedy"].as_str() == remedy, format!("not {outcome}, {remedy:?}: {answer}"))
+    ensure(
+        answer["outcome"] == outcome && answer["remedy"].as_str() == remedy,
+        format!("not {outcome}, {remedy:?}: {answer}"),
+    )
 }
 
 /// Waits for a notification with this in its subject; returns its text.
 async fn told(stack: &Stack, subject: &str) -> Result<String> {
-    stack.until(&format!("a message about `{subject}`"), async |stack| stack.take_notification(subject).await).await
+    stack
+        .until(&format!("a message about `{subject}`"), async |stack| stack.take_notification(subject).await)
+        .await
 }
 
 /// Fails if a text lacks one of these parts.
@@ -65,14 +70,29 @@ async fn through_the_rule(stack: &Stack) -> Result<()> {
     let entry = json!({"Source": "pullsafe", "DetailType": "Image Mirrored", "Detail": mirrored["detail"].to_string()});
     let answer = stack.emulator().json("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await?;
     ensure(answer["FailedEntryCount"] == 0, &answer)?;
-    stack.until("the rule wakes the remediator", async |stack| Ok((runs(stack, "remediator").await? > before).then_some(()))).await
+    stack
+        .until("the rule wakes the remediator", async |stack| {
+            Ok((runs(stack, "remediator").await? > before).then_some(()))
+        })
+        .await
 }
 
 async fn through_the_queue(stack: &Stack) -> Result<()> {
     let before = runs(stack, "remediator").await?;
     let message = event("task-stopped-scaling")?.to_string();
-    stack.sqs.send_message().queue_url(stack.output("WorkQueueUrl")?).message_body(message).send().await.context("send")?;
-    stack.until("the queue wakes the remediator", async |stack| Ok((runs(stack, "remediator").await? > before).then_some(()))).await
+    stack
+        .sqs
+        .send_message()
+        .queue_url(stack.output("WorkQueueUrl")?)
+        .message_body(message)
+        .send()
+        .await
+        .context("send")?;
+    stack
+        .until("the queue wakes the remediator", async |stack| {
+            Ok((runs(stack, "remediator").await? > before).then_some(()))
+        })
+        .await
 }
 
 /// The digest behind a tag of a private repository, as ECR has it.
@@ -80,7 +100,9 @@ async fn digest_in_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Opt
     let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag(tag).build();
     match stack.ecr.batch_get_image().repository_name(repository).image_ids(id).send().await {
         Ok(answer) => Ok(answer.images().first().and_then(|image| image.image_id()?.image_digest()).map(str::to_owned)),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => Ok(None),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {
+            Ok(None)
+        }
         Err(error) => Err(error).context("look into ECR"),
     }
 }
@@ -88,17 +110,34 @@ async fn digest_in_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<Opt
 /// Pushes an image to the emulated ECR, over the registry protocol as `docker push` does.
 async fn push_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
     let basic = sign_in(stack).await?;
-    super::hub::push(&super::http::Http::default(), stack.emulator().endpoint(), &[("authorization", &basic)], repository, tag).await
+    super::hub::push(
+        &super::http::Http::default(),
+        stack.emulator().endpoint(),
+        &[("authorization", &basic)],
+        repository,
+        tag,
+    )
+    .await
 }
 
 /// Pushes an index into ECR, through its registry.
 async fn push_index_to_ecr(stack: &Stack, repository: &str, tag: &str) -> Result<String> {
     let basic = sign_in(stack).await?;
-    super::hub::push_index(&super::http::Http::default(), stack.emulator().endpoint(), &[("authorization", &basic)], repository, tag).await
+    super::hub::push_index(
+        &super::http::Http::default(),
+        stack.emulator().endpoint(),
+        &[("authorization", &basic)],
+        repository,
+        tag,
+    )
+    .await
 }
 
 async fn sign_in(stack: &Stack) -> Result<String> {
-    let answer = stack.emulator().json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({})).await?;
+    let answer = stack
+        .emulator()
+        .json("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", &json!({}))
+        .await?;
     let token = answer["authorizationData"][0]["authorizationToken"].as_str().context("no token")?;
     Ok(format!("Basic {token}"))
 }

@@ -50,8 +50,8 @@ pub struct Seen {
 }
 
 impl Deployed {
-    /// Registers a task definition of one container, with an execution role that may pull from ECR, and creates a service
-    /// of it. In the emulator every task starts, so they are stopped, and it does not replace them.
+    /// Registers a task definition of one container, with an execution role that may pull from ECR, and creates a
+    /// service of it. In the emulator every task starts, so they are stopped, and it does not replace them.
     ///
     /// # Errors
     /// If anything is refused.
@@ -59,19 +59,48 @@ impl Deployed {
         let Plan { cluster, name, .. } = *plan;
         stack.ecs.create_cluster().cluster_name(cluster).send().await.context("create the cluster")?;
         let container = ContainerDefinition::builder().name(plan.container).image(plan.image).essential(true).build();
-        let definition = stack.ecs.register_task_definition().family(name).requires_compatibilities(Compatibility::Fargate);
-        let definition = definition.network_mode(NetworkMode::Awsvpc).cpu("2048").memory("4096").container_definitions(container);
+        let definition =
+            stack.ecs.register_task_definition().family(name).requires_compatibilities(Compatibility::Fargate);
+        let definition = definition
+            .network_mode(NetworkMode::Awsvpc)
+            .cpu("2048")
+            .memory("4096")
+            .container_definitions(container);
         let registered = definition.execution_role_arn(execution_role(stack, name).await?).send().await;
-        let registered = registered.context("register the task definition")?.task_definition.context("no task definition")?;
+        let registered =
+            registered.context("register the task definition")?.task_definition.context("no task definition")?;
         let task_definition = registered.task_definition_arn.context("a task definition without an ARN")?;
         let tags = plan.tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build()).collect();
-        let service = stack.ecs.create_service().cluster(cluster).service_name(name).desired_count(plan.count).set_tags(Some(tags));
-        let service =
-            service.task_definition(&task_definition).send().await.context("create the service")?.service.context("no service")?;
-        let deployment = service.deployments().first().and_then(|deployment| deployment.id()).context("no deployment")?.to_owned();
+        let service = stack
+            .ecs
+            .create_service()
+            .cluster(cluster)
+            .service_name(name)
+            .desired_count(plan.count)
+            .set_tags(Some(tags));
+        let service = service
+            .task_definition(&task_definition)
+            .send()
+            .await
+            .context("create the service")?
+            .service
+            .context("no service")?;
+        let deployment = service
+            .deployments()
+            .first()
+            .and_then(|deployment| deployment.id())
+            .context("no deployment")?
+            .to_owned();
         let tasks = stack
             .until("the service has its tasks", async |stack| {
-                let listed = stack.ecs.list_tasks().cluster(cluster).service_name(name).send().await.context("list the tasks")?;
+                let listed = stack
+                    .ecs
+                    .list_tasks()
+                    .cluster(cluster)
+                    .service_name(name)
+                    .send()
+                    .await
+                    .context("list the tasks")?;
                 let tasks = listed.task_arns.unwrap_or_default();
                 Ok((i32::try_from(tasks.len()) == Ok(plan.count)).then_some(tasks))
             })
@@ -79,11 +108,17 @@ impl Deployed {
         for task in &tasks {
             stack.ecs.stop_task().cluster(cluster).task(task).send().await.context("stop a task")?;
         }
-        Ok(Self { cluster: cluster.to_owned(), name: name.to_owned(), task_definition, deployment, tasks })
+        Ok(Self {
+            cluster: cluster.to_owned(),
+            name: name.to_owned(),
+            task_definition,
+            deployment,
+            tasks,
+        })
     }
 
-    /// A stop of `events/`, as the task with this number sends it now: a stop of long ago, before an incident that has been
-    /// resolved meanwhile, would be no news.
+    /// A stop of `events/`, as the task with this number sends it now: a stop of long ago, before an incident that has
+    /// been resolved meanwhile, would be no news.
     ///
     /// # Errors
     /// If there is no such event, or no such task.
@@ -108,10 +143,18 @@ impl Deployed {
     /// # Errors
     /// If it cannot be described.
     pub async fn look(&self, stack: &Stack) -> Result<Seen> {
-        let describe = stack.ecs.describe_services().cluster(&self.cluster).services(&self.name).include(ServiceField::Tags);
+        let describe = stack
+            .ecs
+            .describe_services()
+            .cluster(&self.cluster)
+            .services(&self.name)
+            .include(ServiceField::Tags);
         let answer = describe.send().await.context("describe the service")?;
         let service = answer.services().first().context("the service is gone")?;
-        let tags = service.tags().iter().map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()));
+        let tags = service
+            .tags()
+            .iter()
+            .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()));
         Ok(Seen {
             task_definition: service.task_definition().unwrap_or_default().to_owned(),
             desired: service.desired_count(),
@@ -125,8 +168,13 @@ impl Deployed {
     /// If its task definition cannot be described.
     pub async fn image(&self, stack: &Stack) -> Result<String> {
         let definition = self.look(stack).await?.task_definition;
-        let answer =
-            stack.ecs.describe_task_definition().task_definition(definition).send().await.context("describe the task definition")?;
+        let answer = stack
+            .ecs
+            .describe_task_definition()
+            .task_definition(definition)
+            .send()
+            .await
+            .context("describe the task definition")?;
         let image = answer.task_definition().and_then(|definition| definition.container_definitions().first()?.image());
         Ok(image.context("a container without an image")?.to_owned())
     }
@@ -136,7 +184,13 @@ impl Deployed {
     /// # Errors
     /// If they cannot be listed.
     pub async fn revisions(&self, stack: &Stack) -> Result<usize> {
-        let answer = stack.ecs.list_task_definitions().family_prefix(&self.name).send().await.context("list the task definitions")?;
+        let answer = stack
+            .ecs
+            .list_task_definitions()
+            .family_prefix(&self.name)
+            .send()
+            .await
+            .context("list the task definitions")?;
         Ok(answer.task_definition_arns().len())
     }
 
@@ -149,7 +203,8 @@ impl Deployed {
         let items = stack.items().await?;
         let text = |item: &Value, key: &str| item[key]["S"].as_str().unwrap_or_default().to_owned();
         let row = items.iter().find(|item| text(item, "sk") == "state" && text(item, "pk").ends_with(&name));
-        serde_json::from_str(&text(row.context(format!("no row of {name}: {items:?}"))?, "doc")).context("read the record")
+        serde_json::from_str(&text(row.context(format!("no row of {name}: {items:?}"))?, "doc"))
+            .context("read the record")
     }
 }
 

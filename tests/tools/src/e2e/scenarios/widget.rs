@@ -17,12 +17,27 @@ pub async fn play(stack: &Stack, report: &mut Report) -> Result<()> {
     let html = report.step("it shows what is open", look(stack, "dark").await)?;
     report.step(
         "the service that was moved is there, with its quota",
-        says(&html, &["court-case/court-case-backend: open", "registry-rate-limited", "<svg", "an estimate", "docker-hub/iseepatterns"]),
+        says(
+            &html,
+            &[
+                "court-case/court-case-backend: open",
+                "registry-rate-limited",
+                "<svg",
+                "an estimate",
+                "docker-hub/iseepatterns",
+            ],
+        ),
     )?;
-    report.step("the service that is only observed is there", says(&html, &["court-case/observed: open", "observed only"]))?;
+    report.step(
+        "the service that is only observed is there",
+        says(&html, &["court-case/observed: open", "observed only"]),
+    )?;
     report.step("it has nothing that runs or leads away", harmless(&html))?;
     let light = look(stack, "light").await;
-    report.step("it takes the dashboard's theme", light.and_then(|light| ensure(light != html, "both themes look alike")))?;
+    report.step(
+        "it takes the dashboard's theme",
+        light.and_then(|light| ensure(light != html, "both themes look alike")),
+    )?;
     Ok(())
 }
 
@@ -32,16 +47,21 @@ async fn describes(stack: &Stack) -> Result<()> {
 }
 
 async fn look(stack: &Stack, theme: &str) -> Result<String> {
-    let context = json!({ "dashboardName": "pullsafe", "widgetId": "widget-1", "theme": theme, "width": 1200, "height": 400 });
+    let context =
+        json!({ "dashboardName": "pullsafe", "widgetId": "widget-1", "theme": theme, "width": 1200, "height": 400 });
     let answer = invoke(stack, "widget", &json!({ "widgetContext": context })).await?;
     answer.as_str().map(str::to_owned).context(format!("no HTML: {answer}"))
 }
 
 fn harmless(html: &str) -> Result<()> {
-    let found = ["<script", "<iframe", "<use", "href=", "src=", "url(", " on"].into_iter().find(|never| match *never {
-        // An attribute such as `onclick`, not a word such as `once`.
-        " on" => html.split('<').any(|tag| tag.split('>').next().is_some_and(|tag| tag.contains(" on") && tag.contains('='))),
-        never => html.contains(never),
-    });
+    let found = ["<script", "<iframe", "<use", "href=", "src=", "url(", " on"]
+        .into_iter()
+        .find(|never| match *never {
+            // An attribute such as `onclick`, not a word such as `once`.
+            " on" => html
+                .split('<')
+                .any(|tag| tag.split('>').next().is_some_and(|tag| tag.contains(" on") && tag.contains('='))),
+            never => html.contains(never),
+        });
     ensure(found.is_none(), format!("{found:?} is in it"))
 }

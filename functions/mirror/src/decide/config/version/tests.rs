@@ -74,7 +74,17 @@ fn a_bad_range_says_what_is_bad() {
 
 #[test]
 fn newer_is_newer() {
-    let order = ["3.9", "3.14.0a2", "3.14.0rc1", "3.14", "3.14.0", "3.14.0-alpine3.9", "3.14.0-alpine3.20", "22", "22.1"];
+    let order = [
+        "3.9",
+        "3.14.0a2",
+        "3.14.0rc1",
+        "3.14",
+        "3.14.0",
+        "3.14.0-alpine3.9",
+        "3.14.0-alpine3.20",
+        "22",
+        "22.1",
+    ];
     for (older, newer) in order.iter().zip(&order[1..]) {
         let (older, newer) = (Version::of_tag(older).unwrap(), Version::of_tag(newer).unwrap());
         assert_eq!(older.compare(&newer), Ordering::Less, "{older:?} {newer:?}");

@@ -19,24 +19,36 @@ fn a_move_gives_its_reasons_for_not_moving() {
         (Box::new(|case| case.incident.causes[0].diagnosis.kind = Some(Kind::Burst)), "declined: "),
         (Box::new(|case| case.incident.causes[0].diagnosis.registry = Some(Registry::Ghcr)), "declined: "),
         (Box::new(|case| case.seen.service = Lookup::Absent), "declined: the service no longer exists"),
-        (Box::new(|case| case.seen.service = Lookup::Unknown(Doubt::lasting("denied"))), "could not be looked up: denied"),
+        (
+            Box::new(|case| case.seen.service = Lookup::Unknown(Doubt::lasting("denied"))),
+            "could not be looked up: denied",
+        ),
         (Box::new(set_service(|service| service["status"] = json!("DRAINING"))), "the service is DRAINING"),
         (
             Box::new(set_service(|service| service["deploymentController"] = json!({"type": "CODE_DEPLOY"}))),
             "CodeDeploy deploys this service",
         ),
-        (Box::new(set_service(|service| service["deploymentController"] = json!({"type": "EXTERNAL"}))), "an external controller"),
+        (
+            Box::new(set_service(|service| service["deploymentController"] = json!({"type": "EXTERNAL"}))),
+            "an external controller",
+        ),
         (
             Box::new(set_service(|service| service["deploymentController"] = json!({"type": "NEW"}))),
             "the deployment controller NEW is not known",
         ),
-        (Box::new(set_service(|service| service["schedulingStrategy"] = json!("DAEMON"))), "it is a DAEMON service"),
+        (
+            Box::new(set_service(|service| service["schedulingStrategy"] = json!("DAEMON"))),
+            "it is a DAEMON service",
+        ),
         (Box::new(set_service(|service| service["resourceManagementType"] = json!("ECS"))), "Express service"),
         (
             Box::new(set_service(|service| service["deploymentConfiguration"] = json!({"strategy": "BLUE_GREEN"}))),
             "its deployments are BLUE_GREEN",
         ),
-        (Box::new(set_service(|service| service["deployments"][0]["rolloutState"] = json!("FAILED"))), "the deployment circuit breaker"),
+        (
+            Box::new(set_service(|service| service["deployments"][0]["rolloutState"] = json!("FAILED"))),
+            "the deployment circuit breaker",
+        ),
         (
             Box::new(set_service(|service| {
                 service["deployments"][0]["rolloutStateReason"] =
@@ -45,14 +57,21 @@ fn a_move_gives_its_reasons_for_not_moving() {
             "the deployment circuit breaker",
         ),
         (
-            Box::new(set_service(|service| service["taskDefinition"] = json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:8"))),
+            Box::new(set_service(|service| {
+                service["taskDefinition"] = json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:8")
+            })),
             "the service has moved on to web:8",
         ),
         (
-            Box::new(set_service(|service| service["tags"] = json!([{"key": "pullsafe:moved-at", "value": "2026-01-15T01:00:00Z"}]))),
+            Box::new(set_service(|service| {
+                service["tags"] = json!([{"key": "pullsafe:moved-at", "value": "2026-01-15T01:00:00Z"}])
+            })),
             "less than 24 hours ago",
         ),
-        (Box::new(|case| (case.incident.causes[0].tasks, case.incident.causes[0].diagnosis.attempts) = (1, None)), "met once, on one task"),
+        (
+            Box::new(|case| (case.incident.causes[0].tasks, case.incident.causes[0].diagnosis.attempts) = (1, None)),
+            "met once, on one task",
+        ),
         (Box::new(|case| case.seen.hub_images.clear()), "names no image of Docker Hub"),
         (
             Box::new(|case| case.seen.task_definition = Lookup::Unknown(Doubt::lasting("throttled"))),
@@ -61,8 +80,13 @@ fn a_move_gives_its_reasons_for_not_moving() {
         (
             Box::new(|case| {
                 let plan = decided(&limited()).plan.unwrap();
-                case.incident.act =
-                    Some(Act { cause: Cause::RegistryRateLimited, plan, decided_at: at(1), state: ActState::Done, question: None });
+                case.incident.act = Some(Act {
+                    cause: Cause::RegistryRateLimited,
+                    plan,
+                    decided_at: at(1),
+                    state: ActState::Done,
+                    question: None,
+                });
             }),
             "this incident has had its one act (move-to-mirror)",
         ),
@@ -76,8 +100,14 @@ fn a_move_gives_its_reasons_for_not_moving() {
 fn an_image_goes_only_where_it_is_certainly_the_same() {
     let rows: Vec<Row<HubImage>> = vec![
         // The mirror lacks it or is behind: it can be asked.
-        (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Absent), "act: ask the mirror to copy docker.io/acme/app:1"),
-        (Box::new(|image| image.mirror.as_mut().unwrap().1 = resolved("older")), "act: ask the mirror to copy docker.io/acme/app:1"),
+        (
+            Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Absent),
+            "act: ask the mirror to copy docker.io/acme/app:1",
+        ),
+        (
+            Box::new(|image| image.mirror.as_mut().unwrap().1 = resolved("older")),
+            "act: ask the mirror to copy docker.io/acme/app:1",
+        ),
         // What the service last ran is as good as what the tag means now.
         (
             Box::new(|image| {
@@ -98,11 +128,20 @@ fn an_image_goes_only_where_it_is_certainly_the_same() {
             }),
             "what the service runs could not be found out either: ecs:ListTasks: AccessDeniedException",
         ),
-        (Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Unknown(Doubt::lasting("denied"))), "could not be looked up: denied"),
-        (Box::new(|image| image.mirror = None), "acme/app:1 has nowhere to go: no mirror is configured; it is not an official image"),
+        (
+            Box::new(|image| image.mirror.as_mut().unwrap().1 = Lookup::Unknown(Doubt::lasting("denied"))),
+            "could not be looked up: denied",
+        ),
+        (
+            Box::new(|image| image.mirror = None),
+            "acme/app:1 has nowhere to go: no mirror is configured; it is not an official image",
+        ),
         (
             Box::new(|image| {
-                let same = Lookup::Found(Resolved { digest: digest("acme/app:1"), platforms: Some(vec!["linux/arm64/v8".to_owned()]) });
+                let same = Lookup::Found(Resolved {
+                    digest: digest("acme/app:1"),
+                    platforms: Some(vec!["linux/arm64/v8".to_owned()]),
+                });
                 image.mirror.as_mut().unwrap().1 = same;
             }),
             "offers linux/arm64/v8 and the task needs linux/amd64",
@@ -138,7 +177,11 @@ fn the_mirror_is_asked_once_and_waited_for_with_patience() {
         move |case: &mut Case| {
             case.seen.hub_images[0].mirror.as_mut().unwrap().1 = Lookup::Absent;
             let images = vec!["acme/app:1".parse().unwrap()];
-            case.incident.waiting = Some(Waiting { cause: WaitingFor::Mirror(images), since: at(2), unseen_since: None });
+            case.incident.waiting = Some(Waiting {
+                cause: WaitingFor::Mirror(images),
+                since: at(2),
+                unseen_since: None,
+            });
             case.now = at(minute);
         }
     };

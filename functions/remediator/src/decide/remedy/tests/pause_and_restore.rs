@@ -20,13 +20,24 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
         (Box::new(set_service(|service| service["runningCount"] = json!(1))), "1 task(s) of the service run"),
         (
             Box::new(set_service(|service| {
-                service["deployments"].as_array_mut().unwrap().push(json!({"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 2}))
+                service["deployments"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(json!({"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 2}))
             })),
             "2 task(s) of the service run",
         ),
-        (Box::new(set_service(|service| service["desiredCount"] = json!(0))), "the desired count is 0 already"),
         (
-            Box::new(|case| case.seen.stack = Lookup::Found(Stack { name: "app".to_owned(), status: "CREATE_IN_PROGRESS".to_owned() })),
+            Box::new(set_service(|service| service["desiredCount"] = json!(0))),
+            "the desired count is 0 already",
+        ),
+        (
+            Box::new(|case| {
+                case.seen.stack = Lookup::Found(Stack {
+                    name: "app".to_owned(),
+                    status: "CREATE_IN_PROGRESS".to_owned(),
+                })
+            }),
             "stack app is CREATE_IN_PROGRESS",
         ),
         (
@@ -38,10 +49,22 @@ fn a_pause_gives_its_reasons_for_not_pausing() {
             "whether autoscaling would raise the count again could not be found out: denied",
         ),
         (Box::new(|case| case.seen.wanted = resolved("x")), "exists now; ECS will find it at its next try"),
-        (Box::new(|case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied"))), "could not be confirmed: denied"),
-        (Box::new(|case| add_other_cause(case, at(1))), "tasks of this service also stopped for another cause (app-crashed)"),
-        (Box::new(|case| case.incident.causes[0].diagnosis.image = None), "the message does not name the image"),
-        (Box::new(set_service(|service| service["schedulingStrategy"] = json!("DAEMON"))), "it is a DAEMON service"),
+        (
+            Box::new(|case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied"))),
+            "could not be confirmed: denied",
+        ),
+        (
+            Box::new(|case| add_other_cause(case, at(1))),
+            "tasks of this service also stopped for another cause (app-crashed)",
+        ),
+        (
+            Box::new(|case| case.incident.causes[0].diagnosis.image = None),
+            "the message does not name the image",
+        ),
+        (
+            Box::new(set_service(|service| service["schedulingStrategy"] = json!("DAEMON"))),
+            "it is a DAEMON service",
+        ),
     ];
     for (change, expected) in rows {
         check(missing, change, expected);
@@ -134,11 +157,14 @@ fn a_digest_that_is_gone_needs_a_new_deployment() {
         "a new deployment would replace them with whatever the tag means now",
     );
     check(gone, |case| case.seen.wanted = Lookup::Absent, "set the desired count of prod/web from 2 to 0");
-    check(gone, |case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied")), "could not be confirmed: denied");
+    check(
+        gone,
+        |case| case.seen.wanted = Lookup::Unknown(Doubt::lasting("denied")),
+        "could not be confirmed: denied",
+    );
     let by_digest = |case: &mut Case| {
         let image = format!("{MIRROR}/app@{}", digest("old"));
-        let definition =
-            json!({"taskDefinition": {"taskDefinitionArn": DEFINITION, "containerDefinitions": [{"name": "app", "image": image}]}});
+        let definition = json!({"taskDefinition": {"taskDefinitionArn": DEFINITION, "containerDefinitions": [{"name": "app", "image": image}]}});
         case.seen.task_definition = Lookup::Found(TaskDefinition::from_json(&definition).unwrap());
     };
     check(gone, by_digest, "the task definition itself names the digest");
