@@ -10,8 +10,8 @@ use pullsafe::settings::TABLE;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::outbreak::Rules;
-use pullsafe_incident::report::{Report, html, markdown, outbreak};
 use pullsafe_incident::store::{History, Table};
+use pullsafe_report::{Report, html, markdown, outbreak};
 
 use crate::account::Session;
 use crate::arguments::duration;

@@ -26,7 +26,7 @@ use pullsafe_registry::decide::throttle::retry_after;
 use pullsafe_registry::parsers;
 use pullsafe_registry::sign_in::docker_config::DockerConfig;
 use pullsafe_yaml::Tree;
-use remediator::decide::log::place::{LogPlace, of_build, of_container};
+use remediator_decide::log::place::{LogPlace, of_build, of_container};
 use serde_json::Value;
 
 /// A parser, and texts that it takes: what is tried begins as these.

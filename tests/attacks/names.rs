@@ -8,7 +8,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_registry::{Client, Config, RegistryError};
 use remediator::aws::logs::Logs;
-use remediator::decide::log::place::{LogPlace, of_container};
+use remediator_decide::log::place::{LogPlace, of_container};
 use serde_json::json;
 
 use super::evil::{Evil, Reply};
@@ -96,12 +96,12 @@ pub(crate) async fn region_of_logs() -> String {
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("eu-west-1"))
         .build();
-    let stream = remediator::decide::log::place::LogStream {
+    let stream = remediator_decide::log::place::LogStream {
         region: Some("cn-north-1".parse().unwrap()),
         group: "g".to_owned(),
         stream: "s".to_owned(),
     };
-    let window = remediator::decide::log::place::Window::around(None, Timestamp::from_millis(0));
+    let window = remediator_decide::log::place::Window::around(None, Timestamp::from_millis(0));
     let mut budget = pullsafe_incident::spent::Budget { calls: 3, bytes: 1000 };
     let failure = Logs::new(&config).read(&stream, window, &mut budget, |_| {}).await.unwrap_err();
     assert!(failure.to_string().contains("another partition"), "{failure}");

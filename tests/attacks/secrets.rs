@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use pullsafe_aws::telemetry;
-use pullsafe_incident::report::{Report, html, markdown};
 use pullsafe_incident::store::Table;
+use pullsafe_report::{Report, html, markdown};
 use scenarios::gate::{Manner, Stage};
 use scenarios::world::{MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::json;

@@ -18,10 +18,10 @@ use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_events::{Event, Subject, TaskStopped};
 use pullsafe_incident::plan::Step;
 use pullsafe_incident::record::Record;
-use remediator::decide::observation::{HubImage, Observation};
-use remediator::decide::remedy;
-use remediator::decide::remedy::{Situation, target};
-use remediator::decide::service::Service;
+use remediator_decide::observation::{HubImage, Observation};
+use remediator_decide::remedy;
+use remediator_decide::remedy::{Situation, target};
+use remediator_decide::service::Service;
 use serde_json::{Value, json};
 
 const MIRROR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

@@ -7,7 +7,7 @@ use pullsafe_diagnosis::check::check;
 use pullsafe_diagnosis::event::Verdict;
 use pullsafe_diagnosis::explain::explain;
 use pullsafe_diagnosis::setting::Setting;
-use remediator::decide::remedy;
+use remediator_decide::remedy;
 use serde_json::{Value, json};
 
 use super::item::Item;

@@ -9,7 +9,7 @@ use pullsafe::arn::ServiceId;
 use pullsafe::foreign::line;
 use pullsafe_aws::Failure;
 use pullsafe_aws::json::{JsonApi, TAGGING};
-use remediator::decide::service::marks;
+use remediator_decide::service::marks;
 use serde_json::json;
 
 use super::finding::Finding;

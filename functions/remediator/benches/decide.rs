@@ -19,9 +19,9 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::plan::Plan;
 use pullsafe_incident::record::Record;
-use remediator::decide::observation::{HubImage, Observation};
-use remediator::decide::remedy::{Situation, decide, target};
-use remediator::decide::service::Service;
+use remediator_decide::observation::{HubImage, Observation};
+use remediator_decide::remedy::{Situation, decide, target};
+use remediator_decide::service::Service;
 use serde_json::{Value, json};
 
 const EVENT: &str = include_str!("../../../events/task-stopped-hub-quota.json");

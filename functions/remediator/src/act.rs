@@ -5,8 +5,6 @@
 //! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an
 //! error.
 
-use crate::decide::remedy::guard::{another_stack, not_held};
-use crate::decide::service::Service;
 use pullsafe::arn::{ServiceId, family_and_revision};
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::mirror_job::MirrorJob;
@@ -16,6 +14,8 @@ use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::{ImageId, Kept};
 use pullsafe_events::task_definition::{CLONED_FROM, TaskDefinition};
 use pullsafe_incident::plan::{Plan, Step, Suspended};
+use remediator_decide::remedy::guard::{another_stack, not_held};
+use remediator_decide::service::Service;
 use serde_json::Value;
 
 use super::Remediator;

@@ -4,10 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::act::Acted;
-use crate::decide::build_offer as build_remedy;
-use crate::decide::build_offer::{Asking, Offer};
-use crate::decide::log::place::{LogPlace, Window, of_build};
-use crate::decide::observation::HubImage;
 use futures_util::future::join_all;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
@@ -28,6 +24,10 @@ use pullsafe_incident::record::{Added, Record};
 use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::spent::Spent;
 use pullsafe_incident::waiting::{Waiting, WaitingFor, of_mirrored};
+use remediator_decide::build_offer as build_remedy;
+use remediator_decide::build_offer::{Asking, Offer};
+use remediator_decide::log::place::{LogPlace, Window, of_build};
+use remediator_decide::observation::HubImage;
 
 use super::{Remediator, Tally};
 

@@ -10,9 +10,6 @@
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
 use crate::act::{Acted, StepOutcome};
-use crate::decide::door::{self, Decision, Deployment, Revision, Situation, Standing};
-use crate::decide::remedy;
-use crate::decide::service::Service;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
@@ -27,6 +24,9 @@ use pullsafe_incident::record::Record;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::WaitingFor;
 use pullsafe_inspect::{Finding, Needs, findings};
+use remediator_decide::door::{self, Decision, Deployment, Revision, Situation, Standing};
+use remediator_decide::remedy;
+use remediator_decide::service::Service;
 
 use super::{Remediator, Tally};
 

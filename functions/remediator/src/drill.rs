@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::Tally;
-use crate::decide::remedy::{self, Situation};
+use remediator_decide::remedy::{self, Situation};
 
 pub(crate) use harmless::Harmless;
 use harmless::Told;

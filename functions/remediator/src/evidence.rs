@@ -1,4 +1,4 @@
-//! A closer look at a stop whose text leaves something open: the probes of [`crate::decide::probe`], carried out.
+//! A closer look at a stop whose text leaves something open: the probes of [`remediator_decide::probe`], carried out.
 //!
 //! Read only, within a budget of calls, bytes and time, and only for a stop that nobody has seen before. Whatever
 //! fails is said in the evidence; the diagnosis by the text stands, and the function goes on.
@@ -6,12 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::decide::log::evidence;
-use crate::decide::log::evidence::{Obstacle, Outcome};
-use crate::decide::log::place;
-use crate::decide::log::place::{LogPlace, LogStream, Window};
-use crate::decide::probe::{PROBES, ProbeName, execution_role, image_lookup, service_events, target_health};
-use crate::decide::service::Service;
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::timestamp::Timestamp;
@@ -22,6 +16,12 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::spent::Settled;
 use pullsafe_incident::spent::{Budget, Spent};
+use remediator_decide::log::evidence;
+use remediator_decide::log::evidence::{Obstacle, Outcome};
+use remediator_decide::log::place;
+use remediator_decide::log::place::{LogPlace, LogStream, Window};
+use remediator_decide::probe::{PROBES, ProbeName, execution_role, image_lookup, service_events, target_health};
+use remediator_decide::service::Service;
 
 use super::Remediator;
 

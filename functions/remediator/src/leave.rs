@@ -9,7 +9,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 
 use super::Remediator;
-use crate::decide::service::{self, Service, marks};
+use remediator_decide::service::{self, Service, marks};
 
 /// For how long an answer about the region's stacks is used again. Only a stack that is older than this one can come
 /// before it, and none is made older; but one may be told to act.

@@ -7,10 +7,6 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use crate::decide::observation::{HubImage, Observation};
-use crate::decide::remedy::restore::written;
-use crate::decide::remedy::{self, Look, target};
-use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup, Storage};
@@ -22,6 +18,10 @@ use pullsafe_incident::incident::{CauseSeen, Incident};
 use pullsafe_incident::kept::Kept;
 use pullsafe_incident::plan::Step;
 use pullsafe_inspect::looks::{Answer, Looker};
+use remediator_decide::observation::{HubImage, Observation};
+use remediator_decide::remedy::restore::written;
+use remediator_decide::remedy::{self, Look, target};
+use remediator_decide::service::{Service, marks};
 
 use super::Remediator;
 

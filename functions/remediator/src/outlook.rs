@@ -24,8 +24,8 @@ use pullsafe_lifecycle::Repository;
 use serde_json::json;
 
 use super::{Remediator, Tally};
-use crate::decide::outlook::{Judged, Seen, Used, judge, keep_tag};
 use crate::flow::after;
+use remediator_decide::outlook::{Judged, Seen, Used, judge, keep_tag};
 
 /// Looks that are older than this are not told any more.
 const FRESH_SECONDS: i64 = 3 * 86_400;

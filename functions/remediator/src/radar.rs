@@ -25,11 +25,11 @@ use serde_json::json;
 
 use super::{Remediator, Tally};
 use crate::act::Acted;
-use crate::decide::limit::{demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of};
-use crate::decide::observation::Observation;
-use crate::decide::remedy;
-use crate::decide::service::Service;
 use crate::flow::after;
+use remediator_decide::limit::{demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of};
+use remediator_decide::observation::Observation;
+use remediator_decide::remedy;
+use remediator_decide::service::Service;
 
 /// Docker Hub counts for six hours.
 const WINDOW_SECONDS: i64 = 6 * 3600;

@@ -1,8 +1,6 @@
 //! What is done about a refusal: the marks of a pause that did not happen are taken back, and what cannot be is left to
 //! a person.
 
-use crate::decide::refusal;
-use crate::decide::service::{Service, marks};
 use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::reference::ecr_host;
 use pullsafe::timestamp::Timestamp;
@@ -10,6 +8,8 @@ use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::refusal::Refusal;
+use remediator_decide::refusal;
+use remediator_decide::service::{Service, marks};
 
 use super::Remediator;
 

@@ -10,9 +10,9 @@ use pullsafe_incident::store::Next;
 use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
-use crate::decide::service::{Service, marks};
-use crate::decide::stray;
 use crate::flow::after;
+use remediator_decide::service::{Service, marks};
+use remediator_decide::stray;
 
 impl Remediator {
     /// Puts a look at every service that carries the mark of a pause into the queue.

@@ -14,7 +14,7 @@ use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
 use serde_json::json;
 
-use crate::decide::refusal;
+use remediator_decide::refusal;
 
 use super::Remediator;
 use crate::held::Turn;

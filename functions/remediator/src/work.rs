@@ -1,12 +1,6 @@
 //! One look at one subject, under its lease: finish what was begun, else judge, decide, act and tell.
 
 use crate::act::Acted;
-use crate::decide::limit::is_cured;
-use crate::decide::recovery;
-use crate::decide::recovery::Recovery;
-use crate::decide::remedy;
-use crate::decide::remedy::Situation;
-use crate::decide::service::{Service, marks};
 use crate::observe::keep;
 use crate::refuse::fingerprint;
 use pullsafe::arn::ServiceId;
@@ -26,6 +20,12 @@ use pullsafe_incident::record::Record;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
+use remediator_decide::limit::is_cured;
+use remediator_decide::recovery;
+use remediator_decide::recovery::Recovery;
+use remediator_decide::remedy;
+use remediator_decide::remedy::Situation;
+use remediator_decide::service::{Service, marks};
 use serde_json::json;
 
 use super::{Remediator, Tally};

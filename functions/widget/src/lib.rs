@@ -11,10 +11,10 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::trace_event;
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
 use pullsafe_incident::outlook::Outlook;
-use pullsafe_incident::report::Report;
-use pullsafe_incident::report::widget::Theme;
-use pullsafe_incident::report::widget::{DESCRIPTION, error, incidents};
 use pullsafe_incident::store::{History, Table};
+use pullsafe_report::Report;
+use pullsafe_report::widget::Theme;
+use pullsafe_report::widget::{DESCRIPTION, error, incidents};
 use serde_json::Value;
 
 use crate::answer::{Answer, Described};

@@ -1,9 +1,9 @@
 //! The short form, for a message: the telling lines of the timeline, and the quota in two sentences.
 
-use super::quota::Quota;
-use super::{cut, entry_line};
 use crate::happened::Happened;
 use crate::incident::Incident;
+use crate::line::{cut, entry_line};
+use crate::quota::Quota;
 use pullsafe::foreign::visible;
 use pullsafe::timestamp::Timestamp;
 

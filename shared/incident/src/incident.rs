@@ -311,7 +311,7 @@ impl Incident {
     }
 
     /// Adds a launch. Where there are too many, the two that are closest to each other become one.
-    pub(crate) fn add_launch(&mut self, launch: Launch) {
+    pub fn add_launch(&mut self, launch: Launch) {
         let place = self.launches.partition_point(|known| known.at <= launch.at);
         self.launches.insert(place, launch);
         if self.launches.len() > LAUNCHES_KEPT {

@@ -1,13 +1,13 @@
 //! The memory of a service: what failed, what is planned, done and waited for, and how it is told.
 //!
 //! An [`incident`] reaches from the first failure of a service until it is steady again. A [`plan`] leaves nothing to
-//! decide, a [`notice`] reads alone, a [`report`] tells the whole story. The table that keeps all of it is a feature
-//! ([`store`]).
+//! decide, a [`notice`] reads alone. The table that keeps all of it is a feature ([`store`]).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod answers;
 pub mod asking;
+pub mod brief;
 pub mod command;
 pub mod door;
 pub mod drill;
@@ -17,6 +17,7 @@ pub mod incident;
 pub mod joins;
 pub mod kept;
 pub mod limit;
+pub mod line;
 pub mod notice;
 pub mod outbreak;
 pub mod outgoing;
@@ -26,9 +27,9 @@ pub mod past;
 pub mod plan;
 pub mod published;
 pub mod question;
+pub mod quota;
 pub mod record;
 pub mod refusal;
-pub mod report;
 pub mod runs;
 pub mod sight;
 pub mod spent;

@@ -9,13 +9,13 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_events::Author;
 
+use super::brief;
 use super::door::{DoorOutcome, DoorVerdict};
 use super::held::{HeldBack, PERIOD_SECONDS};
 use super::incident::{ActState, CauseSeen, Incident};
 use super::plan::{Declined, Plan};
 use super::published::{Answered, Blocker, HeldBackCount, Published, Resolved, Starting, StrayMarks};
 use super::refusal::{GRACE_SECONDS, Refusal};
-use super::report::short;
 use super::waiting::WaitingFor;
 
 /// What happened to a plan, for a message about it.
@@ -434,8 +434,8 @@ impl Text {
 
     /// The telling lines of the timeline, and what the quota looks like.
     pub(crate) fn short_form(&mut self, incident: &Incident) {
-        self.section("Docker Hub's quota, an estimate", short::quota(incident));
-        self.section("Timeline", short::timeline(incident));
+        self.section("Docker Hub's quota, an estimate", brief::quota(incident));
+        self.section("Timeline", brief::timeline(incident));
     }
 
     /// What was refused, what is missing, what stays done, and how it goes on.

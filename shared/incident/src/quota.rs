@@ -11,9 +11,9 @@ use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
 
 /// Docker's documented window for anonymous pulls and for Personal accounts.
-pub(super) const WINDOW_SECONDS: i64 = pull_quota::WINDOW_SECONDS.cast_signed();
+pub const WINDOW_SECONDS: i64 = pull_quota::WINDOW_SECONDS.cast_signed();
 /// Docker's documented limit for anonymous pulls; its headers are believed over it where they were seen.
-pub(super) const ANONYMOUS_LIMIT: u32 = pull_quota::ANONYMOUS;
+pub const ANONYMOUS_LIMIT: u32 = pull_quota::ANONYMOUS;
 /// The longest time that the picture spans.
 const SPAN_SECONDS: i64 = 24 * 3600;
 /// How many entries of what the window gives back are listed.
@@ -136,18 +136,18 @@ impl Quota {
     }
 
     /// Tries in the window at a moment, of the launches in the picture.
-    pub(super) fn window_at(&self, moment: Timestamp) -> u32 {
+    pub fn window_at(&self, moment: Timestamp) -> u32 {
         let is_in = |used: &&Used| used.at <= moment && moment.seconds_since(used.at) < WINDOW_SECONDS;
         self.launches.iter().filter(is_in).fold(0, |sum, used| sum.saturating_add(used.pulls))
     }
 
     /// When Docker Hub refused, and how much of the limit was not tried here until then.
-    pub(super) fn refusal(&self) -> Option<(Timestamp, u32)> {
+    pub fn refusal(&self) -> Option<(Timestamp, u32)> {
         self.refused_at.zip(self.used_elsewhere)
     }
 
     /// The highest that the picture has to reach.
-    pub(super) fn height(&self) -> u32 {
+    pub fn height(&self) -> u32 {
         self.launches.iter().map(|used| used.window).max().unwrap_or(0).max(self.limit).max(1)
     }
 
@@ -216,7 +216,7 @@ impl Quota {
 }
 
 /// What the picture and the text are, said wherever they are shown.
-pub(super) const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. Docker Hub's own count is not known here: others may \
+pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. Docker Hub's own count is not known here: others may \
                                  pull from the same address, and a refused try may not count.";
 
 fn is_within(launch: &Launch, moment: Timestamp) -> bool {

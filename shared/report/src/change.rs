@@ -6,8 +6,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::incident::{ActState, CauseSeen, Incident};
-use crate::plan::{Move, Step};
 use pullsafe::arn::{Arn, family_and_revision};
 use pullsafe::reference::in_ecr_public;
 use pullsafe::reference::{Reference, Registry, ecr_host};
@@ -15,8 +13,10 @@ use pullsafe::settings::MIRROR_PREFIX;
 use pullsafe_diagnosis::build_facts::BaseImage;
 use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::Subject;
+use pullsafe_incident::incident::{ActState, CauseSeen, Incident};
+use pullsafe_incident::plan::{Move, Step};
 
-use super::line;
+use pullsafe_incident::line::line;
 
 /// How many changes are shown.
 const CHANGES: usize = 10;

@@ -6,11 +6,11 @@
 use super::outbreak::{self, OutbreakReport};
 use super::page::{Html, heading};
 use super::plot;
-use super::quota::CAVEAT;
 use super::story::{span, story};
 use super::svg;
 use super::when::When;
-use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Quota, Report, left_out};
+use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
+use pullsafe_incident::quota::{CAVEAT, Quota};
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
 pub(super) const STYLE: &str = include_str!("style.css");

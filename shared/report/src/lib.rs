@@ -1,8 +1,7 @@
 //! The report of an incident: what a person would otherwise put together from six consoles.
 //!
 //! [`Report::of`] makes a model of an incident as the table has it, and of the moment at which it is looked at; the
-//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is), and, for a
-//! message, as a [`short`] form. The same incident and moment always give the same text.
+//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is). The same incident and moment always give the same text.
 //!
 //! What it guarantees: it never calls a cause the root of it all, only the current blocker; the quota's picture is
 //! called an estimate; texts from outside (reasons, log lines, image names) are masked, cut, and escaped for where they
@@ -14,8 +13,6 @@ pub mod markdown;
 pub mod outbreak;
 mod page;
 mod plot;
-mod quota;
-pub mod short;
 mod story;
 mod svg;
 mod when;
@@ -23,19 +20,20 @@ pub mod widget;
 
 use serde::Serialize;
 
-use super::happened::{Entry, Happened};
-use super::incident::{self, Act, ActState, CauseSeen, Incident};
-use super::plan::{Declined, Step};
-use super::question::Question;
-use super::waiting::Waiting;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Evidence, RemedyName, Signature};
 use pullsafe_diagnosis::text::redact;
 use pullsafe_events::Subject;
+use pullsafe_incident::happened::{Entry, Happened};
+use pullsafe_incident::incident::{self, Act, ActState, CauseSeen, Incident};
+use pullsafe_incident::line::{LINE, SHORT_LINE, cut, entry_line, line};
+use pullsafe_incident::plan::{Declined, Step};
+use pullsafe_incident::question::Question;
+use pullsafe_incident::quota::Quota;
+use pullsafe_incident::waiting::Waiting;
 
 pub use change::{Change, Edit};
-pub use quota::{GivenBack, Quota, Used};
 
 /// How many causes are shown; the oldest and the newest tell most.
 const CAUSES: usize = 20;
@@ -47,10 +45,6 @@ const EVIDENCE: usize = 12;
 const DECLINED: usize = 12;
 /// How many steps of a plan.
 const STEPS: usize = 20;
-/// Longest text of one line from outside, in characters.
-const LINE: usize = 1_200;
-/// The same, where there are many lines.
-const SHORT_LINE: usize = 400;
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -269,15 +263,6 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// A line of the timeline. What repeats the summary of the act names it only: the summary stands with the act.
-fn entry_line(incident: &Incident, what: &Happened) -> String {
-    let text = match &incident.act {
-        Some(act) => what.beside(&act.plan.summary, act.plan.remedy.as_str()),
-        None => what.to_string(),
-    };
-    cut(&line(&text), SHORT_LINE)
-}
-
 fn state_of(subject: &Subject, incident: &Incident) -> State {
     let over = match subject {
         Subject::Service(_) => State::Resolved,
@@ -413,18 +398,5 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
                 format!("{silence}. It is closed when it has not failed for a day.")
             }
         }
-    }
-}
-
-/// One line of a text from outside, masked and cut to what a person reads.
-fn line(text: &str) -> String {
-    cut(&redact(&text.split_whitespace().collect::<Vec<_>>().join(" ")), LINE)
-}
-
-/// A text cut to a number of characters.
-fn cut(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
-        None => text.to_owned(),
     }
 }

@@ -1,11 +1,11 @@
 //! The report as Markdown, as GitHub and most wikis read it. It reads as plain text too.
 
 use super::plot;
-use super::quota::CAVEAT;
 use super::story::{span, story};
 use super::when::When;
 use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
 use pullsafe::foreign::{block, code, markdown};
+use pullsafe_incident::quota::CAVEAT;
 
 /// Reports one after the other.
 pub fn page(reports: &[Report]) -> String {

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::page::Html;
 use super::when::When;
-use super::{Quota, plot, svg};
-use crate::incident::Incident;
-use crate::outbreak::digest::{Need, Story};
-use crate::outbreak::{Common, Member, Rules};
+use super::{plot, svg};
 use pullsafe::foreign::{block, markdown};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
+use pullsafe_incident::incident::Incident;
+use pullsafe_incident::outbreak::digest::{Need, Story};
+use pullsafe_incident::outbreak::{Common, Member, Rules};
+use pullsafe_incident::quota::Quota;
 
 /// Rows of what was done, and names in one.
 const DONE: usize = 40;

@@ -1,7 +1,7 @@
 //! The quota's window as text: a curve of blocks, the limit, and the launches below it.
 
-use super::quota::Quota;
 use super::when::When;
+use pullsafe_incident::quota::Quota;
 
 /// Columns of the curve.
 const COLUMNS: usize = 64;

@@ -4,10 +4,10 @@
 //! it, and refers to nothing outside.
 
 use super::page::Html;
-use super::quota::{CAVEAT, Quota};
 use super::when::When;
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::quota::{CAVEAT, Quota};
 
 // As wide as a phone, so that the labels can be read there.
 const WIDTH: i64 = 400;

@@ -8,9 +8,9 @@ use super::page::Html;
 use super::story::span;
 use super::when::When;
 use super::{CauseLine, NO_CAUSE, Report, left_out, svg};
-use crate::outlook::{Outlook, Severity};
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_incident::outlook::{Outlook, Severity};
 
 /// How many incidents are drawn; a dashboard is looked at, not read.
 const SHOWN: usize = 20;

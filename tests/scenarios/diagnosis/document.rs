@@ -10,7 +10,7 @@ use pullsafe_diagnosis::cause::{Cause, Confidence};
 use pullsafe_diagnosis::registries::VOCABULARIES;
 use pullsafe_diagnosis::row::Row;
 use pullsafe_diagnosis::tables;
-use remediator::decide::probe::PROBES;
+use remediator_decide::probe::PROBES;
 
 use crate::corpus::Stop;
 use crate::field::{Seen, leave_one_out};

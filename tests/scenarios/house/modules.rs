@@ -18,11 +18,13 @@ const SOURCES: &[&str] = &[
     "shared/diagnosis",
     "shared/incident",
     "shared/inspect",
+    "shared/report",
     "shared/aws",
     "shared/lifecycle",
     "shared/radar",
     "shared/yaml",
     "functions/remediator",
+    "functions/remediator/decide",
     "functions/mirror",
     "functions/image-gate",
     "functions/widget",
@@ -35,9 +37,6 @@ const SOURCES: &[&str] = &[
 
 /// How many lines a package may have, tests aside: what is larger is several things.
 const LARGEST: usize = 8_000;
-/// What has outgrown that, and how far it may until it is cut: the remediator's decisions (`decide/`) are a package of
-/// their own but for their name, and the next to move.
-const OUTGROWN: &[(&str, usize)] = &[("functions/remediator", 8_600)];
 
 type Module = Vec<String>;
 
@@ -149,10 +148,9 @@ fn lines(folder: &Path) -> usize {
 fn no_package_is_larger_than_a_person_can_keep_in_mind() {
     for folder in SOURCES {
         let count = lines(&project().join(folder).join("src"));
-        let most = OUTGROWN.iter().find(|(outgrown, _)| outgrown == folder).map_or(LARGEST, |(_, most)| *most);
         assert!(
-            count > 0 && count <= most,
-            "{folder} has {count} lines: find its seam (ARCHITECTURE.md), at most {most}"
+            count > 0 && count <= LARGEST,
+            "{folder} has {count} lines: find its seam (ARCHITECTURE.md), at most {LARGEST}"
         );
     }
 }

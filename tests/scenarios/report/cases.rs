@@ -8,9 +8,10 @@ use pullsafe_diagnosis::build::diagnose_build;
 use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events::Subject;
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::brief;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::record::Record;
-use pullsafe_incident::report::{Report, State, html, markdown, short};
+use pullsafe_report::{Report, State, html, markdown};
 use scenarios::reported::{self, IMAGE};
 use serde_json::json;
 
@@ -163,5 +164,5 @@ async fn the_same_incident_gives_the_same_report() {
     check(&twice);
     let again: Incident = serde_json::from_value(serde_json::to_value(&incident).expect("JSON")).expect("the same");
     assert_eq!(of(&again), twice);
-    assert!(!short::timeline(&incident).is_empty());
+    assert!(!brief::timeline(&incident).is_empty());
 }

@@ -3,9 +3,9 @@
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_incident::incident::{CauseSeen, Incident, Launch};
-use pullsafe_incident::report::widget;
-use pullsafe_incident::report::widget::Theme;
-use pullsafe_incident::report::{Report, html, markdown};
+use pullsafe_report::widget;
+use pullsafe_report::widget::Theme;
+use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 
 use crate::html::check;

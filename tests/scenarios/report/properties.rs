@@ -6,12 +6,13 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, RemedyName};
 use pullsafe_events::Subject;
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_incident::brief;
 use pullsafe_incident::incident::{Act, ActState, Incident, Launch};
 use pullsafe_incident::plan::{Declined, Move, Plan, Step};
 use pullsafe_incident::record::Record;
-use pullsafe_incident::report::widget;
-use pullsafe_incident::report::widget::Theme;
-use pullsafe_incident::report::{Report, html, markdown, short};
+use pullsafe_report::widget;
+use pullsafe_report::widget::Theme;
+use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 use serde_json::json;
 
@@ -118,7 +119,7 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
         }
     }
     assert_eq!(fence, None, "a block is left open");
-    assert!(short::timeline(incident).iter().all(|line| !line.contains('\n') && line.len() < 1_000));
+    assert!(brief::timeline(incident).iter().all(|line| !line.contains('\n') && line.len() < 1_000));
 }
 
 /// A line of Markdown without its code (from a run of backticks to the next run of that length) and its escaped

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pullsafe::arn::ServiceId;
 use pullsafe::glob;
-use remediator::decide::refusal;
-use remediator::decide::service::marks;
+use remediator_decide::refusal;
+use remediator_decide::service::marks;
 use serde_json::Value;
 
 use crate::declared::FUNCTIONS;

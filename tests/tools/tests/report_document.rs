@@ -1,6 +1,6 @@
 //! docs/report.md shows what the program really writes.
 
-use pullsafe_incident::report::markdown;
+use pullsafe_report::markdown;
 
 /// The example in the documents is the report that `cargo demo` ends with. `UPDATE_DOCS=1` rewrites it.
 #[tokio::test]

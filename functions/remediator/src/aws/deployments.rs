@@ -8,13 +8,13 @@ use aws_sdk_ecs::types::{
     DeploymentLifecycleHookAction, LaunchType, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision,
 };
 
-use crate::decide::door::{Configured, Deployment, Hook, Revision, held_by};
 use pullsafe::arn::ServiceId;
 use pullsafe::lookup::Lookup;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::Failure;
 use pullsafe_events::hook::HookWaits;
 use pullsafe_inspect::Launch;
+use remediator_decide::door::{Configured, Deployment, Hook, Revision, held_by};
 
 /// Deployments of services.
 #[derive(Debug, Clone)]

@@ -20,12 +20,12 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
 use super::deployments::Deployments;
-use crate::decide::limit::Launch;
-use crate::decide::service::Service;
 use pullsafe::arn::ServiceId;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_events::task_definition::TaskDefinition;
+use remediator_decide::limit::Launch;
+use remediator_decide::service::Service;
 
 /// Keeps the body of the answer.
 #[derive(Debug, Clone, Default)]

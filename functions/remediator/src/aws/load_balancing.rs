@@ -1,10 +1,10 @@
 //! Elastic Load Balancing: the health of the targets in a target group.
 
-use crate::decide::probe::target_health::Target;
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json;
 use pullsafe_aws::json::{JsonApi, element};
+use remediator_decide::probe::target_health::Target;
 
 /// Elastic Load Balancing: application and network load balancers.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::decide::log::place::{LogStream, Window};
-use crate::decide::log::reading::{Ask, PAGE_LINES, Reading};
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::Failure;
 use pullsafe_aws::json::{InRegions, LOGS};
 use pullsafe_incident::spent::Budget;
+use remediator_decide::log::place::{LogStream, Window};
+use remediator_decide::log::reading::{Ask, PAGE_LINES, Reading};
 
 const GET: &str = "logs:GetLogEvents";
 

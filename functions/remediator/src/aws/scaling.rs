@@ -3,10 +3,10 @@
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace, SuspendedState};
 
-use crate::decide::observation::ScalingTarget;
 use pullsafe::arn::ServiceId;
 use pullsafe_aws::failure::Failure;
 use pullsafe_incident::plan::Suspended;
+use remediator_decide::observation::ScalingTarget;
 
 /// Application Auto Scaling.
 #[derive(Debug, Clone)]

@@ -2,11 +2,11 @@
 
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 
-use crate::decide::observation;
 use pullsafe::lookup::Lookup;
 use pullsafe::stack::{Sibling, has_functions, is_pullsafe};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::failure::{Failure, FailureKind};
+use remediator_decide::observation;
 
 /// AWS CloudFormation.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use pullsafe_incident::incident::CauseSeen;
 use pullsafe_incident::store::Leave;
 
 use crate::Remediator;
-use crate::decide::observation::Observation;
-use crate::decide::service::Service;
 use crate::observe::Ahead;
+use remediator_decide::observation::Observation;
+use remediator_decide::service::Service;
 
 /// Whose allowance of messages drills share, whoever asks for them.
 const AUTHOR: &str = "drill";

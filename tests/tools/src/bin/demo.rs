@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pullsafe_incident::report::{Report, html};
+use pullsafe_report::{Report, html};
 use tools::demo::{CASES, Case, Stage, recording};
 use tools::figures::build::target;
 

@@ -4,9 +4,9 @@
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
-use pullsafe_incident::report::widget;
-use pullsafe_incident::report::widget::Theme;
-use pullsafe_incident::report::{Report, html};
+use pullsafe_report::widget;
+use pullsafe_report::widget::Theme;
+use pullsafe_report::{Report, html};
 
 use super::look::Expected;
 use crate::demo;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use pullsafe::timestamp::Timestamp;
-use pullsafe_incident::report::Report;
+use pullsafe_report::Report;
 use serde_json::{Value, json};
 use testkit::aws::sns::Published;
 use testkit::ecs::Pacing;

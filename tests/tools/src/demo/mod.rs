@@ -17,7 +17,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use pullsafe_incident::report::Report;
+use pullsafe_report::Report;
 
 pub use stage::Stage;
 

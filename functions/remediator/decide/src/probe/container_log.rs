@@ -1,8 +1,8 @@
-//! The logs of the task's containers. How they are found and read: [`crate::decide::log::place`] and
-//! [`crate::decide::log::reading`]; what they add: [`crate::decide::log::evidence`].
+//! The logs of the task's containers. How they are found and read: [`crate::log::place`] and
+//! [`crate::log::reading`]; what they add: [`crate::log::evidence`].
 
 use super::{Probe, ProbeName};
-use crate::decide::log::place;
+use crate::log::place;
 
 /// See the module.
 pub const PROBE: Probe = Probe {

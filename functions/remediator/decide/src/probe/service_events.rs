@@ -1,7 +1,7 @@
 //! The service's own events and deployments: what the scheduler says beyond the stopped task.
 
 use super::{Probe, ProbeName};
-use crate::decide::service::Service;
+use crate::service::Service;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Evidence, Why};
 use pullsafe_diagnosis::masked;
 use pullsafe_events::stopped_task::StoppedTask;

@@ -1,7 +1,7 @@
 //! What the load balancer says of the targets that are still registered.
 
 use super::{Probe, ProbeName};
-use crate::decide::service::Service;
+use crate::service::Service;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Why};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::spent::Settled;

@@ -3,8 +3,8 @@
 //! The mirror is asked for what it lacks before the first pull fails, people are told once per task definition, and,
 //! where the policy says so, the service is moved while its pulls still work.
 
-use crate::decide::limit::is_to_move;
-use crate::decide::observation::Observation;
+use crate::limit::is_to_move;
+use crate::observation::Observation;
 use pullsafe::lookup::Lookup;
 use pullsafe::settings::{Ahead, Settings};
 use pullsafe_diagnosis::cause::RemedyName;

@@ -1,12 +1,12 @@
 //! The guards that more than one remedy stands behind. Each returns the reason why not, as a sentence.
 
-use crate::decide::service::{Controller, Service};
+use crate::service::{Controller, Service};
 use pullsafe::lookup::Lookup;
 
 use super::Situation;
 
 /// The service, if it could be looked up and is active.
-pub(crate) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, String> {
+pub fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, String> {
     match &situation.seen.service {
         Lookup::Found(service) if service.status == "ACTIVE" => Ok(service),
         Lookup::Found(service) => Err(format!("the service is {}", service.status)),
@@ -16,7 +16,7 @@ pub(crate) fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Servic
 }
 
 /// What must hold for every act on a service, whatever the remedy.
-pub(crate) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
+pub fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
     let mut reasons = deployed_by_ecs(service);
     reasons.extend(another_stack(&situation.settings.stack, service));
     reasons.extend(first_act(situation));
@@ -27,7 +27,7 @@ pub(crate) fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<S
 }
 
 /// Two stacks of pullsafe hear the same events: what one has under way, the other leaves alone.
-pub(crate) fn another_stack(stack: &str, service: &Service) -> Option<String> {
+pub fn another_stack(stack: &str, service: &Service) -> Option<String> {
     let other = service.paused_by_another(stack)?;
     Some(format!(
         "the stack {other} of pullsafe has paused it, and alone brings it back: keep one stack in a region, or let the others observe"
@@ -35,7 +35,7 @@ pub(crate) fn another_stack(stack: &str, service: &Service) -> Option<String> {
 }
 
 /// Only services that ECS itself deploys, by replacing tasks, may be changed from outside.
-pub(crate) fn deployed_by_ecs(service: &Service) -> Vec<String> {
+pub fn deployed_by_ecs(service: &Service) -> Vec<String> {
     let mut reasons = Vec::new();
     match &service.controller {
         Controller::Ecs => {}
@@ -70,7 +70,7 @@ fn not_rolling_back(service: &Service) -> Option<String> {
 }
 
 /// What UpdateService does to a deployment that a hook has stopped is not documented; whoever stopped it decides.
-pub(crate) fn not_held(service: &Service) -> Option<String> {
+pub fn not_held(service: &Service) -> Option<String> {
     match &service.held {
         Lookup::Absent => None,
         Lookup::Found(hook) => {
@@ -100,7 +100,7 @@ fn current_definition(situation: &Situation<'_>, service: &Service) -> Option<St
 }
 
 /// Nothing that would stop or replace a task may happen while one runs.
-pub(crate) fn nothing_runs(service: &Service) -> Option<String> {
+pub fn nothing_runs(service: &Service) -> Option<String> {
     let running = service.running.max(service.deployments.iter().map(|deployment| deployment.running).sum());
     (running > 0).then(|| format!("{running} task(s) of the service run"))
 }

@@ -6,10 +6,10 @@
 
 pub mod ahead;
 mod force_new_deployment;
-pub(crate) mod guard;
+pub mod guard;
 mod move_to_mirror;
 mod pause;
-pub(crate) mod restore;
+pub mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;

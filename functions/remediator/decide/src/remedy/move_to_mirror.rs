@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::service::{Service, marks};
+use crate::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::service::{Service, marks};
+use crate::service::{Service, marks};
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::Reference;
 use pullsafe::timestamp::Timestamp;

@@ -4,7 +4,7 @@
 //! that pause, and takes the count, the suspended state and the image that is waited for from the memory. Where the
 //! memory is lost, a person gets the command; a service whose marks somebody removed is left alone.
 
-use crate::decide::service::{Service, marks};
+use crate::service::{Service, marks};
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe_diagnosis::cause::{Cause, RemedyName};
@@ -102,7 +102,7 @@ fn consider(situation: Situation<'_>) -> Verdict {
 
 /// What a pause wrote into a tag: its own memory tells, whatever the tag says by now. A pause that wrote no tags has
 /// the service's.
-pub(crate) fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
+pub fn written<'a>(pause: &'a [Step], key: &str, service: &'a Service) -> Option<&'a str> {
     let tags = pause
         .iter()
         .find_map(|step| if let Step::TagService { tags, .. } = step { Some(tags) } else { None });

@@ -1,6 +1,6 @@
 //! Where a Docker Hub image can be pulled from instead, verified to be the same.
 
-use crate::decide::observation::HubImage;
+use crate::observation::HubImage;
 use pullsafe::lookup::Lookup;
 use pullsafe::lookup::Resolved;
 use pullsafe::naming::mirrored_name;

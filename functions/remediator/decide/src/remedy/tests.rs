@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decide::observation::{HubImage, ScalingTarget, Stack};
-use crate::decide::service::Service;
+use crate::observation::{HubImage, ScalingTarget, Stack};
+use crate::service::Service;
 use pullsafe::lookup::Resolved;
 use pullsafe::lookup::{Doubt, Lookup};
 use pullsafe::reference::{Digest, Reference, Registry};

@@ -7,7 +7,7 @@
 use http::Method;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::report::Report;
+use pullsafe_report::Report;
 use serde_json::{Value, json};
 
 use scenarios::reported;

@@ -3,7 +3,7 @@
 use std::io;
 
 use pullsafe::timestamp::Timestamp;
-use pullsafe_incident::report::{Report, markdown};
+use pullsafe_report::{Report, markdown};
 
 use super::replay::{IMAGE, QUOTA, Replay, Task, USED_BEFORE};
 use crate::demo::stage::{Paint, Stage, WIDTH, clock, section, wrap};
