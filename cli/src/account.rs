@@ -8,6 +8,8 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 use tokio::runtime::{Builder, Runtime};
 
+#[cfg(feature = "report")]
+use crate::terminal::Said;
 use crate::terminal::stop;
 
 /// For how long one try of a call waits for its answer: whoever accepts a connection and says nothing ends no command
@@ -24,9 +26,18 @@ pub(crate) struct Session {
 impl Session {
     /// Signs in; where that cannot be, it has said why, and the exit status is the error.
     pub(crate) fn begin() -> Result<Self, ExitCode> {
-        let runtime =
-            Builder::new_current_thread().enable_all().build().map_err(|error| stop(&error.to_string(), 1))?;
-        let config = runtime.block_on(config()).map_err(|message| stop(&message, 2))?;
+        Self::sign_in().map_err(|(message, code)| stop(&message, code))
+    }
+
+    /// Signs in, or gives what is to be said of why that cannot be.
+    #[cfg(feature = "report")]
+    pub(crate) fn open() -> Result<Self, Said> {
+        Self::sign_in().map_err(|(message, code)| Said::fault(message, code))
+    }
+
+    fn sign_in() -> Result<Self, (String, u8)> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| (error.to_string(), 1))?;
+        let config = runtime.block_on(config()).map_err(|message| (message, 2))?;
         Ok(Self { config, runtime })
     }
 

@@ -16,6 +16,8 @@ use clap::Args;
 
 use self::input::Lines;
 use self::taken::{Source, source_of};
+#[cfg(feature = "mcp")]
+use crate::terminal::Said;
 use crate::terminal::{Output, stop};
 
 /// Say why a task stopped or a build failed, with evidence and advice.
@@ -50,28 +52,60 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Some(text) => Ok(Source::Text(text.clone())),
         None => source_of(&what, |path| Path::new(path).exists()),
     };
-    let (name, reader): (String, Box<dyn BufRead>) = match source {
-        Err(message) => return stop(&message, 2),
-        Ok(Source::Input) => ("standard input".to_owned(), Box::new(io::stdin().lock())),
-        Ok(Source::File(path)) => match File::open(&path) {
-            Ok(file) => (path, Box::new(BufReader::new(file))),
-            Err(error) => return stop(&format!("{path}: {error}"), 2),
+    let mut out = BufWriter::new(io::stdout().lock());
+    match source.and_then(|source| tell(source, arguments, &mut out, |fault| eprintln!("error: {fault}"))) {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => stop(&message, 2),
+    }
+}
+
+/// What it says of a text, a task or a service: no file and no standard input is read. Written nowhere yet.
+#[cfg(feature = "mcp")]
+pub(crate) fn said(arguments: &Arguments) -> Said {
+    let what = arguments.what.join(" ");
+    let source = match &arguments.text {
+        Some(text) => Ok(Source::Text(text.clone())),
+        None => source_of(&what, |_| false),
+    };
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    let told = match source {
+        Ok(Source::Input | Source::File(_)) => Err("nothing to diagnose was given".to_owned()),
+        Ok(source @ (Source::Text(_) | Source::Aws(_))) => {
+            tell(source, arguments, &mut out, |fault| faults.push(fault.to_owned()))
+        }
+        Err(message) => Err(message),
+    };
+    match told {
+        Ok(code) => Said {
+            text: String::from_utf8_lossy(&out).into_owned(),
+            faults,
+            code,
         },
-        Ok(Source::Text(text)) => ("the message".to_owned(), Box::new(io::Cursor::new(text.into_bytes()))),
-        Ok(Source::Aws(asked)) => match fetch::fetch(&asked) {
+        Err(message) => Said::fault(message, 2),
+    }
+}
+
+/// Writes the answers, and gives the exit status.
+fn tell(source: Source, arguments: &Arguments, out: &mut impl Write, fault: impl FnMut(&str)) -> Result<u8, String> {
+    let (name, reader): (String, Box<dyn BufRead>) = match source {
+        Source::Input => ("standard input".to_owned(), Box::new(io::stdin().lock())),
+        Source::File(path) => match File::open(&path) {
+            Ok(file) => (path, Box::new(BufReader::new(file))),
+            Err(error) => return Err(format!("{path}: {error}")),
+        },
+        Source::Text(text) => ("the message".to_owned(), Box::new(io::Cursor::new(text.into_bytes()))),
+        Source::Aws(asked) => match fetch::fetch(&asked) {
             Ok(json) => (asked.to_string(), Box::new(io::Cursor::new(json.into_bytes()))),
-            Err(message) => return stop(&format!("{asked}: {message}"), 2),
+            Err(message) => return Err(format!("{asked}: {message}")),
         },
     };
-    let mut out = BufWriter::new(io::stdout().lock());
-    match diagnose_all(reader, &name, arguments, &mut out).and_then(|tally| out.flush().map(|()| tally)) {
-        Ok(Tally { read: 0, failed: 0 }) => stop(&format!("{name}: there is no event, message or log in it"), 2),
-        Ok(Tally { read: 0, .. }) => ExitCode::from(2),
-        Ok(Tally { failed: 0, .. }) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+    match diagnose_all(reader, &name, arguments, out, fault).and_then(|tally| out.flush().map(|()| tally)) {
+        Ok(Tally { read: 0, failed: 0 }) => Err(format!("{name}: there is no event, message or log in it")),
+        Ok(Tally { read: 0, .. }) => Ok(2),
+        Ok(Tally { failed, .. }) => Ok(u8::from(failed > 0)),
         // Whoever read the output has had enough, such as `head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => stop(&format!("{name}: {error}"), 2),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => Err(format!("{name}: {error}")),
     }
 }
 
@@ -81,6 +115,7 @@ fn diagnose_all(
     name: &str,
     arguments: &Arguments,
     out: &mut impl Write,
+    mut report: impl FnMut(&str),
 ) -> io::Result<Tally> {
     let mut tally = Tally::default();
     for item in Lines::new(reader) {
@@ -104,7 +139,7 @@ fn diagnose_all(
                 if arguments.output == Output::Json {
                     writeln!(out, "{}", output::json_error(fault.id.as_ref(), &message))?;
                 }
-                eprintln!("error: {message}");
+                report(&message);
             }
         }
     }

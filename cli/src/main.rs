@@ -20,6 +20,8 @@ mod diagnose;
 mod doctor;
 #[cfg(feature = "drill")]
 mod drill;
+#[cfg(feature = "mcp")]
+mod mcp;
 #[cfg(feature = "aws")]
 mod memory;
 #[cfg(feature = "mirror")]
@@ -86,6 +88,8 @@ enum Command {
     Doctor(doctor::Arguments),
     #[cfg(feature = "drill")]
     Drill(drill::Arguments),
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -118,5 +122,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         #[cfg(feature = "drill")]
         Command::Drill(arguments) => drill::run(&arguments),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(arguments) => mcp::run(arguments),
     }
 }

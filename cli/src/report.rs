@@ -15,7 +15,7 @@ use pullsafe_report::{Report, html, markdown, outbreak};
 
 use crate::account::Session;
 use crate::arguments::duration;
-use crate::terminal::{answer, stop};
+use crate::terminal::Said;
 
 /// Report the incidents of a service, or of everything: causes, quota, evidence, what was done, what to change.
 ///
@@ -41,6 +41,10 @@ pub(crate) struct Arguments {
 enum Output {
     /// For an issue, a wiki or a terminal
     Markdown,
+    /// A line for each incident: since when, what, how it stands, and its blocker
+    List,
+    /// Only what was done, would be done or is waited for, and why nothing else
+    Plan,
     /// One JSON array
     Json,
     /// One self-contained file for a browser
@@ -48,39 +52,49 @@ enum Output {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    said(arguments).end()
+}
+
+/// What it reports, written nowhere yet.
+pub(crate) fn said(arguments: &Arguments) -> Said {
     let variable = std::env::var(TABLE.name).ok();
     let Some(table) = arguments.table.clone().or(variable).filter(|table| !table.trim().is_empty()) else {
-        return stop(
-            &format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name),
+        return Said::fault(
+            format!("which table? Give --table, or set {}: it is the stack's output TableName", TABLE.name),
             2,
         );
     };
-    let session = match Session::begin() {
+    let session = match Session::open() {
         Ok(session) => session,
-        Err(code) => return code,
+        Err(fault) => return fault,
     };
     let now = pullsafe::clock::system()();
     let since = now.plus_seconds(-i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX));
     let history = match session.wait(read(&session.config, &table, arguments.service.as_deref(), since)) {
         Ok(history) => history,
         Err(failure) if failure.kind == FailureKind::NotFound => {
-            return stop(&format!("there is no table {table} in this account and region"), 2);
+            return Said::fault(format!("there is no table {table} in this account and region"), 2);
         }
-        Err(failure) => return stop(&failure.to_string(), 1),
+        Err(failure) => return Said::fault(failure.to_string(), 1),
     };
     let reports: Vec<Report> =
         history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
     let outbreaks = outbreak::of(&history.incidents, Rules::USUAL, now);
     let text = match arguments.output {
         Output::Markdown => format!("{}{}", outbreak::in_markdown(&outbreaks), markdown::page(&reports)),
+        Output::List => markdown::list(&reports),
+        Output::Plan => markdown::plans(&reports),
         Output::Html => html::page_with("pullsafe: incidents", &outbreaks, &reports),
         Output::Json => match serde_json::to_string_pretty(&reports) {
             Ok(json) => format!("{json}\n"),
-            Err(error) => return stop(&error.to_string(), 1),
+            Err(error) => return Said::fault(error.to_string(), 1),
         },
     };
-    history.missing.iter().for_each(|missing| eprintln!("error: {missing}"));
-    answer(&text, history.missing.is_empty())
+    Said {
+        text,
+        code: u8::from(!history.missing.is_empty()),
+        faults: history.missing,
+    }
 }
 
 /// A service's ARN is the table's own key; any other name is looked for among all.

@@ -16,6 +16,43 @@ pub(crate) enum Output {
     Json,
 }
 
+/// What a command has found out, before it is written anywhere.
+#[cfg(any(feature = "report", feature = "verify"))]
+pub(crate) struct Said {
+    /// For standard output.
+    pub(crate) text: String,
+    /// What could not be done, each in a sentence.
+    pub(crate) faults: Vec<String>,
+    /// The exit status: 0 or 1 where there is a text.
+    pub(crate) code: u8,
+}
+
+#[cfg(any(feature = "report", feature = "verify"))]
+impl Said {
+    /// The whole answer: 0 if it is yes, 1 if it is no.
+    #[cfg(feature = "verify")]
+    pub(crate) fn whole(text: String, yes: bool) -> Self {
+        Self { text, faults: Vec::new(), code: u8::from(!yes) }
+    }
+
+    /// No answer, and why.
+    pub(crate) fn fault(message: impl Into<String>, code: u8) -> Self {
+        Self { text: String::new(), faults: vec![message.into()], code }
+    }
+
+    /// Writes it, and ends with its exit status.
+    pub(crate) fn end(&self) -> ExitCode {
+        for fault in &self.faults {
+            stop(fault, self.code);
+        }
+        if self.text.is_empty() {
+            ExitCode::from(self.code)
+        } else {
+            answer(&self.text, self.code == 0)
+        }
+    }
+}
+
 /// Ends with an error, and this exit status.
 pub(crate) fn stop(message: &str, code: u8) -> ExitCode {
     // The words of registries and files are in it.

@@ -22,7 +22,7 @@ use crate::account;
 use crate::arguments::{duration, platform};
 use crate::registry;
 use crate::service::Ecs;
-use crate::terminal::{answer, stop};
+use crate::terminal::Said;
 use subject::Subject;
 
 /// The pause between two looks while an image is waited for.
@@ -60,6 +60,14 @@ pub(crate) struct Arguments {
     strict: bool,
 }
 
+#[cfg(feature = "mcp")]
+impl Arguments {
+    /// What is verified, as it was written.
+    pub(crate) fn targets(&self) -> &[String] {
+        &self.targets
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people
@@ -77,17 +85,22 @@ struct Verified {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    said(arguments).end()
+}
+
+/// What it finds, written nowhere yet.
+pub(crate) fn said(arguments: &Arguments) -> Said {
     let client = match registry::client() {
         Ok(client) => client,
-        Err(message) => return stop(&message, 2),
+        Err(message) => return Said::fault(message, 2),
     };
     let mirror = match arguments.mirror.as_deref().map(subject::mirror).transpose() {
         Ok(mirror) => mirror,
-        Err(message) => return stop(&message, 2),
+        Err(message) => return Said::fault(message, 2),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string(), 1),
+        Err(error) => return Said::fault(error.to_string(), 1),
     };
     runtime.block_on(async {
         let (account, ecs, left_out) = match account::config().await {
@@ -96,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         };
         let subjects = match subject::all(arguments, ecs.as_ref(), left_out.as_deref()).await {
             Ok(subjects) => subjects,
-            Err(message) => return stop(&message, 2),
+            Err(message) => return Said::fault(message, 2),
         };
         let verifier = Verifier { account, client, mirror };
         let verified = verifier.verify(subjects, arguments).await;
@@ -109,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             Output::Json => output::json(&verified, left_out.as_deref()),
             Output::Github => output::github(&verified),
         };
-        answer(&text, !fails)
+        Said::whole(text, !fails)
     })
 }
 

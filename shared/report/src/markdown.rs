@@ -7,11 +7,37 @@ use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
 use pullsafe::foreign::{block, code, markdown};
 use pullsafe_incident::quota::CAVEAT;
 
+/// What is said where there is no incident.
+const NOTHING: &str = "There is nothing to report.\n";
+
 /// Reports one after the other.
 pub fn page(reports: &[Report]) -> String {
+    joined(reports, report)
+}
+
+/// A line for each report: since when, what, how it stands, and its blocker.
+pub fn list(reports: &[Report]) -> String {
+    let lines: String = reports
+        .iter()
+        .map(|report| format!("- since {}: {}\n", report.opened_at, markdown(&report.title)))
+        .collect();
+    if lines.is_empty() { NOTHING.to_owned() } else { lines }
+}
+
+/// Only what was decided about each incident: what was done or would be, what is waited for, and why nothing else.
+pub fn plans(reports: &[Report]) -> String {
+    joined(reports, |report| {
+        let mut page = Page(String::new());
+        page.line(&format!("# {}", markdown(&report.title)));
+        decided(&mut page, report, &When::of(report.opened_at));
+        page.0
+    })
+}
+
+fn joined(reports: &[Report], write: impl Fn(&Report) -> String) -> String {
     match reports {
-        [] => "There is nothing to report.\n".to_owned(),
-        _ => reports.iter().map(report).collect::<Vec<_>>().join("\n---\n\n"),
+        [] => NOTHING.to_owned(),
+        _ => reports.iter().map(write).collect::<Vec<_>>().join("\n---\n\n"),
     }
 }
 
