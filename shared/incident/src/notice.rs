@@ -158,6 +158,7 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
         severity: None,
         links: None,
         outbreak: None,
+        question: None,
     }))
     .detail();
     let text = text.finish();
