@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use pullsafe::mirror_job::ImageMirrored;
-use pullsafe_incident::published::Published;
+use pullsafe_incident::published::OnTheBus;
 use scenarios::reported;
 use scenarios::world::Setup;
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ use crate::source_types::{Field, Item, Shape, Types};
 /// Where the types are written.
 const SOURCES: &[&str] = &[
     "shared/incident/src/published.rs",
+    "shared/common/src/notice.rs",
     "shared/incident/src/plan.rs",
     "shared/incident/src/refusal.rs",
     "shared/incident/src/door.rs",
@@ -61,6 +62,11 @@ fn the_page_of_events_says_what_the_types_say() {
         "| `Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan. | {} |\n",
         words("ImageMirrored", &types, &mut named)
     );
+    let Shape::Struct(fields) = &types.get("OnTheBus").shape else {
+        panic!("an event's detail has fields")
+    };
+    let also: Vec<Field> = fields.iter().filter(|field| field.name != "of").cloned().collect();
+    bus += &format!("\nEach of them but `Image Mirrored` and `Message Undelivered` also has:\n\n{}", table(&also, &types, &mut named));
     let mut jobs = String::new();
     for name in ["MirrorJob", "PlannedJobs"] {
         jobs += &section(types.get(name), &types, &mut named);
@@ -97,7 +103,7 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
         let (kind, sent) = (event["detail-type"].clone(), event["detail"].clone());
         match kind == ImageMirrored::DETAIL_TYPE {
             true => read_in_full(&kind, &sent, |mirrored: ImageMirrored| mirrored.detail()),
-            false => read_in_full(&kind, &sent, |published: Published| published.detail()),
+            false => read_in_full(&kind, &sent, |told: OnTheBus| json!(told)),
         }
     }
 }
@@ -106,7 +112,7 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
 #[test]
 fn every_kind_of_message_is_read_in_full_by_its_type() {
     for (name, notice) in every_kind() {
-        read_in_full(&json!(name), &notice.for_programs(true), |published: Published| published.detail());
+        read_in_full(&json!(name), &notice.for_programs(true), |told: OnTheBus| json!(told));
     }
 }
 

@@ -92,8 +92,6 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
         tasks: blocker.tasks,
         since: blocker.first_at,
         refused: None,
-        severity: None,
-        links: None,
         outbreak: None,
         question: Some(Asked {
             code: code.to_owned(),

@@ -115,7 +115,6 @@ pub fn message(played: &Played<'_>, id: String) -> Notice {
         waiting: played.waiting.map(WaitingFor::describe),
         declined: played.declined.to_vec(),
         milliseconds: milliseconds(played.took),
-        severity: None,
     }))
     .detail();
     Notice {

@@ -155,8 +155,6 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
-        severity: None,
-        links: None,
         outbreak: None,
         question: None,
     }))
@@ -207,8 +205,6 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         opened_at: incident.opened_at,
         causes: incident.causes.iter().map(|seen| seen.diagnosis.cause).collect(),
         remedy: incident.acted(),
-        severity: None,
-        links: None,
         outbreak: None,
     })
     .detail();

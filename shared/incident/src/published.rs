@@ -3,6 +3,7 @@
 //!
 //! docs/events.md is made from these types. Whoever reads takes a field that is new for one to come, and none away.
 
+use pullsafe::notice::Severity;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Kind, RemedyName};
 use pullsafe_events::Author;
@@ -16,7 +17,20 @@ use super::outlook::Outlooks;
 use super::plan::Declined;
 use super::refusal::Refusal;
 
-/// The detail of an event, told apart by the fields that it has.
+/// The detail of an event as it is on the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnTheBus {
+    /// What it says.
+    #[serde(flatten)]
+    pub of: Published,
+    /// How bad it is, by what runs (docs/messages.md).
+    pub severity: Severity,
+    /// Pages of the console that show what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+}
+
+/// What an event says, told apart by the fields that its detail has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Published {
@@ -81,12 +95,6 @@ pub struct Blocker {
     pub since: Timestamp,
     /// The call that AWS refused, if it refused one.
     pub refused: Option<Refusal>,
-    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
-    /// Pages of the console.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<Links>,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
@@ -137,12 +145,6 @@ pub struct Resolved {
     pub causes: Vec<Cause>,
     /// What pullsafe did, if it did something.
     pub remedy: Option<RemedyName>,
-    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
-    /// Pages of the console.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<Links>,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
@@ -250,9 +252,6 @@ pub struct OutbreakDigest {
     pub needs: Vec<Need>,
     /// Pulls of Docker Hub that their failed launches tried, an estimate.
     pub pulls: u64,
-    /// How bad it is, by the worst of them: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
 }
 
 /// How many services of an outbreak stand how.
@@ -271,9 +270,6 @@ pub struct PullLimit {
     pub notice: String,
     /// The limit, and what becomes of it.
     pub limit: LimitAhead,
-    /// Always `next-launch`: what runs goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
 }
 
 /// What would be told and done about a stop that was made up. Nothing was changed.
@@ -301,7 +297,4 @@ pub struct Drilled {
     pub declined: Vec<Declined>,
     /// How long the looks and the decision took.
     pub milliseconds: u64,
-    /// Always `info`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
 }

@@ -29,7 +29,7 @@ impl LimitAhead {
         }
         // The same reading says it once, however often it comes.
         let id = format!("limit-{}-{}", String::from(self.source.clone()), self.reading.at.seconds());
-        let detail = Published::Limit(PullLimit { notice: id.clone(), limit: self.clone(), severity: None }).detail();
+        let detail = Published::Limit(PullLimit { notice: id.clone(), limit: self.clone() }).detail();
         let headline = match self.reading.remaining {
             0 => format!("Docker Hub's pulls of {} are used up", self.source),
             _ => format!("Docker Hub's pulls of {} are used up at {at}", self.source),

@@ -277,7 +277,6 @@ impl Story {
             need_a_person: *needing,
             needs: self.needs.clone(),
             pulls: self.pulls,
-            severity: None,
         })
         .detail();
         let headline = match over_since {

@@ -79,12 +79,7 @@ fn write(text: &mut Text, findings: &[&Finding]) {
 }
 
 fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
-    let detail = Published::Outlook(Outlooks {
-        notice: id.clone(),
-        outlooks: outlooks.to_vec(),
-        severity: None,
-    })
-    .detail();
+    let detail = Published::Outlook(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() }).detail();
     Notice {
         id,
         detail_type: "Outlook".to_owned(),

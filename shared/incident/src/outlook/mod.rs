@@ -37,9 +37,6 @@ pub struct Outlooks {
     pub notice: String,
     /// One for each service or scheduled task.
     pub outlooks: Vec<Outlook>,
-    /// Always `next-launch`: what runs goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
 }
 
 /// What launches the next task.
