@@ -66,7 +66,10 @@ fn the_page_of_events_says_what_the_types_say() {
         panic!("an event's detail has fields")
     };
     let also: Vec<Field> = fields.iter().filter(|field| field.name != "of").cloned().collect();
-    bus += &format!("\nEach of them but `Image Mirrored` and `Message Undelivered` also has:\n\n{}", table(&also, &types, &mut named));
+    bus += &format!(
+        "\nEach of them but `Image Mirrored` and `Message Undelivered` also has:\n\n{}",
+        table(&also, &types, &mut named)
+    );
     let mut jobs = String::new();
     for name in ["MirrorJob", "PlannedJobs"] {
         jobs += &section(types.get(name), &types, &mut named);
