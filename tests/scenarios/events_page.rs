@@ -1,6 +1,7 @@
 //! docs/events.md: what goes over the bus, the mirror's queues and the widget, made from the types that write and read
 //! it.
 
+use pullsafe::notice::OnBus;
 use std::collections::BTreeSet;
 
 use pullsafe::mirror_job::ImageMirrored;
@@ -115,7 +116,7 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
 #[test]
 fn every_kind_of_message_is_read_in_full_by_its_type() {
     for (name, notice) in every_kind() {
-        read_in_full(&json!(name), &notice.for_programs(true), |told: OnTheBus| json!(told));
+        read_in_full(&json!(name), &notice.for_programs(OnBus::Evidence), |told: OnTheBus| json!(told));
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pullsafe::arn::ServiceId;
-use pullsafe::notice::{Notice, chatbot};
+use pullsafe::notice::{Notice, OnBus, chatbot};
 use pullsafe::reference::Registry;
-use pullsafe::settings::Mode;
+use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, LogRead, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
@@ -17,7 +17,7 @@ use pullsafe_incident::drill::{self, Played};
 use pullsafe_incident::held::HeldBack;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::limit::LimitAhead;
-use pullsafe_incident::notice::{self, Outcome, Stray};
+use pullsafe_incident::notice::{self, Outcome, Prepared, Stray};
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::{Common, Member};
 use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
@@ -202,7 +202,7 @@ fn limit() -> Notice {
         },
         to_move: vec!["prod/web".to_owned()],
     };
-    ahead.notice(true).expect("it ends")
+    ahead.notice(Ahead::Move).expect("it ends")
 }
 
 /// An image that the next launch will not find.
@@ -263,7 +263,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
                 id(),
             ),
         ),
-        ("ahead of a failure", notice::ahead("prod/web", &plan, true, None, id())),
+        ("ahead of a failure", notice::ahead("prod/web", &plan, Prepared::Done, id())),
         ("a rollback at the door", door(DoorOutcome::RolledBack)),
         (
             "a deployment that goes on",
@@ -285,7 +285,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
 #[test]
 fn every_message_reads_alone() {
     let shown = |(name, notice): (&str, Notice)| {
-        let (chat, event) = (chatbot(&notice), notice.for_programs(false));
+        let (chat, event) = (chatbot(&notice), notice.for_programs(OnBus::CauseAlone));
         format!(
             "## {name}\nsubject: {}\ndetail-type: {}\nseverity: {}\n\n{}\nchat: {chat:#}\nevent: {event:#}\n",
             notice.subject,

@@ -10,6 +10,7 @@
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
 use crate::act::{Acted, StepOutcome};
+use crate::aws::deployments::Answer;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
@@ -222,7 +223,7 @@ impl Remediator {
         found: Option<&Found>,
         by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
-        if let Err(failure) = self.say(waits, false).await? {
+        if let Err(failure) = self.say(waits, Answer::GoOn).await? {
             let verdict = DoorVerdict {
                 outcome: DoorOutcome::NotAnswered(failure.to_string()),
                 task_definition: found.map(|found| found.task_definition.clone()).unwrap_or_default(),
@@ -309,15 +310,18 @@ impl Remediator {
         });
         lease.keep(&self.table, Next::Soon).await?;
         // What was decided, by whomever and whenever, is rolled back only if that may be done now.
-        let mut roll_back = verdict.outcome == DoorOutcome::RolledBack;
-        if roll_back
+        let mut answer = match verdict.outcome {
+            DoorOutcome::RolledBack => Answer::RollBack,
+            DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Answer::GoOn,
+        };
+        if answer == Answer::RollBack
             && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) =
                 self.permitted(&waits.service, Mode::Act).await?
         {
             verdict.outcome = DoorOutcome::GoesOn(why);
-            roll_back = false;
+            answer = Answer::GoOn;
         }
-        match self.say(waits, roll_back).await? {
+        match self.say(waits, answer).await? {
             Ok(Said::Now) => {}
             Ok(Said::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
             Err(failure) => verdict.outcome = DoorOutcome::NotAnswered(failure.to_string()),
@@ -392,8 +396,8 @@ impl Remediator {
     }
 
     /// Answers a hook. That it does not wait any more is found out by looking, for the refusal's words are not known.
-    async fn say(&self, waits: &HookWaits, roll_back: bool) -> Result<Result<Said, Failure>, Failure> {
-        match self.ecs.deployments().answer(waits, roll_back).await {
+    async fn say(&self, waits: &HookWaits, answer: Answer) -> Result<Result<Said, Failure>, Failure> {
+        match self.ecs.deployments().answer(waits, answer).await {
             Ok(()) => Ok(Ok(Said::Now)),
             Err(failure) if failure.is_transient() => Err(failure),
             Err(failure) => Ok(match self.standing(waits).await? {

@@ -6,6 +6,7 @@
 //! deployments as they begin and from the daily look; what they launch is looked up when a reading shows that pulls are
 //! made.
 
+use pullsafe::notice::OnBus;
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -67,15 +68,19 @@ impl Remediator {
             return Ok(Tally::ignored("the limit lasts".to_owned()));
         };
         tracing::warn!(source = %limit.source, left = limit.reading.remaining, "{}", limit.says());
-        let moves = self.settings.ahead == Ahead::Move && self.settings.mode == Mode::Act;
-        if let Some(notice) = limit.notice(moves)
+        // Where the stack only observes, nothing is moved.
+        let ahead = match self.settings.mode {
+            Mode::Act => self.settings.ahead,
+            Mode::Off | Mode::Observe | Mode::Ask => Ahead::Off,
+        };
+        if let Some(notice) = limit.notice(ahead)
             && !self.table.knows_of_limit(&limit.source, now).await?
         {
             // Before the row: should the process die in between, the same message goes out once more, under the same
             // id.
             self.topic.publish(&notice).await?;
             self.events
-                .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+                .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(OnBus::Evidence))
                 .await?;
             self.table.told_of_limit(&limit.source, now).await?;
         }

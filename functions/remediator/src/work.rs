@@ -13,11 +13,10 @@ use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::notice;
-use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::notice::{Outcome, Prepared};
 use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
-use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::{Waiting, WaitingFor};
@@ -437,19 +436,17 @@ impl Remediator {
         *why.done(&mut lease.record) = Some(definition.to_owned());
         lease.record.notices += 1;
         let notice = format!("{}-{}-{}", by.now, id.name, lease.record.notices);
-        let told = |does: bool, refusal: Option<&Refusal>| {
-            notice::ahead(&subject.to_string(), plan, does, refusal, notice.clone()).into()
-        };
+        let told = |became: Prepared<'_>| notice::ahead(&subject.to_string(), plan, became, notice.clone()).into();
         let why = match acted {
             Acted::Done => {
-                lease.record.outbox.push(told(does, None));
+                lease.record.outbox.push(told(if does { Prepared::Done } else { Prepared::Observed }));
                 String::new()
             }
             Acted::GivenUp(why) => why,
             // Told once per task definition: the next deployment of another one is the change that tries again.
             Acted::Refused(at, failure) => {
                 let refusal = self.refused(plan, at, &failure, 2, by.now).await?;
-                lease.record.outbox.push(told(false, Some(&refusal)));
+                lease.record.outbox.push(told(Prepared::Refused(&refusal)));
                 failure.to_string()
             }
         };

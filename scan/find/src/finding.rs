@@ -122,9 +122,7 @@ impl Place {
             | Self::CloudBuild
             | Self::Skaffold
             | Self::Bake
-            | Self::Embedded
-            | Self::Built
-            | Self::Overridden => false,
+            | Self::Embedded => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How it is told that a limit ends.
 
 use pullsafe::notice::{Notice, Severity};
+use pullsafe::settings::Ahead;
 use pullsafe_radar::Forecast;
 
 use super::LimitAhead;
@@ -8,8 +9,8 @@ use crate::notice::{Text, subject_line};
 use crate::published::{Published, PullLimit};
 
 impl LimitAhead {
-    /// The message that it ends; `None` where it lasts. `moves` says whether its services are moved.
-    pub fn notice(&self, moves: bool) -> Option<Notice> {
+    /// The message that it ends; `None` where it lasts. `ahead` is what is done about it.
+    pub fn notice(&self, ahead: Ahead) -> Option<Notice> {
         let Forecast::Exhausted { at, .. } = &self.forecast else {
             return None;
         };
@@ -17,12 +18,12 @@ impl LimitAhead {
         text.line(&format!("{}.", self.says()));
         text.line("Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours ago come back.");
         let services = self.to_move.iter().map(|service| format!("  {service}"));
-        match moves {
-            true => text.section(
+        match ahead {
+            Ahead::Move => text.section(
                 "Moved to verified copies before that, as far as there are any; it lasts without them",
                 services,
             ),
-            false => text.section(
+            Ahead::Off | Ahead::Warn => text.section(
                 "Enough to move to copies, for it to last (AheadOfFailure: move does it where the stack acts)",
                 services,
             ),
