@@ -27,8 +27,8 @@ use remediator_decide::door::{self, Decision, Deployment, Revision, Situation, S
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
 
+use super::ahead::{GoAhead, Why};
 use super::lease::{Invocation, Lease};
-use super::work::{GoAhead, Why};
 use super::{Remediator, Tally};
 
 /// What was found at the door.

@@ -4,13 +4,16 @@
 //! first).
 
 pub mod act;
+mod ahead;
 mod answer;
 mod ask;
 pub mod aws;
 mod batch;
 pub mod build;
+mod changed;
 mod door;
 mod drill;
+mod due;
 pub mod evidence;
 mod flow;
 mod held;
@@ -22,6 +25,7 @@ mod outlook;
 mod radar;
 mod recent;
 mod refuse;
+mod stop;
 mod stray;
 mod tally;
 mod tell;

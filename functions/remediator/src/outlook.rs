@@ -25,7 +25,7 @@ use pullsafe_lifecycle::Repository;
 use serde_json::json;
 
 use super::{Remediator, Tally};
-use crate::flow::after;
+use crate::due::after;
 use remediator_decide::outlook::{Judged, Seen, Used, judge, keep_tag};
 
 /// Looks that are older than this are not told any more.

@@ -24,11 +24,11 @@ use pullsafe_incident::outlook::{Finding, Trouble};
 use pullsafe_radar::{Demand, History, Probed, Source};
 use serde_json::json;
 
+use super::ahead::{GoAhead, Why};
 use super::lease::Invocation;
-use super::work::{GoAhead, Why};
 use super::{Remediator, Tally};
 use crate::act::Acted;
-use crate::flow::after;
+use crate::due::after;
 use remediator_decide::limit::{demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of};
 use remediator_decide::observation::Observation;
 use remediator_decide::remedy;

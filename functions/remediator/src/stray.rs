@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::lease::Invocation;
 use super::{Remediator, Tally};
-use crate::flow::after;
+use crate::due::after;
 use remediator_decide::service::{Service, marks};
 use remediator_decide::stray;
 
