@@ -172,7 +172,7 @@ impl Remediator {
             Event::Sweep => self.sweep(now).await,
             Event::FindPaused => self.find_paused().await,
             Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
-            Event::FindOutlooks => self.find_outlooks().await,
+            Event::FindOutlooks => self.find_outlooks(now).await,
             Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
             Event::TellOutlooks => self.tell_outlooks(now).await,
             Event::QuotaRead(probed) => Box::pin(self.quota_read(&probed, now)).await,

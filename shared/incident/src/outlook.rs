@@ -16,7 +16,7 @@ use super::notice::{Text, subject_line};
 /// What is severe has this long until it happens, at most.
 const SOON_SECONDS: i64 = 7 * 86_400;
 
-/// The outlook of one service, or of one task that is started on a schedule.
+/// The outlook of one service, of one task that is started on a schedule, or of one file that is built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
     /// What it is about, such as `prod/web`.
@@ -39,9 +39,12 @@ pub struct Outlooks {
     pub notice: String,
     /// One for each service or scheduled task.
     pub outlooks: Vec<Outlook>,
+    /// What could not be listed, and so was not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
-/// What launches the next task.
+/// What launches the next task, or pulls next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NextLaunch {
@@ -49,6 +52,8 @@ pub enum NextLaunch {
     OfService,
     /// A schedule starts a task.
     OnSchedule,
+    /// Nothing: somebody builds or starts what a file names.
+    OfFile,
 }
 
 /// One thing that will go wrong.
@@ -318,11 +323,20 @@ impl Outlook {
 
     /// What happens next because of a finding of this severity.
     pub fn consequence(&self, severity: Severity) -> String {
+        let subject = &self.subject;
         let launch = match self.next {
             NextLaunch::OfService => "the next scale-out or Fargate retirement of",
             NextLaunch::OnSchedule => "the next scheduled start of",
+            NextLaunch::OfFile => {
+                return match severity {
+                    Severity::Next => format!("whoever builds or starts from {subject} fails"),
+                    Severity::Soon => format!("whoever builds or starts from {subject} fails a week from now"),
+                    Severity::Later => {
+                        format!("whoever builds or starts from {subject} may fail one day, or get an old image")
+                    }
+                };
+            }
         };
-        let subject = &self.subject;
         match severity {
             Severity::Next => format!("{launch} {subject} fails"),
             Severity::Soon => format!("{subject} cannot launch a task a week from now"),
@@ -349,24 +363,29 @@ impl Outlook {
             self.subject,
             Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default()
         );
-        Some(notice(id, &self.consequence(worst), text, std::slice::from_ref(self)))
+        Some(notice(id, &self.consequence(worst), text, vec![self.clone()], Vec::new()))
     }
 }
 
-/// The message of the week about everything that is known; `None` if nothing is.
-pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
+/// The message of the week about everything that is known, and what could not be listed; `None` if it is nothing.
+pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> Option<Notice> {
     outlooks.retain(|outlook| !outlook.findings.is_empty());
-    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min()?;
-    let mut text = Text::default();
-    text.line(page(&outlooks, now).trim_start());
+    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min();
     // One message a week, also where the schedule comes twice.
     let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
     let headline = match worst {
-        Severity::Next => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
-        Severity::Soon => format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len()),
-        Severity::Later => format!("the outlook of {} services", outlooks.len()),
+        Some(Severity::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
+        Some(Severity::Soon) => {
+            format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len())
+        }
+        Some(Severity::Later) => format!("the outlook of {} services", outlooks.len()),
+        None if unread.is_empty() => return None,
+        None => "the outlook leaves something out that could not be listed".to_owned(),
     };
-    Some(notice(id, &headline, text, &outlooks))
+    let mut text = Text::default();
+    text.line(page(&outlooks, now).trim());
+    text.section("Not looked at, for it could not be listed", unread.clone());
+    Some(notice(id, &headline, text, outlooks, unread))
 }
 
 /// Everything that is known, for a person, the first to happen first; empty if nothing is.
@@ -382,9 +401,11 @@ pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
         return String::new();
     }
     let count = some.len();
-    let mut lines = vec![format!(
-        "\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first."
-    )];
+    let what = match some.iter().any(|outlook| outlook.next == NextLaunch::OfFile) {
+        true => "service(s), scheduled tasks and files",
+        false => "service(s) and scheduled tasks",
+    };
+    let mut lines = vec![format!("\nWhat will go wrong with the images of {count} {what}, the first to happen first.")];
     for outlook in some {
         let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
         lines.push(format!("\n{}:", outlook.consequence(severity)));
@@ -402,8 +423,8 @@ fn write(text: &mut Text, findings: &[&Finding]) {
     findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
 }
 
-fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
-    let detail = json!(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() });
+fn notice(id: String, headline: &str, text: Text, outlooks: Vec<Outlook>, unread: Vec<String>) -> Notice {
+    let detail = json!(Outlooks { notice: id.clone(), outlooks, unread });
     Notice {
         id,
         detail_type: "Outlook".to_owned(),
