@@ -1,13 +1,17 @@
 //! `pullsafe audit`: which services of an account and region depend on Docker Hub, and what that can cost them; and
-//! what will go wrong with the images of whatever runs.
+//! what will go wrong with the images of whatever runs, and of whatever a repository's files build from.
 
+mod files;
 mod inventory;
 mod outlook;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use pullsafe::clock;
+use pullsafe::foreign::{self, log_line};
+use pullsafe_find::walk::{self, Options};
 use pullsafe_incident::outlook::Severity;
 use pullsafe_incident::outlook::message::page;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
@@ -35,6 +39,10 @@ pub(crate) struct Arguments {
     /// policy, without a copy
     #[arg(long)]
     outlook: bool,
+    /// Also say which images of Docker Hub that these files and directories pull the mirror has no copy of, or an old one
+    /// of, base images of Dockerfiles among them
+    #[arg(long, value_name = "PATH", requires = "registry")]
+    files: Vec<PathBuf>,
     /// For people, or one JSON document
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -52,6 +60,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(mirror) => mirror,
         Err(message) => return stop(&message, 2),
     };
+    let scanned =
+        match (!arguments.files.is_empty()).then(|| walk::scan(&arguments.files, Options::default())).transpose() {
+            Ok(scanned) => scanned,
+            Err(error) => return stop(&log_line(&error.to_string()), 2),
+        };
     let session = match Session::begin() {
         Ok(session) => session,
         Err(code) => return code,
@@ -60,24 +73,41 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(inventory) => inventory,
         Err(failure) => return stop(&failure.to_string(), 1),
     };
-    let found = match arguments.outlook.then(|| look_out(&session, arguments)).transpose() {
+    let mut found = match arguments.outlook.then(|| look_out(&session, arguments)).transpose() {
         Ok(found) => found.unwrap_or_default(),
         Err(message) => return stop(&message, 1),
     };
+    let mut left_out = Vec::new();
+    let now = clock::system()();
+    if let (Some(scanned), Some(mirror)) = (&scanned, &mirror) {
+        let client = match crate::registry::client() {
+            Ok(client) => client,
+            Err(message) => return stop(&message, 1),
+        };
+        let of_files = session.wait(files::look(&session.config, client, scanned, &mirror.place, now));
+        found.outlooks.extend(of_files.outlooks);
+        found.unknown.extend(of_files.unknown);
+        left_out = of_files.left_out;
+    }
     let mut audit = audit(&inventory, arguments.quota);
     audit.unknown.extend(found.unknown);
-    let now = clock::system()();
     let fails = found
         .outlooks
         .iter()
         .flat_map(|outlook| &outlook.findings)
         .any(|finding| finding.severity(now) < Severity::Later);
     let text = match arguments.output {
-        Output::Text => audit.text() + &page(&found.outlooks, now),
+        Output::Text => {
+            let left_out: String = left_out.iter().map(|what| format!("left out: {what}\n")).collect();
+            audit.text() + &page(&found.outlooks, now) + &foreign::terminal(&left_out)
+        }
         Output::Json => {
             let document = serde_json::to_value(&audit).map(|mut document| {
-                if arguments.outlook {
+                if arguments.outlook || !arguments.files.is_empty() {
                     document["outlooks"] = serde_json::json!(found.outlooks);
+                }
+                if !arguments.files.is_empty() {
+                    document["left_out"] = serde_json::json!(left_out);
                 }
                 document
             });

@@ -4,6 +4,7 @@
 //! for without credentials, is left out and said to be.
 
 mod output;
+mod pseudo;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,6 @@ use tokio::time::{Instant, sleep};
 use crate::account;
 use crate::arguments::{duration, platform};
 use crate::registry;
-use crate::service::Ecs;
 use crate::terminal::Said;
 use subject::Subject;
 
@@ -103,11 +103,12 @@ pub(crate) fn said(arguments: &Arguments) -> Said {
         Err(error) => return Said::fault(error.to_string(), 1),
     };
     runtime.block_on(async {
-        let (account, ecs, left_out) = match account::config().await {
-            Ok(config) => (Some(Account::new(&config, EcrRegions::new(config.clone()))), Some(Ecs::new(&config)), None),
-            Err(why) => (None, None, Some(why)),
+        let (config, left_out) = match account::config().await {
+            Ok(config) => (Some(config), None),
+            Err(why) => (None, Some(why)),
         };
-        let subjects = match subject::all(arguments, ecs.as_ref(), left_out.as_deref()).await {
+        let account = config.as_ref().map(|config| Account::new(config, EcrRegions::new(config.clone())));
+        let subjects = match subject::all(arguments, config.as_ref(), left_out.as_deref()).await {
             Ok(subjects) => subjects,
             Err(message) => return Said::fault(message, 2),
         };

@@ -28,6 +28,7 @@ async fn audit(world: &World, arguments: &[&str]) -> Output {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_MAX_ATTEMPTS", "1")
+        .env("PULLSAFE_REGISTRY_ENDPOINTS", format!("docker.io={}", world.hub.url()))
         .output()
         .unwrap()
 }
@@ -187,4 +188,116 @@ async fn says_what_will_go_wrong_with_what_runs() {
     let first = text.find("the next scale-out or Fargate retirement of prod/gone fails").expect("what fails next");
     assert!(first < text.find("prod/web may not be able to launch a task").expect("what may fail"), "{text}");
     assert!(text.contains("make this the lifecycle policy, and set the tag pullsafe-keep-"), "{text}");
+}
+
+/// What EventBridge Scheduler starts is looked at; a list that is refused is named, and the rest goes on. A cluster may be
+/// called by its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_are_looked_at_and_a_refused_list_is_named() {
+    let world = account();
+    world.ecs.call("CreateCluster", &json!({ "clusterName": "test" })).unwrap();
+    let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
+    Sample::new(1).build().push(world.images.store(), "job", "1");
+    let broken = world.define("job", &[&format!("{host}/job:2")]);
+    for cluster in ["prod", "test"] {
+        world
+            .schedules
+            .start(cluster, &format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"), &broken);
+    }
+    let subjects = |found: &Value| -> Vec<Value> {
+        found["outlooks"].as_array().unwrap().iter().map(|outlook| outlook["subject"].clone()).collect()
+    };
+    let output = audit(&world, &["--outlook", "--output", "json"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let all = ["prod/default/prod (no service)", "test/default/test (no service)"];
+    assert_eq!((subjects(&document(&output)), world.aws.count("ListSchedules")), (all.map(Value::from).to_vec(), 1));
+    for name in ["test", "arn:aws:ecs:eu-west-1:123456789012:cluster/test"] {
+        let found = document(&audit(&world, &["--outlook", "--cluster", name, "--output", "json"]).await);
+        assert_eq!(subjects(&found), [all[1]], "{name}");
+        assert_eq!(found["unknown"], json!([]));
+    }
+    world.create_service("web", &broken, 1, json!({}));
+    world.aws.inject(Fault::on("scheduler", "ListSchedules", FaultKind::AccessDenied));
+    let found = document(&audit(&world, &["--outlook", "--output", "json"]).await);
+    assert_eq!(subjects(&found), ["prod/web"]);
+    let unknown = found["unknown"][0].as_str().unwrap();
+    assert!(unknown.contains("scheduler:ListSchedules") && unknown.contains("AccessDenied"), "{unknown}");
+}
+
+/// The base images of a repository's Dockerfiles, and what else it pulls, beside the mirror: no copy, an old copy, a copy
+/// that is named and not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn says_which_base_images_are_behind_their_mirror() {
+    let world = account();
+    let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
+    let (old, new) = (Sample::multi_arch(1).build(), Sample::multi_arch(2).build());
+    for (name, copy) in [("python", Some(&new)), ("node", Some(&old)), ("golang", None), ("redis", Some(&old))] {
+        new.push(world.hub.store(), &format!("library/{name}"), "1");
+        if let Some(copy) = copy {
+            copy.push(world.images.store(), &format!("docker-hub/library/{name}"), "1");
+        }
+    }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-files");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("api")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "Dockerfile",
+        "FROM python:1 AS base\nFROM node:1 AS build\nFROM golang:1\nFROM docker.io/library/node:1\n",
+    );
+    write(
+        "api/Dockerfile",
+        &format!(
+            "ARG BASE\nFROM $BASE\nFROM {host}/docker-hub/library/redis:1\nFROM {host}/docker-hub/library/gone:1\nFROM {host}/own:1\n"
+        ),
+    );
+    write("compose.yaml", "services:\n  web:\n    image: python:1\n");
+    let path = folder.to_str().unwrap();
+    let output = audit(&world, &["--registry", &host, "--files", path, "--output", "json"]).await;
+    let found = document(&output);
+    let findings: Vec<Value> = found["outlooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|outlook| {
+            let file = outlook["subject"].as_str().unwrap().rsplit("audit-files/").next().unwrap().to_owned();
+            let of_file = outlook["findings"].as_array().unwrap().iter();
+            of_file
+                .map(move |finding| json!([file, finding["container"], finding["image"], finding["trouble"]["kind"]]))
+        })
+        .collect();
+    let copy = |name: &str| format!("{host}/docker-hub/library/{name}:1");
+    assert_eq!(
+        findings,
+        [
+            json!(["Dockerfile", "line 3", "docker.io/library/golang:1", "no-copy"]),
+            json!(["Dockerfile", "lines 2, 4", "docker.io/library/node:1", "copy-behind"]),
+            json!(["api/Dockerfile", "line 4", copy("gone"), "gone"]),
+            json!(["api/Dockerfile", "line 3", copy("redis"), "copy-behind"]),
+        ],
+        "{found:#}"
+    );
+    let behind = &found["outlooks"][1]["findings"][1]["trouble"];
+    assert_eq!((&behind["copy"], &behind["hub"]), (&json!(old.top.digest), &json!(new.top.digest)));
+    assert!(found["left_out"][0].as_str().is_some_and(|text| text.contains("api/Dockerfile:2: ")), "{found:#}");
+    assert_eq!((output.status.code(), &found["unknown"]), (Some(1), &json!([])), "a build that fails");
+    assert!(world.aws.writes().is_empty() && world.hub.quota().used("lambda") == 0);
+    let text = said(&audit(&world, &["--registry", &host, "--files", path]).await.stdout);
+    let next = text.find("api/Dockerfile fails").expect("what fails next");
+    assert!(next < text.find("audit-files/Dockerfile may fail one day, or get an old image").unwrap(), "{text}");
+    assert!(text.contains("lines 2, 4: docker.io/library/node:1: the mirror has sha256:"), "{text}");
+    // What is only old or without a copy fails nothing yet.
+    std::fs::remove_dir_all(folder.join("api")).unwrap();
+    assert_eq!(audit(&world, &["--registry", &host, "--files", path]).await.status.code(), Some(0));
+    world.aws.inject(Fault::on("ecr", "BatchGetImage", FaultKind::AccessDenied).always());
+    let output = audit(&world, &["--registry", &host, "--files", path, "--output", "json"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        document(&output)["unknown"][0]
+            .as_str()
+            .is_some_and(|text| text.contains("the mirror could not be asked"))
+    );
+    for wrong in [vec!["--files", path], vec!["--registry", &host, "--files", "no-such-folder"]] {
+        assert_eq!(audit(&world, &wrong).await.status.code(), Some(2), "{wrong:?}");
+    }
 }

@@ -108,3 +108,23 @@ async fn the_cost_is_that_of_the_calls() {
 fn the_errors_of_ecr_are_those_of_the_code() {
     super::documents::check("docs/gate.md", "gate-ecr-errors", &image_gate::decide::ecr_errors::table());
 }
+
+/// The hook of the examples is the one that `pullsafe protect` sets and the remediator answers.
+#[test]
+fn the_examples_of_the_door_have_its_hook() {
+    let timeout = json!({ "TimeoutInMinutes": 5, "Action": "CONTINUE" });
+    let hook = json!({ "TargetType": "PAUSE", "LifecycleStages": ["PRE_SCALE_UP"], "TimeoutConfiguration": timeout });
+    let service = &template("door.yaml")["Resources"]["Service"];
+    assert_eq!(service["Type"], "AWS::ECS::Service");
+    assert_eq!(service["Properties"]["DeploymentConfiguration"]["LifecycleHooks"], json!([hook]));
+    let page = read("../door.md");
+    let lines = page.lines().skip_while(|line| line.trim() != "DeploymentConfiguration:").take(3);
+    let documents = lines.map(|line| line.get(7..).unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let three_lines = convert(&Yaml::load_from_str(&documents).unwrap()[0]);
+    assert_eq!(three_lines, json!({ "DeploymentConfiguration": { "LifecycleHooks": [hook] } }));
+    let terraform = read("door.tf");
+    assert!(
+        terraform.contains("pullsafe protect ${self.input}")
+            && terraform.contains("ignore_changes = [deployment_configuration]")
+    );
+}

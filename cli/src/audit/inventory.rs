@@ -7,6 +7,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::Service as EcsService;
 use mirror::aws::inventory::{Inventory as Ecs, last_part};
 use pullsafe::reference::{Reference, ecr_host};
+use pullsafe::settings;
 use pullsafe_aws::Failure;
 use pullsafe_scan::audit::{Container, Inventory, Mirrored, Service};
 
@@ -18,7 +19,8 @@ const IMAGES_AT_ONCE: usize = 100;
 pub(super) struct Mirror {
     account: String,
     region: String,
-    prefix: String,
+    /// Its host, and what its repositories begin with.
+    pub(super) place: settings::Mirror,
 }
 
 impl Mirror {
@@ -30,7 +32,10 @@ impl Mirror {
         Ok(Self {
             account: registry.account.to_owned(),
             region: registry.region.to_owned(),
-            prefix: prefix.trim_matches('/').to_owned(),
+            place: settings::Mirror {
+                registry: host.to_owned(),
+                prefix: prefix.trim_matches('/').to_owned(),
+            },
         })
     }
 }
@@ -149,10 +154,11 @@ async fn held(
     repository: &str,
     references: &[Reference],
 ) -> Result<Vec<(String, Mirrored)>, Failure> {
-    let name = if mirror.prefix.is_empty() {
+    let prefix = &mirror.place.prefix;
+    let name = if prefix.is_empty() {
         repository.to_owned()
     } else {
-        format!("{}/{repository}", mirror.prefix)
+        format!("{prefix}/{repository}")
     };
     let identifiers = references.iter().map(|reference| match reference.digest() {
         Some(digest) => ImageIdentifier::builder().image_digest(digest.as_str()).build(),

@@ -4,7 +4,6 @@ use aws_config::SdkConfig;
 use pullsafe::clock;
 use pullsafe::settings::{MIRROR_PREFIX, MIRROR_REGISTRY, MODE, QUEUE, Settings, TABLE, TOPIC};
 use pullsafe_aws::Failure;
-use pullsafe_events::Subject;
 use pullsafe_incident::outlook::Outlook;
 use pullsafe_registry::Client;
 use remediator::Remediator;
@@ -36,28 +35,30 @@ pub(super) async fn look(
     let clock = clock::system();
     let remediator = Remediator::new(settings, config, registry, clock.clone());
     let running = Running::new(config);
-    let clusters = if clusters.is_empty() { running.clusters().await? } else { clusters.to_vec() };
+    let clusters = chosen(&running, clusters).await?;
+    let launchers = running.launchers(&clusters, clock()).await;
     let mut found = Found::default();
-    for cluster in &clusters {
-        let mut subjects: Vec<(Subject, Option<String>)> = Vec::new();
-        match running.services(cluster).await {
-            Ok(services) => subjects.extend(services.into_iter().map(|id| (Subject::Service(id), None))),
-            Err(failure) => found.unknown.push(format!("cluster {cluster}: {failure}")),
-        }
-        match running.scheduled(cluster).await {
-            Ok(tasks) => subjects.extend(tasks.into_iter().map(|task| {
-                let subject = Subject::Family { cluster_arn: cluster.clone(), family: task.rule };
-                (subject, Some(task.definition))
-            })),
-            Err(failure) => found.unknown.push(format!("what is started on {cluster} on a schedule: {failure}")),
-        }
-        for (subject, definition) in subjects {
-            match remediator.outlook_of(&subject, definition.as_deref(), clock()).await {
-                Ok(outlook) => found.outlooks.extend(outlook),
-                Err(failure) => found.unknown.push(format!("{subject}: {failure}")),
-            }
+    found.unknown.extend(launchers.unread.iter().map(ToString::to_string));
+    for (subject, definition) in launchers.found {
+        match remediator.outlook_of(&subject, definition.as_deref(), clock()).await {
+            Ok(outlook) => found.outlooks.extend(outlook),
+            Err(failure) => found.unknown.push(format!("{subject}: {failure}")),
         }
     }
     found.unknown.extend(found.outlooks.iter().flat_map(|outlook| outlook.unknown.clone()));
     Ok(found)
+}
+
+/// The ARNs of these clusters, or of all. A name that the region does not have stays, for ECS to say so.
+async fn chosen(running: &Running, clusters: &[String]) -> Result<Vec<String>, Failure> {
+    if !clusters.is_empty() && clusters.iter().all(|cluster| cluster.starts_with("arn:")) {
+        return Ok(clusters.to_vec());
+    }
+    let all = running.clusters().await?;
+    let arn = |name: &String| all.iter().find(|arn| arn.rsplit('/').next() == Some(name)).unwrap_or(name).clone();
+    Ok(if clusters.is_empty() {
+        all.clone()
+    } else {
+        clusters.iter().map(arn).collect()
+    })
 }

@@ -56,7 +56,8 @@ pub(super) fn arn_for(stack: &Deployed, role: &str, action: &str) -> String {
             of("dynamodb", &format!("table/{}{index}", stack.physical("Table").unwrap_or("doctor")))
         }
         ("sns", _) => stack.physical("Topic").unwrap_or("*").to_owned(),
-        ("events", "ListRuleNamesByTarget") => "*".to_owned(),
+        ("events", "ListRuleNamesByTarget") | ("scheduler", "ListSchedules") => "*".to_owned(),
+        ("scheduler", _) => of("scheduler", "schedule/default/doctor"),
         ("events", "ListTargetsByRule") => of("events", "rule/doctor"),
         ("events", _) => of("events", "event-bus/default"),
         ("sqs", _) => {

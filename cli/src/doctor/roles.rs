@@ -95,6 +95,8 @@ fn wanted(stack: &Deployed, role: &Role, permission: &Permission, action: &str) 
         | "ecr:GetLifecyclePolicy"
         | "events:ListRuleNamesByTarget"
         | "events:ListTargetsByRule"
+        | "scheduler:ListSchedules"
+        | "scheduler:GetSchedule"
             if role.name == "Remediator" =>
         {
             Some(looks_ahead)

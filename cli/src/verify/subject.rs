@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pullsafe::foreign::log_line;
+use pullsafe::reference::Reference;
 use pullsafe::settings::Mirror;
+use pullsafe_aws::SdkConfig;
 use pullsafe_events::task_definition::TaskDefinition;
+use pullsafe_find::finding::Finding as Found;
 use pullsafe_find::walk::{self, Options};
 use pullsafe_inspect::{Launch, Needs, WantedImage};
 use serde_json::{Value, json};
 
 use super::Arguments;
+use super::pseudo::{self, Pseudo};
 use crate::service::{Ecs, named};
 
 /// The largest file that is read as a task definition; ECS takes 64 KB.
@@ -36,9 +40,10 @@ pub(super) struct Subject {
 /// One of them is nothing that can be verified, with the reason.
 pub(super) async fn all(
     arguments: &Arguments,
-    ecs: Option<&Ecs>,
+    config: Option<&SdkConfig>,
     no_credentials: Option<&str>,
 ) -> Result<Vec<Subject>, String> {
+    let ecs = config.map(Ecs::new);
     let (mut subjects, mut paths) = (Vec::new(), Vec::new());
     for target in &arguments.targets {
         let path = Path::new(target);
@@ -51,7 +56,7 @@ pub(super) async fn all(
             }
             continue;
         }
-        let ecs = match (ecs, no_credentials) {
+        let ecs = match (&ecs, no_credentials) {
             (Some(ecs), _) => ecs,
             (None, why) => {
                 return Err(format!(
@@ -70,7 +75,7 @@ pub(super) async fn all(
         });
     }
     if !paths.is_empty() {
-        subjects.push(of_files(&paths, arguments)?);
+        subjects.push(of_files(&paths, arguments, config).await?);
     }
     Ok(subjects)
 }
@@ -141,19 +146,22 @@ fn definition_of(path: &Path) -> Result<Option<TaskDefinition>, String> {
     })
 }
 
-/// The images that files name, as far as the files say all of them.
-fn of_files(paths: &[PathBuf], arguments: &Arguments) -> Result<Subject, String> {
+/// The images that files name, as far as the files say all of them, or CloudFormation fills it in.
+async fn of_files(paths: &[PathBuf], arguments: &Arguments, config: Option<&SdkConfig>) -> Result<Subject, String> {
     let scanned = walk::scan(paths, Options::default()).map_err(|error| log_line(&error.to_string()))?;
     let mut left_out: Vec<String> = scanned.problems.iter().map(|problem| log_line(&problem.to_string())).collect();
     let mut places: BTreeMap<String, Vec<(String, usize, usize)>> = BTreeMap::new();
     let mut images = Vec::new();
+    let pseudo = match config.filter(|_| scanned.findings.iter().any(pseudo::is_open)) {
+        Some(config) => Some(Pseudo::of(config).await),
+        None => None,
+    };
     for finding in &scanned.findings {
-        let Some(reference) = finding.parsed().filter(|_| finding.certain) else {
-            let why = if finding.variables.is_empty() {
-                "it may be no pull".to_owned()
-            } else {
-                format!("{} has no value here", finding.variables.join(", "))
-            };
+        let (reference, why) = match finding.parsed().filter(|_| finding.certain) {
+            Some(reference) => (Some(reference.clone()), String::new()),
+            None => filled(finding, pseudo.as_ref()),
+        };
+        let Some(reference) = reference else {
             left_out.push(log_line(&format!("{}:{}: {}: {why}", finding.file, finding.line, finding.reference)));
             continue;
         };
@@ -163,7 +171,7 @@ fn of_files(paths: &[PathBuf], arguments: &Arguments) -> Result<Subject, String>
             images.push(WantedImage {
                 containers: Vec::new(),
                 written,
-                reference: Some(reference.clone()),
+                reference: Some(reference),
                 pinned: None,
                 has_credentials: false,
             });
@@ -179,4 +187,26 @@ fn of_files(paths: &[PathBuf], arguments: &Arguments) -> Result<Subject, String>
         tasks: None,
         left_out,
     })
+}
+
+/// The image that is meant where CloudFormation fills in the rest, or why it is left out.
+fn filled(finding: &Found, pseudo: Option<&Pseudo>) -> (Option<Reference>, String) {
+    if !pseudo::is_open(finding) || !finding.variables.is_empty() {
+        return (
+            None,
+            match finding.variables.is_empty() {
+                true => "it may be no pull".to_owned(),
+                false => format!("{} has no value here", finding.variables.join(", ")),
+            },
+        );
+    }
+    let Some(pseudo) = pseudo else {
+        return (None, "its account and region are not known without AWS credentials".to_owned());
+    };
+    let text = pseudo.fill(&finding.reference);
+    match (text.contains("${"), text.parse()) {
+        (false, Ok(reference)) => (Some(reference), String::new()),
+        (true, _) => (None, pseudo.why_not.clone().unwrap_or_else(|| "it is filled in at the deployment".to_owned())),
+        (false, Err(error)) => (None, error.to_string()),
+    }
 }

@@ -157,7 +157,7 @@ impl Remediator {
             Event::Sweep => self.sweep(by.now).await,
             Event::FindPaused => self.find_paused().await,
             Event::Paused(subject) => self.look_at_paused(&subject, by).await,
-            Event::FindOutlooks => self.find_outlooks().await,
+            Event::FindOutlooks => self.find_outlooks(by.now).await,
             Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), by.now).await,
             Event::TellOutlooks => self.tell_outlooks(by.now).await,
             Event::QuotaRead(probed) => Box::pin(self.quota_read(&probed, by.now)).await,

@@ -22,9 +22,10 @@ use pullsafe_incident::outlook::message::week;
 use pullsafe_incident::outlook::{Finding, Keep, NextLaunch, Outlook, Severity, Trouble};
 use pullsafe_incident::store::Known;
 use pullsafe_lifecycle::Repository;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Remediator, Tally};
+use crate::aws::unread::Unread;
 use crate::due::after;
 use remediator_decide::outlook::{Judged, Seen, Used, judge, keep_tag};
 
@@ -36,25 +37,34 @@ const INDEX_SECONDS: i64 = 3600;
 const MOST_INDICES: usize = 20;
 
 impl Remediator {
-    /// Puts a look at everything that runs into the queue.
-    pub(crate) async fn find_outlooks(&self) -> Result<Tally, Failure> {
-        let mut looks = Vec::new();
-        for cluster in self.running.clusters().await? {
-            let services = self.running.services(&cluster).await?;
-            looks.extend(
-                services.into_iter().map(|id| json!({ "pullsafe": "look-out", "subject": Subject::Service(id) })),
-            );
-            let mut scheduled = self.running.scheduled(&cluster).await?;
-            scheduled.sort();
-            for task in scheduled {
-                let subject = Subject::Family { cluster_arn: cluster.clone(), family: task.rule };
-                looks.push(json!({ "pullsafe": "look-out", "subject": subject, "definition": task.definition }));
-            }
+    /// Puts a look at everything that launches tasks into the queue. What may not be listed is remembered, and told with
+    /// the message of the week; where a call may succeed later, all of it is tried again.
+    pub(crate) async fn find_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
+        let launchers = self.running.launchers(&self.running.clusters().await?, now).await;
+        if let Some(failure) = launchers.unread.iter().find_map(Unread::passing) {
+            return Err(failure.clone());
         }
+        let unread: Vec<String> = launchers.unread.iter().map(ToString::to_string).collect();
+        for what in &unread {
+            tracing::warn!(unread = what, "not looked at: {what}");
+        }
+        self.table.keep_unread(&unread, now).await?;
+        let look = |(subject, definition): &(Subject, Option<String>)| {
+            let mut look = json!({ "pullsafe": "look-out", "subject": subject });
+            if let Some(definition) = definition {
+                look["definition"] = json!(definition);
+            }
+            look
+        };
+        let looks: Vec<Value> = launchers.found.iter().map(look).collect();
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
+        let left_out = match unread.len() {
+            0 => String::new(),
+            count => format!("; {count} thing(s) could not be listed"),
+        };
         Ok(Tally::worked(
             "searched",
-            format!("{} service(s) and scheduled task(s) are looked at", looks.len()),
+            format!("{} service(s) and scheduled task(s) are looked at{left_out}", looks.len()),
             None,
         ))
     }
@@ -110,8 +120,9 @@ impl Remediator {
 
     /// The message of the week.
     pub(crate) async fn tell_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
-        let outlooks = self.table.outlooks(now.plus_seconds(-FRESH_SECONDS)).await?;
-        let Some(notice) = week(outlooks, now) else {
+        let since = now.plus_seconds(-FRESH_SECONDS);
+        let (outlooks, unread) = tokio::try_join!(self.table.outlooks(since), self.table.unread(since))?;
+        let Some(notice) = week(outlooks, unread, now) else {
             return Ok(Tally::ignored("nothing is known to go wrong".to_owned()));
         };
         self.topic.publish(&notice).await?;
@@ -158,7 +169,16 @@ impl Remediator {
         if mode == Mode::Off {
             return Ok(None);
         }
-        let definition = self.ecs.task_definition(&name).await?;
+        let definition = match (self.ecs.task_definition(&name).await, subject) {
+            (Ok(definition), _) => definition,
+            // A schedule may name one that nobody has any more.
+            (Err(failure), Subject::Family { .. }) if !failure.is_transient() => {
+                let unknown = vec![format!("{name}: its task definition could not be read: {failure}")];
+                let (subject, findings) = (subject.to_string(), Vec::new());
+                return Ok(Some(Outlook { subject, next, at: now, findings, unknown }));
+            }
+            (Err(failure), _) => return Err(failure),
+        };
         let looks = uses(&definition, &ran).into_iter().map(|used| self.look_at_use(used, &definition, mode, now));
         let mut outlook = Outlook {
             subject: subject.to_string(),

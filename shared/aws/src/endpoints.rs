@@ -2,7 +2,7 @@
 //!
 //! The SDK's resolver says it for ECS, whose rules are those that AWS writes for a service without peculiarities: it
 //! knows the partitions and their suffixes, FIPS and dual stack, and it refuses what is no region. The service's own
-//! name takes the place of `ecs` in that host. Nothing else of the host is made here. The peculiarities of the four
+//! name takes the place of `ecs` in that host. Nothing else of the host is made here. The peculiarities of the
 //! services called this way are in one table (docs/adr/0011).
 
 use std::future::Future as _;
@@ -79,6 +79,8 @@ mod tests {
                 false,
                 "https://secretsmanager-fips.us-gov-west-1.amazonaws.com",
             ),
+            ("scheduler", "eu-west-1", false, true, "https://scheduler.eu-west-1.api.aws"),
+            ("scheduler", "us-gov-west-1", true, false, "https://scheduler-fips.us-gov-west-1.amazonaws.com"),
             (
                 "elasticloadbalancing",
                 "us-iso-east-1",

@@ -87,6 +87,12 @@ pub const LAMBDA: Api = Api {
     id: "Lambda",
     content_type: "application/json",
 };
+/// Amazon EventBridge Scheduler, which is spoken to by paths.
+pub const SCHEDULER: Api = Api {
+    name: "scheduler",
+    id: "Scheduler",
+    content_type: "application/json",
+};
 /// Elastic Load Balancing: application and network load balancers.
 pub const LOAD_BALANCING: Api = Api {
     name: "elasticloadbalancing",
@@ -109,9 +115,10 @@ pub struct JsonApi {
     operation: Result<Operation<Request, String, ErrorMetadata>, String>,
 }
 
-/// A request: its path, its target, where the protocol has one in a header, and its body.
+/// A request: its method, its path, its target, where the protocol has one in a header, and its body.
 #[derive(Debug)]
 struct Request {
+    method: &'static str,
     path: String,
     target: Option<&'static str>,
     body: String,
@@ -163,6 +170,7 @@ impl JsonApi {
             .send(
                 call,
                 Request {
+                    method: "POST",
                     path: "/".to_owned(),
                     target: Some(target),
                     body: body.to_string(),
@@ -187,7 +195,23 @@ impl JsonApi {
         for (name, value) in parameters {
             body.extend(["&", name, "=", &form_encoded(value)]);
         }
-        self.send(call, Request { path: "/".to_owned(), target: None, body }).await
+        let request = Request { method: "POST", path: "/".to_owned(), target: None, body };
+        self.send(call, request).await
+    }
+
+    /// Reads by a path: `read("scheduler:GetSchedule", &["schedules", name], &[("groupName", group)])`. The parts of the
+    /// path and the values may be any text.
+    ///
+    /// # Errors
+    /// The call failed, after the retries that the configuration allows.
+    pub async fn read(&self, call: &'static str, path: &[&str], parameters: &[(&str, &str)]) -> Result<Value, Failure> {
+        let request = Request {
+            method: "GET",
+            path: address(path, parameters),
+            target: None,
+            body: String::new(),
+        };
+        parsed(call, &self.send(call, request).await?)
     }
 
     /// Invokes a function of Lambda, by its name or ARN, and waits for what it answers.
@@ -197,8 +221,8 @@ impl JsonApi {
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Failure> {
         const CALL: &str = "lambda:InvokeFunction";
         let path = format!("/2015-03-31/functions/{}/invocations", form_encoded(function));
-        let answer = self.send(CALL, Request { path, target: None, body: event.to_string() }).await?;
-        parsed(CALL, &answer)
+        let request = Request { method: "POST", path, target: None, body: event.to_string() };
+        parsed(CALL, &self.send(CALL, request).await?)
     }
 
     async fn send(&self, call: &'static str, request: Request) -> Result<String, Failure> {
@@ -306,9 +330,11 @@ fn serialize(
     content_type: &'static str,
 ) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
-    http.set_method("POST")?;
+    http.set_method(request.method)?;
     http.set_uri(request.path)?;
-    http.headers_mut().insert("content-type", content_type);
+    if request.method == "POST" {
+        http.headers_mut().insert("content-type", content_type);
+    }
     if let Some(target) = request.target {
         http.headers_mut().insert("x-amz-target", target);
     }
@@ -357,6 +383,15 @@ pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     after.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
+/// A path of these parts, with what follows the question mark.
+fn address(path: &[&str], parameters: &[(&str, &str)]) -> String {
+    let mut address: String = path.iter().flat_map(|part| ["/".to_owned(), form_encoded(part)]).collect();
+    for (place, (name, value)) in parameters.iter().enumerate() {
+        address.extend([if place == 0 { "?" } else { "&" }, name, "=", &form_encoded(value)]);
+    }
+    address
+}
+
 /// As `application/x-www-form-urlencoded` has it; what needs no escape anywhere stays.
 fn form_encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
@@ -398,6 +433,21 @@ mod tests {
         ] {
             let error = error(header, body);
             assert_eq!((error.code(), error.message()), (Some(code), message), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_any_text() {
+        for (path, parameters, wanted) in [
+            (["schedules"].as_slice(), [].as_slice(), "/schedules"),
+            (&["schedules", "a/../b?c"], &[("groupName", "d&e")], "/schedules/a%2F..%2Fb%3Fc?groupName=d%26e"),
+            (
+                &["schedules"],
+                &[("State", "ENABLED"), ("NextToken", "x+/=")],
+                "/schedules?State=ENABLED&NextToken=x%2B%2F%3D",
+            ),
+        ] {
+            assert_eq!(address(path, parameters), wanted);
         }
     }
 

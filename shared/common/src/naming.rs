@@ -1,6 +1,7 @@
 //! How the mirror names its repositories: who asks for a copy has to expect it where the mirror puts it.
 
 use crate::reference::{DOCKER_HUB, Reference};
+use crate::settings::Mirror;
 
 /// What the repositories' names begin with unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -14,4 +15,51 @@ pub fn mirrored_name(prefix: &str, source: &Reference) -> String {
         format!("{}/{}", source.registry().replace([':', '[', ']'], "-").trim_matches('-'), source.repository())
     };
     if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
+}
+
+/// The image of Docker Hub whose copy this is, by its name in the mirror. Without a prefix a copy cannot be told from
+/// another image of the registry.
+pub fn docker_hub_source(mirror: &Mirror, copy: &Reference) -> Option<Reference> {
+    let name = copy.repository().strip_prefix(&mirror.prefix)?.strip_prefix('/')?;
+    // What begins with a host is a copy of another registry's. Names of Docker Hub have no dot in their first part.
+    let of_docker_hub = name.split_once('/').is_some_and(|(first, _)| !first.contains('.'));
+    (copy.registry() == mirror.registry && of_docker_hub && !mirror.prefix.is_empty())
+        .then(|| copy.moved_to(DOCKER_HUB, name).ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_traced_to_docker_hub_by_its_name() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (prefix, copy, source) in [
+            (
+                "docker-hub",
+                "registry.example/docker-hub/library/python:3.11",
+                Some("docker.io/library/python:3.11"),
+            ),
+            ("a/b", "registry.example/a/b/acme/app/web:1", Some("docker.io/acme/app/web:1")),
+            (
+                "docker-hub",
+                &format!("registry.example/docker-hub/library/python@{digest}"),
+                Some(&*format!("docker.io/library/python@{digest}")),
+            ),
+            ("docker-hub", "registry.example/docker-hub/ghcr.io/acme/app:1", None),
+            ("docker-hub", "registry.example/docker-hub-2/library/python:3.11", None),
+            ("docker-hub", "registry.example/docker-hub/python:3.11", None),
+            ("docker-hub", "registry.example/app:1", None),
+            ("docker-hub", "other.example/docker-hub/library/python:3.11", None),
+            ("", "registry.example/library/python:3.11", None),
+        ] {
+            let mirror = Mirror {
+                registry: "registry.example".to_owned(),
+                prefix: prefix.to_owned(),
+            };
+            let found = docker_hub_source(&mirror, &copy.parse().unwrap()).map(|found| found.to_string());
+            assert_eq!(found.as_deref(), source, "{copy}");
+        }
+    }
 }

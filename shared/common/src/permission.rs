@@ -91,6 +91,8 @@ pub const REMEDIATOR: &[Permission] = &[
             "ecr:GetLifecyclePolicy",
             "events:ListRuleNamesByTarget",
             "events:ListTargetsByRule",
+            "scheduler:ListSchedules",
+            "scheduler:GetSchedule",
         ],
     ),
     writes("keep an image that runs by a tag, where a parameter names its repository", &["ecr:PutImage"]),

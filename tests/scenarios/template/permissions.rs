@@ -36,6 +36,7 @@ const ON_EVERYTHING: &[(&str, &str)] = &[
     ("elasticloadbalancing:DescribeTargetHealth", "reads; has no resource type"),
     ("logs:DescribeLogGroups", "reads names of groups; a group that is looked for need not be there"),
     ("events:ListRuleNamesByTarget", "reads; names a target, and no rule"),
+    ("scheduler:ListSchedules", "reads; lists whatever schedules there are"),
     ("tag:GetResources", "reads; has no resource type"),
 ];
 
@@ -335,7 +336,15 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
         });
         under.map(|policy| policy["Fn::If"][0].as_str()).collect::<Vec<_>>()
     };
-    for action in ["ecs:ListClusters", "ecs:ListServices", "ecr:GetLifecyclePolicy", "events:ListTargetsByRule"] {
+    for action in [
+        "ecs:ListClusters",
+        "ecs:ListServices",
+        "ecr:GetLifecyclePolicy",
+        "events:ListRuleNamesByTarget",
+        "events:ListTargetsByRule",
+        "scheduler:ListSchedules",
+        "scheduler:GetSchedule",
+    ] {
         assert_eq!(conditions(action), [Some("LooksAhead")], "{action}");
     }
     assert_eq!(conditions("ecr:PutImage"), [Some("MayKeepImages")]);

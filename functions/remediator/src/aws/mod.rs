@@ -6,5 +6,7 @@ pub mod load_balancing;
 pub mod logs;
 pub mod running;
 pub mod scaling;
+mod schedules;
 pub mod stack;
 pub mod tagging;
+pub mod unread;

@@ -1,30 +1,36 @@
-//! What runs in the account and region: services, and tasks that a rule of EventBridge starts. Lists only, page by
-//! page.
+//! What launches tasks in the account and region: services, rules of EventBridge, and schedules of EventBridge
+//! Scheduler. Lists only, page by page.
 
 use aws_sdk_ecs::Client;
 use pullsafe::arn::ServiceId;
+use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::SdkConfig;
-use pullsafe_aws::failure::Failure;
+use pullsafe_aws::failure::{Failure, FailureKind};
 use pullsafe_aws::json::{EVENTS, JsonApi};
+use pullsafe_events::Subject;
 use serde_json::{Value, json};
+
+use super::schedules::{Schedules, launched};
+use super::unread::Unread;
 
 /// How many pages of a list of rules are read for one cluster.
 const PAGES: usize = 20;
 
-/// What runs.
+/// What launches tasks.
 #[derive(Debug, Clone)]
 pub struct Running {
     ecs: Client,
     events: JsonApi,
+    schedules: Schedules,
 }
 
-/// A task definition that a rule starts on a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scheduled {
-    /// The rule.
-    pub rule: String,
-    /// The task definition, by ARN.
-    pub definition: String,
+/// Everything that launches tasks, as far as it could be listed.
+#[derive(Debug, Default)]
+pub struct Launchers {
+    /// Each with the task definition that it launches, where a service does not say that itself.
+    pub found: Vec<(Subject, Option<String>)>,
+    /// What could not be listed or read.
+    pub unread: Vec<Unread>,
 }
 
 impl Running {
@@ -33,6 +39,7 @@ impl Running {
         Self {
             ecs: Client::new(config),
             events: JsonApi::new(config, EVENTS),
+            schedules: Schedules::new(config),
         }
     }
 
@@ -45,11 +52,35 @@ impl Running {
         pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of("ecs:ListClusters", &error))
     }
 
-    /// The services of a cluster.
-    ///
-    /// # Errors
-    /// A call failed.
-    pub async fn services(&self, cluster_arn: &str) -> Result<Vec<ServiceId>, Failure> {
+    /// What launches tasks on these clusters. What could not be listed leaves out no more than itself.
+    pub async fn launchers(&self, cluster_arns: &[String], now: Timestamp) -> Launchers {
+        let mut launchers = Launchers::default();
+        for cluster in cluster_arns {
+            match self.services(cluster).await {
+                Ok(services) => {
+                    launchers.found.extend(services.into_iter().map(|id| (Subject::Service(id), None)));
+                }
+                Err(failure) => launchers.unread.push(Unread::failed(format!("the services of {cluster}"), failure)),
+            }
+            match self.ruled(cluster).await {
+                Ok(rules) => launchers.found.extend(
+                    rules.into_iter().map(|(rule, definition)| of_no_service(cluster.clone(), rule, definition)),
+                ),
+                Err(failure) => {
+                    launchers
+                        .unread
+                        .push(Unread::failed(format!("what rules of EventBridge start on {cluster}"), failure));
+                }
+            }
+        }
+        let (starts, unread) = self.schedules.starts(cluster_arns, now).await;
+        let starts = starts.into_iter().map(|start| of_no_service(start.cluster_arn, start.schedule, start.definition));
+        launchers.found.extend(starts);
+        launchers.unread.extend(unread);
+        launchers
+    }
+
+    async fn services(&self, cluster_arn: &str) -> Result<Vec<ServiceId>, Failure> {
         let pages = self.ecs.list_services().cluster(cluster_arn).max_results(100).into_paginator().items().send();
         let arns = pages
             .collect::<Result<Vec<_>, _>>()
@@ -64,11 +95,8 @@ impl Running {
         Ok(arns.iter().filter_map(named).collect())
     }
 
-    /// What the rules of the default bus start on a cluster.
-    ///
-    /// # Errors
-    /// A call failed.
-    pub async fn scheduled(&self, cluster_arn: &str) -> Result<Vec<Scheduled>, Failure> {
+    /// The rules of the default bus that start something on a cluster, and what.
+    async fn ruled(&self, cluster_arn: &str) -> Result<Vec<(String, String)>, Failure> {
         let rules = self.all(
             "events:ListRuleNamesByTarget",
             "AWSEvents.ListRuleNamesByTarget",
@@ -80,13 +108,18 @@ impl Running {
             let Some(rule) = rule.as_str() else { continue };
             let targets = self
                 .all("events:ListTargetsByRule", "AWSEvents.ListTargetsByRule", json!({ "Rule": rule }), "Targets")
-                .await?;
+                .await;
+            let targets = match targets {
+                Ok(targets) => targets,
+                // It was deleted since it was listed.
+                Err(failure) if failure.kind == FailureKind::NotFound => continue,
+                Err(failure) => return Err(failure),
+            };
             let of_cluster = targets.iter().filter(|target| target["Arn"] == cluster_arn);
             let definitions = of_cluster.filter_map(|target| target["EcsParameters"]["TaskDefinitionArn"].as_str());
-            found.extend(
-                definitions.map(|definition| Scheduled { rule: rule.to_owned(), definition: definition.to_owned() }),
-            );
+            found.extend(definitions.map(|definition| (rule.to_owned(), launched(definition))));
         }
+        found.sort();
         Ok(found)
     }
 
@@ -108,4 +141,8 @@ impl Running {
         }
         Ok(found)
     }
+}
+
+fn of_no_service(cluster_arn: String, family: String, definition: String) -> (Subject, Option<String>) {
+    (Subject::Family { cluster_arn, family }, Some(definition))
 }

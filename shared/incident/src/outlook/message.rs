@@ -6,7 +6,7 @@ use pullsafe::digest::Digest;
 use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 
-use super::{Finding, Outlook, Outlooks, SOON_SECONDS, Severity};
+use super::{Finding, NextLaunch, Outlook, Outlooks, SOON_SECONDS, Severity};
 use crate::notice::{Text, subject_line};
 use crate::published::Published;
 
@@ -25,24 +25,29 @@ impl Outlook {
             self.subject,
             Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default()
         );
-        Some(notice(id, &self.consequence(worst), text, std::slice::from_ref(self)))
+        Some(notice(id, &self.consequence(worst), text, vec![self.clone()], Vec::new()))
     }
 }
 
-/// The message of the week about everything that is known; `None` if nothing is.
-pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
+/// The message of the week about everything that is known, and what could not be listed; `None` if it is nothing.
+pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> Option<Notice> {
     outlooks.retain(|outlook| !outlook.findings.is_empty());
-    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min()?;
-    let mut text = Text::default();
-    text.line(page(&outlooks, now).trim_start());
+    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min();
     // One message a week, also where the schedule comes twice.
     let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
     let headline = match worst {
-        Severity::Next => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
-        Severity::Soon => format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len()),
-        Severity::Later => format!("the outlook of {} services", outlooks.len()),
+        Some(Severity::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
+        Some(Severity::Soon) => {
+            format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len())
+        }
+        Some(Severity::Later) => format!("the outlook of {} services", outlooks.len()),
+        None if unread.is_empty() => return None,
+        None => "the outlook leaves something out that could not be listed".to_owned(),
     };
-    Some(notice(id, &headline, text, &outlooks))
+    let mut text = Text::default();
+    text.line(page(&outlooks, now).trim());
+    text.section("Not looked at, for it could not be listed", unread.clone());
+    Some(notice(id, &headline, text, outlooks, unread))
 }
 
 /// Everything that is known, for a person, the first to happen first; empty if nothing is.
@@ -58,9 +63,11 @@ pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
         return String::new();
     }
     let count = some.len();
-    let mut lines = vec![format!(
-        "\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first."
-    )];
+    let what = match some.iter().any(|outlook| outlook.next == NextLaunch::OfFile) {
+        true => "service(s), scheduled tasks and files",
+        false => "service(s) and scheduled tasks",
+    };
+    let mut lines = vec![format!("\nWhat will go wrong with the images of {count} {what}, the first to happen first.")];
     for outlook in some {
         let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
         lines.push(format!("\n{}:", outlook.consequence(severity)));
@@ -78,8 +85,8 @@ fn write(text: &mut Text, findings: &[&Finding]) {
     findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
 }
 
-fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
-    let detail = Published::Outlook(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() }).detail();
+fn notice(id: String, headline: &str, text: Text, outlooks: Vec<Outlook>, unread: Vec<String>) -> Notice {
+    let detail = Published::Outlook(Outlooks { notice: id.clone(), outlooks, unread }).detail();
     Notice {
         id,
         detail_type: "Outlook".to_owned(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// What is severe has this long until it happens, at most.
 const SOON_SECONDS: i64 = 7 * 86_400;
 
-/// The outlook of one service, or of one task that is started on a schedule.
+/// The outlook of one service, of one task that is started on a schedule, or of one file that is built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
     /// What it is about, such as `prod/web`.
@@ -37,9 +37,12 @@ pub struct Outlooks {
     pub notice: String,
     /// One for each service or scheduled task.
     pub outlooks: Vec<Outlook>,
+    /// What could not be listed, and so was not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
-/// What launches the next task.
+/// What launches the next task, or pulls next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NextLaunch {
@@ -47,6 +50,8 @@ pub enum NextLaunch {
     OfService,
     /// A schedule starts a task.
     OnSchedule,
+    /// Nothing: somebody builds or starts what a file names.
+    OfFile,
 }
 
 /// One thing that will go wrong.
@@ -316,11 +321,20 @@ impl Outlook {
 
     /// What happens next because of a finding of this severity.
     pub fn consequence(&self, severity: Severity) -> String {
+        let subject = &self.subject;
         let launch = match self.next {
             NextLaunch::OfService => "the next scale-out or Fargate retirement of",
             NextLaunch::OnSchedule => "the next scheduled start of",
+            NextLaunch::OfFile => {
+                return match severity {
+                    Severity::Next => format!("whoever builds or starts from {subject} fails"),
+                    Severity::Soon => format!("whoever builds or starts from {subject} fails a week from now"),
+                    Severity::Later => {
+                        format!("whoever builds or starts from {subject} may fail one day, or get an old image")
+                    }
+                };
+            }
         };
-        let subject = &self.subject;
         match severity {
             Severity::Next => format!("{launch} {subject} fails"),
             Severity::Soon => format!("{subject} cannot launch a task a week from now"),

@@ -14,6 +14,8 @@ use pullsafe_events::Subject;
 
 /// Their partition.
 const OUTLOOKS: &str = "outlook";
+/// The partition of what could not be listed.
+const UNREAD: &str = "outlook-unread";
 /// What is not looked at any more is forgotten after ten days.
 const KEPT_SECONDS: i64 = 10 * 86_400;
 
@@ -24,6 +26,13 @@ pub struct Known {
     pub outlook: Outlook,
     /// The keys of the findings that were told.
     pub told: BTreeSet<String>,
+}
+
+/// What the last search could not list or read.
+#[derive(Debug, Serialize, Deserialize)]
+struct Left {
+    at: Timestamp,
+    unread: Vec<String>,
 }
 
 impl Table {
@@ -72,5 +81,31 @@ impl Table {
         })
         .await?;
         Ok(found)
+    }
+
+    /// Keeps what a search could not list or read, also where that is nothing: then it can again.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn keep_unread(&self, unread: &[String], at: Timestamp) -> Result<(), Failure> {
+        let left = Left { at, unread: unread.to_vec() };
+        let operation = self.client.put_item().table_name(&self.name);
+        let operation = operation.item("pk", text(UNREAD)).item("sk", text(UNREAD)).item("doc", text(&json(&left)));
+        let operation = operation.item("expires_at", number(at.seconds() + KEPT_SECONDS));
+        operation.send().await.map_err(|error| Failure::of("dynamodb:PutItem", &error))?;
+        Ok(())
+    }
+
+    /// What the last search could not list or read, if it was since a moment.
+    ///
+    /// # Errors
+    /// The call failed, or the row cannot be read.
+    pub async fn unread(&self, since: Timestamp) -> Result<Vec<String>, Failure> {
+        const CALL: &str = "dynamodb:GetItem";
+        let operation = self.client.get_item().table_name(&self.name).consistent_read(true);
+        let operation = operation.key("pk", text(UNREAD)).key("sk", text(UNREAD));
+        let answer = operation.send().await.map_err(|error| Failure::of(CALL, &error))?;
+        let left: Option<Left> = answer.item().map_or(Ok(None), |item| document(CALL, item))?;
+        Ok(left.filter(|left| left.at >= since).map(|left| left.unread).unwrap_or_default())
     }
 }

@@ -1,12 +1,18 @@
 //! Counts what the functions do: in an hour in which nothing happens, for a deployment, and for an incident.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::registry::Sample;
 
 use super::{Standing, Usage};
 use crate::gate::Stage;
 use crate::world::{NAT, Setup, World};
 
+/// How often an hour a probe asks, by default.
+const READINGS: usize = 12;
+/// The metrics of a probe.
+const METRICS_OF_A_PROBE: f64 = 2.0;
+/// What a probe asks Docker Hub: a token, and the limit.
+const REQUESTS_OF_A_READING: f64 = 2.0;
 /// Metrics that an incident has in an hour: its outcomes, and the remedy.
 const METRICS_OF_AN_INCIDENT: f64 = 5.0;
 
@@ -19,10 +25,14 @@ pub struct Measured {
     pub deployment: Usage,
     /// One service that meets Docker Hub's quota and is moved to the mirror, until it is closed.
     pub incident: Usage,
+    /// What a probe adds to an hour in which nobody pulls.
+    pub probe_hour: Usage,
     /// A stack with its defaults.
     pub observing: Standing,
     /// A stack that acts and has a mirror.
     pub acting: Standing,
+    /// The same with a probe.
+    pub probing: Standing,
 }
 
 impl Measured {
@@ -33,24 +43,27 @@ impl Measured {
             idle_hour: hour + gate,
             deployment: deployment(hour).await,
             incident: incident(hour).await,
-            observing: standing(template, false),
-            acting: standing(template, true),
+            probe_hour: probe_hour().await,
+            observing: standing(template, |_| false),
+            acting: standing(template, is_no_probes),
+            probing: standing(template, |_| true),
         }
     }
 }
 
-/// What a stack of this template has; what depends on a condition is the mirror's, or the probe's, which is not
-/// counted.
-fn standing(template: &str, with_mirror: bool) -> Standing {
+/// Whether a condition is another one than the probe's: then it is the mirror's.
+fn is_no_probes(line: &str) -> bool {
+    line != "Condition: HasProbe"
+}
+
+/// What a stack of this template has where these conditions hold.
+fn standing(template: &str, holds: fn(&str) -> bool) -> Standing {
     let of_kind = |kind: &str, condition: &str| {
         let lines: Vec<&str> = template.lines().map(str::trim).collect();
         let found = lines.iter().enumerate().filter(|(_, line)| **line == format!("Type: {kind}"));
         let block = |start: usize| lines.iter().skip(start + 1).take_while(|line| !line.starts_with("Type: ")).take(6);
-        let counted = found.filter(|(start, _)| {
-            block(*start)
-                .filter(|line| line.starts_with(condition))
-                .all(|line| with_mirror && *line != "Condition: HasProbe")
-        });
+        let counted =
+            found.filter(|(start, _)| block(*start).filter(|line| line.starts_with(condition)).all(|line| holds(line)));
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     };
     Standing {
@@ -113,6 +126,37 @@ async fn deployment(hour: Usage) -> Usage {
     used(&mut world, 3600).await + hour.times(-1.0)
 }
 
+/// What the remediator does with the readings, and the probe's own runs.
+async fn probe_hour() -> Usage {
+    let mut world = Setup::new().with("PULLSAFE_QUOTA_PROBE", "true").build();
+    world.tables.take_units();
+    let mut sum = Usage::default();
+    for _ in 0..READINGS {
+        let mut event: Value = serde_json::from_str(include_str!("../../../../events/quota-read.json"))
+            .expect("the example of a reading is JSON");
+        event["time"] = json!(world.clock.now());
+        event["detail"]["responsePayload"]["at"] = json!(world.clock.now());
+        event["detail"]["responsePayload"]["remaining"] = json!(100);
+        world.aws.clear_log();
+        let before = world.invocations();
+        world.deliver(&event).await;
+        let units = world.tables.take_units();
+        // The probe's own run, and the event that Lambda makes of its answer.
+        sum = sum
+            + Usage {
+                runs: 1.0 + (world.invocations() - before) as f64,
+                calls: REQUESTS_OF_A_READING + world.aws.calls().len() as f64,
+                write_units: units.write as f64,
+                read_units: units.half_read as f64 / 2.0,
+                events: 1.0,
+                ..Usage::default()
+            };
+        world.run_for(3600 / READINGS as i64).await;
+        world.tables.take_units();
+    }
+    Usage { metric_hours: METRICS_OF_A_PROBE, ..sum }
+}
+
 async fn incident(hour: Usage) -> Usage {
     let mut world = Setup::new().build();
     Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
@@ -130,8 +174,10 @@ mod tests {
     #[test]
     fn a_stack_without_a_mirror_has_less() {
         let template = include_str!("../../../../template.yaml");
-        let (observing, acting) = (standing(template, false), standing(template, true));
+        let (observing, acting) = (standing(template, |_| false), standing(template, is_no_probes));
         assert_eq!((acting.mappings, observing.mappings, acting.dashboards), (4, 2, 1));
+        let probing = standing(template, |_| true);
+        assert_eq!((probing.alarms - acting.alarms, probing.mappings), (3, 4), "the probe's");
         assert!(observing.alarms + 8 == acting.alarms && observing.alarms >= 10, "{observing:?} {acting:?}");
     }
 }

@@ -141,7 +141,12 @@ pub fn sums(bill: &[Line]) -> (f64, f64) {
 
 /// A month of a stack: what it has, with so many services that are deployed so often, and so many incidents.
 pub fn month(measured: &Measured, standing: Standing, deployments: f64, incidents: f64) -> Vec<Line> {
-    let idle = measured.idle_hour.times(HOURS);
+    let probe = if standing == measured.probing {
+        measured.probe_hour
+    } else {
+        Usage::default()
+    };
+    let idle = (measured.idle_hour + probe).times(HOURS);
     bill(standing, idle + measured.deployment.times(deployments) + measured.incident.times(incidents))
 }
 
@@ -154,7 +159,8 @@ pub fn by_incidents(measured: &Measured) -> String {
     let rows = [
         ("as it is by default (observing), nothing happens", measured.observing, 0.0),
         ("acting, with a mirror, nothing happens", measured.acting, 0.0),
-        ("the same with 10 incidents", measured.acting, 10.0),
+        ("the same with a probe", measured.probing, 0.0),
+        ("acting, with a mirror, 10 incidents", measured.acting, 10.0),
         ("the same with 1,000 incidents", measured.acting, 1000.0),
     ];
     for (what, standing, incidents) in rows {

@@ -26,6 +26,7 @@ use testkit::aws::iam::Iam;
 use testkit::aws::load_balancing::LoadBalancing;
 use testkit::aws::logs::Logs;
 use testkit::aws::parameters::Parameters;
+use testkit::aws::schedules::Schedules;
 use testkit::aws::secrets::Secrets;
 use testkit::aws::service::Service as _;
 use testkit::aws::sns::{Published, Sns};
@@ -114,6 +115,8 @@ pub struct World {
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
     pub mirror: Mirror,
+    /// What EventBridge Scheduler starts.
+    pub schedules: Schedules,
     /// Parameters: the mirror's configuration is one.
     pub parameters: Parameters,
     /// Secrets: Docker Hub's credentials are one.

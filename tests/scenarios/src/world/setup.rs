@@ -27,6 +27,7 @@ use testkit::aws::iam::Iam;
 use testkit::aws::load_balancing::LoadBalancing;
 use testkit::aws::logs::Logs;
 use testkit::aws::parameters::Parameters;
+use testkit::aws::schedules::Schedules;
 use testkit::aws::secrets::Secrets;
 use testkit::aws::service::Service as _;
 use testkit::aws::sns::Sns;
@@ -169,6 +170,7 @@ impl Setup {
         if let Some(text) = &self.mirror_config {
             parameters.set(MIRROR_CONFIG, &text.replace("{registry}", &images.host()));
         }
+        let schedules = Schedules::new();
         let secrets = Secrets::new();
         if let Some(account) = &self.hub_account {
             secrets.set(HUB_SECRET, &json!({"username": account.name, "accessToken": account.password}).to_string());
@@ -199,6 +201,7 @@ impl Setup {
             .with_service("application-autoscaling", Arc::new(scaling.clone()))
             .with_service("cloudformation", Arc::new(stacks.clone()))
             .with_service("ssm", Arc::new(parameters.clone()))
+            .with_service("scheduler", Arc::new(schedules.clone()))
             .with_service("secretsmanager", Arc::new(secrets.clone()))
             .with_service("elasticloadbalancing", Arc::new(balancers.clone()))
             .with_service("logs", Arc::new(logs.clone()))
@@ -245,6 +248,7 @@ impl Setup {
             sts,
             remediator: None,
             mirror,
+            schedules,
             parameters,
             secrets,
             mirror_settings,

@@ -28,8 +28,9 @@ impl HttpConnector for FakeAws {
 
 async fn answer(fake: &FakeAws, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let body = request.take_body().collect().await.map_err(ConnectorError::user)?.to_bytes();
-    let path = http::Uri::try_from(request.uri()).map(|uri| uri.path().to_owned()).unwrap_or_default();
-    let mut wire = WireRequest::read(&path, request.headers().get("x-amz-target"), &body)
+    let uri = http::Uri::try_from(request.uri()).unwrap_or_default();
+    let address = uri.path_and_query().map(http::uri::PathAndQuery::as_str).unwrap_or_default();
+    let mut wire = WireRequest::read(request.method(), address, request.headers().get("x-amz-target"), &body)
         .map_err(|why| ConnectorError::user(why.into()))?;
     if wire.service == "sts" {
         // Who asks is in the headers alone.

@@ -95,7 +95,7 @@ impl FakeAws {
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `elasticloadbalancing`, `logs`, `secretsmanager`, `ssm`. A service must not ask the fake that
+    /// `cloudformation`, `elasticloadbalancing`, `logs`, `scheduler`, `secretsmanager`, `ssm`. A service must not ask the fake that
     /// calls it: it is locked meanwhile.
     ///
     /// # Panics

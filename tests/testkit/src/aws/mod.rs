@@ -32,6 +32,7 @@ pub mod names;
 pub mod parameters;
 mod query;
 pub mod record;
+pub mod schedules;
 pub mod secrets;
 pub mod server;
 pub mod service;

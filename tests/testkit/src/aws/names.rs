@@ -61,6 +61,18 @@ pub(super) fn invoked(path: &str) -> Option<&str> {
     path.strip_prefix(INVOCATION.0)?.strip_suffix(INVOCATION.1)
 }
 
+/// What every path of EventBridge Scheduler begins with that is read here.
+const SCHEDULES: &str = "/schedules";
+
+/// The operation of EventBridge Scheduler that a method and a path stand for, and the schedule's name in it.
+pub(super) fn of_schedules<'a>(method: &str, path: &'a str) -> Option<(&'static str, Option<&'a str>)> {
+    let rest = path.strip_prefix(SCHEDULES).filter(|_| method == "GET")?;
+    match rest.strip_prefix('/') {
+        Some(name) => (!name.is_empty() && !name.contains('/')).then_some(("GetSchedule", Some(name))),
+        None => rest.is_empty().then_some(("ListSchedules", None)),
+    }
+}
+
 /// The service that a target prefix belongs to.
 pub(super) fn service_of_target(prefix: &str) -> Option<&'static str> {
     TARGETS.iter().find(|(target, _)| *target == prefix).map(|(_, service)| *service)
@@ -73,7 +85,7 @@ pub(super) fn service_of_version(version: &str) -> Option<&'static str> {
 
 /// Whether requests can be routed to a service of this name.
 pub(super) fn is_service(name: &str) -> bool {
-    name == "lambda" || TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
+    ["lambda", "scheduler"].contains(&name) || TARGETS.iter().chain(QUERY_VERSIONS).any(|(_, service)| *service == name)
 }
 
 /// Whether an operation changes resources of the user. An operation nobody has heard of does.

@@ -49,7 +49,7 @@ pub fn is_kept() -> bool {
 
 /// Adds a request that goes to another AWS than this fake, if it is a call of a service that is known here.
 pub fn http(target: Option<&str>, body: &[u8]) {
-    if let Ok(request) = WireRequest::read("/", target, body) {
+    if let Ok(request) = WireRequest::read("POST", "/", target, body) {
         call(&request.service, &request.operation, &request.request);
     }
 }

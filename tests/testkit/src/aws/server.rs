@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
@@ -70,12 +71,16 @@ impl FakeAws {
     }
 }
 
-async fn answer(State(fake): State<FakeAws>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(fake): State<FakeAws>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let wire = match WireRequest::read(uri.path(), target, &body) {
+    let address = uri.path_and_query().map(PathAndQuery::as_str).unwrap_or_default();
+    let wire = match WireRequest::read(method.as_str(), address, target, &body) {
         Ok(wire) => wire,
         Err(why) => return (StatusCode::NOT_IMPLEMENTED, why).into_response(),
     };
+    if let Some(rounds) = fake.rounds() {
+        rounds.pass(format!("{}:{}", wire.service, wire.operation)).await;
+    }
     match fake.handle(&wire.service, &wire.operation, wire.request.clone()) {
         Reply::Answer(said) => match wire.render(said).map(over_http) {
             Ok(Some(response)) => response,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::ACCOUNT;
 use super::service::{AwsError, Service};
 
 /// STS. Clones are the same.
@@ -31,6 +32,12 @@ impl Service for Sts {
         }
         let header = |name: &str| request["headers"][name].as_str().unwrap_or_default().to_owned();
         let signature = header("authorization").rsplit("Signature=").next().unwrap_or_default().to_owned();
+        if header("x-pullsafe-answer").is_empty() {
+            // Whoever asks for themselves, with the SDK's signature, which is not looked at here.
+            return Ok(
+                json!({ "Arn": format!("arn:aws:iam::{ACCOUNT}:user/me"), "UserId": "AIDAME", "Account": ACCOUNT }),
+            );
+        }
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(&(signature, header("x-pullsafe-answer"))) {
             Some(arn) => Ok(json!({ "Arn": arn, "UserId": "AIDAEXAMPLE", "Account": "123456789012" })),

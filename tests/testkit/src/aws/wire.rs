@@ -1,5 +1,5 @@
-//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and an
-//! invocation of Lambda, which is known by its path.
+//! The protocols on the wire, in and out: awsJson (operation in `x-amz-target`), awsQuery (form in, XML out), and
+//! restJson, where method and path say it: an invocation of Lambda, and what is read of EventBridge Scheduler.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -32,6 +32,7 @@ impl From<AwsError> for Failure {
 enum Protocol {
     Json,
     Query,
+    Rest,
 }
 
 /// A request, read from the wire.
@@ -47,12 +48,27 @@ pub(super) struct WireRequest {
 }
 
 impl WireRequest {
-    /// Reads a request; the error says what a test has to add here.
-    pub(super) fn read(path: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
+    /// Reads a request, by its method, its path with what follows the question mark, its target and its body; the error
+    /// says what a test has to add here.
+    pub(super) fn read(method: &str, address: &str, target: Option<&str>, body: &[u8]) -> Result<Self, String> {
+        let (path, parameters) = address.split_once('?').unwrap_or((address, ""));
+        if let Some((operation, name)) = names::of_schedules(method, path) {
+            let members = query::parse_form(parameters).into_iter().map(|(name, value)| match name.as_str() {
+                "ScheduleGroup" | "groupName" => ("GroupName".to_owned(), Value::from(value)),
+                _ => (name, Value::from(value)),
+            });
+            let name = name.map(|name| ("Name".to_owned(), Value::from(query::decode(name))));
+            return Ok(Self {
+                protocol: Protocol::Rest,
+                service: "scheduler".to_owned(),
+                operation: operation.to_owned(),
+                request: Value::Object(members.chain(name).collect()),
+            });
+        }
         if let Some(function) = names::invoked(path) {
             let request = json!({ "FunctionName": query::decode(function), "Payload": String::from_utf8_lossy(body) });
             return Ok(Self {
-                protocol: Protocol::Json,
+                protocol: Protocol::Rest,
                 service: "lambda".to_owned(),
                 operation: "Invoke".to_owned(),
                 request,
@@ -100,9 +116,12 @@ impl WireRequest {
     /// Renders what the service said.
     pub(super) fn render(&self, said: Said) -> Result<HttpResponse, ConnectorError> {
         let (status, body) = match (&said, self.protocol) {
-            (Ok(answer), Protocol::Json) => (200, answer.to_string()),
+            (Ok(answer), Protocol::Json | Protocol::Rest) => (200, answer.to_string()),
             (Ok(answer), Protocol::Query) => (200, query::answer_xml(&self.operation, answer)),
             (Err(failure), Protocol::Json) => (failure.error.status, error_json(failure)),
+            (Err(failure), Protocol::Rest) => {
+                (failure.error.status, json!({ "Message": failure.error.message }).to_string())
+            }
             (Err(failure), Protocol::Query) => (failure.error.status, query::error_xml(&failure.error)),
         };
         let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
@@ -110,9 +129,13 @@ impl WireRequest {
         let content_type = match self.protocol {
             Protocol::Json => "application/x-amz-json-1.1",
             Protocol::Query => "text/xml",
+            Protocol::Rest => "application/json",
         };
         response.headers_mut().insert("content-type", content_type);
         response.headers_mut().insert("x-amzn-requestid", "00000000-0000-4000-8000-000000000000");
+        if let (Err(failure), Protocol::Rest) = (&said, self.protocol) {
+            response.headers_mut().insert("x-amzn-errortype", failure.error.code.clone());
+        }
         if let (Ok(answer), "lambda") = (&said, self.service.as_str())
             && answer.get("errorMessage").is_some()
         {
