@@ -12,7 +12,6 @@ use pullsafe_incident::outgoing::{Met, Outgoing, Way};
 use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
-use serde_json::json;
 
 use remediator_decide::refusal;
 
@@ -49,10 +48,13 @@ impl Remediator {
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
             match Box::pin(self.turn_of(subject, outgoing, now)).await {
-                Turn::Goes => {}
+                Turn::Goes => {
+                    if let Some(incident) = &mut record.open {
+                        outgoing.opens(incident);
+                    }
+                }
                 Turn::Together(outbreak) => {
-                    outgoing.people = Way::Together;
-                    outgoing.notice.detail["outbreak"] = json!(outbreak);
+                    outgoing.goes_with(&outbreak);
                     if let Some(incident) = &mut record.open {
                         incident.outbreak = Some(outbreak);
                     }

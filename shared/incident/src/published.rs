@@ -70,6 +70,18 @@ pub struct Blocker {
     pub since: Timestamp,
     /// The call that AWS refused, if it refused one.
     pub refused: Option<Refusal>,
+    /// Its subject line for people: at most 100 characters, each of them printable ASCII.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What its messages have in common: the incident, as an id of letters, digits and `-._:`, 200 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// Whether it is the first message of the incident that people are told by itself: what opens a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<bool>,
+    /// Whether people are told by this message, and not by an outbreak's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_people: Option<bool>,
     /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
@@ -112,6 +124,18 @@ pub struct Resolved {
     pub causes: Vec<Cause>,
     /// What pullsafe did, if it did something.
     pub remedy: Option<RemedyName>,
+    /// Its subject line for people: at most 100 characters, each of them printable ASCII.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What its messages have in common: the incident, as an id of letters, digits and `-._:`, 200 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// Whether it is the first message of the incident that people are told by itself: what opens a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<bool>,
+    /// Whether people are told by this message, and not by an outbreak's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_people: Option<bool>,
     /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,

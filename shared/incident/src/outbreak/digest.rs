@@ -75,7 +75,8 @@ impl Standing {
 
     /// Whether the outbreak's cause is what is in its way.
     fn is_hit(common: &Common, incident: &Incident) -> bool {
-        incident.blocker().and_then(|blocker| Common::of(&blocker.diagnosis)).as_ref() == Some(common)
+        let found = incident.blocker().and_then(|blocker| Common::of(&blocker.diagnosis, incident.source.as_ref()));
+        found.as_ref() == Some(common)
     }
 
     /// Whether the outbreak lasts because of it.
@@ -288,7 +289,8 @@ impl Story {
             .map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) }))
             .collect();
         let detail = json!({
-            "notice": id, "outbreak": outbreak, "cause": common.cause, "kind": common.kind, "registry": common.place, "since": self.since,
+            "notice": id, "outbreak": outbreak, "cause": common.cause, "kind": common.kind, "registry": common.place, "source": common.source,
+            "since": self.since,
             "over": over_since.is_some(), "services": self.services, "open": self.open, "numbers": numbers,
             "need_a_person": needing, "needs": self.needs, "pulls": self.pulls,
         });
