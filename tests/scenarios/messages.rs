@@ -1,20 +1,27 @@
 //! Every kind of message as people read it, as a chat gets it, and as programs hear it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use pullsafe::arn::ServiceId;
-use pullsafe::notice::{Notice, chatbot};
+use pullsafe::notice::{Notice, OnBus, chatbot};
 use pullsafe::reference::Registry;
+use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, LogRead, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Author, Subject};
 use pullsafe_incident::asking::{Asking, asked, expired};
 use pullsafe_incident::door::{DoorOutcome, DoorVerdict};
+use pullsafe_incident::drill::{self, Played};
 use pullsafe_incident::held::HeldBack;
 use pullsafe_incident::incident::{Act, ActState, Incident};
-use pullsafe_incident::notice::{self, Outcome, Stray};
+use pullsafe_incident::limit::LimitAhead;
+use pullsafe_incident::notice::{self, Outcome, Prepared, Stray};
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::{Common, Member};
 use pullsafe_incident::outgoing::Outgoing;
+use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Question;
 use pullsafe_incident::record::Record;
@@ -22,6 +29,7 @@ use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::sight::{Sight, links};
 use pullsafe_incident::waiting::WaitingFor;
+use pullsafe_radar::{Forecast, Reading, Source};
 use serde_json::json;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
@@ -184,7 +192,55 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
     notice
 }
 
-fn every_kind() -> Vec<(&'static str, Notice)> {
+/// What would be done about a stop that was made up.
+fn drill() -> Notice {
+    let (incident, plan) = (incident("web", Runs::All), plan());
+    let played = Played {
+        subject: "prod/web",
+        mode: Mode::Observe,
+        stop: "CannotPullContainerError: 429 Too Many Requests",
+        blocker: incident.blocker().expect("it has a cause"),
+        plan: Some(&plan),
+        waiting: None,
+        declined: &[],
+        took: Duration::from_millis(412),
+    };
+    drill::message(&played, "id".to_owned())
+}
+
+/// Docker Hub's limit of an address, which a deployment uses up.
+fn limit() -> Notice {
+    let reading = Reading { at: BEGIN, remaining: 12, limit: 100, window_seconds: 21_600 };
+    let ahead = LimitAhead {
+        source: Source::parse("203.0.113.7").expect("it is an address"),
+        reading,
+        forecast: Forecast::Exhausted {
+            at: BEGIN.plus_seconds(1_740),
+            by: vec!["prod/web".to_owned(), "prod/jobs".to_owned()],
+        },
+        to_move: vec!["prod/web".to_owned()],
+    };
+    ahead.notice(Ahead::Move).expect("it ends")
+}
+
+/// An image that the next launch will not find.
+fn outlook() -> Notice {
+    let finding = Finding {
+        container: "app".to_owned(),
+        image: "acme/app:1".to_owned(),
+        trouble: Trouble::Gone { digest: None },
+    };
+    let outlook = Outlook {
+        subject: "prod/web".to_owned(),
+        next: NextLaunch::OfService,
+        at: BEGIN,
+        findings: vec![finding],
+        unknown: Vec::new(),
+    };
+    outlook.news(&BTreeSet::new()).expect("it is severe")
+}
+
+pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
     let (plan, refusal, id) = (plan(), refusal(), || "id".to_owned());
     let verdict = |outcome| DoorVerdict {
         outcome,
@@ -225,7 +281,7 @@ fn every_kind() -> Vec<(&'static str, Notice)> {
                 id(),
             ),
         ),
-        ("ahead of a failure", notice::ahead("prod/web", &plan, true, None, id())),
+        ("ahead of a failure", notice::ahead("prod/web", &plan, Prepared::Done, id())),
         ("a rollback at the door", door(DoorOutcome::RolledBack)),
         (
             "a deployment that goes on",
@@ -240,13 +296,16 @@ fn every_kind() -> Vec<(&'static str, Notice)> {
         ("a remedy, told with others", together()),
         ("an outbreak", outbreak(None)),
         ("the end of an outbreak", outbreak(Some(BEGIN.plus_seconds(900)))),
+        ("a limit that ends", limit()),
+        ("an outlook", outlook()),
+        ("a drill", drill()),
     ]
 }
 
 #[test]
 fn every_message_reads_alone() {
     let shown = |(name, notice): (&str, Notice)| {
-        let (chat, event) = (chatbot(&notice), notice.for_programs(false));
+        let (chat, event) = (chatbot(&notice), notice.for_programs(OnBus::CauseAlone));
         format!(
             "## {name}\nsubject: {}\ndetail-type: {}\nseverity: {}\n\n{}\nchat: {chat:#}\nevent: {event:#}\n",
             notice.subject,
@@ -277,7 +336,7 @@ fn the_events_of_every_kind_are_those_on_file() {
     let event = |what: &str, notice: &Notice| {
         json!({ "what": what, "event": {
             "version": "0", "id": "37e7702e-5ce4-49c1-a25f-a1b3b3ed8e2d", "detail-type": notice.detail_type, "source": "pullsafe",
-            "account": "123456789012", "time": BEGIN, "region": "eu-west-1", "resources": [], "detail": notice.for_programs(false),
+            "account": "123456789012", "time": BEGIN, "region": "eu-west-1", "resources": [], "detail": notice.for_programs(OnBus::CauseAlone),
         } })
     };
     let lines: String = every_kind().iter().map(|(what, notice)| format!("{}\n", event(what, notice))).collect();
@@ -327,7 +386,7 @@ fn links_are_right_for_every_partition() {
 #[test]
 fn every_event_can_be_passed_on() {
     for (name, notice) in every_kind() {
-        let event = notice.for_programs(false);
+        let event = notice.for_programs(OnBus::CauseAlone);
         let text = |field: &str| event[field].as_str().unwrap_or_else(|| panic!("{name}: no {field}")).to_owned();
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte));
         assert!(!text("thread").is_empty() && text("thread").len() <= 200 && plain(&text("thread")), "{name}");
@@ -337,6 +396,6 @@ fn every_event_can_be_passed_on() {
         assert!(["critical", "degraded", "next-launch", "info"].contains(&text("severity").as_str()), "{name}");
         assert!(event["opens"].is_boolean() && event["to_people"].is_boolean(), "{name}: {event}");
     }
-    let event = together().for_programs(false);
+    let event = together().for_programs(OnBus::CauseAlone);
     assert_eq!((&event["to_people"], &event["outbreak"]), (&json!(false), &json!(OUTBREAK)));
 }
