@@ -104,7 +104,7 @@ async fn until_asked(mut world: World) -> World {
 #[tokio::test]
 async fn a_yes_moves_the_service_and_says_who_gave_it() {
     let mut world = until_asked(movable(asking())).await;
-    let question = world.told().into_iter().find(|told| told.message.contains("May it be")).expect("it is asked");
+    let question = world.told().into_iter().find(|told| told.message.contains("may it be")).expect("it is asked");
     insta::assert_snapshot!("asked_move", format!("{}\n\n{}", question.subject.unwrap_or_default(), question.message));
     let code = code(&world);
     let answer = signed(&world, ALICE, Verdict::Yes, &code);
@@ -256,6 +256,42 @@ async fn a_late_yes_becomes_a_new_question() {
         assert_eq!(heard(&answer).0, "done", "{answer}");
         assert_eq!(applied(&world), 1);
     }
+}
+
+/// That nobody has answered is told once, in the incident's thread, and wakes nobody. A question that was answered, or
+/// that another has overtaken, has no such end.
+#[tokio::test]
+async fn an_unanswered_question_is_told_once_and_quietly() {
+    let expired = |world: &World| -> Vec<_> {
+        let told = world.told().into_iter();
+        told.filter(|told| told.attributes["detail-type"] == "Approval Expired").collect()
+    };
+    let mut world = until_asked(movable(asking())).await;
+    let first = code(&world);
+    world.run_for(2 * 3600).await;
+    let told = expired(&world);
+    assert_eq!(told.len(), 1, "{:#?}", world.told());
+    assert_eq!(told[0].attributes["severity"], "info");
+    insta::assert_snapshot!(
+        "asked_expired",
+        format!("{}\n\n{}", told[0].subject.clone().unwrap_or_default(), told[0].message)
+    );
+    let event = world.bus.events_of("Approval Expired").pop().expect("programs hear of it");
+    assert_eq!(
+        (&event["detail"]["question"]["code"], &event["detail"]["thread"], &event["detail"]["opens"]),
+        (&json!(first), &incident(&world)["id"], &json!(false))
+    );
+    // The late yes leads to another question, with an end of its own.
+    let late = world.ask(&yes(&first)).await;
+    assert_eq!(heard(&late).0, "asked-anew", "{late}");
+    world.run_for(2 * 3600).await;
+    assert_eq!(expired(&world).len(), 2);
+
+    let mut world = until_asked(movable(asking())).await;
+    let answer = yes(&code(&world));
+    assert_eq!(heard(&world.ask(&answer).await).0, "done");
+    world.run_for(6 * 3600).await;
+    assert_eq!(expired(&world).len(), 0);
 }
 
 /// Two people answer, one after the other or at once, yes and yes or yes and no: one act at most.
@@ -439,6 +475,23 @@ async fn a_storm_is_answered_in_one_go() {
     assert_eq!(asked(&world), questions);
 }
 
+/// What nobody answers in a storm is told in its digests, not by as many messages as there are questions.
+#[tokio::test]
+async fn a_storm_that_nobody_answers_is_no_storm_of_messages() {
+    let mut world = movable(asking());
+    let definition = world.service("web")["taskDefinition"].as_str().unwrap_or_default().to_owned();
+    for number in 1..12 {
+        world.create_service(&format!("web-{number}"), &definition, 1, json!({}));
+    }
+    world.run_for(3 * 3600).await;
+    let kinds: Vec<String> = world.told().iter().map(|told| told.attributes["detail-type"].clone()).collect();
+    let of = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!(of("Approval Requested"), 2, "{kinds:?}");
+    assert!(of("Approval Expired") <= 2 && kinds.len() <= 10, "{kinds:?}");
+    let last = world.told().pop().expect("a digest").message;
+    assert!(last.contains("12 were not approved"), "{last}");
+}
+
 /// Only an invocation of the function itself is an answer.
 #[tokio::test]
 async fn what_comes_by_a_queue_or_a_rule_is_no_answer() {
@@ -511,6 +564,29 @@ async fn a_tag_lowers_act_to_ask_and_raises_it_only_where_tags_may() {
         world.run_for(600).await;
         assert_eq!(world.writes(), Vec::<String>::new(), "{mode}");
         assert_eq!(asked(&world), usize::from(asks), "{mode} {raises}: {:#?}", world.told());
+    }
+}
+
+/// The commands behind the buttons of a channel (packages/integrations), with the code that the message hands them.
+#[tokio::test]
+async fn the_buttons_of_a_channel_answer() {
+    const TEMPLATE: &str = include_str!("../../packages/integrations/slack.yaml");
+    let payloads: Vec<&str> = TEMPLATE
+        .lines()
+        .filter_map(|line| {
+            line.trim().strip_prefix("CommandText: !Sub '")?.strip_suffix('\'')?.split_once("--payload ")
+        })
+        .map(|(_, payload)| payload)
+        .collect();
+    assert_eq!(payloads.len(), 2, "{payloads:?}");
+    for (payload, outcome) in payloads.into_iter().zip(["done", "declined"]) {
+        let mut world = until_asked(movable(asking().with("PULLSAFE_NOTIFICATION_FORMAT", "chatbot"))).await;
+        let message: Value = serde_json::from_str(&world.told()[0].message).expect("a message for a channel");
+        let given = message["metadata"]["additionalContext"]["code"].as_str().expect("the code").to_owned();
+        assert_eq!(given, code(&world));
+        let said: Value = serde_json::from_str(&payload.replace("$Code", &given)).expect("JSON");
+        let answer = world.ask(&said).await;
+        assert_eq!(heard(&answer).0, outcome, "{answer}");
     }
 }
 

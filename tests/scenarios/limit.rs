@@ -269,3 +269,40 @@ async fn a_limit_that_is_too_small_for_all_who_share_it_is_in_the_weekly_message
     let said = "Docker Hub grants 203.0.113.7 100 pulls in six hours, which it shares with prod/jobs: all tasks replaced at once, at their most, take 101";
     assert!(week.contains(said), "{week}");
 }
+
+/// A quota is an address's own: what fails behind two of them at once are two storms, where probes know the addresses;
+/// and one, as without a probe, where they do not.
+#[tokio::test]
+async fn services_behind_two_addresses_are_two_storms() {
+    const ELSEWHERE: &str = "198.51.100.9";
+    for probed in [true, false] {
+        let mut world = setup("off").with("PULLSAFE_MODE", "observe").build();
+        for address in [NAT, ELSEWHERE] {
+            world.hub.quota().spend(address, 100, world.clock.now());
+        }
+        if probed {
+            for (address, subnet) in [(NAT, SUBNET), (ELSEWHERE, OTHER)] {
+                let probe = probe_in(&world, address, subnet);
+                read(&mut world, &probe).await;
+            }
+        }
+        for number in 0..3 {
+            service(&mut world, &format!("near-{number}"), 1, SUBNET);
+            service(&mut world, &format!("far-{number}"), 1, OTHER);
+        }
+        world.run_for(10 * MINUTE).await;
+        let digests: Vec<_> = world
+            .told()
+            .into_iter()
+            .filter(|notice| notice.attributes["detail-type"] == "Outbreak")
+            .map(|notice| notice.message)
+            .collect();
+        let first_lines: Vec<_> = digests.iter().filter_map(|text| text.lines().next()).collect();
+        assert_eq!(digests.len(), if probed { 2 } else { 1 }, "{first_lines:#?}");
+        for (address, own, others) in [(NAT, "prod/near-", "prod/far-"), (ELSEWHERE, "prod/far-", "prod/near-")] {
+            let said = digests.iter().find(|text| text.contains(&format!("at dockerhub for {address}")));
+            assert_eq!(said.is_some(), probed, "{first_lines:#?}");
+            assert!(said.is_none_or(|text| text.contains(own) && !text.contains(others)), "{said:?}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, LogRead, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Author, Subject};
-use pullsafe_incident::asking::{Asking, asked};
+use pullsafe_incident::asking::{Asking, asked, expired};
 use pullsafe_incident::door::{DoorOutcome, DoorVerdict};
 use pullsafe_incident::drill::{self, Played};
 use pullsafe_incident::held::HeldBack;
@@ -20,6 +20,7 @@ use pullsafe_incident::limit::LimitAhead;
 use pullsafe_incident::notice::{self, Outcome, Prepared, Stray};
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::{Common, Member};
+use pullsafe_incident::outgoing::Outgoing;
 use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Question;
@@ -29,8 +30,10 @@ use pullsafe_incident::runs::Runs;
 use pullsafe_incident::sight::{Sight, links};
 use pullsafe_incident::waiting::WaitingFor;
 use pullsafe_radar::{Forecast, Reading, Source};
+use serde_json::json;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
+const OUTBREAK: &str = "2026-01-15T19:17:00Z-registry-rate-limited/quota@dockerhub";
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
 
 fn subject(name: &str) -> Subject {
@@ -115,11 +118,47 @@ fn about(name: &str, runs: Runs, outcome: &Outcome<'_>) -> Notice {
         stream: "ecs/app/0123".to_owned(),
     });
     notice.links = links(&subject(name), Some(&Sight { log, ..Sight::of(&blocker) }));
-    notice
+    let mut outgoing = Outgoing::from(notice);
+    outgoing.opens(&mut incident);
+    outgoing.notice
+}
+
+/// The message that asks, or that nobody has answered.
+fn question(is_expired: bool) -> Notice {
+    let incident = acted(incident("web", Runs::Nothing), ActState::Asked);
+    let blocker = incident.blocker().cloned().expect("it has a cause");
+    let question = Question {
+        code: "K7Q2M4XW".to_owned(),
+        asked_at: BEGIN,
+        expires_at: BEGIN.plus_seconds(3600),
+        yes: None,
+    };
+    let function = "arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-RemediatorFunction-0";
+    if is_expired {
+        return expired("prod/web", &plan(), &question, function, &incident, "id".to_owned());
+    }
+    let asking = Asking {
+        subject: "prod/web",
+        blocker: &blocker,
+        plan: &plan(),
+        question: &question,
+        holds: &["the copy has the same digest"],
+        counts: Some((2, 0)),
+        overtakes: None,
+        function,
+    };
+    asked(&asking, &incident, "id".to_owned())
+}
+
+/// A message that an outbreak's digests tell people.
+fn together() -> Notice {
+    let mut outgoing = Outgoing::from(about("web", Runs::Nothing, &Outcome::Applied(&plan())));
+    outgoing.goes_with(OUTBREAK);
+    outgoing.notice
 }
 
 fn outbreak(over: Option<Timestamp>) -> Notice {
-    let common = Common::of(&incident("web", Runs::Nothing).blocker().expect("it has a cause").diagnosis)
+    let common = Common::of(&incident("web", Runs::Nothing).blocker().expect("it has a cause").diagnosis, None)
         .expect("it is a registry's");
     let with = |name: &str, incident: Incident| {
         (
@@ -145,33 +184,12 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
         refused.refusal = Some(refusal());
         members.push(with("web-4", refused));
     }
-    Story::of(&common, &members).notice(
-        "2026-01-15T19:17:00Z-registry-rate-limited/quota@dockerhub",
-        "id".to_owned(),
-        over,
-    )
-}
-
-/// A question whether a service may be moved.
-fn question() -> Notice {
-    let incident = incident("web", Runs::Some);
-    let plan = plan();
-    let asking = Asking {
-        subject: "prod/web",
-        blocker: incident.blocker().expect("it has a cause"),
-        plan: &plan,
-        question: &Question {
-            code: "k3m9x2".to_owned(),
-            asked_at: BEGIN,
-            expires_at: BEGIN.plus_seconds(3600),
-            yes: None,
-        },
-        holds: &["the copies have the same digests"],
-        counts: Some((2, 1)),
-        overtakes: None,
-        function: "arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-remediator",
-    };
-    asked(&asking, &incident, "id".to_owned())
+    let mut notice = Story::of(&common, &members).notice(OUTBREAK, "id".to_owned(), over);
+    // The first digest.
+    if over.is_none() {
+        notice.detail["opens"] = json!(true);
+    }
+    notice
 }
 
 /// What would be done about a stop that was made up.
@@ -273,9 +291,11 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
         ("an answer that was too late", door(DoorOutcome::TooLate("SUCCEEDED".to_owned()))),
         ("a forgotten pause", notice::stray("prod/web", &stray, id())),
         ("what was held back", notice::held_back(&Author::Tasks(CLUSTER.to_owned()), &held, BEGIN.seconds())),
+        ("a question", question(false)),
+        ("a question that nobody answered", question(true)),
+        ("a remedy, told with others", together()),
         ("an outbreak", outbreak(None)),
         ("the end of an outbreak", outbreak(Some(BEGIN.plus_seconds(900)))),
-        ("a question", question()),
         ("a limit that ends", limit()),
         ("an outlook", outlook()),
         ("a drill", drill()),
@@ -300,10 +320,82 @@ fn every_message_reads_alone() {
 /// Whoever is woken reads one line.
 #[test]
 fn the_first_line_says_what_to_what_since_when_and_what_is_done() {
-    for (name, notice) in every_kind().into_iter().take(6) {
+    let of_a_failure = every_kind().into_iter().take(6).chain([("a question", question(false))]);
+    for (name, notice) in of_a_failure {
         let first = notice.text.lines().next().unwrap_or_default();
         for wanted in ["prod/web: ", "registry-rate-limited", " since 2026-01-15T19:17:00Z: ", "run", "; "] {
             assert!(first.contains(wanted), "{name}: {wanted}: {first}");
         }
     }
+}
+
+/// events/told.jsonl: each kind of message as it goes over the bus, for whoever tries a rule. `UPDATE_DOCS=1` rewrites it.
+#[test]
+fn the_events_of_every_kind_are_those_on_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/told.jsonl");
+    let event = |what: &str, notice: &Notice| {
+        json!({ "what": what, "event": {
+            "version": "0", "id": "37e7702e-5ce4-49c1-a25f-a1b3b3ed8e2d", "detail-type": notice.detail_type, "source": "pullsafe",
+            "account": "123456789012", "time": BEGIN, "region": "eu-west-1", "resources": [], "detail": notice.for_programs(OnBus::CauseAlone),
+        } })
+    };
+    let lines: String = every_kind().iter().map(|(what, notice)| format!("{}\n", event(what, notice))).collect();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &lines).expect("it can be written");
+    }
+    let known = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        known == lines,
+        "events/told.jsonl is stale: UPDATE_DOCS=1 cargo test -p scenarios --test scenarios messages"
+    );
+}
+
+/// The console of every partition, for every link of a message; none where a partition's console is not known.
+#[test]
+fn links_are_right_for_every_partition() {
+    for (partition, region, console) in [
+        ("aws", "eu-west-1", Some("https://eu-west-1.console.aws.amazon.com/")),
+        ("aws-cn", "cn-north-1", Some("https://cn-north-1.console.amazonaws.cn/")),
+        ("aws-us-gov", "us-gov-west-1", Some("https://us-gov-west-1.console.amazonaws-us-gov.com/")),
+        ("aws-eusc", "eusc-de-east-1", Some("https://eusc-de-east-1.console.amazonaws-eusc.eu/")),
+        ("aws-iso", "us-iso-east-1", None),
+    ] {
+        let cluster_arn = format!("arn:{partition}:ecs:{region}:123456789012:cluster/prod");
+        let subject = Subject::Service(ServiceId { cluster_arn, name: "web".to_owned() });
+        let log = LogRead {
+            region: None,
+            group: "/ecs/web".to_owned(),
+            stream: "ecs/app/0123".to_owned(),
+        };
+        let incident = incident("web", Runs::Nothing);
+        let sight = Sight {
+            log: Some(log),
+            ..Sight::of(incident.blocker().expect("it has a cause"))
+        };
+        let found = links(&subject, Some(&sight));
+        let names: Vec<&str> = found.iter().map(|link| link.name.as_str()).collect();
+        assert_eq!(names, if console.is_some() { vec!["service", "task", "log"] } else { Vec::new() }, "{partition}");
+        for link in &found {
+            assert!(console.is_some_and(|console| link.url.starts_with(console)), "{partition}: {}", link.url);
+            assert!(link.url.contains(region), "{partition}: {}", link.url);
+        }
+    }
+}
+
+/// Every message says what it belongs to, how bad it is and what it is called, in a form that any tracker takes.
+#[test]
+fn every_event_can_be_passed_on() {
+    for (name, notice) in every_kind() {
+        let event = notice.for_programs(OnBus::CauseAlone);
+        let text = |field: &str| event[field].as_str().unwrap_or_else(|| panic!("{name}: no {field}")).to_owned();
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte));
+        assert!(!text("thread").is_empty() && text("thread").len() <= 200 && plain(&text("thread")), "{name}");
+        assert!(
+            (1..=100).contains(&text("title").len()) && text("title").bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        );
+        assert!(["critical", "degraded", "next-launch", "info"].contains(&text("severity").as_str()), "{name}");
+        assert!(event["opens"].is_boolean() && event["to_people"].is_boolean(), "{name}: {event}");
+    }
+    let event = together().for_programs(OnBus::CauseAlone);
+    assert_eq!((&event["to_people"], &event["outbreak"]), (&json!(false), &json!(OUTBREAK)));
 }

@@ -5,7 +5,7 @@ use pullsafe::arn::{Arn, ServiceId};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 use pullsafe_incident::answers::MOST_QUESTIONS;
-use pullsafe_incident::asking::{Asking, asked};
+use pullsafe_incident::asking::{Asking, asked, expired};
 use pullsafe_incident::incident::{Act, ActState, CauseSeen};
 use pullsafe_incident::plan::{Declined, Plan};
 use pullsafe_incident::question::Became;
@@ -43,8 +43,12 @@ impl Remediator {
             (Some(question), _) if is_same && now < question.expires_at => {
                 return rest("asked", "a question waits for its answer", &plan);
             }
-            (Some(_), _) if is_same => {
+            (Some(question), _) if is_same => {
                 record.end_question(now, Became::Expired);
+                let subject = subject.to_string();
+                record.tell_together(&format!("expired:{}", question.code), |incident, id| {
+                    expired(&subject, &plan, question, &self.function_arn(), incident, id)
+                });
                 return rest("expired", "nobody has answered the question in time", &plan);
             }
             (None, Some(Act { state: ActState::Expired, .. })) if is_same && !has_yes => {

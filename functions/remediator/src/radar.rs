@@ -29,7 +29,9 @@ use super::lease::Invocation;
 use super::{Remediator, Tally};
 use crate::act::Acted;
 use crate::due::after;
-use remediator_decide::limit::{demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of};
+use remediator_decide::limit::{
+    FRESH_SECONDS, address_of, demand, is_cured, is_fresh, is_launching, reading_for, sharer, subnets_of,
+};
 use remediator_decide::observation::Observation;
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
@@ -160,6 +162,18 @@ impl Remediator {
         if let Some(limit) = &seen.limit {
             let left = Some((u64::from(limit.reading.remaining), u64::from(limit.reading.limit)));
             seen.hub_images.iter_mut().for_each(|image| image.left = left);
+        }
+    }
+
+    /// The address by which the tasks of a service pull, where a probe knows it.
+    pub(crate) async fn address_of(&self, service: Option<&Service>, now: Timestamp) -> Option<Source> {
+        match self.table.readings(now.plus_seconds(-FRESH_SECONDS)).await {
+            Ok(readings) => address_of(service?, &readings, now),
+            // As without a probe.
+            Err(failure) => {
+                tracing::warn!(%failure, "by which address a service pulls is not known: {failure}");
+                None
+            }
         }
     }
 

@@ -13,7 +13,6 @@ use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
 use remediator_decide::refusal::Lacks;
-use serde_json::json;
 
 use remediator_decide::refusal;
 
@@ -50,10 +49,13 @@ impl Remediator {
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
             match Box::pin(self.turn_of(subject, outgoing, now)).await {
-                Turn::Goes => {}
+                Turn::Goes => {
+                    if let Some(incident) = &mut record.open {
+                        outgoing.opens(incident);
+                    }
+                }
                 Turn::Together(outbreak) => {
-                    outgoing.people = Way::Together;
-                    outgoing.notice.detail["outbreak"] = json!(outbreak);
+                    outgoing.goes_with(&outbreak);
                     if let Some(incident) = &mut record.open {
                         incident.outbreak = Some(outbreak);
                     }

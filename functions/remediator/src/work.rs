@@ -12,6 +12,7 @@ use pullsafe_diagnosis::cause::Cause;
 use pullsafe_events::Subject;
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
+use pullsafe_incident::joins::is_of_an_address;
 use pullsafe_incident::notice;
 use pullsafe_incident::notice::Outcome;
 use pullsafe_incident::plan::{Declined, Plan, Step};
@@ -167,6 +168,11 @@ impl Remediator {
         let pause = incident.pause_steps().to_vec();
         let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
         keep(&mut incident.kept, &seen, now);
+        // Once somebody was told, it stays with whom it was told.
+        let is_new = incident.told.is_empty() && incident.source.is_none();
+        if self.settings.quota_probe && is_new && is_of_an_address(&blocker.diagnosis) {
+            incident.source = self.address_of(seen.service.found(), now).await;
+        }
         let situation = Situation {
             now,
             settings: &self.settings,

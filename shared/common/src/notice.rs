@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::digest::Digest;
 use crate::foreign;
 
 /// How bad it is, by what runs of the thing that a message is about.
@@ -87,6 +88,11 @@ impl Notice {
         let mut detail = self.detail.clone();
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("severity".to_owned(), json!(self.severity));
+            detail.insert("title".to_owned(), json!(self.subject));
+            detail.insert("thread".to_owned(), json!(plain_id(self.thread().unwrap_or(&self.id))));
+            // What is told once and for all is the first of its kind.
+            detail.entry("opens").or_insert_with(|| json!(self.thread().is_none()));
+            detail.entry("to_people").or_insert(json!(true));
             if !self.links.is_empty() {
                 let links = self.links.iter().map(|link| (link.name.clone(), json!(link.url)));
                 detail.insert("links".to_owned(), Value::Object(links.collect()));
@@ -102,6 +108,12 @@ impl Notice {
             }
         }
         detail
+    }
+
+    /// The incident or the outbreak whose messages belong together; nothing where it stands alone.
+    fn thread(&self) -> Option<&str> {
+        let of = |name: &str| self.detail.get(name).and_then(Value::as_str);
+        of("incident").or_else(|| of("outbreak"))
     }
 
     /// The message for people as programs may have it, where people could not be told.
@@ -131,17 +143,37 @@ impl Notice {
     }
 }
 
+/// Longest id of a thread, well below what trackers and pagers take.
+const LONGEST_ID: usize = 200;
+
+/// An id that may stand in the path of an address: letters, digits and `-._:`. A long one ends with its digest.
+fn plain_id(id: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._:".contains(character);
+    let plain: String = id.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
+    if plain.len() <= LONGEST_ID {
+        return plain;
+    }
+    let digest = Digest::of(id.as_bytes()).to_string();
+    let digest = digest.rsplit(':').next().and_then(|hex| hex.get(..16)).unwrap_or_default();
+    format!("{}-{digest}", plain.get(..LONGEST_ID - 17).unwrap_or_default())
+}
+
 /// A message in the custom-notification schema of Amazon Q in chat applications (version 1.0).
 pub fn chatbot(notice: &Notice) -> Value {
     let links = notice.links_in_words();
     let text = bounded(&notice.text, LONGEST_DESCRIPTION.saturating_sub(links.len()));
     let (title, description) = (foreign::chat(&notice.subject), format!("{}{links}", foreign::chat(&text)));
-    let thread = notice.detail.get("incident").or_else(|| notice.detail.get("outbreak"));
+    // What a button of the channel can fill in.
+    let code = notice.detail.pointer("/question/code");
+    let mut context = json!({ "severity": notice.severity });
+    if let Some(code) = code {
+        context["code"] = code.clone();
+    }
     json!({
         "version": "1.0", "source": "custom", "id": notice.id,
         "content": { "textType": "client-markdown", "title": title, "description": description, "keywords": [notice.severity] },
         "metadata": {
-            "threadId": thread, "summary": title, "eventType": notice.detail_type, "additionalContext": { "severity": notice.severity },
+            "threadId": notice.thread(), "summary": title, "eventType": notice.detail_type, "additionalContext": context,
         },
     })
 }
@@ -165,6 +197,15 @@ pub fn bounded(text: &str, bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_thread_may_stand_in_an_address() {
+        assert_eq!(plain_id("2026-01-15T19:17:00Z-prod-web"), "2026-01-15T19:17:00Z-prod-web");
+        assert_eq!(plain_id("a/b@c d?é"), "a-b-c-d--");
+        let long = |last: char| plain_id(&format!("{}{last}", "x".repeat(500)));
+        assert_eq!(long('a').len(), LONGEST_ID);
+        assert_ne!(long('a'), long('b'), "two long ones stay apart");
+    }
 
     #[test]
     fn a_description_fits_a_chat_channel() {

@@ -2,14 +2,14 @@
 //! answers.
 
 use pullsafe::arn::Arn;
-use pullsafe::notice::Notice;
+use pullsafe::notice::{Notice, Severity};
 use serde_json::{Value, json};
 
 use super::command;
 use super::incident::{CauseSeen, Incident, summary};
 use super::notice::{Text, subject_line};
 use super::plan::{Plan, Step};
-use super::published::{Asked, Blocker, Published};
+use super::published::{Asked, Blocker, Published, Unanswered};
 use super::question::Question;
 
 /// What a question is about.
@@ -38,7 +38,13 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
     let Asking { subject, blocker, plan, question, .. } = *asking;
     let (code, diagnosis) = (&question.code, &blocker.diagnosis);
     let mut text = Text::default();
-    text.line(&format!("{subject}: {}. May it be {}?", summary(diagnosis), plan.result));
+    let runs = incident.runs.map(|runs| format!("{}; ", runs.words())).unwrap_or_default();
+    text.line(&format!(
+        "{subject}: {} since {}: {runs}may it be {}?",
+        summary(diagnosis),
+        blocker.first_at,
+        plan.result
+    ));
     text.line(&format!(
         "Nothing is changed until somebody says yes to question {code}, which is open until {}.",
         question.expires_at
@@ -108,6 +114,49 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
         text,
         evidence,
         severity: incident.severity(),
+        links: Vec::new(),
+        detail,
+    }
+}
+
+/// The message that nobody has answered in time. It wakes nobody: whoever was to be woken was, by the question.
+pub fn expired(
+    subject: &str,
+    plan: &Plan,
+    question: &Question,
+    function: &str,
+    incident: &Incident,
+    id: String,
+) -> Notice {
+    let code = &question.code;
+    let mut text = Text::default();
+    text.line(&format!(
+        "{subject}: nobody has answered question {code} by {}; nothing was done.",
+        question.expires_at
+    ));
+    text.section("What would have been done", [plan.summary.clone()]);
+    text.section("To have it asked again", answers("approve", code, function, None));
+    text.line(&format!("\nIncident {}", incident.id));
+    let detail = Published::Unanswered(Unanswered {
+        notice: id.clone(),
+        incident: incident.id.clone(),
+        subject: subject.to_owned(),
+        remedy: plan.remedy,
+        question: Asked {
+            code: code.clone(),
+            expires_at: question.expires_at,
+            function: function.to_owned(),
+        },
+        outbreak: None,
+    })
+    .detail();
+    Notice {
+        id,
+        detail_type: "Approval Expired".to_owned(),
+        subject: subject_line(&format!("{subject}: nobody has answered question {code}, nothing was done")),
+        text: text.finish(),
+        evidence: None,
+        severity: Severity::Info,
         links: Vec::new(),
         detail,
     }

@@ -18,6 +18,7 @@ use pullsafe::reference::Registry;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_radar::Source;
 
 /// How many lines the timeline keeps; the first ones are the telling ones.
 const TIMELINE_KEPT: usize = 20;
@@ -85,9 +86,15 @@ pub struct Incident {
     /// The outbreak that it is told with, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
+    /// The address by which its tasks pull from Docker Hub, where a probe knew it before anybody was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// What people were already told, so that they are told once.
     #[serde(default)]
     pub told: Vec<String>,
+    /// Whether people were told of it by itself: whatever opens a ticket has opened it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_opened: bool,
     /// When it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
@@ -222,7 +229,9 @@ impl Incident {
             runs: None,
             looks_steady: false,
             outbreak: None,
+            source: None,
             told: Vec::new(),
+            is_opened: false,
             resolved_at: None,
         }
     }

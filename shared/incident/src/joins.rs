@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::incident::Incident;
 use pullsafe::reference::{Reference, Registry};
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Kind};
+use pullsafe_radar::Source;
 
 /// What the incidents of an outbreak have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,11 +17,15 @@ pub struct Common {
     pub kind: Option<Kind>,
     /// The registry: its name, or its host where there are many of its kind.
     pub place: String,
+    /// Whom Docker Hub counts, where it is its quota and a probe knows the address: a quota is an address's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 impl Common {
-    /// What a diagnosis has in common with others; `None` where its cause is no registry's.
-    pub fn of(diagnosis: &Diagnosis) -> Option<Self> {
+    /// What a diagnosis has in common with others; `None` where its cause is no registry's. `source` is the address by
+    /// which the tasks pull, where it is known.
+    pub fn of(diagnosis: &Diagnosis, source: Option<&Source>) -> Option<Self> {
         let registry = diagnosis.registry.filter(|_| diagnosis.cause.is_at_registry())?;
         let host = match registry {
             Registry::DockerHub | Registry::EcrPublic | Registry::Ghcr | Registry::Quay => None,
@@ -33,20 +38,28 @@ impl Common {
             cause: diagnosis.cause,
             kind: diagnosis.kind,
             place: host.unwrap_or_else(|| registry.as_str().to_owned()),
+            source: source.filter(|_| is_of_an_address(diagnosis)).cloned(),
         })
     }
 
     /// The key under which the table knows it.
     pub fn key(&self) -> String {
         let kind = self.kind.map(|kind| format!("/{kind}")).unwrap_or_default();
-        format!("{}{kind}@{}", self.cause, self.place)
+        let source = self.source.clone().map(|source| format!("/{}", String::from(source))).unwrap_or_default();
+        format!("{}{kind}@{}{source}", self.cause, self.place)
     }
+}
+
+/// Whether it is the quota of an address: with credentials a pull counts for their account, wherever it comes from.
+pub fn is_of_an_address(diagnosis: &Diagnosis) -> bool {
+    diagnosis.docker_hub_quota() && diagnosis.anonymous != Some(false)
 }
 
 impl std::fmt::Display for Common {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = self.kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-        write!(formatter, "{}{kind} at {}", self.cause, self.place)
+        let source = self.source.as_ref().map(|source| format!(" for {source}")).unwrap_or_default();
+        write!(formatter, "{}{kind} at {}{source}", self.cause, self.place)
     }
 }
 
@@ -65,7 +78,7 @@ pub struct Joins {
 impl Joins {
     /// By the blocker of an incident.
     pub fn of(incident: &Incident) -> Option<Self> {
-        let common = Common::of(&incident.blocker()?.diagnosis)?;
+        let common = Common::of(&incident.blocker()?.diagnosis, incident.source.as_ref())?;
         Some(Self {
             common,
             incident: incident.id.clone(),

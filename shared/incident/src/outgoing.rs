@@ -6,7 +6,9 @@
 //! for a topic that is gone.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::incident::Incident;
 use super::joins::Joins;
 use super::refusal::GRACE_SECONDS;
 use super::sight::Sight;
@@ -92,6 +94,23 @@ impl Outgoing {
         self.programs.is_new() && self.people.is_new()
     }
 
+    /// Leaves it to the digests of an outbreak to tell people.
+    pub fn goes_with(&mut self, outbreak: &str) {
+        self.people = Way::Together;
+        self.notice.detail["outbreak"] = json!(outbreak);
+        self.notice.detail["to_people"] = json!(false);
+    }
+
+    /// Says in the event whether it is the first message of its incident that is told by itself. One that was tried
+    /// before says what it said.
+    pub fn opens(&mut self, incident: &mut Incident) {
+        let is_of_it = self.notice.detail.get("incident").is_some_and(|id| *id == incident.id);
+        if is_of_it && self.notice.detail.get("opens").is_none() {
+            self.notice.detail["opens"] = json!(!incident.is_opened);
+            incident.is_opened = true;
+        }
+    }
+
     /// Whether there is something left to try.
     pub fn is_on_its_way(&self) -> bool {
         self.programs.is_open() || self.people.is_open()
@@ -141,7 +160,7 @@ impl Way {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     #[test]
     fn what_passes_is_never_given_up_and_a_denial_after_its_grace() {

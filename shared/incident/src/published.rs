@@ -7,6 +7,7 @@ use pullsafe::notice::Severity;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Diagnosis, Kind, RemedyName};
 use pullsafe_events::Author;
+use pullsafe_radar::Source;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +26,15 @@ pub struct OnTheBus {
     pub of: Published,
     /// How bad it is, by what runs (docs/messages.md).
     pub severity: Severity,
+    /// Its subject line for people: at most 100 characters, each of them printable ASCII.
+    pub title: String,
+    /// What belongs together: the incident or the outbreak, else the message alone. An id of at most 200 letters,
+    /// digits and `-._:`.
+    pub thread: String,
+    /// Whether it is the first message of its thread that people are told by itself: what opens a ticket.
+    pub opens: bool,
+    /// Whether people are told by this message, and not by an outbreak's digest.
+    pub to_people: bool,
     /// Pages of the console that show what it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub links: Option<Links>,
@@ -37,6 +47,8 @@ pub enum Published {
     /// `Diagnosis`, `Remedy Applied` once the plan was carried out, or `Approval Requested` where a person is asked
     /// first: what a service fails at now, and what became of it.
     Blocker(Box<Blocker>),
+    /// `Approval Expired`: nobody has answered a question in time.
+    Unanswered(Unanswered),
     /// `Incident Resolved`: a service is steady again.
     Resolved(Resolved),
     /// `Diagnosis`, or `Remedy Applied` once something was changed: a deployment starts that pulls from Docker Hub.
@@ -112,6 +124,24 @@ pub struct Asked {
     pub expires_at: Timestamp,
     /// The ARN of the function that takes the answer.
     pub function: String,
+}
+
+/// Nobody has answered a question in time, and nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// The message's id.
+    pub notice: String,
+    /// The incident.
+    pub incident: String,
+    /// The service.
+    pub subject: String,
+    /// What would have been done.
+    pub remedy: RemedyName,
+    /// The question. A yes to it is answered with another.
+    pub question: Asked,
+    /// The outbreak by whose digests people are told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbreak: Option<String>,
 }
 
 /// Pages of the console that show what an event is about.
@@ -236,6 +266,8 @@ pub struct OutbreakDigest {
     pub kind: Option<Kind>,
     /// The registry, by its name or host, where the cause has to do with one.
     pub registry: String,
+    /// Whom Docker Hub counts, where it is its quota and the address is known.
+    pub source: Option<Source>,
     /// When the first of them failed; null where none is left to say.
     pub since: Option<Timestamp>,
     /// Whether it is over.

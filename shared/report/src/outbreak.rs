@@ -84,7 +84,7 @@ pub fn of(incidents: &[(Subject, Incident)], rules: Rules, now: Timestamp) -> Ve
     let mut hit: BTreeMap<Common, Vec<Hit<'_>>> = BTreeMap::new();
     for (subject, incident) in incidents.iter().filter(|(subject, _)| matches!(subject, Subject::Service(_))) {
         for seen in &incident.causes {
-            let Some(common) = Common::of(&seen.diagnosis) else {
+            let Some(common) = Common::of(&seen.diagnosis, incident.source.as_ref()) else {
                 continue;
             };
             hit.entry(common).or_default().push(Hit { subject, incident, at: seen.first_at });

@@ -106,6 +106,23 @@ pub fn reading_for<'a>(sharer: &Sharer, readings: &'a [Probed], now: Timestamp) 
     theirs.max_by_key(|probed| probed.reading.at).filter(|probed| is_fresh(probed.reading.at, now))
 }
 
+/// The address by which the tasks of a service pull, where readings of now name one alone for all its subnets: behind
+/// several addresses a task pulls by any of them.
+pub fn address_of(service: &Service, readings: &[Probed], now: Timestamp) -> Option<Source> {
+    let mut found = BTreeSet::new();
+    for subnet in &service.subnets {
+        let of_it =
+            readings.iter().filter(|probed| probed.subnets.contains(subnet) && is_fresh(probed.reading.at, now));
+        let sources: BTreeSet<&Source> = of_it.map(|probed| &probed.source).collect();
+        if sources.is_empty() {
+            return None;
+        }
+        found.extend(sources);
+    }
+    let one = found.pop_first().filter(|source| found.is_empty() && source.is_shared() && !service.public_ip);
+    one.cloned()
+}
+
 /// The subnets that share the source of a reading.
 pub fn subnets_of(source: &Source, readings: &[Probed]) -> Vec<String> {
     if !source.is_shared() {
@@ -201,5 +218,40 @@ mod tests {
         // What ran for hours and was replaced has not failed.
         let replaced = [launch(-90_000, true, true), launch(-80_000, true, true)];
         assert_eq!(demand(&known, &rolling, &replaced, at(0)).due, Due::Pulls(14));
+    }
+
+    #[test]
+    fn an_address_is_known_where_readings_of_now_name_one_alone() {
+        let read = |source: &str, subnets: &[&str], second: i64| Probed {
+            source: Source::parse(source).unwrap(),
+            subnets: subnets.iter().map(|subnet| (*subnet).to_owned()).collect(),
+            reading: pullsafe_radar::Reading {
+                remaining: 0,
+                limit: 100,
+                window_seconds: 21_600,
+                at: at(second),
+            },
+        };
+        let behind = |subnets: &[&str]| service(json!({ "subnets": subnets, "assignPublicIp": "DISABLED" }), 2, 2, 0);
+        let address = |service: &Service, readings: &[Probed]| {
+            address_of(service, readings, at(1800)).map(|source| source.to_string())
+        };
+        let (one, other) = (behind(&["subnet-a"]), behind(&["subnet-a", "subnet-b"]));
+        let of_a = read("203.0.113.7", &["subnet-a"], 1700);
+        let known = Some("203.0.113.7".to_owned());
+        assert_eq!(address(&one, std::slice::from_ref(&of_a)), known);
+        assert_eq!(address(&other, std::slice::from_ref(&of_a)), None, "nothing is known of the other subnet");
+        let both = [of_a.clone(), read("203.0.113.7", &["subnet-b"], 1650)];
+        assert_eq!(address(&other, &both), known);
+        let apart = [of_a.clone(), read("203.0.113.8", &["subnet-b"], 1650)];
+        assert_eq!((address(&one, &apart), address(&other, &apart)), (known.clone(), None));
+        // A probe behind several addresses reads one after the other.
+        let in_turn = [of_a.clone(), read("203.0.113.8", &["subnet-a"], 1650)];
+        assert_eq!(address(&one, &in_turn), None);
+        assert_eq!(address(&one, &[read("203.0.113.7", &["subnet-a"], 0)]), None, "that was long ago");
+        assert_eq!(address(&one, &[read("some-account", &["subnet-a"], 1700)]), None);
+        let public = service(json!({ "subnets": ["subnet-a"], "assignPublicIp": "ENABLED" }), 2, 2, 0);
+        assert_eq!(address(&public, &[of_a]), None, "its tasks have addresses of their own");
+        assert_eq!(address(&behind(&[]), &both), None);
     }
 }

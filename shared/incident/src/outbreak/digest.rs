@@ -74,7 +74,8 @@ impl Standing {
 
     /// Whether the outbreak's cause is what is in its way.
     fn is_hit(common: &Common, incident: &Incident) -> bool {
-        incident.blocker().and_then(|blocker| Common::of(&blocker.diagnosis)).as_ref() == Some(common)
+        let found = incident.blocker().and_then(|blocker| Common::of(&blocker.diagnosis, incident.source.as_ref()));
+        found.as_ref() == Some(common)
     }
 
     /// Whether the outbreak lasts because of it.
@@ -269,6 +270,7 @@ impl Story {
             cause: common.cause,
             kind: common.kind,
             registry: common.place.clone(),
+            source: common.source.clone(),
             since: self.since,
             over: over_since.is_some(),
             services: self.services,

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod need;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::incident::Incident;
 use super::outgoing::Outgoing;
@@ -181,9 +182,11 @@ impl Outbreak {
             if self.said.as_ref() == Some(&said) {
                 return;
             }
-            self.said = Some(said);
+            let opens = self.said.replace(said).is_none();
             let id = format!("{}-{}", self.id(), self.digests);
-            self.put(story.notice(&self.id(), id, None));
+            let mut notice = story.notice(&self.id(), id, None);
+            notice.detail["opens"] = json!(opens);
+            self.put(notice);
             return;
         }
         match self.calm_since {

@@ -1,10 +1,12 @@
 use super::*;
 use crate::incident::{Act, ActState};
 use crate::plan::Plan;
+use crate::refusal::Refusal;
 use pullsafe::arn::ServiceId;
 use pullsafe::reference::Registry;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Kind, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
+use pullsafe_radar::Source;
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 const RULES: Rules = Rules { after: 3, window_seconds: 1800 };
@@ -34,7 +36,7 @@ fn diagnosis(cause: Cause) -> Diagnosis {
 }
 
 fn quota() -> Common {
-    Common::of(&diagnosis(Cause::RegistryRateLimited)).unwrap()
+    Common::of(&diagnosis(Cause::RegistryRateLimited), None).unwrap()
 }
 
 fn incident(number: i64, cause: Cause) -> Incident {
@@ -88,15 +90,15 @@ fn what_is_in_common_is_the_cause_and_the_registry() {
             image,
             ..Diagnosis::of(Cause::EcrPermissionDenied, Confidence::High)
         };
-        Common::of(&found).unwrap().key()
+        Common::of(&found, None).unwrap().key()
     };
     let (one, other) = ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com");
     assert_eq!(ecr(one), format!("ecr-permission-denied@{one}"));
     assert_ne!(ecr(one), ecr(other), "two registries of one kind are two places");
     assert_eq!(quota().key(), "registry-rate-limited/quota@dockerhub");
     // What is wrong with one image is no registry's, and what is known of no registry has no place.
-    assert_eq!(Common::of(&diagnosis(Cause::ImageNotFound)), None);
-    assert_eq!(Common::of(&Diagnosis::of(Cause::RegistryUnreachable, Confidence::High)), None);
+    assert_eq!(Common::of(&diagnosis(Cause::ImageNotFound), None), None);
+    assert_eq!(Common::of(&Diagnosis::of(Cause::RegistryUnreachable, Confidence::High), None), None);
 }
 
 #[test]
@@ -224,4 +226,127 @@ fn a_list_that_is_too_long_says_how_many_more() {
     let counted: u64 =
         notice.detail["needs"].as_array().unwrap().iter().filter_map(|need| need["count"].as_u64()).sum();
     assert_eq!(counted, 1000);
+}
+
+#[test]
+fn a_quota_is_an_address_s_own() {
+    let at = |address: &str| Source::parse(address);
+    let quota = diagnosis(Cause::RegistryRateLimited);
+    let key = |diagnosis: &Diagnosis, source: Option<Source>| Common::of(diagnosis, source.as_ref()).unwrap().key();
+    assert_eq!(key(&quota, at("203.0.113.7")), "registry-rate-limited/quota@dockerhub/203.0.113.7");
+    assert_ne!(key(&quota, at("203.0.113.7")), key(&quota, at("203.0.113.8")));
+    assert_eq!(key(&quota, None), "registry-rate-limited/quota@dockerhub");
+    // With credentials it is an account's, and no other cause has to do with the address.
+    let signed_in = Diagnosis { anonymous: Some(false), ..quota.clone() };
+    let unreachable = diagnosis(Cause::RegistryUnreachable);
+    for other in [&signed_in, &unreachable] {
+        assert_eq!(key(other, at("203.0.113.7")), key(other, None));
+    }
+    let common = Common::of(&quota, at("203.0.113.7").as_ref()).unwrap();
+    assert_eq!(common.to_string(), "registry-rate-limited (quota) at dockerhub for 203.0.113.7");
+    // An incident behind another address is no part of the story.
+    let mut other = incident(1, Cause::RegistryRateLimited);
+    other.source = at("203.0.113.8");
+    assert_eq!(digest::Standing::of(&common, &other), digest::Standing::Elsewhere);
+    other.source = common.source.clone();
+    assert_eq!(digest::Standing::of(&common, &other), digest::Standing::Open);
+}
+
+/// How the incident of a service goes on, so many seconds after its failure.
+type Course = fn(Incident, i64) -> Incident;
+
+fn over(incident: Incident) -> Incident {
+    Incident { resolved_at: Some(BEGIN), ..incident }
+}
+
+fn refused(incident: Incident) -> Incident {
+    let refusal = Refusal {
+        at: BEGIN,
+        call: "ecs:UpdateService".to_owned(),
+        why: "AccessDeniedException".to_owned(),
+        missing: "ecs:UpdateService on the service".to_owned(),
+        denied: true,
+        tries: 1,
+        done: Vec::new(),
+        left: Vec::new(),
+        seen: String::new(),
+    };
+    Incident { refusal: Some(refusal), ..acted(incident, ActState::Refused) }
+}
+
+/// An hour and a half of a storm of 1,000 services, whatever becomes of them: at most five messages in the first hour,
+/// and what the incidents say that a person must do is in the digests, by the name of the service.
+#[test]
+fn a_thousand_services_are_five_messages_and_nothing_is_missing() {
+    const SERVICES: i64 = 1000;
+    let courses: [(&str, Course); 4] = [
+        ("moved", |incident, age| match age {
+            ..120 => incident,
+            120..600 => acted(incident, ActState::Done),
+            600.. => over(acted(incident, ActState::Done)),
+        }),
+        ("observed", |incident, _| acted(incident, ActState::Observed)),
+        ("asked", |incident, age| {
+            acted(incident, if age < 3600 { ActState::Asked } else { ActState::Expired })
+        }),
+        ("all sorts", |incident, age| {
+            match (incident.id.len() + incident.id.bytes().map(usize::from).sum::<usize>()) % 4 {
+                0 => over(incident),
+                1 if age >= 300 => refused(incident),
+                2 if age >= 300 => acted(incident, ActState::Abandoned),
+                _ => incident,
+            }
+        }),
+    ];
+    for (name, course) in courses {
+        let (mut known, mut members, mut alone, mut told) = (None::<Outbreak>, Vec::new(), 0, Vec::new());
+        for second in 0..5400 {
+            let now = BEGIN.plus_seconds(second);
+            // They fail within a quarter of an hour.
+            for number in (0..SERVICES).filter(|number| number * 890 / SERVICES == second) {
+                let joining = member(number, second);
+                let change = match Outbreak::admit(known.as_ref(), &quota(), &joining, RULES) {
+                    Admission::Alone(change) => {
+                        alone += 1;
+                        change
+                    }
+                    Admission::Together(_, change) => change,
+                };
+                known = change.or(known);
+                members.push((joining, second));
+            }
+            let Some(outbreak) = known.as_mut().filter(|outbreak| outbreak.began.is_some() && second % 60 == 0) else {
+                continue;
+            };
+            let stands = |(member, began): &(Member, i64)| {
+                let number = member.incident.trim_start_matches("incident-").parse().unwrap();
+                (member.clone(), Some(course(incident(number, Cause::RegistryRateLimited), second - began)))
+            };
+            let members: Vec<_> = members.iter().map(stands).collect();
+            outbreak.look(&members, now);
+            told.extend(outbreak.outbox.drain(..).map(|outgoing| (second, outgoing.notice)));
+            if second != 5340 {
+                continue;
+            }
+            for (member, incident) in members {
+                let incident = incident.unwrap();
+                let Some(need) = digest::need(&digest::Standing::of(&quota(), &incident), &incident) else {
+                    continue;
+                };
+                let (service, need) = (member.subject.to_string(), need.lines().next().unwrap().to_owned());
+                let names = |text: &str| text.split([',', ' ', '\n']).any(|word| word == service);
+                let said = told.iter().any(|(_, notice)| names(&notice.text) && notice.text.contains(&need));
+                assert!(said, "{name}: {service} needs a person, and no digest says so: {need}");
+            }
+        }
+        let first_hour = alone + told.iter().filter(|(second, _)| *second <= 3600).count();
+        assert!(
+            (3..=5).contains(&first_hour),
+            "{name}: {alone} one by one, digests at {:?}",
+            told.iter().map(|(second, notice)| (*second, &notice.subject)).collect::<Vec<_>>()
+        );
+        assert!(told.iter().all(|(_, notice)| notice.text.len() < 60_000), "{name}: SNS takes no more");
+        let opens = told.iter().filter(|(_, notice)| notice.detail["opens"] == true).count();
+        assert_eq!(opens, 1, "{name}: one ticket for one storm");
+    }
 }
