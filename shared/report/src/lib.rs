@@ -11,7 +11,7 @@ mod change;
 pub mod html;
 pub mod markdown;
 pub mod outbreak;
-mod page;
+mod parts;
 mod plot;
 mod story;
 mod svg;

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use maud::{Markup, html};
 use serde::Serialize;
 
-use super::page::Html;
+use super::parts::{cell, heading, list, section, table};
 use super::when::When;
 use super::{plot, svg};
 use pullsafe::foreign::{block, markdown};
@@ -22,6 +23,11 @@ const DONE: usize = 40;
 const NAMES: usize = 8;
 /// Rows of how many services were hit over time.
 const MOMENTS: i64 = 12;
+/// What the parts are called.
+const OVER_TIME: &str = "Services over time";
+const PULLS: &str = "Pulls of all of them against Docker Hub's quota (an estimate)";
+const DONE_TITLE: &str = "What was done, in this order";
+const NEEDS: &str = "Needs a person";
 
 /// An outbreak, as its incidents tell it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -232,23 +238,20 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
             out.push('\n');
         };
         line(&format!("# {}\n\n{}\n", markdown(&report.title), markdown(&report.stands)));
-        line("## Services over time\n\n| At | Failing | Failed so far |\n|---|---|---|");
+        line(&format!("## {OVER_TIME}\n\n| At | Failing | Failed so far |\n|---|---|---|"));
         for moment in &report.over_time {
             line(&format!("| {} | {} | {} |", moment.at, moment.open, moment.hit));
         }
         if let Some(quota) = &report.quota {
-            line(&format!(
-                "\n## Pulls of all of them against Docker Hub's quota (an estimate)\n\n{}",
-                block("text", &plot::draw(quota, &When::of(report.since)))
-            ));
+            line(&format!("\n## {PULLS}\n\n{}", block("text", &plot::draw(quota, &When::of(report.since)))));
             quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(sentence))));
         }
         if !report.done.is_empty() {
-            line("\n## What was done, in this order\n");
+            line(&format!("\n## {DONE_TITLE}\n"));
             report.done_lines().iter().for_each(|done| line(&format!("- {}", markdown(done))));
         }
         if !report.needs.is_empty() {
-            line("\n## Needs a person\n");
+            line(&format!("\n## {NEEDS}\n"));
             for need in &report.needs {
                 line(&format!("- {}: {}", markdown(&need.names()), markdown(&need.what)));
             }
@@ -259,38 +262,21 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
 }
 
 /// An outbreak on a page of HTML.
-pub(super) fn in_html(page: &mut Html, report: &OutbreakReport, id: &str) {
-    page.element("article", &[("aria-labelledby", id)], |page| {
-        page.element("h2", &[("id", id)], |page| page.text(&report.title));
-        page.paragraph(&report.stands);
-        page.section(2, "Services over time", |page| {
-            page.table("Services over time", &["At", "Failing", "Failed so far"], |page| {
-                for moment in &report.over_time {
-                    page.element("tr", &[], |page| {
-                        page.element("td", &[], |page| page.text(&moment.at.to_string()));
-                        page.element("td", &[], |page| page.text(&moment.open.to_string()));
-                        page.element("td", &[], |page| page.text(&moment.hit.to_string()));
-                    });
-                }
-            });
-        });
-        if let Some(quota) = &report.quota {
-            page.section(2, "Pulls of all of them against Docker Hub's quota (an estimate)", |page| {
-                svg::draw(page, quota, &When::of(report.since), &format!("{id}-quota"));
-                list(page, &quota.sentences());
-            });
+pub(super) fn in_html(report: &OutbreakReport, id: &str) -> Markup {
+    let when = &When::of(report.since);
+    let moments = report.over_time.iter().map(|moment| [cell(moment.at), cell(moment.open), cell(moment.hit)]);
+    html! {
+        article aria-labelledby=(id) {
+            (heading(2, Some(id), &report.title))
+            p { (report.stands) }
+            (section(2, OVER_TIME, table(OVER_TIME, ["At", "Failing", "Failed so far"], moments)))
+            @if let Some(quota) = &report.quota {
+                (section(2, PULLS, html! { (svg::draw(quota, when, &format!("{id}-quota"))) (list(quota.sentences())) }))
+            }
+            @if !report.done.is_empty() { (section(2, DONE_TITLE, list(report.done_lines()))) }
+            @if !report.needs.is_empty() {
+                (section(2, NEEDS, list(report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)))))
+            }
         }
-        if !report.done.is_empty() {
-            page.section(2, "What was done, in this order", |page| list(page, &report.done_lines()));
-        }
-        if !report.needs.is_empty() {
-            let needs: Vec<String> =
-                report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)).collect();
-            page.section(2, "Needs a person", |page| list(page, &needs));
-        }
-    });
-}
-
-fn list(page: &mut Html, lines: &[String]) {
-    page.element("ul", &[], |page| lines.iter().for_each(|line| page.element("li", &[], |page| page.text(line))));
+    }
 }

@@ -3,11 +3,13 @@
 //! The dashboard puts it into its own page: no script, nothing from outside, every rule of style under one class, and
 //! nothing that opens or navigates. What is wrong is shown in the widget, for there is no other place.
 
+use maud::{Markup, PreEscaped, html};
+
 use super::html::{DARK, LIGHT, STYLE};
-use super::page::Html;
+use super::parts::{cell, list, table, written};
 use super::story::span;
 use super::when::When;
-use super::{CauseLine, NO_CAUSE, Report, left_out, svg};
+use super::{CauseLine, Change, NO_CAUSE, Report, left_out, svg};
 use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_incident::outlook::{Outlook, Severity};
@@ -41,120 +43,96 @@ pub fn incidents(
     width: Option<u32>,
     now: Timestamp,
 ) -> String {
-    fragment(theme, |page| {
-        outages(page, outlooks, now);
-        if let Some(warning) = warning {
-            page.element("p", &[("role", "alert")], |page| page.element("strong", &[], |page| page.text(warning)));
-        }
-        if reports.is_empty() {
-            page.paragraph(&format!("No incident is open ({now})."));
-            return;
-        }
-        let mut oldest_first: Vec<&Report> = reports.iter().collect();
-        oldest_first.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
-        page.paragraph(&format!("{}, the longest open first ({now}).", count(reports.len(), "open incident")));
-        for (index, report) in oldest_first.iter().take(SHOWN).enumerate() {
-            incident(page, report, index, width.is_none_or(|width| width >= WIDE));
-        }
-        if reports.len() > SHOWN {
-            page.paragraph(&format!("{} more: pullsafe report", reports.len() - SHOWN));
-        }
-    })
+    let mut oldest_first: Vec<&Report> = reports.iter().collect();
+    oldest_first.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
+    let with_picture = width.is_none_or(|width| width >= WIDE);
+    fragment(
+        theme,
+        html! {
+            (outages(outlooks, now))
+            @if let Some(warning) = warning { p role="alert" { strong { (warning) } } }
+            @if reports.is_empty() {
+                p { "No incident is open (" (now) ")." }
+            } @else {
+                p { (count(reports.len(), "open incident")) ", the longest open first (" (now) ")." }
+            }
+            @for (index, report) in oldest_first.iter().take(SHOWN).enumerate() {
+                (incident(report, with_picture.then(|| format!("pullsafe-quota-{index}"))))
+            }
+            @if reports.len() > SHOWN { p { (reports.len() - SHOWN) " more: pullsafe report" } }
+        },
+    )
 }
 
 /// What is shown instead, because something is wrong.
 pub fn error(theme: Theme, what: &str) -> String {
-    fragment(theme, |page| {
-        page.element("p", &[("role", "alert")], |page| {
-            page.element("strong", &[], |page| page.text("The open incidents cannot be shown. "));
-            page.text(what);
-        });
-    })
+    fragment(theme, html! { p role="alert" { strong { "The open incidents cannot be shown. " } (what) } })
 }
 
-fn fragment(theme: Theme, content: impl FnOnce(&mut Html)) -> String {
-    let mut page = Html::fragment();
+fn fragment(theme: Theme, content: Markup) -> String {
     let colours = match theme {
         Theme::Light => LIGHT,
         Theme::Dark => DARK,
     };
-    page.style(&format!("{STYLE}.pullsafe{{{colours}max-width:none}}"));
-    page.element("div", &[("class", "pullsafe")], content);
-    page.into_string()
+    written(html! {
+        style { (PreEscaped(format!("{STYLE}.pullsafe{{{colours}max-width:none}}"))) }
+        div.pullsafe { (content) }
+    })
 }
 
 /// What is known to fail within a week, the first to happen first. Nothing where nothing is known.
-fn outages(page: &mut Html, outlooks: &[Outlook], now: Timestamp) {
+fn outages(outlooks: &[Outlook], now: Timestamp) -> Markup {
     let findings = outlooks.iter().flat_map(|outlook| outlook.findings.iter().map(move |finding| (outlook, finding)));
     let mut severe: Vec<_> = findings.filter(|(_, finding)| finding.severity(now) < Severity::Later).collect();
-    if severe.is_empty() {
-        return;
-    }
     severe.sort_by_key(|(outlook, finding)| {
         (finding.severity(now), finding.expected(), outlook.subject.as_str(), finding.key())
     });
-    page.element("h3", &[], |page| page.text("Tomorrow's outage"));
-    page.element("ul", &[], |page| {
-        for (outlook, finding) in severe.iter().take(OUTAGES) {
-            page.element("li", &[], |page| {
-                page.element("strong", &[], |page| page.text(&outlook.consequence(finding.severity(now))));
-                page.text(&format!(". {}", finding.says()));
-            });
+    html! {
+        @if !severe.is_empty() {
+            h3 { "Tomorrow's outage" }
+            (list(severe.iter().take(OUTAGES).map(|(outlook, finding)| {
+                html! { strong { (outlook.consequence(finding.severity(now))) } ". " (finding.says()) }
+            })))
         }
-    });
-    if severe.len() > OUTAGES {
-        page.paragraph(&format!("{} more: pullsafe audit --outlook", severe.len() - OUTAGES));
+        @if severe.len() > OUTAGES { p { (severe.len() - OUTAGES) " more: pullsafe audit --outlook" } }
     }
 }
 
-fn incident(page: &mut Html, report: &Report, index: usize, with_picture: bool) {
+fn incident(report: &Report, picture: Option<String>) -> Markup {
     let when = &When::of(report.opened_at);
-    page.element("article", &[("class", "open")], |page| {
-        page.element("h3", &[], |page| page.text(&report.title));
-        page.paragraph(&format!("Open {}. {}", span(report, when), summary(report.blocker.as_ref(), when)));
-        if let Some(act) = &report.act {
-            page.paragraph(&format!("{}, {}: {}", act.remedy, act.words(), when.text(&act.summary)));
+    let row = |cause: &CauseLine| [cell(&cause.summary), cell(when.at(cause.last_at)), cell(cause.tasks)];
+    html! {
+        article.open {
+            h3 { (report.title) }
+            p { "Open " (span(report, when)) ". " (summary(report.blocker.as_ref(), when)) }
+            @if let Some(act) = &report.act { p { (act.remedy) ", " (act.words()) ": " (when.text(&act.summary)) } }
+            @if let Some(waiting) = &report.waiting {
+                p { "pullsafe waits since " (when.at(waiting.at)) ": " (when.text(&waiting.what)) }
+            }
+            @if report.causes.len() > 1 {
+                (table("Causes, oldest first", ["Cause", "Last", "Tasks"], report.causes.iter().map(row)))
+                @if let Some(left_out) = left_out(report) { p { (left_out) } }
+            }
+            @if let Some(quota) = &report.quota {
+                p { "Docker Hub's quota, an estimate from what failed launches tried:" }
+                (list(quota.sentences().iter().take(2).map(|sentence| when.text(sentence))))
+                @if let Some(id) = picture { (svg::draw(quota, when, &id)) }
+             }
+            @for change in report.changes.iter().take(2) { (self::change(change)) }
         }
-        if let Some(waiting) = &report.waiting {
-            page.paragraph(&format!("pullsafe waits since {}: {}", when.at(waiting.at), when.text(&waiting.what)));
-        }
-        if report.causes.len() > 1 {
-            page.table("Causes, oldest first", &["Cause", "Last", "Tasks"], |page| {
-                for cause in &report.causes {
-                    page.element("tr", &[], |page| {
-                        page.element("th", &[("scope", "row")], |page| page.text(&cause.summary));
-                        page.cell("Last", &when.at(cause.last_at));
-                        page.cell("Tasks", &cause.tasks.to_string());
-                    });
-                }
-            });
-            if let Some(left_out) = left_out(report) {
-                page.paragraph(&left_out);
+    }
+}
+
+fn change(change: &Change) -> Markup {
+    html! {
+        @if let Some(edit) = change.edits.first() {
+            p { (change.what) ", to change in " (edit.file) ":" }
+            pre {
+                @for line in &edit.before { "- " (line) "\n" }
+                @for line in &edit.after { "+ " (line) "\n" }
             }
         }
-        if let Some(quota) = &report.quota {
-            page.paragraph("Docker Hub's quota, an estimate from what failed launches tried:");
-            page.element("ul", &[], |page| {
-                quota
-                    .sentences()
-                    .iter()
-                    .take(2)
-                    .for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
-            });
-            if with_picture {
-                svg::draw(page, quota, when, &format!("pullsafe-quota-{index}"));
-            }
-        }
-        report.changes.iter().take(2).for_each(|change| {
-            if let Some(edit) = change.edits.first() {
-                page.paragraph(&format!("{}, to change in {}:", change.what, edit.file));
-                page.element("pre", &[], |page| {
-                    edit.before.iter().for_each(|line| page.text(&format!("- {line}\n")));
-                    edit.after.iter().for_each(|line| page.text(&format!("+ {line}\n")));
-                });
-            }
-        });
-    });
+    }
 }
 
 fn summary(blocker: Option<&CauseLine>, when: &When) -> String {
