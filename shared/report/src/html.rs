@@ -1,15 +1,17 @@
 //! The report as HTML: one self-contained file that asks nobody for anything.
 //!
-//! Every element is closed where it is opened and every text is escaped, because nothing can be written in another way
-//! than through `Html`. A Content-Security-Policy forbids what the page does not need: scripts, connections, forms.
+//! Every element is closed and every text escaped by maud. A Content-Security-Policy forbids what the page does not
+//! need: scripts, connections, forms.
+
+use maud::{Markup, PreEscaped, html};
 
 use super::outbreak::{self, OutbreakReport};
-use super::page::{Html, heading};
+use super::parts::{block, cell, details, heading, list, moment, prose, section, table, time, written};
 use super::plot;
-use super::story::{span, story};
+use super::story::story;
 use super::svg;
 use super::when::When;
-use super::{ActLine, CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
+use super::{ActLine, CauseLine, Change, NO_CAUSE, Report, WAITS, left_out};
 use pullsafe_incident::quota::{CAVEAT, Quota};
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
@@ -18,6 +20,8 @@ pub(super) const STYLE: &str = include_str!("style.css");
 pub(super) const LIGHT: &str = "--text:#16191f;--quiet:#5b6470;--ground:#ffffff;--panel:#f4f6f8;--line:#cfd6dd;--accent:#0b62c4;--bad:#b3261e;--good:#146c2e;--area:#d6e6fa;";
 /// Colours on a dark ground.
 pub(super) const DARK: &str = "--text:#e6e9ed;--quiet:#a3adb8;--ground:#10151b;--panel:#1b222b;--line:#3a4552;--accent:#7db7ff;--bad:#ff9a92;--good:#7fd897;--area:#1f3a5c;";
+/// What the page may do: be seen.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// A page of these reports, under a title that is shown if it is not one report.
 pub fn page(title: &str, reports: &[Report]) -> String {
@@ -26,241 +30,178 @@ pub fn page(title: &str, reports: &[Report]) -> String {
 
 /// The same, with the outbreaks among them first.
 pub fn page_with(title: &str, outbreaks: &[OutbreakReport], reports: &[Report]) -> String {
-    let mut page = Html::document();
-    page.element("html", &[("lang", "en")], |page| {
-        page.element("head", &[], |page| {
-            page.void("meta", &[("charset", "utf-8")]);
-            page.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
-            let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-            page.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", policy)]);
-            page.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
-            page.element("title", &[], |page| {
-                page.text(reports.first().filter(|_| reports.len() == 1).map_or(title, |report| &report.title))
-            });
-            page.style(&format!(
-                "html{{{LIGHT}background:var(--ground)}}@media (prefers-color-scheme:dark){{html{{{DARK}}}}}body{{margin:0}}\n{STYLE}"
-            ));
-        });
-        page.element("body", &[], |page| {
-            page.element("main", &[("class", "pullsafe")], |page| match reports {
-                [report] if outbreaks.is_empty() => article(page, report, "i1", 1),
-                _ => {
-                    page.element("h1", &[], |page| page.text(title));
-                    if reports.is_empty() {
-                        page.paragraph("There is nothing to report.");
-                    }
-                    for (index, report) in outbreaks.iter().enumerate() {
-                        outbreak::in_html(page, report, &format!("o{}", index + 1));
-                    }
-                    for (index, report) in reports.iter().enumerate() {
-                        article(page, report, &format!("i{}", index + 1), 2);
+    let (dark, named) = ("@media (prefers-color-scheme:dark)", reports.first().filter(|_| reports.len() == 1));
+    let style = format!("html{{{LIGHT}background:var(--ground)}}{dark}{{html{{{DARK}}}}}body{{margin:0}}\n{STYLE}");
+    written(html! {
+        (PreEscaped("<!doctype html>\n"))
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { (named.map_or(title, |report| &report.title)) }
+                style { (PreEscaped(style)) }
+            }
+            body {
+                main.pullsafe {
+                    @match reports {
+                        [report] if outbreaks.is_empty() => (article(report, "i1", 1)),
+                        _ => {
+                            h1 { (title) }
+                            @if reports.is_empty() { p { "There is nothing to report." } }
+                            @for (index, report) in outbreaks.iter().enumerate() {
+                                (outbreak::in_html(report, &format!("o{}", index + 1)))
+                            }
+                            @for (index, report) in reports.iter().enumerate() {
+                                (article(report, &format!("i{}", index + 1), 2))
+                            }
+                        }
                     }
                 }
-            });
-        });
-    });
-    page.0.push('\n');
-    page.0
+            }
+        }
+        "\n"
+    })
 }
 
 /// One report; its headings begin at a level. What happened and what to change come first, what it rests on later.
-fn article(page: &mut Html, report: &Report, id: &str, level: usize) {
+fn article(report: &Report, id: &str, level: usize) -> Markup {
     let when = &When::of(report.opened_at);
-    let class = if report.state.is_over() { "over" } else { "open" };
-    page.element("article", &[("class", class), ("aria-labelledby", id)], |page| {
-        page.element(heading(level), &[("id", id)], |page| page.text(&report.title));
-        page.element("p", &[("class", "stands")], |page| {
-            page.element("strong", &[("class", "tag")], |page| page.text(report.state.words()));
-            page.text(&format!(" {}", span(report, when)));
-        });
-        page.section(level, "What happened", |page| {
-            story(report, when).iter().for_each(|sentence| page.paragraph(sentence));
-            page.paragraph(&when.text(&report.resolution));
-        });
-        if !report.changes.is_empty() {
-            page.section(level, "What to change", |page| report.changes.iter().for_each(|item| change(page, item)));
+    let part = |title: &str, content: Markup| section(level, title, content);
+    html! {
+        article class=(if report.state.is_over() { "over" } else { "open" }) aria-labelledby=(id) {
+            (heading(level, Some(id), &report.title))
+            p.stands { strong.tag { (report.state.words()) } " " (report.span(when)) }
+            @if let Some(asked) = &report.asked { (part(WAITS, asked.in_html(&report.subject, when))) }
+            (part("What happened", html! {
+                @for sentence in story(report, when) { p { (sentence) } }
+                p { (when.text(&report.resolution)) }
+            }))
+            @if !report.changes.is_empty() {
+                (part("What to change", html! { @for item in &report.changes { (change(item)) } }))
+            }
+            @if !report.advice.is_empty() {
+                (part("What to do", html! { @for advice in &report.advice { p.lines { (prose(advice)) } } }))
+            }
+            (part("What pullsafe did", acted(report, when)))
+            @if !report.declined.is_empty() { (part("What was declined, and why", declined(report, when))) }
+            (part("Causes, oldest first", causes(report, when)))
+            @if let Some(quota) = &report.quota {
+                (part("Docker Hub's quota window (an estimate)", html! {
+                    p { (CAVEAT) }
+                    (svg::draw(quota, when, &format!("{id}-quota")))
+                    (picture_in_words(quota, when))
+                }))
+            }
+            @if !report.causes.is_empty() {
+                (part("Evidence", html! { @for cause in &report.causes { (evidence(cause)) } }))
+            }
+            @if !report.timeline.is_empty() {
+                (part("Timeline", html! {
+                    ol.timeline { @for entry in &report.timeline { li { (moment(entry, when)) } } }
+                }))
+            }
+            dl {
+                @if let Some(blocker) = &report.blocker { (fact("Confidence", blocker.confidence)) }
+                (fact("As of", report.as_of))
+                (fact("Incident", &report.incident))
+            }
         }
-        if !report.advice.is_empty() {
-            page.section(level, "What to do", |page| {
-                report
-                    .advice
-                    .iter()
-                    .for_each(|advice| page.element("p", &[("class", "lines")], |page| page.text(advice)));
-            });
-        }
-        page.section(level, "What pullsafe did", |page| acted(page, report, when));
-        if !report.declined.is_empty() {
-            page.section(level, "What was declined, and why", |page| declined(page, report, when));
-        }
-        page.section(level, "Causes, oldest first", |page| causes(page, report, when));
-        if let Some(quota) = &report.quota {
-            page.section(level, "Docker Hub's quota window (an estimate)", |page| {
-                page.paragraph(CAVEAT);
-                svg::draw(page, quota, when, &format!("{id}-quota"));
-                picture_in_words(page, quota, when);
-            });
-        }
-        if !report.causes.is_empty() {
-            page.section(level, "Evidence", |page| evidence(page, &report.causes));
-        }
-        if !report.timeline.is_empty() {
-            page.section(level, "Timeline", |page| timeline(page, &report.timeline, when));
-        }
-        facts(page, report);
-    });
-}
-
-fn facts(page: &mut Html, report: &Report) {
-    let confidence = report.blocker.as_ref().map(|blocker| ("Confidence", blocker.confidence.to_string()));
-    let rest = [("As of", report.as_of.to_string()), ("Incident", report.incident.clone())];
-    page.element("dl", &[], |page| {
-        for (name, value) in confidence.into_iter().chain(rest) {
-            page.element("div", &[], |page| {
-                page.element("dt", &[], |page| page.text(name));
-                page.element("dd", &[], |page| page.text(&value));
-            });
-        }
-    });
-}
-
-fn causes(page: &mut Html, report: &Report, when: &When) {
-    if report.causes.is_empty() {
-        page.paragraph(NO_CAUSE);
-        return;
     }
-    let Report { causes, blocker, .. } = report;
+}
+
+fn fact(name: &str, value: impl std::fmt::Display) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn causes(report: &Report, when: &When) -> Markup {
+    let row = |cause: &CauseLine| {
+        let is_latest = report.blocker.as_ref() == Some(cause);
+        [
+            html! { (cause.summary) @if is_latest { " " strong.tag { "latest" } } },
+            cell(when.at(cause.first_at)),
+            cell(when.at(cause.last_at)),
+            cell(cause.tasks),
+            cell(cause.hidden_by.map_or_else(String::new, super::hidden)),
+        ]
+    };
     let heads = ["Cause", "First", "Last", "Tasks", "What stood before it"];
-    page.table("Causes of this incident, oldest first", &heads, |page| {
-        for cause in causes {
-            page.element("tr", &[], |page| {
-                page.element("th", &[("scope", "row")], |page| {
-                    page.text(&cause.summary);
-                    if blocker.as_ref() == Some(cause) {
-                        page.text(" ");
-                        page.element("strong", &[("class", "tag")], |page| page.text("latest"));
-                    }
-                });
-                page.cell(heads[1], &when.at(cause.first_at));
-                page.cell(heads[2], &when.at(cause.last_at));
-                page.cell(heads[3], &cause.tasks.to_string());
-                page.cell(heads[4], &cause.hidden_by.map_or_else(String::new, super::hidden));
-            });
+    html! {
+        @if report.causes.is_empty() {
+            p { (NO_CAUSE) }
+        } @else {
+            (table("Causes of this incident, oldest first", heads, report.causes.iter().map(row)))
+            @if let Some(left_out) = left_out(report) { p { (left_out) } }
         }
-    });
-    if let Some(left_out) = left_out(report) {
-        page.paragraph(&left_out);
     }
 }
 
-fn picture_in_words(page: &mut Html, quota: &Quota, when: &When) {
-    page.element("ul", &[], |page| {
-        quota
-            .sentences()
-            .iter()
-            .for_each(|sentence| page.element("li", &[], |page| page.text(&when.text(sentence))));
-    });
-    page.details("The same picture as text", |page| page.block(&plot::draw(quota, when)));
-    if quota.gives_back.len() > 1 {
-        page.details("What the window gives back", |page| {
-            page.table("When the window gives pulls back", &["When", "Pulls"], |page| {
-                for back in &quota.gives_back {
-                    page.element("tr", &[], |page| {
-                        page.element("th", &[("scope", "row")], |page| page.text(&when.at(back.at)));
-                        page.cell("Pulls", &back.pulls.to_string());
-                    });
-                }
-            });
-        });
-    }
-}
-
-fn change(page: &mut Html, change: &Change) {
-    page.element("p", &[], |page| {
-        page.element("strong", &[], |page| page.text(&change.what));
-        page.text(". ");
-        page.text(&change.note);
-    });
-    for edit in &change.edits {
-        page.element("figure", &[], |page| {
-            page.element("figcaption", &[], |page| page.text(&edit.file));
-            page.element("pre", &[("class", "edit"), ("tabindex", "0")], |page| {
-                for line in &edit.before {
-                    page.element("del", &[], |page| page.text(&format!("- {line}")));
-                    page.text("\n");
-                }
-                for line in &edit.after {
-                    page.element("ins", &[], |page| page.text(&format!("+ {line}")));
-                    page.text("\n");
-                }
-            });
-        });
-    }
-}
-
-fn acted(page: &mut Html, report: &Report, when: &When) {
-    match &report.act {
-        Some(act) => the_act(page, act, when),
-        None => page.paragraph("Nothing was changed at the service."),
-    }
-    if !report.done.is_empty() {
-        page.element("ul", &[], |page| {
-            report.done.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when)))
-        });
-    }
-}
-
-fn the_act(page: &mut Html, act: &ActLine, when: &When) {
-    page.element("p", &[], |page| {
-        page.element("strong", &[], |page| page.text(act.remedy.as_str()));
-        page.text(&format!(" for {}, decided at ", act.cause));
-        page.time(act.decided_at, when);
-        page.text(&format!(": {}.", act.words()));
-    });
-    page.paragraph(&when.text(&act.summary));
-    if !act.steps.is_empty() {
-        page.element("ol", &[], |page| {
-            act.steps.iter().for_each(|step| page.element("li", &[], |page| page.text(step)))
-        });
-    }
-}
-
-fn declined(page: &mut Html, report: &Report, when: &When) {
-    page.element("ul", &[], |page| {
-        for declined in &report.declined {
-            page.element("li", &[], |page| {
-                page.element("strong", &[], |page| page.text(declined.remedy.as_str()));
-                page.text(": ");
-                page.text(&when.text(&declined.reasons.join("; ")));
-            });
+fn picture_in_words(quota: &Quota, when: &When) -> Markup {
+    let back = quota.gives_back.iter().map(|back| [cell(when.at(back.at)), cell(back.pulls)]);
+    html! {
+        (list(quota.sentences().iter().map(|sentence| when.text(sentence))))
+        (details("The same picture as text", block(&plot::draw(quota, when))))
+        @if quota.gives_back.len() > 1 {
+            (details("What the window gives back", table("When the window gives pulls back", ["When", "Pulls"], back)))
         }
-    });
+    }
 }
 
-fn evidence(page: &mut Html, causes: &[CauseLine]) {
-    for cause in causes {
-        let container =
-            cause.container.as_deref().map_or_else(String::new, |container| format!(", container {container}"));
-        page.element("p", &[], |page| {
-            page.element("strong", &[], |page| page.text(cause.cause.as_str()));
-            page.text(&format!(" (confidence {}{container})", cause.confidence));
-            if let Some(likely) = &cause.likely {
-                page.text(&format!(". {likely}"));
+fn change(change: &Change) -> Markup {
+    html! {
+        p { strong { (change.what) } ". " (change.note) }
+        @for edit in &change.edits {
+            figure {
+                figcaption { (edit.file) }
+                pre.edit tabindex="0" {
+                    @for line in &edit.before { del { "- " (line) } "\n" }
+                    @for line in &edit.after { ins { "+ " (line) } "\n" }
+                }
             }
-            if let Some(settled_by) = &cause.settled_by {
-                page.text(&format!(". What would settle it: {settled_by}"));
-            }
-        });
-        for evidence in &cause.evidence {
-            page.element("figure", &[], |page| {
-                page.element("figcaption", &[], |page| page.text(&evidence.source));
-                page.block(&evidence.text);
-            });
         }
     }
 }
 
-fn timeline(page: &mut Html, timeline: &[Moment], when: &When) {
-    page.element("ol", &[("class", "timeline")], |page| {
-        timeline.iter().for_each(|moment| page.element("li", &[], |page| page.moment(moment, when)));
-    });
+fn acted(report: &Report, when: &When) -> Markup {
+    html! {
+        @match &report.act {
+            Some(act) => (the_act(act, when)),
+            None => p { "Nothing was changed at the service." },
+        }
+        @if !report.done.is_empty() { (list(report.done.iter().map(|entry| moment(entry, when)))) }
+    }
+}
+
+fn the_act(act: &ActLine, when: &When) -> Markup {
+    html! {
+        p {
+            strong { (act.remedy) }
+            " for " (act.cause) ", decided at " (time(act.decided_at, when)) ": " (act.words()) "."
+        }
+        p { (when.text(&act.summary)) }
+        @if !act.steps.is_empty() { ol { @for step in &act.steps { li { (step) } } } }
+    }
+}
+
+fn declined(report: &Report, when: &When) -> Markup {
+    list(report.declined.iter().map(|declined| {
+        html! { strong { (declined.remedy) } ": " (when.text(&declined.reasons.join("; "))) }
+    }))
+}
+
+fn evidence(cause: &CauseLine) -> Markup {
+    html! {
+        p {
+            strong { (cause.cause) }
+            " (confidence " (cause.confidence)
+            @if let Some(container) = &cause.container { ", container " (container) }
+            ")"
+            @if let Some(likely) = &cause.likely { ". " (likely) }
+            @if let Some(settled_by) = &cause.settled_by { ". What would settle it: " (settled_by) }
+        }
+        @for evidence in &cause.evidence {
+            figure { figcaption { (evidence.source) } (block(&evidence.text)) }
+        }
+    }
 }

@@ -4,15 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use maud::{Markup, html};
 use serde::Serialize;
 
-use super::page::Html;
+use super::parts::{cell, heading, list, prose, section, table};
+use super::story::span;
 use super::when::When;
 use super::{plot, svg};
+use pullsafe::count::count;
 use pullsafe::foreign::{block, markdown};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
-use pullsafe_incident::incident::Incident;
+use pullsafe_incident::incident::{ActState, Incident};
+use pullsafe_incident::line::line;
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::need::Need;
 use pullsafe_incident::outbreak::{Common, Member, Rules};
@@ -23,6 +27,12 @@ const DONE: usize = 40;
 const NAMES: usize = 8;
 /// Rows of how many services were hit over time.
 const MOMENTS: i64 = 12;
+/// What the parts are called.
+const OVER_TIME: &str = "Services over time";
+const HEADS: [&str; 3] = ["At", "Failing", "Failed so far"];
+const PULLS: &str = "Pulls of all of them against Docker Hub's quota (an estimate)";
+const DONE_TITLE: &str = "What was done, in this order";
+const NEEDS: &str = "Needs a person";
 
 /// An outbreak, as its incidents tell it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +48,10 @@ pub struct OutbreakReport {
     pub until: Option<Timestamp>,
     /// How many services it has hit.
     pub services: usize,
+    /// The ids of its incidents, each of which has a report of its own.
+    pub incidents: BTreeSet<String>,
+    /// The moment that it is told of.
+    pub as_of: Timestamp,
     /// The first line of its digest, as of now.
     pub stands: String,
     /// How many services were failing over time, and how many had failed.
@@ -131,17 +145,28 @@ fn report(common: &Common, hits: &[Hit<'_>], now: Timestamp) -> OutbreakReport {
     let services = subjects(hits).len();
     let (done, done_left_out) = done(hits);
     OutbreakReport {
-        title: format!("Outbreak: {common}, {services} services{}", if until.is_some() { ", over" } else { "" }),
+        title: line(&format!("Outbreak: {common}, {services} services{}", if until.is_some() { ", over" } else { "" })),
         common: common.clone(),
         since,
         until,
         services,
-        stands: story.in_a_line(until),
+        as_of: now,
+        incidents: hits.iter().map(|hit| line(&hit.incident.id)).collect(),
+        stands: line(&story.in_a_line(until)),
         over_time: over_time(hits, since, until.unwrap_or(now)),
         quota: Quota::of(&together(hits), until.unwrap_or(now)),
         done,
         done_left_out,
-        needs: story.needs().to_vec(),
+        needs: story.needs().iter().map(masked).collect(),
+    }
+}
+
+/// A need as a report shows it: advice may hold a text from outside.
+fn masked(need: &Need) -> Need {
+    Need {
+        what: super::masked(&need.what),
+        count: need.count,
+        services: need.services.iter().map(|name| line(name)).collect(),
     }
 }
 
@@ -171,7 +196,13 @@ fn over_time(hits: &[Hit<'_>], since: Timestamp, until: Timestamp) -> Vec<Failin
             hit: count(&mut hit.into_iter()),
         }
     };
-    (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing).collect()
+    let all = (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing);
+    let mut moments: Vec<Failing> = all.collect();
+    // Of those between which nothing changed the first says it, and the last that it lasts.
+    let last = moments.pop();
+    moments.dedup_by_key(|moment| (moment.open, moment.hit));
+    moments.extend(last);
+    moments
 }
 
 /// What was done, by neighbours in time for which it was the same.
@@ -179,9 +210,9 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
     let mut acts: Vec<(Timestamp, String, String)> = hits
         .iter()
         .filter_map(|hit| {
-            let act = hit.incident.act.as_ref()?;
-            let what = format!("{}: {}", act.plan.result, super::act_line(act).words());
-            Some((act.decided_at, what, hit.subject.to_string()))
+            let act = hit.incident.act.as_ref().filter(|act| act.state != ActState::Asked)?;
+            let what = line(&format!("{}: {}", act.plan.result, super::act_line(act).words()));
+            Some((act.decided_at, what, line(&hit.subject.to_string())))
         })
         .collect();
     acts.sort();
@@ -217,42 +248,48 @@ impl Done {
 }
 
 impl OutbreakReport {
-    fn done_lines(&self) -> Vec<String> {
+    const fn state(&self) -> &'static str {
+        if self.until.is_some() { "over" } else { "open" }
+    }
+
+    fn done_lines(&self, when: &When) -> Vec<String> {
         let more =
             (self.done_left_out > 0).then(|| format!("{} more are in the incidents' own reports", self.done_left_out));
-        self.done.iter().map(Done::line).chain(more).collect()
+        self.done.iter().map(|done| when.text(&done.line())).chain(more).collect()
     }
 }
 
-/// Outbreaks as Markdown, each a section that goes before the incidents; nothing where there is none.
+/// Outbreaks as Markdown, each a section that goes before the incidents; nothing where there is none. What needs a
+/// person and what was done come first.
 pub fn in_markdown(reports: &[OutbreakReport]) -> String {
     let mut out = String::new();
     for report in reports {
+        let when = &When::of(report.since);
         let mut line = |text: &str| {
             out.push_str(text);
             out.push('\n');
         };
-        line(&format!("# {}\n\n{}\n", markdown(&report.title), markdown(&report.stands)));
-        line("## Services over time\n\n| At | Failing | Failed so far |\n|---|---|---|");
-        for moment in &report.over_time {
-            line(&format!("| {} | {} | {} |", moment.at, moment.open, moment.hit));
-        }
-        if let Some(quota) = &report.quota {
-            line(&format!(
-                "\n## Pulls of all of them against Docker Hub's quota (an estimate)\n\n{}",
-                block("text", &plot::draw(quota, &When::of(report.since)))
-            ));
-            quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(sentence))));
+        line(&format!("# {}\n", markdown(&report.title)));
+        line(&format!("**{}** {}\n", report.state(), span(report.since, report.until, report.as_of, when)));
+        line(&markdown(&when.text(&report.stands)));
+        if !report.needs.is_empty() {
+            line(&format!("\n## {NEEDS}\n"));
+            for need in &report.needs {
+                line(&format!("**{}**: {}\n", count(need.count, "service"), markdown(&need.names())));
+                line(&block("text", &when.text(&need.what)));
+            }
         }
         if !report.done.is_empty() {
-            line("\n## What was done, in this order\n");
-            report.done_lines().iter().for_each(|done| line(&format!("- {}", markdown(done))));
+            line(&format!("\n## {DONE_TITLE}\n"));
+            report.done_lines(when).iter().for_each(|done| line(&format!("- {}", markdown(done))));
         }
-        if !report.needs.is_empty() {
-            line("\n## Needs a person\n");
-            for need in &report.needs {
-                line(&format!("- {}: {}", markdown(&need.names()), markdown(&need.what)));
-            }
+        if let Some(quota) = &report.quota {
+            line(&format!("\n## {PULLS}\n\n{}", block("text", &plot::draw(quota, when))));
+            quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(&when.text(sentence)))));
+        }
+        line(&format!("\n## {OVER_TIME}\n\n| {} |\n|---|---|---|", HEADS.join(" | ")));
+        for moment in &report.over_time {
+            line(&format!("| {} | {} | {} |", when.at(moment.at), moment.open, moment.hit));
         }
         line("\n---\n");
     }
@@ -260,38 +297,35 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
 }
 
 /// An outbreak on a page of HTML.
-pub(super) fn in_html(page: &mut Html, report: &OutbreakReport, id: &str) {
-    page.element("article", &[("aria-labelledby", id)], |page| {
-        page.element("h2", &[("id", id)], |page| page.text(&report.title));
-        page.paragraph(&report.stands);
-        page.section(2, "Services over time", |page| {
-            page.table("Services over time", &["At", "Failing", "Failed so far"], |page| {
-                for moment in &report.over_time {
-                    page.element("tr", &[], |page| {
-                        page.element("td", &[], |page| page.text(&moment.at.to_string()));
-                        page.element("td", &[], |page| page.text(&moment.open.to_string()));
-                        page.element("td", &[], |page| page.text(&moment.hit.to_string()));
-                    });
-                }
-            });
-        });
-        if let Some(quota) = &report.quota {
-            page.section(2, "Pulls of all of them against Docker Hub's quota (an estimate)", |page| {
-                svg::draw(page, quota, &When::of(report.since), &format!("{id}-quota"));
-                list(page, &quota.sentences());
-            });
+pub(super) fn in_html(report: &OutbreakReport, id: &str) -> Markup {
+    let when = &When::of(report.since);
+    let moments = report
+        .over_time
+        .iter()
+        .map(|moment| [cell(when.at(moment.at)), cell(moment.open), cell(moment.hit)]);
+    html! {
+        article class=(if report.until.is_some() { "over" } else { "open" }) aria-labelledby=(id) {
+            (heading(2, Some(id), &report.title))
+            p.stands {
+                strong.tag { (report.state()) } " " (span(report.since, report.until, report.as_of, when))
+            }
+            p { (when.text(&report.stands)) }
+            @if !report.needs.is_empty() {
+                (section(2, NEEDS, html! {
+                    @for need in &report.needs {
+                        p { strong { (count(need.count, "service")) } ": " (need.names()) }
+                        p.lines { (prose(&when.text(&need.what))) }
+                    }
+                }))
+            }
+            @if !report.done.is_empty() { (section(2, DONE_TITLE, list(report.done_lines(when)))) }
+            @if let Some(quota) = &report.quota {
+                (section(2, PULLS, html! {
+                    (svg::draw(quota, when, &format!("{id}-quota")))
+                    (list(quota.sentences().iter().map(|sentence| when.text(sentence))))
+                }))
+            }
+            (section(2, OVER_TIME, table(OVER_TIME, HEADS, moments)))
         }
-        if !report.done.is_empty() {
-            page.section(2, "What was done, in this order", |page| list(page, &report.done_lines()));
-        }
-        if !report.needs.is_empty() {
-            let needs: Vec<String> =
-                report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)).collect();
-            page.section(2, "Needs a person", |page| list(page, &needs));
-        }
-    });
-}
-
-fn list(page: &mut Html, lines: &[String]) {
-    page.element("ul", &[], |page| lines.iter().for_each(|line| page.element("li", &[], |page| page.text(line))));
+    }
 }
