@@ -245,6 +245,35 @@ async fn a_synthesized_cdk_app_is_verified() {
     assert_eq!(place.faults(&["cdk.out"]).await.0, ["quota-too-small"]);
 }
 
+/// An image that nobody has pushed is found in whatever names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_image_is_found_in_every_kind_of_file() {
+    let place = Place::new("kinds").await;
+    place.images.store().create_repository("app", testkit::registry::Mutability::Mutable);
+    let image = format!("{HOST}/app:3f2c1ab");
+    for (name, text) in [
+        (
+            "sam/template.yaml",
+            format!("Transform: AWS::Serverless-2016-10-31\nResources:\n  Job:\n    Type: AWS::Serverless::Function\n    Properties: {{PackageType: Image, ImageUri: '{image}'}}\n"),
+        ),
+        (
+            "copilot/web/manifest.yml",
+            format!("name: web\ntype: Load Balanced Web Service\nimage:\n  location: {image}\n  port: 80\n"),
+        ),
+        ("compose/compose.yaml", format!("services:\n  web: {{image: '{image}'}}\n")),
+        ("docker/Dockerfile", format!("FROM {image}\n")),
+        (
+            "pipeline/taskdef.json",
+            json!({ "family": "web", "executionRoleArn": "<ROLE>", "containerDefinitions": [{ "name": "app", "image": image }] }).to_string(),
+        ),
+    ] {
+        place.write(name, &text);
+        let folder = name.split('/').next().unwrap();
+        let (faults, code, document) = place.faults(&[folder]).await;
+        assert_eq!((faults, code), (vec!["image-absent".to_owned()], Some(1)), "{name}: {document:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn platform_role_and_log_group_are_looked_at() {
     let place = Place::new("rest").await;

@@ -24,7 +24,6 @@ LISTED = {
     **{
         ("botocore", f"functions/image-gate/src/decide/ecr_errors.rs matches on {name}, which is no error of a call of ours"): COMMON
         for name in (
-            "InternalServerException",
             "InvalidSignatureException",
             "RequestTimeoutException",
             "UnknownOperationException",

@@ -15,7 +15,8 @@ pub(crate) struct Declared {
     settings: &'static [Setting],
     /// Variables that are no settings of the domain.
     adapters: &'static [&'static str],
-    permissions: &'static [Permission],
+    /// What it does that needs permission.
+    pub(crate) permissions: &'static [Permission],
 }
 
 impl Declared {

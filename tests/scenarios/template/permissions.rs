@@ -364,6 +364,57 @@ fn what_looks_ahead_is_granted_by_its_parameters() {
     }
 }
 
+/// The condition that a policy or a statement stands under.
+fn condition(of: &Value) -> Option<&str> {
+    of["Fn::If"][0].as_str()
+}
+
+/// A part that is not switched on gets nothing: what the code declares to come with a parameter stands under a condition
+/// that asks for it.
+#[test]
+fn what_comes_with_a_parameter_is_granted_by_it() {
+    let template = Template::load();
+    let meaning = template.section("Conditions");
+    let mut held = 0;
+    for declared in FUNCTIONS {
+        let function = template.resource(declared.function);
+        let role = template.resource(refers_to(&function["Role"]));
+        for permission in declared.permissions.iter().filter(|permission| permission.parameter.is_some()) {
+            let parameter = permission.parameter.unwrap_or_default();
+            for action in permission.actions {
+                for policy in role["Policies"].as_array().expect("policies") {
+                    let statements = granted(policy)["PolicyDocument"]["Statement"].as_array().expect("statements");
+                    for statement in statements {
+                        if !strings(&granted(statement)["Action"]).contains(action) {
+                            continue;
+                        }
+                        let under = [condition(policy), condition(statement)];
+                        let asks = |name: &str| meaning[name].to_string().contains(&format!("\"{parameter}\""));
+                        assert!(
+                            under.iter().flatten().any(|name| asks(name)),
+                            "{action} comes with {parameter}, and is granted under {under:?}"
+                        );
+                        held += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(held >= 7, "{held}");
+}
+
+/// Without subnets for it there is no probe, nor anything of it.
+#[test]
+fn everything_of_the_probe_stands_under_its_condition() {
+    let template = Template::load();
+    let resources = template.section("Resources");
+    let of_probe: Vec<_> = resources.iter().filter(|(id, _)| id.starts_with("Probe")).collect();
+    assert!(of_probe.len() >= 5, "{}", of_probe.len());
+    for (id, resource) in of_probe {
+        assert_eq!(resource["Condition"], "HasProbe", "{id}");
+    }
+}
+
 #[test]
 fn the_mirror_writes_only_below_its_prefix_and_only_in_this_account() {
     let template = Template::load();
