@@ -6,6 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
+use pullsafe::settings::WidgetSettings;
 use pullsafe_aws::telemetry;
 use pullsafe_incident::store::Table;
 use pullsafe_report::{Report, html, markdown};
@@ -169,7 +170,9 @@ pub(crate) async fn widget() -> String {
             world.deliver(&event).await;
         }
         let clock = world.clock.clone();
-        let widget = widget::Widget::new(world.config(), TABLE, Arc::new(move || clock.now()));
+        let settings = WidgetSettings::read(|name| (name == "PULLSAFE_TABLE").then(|| TABLE.to_owned()));
+        let settings = settings.expect("the settings are sound");
+        let widget = widget::Widget::new(world.config(), settings, Arc::new(move || clock.now()));
         let mut pages = Vec::new();
         for event in [
             json!({ "widgetContext": { "theme": "dark", "width": 1200 } }),

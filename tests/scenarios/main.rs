@@ -12,6 +12,7 @@ mod case_d;
 mod case_e;
 mod cost;
 mod crash;
+mod dashboard;
 mod documents;
 mod door;
 mod door_crash;

@@ -1,4 +1,5 @@
-//! The widget: shows the open incidents on a CloudWatch dashboard, as its custom widget. Read only.
+//! The widget: shows on a CloudWatch dashboard, as its custom widget, what is open and what waits for a person. Read
+//! only: a button, where there is one, has the dashboard call another function for whoever looks.
 //!
 //! The dashboard invokes it for whoever looks, and puts what it returns into the page. So it always returns something
 //! to look at: a failure is told in the widget, and in the log, and is no failure of the function.
@@ -7,14 +8,14 @@ pub mod answer;
 
 use pullsafe::clock::Clock;
 use pullsafe::count::count;
-use pullsafe::timestamp::Timestamp;
+use pullsafe::settings::WidgetSettings;
 use pullsafe_aws::telemetry::trace_event;
 use pullsafe_aws::{Failure, FailureKind, SdkConfig};
+use pullsafe_incident::outbreak::Rules;
 use pullsafe_incident::outlook::Outlook;
 use pullsafe_incident::store::{History, Table};
-use pullsafe_report::Report;
-use pullsafe_report::widget::Theme;
-use pullsafe_report::widget::{DESCRIPTION, error, incidents};
+use pullsafe_report::widget::{Board, DESCRIPTION, Look, Theme, board, error};
+use pullsafe_report::{Report, outbreak};
 use serde_json::Value;
 
 use crate::answer::{Answer, Described};
@@ -26,13 +27,14 @@ const OUTLOOK_SECONDS: i64 = 2 * 86_400;
 #[derive(Clone)]
 pub struct Widget {
     table: Table,
+    settings: WidgetSettings,
     clock: Clock,
 }
 
 impl Widget {
     /// A widget over a table. Nothing is connected before somebody looks.
-    pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
-        Self { table: Table::new(config, table), clock }
+    pub fn new(config: &SdkConfig, settings: WidgetSettings, clock: Clock) -> Self {
+        Self { table: Table::new(config, &settings.table), settings, clock }
     }
 
     /// Answers the dashboard: what the widget is for (`{"describe": true}`), or the open incidents as HTML.
@@ -45,49 +47,57 @@ impl Widget {
         let theme = if context["theme"] == "dark" { Theme::Dark } else { Theme::Light };
         // Of whatever form: a width that makes no sense is none.
         let width = context["width"].as_f64().filter(|width| *width >= 1.0).map(|width| width.min(100_000.0) as u32);
-        let now = (self.clock)();
+        let look = Look { theme, width, now: (self.clock)() };
         let (open, outlooks) =
-            tokio::join!(self.table.open_incidents(), self.table.outlooks(now.plus_seconds(-OUTLOOK_SECONDS)));
+            tokio::join!(self.table.open_incidents(), self.table.outlooks(look.now.plus_seconds(-OUTLOOK_SECONDS)));
         Answer::Html(match open {
-            Ok(history) => shown(&history, outlooks, theme, width, now),
+            Ok(history) => self.shown(&history, outlooks, look),
             Err(failure) => {
                 tracing::error!(%failure, "the open incidents cannot be read: {failure}");
                 error(theme, &explained(&failure))
             }
         })
     }
-}
 
-fn shown(
-    history: &History,
-    outlooks: Result<Vec<Outlook>, Failure>,
-    theme: Theme,
-    width: Option<u32>,
-    now: Timestamp,
-) -> String {
-    let reports: Vec<Report> =
-        history.incidents.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
-    for missing in &history.missing {
-        tracing::error!(missing, "an incident cannot be shown: {missing}");
+    fn shown(&self, history: &History, outlooks: Result<Vec<Outlook>, Failure>, look: Look) -> String {
+        let reports: Vec<Report> = history
+            .incidents
+            .iter()
+            .map(|(subject, incident)| Report::of(subject, incident, look.now))
+            .collect();
+        for missing in &history.missing {
+            tracing::error!(missing, "an incident cannot be shown: {missing}");
+        }
+        tracing::info!(
+            incidents = reports.len(),
+            missing = history.missing.len(),
+            "{} shown",
+            count(reports.len(), "open incident")
+        );
+        let missing = history.missing.len();
+        let mut warnings = Vec::new();
+        if missing > 0 {
+            warnings.push(format!("{} of the table cannot be read; the log says which.", count(missing, "row")));
+        }
+        let outlooks = outlooks.unwrap_or_else(|failure| {
+            tracing::error!(%failure, "what will fail cannot be read: {failure}");
+            warnings.push(format!("What will fail cannot be shown. {}", explained(&failure)));
+            Vec::new()
+        });
+        let rules = Rules {
+            after: self.settings.outbreak_after,
+            window_seconds: self.settings.outbreak_minutes * 60,
+        };
+        let warning = Some(warnings.join(" ")).filter(|warning| !warning.is_empty());
+        let shown = Board {
+            reports: &reports,
+            outbreaks: &outbreak::of(&history.incidents, rules, look.now),
+            outlooks: &outlooks,
+            warning: warning.as_deref(),
+            answers: self.settings.answers.as_deref(),
+        };
+        board(&shown, look)
     }
-    tracing::info!(
-        incidents = reports.len(),
-        missing = history.missing.len(),
-        "{} shown",
-        count(reports.len(), "open incident")
-    );
-    let missing = history.missing.len();
-    let mut warnings = Vec::new();
-    if missing > 0 {
-        warnings.push(format!("{} of the table cannot be read; the log says which.", count(missing, "row")));
-    }
-    let outlooks = outlooks.unwrap_or_else(|failure| {
-        tracing::error!(%failure, "what will fail cannot be read: {failure}");
-        warnings.push(format!("What will fail cannot be shown. {}", explained(&failure)));
-        Vec::new()
-    });
-    let warning = Some(warnings.join(" ")).filter(|warning| !warning.is_empty());
-    incidents(&reports, &outlooks, warning.as_deref(), theme, width, now)
 }
 
 /// What a person at the dashboard can do about it.

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let widget = OnceCell::new();
     let (settings, widget) = (&settings, &widget);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let build = || async { Widget::new(&aws_config::load_from_env().await, &settings.table, clock::system()) };
+        let build = || async { Widget::new(&aws_config::load_from_env().await, settings.clone(), clock::system()) };
         let widget: &Widget = widget.get_or_init(build).await;
         Ok::<_, Error>(widget.handle(&event.payload).await)
     }))

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::arn::Arn;
+
 /// One environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
@@ -124,8 +126,15 @@ pub const PROBE_SUBNETS: Setting = Setting {
 
 /// The settings that the probe reads.
 pub const OF_PROBE: &[Setting] = &[STACK, PROBE_SUBNETS];
+/// Who hears the answers that are given in the widget.
+pub const ANSWERS_FUNCTION: Setting = Setting {
+    name: "PULLSAFE_ANSWERS_FUNCTION",
+    default: Some(""),
+    meaning: "ARN of the remediator, which the buttons of the widget call with the answer to a question; empty means that there are none.",
+};
+
 /// The settings that the widget reads.
-pub const OF_WIDGET: &[Setting] = &[STACK, TABLE];
+pub const OF_WIDGET: &[Setting] = &[STACK, TABLE, OUTBREAK_AFTER, OUTBREAK_MINUTES, ANSWERS_FUNCTION];
 /// The settings that the image gate and its waker read; they mean the same to all.
 pub const OF_GATE: &[Setting] = &[
     STACK,
@@ -334,12 +343,8 @@ impl Settings {
                 .collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
             evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
-            outbreak_after: reader.parsed(OUTBREAK_AFTER, 3, "a whole number from 2 to 100", |value| {
-                value.parse().ok().filter(|count| (2..=100).contains(count))
-            }),
-            outbreak_minutes: reader.parsed(OUTBREAK_MINUTES, 30, "a whole number from 1 to 1440", |value| {
-                value.parse().ok().filter(|minutes| (1..=1440).contains(minutes))
-            }),
+            outbreak_after: reader.outbreak_after(),
+            outbreak_minutes: reader.outbreak_minutes(),
             format: reader.format(),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
@@ -475,6 +480,12 @@ impl ProbeSettings {
 pub struct WidgetSettings {
     /// DynamoDB table.
     pub table: String,
+    /// From how many services on one cause is an outbreak.
+    pub outbreak_after: usize,
+    /// Within how many minutes.
+    pub outbreak_minutes: i64,
+    /// ARN of the function that the buttons call with an answer, if there are buttons.
+    pub answers: Option<String>,
 }
 
 impl WidgetSettings {
@@ -484,7 +495,12 @@ impl WidgetSettings {
     /// All faults, not only the first.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { lookup, faults: Vec::new() };
-        let settings = Self { table: reader.text(TABLE) };
+        let settings = Self {
+            table: reader.text(TABLE),
+            outbreak_after: reader.outbreak_after(),
+            outbreak_minutes: reader.outbreak_minutes(),
+            answers: reader.function(ANSWERS_FUNCTION),
+        };
         if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
     }
 }
@@ -548,6 +564,31 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             "text" => Some(Format::Text),
             "chatbot" => Some(Format::Chatbot),
             _ => None,
+        })
+    }
+
+    /// The ARN of a function that need not be set.
+    fn function(&mut self, setting: Setting) -> Option<String> {
+        let text = self.optional(setting)?;
+        let is_function = Arn::parse(&text).is_some_and(|arn| arn.resource.starts_with("function:"));
+        if !is_function {
+            self.faults.push(Fault {
+                name: setting.name,
+                problem: format!("is `{text}`, expected the ARN of a function"),
+            });
+        }
+        Some(text)
+    }
+
+    fn outbreak_after(&mut self) -> usize {
+        self.parsed(OUTBREAK_AFTER, 3, "a whole number from 2 to 100", |value| {
+            value.parse().ok().filter(|count| (2..=100).contains(count))
+        })
+    }
+
+    fn outbreak_minutes(&mut self) -> i64 {
+        self.parsed(OUTBREAK_MINUTES, 30, "a whole number from 1 to 1440", |value| {
+            value.parse().ok().filter(|minutes| (1..=1440).contains(minutes))
         })
     }
 

@@ -6,12 +6,12 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::outbreak::{self, OutbreakReport};
-use super::parts::{block, cell, details, heading, list, moment, section, table, time, written};
+use super::parts::{block, cell, details, heading, list, moment, prose, section, table, time, written};
 use super::plot;
-use super::story::{span, story};
+use super::story::story;
 use super::svg;
 use super::when::When;
-use super::{ActLine, CauseLine, Change, NO_CAUSE, Report, left_out};
+use super::{ActLine, CauseLine, Change, NO_CAUSE, Report, WAITS, left_out};
 use pullsafe_incident::quota::{CAVEAT, Quota};
 
 /// The rules for everything under `.pullsafe`, in terms of the colours below.
@@ -72,7 +72,8 @@ fn article(report: &Report, id: &str, level: usize) -> Markup {
     html! {
         article class=(if report.state.is_over() { "over" } else { "open" }) aria-labelledby=(id) {
             (heading(level, Some(id), &report.title))
-            p.stands { strong.tag { (report.state.words()) } " " (span(report, when)) }
+            p.stands { strong.tag { (report.state.words()) } " " (report.span(when)) }
+            @if let Some(asked) = &report.asked { (part(WAITS, asked.in_html(&report.subject, when))) }
             (part("What happened", html! {
                 @for sentence in story(report, when) { p { (sentence) } }
                 p { (when.text(&report.resolution)) }
@@ -81,7 +82,7 @@ fn article(report: &Report, id: &str, level: usize) -> Markup {
                 (part("What to change", html! { @for item in &report.changes { (change(item)) } }))
             }
             @if !report.advice.is_empty() {
-                (part("What to do", html! { @for advice in &report.advice { p.lines { (advice) } } }))
+                (part("What to do", html! { @for advice in &report.advice { p.lines { (prose(advice)) } } }))
             }
             (part("What pullsafe did", acted(report, when)))
             @if !report.declined.is_empty() { (part("What was declined, and why", declined(report, when))) }

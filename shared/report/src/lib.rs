@@ -7,6 +7,7 @@
 //! called an estimate; texts from outside (reasons, log lines, image names) are masked, cut, and escaped for where they
 //! are written; the size is bounded however long the incident was.
 
+mod asked;
 mod change;
 pub mod html;
 pub mod markdown;
@@ -33,12 +34,15 @@ use pullsafe_incident::question::Question;
 use pullsafe_incident::quota::Quota;
 use pullsafe_incident::waiting::Waiting;
 
+pub use asked::Asked;
 pub use change::{Change, Edit};
 
 /// How many causes are shown; the oldest and the newest tell most.
 const CAUSES: usize = 20;
 /// What is said instead of them.
 const NO_CAUSE: &str = "No cause is known yet.";
+/// What the part with a question is called.
+const WAITS: &str = "What waits for an answer";
 /// How many lines of evidence are shown of a cause.
 const EVIDENCE: usize = 12;
 /// How many declined remedies, and how many reasons of each.
@@ -118,6 +122,9 @@ pub struct Report {
     /// What pullsafe decided to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<ActLine>,
+    /// The question whether it may be done, while it can be answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// What pullsafe did, as the timeline has it, oldest first.
     pub done: Vec<Moment>,
     /// The remedies that were declined at the last look, with every reason.
@@ -246,6 +253,7 @@ impl Report {
             causes_left_out: incident.causes.len().saturating_sub(CAUSES),
             quota: Quota::of(incident, as_of),
             act: incident.act.as_ref().map(act_line),
+            asked: Asked::of(incident, as_of),
             done: done.map(moment).collect(),
             declined: incident.declined.iter().take(DECLINED).map(declined).collect(),
             waiting: incident.waiting.as_ref().filter(|_| !state.is_over()).map(waiting),
@@ -346,10 +354,12 @@ fn advice(incident: &Incident, state: State) -> Vec<String> {
         .filter(|act| !matches!(act.state, ActState::Abandoned | ActState::Refused))
         .map(|act| &act.plan.follow_up);
     let texts = blocker.map(|seen| &seen.diagnosis.advice).into_iter().chain(follow_up);
-    texts
-        .filter(|text| !text.trim().is_empty())
-        .map(|text| cut(&text.lines().map(redact).collect::<Vec<_>>().join("\n"), 2 * LINE))
-        .collect()
+    texts.filter(|text| !text.trim().is_empty()).map(|text| masked(text)).collect()
+}
+
+/// A text of several lines from outside, masked and cut to what a person reads.
+fn masked(text: &str) -> String {
+    cut(&text.lines().map(redact).collect::<Vec<_>>().join("\n"), 2 * LINE)
 }
 
 /// What the log suggests.

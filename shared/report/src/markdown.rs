@@ -1,9 +1,9 @@
 //! The report as Markdown, as GitHub and most wikis read it. It reads as plain text too.
 
 use super::plot;
-use super::story::{span, story};
+use super::story::story;
 use super::when::When;
-use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
+use super::{CauseLine, Change, Moment, NO_CAUSE, Report, WAITS, left_out};
 use pullsafe::foreign::{block, code, markdown};
 use pullsafe_incident::quota::CAVEAT;
 
@@ -46,7 +46,16 @@ pub fn report(report: &Report) -> String {
     let when = &When::of(report.opened_at);
     let mut page = Page(String::new());
     page.line(&format!("# {}", markdown(&report.title)));
-    page.line(&format!("\n**{}** {}", markdown(report.state.words()), markdown(&span(report, when))));
+    page.line(&format!("\n**{}** {}", markdown(report.state.words()), markdown(&report.span(when))));
+    if let Some(asked) = &report.asked {
+        page.section(WAITS, |page| {
+            let (question, until) = asked.asks(&report.subject, when);
+            page.line(&format!("**{}** {until}\n", markdown(&question)));
+            page.line(&format!("- Would change: {}", markdown(&asked.changes)));
+            page.line(&format!("- Yes: {}", code(&asked.yes(), false)));
+            page.line(&format!("- No, for a week: {}", code(&asked.no(), false)));
+        });
+    }
     page.section("What happened", |page| {
         page.items(story(report, when).iter().map(|sentence| markdown(sentence)));
         page.line(&format!("\n{}", markdown(&when.text(&report.resolution))));

@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::parts::{cell, heading, list, section, table};
+use super::parts::{cell, heading, list, prose, section, table};
+use super::story::span;
 use super::when::When;
 use super::{plot, svg};
+use pullsafe::count::count;
 use pullsafe::foreign::{block, markdown};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
-use pullsafe_incident::incident::Incident;
+use pullsafe_incident::incident::{ActState, Incident};
+use pullsafe_incident::line::line;
 use pullsafe_incident::outbreak::digest::{Need, Story};
 use pullsafe_incident::outbreak::{Common, Member, Rules};
 use pullsafe_incident::quota::Quota;
@@ -25,6 +28,7 @@ const NAMES: usize = 8;
 const MOMENTS: i64 = 12;
 /// What the parts are called.
 const OVER_TIME: &str = "Services over time";
+const HEADS: [&str; 3] = ["At", "Failing", "Failed so far"];
 const PULLS: &str = "Pulls of all of them against Docker Hub's quota (an estimate)";
 const DONE_TITLE: &str = "What was done, in this order";
 const NEEDS: &str = "Needs a person";
@@ -43,6 +47,10 @@ pub struct OutbreakReport {
     pub until: Option<Timestamp>,
     /// How many services it has hit.
     pub services: usize,
+    /// The ids of its incidents, each of which has a report of its own.
+    pub incidents: BTreeSet<String>,
+    /// The moment that it is told of.
+    pub as_of: Timestamp,
     /// The first line of its digest, as of now.
     pub stands: String,
     /// How many services were failing over time, and how many had failed.
@@ -136,17 +144,28 @@ fn report(common: &Common, hits: &[Hit<'_>], now: Timestamp) -> OutbreakReport {
     let services = subjects(hits).len();
     let (done, done_left_out) = done(hits);
     OutbreakReport {
-        title: format!("Outbreak: {common}, {services} services{}", if until.is_some() { ", over" } else { "" }),
+        title: line(&format!("Outbreak: {common}, {services} services{}", if until.is_some() { ", over" } else { "" })),
         common: common.clone(),
         since,
         until,
         services,
-        stands: story.in_a_line(until),
+        as_of: now,
+        incidents: hits.iter().map(|hit| line(&hit.incident.id)).collect(),
+        stands: line(&story.in_a_line(until)),
         over_time: over_time(hits, since, until.unwrap_or(now)),
         quota: Quota::of(&together(hits), until.unwrap_or(now)),
         done,
         done_left_out,
-        needs: story.needs().to_vec(),
+        needs: story.needs().iter().map(masked).collect(),
+    }
+}
+
+/// A need as a report shows it: advice may hold a text from outside.
+fn masked(need: &Need) -> Need {
+    Need {
+        what: super::masked(&need.what),
+        count: need.count,
+        services: need.services.iter().map(|name| line(name)).collect(),
     }
 }
 
@@ -176,7 +195,13 @@ fn over_time(hits: &[Hit<'_>], since: Timestamp, until: Timestamp) -> Vec<Failin
             hit: count(&mut hit.into_iter()),
         }
     };
-    (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing).collect()
+    let all = (0..=MOMENTS).map(|number| since.plus_seconds((number * step).min(span))).map(failing);
+    let mut moments: Vec<Failing> = all.collect();
+    // Of those between which nothing changed the first says it, and the last that it lasts.
+    let last = moments.pop();
+    moments.dedup_by_key(|moment| (moment.open, moment.hit));
+    moments.extend(last);
+    moments
 }
 
 /// What was done, by neighbours in time for which it was the same.
@@ -184,9 +209,9 @@ fn done(hits: &[Hit<'_>]) -> (Vec<Done>, usize) {
     let mut acts: Vec<(Timestamp, String, String)> = hits
         .iter()
         .filter_map(|hit| {
-            let act = hit.incident.act.as_ref()?;
-            let what = format!("{}: {}", act.plan.result, super::act_line(act).words());
-            Some((act.decided_at, what, hit.subject.to_string()))
+            let act = hit.incident.act.as_ref().filter(|act| act.state != ActState::Asked)?;
+            let what = line(&format!("{}: {}", act.plan.result, super::act_line(act).words()));
+            Some((act.decided_at, what, line(&hit.subject.to_string())))
         })
         .collect();
     acts.sort();
@@ -222,39 +247,48 @@ impl Done {
 }
 
 impl OutbreakReport {
-    fn done_lines(&self) -> Vec<String> {
+    const fn state(&self) -> &'static str {
+        if self.until.is_some() { "over" } else { "open" }
+    }
+
+    fn done_lines(&self, when: &When) -> Vec<String> {
         let more =
             (self.done_left_out > 0).then(|| format!("{} more are in the incidents' own reports", self.done_left_out));
-        self.done.iter().map(Done::line).chain(more).collect()
+        self.done.iter().map(|done| when.text(&done.line())).chain(more).collect()
     }
 }
 
-/// Outbreaks as Markdown, each a section that goes before the incidents; nothing where there is none.
+/// Outbreaks as Markdown, each a section that goes before the incidents; nothing where there is none. What needs a
+/// person and what was done come first.
 pub fn in_markdown(reports: &[OutbreakReport]) -> String {
     let mut out = String::new();
     for report in reports {
+        let when = &When::of(report.since);
         let mut line = |text: &str| {
             out.push_str(text);
             out.push('\n');
         };
-        line(&format!("# {}\n\n{}\n", markdown(&report.title), markdown(&report.stands)));
-        line(&format!("## {OVER_TIME}\n\n| At | Failing | Failed so far |\n|---|---|---|"));
-        for moment in &report.over_time {
-            line(&format!("| {} | {} | {} |", moment.at, moment.open, moment.hit));
-        }
-        if let Some(quota) = &report.quota {
-            line(&format!("\n## {PULLS}\n\n{}", block("text", &plot::draw(quota, &When::of(report.since)))));
-            quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(sentence))));
-        }
-        if !report.done.is_empty() {
-            line(&format!("\n## {DONE_TITLE}\n"));
-            report.done_lines().iter().for_each(|done| line(&format!("- {}", markdown(done))));
-        }
+        line(&format!("# {}\n", markdown(&report.title)));
+        line(&format!("**{}** {}\n", report.state(), span(report.since, report.until, report.as_of, when)));
+        line(&markdown(&when.text(&report.stands)));
         if !report.needs.is_empty() {
             line(&format!("\n## {NEEDS}\n"));
             for need in &report.needs {
-                line(&format!("- {}: {}", markdown(&need.names()), markdown(&need.what)));
+                line(&format!("**{}**: {}\n", count(need.count, "service"), markdown(&need.names())));
+                line(&block("text", &when.text(&need.what)));
             }
+        }
+        if !report.done.is_empty() {
+            line(&format!("\n## {DONE_TITLE}\n"));
+            report.done_lines(when).iter().for_each(|done| line(&format!("- {}", markdown(done))));
+        }
+        if let Some(quota) = &report.quota {
+            line(&format!("\n## {PULLS}\n\n{}", block("text", &plot::draw(quota, when))));
+            quota.sentences().iter().for_each(|sentence| line(&format!("- {}", markdown(&when.text(sentence)))));
+        }
+        line(&format!("\n## {OVER_TIME}\n\n| {} |\n|---|---|---|", HEADS.join(" | ")));
+        for moment in &report.over_time {
+            line(&format!("| {} | {} | {} |", when.at(moment.at), moment.open, moment.hit));
         }
         line("\n---\n");
     }
@@ -264,19 +298,33 @@ pub fn in_markdown(reports: &[OutbreakReport]) -> String {
 /// An outbreak on a page of HTML.
 pub(super) fn in_html(report: &OutbreakReport, id: &str) -> Markup {
     let when = &When::of(report.since);
-    let moments = report.over_time.iter().map(|moment| [cell(moment.at), cell(moment.open), cell(moment.hit)]);
+    let moments = report
+        .over_time
+        .iter()
+        .map(|moment| [cell(when.at(moment.at)), cell(moment.open), cell(moment.hit)]);
     html! {
-        article aria-labelledby=(id) {
+        article class=(if report.until.is_some() { "over" } else { "open" }) aria-labelledby=(id) {
             (heading(2, Some(id), &report.title))
-            p { (report.stands) }
-            (section(2, OVER_TIME, table(OVER_TIME, ["At", "Failing", "Failed so far"], moments)))
-            @if let Some(quota) = &report.quota {
-                (section(2, PULLS, html! { (svg::draw(quota, when, &format!("{id}-quota"))) (list(quota.sentences())) }))
+            p.stands {
+                strong.tag { (report.state()) } " " (span(report.since, report.until, report.as_of, when))
             }
-            @if !report.done.is_empty() { (section(2, DONE_TITLE, list(report.done_lines()))) }
+            p { (when.text(&report.stands)) }
             @if !report.needs.is_empty() {
-                (section(2, NEEDS, list(report.needs.iter().map(|need| format!("{}: {}", need.names(), need.what)))))
+                (section(2, NEEDS, html! {
+                    @for need in &report.needs {
+                        p { strong { (count(need.count, "service")) } ": " (need.names()) }
+                        p.lines { (prose(&when.text(&need.what))) }
+                    }
+                }))
             }
+            @if !report.done.is_empty() { (section(2, DONE_TITLE, list(report.done_lines(when)))) }
+            @if let Some(quota) = &report.quota {
+                (section(2, PULLS, html! {
+                    (svg::draw(quota, when, &format!("{id}-quota")))
+                    (list(quota.sentences().iter().map(|sentence| when.text(sentence))))
+                }))
+            }
+            (section(2, OVER_TIME, table(OVER_TIME, HEADS, moments)))
         }
     }
 }

@@ -46,6 +46,18 @@ pub(super) fn block(text: &str) -> Markup {
     html! { pre tabindex="0" { (text) } }
 }
 
+/// A text in which backticks stand around code, as in advice.
+pub(super) fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    html! {
+        @if parts.len().is_multiple_of(2) {
+            (text)
+        } @else {
+            @for (index, part) in parts.iter().enumerate() { @if !index.is_multiple_of(2) { code { (part) } } @else { (part) } }
+        }
+    }
+}
+
 /// A moment, as programs and as people read it.
 pub(super) fn time(at: Timestamp, when: &When) -> Markup {
     html! { time datetime=(at) { (when.at(at)) } }

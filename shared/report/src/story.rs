@@ -1,6 +1,7 @@
 //! What happened, in a few sentences: what a person reads first.
 
 use pullsafe::count::count;
+use pullsafe::timestamp::Timestamp;
 
 use super::when::When;
 use super::{CauseLine, Report};
@@ -45,18 +46,25 @@ fn failed(cause: &CauseLine, when: &When) -> String {
     format!("{time} {} failed: {}.{hidden}", count(cause.tasks, "task"), cause.summary)
 }
 
-/// When it was, in one line: the day, from when to when, and how long.
-pub(super) fn span(report: &Report, when: &When) -> String {
-    let (day, from) = (when.day(), when.at(report.opened_at));
-    let until = report.resolved_at.unwrap_or(report.as_of);
-    let lasted = duration(until.seconds_since(report.opened_at).max(0));
-    match report.resolved_at {
-        Some(resolved) => format!("{day}, {from} to {} UTC ({lasted})", when.at(resolved)),
-        None => format!("since {day}, {from} UTC ({lasted} until {})", when.at(report.as_of)),
+impl Report {
+    /// When it was, in one line.
+    pub(super) fn span(&self, when: &When) -> String {
+        span(self.opened_at, self.resolved_at, self.as_of, when)
     }
 }
 
-fn duration(seconds: i64) -> String {
+/// When something was, in one line: the day, from when to when, and how long.
+pub(super) fn span(began: Timestamp, over: Option<Timestamp>, as_of: Timestamp, when: &When) -> String {
+    let (day, from) = (when.day(), when.at(began));
+    let lasted = duration(over.unwrap_or(as_of).seconds_since(began).max(0));
+    match over {
+        Some(over) => format!("{day}, {from} to {} UTC ({lasted})", when.at(over)),
+        None => format!("since {day}, {from} UTC ({lasted} until {})", when.at(as_of)),
+    }
+}
+
+/// A length of time, in the unit that people would choose.
+pub(super) fn duration(seconds: i64) -> String {
     match seconds {
         ..120 => count(seconds, "second"),
         120..7_200 => count(seconds / 60, "minute"),

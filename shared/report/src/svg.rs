@@ -17,8 +17,10 @@ const LEFT: i64 = 40;
 const RIGHT: i64 = 10;
 const TOP: i64 = 32;
 const BOTTOM: i64 = 46;
-/// The height of a label.
+/// The height of a label, the width of the longest about a refusal, and how far it stands from its line.
 const LABEL: i64 = 16;
+const WORDS: i64 = 130;
+const GAP: i64 = 6;
 
 /// Draws it; `id` makes the names in it unique on the page.
 pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
@@ -29,6 +31,7 @@ pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
     let y = |pulls: u32| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * i64::from(pulls).min(top) / top;
     let (title, description) = (format!("{id}-title"), format!("{id}-description"));
     let (zero, limit, right) = (y(0), y(quota.limit), WIDTH - RIGHT);
+    let now = (quota.at >= quota.from && quota.at <= quota.until).then(|| x(quota.at));
     let curve = curve(quota, x, y);
     let words = format!("{} {CAVEAT}", quota.sentences().join(" "));
     html! {
@@ -48,13 +51,13 @@ pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
                     title { (when.at(used.at)) ": a launch tried " (count(used.pulls, "pull")) }
                 }
             }
-            @if quota.at >= quota.from && quota.at <= quota.until {
-                @let now = x(quota.at);
+            @if let Some(now) = now {
                 (line("now", (now, TOP - 4), (now, zero)))
                 (label((now, TOP - 10), if now > WIDTH / 2 { "end" } else { "start" }, &format!("as of {}", when.minute(quota.at))))
             }
             @if let Some((refused, others)) = quota.refusal().filter(|(refused, _)| *refused >= quota.from) {
-                (refusal(x(refused), y(quota.limit.saturating_sub(others)), limit, zero, others, &when.minute(refused)))
+                @let tried = y(quota.limit.saturating_sub(others));
+                (refusal(x(refused), beside(x(refused), now), (tried, limit, zero), others, &when.minute(refused)))
             }
             (label((LEFT, HEIGHT - 14), "start", &when.minute(quota.from)))
             (label((right, HEIGHT - 14), "end", &when.minute(quota.until)))
@@ -62,20 +65,36 @@ pub(super) fn draw(quota: &Quota, when: &When, id: &str) -> Markup {
     }
 }
 
+/// Where the words about a refusal begin or end: on the side of its line on which they do not cross that of now.
+fn beside(refused: i64, now: Option<i64>) -> (i64, &'static str) {
+    let crossed = now.filter(|now| *now > refused && *now < refused + GAP + WORDS);
+    match crossed {
+        _ if refused > WIDTH / 2 => (refused - GAP, "end"),
+        Some(_) if refused - GAP - WORDS >= LEFT => (refused - GAP, "end"),
+        Some(now) if now + GAP + WORDS <= WIDTH - RIGHT => (now + GAP, "start"),
+        Some(_) | None => (refused + GAP, "start"),
+    }
+}
+
 /// When Docker Hub refused; what was used elsewhere is the way from what was tried here up to the limit.
-fn refusal(x: i64, tried: i64, limit: i64, zero: i64, others: u32, at: &str) -> Markup {
-    let (side, anchor) = if x > WIDTH / 2 { (-6, "end") } else { (6, "start") };
+fn refusal(
+    x: i64,
+    (beside, anchor): (i64, &str),
+    (tried, limit, zero): (i64, i64, i64),
+    others: u32,
+    at: &str,
+) -> Markup {
     let middle = (tried + limit) / 2;
     let elsewhere = format!("{others} used elsewhere");
     html! {
         (line("refused", (x, if others > 0 { tried } else { zero }), (x, limit)))
         @if others == 0 {
-            (label((x + side, limit + LABEL + 4), anchor, &format!("refused {at}")))
+            (label((beside, limit + LABEL + 4), anchor, &format!("refused {at}")))
         } @else if tried - limit < 2 * LABEL {
-            (label((x + side, tried + LABEL + 2), anchor, &elsewhere))
+            (label((beside, tried + LABEL + 2), anchor, &elsewhere))
         } @else {
-            (label((x + side, middle - 3), anchor, &format!("refused {at}:")))
-            (label((x + side, middle + LABEL - 3), anchor, &elsewhere))
+            (label((beside, middle - 3), anchor, &format!("refused {at}:")))
+            (label((beside, middle + LABEL - 3), anchor, &elsewhere))
         }
     }
 }
@@ -104,4 +123,21 @@ fn line(class: &str, from: (i64, i64), to: (i64, i64)) -> Markup {
 
 fn label(at: (i64, i64), anchor: &str, text: &str) -> Markup {
     html! { text x=(at.0) y=(at.1) text-anchor=(anchor) { (text) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_about_a_refusal_do_not_cross_the_line_of_now() {
+        for refused in LEFT..WIDTH - RIGHT {
+            for now in refused..WIDTH - RIGHT {
+                let (at, anchor) = beside(refused, Some(now));
+                let (from, to) = if anchor == "end" { (at - WORDS, at) } else { (at, at + WORDS) };
+                let has_room = refused - GAP - WORDS >= LEFT || now + GAP + WORDS <= WIDTH - RIGHT;
+                assert!(!has_room || now <= from || now >= to, "refused {refused}, now {now}: {from} to {to}");
+            }
+        }
+    }
 }

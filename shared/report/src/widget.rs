@@ -1,25 +1,39 @@
-//! The open incidents as a fragment of HTML, for a custom widget on a CloudWatch dashboard.
+//! What is open, as a fragment of HTML for a custom widget on a CloudWatch dashboard: first what a person has to
+//! answer, then outbreaks, what will fail next, and the open incidents.
 //!
-//! The dashboard puts it into its own page: no script, nothing from outside, every rule of style under one class, and
-//! nothing that opens or navigates. What is wrong is shown in the widget, for there is no other place.
+//! The dashboard puts it into its own page: no script, nothing from outside, every rule of style under one class. It
+//! changes nothing and leads nowhere, but for the buttons that answer a question, which are there only where the stack
+//! says so: they have the dashboard call the function that hears answers, with the credentials of whoever looks. What
+//! is wrong is shown in the widget, for there is no other place.
 
 use maud::{Markup, PreEscaped, html};
 
+use super::asked::Asked;
 use super::html::{DARK, LIGHT, STYLE};
-use super::parts::{cell, list, table, written};
-use super::story::span;
+use super::outbreak::OutbreakReport;
+use super::parts::{cell, list, prose, table, written};
+use super::story::duration;
 use super::when::When;
 use super::{CauseLine, Change, NO_CAUSE, Report, left_out, svg};
-use pullsafe::count::count;
+use pullsafe::count::{count, counted};
 use pullsafe::timestamp::Timestamp;
+use pullsafe_events::answer::{Answer, Verdict};
 use pullsafe_incident::outlook::{Outlook, Severity};
+use pullsafe_incident::quota::Quota;
 
-/// How many incidents are drawn; a dashboard is looked at, not read.
-const SHOWN: usize = 20;
-/// How many coming outages.
+/// How many incidents are drawn; a dashboard is looked at, not read. Of more, and of those of an outbreak, there is a
+/// row each.
+const DRAWN: usize = 20;
+const ROWS: usize = 100;
+/// How many coming outages, questions, outbreaks, and needs of one.
 const OUTAGES: usize = 10;
+const QUESTIONS: usize = 20;
+const OUTBREAKS: usize = 5;
+const NEEDS: usize = 5;
 /// From this width on, in pixels, the quota is drawn beside the words.
 const WIDE: u32 = 700;
+/// For how long the button's no holds.
+const NO_SECONDS: i64 = 7 * 24 * 3600;
 
 /// The ground that the dashboard is shown on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,36 +44,68 @@ pub enum Theme {
     Dark,
 }
 
-/// What is written for whoever adds the widget, in Markdown.
-pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe services whose image pulls or tasks fail right now: since when, the current blocker, \
-                               what pullsafe did or waits for, and an estimate of Docker Hub's quota; and what will fail within a week. It takes no parameters and changes nothing.\n";
+/// How the widget is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The dashboard's ground.
+    pub theme: Theme,
+    /// Its width, in pixels, if that is known.
+    pub width: Option<u32>,
+    /// When.
+    pub now: Timestamp,
+}
 
-/// The open incidents, the longest open first, under a warning if there is one, and after what will fail next.
-pub fn incidents(
-    reports: &[Report],
-    outlooks: &[Outlook],
-    warning: Option<&str>,
-    theme: Theme,
-    width: Option<u32>,
-    now: Timestamp,
-) -> String {
-    let mut oldest_first: Vec<&Report> = reports.iter().collect();
-    oldest_first.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
-    let with_picture = width.is_none_or(|width| width >= WIDE);
+/// What the widget shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Board<'a> {
+    /// The open incidents.
+    pub reports: &'a [Report],
+    /// The outbreaks among them.
+    pub outbreaks: &'a [OutbreakReport],
+    /// What is known to fail.
+    pub outlooks: &'a [Outlook],
+    /// What is wrong with what is shown.
+    pub warning: Option<&'a str>,
+    /// The ARN of the function that the buttons call with an answer; without it there are none.
+    pub answers: Option<&'a str>,
+}
+
+/// What is written for whoever adds the widget, in Markdown.
+pub const DESCRIPTION: &str = "### pullsafe: open incidents\n\nThe questions that wait for a person's answer; the outbreaks, and the services whose image pulls or \
+                               tasks fail right now: since when, the current blocker, what pullsafe did or waits for, and an estimate of Docker Hub's quota; and what will \
+                               fail within a week. It takes no parameters and changes nothing.\n";
+
+/// The widget.
+pub fn board(board: &Board<'_>, look: Look) -> String {
+    let mut open: Vec<&Report> = board.reports.iter().collect();
+    open.sort_by(|one, other| (one.opened_at, &one.incident).cmp(&(other.opened_at, &other.incident)));
+    let of_outbreak =
+        |report: &&Report| board.outbreaks.iter().any(|outbreak| outbreak.incidents.contains(&report.incident));
+    let (together, alone): (Vec<&Report>, Vec<&Report>) = open.iter().partition(|report| of_outbreak(report));
+    let (drawn, more) = alone.split_at(alone.len().min(DRAWN));
+    let rows: Vec<&Report> = together.into_iter().chain(more.iter().copied()).collect();
+    let is_wide = look.width.is_none_or(|width| width >= WIDE);
     fragment(
-        theme,
+        look.theme,
         html! {
-            (outages(outlooks, now))
-            @if let Some(warning) = warning { p role="alert" { strong { (warning) } } }
-            @if reports.is_empty() {
-                p { "No incident is open (" (now) ")." }
+            @if let Some(warning) = board.warning { p role="alert" { strong { (warning) } } }
+            (questions(&open, board.answers, look.now))
+            @for (index, outbreak) in board.outbreaks.iter().take(OUTBREAKS).enumerate() {
+                (self::outbreak(outbreak, is_wide.then(|| format!("pullsafe-outbreak-{index}"))))
+            }
+            @if board.outbreaks.len() > OUTBREAKS {
+                p { (count(board.outbreaks.len() - OUTBREAKS, "more outbreak")) ": pullsafe report" }
+            }
+            (outages(board.outlooks, look.now))
+            @if open.is_empty() {
+                p { "No incident is open (" (look.now) ")." }
             } @else {
-                p { (count(reports.len(), "open incident")) ", the longest open first (" (now) ")." }
+                p { (count(open.len(), "open incident")) ", the longest open first (" (look.now) ")." }
             }
-            @for (index, report) in oldest_first.iter().take(SHOWN).enumerate() {
-                (incident(report, with_picture.then(|| format!("pullsafe-quota-{index}"))))
+            @for (index, report) in drawn.iter().enumerate() {
+                (incident(report, is_wide.then(|| format!("pullsafe-quota-{index}"))))
             }
-            @if reports.len() > SHOWN { p { (reports.len() - SHOWN) " more: pullsafe report" } }
+            (in_rows(&rows, look.now))
         },
     )
 }
@@ -78,6 +124,82 @@ fn fragment(theme: Theme, content: Markup) -> String {
         style { (PreEscaped(format!("{STYLE}.pullsafe{{{colours}max-width:none}}"))) }
         div.pullsafe { (content) }
     })
+}
+
+/// The questions that wait, those of one cause at one registry side by side, for one yes can answer them all.
+fn questions(open: &[&Report], function: Option<&str>, now: Timestamp) -> Markup {
+    let when = &When::of(now);
+    let mut asked: Vec<(&Report, &Asked)> =
+        open.iter().filter_map(|report| Some((*report, report.asked.as_ref()?))).collect();
+    let alike = |asked: &Asked| (asked.cause, asked.registry);
+    asked.sort_by_key(|(report, asked)| (alike(asked), asked.until, report.subject.as_str()));
+    let shown = &asked[..asked.len().min(QUESTIONS)];
+    html! {
+        @if !asked.is_empty() {
+            h3 { (counted(asked.len(), "question", "waits", "wait")) " for an answer" }
+            @for group in shown.chunk_by(|(_, one), (_, next)| alike(one) == alike(next)) {
+                ul.asks { @for (report, asked) in group { li { (question(report, asked, function, when)) } } }
+                @let all = asked.iter().filter(|(_, one)| alike(one) == alike(group[0].1)).count();
+                @if all > 1 {
+                    p {
+                        "Yes to all " (all) " of " (group[0].1.cause)
+                        @if let Some(registry) = group[0].1.registry { " at " (registry) } ": "
+                        code { (group[0].1.yes()) " --all" }
+                    }
+                }
+            }
+            @if asked.len() > QUESTIONS { p { (asked.len() - QUESTIONS) " more: " code { "pullsafe approve" } " lists them" } }
+        }
+    }
+}
+
+fn question(report: &Report, asked: &Asked, function: Option<&str>, when: &When) -> Markup {
+    html! {
+        (asked.in_html(&report.subject, when))
+        @if let Some(function) = function {
+            p {
+                (button("Approve", "btn btn-primary", Verdict::Yes, report, asked, function))
+                " "
+                (button("Decline for a week", "btn", Verdict::No(Some(NO_SECONDS)), report, asked, function))
+            }
+        }
+    }
+}
+
+/// What the dashboard draws as a button: what it does stands behind it, and is confirmed first.
+fn button(label: &str, class: &str, verdict: Verdict, report: &Report, asked: &Asked, function: &str) -> Markup {
+    let confirmation = match verdict {
+        Verdict::Yes => {
+            format!("May {} be {}? It is looked at once more, and then done.", report.subject, asked.result)
+        }
+        Verdict::No(_) => format!("{} stays as it is, and is not asked about again for a week?", report.subject),
+    };
+    let answer = Answer { verdict, codes: vec![asked.code.clone()], proof: None };
+    html! {
+        a class=(class) role="button" tabindex="0" { (label) }
+        cwdb-action action="call" confirmation=(confirmation) display="popup" endpoint=(function) event="click" {
+            (answer.to_event())
+        }
+    }
+}
+
+/// An outbreak; `picture` names the quota's.
+fn outbreak(report: &OutbreakReport, picture: Option<String>) -> Markup {
+    let when = &When::of(report.since);
+    html! {
+        article.open {
+            h3 { (report.title) }
+            p { (when.text(&report.stands)) }
+            @if !report.needs.is_empty() {
+                (list(report.needs.iter().take(NEEDS).map(|need| {
+                    let who = counted(need.count, "service", "needs", "need");
+                    html! { strong { (who) " a person" } ": " (need.names()) p.lines { (prose(&when.text(&need.what))) } }
+                })))
+            }
+            @if report.needs.len() > NEEDS { p { (report.needs.len() - NEEDS) " more needs: pullsafe report" } }
+            @if let Some(quota) = &report.quota { (self::quota(quota, when, picture)) }
+        }
+    }
 }
 
 /// What is known to fail within a week, the first to happen first. Nothing where nothing is known.
@@ -104,8 +226,8 @@ fn incident(report: &Report, picture: Option<String>) -> Markup {
     html! {
         article.open {
             h3 { (report.title) }
-            p { "Open " (span(report, when)) ". " (summary(report.blocker.as_ref(), when)) }
-            @if let Some(act) = &report.act { p { (act.remedy) ", " (act.words()) ": " (when.text(&act.summary)) } }
+            p { "Open " (report.span(when)) ". " (summary(report.blocker.as_ref(), when)) }
+            @if let Some(act) = &report.act { p { (act.remedy) ", " (when.text(&act.words())) ": " (when.text(&act.summary)) } }
             @if let Some(waiting) = &report.waiting {
                 p { "pullsafe waits since " (when.at(waiting.at)) ": " (when.text(&waiting.what)) }
             }
@@ -113,13 +235,17 @@ fn incident(report: &Report, picture: Option<String>) -> Markup {
                 (table("Causes, oldest first", ["Cause", "Last", "Tasks"], report.causes.iter().map(row)))
                 @if let Some(left_out) = left_out(report) { p { (left_out) } }
             }
-            @if let Some(quota) = &report.quota {
-                p { "Docker Hub's quota, an estimate from what failed launches tried:" }
-                (list(quota.sentences().iter().take(2).map(|sentence| when.text(sentence))))
-                @if let Some(id) = picture { (svg::draw(quota, when, &id)) }
-             }
+            @if let Some(quota) = &report.quota { (self::quota(quota, when, picture)) }
             @for change in report.changes.iter().take(2) { (self::change(change)) }
         }
+    }
+}
+
+fn quota(quota: &Quota, when: &When, picture: Option<String>) -> Markup {
+    html! {
+        p { "Docker Hub's quota, an estimate from what failed launches tried:" }
+        (list(quota.sentences().iter().take(2).map(|sentence| when.text(sentence))))
+        @if let Some(id) = picture { (svg::draw(quota, when, &id)) }
     }
 }
 
@@ -132,6 +258,22 @@ fn change(change: &Change) -> Markup {
                 @for line in &edit.after { "+ " (line) "\n" }
             }
         }
+    }
+}
+
+/// A row for each incident that is not drawn.
+fn in_rows(reports: &[&Report], now: Timestamp) -> Markup {
+    let when = &When::of(now);
+    let row = |report: &&Report| {
+        let blocker = report.blocker.as_ref().map_or(NO_CAUSE, |blocker| blocker.summary.as_str());
+        let lasted = duration(now.seconds_since(report.opened_at).max(0));
+        let since = format!("{} ({lasted})", when.at(report.opened_at));
+        [cell(&report.subject), cell(report.state.words()), cell(since), cell(blocker)]
+    };
+    let heads = ["Service", "How it stands", "Open since", "Current blocker"];
+    html! {
+        @if !reports.is_empty() { (table("Open incidents, in short", heads, reports.iter().take(ROWS).map(row))) }
+        @if reports.len() > ROWS { p { (reports.len() - ROWS) " more: pullsafe report" } }
     }
 }
 

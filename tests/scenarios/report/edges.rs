@@ -3,8 +3,7 @@
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis};
 use pullsafe_incident::incident::{CauseSeen, Incident, Launch};
-use pullsafe_report::widget;
-use pullsafe_report::widget::Theme;
+use pullsafe_report::widget::{self, Board, Look, Theme};
 use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 
@@ -15,7 +14,8 @@ use crate::properties::{START, incident};
 fn forms(incident: &Incident, now: Timestamp) -> [String; 3] {
     let report = Report::of(&reported::subject(), incident, now);
     let page = html::page("Incidents", std::slice::from_ref(&report));
-    let fragment = widget::incidents(std::slice::from_ref(&report), &[], None, Theme::Light, None, now);
+    let board = Board { reports: std::slice::from_ref(&report), ..Board::default() };
+    let fragment = widget::board(&board, Look { theme: Theme::Light, width: None, now });
     check(&page);
     check(&fragment);
     [page, fragment, markdown::report(&report)]

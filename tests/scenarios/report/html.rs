@@ -44,6 +44,9 @@ const ELEMENTS: &[&str] = &[
     "desc",
     "path",
     "text",
+    "code",
+    "a",
+    "cwdb-action",
 ];
 const ATTRIBUTES: &[&str] = &[
     "lang",
@@ -66,6 +69,11 @@ const ATTRIBUTES: &[&str] = &[
     "x",
     "y",
     "text-anchor",
+    "action",
+    "confirmation",
+    "display",
+    "endpoint",
+    "event",
 ];
 
 /// Fails where the HTML is not what a page of ours can be.

@@ -10,8 +10,7 @@ use pullsafe_incident::brief;
 use pullsafe_incident::incident::{Act, ActState, Incident, Launch};
 use pullsafe_incident::plan::{Declined, Move, Plan, Step};
 use pullsafe_incident::record::Record;
-use pullsafe_report::widget;
-use pullsafe_report::widget::Theme;
+use pullsafe_report::widget::{self, Board, Look, Theme};
 use pullsafe_report::{Report, html, markdown};
 use scenarios::reported;
 use serde_json::json;
@@ -23,7 +22,7 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 const LARGEST: usize = 1024 * 1024;
 
 /// What somebody may put into a name or a line to get out of where it is written.
-const HOSTILE: &[&str] = &[
+pub(crate) const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
     "</pre></figure></main><img src=x onerror=alert(1)>",
     "\"><svg onload=alert(1)>",
@@ -95,7 +94,8 @@ fn holds(subject: &Subject, incident: &Incident, now: Timestamp) {
     let report = Report::of(subject, incident, now);
     let page = html::page("Incidents", &[report.clone(), report.clone()]);
     check(&page);
-    let fragment = widget::incidents(std::slice::from_ref(&report), &[], None, Theme::Dark, Some(900), now);
+    let board = Board { reports: std::slice::from_ref(&report), ..Board::default() };
+    let fragment = widget::board(&board, Look { theme: Theme::Dark, width: Some(900), now });
     check(&fragment);
     let text = markdown::report(&report);
     let json = serde_json::to_string(&report).expect("JSON");

@@ -8,9 +8,10 @@ use pullsafe_events::Subject;
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_incident::incident::Incident;
 use pullsafe_incident::record::Record;
+use pullsafe_incident::store::Table;
 use serde_json::json;
 
-use crate::world::{NAT, Setup, World};
+use crate::world::{NAT, Setup, TABLE, World};
 use testkit::ecs::{Behaviour, Pacing};
 use testkit::registry::{Mutability, Sample};
 
@@ -96,6 +97,46 @@ pub async fn case_d() -> (Subject, Incident, Timestamp) {
     world.create_service("web", &definition, 2, json!({}));
     world.run_for(3600).await;
     (subject(), open(&world), world.clock.now())
+}
+
+/// An outbreak in mode `ask`: services that meet Docker Hub's limit together, of which one was approved half an hour
+/// before now.
+///
+/// # Panics
+/// If nothing is asked.
+pub async fn outbreak() -> (Vec<(Subject, Incident)>, Timestamp) {
+    let mut world = together(Setup::new().with("PULLSAFE_MODE", "ask"));
+    world.run_for(900).await;
+    let waiting = every(&world).await;
+    let question = waiting.iter().find_map(|(_, incident)| incident.open_question()).expect("something is asked");
+    world.ask(&json!({ "pullsafe": "approve", "codes": [question.code] })).await;
+    world.run_for(900).await;
+    (every(&world).await, world.clock.now())
+}
+
+/// The same where nobody is asked, after all services were moved and recovered.
+pub async fn outbreak_over() -> (Vec<(Subject, Incident)>, Timestamp) {
+    let mut world = together(Setup::new());
+    world.run_for(2 * 3600).await;
+    (every(&world).await, world.clock.now())
+}
+
+fn together(setup: Setup) -> World {
+    let world = setup.paced(Pacing::default()).build();
+    for (store, repository) in [(world.hub.store(), "acme/app"), (world.images.store(), "docker-hub/acme/app")] {
+        Sample::new(1).build().push(store, repository, "1");
+    }
+    world.hub.quota().spend(NAT, 100, world.clock.now());
+    let definition = world.define("app", &["acme/app:1"]);
+    for name in ["api", "billing", "checkout", "search", "worker"] {
+        world.create_service(name, &definition, 2, json!({}));
+    }
+    world
+}
+
+async fn every(world: &World) -> Vec<(Subject, Incident)> {
+    let history = Table::new(world.config(), TABLE).histories(Timestamp::from_millis(0)).await;
+    history.expect("the table can be read").incidents
 }
 
 /// The open incident of a world.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use pullsafe::settings::{ALL, Settings};
 
+use crate::conditions::Chosen;
 use crate::declared::FUNCTIONS;
 use crate::template::Template;
 
@@ -79,8 +80,26 @@ fn the_safe_value_is_the_default() {
     let parameters = template.section("Parameters");
     assert_eq!(parameters["Mode"]["Default"], "observe");
     assert_eq!(parameters["AllowTagToAct"]["Default"], "false");
+    assert_eq!(parameters["AnswersInWidget"]["Default"], "false");
     assert_eq!(parameters["AllowLocalResponseUrl"]["Default"], "false");
     assert_eq!(parameters["RegistryEndpoints"]["Default"], "");
+}
+
+/// A button calls with the credentials of whoever looks: the widget's role is granted nothing for it.
+#[test]
+fn the_widget_has_buttons_only_where_the_stack_says_so() {
+    let template = Template::load();
+    let chosen = |choice: &str| {
+        let chosen = Chosen::new(&template, &[("AnswersInWidget", choice)]);
+        let variables = &template.resource("WidgetFunction")["Environment"]["Variables"];
+        let function = chosen.resolve(&variables["PULLSAFE_ANSWERS_FUNCTION"]).expect("a value");
+        (function, chosen.resolve(template.resource("WidgetRole")).expect("a role").to_string())
+    };
+    let ((without, role), (with, same_role)) = (chosen("false"), chosen("true"));
+    assert_eq!(without, "");
+    assert!(with.to_string().contains("RemediatorFunction"), "{with}");
+    assert_eq!(role, same_role);
+    assert!(!role.contains("lambda:"), "{role}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the
 //! width of a phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
 //!
-//! `--picture` makes `docs/report.png` as well. Without a browser and a way to fetch one, it says so and ends well:
+//! `--pictures` makes those of the documents as well. Without a browser and a way to fetch one, it says so and ends well:
 //! nothing was looked at.
 
 use std::path::{Path, PathBuf};
@@ -15,8 +15,12 @@ use tools::e2e::report::Report;
 use tools::e2e::tools::{folder, project};
 use tools::e2e::{Context as _, Result, ensure};
 
-/// The part of the page that is in the documents: what a person sees first.
-const PICTURE: (u32, u32) = (980, 1_180);
+/// The pictures in the documents: of which page, and how much of it, which is what a person sees first.
+const PICTURES: &[(&str, &str, (u32, u32))] = &[
+    ("docs/report.png", "case-a", (980, 1_180)),
+    ("docs/outbreak.png", "outbreak", (980, 1_180)),
+    ("docs/widget.png", "widget", (1_280, 1_120)),
+];
 
 fn main() -> ExitCode {
     // Unoptimised, the SDK's futures need more than the main thread's stack; other threads have what .cargo/config.toml
@@ -26,11 +30,11 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn looked() -> ExitCode {
-    let picture = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+    let pictures = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
         [] => false,
-        [flag] if flag == "--picture" => true,
+        [flag] if flag == "--pictures" => true,
         _ => {
-            eprintln!("usage: cargo browser [--picture]");
+            eprintln!("usage: cargo browser [--pictures]");
             return ExitCode::from(2);
         }
     };
@@ -43,13 +47,13 @@ async fn looked() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         found => {
-            run(found, picture, &mut report).await.ok();
+            run(found, pictures, &mut report).await.ok();
         }
     }
     if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(found: Result<Found>, picture: bool, report: &mut Report) -> Result<()> {
+async fn run(found: Result<Found>, pictures: bool, report: &mut Report) -> Result<()> {
     report.heading("A browser, in .e2e/ where the system has none");
     let found = report.step("there is one", found)?;
     let Found::Browser(chromium) = found else { return Ok(()) };
@@ -89,10 +93,12 @@ async fn run(found: Result<Found>, picture: bool, report: &mut Report) -> Result
             }
         }
     }
-    if picture {
-        report.heading("The picture in the documents");
-        let made = make_picture(&mut session, &output).await;
-        report.step("docs/report.png is made", made)?;
+    if pictures {
+        report.heading("The pictures in the documents");
+        for (file, page, part) in PICTURES {
+            let made = make_picture(&mut session, &output.join(format!("{page}.html")), file, *part).await;
+            report.step(&format!("{file} is made"), made)?;
+        }
     }
     Ok(())
 }
@@ -103,9 +109,8 @@ fn write(output: &Path, page: &Page) -> Result<PathBuf> {
     Ok(file)
 }
 
-async fn make_picture(session: &mut Session, output: &Path) -> Result<()> {
-    open(session, &output.join("case-a.html"), View { width: PICTURE.0, dark: false, phone: false }).await?;
-    let picture = screenshot(session, Some(PICTURE)).await?;
-    let file = project().join("docs/report.png");
-    std::fs::write(&file, picture).context(format!("write {}", file.display()))
+async fn make_picture(session: &mut Session, page: &Path, file: &str, part: (u32, u32)) -> Result<()> {
+    open(session, page, View { width: part.0, dark: false, phone: false }).await?;
+    let picture = screenshot(session, Some(part)).await?;
+    std::fs::write(project().join(file), picture).context(format!("write {file}"))
 }

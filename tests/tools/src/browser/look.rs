@@ -124,7 +124,7 @@ async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
         )?;
     }
     let scripts = session
-        .evaluate("document.scripts.length + document.querySelectorAll('img,iframe,link,object,embed,a').length")
+        .evaluate("document.scripts.length + document.querySelectorAll('img,iframe,link,object,embed,a[href]').length")
         .await?;
     ensure(scripts == 0, "there is something that runs or leads away")?;
     // Headings go down one level at a time, and a picture has a name for those who do not see it.
@@ -144,7 +144,8 @@ async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
     )
 }
 
-/// Nothing sticks out of the window, and nothing of the drawing out of the drawing.
+/// Nothing sticks out of the window or has to be scrolled sideways but what was unfolded, and nothing of the drawing
+/// out of the drawing.
 async fn fits(session: &mut Session, view: View) -> Result<()> {
     let width = session
         .evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
@@ -153,6 +154,15 @@ async fn fits(session: &mut Session, view: View) -> Result<()> {
         width.as_u64() == Some(u64::from(view.width)),
         format!("the page is {width} pixels wide in a window of {}", view.width),
     )?;
+    let scrolled = session
+        .evaluate(
+            "[...document.querySelectorAll('.pullsafe, .scroll, .pullsafe pre')].filter(part => !part.closest('details') && part.scrollWidth > part.clientWidth + 1).map(part => part.textContent.slice(0, 60))",
+        )
+        .await?;
+    ensure(scrolled.as_array().is_some_and(Vec::is_empty), format!("to be scrolled sideways: {scrolled}"))?;
+    let crossed = "[...document.querySelectorAll('svg')].flatMap(svg => { const boxes = parts => [...svg.querySelectorAll(parts)].map(part => part.getBoundingClientRect()); \
+                   return boxes('text').filter(text => boxes('.now, .refused, .limit').some(line => line.left < text.right - 1 && line.right > text.left + 1 && line.top < text.bottom - 1 && line.bottom > text.top + 1)); }).length";
+    ensure(session.evaluate(crossed).await? == 0, "a label of a drawing stands on a line")?;
     let outside = "[...document.querySelectorAll('svg')].flatMap(svg => { const box = svg.getBoundingClientRect(); \
                    return [...svg.querySelectorAll('path,text')].map(part => part.getBoundingClientRect()) \
                    .filter(part => part.left < box.left - 1 || part.right > box.right + 1 || part.top < box.top - 1 || part.bottom > box.bottom + 1); }).length";

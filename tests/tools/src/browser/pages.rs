@@ -1,11 +1,13 @@
-//! The pages that are looked at: the reports of the cases, and the dashboard's widget, with the hardest texts among
-//! them.
+//! The pages that are looked at: the reports of the cases, of outbreaks, and the dashboard's widget, with the hardest
+//! texts among them.
 
 use pullsafe::timestamp::Timestamp;
+use pullsafe_events::Subject;
 use pullsafe_incident::incident::Incident;
+use pullsafe_incident::outbreak::Rules;
 use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
-use pullsafe_report::widget;
-use pullsafe_report::widget::Theme;
+use pullsafe_report::outbreak::{self, OutbreakReport};
+use pullsafe_report::widget::{self, Board, Look, Theme};
 use pullsafe_report::{Report, html};
 
 use super::look::Expected;
@@ -27,6 +29,9 @@ pub struct Page {
 const HOSTILE: &str =
     "<script>document.title='broken'</script><img src=http://203.0.113.9/x onerror=alert(1)> \u{202e}gnp.exe ";
 
+/// An image that is as it should be.
+const APP: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
+
 /// Every page.
 ///
 /// # Panics
@@ -38,7 +43,11 @@ pub async fn all() -> Vec<Page> {
     let (subject, incident, now) = reported::case_d().await;
     let case_d = Report::of(&subject, &incident, now);
     let hostile = Report::of(&subject, &broken(incident), now);
+    let (storm, later) = reported::outbreak().await;
+    let ordinary = Shown::of(&storm, &[case_c.clone(), case_d.clone()], APP, None, later);
     let open = [case_c.clone(), case_d.clone(), hostile.clone()];
+    let unreadable = Some("1 row of the table cannot be read.");
+    let hard = Shown::of(&storm, &open, &format!("{HOSTILE}{APP}"), unreadable, later);
     vec![
         report(
             "case-a",
@@ -64,8 +73,22 @@ pub async fn all() -> Vec<Page> {
             &["<script>document.title='broken'</script>", "[U+202E]"],
         ),
         report("nothing", &[], &["h1"], &["There is nothing to report."]),
-        widget("widget-light", Theme::Light, &open),
-        widget("widget-dark", Theme::Dark, &open),
+        outbreak(
+            "outbreak",
+            &storm,
+            later,
+            &[".open .stands", ".lines"],
+            &["Needs a person", "May prod/", "pullsafe approve"],
+        ),
+        {
+            let (storm, later) = reported::outbreak_over().await;
+            outbreak("outbreak-over", &storm, later, &[".over .stands"], &["hit 5 services", "Services over time"])
+        },
+        widget("widget", Theme::Light, 1280, &ordinary),
+        widget("widget-light", Theme::Light, 1280, &hard),
+        widget("widget-dark", Theme::Dark, 1280, &hard),
+        widget("widget-half-light", Theme::Light, 600, &hard),
+        widget("widget-half-dark", Theme::Dark, 600, &hard),
     ]
 }
 
@@ -113,6 +136,10 @@ pub fn wrong() -> Vec<(&'static str, Page)> {
             page("<style>body{background:url(http://127.0.0.1:9/x.png)!important}</style>", ""),
         ),
         ("something wider than the window", page("", "<div style=\"width:2000px\">wide</div>")),
+        (
+            "something to be scrolled sideways",
+            page("", "<div class=\"scroll\" style=\"overflow-x:auto\"><div style=\"width:2000px\">wide</div></div>"),
+        ),
         ("pale text", page("", "<p style=\"color:#ccc\">pale</p>")),
         ("a heading out of order", page("", "<h4>too deep</h4>")),
         ("a table without heads", page("", "<table><tr><td>1</td></tr></table>")),
@@ -122,42 +149,94 @@ pub fn wrong() -> Vec<(&'static str, Page)> {
     ]
 }
 
-/// The fragment, in a page as plain as can be. Its theme is the dashboard's and not the reader's.
-fn widget(name: &'static str, theme: Theme, open: &[Report]) -> Page {
-    let fragment = widget::incidents(
-        open,
-        &[outlook()],
-        Some("1 row of the table cannot be read."),
-        theme,
-        Some(1200),
-        Timestamp::from_millis(1_768_504_620_000),
-    );
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>w</title><body style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2>{fragment}</body></html>"
-    );
-    let texts = vec![
-        "3 open incidents".to_owned(),
-        "Tomorrow's outage".to_owned(),
-        "prod/web: open".to_owned(),
-        "[U+202E]".to_owned(),
-    ];
+/// An outbreak with the reports of its incidents.
+fn outbreak(
+    name: &'static str,
+    storm: &[(Subject, Incident)],
+    now: Timestamp,
+    elements: &[&'static str],
+    texts: &[&str],
+) -> Page {
+    let reports: Vec<Report> = storm.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
+    let outbreaks = outbreak::of(storm, Rules::USUAL, now);
     Page {
-        name,
-        html,
-        expected: Expected {
-            elements: vec!["svg.quota", "h3"],
-            texts,
-            follows_theme: false,
-        },
+        html: html::page_with("Incidents", &outbreaks, &reports),
+        ..report(name, &[], &[elements, &["svg.quota", "h1", "h2", "table"]].concat(), texts)
     }
 }
 
-/// What is known to fail, with a name that wants to be more than a name.
-fn outlook() -> Outlook {
-    let image = format!("{HOSTILE}123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1");
+/// What a widget shows.
+struct Shown {
+    reports: Vec<Report>,
+    outbreaks: Vec<OutbreakReport>,
+    outlook: Outlook,
+    warning: Option<&'static str>,
+    now: Timestamp,
+}
+
+impl Shown {
+    /// What of an outbreak is open, these incidents, and an image that will not be pulled.
+    fn of(
+        storm: &[(Subject, Incident)],
+        open: &[Report],
+        image: &str,
+        warning: Option<&'static str>,
+        now: Timestamp,
+    ) -> Self {
+        let lasting: Vec<(Subject, Incident)> =
+            storm.iter().filter(|(_, incident)| incident.resolved_at.is_none()).cloned().collect();
+        let reports = lasting.iter().map(|(subject, incident)| Report::of(subject, incident, now));
+        Self {
+            reports: reports.chain(open.iter().cloned()).collect(),
+            outbreaks: outbreak::of(&lasting, Rules::USUAL, now),
+            outlook: outlook(image, now),
+            warning,
+            now,
+        }
+    }
+}
+
+/// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is the dashboard's and not
+/// the reader's.
+fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
+    let board = Board {
+        reports: &shown.reports,
+        outbreaks: &shown.outbreaks,
+        outlooks: std::slice::from_ref(&shown.outlook),
+        warning: shown.warning,
+        answers: Some("arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-RemediatorFunction-1A2B3C4D5E6F"),
+    };
+    let fragment = widget::board(&board, Look { theme, width: Some(width), now: shown.now });
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>w</title><style>cwdb-action{{display:none}}</style><body style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2><div style=\"max-width:{width}px\">{fragment}</div></body></html>"
+    );
+    let mut texts = vec![
+        format!("{} open incidents", shown.reports.len()),
+        "4 questions wait for an answer".to_owned(),
+        "Approve".to_owned(),
+        "Outbreak: ".to_owned(),
+        "Tomorrow's outage".to_owned(),
+        "prod/web: open".to_owned(),
+    ];
+    texts.extend(shown.warning.map(|_| "[U+202E]".to_owned()));
+    let elements = ["h3", ".asks", "table", "svg.quota"];
+    // In half a dashboard there is no room for pictures.
+    let elements = if width >= 700 { elements.to_vec() } else { elements[..3].to_vec() };
+    Page {
+        name,
+        html,
+        expected: Expected { elements, texts, follows_theme: false },
+    }
+}
+
+/// What is known to fail.
+fn outlook(image: &str, at: Timestamp) -> Outlook {
     let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding { container: "app".to_owned(), image, trouble };
-    let at = Timestamp::from_millis(1_768_504_620_000);
+    let finding = Finding {
+        container: "app".to_owned(),
+        image: image.to_owned(),
+        trouble,
+    };
     Outlook {
         subject: "prod/api".to_owned(),
         next: NextLaunch::OfService,
