@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pullsafe::clock;
-use pullsafe_incident::outlook::{Severity, page};
+use pullsafe_incident::outlook::Severity;
+use pullsafe_incident::outlook::message::page;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
 

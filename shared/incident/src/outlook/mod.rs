@@ -1,17 +1,15 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made here, at the end. Findings are ranked by what happens next:
+//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what happens next:
 //! what the next launch already meets, then what a date is known for, then what only an unlucky hour brings.
+
+pub mod message;
 
 use std::collections::BTreeSet;
 
 use pullsafe::digest::Digest;
-use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use super::notice::{Text, subject_line};
 
 /// What is severe has this long until it happens, at most.
 const SOON_SECONDS: i64 = 7 * 86_400;
@@ -333,85 +331,5 @@ impl Outlook {
     /// The keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
         self.findings.iter().map(Finding::key).collect()
-    }
-
-    /// The message about what is new and severe; `None` if nothing is.
-    pub fn news(&self, told: &BTreeSet<String>) -> Option<Notice> {
-        let severe = |finding: &&Finding| finding.severity(self.at) < Severity::Later && !told.contains(&finding.key());
-        let new: Vec<&Finding> = self.findings.iter().filter(severe).collect();
-        let worst = new.first()?.severity(self.at);
-        let mut text = Text::default();
-        text.line(&format!("Nothing has failed yet: {}.", self.consequence(worst)));
-        write(&mut text, &new);
-        let keys: Vec<String> = new.iter().map(|finding| finding.key()).collect();
-        let id = format!(
-            "outlook-{}-{}",
-            self.subject,
-            Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default()
-        );
-        Some(notice(id, &self.consequence(worst), text, std::slice::from_ref(self)))
-    }
-}
-
-/// The message of the week about everything that is known; `None` if nothing is.
-pub fn week(mut outlooks: Vec<Outlook>, now: Timestamp) -> Option<Notice> {
-    outlooks.retain(|outlook| !outlook.findings.is_empty());
-    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min()?;
-    let mut text = Text::default();
-    text.line(page(&outlooks, now).trim_start());
-    // One message a week, also where the schedule comes twice.
-    let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
-    let headline = match worst {
-        Severity::Next => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
-        Severity::Soon => format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len()),
-        Severity::Later => format!("the outlook of {} services", outlooks.len()),
-    };
-    Some(notice(id, &headline, text, &outlooks))
-}
-
-/// Everything that is known, for a person, the first to happen first; empty if nothing is.
-pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
-    let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
-    some.sort_by_key(|outlook| {
-        outlook
-            .findings
-            .first()
-            .map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
-    });
-    if some.is_empty() {
-        return String::new();
-    }
-    let count = some.len();
-    let mut lines = vec![format!(
-        "\nWhat will go wrong with the images of {count} service(s) and scheduled tasks, the first to happen first."
-    )];
-    for outlook in some {
-        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
-        lines.push(format!("\n{}:", outlook.consequence(severity)));
-        lines.extend(outlook.findings.iter().flat_map(said));
-    }
-    lines.join("\n") + "\n"
-}
-
-fn said(finding: &Finding) -> Vec<String> {
-    let advice = finding.advice().map(|advice| format!("    {}", advice.replace('\n', "\n    ")));
-    std::iter::once(format!("  {}", finding.says())).chain(advice).collect()
-}
-
-fn write(text: &mut Text, findings: &[&Finding]) {
-    findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
-}
-
-fn notice(id: String, headline: &str, text: Text, outlooks: &[Outlook]) -> Notice {
-    let detail = json!(Outlooks { notice: id.clone(), outlooks: outlooks.to_vec() });
-    Notice {
-        id,
-        detail_type: "Outlook".to_owned(),
-        subject: subject_line(headline),
-        text: text.finish(),
-        evidence: None,
-        severity: pullsafe::notice::Severity::NextLaunch,
-        links: Vec::new(),
-        detail,
     }
 }
