@@ -74,7 +74,8 @@ pub(crate) async fn signed_in(loader: ConfigLoader) -> Result<SdkConfig, String>
 
 fn missing(why: &str) -> String {
     format!(
-        "no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        "no AWS credentials ({why}): set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY"
     )
 }
 

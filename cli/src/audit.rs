@@ -39,8 +39,8 @@ pub(crate) struct Arguments {
     /// policy, without a copy
     #[arg(long)]
     outlook: bool,
-    /// Also say which images of Docker Hub that these files and directories pull the mirror has no copy of, or an old one
-    /// of, base images of Dockerfiles among them
+    /// Also say which images of Docker Hub that these files and directories pull the mirror has no copy of, or an old
+    /// one of, base images of Dockerfiles among them
     #[arg(long, value_name = "PATH", requires = "registry")]
     files: Vec<PathBuf>,
     /// For people, or one JSON document

@@ -69,7 +69,8 @@ async fn protect(ecs: &Ecs, cluster: &str, name: &str, arguments: &Arguments) ->
     ecs.update(&request).await.map_err(|failure| failure.to_string())?;
     Ok(match wanted {
         Some(minutes) => format!(
-            "{cluster}/{name}: each deployment waits before its first task, {minutes} minutes at most. The stack of pullsafe has to have AnswerHooks=true; to undo: pullsafe protect {cluster}/{name} --undo"
+            "{cluster}/{name}: each deployment waits before its first task, {minutes} minutes at most. The stack of \
+             pullsafe has to have AnswerHooks=true; to undo: pullsafe protect {cluster}/{name} --undo"
         ),
         None => format!("{cluster}/{name}: deployments no longer wait for pullsafe"),
     })

@@ -176,7 +176,8 @@ mod tests {
         let waiting = list(&[wait("later", 3600, now), wait("soon", 600, now)], now.plus_seconds(60));
         assert_eq!(
             text(&waiting[..1]),
-            "soon (Image) waits for 111122223333.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7 for linux/arm64, which the mirror copies from docker.io/library/redis:7\n    \
+            "soon (Image) waits for 111122223333.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7 for \
+             linux/arm64, which the mirror copies from docker.io/library/redis:7\n    \
              since 2026-01-15T19:17:00Z, until 2026-01-15T19:27:00Z (540 s left)\n"
         );
         assert_eq!(waiting[1].stack_name(), "later");

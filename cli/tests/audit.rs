@@ -190,8 +190,8 @@ async fn says_what_will_go_wrong_with_what_runs() {
     assert!(text.contains("make this the lifecycle policy, and set the tag pullsafe-keep-"), "{text}");
 }
 
-/// What EventBridge Scheduler starts is looked at; a list that is refused is named, and the rest goes on. A cluster may be
-/// called by its name.
+/// What EventBridge Scheduler starts is looked at; a list that is refused is named, and the rest goes on. A cluster may
+/// be called by its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn schedules_are_looked_at_and_a_refused_list_is_named() {
     let world = account();
@@ -224,8 +224,8 @@ async fn schedules_are_looked_at_and_a_refused_list_is_named() {
     assert!(unknown.contains("scheduler:ListSchedules") && unknown.contains("AccessDenied"), "{unknown}");
 }
 
-/// The base images of a repository's Dockerfiles, and what else it pulls, beside the mirror: no copy, an old copy, a copy
-/// that is named and not there.
+/// The base images of a repository's Dockerfiles, and what else it pulls, beside the mirror: no copy, an old copy, a
+/// copy that is named and not there.
 #[tokio::test(flavor = "multi_thread")]
 async fn says_which_base_images_are_behind_their_mirror() {
     let world = account();
@@ -248,7 +248,8 @@ async fn says_which_base_images_are_behind_their_mirror() {
     write(
         "api/Dockerfile",
         &format!(
-            "ARG BASE\nFROM $BASE\nFROM {host}/docker-hub/library/redis:1\nFROM {host}/docker-hub/library/gone:1\nFROM {host}/own:1\n"
+            "ARG BASE\nFROM $BASE\nFROM {host}/docker-hub/library/redis:1\nFROM \
+             {host}/docker-hub/library/gone:1\nFROM {host}/own:1\n"
         ),
     );
     write("compose.yaml", "services:\n  web:\n    image: python:1\n");

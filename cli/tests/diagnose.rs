@@ -35,7 +35,8 @@ fn stop(reason: &str, image: &str) -> Value {
         "containers": [{"name": "app", "image": image, "lastStatus": "STOPPED"}]}})
 }
 
-const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
+const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
+    - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
 
 #[test]
 fn json_has_the_keys_of_the_contract_in_order() {
@@ -81,7 +82,8 @@ fn json_lines_keep_their_order_and_a_bad_line_does_not_stop_them() {
         String::new(),
         json!({"id": "d", "event": event, "logs": {"app": "one line"}}).to_string(),
         json!({"id": "e", "event": {"detail-type": "ECS Task State Change", "detail": {"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited",
-            "containers": [{"name": "app", "exitCode": 1}]}}, "logs": {"app": ["ModuleNotFoundError: No module named 'core'"]}})
+            "containers": [{"name": "app", "exitCode": 1}]}}, "logs": {"app": ["ModuleNotFoundError: No module named \
+                'core'"]}})
         .to_string(),
         json!({"id": 6, "event": event}).to_string(),
     ]
@@ -160,7 +162,8 @@ fn text_for_people_is_short_and_has_evidence_and_advice() {
 fn a_build_names_its_base_image_and_the_replacement_line() {
     let line = json!({"id": "b", "event": {"detail-type": "CodeBuild Build State Change", "detail": {"build-status": "FAILED", "additional-information": {"phases": [
         {"phase-type": "BUILD", "phase-status": "FAILED", "phase-context": ["COMMAND_EXECUTION_ERROR: exit status 1"]}]}}},
-        "logs": {"build": ["Step 1/4 : FROM python:3.11-slim", "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"]}});
+        "logs": {"build": ["Step 1/4 : FROM python:3.11-slim", "toomanyrequests: You have reached your \
+            unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"]}});
     let output = run(&["diagnose", "--output", "json"], &line.to_string());
     let row = &rows(&output)[0];
     assert_eq!((&row["docker_hub_quota"], &row["image"]), (&json!(true), &json!("python:3.11-slim")));
@@ -177,7 +180,8 @@ fn what_is_pasted_is_taken_for_what_it_is() {
     let task = json!({"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef", "lastStatus": "STOPPED",
         "launchType": "EC2", "stopCode": "TaskFailedToStart", "stoppedReason": QUOTA, "containers": [{"name": "app", "image": "acme/api:1"}]});
     let pretty = serde_json::to_string_pretty(&task).expect("JSON");
-    let build = "[Container] 2026/01/15 20:00:00 Running command docker build .\nStep 1/2 : FROM node:20\ntoomanyrequests: You have reached your unauthenticated pull rate limit.\n";
+    let build = "[Container] 2026/01/15 20:00:00 Running command docker build .\nStep 1/2 : FROM \
+        node:20\ntoomanyrequests: You have reached your unauthenticated pull rate limit.\n";
     let log = "{\"level\":\"info\",\"msg\":\"starting\"}\n{\"level\":\"error\",\"msg\":\"connect ECONNREFUSED 10.0.1.4:5432\"}\n";
     for (input, took, cause) in [
         (QUOTA.to_owned(), "a message", "registry-rate-limited"),

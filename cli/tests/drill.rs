@@ -101,7 +101,8 @@ async fn what_was_not_played_or_not_told_is_no_success() {
     let world = world();
     let old =
         json!({ "outcome": "ignored", "why": "`pullsafe`: \"drill\" is not a message of pullsafe", "remedy": null });
-    let off = json!({ "outcome": "drill", "why": "pullsafe is off for prod/web: a stop would be neither looked at nor told", "remedy": null });
+    let off = json!({ "outcome": "drill", "why": "pullsafe is off for prod/web: a stop would be neither looked at nor \
+        told", "remedy": null });
     let broken = json!({ "errorMessage": "ecs:DescribeServices: denied", "errorType": "Failure" });
     for (answer, said) in [
         (old, "deploy this release first"),

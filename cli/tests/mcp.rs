@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use testkit::aws::server::Served;
 
 const TOOLS: [&str; 6] = ["diagnose", "explain", "incidents", "report", "verify", "plan"];
-const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
+const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
+    - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
 /// The scenario plays in January 2026; the program asks the system what time it is.
 const EVER: &str = "36500d";
 

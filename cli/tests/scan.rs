@@ -196,7 +196,8 @@ fn annotations_and_code_scanning_point_at_the_line() {
     let text = out(&pullsafe(&root, &["--output", "github"]));
     assert!(
         text.contains(
-            "::warning file=Dockerfile,line=2,col=6,title=Docker Hub pull::docker.io/library/python:3.11-slim is pulled from Docker Hub\n"
+            "::warning file=Dockerfile,line=2,col=6,title=Docker Hub pull::docker.io/library/python:3.11-slim is \
+             pulled from Docker Hub\n"
         ),
         "{text}"
     );

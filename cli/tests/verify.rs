@@ -150,7 +150,10 @@ async fn cases_b_and_e_are_found_in_the_repositorys_files() {
     let build = place.write("Dockerfile", "# syntax=docker/dockerfile:1\nFROM python:3.11-slim AS base\n");
     place.write(
         "infra/docker-compose.yml",
-        "services:\n  api: {build: {context: .., dockerfile: Dockerfile}}\n  db: {image: 'postgis/postgis:16-3.4'}\n  cache: {image: 'redis:7-alpine'}\n  store: {image: 'minio/minio:latest'}\n  mail: {image: 'mailhog/mailhog:v1.0.1'}\n",
+        "services:\n  api: \
+         {build: {context: .., dockerfile: Dockerfile}}\n  db: {image: 'postgis/postgis:16-3.4'}\n  cache: \
+         {image: 'redis:7-alpine'}\n  store: {image: 'minio/minio:latest'}\n  mail: \
+         {image: 'mailhog/mailhog:v1.0.1'}\n",
     );
     let (faults, code, _) = place.faults(&["."]).await;
     assert_eq!((faults, code), (Vec::new(), Some(0)));
@@ -184,7 +187,11 @@ async fn case_d_is_found_and_can_be_waited_for() {
     assert_eq!(document["subjects"][0]["findings"][0]["cause"], "image-not-found");
     let template = place.write(
         "template.yaml",
-        &format!("AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  Task:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n        - {{Name: app, Image: '{HOST}/app-mp:3f2c1ab'}}\n"),
+        &format!(
+            "AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  Task:\n    Type: \
+            AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n        - {{Name: app, Image: \
+            '{HOST}/app-mp:3f2c1ab'}}\n"
+        ),
     );
     assert_eq!(place.faults(&[&template]).await.0, ["image-absent"]);
 
@@ -254,7 +261,8 @@ async fn an_absent_image_is_found_in_every_kind_of_file() {
     for (name, text) in [
         (
             "sam/template.yaml",
-            format!("Transform: AWS::Serverless-2016-10-31\nResources:\n  Job:\n    Type: AWS::Serverless::Function\n    Properties: {{PackageType: Image, ImageUri: '{image}'}}\n"),
+            format!("Transform: AWS::Serverless-2016-10-31\nResources:\n  Job:\n    Type: \
+                AWS::Serverless::Function\n    Properties: {{PackageType: Image, ImageUri: '{image}'}}\n"),
         ),
         (
             "copilot/web/manifest.yml",
@@ -349,8 +357,8 @@ async fn without_credentials_it_does_what_needs_none_and_says_so() {
     assert_eq!(named.status.code(), Some(2), "{}", said(&named));
 }
 
-/// What it is to be held against: ten images, half of them Docker Hub's with a copy each, and every answer of AWS and of
-/// a registry takes a fiftieth of a second.
+/// What it is to be held against: ten images, half of them Docker Hub's with a copy each, and every answer of AWS and
+/// of a registry takes a fiftieth of a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_images_are_verified_in_less_than_five_seconds() {
     let place = Place::new("ten").await;

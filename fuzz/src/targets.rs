@@ -119,7 +119,8 @@ pub const TARGETS: &[Target] = &[
         name: "yaml",
         run: yaml,
         seeds: &[
-            "registry: r.example\nimages:\n- python: ['3', \"4\"]\n- {source: node, tags: {semver: '>=1 <2', newest: 3}}\n",
+            "registry: r.example\nimages:\n- python: ['3', \"4\"]\n- \
+             {source: node, tags: {semver: '>=1 <2', newest: 3}}\n",
             "a: &x [1]\nb: *x\n<<: {c: d}\n",
             "? a\n: |\n  b\n",
         ],
@@ -128,22 +129,23 @@ pub const TARGETS: &[Target] = &[
         name: "dockerfiles",
         run: dockerfiles,
         seeds: &[
-            "ARG V=3\nFROM --platform=$BUILDPLATFORM python:${V}-slim AS build\nCOPY --from=node:20 /a /b\nRUN <<EOF\nx\nEOF\n",
+            "ARG V=3\nFROM --platform=$BUILDPLATFORM python:${V}-slim AS build\nCOPY --from=node:20 /a /b\nRUN \
+             <<EOF\nx\nEOF\n",
             "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\n",
         ],
     },
     Target {
         name: "hcl",
         run: hcl,
-        seeds: &[
-            "variable \"image\" {\n  default = \"redis:7\"\n}\nresource \"aws_ecs_task_definition\" \"x\" {\n  container_definitions = jsonencode([{ image = var.image }])\n}\n",
-        ],
+        seeds: &["variable \"image\" {\n  default = \"redis:7\"\n}\nresource \"aws_ecs_task_definition\" \"x\" \
+             {\n  container_definitions = jsonencode([{ image = var.image }])\n}\n"],
     },
     Target {
         name: "workflows",
         run: workflows,
         seeds: &[
-            "jobs:\n  a:\n    container: python:3\n    steps:\n    - run: docker run -v x:y redis:7 && docker pull \"$IMAGE\"\n    - uses: docker://alpine:3\n",
+            "jobs:\n  a:\n    container: python:3\n    steps:\n    - run: docker run -v x:y redis:7 && docker pull \
+             \"$IMAGE\"\n    - uses: docker://alpine:3\n",
             "services:\n  web:\n    image: ${IMAGE:-nginx:1}\n    build: {context: ., dockerfile: D}\n",
         ],
     },
@@ -158,8 +160,10 @@ pub const TARGETS: &[Target] = &[
         name: "log_lines",
         run: log_lines,
         seeds: &[
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref docker.io/library/python:3: toomanyrequests: You have reached your unauthenticated pull rate limit.",
-            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'x'\npassword=hunter2 Authorization: Bearer abc",
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref \
+             docker.io/library/python:3: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'x'\npassword=hunter2 \
+             Authorization: Bearer abc",
         ],
     },
     Target {

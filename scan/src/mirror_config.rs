@@ -119,8 +119,10 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "registry: registry.example.com\nprefix: \"\"\nimages:\n  - acme/app: [\"{a}\", \"{b}\"]\n  - \"1024\": [\"latest\"]\n  \
-                 - nginx: [\"{b}\"]\n  - node: [\"22@{a}\"]\n  - python: [\"3.11-slim\", \"latest\"]\n  - redis: [\"7\", \"{a}\"]\n\
+                "registry: registry.example.com\nprefix: \"\"\nimages:\n  - acme/app: [\"{a}\", \"{b}\"]\n  - \
+                 \"1024\": [\"latest\"]\n  \
+                 - nginx: [\"{b}\"]\n  - node: [\"22@{a}\"]\n  - python: [\"3.11-slim\", \"latest\"]\n  - redis: \
+                 [\"7\", \"{a}\"]\n\
                  # To be looked at: variables decide which images these are.\n\
                  #   docker.io/library/postgres:${{VERSION}} (Dockerfile:10: no value for VERSION)\n"
             )

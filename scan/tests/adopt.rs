@@ -78,7 +78,9 @@ fn case_e_is_adopted() {
     assert_eq!(
         mirror_config(&before.findings, Some(REGISTRY), "docker-hub"),
         format!(
-            "registry: {REGISTRY}\nprefix: docker-hub\nimages:\n  - docker/dockerfile: [\"1\"]\n  - python: [\"3.11-slim\"]\n  - redis: [\"7-alpine\"]\n  - mailhog/mailhog: [\"v1.0.1\"]\n  - minio/minio: [\"latest\"]\n  - postgis/postgis: [\"16-3.4\"]\n"
+            "registry: {REGISTRY}\nprefix: docker-hub\nimages:\n  - docker/dockerfile: [\"1\"]\n  - python: \
+             [\"3.11-slim\"]\n  - redis: [\"7-alpine\"]\n  - mailhog/mailhog: [\"v1.0.1\"]\n  - minio/minio: \
+             [\"latest\"]\n  - postgis/postgis: [\"16-3.4\"]\n"
         )
     );
     let done = fix(&root, &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap());
@@ -94,7 +96,8 @@ fn case_e_is_adopted() {
     assert!(compose.contains(&format!("image: \"{REGISTRY}/docker-hub/library/redis:7-alpine\"")), "{compose}");
     let dockerfile = fs::read_to_string(root.join("Dockerfile")).unwrap();
     assert!(dockerfile.starts_with(&format!(
-        "# syntax={REGISTRY}/docker-hub/docker/dockerfile:1\nFROM {REGISTRY}/docker-hub/library/python:3.11-slim AS base\n"
+        "# syntax={REGISTRY}/docker-hub/docker/dockerfile:1\nFROM {REGISTRY}/docker-hub/library/python:3.11-slim AS \
+         base\n"
     )));
 }
 
@@ -153,7 +156,8 @@ fn case_b_goes_to_ecr_public_with_one_line() {
     let diff = unified("Dockerfile", &fs::read_to_string(&file).unwrap(), edits);
     assert_eq!(
         diff.unwrap(),
-        "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,4 @@\n-FROM python:3.11-slim\n+FROM public.ecr.aws/docker/library/python:3.11-slim\n \n WORKDIR /app\n COPY requirements.txt .\n"
+        "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,4 @@\n-FROM python:3.11-slim\n+FROM \
+         public.ecr.aws/docker/library/python:3.11-slim\n \n WORKDIR /app\n COPY requirements.txt .\n"
     );
     fix(&root, &Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     assert!(hub(&scanned(&root)).is_empty());
@@ -169,7 +173,8 @@ fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
     assert_eq!(
         names("prod/kustomization.yaml"),
         format!(
-            "resources: [../base]\nimages:\n- name: {REGISTRY}/docker-hub/library/nginx\n  newTag: 1.27.1\n- name: {REGISTRY}/docker-hub/acme/app\n  newName: {REGISTRY}/docker-hub/acme/app2\n"
+            "resources: [../base]\nimages:\n- name: {REGISTRY}/docker-hub/library/nginx\n  newTag: 1.27.1\n- name: \
+             {REGISTRY}/docker-hub/acme/app\n  newName: {REGISTRY}/docker-hub/acme/app2\n"
         )
     );
     assert!(names("base/d.yaml").contains(&format!("image: {REGISTRY}/docker-hub/library/nginx}}")));

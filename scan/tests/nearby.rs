@@ -64,7 +64,8 @@ fn trees() -> Vec<(&'static str, Counted, String)> {
                     (
                         format!("m{at}.tf"),
                         format!(
-                            "variable \"v{at}\" {{ default = \"redis:{at}\" }}\nresource \"docker_image\" \"i{at}\" {{ name = var.v{} }}\n",
+                            "variable \"v{at}\" {{ default = \"redis:{at}\" }}\nresource \"docker_image\" \"i{at}\" \
+                             {{ name = var.v{} }}\n",
                             (at + 1) % MANY
                         ),
                     )

@@ -35,7 +35,8 @@ fn scanned(path: &str, text: &str) -> Scanned {
 fn a_service_of_gitlab_keeps_the_name_by_which_jobs_reach_it() {
     let (plan, after) = moved(
         ".gitlab-ci.yml",
-        "test:\n  services:\n    - postgres:17\n    - name: acme/web-server:1\n    - name: redis:8\n      alias: cache\n  script: [make]\n",
+        "test:\n  services:\n    - postgres:17\n    - name: acme/web-server:1\n    - name: redis:8\n      alias: \
+         cache\n  script: [make]\n",
     );
     assert!(plan.left.is_empty(), "{:?}", plan.left);
     for wanted in [
@@ -54,13 +55,15 @@ fn a_service_of_gitlab_keeps_the_name_by_which_jobs_reach_it() {
 fn what_is_trusted_by_its_name_stays_and_is_said() {
     let (plan, after) = moved(
         ".drone.yml",
-        "kind: pipeline\nsteps:\n  - {name: a, image: plugins/docker, settings: {repo: x}}\n  - {name: b, image: 'golang:1.25', commands: [make]}\n",
+        "kind: pipeline\nsteps:\n  - \
+         {name: a, image: plugins/docker, settings: {repo: x}}\n  - {name: b, image: 'golang:1.25', commands: [make]}\n",
     );
     assert!(after.contains("image: plugins/docker,") && after.contains("/library/golang:1.25"), "{after}");
     assert!(plan.left.iter().any(|left| left.why.contains("privileges")), "{:?}", plan.left);
     let (plan, after) = moved(
         "skaffold.yaml",
-        "apiVersion: skaffold/v4beta11\nbuild:\n  artifacts:\n    - {image: acme/api, buildpacks: {builder: paketobuildpacks/builder-jammy-base}}\n    \
+        "apiVersion: skaffold/v4beta11\nbuild:\n  artifacts:\n    - \
+         {image: acme/api, buildpacks: {builder: paketobuildpacks/builder-jammy-base}}\n    \
          - {image: redis, jib: {fromImage: 'eclipse-temurin:21'}}\n",
     );
     assert!(after.contains("image: acme/api,") && after.contains("image: redis,"), "{after}");

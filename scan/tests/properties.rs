@@ -90,7 +90,8 @@ proptest! {
 
     #[test]
     fn compose_files_are_rewritten_once(values in prop::collection::vec(compose_value(), 1..6), env in "[ -~]{0,12}") {
-        let services: String = values.iter().enumerate().map(|(index, value)| format!("  s{index}:\n    image: {value}\n")).collect();
+        let services: String = values.iter().enumerate().map(|(index, value)| format!("  s{index}:\n    image: \
+            {value}\n")).collect();
         let files = BTreeMap::from([
             ("a/compose.yml".to_owned(), format!("services:\n{services}")),
             ("a/.env".to_owned(), format!("NAME=memcached\nB={env}\n")),

@@ -46,7 +46,9 @@ fn neighbours_outside_the_given_paths_are_not_read() {
     symlink(root.join("outside/.env"), app.join(".env")).unwrap();
     let outside = root.join("outside");
     let compose = format!(
-        "services:\n  a:\n    image: x/$TOKEN\n  b:\n    extends: {{file: {0}/base.yml, service: x}}\n    image: redis:7\n  c:\n    build: {{context: {0}, args: {{A: ':1'}}}}\n  d:\n    build: {{context: ../../outside, args: {{A: ':1'}}}}\n",
+        "services:\n  a:\n    image: x/$TOKEN\n  b:\n    extends: {{file: {0}/base.yml, service: x}}\n    image: \
+         redis:7\n  c:\n    build: {{context: {0}, args: {{A: ':1'}}}}\n  d:\n    build: {{context: ../../outside, \
+         args: {{A: ':1'}}}}\n",
         outside.display()
     );
     fs::write(app.join("compose.yml"), compose).unwrap();
@@ -133,7 +135,8 @@ fn no_output_has_a_command_or_a_sign_that_is_not_seen() {
         "e\r::add-mask::f.yml",
     ];
     for name in names {
-        let text = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: {image: \"redis:${X:?##[y]}\"}\n  c: {image: \"::set-output ##vso[x]\"}\n";
+        let text = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: {image: \"redis:${X:?##[y]}\"}\n  c: \
+            {image: \"::set-output ##vso[x]\"}\n";
         fs::write(root.join("tree").join(name), text).unwrap();
     }
     let scanned = scanned(root.join("tree"));

@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let weight = |own: &Vec<u32>| own.iter().map(|gram| rarity(holders.get(gram).map_or(1, Vec::len))).sum::<f32>();
     let weights: Vec<String> = all.iter().map(|own| format!("{:.1}", weight(own))).collect();
     let code = format!(
-        "pub(super) static KNOWN: &[Known] = &[\n{known}];\npub(super) static GRAMS: &[(u32, u32)] = &[\n{lines}];\npub(super) static HOLDERS: &[u16] = &{flat:?};\npub(super) static WEIGHTS: &[f32] = &[{}];\n",
+        "pub(super) static KNOWN: &[Known] = &[\n{known}];\npub(super) static GRAMS: &[(u32, u32)] = \
+         &[\n{lines}];\npub(super) static HOLDERS: &[u16] = &{flat:?};\npub(super) static WEIGHTS: &[f32] = &[{}];\n",
         weights.join(", ")
     );
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("known.rs"), code)?;

@@ -142,7 +142,8 @@ pub(crate) async fn forged_plan() -> String {
 pub(crate) async fn platforms() -> String {
     let pinned = Sample::multi_arch(5).build();
     let config = format!(
-        "registry: {{registry}}\ndiscover: ecs\nimages:\n- {{source: python, tags: ['3.13'], platforms: [linux/amd64]}}\n- redis: ['7@{}']\n",
+        "registry: {{registry}}\ndiscover: ecs\nimages:\n- {{source: python, tags: ['3.13'], platforms: \
+         [linux/amd64]}}\n- redis: ['7@{}']\n",
         pinned.digest()
     );
     let mut world = Setup::new().mirroring(&config).with_hub_account(None).build();

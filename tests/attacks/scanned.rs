@@ -89,8 +89,10 @@ pub(crate) async fn neighbours() -> String {
         tried += 1;
     }
     let compose = format!(
-        "services:\n  a: {{image: x/$TOKEN}}\n  b: {{extends: {{file: {0}/base.yml, service: x}}, image: redis:7}}\n  c: {{build: {{context: {0}, args: {{A: ':1'}}}}}}\n  \
-         d: {{build: {{context: ../../outside}}}}\n  e: {{build: {{context: ., args: {{A: ':1'}}}}}}\n  f: {{extends: {{file: base.yml, service: x}}, image: redis:7}}\n  \
+        "services:\n  a: {{image: x/$TOKEN}}\n  b: {{extends: {{file: {0}/base.yml, service: x}}, image: \
+         redis:7}}\n  c: {{build: {{context: {0}, args: {{A: ':1'}}}}}}\n  \
+         d: {{build: {{context: ../../outside}}}}\n  e: {{build: {{context: ., args: {{A: ':1'}}}}}}\n  f: {{extends: \
+         {{file: base.yml, service: x}}, image: redis:7}}\n  \
          g: {{build: sub}}\n  h: {{env_file: {0}/env, image: y/$TOKEN}}\n",
         outside.display()
     );
@@ -118,7 +120,8 @@ pub(crate) async fn devices() -> String {
                 "fifo" => assert!(Command::new("mkfifo").arg(&path).status().unwrap().success()),
                 device => symlink(device, &path).unwrap(),
             }
-            let compose = "services: {a: {image: 'redis:$TAG', build: {context: ., args: {A: b}}}, b: {extends: {file: base.yml, service: x}, image: redis:7}}\n";
+            let compose = "services: {a: {image: 'redis:$TAG', build: {context: ., args: {A: b}}}, b: \
+                {extends: {file: base.yml, service: x}, image: redis:7}}\n";
             fs::write(root.join("tree/app/compose.yml"), compose).unwrap();
             for path in [root.join("tree"), root.join("tree/app")] {
                 scanned(&path);
@@ -223,7 +226,8 @@ pub(crate) async fn words() -> String {
         "d\u{202e}lmy.yml",
     ];
     for name in names {
-        let content = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: {image: \"redis:${X:?##[y]}\"}\n  c: {image: \"::set-output ##vso[x]\"}\n";
+        let content = "services:\n  \"##vso[x]\\u202e::y\": {image: redis:7}\n  b: \
+            {image: \"redis:${X:?##[y]}\"}\n  c: {image: \"::set-output ##vso[x]\"}\n";
         fs::write(root.join("tree").join(name), content).unwrap();
     }
     let scanned = scanned(&root.join("tree"));

@@ -89,7 +89,11 @@ pub(crate) async fn remediator() -> String {
         let world = Setup::new().with("PULLSAFE_EVIDENCE_ON_BUS", "true").build();
         Sample::new(1).build().push(world.images.store(), "app", "1");
         let mut log: Vec<String> = SPOKEN.iter().map(|(_, line)| format!("ERROR {line}: connection failed")).collect();
-        log.push("psycopg2.OperationalError: connection to postgres://app:hunter2planted01@db/x failed: FATAL: password authentication failed for user \"app\"".to_owned());
+        log.push(
+            "psycopg2.OperationalError: connection to postgres://app:hunter2planted01@db/x failed: FATAL: \
+            password authentication failed for user \"app\""
+                .to_owned(),
+        );
         world
             .scheduler
             .set_behaviour("app", "app", Behaviour::Exits { after_seconds: 20, exit_code: 1, log });

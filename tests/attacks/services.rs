@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use testkit::aws::service::Service as _;
 use testkit::registry::Sample;
 
-const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.";
+const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
+    - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.";
 const CLUSTER_ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
 const MISSING: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:missing";
 
@@ -374,7 +375,8 @@ pub(crate) async fn loopback_images() -> String {
             let definition = world.define("app", &[&image]);
             world.create_service("web", &definition, 0, json!({}));
             let text = format!(
-                "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {image}: {image}: {reason}"
+                "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref \
+                 {image}: {image}: {reason}"
             );
             let details = json!({ "taskDefinitionArn": definition, "group": "service:web", "startedBy": "ecs-svc/0123456789012345678", "stoppedReason": text });
             world.deliver(&stop(&world, tried, details)).await;

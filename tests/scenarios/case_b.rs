@@ -37,11 +37,13 @@ fn write_log(world: &World, event: &Value) {
         (2_951, "Step 1/14 : FROM python:3.11-slim AS builder"),
         (
             2_952,
-            "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+            "toomanyrequests: You have reached your unauthenticated pull rate limit. \
+             https://www.docker.com/increase-rate-limit",
         ),
         (
             2_953,
-            "[Container] 2026/01/12 16:13:27 Command did not exit successfully docker build -t court-case-backend . exit status 1",
+            "[Container] 2026/01/12 16:13:27 Command did not exit successfully docker build -t court-case-backend . \
+             exit status 1",
         ),
     ] {
         lines[at] = line.to_owned();
@@ -198,7 +200,9 @@ async fn every_stage_has_its_line() {
     for line in [
         "#2 [internal] load metadata for docker.io/library/node:20-alpine",
         "#3 [internal] load metadata for docker.io/library/python:3.11-slim",
-        "#3 ERROR: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
+        "#3 ERROR: failed to copy: httpReadSeeker: failed open: unexpected status code \
+         https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server message: \
+         toomanyrequests: You have reached your pull rate limit.",
         "Dockerfile:6",
         "   1 |     FROM node:20-alpine AS web",
         "   6 | >>> FROM python:3.11-slim",

@@ -103,7 +103,9 @@ fn stop(world: &World, reason: &str) -> Option<Value> {
 fn stop_by_quota(world: &mut World) -> Option<Value> {
     stop(
         world,
-        "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+        "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server \
+         message: toomanyrequests: You have reached your unauthenticated pull rate limit. \
+         https://www.docker.com/increase-rate-limit",
     )
 }
 
@@ -111,7 +113,8 @@ fn stop_by_missing_image(world: &mut World) -> Option<Value> {
     stop(
         world,
         &format!(
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {APP}: {APP}: not found"
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {APP}: \
+             {APP}: not found"
         ),
     )
 }
@@ -121,7 +124,8 @@ fn stop_by_missing_digest(world: &mut World) -> Option<Value> {
     stop(
         world,
         &format!(
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {pinned}: {pinned}: not found"
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref \
+             {pinned}: {pinned}: not found"
         ),
     )
 }

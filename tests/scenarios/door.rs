@@ -396,7 +396,9 @@ async fn no_remedy_touches_a_service_whose_deployment_a_hook_has_stopped() {
             "detail": {
                 "taskArn": task, "clusterArn": world.service("web")["clusterArn"], "taskDefinitionArn": definition, "group": "service:web", "startedBy": "ecs-svc/0123456789012345678",
                 "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedAt": world.clock.now(), "version": 5, "launchType": "FARGATE",
-                "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+                "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too \
+                    Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate \
+                    limit. https://www.docker.com/increase-rate-limit",
                 "containers": [{ "name": "app", "lastStatus": "STOPPED" }],
             },
         });

@@ -176,7 +176,9 @@ async fn a_strangers_task_in_the_group_of_a_service_is_not_the_services() {
             "detail": {
                 "taskArn": task, "clusterArn": world.service("web")["clusterArn"], "taskDefinitionArn": definition, "group": "service:web",
                 "startedBy": started_by, "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "version": 5,
-                "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+                "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too \
+                    Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate \
+                    limit.",
                 "containers": [{ "name": "app", "lastStatus": "STOPPED" }],
             },
         });

@@ -266,7 +266,8 @@ async fn a_limit_that_is_too_small_for_all_who_share_it_is_in_the_weekly_message
     world.settle().await;
     world.deliver(&json!({ "pullsafe": "tell-outlooks" })).await;
     let week = world.told().pop().expect("a message").message;
-    let said = "Docker Hub grants 203.0.113.7 100 pulls in six hours, which it shares with prod/jobs: all tasks replaced at once, at their most, take 101";
+    let said = "Docker Hub grants 203.0.113.7 100 pulls in six hours, which it shares with prod/jobs: all tasks \
+        replaced at once, at their most, take 101";
     assert!(week.contains(said), "{week}");
 }
 

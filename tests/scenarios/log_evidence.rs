@@ -181,7 +181,8 @@ async fn an_absent_log_is_never_a_container_that_did_not_start() {
 async fn colours_do_not_hide_a_crash_and_secrets_stay_out_of_everything() {
     let lines = [
         "\u{1b}[32mINFO\u{1b}[0m connecting with postgres://app:hunter2@db/x",
-        "\u{1b}[31mpsycopg2.OperationalError\u{1b}[0m: connection to postgres://app:hunter2@db/x failed: FATAL: password authentication failed for user \"app\"",
+        "\u{1b}[31mpsycopg2.OperationalError\u{1b}[0m: connection to postgres://app:hunter2@db/x failed: FATAL: \
+         password authentication failed for user \"app\"",
     ];
     let crash = Behaviour::Exits {
         after_seconds: 20,

@@ -329,7 +329,8 @@ fn the_first_line_says_what_to_what_since_when_and_what_is_done() {
     }
 }
 
-/// events/told.jsonl: each kind of message as it goes over the bus, for whoever tries a rule. `UPDATE_DOCS=1` rewrites it.
+/// events/told.jsonl: each kind of message as it goes over the bus, for whoever tries a rule. `UPDATE_DOCS=1` rewrites
+/// it.
 #[test]
 fn the_events_of_every_kind_are_those_on_file() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/told.jsonl");

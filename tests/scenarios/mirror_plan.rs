@@ -184,7 +184,8 @@ async fn a_wrong_configuration_is_told_once_and_stops_nothing_else() {
 
 #[tokio::test]
 async fn an_immutable_tag_that_moved_is_blocked_and_said() {
-    let config = "registry: {registry}\nimages:\n- acme/app: ['1']\nrepositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 9}, tags: {team: platform}}\n";
+    let config = "registry: {registry}\nimages:\n- acme/app: ['1']\nrepositories: \
+        {immutable: true, scan_on_push: true, lifecycle: {keep: 9}, tags: {team: platform}}\n";
     let mut world = Setup::new().mirroring(config).build();
     Sample::new(1).build().push(world.hub.store(), "acme/app", "1");
     world.plan_mirror().await.unwrap();

@@ -10,7 +10,8 @@ const DAY: i64 = 86_400;
 
 fn config(tags: &str) -> String {
     format!(
-        "registry: {{registry}}\nimages:\n- python: [{tags}]\nprune: {{enabled: true, grace_days: 2, keep: {{pulled_within_days: 0}}}}\n"
+        "registry: {{registry}}\nimages:\n- python: [{tags}]\nprune: {{enabled: true, grace_days: 2, keep: \
+         {{pulled_within_days: 0}}}}\n"
     )
 }
 
@@ -152,7 +153,8 @@ async fn what_is_refused_for_good_is_told_with_what_is_missing() {
 
 #[tokio::test]
 async fn tags_that_cannot_be_listed_delete_nothing() {
-    let rule = "registry: {registry}\nimages:\n- source: python\n  tags: {include: '3.1*', exclude: '3.11'}\nprune: {enabled: true, grace_days: 1, keep: {pulled_within_days: 0}}\n";
+    let rule = "registry: {registry}\nimages:\n- source: python\n  tags: {include: '3.1*', exclude: '3.11'}\nprune: \
+        {enabled: true, grace_days: 1, keep: {pulled_within_days: 0}}\n";
     let mut world = mirrored().await;
     world.parameters.set(MIRROR_CONFIG, &rule.replace("{registry}", &world.images.host()));
     assert_eq!(run_after(&mut world, 1).await, 0);

@@ -130,7 +130,8 @@ async fn what_is_refused_is_told_once_and_leaves_nothing_that_is_not_named() {
         }
     }
     println!(
-        "refusals: {alone} of one writing call, {pairs} of two, all told once, no mark left unnamed, every queue empty at the end"
+        "refusals: {alone} of one writing call, {pairs} of two, all told once, no mark left unnamed, every queue \
+         empty at the end"
     );
 }
 

@@ -138,7 +138,9 @@ async fn a_probe_that_fails_leaves_the_diagnosis_as_it_was() {
 
 #[tokio::test]
 async fn a_refused_pull_is_the_role_or_somebody_else() {
-    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1: pulling from host 123456789012.dkr.ecr.eu-west-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden";
+    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1: pulling from host \
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden";
     let there = |world: &World| Sample::new(1).build().push(world.images.store(), "app", "1");
     let found = pull_failed(IMAGE, "arn:aws:iam::123456789012:role/bare", reason, there).await;
     assert_eq!(
@@ -158,7 +160,9 @@ async fn a_refused_pull_is_the_role_or_somebody_else() {
 
 #[tokio::test]
 async fn docker_hub_is_asked_by_head_whether_it_is_there() {
-    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/acme/api:1: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed";
+    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+        docker.io/acme/api:1: pull access denied, repository does not exist or may require authorization: server \
+        message: insufficient_scope: authorization failed";
     let found = pull_failed("acme/api:1", ROLE, reason, |world| {
         Sample::new(1).build().push(world.hub.store(), "acme/api", "1")
     })
@@ -172,7 +176,8 @@ async fn docker_hub_is_asked_by_head_whether_it_is_there() {
 /// Cut before it tells: unknown it stays, with the quota as a hint only.
 #[tokio::test]
 async fn a_cut_text_is_not_made_into_a_limit() {
-    let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to copy: httpReadSeeker: failed open";
+    let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to copy: \
+        httpReadSeeker: failed open";
     let found = pull_failed("acme/api:1", ROLE, reason, |world| {
         Sample::new(1).build().push(world.hub.store(), "acme/api", "1");
         world.hub.quota().spend("127.0.0.1", 100, world.clock.now());
@@ -194,7 +199,9 @@ fn define_for_ec2(world: &World, image: &str) -> String {
 
 #[tokio::test]
 async fn on_ec2_it_is_the_role_of_the_instance() {
-    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1: pulling from host 123456789012.dkr.ecr.eu-west-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden";
+    let reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1: pulling from host \
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden";
     for (launch_type, settled) in [("EC2", false), ("FARGATE", true)] {
         let mut world = Setup::new().build();
         Sample::new(1).build().push(world.images.store(), "app", "1");
@@ -222,7 +229,9 @@ async fn a_service_on_ec2_without_an_execution_role_is_told_what_it_lacks() {
     }
     let definition = define_for_ec2(&world, "acme/app:1");
     world.create_service("web", &definition, 1, json!({ "launchType": "EC2" }));
-    let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
+    let reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - \
+        Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. \
+        https://www.docker.com/increase-rate-limit";
     let mut stop = stop(&world, "acme/app:1", reason);
     stop["detail"]["launchType"] = json!("EC2");
     stop["detail"]["startedBy"] = json!("ecs-svc/0123456789012345678");

@@ -1,5 +1,5 @@
-//! What files pull, and what the mirror has of it: base images of Dockerfiles, and whatever else names an image of Docker
-//! Hub, or the copy of one. Read only; a look is no pull.
+//! What files pull, and what the mirror has of it: base images of Dockerfiles, and whatever else names an image of
+//! Docker Hub, or the copy of one. Read only; a look is no pull.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -83,7 +83,8 @@ impl Lines {
         };
         self.items.extend(items);
         self.items.pop_front().ok_or_else(|| {
-            let problem = "no task or service in it: ECS forgets a stopped task after an hour (CLUSTER/SERVICE reads the service's events)";
+            let problem = "no task or service in it: ECS forgets a stopped task after an hour (CLUSTER/SERVICE reads \
+                the service's events)";
             Fault { id: None, line: self.number, problem: problem.to_owned() }
         })
     }

@@ -141,7 +141,9 @@ fn of_service(service: &Value) -> Item {
     let verdict = told.map_or_else(
         || {
             Verdict::NotAStop(
-                "No event of the service names a failure. Diagnose its stopped tasks: `pullsafe diagnose CLUSTER/SERVICE`.".to_owned(),
+                "No event of the service names a failure. Diagnose its stopped tasks: `pullsafe diagnose \
+                 CLUSTER/SERVICE`."
+                    .to_owned(),
             )
         },
         |found| Verdict::Diagnosed(Box::new(found)),

@@ -60,7 +60,8 @@ fn version(group: &str, answer: Result<Value, Failure>) -> Finding {
         Some(version) => Finding::wrong(
             about,
             format!("{version}, and this command line is {VERSION}"),
-            "bring the older one up to the newer (docs/deploy.md, Upgrade): each knows the resources of its own version",
+            "bring the older one up to the newer (docs/deploy.md, Upgrade): each knows the resources of its own \
+             version",
         ),
         None => Finding::unknown(
             about,

@@ -73,7 +73,8 @@ fn paused(services: &[Marked], stack: &Deployed) -> Finding {
         )
     };
     let mend = format!(
-        "bring each back while the stack acts, and look again (pullsafe resumes the autoscaling and takes its marks away): {}",
+        "bring each back while the stack acts, and look again (pullsafe resumes the autoscaling and takes its marks \
+         away): {}",
         services.iter().map(command).collect::<Vec<_>>().join("; ")
     );
     Finding::wrong(PAUSED, seen.collect::<Vec<_>>().join("; "), mend)

@@ -75,7 +75,8 @@ fn own_prefix(stack: &Deployed, prefixes: &[String]) -> Finding {
         Some(prefix) => Finding::wrong(
             MIRROR,
             format!("a pull-through rule for {prefix} writes to the same repositories"),
-            "delete the rule, or give the mirror another MirrorPrefix (docs/mirror.md, Coming from ECR's pull-through cache)",
+            "delete the rule, or give the mirror another MirrorPrefix (docs/mirror.md, Coming from ECR's pull-through \
+             cache)",
         ),
         None => Finding::right(MIRROR, format!("no rule writes below {own}")),
     }

@@ -184,7 +184,8 @@ fn judged(about: String, stack: &Deployed, role: &Role, decisions: &BTreeMap<Str
         }
     }
     if !missing.is_empty() {
-        let mend = "deploy the template of this version; if it is, a permissions boundary or a policy of the organization denies them";
+        let mend = "deploy the template of this version; if it is, a permissions boundary or a policy of the \
+            organization denies them";
         return Finding::wrong(about, format!("not allowed: {}", missing.join(", ")), mend);
     }
     if !beyond.is_empty() {

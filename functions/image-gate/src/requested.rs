@@ -184,7 +184,8 @@ impl Gate {
     ) -> Result<Value, Unanswered> {
         let answer = match &envelope.failed_before {
             Some(failed) => Answer::failed(&format!(
-                "The gate function could not handle this request ({}; its log group {} says more), and it cannot be parked: {not_parked}. The image was looked for and is not there. Deploy again.",
+                "The gate function could not handle this request ({}; its log group {} says more), and it cannot be \
+                 parked: {not_parked}. The image was looked for and is not there. Deploy again.",
                 failed.condition, failed.log_group
             )),
             None => self.poll(wait, not_parked, call).await,

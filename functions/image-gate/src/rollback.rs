@@ -49,7 +49,8 @@ impl Gate {
         match self.stacks.status(stack_id).await {
             Ok(status) => status.contains("ROLLBACK") && status.ends_with("_IN_PROGRESS"),
             Err(failure) => {
-                tracing::warn!(stack = stack_id, %failure, "whether the stack rolls back cannot be seen; it counts as no rollback: {failure}");
+                tracing::warn!(stack = stack_id, %failure, "whether the stack rolls back cannot be seen; it counts as \
+                    no rollback: {failure}");
                 false
             }
         }

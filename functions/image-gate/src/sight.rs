@@ -25,8 +25,10 @@ impl Gate {
             // The same words whether the repository does not exist, has no policy, or has one that does not name the
             // account.
             Ok(_) | Err(_) => Some(Look::Denied(format!(
-                "RepositoryName names a repository of account {owner}, and the stack's account {account} cannot be seen to have the right to pull from it. \
-                 Let its policy allow ecr:BatchGetImage to arn:aws:iam::{account}:root, and ecr:GetRepositoryPolicy to the gate's roles if it is not the gate's own."
+                "RepositoryName names a repository of account {owner}, and the stack's account {account} cannot be \
+                 seen to have the right to pull from it. \
+                 Let its policy allow ecr:BatchGetImage to arn:aws:iam::{account}:root, and ecr:GetRepositoryPolicy \
+                 to the gate's roles if it is not the gate's own."
             ))),
         }
     }

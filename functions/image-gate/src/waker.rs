@@ -103,7 +103,8 @@ impl Gate {
         let answers = stream::iter(due).map(async |(wait, answer)| match Box::pin(self.answer_known(&wait, &answer, call)).await {
             Ok(outcome) => usize::from(outcome["answered"] == true),
             Err(error) => {
-                tracing::warn!(stack = wait.requester.stack_id, %error, "an answer is sent again by the next sweep: {error}");
+                tracing::warn!(stack = wait.requester.stack_id, %error, "an answer is sent again by the next sweep: \
+                    {error}");
                 0
             }
         });

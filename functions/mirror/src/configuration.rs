@@ -28,7 +28,8 @@ impl Mirror {
         let mut faults = Vec::new();
         if ecr_host(&config.registry).is_none() {
             faults.push(format!(
-                "{name}: `registry` is `{}`: the function mirrors to private registries of Amazon ECR; `pullsafe mirror` does to any",
+                "{name}: `registry` is `{}`: the function mirrors to private registries of Amazon ECR; `pullsafe \
+                 mirror` does to any",
                 config.registry
             ));
         }
@@ -36,7 +37,8 @@ impl Mirror {
         let below = config.prefix == *own || config.prefix.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
         if !below {
             faults.push(format!(
-                "{name}: `prefix` is `{}`: the stack lets the function write below `{own}` only (parameter MirrorPrefix)",
+                "{name}: `prefix` is `{}`: the stack lets the function write below `{own}` only (parameter \
+                 MirrorPrefix)",
                 config.prefix
             ));
         }

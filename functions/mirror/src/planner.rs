@@ -201,7 +201,8 @@ impl Mirror {
             return memory.clone();
         }
         let text = format!(
-            "The mirror's configuration is wrong, so that nothing is planned until it is mended. What was asked for on its own is still mirrored.\n\n{}\n",
+            "The mirror's configuration is wrong, so that nothing is planned until it is mended. What was asked for \
+             on its own is still mirrored.\n\n{}\n",
             faults.join("\n")
         );
         let notice = Notice {
@@ -238,7 +239,8 @@ impl Mirror {
             detail_type: "Diagnosis".to_owned(),
             subject: "pullsafe: images that nothing wants stay in the mirror".to_owned(),
             text: format!(
-                "The mirror's configuration lets images go that nothing wants, and they stay. What is in the way:\n\n{}\n",
+                "The mirror's configuration lets images go that nothing wants, and they stay. What is in the \
+                 way:\n\n{}\n",
                 obstacles.join("\n")
             ),
             evidence: None,

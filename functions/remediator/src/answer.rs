@@ -72,10 +72,12 @@ impl Remediator {
         let who = match who {
             Ok(who) => who,
             Err(Unproven::Refused(code)) => {
-                return json!({ "error": format!("who you are is not proven, and nothing was done: STS did not take the signature ({code})") });
+                return json!({ "error": format!("who you are is not proven, and nothing was done: STS did not take \
+                    the signature ({code})") });
             }
             Err(Unproven::Unknown(why)) => {
-                return json!({ "error": format!("who you are could not be found out, and nothing was done: STS could not be asked ({why})") });
+                return json!({ "error": format!("who you are could not be found out, and nothing was done: STS could \
+                    not be asked ({why})") });
             }
         };
         // Nothing goes by what was read for somebody else a moment ago.
@@ -92,7 +94,8 @@ impl Remediator {
             let by = Invocation { id: &id, now: (self.clock)() };
             let heard = Box::pin(within.hear_one(answer.verdict, code, &who, by)).await;
             let heard = heard.unwrap_or_else(|failure| {
-                let said = format!("{failure}. What was begun is carried on with by itself; otherwise answer once more.");
+                let said = format!("{failure}. What was begun is carried on with by itself; otherwise answer once \
+                    more.");
                 Heard { code: code.clone(), outcome: "failed", said, subject: None, question: None }
             });
             tracing::info!(code, outcome = heard.outcome, by = %who, "question {code} was answered by {who}: {}", heard.outcome);
@@ -185,7 +188,8 @@ impl Remediator {
             (Some(anew), _) => (
                 "asked-anew",
                 format!(
-                    "What would be done has changed since it was asked, so that nothing was done. Question {anew} shows what would be done now"
+                    "What would be done has changed since it was asked, so that nothing was done. Question {anew} \
+                     shows what would be done now"
                 ),
             ),
             (None, "resolved") => ("over", format!("{late}The incident is over, and nothing was done: {}", tally.why)),

@@ -148,7 +148,8 @@ impl Remediator {
         let deployments = self.ecs.deployments();
         match self.in_time("ecs:DescribeServiceDeployments", deployments.deployment(&waits.deployment)).await {
             Err(failure) if !failure.is_transient() => {
-                tracing::error!(%failure, hook = waits.hook, "{}: a deployment waits and cannot be looked at: {failure}", waits.service);
+                tracing::error!(%failure, hook = waits.hook, "{}: a deployment waits and cannot be looked at: \
+                    {failure}", waits.service);
                 Ok(None)
             }
             answer => answer,

@@ -54,7 +54,8 @@ impl Remediator {
                 (task, diagnosis)
             }
             Err(failure) => {
-                tracing::warn!(task = task.task_arn, %failure, "{}: which container was essential is not known: {failure}", task.task_id());
+                tracing::warn!(task = task.task_arn, %failure, "{}: which container was essential is not known: \
+                    {failure}", task.task_id());
                 (task, by_text)
             }
         }

@@ -48,7 +48,8 @@ impl Remediator {
         match self.leave(&author, outgoing, now).await {
             Ok(turn) => turn,
             Err(failure) => {
-                tracing::warn!(notice = outgoing.notice.id, %failure, "whether a message may go out could not be found out: {failure}");
+                tracing::warn!(notice = outgoing.notice.id, %failure, "whether a message may go out could not be \
+                    found out: {failure}");
                 Turn::Waits
             }
         }

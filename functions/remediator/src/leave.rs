@@ -87,7 +87,8 @@ impl Remediator {
         }
         Ok(leave.before.clone()?.map(|other| {
             format!(
-                "the stack {other} of pullsafe may act on this service too, and is the older one, so that this one ({own}) observes: \
+                "the stack {other} of pullsafe may act on this service too, and is the older one, so that this one \
+                 ({own}) observes: \
                  keep one acting stack in a region, or give each a ServicePattern of its own"
             )
         }))

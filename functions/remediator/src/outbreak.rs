@@ -38,7 +38,8 @@ impl Remediator {
             }
             Ok(None) => Turn::Goes,
             Err(failure) => {
-                tracing::warn!(notice = outgoing.notice.id, %failure, "whether it is an outbreak is not known, so that it is told by itself: {failure}");
+                tracing::warn!(notice = outgoing.notice.id, %failure, "whether it is an outbreak is not known, so \
+                    that it is told by itself: {failure}");
                 Turn::Goes
             }
         }

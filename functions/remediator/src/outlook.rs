@@ -37,8 +37,8 @@ const INDEX_SECONDS: i64 = 3600;
 const MOST_INDICES: usize = 20;
 
 impl Remediator {
-    /// Puts a look at everything that launches tasks into the queue. What may not be listed is remembered, and told with
-    /// the message of the week; where a call may succeed later, all of it is tried again.
+    /// Puts a look at everything that launches tasks into the queue. What may not be listed is remembered, and told
+    /// with the message of the week; where a call may succeed later, all of it is tried again.
     pub(crate) async fn find_outlooks(&self, now: Timestamp) -> Result<Tally, Failure> {
         let launchers = self.running.launchers(&self.running.clusters().await?, now).await;
         if let Some(failure) = launchers.unread.iter().find_map(Unread::passing) {

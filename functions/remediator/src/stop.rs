@@ -22,7 +22,8 @@ impl Remediator {
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
-        tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
+        tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task \
+            {} stopped: {}", task.task_id(), diagnosis.cause);
         let mut found = self.table.read(&subject, by.id, by.now).await?;
         self.recall(&subject, &mut found.record, &task, now).await?;
         let added = found.record.would_add(&task, now);

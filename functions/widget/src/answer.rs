@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Answer {
     /// To `{"describe": true}`, which the console asks when the widget is added: what it is for.
     Described(Described),
-    /// To everything else: a fragment of HTML, without scripts and links, and with buttons only where the stack says so. A failure is told in it.
+    /// To everything else: a fragment of HTML, without scripts and links, and with buttons only where the stack says
+    /// so. A failure is told in it.
     Html(String),
 }
 

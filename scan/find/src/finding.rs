@@ -84,7 +84,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// Whether an image of this place is deployed, so that it comes from a registry and not from the machine that built it.
+    /// Whether an image of this place is deployed, so that it comes from a registry and not from the machine that built
+    /// it.
     pub const fn is_deployed(self) -> bool {
         match self {
             Self::Kubernetes

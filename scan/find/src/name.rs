@@ -9,10 +9,14 @@ pub(crate) struct Name<'p> {
 }
 
 /// Extensions of files that are none of the formats, nor may be: they are not opened.
-const OTHER: &str = " 7z a adoc avi avif bin bmp bz2 c cc class cmake cpp crt css csv cxx dart db dll dockerignore doc docx dylib eot erl ex exe \
-     exs flac gif graphql gz h hpp hs htm html hxx ico ini jar jpeg jpg key less lock log lua m map md mdx mod mov mp3 mp4 o ogg otf out \
-     parquet patch pb pdf pem php pkl pl png po proto psd pt pyc pyd r rb rlib rst s sass scss so sqlite sql sum svelte svg swift tar tgz \
-     tif tiff toml ttf txt vue wasm wav webm webp woff woff2 xls xlsx xml xz zip zig zst diff pickle npy gitignore gitattributes \
+const OTHER: &str = " 7z a adoc avi avif bin bmp bz2 c cc class cmake cpp crt css csv cxx dart db dll dockerignore \
+    doc docx dylib eot erl ex exe \
+     exs flac gif graphql gz h hpp hs htm html hxx ico ini jar jpeg jpg key less lock log lua m map md mdx mod mov \
+     mp3 mp4 o ogg otf out \
+     parquet patch pb pdf pem php pkl pl png po proto psd pt pyc pyd r rb rlib rst s sass scss so sqlite sql sum \
+     svelte svg swift tar tgz \
+     tif tiff toml ttf txt vue wasm wav webm webp woff woff2 xls xlsx xml xz zip zig zst diff pickle npy gitignore \
+     gitattributes \
      editorconfig npmrc nvmrc snap ipynb properties gradle ";
 
 impl<'p> Name<'p> {

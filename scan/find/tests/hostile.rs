@@ -144,7 +144,8 @@ fn doubled() -> Vec<String> {
             levels(&|i| format!("  v{} = \"{}\"\n", i + 1, format!("${{local.v{i}}}").repeat(20)))
         ),
         format!(
-            "locals {{\n  v0 = {{ image = \"redis:7\" }}\n{}}}\nresource \"aws_ecs_task_definition\" \"x\" {{ container_definitions = jsonencode(local.v30) }}\n",
+            "locals {{\n  v0 = {{ image = \"redis:7\" }}\n{}}}\nresource \"aws_ecs_task_definition\" \"x\" {{ \
+             container_definitions = jsonencode(local.v30) }}\n",
             levels(&|i| format!("  v{} = {{ a = local.v{i}, b = [local.v{i}, local.v{}] }}\n", i + 1, i + 1))
         ),
         (0..100)
@@ -248,7 +249,8 @@ fn hostile_trees_take_no_longer_than_they_may() {
                 fs::write(
                     root.join(format!("m{at}.tf")),
                     format!(
-                        "variable \"v{at}\" {{ default = \"redis:{at}\" }}\nresource \"docker_image\" \"i{at}\" {{ name = var.v{at} }}\n"
+                        "variable \"v{at}\" {{ default = \"redis:{at}\" }}\nresource \"docker_image\" \"i{at}\" {{ \
+                         name = var.v{at} }}\n"
                     ),
                 )
                 .unwrap();

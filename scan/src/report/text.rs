@@ -93,7 +93,8 @@ pub fn terminal(scanned: &Scanned, listed: Listed, colours: Colours, target: Opt
         let registry = if target.is_some() { "" } else { " --registry REGISTRY" };
         let _ = writeln!(
             text,
-            "Next: pullsafe scan --mirror-config{registry} for a mirror of these, pullsafe scan --diff{registry} for the changes."
+            "Next: pullsafe scan --mirror-config{registry} for a mirror of these, pullsafe scan --diff{registry} for \
+             the changes."
         );
     }
     text

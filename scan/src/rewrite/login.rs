@@ -15,17 +15,20 @@ fn step(finding: &Finding) -> Option<&'static str> {
     let file = finding.file.as_str();
     Some(match finding.place {
         Place::GithubContainer | Place::GithubService => {
-            "GitHub Actions: give `container` and `services` their `credentials` (username AWS, password from a job before them that runs \
+            "GitHub Actions: give `container` and `services` their `credentials` (username AWS, password from a job \
+             before them that runs \
              aws-actions/amazon-ecr-login with `mask-password: false`)"
         }
         Place::GithubAction => {
-            "GitHub Actions: add a step with aws-actions/amazon-ecr-login before the first use; `uses: docker://` cannot log in"
+            "GitHub Actions: add a step with aws-actions/amazon-ecr-login before the first use; `uses: docker://` \
+             cannot log in"
         }
         Place::CiCommand if file.contains(".github/") => {
             "GitHub Actions: add a step with aws-actions/amazon-ecr-login@v2 before the first pull"
         }
         Place::GitlabImage | Place::GitlabService => {
-            "GitLab: set DOCKER_AUTH_CONFIG, {\"credHelpers\": {\"REGISTRY\": \"ecr-login\"}}, with amazon-ecr-credential-helper on the runners"
+            "GitLab: set DOCKER_AUTH_CONFIG, \
+             {\"credHelpers\": {\"REGISTRY\": \"ecr-login\"}}, with amazon-ecr-credential-helper on the runners"
         }
         Place::CiImage if file.contains(".circleci/") => {
             "CircleCI: give each image its `aws_auth` (a role by `oidc_auth`, or a context's keys)"
@@ -48,10 +51,12 @@ fn step(finding: &Finding) -> Option<&'static str> {
         Place::Nomad => "Nomad: give the docker driver `auth { helper = \"ecr-login\" }` on the clients",
         Place::CloudBuild => "Cloud Build: log in to REGISTRY in the first step; a step's own image cannot",
         Place::Kubernetes | Place::HelmValues => {
-            "Kubernetes: nodes need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, or pods `imagePullSecrets` for REGISTRY"
+            "Kubernetes: nodes need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, or pods `imagePullSecrets` for \
+             REGISTRY"
         }
         Place::BuildspecCommand => {
-            "CodeBuild: run `aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY` in `pre_build`"
+            "CodeBuild: run `aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY` in \
+             `pre_build`"
         }
         Place::CodeBuildEnvironment => "CodeBuild: set `ImagePullCredentialsType: SERVICE_ROLE`, and let the role pull",
         Place::DockerfileFrom
@@ -68,7 +73,8 @@ fn step(finding: &Finding) -> Option<&'static str> {
         | Place::Ansible
         | Place::Devcontainer
         | Place::Testcontainers => {
-            "Docker, wherever these are built or run: aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY"
+            "Docker, wherever these are built or run: aws ecr get-login-password | docker login --username AWS \
+             --password-stdin REGISTRY"
         }
         Place::CiImage
         | Place::CiCommand

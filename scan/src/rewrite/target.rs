@@ -157,8 +157,10 @@ fn stays(finding: &Finding) -> Option<&'static str> {
         );
     }
     let jvm = [".java", ".kt", ".kts", ".scala", ".groovy"].iter().any(|end| finding.file.ends_with(end));
-    (finding.place == Place::Testcontainers && jvm)
-        .then_some("a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add asCompatibleSubstituteFor with the old name")
+    (finding.place == Place::Testcontainers && jvm).then_some(
+        "a module checks the name: set TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, or add \
+            asCompatibleSubstituteFor with the old name",
+    )
 }
 
 fn edits_at(head: &Head, base: &str) -> Vec<(String, Edit)> {

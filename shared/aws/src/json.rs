@@ -199,8 +199,8 @@ impl JsonApi {
         self.send(call, request).await
     }
 
-    /// Reads by a path: `read("scheduler:GetSchedule", &["schedules", name], &[("groupName", group)])`. The parts of the
-    /// path and the values may be any text.
+    /// Reads by a path: `read("scheduler:GetSchedule", &["schedules", name], &[("groupName", group)])`. The parts of
+    /// the path and the values may be any text.
     ///
     /// # Errors
     /// The call failed, after the retries that the configuration allows.

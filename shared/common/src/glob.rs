@@ -18,7 +18,8 @@ impl Glob {
         }
         if text.len() > 128 || !text.bytes().all(allowed) {
             return Err(
-                "a pattern is at most 128 letters, digits, `_`, `.`, `-`, `*` (any run of characters) and `?` (one character)",
+                "a pattern is at most 128 letters, digits, `_`, `.`, `-`, `*` (any run of characters) and `?` (one \
+                 character)",
             );
         }
         Ok(Self(text.to_owned()))

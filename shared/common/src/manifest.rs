@@ -198,7 +198,8 @@ impl Contents {
             });
         }
         Err(InvalidManifest::new(if list("fsLayers").is_some() {
-            "it is of Docker's schema 1, which registries have stopped serving by digest; rebuild or push the image again"
+            "it is of Docker's schema 1, which registries have stopped serving by digest; rebuild or push the image \
+             again"
         } else {
             "it lists neither manifests nor layers"
         }))

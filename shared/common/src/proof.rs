@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_proof_covers_what_was_signed_and_shows_nothing() {
-        let authorization = "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=00ff";
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/sts/aws4_request, \
+            SignedHeaders=host;x-amz-date, Signature=00ff";
         let proof = Proof {
             authorization: authorization.to_owned(),
             date: "20260115T191700Z".to_owned(),

@@ -30,7 +30,8 @@ fn main() {
     }
     let seconds = processor_seconds();
     let task = StoppedTask::from_json(&json!({
-        "lastStatus": "STOPPED", "stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health checks in (target-group x)",
+        "lastStatus": "STOPPED", "stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health \
+            checks in (target-group x)",
         "containers": [{"name": "app", "exitCode": 137}],
     }));
     let found = diagnose_read(&task, &BTreeMap::from([("app".to_owned(), picker)]));

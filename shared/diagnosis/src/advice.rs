@@ -127,12 +127,17 @@ pub(super) fn unknown(image: Option<&str>, pull: bool, text: &str) -> String {
     let image = image.and_then(|image| image.parse::<Reference>().ok());
     let look = match (pull, image) {
         (true, Some(image)) => format!(
-            "Ask the registry for the manifest (`docker buildx imagetools inspect {image}`), and look at what else stopped at the same time."
+            "Ask the registry for the manifest (`docker buildx imagetools inspect {image}`), and look at what else \
+             stopped at the same time."
         ),
         (true, None) => {
-            "Ask the registry for the manifest of the image that is named there, and look at what else stopped at the same time.".to_owned()
+            "Ask the registry for the manifest of the image that is named there, and look at what else stopped at the \
+             same time."
+                .to_owned()
         }
-        (false, _) => "Read the text in the evidence and the container's log, and look at what else stopped at the same time.".to_owned(),
+        (false, _) => "Read the text in the evidence and the container's log, and look at what else stopped at the \
+            same time."
+            .to_owned(),
     };
     let what = if pull { "The pull failed" } else { "The stop is not explained" };
     if text::is_cut(text) {

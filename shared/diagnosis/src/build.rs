@@ -198,16 +198,27 @@ fn undecided(phase: &str, context: &str, source: &str, logs: &BTreeMap<String, B
     let advice = match (phase, by_resource) {
         (_, Some(finding)) => of_finding(finding, &Setting::of_build()).advice,
         ("DOWNLOAD_SOURCE", None) => {
-            "The build could not get its source (DOWNLOAD_SOURCE). That is access to the repository (connection, token, branch, webhook), not a pull of an image.".to_owned()
+            "The build could not get its source (DOWNLOAD_SOURCE). That is access to the repository (connection, \
+             token, branch, webhook), not a pull of an image."
+                .to_owned()
         }
         ("", None) => "The event does not say which phase failed. Read the build's log.".to_owned(),
         (_, None) if logs.is_empty() => {
-            format!("The build failed in {phase}, whose context says only that a command failed. Read the build's log: a `docker build` that cannot pull its base image says so there.")
+            format!(
+                "The build failed in {phase}, whose context says only that a command failed. Read the build's \
+                log: a `docker build` that cannot pull its base image says so there."
+            )
         }
         (_, None) if logs.values().any(BuildLog::shows_pulls) => {
-            format!("The build failed in {phase}. Its log was read where images are pulled and shows no failed pull: read the last lines of the log.")
+            format!(
+                "The build failed in {phase}. Its log was read where images are pulled and shows no failed pull: \
+                read the last lines of the log."
+            )
         }
-        (_, None) => format!("The build failed in {phase}, and what was read of its log shows neither a pull nor why it failed. Read the log from the first failed command on."),
+        (_, None) => format!(
+            "The build failed in {phase}, and what was read of its log shows neither a pull nor why \
+            it failed. Read the log from the first failed command on."
+        ),
     };
     evidence.extend(finding.into_iter().flat_map(|finding| finding.evidence));
     evidence.extend(tail);
@@ -243,7 +254,9 @@ mod tests {
         let found = diagnose_build(
             &build(
                 "PROVISIONING",
-                "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: Unable to pull customer's container image. CannotPullContainerError: Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+                "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: Unable to pull customer's container image. \
+                 CannotPullContainerError: Error response from daemon: toomanyrequests: You have reached your \
+                 unauthenticated pull rate limit.",
             ),
             &BTreeMap::new(),
         );
@@ -262,7 +275,8 @@ mod tests {
             &event,
             &log(&[
                 "Step 1/9 : FROM python:3.11-slim",
-                "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+                "toomanyrequests: You have reached your unauthenticated pull rate limit. \
+                 https://www.docker.com/increase-rate-limit",
                 "[Container] Command did not exit successfully docker build -t app . exit status 1",
             ]),
         );
@@ -277,7 +291,10 @@ mod tests {
     #[test]
     fn buildkit_names_the_image_itself() {
         let event = build("BUILD", "COMMAND_EXECUTION_ERROR");
-        let line = "ERROR: failed to solve: python:3.11-slim: failed to resolve source metadata for docker.io/library/python:3.11-slim: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.";
+        let line = "ERROR: failed to solve: python:3.11-slim: failed to resolve source metadata for \
+            docker.io/library/python:3.11-slim: failed to copy: httpReadSeeker: failed open: unexpected status code \
+            https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server \
+            message: toomanyrequests: You have reached your pull rate limit.";
         let found = diagnose_build(&event, &log(&[line]));
         assert!(found.diagnosis.docker_hub_quota());
         assert_eq!(found.diagnosis.image.as_deref(), Some("python:3.11-slim"));

@@ -377,17 +377,25 @@ mod tests {
         for lines in [
             vec![
                 "Step 1/9 : FROM python:3.11-slim",
-                "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+                "toomanyrequests: You have reached your unauthenticated pull rate limit. \
+                 https://www.docker.com/increase-rate-limit",
             ],
             vec![
-                "ERROR: failed to solve: python:3.11-slim: failed to resolve source metadata for docker.io/library/python:3.11-slim: failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
+                "ERROR: failed to solve: python:3.11-slim: failed to resolve source metadata for \
+                 docker.io/library/python:3.11-slim: failed to copy: httpReadSeeker: failed open: unexpected status \
+                 code https://registry-1.docker.io/v2/library/python/manifests/sha256:1: 429 Too Many Requests - \
+                 Server message: toomanyrequests: You have reached your pull rate limit.",
             ],
             vec![
-                "error building image: GET https://index.docker.io/v2/library/python/manifests/3.11-slim: TOOMANYREQUESTS: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
+                "error building image: GET https://index.docker.io/v2/library/python/manifests/3.11-slim: \
+                 TOOMANYREQUESTS: You have reached your pull rate limit. You may increase the limit by authenticating \
+                 and upgrading: https://www.docker.com/increase-rate-limit",
             ],
             vec![
                 "Trying to pull docker.io/library/python:3.11-slim...",
-                "Error: creating build container: initializing source docker://python:3.11-slim: reading manifest 3.11-slim in docker.io/library/python: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
+                "Error: creating build container: initializing source docker://python:3.11-slim: reading manifest \
+                 3.11-slim in docker.io/library/python: toomanyrequests: You have reached your pull rate limit. You \
+                 may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
             ],
         ] {
             let found = BuildLog::of(lines.iter().copied()).failed_pull("build").unwrap();

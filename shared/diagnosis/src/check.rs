@@ -25,12 +25,22 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
     let defined = |what: &str| definition(setting, what);
     match diagnosis.cause {
         Cause::RegistryRateLimited | Cause::RegistryDataLimit => limit(diagnosis),
-        Cause::ImageNotFound | Cause::ImageDigestGone | Cause::ImageArchived | Cause::RepositoryNotFound => exists(diagnosis, setting),
+        Cause::ImageNotFound | Cause::ImageDigestGone | Cause::ImageArchived | Cause::RepositoryNotFound => {
+            exists(diagnosis, setting)
+        }
         Cause::RegistryAuthDenied | Cause::EcrPermissionDenied => access(diagnosis, &text, setting),
         Cause::RegistryUnreachable => network(diagnosis, setting),
         Cause::RegistryServerError => inspect(diagnosis).unwrap_or_else(|| "the registry's status page".to_owned()),
         Cause::PlatformMismatch | Cause::ExecFormat | Cause::ImageCorrupt | Cause::ImageUnsupported => {
-            inspect(diagnosis).map_or_else(|| defined(IMAGES), |command| format!("{command} (the platforms and media types it lists)"))
+            inspect(diagnosis).map_or_else(
+                || defined(IMAGES),
+                |command| {
+                    format!(
+                        "{command} (the platforms and media \
+                types it lists)"
+                    )
+                },
+            )
         }
         Cause::LogDriverFailed if diagnosis.why == Some(Why::Network) && is_of_cloudwatch(&text, setting) => {
             of_service("logs", setting).unwrap_or_else(|| defined("[name,logConfiguration]"))
@@ -44,12 +54,16 @@ pub fn check(diagnosis: &Diagnosis, setting: &Setting) -> String {
         Cause::SecretUnavailable => secret(diagnosis, &text, setting),
         Cause::RoleAssumeFailed => role(&text),
         Cause::VolumeMountFailed => file_system(&text).unwrap_or_else(|| defined("volumes")),
-        Cause::NetworkSetupFailed | Cause::CapacityUnavailable | Cause::ScalingOrDeployment | Cause::AgentError => events(setting),
+        Cause::NetworkSetupFailed | Cause::CapacityUnavailable | Cause::ScalingOrDeployment | Cause::AgentError => {
+            events(setting)
+        }
         Cause::DiskFull => disk(setting),
         Cause::LoadBalancerHealthCheckFailed => target_group(&text),
         Cause::HostTerminated | Cause::SpotInterrupted => instance(&text).unwrap_or_else(|| events(setting)),
         Cause::UserStopped => {
-            "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=StopTask` (who stopped it)".to_owned()
+            "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=StopTask` (who \
+             stopped it)"
+                .to_owned()
         }
         Cause::OutOfMemory => defined("[name,memory,memoryReservation]"),
         Cause::ContainerHealthCheckFailed => defined("[name,healthCheck]"),
@@ -90,9 +104,11 @@ const fn is_of_start(cause: Cause) -> bool {
 fn of_build(diagnosis: &Diagnosis) -> Option<String> {
     let cause = diagnosis.cause;
     let said = if cause == Cause::RoleAssumeFailed {
-        "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its principal)"
+        "the trust relationship of the project's service role in the IAM console (codebuild.amazonaws.com must be its \
+         principal)"
     } else if cause == Cause::RegistryUnreachable {
-        "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the security group's egress"
+        "the project's VPC configuration in the CodeBuild console: a private subnet with a NAT gateway, and the \
+         security group's egress"
     } else if cause == Cause::DiskFull {
         "`df -h` in the build specification before the failing command"
     } else if matches!(cause, Cause::RegistryRateLimited | Cause::RegistryDataLimit | Cause::RegistryServerError)
@@ -115,10 +131,15 @@ fn inspect(diagnosis: &Diagnosis) -> Option<String> {
 
 fn limit(diagnosis: &Diagnosis) -> String {
     if diagnosis.registry == Some(Registry::DockerHub) {
-        return "`curl -sI -H \"Authorization: Bearer $(curl -s 'https://auth.docker.io/token?service=registry.docker.io&scope=repository:ratelimitpreview/test:pull' | jq -r .token)\" https://registry-1.docker.io/v2/ratelimitpreview/test/manifests/latest | grep -i ratelimit` from the same network (`ratelimit-remaining: 0` means the quota)".to_owned();
+        return "`curl -sI -H \"Authorization: Bearer $(curl -s \
+            'https://auth.docker.io/token?service=registry.docker.io&scope=repository:ratelimitpreview/test:pull' | \
+            jq -r .token)\" https://registry-1.docker.io/v2/ratelimitpreview/test/manifests/latest | grep -i \
+            ratelimit` from the same network (`ratelimit-remaining: 0` means the quota)"
+            .to_owned();
     }
     if matches!(diagnosis.registry, Some(Registry::EcrPrivate | Registry::EcrPrivateApi)) {
-        return "`aws service-quotas list-service-quotas --service-code ecr` (the rates of image pulls and of GetAuthorizationToken)"
+        return "`aws service-quotas list-service-quotas --service-code ecr` (the rates of image pulls and of \
+            GetAuthorizationToken)"
             .to_owned();
     }
     inspect(diagnosis).map_or_else(
@@ -160,11 +181,13 @@ fn access(diagnosis: &Diagnosis, text: &str, setting: &Setting) -> String {
         Some((registry, _)) if diagnosis.phase == Some(Phase::Layer) => {
             let region = registry.rsplit(' ').next().unwrap_or_default();
             format!(
-                "`aws ec2 describe-vpc-endpoints --region {region} --filters Name=service-name,Values=com.amazonaws.{region}.s3 --query 'VpcEndpoints[].PolicyDocument'`"
+                "`aws ec2 describe-vpc-endpoints --region {region} --filters \
+                 Name=service-name,Values=com.amazonaws.{region}.s3 --query 'VpcEndpoints[].PolicyDocument'`"
             )
         }
         Some((registry, repository)) => format!(
-            "`aws ecr get-repository-policy {registry} --repository-name {repository}`, and the role that pulls in the IAM policy simulator"
+            "`aws ecr get-repository-policy {registry} --repository-name {repository}`, and the role that pulls in \
+             the IAM policy simulator"
         ),
         None => inspect(diagnosis).map_or_else(
             || definition(setting, IMAGES),
@@ -182,7 +205,8 @@ fn simulation(text: &str) -> Option<String> {
     let action = text.split("not authorized to perform: ").nth(1)?.split([' ', ',']).next()?;
     (Shape::Action.fits(action) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
         format!(
-            "`aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::{account}:role/{role} --action-names {action} --query 'EvaluationResults[].EvalDecision'`"
+            "`aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::{account}:role/{role} --action-names \
+             {action} --query 'EvaluationResults[].EvalDecision'`"
         )
     })
 }
@@ -203,7 +227,8 @@ fn network(diagnosis: &Diagnosis, setting: &Setting) -> String {
         }
         Some(Why::Tls) => {
             return format!(
-                "`openssl s_client -connect {host}:443 </dev/null | openssl x509 -noout -issuer -dates` (who signed its certificate, and until when)"
+                "`openssl s_client -connect {host}:443 </dev/null | openssl x509 -noout -issuer -dates` (who signed \
+                 its certificate, and until when)"
             );
         }
         _ => {}
@@ -224,7 +249,8 @@ fn way(address: &str, endpoints: Option<&str>, setting: &Setting) -> String {
     let of_subnet = |whose: &str| match endpoints {
         None => format!("`aws ec2 describe-route-tables{region}` for {whose} (a route to a NAT or internet gateway)"),
         Some(endpoints) => format!(
-            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a route to a NAT or internet gateway, or {endpoints})"
+            "`aws ec2 describe-route-tables{region}` and `aws ec2 describe-vpc-endpoints{region}` for {whose} (a \
+             route to a NAT or internet gateway, or {endpoints})"
         ),
     };
     match setting.place {
@@ -283,7 +309,8 @@ fn definition(setting: &Setting, what: &str) -> String {
 fn task(setting: &Setting) -> String {
     match (&setting.cluster, &setting.task) {
         (Some(cluster), Some(task)) => format!(
-            "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query 'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
+            "`aws ecs describe-tasks --cluster {cluster} --tasks {task} --query \
+             'tasks[0].[stoppedReason,containers[].[name,exitCode,reason]]'`, and the container's log"
         ),
         _ if setting.place == Place::Batch => {
             "the job in the Batch console: its status reason, and its log stream".to_owned()
@@ -296,7 +323,8 @@ fn events(setting: &Setting) -> String {
     match (&setting.cluster, &setting.service) {
         (Some(cluster), Some(service)) => {
             format!(
-                "`aws ecs describe-services --cluster {cluster} --services {service} --query 'services[0].events[:5].message'`"
+                "`aws ecs describe-services --cluster {cluster} --services {service} --query \
+                 'services[0].events[:5].message'`"
             )
         }
         _ => task(setting),
@@ -352,9 +380,12 @@ fn role(text: &str) -> String {
     let name = arn(text, ":role/").and_then(|arn| arn.rsplit('/').next()).filter(|name| is_name(name));
     match name {
         Some(name) => format!(
-            "`aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument` (ecs-tasks.amazonaws.com must be its principal)"
+            "`aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument` (ecs-tasks.amazonaws.com \
+             must be its principal)"
         ),
-        None => "the trust relationship of the task's roles in the IAM console (ecs-tasks.amazonaws.com must be its principal)".to_owned(),
+        None => "the trust relationship of the task's roles in the IAM console (ecs-tasks.amazonaws.com must be its \
+            principal)"
+            .to_owned(),
     }
 }
 
@@ -368,12 +399,20 @@ fn identifier<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
 }
 
 fn file_system(text: &str) -> Option<String> {
-    identifier(text, "fs-").map(|id| format!("`aws efs describe-mount-targets --file-system-id {id}` (one in the task's Availability Zone, whose security group lets the task in on 2049)"))
+    identifier(text, "fs-").map(|id| {
+        format!(
+            "`aws efs describe-mount-targets --file-system-id {id}` (one in the \
+        task's Availability Zone, whose security group lets the task in on 2049)"
+        )
+    })
 }
 
 fn instance(text: &str) -> Option<String> {
     identifier(text, "i-").map(|id| {
-        format!("`aws ec2 describe-instances --instance-ids {id} --query 'Reservations[].Instances[].[State,StateTransitionReason]'`")
+        format!(
+            "`aws ec2 describe-instances --instance-ids {id} --query \
+            'Reservations[].Instances[].[State,StateTransitionReason]'`"
+        )
     })
 }
 

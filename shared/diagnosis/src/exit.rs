@@ -97,8 +97,17 @@ pub(super) fn of_completed(task: &StoppedTask) -> Diagnosis {
                 text: container.exit_code.map_or_else(String::new, |code| code.to_string()),
             })
             .collect(),
-        advice: "Nothing to do: the task did its work and ended with exit code 0. ECS ends what else runs in the task after that (137 and 143 there are no crash).".to_owned(),
-        ..Diagnosis::of(Cause::TaskCompleted, if task.containers.iter().any(|container| container.essential == Some(true)) { Confidence::High } else { Confidence::Medium })
+        advice: "Nothing to do: the task did its work and ended with exit code 0. ECS ends what else runs in the task \
+            after that (137 and 143 there are no crash)."
+            .to_owned(),
+        ..Diagnosis::of(
+            Cause::TaskCompleted,
+            if task.containers.iter().any(|container| container.essential == Some(true)) {
+                Confidence::High
+            } else {
+                Confidence::Medium
+            },
+        )
     }
 }
 
@@ -121,49 +130,56 @@ const CODES: &[Code] = &[
         cause: Cause::Unknown,
         signature: None,
         confidence: Confidence::Low,
-        advice: "The container ended with exit code 0. A task that runs to its end is done; a service needs a program that stays in the foreground.",
+        advice: "The container ended with exit code 0. A task that runs to its end is done; a service needs a program \
+            that stays in the foreground.",
     },
     Code {
         codes: &[126],
         cause: Cause::CommandNotFound,
         signature: None,
         confidence: Confidence::Medium,
-        advice: "Exit code 126: the shell found the command and could not run it. Check its execute permission, its `#!` line and its architecture.",
+        advice: "Exit code 126: the shell found the command and could not run it. Check its execute permission, its \
+            `#!` line and its architecture.",
     },
     Code {
         codes: &[127],
         cause: Cause::CommandNotFound,
         signature: None,
         confidence: Confidence::Medium,
-        advice: "Exit code 127: the shell did not find the command. Check `command`, `entryPoint` and PATH against the image.",
+        advice: "Exit code 127: the shell did not find the command. Check `command`, `entryPoint` and PATH against \
+            the image.",
     },
     Code {
         codes: &[139, 135, 3_221_225_477, -1_073_741_819],
         cause: Cause::AppCrashed,
         signature: Some(Signature::Segfault),
         confidence: Confidence::Medium,
-        advice: "The process touched memory that is not its own (exit code 139 is SIGSEGV, 135 SIGBUS, 0xC0000005 the same on Windows). Look for a native library built for another libc or architecture.",
+        advice: "The process touched memory that is not its own (exit code 139 is SIGSEGV, 135 SIGBUS, 0xC0000005 the \
+            same on Windows). Look for a native library built for another libc or architecture.",
     },
     Code {
         codes: &[132],
         cause: Cause::AppCrashed,
         signature: Some(Signature::Abort),
         confidence: Confidence::Medium,
-        advice: "Exit code 132: an instruction that this processor does not have (SIGILL). The program was built for a newer processor, or for another one.",
+        advice: "Exit code 132: an instruction that this processor does not have (SIGILL). The program was built for \
+            a newer processor, or for another one.",
     },
     Code {
         codes: &[3_221_225_781, -1_073_741_515],
         cause: Cause::AppCrashed,
         signature: Some(Signature::ModuleMissing),
         confidence: Confidence::Medium,
-        advice: "Exit code 0xC0000135: Windows did not find a DLL of the program. Install what it needs in the image (the Visual C++ runtime, .NET Framework).",
+        advice: "Exit code 0xC0000135: Windows did not find a DLL of the program. Install what it needs in the image \
+            (the Visual C++ runtime, .NET Framework).",
     },
     Code {
         codes: &[137],
         cause: Cause::AppCrashed,
         signature: None,
         confidence: Confidence::Low,
-        advice: "Exit code 137: SIGKILL, and ECS gives no reason. It may be the memory limit of the host: look at the memory in Container Insights.",
+        advice: "Exit code 137: SIGKILL, and ECS gives no reason. It may be the memory limit of the host: look at the \
+            memory in Container Insights.",
     },
 ];
 
@@ -191,12 +207,14 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
         let (signature, text) = if has_log {
             (
                 Signature::Abort,
-                "The process aborted itself (a failed assertion, a broken heap, a runtime's heap limit). Read its last lines.",
+                "The process aborted itself (a failed assertion, a broken heap, a runtime's heap limit). Read its \
+                 last lines.",
             )
         } else {
             (
                 Signature::AbortNoLog,
-                "The process aborted itself and logged nothing. Give it a log (a failed assertion or a runtime's heap limit usually prints a line).",
+                "The process aborted itself and logged nothing. Give it a log (a failed assertion or a runtime's heap \
+                 limit usually prints a line).",
             )
         };
         return Diagnosis {
@@ -214,14 +232,17 @@ pub(super) fn of_code(code: i64, has_log: bool) -> Diagnosis {
     }
     if let Some((_, name, means)) = SIGNALS.iter().find(|(signal, ..)| *signal + 128 == code) {
         let advice = format!(
-            "Exit code {code}: the program's first process ended by signal {name} ({means}), and ECS gives no reason. Its own log, and that of what else runs in the task, may tell."
+            "Exit code {code}: the program's first process ended by signal {name} ({means}), and ECS gives no reason. \
+             Its own log, and that of what else runs in the task, may tell."
         );
         return Diagnosis { advice, ..Diagnosis::of(Cause::AppCrashed, Confidence::Low) };
     }
     let text = if has_log {
-        "The program ended by itself with an error, and its log shows no error that is known: its last lines are in the evidence."
+        "The program ended by itself with an error, and its log shows no error that is known: its last lines are in \
+         the evidence."
     } else {
-        "The program ended by itself with an error, and there is no log evidence of why. Read the container's log (group and prefix are in the task definition's awslogs options)."
+        "The program ended by itself with an error, and there is no log evidence of why. Read the container's log \
+         (group and prefix are in the task definition's awslogs options)."
     };
     Diagnosis {
         advice: text.to_owned(),
@@ -257,7 +278,8 @@ mod tests {
         for containers in [
             json!([{"name": "job", "exitCode": 1}]),
             json!([{"name": "job", "exitCode": 0}, {"name": "other", "exitCode": 1}]),
-            json!([{"name": "job", "exitCode": 0}, {"name": "other", "exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}]),
+            json!([{"name": "job", "exitCode": 0}, {"name": "other", "exitCode": 137, "reason": "OutOfMemoryError: \
+                Container killed due to memory usage"}]),
             json!([{"name": "job", "exitCode": 137}, {"name": "other", "exitCode": 143}]),
             json!([{"name": "job", "exitCode": 0}, {"name": "other", "reason": "something that nobody has heard of"}]),
         ] {

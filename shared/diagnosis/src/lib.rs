@@ -286,7 +286,8 @@ fn explain_by_log(diagnosis: &mut Diagnosis, logs: &BTreeMap<String, Picker>, se
     diagnosis.container = Some(finding.container);
     diagnosis.evidence.extend(inner.evidence);
     diagnosis.advice = format!(
-        "The health check failed; the log suggests why ({}, not certain): {} Then look at the check itself: path, port, timeout, grace period.",
+        "The health check failed; the log suggests why ({}, not certain): {} Then look at the check itself: path, \
+         port, timeout, grace period.",
         inner.signature.map_or(inner.cause.as_str(), |signature| signature.as_str()),
         inner.advice
     );

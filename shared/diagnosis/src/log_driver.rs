@@ -51,25 +51,33 @@ static ROWS: &[Row] = &[
         names: &["json-file", "local", "journald"],
         words: &["json-file", "journald"],
         network: "It writes to files of the host and needs no network: look at the host.",
-        permission: "It writes to files of the host: look at the free space and the rights of Docker's directory there.",
+        permission: "It writes to files of the host: look at the free space and the rights of Docker's directory \
+            there.",
         missing: "It writes to files of the host: look at the free space and the rights of Docker's directory there.",
-        options: "It knows `max-size`, `max-file`, `labels` and `env`, and no option of another driver: set `logDriver` to the driver whose options these are, or take the options out.",
+        options: "It knows `max-size`, `max-file`, `labels` and `env`, and no option of another driver: set \
+            `logDriver` to the driver whose options these are, or take the options out.",
     },
     Row {
         driver: Driver::Firelens,
         names: &["awsfirelens"],
         words: &["firelens", "log router", "s3 config file"],
-        network: "The router reads its configuration from S3 and sends by the task's network: the route to S3, and to what its output names, must be open.",
-        permission: "The execution role reads the router's configuration (`s3:GetObject`, `s3:GetBucketLocation`); what the router sends to is a permission of the task role.",
-        missing: "Look at the bucket and key of `config-file-value`, and whether the task has exactly one container with `firelensConfiguration`.",
-        options: "The task needs one container with `firelensConfiguration` (the router), whose output the options of `awsfirelens` name; read the router's own log.",
+        network: "The router reads its configuration from S3 and sends by the task's network: the route to S3, and to \
+            what its output names, must be open.",
+        permission: "The execution role reads the router's configuration (`s3:GetObject`, `s3:GetBucketLocation`); \
+            what the router sends to is a permission of the task role.",
+        missing: "Look at the bucket and key of `config-file-value`, and whether the task has exactly one container \
+            with `firelensConfiguration`.",
+        options: "The task needs one container with `firelensConfiguration` (the router), whose output the options of \
+            `awsfirelens` name; read the router's own log.",
     },
     Row {
         driver: Driver::Splunk,
         names: &["splunk"],
         words: &["splunk", "services/collector"],
-        network: "Look at `splunk-url` (scheme, host, port 8088), whether the collector is up and its load balancer lets the host in; `splunk-verify-connection` false lets the container start without it.",
-        permission: "Splunk refuses the token: renew `splunk-token` (a secret in `secretOptions`), and look whether the collector accepts its index.",
+        network: "Look at `splunk-url` (scheme, host, port 8088), whether the collector is up and its load balancer \
+            lets the host in; `splunk-verify-connection` false lets the container start without it.",
+        permission: "Splunk refuses the token: renew `splunk-token` (a secret in `secretOptions`), and look whether \
+            the collector accepts its index.",
         missing: "Look at `splunk-url` and `splunk-index`.",
         options: "`splunk-url` and `splunk-token` are required (the token as `secretOptions`).",
     },
@@ -77,7 +85,8 @@ static ROWS: &[Row] = &[
         driver: Driver::Gelf,
         names: &["gelf"],
         words: &["gelf"],
-        network: "Look at `gelf-address` (`udp://` or `tcp://` host:port) from the host: its name must resolve there. By tcp the container waits for the server, by udp it starts without it.",
+        network: "Look at `gelf-address` (`udp://` or `tcp://` host:port) from the host: its name must resolve there. \
+            By tcp the container waits for the server, by udp it starts without it.",
         permission: NOT_OF_AWS,
         missing: "Look at `gelf-address`.",
         options: "`gelf-address` is required, as `udp://` or `tcp://` host:port.",
@@ -86,7 +95,8 @@ static ROWS: &[Row] = &[
         driver: Driver::Fluentd,
         names: &["fluentd"],
         words: &["fluentd", "fluent.sock"],
-        network: "Look whether the forwarder of `fluentd-address` runs on this host before the task does (a daemon service, `dependsOn`), or set `fluentd-async` to true: the container then starts without it.",
+        network: "Look whether the forwarder of `fluentd-address` runs on this host before the task does (a daemon \
+            service, `dependsOn`), or set `fluentd-async` to true: the container then starts without it.",
         permission: "The host's user may not open the socket of `fluentd-address`: look at its mode.",
         missing: "Look at the host and port, or the socket's path, in `fluentd-address`.",
         options: "`fluentd-address` (host:port, or `unix://` and a path) names the forwarder.",
@@ -95,10 +105,12 @@ static ROWS: &[Row] = &[
         driver: Driver::Syslog,
         names: &["syslog"],
         words: &["syslog"],
-        network: "Look at `syslog-address` from the host: is the server up, does its firewall let the host in? By `tcp://` the container does not start without it, by `udp://` it does.",
+        network: "Look at `syslog-address` from the host: is the server up, does its firewall let the host in? By \
+            `tcp://` the container does not start without it, by `udp://` it does.",
         permission: NOT_OF_AWS,
         missing: "Look at `syslog-address`.",
-        options: "Look at `syslog-address` (`tcp://`, `udp://`, `tcp+tls://` or `unix://`), `syslog-facility` and the paths of its certificates.",
+        options: "Look at `syslog-address` (`tcp://`, `udp://`, `tcp+tls://` or `unix://`), `syslog-facility` and the \
+            paths of its certificates.",
     },
     Row {
         driver: Driver::Awslogs,
@@ -114,10 +126,14 @@ static ROWS: &[Row] = &[
             "logs:put",
             "https://logs.",
         ],
-        network: "CloudWatch Logs must be reached: a NAT gateway, or the interface endpoint `logs`, whose security group lets 443 in.",
-        permission: "CloudWatch Logs wants `logs:CreateLogStream` and `logs:PutLogEvents` on the group (and `logs:CreateLogGroup` with `awslogs-create-group`).",
-        missing: "Create the group that `awslogs-group` names, in the region of `awslogs-region`; or set `awslogs-create-group` to true and allow `logs:CreateLogGroup`.",
-        options: "`awslogs-group` and `awslogs-region` are required, on Fargate `awslogs-stream-prefix` too; the group must exist.",
+        network: "CloudWatch Logs must be reached: a NAT gateway, or the interface endpoint `logs`, whose security \
+            group lets 443 in.",
+        permission: "CloudWatch Logs wants `logs:CreateLogStream` and `logs:PutLogEvents` on the group (and \
+            `logs:CreateLogGroup` with `awslogs-create-group`).",
+        missing: "Create the group that `awslogs-group` names, in the region of `awslogs-region`; or set \
+            `awslogs-create-group` to true and allow `logs:CreateLogGroup`.",
+        options: "`awslogs-group` and `awslogs-region` are required, on Fargate `awslogs-stream-prefix` too; the \
+            group must exist.",
     },
 ];
 
@@ -147,13 +163,15 @@ pub(super) fn advice(driver: Option<Driver>, why: Option<Why>) -> &'static str {
         (Some(row), Some(Why::Missing)) => row.missing,
         (Some(row), _) => row.options,
         (None, Some(Why::Network)) => {
-            "Look in `logConfiguration` which driver it is and which address its options name: that address must be reached from where the container runs."
+            "Look in `logConfiguration` which driver it is and which address its options name: that address must be \
+             reached from where the container runs."
         }
         (None, Some(Why::Permission)) => {
             "Look in `logConfiguration` which driver it is and what it writes to: that refuses it."
         }
         (None, _) => {
-            "Look in `logConfiguration` which driver it is, whether its required options are set, and whether what they name exists."
+            "Look in `logConfiguration` which driver it is, whether its required options are set, and whether what \
+             they name exists."
         }
     }
 }

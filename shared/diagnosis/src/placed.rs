@@ -10,7 +10,8 @@ use pullsafe::reference::Registry;
 pub(super) fn words(topic: &str, place: Place, mode: Option<Mode>, registry: Option<Registry>) -> Option<String> {
     Some(match topic {
         "cache" if registry == Some(Registry::EcrPrivate) => format!(
-            " Through a pull-through cache: does it exist upstream, and may {} `ecr:BatchImportUpstreamImage` (and `ecr:CreateRepository`)?",
+            " Through a pull-through cache: does it exist upstream, and may {} `ecr:BatchImportUpstreamImage` (and \
+             `ecr:CreateRepository`)?",
             puller(place)
         ),
         "cache" => String::new(),
@@ -107,14 +108,17 @@ const fn disk(place: Place) -> &'static str {
     match place {
         Place::Fargate => "Raise `ephemeralStorage.sizeInGiB` of the task definition (21 to 200).",
         Place::ManagedInstances => {
-            "Raise `storageConfiguration.storageSizeGiB` in the capacity provider's launch template; new instances have it."
+            "Raise `storageConfiguration.storageSizeGiB` in the capacity provider's launch template; new instances \
+             have it."
         }
         Place::Ec2 => {
-            "Free the instance's disk (unused images, logs, volumes; ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION) or enlarge its volume."
+            "Free the instance's disk (unused images, logs, volumes; ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION) or \
+             enlarge its volume."
         }
         Place::External => "Free the host's disk (unused images, logs, volumes) or enlarge it.",
         Place::Batch => {
-            "Give the compute environment a launch template with a larger volume; for jobs on Fargate raise `ephemeralStorage` of the job definition."
+            "Give the compute environment a launch template with a larger volume; for jobs on Fargate raise \
+             `ephemeralStorage` of the job definition."
         }
         Place::Windows => {
             "Windows images are large: free the host's disk (unused images and volumes), or give it a larger volume."
@@ -123,7 +127,8 @@ const fn disk(place: Place) -> &'static str {
             "Remove unused images in the build before the failing command, or choose a larger compute type."
         }
         Place::Unknown => {
-            "On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free the instance's disk (unused images, logs, volumes) or enlarge its volume."
+            "On Fargate raise `ephemeralStorage.sizeInGiB` (21 to 200); on EC2 free the instance's disk (unused \
+             images, logs, volumes) or enlarge its volume."
         }
     }
 }
@@ -141,19 +146,24 @@ const fn memory(place: Place) -> &'static str {
 const fn machine(place: Place) -> &'static str {
     match place {
         Place::Fargate | Place::ManagedInstances => {
-            "AWS looks after the host: a service starts another task by itself, anything else is started again by hand. If it lasts, ask AWS Support with the task's ARN."
+            "AWS looks after the host: a service starts another task by itself, anything else is started again by \
+             hand. If it lasts, ask AWS Support with the task's ARN."
         }
         Place::Ec2 => {
-            "A new task may land on another instance; if this instance fails again, drain and replace it, and look at its load and disk."
+            "A new task may land on another instance; if this instance fails again, drain and replace it, and look at \
+             its load and disk."
         }
         Place::External => {
-            "If this host fails again, look at its agent (`/var/log/ecs/ecs-agent.log`), its load and its disk, and restart Docker there."
+            "If this host fails again, look at its agent (`/var/log/ecs/ecs-agent.log`), its load and its disk, and \
+             restart Docker there."
         }
         Place::Batch => {
-            "Submit the job again, or give it a retry strategy; if one instance fails again, terminate it, and Batch replaces it."
+            "Submit the job again, or give it a retry strategy; if one instance fails again, terminate it, and Batch \
+             replaces it."
         }
         Place::Windows => {
-            "A new task may land on another host; if this one fails again, look at `Get-Service vmcompute` and the event log Hyper-V-Compute there, and replace it."
+            "A new task may land on another host; if this one fails again, look at `Get-Service vmcompute` and the \
+             event log Hyper-V-Compute there, and replace it."
         }
         Place::CodeBuild => "Start the build again.",
         Place::Unknown => {
@@ -165,22 +175,27 @@ const fn machine(place: Place) -> &'static str {
 const fn room(place: Place) -> &'static str {
     match place {
         Place::Fargate => {
-            "Name subnets in more Availability Zones, retry, or use a smaller cpu and memory; a service on Fargate Spot gets FARGATE as a base in its capacity provider strategy."
+            "Name subnets in more Availability Zones, retry, or use a smaller cpu and memory; a service on Fargate \
+             Spot gets FARGATE as a base in its capacity provider strategy."
         }
         Place::ManagedInstances => {
-            "Widen the instance requirements and subnets of the capacity provider, or make the task smaller; a new instance takes minutes."
+            "Widen the instance requirements and subnets of the capacity provider, or make the task smaller; a new \
+             instance takes minutes."
         }
         Place::Ec2 => {
-            "Make the task smaller, or add instances: the Auto Scaling group's maximum, the capacity provider's managed scaling. The text says what is short (CPU, memory, ports, GPU, an attribute)."
+            "Make the task smaller, or add instances: the Auto Scaling group's maximum, the capacity provider's \
+             managed scaling. The text says what is short (CPU, memory, ports, GPU, an attribute)."
         }
         Place::External => "Register more hosts, or make the task smaller.",
         Place::Batch => {
-            "Widen the compute environment's instance types, maximum vCPUs and subnets (Spot and On-Demand have capacity of their own), or make the job smaller."
+            "Widen the compute environment's instance types, maximum vCPUs and subnets (Spot and On-Demand have \
+             capacity of their own), or make the job smaller."
         }
         Place::Windows => "Add Windows hosts of the version that the task definition names, or make the task smaller.",
         Place::CodeBuild => "Start the build again, or choose another compute type.",
         Place::Unknown => {
-            "By the text: a smaller cpu and memory, more Availability Zones or instance types, more instances in the cluster, or a higher quota."
+            "By the text: a smaller cpu and memory, more Availability Zones or instance types, more instances in the \
+             cluster, or a higher quota."
         }
     }
 }
@@ -188,13 +203,16 @@ const fn room(place: Place) -> &'static str {
 const fn port(place: Place, mode: Option<Mode>) -> &'static str {
     match (place, mode) {
         (Place::Fargate, _) | (_, Some(Mode::AwsVpc)) => {
-            "In awsvpc a task has ports of its own: another container of the same task listens there. Give one of them another port."
+            "In awsvpc a task has ports of its own: another container of the same task listens there. Give one of \
+             them another port."
         }
         (_, Some(Mode::Host)) => {
-            "In host mode the container's port is the host's: run one such task on each instance, or give it another port."
+            "In host mode the container's port is the host's: run one such task on each instance, or give it another \
+             port."
         }
         (_, Some(Mode::Bridge) | None) => {
-            "Set hostPort to 0 (a dynamic port behind a load balancer), run at most one such task on each instance, or stop what holds the port there."
+            "Set hostPort to 0 (a dynamic port behind a load balancer), run at most one such task on each instance, \
+             or stop what holds the port there."
         }
     }
 }
@@ -202,19 +220,26 @@ const fn port(place: Place, mode: Option<Mode>) -> &'static str {
 const fn interface(place: Place, mode: Option<Mode>) -> &'static str {
     match (place, mode) {
         (Place::Fargate, _) => {
-            "Look at the free addresses of the subnets (AvailableIpAddressCount), whether the subnets and security groups still exist, the quota of network interfaces, and tag policies on `ec2:network-interface`. A timeout is retried by ECS itself."
+            "Look at the free addresses of the subnets (AvailableIpAddressCount), whether the subnets and security \
+             groups still exist, the quota of network interfaces, and tag policies on `ec2:network-interface`. A \
+             timeout is retried by ECS itself."
         }
         (Place::ManagedInstances, _) => {
-            "Look at the free addresses of the subnets and at the quota of network interfaces; AWS looks after the instance. A timeout is retried by ECS itself."
+            "Look at the free addresses of the subnets and at the quota of network interfaces; AWS looks after the \
+             instance. A timeout is retried by ECS itself."
         }
         (Place::CodeBuild, _) => {
-            "Look at the free addresses of the subnets in the project's VPC configuration, and whether they still exist."
+            "Look at the free addresses of the subnets in the project's VPC configuration, and whether they still \
+             exist."
         }
         (Place::External, _) | (_, Some(Mode::Bridge | Mode::Host)) => {
-            "The host's Docker network is at fault, no network interface of the task: restart Docker on the host, or replace the host."
+            "The host's Docker network is at fault, no network interface of the task: restart Docker on the host, or \
+             replace the host."
         }
         (_, Some(Mode::AwsVpc) | None) => {
-            "Look at the free addresses of the subnet, whether subnet and security groups still exist, and the quota of network interfaces. On an instance: how many interfaces its type allows (awsvpcTrunking raises it), and its CNI plugins."
+            "Look at the free addresses of the subnet, whether subnet and security groups still exist, and the quota \
+             of network interfaces. On an instance: how many interfaces its type allows (awsvpcTrunking raises it), \
+             and its CNI plugins."
         }
     }
 }
@@ -244,7 +269,8 @@ fn route(place: Place, endpoints: &str) -> String {
     match place {
         Place::Fargate => {
             format!(
-                "This goes through the task's own network interface: {} In a public subnet assignPublicIp must be ENABLED.",
+                "This goes through the task's own network interface: {} In a public subnet assignPublicIp must be \
+                 ENABLED.",
                 subnet("a private subnet")
             )
         }
@@ -265,7 +291,8 @@ fn route(place: Place, endpoints: &str) -> String {
         Place::CodeBuild => subnet("A VPC configuration of the project"),
         Place::Unknown => {
             format!(
-                "{} On Fargate it is the task's subnet (a public one with assignPublicIp ENABLED), on EC2 the instance's.",
+                "{} On Fargate it is the task's subnet (a public one with assignPublicIp ENABLED), on EC2 the \
+                 instance's.",
                 subnet("The subnet")
             )
         }

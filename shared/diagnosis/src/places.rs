@@ -104,7 +104,8 @@ fn no_driver_gives_the_advice_of_another() {
     let named = [
         (
             Driver::Awslogs,
-            "failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+            "failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: \
+             The specified log group does not exist.",
         ),
         (
             Driver::Awslogs,
@@ -112,7 +113,8 @@ fn no_driver_gives_the_advice_of_another() {
         ),
         (
             Driver::Awslogs,
-            "failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: x is not authorized to perform: logs:CreateLogGroup on resource: y",
+            "failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: \
+             x is not authorized to perform: logs:CreateLogGroup on resource: y",
         ),
         (
             Driver::Splunk,
@@ -120,7 +122,8 @@ fn no_driver_gives_the_advice_of_another() {
         ),
         (
             Driver::Splunk,
-            "failed to initialize logging driver: Options https://splunk.example.com:8088/services/collector/event/1.0: dial tcp 10.0.0.9:8088: i/o timeout",
+            "failed to initialize logging driver: Options \
+             https://splunk.example.com:8088/services/collector/event/1.0: dial tcp 10.0.0.9:8088: i/o timeout",
         ),
         (
             Driver::Fluentd,
@@ -128,7 +131,8 @@ fn no_driver_gives_the_advice_of_another() {
         ),
         (
             Driver::Gelf,
-            "failed to initialize logging driver: gelf: cannot connect to GELF endpoint: graylog:12201 dial udp: lookup graylog: no such host",
+            "failed to initialize logging driver: gelf: cannot connect to GELF endpoint: graylog:12201 dial udp: \
+             lookup graylog: no such host",
         ),
         (
             Driver::Syslog,
@@ -196,11 +200,13 @@ fn a_text_of_windows_is_a_place_of_its_own() {
             "same build",
         ),
         (
-            "CannotStartContainerError: hcsshim::CreateComputeSystem 1a: The container operating system does not match the host operating system.",
+            "CannotStartContainerError: hcsshim::CreateComputeSystem 1a: The container operating system does not \
+             match the host operating system.",
             "same build",
         ),
         (
-            "CannotStartContainerError: container b2 encountered an error during Start: failure in a Windows system call: The compute system exited unexpectedly. (0xc0370106)",
+            "CannotStartContainerError: container b2 encountered an error during Start: failure in a Windows system \
+             call: The compute system exited unexpectedly. (0xc0370106)",
             "vmcompute",
         ),
     ] {

@@ -77,7 +77,8 @@ fn the_container_that_failed_first_is_named_wherever_it_stands() {
 #[test]
 fn a_failing_sidecar_is_named_and_its_image_decides_the_registry() {
     let detail = json!({"lastStatus": "STOPPED", "stopCode": "TaskFailedToStart",
-        "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit",
+        "stoppedReason": "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many \
+            Requests - Server message: toomanyrequests: You have reached your pull rate limit",
         "containers": [{"name": "app", "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1"}, {"name": "log", "image": "fluent/fluent-bit:3"}]});
     let found = diagnose(&task(detail), &BTreeMap::new());
     assert_eq!(
@@ -95,18 +96,21 @@ fn the_words_of_the_quota_do_not_make_another_registry_docker_hub() {
         "ghcr.io/a/b:1",
         "harbor.example.com/proxy/redis",
     ] {
-        let detail = json!({"lastStatus": "STOPPED", "stoppedReason": "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit.", "containers": [{"name": "app", "image": image}]});
+        let detail = json!({"lastStatus": "STOPPED", "stoppedReason": "CannotPullContainerError: toomanyrequests: You \
+            have reached your pull rate limit.", "containers": [{"name": "app", "image": image}]});
         let found = diagnose(&task(detail), &BTreeMap::new());
         assert_eq!((found.cause, found.docker_hub_quota()), (Cause::RegistryRateLimited, false), "{image}");
     }
-    let mirror = "failed to copy: unexpected status code https://mirror.example.com/v2/library/redis/manifests/7: 429 Too Many Requests - You have reached your pull rate limit";
+    let mirror = "failed to copy: unexpected status code https://mirror.example.com/v2/library/redis/manifests/7: 429 \
+        Too Many Requests - You have reached your pull rate limit";
     assert!(!diagnose_text(mirror, Some("redis:7"), "x").unwrap().docker_hub_quota());
 }
 
 #[test]
 fn a_pull_error_beside_an_exit_code_was_survived() {
     let detail = json!({"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited", "containers": [
-        {"name": "app", "image": "redis:7", "exitCode": 1, "reason": "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit."}]});
+        {"name": "app", "image": "redis:7", "exitCode": 1, "reason": "CannotPullContainerError: toomanyrequests: You \
+            have reached your pull rate limit."}]});
     assert_eq!(diagnose(&task(detail), &BTreeMap::new()).cause, Cause::AppCrashed);
 }
 
@@ -117,17 +121,26 @@ fn advice_names_the_exact_change() {
         text("toomanyrequests: You have reached your unauthenticated pull rate limit", "python:3.11-slim")
             .contains("public.ecr.aws/docker/library/python:3.11-slim")
     );
-    let denied = "pull access denied: User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: ecr:GetDownloadUrlForLayer on resource: z";
+    let denied = "pull access denied: User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: \
+        ecr:GetDownloadUrlForLayer on resource: z";
     assert!(
         text(denied, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1").contains("Add `ecr:GetDownloadUrlForLayer`")
     );
-    let platform = "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'";
+    let platform = "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not \
+        contain descriptor matching platform 'linux/amd64'";
     assert!(text(platform, "acme/api:1").contains("linux/amd64"));
 }
 
 #[test]
 fn signed_urls_and_secrets_are_masked_in_evidence() {
-    let found = diagnose_text("failed to copy: Get \"https://prod-us-east-1-starport-layer-bucket.s3.amazonaws.com/x?X-Amz-Signature=abc\": dial tcp: i/o timeout", None, "x").unwrap();
+    let found = diagnose_text(
+        "failed to copy: Get \
+        \"https://prod-us-east-1-starport-layer-bucket.s3.amazonaws.com/x?X-Amz-Signature=abc\": dial tcp: i/o \
+        timeout",
+        None,
+        "x",
+    )
+    .unwrap();
     assert!(!found.evidence[0].text.contains("abc"), "{}", found.evidence[0].text);
 }
 

@@ -170,7 +170,8 @@ fn answers(word: &str, code: &str, function: &str, days: Option<i64>) -> Vec<Str
     if let Some(arn) = Arn::parse(function) {
         let name = function.rsplit(':').next().unwrap_or_default();
         lines.push(format!(
-            "aws lambda invoke --function-name {name} --region {} --cli-binary-format raw-in-base64-out --payload '{{\"pullsafe\":\"{word}\",\"codes\":[\"{code}\"]{seconds}}}' /dev/stdout",
+            "aws lambda invoke --function-name {name} --region {} --cli-binary-format raw-in-base64-out --payload \
+             '{{\"pullsafe\":\"{word}\",\"codes\":[\"{code}\"]{seconds}}}' /dev/stdout",
             arn.region
         ));
     }

@@ -25,7 +25,8 @@ pub fn of(step: &Step) -> Option<String> {
 fn unarchive(image: &Reference) -> Option<String> {
     let (host, digest) = (ecr_host(image.registry())?, image.digest()?);
     Some(format!(
-        "aws ecr update-image-storage-class --registry-id {} --repository-name {} --image-id imageDigest={digest} --target-storage-class STANDARD --region {}",
+        "aws ecr update-image-storage-class --registry-id {} --repository-name {} --image-id imageDigest={digest} \
+         --target-storage-class STANDARD --region {}",
         host.account,
         quoted(image.repository()),
         host.region
@@ -50,7 +51,9 @@ pub fn count(service: &ServiceId, to: i64) -> String {
 /// Sets what is suspended of a service's autoscaling.
 pub fn scaling(service: &ServiceId, suspended: Suspended) -> String {
     format!(
-        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension ecs:service:DesiredCount --resource-id {} --suspended-state DynamicScalingInSuspended={},DynamicScalingOutSuspended={},ScheduledScalingSuspended={}{}",
+        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
+         ecs:service:DesiredCount --resource-id {} --suspended-state \
+         DynamicScalingInSuspended={},DynamicScalingOutSuspended={},ScheduledScalingSuspended={}{}",
         quoted(&service.scaling_resource_id()),
         suspended.scale_in,
         suspended.scale_out,
@@ -105,12 +108,14 @@ mod tests {
         assert_eq!(
             of(&step).as_deref(),
             Some(
-                "aws ecs update-service --cluster prod --service web --region eu-west-1 --desired-count 2 --force-new-deployment"
+                "aws ecs update-service --cluster prod --service web --region eu-west-1 --desired-count 2 \
+                 --force-new-deployment"
             )
         );
         assert_eq!(
             untag(&service("web"), &["a:b".to_owned(), "c".to_owned()]),
-            "aws ecs untag-resource --resource-arn arn:aws:ecs:eu-west-1:123456789012:service/prod/web --tag-keys a:b c --region eu-west-1"
+            "aws ecs untag-resource --resource-arn arn:aws:ecs:eu-west-1:123456789012:service/prod/web --tag-keys a:b \
+             c --region eu-west-1"
         );
     }
 

@@ -31,11 +31,13 @@ pub fn made_up_stop(service: &ServiceId, definition: &TaskDefinition, now: Times
     let written = image.map(|image| image.written.as_str()).unwrap_or_default();
     let reason = match of_hub {
         Some(_) => format!(
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {written}: 429 Too Many Requests - \
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref \
+             {written}: 429 Too Many Requests - \
              Server message: toomanyrequests: You have reached your unauthenticated pull rate limit."
         ),
         None => format!(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {written}: {written}: not found"
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+             {written}: {written}: not found"
         ),
     };
     let container = image.map(|image| Container {

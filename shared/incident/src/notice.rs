@@ -287,28 +287,32 @@ pub fn door(subject: &str, verdict: &DoorVerdict, id: String) -> Notice {
             "Remedy Applied",
             "a deployment was rolled back before its first task".to_owned(),
             format!(
-                "The deployment of {definition} was rolled back before its first task, for its tasks could not have started."
+                "The deployment of {definition} was rolled back before its first task, for its tasks could not have \
+                 started."
             ),
         ),
         DoorOutcome::GoesOn(why) => (
             "Diagnosis",
             "a deployment goes on, and its tasks will fail".to_owned(),
             format!(
-                "The deployment of {definition} goes on, for {why}. Otherwise it would have been rolled back before its first task."
+                "The deployment of {definition} goes on, for {why}. Otherwise it would have been rolled back before \
+                 its first task."
             ),
         ),
         DoorOutcome::NotAnswered(why) => (
             "Diagnosis",
             "a deployment that waits could not be answered".to_owned(),
             format!(
-                "AWS refused the answer to the deployment of {definition}, which goes on when its hook's time is over: {why}"
+                "AWS refused the answer to the deployment of {definition}, which goes on when its hook's time is \
+                 over: {why}"
             ),
         ),
         DoorOutcome::TooLate(how) => (
             "Diagnosis",
             "a deployment was to be rolled back, and was answered before".to_owned(),
             format!(
-                "The deployment of {definition} was to be rolled back; before that, somebody or its hook's time was faster ({how})."
+                "The deployment of {definition} was to be rolled back; before that, somebody or its hook's time was \
+                 faster ({how})."
             ),
         ),
     };
@@ -361,9 +365,13 @@ pub fn stray(subject: &str, stray: &Stray, id: String) -> Notice {
     let mut text = Text::default();
     text.line(&format!("{subject}: {headline}."));
     text.line(
-        "It carries the tags of a pause that the table of this stack does not know: the table or the stack was made anew since then.",
+        "It carries the tags of a pause that the table of this stack does not know: the table or the stack was made \
+         anew since then.",
     );
-    text.line("Nothing was changed. Whoever may tag a service could have written these tags, so that tags alone restore nothing.");
+    text.line(
+        "Nothing was changed. Whoever may tag a service could have written these tags, so that tags alone \
+        restore nothing.",
+    );
     text.section("What is known", stray.says.clone());
     text.section("For you to do, if it is right", stray.commands.clone());
     let commands = stray.commands.clone();
@@ -392,7 +400,10 @@ pub fn held_back(author: &Author, held: &HeldBack, since: i64) -> Notice {
     let (count, minutes) = (held.count, PERIOD_SECONDS / 60);
     let mut text = Text::default();
     text.line(&format!("{author}: {count} more message(s) in {minutes} minutes."));
-    text.line("The first of them were told one by one. Whoever can start tasks or builds, or write tags, can cause any number: look at what they have in common.");
+    text.line(
+        "The first of them were told one by one. Whoever can start tasks or builds, or write tags, can cause \
+        any number: look at what they have in common.",
+    );
     text.section("The first of the rest", held.first.clone());
     text.section("All of them", ["pullsafe report".to_owned()]);
     let id = format!("{}-{since}", author.key());

@@ -94,7 +94,9 @@ mod tests {
         (record, parts)
     }
 
-    const QUOTA: &str = "CannotPullContainerError: inspect image has been retried 7 time(s): httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/redis/manifests/sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit";
+    const QUOTA: &str = "CannotPullContainerError: inspect image has been retried 7 time(s): httpReadSeeker: failed \
+        open: unexpected status code \
+        https://registry-1.docker.io/v2/library/redis/manifests/sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit";
 
     #[test]
     fn a_row_stays_small_and_nothing_is_lost() {

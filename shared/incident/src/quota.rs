@@ -178,7 +178,8 @@ impl Quota {
                     ),
                 };
                 sentences.push(format!(
-                    "Docker Hub refused at {refused}: nothing was left then.{others} Of the tries here, {since} had left the window since."
+                    "Docker Hub refused at {refused}: nothing was left then.{others} Of the tries here, {since} had \
+                     left the window since."
                 ));
             }
             None => sentences.push(format!(
@@ -216,7 +217,8 @@ impl Quota {
 }
 
 /// What the picture and the text are, said wherever they are shown.
-pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. Docker Hub's own count is not known here: others may \
+pub const CAVEAT: &str = "An estimate, counted from what the failed launches (or builds) of this incident tried. \
+    Docker Hub's own count is not known here: others may \
                                  pull from the same address, and a refused try may not count.";
 
 fn is_within(launch: &Launch, moment: Timestamp) -> bool {

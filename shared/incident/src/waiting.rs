@@ -75,7 +75,9 @@ impl WaitingFor {
             }
             Self::Image(image) => format!("for {image} to be pushed; then the service is restored"),
             Self::Push { image, pause_at } => format!(
-                "for {image} to be pushed; then a new deployment starts at once. If it still fails at {pause_at}, the service is paused: until then something may wait for this deployment, which would take a paused service for a stable one"
+                "for {image} to be pushed; then a new deployment starts at once. If it still fails at {pause_at}, the \
+                 service is paused: until then something may wait for this deployment, which would take a paused \
+                 service for a stable one"
             ),
             Self::Restored(image) => format!("for {image} to come back from ECR's archive, which can take a while"),
             Self::MoreFailures => "for another failing task to confirm it before it acts".to_owned(),

@@ -52,7 +52,8 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
             Fault::ImageArchived,
             Certainty::Certain,
             format!("`{written}` is in ECR's archive, from where it cannot be pulled"),
-            "Restore it: aws ecr update-image-storage-class --target-storage-class STANDARD, with its repository and image id.",
+            "Restore it: aws ecr update-image-storage-class --target-storage-class STANDARD, with its repository and \
+             image id.",
         )),
         (Lookup::Found(_), Storage::Returning) => found.push(finding(
             Fault::ImageArchived,
@@ -62,7 +63,10 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
         )),
         (Lookup::Found(resolved), Storage::Standard) => {
             if let (Some(doubt), Some(wanted)) = (&seen.unread, &needs.platform) {
-                let settle = Certainty::Unknown(format!("look for which platform `{written}` is, with credentials that may read it"));
+                let settle = Certainty::Unknown(format!(
+                    "look for which platform `{written}` is, with credentials \
+                    that may read it"
+                ));
                 let said = format!("whether `{written}` is for {wanted} is not known: {doubt}");
                 found.push(finding(Fault::WrongPlatform, settle, said, ""));
             }
@@ -85,8 +89,16 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
             ));
         }
         (Lookup::Unknown(doubt), _) => {
-            let settle = Certainty::Unknown(format!("look whether `{written}` exists, with credentials that may read it"));
-            found.push(finding(Fault::ImageAbsent, settle, format!("whether `{written}` exists is not known: {doubt}"), ""));
+            let settle = Certainty::Unknown(format!(
+                "look whether `{written}` exists, with credentials that may read \
+                it"
+            ));
+            found.push(finding(
+                Fault::ImageAbsent,
+                settle,
+                format!("whether `{written}` exists is not known: {doubt}"),
+                "",
+            ));
         }
     }
     if is_ecr {
@@ -95,7 +107,8 @@ fn of_image(needs: &Needs, image: &WantedImage, seen: Option<&ImageSeen>) -> Vec
                 Fault::PullDenied,
                 certainty,
                 format!("`{written}`: {said}"),
-                "Allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to the execution role (AmazonECSTaskExecutionRolePolicy has them).",
+                "Allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to the execution \
+                 role (AmazonECSTaskExecutionRolePolicy has them).",
             )
         }));
     }

@@ -98,7 +98,8 @@ fn each_fault_names_its_place() {
     check(
         "/rules/0/selection/storageClass",
         json!("archive"),
-        "rules[0].selection.storageClass must be `archive` with countType `sinceImageTransitioned`, and `standard` with any other",
+        "rules[0].selection.storageClass must be `archive` with countType `sinceImageTransitioned`, and `standard` \
+         with any other",
     );
 }
 

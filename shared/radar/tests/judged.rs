@@ -335,7 +335,8 @@ fn nine_in_ten_are_right_and_one_in_twenty_at_most_is_a_false_alarm() {
     let told = u32::try_from(leads.len()).unwrap();
     let median = leads[leads.len() / 2] / 60;
     println!(
-        "{exhausted} of 1000 histories exhausted; {told} foretold, {right} of them within 10 % or 5 minutes ({} %); {false_alarms} false of {alarms} alarms ({:.1} %); {missed} missed; median lead {median} min",
+        "{exhausted} of 1000 histories exhausted; {told} foretold, {right} of them within 10 % or 5 minutes ({} %); \
+         {false_alarms} false of {alarms} alarms ({:.1} %); {missed} missed; median lead {median} min",
         right * 100 / told,
         f64::from(false_alarms) * 100.0 / f64::from(alarms),
     );

@@ -249,7 +249,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "docker.io limits requests: its pull quota is used up (0 of 100 pulls left in 6 h), it says to come back in 60 s"
+            "docker.io limits requests: its pull quota is used up (0 of 100 pulls left in 6 h), it says to come back \
+             in 60 s"
         );
         assert!(error.retryable() && error.is_pull_quota());
         assert_eq!(error.fault(), Fault::Refused);

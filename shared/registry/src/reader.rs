@@ -203,7 +203,8 @@ impl BlobReader {
         }
         self.resumes += 1;
         let offset_bytes = self.content.offset();
-        tracing::debug!(digest = %self.content.digest(), offset_bytes, error = %broken, "the download of a blob is taken up again");
+        tracing::debug!(digest = %self.content.digest(), offset_bytes, error = %broken, "the download of a blob is \
+            taken up again");
         let next = 1.min(self.sources.len());
         self.sources.rotate_left(next);
         Ok(())

@@ -1,7 +1,8 @@
 //! The report of an incident: what a person would otherwise put together from six consoles.
 //!
 //! [`Report::of`] makes a model of an incident as the table has it, and of the moment at which it is looked at; the
-//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is). The same incident and moment always give the same text.
+//! model is rendered as [`markdown`], as one self-contained [`html`] file, as JSON (it serialises as it is). The same
+//! incident and moment always give the same text.
 //!
 //! What it guarantees: it never calls a cause the root of it all, only the current blocker; the quota's picture is
 //! called an estimate; texts from outside (reasons, log lines, image names) are masked, cut, and escaped for where they
@@ -388,11 +389,13 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
                 ended.map_or_else(|| "the timeline does not say how".to_owned(), |entry| line(&entry.what.to_string()));
             if is_service {
                 format!(
-                    "Resolved at {at}: {how}. This was looked up at the service; that nothing failed for a while would not have been enough."
+                    "Resolved at {at}: {how}. This was looked up at the service; that nothing failed for a while \
+                     would not have been enough."
                 )
             } else {
                 format!(
-                    "Closed at {at}: {how}. It has no steady state to look up, so that this says only that it did not fail again."
+                    "Closed at {at}: {how}. It has no steady state to look up, so that this says only that it did not \
+                     fail again."
                 )
             }
         }
@@ -401,7 +404,8 @@ fn resolution(subject: &Subject, incident: &Incident, as_of: Timestamp) -> Strin
             let silence = format!("Not resolved. The last failure was at {last}, {} ago", count(minutes, "minute"));
             if is_service {
                 format!(
-                    "{silence}; silence is not recovery, for ECS waits up to 27 minutes between two tries. It is resolved once the tasks of the \
+                    "{silence}; silence is not recovery, for ECS waits up to 27 minutes between two tries. It is \
+                     resolved once the tasks of the \
                      newest deployment run, the service is steady, and nothing has failed for five minutes."
                 )
             } else {

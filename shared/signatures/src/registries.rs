@@ -102,7 +102,8 @@ pub static VOCABULARIES: &[Vocabulary] = &[
             ("email must be verified", Meaning::Denied),
             ("personal access token is expired", Meaning::Unauthorized),
         ],
-        limit: "the pull quota of the address or account, or the abuse limit on bursts; only the registry's own words tell which",
+        limit: "the pull quota of the address or account, or the abuse limit on bursts; only the registry's own words \
+            tell which",
     },
     Vocabulary {
         name: "Amazon ECR Public",

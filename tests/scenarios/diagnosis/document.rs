@@ -44,42 +44,61 @@ fn document() -> String {
     measured(&mut out);
     left_out(&mut out);
     probes(&mut out);
-    out.push_str("\n## Signatures of reasons\n\nIn the order in which they are tried; the first that matches decides. A text must contain one phrase of each group (groups are joined by *and*), whatever its case; `^` is the start of the text, `$` its end.\n");
+    out.push_str(
+        "\n## Signatures of reasons\n\nIn the order in which they are tried; the first that matches decides. \
+        A text must contain one phrase of each group (groups are joined by *and*), whatever its case; `^` is the \
+        start of the text, `$` its end.\n",
+    );
     for table in tables::REASONS {
         signatures(&mut out, table);
     }
-    out.push_str("\n## Answers\n\nWhere no signature knows the text of a pull, it is read as a chain (who reports, what was tried, the request, the answer), and the last answer decides, with the registry that gave it. None of these can mean Docker Hub's quota.\n");
+    out.push_str(
+        "\n## Answers\n\nWhere no signature knows the text of a pull, it is read as a chain (who reports, \
+        what was tried, the request, the answer), and the last answer decides, with the registry that gave it. None \
+        of these can mean Docker Hub's quota.\n",
+    );
     for table in tables::ANSWERS {
         signatures(&mut out, table);
     }
     registries(&mut out);
-    out.push_str("\n## Signatures of log lines\n\nOf all lines the one with the greatest weight decides (1 = that something failed, 2 = what, 3 = what exactly); a line that calls itself a warning or less counts for less.\n");
+    out.push_str(
+        "\n## Signatures of log lines\n\nOf all lines the one with the greatest weight decides (1 = that \
+        something failed, 2 = what, 3 = what exactly); a line that calls itself a warning or less counts for less.\n",
+    );
     for table in tables::LOGS {
         signatures(&mut out, table);
     }
     out
 }
 
-const HEAD: &str = "<!-- Generated from shared/signatures/src/tables and tests/corpus: UPDATE_DOCS=1 cargo test -p scenarios --test diagnosis document -->
+const HEAD: &str = "<!-- Generated from shared/signatures/src/tables and tests/corpus: UPDATE_DOCS=1 cargo test -p \
+    scenarios --test diagnosis document -->
 
 # Diagnosis
 
 How a stop is read, in this order:
 
-1. Who stopped it: a stop from outside (`stopCode` and the head of `stoppedReason`) explains exit codes, never the other way round.
+1. Who stopped it: a stop from outside (`stopCode` and the head of `stoppedReason`) explains exit codes, never the \
+other way round.
 2. Whether anything ran: a container with an exit code survived whatever its pull reported.
-3. The first phase that failed: placement, roles, network interface, secrets and registry login, image pull, volumes, log driver, start.
+3. The first phase that failed: placement, roles, network interface, secrets and registry login, image pull, volumes, \
+log driver, start.
 4. The container that failed first, not the first in the list; containers that AWS injected only if they are at fault.
-5. The host of the image before the words of the message; where no sentence is known, the last answer in the chain of errors.
+5. The host of the image before the words of the message; where no sentence is known, the last answer in the chain of \
+errors.
 6. For what ran: its log, then its exit code, which is a hint only.
 
-A text that is cut before it tells is `unknown`, and nothing acts on it. Only the rows `hub-pull-quota*` can mean Docker Hub's pull quota, and only where
+A text that is cut before it tells is `unknown`, and nothing acts on it. Only the rows `hub-pull-quota*` can mean \
+Docker Hub's pull quota, and only where
 the image is not known to come from elsewhere.
 ";
 
 /// The registries' vocabularies.
 fn registries(out: &mut String) {
-    out.push_str("\n## Registries\n\nOne row for each; adding a registry's words is adding a row.\n\n| registry | hosts | its own words | its 429 means |\n|---|---|---|---|\n");
+    out.push_str(
+        "\n## Registries\n\nOne row for each; adding a registry's words is adding a row.\n\n| registry | \
+        hosts | its own words | its 429 means |\n|---|---|---|---|\n",
+    );
     for row in VOCABULARIES {
         let hosts: Vec<String> = row.hosts.iter().map(|host| code(host)).collect();
         let codes: Vec<String> =
@@ -100,7 +119,13 @@ fn measured(out: &mut String) {
         part.3 += usize::from(seen.signature.is_some());
         part.4 += usize::from(found.cause == Cause::Unknown && seen.cause != Cause::Unknown);
     }
-    out.push_str("\n## Texts of the field\n\n`tests/corpus/field.jsonl`: from threads and sites, labelled before they were tried. `at first sight` is what was right when the part was tried for the first time: the first part was then worked with, the others were tried once before anything was changed for them. The commit before this corpus was right on 55, 68 and (not tried) of them.\n\n| part | at first sight | causes now | unknown now | signatures now |\n|---|---|---:|---:|---:|\n");
+    out.push_str(
+        "\n## Texts of the field\n\n`tests/corpus/field.jsonl`: from threads and sites, labelled before they \
+        were tried. `at first sight` is what was right when the part was tried for the first time: the first part was \
+        then worked with, the others were tried once before anything was changed for them. The commit before this \
+        corpus was right on 55, 68 and (not tried) of them.\n\n| part | at first sight | causes now | unknown now | \
+        signatures now |\n|---|---|---:|---:|---:|\n",
+    );
     for (part, (right, all, signatures, of, unknown)) in &parts {
         let first = FIRST_SIGHT.iter().find(|(name, _)| name == part).map_or("", |(_, said)| said);
         let _ = writeln!(out, "| {part} | {first} | {right} of {all} | {unknown} | {signatures} of {of} |");
@@ -108,13 +133,23 @@ fn measured(out: &mut String) {
     let (right, wrong, silent) = leave_one_out();
     let _ = writeln!(
         out,
-        "\nThe nearest known message alone, each source left out in turn: {right} right, {wrong} wrong, {silent} silent. It is asked only where no rule knows the text, at low confidence."
+        "\nThe nearest known message alone, each source left out in turn: {right} right, {wrong} wrong, {silent} \
+         silent. It is asked only where no rule knows the text, at low confidence."
     );
 }
 
 /// What the whole system says of each source while that source is left out.
 fn left_out(out: &mut String) {
-    out.push_str("\n## Each source left out\n\nOver every labelled text, threads and sites as sources. While a source is left out, the index of known messages has none of its texts. The signatures stay: people wrote them after reading many of these texts, so that this says how consistent they are, and `at first sight` above what they do on texts that nobody had read. Promised: 93 % right, at most 6 % unknown, none wrong with high confidence, none wrongly Docker Hub's quota; of the answers with high confidence 98 % right, medium 92 %, low 70 %. A test holds that for every part. `hints` are the unknown ones whose most similar known message, of another source, meant the right cause.\n\n| part | sources | causes | unknown | wrong with high confidence | wrongly quota | high | medium | low | hints |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    out.push_str(
+        "\n## Each source left out\n\nOver every labelled text, threads and sites as sources. While a source \
+        is left out, the index of known messages has none of its texts. The signatures stay: people wrote them after \
+        reading many of these texts, so that this says how consistent they are, and `at first sight` above what they \
+        do on texts that nobody had read. Promised: 93 % right, at most 6 % unknown, none wrong with high confidence, \
+        none wrongly Docker Hub's quota; of the answers with high confidence 98 % right, medium 92 %, low 70 %. A \
+        test holds that for every part. `hints` are the unknown ones whose most similar known message, of another \
+        source, meant the right cause.\n\n| part | sources | causes | unknown | wrong with high confidence | wrongly \
+        quota | high | medium | low | hints |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
     let shown = |count: Count| format!("{} of {}", count.right, count.all);
     for (part, sums) in Sums::by_part() {
         let by = |confidence| shown(sums.by_confidence.get(&confidence).copied().unwrap_or_default());
@@ -141,25 +176,33 @@ const FIRST_SIGHT: &[(&str, &str)] = &[
     ("third", "25 of 27, signatures 4 of 5, 0 wrong at high confidence"),
     (
         "fourth",
-        "143 of 153, signatures 26 of 30, 8 unknown, 0 wrong at high confidence; one signature's label was then corrected",
+        "143 of 153, signatures 26 of 30, 8 unknown, 0 wrong at high confidence; one signature's label was then \
+         corrected",
     ),
     (
         "fifth",
-        "89 of 100, signatures 20 of 23, 9 unknown, 0 wrong at high confidence (92 % and 88 % were asked: missed); one signature, whose words stand on three lines, was then given up",
+        "89 of 100, signatures 20 of 23, 9 unknown, 0 wrong at high confidence (92 % and 88 % were asked: missed); \
+         one signature, whose words stand on three lines, was then given up",
     ),
     (
         "sixth",
-        "52 of 60, signatures 19 of 21, 3 unknown, 1 wrong at high confidence (read after the fifth had taught); one signature's label was then corrected",
+        "52 of 60, signatures 19 of 21, 3 unknown, 1 wrong at high confidence (read after the fifth had taught); one \
+         signature's label was then corrected",
     ),
     (
         "seventh",
-        "50 of 54, signatures 14 of 16, 2 unknown, 1 wrong at high confidence (a log with two errors; read after the sixth had taught)",
+        "50 of 54, signatures 14 of 16, 2 unknown, 1 wrong at high confidence (a log with two errors; read after the \
+         sixth had taught)",
     ),
 ];
 
 /// The second looks.
 fn probes(out: &mut String) {
-    out.push_str("\n## Second looks\n\nWhat the remediator asks where a text leaves something open. All of it only reads; a look that fails leaves the diagnosis as it was and is said in the evidence; none ever makes one cause into another.\n\n| looks at | settles | permission |\n|---|---|---|\n");
+    out.push_str(
+        "\n## Second looks\n\nWhat the remediator asks where a text leaves something open. All of it only \
+        reads; a look that fails leaves the diagnosis as it was and is said in the evidence; none ever makes one \
+        cause into another.\n\n| looks at | settles | permission |\n|---|---|---|\n",
+    );
     for probe in PROBES {
         let needs: Vec<String> = probe.needs.iter().map(|action| format!("`{action}`")).collect();
         let _ = writeln!(out, "| {} | {} | {} |", probe.looks_at, probe.settles, needs.join(", "));
@@ -186,7 +229,9 @@ fn confusion(out: &mut String) {
     let right: usize = counts.iter().filter(|((label, found), _)| label == found).map(|(_, ids)| ids.len()).sum();
     let _ = writeln!(
         out,
-        "\n## Confusion table\n\nOver `tests/corpus/stops.jsonl`: {right} of {} causes as labelled, {signatures_right} of {signatures} crash signatures, {quotas_right} of {quotas} labels of Docker Hub's quota.\n",
+        "\n## Confusion table\n\nOver `tests/corpus/stops.jsonl`: {right} of {} causes as labelled, \
+         {signatures_right} of {signatures} crash signatures, {quotas_right} of {quotas} labels of Docker Hub's \
+         quota.\n",
         stops.len()
     );
     out.push_str("| label | found | stops | |\n|---|---|---:|---|\n");

@@ -14,7 +14,8 @@ pub(crate) struct Argued {
 pub(crate) const ARGUED: &[Argued] = &[Argued {
     id: "m317",
     ours: "unknown",
-    why: "The text ends at `OCI runtime create failed`, before the runtime says what failed. A missing command, a mount (as m362), a cgroup or a device begin with the same words, so that naming one of them would be a guess.",
+    why: "The text ends at `OCI runtime create failed`, before the runtime says what failed. A missing command, a \
+        mount (as m362), a cgroup or a device begin with the same words, so that naming one of them would be a guess.",
 }];
 
 #[test]

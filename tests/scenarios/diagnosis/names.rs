@@ -126,7 +126,8 @@ fn nothing_hostile_gets_into_an_advice_or_a_command() {
 
 /// Tokens and accounts as tools write them: in a limit's words, in a login, beside a name.
 const SECRET: &[&str] = &[
-    "toomanyrequests: You have reached your pull rate limit as 'acmecorp': dckr_jti_Zm9vYmFyYmF6. You may increase the limit",
+    "toomanyrequests: You have reached your pull rate limit as 'acmecorp': dckr_jti_Zm9vYmFyYmF6. You may increase \
+     the limit",
     "denied: token dckr_pat_AbCdEfGhIjKlMnOpQrStUvWxYz0 is not valid: logged in as acmecorp",
     "docker login -u acmecorp -p dckr_oat_AbCdEfGhIjKlMnOpQrStUvWxYz0",
     "docker login --username=acmecorp --password dckr_oat_AbCdEfGhIjKlMnOpQrStUvWxYz0",

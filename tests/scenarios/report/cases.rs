@@ -59,13 +59,19 @@ async fn case_a_in_observe_mode_says_what_would_have_been_done() {
 fn case_b_names_the_base_image_and_its_line() {
     let mut record = Record::default();
     let failures = [
-        (json!("DOWNLOAD_SOURCE"), "CLIENT_ERROR: authorization failed for primary source", Vec::new(), "2026-01-14T09:00:00Z"),
+        (
+            json!("DOWNLOAD_SOURCE"),
+            "CLIENT_ERROR: authorization failed for primary source",
+            Vec::new(),
+            "2026-01-14T09:00:00Z",
+        ),
         (
             json!("BUILD"),
             "COMMAND_EXECUTION_ERROR: Error while executing command: docker build -t app . Reason: exit status 1",
             vec![
                 "Step 1/9 : FROM python:3.11-slim".to_owned(),
-                "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
+                "toomanyrequests: You have reached your unauthenticated pull rate limit. \
+                 https://www.docker.com/increase-rate-limit"
                     .to_owned(),
             ],
             "2026-01-14T10:30:00Z",
@@ -131,7 +137,8 @@ async fn case_d_waits_for_its_image_and_shows_the_gate() {
 #[test]
 fn case_e_gives_every_image_its_place() {
     let mut record = Record::default();
-    let text = "toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit";
+    let text = "toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating \
+        and upgrading: https://www.docker.com/increase-rate-limit";
     let stopped = at("2026-02-02T10:00:00Z");
     for image in ["redis:7-alpine", "postgis/postgis:16-3.4"] {
         let diagnosis = diagnose_text(text, Some(image), "logs[build]").expect("a known text");
@@ -147,7 +154,8 @@ fn case_e_gives_every_image_its_place() {
     let first = &report.changes[0].note;
     assert!(
         first.contains(
-            "pullsafe copy docker.io/postgis/postgis:16-3.4 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/postgis/postgis:16-3.4"
+            "pullsafe copy docker.io/postgis/postgis:16-3.4 \
+             123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/postgis/postgis:16-3.4"
         ),
         "{first}"
     );

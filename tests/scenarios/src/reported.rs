@@ -167,7 +167,8 @@ pub fn find_archived(world: &World) -> Option<Incident> {
 /// If the text of the quota is no longer known.
 pub fn open_record() -> Record {
     let mut record = Record::default();
-    let text = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
+    let text = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - \
+        Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
     for minute in 0..2 {
         let at = Timestamp::from_millis(1_768_504_620_000).plus_seconds(minute * 180);
         let diagnosis = diagnose_text(text, Some("redis:7"), "stoppedReason").expect("the text is known");

@@ -88,7 +88,8 @@ pub fn stop_of_a_family(number: i64, at: Timestamp, reason: &str) -> Value {
     let detail = json!({
         "taskArn": task, "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", "group": "family:batch", "version": 7,
         "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/batch:7", "lastStatus": "STOPPED",
-        "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
+        "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in \
+            task exited",
         "stoppedAt": at, "containers": [{ "name": "app", "exitCode": 137, "lastStatus": "STOPPED", "reason": reason }],
     });
     json!({

@@ -369,8 +369,8 @@ fn condition(of: &Value) -> Option<&str> {
     of["Fn::If"][0].as_str()
 }
 
-/// A part that is not switched on gets nothing: what the code declares to come with a parameter stands under a condition
-/// that asks for it.
+/// A part that is not switched on gets nothing: what the code declares to come with a parameter stands under a
+/// condition that asks for it.
 #[test]
 fn what_comes_with_a_parameter_is_granted_by_it() {
     let template = Template::load();

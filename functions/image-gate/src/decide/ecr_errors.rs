@@ -57,7 +57,8 @@ pub const ROWS: &[(&str, Meaning)] = &[
     (
         "KmsError",
         Meaning::Person(
-            "the key that the repository is encrypted with cannot be used: see that it is enabled and its policy admits ECR",
+            "the key that the repository is encrypted with cannot be used: see that it is enabled and its policy \
+             admits ECR",
         ),
     ),
     (

@@ -71,7 +71,8 @@ fn time(wait: &Wait, ending: &Ending, now: Timestamp) -> String {
         }
         Ending::Function { not_parked } => {
             format!(
-                "The gate waited {waited} s in its function, which may run no longer, because the request could not be parked: {not_parked}."
+                "The gate waited {waited} s in its function, which may run no longer, because the request could not \
+                 be parked: {not_parked}."
             )
         }
     }
@@ -96,7 +97,8 @@ fn alike(asked: &Properties, tags: &[String]) -> String {
     };
     if let Some(whole) = tags.iter().find(|other| lost_zeros(tag, other)) {
         return format!(
-            "There is {whole}: YAML reads {whole} without quotes as the number {tag}. If that is meant, write ImageTag: \"{whole}\", in quotes."
+            "There is {whole}: YAML reads {whole} without quotes as the number {tag}. If that is meant, write \
+             ImageTag: \"{whole}\", in quotes."
         );
     }
     let alike = similar(tag, tags.iter().map(String::as_str));
@@ -118,7 +120,8 @@ fn lost_zeros(tag: &str, other: &str) -> bool {
 /// A tag that arrived as a number with a fraction, and is not there.
 pub fn quote_it(tag: &str) -> String {
     format!(
-        "Custom::PullsafeImage: ImageTag `{tag}` arrived as a number, and there is no such tag. YAML drops the last zeros of a number, so that {tag}0 arrives as {tag}. Write the tag in quotes, such as ImageTag: \"{tag}0\"."
+        "Custom::PullsafeImage: ImageTag `{tag}` arrived as a number, and there is no such tag. YAML drops the last \
+         zeros of a number, so that {tag}0 arrives as {tag}. Write the tag in quotes, such as ImageTag: \"{tag}0\"."
     )
 }
 
@@ -166,13 +169,15 @@ fn what_to_do(wait: &Wait, why_not: &WhyNot) -> String {
             )
         }
         WhyNot::Archived => format!(
-            "Restore it and deploy again: aws ecr update-image-storage-class --region {} --repository-name {} --image-id {} --target-storage-class STANDARD",
+            "Restore it and deploy again: aws ecr update-image-storage-class --region {} --repository-name {} \
+             --image-id {} --target-storage-class STANDARD",
             place.region,
             place.repository,
             identifier()
         ),
         WhyNot::NotSigned(_) => format!(
-            "See what ECR says of it and deploy again: aws ecr describe-image-signing-status --region {} --repository-name {} --image-id {}",
+            "See what ECR says of it and deploy again: aws ecr describe-image-signing-status --region {} \
+             --repository-name {} --image-id {}",
             place.region,
             place.repository,
             identifier()
@@ -211,9 +216,12 @@ mod tests {
         };
         assert_eq!(
             reason(&wait, &WhyNot::NoImage, &Ending::Patience, around, now.plus_seconds(3570)),
-            "Image 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3 did not appear: the repository has no such image. The gate waited 3570 s of the 3600 s that \
-             ServiceTimeout gives, and looked last at 2026-01-15T20:16:30Z. Newest tags there: latest, 1.4.2. Similar to 1.4.3: 1.4.2. The mirror was asked for \
-             docker.io/library/redis:1.4.3 and has not delivered. Its log group /aws/lambda/pullsafe-mirror and its dead-letter queue say why. Push it and deploy again: \
+            "Image 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3 did not appear: the repository has no such \
+             image. The gate waited 3570 s of the 3600 s that \
+             ServiceTimeout gives, and looked last at 2026-01-15T20:16:30Z. Newest tags there: latest, 1.4.2. Similar \
+             to 1.4.3: 1.4.2. The mirror was asked for \
+             docker.io/library/redis:1.4.3 and has not delivered. Its log group /aws/lambda/pullsafe-mirror and its \
+             dead-letter queue say why. Push it and deploy again: \
              docker push 111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1.4.3"
         );
     }

@@ -71,7 +71,8 @@ pub(super) fn parse(text: &str) -> Result<(Option<String>, String), Refusal> {
         );
     }
     if !components.iter().all(|component| is_component(component)) {
-        let why = "is no name of ECR: lower-case letters and digits, with single `.`, `_` or `-` between them, in parts joined by `/`";
+        let why = "is no name of ECR: lower-case letters and digits, with single `.`, `_` or `-` between them, in \
+            parts joined by `/`";
         return refuse(why, "the name of the repository in ECR".to_owned());
     }
     Ok((registry, name.to_owned()))
@@ -101,7 +102,8 @@ fn elsewhere(text: &str, host: &str) -> Refusal {
     let write = match text.parse::<Reference>() {
         _ if host == "localhost" || host.starts_with("localhost:") => "the name of a repository in ECR".to_owned(),
         Ok(source) => format!(
-            "the repository that the mirror copies it to, such as RepositoryName: {}, with Source: {}/{} and the tag (or the whole address, if it is a repository of ECR with such a name)",
+            "the repository that the mirror copies it to, such as RepositoryName: {}, with Source: {}/{} and the tag \
+             (or the whole address, if it is a repository of ECR with such a name)",
             mirrored_name(DEFAULT_PREFIX, &source),
             source.registry(),
             source.repository()

@@ -136,7 +136,8 @@ impl SharedAllowance {
                 Ok(granted) => turn.granted.extend(granted),
                 Err(failure) => {
                     turn.alone_until = Some(Instant::now() + LEFT_ALONE);
-                    tracing::warn!(registry, %failure, "the quota of PutImage is not shared for a while; this worker keeps to its own share: {failure}");
+                    tracing::warn!(registry, %failure, "the quota of PutImage is not shared for a while; this worker \
+                        keeps to its own share: {failure}");
                     break;
                 }
             }

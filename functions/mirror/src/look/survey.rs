@@ -154,7 +154,8 @@ async fn list(
     }
     match client.tags(&image.source).await {
         Err(error) if client.has_hub_api(&image.source) => {
-            tracing::info!(source = %image.source, %error, "the registry does not list its tags; Docker Hub's web API is asked");
+            tracing::info!(source = %image.source, %error, "the registry does not list its tags; Docker Hub's web API \
+                is asked");
             client.hub_tags(&image.source, |_| false).await
         }
         answer => answer,

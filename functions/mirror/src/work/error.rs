@@ -57,7 +57,8 @@ impl JobError {
     pub const fn what_to_do(&self) -> &'static str {
         match self {
             Self::Copy(RegistryError::TagImmutable { .. }) => {
-                "the source's tag has moved: delete the tag at the target, or allow its repository's tags to change, and ask again; what runs on the old digest is not affected"
+                "the source's tag has moved: delete the tag at the target, or allow its repository's tags to change, \
+                 and ask again; what runs on the old digest is not affected"
             }
             Self::Copy(error) if error.is_pull_quota() => {
                 "wait for the quota's window, or give the mirror credentials of Docker Hub"

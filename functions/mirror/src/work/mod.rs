@@ -121,7 +121,8 @@ impl Mirror {
                     let (source, target, requested_by) =
                         (&asked.source, &asked.target, foreign::line(&asked.requested_by));
                     emf(self.now(), &[], &[("MirrorJobsRefused", Unit::Count, 1)]);
-                    tracing::error!(%source, %target, requested_by, queue = message.queue, "a job is refused: {broken}");
+                    tracing::error!(%source, %target, requested_by, queue = message.queue, "a job is refused: \
+                        {broken}");
                     refused.push(Err(JobError::Refused(broken)));
                 }
             }
@@ -325,7 +326,8 @@ impl Mirror {
                 let queues = self.queues.get_or_init(|| Queues::new(&self.config));
                 let visible_in = i32::try_from(seconds).unwrap_or(i32::MAX);
                 if let Err(failure) = queues.hide(queue, held.message.receipt_handle, visible_in).await {
-                    tracing::warn!(message_id = held.message.id, %failure, "the queue may show the job again before it is done: {failure}");
+                    tracing::warn!(message_id = held.message.id, %failure, "the queue may show the job again before \
+                        it is done: {failure}");
                 }
             }
             sleep(SIGN_OF_LIFE).await;

@@ -49,7 +49,8 @@ impl Mirror {
         if let Some(table) = table
             && let Err(failure) = table.mark(&mark).await
         {
-            tracing::warn!(repository, %failure, "nobody would finish the repository if it were interrupted now: {failure}");
+            tracing::warn!(repository, %failure, "nobody would finish the repository if it were interrupted now: \
+                {failure}");
         }
         let created = ecr.create_repository(registry_id, repository, &settings).await?;
         // Where it is there already the call itself may have been lost on its way back: the next scheduled run looks
@@ -73,7 +74,8 @@ impl Mirror {
     ) {
         for mark in unfinished {
             if let Err(error) = self.finish(config, table, mark).await {
-                tracing::warn!(repository = mark.repository, %error, "a repository may still lack its lifecycle policy: {error}");
+                tracing::warn!(repository = mark.repository, %error, "a repository may still lack its lifecycle \
+                    policy: {error}");
             }
         }
     }

@@ -212,7 +212,8 @@ mod tests {
 
     fn rules() -> Rules {
         let config = format!(
-            "registry: {REGISTRY}\nprefix: docker-hub/team\nimages:\n- source: ghcr.io/acme/app\n  tags: [\"1\"]\n- acme/private: [\"1\"]\n"
+            "registry: {REGISTRY}\nprefix: docker-hub/team\nimages:\n- source: ghcr.io/acme/app\n  tags: [\"1\"]\n- \
+             acme/private: [\"1\"]\n"
         );
         let settings = MirrorSettings {
             registry: Some(REGISTRY.to_owned()),
@@ -351,7 +352,8 @@ mod tests {
     fn a_tag_that_is_asked_for_is_stored_as_the_configuration_has_it() {
         let pin = format!("sha256:{}", "a".repeat(64));
         let config = format!(
-            "registry: {REGISTRY}\nimages:\n- {{source: python, tags: ['3.12'], platforms: [linux/amd64]}}\n- redis: ['7@{pin}', '8']\n\
+            "registry: {REGISTRY}\nimages:\n- {{source: python, tags: ['3.12'], platforms: [linux/amd64]}}\n- redis: \
+             ['7@{pin}', '8']\n\
              - {{source: node, tags: {{semver: '>=20'}}, platforms: [linux/arm64]}}\n- node: ['18']\n"
         );
         let rules = Rules::of(&MirrorSettings::default(), Some(&MirrorConfig::parse(&config).unwrap()));

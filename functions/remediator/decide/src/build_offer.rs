@@ -87,7 +87,8 @@ pub fn refused(refusal: &Refusal, again: &str) -> String {
         false => String::new(),
     };
     format!(
-        "\nThe mirror could not be asked. Refused by AWS: {}: {}\nWhat is missing: {}\nIt is tried again {by_itself}when you say so:\n  {again}",
+        "\nThe mirror could not be asked. Refused by AWS: {}: {}\nWhat is missing: {}\nIt is tried again \
+         {by_itself}when you say so:\n  {again}",
         refusal.call, refusal.why, refusal.missing
     )
 }
@@ -154,7 +155,8 @@ pub fn offer(
     }
     if !offer.text.is_empty() && images.iter().any(|(_, image)| image.mirror.is_some()) {
         offer.text.push_str(
-            "\nFor the private mirror the build's role needs ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer, and the \
+            "\nFor the private mirror the build's role needs ecr:GetAuthorizationToken, ecr:BatchGetImage and \
+             ecr:GetDownloadUrlForLayer, and the \
              build a `docker login` to it.",
         );
     }
@@ -219,11 +221,14 @@ mod tests {
         let found = offer(&project(), &facts(), &[there, absent], true, Asking::Now);
         for wanted in [
             &format!(
-                "FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same sha256:"
+                "FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same \
+                 sha256:"
             ),
-            "FROM public.ecr.aws/docker/library/python:3.11-slim AS build\n    (verified: ECR Public has the same sha256:",
+            "FROM public.ecr.aws/docker/library/python:3.11-slim AS build\n    (verified: ECR Public has the same \
+             sha256:",
             &format!(
-                "FROM {HOST}/docker-hub/acme/base:1 AS build\n    (not yet: the image is not there; the mirror was asked for it just now)"
+                "FROM {HOST}/docker-hub/acme/base:1 AS build\n    (not yet: the image is not there; the mirror was \
+                 asked for it just now)"
             ),
         ] {
             assert!(found.text.contains(wanted), "{wanted}: {}", found.text);

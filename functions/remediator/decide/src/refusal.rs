@@ -60,7 +60,8 @@ pub fn missing(call: &str, code: &str, message: &str, lacks: Lacks, resource: &s
         statement["Condition"] = json!({ "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } });
     }
     let role = "This statement in the policy of the remediator's role";
-    let deny = "an explicit deny (in a service control policy, a permissions boundary, or a policy of the role) stands before every allow";
+    let deny = "an explicit deny (in a service control policy, a permissions boundary, or a policy of the role) \
+        stands before every allow";
     match message.contains("explicit deny") {
         true => format!("{role}, and {deny}: {statement}"),
         false => format!("{role}: {statement}"),
@@ -83,7 +84,8 @@ fn key(lacks: Lacks, resource: &str) -> String {
         json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
     match lacks {
         Lacks::Permission => format!(
-            "This statement for the key of {resource}, in the policy of the remediator's role and in the key's own (docs/permissions.md): {statement}"
+            "This statement for the key of {resource}, in the policy of the remediator's role and in the key's own \
+             (docs/permissions.md): {statement}"
         ),
         Lacks::Other => format!("The key of {resource} has to exist and to be enabled."),
     }
@@ -93,13 +95,16 @@ fn key(lacks: Lacks, resource: &str) -> String {
 fn change(call: &str) -> &'static str {
     match call {
         "ecs:TagResource" | "ecs:UntagResource" => {
-            "A service takes tags only if it has an ARN in the long form (with its cluster; older services have to be created anew) and fewer than 50 tags."
+            "A service takes tags only if it has an ARN in the long form (with its cluster; older services have to be \
+             created anew) and fewer than 50 tags."
         }
         "ecs:RegisterTaskDefinition" => {
-            "The clone is the task definition with other images: what ECS refuses in it (a role that is gone, a value that is no longer allowed) has to be changed in the definition itself."
+            "The clone is the task definition with other images: what ECS refuses in it (a role that is gone, a value \
+             that is no longer allowed) has to be changed in the definition itself."
         }
         "ecs:UpdateService" => {
-            "What the words above name (a role, a task definition, a limit, the service's state) has to be changed on the service itself."
+            "What the words above name (a role, a task definition, a limit, the service's state) has to be changed on \
+             the service itself."
         }
         "sns:Publish" => "The topic is gone or does not take the message: an update of the stack creates it again.",
         "events:PutEvents" => "The bus is gone or does not take the event as it is.",
@@ -127,7 +132,8 @@ mod tests {
             ),
             (
                 "ecs:RegisterTaskDefinition",
-                "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/app because no identity-based policy allows the iam:PassRole action",
+                "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/app because no \
+                 identity-based policy allows the iam:PassRole action",
                 r#""Action":"iam:PassRole""#,
                 "arn:aws:iam::1:role/app",
             ),

@@ -57,9 +57,11 @@ mod tests {
 
     #[test]
     fn reads_the_answer_of_the_api_reference() {
-        let answer = "<DescribeTargetHealthResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeTargetHealthResult>\
+        let answer = "<DescribeTargetHealthResponse \
+            xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeTargetHealthResult>\
             <TargetHealthDescriptions><member><HealthCheckPort>80</HealthCheckPort><TargetHealth><State>unhealthy</State>\
-            <Reason>Target.ResponseCodeMismatch</Reason><Description>Health checks failed with these codes: [502]</Description></TargetHealth>\
+            <Reason>Target.ResponseCodeMismatch</Reason><Description>Health checks failed with these codes: \
+            [502]</Description></TargetHealth>\
             <Target><Port>80</Port><Id>10.0.0.1</Id></Target></member><member><TargetHealth><State>healthy</State></TargetHealth>\
             <Target><Port>80</Port><Id>10.0.0.2</Id></Target></member></TargetHealthDescriptions></DescribeTargetHealthResult></DescribeTargetHealthResponse>";
         let found = targets(answer);

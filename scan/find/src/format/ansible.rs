@@ -21,8 +21,10 @@ use crate::nearby::Made;
 
 pub(super) const FORMAT: Format = Format {
     name: "Ansible, Molecule",
-    finds: "`docker_container`, `docker_image`, `docker_swarm_service`, `podman_container` and their like under any collection; `definition` \
-            of compose and Kubernetes modules; commands of `shell` and `command`; `{{ name }}` from the play, `defaults` and `vars` of the \
+    finds: "`docker_container`, `docker_image`, `docker_swarm_service`, `podman_container` and their like under any \
+        collection; `definition` \
+            of compose and Kubernetes modules; commands of `shell` and `command`; `{{ name }}` from the play, \
+            `defaults` and `vars` of the \
             role, `group_vars/all`; `platforms` of Molecule",
     known_by: "a list of tasks or plays; `molecule.yml`",
     order: "after the lists that are others' (task definitions, patches)",

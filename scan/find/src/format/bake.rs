@@ -14,7 +14,8 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Bake files",
-    finds: "`docker-image://` contexts; `args` that decide a `FROM`; `dockerfile-inline`; named contexts and tags are no pulls elsewhere",
+    finds: "`docker-image://` contexts; `args` that decide a `FROM`; `dockerfile-inline`; named contexts and tags are \
+        no pulls elsewhere",
     known_by: "`docker-bake*.hcl`, `docker-bake*.json`",
     order: "before Nomad, which has `.hcl` files, too",
     named: |name| is_bake(name) && name.has_extension(&["hcl"]),

@@ -11,7 +11,8 @@ use crate::finding::{Kept, Place};
 
 pub(super) const FORMAT: Format = Format {
     name: "CodeBuild buildspec",
-    finds: "`docker pull`, `run`, `create` in commands (also podman, nerdctl, finch), through variables, loops, `$(...)` and `sh -c`; build \
+    finds: "`docker pull`, `run`, `create` in commands (also podman, nerdctl, finch), through variables, loops, \
+        `$(...)` and `sh -c`; build \
             arguments that decide a `FROM`; BuildKit's image of `buildx create`; images of batch builds",
     known_by: "`version` and `phases`",
     order: "after the documents with marks of their own",

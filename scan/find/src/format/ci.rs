@@ -29,7 +29,8 @@ pub(super) const BY_CONTENT: Format = Format {
     name: "CircleCI, Bitbucket, Drone, Woodpecker, Azure Pipelines, AppVeyor, Semaphore, Cirrus, Travis",
     finds: "",
     known_by: "",
-    order: "a pipeline of Drone or Woodpecker elsewhere: steps with images are common, so that it comes after all others",
+    order: "a pipeline of Drone or Woodpecker elsewhere: steps with images are common, so that it comes after all \
+        others",
     named: |name| name.is_document(),
     marks: &[],
     read: Read::Document {

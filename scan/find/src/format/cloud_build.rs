@@ -14,7 +14,8 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Google Cloud Build",
-    finds: "`name` of steps, with `substitutions`; `docker pull` and `run` in `args` and `script`; what `images` and earlier steps build is no \
+    finds: "`name` of steps, with `substitutions`; `docker pull` and `run` in `args` and `script`; what `images` and \
+        earlier steps build is no \
             pull",
     known_by: "`cloudbuild*.yaml`; content: `steps` with `name` and `args`",
     order: "after the CI systems with paths of their own: others have `steps`, too",

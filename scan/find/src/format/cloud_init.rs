@@ -13,7 +13,8 @@ use crate::finding::Place;
 
 pub(super) const FORMAT: Format = Format {
     name: "cloud-init, Butane",
-    finds: "commands of `runcmd` and `bootcmd`; scripts, units and manifests of `write_files`, `storage.files` and `systemd.units`",
+    finds: "commands of `runcmd` and `bootcmd`; scripts, units and manifests of `write_files`, `storage.files` and \
+        `systemd.units`",
     known_by: "a first line `#cloud-config`; `*.bu`, `*.ign`, `cloud-init*.yml`",
     order: "before scripts, as user data may be either; by its first line",
     named: |name| {

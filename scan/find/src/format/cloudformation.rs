@@ -18,7 +18,8 @@ use crate::format::buildspec;
 
 pub(super) const FORMAT: Format = Format {
     name: "CloudFormation, SAM, CDK (`cdk.out`)",
-    finds: "container images of ECS, Batch, App Runner, Lightsail, Lambda, SageMaker; CodeBuild's `Environment.Image` and inline `BuildSpec`; \
+    finds: "container images of ECS, Batch, App Runner, Lightsail, Lambda, SageMaker; CodeBuild's `Environment.Image` \
+        and inline `BuildSpec`; \
             scripts of `UserData`; through `Ref`, `Sub`, `Join`, `If`, `FindInMap`, `Select`, short or long form",
     known_by: "`Resources` with types, `AWSTemplateFormatVersion`",
     order: "first of those by content: nothing else has its marks, and it may hold any of the others",

@@ -18,9 +18,11 @@ use crate::neighbours::parent;
 
 pub(super) const FORMAT: Format = Format {
     name: "Compose",
-    finds: "`image` of services, with `.env` and defaults; volumes of type `image`; `dockerfile_inline`; `docker-image://` contexts; \
+    finds: "`image` of services, with `.env` and defaults; volumes of type `image`; `dockerfile_inline`; \
+        `docker-image://` contexts; \
             `build.args` that decide a `FROM`; anchors and merge keys; files of `extends` and `include`",
-    known_by: "`services:` with `image`, `build` or `extends`; services at the top (the first version) in a file with `compose` in its name",
+    known_by: "`services:` with `image`, `build` or `extends`; services at the top (the first version) in a file with \
+        `compose` in its name",
     order: "before Kubernetes and Helm, which have no `services` of this form",
     named: |name| name.is_document(),
     marks: &[],

@@ -12,7 +12,8 @@ use crate::finding::{Kept, Place};
 
 pub(super) const FORMAT: Format = Format {
     name: "Concourse",
-    finds: "`image_resource`, `resources` and `resource_types` of type `registry-image` and `docker-image`; a resource that is only put is \
+    finds: "`image_resource`, `resources` and `resource_types` of type `registry-image` and `docker-image`; a \
+        resource that is only put is \
             no pull",
     known_by: "content: a task's or a resource's image",
     order: "after the documents with marks of their own, before Ansible, which is a list of anything",

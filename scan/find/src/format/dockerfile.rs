@@ -10,9 +10,11 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Dockerfile, Containerfile",
-    finds: "`FROM` with global `ARG`s, their defaults and every form of `${X:-y}`, `${X#y}` and `${X/y/z}`; `COPY --from=`; \
+    finds: "`FROM` with global `ARG`s, their defaults and every form of `${X:-y}`, `${X#y}` and `${X/y/z}`; `COPY \
+        --from=`; \
             `RUN --mount=...,from=`; the same after `ONBUILD`; `# syntax=`",
-    known_by: "`Dockerfile*`, `Containerfile*`, `*.dockerfile`, templates of them (`*.j2`, `*.erb`, `*.eex`); or a file of no known name that begins like one",
+    known_by: "`Dockerfile*`, `Containerfile*`, `*.dockerfile`, templates of them (`*.j2`, `*.erb`, `*.eex`); or a \
+        file of no known name that begins like one",
     order: "first: by far the most files are of it, and nothing else has its names",
     named,
     marks: &[],

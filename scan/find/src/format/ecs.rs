@@ -12,7 +12,8 @@ use crate::finding::Place;
 
 pub(super) const FORMAT: Format = Format {
     name: "ECS task definitions",
-    finds: "`containerDefinitions[].image`, as registered or as described, one or many, in either spelling; lists of container definitions; \
+    finds: "`containerDefinitions[].image`, as registered or as described, one or many, in either spelling; lists of \
+        container definitions; \
             `Dockerrun.aws.json`; `imagedefinitions.json`; manifests of AWS Copilot",
     known_by: "content",
     order: "after Kubernetes, whose lists may look like container definitions",

@@ -13,7 +13,8 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "GitHub Actions, Gitea, Forgejo",
-    finds: "`container`, `services`, `uses: docker://`, Docker actions, what Docker's own actions are told to pull; commands of `run`; a \
+    finds: "`container`, `services`, `uses: docker://`, Docker actions, what Docker's own actions are told to pull; \
+        commands of `run`; a \
             matrix gives one image for each row; defaults of inputs, `format()`",
     known_by: "`.github/workflows/`, `action.yml`, content",
     order: "by its path, before the formats that look at content",

@@ -17,7 +17,8 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "GitLab CI",
-    finds: "`image`, `services`, at the top, in `default`, jobs and templates; `variables`, `parallel: matrix`, `$[[ inputs ]]`; a template's \
+    finds: "`image`, `services`, at the top, in `default`, jobs and templates; `variables`, `parallel: matrix`, `$[[ \
+        inputs ]]`; a template's \
             variables from the jobs that extend it; commands of scripts",
     known_by: "`*.gitlab-ci.yml`, `.gitlab/ci/`, content",
     order: "by its path, before the formats that look at content",

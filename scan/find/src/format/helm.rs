@@ -12,8 +12,10 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Helm values",
-    finds: "`image: {registry, repository, tag, digest}`, `image: name:tag` under any key that ends in `image`, `imageRepository` and \
-            `imageName` with `imageTag`, lists under `images`; without a tag the chart's `appVersion`; a global registry decides, that of the \
+    finds: "`image: {registry, repository, tag, digest}`, `image: name:tag` under any key that ends in `image`, \
+        `imageRepository` and \
+            `imageName` with `imageTag`, lists under `images`; without a tag the chart's `appVersion`; a global \
+            registry decides, that of the \
             chart's own `values.yaml`, too",
     known_by: "`values*.yaml`, `*-values.yaml`, content",
     order: "after all that have a form of their own: values may have any",

@@ -15,7 +15,8 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "AWS CDK, Pulumi, cdk8s",
-    finds: "`fromRegistry` and `fromDockerRegistry` in every language and spelling, `DockerImage`, `RemoteImage`; `image` of \
+    finds: "`fromRegistry` and `fromDockerRegistry` in every language and spelling, `DockerImage`, `RemoteImage`; \
+        `image` of \
             containers, pods and task definitions",
     known_by: "a program with the library's name in it",
     order: "before Testcontainers: see there",

@@ -17,8 +17,10 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Jenkins",
-    finds: "`agent { docker ... }`, `docker.image()`, `containerTemplate`, pods in `yaml`, commands of `sh`, images that a function is given, in \
-            declarative and scripted pipelines; an image of `withRegistry` is that registry's; what `docker.build` names is no pull",
+    finds: "`agent { docker ... }`, `docker.image()`, `containerTemplate`, pods in `yaml`, commands of `sh`, images \
+        that a function is given, in \
+            declarative and scripted pipelines; an image of `withRegistry` is that registry's; what `docker.build` \
+            names is no pull",
     known_by: "`Jenkinsfile*`, `*.jenkinsfile`; `*.groovy` with a pipeline",
     order: "before the programs, of which Groovy is one",
     named,

@@ -15,8 +15,10 @@ use crate::format::helm;
 
 pub(super) const FORMAT: Format = Format {
     name: "Kubernetes, Argo, Tekton",
-    finds: "images of containers in any kind; other `image` fields with a tag, a digest or a registry; names and tags that a kustomization \
-            puts in, and its patches, JSON 6902 ones too; parameters of Argo and Tekton with their defaults; chart templates where they name \
+    finds: "images of containers in any kind; other `image` fields with a tag, a digest or a registry; names and tags \
+        that a kustomization \
+            puts in, and its patches, JSON 6902 ones too; parameters of Argo and Tekton with their defaults; chart \
+            templates where they name \
             an image plainly or by a `default`; manifests in a ConfigMap, marked as such",
     known_by: "`apiVersion` and `kind`; `spec` with `containers`; a list of JSON patches of images",
     order: "after Skaffold and CloudFormation; before the formats that are lists of anything",

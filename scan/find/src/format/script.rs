@@ -10,9 +10,12 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Shell scripts, systemd units",
-    finds: "`docker pull`, `run`, `create` (also podman, nerdctl, finch, and a variable that is called like them); `crane`, `skopeo copy`, \
-            `ctr images pull`, `kubectl run --image` and the like; the arguments of functions that pull them; manifests and scripts in heredocs; `ExecStart` of units, `Image` of Quadlet",
-    known_by: "`*.sh`, `*.bash`, `*.zsh`, `*.bats`, `*.ps1`, `*.bat`, `*.service`, `*.container`, a `#!` line with a shell",
+    finds: "`docker pull`, `run`, `create` (also podman, nerdctl, finch, and a variable that is called like them); \
+        `crane`, `skopeo copy`, \
+            `ctr images pull`, `kubectl run --image` and the like; the arguments of functions that pull them; \
+            manifests and scripts in heredocs; `ExecStart` of units, `Image` of Quadlet",
+    known_by: "`*.sh`, `*.bash`, `*.zsh`, `*.bats`, `*.ps1`, `*.bat`, `*.service`, `*.container`, a `#!` line with a \
+        shell",
     order: "after makefiles and user data, which begin like scripts or hold them",
     named,
     marks: &[

@@ -10,7 +10,8 @@ use crate::finding::{Along, Finding, Kept, Place};
 
 pub(super) const FORMAT: Format = Format {
     name: "Skaffold",
-    finds: "`builder`, `runImage` and `fromImage` of artifacts, containers of `verify` and custom actions; an artifact's `image` is no pull, \
+    finds: "`builder`, `runImage` and `fromImage` of artifacts, containers of `verify` and custom actions; an \
+        artifact's `image` is no pull, \
             here and in manifests",
     known_by: "`apiVersion: skaffold/...`",
     order: "before Kubernetes, whose `apiVersion` and `kind` it has",

@@ -11,8 +11,10 @@ use crate::name::Name;
 
 pub(super) const FORMAT: Format = Format {
     name: "Testcontainers",
-    finds: "the image that `GenericContainer`, a module's container or builder, `DockerImageName.parse`, `withImage`, `Run` and \
-            `ContainerRequest` are given, in Java, Kotlin, Scala, Groovy, Go, Python, JavaScript, TypeScript, .NET and Rust; dockertest; \
+    finds: "the image that `GenericContainer`, a module's container or builder, `DockerImageName.parse`, `withImage`, \
+        `Run` and \
+            `ContainerRequest` are given, in Java, Kotlin, Scala, Groovy, Go, Python, JavaScript, TypeScript, .NET \
+            and Rust; dockertest; \
             texts, texts put together, and names that the same file gives a text",
     known_by: "a program with the library's name, or `GenericContainer`, in it",
     order: "after the other programs: a test of infrastructure may have both, and theirs are the rarer marks",

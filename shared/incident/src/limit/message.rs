@@ -16,7 +16,10 @@ impl LimitAhead {
         };
         let mut text = Text::default();
         text.line(&format!("{}.", self.says()));
-        text.line("Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours ago come back.");
+        text.line(
+            "Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours \
+            ago come back.",
+        );
         let services = self.to_move.iter().map(|service| format!("  {service}"));
         match ahead {
             Ahead::Move => text.section(

@@ -127,7 +127,8 @@ pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
         Standing::Asked(result) => {
             let question = format!("May it be {result}? Nothing is changed until somebody says yes.");
             Some(format!(
-                "{question} `pullsafe approve` lists the questions, `pullsafe approve CODE --all` says yes to one and all like it."
+                "{question} `pullsafe approve` lists the questions, `pullsafe approve CODE --all` says yes to one and \
+                 all like it."
             ))
         }
         Standing::GivenUp | Standing::NotApproved | Standing::Open => advice(),

@@ -1,7 +1,8 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what happens next:
-//! what the next launch already meets, then what a date is known for, then what only an unlucky hour brings.
+//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what
+//! happens next: what the next launch already meets, then what a date is known for, then what only an unlucky hour
+//! brings.
 
 pub mod message;
 
@@ -251,7 +252,8 @@ impl Finding {
                     Keep::Tag { .. } | Keep::Policy { .. } | Keep::Nothing => String::new(),
                 };
                 format!(
-                    "{of}: what runs ({digest}) is {done} by rule {rule} of its repository's lifecycle policy {when}{kept}"
+                    "{of}: what runs ({digest}) is {done} by rule {rule} of its repository's lifecycle policy \
+                     {when}{kept}"
                 )
             }
             Trouble::NoPlatform { wanted, offered } => {
@@ -269,7 +271,8 @@ impl Finding {
                     count => format!(" with {} and {} others", with[..5].join(", "), count - 5),
                 };
                 format!(
-                    "{of}: Docker Hub grants {source} {limit} pulls in six hours, which it shares{with}: all tasks replaced at once, at their most, take {needs}"
+                    "{of}: Docker Hub grants {source} {limit} pulls in six hours, which it shares{with}: all tasks \
+                     replaced at once, at their most, take {needs}"
                 )
             }
             Trouble::Moved { runs, now } => {
@@ -283,7 +286,8 @@ impl Finding {
         match &self.trouble {
             Trouble::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
             Trouble::Archived { digest } => Some(format!(
-                "restore it: aws ecr update-image-storage-class --image-id imageDigest={digest} --target-storage-class STANDARD --repository-name ..."
+                "restore it: aws ecr update-image-storage-class --image-id imageDigest={digest} \
+                 --target-storage-class STANDARD --repository-name ..."
             )),
             Trouble::Goes { keep, digest, .. } => match keep {
                 Keep::Tagged { .. } | Keep::Nothing => None,

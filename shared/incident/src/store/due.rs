@@ -165,7 +165,8 @@ pub(super) fn update(
     let set = match next {
         Next::Soon => ", #shard = :shard, #due = :due, #quiet = :quiet, #wakes = :wakes",
         Next::AsItWas => {
-            ", #shard = :shard, #due = if_not_exists(#due, :due), #quiet = if_not_exists(#quiet, :quiet), #wakes = if_not_exists(#wakes, :wakes)"
+            ", #shard = :shard, #due = if_not_exists(#due, :due), #quiet = if_not_exists(#quiet, :quiet), #wakes = \
+             if_not_exists(#wakes, :wakes)"
         }
     };
     (operation, set, "")

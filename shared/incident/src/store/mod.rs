@@ -329,7 +329,8 @@ impl Table {
         let (operation, set, gone) = due::update(self.update(subject), &subject.key(), due.as_ref(), next);
         operation
             .update_expression(format!(
-                "SET #doc = :doc, #subject = :subject, #expires = :expires, #rev = if_not_exists(#rev, :zero) + :one{set} REMOVE #open{gone}{remove}"
+                "SET #doc = :doc, #subject = :subject, #expires = :expires, #rev = if_not_exists(#rev, :zero) + \
+                 :one{set} REMOVE #open{gone}{remove}"
             ))
             .expression_attribute_names("#doc", "doc")
             .expression_attribute_names("#subject", "subject")

@@ -50,7 +50,8 @@ impl Table {
                 .of_author(author, now)
                 .update_expression("SET #since = if_not_exists(#since, :now), #expires = :expires ADD #granted :ids")
                 .condition_expression(
-                    "attribute_not_exists(#since) OR (#since > :over AND (contains(#granted, :message) OR size(#granted) < :most))",
+                    "attribute_not_exists(#since) OR (#since > :over AND (contains(#granted, :message) OR \
+                     size(#granted) < :most))",
                 )
                 .expression_attribute_names("#granted", "granted")
                 .expression_attribute_values(":ids", ids())

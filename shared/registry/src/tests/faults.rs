@@ -330,9 +330,12 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     );
 
     let text = format!(
-        "# Faults\n\nWhat the copy engine does about them, played by the tests (`UPDATE_DOCS=1 cargo test -p pullsafe-registry faults` makes this table). After \
-         each of them the\ntarget has the image complete under its tag, or has no such tag.\n\n| Fault | What happens | Bytes sent again |\n|---|---|---|\n{table}\
-         | killed at any request, and run again | what is there is not sent again; the tag came last | of the blobs in flight |\n"
+        "# Faults\n\nWhat the copy engine does about them, played by the tests (`UPDATE_DOCS=1 cargo test -p \
+         pullsafe-registry faults` makes this table). After \
+         each of them the\ntarget has the image complete under its tag, or has no such tag.\n\n| Fault | What happens \
+         | Bytes sent again |\n|---|---|---|\n{table}\
+         | killed at any request, and run again | what is there is not sent again; the tag came last | of the blobs \
+         in flight |\n"
     );
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mirror-faults.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -301,7 +301,8 @@ async fn an_immutable_tag_with_other_content_is_its_own_error() {
     let immutable = |request: &Request, _| {
         (request.method == "PUT" && request.path.ends_with("/manifests/7")).then(|| {
             let message =
-                "The image tag '7' already exists in the 'redis' repository and cannot be overwritten because the tag is immutable.";
+                "The image tag '7' already exists in the 'redis' repository and cannot be overwritten because the tag \
+                 is immutable.";
             Reply::new(400, json!({"errors": [{"code": "TAG_INVALID", "message": message}]}).to_string())
         })
     };

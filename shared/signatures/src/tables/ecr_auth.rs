@@ -27,9 +27,13 @@ pub static ROWS: &[Row] = &[
             DENIED,
         ],
         subject: ACTION,
-        advice: "Amazon ECR does not let {puller} log in. Add `{subject|ecr:GetAuthorizationToken}` on resource `*` to it (AmazonECSTaskExecutionRolePolicy has it).",
+        advice: "Amazon ECR does not let {puller} log in. Add `{subject|ecr:GetAuthorizationToken}` on resource `*` \
+            to it (AmazonECSTaskExecutionRolePolicy has it).",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): \
+             AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: \
+             ecr:GetAuthorizationToken on resource: *",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -43,9 +47,11 @@ pub static ROWS: &[Row] = &[
             &["ecr registry auth", "registry auth from amazon ecr", "ecr: getauthorizationtoken"],
             &["throttling", "rate exceeded", "toomanyrequests"],
         ],
-        advice: "Amazon ECR throttles GetAuthorizationToken in this account and region. Start fewer tasks at once and retry.",
+        advice: "Amazon ECR throttles GetAuthorizationToken in this account and region. Start fewer tasks at once and \
+            retry.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded",
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry \
+             auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -65,9 +71,13 @@ pub static ROWS: &[Row] = &[
             ],
             &["no such host", "server misbehaving", "temporary failure in name resolution"],
         ],
-        advice: "The name of ECR's API does not resolve. Turn on DNS support and DNS host names of the VPC, and private DNS of the interface endpoint `ecr.api` if there is one.",
+        advice: "The name of ECR's API does not resolve. Turn on DNS support and DNS host names of the VPC, and \
+            private DNS of the interface endpoint `ecr.api` if there is one.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by: Post \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp: lookup api.ecr.eu-west-1.amazonaws.com: no such host",
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry \
+             auth: service call has been retried 3 time(s): RequestError: send request failed caused by: Post \
+             \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp: lookup api.ecr.eu-west-1.amazonaws.com: no such \
+             host",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -92,7 +102,11 @@ pub static ROWS: &[Row] = &[
         none: &["can't pull the image", "cannot pull '", "cannotpullcontainererror"],
         advice: "ECR's API is not reached. {route} A missing `ecr:GetAuthorizationToken` may show up afterwards.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://api.ecr.us-east-1.amazonaws.com/\": dial tcp 44.213.79.104:443: i/o timeout",
+            "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth \
+             from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network \
+             configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https \
+             response error StatusCode: 0, RequestID: , request send failed, Post \
+             \"https://api.ecr.us-east-1.amazonaws.com/\": dial tcp 44.213.79.104:443: i/o timeout",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -108,9 +122,11 @@ pub static ROWS: &[Row] = &[
         settled_by: Some(
             "minutes between pullStartedAt and stoppingAt (long = network); the execution role by simulation",
         ),
-        advice: "Probably the network: GetAuthorizationToken is tried three times only then. {route} If it is open, look at `ecr:GetAuthorizationToken` of {puller}.",
+        advice: "Probably the network: GetAuthorizationToken is tried three times only then. {route} If it is open, \
+            look at `ecr:GetAuthorizationToken` of {puller}.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s)",
             "Fargate, cut",
         ),
         ..Row::EMPTY

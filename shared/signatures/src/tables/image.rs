@@ -15,7 +15,10 @@ const WINDOWS: Row = Row {
         "no match for current platform windows/",
     ]],
     settled_by: Some("the image index: the platforms and Windows versions it offers"),
-    advice: "The host is Windows, and `{image|the image}` has no variant for it, or none for its version: layers of Windows need a host of the same build. For an image of Linux place the {task} on Linux hosts (`runtimePlatform.operatingSystemFamily` LINUX); else use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`).",
+    advice: "The host is Windows, and `{image|the image}` has no variant for it, or none for its version: layers of \
+        Windows need a host of the same build. For an image of Linux place the {task} on Linux hosts \
+        (`runtimePlatform.operatingSystemFamily` LINUX); else use the tag for the host's version (`ltsc2019`, \
+        `ltsc2022`, `ltsc2025`).",
     example: seen_with(
         "CannotPullContainerError: no matching manifest for windows/amd64 10.0.17763 in the manifest list entries",
         "nginx:1.27",
@@ -52,9 +55,12 @@ const OTHER: Row = Row {
         &[' ', '\'', ',', ')'],
     ),
     settled_by: Some("the image index: the platforms it offers"),
-    advice: "`{image|The image}` has no variant for {subject|the platform of the host}. Build and push it for that platform as well{subject? (`docker buildx build --platform $ --push`)}, or let the {definition} ask for a platform that the image offers.",
+    advice: "`{image|The image}` has no variant for {subject|the platform of the host}. Build and push it for that \
+        platform as well{subject? (`docker buildx build --platform $ --push`)}, or let the {definition} ask for a \
+        platform that the image offers.",
     example: seen_with(
-        "CannotPullContainerError: Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries: no match for platform in manifest: not found",
+        "CannotPullContainerError: Error response from daemon: no matching manifest for linux/arm64/v8 in the \
+         manifest list entries: no match for platform in manifest: not found",
         "konard/hive-mind:latest",
         "Docker Engine",
     ),
@@ -70,10 +76,14 @@ pub static DIGEST: &[Row] = &[
         all: &[&["/blobs/sha256"], &["403 forbidden"], &["head request to", "failed to resolve ref"]],
         none: &["starport-layer-bucket"],
         settled_by: Some("BatchGetImage of the digest and of the tag"),
-        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}` (the registry answers 403 across accounts). Force a new deployment: it resolves the tag again. Pushing the tag \
+        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}` (the \
+            registry answers 403 across accounts). Force a new deployment: it resolves the tag again. Pushing the tag \
                  alone does not help. Keep images that run: exempt them from the lifecycle policy.",
         example: seen_with(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest@sha256:863: unexpected status from HEAD request to https://123456789012.dkr.ecr.us-west-2.amazonaws.com/v2/otel-collector/blobs/sha256:863: 403 Forbidden",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+             123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest@sha256:863: unexpected status from \
+             HEAD request to https://123456789012.dkr.ecr.us-west-2.amazonaws.com/v2/otel-collector/blobs/sha256:863: \
+             403 Forbidden",
             "123456789012.dkr.ecr.us-west-2.amazonaws.com/otel-collector:latest",
             "containerd; aws/containers-roadmap#2493",
         ),
@@ -86,10 +96,12 @@ pub static DIGEST: &[Row] = &[
         all: &[&["@sha256:"], &["not found", "manifest unknown"]],
         none: &["repository does not exist", "name unknown", "log group"],
         settled_by: Some("BatchGetImage of the digest and of the tag"),
-        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}`. If the tag still exists, force a new deployment: it resolves the tag again. Pushing the tag alone does not help. \
+        advice: "The digest that the deployment pinned no longer exists in `{repository|the repository}`. If the tag \
+            still exists, force a new deployment: it resolves the tag again. Pushing the tag alone does not help. \
                  Keep images that run: exempt them from the lifecycle policy.",
         example: seen(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/example-service:image-tag@sha256:5a1f: not found",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+             123456789012.dkr.ecr.eu-west-1.amazonaws.com/example-service:image-tag@sha256:5a1f: not found",
             "containerd",
         ),
         ..Row::EMPTY
@@ -115,9 +127,11 @@ pub static MISSING: &[Row] = &[
             "invalid image reference",
             "invalidimagename",
         ]],
-        advice: "The image reference is malformed. Correct `image` in the {definition}: `host/repository:tag`, lower case, no scheme, no empty tag (an unset variable in the pipeline?).",
+        advice: "The image reference is malformed. Correct `image` in the {definition}: `host/repository:tag`, lower \
+            case, no scheme, no empty tag (an unset variable in the pipeline?).",
         example: seen(
-            "CannotPullContainerError: Error parsing reference: \"nginx:\" is not a valid repository/tag: invalid reference format",
+            "CannotPullContainerError: Error parsing reference: \"nginx:\" is not a valid repository/tag: invalid \
+             reference format",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -142,9 +156,12 @@ pub static MISSING: &[Row] = &[
         settled_by: Some(
             "BatchGetImage or a manifest HEAD; through a pull-through cache also the failure code of its event",
         ),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}.{cache}",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the \
+            {definition}.{cache}",
         example: seen_with(
-            "CannotPullContainerError: Error response from daemon: manifest for 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not found",
+            "CannotPullContainerError: Error response from daemon: manifest for \
+             123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest not found: manifest unknown: Requested image not \
+             found",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:latest",
             "Docker Engine",
         ),
@@ -168,9 +185,11 @@ pub static MISSING: &[Row] = &[
         ],
         none: &["log group", "secret", "repository does not exist", "no such host"],
         settled_by: Some("BatchGetImage or a manifest HEAD"),
-        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the {definition}; in a pipeline push the image before the service is deployed.",
+        advice: "`{image|The image}` does not exist in {host|its registry}. Push it, or correct the tag in the \
+            {definition}; in a pipeline push the image before the service is deployed.",
         example: seen_with(
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref 123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest: not found.",
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref \
+             123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest: not found.",
             "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/rag-nginx:latest",
             "containerd",
         ),
@@ -183,9 +202,11 @@ pub static MISSING: &[Row] = &[
         all: &[&["repository "], &[" not found", "does not exist"]],
         none: &["log group", "in repository", "secret", "no such host", "pull access denied"],
         settled_by: Some("DescribeRepositories with the registry's id; near names"),
-        advice: "Repository `{repository|of the image}` does not exist in {host|its registry}. Look at account, region and name; create it, or correct the image.",
+        advice: "Repository `{repository|of the image}` does not exist in {host|its registry}. Look at account, \
+            region and name; create it, or correct the image.",
         example: seen(
-            "CannotPullContainerError: API error (404): repository 123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api not found",
+            "CannotPullContainerError: API error (404): repository \
+             123456789012.dkr.ecr.us-east-1.amazonaws.com/team/api not found",
             "Amazon ECS Developer Guide",
         ),
         ..Row::EMPTY
@@ -196,7 +217,8 @@ pub static MISSING: &[Row] = &[
         confidence: Confidence::Low,
         all: &[&["check whether the image exists"]],
         settled_by: Some("a manifest HEAD; the agent writes this for a missing and for a private image"),
-        advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent. Check the spelling, then the credentials.",
+        advice: "`{image|The image}` does not exist, or it is private and no valid credentials were sent. Check the \
+            spelling, then the credentials.",
         example: seen(
             "CannotPullContainerError: The task can\u{2019}t pull the image. Check whether the image exists.",
             "ECS agent",
@@ -211,9 +233,12 @@ pub static BROKEN: &[Row] = &[
         id: "attestation-as-layer",
         cause: Cause::ImageCorrupt,
         all: &[&["in-toto", "no processor for media-type", "failed to get stream processor"]],
-        advice: "The image's index is broken: an attestation stands where a layer is expected. Build and push again with `--provenance=false --sbom=false`, or with a newer buildx.",
+        advice: "The image's index is broken: an attestation stands where a layer is expected. Build and push again \
+            with `--provenance=false --sbom=false`, or with a newer buildx.",
         example: seen(
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to unpack image on snapshotter overlayfs: failed to extract layer sha256:c02342326b04: failed to get stream processor for application/vnd.in-toto+json: no processor for media-type: unknown",
+            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to unpack image on snapshotter \
+             overlayfs: failed to extract layer sha256:c02342326b04: failed to get stream processor for \
+             application/vnd.in-toto+json: no processor for media-type: unknown",
             "containerd",
         ),
         ..Row::EMPTY
@@ -236,9 +261,12 @@ pub static BROKEN: &[Row] = &[
             "unsupported docker v1",
             "application/vnd.docker.distribution.manifest.v1",
         ]],
-        advice: "The runtime cannot run this kind of artifact (an old manifest schema, a Helm chart, a Windows image, an attestation). Push an OCI or Docker schema 2 image.",
+        advice: "The runtime cannot run this kind of artifact (an old manifest schema, a Helm chart, a Windows image, \
+            an attestation). Push an OCI or Docker schema 2 image.",
         example: seen(
-            "CannotPullContainerError: media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no longer supported since containerd v2.0, please rebuild the image as \"application/vnd.oci.image.manifest.v1+json\"",
+            "CannotPullContainerError: media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no \
+             longer supported since containerd v2.0, please rebuild the image as \
+             \"application/vnd.oci.image.manifest.v1+json\"",
             "containerd",
         ),
         ..Row::EMPTY
@@ -247,9 +275,11 @@ pub static BROKEN: &[Row] = &[
         id: "lchown",
         cause: Cause::ImageCorrupt,
         all: &[&["lchown"], &["invalid argument"]],
-        advice: "A file of the image has a user or group id outside of what the host maps. Build the image again with small numeric ids (`COPY --chown`), or without files that were packed on a host with large ids.",
+        advice: "A file of the image has a user or group id outside of what the host maps. Build the image again with \
+            small numeric ids (`COPY --chown`), or without files that were packed on a host with large ids.",
         example: seen(
-            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): lchown <FILE>: invalid argument",
+            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): lchown \
+             <FILE>: invalid argument",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -285,7 +315,8 @@ pub static BROKEN: &[Row] = &[
             "blob unknown",
         ]],
         settled_by: Some("a pull on another host: a full disk or a broken network look alike"),
-        advice: "The bytes that arrived are not what the manifest says. Retry once on another host; if it fails again, build and push `{image|the image}` again.",
+        advice: "The bytes that arrived are not what the manifest says. Retry once on another host; if it fails \
+            again, build and push `{image|the image}` again.",
         example: seen(
             "CannotPullContainerError: filesystem layer verification failed for digest sha256:2b96f",
             "Amazon ECS Developer Guide",
@@ -312,9 +343,11 @@ pub static BROKEN: &[Row] = &[
         ],
         none: &["thin pool", "no space left"],
         settled_by: Some("a pull on another host"),
-        advice: "A layer could not be unpacked by the host's storage driver. If the pull works on another host, replace this one; else push `{image|the image}` again. {machine}",
+        advice: "A layer could not be unpacked by the host's storage driver. If the pull works on another host, \
+            replace this one; else push `{image|the image}` again. {machine}",
         example: seen(
-            "CannotPullContainerError: failed to register layer: devicemapper: Error running deviceResume dm_task_run failed",
+            "CannotPullContainerError: failed to register layer: devicemapper: Error running deviceResume dm_task_run \
+             failed",
             "Docker Engine",
         ),
         ..Row::EMPTY

@@ -29,7 +29,8 @@ pub static ROWS: &[Row] = &[
         ),
         advice: ENV,
         example: seen(
-            "[error] CRASH REPORT Process <0.828.0> with 0 neighbours crashed with reason: no match of right hand value {error,\"Missing DATABASE_DSN.~n\"} in app_sup:init/1 line 73",
+            "[error] CRASH REPORT Process <0.828.0> with 0 neighbours crashed with reason: no match of right hand \
+             value {error,\"Missing DATABASE_DSN.~n\"} in app_sup:init/1 line 73",
             "Erlang/OTP",
         ),
         also: Some(names_a_variable),
@@ -52,7 +53,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Module, &["module ", "function "], WORD),
-        advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications (`extra_applications`, a clean `_build`), for the OTP version of the image.",
+        advice: "The release lacks a module or function{subject? (`$`)}. Build it again with all applications \
+            (`extra_applications`, a clean `_build`), for the OTP version of the image.",
         example: seen(
             "** (UndefinedFunctionError) function MyApp.Repo.start/2 is undefined (module MyApp.Repo is not available)",
             "Elixir",
@@ -72,7 +74,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The virtual machine of the release and of the image differ, or the release is for another system. Build and run with the same OTP and libc.",
+        advice: "The virtual machine of the release and of the image differ, or the release is for another system. \
+            Build and run with the same OTP and libc.",
         example: seen(
             "{\"init terminating in do_boot\",{load_failed,[application_controller]}} bad_otp_version",
             "Erlang/OTP",
@@ -88,9 +91,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "A process of the release crashed while it started, and no other signature explains it: read the reason in the report, innermost first.",
+        advice: "A process of the release crashed while it started, and no other signature explains it: read the \
+            reason in the report, innermost first.",
         example: seen(
-            "Kernel pid terminated (application_controller) ({application_start_failure,app,{{shutdown,{failed_to_start_child,x,killed}}}})",
+            "Kernel pid terminated (application_controller) \
+             ({application_start_failure,app,{{shutdown,{failed_to_start_child,x,killed}}}})",
             "Erlang/OTP",
         ),
         ..crash("beam-crash", Signature::UncaughtException, 1, &[BEAM])

@@ -63,4 +63,5 @@ pub(super) fn names_a_variable(text: &str) -> bool {
 /// The characters that end a name.
 pub(super) const WORD: &[char] = &[' ', '\'', '"', ',', ')', ';', '`', '\\', '}', ']', '\n'];
 
-pub(super) const ENV: &str = "A variable that the program needs is not set{subject?: `$`}. Add it to `environment` or `secrets` of the container in the {definition}.";
+pub(super) const ENV: &str = "A variable that the program needs is not set{subject?: `$`}. Add it to `environment` or \
+    `secrets` of the container in the {definition}.";

@@ -6,7 +6,8 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD or MYSQL_ROOT_PASSWORD). Add it to `secrets` of the container.",
+        advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD \
+            or MYSQL_ROOT_PASSWORD). Add it to `secrets` of the container.",
         example: seen("error: database is uninitialized and password option is not specified", "the mysql image"),
         ..crash(
             "env-missing-database-password",
@@ -97,9 +98,11 @@ pub static ROWS: &[Row] = &[
             &["open config file ", "config file ", "configuration file ", "open '", "open "],
             &[' ', ',', '"', '\'', '\n', ':'],
         ),
-        advice: "The configuration is missing or wrong{subject? (`$`)}. Look whether the file is in the image or mounted, at its path, and at its content.",
+        advice: "The configuration is missing or wrong{subject? (`$`)}. Look whether the file is in the image or \
+            mounted, at its path, and at its content.",
         example: seen(
-            "F0822 11:35:20.125789       1 main.go:52] Failed to open config file /etc/config/app.env: no such file or directory",
+            "F0822 11:35:20.125789       1 main.go:52] Failed to open config file /etc/config/app.env: no such file \
+             or directory",
             "glog",
         ),
         ..crash(
@@ -168,7 +171,8 @@ pub static ROWS: &[Row] = &[
         ),
         // A JSON file is data that the program asks for.
         none: &[".json'"],
-        advice: "The program of the entry point{subject?, `$`,} is not in the image. Correct `command` or `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
+        advice: "The program of the entry point{subject?, `$`,} is not in the image. Correct `command` or \
+            `entryPoint`, WORKDIR, or the COPY of the Dockerfile (and .dockerignore).",
         example: seen("python: can't open file '/app/manage2.py': [Errno 2] No such file or directory", "Python"),
         ..crash(
             "entrypoint-missing",
@@ -193,7 +197,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The program does not accept its arguments. Correct `command` of the container: a list, one element for each argument.",
+        advice: "The program does not accept its arguments. Correct `command` of the container: a list, one element \
+            for each argument.",
         example: seen("usage: app [-h] [--port PORT]: error: unrecognized arguments: --prot", "argparse"),
         ..crash(
             "bad-arguments",

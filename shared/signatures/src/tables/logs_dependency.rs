@@ -3,8 +3,11 @@
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Look whether that runs, whether its address in the configuration is right, and whether its security group lets the {task} in on that port.";
-const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's default port: its address was never configured. Set the variable that names it in the {definition}; if the dependency is a container of the same task, look whether it runs.";
+const DATABASE: &str = "The application cannot reach {subject|something that it depends on}. Look whether that runs, \
+    whether its address in the configuration is right, and whether its security group lets the {task} in on that port.";
+const LOCALHOST: &str = "The application looks for a dependency on its own address (localhost) at the client's \
+    default port: its address was never configured. Set the variable that names it in the {definition}; if the \
+    dependency is a container of the same task, look whether it runs.";
 
 /// The ports at which clients look if nobody tells them: PostgreSQL, Redis, MySQL, MongoDB, Kafka, RabbitMQ,
 /// Elasticsearch, memcached, SQL Server, Oracle, ZooKeeper, NATS, Consul, Vault, Cassandra, CouchDB, InfluxDB, Neo4j,
@@ -181,7 +184,8 @@ pub static ROWS: &[Row] = &[
             ],
             WORD,
         ),
-        advice: "The name of a dependency{subject?, `$`,} does not resolve. Look at its spelling in the configuration, at the service discovery namespace or Service Connect alias, and at DNS support of the VPC.",
+        advice: "The name of a dependency{subject?, `$`,} does not resolve. Look at its spelling in the \
+            configuration, at the service discovery namespace or Service Connect alias, and at DNS support of the VPC.",
         example: seen("Error: getaddrinfo ENOTFOUND db.internal", "Node.js"),
         ..crash(
             "dependency-dns",
@@ -217,7 +221,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Name, &["for user \"", "for user '", "user '", "role \""], WORD),
-        advice: "A dependency does not accept the application's credentials{subject? (user `$`)}. Look at the secret that carries them: its value, its version, and whether the {task} was started after the last rotation.",
+        advice: "A dependency does not accept the application's credentials{subject? (user `$`)}. Look at the secret \
+            that carries them: its value, its version, and whether the {task} was started after the last rotation.",
         none: &["java.nio.file"],
         example: seen("FATAL:  password authentication failed for user \"app\"", "PostgreSQL"),
         ..crash(
@@ -262,7 +267,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "No AWS or other credentials were found. Give the task definition a task role (taskRoleArn) with the permissions that the program needs; do not put keys into the image.",
+        advice: "No AWS or other credentials were found. Give the task definition a task role (taskRoleArn) with the \
+            permissions that the program needs; do not put keys into the image.",
         example: seen("botocore.exceptions.NoCredentialsError: Unable to locate credentials", "boto3"),
         ..crash(
             "credentials-missing",

@@ -25,13 +25,16 @@ pub static ROWS: &[Row] = &[
             "system.outofmemoryexception",
             "out of memory exception",
         ]],
-        advice: "The JVM's own limit was reached, not the task's. Set `-XX:MaxRAMPercentage=75` (or -Xmx below the container's memory), and raise both if needed; Metaspace, threads and direct buffers have limits of their own.",
+        advice: "The JVM's own limit was reached, not the task's. Set `-XX:MaxRAMPercentage=75` (or -Xmx below the \
+            container's memory), and raise both if needed; Metaspace, threads and direct buffers have limits of their \
+            own.",
         example: seen("Exception in thread \"main\" java.lang.OutOfMemoryError: Java heap space", "OpenJDK"),
         ..Row::EMPTY
     },
     Row {
         subject: named(Shape::Module, &["main class ", "classnotfoundexception: ", "noclassdeffounderror: "], WORD),
-        advice: "The JVM cannot find a class{subject?: `$`}. Look at the jar in the image, its manifest (Main-Class, Spring Boot's repackage), and the class path.",
+        advice: "The JVM cannot find a class{subject?: `$`}. Look at the jar in the image, its manifest (Main-Class, \
+            Spring Boot's repackage), and the class path.",
         example: seen("Error: Could not find or load main class com.example.Application", "OpenJDK"),
         ..crash(
             "java-class",
@@ -64,9 +67,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "Spring Boot has no database address. Set `SPRING_DATASOURCE_URL` and its credentials, or the profile that has them.",
+        advice: "Spring Boot has no database address. Set `SPRING_DATASOURCE_URL` and its credentials, or the profile \
+            that has them.",
         example: seen(
-            "Failed to configure a DataSource: 'url' attribute is not specified and no embedded datasource could be configured.",
+            "Failed to configure a DataSource: 'url' attribute is not specified and no embedded datasource could be \
+             configured.",
             "Spring Boot",
         ),
         ..crash(
@@ -87,7 +92,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The JVM ended with an exception that no other signature explains: read the last `Caused by`. If the revision before ran, compare the two.",
+        advice: "The JVM ended with an exception that no other signature explains: read the last `Caused by`. If the \
+            revision before ran, compare the two.",
         example: seen(
             "Exception in thread \"main\" java.lang.NullPointerException: Cannot invoke \"String.length()\"",
             "OpenJDK",

@@ -6,7 +6,8 @@ use super::prelude::*;
 /// See the module.
 pub static ROWS: &[Row] = &[
     Row {
-        advice: "The process crashed in native code (segmentation fault). Look for a native library built for another libc or architecture; make a core dump, or run the revision before.",
+        advice: "The process crashed in native code (segmentation fault). Look for a native library built for another \
+            libc or architecture; make a core dump, or run the revision before.",
         example: seen("Segmentation fault (core dumped)", "shell"),
         ..crash(
             "segfault",
@@ -24,7 +25,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The process aborted itself: a failed assertion, a broken heap, or an exception that nothing caught. Read the line itself.",
+        advice: "The process aborted itself: a failed assertion, a broken heap, or an exception that nothing caught. \
+            Read the line itself.",
         example: seen("terminate called after throwing an instance of 'std::runtime_error'", "libstdc++"),
         ..crash(
             "abort",
@@ -68,7 +70,8 @@ pub static ROWS: &[Row] = &[
             "enomem",
         ]],
         none: &["fork"],
-        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) where it has one, or make it use less. {memory} where that is near its limit.",
+        advice: "The program could not allocate memory. Raise its own limit (`memory_limit`, GOMEMLIMIT) where it has \
+            one, or make it use less. {memory} where that is near its limit.",
         example: seen(
             "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes)",
             "PHP",

@@ -17,13 +17,15 @@ pub static ROWS: &[Row] = &[
             "err_worker_out_of_memory",
             "allocation failed - process out of memory",
         ]],
-        advice: "V8's own heap limit was reached, not the task's. Set `NODE_OPTIONS=--max-old-space-size=<MiB>` to about three quarters of the container's memory, and raise that if needed; or find the leak.",
+        advice: "V8's own heap limit was reached, not the task's. Set `NODE_OPTIONS=--max-old-space-size=<MiB>` to \
+            about three quarters of the container's memory, and raise that if needed; or find the leak.",
         example: seen("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "Node.js"),
         ..Row::EMPTY
     },
     Row {
         subject: named(Shape::Module, &["cannot find module '", "cannot find package '", "can't resolve '"], WORD),
-        advice: "Node.js cannot find a module{subject?: `$`}. Add it to `dependencies` (not devDependencies), run the install in the image, and look at .dockerignore, WORKDIR and the path of the build output.",
+        advice: "Node.js cannot find a module{subject?: `$`}. Add it to `dependencies` (not devDependencies), run the \
+            install in the image, and look at .dockerignore, WORKDIR and the path of the build output.",
         example: seen("Error: Cannot find module 'express-session'", "Node.js"),
         ..crash(
             "node-module",
@@ -57,15 +59,18 @@ pub static ROWS: &[Row] = &[
             ],
             &["npm", "yarn", "not found", "package.json", "script"],
         ],
-        advice: "The package manager finds no such script or no package.json{subject? (`$`)}. Look at WORKDIR, the COPY of package.json, and the name of the script in `command`.",
+        advice: "The package manager finds no such script or no package.json{subject? (`$`)}. Look at WORKDIR, the \
+            COPY of package.json, and the name of the script in `command`.",
         example: seen(
-            "npm error enoent Could not read package.json: Error: ENOENT: no such file or directory, open '/app/empty/package.json'",
+            "npm error enoent Could not read package.json: Error: ENOENT: no such file or directory, open \
+             '/app/empty/package.json'",
             "npm",
         ),
         ..Row::EMPTY
     },
     Row {
-        advice: "The source does not parse: an `import` in a CommonJS file (set \"type\": \"module\" or build to CommonJS), or syntax that this Node.js does not know.",
+        advice: "The source does not parse: an `import` in a CommonJS file (set \"type\": \"module\" or build to \
+            CommonJS), or syntax that this Node.js does not know.",
         example: seen("SyntaxError: Cannot use import statement outside a module", "Node.js"),
         ..crash(
             "node-syntax",
@@ -85,7 +90,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "A module was found and failed while it was loaded. Pin the versions that worked; native modules must be built for the image's platform.",
+        advice: "A module was found and failed while it was loaded. Pin the versions that worked; native modules must \
+            be built for the image's platform.",
         example: seen("SyntaxError: The requested module './db.js' does not provide an export named 'pool'", "Node.js"),
         ..crash(
             "node-import",
@@ -121,7 +127,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "Node.js ended with an error that no other signature explains: read its first lines. If the revision before ran, compare the two.",
+        advice: "Node.js ended with an error that no other signature explains: read its first lines. If the revision \
+            before ran, compare the two.",
         example: seen("Node.js v20.20.2", "Node.js"),
         ..crash(
             "node-exception",

@@ -28,7 +28,8 @@ pub static ROWS: &[Row] = &[
             &["cannot load such file -- ", "can't locate ", "could not find ", "class \"", "class '", "assembly '"],
             WORD,
         ),
-        advice: "A library or class is not in the image{subject?: `$`}. Install it there (bundle install, composer install, cpanm, publish with its dependencies), and look at .dockerignore and the paths.",
+        advice: "A library or class is not in the image{subject?: `$`}. Install it there (bundle install, composer \
+            install, cpanm, publish with its dependencies), and look at .dockerignore and the paths.",
         example: seen("Can't locate Foo/Bar.pm in @INC (you may need to install the Foo::Bar module)", "Perl"),
         ..crash(
             "library-missing",
@@ -118,7 +119,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "nginx rejects its configuration: the line in the evidence names the directive, the file and its line. `nginx -t` in the image tries it.",
+        advice: "nginx rejects its configuration: the line in the evidence names the directive, the file and its \
+            line. `nginx -t` in the image tries it.",
         example: seen("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/conf.d/default.conf:3", "nginx"),
         ..crash(
             "nginx-config",
@@ -140,7 +142,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The program panicked or threw, and no other signature explains it: read the line itself and the top of its stack. If the revision before ran, compare the two.",
+        advice: "The program panicked or threw, and no other signature explains it: read the line itself and the top \
+            of its stack. If the revision before ran, compare the two.",
         example: seen("panic: runtime error: integer divide by zero", "Go"),
         ..crash(
             "other-exception",
@@ -178,7 +181,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The program ended with an exception that no other signature explains: read the line itself. If the revision before ran, compare the two.",
+        advice: "The program ended with an exception that no other signature explains: read the line itself. If the \
+            revision before ran, compare the two.",
         example: seen("ActiveRecord::PendingMigrationError: Migrations are pending.", "Rails"),
         also: Some(begins_with_its_type),
         ..crash("typed-exception", Signature::UncaughtException, 1, &[&["exception: ", "error: "]])

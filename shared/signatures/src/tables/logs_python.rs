@@ -11,7 +11,9 @@ pub static ROWS: &[Row] = &[
             &["no module named '", "no module named ", "import module \"", "the module "],
             WORD,
         ),
-        advice: "Python cannot import a module{subject?: `$`}. If it is a package of your own: a missing `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image again.",
+        advice: "Python cannot import a module{subject?: `$`}. If it is a package of your own: a missing \
+            `__init__.py` or a wrong PYTHONPATH or WORKDIR; if not: add it to the requirements and build the image \
+            again.",
         settled_by: Some("whether the module's files are in the image, with `__init__.py`"),
         example: seen("ModuleNotFoundError: No module named 'core.aws_service'", "Python"),
         ..crash(
@@ -33,22 +35,26 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Module, &["the module "], WORD),
-        advice: "Celery cannot import the module of the application{subject? (`$`)}. Look at `-A`, PYTHONPATH and WORKDIR.",
+        advice: "Celery cannot import the module of the application{subject? (`$`)}. Look at `-A`, PYTHONPATH and \
+            WORKDIR.",
         example: seen("The module nosuch was not found.", "Celery"),
         ..crash("celery-module", Signature::ModuleMissing, 3, &[&["^the module "], &["was not found"]])
     },
     Row {
         subject: named(Shape::Module, &["importerror: ", "oserror: "], &[':']),
-        advice: "A system library that a module needs is not in the image{subject?: `$`}. Install the package that has it (`apt-get`, `apk`), for the image's architecture.",
+        advice: "A system library that a module needs is not in the image{subject?: `$`}. Install the package that \
+            has it (`apt-get`, `apk`), for the image's architecture.",
         example: seen("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", "Python"),
         ..crash("python-library", Signature::ImportError, 3, &[&["error: "], &[": cannot open shared object file"]])
     },
     Row {
         subject: named(Shape::Module, &["cannot import name '"], WORD),
-        advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or an import in a circle. Pin the versions that worked.",
+        advice: "A module was found and failed while it was imported{subject? (`$`)}: a version that does not fit, or \
+            an import in a circle. Pin the versions that worked.",
         none: &["error while loading shared libraries"],
         example: seen(
-            "ImportError: cannot import name 'Markup2' from 'flask' (/usr/local/lib/python3.11/site-packages/flask/__init__.py)",
+            "ImportError: cannot import name 'Markup2' from 'flask' \
+             (/usr/local/lib/python3.11/site-packages/flask/__init__.py)",
             "Python",
         ),
         ..crash(
@@ -102,7 +108,8 @@ pub static ROWS: &[Row] = &[
             "await is only",
             "the requested module",
         ],
-        advice: "The source does not parse under the Python of the image. Correct it, or use the Python version that it was written for.",
+        advice: "The source does not parse under the Python of the image. Correct it, or use the Python version that \
+            it was written for.",
         example: seen("SyntaxError: invalid syntax", "Python"),
         ..crash(
             "python-syntax",
@@ -143,7 +150,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "Python ended with an exception that no other signature explains: read its last line. If the revision before ran, compare the two.",
+        advice: "Python ended with an exception that no other signature explains: read its last line. If the revision \
+            before ran, compare the two.",
         example: seen("Traceback (most recent call last):", "Python"),
         ..crash(
             "python-exception",
@@ -184,7 +192,8 @@ pub static ROWS: &[Row] = &[
         ],
         advice: "Python could not allocate memory. {memory}, or load less at once.",
         example: seen(
-            "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1000000000,) and data type float64",
+            "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape \
+             (1000000000,) and data type float64",
             "NumPy",
         ),
         ..Row::EMPTY

@@ -22,7 +22,8 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         weight: 2,
         all: &[&["$'\\r': command not found"]],
-        advice: "The script has Windows line ends (`\\r`), which the shell takes for part of each command. Convert it (`dos2unix`, or `* text eol=lf` in .gitattributes) and build the image again.",
+        advice: "The script has Windows line ends (`\\r`), which the shell takes for part of each command. Convert it \
+            (`dos2unix`, or `* text eol=lf` in .gitattributes) and build the image again.",
         example: seen("/usr/src/app/model/entrypoint.sh: line 2: $'\\r': command not found", "bash"),
         ..Row::EMPTY
     },
@@ -85,7 +86,9 @@ pub static ROWS: &[Row] = &[
             "line 1, in",
         ],
         subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec: ", "exec ", "env: ", "sh: "], &[':']),
-        advice: "The command `{subject|of the container}` is not in the image or not on PATH. Install it, or correct `command`, `entryPoint` or the script; a `#!` line with Windows line ends or a missing interpreter says the same. If the revision before ran, roll back to it.",
+        advice: "The command `{subject|of the container}` is not in the image or not on PATH. Install it, or correct \
+            `command`, `entryPoint` or the script; a `#!` line with Windows line ends or a missing interpreter says \
+            the same. If the revision before ran, roll back to it.",
         example: seen("sh: 1: gunicorn2: not found", "dash"),
         ..Row::EMPTY
     },
@@ -108,7 +111,8 @@ pub static ROWS: &[Row] = &[
             &["is a directory$"],
         ],
         subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
-        advice: "The command `{subject|of the container}` is a directory. A volume is mounted over the program, or the COPY of the Dockerfile made a directory of its name.",
+        advice: "The command `{subject|of the container}` is a directory. A volume is mounted over the program, or \
+            the COPY of the Dockerfile made a directory of its name.",
         example: seen("/bin/bash: /usr/local/bin/fetch_and_run.sh: Is a directory", "bash"),
         ..Row::EMPTY
     },
@@ -134,13 +138,15 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["cannot create", "can't create", "touch", "mkdir", "traceback", "error:", "cp:", "chown", "chmod"],
         subject: named(Shape::Command, &["sh: 1: ", "line 1: ", "exec ", "sh: "], &[':']),
-        advice: "`{subject|The command}` is not executable. Add `chmod +x` (or `COPY --chmod=755`) to the Dockerfile; check the user of the container. If the revision before ran, roll back to it.",
+        advice: "`{subject|The command}` is not executable. Add `chmod +x` (or `COPY --chmod=755`) to the Dockerfile; \
+            check the user of the container. If the revision before ran, roll back to it.",
         example: seen("sh: 1: ./x.sh: Permission denied", "dash"),
         ..Row::EMPTY
     },
     Row {
         subject: named(Shape::Path, &["permission denied: '", "open '", "open ", "permission denied: "], WORD),
-        advice: "The system refuses access{subject? to `$`}. Look at owner and mode of the file, at the container's user, and for ports below 1024 and system calls at the container's capabilities.",
+        advice: "The system refuses access{subject? to `$`}. Look at owner and mode of the file, at the container's \
+            user, and for ports below 1024 and system calls at the container's capabilities.",
         example: seen("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "Python"),
         ..crash(
             "permission-denied",

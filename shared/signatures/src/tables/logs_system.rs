@@ -34,12 +34,15 @@ pub static ROWS: &[Row] = &[
             "rosetta error",
         ]],
         settled_by: Some("the platform of the image against runtimePlatform"),
-        advice: "The program in the image is for another processor. Build the image for the architecture that the {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there.",
+        advice: "The program in the image is for another processor. Build the image for the architecture that the \
+            {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there.",
         example: seen("exec /usr/local/bin/node: exec format error", "runc"),
         ..Row::EMPTY
     },
     Row {
-        advice: "The port is taken where the program listens: another container of the same task listens on it too (in awsvpc and host mode they share ports), or the program was started twice. Give each a port of its own in its configuration, and let `portMappings` and the target group follow.",
+        advice: "The port is taken where the program listens: another container of the same task listens on it too \
+            (in awsvpc and host mode they share ports), or the program was started twice. Give each a port of its own \
+            in its configuration, and let `portMappings` and the target group follow.",
         example: seen("Error: listen EADDRINUSE: address already in use :::8877", "Node.js"),
         ..crash(
             "port-in-use",
@@ -60,7 +63,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Path, &["read-only file system: '", "open '"], WORD),
-        advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume there (an empty one of the {definition} will do), or turn `readonlyRootFilesystem` off.",
+        advice: "The program writes to a read-only file system{subject? (`$`)}. Mount a volume there (an empty one of \
+            the {definition} will do), or turn `readonlyRootFilesystem` off.",
         example: seen("OSError: [Errno 30] Read-only file system: '/app/cache'", "Python"),
         ..crash(
             "read-only",

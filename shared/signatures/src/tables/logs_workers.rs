@@ -30,12 +30,15 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["worker timeout"],
         settled_by: Some("the memory of the task in Container Insights, against its limit"),
-        advice: "A worker of the server was killed (signal 9), which is nearly always the memory limit. {memory}, or run fewer workers; Container Insights shows the memory at that minute.",
+        advice: "A worker of the server was killed (signal 9), which is nearly always the memory limit. {memory}, or \
+            run fewer workers; Container Insights shows the memory at that minute.",
         example: seen("[WARNING] Worker with pid 14824 was terminated due to signal 9", "gunicorn"),
         ..Row::EMPTY
     },
     Row {
-        advice: "A worker of the server did not answer in time and was ended by its master: the work takes longer than the server's timeout, or the worker waits for something that does not answer. Look at what it did; then raise the timeout.",
+        advice: "A worker of the server did not answer in time and was ended by its master: the work takes longer \
+            than the server's timeout, or the worker waits for something that does not answer. Look at what it did; \
+            then raise the timeout.",
         example: seen("[2024-11-05 09:25:59 +0000] [16] [CRITICAL] WORKER TIMEOUT (pid:17)", "gunicorn"),
         ..crash(
             "worker-timeout",
@@ -50,9 +53,11 @@ pub static ROWS: &[Row] = &[
             &["could not find '", "could not find ", "can't find gem ", "cannot load such file -- "],
             WORD,
         ),
-        advice: "A gem is not in the image, or not in the version of Gemfile.lock{subject?: `$`}. Run `bundle install` in the image with the bundler of the lock file, and copy the same bundle that the command uses.",
+        advice: "A gem is not in the image, or not in the version of Gemfile.lock{subject?: `$`}. Run `bundle \
+            install` in the image with the bundler of the lock file, and copy the same bundle that the command uses.",
         example: seen(
-            "/usr/lib/ruby/rubygems.rb:283:in `find_spec_for_exe': Could not find 'bundler' (2.1.4) required by your /myapp/Gemfile.lock. (Gem::GemNotFoundException)",
+            "/usr/lib/ruby/rubygems.rb:283:in `find_spec_for_exe': Could not find 'bundler' (2.1.4) required by your \
+             /myapp/Gemfile.lock. (Gem::GemNotFoundException)",
             "RubyGems",
         ),
         ..crash(
@@ -76,7 +81,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Path, &["could not find file '", "open file '"], &['\'']),
-        advice: "A file that the program reads is not in the image{subject?: `$`}. Copy or mount it, and look at the working directory.",
+        advice: "A file that the program reads is not in the image{subject?: `$`}. Copy or mount it, and look at the \
+            working directory.",
         example: seen(
             "Unhandled exception. System.IO.FileNotFoundException: Could not find file '/app/settings.json'.",
             ".NET",
@@ -90,7 +96,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Command, &["bash: ", "sh: ", "cannot open assembly '", "jarfile "], &[':', '\'']),
-        advice: "The program of the entry point{subject?, `$`,} is not what the command expects: a directory, or not there. Correct `command` or `entryPoint`, or what a volume is mounted over.",
+        advice: "The program of the entry point{subject?, `$`,} is not what the command expects: a directory, or not \
+            there. Correct `command` or `entryPoint`, or what a volume is mounted over.",
         example: seen("Cannot open assembly './Host.exe': No such file or directory.", "Mono"),
         ..crash(
             "program-missing",

@@ -2,7 +2,8 @@
 
 use super::prelude::*;
 
-const ROUTE: &str = "{host|The registry} could not be reached. {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
+const ROUTE: &str = "{host|The registry} could not be reached. \
+    {private?Its name leads to the private address `$`: what has it (an interface endpoint, a private registry) must let the caller in on that port. }{route}";
 
 const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]) -> Row {
     Row {
@@ -58,18 +59,25 @@ pub static ROWS: &[Row] = &[
         // A client of Docker's own API, which is no registry.
         none: &["failed to initialize logging driver", "http+docker"],
         settled_by: Some("the registry's status page"),
-        advice: "{host|The registry} answered with an error of its own. Wait and retry; look at its status page. A copy in a private ECR repository makes the service independent of it.",
+        advice: "{host|The registry} answered with an error of its own. Wait and retry; look at its status page. A \
+            copy in a private ECR repository makes the service independent of it.",
         example: seen_with(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref quay.io/foo/bar:1: unexpected status from HEAD request to https://quay.io/v2/foo/bar/manifests/1: 502 Bad Gateway",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+             quay.io/foo/bar:1: unexpected status from HEAD request to https://quay.io/v2/foo/bar/manifests/1: 502 \
+             Bad Gateway",
             "quay.io/foo/bar:1",
             "containerd",
         ),
         ..Row::EMPTY
     },
     Row {
-        advice: "{host|The registry}'s name does not resolve. Usually it is misspelt: check the host of `{image|the image}` letter by letter. If it is right: DNS support of the VPC, its resolver, private DNS of the endpoint.",
+        advice: "{host|The registry}'s name does not resolve. Usually it is misspelt: check the host of \
+            `{image|the image}` letter by letter. If it is right: DNS support of the VPC, its resolver, private DNS \
+            of the endpoint.",
         example: seen_with(
-            "CannotPullContainerError: Error response from daemon: Get \"https://123456789012.dkr.ecr.us-west-2.amazonaws.commmmm/v2/\": dial tcp: lookup 123456789012.dkr.ecr.us-west-2.amazonaws.commmmm on 10.0.0.2:53: no such host",
+            "CannotPullContainerError: Error response from daemon: Get \
+             \"https://123456789012.dkr.ecr.us-west-2.amazonaws.commmmm/v2/\": dial tcp: lookup \
+             123456789012.dkr.ecr.us-west-2.amazonaws.commmmm on 10.0.0.2:53: no such host",
             "123456789012.dkr.ecr.us-west-2.amazonaws.commmmm/app",
             "Docker Engine",
         ),
@@ -86,9 +94,11 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The TLS connection to {host|the registry} failed. By the text: a certificate that the host does not trust ({certificate}), an expired one, a registry that speaks plain HTTP, or a proxy in between.",
+        advice: "The TLS connection to {host|the registry} failed. By the text: a certificate that the host does not \
+            trust ({certificate}), an expired one, a registry that speaks plain HTTP, or a proxy in between.",
         example: seen_with(
-            "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/library/ubuntu/manifests/latest: net/http: TLS handshake timeout.",
+            "CannotPullContainerError: Error response from daemon: Get \
+             https://registry-1.docker.io/v2/library/ubuntu/manifests/latest: net/http: TLS handshake timeout.",
             "ubuntu:latest",
             "Docker Engine",
         ),
@@ -108,18 +118,22 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "{host|The registry} refused the connection: nothing listens at that address and port, or a proxy does not. Look at the registry's port and state, and at a proxy between.",
+        advice: "{host|The registry} refused the connection: nothing listens at that address and port, or a proxy \
+            does not. Look at the registry's port and state, and at a proxy between.",
         example: seen_with(
-            "CannotPullContainerError: Error response from daemon: Get https://registry.example.com:5000/v2/: dial tcp 10.0.1.9:5000: connect: connection refused",
+            "CannotPullContainerError: Error response from daemon: Get https://registry.example.com:5000/v2/: dial \
+             tcp 10.0.1.9:5000: connect: connection refused",
             "registry.example.com:5000/app",
             "Docker Engine",
         ),
         ..row("refused", Why::Refused, &[&["connection refused"]])
     },
     Row {
-        advice: "The connection to {host|the registry} broke in the middle. Retry; if it lasts, look for a firewall, a proxy, or a NAT gateway out of ports.",
+        advice: "The connection to {host|the registry} broke in the middle. Retry; if it lasts, look for a firewall, \
+            a proxy, or a NAT gateway out of ports.",
         example: seen_with(
-            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: read tcp 10.0.0.5:44444->104.18.1.1:443: read: connection reset by peer",
+            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: read tcp \
+             10.0.0.5:44444->104.18.1.1:443: read: connection reset by peer",
             "redis:7",
             "containerd",
         ),
@@ -144,9 +158,12 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         phase: Some(Phase::Layer),
-        advice: "The manifest could be read and the layers could not: they come from S3. {route-s3} Let the endpoint's policy allow `s3:GetObject` on `arn:aws:s3:::prod-<region>-starport-layer-bucket/*`.",
+        advice: "The manifest could be read and the layers could not: they come from S3. {route-s3} Let the \
+            endpoint's policy allow `s3:GetObject` on `arn:aws:s3:::prod-<region>-starport-layer-bucket/*`.",
         example: seen(
-            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get \"https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/d1d1d1?X-Amz-Security-Token=REDACTED\"",
+            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed \
+             open: failed to do request: Get \
+             \"https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/d1d1d1?X-Amz-Security-Token=REDACTED\"",
             "containerd",
         ),
         ..row(
@@ -168,7 +185,9 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         example: seen_with(
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/library/mysql:8.0: failed to do request: Head 'https://registry-1.docker.io/v2/library/mysql/manifests/8.0': dial tcp 34.226.69.105:443: i/o timeout.",
+            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref \
+             docker.io/library/mysql:8.0: failed to do request: Head \
+             'https://registry-1.docker.io/v2/library/mysql/manifests/8.0': dial tcp 34.226.69.105:443: i/o timeout.",
             "mysql:8.0",
             "containerd",
         ),
@@ -198,7 +217,8 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some("whether the image is very large or the host's disk slow, else the route to the registry"),
-        advice: "The pull did not end in time. Look at the way to {host|the registry}; for a very large image make it smaller. {route}",
+        advice: "The pull did not end in time. Look at the way to {host|the registry}; for a very large image make it \
+            smaller. {route}",
         example: seen(
             "DockerTimeoutError: Could not transition to MANIFEST_PULLED; timed out after waiting 1m0s",
             "ECS agent",
@@ -218,7 +238,9 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         example: seen(
-            "CannotPullContainerError: The task cannot pull 'app:1' from the Amazon ECR repository '123456789012.dkr.ecr.eu-west-1.amazonaws.com/app'. There is a connection issue between the task and Amazon ECR. Check your task network configuration.",
+            "CannotPullContainerError: The task cannot pull 'app:1' from the Amazon ECR repository \
+             '123456789012.dkr.ecr.eu-west-1.amazonaws.com/app'. There is a connection issue between the task and \
+             Amazon ECR. Check your task network configuration.",
             "Fargate",
         ),
         ..Row {
@@ -247,7 +269,8 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("the route to S3"),
         advice: "The puller broke off, which it does when it cannot reach Amazon S3 for the layers. {route-s3}",
         example: seen(
-            "CannotPullContainerError: pull command failed: panic: runtime error: invalid memory address or nil pointer dereference",
+            "CannotPullContainerError: pull command failed: panic: runtime error: invalid memory address or nil \
+             pointer dereference",
             "Amazon ECS Developer Guide",
         ),
         ..Row {

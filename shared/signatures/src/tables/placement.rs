@@ -16,9 +16,11 @@ pub static ROWS: &[Row] = &[
             "agent is not connected",
             "agent not connected",
         ]],
-        advice: "The container agent of the instance is not connected to ECS. Look at the agent, and at the instance's network and role, or replace the instance.",
+        advice: "The container agent of the instance is not connected to ECS. Look at the agent, and at the \
+            instance's network and role, or replace the instance.",
         example: seen(
-            "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance b54a2a04 encountered error \"AGENT\".",
+            "was unable to place a task because no container instance met all of its requirements. The closest \
+             matching container-instance b54a2a04 encountered error \"AGENT\".",
             "ECS service event",
         ),
         ..Row::EMPTY
@@ -50,9 +52,13 @@ pub static ROWS: &[Row] = &[
         ]],
         subject: named(Shape::Arn, &["assume the role '", "assume the role ", "assume role "], &['\'', ' ', ',', '"']),
         settled_by: Some("GetRole: its trust policy"),
-        advice: "ECS may not assume `{subject|the role of the task}`. Its trust policy must allow `sts:AssumeRole` to the service `ecs-tasks.amazonaws.com`, and the role must exist. In the first minutes after its creation: wait, IAM is eventually consistent.",
+        advice: "ECS may not assume `{subject|the role of the task}`. Its trust policy must allow `sts:AssumeRole` to \
+            the service `ecs-tasks.amazonaws.com`, and the role must exist. In the first minutes after its creation: \
+            wait, IAM is eventually consistent.",
         example: seen(
-            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/app' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.",
+            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/app' that was provided for this task. \
+             Please verify that the role being passed has the proper trust relationship and permissions and that your \
+             IAM user has permissions to pass this role.",
             "ECS",
         ),
         ..Row::EMPTY
@@ -83,7 +89,8 @@ pub static ROWS: &[Row] = &[
             "launch type do not support",
             "launch type does not support",
         ]],
-        advice: "The {definition} does not fit the launch type or capacity provider: make requiresCompatibilities, networkMode, cpu and memory fit, or choose another capacity provider.",
+        advice: "The {definition} does not fit the launch type or capacity provider: make requiresCompatibilities, \
+            networkMode, cpu and memory fit, or choose another capacity provider.",
         example: seen("The selected task definition is not compatible with the selected compute strategy", "ECS"),
         ..Row::EMPTY
     },
@@ -146,7 +153,8 @@ pub static ROWS: &[Row] = &[
         ]],
         none: &["cannotpull", "toomanyrequests"],
         settled_by: Some("Service Quotas: the quota against what runs"),
-        advice: "A quota of the account is used up, and AWS has room. Stop what is not needed, or have the quota raised (Service Quotas in the console: the vCPUs or instances that the text names).",
+        advice: "A quota of the account is used up, and AWS has room. Stop what is not needed, or have the quota \
+            raised (Service Quotas in the console: the vCPUs or instances that the text names).",
         example: seen("You've reached the limit on the number of vCPUs you can run concurrently", "ECS service event"),
         ..Row::EMPTY
     },
@@ -156,7 +164,8 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         all: &[&["provisioning capacity limit"]],
         settled_by: Some("how many tasks of the cluster are PROVISIONING, and why"),
-        advice: "So many tasks of the cluster wait in PROVISIONING that ECS takes no more (500 for each cluster). Start fewer at once, and look why the capacity provider adds no instances for those that wait.",
+        advice: "So many tasks of the cluster wait in PROVISIONING that ECS takes no more (500 for each cluster). \
+            Start fewer at once, and look why the capacity provider adds no instances for those that wait.",
         example: seen(
             "was unable to place tasks in your cluster because the tasks provisioning capacity limit was exceeded.",
             "ECS service event",
@@ -169,7 +178,8 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         all: &[&["account is currently blocked"]],
         settled_by: Some("the account's AWS Health dashboard"),
-        advice: "AWS has blocked the account from starting anything. Look at the AWS Health dashboard and at unpaid bills, and open a case at AWS Support.",
+        advice: "AWS has blocked the account from starting anything. Look at the AWS Health dashboard and at unpaid \
+            bills, and open a case at AWS Support.",
         example: seen("Your account is currently blocked", "RunTask"),
         ..Row::EMPTY
     },
@@ -186,7 +196,10 @@ pub static ROWS: &[Row] = &[
             "placement constraint",
         ]],
         settled_by: Some("`requiresAttributes` and the placement constraints, against the instances' attributes"),
-        advice: "Instances may be there, and none has what the task asks for: an attribute (a log driver, a feature of a newer agent, an instance type, a zone) or a placement constraint. Compare `requiresAttributes` and `placementConstraints` of the {definition} with the attributes of the instances; then update the agent or the AMI, or correct the constraint.",
+        advice: "Instances may be there, and none has what the task asks for: an attribute (a log driver, a feature \
+            of a newer agent, an instance type, a zone) or a placement constraint. Compare `requiresAttributes` and \
+            `placementConstraints` of the {definition} with the attributes of the instances; then update the agent or \
+            the AMI, or correct the constraint.",
         example: seen("MemberOf placement constraint unsatisfied", "ECS"),
         ..Row::EMPTY
     },
@@ -239,7 +252,8 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("a small control launch by a person: the text may hide a restriction of the account"),
         advice: "There is nothing to place the {task} on. {room}",
         example: seen(
-            "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance b54a2a04 has insufficient CPU units available.",
+            "was unable to place a task because no container instance met all of its requirements. The closest \
+             matching container-instance b54a2a04 has insufficient CPU units available.",
             "ECS service event",
         ),
         ..Row::EMPTY
@@ -268,7 +282,8 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("what the text says is short, against what the task or job asks for"),
         advice: "There is nothing to place the {task} on. {room}",
         example: seen(
-            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [instanceTypeName]",
+            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance \
+             type [instanceTypeName]",
             "AWS Batch",
         ),
         ..Row::EMPTY
@@ -279,7 +294,9 @@ pub static ROWS: &[Row] = &[
         confidence: Confidence::Medium,
         all: &[&["misconfiguration:", "action_required - ", "action_required:"]],
         settled_by: Some("the job queue's compute environments: their state and status reason"),
-        advice: "AWS Batch holds the job back because its queue, its compute environments or their service role are set up wrongly. Look at state and status reason of each compute environment of the queue; a role needs the permissions of AWSBatchServiceRole.",
+        advice: "AWS Batch holds the job back because its queue, its compute environments or their service role are \
+            set up wrongly. Look at state and status reason of each compute environment of the queue; a role needs \
+            the permissions of AWSBatchServiceRole.",
         example: seen(
             "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.",
             "AWS Batch",

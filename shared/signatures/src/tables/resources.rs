@@ -22,9 +22,11 @@ pub static EFS: &[Row] = &[
             &["failed to resolve \"", "failed to resolve '", "failed to resolve "],
             &['"', '\'', ' '],
         ),
-        advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
+        advice: "The name of the EFS file system{subject? `$`} does not resolve. It must have a mount target in the \
+            Availability Zone of the {task}, and the VPC DNS support and DNS host names.",
         example: seen(
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed \
+             to resolve \"fs-xxxxx.efs.region.amazonaws.com\"",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -37,9 +39,12 @@ pub static EFS: &[Row] = &[
             &["efs utils", "mount.efs", "efs volumes", "mount.nfs"],
             &["access denied", "accessdenied", "permission denied", "not authorized"],
         ],
-        advice: "EFS refuses the mount. With iam ENABLED the task role needs `elasticfilesystem:ClientMount` (and ClientWrite); look at the file system's policy and the access point.",
+        advice: "EFS refuses the mount. With iam ENABLED the task role needs `elasticfilesystem:ClientMount` (and \
+            ClientWrite); look at the file system's policy and the access point.",
         example: seen(
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' : unsuccessful EFS utils command execution; code: 32",
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: \
+             b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' : unsuccessful EFS utils command \
+             execution; code: 32",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -59,9 +64,13 @@ pub static EFS: &[Row] = &[
         ]],
         none: &["s3 config file"],
         settled_by: Some("the mount target in the task's Availability Zone and its security group"),
-        advice: "The EFS file system could not be mounted. Its mount target must stand in the Availability Zone of the {task} and let port 2049 in from its security group; the root directory or access point must exist.",
+        advice: "The EFS file system could not be mounted. Its mount target must stand in the Availability Zone of \
+            the {task} and let port 2049 in from its security group; the root directory or access point must exist.",
         example: seen(
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount attempt 1/3 failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount system call failed' Traceback (most recent call last): File \"/usr/sbin/supervisor_mount_efs\", line 52, in",
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount \
+             attempt 1/3 failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount \
+             system call failed' Traceback (most recent call last): File \"/usr/sbin/supervisor_mount_efs\", line 52, \
+             in",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -86,7 +95,8 @@ pub static DISK: &[Row] = &[
         ]],
         advice: "The disk is full. {disk} A smaller image helps as well.",
         example: seen_with(
-            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): write /usr/share/vim/vim74/syntax/sisu.vim: no space left on device",
+            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): write \
+             /usr/share/vim/vim74/syntax/sisu.vim: no space left on device",
             "nvcr.io/nvidia/digits:18.01",
             "Docker Engine",
         ),
@@ -130,9 +140,11 @@ pub static LOG_DRIVER: &[Row] = &[
         cause: Cause::LogDriverFailed,
         all: &[&["s3 config file", "firelens config", "unable to generate firelens", "firelens resource"]],
         subject: named(Shape::Name, &["from bucket "], &[':', ' ']),
-        advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
+        advice: "The FireLens configuration could not be read from S3{subject? (bucket `$`)}. Look at \
+            `config-file-value`, at `s3:GetObject` and `s3:GetBucketLocation` of {puller}, and at the route to S3.",
         example: seen(
-            "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket my-config: AccessDenied: Access Denied",
+            "unable to download firelens s3 config file: unable to download s3 config fluent.conf from bucket \
+             my-config: AccessDenied: Access Denied",
             "ECS agent",
         ),
         ..Row::EMPTY
@@ -166,7 +178,9 @@ pub static LOG_DRIVER: &[Row] = &[
         ],
         advice: "The log driver does not reach what it sends to, so that the container did not start. {driver}",
         example: seen(
-            "ResourceInitializationError: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration.",
+            "ResourceInitializationError: The task cannot find the Amazon CloudWatch log group defined in the task \
+             definition. There is a connection issue between the task and Amazon CloudWatch. Check your network \
+             configuration.",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -178,9 +192,12 @@ pub static LOG_DRIVER: &[Row] = &[
         all: &[LOGS, &["accessdenied", "access denied", "not authorized"]],
         none: &["perform: ecr", "secretsmanager", "perform: ssm"],
         subject: named(Shape::Action, &["not authorized to perform: "], &[' ', ',']),
-        advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. Permissions of AWS belong to {puller}. {driver}",
+        advice: "The log driver may not write, so that the container did not start{subject?: `$` is missing}. \
+            Permissions of AWS belong to {puller}. {driver}",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: logs:CreateLogGroup on resource: x",
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to \
+             create Cloudwatch log group: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 \
+             is not authorized to perform: logs:CreateLogGroup on resource: x",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -195,7 +212,8 @@ pub static LOG_DRIVER: &[Row] = &[
         ],
         advice: "What the log driver writes to does not exist, so that the container did not start. {driver}",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to \
+             create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -220,7 +238,8 @@ pub static LOG_DRIVER: &[Row] = &[
         subject: named(Shape::Option, &["driver arguments: ", "unknown log opt "], &[' ', ',']),
         advice: "An option of the log driver is missing or wrong{subject?: `$`}. {driver}",
         example: seen(
-            "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
+            "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: \
+             awslogs-region is required",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -257,9 +276,11 @@ pub static VOLUMES: &[Row] = &[
         cause: Cause::AgentError,
         all: &[&["nvidia-container-cli", "nvidia-container-runtime"]],
         settled_by: Some("a start on another host"),
-        advice: "The GPU runtime of the host failed. Use the ECS GPU-optimised AMI of today, or replace the host; an image that brings its own driver libraries can clash with it.",
+        advice: "The GPU runtime of the host failed. Use the ECS GPU-optimised AMI of today, or replace the host; an \
+            image that brings its own driver libraries can clash with it.",
         example: seen(
-            "CannotStartContainerError: nvidia-container-cli: mount error: file creation failed: /var/lib/docker/overlay2/x/merged/usr/lib/libcuda.so.1.1: read-only file system: unknown",
+            "CannotStartContainerError: nvidia-container-cli: mount error: file creation failed: \
+             /var/lib/docker/overlay2/x/merged/usr/lib/libcuda.so.1.1: read-only file system: unknown",
             "NVIDIA container runtime",
         ),
         ..Row::EMPTY
@@ -294,7 +315,9 @@ pub static VOLUMES: &[Row] = &[
         ]],
         none: &["overlay mount", "manifest"],
         settled_by: Some("the volume's definition and what exists on the host or file system"),
-        advice: "A volume could not be created or mounted. By the text: does the host path, file system or access point exist; may the container's user own it (EFS access points have a PosixUser of their own); is the mount point inside a read-only file system; is a \
+        advice: "A volume could not be created or mounted. By the text: does the host path, file system or access \
+            point exist; may the container's user own it (EFS access points have a PosixUser of their own); is the \
+            mount point inside a read-only file system; is a \
                  directory mounted onto a file?",
         example: seen(
             "CannotCreateVolumeError: Error response from daemon: create ecs-app-1-data: failed to mount local volume",

@@ -45,9 +45,13 @@ pub static ROWS: &[Row] = &[
         cause: Cause::PlatformMismatch,
         all: &[WINDOWS, &["0xc0370101", "operating system does not match", "0xc0370103", "0x80370103"]],
         settled_by: Some("the Windows version of the image and of the host"),
-        advice: "The Windows version of `{image|the image}` does not match the host's: with process isolation both must be of the same build. Use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`), and set `runtimePlatform.operatingSystemFamily` to match.",
+        advice: "The Windows version of `{image|the image}` does not match the host's: with process isolation both \
+            must be of the same build. Use the tag for the host's version (`ltsc2019`, `ltsc2022`, `ltsc2025`), and \
+            set `runtimePlatform.operatingSystemFamily` to match.",
         example: seen(
-            "CannotStartContainerError: container 7c1 encountered an error during hcsshim::System::CreateComputeSystem: failure in a Windows system call: The container operating system does not match the host operating system. (0xc0370101)",
+            "CannotStartContainerError: container 7c1 encountered an error during \
+             hcsshim::System::CreateComputeSystem: failure in a Windows system call: The container operating system \
+             does not match the host operating system. (0xc0370101)",
             "hcsshim",
         ),
         ..Row::EMPTY
@@ -72,9 +76,11 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["hnscall", "element not found"],
         settled_by: Some("the file in the image: `docker run --entrypoint cmd IMAGE /c dir`"),
-        advice: "Windows does not find or may not run the program of the container. Check `command` and `entryPoint` of the task definition against the image: path, extension, working directory.",
+        advice: "Windows does not find or may not run the program of the container. Check `command` and `entryPoint` \
+            of the task definition against the image: path, extension, working directory.",
         example: seen(
-            "CannotStartContainerError: container 9f encountered an error during hcs::System::CreateProcess: failure in a Windows system call: The system cannot find the file specified. (0x2)",
+            "CannotStartContainerError: container 9f encountered an error during hcs::System::CreateProcess: failure \
+             in a Windows system call: The system cannot find the file specified. (0x2)",
             "hcsshim",
         ),
         ..Row::EMPTY
@@ -95,9 +101,11 @@ pub static ROWS: &[Row] = &[
         ],
         confidence: Confidence::Medium,
         settled_by: Some("the free memory of the host"),
-        advice: "The Windows host has too little memory for one more container. Give the container a memory reservation that fits, or use a larger instance.",
+        advice: "The Windows host has too little memory for one more container. Give the container a memory \
+            reservation that fits, or use a larger instance.",
         example: seen(
-            "CannotStartContainerError: container a1 encountered an error during hcs::System::Start: failure in a Windows system call: The paging file is too small for this operation to complete. (0x5af) 0x800705af",
+            "CannotStartContainerError: container a1 encountered an error during hcs::System::Start: failure in a \
+             Windows system call: The paging file is too small for this operation to complete. (0x5af) 0x800705af",
             "hcsshim",
         ),
         ..Row::EMPTY
@@ -107,9 +115,11 @@ pub static ROWS: &[Row] = &[
         cause: Cause::NetworkSetupFailed,
         all: &[&["hnscall failed", "hns failed", "element not found. (0x490)", "endpoint not found"]],
         settled_by: Some("the host's HNS networks; another task on the same host"),
-        advice: "The Windows host's network service could not attach the container. Restart HNS there (`Restart-Service hns`), or replace the host. {machine}",
+        advice: "The Windows host's network service could not attach the container. Restart HNS there \
+            (`Restart-Service hns`), or replace the host. {machine}",
         example: seen(
-            "CannotStartContainerError: failed to create endpoint app on network nat: hnsCall failed in Win32: Element not found. (0x490)",
+            "CannotStartContainerError: failed to create endpoint app on network nat: hnsCall failed in Win32: \
+             Element not found. (0x490)",
             "Docker on Windows",
         ),
         ..Row::EMPTY
@@ -122,7 +132,8 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("another task on another host"),
         advice: "The Windows container service of the host failed. {machine}",
         example: seen(
-            "CannotStartContainerError: container b2 encountered an error during Start: failure in a Windows system call: The compute system exited unexpectedly. (0xc0370106)",
+            "CannotStartContainerError: container b2 encountered an error during Start: failure in a Windows system \
+             call: The compute system exited unexpectedly. (0xc0370106)",
             "hcsshim",
         ),
         ..Row::EMPTY
@@ -136,9 +147,12 @@ pub static ROWS: &[Row] = &[
             RUNTIME,
         ],
         settled_by: Some("`nvidia-smi` on the host"),
-        advice: "A hook of the host's runtime failed, usually NVIDIA's: the host has no driver, another version, or no GPU. Use the ECS-optimised GPU image, and place the task on an instance with a GPU.",
+        advice: "A hook of the host's runtime failed, usually NVIDIA's: the host has no driver, another version, or \
+            no GPU. Use the ECS-optimised GPU image, and place the task on an instance with a GPU.",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: container_linux.go:348: starting container process caused \"process_linux.go:402: container init caused \\\"process_linux.go:385: running prestart hook 0 caused \\\\\\\"error running hook: exit status 1",
+            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: \
+             container_linux.go:348: starting container process caused \"process_linux.go:402: container init caused \
+             \\\"process_linux.go:385: running prestart hook 0 caused \\\\\\\"error running hook: exit status 1",
             "runc",
         ),
         ..Row::EMPTY
@@ -150,9 +164,12 @@ pub static ROWS: &[Row] = &[
         all: &[RUNTIME, MOUNT],
         none: &["exec: ", "executable file"],
         settled_by: Some("the task definition's mount points: source and container path"),
-        advice: "The runtime could not mount a volume into the container. Check each `mountPoints` entry: the source exists, a directory is mounted onto a directory and a file onto a file, and nothing is mounted over `/`, `/dev`, `/etc` or the image's own files.",
+        advice: "The runtime could not mount a volume into the container. Check each `mountPoints` entry: the source \
+            exists, a directory is mounted onto a directory and a file onto a file, and nothing is mounted over `/`, \
+            `/dev`, `/etc` or the image's own files.",
         example: seen(
-            "CannotStartContainerError: failed to create containerd task: OCI runtime create failed: rootfs_linux.go:76: mounting \"/data\" to rootfs at \"/etc/app\": operation not permitted",
+            "CannotStartContainerError: failed to create containerd task: OCI runtime create failed: \
+             rootfs_linux.go:76: mounting \"/data\" to rootfs at \"/etc/app\": operation not permitted",
             "runc",
         ),
         ..Row::EMPTY
@@ -184,9 +201,12 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["no space left", "cannot allocate memory"],
         settled_by: Some("the container definition: cpu, memory, ulimits, linuxParameters, user, workingDirectory"),
-        advice: "The runtime rejects a setting of the container (a limit, capability, namespace, user or working directory). Compare it with the task definition's `cpu`, `memory`, `ulimits`, `linuxParameters`, `user` and `workingDirectory`.",
+        advice: "The runtime rejects a setting of the container (a limit, capability, namespace, user or working \
+            directory). Compare it with the task definition's `cpu`, `memory`, `ulimits`, `linuxParameters`, `user` \
+            and `workingDirectory`.",
         example: seen(
-            "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted",
+            "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container \
+             process: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted",
             "runc",
         ),
         ..Row::EMPTY
@@ -201,9 +221,13 @@ pub static ROWS: &[Row] = &[
             &["no such file", "not found", "permission denied", "is a directory"],
         ],
         settled_by: Some("the file in the image: `docker run --entrypoint ls IMAGE -l PATH`"),
-        advice: "The program that the container should start is not there, or may not be run. Check `command` and `entryPoint` against the image, the execute permission, the `#!` line and its line ends; a volume mounted over its directory hides it.",
+        advice: "The program that the container should start is not there, or may not be run. Check `command` and \
+            `entryPoint` against the image, the execute permission, the `#!` line and its line ends; a volume mounted \
+            over its directory hides it.",
         example: seen(
-            "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI runtime create failed: container_linux.go:370: starting container process caused: exec: \"/opt/app/run.sh\": stat /opt/app/run.sh...no such file or direct...",
+            "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI \
+             runtime create failed: container_linux.go:370: starting container process caused: exec: \
+             \"/opt/app/run.sh\": stat /opt/app/run.sh...no such file or direct...",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -233,7 +257,8 @@ pub static ROWS: &[Row] = &[
         settled_by: Some("another task on another host"),
         advice: "The host's container runtime failed, not the container. {machine}",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task: ttrpc: closed: unknown",
+            "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to \
+             create shim task: ttrpc: closed: unknown",
             "containerd",
         ),
         ..Row::EMPTY
@@ -247,7 +272,8 @@ pub static ROWS: &[Row] = &[
             &["non-zero", "exited", "failed"],
         ],
         settled_by: Some("the log of the container that it depends on"),
-        advice: "A container that this one depends on (`dependsOn`) ended with an error, so that this one was never started. Read the log of that container.",
+        advice: "A container that this one depends on (`dependsOn`) ended with an error, so that this one was never \
+            started. Read the log of that container.",
         example: seen(
             "CannotStartContainerError: dependent container migrate exited with non-zero status",
             "ECS agent",

@@ -124,9 +124,11 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: ACTION,
-        advice: "The environment file may not be read. Add `{subject|s3:GetObject}` on the file and `s3:GetBucketLocation` on its bucket to {reader}.",
+        advice: "The environment file may not be read. Add `{subject|s3:GetObject}` on the file and \
+            `s3:GetBucketLocation` on its bucket to {reader}.",
         example: seen(
-            "ResourceInitializationError: failed to download env files: file download command: non-empty error stream: AccessDenied: Access Denied status code: 403",
+            "ResourceInitializationError: failed to download env files: file download command: non-empty error \
+             stream: AccessDenied: Access Denied status code: 403",
             "Fargate",
         ),
         ..row("env-file-denied", Kind::EnvironmentFile, Why::Permission, &[ENV, DENIED])
@@ -134,7 +136,8 @@ pub static ROWS: &[Row] = &[
     Row {
         advice: "The environment file does not exist. Check bucket, key and region of environmentFiles.",
         example: seen(
-            "ResourceInitializationError: failed to download env files: file download command: non-empty error stream: NoSuchKey: The specified key does not exist.",
+            "ResourceInitializationError: failed to download env files: file download command: non-empty error \
+             stream: NoSuchKey: The specified key does not exist.",
             "Fargate",
         ),
         ..row("env-file-missing", Kind::EnvironmentFile, Why::Missing, &[ENV, MISSING])
@@ -142,14 +145,16 @@ pub static ROWS: &[Row] = &[
     Row {
         advice: "The environment file is in Amazon S3, which is not reached. {route-s3}",
         example: seen(
-            "ResourceInitializationError: The task can't download the environment variable files from Amazon S3. There is a connection issue between the task and Amazon S3. Check your task network configuration.",
+            "ResourceInitializationError: The task can't download the environment variable files from Amazon S3. \
+             There is a connection issue between the task and Amazon S3. Check your task network configuration.",
             "Fargate",
         ),
         ..row("env-file-network", Kind::EnvironmentFile, Why::Network, &[ENV, NETWORK])
     },
     Row {
         confidence: Confidence::Medium,
-        advice: "The environment file could not be read. Look at bucket and key, at `s3:GetObject` of {reader}, and at the way to S3. {route-s3}",
+        advice: "The environment file could not be read. Look at bucket and key, at `s3:GetObject` of {reader}, and \
+            at the way to S3. {route-s3}",
         example: seen("ResourceInitializationError: failed to download env files", "Fargate, cut"),
         ..Row {
             why: None,
@@ -168,7 +173,8 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: named(Shape::Name, &["json key "], &[' ', ',', '"', '.']),
-        advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in `secrets[].valueFrom`, or add it to the secret.",
+        advice: "The secret has no JSON key `{subject|of that name}`. Correct the key behind the secret's ARN in \
+            `secrets[].valueFrom`, or add it to the secret.",
         example: seen("retrieved secret from Secrets Manager did not contain json key DB_PASS", "ECS agent"),
         ..row(
             "secret-json-key",
@@ -178,25 +184,32 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The secret may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy allow it.",
+        advice: "The secret may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy \
+            allow it.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException: Access to KMS is not allowed",
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from \
+             asm: service call has been retried 1 time(s): AccessDeniedException: Access to KMS is not allowed",
             "Fargate",
         ),
         ..row("secret-kms", Kind::SecretsManager, Why::Kms, &[SM, KMS])
     },
     Row {
-        advice: "The parameter may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's policy allow it.",
+        advice: "The parameter may not be decrypted. Add `kms:Decrypt` on its key to {reader}, and let the key's \
+            policy allow it.",
         example: seen(
-            "unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
+            "unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: The \
+             ciphertext refers to a customer master key that does not exist, does not exist in this region, or you \
+             are not allowed to access.",
             "Fargate",
         ),
         ..row("parameter-kms", Kind::ParameterStore, Why::Kms, &[SSM, KMS])
     },
     Row {
-        advice: "The secret exists and has no current value. Store a value, or correct the version in `secrets[].valueFrom`.",
+        advice: "The secret exists and has no current value. Store a value, or correct the version in \
+            `secrets[].valueFrom`.",
         example: seen(
-            "unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+            "unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified \
+             secret value for staging label: AWSCURRENT",
             "Secrets Manager",
         ),
         ..row(
@@ -211,26 +224,40 @@ pub static ROWS: &[Row] = &[
     },
     Row {
         subject: ACTION,
-        advice: "The secret may not be read. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to {reader} (and `kms:Decrypt` if it has a key of its own); for a secret of another account its resource policy must allow it too.",
+        advice: "The secret may not be read. Add `{subject|secretsmanager:GetSecretValue}` on the secret's ARN to \
+            {reader} (and `kms:Decrypt` if it has a key of its own); for a secret of another account its resource \
+            policy must allow it too.",
         example: seen(
-            "Fetching secret data from AWS Secrets Manager in region us-east-1: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:Key-Dh2dLk: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:Key status code: 400",
+            "Fetching secret data from AWS Secrets Manager in region us-east-1: secret \
+             arn:aws:secretsmanager:us-east-1:123456789012:secret:Key-Dh2dLk: AccessDeniedException: User: \
+             arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: \
+             secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:Key \
+             status code: 400",
             "ECS agent",
         ),
         ..row("secret-denied", Kind::SecretsManager, Why::Permission, &[SM, DENIED])
     },
     Row {
         subject: ACTION,
-        advice: "The parameter may not be read. Add `{subject|ssm:GetParameters}` on the parameter's ARN to {reader} (and `kms:Decrypt` for a SecureString with a key of its own).",
+        advice: "The parameter may not be read. Add `{subject|ssm:GetParameters}` on the parameter's ARN to {reader} \
+            (and `kms:Decrypt` for a SecureString with a key of its own).",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): \
+             AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/1 is not authorized to perform: \
+             ssm:GetParameters on resource: arn:aws:ssm:eu-west-1",
             "Fargate",
         ),
         ..row("parameter-denied", Kind::ParameterStore, Why::Permission, &[SSM, DENIED])
     },
     Row {
-        advice: "The secret{subject? `$`} does not exist in this account and region, is marked for deletion (`restore-secret` brings it back), or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends in six random characters) or create the secret.",
+        advice: "The secret{subject? `$`} does not exist in this account and region, is marked for deletion \
+            (`restore-secret` brings it back), or its ARN is malformed. Correct `secrets[].valueFrom` (the ARN ends \
+            in six random characters) or create the secret.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 5 time(s): ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve secret from asm: service call has been retried 5 time(s): \
+             ResourceNotFoundException: Secrets Manager can't find the specified secret.",
             "Fargate",
         ),
         ..row(
@@ -252,7 +279,8 @@ pub static ROWS: &[Row] = &[
         )
     },
     Row {
-        advice: "The parameter{subject? `$`} does not exist in this account and region. Create it, or correct `secrets[].valueFrom` (a name, or the whole ARN in another region).",
+        advice: "The parameter{subject? `$`} does not exist in this account and region. Create it, or correct \
+            `secrets[].valueFrom` (a name, or the whole ARN in another region).",
         example: seen(
             "fetching secret data from SSM Parameter Store in us-west-2: invalid parameters: /prod/db/password",
             "ECS agent",
@@ -267,7 +295,9 @@ pub static ROWS: &[Row] = &[
     Row {
         advice: "Secrets Manager is not reached. {route-secrets}",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration.",
+            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from \
+             asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network \
+             configuration.",
             "Fargate",
         ),
         ..row("secret-network", Kind::SecretsManager, Why::Network, &[SM, NETWORK])
@@ -275,7 +305,8 @@ pub static ROWS: &[Row] = &[
     Row {
         advice: "Systems Manager is not reached. {route-ssm}",
         example: seen(
-            "ResourceInitializationError: The task cannot pull secrets from AWS Systems Manager Parameter Store. Check your network connection between the task and AWS Systems Manager.",
+            "ResourceInitializationError: The task cannot pull secrets from AWS Systems Manager Parameter Store. \
+             Check your network connection between the task and AWS Systems Manager.",
             "Fargate",
         ),
         ..row("parameter-network", Kind::ParameterStore, Why::Network, &[SSM, NETWORK])
@@ -283,11 +314,14 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some(
-            "the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = network)",
+            "the execution role by simulation; DescribeSecret; minutes between pullStartedAt and stoppingAt (long = \
+             network)",
         ),
-        advice: "A secret could not be read, and the text is cut before it says why. Look whether it exists, at `secretsmanager:GetSecretValue` of {reader}, and at the way to Secrets Manager.",
+        advice: "A secret could not be read, and the text is cut before it says why. Look whether it exists, at \
+            `secretsmanager:GetSecretValue` of {reader}, and at the way to Secrets Manager.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve secret from asm: service call",
             "Fargate, cut",
         ),
         ..Row {
@@ -313,11 +347,14 @@ pub static ROWS: &[Row] = &[
     Row {
         confidence: Confidence::Medium,
         settled_by: Some(
-            "the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = network)",
+            "the execution role by simulation; GetParameters; minutes between pullStartedAt and stoppingAt (long = \
+             network)",
         ),
-        advice: "A parameter could not be read, and the text is cut before it says why. Look whether it exists, at `ssm:GetParameters` of {reader}, and at the way to Systems Manager.",
+        advice: "A parameter could not be read, and the text is cut before it says why. Look whether it exists, at \
+            `ssm:GetParameters` of {reader}, and at the way to Systems Manager.",
         example: seen(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call",
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+             failed: unable to retrieve secrets from ssm: service call",
             "Fargate, cut",
         ),
         ..Row {
@@ -352,9 +389,11 @@ pub static ROWS: &[Row] = &[
         ],
         none: &["retrieve secret", "ecr registry auth", "amazon ecr", "api.ecr.", "from ssm", "from asm"],
         settled_by: Some("whether the task definition has secrets, or a private image only"),
-        advice: "Neither the secrets nor the registry's login are reached (the text does not say which was tried). {route-all}",
+        advice: "Neither the secrets nor the registry's login are reached (the text does not say which was tried). \
+            {route-all}",
         example: seen(
-            "ResourceInitializationError: pull command failed: unable to pull secrets or registry auth Check your task network configuration.",
+            "ResourceInitializationError: pull command failed: unable to pull secrets or registry auth Check your \
+             task network configuration.",
             "Fargate",
         ),
         ..Row::EMPTY
@@ -373,7 +412,8 @@ pub static ROWS: &[Row] = &[
             "invalid parameters: /",
         ]],
         settled_by: Some("the secret's current version"),
-        advice: "A secret or parameter that the {definition} names does not exist or has no value. Create it, give it a value, or correct `valueFrom`.",
+        advice: "A secret or parameter that the {definition} names does not exist or has no value. Create it, give it \
+            a value, or correct `valueFrom`.",
         example: seen("TaskFailedToStart: Secret does not exist or has no value", "an operator's notes"),
         ..Row::EMPTY
     },

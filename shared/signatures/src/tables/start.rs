@@ -18,7 +18,8 @@ pub static MEMORY: &[Row] = &[Row {
         "outofmemory: container",
     ]],
     none: &["efs utils"],
-    advice: "The kernel killed the container at its memory limit. {memory}, or make the program use less; Container Insights shows its memory.",
+    advice: "The kernel killed the container at its memory limit. {memory}, or make the program use less; Container \
+        Insights shows its memory.",
     example: seen("OutOfMemoryError: Container killed due to memory usage", "ECS agent"),
     ..Row::EMPTY
 }];
@@ -35,10 +36,13 @@ pub static ROWS: &[Row] = &[
             "bad cpu type",
         ]],
         settled_by: Some("the platform of the image against runtimePlatform"),
-        advice: "The program in the image is for another processor. Build the image for the architecture that the {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there. (A script without `#!` \
+        advice: "The program in the image is for another processor. Build the image for the architecture that the \
+            {definition} names (`docker buildx build --platform linux/amd64` or `linux/arm64`), or change it there. \
+            (A script without `#!` \
                  says the same.)",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec /app/run: exec format error: unknown",
+            "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create \
+             failed: runc create failed: unable to start container process: exec /app/run: exec format error: unknown",
             "runc",
         ),
         ..Row::EMPTY
@@ -54,9 +58,12 @@ pub static ROWS: &[Row] = &[
             "unknown or invalid runtime name",
         ]],
         subject: named(Shape::Path, &["custom device \"", "custom device '"], &['"', '\'']),
-        advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on instances that have it (for a GPU: an instance type with one, the GPU-optimized AMI, and GPU in `resourceRequirements`).",
+        advice: "The host has no such device{subject?: `$`}. Correct `linuxParameters.devices`, or place the task on \
+            instances that have it (for a GPU: an instance type with one, the GPU-optimized AMI, and GPU in \
+            `resourceRequirements`).",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device \"/dev/dri/renderD130\": no such file or directory",
+            "CannotStartContainerError: Error response from daemon: error gathering device information while adding \
+             custom device \"/dev/dri/renderD130\": no such file or directory",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -124,10 +131,14 @@ pub static ROWS: &[Row] = &[
             "logging driver",
         ],
         subject: named(Shape::Command, &["exec: \\\"", "exec: \"", "exec: '", "exec "], &['"', '\\', '\'']),
-        advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod +x`, a `#!` line whose interpreter exists, Unix \
+        advice: "The command `{subject|of the container}` is not in the image or is not executable. Correct `command` \
+            or `entryPoint` (a list, one element for each argument, not one string), or PATH; for a script: `chmod \
+            +x`, a `#!` line whose interpreter exists, Unix \
                  line ends. If the revision before ran, roll back to it.",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: failed to create shim: OCI runtime create failed: runc create failed: unable to start container process: exec: \"ls\": executable file not found in $PATH: unknown",
+            "CannotStartContainerError: Error response from daemon: failed to create shim: OCI runtime create failed: \
+             runc create failed: unable to start container process: exec: \"ls\": executable file not found in $PATH: \
+             unknown",
             "runc",
         ),
         ..Row::EMPTY
@@ -137,9 +148,12 @@ pub static ROWS: &[Row] = &[
         cause: Cause::InvalidConfiguration,
         all: &[&["chdir to cwd", "working directory", "workingdirectory"]],
         subject: named(Shape::Path, &["chdir to cwd (\"", "chdir to cwd (\\\""], &['"', '\\']),
-        advice: "The working directory{subject? `$`} does not exist or may not be entered by the container's user. Correct `workingDirectory` or WORKDIR.",
+        advice: "The working directory{subject? `$`} does not exist or may not be entered by the container's user. \
+            Correct `workingDirectory` or WORKDIR.",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd (\"/app\") set in config.json failed: permission denied: unknown",
+            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: \
+             unable to start container process: chdir to cwd (\"/app\") set in config.json failed: permission denied: \
+             unknown",
             "runc",
         ),
         ..Row::EMPTY
@@ -154,9 +168,11 @@ pub static ROWS: &[Row] = &[
             "no matching entries in group file",
         ]],
         subject: named(Shape::Name, &["unable to find user ", "unable to find group "], &[':', ' ']),
-        advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a numeric id.",
+        advice: "The image has no such user or group{subject?: `$`}. Correct `user` of the container, or use a \
+            numeric id.",
         example: seen(
-            "CannotStartContainerError: Error response from daemon: unable to find user appuser: no matching entries in passwd file",
+            "CannotStartContainerError: Error response from daemon: unable to find user appuser: no matching entries \
+             in passwd file",
             "Docker Engine",
         ),
         ..Row::EMPTY
@@ -200,7 +216,8 @@ pub static ROWS: &[Row] = &[
             "invalid option",
         ]],
         none: &["manifest", "no space left"],
-        advice: "The runtime rejects the container's configuration. Correct what the text names in the {definition} (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
+        advice: "The runtime rejects the container's configuration. Correct what the text names in the {definition} \
+            (links, sysctls, capabilities, ulimits, memory, CPU, security options).",
         example: seen("HostConfigError: Link target not available: db", "ECS agent"),
         ..Row::EMPTY
     },

@@ -33,13 +33,17 @@ pub static ROWS: &[Row] = &[
             "failed load balancer health check",
         ]],
         settled_by: Some(
-            "DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, Target.FailedHealthChecks)",
+            "DescribeTargetHealth: its reason code (Target.Timeout, Target.ResponseCodeMismatch, \
+             Target.FailedHealthChecks)",
         ),
-        advice: "The load balancer got no healthy answer. Look at the reason of DescribeTargetHealth and at the log of the container: does it \
-                 listen on the target's port on 0.0.0.0, does the health path answer within the timeout, does the security group let the load \
+        advice: "The load balancer got no healthy answer. Look at the reason of DescribeTargetHealth and at the log \
+            of the container: does it \
+                 listen on the target's port on 0.0.0.0, does the health path answer within the timeout, does the \
+                 security group let the load \
                  balancer in, is healthCheckGracePeriodSeconds longer than the start takes?",
         example: seen(
-            "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0)",
+            "Task failed ELB health checks in (target-group \
+             arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0)",
             "ECS",
         ),
         ..Row::EMPTY
@@ -57,8 +61,10 @@ pub static ROWS: &[Row] = &[
             "container is unhealthy",
         ]],
         settled_by: Some("the container's log, and its healthCheck command run inside the image"),
-        advice: "The container's own health check failed. Check that its command exists in the image (curl and wget often do not), that it asks the \
-                 right port and path, and that startPeriod is longer than the start takes; then read the container's log.",
+        advice: "The container's own health check failed. Check that its command exists in the image (curl and wget \
+            often do not), that it asks the \
+                 right port and path, and that startPeriod is longer than the start takes; then read the container's \
+                 log.",
         example: seen("Task failed container health checks", "ECS"),
         ..Row::EMPTY
     },
@@ -71,7 +77,8 @@ pub static ROWS: &[Row] = &[
         ],
         subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the log and the health check of the container that was waited for"),
-        advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log and its health check; raise its \
+        advice: "Container `{subject|the dependency}` did not reach the condition of dependsOn in time. Read its log \
+            and its health check; raise its \
                  startTimeout only if it is slow but sound.",
         example: seen(
             "dependency graph: container ordering dependency [envoy] for target [app] has timed out.",
@@ -86,10 +93,12 @@ pub static ROWS: &[Row] = &[
         subject: named(Shape::Name, &["dependency ["], &[']']),
         settled_by: Some("the exit code and the log of the container that was waited for"),
         confidence: Confidence::Medium,
-        advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with an error. Read its log; the \
+        advice: "Container `{subject|the dependency}`, for which another one waits by dependsOn SUCCESS, exited with \
+            an error. Read its log; the \
                  container that waited is not at fault.",
         example: seen(
-            "dependency graph: failed to resolve container ordering dependency [migrate] for target [app] as dependency did not exit successfully.",
+            "dependency graph: failed to resolve container ordering dependency [migrate] for target [app] as \
+             dependency did not exit successfully.",
             "ECS agent",
         ),
         ..Row::EMPTY
@@ -99,7 +108,8 @@ pub static ROWS: &[Row] = &[
         cause: Cause::InvalidConfiguration,
         all: &[&["container ordering dependency"], &["does not exist"]],
         subject: named(Shape::Name, &["dependency ["], &[']']),
-        advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct the name.",
+        advice: "dependsOn names container `{subject|a container}`, which the task definition does not have. Correct \
+            the name.",
         example: seen(
             "dependency graph: container ordering dependency [db] for target [app] does not exist.",
             "ECS agent",
@@ -116,7 +126,8 @@ pub static ROWS: &[Row] = &[
             "spot instance was terminated",
             "spot capacity was reclaimed",
         ]],
-        advice: "Nothing to do for a service: Spot took the capacity back, and another task is started. A single {task} must be started again (or be given a retry strategy).",
+        advice: "Nothing to do for a service: Spot took the capacity back, and another task is started. A single \
+            {task} must be started again (or be given a retry strategy).",
         example: seen("Your Spot Task was interrupted.", "ECS"),
         ..Row::EMPTY
     },
@@ -140,7 +151,8 @@ pub static ROWS: &[Row] = &[
             "host is impaired",
             "infrastructure became unhealthy",
         ]],
-        advice: "Nothing to do for a service: the host went away, and another task is started elsewhere. A single {task} must be started again (or be given a retry strategy).",
+        advice: "Nothing to do for a service: the host went away, and another task is started elsewhere. A single \
+            {task} must be started again (or be given a retry strategy).",
         example: seen("Host EC2 (instance i-0da6526579af3bd1b) terminated.", "ECS"),
         ..Row::EMPTY
     },
@@ -150,7 +162,8 @@ pub static ROWS: &[Row] = &[
         all: &[&["taskstoppedbeforepullbegin", "task stopped before image pull could begin"]],
         advice: "Nothing to do: the task was told to stop before its pull began.",
         example: seen(
-            "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:us-west-2:123456789012:task/c/1",
+            "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: \
+             arn:aws:ecs:us-west-2:123456789012:task/c/1",
             "ECS agent",
         ),
         ..Row::EMPTY

@@ -115,7 +115,8 @@ pub async fn table() -> String {
     writeln!(text, "| **Together** ({PRICES}) | | | **{sum:.2}** |").ok();
     writeln!(
         text,
-        "| for comparison: functions that wait | {SHOWN} × 3,600 s × 256 MB, and {SHOWN} concurrent executions | | {waiting:.2} |"
+        "| for comparison: functions that wait | {SHOWN} × 3,600 s × 256 MB, and {SHOWN} concurrent executions | | \
+         {waiting:.2} |"
     )
     .ok();
     text

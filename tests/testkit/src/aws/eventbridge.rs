@@ -117,7 +117,8 @@ impl State {
         let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
         if entries.is_empty() || entries.len() > 10 {
             let message = format!(
-                "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10, has {}",
+                "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
+                 length between 1 and 10, has {}",
                 entries.len()
             );
             return Err(AwsError::client("ValidationException", message));

@@ -95,8 +95,8 @@ impl FakeAws {
     }
 
     /// Sets up a service under its IAM prefix: `ecs`, `ecr`, `sqs`, `sns`, `events`, `iam`, `application-autoscaling`,
-    /// `cloudformation`, `elasticloadbalancing`, `logs`, `scheduler`, `secretsmanager`, `ssm`. A service must not ask the fake that
-    /// calls it: it is locked meanwhile.
+    /// `cloudformation`, `elasticloadbalancing`, `logs`, `scheduler`, `secretsmanager`, `ssm`. A service must not ask
+    /// the fake that calls it: it is locked meanwhile.
     ///
     /// # Panics
     /// On a name that no request would be routed to.

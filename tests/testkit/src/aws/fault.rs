@@ -58,7 +58,8 @@ impl FaultKind {
             }),
             Self::AccessDenied => {
                 let message = format!(
-                    "User: arn:aws:sts::{ACCOUNT}:assumed-role/pullsafe/function is not authorized to perform: {service}:{operation}"
+                    "User: arn:aws:sts::{ACCOUNT}:assumed-role/pullsafe/function is not authorized to perform: \
+                     {service}:{operation}"
                 );
                 Some(match service {
                     "sns" => AwsError { status: 403, code: "AuthorizationError".to_owned(), message },

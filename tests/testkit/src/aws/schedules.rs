@@ -1,5 +1,5 @@
-//! EventBridge Scheduler, as far as schedules start something: `ListSchedules`, page by page and without the parameters of
-//! the target, and `GetSchedule`, which has them.
+//! EventBridge Scheduler, as far as schedules start something: `ListSchedules`, page by page and without the parameters
+//! of the target, and `GetSchedule`, which has them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

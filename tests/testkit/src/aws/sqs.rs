@@ -197,7 +197,8 @@ impl Service for Sqs {
                 let count = request["MaxNumberOfMessages"].as_u64().unwrap_or(1);
                 if !(1..=10).contains(&count) {
                     return Err(invalid(format!(
-                        "Value {count} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+                        "Value {count} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and \
+                         10, if provided."
                     )));
                 }
                 let name = queue_name(request);
@@ -223,7 +224,8 @@ impl Service for Sqs {
                     .iter_mut()
                     .find(|message| request["ReceiptHandle"] == message.handle.as_str());
                 let message = message.filter(|message| message.visible > now);
-                let gone = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.";
+                let gone = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \
+                    available for visibility timeout change.";
                 message.ok_or_else(|| invalid(gone.to_owned()))?.visible = now.plus_seconds(seconds);
                 Ok(json!({}))
             }

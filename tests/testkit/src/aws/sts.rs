@@ -20,7 +20,8 @@ impl Sts {
         let signature = format!("{:064x}", known.len() + 1);
         known.insert((signature.clone(), statement.to_owned()), arn.to_owned());
         format!(
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260115/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date;x-pullsafe-answer, Signature={signature}"
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260115/eu-west-1/sts/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-pullsafe-answer, Signature={signature}"
         )
     }
 }

@@ -175,7 +175,8 @@ impl EcrApi {
     pub(super) fn image_not_found(&self, name: &str, id: &Value) -> AwsError {
         let field = |field: &str| id[field].as_str().map_or("null".to_owned(), str::to_owned);
         let message = format!(
-            "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name '{name}' in the registry with id '{}'",
+            "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with \
+             name '{name}' in the registry with id '{}'",
             field("imageDigest"),
             field("imageTag"),
             self.account

@@ -30,7 +30,8 @@ impl EcrApi {
         let known = layer.parse::<Digest>().ok().filter(|digest| self.store.blob(name, digest).is_some());
         let Some(digest) = known else {
             let message = format!(
-                "The layer with digest '{layer}' does not exist in the repository with name '{name}' in the registry with id '{}'",
+                "The layer with digest '{layer}' does not exist in the repository with name '{name}' in the registry \
+                 with id '{}'",
                 self.account
             );
             return Err(AwsError::client("LayersNotFoundException", message));

@@ -27,7 +27,8 @@ impl EcrApi {
         };
         if self.store.read(name, unchanged) == Some(true) {
             let message = format!(
-                "Image with digest '{digest}' and tag '{}' already exists in the repository with name '{name}' in registry with id '{}'",
+                "Image with digest '{digest}' and tag '{}' already exists in the repository with name '{name}' in \
+                 registry with id '{}'",
                 tag.unwrap_or("null"),
                 self.account
             );
@@ -73,7 +74,8 @@ impl EcrApi {
             PushError::TagLocked { tag, .. } => AwsError::client(
                 "ImageTagAlreadyExistsException",
                 format!(
-                    "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the tag is immutable."
+                    "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten \
+                     because the tag is immutable."
                 ),
             ),
         }

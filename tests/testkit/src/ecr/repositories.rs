@@ -45,7 +45,8 @@ impl EcrApi {
         let empty = self.store.read(name, |repository| repository.images().next().is_none()).unwrap_or(true);
         if !empty && request["force"].as_bool() != Some(true) {
             let message = format!(
-                "The repository with name '{name}' in registry with id '{}' cannot be deleted because it still contains images",
+                "The repository with name '{name}' in registry with id '{}' cannot be deleted because it still \
+                 contains images",
                 self.account
             );
             return Err(AwsError::client("RepositoryNotEmptyException", message));

@@ -103,7 +103,8 @@ fn describing_images() {
     assert_eq!(error.code, "ImageNotFoundException");
     assert_eq!(
         error.message,
-        "The image with imageId {imageDigest:'null', imageTag:'2'} does not exist within the repository with name 'app' in the registry with id '123456789012'"
+        "The image with imageId {imageDigest:'null', imageTag:'2'} does not exist within the repository with name \
+         'app' in the registry with id '123456789012'"
     );
     assert_eq!(refused(&api, "DescribeImages", json!({"repositoryName": "absent"})), "RepositoryNotFoundException");
     assert_eq!(

@@ -69,7 +69,9 @@ impl State {
         if pause > 0 {
             self.say_once(
                 service,
-                "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section.".to_owned(),
+                "is unable to consistently start tasks successfully. For more information, see the Troubleshooting \
+                 section."
+                    .to_owned(),
             );
             self.emit_service(service, "WARN", "SERVICE_TASK_START_IMPAIRED");
         }

@@ -21,7 +21,8 @@ pub(super) fn not_found(image: &str) -> String {
 /// The registry refuses the manifest.
 pub(super) fn forbidden(image: &str, host: &str, tag_or_digest: &str) -> String {
     format!(
-        "failed to resolve ref {image}: pulling from host {host} failed with status code [manifests {tag_or_digest}]: 403 Forbidden"
+        "failed to resolve ref {image}: pulling from host {host} failed with status code [manifests {tag_or_digest}]: \
+         403 Forbidden"
     )
 }
 
@@ -36,7 +37,8 @@ pub(super) fn denied(image: &str) -> String {
 /// No token from the registry's token service.
 pub(super) fn no_token(image: &str, status: &str) -> String {
     format!(
-        "failed to resolve ref {image}: failed to authorize: failed to fetch anonymous token: unexpected status: {status}"
+        "failed to resolve ref {image}: failed to authorize: failed to fetch anonymous token: unexpected status: \
+         {status}"
     )
 }
 
@@ -68,7 +70,8 @@ pub(super) fn blob_unreachable(url: &str, why: &str) -> String {
 /// A blob that is not what its digest says.
 pub(super) fn blob_digest(expected: &str, found: &str) -> String {
     format!(
-        "failed commit on ref \"config-{expected}\": unexpected commit digest {found}, expected {expected}: failed precondition"
+        "failed commit on ref \"config-{expected}\": unexpected commit digest {found}, expected {expected}: failed \
+         precondition"
     )
 }
 

@@ -280,7 +280,8 @@ pub(super) fn count(request: &Value) -> Result<Option<usize>, AwsError> {
 /// A daemon's count is not its owner's to set.
 pub(super) fn daemon_count() -> AwsError {
     invalid(
-        "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again",
+        "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value \
+         and try again",
     )
 }
 

@@ -107,7 +107,8 @@ fn checked(tag: &Value) -> Result<(&str, &str), AwsError> {
     let allowed = |character: char| character.is_alphanumeric() || character == ' ' || "_.:/=+-@".contains(character);
     if !key.chars().chain(value.chars()).all(allowed) {
         return Err(invalid(
-            "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @",
+            "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : \
+             @",
         ));
     }
     Ok((key, value))

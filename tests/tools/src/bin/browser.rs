@@ -1,8 +1,8 @@
 //! `cargo browser`: looks at the HTML of the reports and of the dashboard's widget in a real, headless Chromium, at the
 //! width of a phone and of a desk, light and dark. The pages and their pictures are left in `.e2e/browser/`.
 //!
-//! `--pictures` makes those of the documents as well. Without a browser and a way to fetch one, it says so and ends well:
-//! nothing was looked at.
+//! `--pictures` makes those of the documents as well. Without a browser and a way to fetch one, it says so and ends
+//! well: nothing was looked at.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

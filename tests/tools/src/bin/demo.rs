@@ -18,7 +18,8 @@ use tools::figures::build::target;
 const NEXT: &str = " What next:
    cargo run -p pullsafe-cli -- diagnose CLUSTER/SERVICE   why does yours not start? It reads, and changes nothing
    cargo run -p pullsafe-cli -- scan PATH                  which images of a repository come from Docker Hub
-   sam deploy --guided                                     the stack; it observes, and changes nothing of yours (docs/deploy.md)";
+   sam deploy --guided                                     the stack; it observes, and changes nothing of yours \
+   (docs/deploy.md)";
 
 enum Wanted {
     Play { case: &'static Case, fast: bool },

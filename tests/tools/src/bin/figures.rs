@@ -81,7 +81,8 @@ async fn run(chosen: &[String], write: bool) -> Result<()> {
             std::fs::read_to_string(&file).context("read docs/figures.md")?
         };
         let head = format!(
-            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`. A part can be measured alone (`cargo figures storm`)."
+            "# Figures\n\nMade by `cargo figures`, which builds with `{BUILD}`. A part can be measured alone (`cargo \
+             figures storm`)."
         );
         std::fs::write(&file, report.document(&head, &earlier)).context("write docs/figures.md")?;
         println!("\nwritten to docs/figures.md");

@@ -133,7 +133,8 @@ async fn has(session: &mut Session, expected: &Expected) -> Result<()> {
         .await?;
     let levels: Vec<u64> = levels.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     ensure(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), format!("headings {levels:?}"))?;
-    let nameless = "[...document.querySelectorAll('svg')].filter(svg => !svg.getAttribute('aria-labelledby').split(' ').every(id => document.getElementById(id)?.textContent)).length";
+    let nameless = "[...document.querySelectorAll('svg')].filter(svg => !svg.getAttribute('aria-labelledby').split(' \
+        ').every(id => document.getElementById(id)?.textContent)).length";
     ensure(session.evaluate(nameless).await? == 0, "a picture has no title or description")?;
     ensure(
         session
@@ -156,11 +157,14 @@ async fn fits(session: &mut Session, view: View) -> Result<()> {
     )?;
     let scrolled = session
         .evaluate(
-            "[...document.querySelectorAll('.pullsafe, .scroll, .pullsafe pre')].filter(part => !part.closest('details') && part.scrollWidth > part.clientWidth + 1).map(part => part.textContent.slice(0, 60))",
+            "[...document.querySelectorAll('.pullsafe, .scroll, .pullsafe pre')].filter(part => \
+             !part.closest('details') && part.scrollWidth > part.clientWidth + 1).map(part => \
+             part.textContent.slice(0, 60))",
         )
         .await?;
     ensure(scrolled.as_array().is_some_and(Vec::is_empty), format!("to be scrolled sideways: {scrolled}"))?;
-    let crossed = "[...document.querySelectorAll('svg')].flatMap(svg => { const boxes = parts => [...svg.querySelectorAll(parts)].map(part => part.getBoundingClientRect()); \
+    let crossed = "[...document.querySelectorAll('svg')].flatMap(svg => \
+        { const boxes = parts => [...svg.querySelectorAll(parts)].map(part => part.getBoundingClientRect()); \
                    return boxes('text').filter(text => boxes('.now, .refused, .limit').some(line => line.left < text.right - 1 && line.right > text.left + 1 && line.top < text.bottom - 1 && line.bottom > text.top + 1)); }).length";
     ensure(session.evaluate(crossed).await? == 0, "a label of a drawing stands on a line")?;
     let outside = "[...document.querySelectorAll('svg')].flatMap(svg => { const box = svg.getBoundingClientRect(); \

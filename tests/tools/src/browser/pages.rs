@@ -107,7 +107,8 @@ fn report(name: &'static str, reports: &[Report], elements: &[&'static str], tex
 pub fn wrong() -> Vec<(&'static str, Page)> {
     let page = |head: &str, body: &str| {
         let html = format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>t</title>{head}\
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+             content=\"width=device-width\"><title>t</title>{head}\
              <body class=\"pullsafe\" style=\"margin:0;background:#fff\"><h1>Title</h1>{body}</body></html>"
         );
         Page {
@@ -196,8 +197,8 @@ impl Shown {
     }
 }
 
-/// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is the dashboard's and not
-/// the reader's.
+/// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is
+/// the dashboard's and not the reader's.
 fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
     let board = Board {
         reports: &shown.reports,
@@ -208,7 +209,10 @@ fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
     };
     let fragment = widget::board(&board, Look { theme, width: Some(width), now: shown.now });
     let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>w</title><style>cwdb-action{{display:none}}</style><body style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2><div style=\"max-width:{width}px\">{fragment}</div></body></html>"
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>w</title><style>cwdb-action{{display:none}}</style><body \
+         style=\"margin:0\"><h1 style=\"display:none\">Dashboard</h1><h2 style=\"display:none\">Widget</h2><div \
+         style=\"max-width:{width}px\">{fragment}</div></body></html>"
     );
     let mut texts = vec![
         format!("{} open incidents", shown.reports.len()),

@@ -99,7 +99,8 @@ fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
     stage.line(&format!(" {title}"))?;
     stage.line("")?;
     stage.say(&format!(
-        "The service prod/web wants {TASKS} tasks of {IMAGE}. Its stack is deployed first, and the pipeline that builds the image pushes it \
+        "The service prod/web wants {TASKS} tasks of {IMAGE}. Its stack is deployed first, and the pipeline that \
+         builds the image pushes it \
          {PUSHED_AFTER} minutes later."
     ))
 }

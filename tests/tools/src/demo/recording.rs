@@ -44,10 +44,13 @@ impl Tape {
         let height = ROWS * CELL.1 + 2 * MARGIN;
         let percent = |at: u64| at as f64 * 100.0 / total as f64;
         let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height}\" width=\"{width:.0}\" height=\"{height}\" role=\"img\" aria-label=\"cargo demo, recorded\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height}\" width=\"{width:.0}\" \
+             height=\"{height}\" role=\"img\" aria-label=\"cargo demo, recorded\">\n\
              <style>\n\
-             text {{ font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, \"DejaVu Sans Mono\", monospace; fill: #d8dee9; white-space: pre; }}\n\
-             .b {{ font-weight: bold; fill: #ffffff; }} .d {{ fill: #8b95a7; }} .r {{ fill: #ff7b72; }} .g {{ fill: #7ee787; }} .c {{ fill: #79c0ff; }}\n\
+             text {{ font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, \"DejaVu Sans Mono\", monospace; fill: \
+             #d8dee9; white-space: pre; }}\n\
+             .b {{ font-weight: bold; fill: #ffffff; }} .d {{ fill: #8b95a7; }} .r {{ fill: #ff7b72; }} .g {{ fill: \
+             #7ee787; }} .c {{ fill: #79c0ff; }}\n\
              .l {{ visibility: hidden; animation: {total}ms step-end infinite; }}\n\
              #all {{ animation: scroll {total}ms step-end infinite; }}\n"
         );
@@ -78,14 +81,16 @@ impl Tape {
         // Who wants nothing to move sees the end.
         let _ = writeln!(
             text,
-            "@media (prefers-reduced-motion: reduce) {{ .l {{ visibility: visible; animation: none; }} #all {{ animation: none; transform: translateY(-{end}px); }} }}\n</style>"
+            "@media (prefers-reduced-motion: reduce) {{ .l {{ visibility: visible; animation: none; }} #all {{ \
+             animation: none; transform: translateY(-{end}px); }} }}\n</style>"
         );
         let _ = writeln!(text, "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#0d1117\"/>\n<g id=\"all\">");
         for (row, (at, line)) in inner.lines.iter().enumerate().filter(|(_, (_, line))| !line.is_empty()) {
             let y = MARGIN + row * CELL.1 + 14;
             let _ = writeln!(
                 text,
-                "<text class=\"l\" style=\"animation-name:t{at}\" x=\"{MARGIN}\" y=\"{y}\" xml:space=\"preserve\">{}</text>",
+                "<text class=\"l\" style=\"animation-name:t{at}\" x=\"{MARGIN}\" y=\"{y}\" \
+                 xml:space=\"preserve\">{}</text>",
                 coloured(line)
             );
         }

@@ -16,7 +16,8 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
     stage.line(&format!(" {title}"))?;
     stage.line("")?;
     stage.say(&format!(
-        "{SERVICES} services of two tasks each pull from Docker Hub behind one NAT address, whose quota is used up. One virtual hour, with \
+        "{SERVICES} services of two tasks each pull from Docker Hub behind one NAT address, whose quota is used up. \
+         One virtual hour, with \
          pullsafe in act mode; its mirror is empty."
     ))?;
     stage.working("an hour of forty services");
@@ -39,7 +40,8 @@ pub(super) async fn tell(stage: &mut Stage<'_>) -> Told {
     match storm.moved_after {
         Some(seconds) if seconds <= IN_TIME => {
             stage.say(&format!(
-                "Every service ran on the mirror {seconds} s after the first deployment, with the digest that it had asked for."
+                "Every service ran on the mirror {seconds} s after the first deployment, with the digest that it had \
+                 asked for."
             ))?;
             Ok(None)
         }

@@ -129,7 +129,8 @@ impl Emulator {
         body: Vec<u8>,
     ) -> Result<Answer> {
         let credential = format!(
-            "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+            "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, \
+             Signature=0"
         );
         let mut all = vec![("authorization", credential.as_str())];
         all.extend(headers);

@@ -45,7 +45,8 @@ impl Hub {
         }
         let config = folder().join("docker-registry.yml");
         let lines = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: false}}}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            "version: 0.1\nlog: {{accesslog: {{disabled: false}}}}\nstorage: {{filesystem: {{rootdirectory: \
+             '{}'}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
             storage.display()
         );
         fs::write(&config, lines).context("configure the registry")?;

@@ -30,9 +30,12 @@ pub fn measure(binaries: &Binaries, report: &mut Report) -> Result<()> {
 
     report.section("What each crate costs in the remediator");
     report.prose(&format!(
-        "Sizes of the symbols of the same build, linked without `strip` (`nm --print-size`), by the crate that the symbol names; a \
-         symbol that names an SDK crate anywhere counts for that one. Not seen: what was inlined into another crate's symbol \
-         counts there, generic code of a shared crate counts for the shared crate unless the symbol names the type, and the {} MB \
+        "Sizes of the symbols of the same build, linked without `strip` (`nm --print-size`), by the crate that the \
+         symbol names; a \
+         symbol that names an SDK crate anywhere counts for that one. Not seen: what was inlined into another crate's \
+         symbol \
+         counts there, generic code of a shared crate counts for the shared crate unless the symbol names the type, \
+         and the {} MB \
          of the binary that belong to no symbol (string literals, unwind tables, relocations) are not divided.",
         megabytes(binary.saturating_sub(named))
     ));

@@ -34,9 +34,12 @@ const FRESH: usize = 10;
 pub async fn memory(bootstrap: &Path, report: &mut Report) -> Result<()> {
     report.section("Memory of the remediator");
     report.prose(&format!(
-        "One process, {EVENTS} events: in every ten, a service meets Docker Hub's quota and is moved, the same event again, a second \
-         stop of it, a stop in the normal course of events, two stops for a missing image (the second pauses the service), a push of \
-         another image, the push that restores it, a task that runs, and a sweep or a batch of ten looks from the queue. Resident, as \
+        "One process, {EVENTS} events: in every ten, a service meets Docker Hub's quota and is moved, the same event \
+         again, a second \
+         stop of it, a stop in the normal course of events, two stops for a missing image (the second pauses the \
+         service), a push of \
+         another image, the push that restores it, a task that runs, and a sweep or a batch of ten looks from the \
+         queue. Resident, as \
          Linux counts it."
     ));
     let mut account = Account::new(clock::system()());
@@ -129,8 +132,10 @@ fn ten_events(account: &mut Account, cycle: usize) -> [Value; 10] {
 pub async fn throughput(bootstrap: &Path, report: &mut Report) -> Result<()> {
     report.section("Events of the remediator");
     report.prose(
-        "Through a local Runtime API, one after the other, with every call to AWS and every request to a registry over a loopback \
-         socket. The fakes behind it are of the dev build and run on the same machine: the rate is a floor; \"own\" is the function's \
+        "Through a local Runtime API, one after the other, with every call to AWS and every request to a registry \
+         over a loopback \
+         socket. The fakes behind it are of the dev build and run on the same machine: the rate is a floor; \"own\" \
+         is the function's \
          own time on the processor, in the program and in the kernel.",
     );
     let mut account = Account::new(clock::system()());

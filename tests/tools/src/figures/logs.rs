@@ -30,7 +30,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let bytes = found["bytes"].as_u64().context("the length of the log")?;
     report.section("A long log");
     report.prose(&format!(
-        "`{COMMAND}`: {} MB of plain text, one-line JSON and coloured lines, newest page first, in pages of 1 MB; the line that tells stands in the middle. What the functions read of \
+        "`{COMMAND}`: {} MB of plain text, one-line JSON and coloured lines, newest page first, in pages of 1 MB; the \
+         line that tells stands in the middle. What the functions read of \
          one stop is at most 4 MB.",
         megabytes(bytes).round()
     ));

@@ -36,7 +36,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
     cargo(BENCH.split_whitespace().skip(1).chain(["--", "--noplot", "--quiet"]))?;
     report.section("The pure path");
     report.prose(&format!(
-        "`{BENCH}`, on one core, with the profile that the functions are shipped with (dependencies optimised for size, `pullsafe` for speed). The observation is given. \
+        "`{BENCH}`, on one core, with the profile that the functions are shipped with (dependencies optimised for \
+         size, `pullsafe` for speed). The observation is given. \
          Medians."
     ));
     for (bench, what, wanted) in BENCHES {

@@ -20,8 +20,10 @@ const MOST: f64 = 1.3;
 pub async fn measure(binaries: &Binaries, account: &Account, report: &mut Report) -> Result<()> {
     report.section("Start");
     report.prose(&format!(
-        "From the start of the process to its first request for an event, beside a function that does nothing (`tests/testkit/src/bin/bare.rs`, \
-         same runtime, same profile): {ROUNDS} starts of each, in turn, in one run, all with the same environment. The ratio is that of the medians."
+        "From the start of the process to its first request for an event, beside a function that does nothing \
+         (`tests/testkit/src/bin/bare.rs`, \
+         same runtime, same profile): {ROUNDS} starts of each, in turn, in one run, all with the same environment. \
+         The ratio is that of the medians."
     ));
     let (_served, config) = account.serve(&binaries.bare()).await?;
     let names = ["bare", "remediator", "mirror", "image-gate", "widget", "probe"];

@@ -21,8 +21,10 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     telemetry::send_metrics_to(|_| {});
     report.section("A storm");
     report.prose(&format!(
-        "{} services of two tasks each meet a quota that is used up, in one virtual hour, within the limits of a new account: ECS's request rates, IAM's, \
-         1,000 write and 3,000 read units a second for a partition, ten executions of Lambda. They share a task definition: with one each, ECS registers one \
+        "{} services of two tasks each meet a quota that is used up, in one virtual hour, within the limits of a new \
+         account: ECS's request rates, IAM's, \
+         1,000 write and 3,000 read units a second for a partition, ten executions of Lambda. They share a task \
+         definition: with one each, ECS registers one \
          clone a second and no more.",
         thousands(SERVICES as u64)
     ));
@@ -86,7 +88,8 @@ pub async fn cost(report: &mut Report) -> Result<()> {
     let measured = Measured::count(include_str!("../../../../template.yaml")).await;
     report.section("What a month costs");
     report.prose(&format!(
-        "The calls and units that the code uses, times the prices of {PRICES}; in brackets with what every account has for nothing. README.md and \
+        "The calls and units that the code uses, times the prices of {PRICES}; in brackets with what every account \
+         has for nothing. README.md and \
          docs/deploy.md have the tables that are made of the same counts."
     ));
     for (what, standing, incidents) in [

@@ -33,7 +33,8 @@ struct Tree {
 const TREES: [Tree; 2] = [
     Tree {
         name: "monorepo",
-        like: "like a monorepo: of a hundred files one is a Dockerfile, three are manifests and ten are other JSON; a tenth lies in ignored directories",
+        like: "like a monorepo: of a hundred files one is a Dockerfile, three are manifests and ten are other JSON; a \
+            tenth lies in ignored directories",
         files: 100_000,
         most: Some(5.0),
         file: |index| match index % 100 {
@@ -46,7 +47,8 @@ const TREES: [Tree; 2] = [
     },
     Tree {
         name: "deployments",
-        like: "nothing but Dockerfiles, compose files, manifests and task definitions; a tenth lies in ignored directories",
+        like: "nothing but Dockerfiles, compose files, manifests and task definitions; a tenth lies in ignored \
+            directories",
         files: 20_000,
         most: None,
         file: |index| match index % 4 {

@@ -55,7 +55,8 @@ pub async fn all() -> Result<Vec<Trips>> {
 pub async fn measure(report: &mut Report) -> Result<()> {
     report.section("Round trips of an event");
     report.prose(
-        "Calls to AWS and requests to registries (token requests included), counted from the logs of the fakes; one service, one \
+        "Calls to AWS and requests to registries (token requests included), counted from the logs of the fakes; one \
+         service, one \
          container. No request is a GET of a manifest at Docker Hub, so none spends pull quota.",
     );
     let (deep, took) = depth().await?;

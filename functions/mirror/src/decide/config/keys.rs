@@ -110,7 +110,8 @@ pub const KEYS: &[Key] = &[
         Kind::Flag,
         "`true` or `false`",
         "`false`",
-        "Whether what refers to an image (signatures, attestations, SBOMs by OCI 1.1) is copied with it, as `pullsafe copy --referrers` does.",
+        "Whether what refers to an image (signatures, attestations, SBOMs by OCI 1.1) is copied with it, as `pullsafe \
+         copy --referrers` does.",
     ),
     key(
         "",
@@ -134,7 +135,8 @@ pub const KEYS: &[Key] = &[
         Kind::Repository,
         "repository",
         MUST_BE_SET,
-        "Where the image comes from (`python`, `bitnami/redis`, `docker.io/library/node`, `ghcr.io/owner/name`), without a tag.",
+        "Where the image comes from (`python`, `bitnami/redis`, `docker.io/library/node`, `ghcr.io/owner/name`), \
+         without a tag.",
     ),
     key(
         IMAGE,
@@ -142,7 +144,8 @@ pub const KEYS: &[Key] = &[
         Kind::Selection,
         "list or mapping",
         MUST_BE_SET,
-        "A list of tags, digests and `tag@digest` pins; or a mapping with the keys below that selects among the tags there are.",
+        "A list of tags, digests and `tag@digest` pins; or a mapping with the keys below that selects among the tags \
+         there are.",
     ),
     key(
         IMAGE,
@@ -150,7 +153,8 @@ pub const KEYS: &[Key] = &[
         Kind::Platforms,
         "list",
         "all",
-        "Only these platforms (`linux/amd64`, `linux/arm/v7`). The copy of an index is then another index, with another digest.",
+        "Only these platforms (`linux/amd64`, `linux/arm/v7`). The copy of an index is then another index, with \
+         another digest.",
     ),
     key(
         TAGS,
@@ -158,7 +162,8 @@ pub const KEYS: &[Key] = &[
         Kind::Range,
         "range",
         "any",
-        "Tags whose version is in the range: `>=20 <23`, `^3.11`, `~1.2`, `1.2.x`, `1.2 - 1.4`, several with `||` between them. The variant behind the version (`-slim`) does not matter.",
+        "Tags whose version is in the range: `>=20 <23`, `^3.11`, `~1.2`, `1.2.x`, `1.2 - 1.4`, several with `||` \
+         between them. The variant behind the version (`-slim`) does not matter.",
     ),
     key(
         TAGS,

@@ -173,7 +173,8 @@ enum Operator {
 }
 
 /// What a range may look like, for messages.
-pub(crate) const RANGE_FORMS: &str = "write comparisons such as `>=20 <23`, `^3.11` (below 4), `~1.2` (below 1.3), `1.2.x`, `=1.2.3`, `1.2 - 1.4`, or several with `||` between them";
+pub(crate) const RANGE_FORMS: &str = "write comparisons such as `>=20 <23`, `^3.11` (below 4), `~1.2` (below 1.3), \
+    `1.2.x`, `=1.2.3`, `1.2 - 1.4`, or several with `||` between them";
 
 impl Range {
     /// Reads a range.

@@ -37,7 +37,8 @@ pub fn select(rule: &TagRule, tags: &[TagFacts], now: Timestamp) -> Selected {
         .collect();
     let needs_time = rule.max_age_days.is_some() || rule.newest.is_some() && rule.by == By::PushTime;
     if needs_time && !tags.is_empty() && tags.iter().all(|tag| tag.pushed_at.is_none()) {
-        let warning = "selects nothing: its registry does not tell when tags were pushed, which `push_time` and `max_age_days` need";
+        let warning = "selects nothing: its registry does not tell when tags were pushed, which `push_time` and \
+            `max_age_days` need";
         return Selected { chosen: Vec::new(), warning: Some(warning.to_owned()) };
     }
     let mut candidates: Vec<_> = candidates

@@ -105,7 +105,8 @@ fn tags_stay_as_they_were_written() {
 #[test]
 fn anchors_aliases_comments_and_json_are_fine() {
     let config = parse(&format!(
-        "{REGISTRY}images:\n- source: a/b\n  tags: &t [\"1\"]\n  platforms: &p [linux/amd64]\n- source: c/d # why\n  tags: *t\n  platforms: *p\n"
+        "{REGISTRY}images:\n- source: a/b\n  tags: &t [\"1\"]\n  platforms: &p [linux/amd64]\n- source: c/d # \
+         why\n  tags: *t\n  platforms: *p\n"
     ));
     assert_eq!(
         (&config.images[0].tags, &config.images[0].platforms),
@@ -117,7 +118,8 @@ fn anchors_aliases_comments_and_json_are_fine() {
 #[test]
 fn other_registries_have_their_host_in_the_name() {
     let config = parse(
-        "registry: localhost:5000\nprefix: ''\nimages:\n- ghcr.io/a/b: ['1']\n- localhost:5001/c: ['1']\n- redis: ['7']\n",
+        "registry: localhost:5000\nprefix: ''\nimages:\n- ghcr.io/a/b: ['1']\n- localhost:5001/c: ['1']\n- redis: \
+         ['7']\n",
     );
     let names: Vec<String> = config.images.iter().map(|image| config.repository_for(&image.source)).collect();
     assert_eq!(names, ["ghcr.io/a/b", "localhost-5001/c", "library/redis"]);
@@ -221,7 +223,8 @@ fn a_fault_names_line_column_key_and_what_is_allowed() {
 #[test]
 fn every_fault_is_told_at_once_in_the_order_of_the_text() {
     let found = faults(
-        "registry: a b\nimages:\n- python: ['3', 'x y']\n- node: {semver: '>>1', newest: many}\nprune: {grace_days: 0}\nwhat: 1\n",
+        "registry: a b\nimages:\n- python: ['3', 'x y']\n- node: {semver: '>>1', newest: many}\nprune: \
+         {grace_days: 0}\nwhat: 1\n",
     );
     let lines: Vec<&str> = found.iter().map(|fault| fault.split(',').next().unwrap()).collect();
     assert_eq!(lines, ["line 1", "line 3", "line 4", "line 4", "line 5", "line 6"], "{found:#?}");
@@ -241,9 +244,12 @@ fn a_document_that_unfolds_without_end_is_refused_quickly() {
 #[test]
 fn every_key_is_read_and_every_key_is_in_the_list() {
     let config = parse(
-        "registry: localhost:5000\nprefix: a/b\ndiscover: ecs\nimages:\n- source: node\n  platforms: [linux/arm/v7]\n  tags: {semver: '^1', include: ['*-alpine', '*-slim'], exclude: '*-rc*', newest: 2, by: push_time, max_age_days: 90, prereleases: true}
+        "registry: localhost:5000\nprefix: a/b\ndiscover: ecs\nimages:\n- source: node\n  platforms: \
+         [linux/arm/v7]\n  tags: \
+         {semver: '^1', include: ['*-alpine', '*-slim'], exclude: '*-rc*', newest: 2, by: push_time, max_age_days: 90, prereleases: true}
 referrers: true
-repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: {team: platform}}\nprune: {enabled: true, grace_days: 3, keep: {tags: lts, newest: 2, pulled_within_days: 60}}\n",
+repositories: {immutable: true, scan_on_push: true, lifecycle: {keep: 3}, tags: \
+{team: platform}}\nprune: {enabled: true, grace_days: 3, keep: {tags: lts, newest: 2, pulled_within_days: 60}}\n",
     );
     let TagSelection::Rule(rule) = &config.images[0].tags else {
         panic!("a rule")

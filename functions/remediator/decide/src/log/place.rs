@@ -53,7 +53,8 @@ impl LogPlace {
         match self {
             Self::Stream(ref stream) if !allowed.iter().any(|pattern| glob::matches(pattern, &stream.group)) => {
                 Self::Nowhere(format!(
-                    "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names those",
+                    "log group `{}` is not one that may be read here; the stack's parameter ReadableLogGroups names \
+                     those",
                     stream.group
                 ))
             }
@@ -120,7 +121,8 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
         // Whoever writes the definition could name the stream of somebody else.
         (Some(stream), _) if task.task_id().is_empty() || !stream.contains(task.task_id()) => {
             return LogPlace::Nowhere(format!(
-                "its awslogs-stream `{stream}` is not the task's own, so it is not read; with awslogs-stream-prefix each task has a stream"
+                "its awslogs-stream `{stream}` is not the task's own, so it is not read; with awslogs-stream-prefix \
+                 each task has a stream"
             ));
         }
         (Some(stream), _) => Some(stream),
@@ -140,7 +142,8 @@ pub fn of_container(definition: &TaskDefinition, task: &StoppedTask, container: 
     match stream {
         Some(stream) => LogPlace::Stream(LogStream { region, group, stream }),
         None => LogPlace::Nowhere(format!(
-            "its awslogs options name no awslogs-stream-prefix, and without the container's runtime id its stream in `{group}` is not known"
+            "its awslogs options name no awslogs-stream-prefix, and without the container's runtime id its stream in \
+             `{group}` is not known"
         )),
     }
 }

@@ -12,14 +12,16 @@ use pullsafe_incident::spent::Settled;
 pub const PROBE: Probe = Probe {
     name: ProbeName::ExecutionRole,
     looks_at: "the execution role, by simulation",
-    settles: "whether a refused pull from ECR is the role's own policy, or the repository's, an endpoint's, the organisation's",
+    settles: "whether a refused pull from ECR is the role's own policy, or the repository's, an endpoint's, the \
+        organisation's",
     needs: &["ecs:DescribeTaskDefinition", "iam:SimulatePrincipalPolicy"],
     is_worth,
 };
 
 /// What tells of the role that nobody has looked at.
 const INSTANCE_ROLE: &str = "the role of the container instance that ran the task: it needs ecr:GetAuthorizationToken, \
-    ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (AmazonEC2ContainerServiceforEC2Role has them); or the task definition gets an execution role that may";
+    ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (AmazonEC2ContainerServiceforEC2Role has them); or the task \
+    definition gets an execution role that may";
 
 fn is_worth(_: &StoppedTask, diagnosis: &Diagnosis) -> bool {
     diagnosis.cause == Cause::EcrPermissionDenied
@@ -72,7 +74,8 @@ pub fn settle(role: Option<&str>, launch_type: Option<&str>, may_pull: &Lookup<b
             ..Settled::saying(
                 SOURCE,
                 format!(
-                    "by its own policies {role} may not pull from this repository (ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer)"
+                    "by its own policies {role} may not pull from this repository (ecr:GetAuthorizationToken, \
+                     ecr:BatchGetImage, ecr:GetDownloadUrlForLayer)"
                 ),
             )
         },

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn no_access_and_not_there_are_told_apart() {
         let there = Lookup::Found(Resolved { digest: Digest::of(b"x"), platforms: None });
-        let denied = "CannotPullContainerError: pull access denied for acme/api, repository does not exist or may require 'docker login'";
+        let denied = "CannotPullContainerError: pull access denied for acme/api, repository does not exist or may \
+            require 'docker login'";
         let (before, after) = check(denied, "acme/api:1", &there);
         assert!(before.settled_by.is_some() && after.evidence.len() > before.evidence.len(), "{after:?}");
         let (_, after) = check(denied, "acme/api:1", &Lookup::Unknown(Doubt::lasting("401")));
@@ -134,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_cut_text_stays_unknown_whatever_the_quota() {
-        let cut = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to copy: httpReadSeeker: failed open";
+        let cut = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to copy: \
+            httpReadSeeker: failed open";
         let (_, after) = check(cut, "redis:7", &Lookup::Absent);
         assert_eq!(after.cause, Cause::Unknown);
     }

@@ -106,7 +106,8 @@ mod tests {
             "events": [
                 event(1_768_507_900.0, "(service web) has started 1 tasks: (task other)."),
                 event(1_768_507_800.0, "(service web) is unable to consistently start tasks successfully."),
-                event(1_768_507_790.0, "(service web) (port 8000) is unhealthy in (target-group arn:x) due to (reason Health checks failed with these codes: [502]) (task abc)."),
+                event(1_768_507_790.0, "(service web) (port 8000) is unhealthy in (target-group arn:x) due to (reason \
+                    Health checks failed with these codes: [502]) (task abc)."),
                 event(1_700_000_000.0, "(service web) was unable to place a task. Long ago."),
             ],
         }))

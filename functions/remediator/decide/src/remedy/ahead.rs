@@ -67,7 +67,8 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
         remedy: RemedyName::PrepareMirror,
         result: "queued for the mirror".to_owned(),
         summary: format!(
-            "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the same address: {} have a verified copy, the mirror is asked for {}, {} have none{limit}",
+            "a deployment of {} pulls {} image(s) from Docker Hub, whose quota it shares with everything behind the \
+             same address: {} have a verified copy, the mirror is asked for {}, {} have none{limit}",
             service.id,
             seen.hub_images.len(),
             moves.len(),

@@ -54,10 +54,15 @@ fn consider(situation: Situation<'_>) -> Verdict {
     Verdict::Act(Box::new(Plan {
         remedy: RemedyName::ForceNewDeployment,
         result: "deployed anew".to_owned(),
-        summary: format!("the pinned digest is gone and the tag now means {}: force a new deployment of {}", resolved.digest, service.id),
+        summary: format!(
+            "the pinned digest is gone and the tag now means {}: force a new deployment of {}",
+            resolved.digest, service.id
+        ),
         steps: vec![Step::ForceNewDeployment { service: service.id.clone(), deployment: primary.id.clone() }],
         then_wait_for: None,
-        follow_up: "Something deleted an image that a service still used: exempt it in the repository's lifecycle policy, or use a tag per build instead of moving one.".to_owned(),
+        follow_up: "Something deleted an image that a service still used: exempt it in the repository's lifecycle \
+            policy, or use a tag per build instead of moving one."
+            .to_owned(),
     }))
 }
 

@@ -30,7 +30,8 @@ pub fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> 
 pub fn another_stack(stack: &str, service: &Service) -> Option<String> {
     let other = service.paused_by_another(stack)?;
     Some(format!(
-        "the stack {other} of pullsafe has paused it, and alone brings it back: keep one stack in a region, or let the others observe"
+        "the stack {other} of pullsafe has paused it, and alone brings it back: keep one stack in a region, or let \
+         the others observe"
     ))
 }
 

@@ -188,7 +188,8 @@ pub(crate) fn follow_up(moves: &[Move]) -> String {
     let lines: Vec<_> = moves.iter().map(|image| format!("  {}  ->  {}", image.from, image.to)).collect();
     format!(
         "The template still names the old images: the next deployment from it brings them back. Change there:\n{}\n\
-         The new names are pinned by their digests, so that nothing that runs changes when the mirror's tag moves. To follow the tag \
+         The new names are pinned by their digests, so that nothing that runs changes when the mirror's tag moves. To \
+         follow the tag \
          instead, leave out `@sha256:...`.",
         lines.join("\n")
     )
@@ -200,7 +201,8 @@ fn budget(incident: &Incident, now: Timestamp) -> String {
     let limit = incident.quota_limit.unwrap_or(pull_quota::ANONYMOUS);
     let per_launch = incident.pulls_per_launch();
     format!(
-        "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of {per_launch} tries each empty a quota of {limit}.",
+        "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of \
+         {per_launch} tries each empty a quota of {limit}.",
         limit / per_launch
     )
 }

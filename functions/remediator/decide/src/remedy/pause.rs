@@ -175,12 +175,15 @@ fn plan(situation: &Situation<'_>, service: &Service, image: Reference, suspende
         remedy: RemedyName::PauseAndRestore,
         result: "paused".to_owned(),
         summary: format!(
-            "{image} does not exist and nothing of {} runs: pause it ({} -> 0 tasks) until the image is pushed, then restore it",
+            "{image} does not exist and nothing of {} runs: pause it ({} -> 0 tasks) until the image is pushed, then \
+             restore it",
             service.id, service.desired
         ),
         steps,
         follow_up: format!(
-            "Push {image}: the service is restored by itself within seconds. To undo the pause by hand, set the desired count to {}.\nTo keep this from happening, deploy the image before the service, or let the stack wait for it with `Custom::PullsafeImage`.",
+            "Push {image}: the service is restored by itself within seconds. To undo the pause by hand, set the \
+             desired count to {}.\nTo keep this from happening, deploy the image before the service, or let the stack \
+             wait for it with `Custom::PullsafeImage`.",
             service.desired
         ),
         then_wait_for: Some(WaitingFor::Image(image)),

@@ -55,7 +55,8 @@ fn consider(situation: Situation<'_>) -> Verdict {
         }
         let follow_up = outside.map(|(before, target)| {
             format!(
-                "Autoscaling stays suspended, because it would move that count into its bounds of {} to {}. To let it: {}",
+                "Autoscaling stays suspended, because it would move that count into its bounds of {} to {}. To let \
+                 it: {}",
                 target.bounds.0,
                 target.bounds.1,
                 command::scaling(&service.id, before)
@@ -116,7 +117,8 @@ fn without_memory(service: &Service) -> Verdict {
     }
     let restore = command::count(&service.id, 1).replace("--desired-count 1", "--desired-count COUNT");
     Verdict::Declined(vec![format!(
-        "the service carries the tags of a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: {restore}"
+        "the service carries the tags of a pause that pullsafe does not remember, and tags alone restore nothing; to \
+         restore it: {restore}"
     )])
 }
 

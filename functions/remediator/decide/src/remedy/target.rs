@@ -46,16 +46,22 @@ pub fn of(
                 reasons.push(format!("{place}: {why}"));
                 ask = Some(place.clone());
             }
-            (Lookup::Found(true), Err(Mismatch::Fillable(why) | Mismatch::Final(why))) => reasons.push(format!("{place}: {why}")),
-            (Lookup::Found(false), _) => reasons.push(format!("the execution role may not pull from {}", place.repository())),
+            (Lookup::Found(true), Err(Mismatch::Fillable(why) | Mismatch::Final(why))) => {
+                reasons.push(format!("{place}: {why}"))
+            }
+            (Lookup::Found(false), _) => {
+                reasons.push(format!("the execution role may not pull from {}", place.repository()))
+            }
             (Lookup::Absent, _) => reasons.push(
-                "the task definition has no execution role: a pull from ECR on Fargate needs one, and on EC2 the instance's role would pull, which \
+                "the task definition has no execution role: a pull from ECR on Fargate needs one, and on EC2 the \
+                 instance's role would pull, which \
                  is not looked at; give the task definition an execution role that may pull from the mirror"
                     .to_owned(),
             ),
-            (Lookup::Unknown(why), _) => {
-                reasons.push(format!("whether the execution role may pull from the mirror could not be found out: {why}"))
-            }
+            (Lookup::Unknown(why), _) => reasons.push(format!(
+                "whether the execution role may pull from the mirror could not be found out: \
+                    {why}"
+            )),
         },
     }
     match &image.public {

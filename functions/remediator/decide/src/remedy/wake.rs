@@ -61,13 +61,15 @@ fn consider(situation: Situation<'_>) -> Verdict {
         remedy: RemedyName::ForceNewDeployment,
         result: "deployed anew".to_owned(),
         summary: format!(
-            "{image} exists now ({}) and nothing of {} runs: deploy it anew, with its task definition registered again as it is",
+            "{image} exists now ({}) and nothing of {} runs: deploy it anew, with its task definition registered \
+             again as it is",
             resolved.digest, service.id
         ),
         steps: vec![move_step(service, definition, Vec::new())],
         then_wait_for: None,
         follow_up:
-            "To keep this from happening, deploy the image before the service, or let the stack wait for it with `Custom::PullsafeImage`."
+            "To keep this from happening, deploy the image before the service, or let the stack wait for it with \
+             `Custom::PullsafeImage`."
                 .to_owned(),
     }))
 }

@@ -31,8 +31,10 @@ use module::Module;
 
 pub(super) const FORMAT: Format = Format {
     name: "Terraform, OpenTofu",
-    finds: "`container_definitions` (`jsonencode`, heredoc, string), `image` of resources that run containers, `docker_image`; through `var`, \
-            `local`, `format`, `join`, `for_each` and `for`, `terraform.tfvars` of the same directory; scripts of `user_data`; `.tf.json`",
+    finds: "`container_definitions` (`jsonencode`, heredoc, string), `image` of resources that run containers, \
+        `docker_image`; through `var`, \
+            `local`, `format`, `join`, `for_each` and `for`, `terraform.tfvars` of the same directory; scripts of \
+            `user_data`; `.tf.json`",
     known_by: "`.tf`, `.tofu`",
     order: "by its extensions, which are its own",
     named: |name| name.has_extension(&["tf", "tofu"]),

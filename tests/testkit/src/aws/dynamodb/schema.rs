@@ -157,7 +157,8 @@ impl KeySchema {
                 }
                 Some(value) if !attribute.accepts(value) => {
                     return Err(format!(
-                        "One or more parameter values were invalid: Type mismatch for key {name} expected: {} actual: {}",
+                        "One or more parameter values were invalid: Type mismatch for key {name} expected: {} actual: \
+                         {}",
                         attribute.kind.letter(),
                         parts(value).0
                     ));
@@ -173,7 +174,8 @@ impl KeySchema {
         match self.0.iter().find(|attribute| item.get(&attribute.name) == Some(&json!({"S": ""}))) {
             None => Ok(()),
             Some(attribute) => Err(format!(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value.{index} Key: {}",
+                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
+                 empty string value.{index} Key: {}",
                 attribute.name
             )),
         }
@@ -193,7 +195,8 @@ impl Index {
         for attribute in &self.key.0 {
             if let Some(value) = item.get(&attribute.name).filter(|value| !attribute.accepts(value)) {
                 return Err(format!(
-                    "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} Actual: {} IndexName: {}",
+                    "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} Actual: \
+                     {} IndexName: {}",
                     attribute.name,
                     attribute.kind.letter(),
                     parts(value).0,

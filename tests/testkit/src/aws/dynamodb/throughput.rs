@@ -69,7 +69,8 @@ fn refused(direction: Direction, charge: &Charge) -> Failure {
     let reason = format!("{kind}{}KeyRangeThroughputExceeded", direction.word());
     let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{}", charge.place.table);
     let resource = charge.place.index.as_ref().map_or(table.clone(), |index| format!("{table}/index/{index}"));
-    let message = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so \
+    let message = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling \
+        your table or index so \
                    please try again shortly.";
     let fields = Map::from_iter([("ThrottlingReasons".to_owned(), json!([{"reason": reason, "resource": resource}]))]);
     Failure {

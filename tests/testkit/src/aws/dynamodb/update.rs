@@ -66,7 +66,8 @@ impl Update {
         for (position, action) in actions.iter().enumerate() {
             if let Some(other) = actions[..position].iter().find(|other| other.path().overlaps(action.path())) {
                 return Err(parser.refuse(&format!(
-                    "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: {}, path two: {}",
+                    "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: \
+                     {}, path two: {}",
                     other.path(),
                     action.path()
                 )));

@@ -54,7 +54,8 @@ fn plan(tables: &BTreeMap<String, Table>, kind: Kind, request: &Value) -> Result
     let key_names = || table.schema.key.0.iter().map(|attribute| attribute.name.as_str());
     if let Some(name) = key_names().find(|name| update.paths().iter().any(|path| path.attribute() == *name)) {
         return Err(invalid(format!(
-            "One or more parameter values were invalid: Cannot update attribute {name}. This attribute is part of the key"
+            "One or more parameter values were invalid: Cannot update attribute {name}. This attribute is part of the \
+             key"
         )));
     }
 
@@ -97,7 +98,8 @@ pub(super) fn transaction(state: &mut State, request: &Value) -> Said {
     let parts = request["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
     if parts.is_empty() || parts.len() > 100 {
         return Err(invalid(
-            "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length between 1 and 100",
+            "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have \
+             length between 1 and 100",
         ));
     }
     if let Some(answer) = repeated(state, request)? {

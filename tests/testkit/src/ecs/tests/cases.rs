@@ -160,7 +160,8 @@ async fn case_d_loops_until_the_count_is_0_and_runs_after_the_push() {
     let stopped = tasks(&events, "STOPPED");
     assert!(stopped.len() >= 3);
     let expected = format!(
-        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {ECR}: {ECR}: not found"
+        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {ECR}: \
+         {ECR}: not found"
     );
     assert!(stopped.iter().all(|task| task["stoppedReason"] == expected.as_str()));
     assert_eq!(stack.look(&world.service(), world.clock.now()), StackOutcome::Waiting { seconds: 1800 });

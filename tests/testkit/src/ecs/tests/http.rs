@@ -122,13 +122,15 @@ async fn ecr_takes_basic_credentials_of_the_role() {
 
 #[tokio::test]
 async fn failures_read_as_containerd_words_them() {
-    let quota = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"}]});
+    let quota = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "You have reached your unauthenticated pull \
+        rate limit. https://www.docker.com/increase-rate-limit"}]});
     let hub = "docker.io/library/python:3.12";
     let table = [
         (
             StatusCode::TOO_MANY_REQUESTS,
             quota,
-            "429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit. \
+            "429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate \
+             limit. \
              https://www.docker.com/increase-rate-limit"
                 .to_owned(),
         ),
@@ -136,7 +138,10 @@ async fn failures_read_as_containerd_words_them() {
         (
             StatusCode::FORBIDDEN,
             json!({}),
-            format!("failed to resolve ref {hub}: pulling from host docker.io failed with status code [manifests 3.12]: 403 Forbidden"),
+            format!(
+                "failed to resolve ref {hub}: pulling from host docker.io failed with status code [manifests \
+                3.12]: 403 Forbidden"
+            ),
         ),
         (
             StatusCode::BAD_GATEWAY,

@@ -33,8 +33,10 @@ async fn a_task_that_never_runs_reads_as_on_aws() {
     let stopped = of_first[3];
     assert_eq!(
         stopped["stoppedReason"],
-        "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server message: \
-         toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
+        "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests - Server \
+         message: \
+         toomanyrequests: You have reached your unauthenticated pull rate limit. \
+         https://www.docker.com/increase-rate-limit"
     );
     assert_eq!((&stopped["stopCode"], &stopped["group"]), (&json!("TaskFailedToStart"), &json!("service:web")));
     assert_eq!(stopped["startedBy"], world.service()["deployments"][0]["id"]);
@@ -83,7 +85,8 @@ async fn a_refusal_is_final_and_layers_have_their_own_words() {
     world.puller.set_broken(ECR, Some("failed to copy: httpReadSeeker: failed open: EOF"));
     let definition = world.register(ECR);
     world.create(&definition, 1, json!({}));
-    let expected = "CannotPullContainerError: ref pull has been retried 7 time(s): failed to copy: httpReadSeeker: failed open: EOF";
+    let expected = "CannotPullContainerError: ref pull has been retried 7 time(s): failed to copy: httpReadSeeker: \
+        failed open: EOF";
     assert_eq!(reason(&world.pass(200).await), expected);
 }
 

@@ -44,7 +44,8 @@ impl Server {
     /// What the other host answers: the blob, unless the request carries credentials, which it was never meant to see.
     pub(super) fn cdn(&self, method: &Method, headers: &HeaderMap, path: &str, query: &str) -> Response<Body> {
         if headers.contains_key(AUTHORIZATION) {
-            let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
+            let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query \
+                string parameter or the Authorization header should be specified";
             return error(StatusCode::BAD_REQUEST, "InvalidArgument", message);
         }
         let named = path.strip_prefix("/blobs/").and_then(|path| path.rsplit_once('/'));

@@ -21,7 +21,8 @@ use crate::registry::store::PushError;
 
 const PULL_LIMIT: &str =
     "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
-const PULL_LIMIT_SIGNED_IN: &str = "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit";
+const PULL_LIMIT_SIGNED_IN: &str = "You have reached your pull rate limit. You may increase the limit by \
+    authenticating and upgrading: https://www.docker.com/increase-rate-limit";
 /// The largest manifest that ECR and the OCI specification take.
 const LARGEST: usize = 4_194_304;
 
@@ -149,7 +150,8 @@ impl Server {
                 bad,
                 "MANIFEST_INVALID",
                 format!(
-                    "The image with digest '{reference}' in repository '{repository}' and registry ID '{}' does not match the image digest that Amazon ECR has calculated.",
+                    "The image with digest '{reference}' in repository '{repository}' and registry ID '{}' does not \
+                     match the image digest that Amazon ECR has calculated.",
                     self.account()
                 ),
             ),
@@ -178,7 +180,8 @@ impl Server {
                 bad,
                 "TAG_INVALID",
                 format!(
-                    "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."
+                    "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten \
+                     because the tag is immutable."
                 ),
             ),
         }

@@ -29,7 +29,8 @@ fn copy_blob(source: u16, target: u16, config: &Arc<ClientConfig>, repository: &
     write!(target, "POST /v2/{repository}/blobs/uploads/ HTTP/1.1\r\n{heads}: Basic dTpw\r\ncontent-length: 0\r\n\r\n")?;
     target.flush()?;
     let (_, location) = head(&mut target)?;
-    write!(target, "PUT {location}?digest={digest} HTTP/1.1\r\n{heads}: Basic dTpw\r\ncontent-length: {length}\r\n\r\n")?;
+    write!(target, "PUT {location}?digest={digest} HTTP/1.1\r\n{heads}: Basic dTpw\r\ncontent-length: \
+        {length}\r\n\r\n")?;
     let (mut left, mut hash) = (length, Sha256::new());
     while left > 0 {
         // A record, as it was decrypted: hashed and encrypted while the processor's cache has it.

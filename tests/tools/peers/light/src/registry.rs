@@ -70,7 +70,8 @@ impl Registry {
         let mut client = BufReader::with_capacity(256 * 1024, Wire::server(carrier, road.tls.as_ref()));
         if road.tls.is_none() && client.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
             // Some clients try TLS first. They are told at once, as servers in Go do.
-            return client.get_mut().write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
+            return client.get_mut().write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an \
+                HTTP server.\n");
         }
         while let Some(mut request) = Request::read(&mut client)? {
             match request.path.as_str() {

@@ -64,7 +64,8 @@ pub fn client(stream: TcpStream, config: &Arc<ClientConfig>) -> Client {
 pub fn server_config(certificate: &Path, key: &Path) -> Arc<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(certificate).expect("the certificate").collect::<Result<_, _>>().expect("the certificate");
     let key = PrivateKeyDer::from_pem_file(key).expect("the key");
-    Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a certificate and its key"))
+    Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a certificate and its \
+        key"))
 }
 
 pub fn client_config(authority: &Path) -> Arc<ClientConfig> {

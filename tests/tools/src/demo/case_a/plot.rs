@@ -45,7 +45,8 @@ pub(super) fn draw(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> io::
     stage.beat(2000);
     stage.line("")?;
     stage.say(&format!(
-        "{USED_BEFORE} pulls at {}, {QUOTA} from {} on; a block below the axis is a task that runs. The curves are alike: pullsafe gives no \
+        "{USED_BEFORE} pulls at {}, {QUOTA} from {} on; a block below the axis is a task that runs. The curves are \
+         alike: pullsafe gives no \
          pulls back, it takes the service to where none are needed.",
         clock(left.start),
         left.used_up().map(clock).unwrap_or_default()

@@ -16,12 +16,14 @@ pub(super) fn opening(stage: &mut Stage<'_>) -> io::Result<()> {
     stage.line(&format!(" {title}"))?;
     stage.line("")?;
     stage.say(&format!(
-        "Service prod/web on Fargate wants 2 tasks of {IMAGE}, a Docker Hub image, pulled anonymously from behind one NAT address. \
+        "Service prod/web on Fargate wants 2 tasks of {IMAGE}, a Docker Hub image, pulled anonymously from behind one \
+         NAT address. \
          Docker Hub gives one address {QUOTA} pulls in its window of six hours."
     ))?;
     stage.line("")?;
     stage.say(
-        "Real: the functions' code, the registry client, every request to Docker Hub and ECR (HTTP, to registries in this process). \
+        "Real: the functions' code, the registry client, every request to Docker Hub and ECR (HTTP, to registries in \
+         this process). \
          Modelled: ECS and the APIs of AWS. The clock is virtual.",
     )
 }
@@ -65,7 +67,8 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
     stage.detail(
         Paint::Plain,
         &format!(
-            "CloudFormation still waits. {} tasks, {tries} tries: {} pulls, {refused} refusals, {} of {} tasks RUNNING.",
+            "CloudFormation still waits. {} tasks, {tries} tries: {} pulls, {refused} refusals, {} of {} tasks \
+             RUNNING.",
             replay.tasks.len(),
             tries - refused,
             replay.running.0,
@@ -78,7 +81,8 @@ pub(super) fn left_alone(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<(
 pub(super) fn with_pullsafe(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     stage.heading("2. The same evening, with pullsafe in act mode")?;
     stage.say(
-        "AheadOfFailure is off here, so that the failure happens. By default (`warn`) pullsafe fills the mirror and says so when such a \
+        "AheadOfFailure is off here, so that the failure happens. By default (`warn`) pullsafe fills the mirror and \
+         says so when such a \
          deployment starts; with `move`, it moves the service then. Here the mirror is empty.",
     )?;
     stage.line("")?;
@@ -178,7 +182,8 @@ pub(super) fn closing(stage: &mut Stage<'_>, left: &Replay, right: &Replay) -> i
     };
     stage.line("")?;
     let text = format!(
-        "Left alone: {} of {} tasks after {} minutes. With pullsafe: all RUNNING {seconds} s after the quota stopped the first.",
+        "Left alone: {} of {} tasks after {} minutes. With pullsafe: all RUNNING {seconds} s after the quota stopped \
+         the first.",
         left.running.0,
         left.running.1,
         left.stack.1.seconds_since(left.start) / 60
@@ -193,7 +198,8 @@ fn the_start(stage: &mut Stage<'_>, replay: &Replay) -> io::Result<()> {
     stage.line(&head)?;
     stage.row(replay.start, Paint::Plain, "Deployment 77 starts", replay.left_at(replay.start))?;
     let text = format!(
-        "{USED_BEFORE} of {QUOTA} pulls are used, as the record counts: deployment 75, 6 tasks x 7 = 42; deployment 76, 2 x 7 = 14."
+        "{USED_BEFORE} of {QUOTA} pulls are used, as the record counts: deployment 75, 6 tasks x 7 = 42; deployment \
+         76, 2 x 7 = 14."
     );
     stage.detail(Paint::Plain, &text)
 }
@@ -272,7 +278,8 @@ fn moved(stage: &mut Stage<'_>, notice: &Published) -> io::Result<()> {
     }
     stage.detail(
         Paint::Dim,
-        "A copy of the task definition, every field kept, read back and compared; same digest, platform and role checked.",
+        "A copy of the task definition, every field kept, read back and compared; same digest, platform and role \
+         checked.",
     )
 }
 

@@ -7,7 +7,8 @@ fn a_quota_moves_every_docker_hub_image() {
     check(
         limited,
         |_| {},
-        "act: clone web:7 with acme/app:1 -> 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/acme/app:1@sha256:e5b64e036a824541aba96b8cf05cf4e4f4b7f8bba99078880c35140b07977841, redis:7 -> 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7@sha256:00ed341fa17da659b63730e405322fbaa9be1e0edc43f9a46d6c173037feabce and move service prod/web to it | tag service prod/web with pullsafe:cause=",
+        "act: clone web:7 with acme/app:1 -> \
+         123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/acme/app:1@sha256:e5b64e036a824541aba96b8cf05cf4e4f4b7f8bba99078880c35140b07977841, redis:7 -> 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/redis:7@sha256:00ed341fa17da659b63730e405322fbaa9be1e0edc43f9a46d6c173037feabce and move service prod/web to it | tag service prod/web with pullsafe:cause=",
     );
     check(limited, set_service(|service| service["runningCount"] = json!(2)), "act: clone");
     check(limited, |case| case.incident.causes[0].tasks = 1, "act: clone");

@@ -7,7 +7,8 @@ fn a_missing_image_pauses_a_service_of_which_nothing_runs() {
     check(
         missing,
         |_| {},
-        "pullsafe:paused-scaling=in=true out=false scheduled=false | set the suspended state of autoscaling of prod/web to in=true out=true scheduled=true | set the desired count of prod/web from 2 to 0",
+        "pullsafe:paused-scaling=in=true out=false scheduled=false | set the suspended state of autoscaling of \
+         prod/web to in=true out=true scheduled=true | set the desired count of prod/web from 2 to 0",
     );
     check(missing, |case| case.seen.scaling = Lookup::Absent, "act: tag service prod/web");
     check(missing, |case| case.incident.causes[0].tasks = 1, "wait: MoreFailures");
@@ -84,7 +85,8 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
             ]);
         }));
     };
-    let back = "set the suspended state of autoscaling of prod/web to in=true out=false scheduled=false | remove the tags pullsafe:paused-count, pullsafe:paused-for, pullsafe:paused-scaling, pullsafe:cause from service prod/web";
+    let back = "set the suspended state of autoscaling of prod/web to in=true out=false scheduled=false | remove the \
+        tags pullsafe:paused-count, pullsafe:paused-for, pullsafe:paused-scaling, pullsafe:cause from service prod/web";
     check(missing, |case| paused(case, 0), "wait: Image");
     check(
         missing,
@@ -99,7 +101,8 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
     check(
         missing,
         |case| paused(case, 12),
-        "act: remove the tags pullsafe:paused-count, pullsafe:paused-for, pullsafe:paused-scaling, pullsafe:cause from service prod/web",
+        "act: remove the tags pullsafe:paused-count, pullsafe:paused-for, pullsafe:paused-scaling, pullsafe:cause \
+         from service prod/web",
     );
     // Whoever may tag the service could have written the tags.
     check(
@@ -109,7 +112,8 @@ fn a_paused_service_comes_back_with_its_image_unless_a_person_was_first() {
             case.incident.pause = None;
             case.seen.wanted = resolved("app");
         },
-        "a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: aws ecs update-service --cluster prod --service web",
+        "a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: aws ecs \
+         update-service --cluster prod --service web",
     );
 }
 
