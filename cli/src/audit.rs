@@ -12,7 +12,8 @@ use clap::Args;
 use pullsafe::clock;
 use pullsafe::foreign::{self, log_line};
 use pullsafe_find::walk::{self, Options};
-use pullsafe_incident::outlook::{Severity, page};
+use pullsafe_incident::outlook::Severity;
+use pullsafe_incident::outlook::message::page;
 use pullsafe_scan::audit::{ANONYMOUS_QUOTA, audit};
 use pullsafe_scan::rewrite::DEFAULT_PREFIX;
 

@@ -4,6 +4,8 @@ mod baseline;
 mod fix;
 mod since;
 
+use pullsafe_scan::report::Listed;
+use pullsafe_scan::rewrite::Official;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,7 +94,7 @@ enum Output {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let rewrites = arguments.fix || arguments.diff || arguments.compose_override.is_some();
     let target = if rewrites || arguments.registry.is_some() {
-        match Target::new(arguments.registry.as_deref(), &arguments.prefix, arguments.ecr_public) {
+        match Target::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)) {
             Ok(target) => Some(target),
             Err(error) => return stop(&error.to_string(), 2),
         }
@@ -127,17 +129,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Where the report says that images should come from.
 fn target_of_report(arguments: &Arguments) -> Option<Target> {
-    Target::new(arguments.registry.as_deref(), &arguments.prefix, arguments.ecr_public).ok()
+    Target::new(arguments.registry.as_deref(), &arguments.prefix, official(arguments)).ok()
+}
+
+/// Where official images go.
+const fn official(arguments: &Arguments) -> Official {
+    match arguments.ecr_public {
+        true => Official::ToEcrPublic,
+        false => Official::AsOthers,
+    }
 }
 
 fn print_report(arguments: &Arguments, scanned: &Scanned, target: Option<&Target>) -> io::Result<ExitCode> {
+    let listed = if arguments.all { Listed::All } else { Listed::DockerHub };
     print(&match arguments.output {
         Output::Text if io::stdout().is_terminal() => {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
                 || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            report::terminal(scanned, arguments.all, if plain { Colours::None } else { Colours::Some }, target)
+            report::terminal(scanned, listed, if plain { Colours::None } else { Colours::Some }, target)
         }
-        Output::Text => report::text(scanned, arguments.all),
+        Output::Text => report::text(scanned, listed),
         Output::Json => report::json(scanned),
         Output::Github => report::github(scanned),
         Output::Sarif => report::sarif(scanned, target),

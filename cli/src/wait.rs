@@ -237,7 +237,7 @@ mod tests {
         let judged = |doubt| judge_ecr(Lookup::Unknown(doubt));
         assert_eq!(judged(Doubt::lasting("invalid")), Err(Look::Never("invalid".to_owned())));
         assert_eq!(judged(Doubt::denied("denied")), Err(Look::Denied("denied".to_owned())));
-        assert_eq!(judged(Doubt::new("busy", true)), Err(Look::NotYet("busy".to_owned())));
+        assert_eq!(judged(Doubt::passing("busy")), Err(Look::NotYet("busy".to_owned())));
         assert!(matches!(judge_ecr(Lookup::Absent), Err(Look::NotYet(_))), "a repository may come later");
     }
 }

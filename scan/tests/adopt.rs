@@ -1,5 +1,6 @@
 //! Cases B and E, and the whole corpus: scan, mirror configuration, fix, scan again.
 
+use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ fn case_e_is_adopted() {
             "registry: {REGISTRY}\nprefix: docker-hub\nimages:\n  - docker/dockerfile: [\"1\"]\n  - python: [\"3.11-slim\"]\n  - redis: [\"7-alpine\"]\n  - mailhog/mailhog: [\"v1.0.1\"]\n  - minio/minio: [\"latest\"]\n  - postgis/postgis: [\"16-3.4\"]\n"
         )
     );
-    let done = fix(&root, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    let done = fix(&root, &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap());
     assert!(done.left.is_empty(), "{:?}", done.left);
     let after = scanned(&root);
     assert_eq!(hub(&after), Vec::<&Finding>::new());
@@ -100,8 +101,10 @@ fn case_e_is_adopted() {
 #[test]
 fn case_e_by_an_override_leaves_the_dockerfile() {
     let root = copy("tests/fixtures/case-e", "case-e-override");
-    let written =
-        compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    let written = compose_override(
+        &scanned(&root).findings,
+        &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
+    );
     assert!(
         written
             .text
@@ -120,8 +123,10 @@ fn case_e_by_an_override_leaves_the_dockerfile() {
 #[test]
 fn an_override_moves_every_service_of_an_anchor() {
     let root = copy("find/tests/corpus/compose/anchors", "anchors");
-    let written =
-        compose_override(&scanned(&root).findings, &Target::new(Some(REGISTRY), "docker-hub", false).unwrap());
+    let written = compose_override(
+        &scanned(&root).findings,
+        &Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap(),
+    );
     let moved =
         |service: &str, image: &str| format!("  {service}:\n    image: \"{REGISTRY}/docker-hub/library/{image}\"\n");
     for (service, image) in [
@@ -137,7 +142,12 @@ fn an_override_moves_every_service_of_an_anchor() {
 #[test]
 fn case_b_goes_to_ecr_public_with_one_line() {
     let root = copy("tests/fixtures/case-b", "case-b");
-    let done = plan(&scanned(&root).findings, &[], &Target::new(None, "docker-hub", true).unwrap(), &disk(&root));
+    let done = plan(
+        &scanned(&root).findings,
+        &[],
+        &Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap(),
+        &disk(&root),
+    );
     let file = root.join("Dockerfile");
     let edits = &done.edits[file.to_str().unwrap()];
     let diff = unified("Dockerfile", &fs::read_to_string(&file).unwrap(), edits);
@@ -145,14 +155,14 @@ fn case_b_goes_to_ecr_public_with_one_line() {
         diff.unwrap(),
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,4 +1,4 @@\n-FROM python:3.11-slim\n+FROM public.ecr.aws/docker/library/python:3.11-slim\n \n WORKDIR /app\n COPY requirements.txt .\n"
     );
-    fix(&root, &Target::new(None, "docker-hub", true).unwrap());
+    fix(&root, &Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     assert!(hub(&scanned(&root)).is_empty());
 }
 
 #[test]
 fn a_kustomization_names_an_image_as_the_manifest_does_after_a_move() {
     let root = copy("find/tests/corpus/further/k8s-base", "kustomization");
-    let target = Target::new(Some(REGISTRY), "docker-hub", false).unwrap();
+    let target = Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
     let done = fix(&root, &target);
     assert!(done.left.is_empty(), "{:?}", done.left);
     let names = |file: &str| fs::read_to_string(root.join(file)).unwrap();
@@ -179,7 +189,7 @@ fn the_corpus_is_adopted_but_for_what_has_a_reason() {
         .map(|finding| PathBuf::from(&finding.file))
         .map(|file| (file.clone(), fs::read(file).unwrap()))
         .collect();
-    let target = Target::new(Some(REGISTRY), "docker-hub", false).unwrap();
+    let target = Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap();
     let done = fix(&root, &target);
     let after = scanned(&root);
     let name = |file: &str| file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();

@@ -1,5 +1,6 @@
 //! The files of the corpus, damaged: whatever is cut, flipped or repeated, there is an answer, and soon.
 
+use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -87,7 +88,7 @@ fn damaged(text: &str, damages: &[Damage]) -> String {
 fn damaged_files_are_survived() {
     let files = corpus();
     let names: Vec<String> = files.keys().cloned().collect();
-    let target = Target::new(Some("registry.example.com"), "docker-hub", false).unwrap();
+    let target = Target::new(Some("registry.example.com"), "docker-hub", Official::AsOthers).unwrap();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 1_000,
         failure_persistence: None,

@@ -1,5 +1,6 @@
 //! Files that belong to many others are read once in a scan, however many ask for them.
 
+use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -182,7 +183,7 @@ fn each_neighbour_is_read_once() {
 
 #[test]
 fn a_plan_reads_a_neighbour_as_often_however_many_files_have_it() {
-    let target = Target::new(Some("registry.example.com"), "hub", false).unwrap();
+    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     for (name, files, _) in trees() {
         let nearby = Nearby::of(&files);
         let scans: Vec<_> = files.files.iter().map(|(path, text)| scan_file(path, text, &nearby)).collect();

@@ -1,5 +1,7 @@
 //! What the documentation promises of a move and of a report, each once.
 
+use pullsafe_scan::report::Listed;
+use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 
 use pullsafe_find::detect::scan_text;
@@ -11,7 +13,7 @@ use serde_json::Value;
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn target() -> Target {
-    Target::new(Some(REGISTRY), "docker-hub", false).unwrap()
+    Target::new(Some(REGISTRY), "docker-hub", Official::AsOthers).unwrap()
 }
 
 /// The plan for one file, and the file after it.
@@ -73,10 +75,10 @@ fn what_is_trusted_by_its_name_stays_and_is_said() {
 fn one_is_told_from_many() {
     let one = scanned("Dockerfile", "FROM redis:8\n");
     let two = scanned("Dockerfile", "FROM redis:8\nFROM redis:7\n");
-    for report in [text(&one, false), terminal(&one, false, Colours::None, None)] {
+    for report in [text(&one, Listed::DockerHub), terminal(&one, Listed::DockerHub, Colours::None, None)] {
         assert!(report.contains("1 image in 1 file, 1 from Docker Hub\n"), "{report}");
     }
-    assert!(text(&two, false).contains("2 images in 1 file, 2 from Docker Hub\n"));
+    assert!(text(&two, Listed::DockerHub).contains("2 images in 1 file, 2 from Docker Hub\n"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What holds for every text: rewriting twice is rewriting once, and touches nothing but the registry's part.
 
+use pullsafe_scan::rewrite::Official;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use pullsafe_find::neighbours::Neighbours;
 use pullsafe_scan::rewrite::{Target, apply, plan};
 
 fn target() -> Target {
-    Target::new(Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), "docker-hub", false).unwrap()
+    Target::new(Some("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), "docker-hub", Official::AsOthers).unwrap()
 }
 
 /// Lines of which many make a Dockerfile, with what tends to break parsers between them.

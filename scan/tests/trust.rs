@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+use pullsafe_scan::report::Listed;
+use pullsafe_scan::rewrite::Official;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ fn scanned(path: PathBuf) -> Scanned {
 
 /// Every report of a scan.
 fn reports(scanned: &Scanned) -> String {
-    [text(scanned, true), json(scanned), github(scanned), sarif(scanned, None)].concat()
+    [text(scanned, Listed::All), json(scanned), github(scanned), sarif(scanned, None)].concat()
 }
 
 #[test]
@@ -136,11 +138,11 @@ fn no_output_has_a_command_or_a_sign_that_is_not_seen() {
     }
     let scanned = scanned(root.join("tree"));
     assert_eq!(scanned.findings.len(), 2 * names.len());
-    let target = Target::new(Some("registry.example.com"), "hub", false).unwrap();
+    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.join("tree")], 1 << 20));
     let outputs = [
-        ("text", text(&scanned, true)),
-        ("terminal", terminal(&scanned, true, Colours::None, Some(&target))),
+        ("text", text(&scanned, Listed::All)),
+        ("terminal", terminal(&scanned, Listed::All, Colours::None, Some(&target))),
         ("json", json(&scanned)),
         ("sarif", sarif(&scanned, Some(&target))),
         ("github", github(&scanned)),

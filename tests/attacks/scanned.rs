@@ -1,6 +1,8 @@
 //! What the author of a repository tries that is scanned: to have other files read, written or shown, to have something
 //! run, to take for ever, to write into the reader's terminal or workflow.
 
+use pullsafe_scan::report::Listed;
+use pullsafe_scan::rewrite::Official;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,7 @@ fn scanned(path: &Path) -> Scanned {
 
 /// Everything that a scan can print.
 fn outputs(root: &Path, scanned: &Scanned) -> Vec<(&'static str, String)> {
-    let target = Target::new(Some("registry.example.com"), "hub", false).unwrap();
+    let target = Target::new(Some("registry.example.com"), "hub", Official::AsOthers).unwrap();
     let plan = plan(&scanned.findings, &scanned.elsewhere, &target, &Disk::below(&[root.to_owned()], 1 << 20));
     let diff = plan
         .edits
@@ -48,8 +50,8 @@ fn outputs(root: &Path, scanned: &Scanned) -> Vec<(&'static str, String)> {
         .filter_map(|(file, edits)| unified(file, &fs::read_to_string(file).unwrap(), edits))
         .collect();
     vec![
-        ("text", text(scanned, true)),
-        ("terminal", terminal(scanned, true, Colours::None, Some(&target))),
+        ("text", text(scanned, Listed::All)),
+        ("terminal", terminal(scanned, Listed::All, Colours::None, Some(&target))),
         ("json", json(scanned)),
         ("sarif", sarif(scanned, Some(&target))),
         ("github", github(scanned)),

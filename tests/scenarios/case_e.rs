@@ -2,6 +2,7 @@
 //!
 //! Docker Hub, the mirror and ECR Public are registries of this process; the files are those of the cases.
 
+use pullsafe_scan::rewrite::Official;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,7 +184,7 @@ async fn the_compose_stack_moves_to_the_mirror() {
         .filter(|access| access.method == "GET" && access.path.contains("/library/"))
         .count();
     assert_eq!(spent, 0, "official images came from ECR Public");
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
+    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
     assert!(
         mirror_config(&adoption.scan(), Some(&registry), "docker-hub").ends_with("images: []\n"),
@@ -203,7 +204,7 @@ async fn pinned_images_keep_their_digest() {
     fs::write(adoption.root.join("Dockerfile"), text).unwrap();
     let registry = adoption.mirror.host().to_owned();
     assert_eq!(adoption.fill(&mirror_config(&adoption.scan(), Some(&registry), "docker-hub")).await, 3);
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
+    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     assert_eq!(adoption.scan().iter().filter(|finding| finding.pinned).count(), 2);
     adoption.everything_is_there_without_docker_hub().await;
     assert_eq!(adoption.mirror.store().image("docker-hub/library/python", "3.11-slim").unwrap().digest, python);
@@ -216,7 +217,7 @@ async fn the_compose_stack_moves_by_an_override() {
     let findings = adoption.scan();
     adoption.fill(&mirror_config(&findings, Some(&registry), "docker-hub")).await;
     let Override { text, left } =
-        compose_override(&findings, &Target::new(Some(&registry), "docker-hub", false).unwrap());
+        compose_override(&findings, &Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     let places: Vec<&str> = left.iter().map(|left| left.file.rsplit('/').next().unwrap()).collect();
     assert_eq!(places, ["Dockerfile", "Dockerfile"], "no override reaches into a Dockerfile");
     let documents = Yaml::load_from_str(&text).unwrap();
@@ -236,12 +237,12 @@ async fn the_build_image_moves_to_the_mirror_or_to_ecr_public() {
     let registry = adoption.mirror.host().to_owned();
     let config = mirror_config(&adoption.scan(), Some(&registry), "docker-hub");
     assert_eq!(adoption.fill(&config).await, 1);
-    adoption.fix(&Target::new(Some(&registry), "docker-hub", false).unwrap());
+    adoption.fix(&Target::new(Some(&registry), "docker-hub", Official::AsOthers).unwrap());
     adoption.everything_is_there_without_docker_hub().await;
 
     // The fix of the case itself: one line, and no mirror at all.
     let adoption = Adoption::of("case-b", "adopt-case-b-public", &images);
-    adoption.fix(&Target::new(None, "docker-hub", true).unwrap());
+    adoption.fix(&Target::new(None, "docker-hub", Official::ToEcrPublic).unwrap());
     let dockerfile = fs::read_to_string(adoption.root.join("Dockerfile")).unwrap();
     assert!(dockerfile.starts_with("FROM public.ecr.aws/docker/library/python:3.11-slim\n"), "{dockerfile}");
     adoption.everything_is_there_without_docker_hub().await;

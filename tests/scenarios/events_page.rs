@@ -1,24 +1,32 @@
 //! docs/events.md: what goes over the bus, the mirror's queues and the widget, made from the types that write and read
 //! it.
 
+use pullsafe::notice::OnBus;
 use std::collections::BTreeSet;
 
 use pullsafe::mirror_job::ImageMirrored;
-use pullsafe_incident::published::Published;
+use pullsafe_incident::published::OnTheBus;
 use scenarios::reported;
 use scenarios::world::Setup;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::documents::check;
+use crate::messages::every_kind;
 use crate::source_types::{Field, Item, Shape, Types};
 
 /// Where the types are written.
 const SOURCES: &[&str] = &[
     "shared/incident/src/published.rs",
+    "shared/common/src/notice.rs",
     "shared/incident/src/plan.rs",
     "shared/incident/src/refusal.rs",
     "shared/incident/src/door.rs",
-    "shared/incident/src/outlook.rs",
+    "shared/incident/src/outbreak/need.rs",
+    "shared/incident/src/limit/mod.rs",
+    "shared/incident/src/outlook/mod.rs",
+    "shared/radar/src/history.rs",
+    "shared/radar/src/forecast.rs",
     "shared/common/src/mirror_job.rs",
     "shared/signatures/src/cause.rs",
     "shared/signatures/src/build_facts.rs",
@@ -33,6 +41,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("Reference", "image reference"),
     ("Digest", "digest"),
     ("Platform", "platform (`os/architecture`)"),
+    ("Source", "text: an address, a network or an account"),
     ("Cause", "[cause](diagnosis.md)"),
     ("Registry", "registry (`dockerhub`, `ecr-private`, ...)"),
 ];
@@ -50,15 +59,18 @@ fn the_page_of_events_says_what_the_types_say() {
             words(variant.of.as_deref().unwrap_or_default(), &types, &mut named)
         );
     }
-    for (what, of) in [
-        ("`Outlook`: what will go wrong with the images of what runs.", "Outlooks"),
-        (
-            "`Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan.",
-            "ImageMirrored",
-        ),
-    ] {
-        bus += &format!("| {what} | {} |\n", words(of, &types, &mut named));
-    }
+    bus += &format!(
+        "| `Image Mirrored`: the mirror has an image that was asked for, or that it copied by its plan. | {} |\n",
+        words("ImageMirrored", &types, &mut named)
+    );
+    let Shape::Struct(fields) = &types.get("OnTheBus").shape else {
+        panic!("an event's detail has fields")
+    };
+    let also: Vec<Field> = fields.iter().filter(|field| field.name != "of").cloned().collect();
+    bus += &format!(
+        "\nEach of them but `Image Mirrored` and `Message Undelivered` also has:\n\n{}",
+        table(&also, &types, &mut named)
+    );
     let mut jobs = String::new();
     for name in ["MirrorJob", "PlannedJobs"] {
         jobs += &section(types.get(name), &types, &mut named);
@@ -93,19 +105,30 @@ async fn every_event_of_a_service_that_is_moved_is_read_in_full_by_its_type() {
     assert!(events.len() >= 2, "it is told that it was moved, and that it is steady: {events:#?}");
     for event in events {
         let (kind, sent) = (event["detail-type"].clone(), event["detail"].clone());
-        let read = match kind == ImageMirrored::DETAIL_TYPE {
-            true => serde_json::from_value(sent.clone()).map(|mirrored: ImageMirrored| mirrored.detail()),
-            false => serde_json::from_value(sent.clone()).map(|published: Published| published.detail()),
-        };
-        let read = read.unwrap_or_else(|error| {
-            panic!("no type of shared/incident/src/published.rs reads the event {kind}: {error}\n{sent:#}")
-        });
-        assert_eq!(
-            lost(&sent, &read),
-            None,
-            "the type of the event {kind} in shared/incident/src/published.rs lacks this of\n{sent:#}"
-        );
+        match kind == ImageMirrored::DETAIL_TYPE {
+            true => read_in_full(&kind, &sent, |mirrored: ImageMirrored| mirrored.detail()),
+            false => read_in_full(&kind, &sent, |told: OnTheBus| json!(told)),
+        }
     }
+}
+
+/// The same for every kind of message, whatever it takes for one to be sent.
+#[test]
+fn every_kind_of_message_is_read_in_full_by_its_type() {
+    for (name, notice) in every_kind() {
+        read_in_full(&json!(name), &notice.for_programs(OnBus::Evidence), |told: OnTheBus| json!(told));
+    }
+}
+
+fn read_in_full<T: DeserializeOwned>(kind: &Value, sent: &Value, again: impl Fn(T) -> Value) {
+    let read = serde_json::from_value(sent.clone()).map(again).unwrap_or_else(|error| {
+        panic!("no type of shared/incident/src/published.rs reads the event {kind}: {error}\n{sent:#}")
+    });
+    assert_eq!(
+        lost(sent, &read),
+        None,
+        "the type of the event {kind} in shared/incident/src/published.rs lacks this of\n{sent:#}"
+    );
 }
 
 /// Where something that was sent was not read.

@@ -1,24 +1,34 @@
 //! Every kind of message as people read it, as a chat gets it, and as programs hear it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use pullsafe::arn::ServiceId;
-use pullsafe::notice::{Notice, chatbot};
+use pullsafe::notice::{Notice, OnBus, chatbot};
 use pullsafe::reference::Registry;
+use pullsafe::settings::{Ahead, Mode};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_diagnosis::cause::{Cause, Confidence, Diagnosis, Evidence, Kind, LogRead, RemedyName};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::{Author, Subject};
+use pullsafe_incident::asking::{Asking, asked};
 use pullsafe_incident::door::{DoorOutcome, DoorVerdict};
+use pullsafe_incident::drill::{self, Played};
 use pullsafe_incident::held::HeldBack;
 use pullsafe_incident::incident::{Act, ActState, Incident};
-use pullsafe_incident::notice::{self, Outcome, Stray};
+use pullsafe_incident::limit::LimitAhead;
+use pullsafe_incident::notice::{self, Outcome, Prepared, Stray};
 use pullsafe_incident::outbreak::digest::Story;
 use pullsafe_incident::outbreak::{Common, Member};
+use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
 use pullsafe_incident::plan::{Declined, Plan};
+use pullsafe_incident::question::Question;
 use pullsafe_incident::record::Record;
 use pullsafe_incident::refusal::Refusal;
 use pullsafe_incident::runs::Runs;
 use pullsafe_incident::sight::{Sight, links};
 use pullsafe_incident::waiting::WaitingFor;
+use pullsafe_radar::{Forecast, Reading, Source};
 
 const BEGIN: Timestamp = Timestamp::from_millis(1_768_504_620_000);
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod";
@@ -142,7 +152,77 @@ fn outbreak(over: Option<Timestamp>) -> Notice {
     )
 }
 
-fn every_kind() -> Vec<(&'static str, Notice)> {
+/// A question whether a service may be moved.
+fn question() -> Notice {
+    let incident = incident("web", Runs::Some);
+    let plan = plan();
+    let asking = Asking {
+        subject: "prod/web",
+        blocker: incident.blocker().expect("it has a cause"),
+        plan: &plan,
+        question: &Question {
+            code: "k3m9x2".to_owned(),
+            asked_at: BEGIN,
+            expires_at: BEGIN.plus_seconds(3600),
+            yes: None,
+        },
+        holds: &["the copies have the same digests"],
+        counts: Some((2, 1)),
+        overtakes: None,
+        function: "arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-remediator",
+    };
+    asked(&asking, &incident, "id".to_owned())
+}
+
+/// What would be done about a stop that was made up.
+fn drill() -> Notice {
+    let (incident, plan) = (incident("web", Runs::All), plan());
+    let played = Played {
+        subject: "prod/web",
+        mode: Mode::Observe,
+        stop: "CannotPullContainerError: 429 Too Many Requests",
+        blocker: incident.blocker().expect("it has a cause"),
+        plan: Some(&plan),
+        waiting: None,
+        declined: &[],
+        took: Duration::from_millis(412),
+    };
+    drill::message(&played, "id".to_owned())
+}
+
+/// Docker Hub's limit of an address, which a deployment uses up.
+fn limit() -> Notice {
+    let reading = Reading { at: BEGIN, remaining: 12, limit: 100, window_seconds: 21_600 };
+    let ahead = LimitAhead {
+        source: Source::parse("203.0.113.7").expect("it is an address"),
+        reading,
+        forecast: Forecast::Exhausted {
+            at: BEGIN.plus_seconds(1_740),
+            by: vec!["prod/web".to_owned(), "prod/jobs".to_owned()],
+        },
+        to_move: vec!["prod/web".to_owned()],
+    };
+    ahead.notice(Ahead::Move).expect("it ends")
+}
+
+/// An image that the next launch will not find.
+fn outlook() -> Notice {
+    let finding = Finding {
+        container: "app".to_owned(),
+        image: "acme/app:1".to_owned(),
+        trouble: Trouble::Gone { digest: None },
+    };
+    let outlook = Outlook {
+        subject: "prod/web".to_owned(),
+        next: NextLaunch::OfService,
+        at: BEGIN,
+        findings: vec![finding],
+        unknown: Vec::new(),
+    };
+    outlook.news(&BTreeSet::new()).expect("it is severe")
+}
+
+pub(crate) fn every_kind() -> Vec<(&'static str, Notice)> {
     let (plan, refusal, id) = (plan(), refusal(), || "id".to_owned());
     let verdict = |outcome| DoorVerdict {
         outcome,
@@ -183,7 +263,7 @@ fn every_kind() -> Vec<(&'static str, Notice)> {
                 id(),
             ),
         ),
-        ("ahead of a failure", notice::ahead("prod/web", &plan, true, None, id())),
+        ("ahead of a failure", notice::ahead("prod/web", &plan, Prepared::Done, id())),
         ("a rollback at the door", door(DoorOutcome::RolledBack)),
         (
             "a deployment that goes on",
@@ -195,13 +275,17 @@ fn every_kind() -> Vec<(&'static str, Notice)> {
         ("what was held back", notice::held_back(&Author::Tasks(CLUSTER.to_owned()), &held, BEGIN.seconds())),
         ("an outbreak", outbreak(None)),
         ("the end of an outbreak", outbreak(Some(BEGIN.plus_seconds(900)))),
+        ("a question", question()),
+        ("a limit that ends", limit()),
+        ("an outlook", outlook()),
+        ("a drill", drill()),
     ]
 }
 
 #[test]
 fn every_message_reads_alone() {
     let shown = |(name, notice): (&str, Notice)| {
-        let (chat, event) = (chatbot(&notice), notice.for_programs(false));
+        let (chat, event) = (chatbot(&notice), notice.for_programs(OnBus::CauseAlone));
         format!(
             "## {name}\nsubject: {}\ndetail-type: {}\nseverity: {}\n\n{}\nchat: {chat:#}\nevent: {event:#}\n",
             notice.subject,

@@ -23,6 +23,7 @@ pub(crate) enum Shape {
 }
 
 /// A field.
+#[derive(Clone)]
 pub(crate) struct Field {
     /// Its name on the wire.
     pub(crate) name: String,

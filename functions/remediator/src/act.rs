@@ -5,6 +5,7 @@
 //! stands. The mode is looked up right before each call that changes something, and a refusal is a result, not an
 //! error.
 
+use crate::aws::ecs::Deploys;
 use pullsafe::arn::{ServiceId, family_and_revision};
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::mirror_job::MirrorJob;
@@ -194,7 +195,11 @@ impl Remediator {
             Ok(service) if to == 0 && service.running > 0 => {
                 Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running)))
             }
-            Ok(_) => self.ecs.set_desired_count(id, to, force).await.map(|()| StepOutcome::Done),
+            Ok(_) => self
+                .ecs
+                .set_desired_count(id, to, if force { Deploys::Anew } else { Deploys::Nothing })
+                .await
+                .map(|()| StepOutcome::Done),
         }
     }
 

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use super::Remediator;
 use super::flow::LOOKS;
+use super::lease::Invocation;
 use super::recent::Recent;
 use super::work::Judged;
 
@@ -87,7 +88,9 @@ impl Remediator {
         };
         let heard = answer.codes.iter().map(async |code| {
             // On the heap, as every flow.
-            let heard = Box::pin(within.hear_one(answer.verdict, code, &who, &format!("{owner}/{code}"))).await;
+            let id = format!("{owner}/{code}");
+            let by = Invocation { id: &id, now: (self.clock)() };
+            let heard = Box::pin(within.hear_one(answer.verdict, code, &who, by)).await;
             let heard = heard.unwrap_or_else(|failure| {
                 let said = format!("{failure}. What was begun is carried on with by itself; otherwise answer once more.");
                 Heard { code: code.clone(), outcome: "failed", said, subject: None, question: None }
@@ -99,8 +102,8 @@ impl Remediator {
         json!({ "answers": heard, "by": who.to_string() })
     }
 
-    async fn hear_one(&self, verdict: Verdict, code: &str, who: &Who, owner: &str) -> Result<Heard, Failure> {
-        let now = (self.clock)();
+    async fn hear_one(&self, verdict: Verdict, code: &str, who: &Who, by: Invocation<'_>) -> Result<Heard, Failure> {
+        let now = by.now;
         let heard = |outcome: &'static str, said: String, subject: Option<&Subject>| Heard {
             code: code.to_owned(),
             outcome,
@@ -114,15 +117,15 @@ impl Remediator {
         let [subject] = subjects.as_slice() else {
             return Ok(unknown());
         };
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(heard(
                 "busy",
                 "pullsafe is looking at this service just now: answer again in a moment".to_owned(),
                 Some(subject),
             ));
         };
-        let before = record.clone();
-        let act = record.open.as_ref().and_then(|incident| incident.act.as_ref());
+        let before = lease.record.clone();
+        let act = before.open.as_ref().and_then(|incident| incident.act.as_ref());
         let is_of_this = |question: &&Question| question.code == code;
         let waits = act.and_then(Act::open_question).filter(is_of_this).cloned();
         // The look at its end may have come before the answer.
@@ -131,39 +134,39 @@ impl Remediator {
             .and_then(|act| act.question.as_ref());
         let expired = expired.filter(is_of_this).cloned();
         let Some(question) = waits.or(expired) else {
-            self.give_back(subject, &record, owner, "nothing is asked by this code any more").await?;
+            lease.give_back(&self.table, "nothing is asked by this code any more").await?;
             return Ok(
-                how_it_ended(&record, code).map_or_else(unknown, |said| heard("answered-before", said, Some(subject)))
+                how_it_ended(&before, code).map_or_else(unknown, |said| heard("answered-before", said, Some(subject)))
             );
         };
         if let Verdict::No(seconds) = verdict {
-            record.decline(who.clone(), seconds, now);
-            self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+            lease.record.decline(who.clone(), seconds, now);
+            lease.save(&self.table, Next::Soon).await?;
             let became = Became::Declined(who.clone(), seconds.map(|seconds| now.plus_seconds(seconds)));
             return Ok(heard("declined", became.to_string(), Some(subject)));
         }
         let is_late = now >= question.expires_at;
         if is_late {
-            record.end_question(now, Became::Expired);
+            lease.record.end_question(now, Became::Expired);
             // A look asks anew what is still to be asked.
-            if let Some(incident) = &mut record.open {
+            if let Some(incident) = &mut lease.record.open {
                 incident.act = None;
             }
         } else {
-            record.approve(who.clone(), now);
+            lease.record.approve(who.clone(), now);
         }
         // What was kept of earlier looks is looked up anew.
-        if let Some(incident) = &mut record.open {
+        if let Some(incident) = &mut lease.record.open {
             incident.kept = Kept::default();
         }
-        let judged = Box::pin(self.judge(subject, &mut record, &mut None, now)).await;
+        let judged = Box::pin(self.judge(subject, &mut lease.record, &mut None, now)).await;
         match &judged {
-            Judged::Act(..) => record.remember_yes(now),
-            Judged::Rest(_) | Judged::Over(..) => record.take_back_yes(),
+            Judged::Act(..) => lease.record.remember_yes(now),
+            Judged::Rest(_) | Judged::Over(..) => lease.record.take_back_yes(),
         }
         let acts = matches!(judged, Judged::Act(..));
-        let tally = Box::pin(self.finish(subject, record, &before, judged, owner, now)).await?;
-        let record = self.table.read(subject, owner, now).await?.record;
+        let tally = Box::pin(self.finish(lease, &before, judged)).await?;
+        let record = self.table.read(subject, by.id, now).await?.record;
         let open = record.open.as_ref().and_then(|incident| incident.open_question());
         let anew = open.filter(|open| open.code != code).map(|open| open.code.clone());
         let late = if is_late {

@@ -29,6 +29,7 @@ use remediator_decide::build_offer::{Asking, Offer};
 use remediator_decide::log::place::{LogPlace, Window, of_build};
 use remediator_decide::observation::HubImage;
 
+use super::lease::Invocation;
 use super::{Remediator, Tally};
 
 /// For how long a build's log is read, whatever the budget of calls.
@@ -37,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const IMAGES: usize = 8;
 
 impl Remediator {
-    pub(crate) async fn build_failed(&self, build: BuildFailed, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let project = build.project.clone();
+    pub(crate) async fn build_failed(&self, build: BuildFailed, by: Invocation<'_>) -> Result<Tally, Failure> {
+        let (project, now) = (build.project.clone(), by.now);
         // A build is remembered as a task is: by its ARN, and once.
         let task = StoppedTask {
             task_arn: build.build.clone(),
@@ -46,7 +47,7 @@ impl Remediator {
             stopped_at: Some(build.at),
             ..StoppedTask::default()
         };
-        let record = self.table.read(&project, owner, now).await?.record;
+        let record = self.table.read(&project, by.id, by.now).await?.record;
         if record.would_add(&task, now) != Added::New {
             return Ok(Tally::ignored("this build was seen before".to_owned()));
         }
@@ -58,20 +59,20 @@ impl Remediator {
                 "the build failed for a reason that concerns no image and no registry".to_owned(),
             ));
         }
-        let Some(mut record) = self.lease(&project, owner, now).await? else {
+        let Some(mut lease) = self.lease(&project, by).await? else {
             return Ok(Tally::deferred());
         };
-        if record.would_add(&task, now) != Added::New {
-            return self.give_back(&project, &record, owner, "this build was seen before").await;
+        if lease.record.would_add(&task, now) != Added::New {
+            return lease.give_back(&self.table, "this build was seen before").await;
         }
-        let (offer, asked) = self.offer_and_ask(&project, &mut record, &diagnosis, 1, now).await?;
+        let (offer, asked) = self.offer_and_ask(&project, &mut lease.record, &diagnosis, 1, now).await?;
         let diagnosis = with_offer(diagnosis, &offer);
-        record.add_failure(&project.to_string(), &task, diagnosis, now);
-        if let Some(incident) = &mut record.open {
+        lease.record.add_failure(&project.to_string(), &task, diagnosis, now);
+        if let Some(incident) = &mut lease.record.open {
             incident.log_calls = spent;
             remember(incident, asked, now);
         }
-        self.work(&project, record, owner, now).await
+        self.work(lease).await
     }
 
     /// The diagnosis of a build by its event, and by its log where the phase ran commands.

@@ -10,17 +10,16 @@
 //! Whatever fails here, ECS lets the deployment go on when the hook's own time is over.
 
 use crate::act::{Acted, StepOutcome};
+use crate::aws::deployments::Answer;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::Reference;
 use pullsafe::settings::Mode;
-use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::Subject;
 use pullsafe_events::hook::HookWaits;
 use pullsafe_incident::door::{AtDoor, DoorOutcome, DoorVerdict};
 use pullsafe_incident::notice;
 use pullsafe_incident::plan::Plan;
-use pullsafe_incident::record::Record;
 use pullsafe_incident::store::Next;
 use pullsafe_incident::waiting::WaitingFor;
 use pullsafe_inspect::{Finding, Needs, findings};
@@ -28,6 +27,8 @@ use remediator_decide::door::{self, Decision, Deployment, Revision, Situation, S
 use remediator_decide::remedy;
 use remediator_decide::service::Service;
 
+use super::lease::{Invocation, Lease};
+use super::work::{GoAhead, Why};
 use super::{Remediator, Tally};
 
 /// What was found at the door.
@@ -74,12 +75,12 @@ impl Found {
 
 impl Remediator {
     /// A deployment waits at a hook, or is looked at again while it does.
-    pub(crate) async fn hook_waits(&self, waits: &HookWaits, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn hook_waits(&self, waits: &HookWaits, by: Invocation<'_>) -> Result<Tally, Failure> {
         if !self.settings.answer_hooks {
             return Ok(Tally::ignored("this stack answers no hooks".to_owned()));
         }
         let subject = Subject::Service(waits.service.clone());
-        let row = self.table.read(&subject, owner, now).await?;
+        let row = self.table.read(&subject, by.id, by.now).await?;
         if row.is_leased {
             return Ok(Tally::deferred());
         }
@@ -89,27 +90,27 @@ impl Remediator {
             Standing::NotOurs(why) => {
                 // What was ours may be so no longer: then it holds nothing up here.
                 if known.is_some() {
-                    self.forget(&subject, waits, owner, now).await?;
+                    self.forget(&subject, waits, by).await?;
                 }
                 return Ok(Tally::ignored(format!("the hook is not pullsafe's: {why}")));
             }
             Standing::Over(how) => match known {
-                Some(door) => return self.is_over(&subject, door, how, owner, now).await,
+                Some(door) => return self.is_over(&subject, door, how, by).await,
                 None => return Ok(Tally::ignored(format!("the hook does not wait: {how}"))),
             },
         };
         // What was decided before a process died is done.
         if let Some(AtDoor { verdict: Some(verdict), .. }) = &known {
-            return self.answer_and_tell(&subject, waits, verdict.clone(), owner, now).await;
+            return self.answer_and_tell(&subject, waits, verdict.clone(), by).await;
         }
-        let since = known.as_ref().map_or(now, |door| door.since);
+        let since = known.as_ref().map_or(by.now, |door| door.since);
         let found = match Box::pin(self.look_at_door(waits)).await? {
             Looked::Whole(found) => found,
-            Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, owner, now).await,
+            Looked::Nothing => return self.lets_go_on(&subject, waits, known.is_some(), None, by).await,
             Looked::Another(why) => return Ok(Tally::ignored(why)),
         };
         let situation = Situation {
-            now,
+            now: by.now,
             since,
             expires_at,
             mode: found.mode,
@@ -120,18 +121,18 @@ impl Remediator {
         };
         match door::decide(situation) {
             Decision::GoesOn | Decision::GoesOnAndMoves => {
-                self.lets_go_on(&subject, waits, known.is_some(), Some(&found), owner, now).await
+                self.lets_go_on(&subject, waits, known.is_some(), Some(&found), by).await
             }
             Decision::GoesOnToFail(why) => {
                 let verdict = found.verdict(DoorOutcome::GoesOn(why.to_owned()));
-                self.answer_and_tell(&subject, waits, verdict, owner, now).await
+                self.answer_and_tell(&subject, waits, verdict, by).await
             }
             Decision::IsRolledBack => {
-                self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), owner, now).await
+                self.answer_and_tell(&subject, waits, found.verdict(DoorOutcome::RolledBack), by).await
             }
             Decision::Waits(waiting, until) => {
                 let door = AtDoor { hook: waits.clone(), since, until, waiting, verdict: None };
-                self.lets_wait(&subject, door, known.as_ref(), &found, owner, now).await
+                self.lets_wait(&subject, door, known.as_ref(), &found, by).await
             }
         }
     }
@@ -220,28 +221,27 @@ impl Remediator {
         waits: &HookWaits,
         is_known: bool,
         found: Option<&Found>,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
-        if let Err(failure) = self.say(waits, false).await? {
+        if let Err(failure) = self.say(waits, Answer::GoOn).await? {
             let verdict = DoorVerdict {
                 outcome: DoorOutcome::NotAnswered(failure.to_string()),
                 task_definition: found.map(|found| found.task_definition.clone()).unwrap_or_default(),
                 found: Vec::new(),
                 advice: Vec::new(),
             };
-            return self.tell_verdict(subject, waits, verdict, owner, now).await;
+            return self.tell_verdict(subject, waits, verdict, by).await;
         }
         if is_known {
-            self.forget(subject, waits, owner, now).await?;
+            self.forget(subject, waits, by).await?;
         }
         let Some(found) = found else {
             return Ok(Tally::worked("went-on", "the deployment was not looked at", None));
         };
         if let (Some(plan), Some(service)) = (&found.ahead, found.service.found()) {
-            return self
-                .go_ahead(subject, &service.id, &found.task_definition, plan, found.mode, owner, now, false)
-                .await;
+            let definition = &found.task_definition;
+            let ahead = GoAhead { definition, plan, mode: found.mode, why: Why::Begins };
+            return self.go_ahead(&service.id, ahead, by).await;
         }
         Ok(Tally::worked("went-on", "nothing speaks against the deployment", None))
     }
@@ -253,18 +253,17 @@ impl Remediator {
         door: AtDoor,
         known: Option<&AtDoor>,
         found: &Found,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         // What is waited for already is not written again, and the mirror is not asked again.
         if known.is_some_and(|known| known.waiting == door.waiting) {
             return Ok(Tally::worked("waits", "what the deployment waits for has not come", None));
         }
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
         let waiting = door.waiting.iter().map(WaitingFor::describe_at_door).collect::<Vec<_>>().join("; ");
-        self.table.expect(subject, &mut record, &door.names(), now).await?;
+        self.table.expect(subject, &mut lease.record, &door.names(), by.now).await?;
         if let Some(plan) = &found.ahead
             && let Acted::Refused(_, failure) = self.act(&asking(plan), Mode::Ask).await?
         {
@@ -284,8 +283,8 @@ impl Remediator {
             }
         }
         // Whoever dies before this asks again, which changes nothing.
-        record.door = Some(door);
-        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        lease.record.door = Some(door);
+        lease.save(&self.table, Next::Soon).await?;
         Ok(Tally::worked("waits", waiting, None))
     }
 
@@ -295,36 +294,39 @@ impl Remediator {
         subject: &Subject,
         waits: &HookWaits,
         mut verdict: DoorVerdict,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        let since = record.door.as_ref().filter(|door| door.hook == *waits).map_or(now, |door| door.since);
-        record.door = Some(AtDoor {
+        let known = lease.record.door.as_ref().filter(|door| door.hook == *waits);
+        let since = known.map_or(by.now, |door| door.since);
+        lease.record.door = Some(AtDoor {
             hook: waits.clone(),
             since,
-            until: now,
+            until: by.now,
             waiting: Vec::new(),
             verdict: Some(verdict.clone()),
         });
-        self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
+        lease.keep(&self.table, Next::Soon).await?;
         // What was decided, by whomever and whenever, is rolled back only if that may be done now.
-        let mut roll_back = verdict.outcome == DoorOutcome::RolledBack;
-        if roll_back
+        let mut answer = match verdict.outcome {
+            DoorOutcome::RolledBack => Answer::RollBack,
+            DoorOutcome::GoesOn(_) | DoorOutcome::NotAnswered(_) | DoorOutcome::TooLate(_) => Answer::GoOn,
+        };
+        if answer == Answer::RollBack
             && let Err(StepOutcome::Abandon(why) | StepOutcome::Skipped(why)) =
                 self.permitted(&waits.service, Mode::Act).await?
         {
             verdict.outcome = DoorOutcome::GoesOn(why);
-            roll_back = false;
+            answer = Answer::GoOn;
         }
-        match self.say(waits, roll_back).await? {
+        match self.say(waits, answer).await? {
             Ok(Said::Now) => {}
             Ok(Said::Before(how)) => verdict.outcome = settled(&verdict.outcome, &how),
             Err(failure) => verdict.outcome = DoorOutcome::NotAnswered(failure.to_string()),
         }
-        self.close_door(subject, record, verdict, owner, now).await
+        self.close_door(lease, verdict).await
     }
 
     /// A hook that was waited at, or was about to be answered, does not wait any more.
@@ -333,19 +335,18 @@ impl Remediator {
         subject: &Subject,
         door: AtDoor,
         how: String,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         match door.verdict {
             Some(mut verdict) => {
-                let Some(record) = self.lease(subject, owner, now).await? else {
+                let Some(lease) = self.lease(subject, by).await? else {
                     return Ok(Tally::deferred());
                 };
                 verdict.outcome = settled(&verdict.outcome, &how);
-                self.close_door(subject, record, verdict, owner, now).await
+                self.close_door(lease, verdict).await
             }
             None => {
-                self.forget(subject, &door.hook, owner, now).await?;
+                self.forget(subject, &door.hook, by).await?;
                 Ok(Tally::worked("went-on", format!("somebody else has answered the hook: {how}"), None))
             }
         }
@@ -356,54 +357,47 @@ impl Remediator {
         subject: &Subject,
         waits: &HookWaits,
         verdict: DoorVerdict,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         tracing::warn!(hook = waits.hook, "{subject}: a deployment that waits could not be answered");
-        let Some(record) = self.lease(subject, owner, now).await? else {
+        let Some(lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        self.close_door(subject, record, verdict, owner, now).await
+        self.close_door(lease, verdict).await
     }
 
-    async fn close_door(
-        &self,
-        subject: &Subject,
-        mut record: Record,
-        verdict: DoorVerdict,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    async fn close_door(&self, mut lease: Lease<'_>, verdict: DoorVerdict) -> Result<Tally, Failure> {
         let (word, remedy) = match &verdict.outcome {
             DoorOutcome::RolledBack => ("rolled-back", Some("roll-back")),
             DoorOutcome::GoesOn(_) | DoorOutcome::TooLate(_) => ("went-on", None),
             DoorOutcome::NotAnswered(_) => ("refused", None),
         };
         let why = verdict.found.join("; ");
+        let (subject, now, record) = (lease.subject, lease.now(), &mut lease.record);
         let hook = record.door.take().map(|door| door.hook.hook).unwrap_or_default();
         record.notices += 1;
         record
             .outbox
             .push(notice::door(&subject.to_string(), &verdict, format!("door-{hook}-{word}")).into());
-        self.tell(subject, &mut record, now).await;
-        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        self.tell(subject, record, now).await;
+        lease.save(&self.table, Next::Soon).await?;
         Ok(Tally::worked(word, why, remedy))
     }
 
-    async fn forget(&self, subject: &Subject, waits: &HookWaits, owner: &str, now: Timestamp) -> Result<(), Failure> {
+    async fn forget(&self, subject: &Subject, waits: &HookWaits, by: Invocation<'_>) -> Result<(), Failure> {
         // Whoever has the lease now finds the hook over by itself.
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(());
         };
-        if record.door.as_ref().is_some_and(|door| door.hook == *waits) {
-            record.door = None;
+        if lease.record.door.as_ref().is_some_and(|door| door.hook == *waits) {
+            lease.record.door = None;
         }
-        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await
+        lease.save(&self.table, Next::Soon).await
     }
 
     /// Answers a hook. That it does not wait any more is found out by looking, for the refusal's words are not known.
-    async fn say(&self, waits: &HookWaits, roll_back: bool) -> Result<Result<Said, Failure>, Failure> {
-        match self.ecs.deployments().answer(waits, roll_back).await {
+    async fn say(&self, waits: &HookWaits, answer: Answer) -> Result<Result<Said, Failure>, Failure> {
+        match self.ecs.deployments().answer(waits, answer).await {
             Ok(()) => Ok(Ok(Said::Now)),
             Err(failure) if failure.is_transient() => Err(failure),
             Err(failure) => Ok(match self.standing(waits).await? {

@@ -28,6 +28,7 @@ use crate::aws::scaling::Scaling;
 use crate::aws::stack::Stacks;
 use crate::aws::tagging::Tagging;
 use crate::drill;
+use crate::lease::Invocation;
 use crate::leave::Remembered;
 use crate::recent::Recent;
 use crate::work::{Judged, asks_again};
@@ -36,12 +37,12 @@ use pullsafe::clock::Clock;
 use pullsafe::lookup::Lookup;
 use pullsafe::settings::Settings;
 use pullsafe::timestamp::Timestamp;
+use pullsafe_aws::Failure;
 use pullsafe_aws::ecr::EcrRegions;
 use pullsafe_aws::identity::Signatures;
 use pullsafe_aws::outbox::{Events, Topic};
 use pullsafe_aws::queue::Queues;
 use pullsafe_aws::role::Roles;
-use pullsafe_aws::{Failure, FailureKind};
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose_text;
 use pullsafe_events as event;
@@ -49,7 +50,7 @@ use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_events::{Event, ServiceChange, ServiceChanged, Subject, TaskStopped};
 use pullsafe_incident::record::{Added, Record};
-use pullsafe_incident::store::{DueRow, Leased, Next, Table};
+use pullsafe_incident::store::{DueRow, Next, Table};
 use pullsafe_incident::waiting;
 use pullsafe_inspect::looks::Account;
 use pullsafe_registry as registry;
@@ -134,7 +135,7 @@ impl Remediator {
         let now = (self.clock)();
         // On the heap: the whole flow in one future would be too deep a type, and too large for a stack.
         let within = Self { looks_end: Some(Instant::now() + LOOKS), ..self.clone() };
-        let tally = Box::pin(within.dispatch(event::parse(payload, now), owner, now)).await?;
+        let tally = Box::pin(within.dispatch(event::parse(payload, now), Invocation { id: owner, now })).await?;
         tracing::info!(
             outcome = tally.outcome,
             remedy = tally.remedy,
@@ -160,43 +161,40 @@ impl Remediator {
         self.looks_end.map_or(wanted, |end| wanted.min(end.saturating_duration_since(Instant::now())))
     }
 
-    pub(crate) async fn dispatch(&self, event: Event, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn dispatch(&self, event: Event, by: Invocation<'_>) -> Result<Tally, Failure> {
         match event {
             Event::Ignored(why) => Ok(Tally::ignored(why)),
-            Event::TaskStopped(stopped) => self.task_stopped(*stopped, owner, now).await,
-            Event::ServiceChanged(changed) => self.service_changed(changed, owner, now).await,
-            Event::BuildFailed(build) => self.build_failed(*build, owner, now).await,
-            Event::HookWaits(waits) => Box::pin(self.hook_waits(&waits, owner, now)).await,
-            Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), owner, now).await,
-            Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], owner, now).await,
-            Event::Sweep => self.sweep(now).await,
+            Event::TaskStopped(stopped) => self.task_stopped(*stopped, by).await,
+            Event::ServiceChanged(changed) => self.service_changed(changed, by).await,
+            Event::BuildFailed(build) => self.build_failed(*build, by).await,
+            Event::HookWaits(waits) => Box::pin(self.hook_waits(&waits, by)).await,
+            Event::ImageArrived(arrival) => self.look_where(&waiting::of_arrival(&arrival), by).await,
+            Event::ImageMirrored(copy) => self.look_where(&[waiting::of_mirrored(&copy.source)], by).await,
+            Event::Sweep => self.sweep(by.now).await,
             Event::FindPaused => self.find_paused().await,
-            Event::Paused(subject) => self.look_at_paused(&subject, owner, now).await,
-            Event::FindOutlooks => self.find_outlooks(now).await,
-            Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), now).await,
-            Event::TellOutlooks => self.tell_outlooks(now).await,
-            Event::QuotaRead(probed) => Box::pin(self.quota_read(&probed, now)).await,
-            Event::MoveAhead(subject) => Box::pin(self.move_ahead(&subject, owner, now)).await,
-            Event::Look(subject) => self.look(&subject, owner, now).await,
-            Event::Summary(author, since) => self.summarize(&author, since, now).await,
-            Event::Drill(service) => Ok(Box::pin(drill::play(&drill::Harmless::of(self), &service, owner, now)).await),
-            Event::TryAgain(subject) => self.try_again(&subject, owner, now).await,
+            Event::Paused(subject) => self.look_at_paused(&subject, by).await,
+            Event::FindOutlooks => self.find_outlooks(by.now).await,
+            Event::LookOut(subject, definition) => self.look_out(&subject, definition.as_deref(), by.now).await,
+            Event::TellOutlooks => self.tell_outlooks(by.now).await,
+            Event::QuotaRead(probed) => Box::pin(self.quota_read(&probed, by.now)).await,
+            Event::MoveAhead(subject) => Box::pin(self.move_ahead(&subject, by)).await,
+            Event::Look(subject) => self.look(&subject, by).await,
+            Event::Summary(author, since) => self.summarize(&author, since, by.now).await,
+            Event::Drill(service) => {
+                Ok(Box::pin(drill::play(&drill::Harmless::of(self), &service, by.id, by.now)).await)
+            }
+            Event::TryAgain(subject) => self.try_again(&subject, by).await,
         }
     }
 
-    pub(crate) async fn task_stopped(
-        &self,
-        stopped: TaskStopped,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
-        let TaskStopped { subject, task } = stopped;
+    pub(crate) async fn task_stopped(&self, stopped: TaskStopped, by: Invocation<'_>) -> Result<Tally, Failure> {
+        let (TaskStopped { subject, task }, now) = (stopped, by.now);
         let (task, diagnosis) = self.know_completion(task).await;
         if diagnosis.cause.is_benign() {
             return Ok(Tally::ignored(format!("the stop is in the normal course of events ({})", diagnosis.cause)));
         }
         tracing::info!(task = task.task_arn, subject = %subject, cause = diagnosis.cause.as_str(), "{subject}: task {} stopped: {}", task.task_id(), diagnosis.cause);
-        let mut found = self.table.read(&subject, owner, now).await?;
+        let mut found = self.table.read(&subject, by.id, by.now).await?;
         self.recall(&subject, &mut found.record, &task, now).await?;
         let added = found.record.would_add(&task, now);
         match added {
@@ -225,48 +223,45 @@ impl Remediator {
         if self.add_stop(&subject, &mut record, &task, diagnosis.clone(), now, Looks::IfTold).await == Some(Added::New)
         {
             let (before, mut service) = (record.clone(), None);
-            let (leased, judged) = tokio::join!(
-                self.table.lease_found(&subject, &found, owner, now),
+            let (lease, judged) = tokio::join!(
+                self.lease_found(&subject, &found, by),
                 self.judge(&subject, &mut record, &mut service, now)
             );
-            if !leased? {
+            let Some(mut lease) = lease? else {
                 return Ok(Tally::deferred());
-            }
+            };
             if let Some(why) = not_theirs(service.as_ref(), &found.record, &task) {
-                self.give_back(&subject, &found.record, owner, &why).await?;
-                return self.strangers(task, &why, owner, now).await;
+                lease.give_back(&self.table, &why).await?;
+                return self.strangers(task, &why, by).await;
             }
-            return self.finish(&subject, record, &before, judged, owner, now).await;
+            lease.record = record;
+            return self.finish(lease, &before, judged).await;
         }
         if let (Subject::Service(id), Added::New) = (&subject, added)
             && !belongs::is_known(&found.record, &task)
             && let Some(why) = not_theirs(Some(&self.look_at_service(id).await), &found.record, &task)
         {
-            return self.strangers(task, &why, owner, now).await;
+            return self.strangers(task, &why, by).await;
         }
-        let Some(mut record) = self.lease(&subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(&subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        self.recall(&subject, &mut record, &task, now).await?;
-        match self.add_stop(&subject, &mut record, &task, diagnosis, now, Looks::AsNeeded).await {
-            Some(Added::New) | None => self.work(&subject, record, owner, now).await,
-            Some(Added::Seen) if has_unfinished(&record) => self.work(&subject, record, owner, now).await,
-            Some(Added::Seen) => self.give_back(&subject, &record, owner, "this event was seen before").await,
-            Some(Added::Old) => {
-                self.give_back(&subject, &record, owner, "the task stopped before the last incident was resolved")
-                    .await
-            }
-            Some(Added::NoFailure) => {
-                self.give_back(&subject, &record, owner, "on a closer look the task did its work").await
-            }
-        }
+        self.recall(&subject, &mut lease.record, &task, now).await?;
+        let why = match self.add_stop(&subject, &mut lease.record, &task, diagnosis, now, Looks::AsNeeded).await {
+            Some(Added::New) | None => return self.work(lease).await,
+            Some(Added::Seen) if has_unfinished(&lease.record) => return self.work(lease).await,
+            Some(Added::Seen) => "this event was seen before",
+            Some(Added::Old) => "the task stopped before the last incident was resolved",
+            Some(Added::NoFailure) => "on a closer look the task did its work",
+        };
+        lease.give_back(&self.table, why).await
     }
 
     /// A stop of a task that only carries a service's group: it is its family's.
-    async fn strangers(&self, task: StoppedTask, why: &str, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    async fn strangers(&self, task: StoppedTask, why: &str, by: Invocation<'_>) -> Result<Tally, Failure> {
         tracing::info!(task = task.task_arn, "{why}");
         let stranger = TaskStopped { subject: TaskStopped::of_no_service(&task), task };
-        Box::pin(self.task_stopped(stranger, owner, now)).await
+        Box::pin(self.task_stopped(stranger, by)).await
     }
 
     /// Adds a stop to its service's record, looked at closer where that is worth it. `None` where it would need a look,
@@ -318,21 +313,16 @@ impl Remediator {
         Ok(())
     }
 
-    pub(crate) async fn service_changed(
-        &self,
-        changed: ServiceChanged,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn service_changed(&self, changed: ServiceChanged, by: Invocation<'_>) -> Result<Tally, Failure> {
         let subject = Subject::Service(changed.service.clone());
         // Every deployment of every service passes here: without an incident nothing is written.
-        let known = self.table.read(&subject, owner, now).await?.record;
+        let known = self.table.read(&subject, by.id, by.now).await?.record;
         let open = known.open.is_some() || !known.outbox.is_empty();
         match changed.change {
-            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, &known, owner, now).await,
-            ServiceChange::Unplaceable => self.cannot_launch(&changed, owner, now).await,
+            ServiceChange::DeploymentStarted if !open => self.deployment_started(&changed, &known, by).await,
+            ServiceChange::Unplaceable => self.cannot_launch(&changed, by).await,
             // Repeated as long as its tasks fail, which is what the incident is about.
-            ServiceChange::Impaired if known.open.as_ref().is_some_and(|incident| was_decided(incident, now)) => {
+            ServiceChange::Impaired if known.open.as_ref().is_some_and(|incident| was_decided(incident, by.now)) => {
                 Ok(Tally::ignored(format!("that the tasks of {subject} fail is known")))
             }
             ServiceChange::DeploymentStarted
@@ -341,13 +331,13 @@ impl Remediator {
             | ServiceChange::Impaired
                 if open =>
             {
-                let Some(mut record) = self.lease(&subject, owner, now).await? else {
+                let Some(mut lease) = self.lease(&subject, by).await? else {
                     return Ok(Tally::deferred());
                 };
-                if let Some(incident) = &mut record.open {
+                if let Some(incident) = &mut lease.record.open {
                     incident.say(changed.at, format!("{} {}", changed.name, changed.reason).trim_end());
                 }
-                self.work(&subject, record, owner, now).await
+                self.work(lease).await
             }
             ServiceChange::DeploymentStarted
             | ServiceChange::Settled
@@ -359,17 +349,12 @@ impl Remediator {
     }
 
     /// No task could even be launched, so that none will stop: the event itself is the failure.
-    pub(crate) async fn cannot_launch(
-        &self,
-        changed: &ServiceChanged,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn cannot_launch(&self, changed: &ServiceChanged, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Some(diagnosis) = diagnose_text(&changed.reason, None, &changed.name) else {
             return Ok(Tally::ignored(format!("{} says nothing that is known: {}", changed.name, changed.reason)));
         };
         let subject = Subject::Service(changed.service.clone());
-        let Some(mut record) = self.lease(&subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(&subject, by).await? else {
             return Ok(Tally::deferred());
         };
         // It is remembered as a task is: once, however often it is repeated.
@@ -380,20 +365,20 @@ impl Remediator {
             stopped_at: Some(changed.at),
             ..StoppedTask::default()
         };
-        match record.add_failure(&subject.to_string(), &task, diagnosis, now) {
-            Added::New => self.work(&subject, record, owner, now).await,
+        match lease.record.add_failure(&subject.to_string(), &task, diagnosis, by.now) {
+            Added::New => self.work(lease).await,
             Added::Seen | Added::Old | Added::NoFailure => {
-                self.give_back(&subject, &record, owner, "this event was seen before").await
+                lease.give_back(&self.table, "this event was seen before").await
             }
         }
     }
 
     /// Looks at who waits for what has just arrived.
-    pub(crate) async fn look_where(&self, names: &[String], owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn look_where(&self, names: &[String], by: Invocation<'_>) -> Result<Tally, Failure> {
         let waiters = self.table.waiters(names).await?;
         match waiters.as_slice() {
             [] => Ok(Tally::ignored("nothing waits for this image".to_owned())),
-            [one] => self.look(one, owner, now).await,
+            [one] => self.look(one, by).await,
             // Side by side, and each as often as it takes.
             several => {
                 self.queues
@@ -422,18 +407,19 @@ impl Remediator {
 
     /// A look that is due, or that an arrival calls for. It takes no lease and writes nothing unless it finds
     /// something.
-    pub(crate) async fn look(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let found = self.table.read(subject, owner, now).await?;
+    pub(crate) async fn look(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
+        let found = self.table.read(subject, by.id, by.now).await?;
         if found.is_leased {
             return Ok(Tally::deferred());
         }
         // While a deployment waits at the door, nothing else is done to its service.
         if let Some(door) = found.record.door.as_ref().filter(|_| self.settings.answer_hooks) {
-            return Box::pin(self.hook_waits(&door.hook, owner, now)).await;
+            return Box::pin(self.hook_waits(&door.hook, by)).await;
         }
         if found.record.open.is_none() && found.record.outbox.is_empty() {
             return Ok(Tally::ignored("no incident is open".to_owned()));
         }
+        let now = by.now;
         if !has_unfinished(&found.record) && !asks_again(subject, &found.record, now) && !found.is_uncounted() {
             let mut record = found.record.clone();
             let judged = self.judge(subject, &mut record, &mut None, now).await;
@@ -446,70 +432,41 @@ impl Remediator {
                 return Ok(if stands { tally.clone() } else { Tally::deferred() });
             }
             // Something is to be done or told: under the lease, if nothing has happened since the record was read.
-            let leased = self.table.lease_found(subject, &found, owner, now).await?;
-            return if leased {
-                self.finish(subject, record, &found.record, judged, owner, now).await
-            } else {
-                Ok(Tally::deferred())
+            let Some(mut lease) = self.lease_found(subject, &found, by).await? else {
+                return Ok(Tally::deferred());
             };
+            lease.record = record;
+            return self.finish(lease, &found.record, judged).await;
         }
-        let Some(record) = self.lease(subject, owner, now).await? else {
+        let Some(lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        if record.open.is_none() && record.outbox.is_empty() {
-            return self.give_back(subject, &record, owner, "no incident is open").await;
+        if lease.record.open.is_none() && lease.record.outbox.is_empty() {
+            return lease.give_back(&self.table, "no incident is open").await;
         }
-        self.work(subject, record, owner, now).await
+        self.work(lease).await
     }
 
     /// A person says that what an act was refused for is mended, or takes a no back: it is decided about again, and
     /// told again.
-    async fn try_again(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+    async fn try_again(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        let was_declined = !record.noes.is_empty();
-        record.noes.clear();
-        let Some(incident) = record.open.as_mut().filter(|incident| incident.refusal.is_some() || was_declined) else {
-            return self.give_back(subject, &record, owner, "nothing was refused or declined").await;
+        let was_declined = !lease.record.noes.is_empty();
+        lease.record.noes.clear();
+        let open = lease.record.open.as_mut();
+        let Some(incident) = open.filter(|incident| incident.refusal.is_some() || was_declined) else {
+            return lease.give_back(&self.table, "nothing was refused or declined").await;
         };
         incident.try_again();
         incident.refusal = None;
         incident.told.retain(|key| !key.starts_with("refused:"));
-        incident.say(now, "a person asked for another try");
+        incident.say(by.now, "a person asked for another try");
         if matches!(subject, Subject::Project { .. }) {
-            self.ask_again(subject, &mut record, now).await?;
+            self.ask_again(subject, &mut lease.record, by.now).await?;
         }
-        self.work(subject, record, owner, now).await
-    }
-
-    /// Takes the lease, or puts the event back for later if somebody else has it.
-    pub(crate) async fn lease(
-        &self,
-        subject: &Subject,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Option<Record>, Failure> {
-        match self.table.lease(subject, owner, now).await? {
-            Leased::Held(record) => Ok(Some(*record)),
-            Leased::Busy => {
-                tracing::info!(subject = %subject, "{subject}: another invocation is at work; the event waits");
-                Ok(None)
-            }
-        }
-    }
-
-    pub(crate) async fn give_back(
-        &self,
-        subject: &Subject,
-        record: &Record,
-        owner: &str,
-        why: &str,
-    ) -> Result<Tally, Failure> {
-        match self.table.release(subject, owner, *record == Record::default()).await {
-            Err(failure) if failure.kind != FailureKind::ConditionFailed => Err(failure),
-            Ok(()) | Err(_) => Ok(Tally::ignored(why.to_owned())),
-        }
+        self.work(lease).await
     }
 }
 

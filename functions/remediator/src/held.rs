@@ -4,6 +4,7 @@
 //! What is held back is a row, written once however often the event comes; the summary is a delayed message of the work
 //! queue, asked for before that is noted. So whatever dies, nothing is lost, and at worst something is told twice.
 
+use pullsafe::notice::OnBus;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::{Author, Subject};
@@ -90,7 +91,7 @@ impl Remediator {
         }
         let notice = notice::held_back(author, &held, since);
         self.events
-            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(OnBus::Evidence))
             .await?;
         self.topic.publish(&notice).await?;
         Ok(Tally::worked("told", format!("{} messages in one", held.count), None))

@@ -1,5 +1,6 @@
 //! Leave to act on a service: what the tags, the stack's mode and the other stacks of the region say of it.
 
+use remediator_decide::service::Tags;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullsafe::arn::ServiceId;
@@ -59,13 +60,16 @@ impl Remediator {
     /// # Errors
     /// It depends on what could not be found out.
     pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
-        let raises = self.settings.allow_tag_to_act;
-        let cluster = if service::settles(service.mode_tag(), raises) {
+        let tags = match self.settings.allow_tag_to_act {
+            true => Tags::MayRaise,
+            false => Tags::MayLower,
+        };
+        let cluster = if service::settles(service.mode_tag(), tags) {
             None
         } else {
             leave.cluster.clone()?
         };
-        let mode = service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, raises);
+        let mode = service::mode(service.mode_tag(), cluster.as_deref(), self.settings.mode, tags);
         Ok(match mode {
             Mode::Ask | Mode::Act if self.yields(service, leave)?.is_some() => Mode::Observe,
             mode @ (Mode::Act | Mode::Ask | Mode::Observe | Mode::Off) => mode,

@@ -14,6 +14,7 @@ mod drill;
 pub mod evidence;
 mod flow;
 mod held;
+mod lease;
 mod leave;
 pub mod observe;
 mod outbreak;

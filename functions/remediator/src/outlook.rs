@@ -8,17 +8,18 @@ use futures_util::future::join_all;
 use pullsafe::arn::Arn;
 use pullsafe::digest::Digest;
 use pullsafe::glob;
-use pullsafe::lookup::{Doubt, Lookup};
+use pullsafe::lookup::Lookup;
+use pullsafe::notice::OnBus;
 use pullsafe::reference::{Reference, Registry, ecr_host};
 use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
-use pullsafe_aws::ecr::{EcrError, EcrErrorKind};
 use pullsafe_aws::telemetry::{Unit, emf};
 use pullsafe_events::Subject;
 use pullsafe_events::task_definition::TaskDefinition;
 use pullsafe_incident::kept::Kept;
-use pullsafe_incident::outlook::{Finding, Keep, NextLaunch, Outlook, Severity, Trouble, week};
+use pullsafe_incident::outlook::message::week;
+use pullsafe_incident::outlook::{Finding, Keep, NextLaunch, Outlook, Severity, Trouble};
 use pullsafe_incident::store::Known;
 use pullsafe_lifecycle::Repository;
 use serde_json::{Value, json};
@@ -84,7 +85,12 @@ impl Remediator {
             // id.
             self.topic.publish(&notice).await?;
             self.events
-                .put(&self.settings.event_bus, &notice.detail_type, Some(&subject.key()), &notice.for_programs(true))
+                .put(
+                    &self.settings.event_bus,
+                    &notice.detail_type,
+                    Some(&subject.key()),
+                    &notice.for_programs(OnBus::Evidence),
+                )
                 .await?;
         }
         for finding in &outlook.findings {
@@ -121,7 +127,7 @@ impl Remediator {
         };
         self.topic.publish(&notice).await?;
         self.events
-            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+            .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(OnBus::Evidence))
             .await?;
         Ok(Tally::worked("told", notice.subject, None))
     }
@@ -289,7 +295,7 @@ impl Remediator {
         match asked {
             Ok(Ok(Some(repository))) => Lookup::Found(repository),
             Ok(Ok(None)) => Lookup::Absent,
-            Ok(Err(error)) => unread(&error),
+            Ok(Err(error)) => Lookup::Unknown(error.doubt()),
             Err(late) => late.doubt(),
         }
     }
@@ -328,20 +334,10 @@ impl Remediator {
                 }
                 Lookup::Found(repository)
             }
-            Ok(Err(error)) => unread(&error),
+            Ok(Err(error)) => Lookup::Unknown(error.doubt()),
             Err(late) => late.doubt(),
         }
     }
-}
-
-/// What could not be read, and why.
-fn unread<T>(error: &EcrError) -> Lookup<T> {
-    let denied = error.kind == EcrErrorKind::AccessDenied;
-    Lookup::Unknown(if denied {
-        Doubt::denied(error.to_string())
-    } else {
-        Doubt::new(error.to_string(), error.retryable())
-    })
 }
 
 /// The images of a definition, each once, with what runs of them.

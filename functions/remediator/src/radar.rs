@@ -6,6 +6,7 @@
 //! deployments as they begin and from the daily look; what they launch is looked up when a reading shows that pulls are
 //! made.
 
+use pullsafe::notice::OnBus;
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -23,6 +24,8 @@ use pullsafe_incident::outlook::{Finding, Trouble};
 use pullsafe_radar::{Demand, History, Probed, Source};
 use serde_json::json;
 
+use super::lease::Invocation;
+use super::work::{GoAhead, Why};
 use super::{Remediator, Tally};
 use crate::act::Acted;
 use crate::flow::after;
@@ -65,15 +68,19 @@ impl Remediator {
             return Ok(Tally::ignored("the limit lasts".to_owned()));
         };
         tracing::warn!(source = %limit.source, left = limit.reading.remaining, "{}", limit.says());
-        let moves = self.settings.ahead == Ahead::Move && self.settings.mode == Mode::Act;
-        if let Some(notice) = limit.notice(moves)
+        // Where the stack only observes, nothing is moved.
+        let ahead = match self.settings.mode {
+            Mode::Act => self.settings.ahead,
+            Mode::Off | Mode::Observe | Mode::Ask => Ahead::Off,
+        };
+        if let Some(notice) = limit.notice(ahead)
             && !self.table.knows_of_limit(&limit.source, now).await?
         {
             // Before the row: should the process die in between, the same message goes out once more, under the same
             // id.
             self.topic.publish(&notice).await?;
             self.events
-                .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(true))
+                .put(&self.settings.event_bus, &notice.detail_type, None, &notice.for_programs(OnBus::Evidence))
                 .await?;
             self.table.told_of_limit(&limit.source, now).await?;
         }
@@ -91,14 +98,14 @@ impl Remediator {
 
     /// Moves a service without whose pulls a limit lasts, if that is so still. What it has no copy for, the mirror is
     /// asked for, and the next reading asks again.
-    pub(crate) async fn move_ahead(&self, subject: &Subject, owner: &str, now: Timestamp) -> Result<Tally, Failure> {
+    pub(crate) async fn move_ahead(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Subject::Service(id) = subject else {
             return Ok(Tally::ignored("it is no service".to_owned()));
         };
         if self.settings.ahead != Ahead::Move {
             return Ok(Tally::ignored("nothing is moved ahead of a failure".to_owned()));
         }
-        let known = self.table.read(subject, owner, now).await?;
+        let known = self.table.read(subject, by.id, by.now).await?;
         if known.is_leased {
             return Ok(Tally::deferred());
         }
@@ -121,7 +128,13 @@ impl Remediator {
         }
         match remedy::ahead::prepare(&self.settings, &seen) {
             Some(plan) if plan.remedy == RemedyName::MoveToMirror => {
-                self.go_ahead(subject, id, &definition, &plan, mode, owner, now, true).await
+                let ahead = GoAhead {
+                    definition: &definition,
+                    plan: &plan,
+                    mode,
+                    why: Why::Foretold,
+                };
+                self.go_ahead(id, ahead, by).await
             }
             Some(plan) if !plan.steps.is_empty() => match self.act(&plan, Mode::Act).await? {
                 Acted::Done => Ok(Tally::worked("prepared", "the mirror is asked for what there is no copy of", None)),

@@ -9,6 +9,7 @@ use pullsafe_incident::command;
 use pullsafe_incident::plan::{Plan, Step, Suspended};
 use pullsafe_incident::refusal::Refusal;
 use remediator_decide::refusal;
+use remediator_decide::refusal::Lacks;
 use remediator_decide::service::{Service, marks};
 
 use super::Remediator;
@@ -62,7 +63,7 @@ impl Remediator {
                 failure.call,
                 failure.code.as_deref().unwrap_or_default(),
                 message,
-                denied,
+                if denied { Lacks::Permission } else { Lacks::Other },
                 &resource,
             ),
             denied,

@@ -1,7 +1,6 @@
 //! The daily look: services that carry our marks of a pause, and that no record knows.
 
 use pullsafe::lookup::Lookup;
-use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::Failure;
 use pullsafe_events::{Author, Subject};
 use pullsafe_incident::notice;
@@ -9,6 +8,7 @@ use pullsafe_incident::outgoing::Outgoing;
 use pullsafe_incident::store::Next;
 use serde_json::{Value, json};
 
+use super::lease::Invocation;
 use super::{Remediator, Tally};
 use crate::flow::after;
 use remediator_decide::service::{Service, marks};
@@ -28,37 +28,30 @@ impl Remediator {
     }
 
     /// A service that carries the mark of a pause: told, once for each pause, unless somebody remembers it.
-    pub(crate) async fn look_at_paused(
-        &self,
-        subject: &Subject,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn look_at_paused(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Subject::Service(id) = subject else {
             return Ok(Tally::ignored("only a service is paused".to_owned()));
         };
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        if record.open.is_some() {
-            return self.give_back(subject, &record, owner, "its incident is open, and remembers").await;
+        if lease.record.open.is_some() {
+            return lease.give_back(&self.table, "its incident is open, and remembers").await;
         }
         let service = match self.ecs.service(id).await? {
             Some(service) if service.status == "ACTIVE" && service.mode_tag() != Some("off") => service,
             Some(_) | None => {
-                return self.give_back(subject, &record, owner, "the service is gone, or pullsafe is off for it").await;
+                return lease.give_back(&self.table, "the service is gone, or pullsafe is off for it").await;
             }
         };
         let Some(mark) = stray::mark(&service) else {
-            return self.give_back(subject, &record, owner, "the service carries no mark of a pause any more").await;
+            return lease.give_back(&self.table, "the service carries no mark of a pause any more").await;
         };
-        if record.stray.as_ref() == Some(&mark) {
-            return self.give_back(subject, &record, owner, "people know of this pause").await;
+        if lease.record.stray.as_ref() == Some(&mark) {
+            return lease.give_back(&self.table, "people know of this pause").await;
         }
         if let Some(other) = self.paused_by_a_living_stack(&service).await {
-            return self
-                .give_back(subject, &record, owner, &format!("the stack {other} has paused it, and is there"))
-                .await;
+            return lease.give_back(&self.table, &format!("the stack {other} has paused it, and is there")).await;
         }
         let image = stray::image(&service);
         let wanted = match &image {
@@ -66,6 +59,7 @@ impl Remediator {
             None => None,
         };
         let told = stray::told(&service, wanted.as_ref().map(|(image, found)| (*image, found)));
+        let (now, record) = (lease.now(), &mut lease.record);
         record.notices += 1;
         let id = format!("{now}-{}-{}", id.name, record.notices);
         let notice = Outgoing {
@@ -74,8 +68,8 @@ impl Remediator {
         };
         record.outbox.push(notice);
         record.stray = Some(mark);
-        self.tell(subject, &mut record, now).await;
-        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        self.tell(subject, record, now).await;
+        lease.save(&self.table, Next::Soon).await?;
         Ok(Tally::worked("told", "a service is paused, and nobody remembers", None))
     }
 

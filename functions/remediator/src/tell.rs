@@ -12,6 +12,7 @@ use pullsafe_incident::outgoing::{Met, Outgoing, Way};
 use pullsafe_incident::published::{Published, Undelivered};
 use pullsafe_incident::record::Record;
 use pullsafe_incident::sight;
+use remediator_decide::refusal::Lacks;
 use serde_json::json;
 
 use remediator_decide::refusal;
@@ -97,7 +98,7 @@ impl Remediator {
             return;
         }
         let notice = &outgoing.notice;
-        let detail = notice.for_programs(self.settings.evidence_on_bus);
+        let detail = notice.for_programs(self.settings.on_bus);
         if stuck.is_none() {
             match self
                 .events
@@ -151,7 +152,7 @@ impl Remediator {
             notice: notice.id.clone(),
             subject: to.name.clone(),
             title: notice.subject.clone(),
-            text: notice.text_for_programs(self.settings.evidence_on_bus),
+            text: notice.text_for_programs(self.settings.on_bus),
             why: why.to_owned(),
         };
         let detail = Published::Undelivered(undelivered).detail();
@@ -167,12 +168,12 @@ impl Remediator {
         let denied = failure.kind == FailureKind::Denied;
         let resource = self.resource_of(failure.call).unwrap_or_else(|| "*".to_owned());
         let code = failure.code.as_deref().unwrap_or_default();
-        let met = match (failure.is_transient(), denied) {
+        let (met, lacks) = match (failure.is_transient(), denied) {
             (true, _) => return (Met::Passing, self.logged(notice, failure, failure.to_string())),
-            (false, true) => Met::Denial,
-            (false, false) => Met::Refusal,
+            (false, true) => (Met::Denial, Lacks::Permission),
+            (false, false) => (Met::Refusal, Lacks::Other),
         };
-        let missing = refusal::missing(failure.call, code, message, denied, &resource);
+        let missing = refusal::missing(failure.call, code, message, lacks, &resource);
         (met, self.logged(notice, failure, format!("{failure}. What is missing: {missing}")))
     }
 

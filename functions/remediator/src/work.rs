@@ -13,7 +13,7 @@ use pullsafe_events::{ServiceChanged, Subject};
 use pullsafe_incident::happened::Happened;
 use pullsafe_incident::incident::{Act, ActState, Incident};
 use pullsafe_incident::notice;
-use pullsafe_incident::notice::Outcome;
+use pullsafe_incident::notice::{Outcome, Prepared};
 use pullsafe_incident::plan::{Declined, Plan, Step};
 use pullsafe_incident::question::Became;
 use pullsafe_incident::record::Record;
@@ -28,49 +28,37 @@ use remediator_decide::remedy::Situation;
 use remediator_decide::service::{Service, marks};
 use serde_json::json;
 
+use super::lease::{Invocation, Lease};
 use super::{Remediator, Tally};
 
 impl Remediator {
     /// Works on a subject whose lease is held, and gives the lease back.
-    pub(crate) async fn work(
-        &self,
-        subject: &Subject,
-        mut record: Record,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
-        let before = record.clone();
-        if asks_again(subject, &record, now) {
-            self.ask_again(subject, &mut record, now).await?;
+    pub(crate) async fn work(&self, mut lease: Lease<'_>) -> Result<Tally, Failure> {
+        let (subject, now, before) = (lease.subject, lease.now(), lease.record.clone());
+        if asks_again(subject, &lease.record, now) {
+            self.ask_again(subject, &mut lease.record, now).await?;
         }
-        let judged = self.judge(subject, &mut record, &mut None, now).await;
-        self.finish(subject, record, &before, judged, owner, now).await
+        let judged = self.judge(subject, &mut lease.record, &mut None, now).await;
+        self.finish(lease, &before, judged).await
     }
 
     /// Does what a look has led to, under the lease, and gives that back.
-    pub(crate) async fn finish(
-        &self,
-        subject: &Subject,
-        mut record: Record,
-        before: &Record,
-        judged: Judged,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Tally, Failure> {
+    pub(crate) async fn finish(&self, mut lease: Lease<'_>, before: &Record, judged: Judged) -> Result<Tally, Failure> {
+        let (subject, now) = (lease.subject, lease.now());
         let tally = match judged {
             Judged::Rest(tally) => tally,
-            Judged::Over(how, silence) => self.close(subject, &mut record, now, how, silence).await?,
+            Judged::Over(how, silence) => self.close(subject, &mut lease.record, now, how, silence).await?,
             Judged::Act(id, cause, mut plan) => {
                 // Asking the mirror is no act upon the service: the act is the move that follows.
                 let is_act = !plan.remedy.only_prepares();
-                let question = record.answered_question().cloned();
+                let question = lease.record.answered_question().cloned();
                 if is_act {
                     if let Some(yes) = question.as_ref().and_then(|question| question.yes.as_ref()) {
                         plan.mark(marks::APPROVED_BY, yes.by.as_tag());
                     }
-                    record.end_question(now, Became::NotNeeded);
+                    lease.record.end_question(now, Became::NotNeeded);
                 }
-                let fresh = record.open.as_mut().filter(|incident| is_act && !incident.has_begun(&plan));
+                let fresh = lease.record.open.as_mut().filter(|incident| is_act && !incident.has_begun(&plan));
                 let is_fresh = fresh.is_some();
                 if let Some(incident) = fresh {
                     incident.log(now, Happened::Decided(plan.summary.clone()));
@@ -83,17 +71,17 @@ impl Remediator {
                     });
                 }
                 // A yes is stored before it is acted upon, too.
-                if is_fresh || record.answered_question().is_some() {
-                    self.table.save(subject, owner, &mut record, now, Next::Soon, false).await?;
+                if is_fresh || lease.record.answered_question().is_some() {
+                    lease.keep(&self.table, Next::Soon).await?;
                 }
                 let expected = plan.then_wait_for.as_ref().map(WaitingFor::names).unwrap_or_default();
-                self.table.expect(subject, &mut record, &expected, now).await?;
-                self.carry_out(&id, &mut record, cause, *plan, now).await?
+                self.table.expect(subject, &mut lease.record, &expected, now).await?;
+                self.carry_out(&id, &mut lease.record, cause, *plan, now).await?
             }
         };
-        let next = Next::of(&record, before);
-        self.tell(subject, &mut record, now).await;
-        self.table.save(subject, owner, &mut record, now, next, true).await?;
+        let next = Next::of(&lease.record, before);
+        self.tell(subject, &mut lease.record, now).await;
+        lease.save(&self.table, next).await?;
         Ok(tally)
     }
 
@@ -395,8 +383,7 @@ impl Remediator {
         &self,
         changed: &ServiceChanged,
         known: &Record,
-        owner: &str,
-        now: Timestamp,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
         if self.settings.ahead == Ahead::Off || changed.reason.contains("rolling back") {
             return Ok(Tally::ignored("nothing is done ahead of a failure".to_owned()));
@@ -420,57 +407,84 @@ impl Remediator {
         let Some(plan) = remedy::ahead::prepare(&self.settings, &seen) else {
             return Ok(Tally::ignored("the deployment pulls nothing from Docker Hub".to_owned()));
         };
-        let subject = Subject::Service(changed.service.clone());
-        self.go_ahead(&subject, &changed.service, &definition, &plan, mode, owner, now, false).await
+        let ahead = GoAhead { definition: &definition, plan: &plan, mode, why: Why::Begins };
+        self.go_ahead(&changed.service, ahead, by).await
     }
 
     /// Does and tells what is to be done about a deployment's images of Docker Hub, once for each task definition as
     /// its deployment begins, and once more where the end of the limit is foretold later.
-    #[expect(clippy::too_many_arguments, reason = "what it is about, what is to be done, and who does it when")]
     pub(crate) async fn go_ahead(
         &self,
-        subject: &Subject,
         id: &ServiceId,
-        definition: &str,
-        plan: &Plan,
-        mode: Mode,
-        owner: &str,
-        now: Timestamp,
-        foretold: bool,
+        ahead: GoAhead<'_>,
+        by: Invocation<'_>,
     ) -> Result<Tally, Failure> {
-        let Some(mut record) = self.lease(subject, owner, now).await? else {
+        let GoAhead { definition, plan, mode, why } = ahead;
+        let subject = &Subject::Service(id.clone());
+        let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());
         };
-        let done = if foretold { &record.foretold } else { &record.prepared };
-        if done.as_deref() == Some(definition) {
-            return self.give_back(subject, &record, owner, "this task definition was looked at before").await;
+        if why.done(&mut lease.record).as_deref() == Some(definition) {
+            return lease.give_back(&self.table, "this task definition was looked at before").await;
         }
-        if foretold && is_cured(&record) {
-            return self.give_back(subject, &record, owner, "its incident is being cured").await;
+        if why == Why::Foretold && is_cured(&lease.record) {
+            return lease.give_back(&self.table, "its incident is being cured").await;
         }
         // Nobody is asked ahead of a failure; but the mirror is filled also where a question would come later.
         let does = mode == Mode::Act || mode == Mode::Ask && plan.remedy.fills_the_mirror();
         let acted = if does { self.act(plan, Mode::Act).await? } else { Acted::Done };
-        let done = if foretold { &mut record.foretold } else { &mut record.prepared };
-        *done = Some(definition.to_owned());
-        record.notices += 1;
-        let notice = format!("{now}-{}-{}", id.name, record.notices);
+        *why.done(&mut lease.record) = Some(definition.to_owned());
+        lease.record.notices += 1;
+        let notice = format!("{}-{}-{}", by.now, id.name, lease.record.notices);
+        let told = |became: Prepared<'_>| notice::ahead(&subject.to_string(), plan, became, notice.clone()).into();
         let why = match acted {
             Acted::Done => {
-                record.outbox.push(notice::ahead(&subject.to_string(), plan, does, None, notice).into());
+                lease.record.outbox.push(told(if does { Prepared::Done } else { Prepared::Observed }));
                 String::new()
             }
             Acted::GivenUp(why) => why,
             // Told once per task definition: the next deployment of another one is the change that tries again.
             Acted::Refused(at, failure) => {
-                let refusal = self.refused(plan, at, &failure, 2, now).await?;
-                record.outbox.push(notice::ahead(&subject.to_string(), plan, false, Some(&refusal), notice).into());
+                let refusal = self.refused(plan, at, &failure, 2, by.now).await?;
+                lease.record.outbox.push(told(Prepared::Refused(&refusal)));
                 failure.to_string()
             }
         };
-        self.tell(subject, &mut record, now).await;
-        self.table.save(subject, owner, &mut record, now, Next::Soon, true).await?;
+        self.tell(subject, &mut lease.record, by.now).await;
+        lease.save(&self.table, Next::Soon).await?;
         Ok(Tally::worked("prepared", why, Some(plan.remedy.as_str())))
+    }
+}
+
+/// What is to be done about a deployment before anything of it has failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoAhead<'a> {
+    /// The task definition that is deployed.
+    pub(crate) definition: &'a str,
+    /// What is to be done.
+    pub(crate) plan: &'a Plan,
+    /// What may be done.
+    pub(crate) mode: Mode,
+    /// What called for it.
+    pub(crate) why: Why,
+}
+
+/// What calls for something to be done before anything has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// A deployment begins.
+    Begins,
+    /// The end of the limit is foretold.
+    Foretold,
+}
+
+impl Why {
+    /// The task definition for which this was done last.
+    const fn done(self, record: &mut Record) -> &mut Option<String> {
+        match self {
+            Self::Begins => &mut record.prepared,
+            Self::Foretold => &mut record.foretold,
+        }
     }
 }
 

@@ -84,6 +84,48 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whether an image of this place is deployed, so that it comes from a registry and not from the machine that built it.
+    pub const fn is_deployed(self) -> bool {
+        match self {
+            Self::Kubernetes
+            | Self::HelmValues
+            | Self::EcsTaskDefinition
+            | Self::CloudFormation
+            | Self::Terraform
+            | Self::Nomad
+            | Self::InfrastructureCode
+            | Self::CodeBuildEnvironment => true,
+            Self::DockerfileFrom
+            | Self::DockerfileCopyFrom
+            | Self::DockerfileMount
+            | Self::DockerfileSyntax
+            | Self::ComposeImage
+            | Self::ComposeVolume
+            | Self::ComposeBuildContext
+            | Self::BuildspecCommand
+            | Self::CiCommand
+            | Self::GithubContainer
+            | Self::GithubService
+            | Self::GithubAction
+            | Self::GitlabImage
+            | Self::GitlabService
+            | Self::Devcontainer
+            | Self::CiImage
+            | Self::Jenkins
+            | Self::Ansible
+            | Self::Testcontainers
+            | Self::Bazel
+            | Self::Concourse
+            | Self::ScriptCommand
+            | Self::CloudInit
+            | Self::Earthfile
+            | Self::CloudBuild
+            | Self::Skaffold
+            | Self::Bake
+            | Self::Embedded => false,
+        }
+    }
+
     /// The name used in output, as `serde` writes it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -67,23 +67,9 @@ impl<'f> Names<'f> {
             return false;
         }
         // What is deployed comes from a registry, unless its name is none that a registry has for other people.
-        let is_local = !short.contains('/') || !is_deployed(finding.place);
+        let is_local = !short.contains('/') || !finding.place.is_deployed();
         is_local && self.locally.contains(&with_tag(short))
     }
-}
-
-fn is_deployed(place: Place) -> bool {
-    matches!(
-        place,
-        Place::Kubernetes
-            | Place::HelmValues
-            | Place::EcsTaskDefinition
-            | Place::CloudFormation
-            | Place::Terraform
-            | Place::Nomad
-            | Place::InfrastructureCode
-            | Place::CodeBuildEnvironment
-    )
 }
 
 fn repository(name: &str) -> &str {

@@ -10,19 +10,28 @@ use pullsafe_find::walk::Scanned;
 use super::{Summary, count};
 use crate::rewrite::Target;
 
+/// Which findings are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// What concerns Docker Hub, and what a variable leaves open.
+    DockerHub,
+    /// All, and what was looked at and is none.
+    All,
+}
+
 /// One line for each finding; then what could not be read; then the counts.
 ///
-/// Without `all` only what concerns Docker Hub is listed, and what a variable leaves open.
-pub fn text(scanned: &Scanned, all: bool) -> String {
+/// What is listed is what concerns Docker Hub, and what a variable leaves open; or all.
+pub fn text(scanned: &Scanned, listed: Listed) -> String {
     let mut text = String::new();
-    for finding in shown(scanned, all) {
+    for finding in shown(scanned, listed) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}:{}:{}: {}", log_line(&finding.file), finding.line, finding.column, line(finding));
     }
     for problem in &scanned.problems {
         let _ = writeln!(text, "{}", problem_line(problem));
     }
-    if all {
+    if listed == Listed::All {
         for other in &scanned.elsewhere {
             let (file, line) = (log_line(&other.finding.file), other.finding.line);
             let _ = writeln!(
@@ -45,10 +54,10 @@ pub fn text(scanned: &Scanned, all: bool) -> String {
 
 /// The same for a terminal: grouped by file, a table of the images, and what to do next. `target` is where they should
 /// come from.
-pub fn terminal(scanned: &Scanned, all: bool, colours: Colours, target: Option<&Target>) -> String {
+pub fn terminal(scanned: &Scanned, listed: Listed, colours: Colours, target: Option<&Target>) -> String {
     let mut text = String::new();
     let mut file = "";
-    for finding in shown(scanned, all) {
+    for finding in shown(scanned, listed) {
         if finding.file != file {
             file = &finding.file;
             let gap = if text.is_empty() { "" } else { "\n" };
@@ -124,11 +133,11 @@ impl Colours {
     }
 }
 
-fn shown(scanned: &Scanned, all: bool) -> impl Iterator<Item = &Finding> {
+fn shown(scanned: &Scanned, listed: Listed) -> impl Iterator<Item = &Finding> {
     scanned
         .findings
         .iter()
-        .filter(move |finding| all || finding.is_docker_hub() || finding.registry.is_none())
+        .filter(move |finding| listed == Listed::All || finding.is_docker_hub() || finding.registry.is_none())
 }
 
 /// Each Docker Hub image once: how often it is named, and where it should come from.

@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use compose_override::{Override, compose_override};
 pub use diff::unified;
 pub use login::logins;
-pub use target::{DEFAULT_PREFIX, InvalidTarget, Target};
+pub use target::{DEFAULT_PREFIX, InvalidTarget, Official, Target};
 pub use write::replace;
 
 /// Bytes of a file and what takes their place.

@@ -13,8 +13,17 @@ pub const DEFAULT_PREFIX: &str = "docker-hub";
 pub struct Target {
     /// `host/prefix`, where there is a registry.
     base: Option<String>,
-    /// Whether official images go to ECR Public instead.
-    official_to_ecr_public: bool,
+    /// Where official images go.
+    official: Official,
+}
+
+/// Where official images of Docker Hub go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Official {
+    /// To the registry, as all others.
+    AsOthers,
+    /// To ECR Public, which has the same.
+    ToEcrPublic,
 }
 
 /// A registry or prefix that references cannot have.
@@ -39,10 +48,10 @@ impl Target {
     ///
     /// # Errors
     /// The registry or the prefix is malformed, or there is nowhere to move to.
-    pub fn new(registry: Option<&str>, prefix: &str, official_to_ecr_public: bool) -> Result<Self, InvalidTarget> {
+    pub fn new(registry: Option<&str>, prefix: &str, official: Official) -> Result<Self, InvalidTarget> {
         let Some(registry) = registry else {
-            return if official_to_ecr_public {
-                Ok(Self { base: None, official_to_ecr_public })
+            return if official == Official::ToEcrPublic {
+                Ok(Self { base: None, official })
             } else {
                 Err(InvalidTarget::Nowhere)
             };
@@ -59,7 +68,7 @@ impl Target {
         let prefix = prefix.trim_matches('/');
         let base = if prefix.is_empty() { host.to_owned() } else { format!("{host}/{prefix}") };
         match format!("{base}/library/image").parse::<Reference>() {
-            Ok(_) => Ok(Self { base: Some(base), official_to_ecr_public }),
+            Ok(_) => Ok(Self { base: Some(base), official }),
             Err(_) => Err(InvalidTarget::Prefix(prefix.to_owned())),
         }
     }
@@ -91,7 +100,7 @@ impl Target {
     }
 
     fn base_for(&self, finding: &Finding) -> Option<String> {
-        if self.official_to_ecr_public && finding.official {
+        if (self.official == Official::ToEcrPublic) && finding.official {
             Some(format!("{ECR_PUBLIC}/docker"))
         } else {
             self.base.clone()

@@ -109,11 +109,10 @@ impl Failure {
     pub fn doubt<T>(&self) -> Lookup<T> {
         Lookup::Unknown(match self.kind {
             FailureKind::Denied => Doubt::denied(self.to_string()),
-            FailureKind::NotFound
-            | FailureKind::ConditionFailed
-            | FailureKind::Throttled
-            | FailureKind::Unavailable
-            | FailureKind::Refused => Doubt::new(self.to_string(), self.is_transient()),
+            FailureKind::Throttled | FailureKind::Unavailable => Doubt::passing(self.to_string()),
+            FailureKind::NotFound | FailureKind::ConditionFailed | FailureKind::Refused => {
+                Doubt::lasting(self.to_string())
+            }
         })
     }
 

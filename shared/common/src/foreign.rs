@@ -171,11 +171,18 @@ fn ends_with_www(text: &str) -> bool {
     text.len() >= 3 && text.is_char_boundary(text.len() - 3) && text[text.len() - 3..].eq_ignore_ascii_case("www")
 }
 
-/// For Markdown, as code within a line. A pipe would end the cell of a table even there, so it is escaped if asked to.
-pub fn code(text: &str, in_table: bool) -> String {
-    let text = visible(text).replace('\n', " ");
-    let text = if in_table { text.replace('|', "\\|") } else { text };
-    let fence = "`".repeat(longest_run(&text, '`') + 1);
+/// For Markdown, as code within a line.
+pub fn code(text: &str) -> String {
+    fenced(&visible(text).replace('\n', " "))
+}
+
+/// The same in a table, where a pipe would end the cell even in code.
+pub fn code_in_table(text: &str) -> String {
+    fenced(&visible(text).replace('\n', " ").replace('|', "\\|"))
+}
+
+fn fenced(text: &str) -> String {
+    let fence = "`".repeat(longest_run(text, '`') + 1);
     // A space keeps a text that begins or ends with a backtick apart from the fence; Markdown drops one on each side.
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) || text.is_empty() {
         " "
@@ -282,9 +289,9 @@ mod tests {
 
     #[test]
     fn code_cannot_be_left() {
-        assert_eq!(code("a`b", false), "``a`b``");
-        assert_eq!(code("`", false), "`` ` ``");
-        assert_eq!(code("a|b\nc", true), "`a\\|b c`");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(code_in_table("a|b\nc"), "`a\\|b c`");
         assert_eq!(block("text", "```\nx"), "````text\n```\nx\n````\n");
     }
 }

@@ -55,12 +55,9 @@ impl Doubt {
         Self { why: why.into(), patience_seconds: 0 }
     }
 
-    /// Looking again in a minute may settle it, if `passing` says so.
-    pub fn new(why: impl Into<String>, passing: bool) -> Self {
-        Self {
-            why: why.into(),
-            patience_seconds: if passing { PATIENCE_SECONDS } else { 0 },
-        }
+    /// Looking again in a minute may settle it.
+    pub fn passing(why: impl Into<String>) -> Self {
+        Self { why: why.into(), patience_seconds: PATIENCE_SECONDS }
     }
 
     /// For how many seconds after it came up looking again may settle it; 0 where it cannot.

@@ -70,11 +70,20 @@ pub struct Notice {
     pub detail: Value,
 }
 
+/// What an event on the bus shows, which everybody in the account may listen to (the parameter `EvidenceOnBus`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBus {
+    /// The lines of evidence, too.
+    Evidence,
+    /// The cause, and where its evidence was read.
+    CauseAlone,
+}
+
 impl Notice {
     /// The event's detail for programs: where evidence is not for the bus, which everybody in the account may listen
     /// to, it says the cause and where the evidence was read. Advice about an application goes too, for it names what a
     /// line of the log names.
-    pub fn for_programs(&self, with_evidence: bool) -> Value {
+    pub fn for_programs(&self, shows: OnBus) -> Value {
         let mut detail = self.detail.clone();
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("severity".to_owned(), json!(self.severity));
@@ -83,7 +92,8 @@ impl Notice {
                 detail.insert("links".to_owned(), Value::Object(links.collect()));
             }
         }
-        let diagnosis = detail.get_mut("diagnosis").and_then(Value::as_object_mut).filter(|_| !with_evidence);
+        let diagnosis =
+            detail.get_mut("diagnosis").and_then(Value::as_object_mut).filter(|_| shows == OnBus::CauseAlone);
         if let Some(diagnosis) = diagnosis {
             let lines = diagnosis.get_mut("evidence").and_then(Value::as_array_mut).into_iter().flatten();
             lines.filter_map(Value::as_object_mut).for_each(|line| line.retain(|key, _| key == "source"));
@@ -95,10 +105,10 @@ impl Notice {
     }
 
     /// The message for people as programs may have it, where people could not be told.
-    pub fn text_for_programs(&self, with_evidence: bool) -> String {
+    pub fn text_for_programs(&self, shows: OnBus) -> String {
         let cut = self
             .evidence
-            .filter(|_| !with_evidence)
+            .filter(|_| shows == OnBus::CauseAlone)
             .and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
         cut.map_or_else(|| self.text.clone(), |(before, after)| format!("{before}{after}"))
     }

@@ -3,6 +3,7 @@
 //! Everything is read before anything is reported, so that one look shows every fault. A bad value is never
 //! replaced by a default in silence.
 
+use super::notice::OnBus;
 use std::fmt;
 
 /// One environment variable.
@@ -252,8 +253,8 @@ pub struct Settings {
     pub log_groups: Vec<String>,
     /// Whether every failed build is told.
     pub notify_all_builds: bool,
-    /// Whether the lines of evidence go to the event bus.
-    pub evidence_on_bus: bool,
+    /// What an event on the bus shows.
+    pub on_bus: OnBus,
     /// From how many services on one cause is an outbreak.
     pub outbreak_after: usize,
     /// Within how many minutes.
@@ -333,7 +334,7 @@ impl Settings {
                 .map(str::to_owned)
                 .collect(),
             notify_all_builds: reader.flag(NOTIFY_ALL_BUILDS),
-            evidence_on_bus: reader.flag(EVIDENCE_ON_BUS),
+            on_bus: if reader.flag(EVIDENCE_ON_BUS) { OnBus::Evidence } else { OnBus::CauseAlone },
             outbreak_after: reader.parsed(OUTBREAK_AFTER, 3, "a whole number from 2 to 100", |value| {
                 value.parse().ok().filter(|count| (2..=100).contains(count))
             }),

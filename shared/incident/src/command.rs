@@ -10,7 +10,9 @@ pub fn of(step: &Step) -> Option<String> {
     match step {
         Step::UntagService { service, keys } => Some(untag(service, keys)),
         Step::SetScaling { service, suspended, .. } => Some(scaling(service, *suspended)),
-        Step::SetDesiredCount { service, to, force, .. } => Some(count(service, *to, *force)),
+        Step::SetDesiredCount { service, to, force, .. } => {
+            Some(format!("{}{}", count(service, *to), if *force { " --force-new-deployment" } else { "" }))
+        }
         Step::ForceNewDeployment { service, .. } => {
             Some(format!("aws ecs update-service {} --force-new-deployment", named(service)))
         }
@@ -41,9 +43,8 @@ pub fn untag(service: &ServiceId, keys: &[String]) -> String {
 }
 
 /// Sets a service's desired count.
-pub fn count(service: &ServiceId, to: i64, force: bool) -> String {
-    let force = if force { " --force-new-deployment" } else { "" };
-    format!("aws ecs update-service {} --desired-count {to}{force}", named(service))
+pub fn count(service: &ServiceId, to: i64) -> String {
+    format!("aws ecs update-service {} --desired-count {to}", named(service))
 }
 
 /// Sets what is suspended of a service's autoscaling.
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_name_never_becomes_a_second_command() {
-        assert!(count(&service("web; rm -rf ~"), 1, false).contains("--service 'web; rm -rf ~'"));
-        assert!(count(&service("it's"), 1, false).contains(r"'it'\''s'"));
+        assert!(count(&service("web; rm -rf ~"), 1).contains("--service 'web; rm -rf ~'"));
+        assert!(count(&service("it's"), 1).contains(r"'it'\''s'"));
     }
 }

@@ -10,11 +10,11 @@ use pullsafe::settings::Mode;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::stopped_task::{Container, StoppedTask};
 use pullsafe_events::task_definition::TaskDefinition;
-use serde_json::json;
 
 use crate::incident::{CauseSeen, summary};
 use crate::notice::{Text, declined, subject_line};
 use crate::plan::{Declined, Plan, Step};
+use crate::published::{Drilled, Published};
 use crate::waiting::WaitingFor;
 
 /// The detail-type of the event about a drill: whoever listens for `Diagnosis` or `Remedy Applied` does not hear of it.
@@ -103,11 +103,20 @@ pub fn message(played: &Played<'_>, id: String) -> Notice {
         Some(plan) => format!("{MARK} for {subject}: {}, would be {}", diagnosis.cause, plan.result),
         None => format!("{MARK} for {subject}: {}", diagnosis.cause),
     };
-    let detail = json!({
-        "notice": id, "drill": true, "subject": subject, "mode": mode.as_str(), "diagnosis": diagnosis, "applied": false,
-        "remedy": plan.map(|plan| plan.remedy), "steps": plan.map(|plan| plan.steps.iter().map(Step::describe).collect::<Vec<_>>()),
-        "waiting": played.waiting.map(WaitingFor::describe), "declined": played.declined, "milliseconds": milliseconds(played.took),
-    });
+    let detail = Published::Drill(Box::new(Drilled {
+        notice: id.clone(),
+        drill: true,
+        subject: (*subject).to_owned(),
+        mode: mode.as_str().to_owned(),
+        diagnosis: diagnosis.clone(),
+        applied: false,
+        remedy: plan.map(|plan| plan.remedy),
+        steps: plan.map(|plan| plan.steps.iter().map(Step::describe).collect()),
+        waiting: played.waiting.map(WaitingFor::describe),
+        declined: played.declined.to_vec(),
+        milliseconds: milliseconds(played.took),
+    }))
+    .detail();
     Notice {
         id,
         detail_type: DETAIL_TYPE.to_owned(),

@@ -155,9 +155,8 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
             Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
-        severity: None,
-        links: None,
         outbreak: None,
+        question: None,
     }))
     .detail();
     let text = text.finish();
@@ -206,8 +205,6 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
         opened_at: incident.opened_at,
         causes: incident.causes.iter().map(|seen| seen.diagnosis.cause).collect(),
         remedy: incident.acted(),
-        severity: None,
-        links: None,
         outbreak: None,
     })
     .detail();
@@ -223,25 +220,40 @@ pub fn resolved(subject: &str, incident: &Incident, how: &str, id: String) -> No
     }
 }
 
+/// What became of what was to be done ahead of a failure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Prepared<'a> {
+    /// It was done.
+    Done,
+    /// It was not done, for the mode does not allow it.
+    Observed,
+    /// AWS refused it.
+    Refused(&'a Refusal),
+}
+
 /// The warning that a starting deployment pulls from Docker Hub.
-pub fn ahead(subject: &str, plan: &Plan, applied: bool, refusal: Option<&Refusal>, id: String) -> Notice {
+pub fn ahead(subject: &str, plan: &Plan, became: Prepared<'_>, id: String) -> Notice {
+    let applied = became == Prepared::Done;
     let mut text = Text::default();
     text.line(&plan.summary);
     let steps = plan
         .steps
         .iter()
         .map(|step| format!("  {}{}", if applied { "" } else { "would " }, step.describe()));
-    match refusal {
-        Some(refusal) => text.refusal(refusal, None, None),
-        None => text.section(
-            if applied {
-                "Done"
-            } else {
-                "Nothing was changed, for the mode does not allow it"
-            },
-            steps,
-        ),
-    }
+    let refusal = match became {
+        Prepared::Done => {
+            text.section("Done", steps);
+            None
+        }
+        Prepared::Observed => {
+            text.section("Nothing was changed, for the mode does not allow it", steps);
+            None
+        }
+        Prepared::Refused(refusal) => {
+            text.refusal(refusal, None, None);
+            Some(refusal)
+        }
+    };
     if !plan.follow_up.is_empty() {
         text.section("For you to do", [plan.follow_up.clone()]);
     }

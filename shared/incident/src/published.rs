@@ -3,22 +3,39 @@
 //!
 //! docs/events.md is made from these types. Whoever reads takes a field that is new for one to come, and none away.
 
+use pullsafe::notice::Severity;
 use pullsafe::timestamp::Timestamp;
-use pullsafe_diagnosis::cause::{Cause, Diagnosis, RemedyName};
+use pullsafe_diagnosis::cause::{Cause, Diagnosis, Kind, RemedyName};
 use pullsafe_events::Author;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::door::DoorVerdict;
+use super::limit::LimitAhead;
+use super::outbreak::need::Need;
+use super::outlook::Outlooks;
 use super::plan::Declined;
 use super::refusal::Refusal;
 
-/// The detail of an event, told apart by the fields that it has.
+/// The detail of an event as it is on the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnTheBus {
+    /// What it says.
+    #[serde(flatten)]
+    pub of: Published,
+    /// How bad it is, by what runs (docs/messages.md).
+    pub severity: Severity,
+    /// Pages of the console that show what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+}
+
+/// What an event says, told apart by the fields that its detail has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Published {
-    /// `Diagnosis`, or `Remedy Applied` once the plan was carried out: what a service fails at now, and what became of
-    /// it.
+    /// `Diagnosis`, `Remedy Applied` once the plan was carried out, or `Approval Requested` where a person is asked
+    /// first: what a service fails at now, and what became of it.
     Blocker(Box<Blocker>),
     /// `Incident Resolved`: a service is steady again.
     Resolved(Resolved),
@@ -30,6 +47,14 @@ pub enum Published {
     Stray(StrayMarks),
     /// `Diagnosis`: how many messages of one author were not told one by one.
     HeldBack(HeldBackCount),
+    /// `Outbreak`, or `Outbreak Over`: how services stand that fail of one cause.
+    Outbreak(OutbreakDigest),
+    /// `Pull Limit`: Docker Hub's limit of an address or account ends.
+    Limit(PullLimit),
+    /// `Outlook`: what will go wrong with the images of what runs.
+    Outlook(Outlooks),
+    /// `Drill`: what would be told and done about a stop that was made up.
+    Drill(Box<Drilled>),
     /// `Message Undelivered`: what people could not be told.
     Undelivered(Undelivered),
 }
@@ -70,15 +95,23 @@ pub struct Blocker {
     pub since: Timestamp,
     /// The call that AWS refused, if it refused one.
     pub refused: Option<Refusal>,
-    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
-    /// Pages of the console.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<Links>,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
+    /// What a person is asked, in mode `ask`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Asked>,
+}
+
+/// What a person is asked, and how to answer (docs/ask.md).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What names the question in an answer. It is no secret: IAM decides who may answer.
+    pub code: String,
+    /// From then on a yes is too late.
+    pub expires_at: Timestamp,
+    /// The ARN of the function that takes the answer.
+    pub function: String,
 }
 
 /// Pages of the console that show what an event is about.
@@ -112,12 +145,6 @@ pub struct Resolved {
     pub causes: Vec<Cause>,
     /// What pullsafe did, if it did something.
     pub remedy: Option<RemedyName>,
-    /// How bad it is, by what runs: `critical`, `degraded`, `next-launch` or `info` (docs/messages.md).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<String>,
-    /// Pages of the console.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<Links>,
     /// The outbreak by whose digests people are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbreak: Option<String>,
@@ -194,4 +221,80 @@ pub struct Undelivered {
     pub text: String,
     /// Why it did not go out.
     pub why: String,
+}
+
+/// How services stand that fail of one cause, told together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutbreakDigest {
+    /// The message's id.
+    pub notice: String,
+    /// The outbreak, the same until it is over.
+    pub outbreak: String,
+    /// The cause that they have in common.
+    pub cause: Cause,
+    /// Which kind of the cause.
+    pub kind: Option<Kind>,
+    /// The registry, by its name or host, where the cause has to do with one.
+    pub registry: String,
+    /// When the first of them failed; null where none is left to say.
+    pub since: Option<Timestamp>,
+    /// Whether it is over.
+    pub over: bool,
+    /// How many services it has reached.
+    pub services: usize,
+    /// How many of them still fail.
+    pub open: usize,
+    /// How many stand how.
+    pub numbers: Vec<Standings>,
+    /// How many need a person.
+    pub need_a_person: usize,
+    /// What a person has to do, and for which of them.
+    pub needs: Vec<Need>,
+    /// Pulls of Docker Hub that their failed launches tried, an estimate.
+    pub pulls: u64,
+}
+
+/// How many services of an outbreak stand how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standings {
+    /// How many.
+    pub services: usize,
+    /// How they stand, in words.
+    pub says: String,
+}
+
+/// Docker Hub's limit of an address or account ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullLimit {
+    /// The message's id.
+    pub notice: String,
+    /// The limit, and what becomes of it.
+    pub limit: LimitAhead,
+}
+
+/// What would be told and done about a stop that was made up. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drilled {
+    /// The message's id.
+    pub notice: String,
+    /// Always true: what tells this event from the others.
+    pub drill: bool,
+    /// The service that it was played for.
+    pub subject: String,
+    /// What pullsafe may do there: `observe`, `ask` or `act`.
+    pub mode: String,
+    /// What the stop was diagnosed as.
+    pub diagnosis: Diagnosis,
+    /// Always false.
+    pub applied: bool,
+    /// What would be done, if anything would.
+    pub remedy: Option<RemedyName>,
+    /// The steps of the plan, a sentence each.
+    pub steps: Option<Vec<String>>,
+    /// What would be waited for.
+    pub waiting: Option<String>,
+    /// What was considered and not planned, and why.
+    pub declined: Vec<Declined>,
+    /// How long the looks and the decision took.
+    pub milliseconds: u64,
 }

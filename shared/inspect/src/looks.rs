@@ -188,8 +188,8 @@ impl Looker<'_> {
                             kept.resolved.platforms =
                                 (!platforms.is_empty()).then(|| platforms.iter().map(ToString::to_string).collect());
                         }
-                        Ok(Err(error)) => seen.unread = Some(Doubt::new(error.to_string(), error.retryable())),
-                        Err(late) => seen.unread = Some(Doubt::new(late.to_string(), true)),
+                        Ok(Err(error)) => seen.unread = Some(error.doubt()),
+                        Err(late) => seen.unread = Some(Doubt::passing(late.to_string())),
                     }
                 }
                 ImageSeen {
@@ -219,7 +219,7 @@ impl Looker<'_> {
                 let asked = self.lookup("ecr:DescribePullThroughCacheRules", async {
                     match ecr.pull_through_prefixes(Some(host.account)).await {
                         Ok(prefixes) => Lookup::Found(prefixes),
-                        Err(error) => Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
+                        Err(error) => Lookup::Unknown(error.doubt()),
                     }
                 });
                 let rules = asked.await;
@@ -267,7 +267,7 @@ impl Looker<'_> {
             Ok(answer) if answer["logGroups"][0]["logGroupName"] == group.name.as_str() => Lookup::Found(()),
             // An empty page with a token is not the end of the list.
             Ok(answer) if answer["logGroups"][0].is_null() && answer["nextToken"].is_string() => {
-                Lookup::Unknown(Doubt::new("CloudWatch Logs listed an empty page", true))
+                Lookup::Unknown(Doubt::passing("CloudWatch Logs listed an empty page"))
             }
             Ok(_) => Lookup::Absent,
             Err(failure) => failure.doubt(),
@@ -280,16 +280,15 @@ impl Looker<'_> {
             return Answer::of(self.lookup("ecr:BatchGetImage", account.ecr.resolve(reference)).await);
         }
         let answer = self.in_time("the registry", async { Ok(self.registry.resolve(reference).await) }).await;
-        let unknown = |why: String, passing: bool| Answer::of(Lookup::Unknown(Doubt::new(why, passing)));
         match answer {
-            Err(late) => unknown(format!("{}: {late}", reference.registry()), true),
+            Err(late) => Answer::of(Lookup::Unknown(Doubt::passing(format!("{}: {late}", reference.registry())))),
             Ok(Ok(found)) => Answer {
                 limit: found.quota.as_ref().and_then(|quota| u32::try_from(quota.limit).ok()),
                 left: found.quota.map(|quota| (quota.remaining, quota.limit)),
                 resolved: Lookup::Found(Resolved { digest: found.digest, platforms: None }),
             },
             Ok(Err(error)) if error.is_not_found() => Answer::of(Lookup::Absent),
-            Ok(Err(error)) => unknown(error.to_string(), error.retryable()),
+            Ok(Err(error)) => Answer::of(Lookup::Unknown(error.doubt())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pullsafe::timestamp::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::history::{History, Reading, Step, pace, returned};
 
@@ -41,7 +41,7 @@ pub enum Due {
 }
 
 /// What becomes of a limit within the horizon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "becomes")]
 pub enum Forecast {
     /// There is enough, as far as can be seen.

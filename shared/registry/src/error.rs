@@ -1,6 +1,7 @@
 //! What can go wrong with a registry: one enum, that says whose fault it is and, apart from that, whether trying again
 //! can help.
 
+use pullsafe::lookup::Doubt;
 use std::time::Duration;
 
 use super::limits::{Limit, Quota};
@@ -180,6 +181,14 @@ impl RegistryError {
             | Self::TagImmutable { .. }
             | Self::Refused { .. }
             | Self::Answer { .. } => false,
+        }
+    }
+
+    /// What could not be found out because of this.
+    pub fn doubt(&self) -> Doubt {
+        match self.retryable() {
+            true => Doubt::passing(self.to_string()),
+            false => Doubt::lasting(self.to_string()),
         }
     }
 

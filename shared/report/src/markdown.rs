@@ -4,7 +4,7 @@ use super::plot;
 use super::story::{span, story};
 use super::when::When;
 use super::{CauseLine, Change, Moment, NO_CAUSE, Report, left_out};
-use pullsafe::foreign::{block, code, markdown};
+use pullsafe::foreign::{block, code, code_in_table, markdown};
 use pullsafe_incident::quota::CAVEAT;
 
 /// What is said where there is no incident.
@@ -76,7 +76,7 @@ pub fn report(report: &Report) -> String {
     if !report.timeline.is_empty() {
         page.section("Timeline", |page| page.items(report.timeline.iter().map(|one| moment(one, when))));
     }
-    page.line(&format!("\nAs of {}, incident {}.", report.as_of, code(&report.incident, false)));
+    page.line(&format!("\nAs of {}, incident {}.", report.as_of, code(&report.incident)));
     page.0
 }
 
@@ -107,7 +107,7 @@ fn causes(page: &mut Page, report: &Report, when: &When) {
         let hidden = cause.hidden_by.map_or_else(String::new, super::hidden);
         page.line(&format!(
             "| {}{latest} | {} | {} | {} | {hidden} |",
-            code(&cause.summary, true),
+            code_in_table(&cause.summary),
             when.at(cause.first_at),
             when.at(cause.last_at),
             cause.tasks
@@ -156,7 +156,7 @@ fn evidence(page: &mut Page, cause: &CauseLine) {
     let container = cause
         .container
         .as_deref()
-        .map_or_else(String::new, |container| format!(", container {}", code(container, false)));
+        .map_or_else(String::new, |container| format!(", container {}", code(container)));
     let settled = cause
         .settled_by
         .as_deref()
@@ -164,7 +164,7 @@ fn evidence(page: &mut Page, cause: &CauseLine) {
     let likely = cause.likely.as_deref().map_or_else(String::new, |likely| format!(" {}", markdown(likely)));
     page.line(&format!("**{}** (confidence {}{container}).{likely}{settled}", cause.cause, cause.confidence));
     for evidence in &cause.evidence {
-        page.line(&format!("\n{}:\n", code(&evidence.source, false)));
+        page.line(&format!("\n{}:\n", code(&evidence.source)));
         page.0.push_str(&block("text", &evidence.text));
     }
 }

@@ -13,7 +13,8 @@ use pullsafe::foreign::{block, markdown};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::outbreak::digest::{Need, Story};
+use pullsafe_incident::outbreak::digest::Story;
+use pullsafe_incident::outbreak::need::Need;
 use pullsafe_incident::outbreak::{Common, Member, Rules};
 use pullsafe_incident::quota::Quota;
 

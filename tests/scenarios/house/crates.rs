@@ -40,10 +40,12 @@ const MAY: &[(&str, &[&str])] = &[
         "pullsafe-cli",
         &["image-gate", "mirror", "pullsafe-find", "pullsafe-scan", "remediator", "remediator-decide"],
     ),
+    ("features", &[]),
     ("testkit", SHARED),
     (
         "scenarios",
         &[
+            "features",
             "image-gate",
             "mirror",
             "probe",

@@ -37,12 +37,21 @@ pub fn resource(call: &str, service: &ServiceId) -> String {
     }
 }
 
+/// What a refused call lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacks {
+    /// A permission.
+    Permission,
+    /// Something else, which the request ran into.
+    Other,
+}
+
 /// What a person has to change so that a call is not refused again. `resource` is what the call was about.
-pub fn missing(call: &str, code: &str, message: &str, denied: bool, resource: &str) -> String {
+pub fn missing(call: &str, code: &str, message: &str, lacks: Lacks, resource: &str) -> String {
     if code.to_ascii_lowercase().starts_with("kms") {
-        return key(denied, resource);
+        return key(lacks, resource);
     }
-    if !denied {
+    if lacks == Lacks::Other {
         return change(call).to_owned();
     }
     let (action, resource) = named(message).unwrap_or((call, resource));
@@ -69,14 +78,14 @@ fn named(message: &str) -> Option<(&str, &str)> {
 }
 
 /// What is in the way where the key of a topic or of a queue does not serve: a permission on it, or its own state.
-fn key(denied: bool, resource: &str) -> String {
+fn key(lacks: Lacks, resource: &str) -> String {
     let statement =
         json!({ "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "the key's ARN" });
-    match denied {
-        true => format!(
+    match lacks {
+        Lacks::Permission => format!(
             "This statement for the key of {resource}, in the policy of the remediator's role and in the key's own (docs/permissions.md): {statement}"
         ),
-        false => format!("The key of {resource} has to exist and to be enabled."),
+        Lacks::Other => format!("The key of {resource} has to exist and to be enabled."),
     }
 }
 
@@ -131,7 +140,7 @@ mod tests {
             ),
         ];
         for (call, message, action, resource) in rows {
-            let text = missing(call, "AccessDeniedException", message, true, service);
+            let text = missing(call, "AccessDeniedException", message, Lacks::Permission, service);
             assert_eq!(
                 text.contains("\"iam:PassedToService\":\"ecs-tasks.amazonaws.com\""),
                 action.contains("PassRole"),
@@ -140,8 +149,14 @@ mod tests {
             assert!(text.contains(action) && text.contains(&format!(r#""Resource":"{resource}""#)), "{text}");
         }
         assert!(
-            missing("ecs:TagResource", "", "with an explicit deny in a service control policy", true, service)
-                .contains("stands before every allow")
+            missing(
+                "ecs:TagResource",
+                "",
+                "with an explicit deny in a service control policy",
+                Lacks::Permission,
+                service
+            )
+            .contains("stands before every allow")
         );
     }
 
@@ -167,8 +182,8 @@ mod tests {
 
     #[test]
     fn what_no_permission_mends_is_said_by_call() {
-        assert!(missing("ecs:TagResource", "", "", false, "").contains("fewer than 50 tags"));
-        assert!(missing("sns:Publish", "KMSDisabled", "", false, "t").contains("key of t has to exist"));
-        assert!(missing("sns:Publish", "KMSAccessDenied", "", true, "t").contains("kms:GenerateDataKey"));
+        assert!(missing("ecs:TagResource", "", "", Lacks::Other, "").contains("fewer than 50 tags"));
+        assert!(missing("sns:Publish", "KMSDisabled", "", Lacks::Other, "t").contains("key of t has to exist"));
+        assert!(missing("sns:Publish", "KMSAccessDenied", "", Lacks::Permission, "t").contains("kms:GenerateDataKey"));
     }
 }

@@ -254,29 +254,38 @@ impl Service {
     }
 }
 
+/// What a tag of a mode may do (the parameter `AllowTagToAct`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tags {
+    /// Lower what is done.
+    MayLower,
+    /// Raise it, too.
+    MayRaise,
+}
+
 /// The mode that holds for a service: what its own tag says, else its cluster's, else the stack's. Whoever may set a
 /// tag can always lower what is done, and raise it only where tags may: then the nearest tag wins.
-pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags_may_raise: bool) -> Mode {
-    let (service, cluster) = (said(service_tag, tags_may_raise), said(cluster_tag, tags_may_raise));
+pub fn mode(service_tag: Option<&str>, cluster_tag: Option<&str>, stack: Mode, tags: Tags) -> Mode {
+    let (service, cluster) = (said(service_tag, tags), said(cluster_tag, tags));
     match service.or(cluster) {
-        Some(mode) if tags_may_raise => mode,
+        Some(mode) if tags == Tags::MayRaise => mode,
         // A tag that lowers the mode to ask leaves something to be done: then the cluster's word counts as well.
-        Some(mode) if !settles(service_tag, tags_may_raise) => mode.min(cluster.unwrap_or(Mode::Act)).min(stack),
+        Some(mode) if !settles(service_tag, tags) => mode.min(cluster.unwrap_or(Mode::Act)).min(stack),
         Some(mode) => mode.min(stack),
         None => stack,
     }
 }
 
 /// Whether a service's own tag alone says its mode, whatever its cluster's says.
-pub fn settles(service_tag: Option<&str>, tags_may_raise: bool) -> bool {
-    said(service_tag, tags_may_raise).is_some_and(|mode| tags_may_raise || mode < Mode::Ask)
+pub fn settles(service_tag: Option<&str>, tags: Tags) -> bool {
+    said(service_tag, tags).is_some_and(|mode| tags == Tags::MayRaise || mode < Mode::Ask)
 }
 
 /// What a tag says; leave to act says nothing where tags may not give it. Any other value counts as `observe`: somebody
 /// meant something, and it was not leave to act.
-pub fn said(tag: Option<&str>, tags_may_raise: bool) -> Option<Mode> {
+pub fn said(tag: Option<&str>, tags: Tags) -> Option<Mode> {
     let mode = tag.map(|tag| Mode::from_name(tag.trim()).unwrap_or(Mode::Observe));
-    mode.filter(|mode| tags_may_raise || *mode < Mode::Act)
+    mode.filter(|mode| tags == Tags::MayRaise || *mode < Mode::Act)
 }
 
 fn deployment(value: &Value) -> Deployment {
@@ -337,8 +346,8 @@ mod tests {
             (Some("ask"), Some("act"), act, ask, ask),
             (Some("observe"), Some("ask"), act, observe, observe),
         ] {
-            assert_eq!(mode(service, cluster, stack, false), held, "{service:?} {cluster:?} {stack:?}");
-            assert_eq!(mode(service, cluster, stack, true), raised, "{service:?} {cluster:?} {stack:?}");
+            assert_eq!(mode(service, cluster, stack, Tags::MayLower), held, "{service:?} {cluster:?} {stack:?}");
+            assert_eq!(mode(service, cluster, stack, Tags::MayRaise), raised, "{service:?} {cluster:?} {stack:?}");
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn told(service: &Service, wanted: Option<(&Reference, &Lookup<Resolved>)>) 
     }));
     let mut commands = Vec::new();
     if is_paused {
-        let restore = command::count(&service.id, count.unwrap_or(1), false);
+        let restore = command::count(&service.id, count.unwrap_or(1));
         commands.push(if count.is_some() {
             restore
         } else {

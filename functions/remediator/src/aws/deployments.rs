@@ -20,6 +20,15 @@ use remediator_decide::door::{Configured, Deployment, Hook, Revision, held_by};
 #[derive(Debug, Clone)]
 pub struct Deployments(Client);
 
+/// What becomes of a deployment that waits at a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It goes on.
+    GoOn,
+    /// It is rolled back.
+    RollBack,
+}
+
 impl Deployments {
     /// With this client.
     pub const fn new(client: Client) -> Self {
@@ -72,15 +81,14 @@ impl Deployments {
         Ok(answer.service_revisions().first().and_then(revision))
     }
 
-    /// Lets a deployment go on, or rolls it back.
+    /// Answers a hook.
     ///
     /// # Errors
     /// The call failed; also where the hook does not wait any more.
-    pub async fn answer(&self, waits: &HookWaits, roll_back: bool) -> Result<(), Failure> {
-        let action = if roll_back {
-            DeploymentLifecycleHookAction::Rollback
-        } else {
-            DeploymentLifecycleHookAction::Continue
+    pub async fn answer(&self, waits: &HookWaits, answer: Answer) -> Result<(), Failure> {
+        let action = match answer {
+            Answer::RollBack => DeploymentLifecycleHookAction::Rollback,
+            Answer::GoOn => DeploymentLifecycleHookAction::Continue,
         };
         let operation = self
             .0

@@ -69,6 +69,15 @@ macro_rules! call {
 #[derive(Debug, Clone)]
 pub struct Ecs(Client);
 
+/// Whether a change of a service's count starts a new deployment too, which resolves the tags again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deploys {
+    /// It does.
+    Anew,
+    /// It does not.
+    Nothing,
+}
+
 impl Ecs {
     /// With the credentials, region and HTTP client of this configuration.
     pub fn new(config: &aws_config::SdkConfig) -> Self {
@@ -239,17 +248,18 @@ impl Ecs {
         Ok(())
     }
 
-    /// Sets the desired count, and forces a new deployment with it if asked to.
+    /// Sets the desired count.
     ///
     /// # Errors
-    /// The call failed. With `force` it is not retried: after `Unavailable` it may have happened.
-    pub async fn set_desired_count(&self, id: &ServiceId, count: i64, force: bool) -> Result<(), Failure> {
+    /// The call failed. With a new deployment it is not retried: after `Unavailable` it may have happened.
+    pub async fn set_desired_count(&self, id: &ServiceId, count: i64, deploys: Deploys) -> Result<(), Failure> {
         let count = i32::try_from(count)
             .map_err(|_| Failure::unexpected("ecs:UpdateService", format!("{count} is no desired count")))?;
         let operation = self.0.update_service().cluster(&id.cluster_arn).service(&id.name).desired_count(count);
-        let operation = if force { operation.force_new_deployment(true) } else { operation };
-        let operation = operation.customize();
-        let operation = if force { operation.config_override(never_retry()) } else { operation };
+        let operation = match deploys {
+            Deploys::Anew => operation.force_new_deployment(true).customize().config_override(never_retry()),
+            Deploys::Nothing => operation.customize(),
+        };
         operation.send().await.map_err(|error| Failure::of("ecs:UpdateService", &error))?;
         Ok(())
     }

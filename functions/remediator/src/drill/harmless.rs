@@ -57,7 +57,7 @@ impl<'a> Harmless<'a> {
     pub(super) async fn tell(&self, notice: &Notice, now: Timestamp) -> Told {
         match self.0.table.leave_to_tell(AUTHOR, &notice.id, now).await {
             Ok(Leave::Granted) => {
-                let detail = notice.for_programs(self.0.settings.evidence_on_bus);
+                let detail = notice.for_programs(self.0.settings.on_bus);
                 let (programs, people) = tokio::join!(
                     self.0.events.put(&self.0.settings.event_bus, &notice.detail_type, None, &detail),
                     self.0.topic.publish(notice)

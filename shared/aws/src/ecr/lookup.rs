@@ -105,14 +105,7 @@ fn not_ecr<T>(reference: &Reference) -> Lookup<T> {
 }
 
 fn doubt<T>(error: &EcrError) -> Lookup<T> {
-    match error.kind {
-        EcrErrorKind::AccessDenied => Lookup::Unknown(Doubt::denied(error.to_string())),
-        EcrErrorKind::RepositoryNotFound
-        | EcrErrorKind::ImageNotFound
-        | EcrErrorKind::Throttled
-        | EcrErrorKind::NoAnswer
-        | EcrErrorKind::Other => Lookup::Unknown(Doubt::new(error.to_string(), error.retryable())),
-    }
+    Lookup::Unknown(error.doubt())
 }
 
 /// An index says for which platforms it is; a single image says so only in its config.

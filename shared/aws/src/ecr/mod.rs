@@ -3,6 +3,7 @@
 //! Manifests come back only if their bytes belong to their digest, and always as they were pushed: every request
 //! accepts all four media types, or ECR would convert between Docker's and OCI's.
 
+use pullsafe::lookup::Doubt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,6 +71,15 @@ impl EcrError {
     /// Whether the same call can succeed later without anybody changing anything.
     pub const fn retryable(&self) -> bool {
         self.retryable
+    }
+
+    /// What could not be found out because of this.
+    pub fn doubt(&self) -> Doubt {
+        match self.retryable {
+            _ if self.kind == EcrErrorKind::AccessDenied => Doubt::denied(self.to_string()),
+            true => Doubt::passing(self.to_string()),
+            false => Doubt::lasting(self.to_string()),
+        }
     }
 
     fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self

@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use serde_json::json;
-
+use super::need::Need;
 use super::{Common, Member};
 use crate::incident::{Act, ActState, Incident};
 use crate::notice::{Text, subject_line};
 use crate::plan::Plan;
+use crate::published::{OutbreakDigest, Published, Standings};
 use crate::waiting::WaitingFor;
 use pullsafe::digest::Digest;
 use pullsafe::foreign;
@@ -143,26 +142,6 @@ pub fn need(standing: &Standing, incident: &Incident) -> Option<String> {
     }
 }
 
-/// Something that a person has to do, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Need {
-    /// What.
-    pub what: String,
-    /// For how many services.
-    pub count: usize,
-    /// For which, as far as there is room.
-    pub services: Vec<String>,
-}
-
-impl Need {
-    /// Whose it is, and how many more there are.
-    pub fn names(&self) -> String {
-        let more = self.count - self.services.len();
-        let more = (more > 0).then(|| format!("{more} more, which `pullsafe report` names"));
-        self.services.iter().cloned().chain(more).collect::<Vec<_>>().join(", ")
-    }
-}
-
 /// An outbreak as its incidents stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {
@@ -282,16 +261,24 @@ impl Story {
         text.line(&format!(
             "\nEach of them is in `pullsafe report`; programs hear of each by itself.\nOutbreak {outbreak}"
         ));
-        let numbers: Vec<_> = self
-            .standings
-            .iter()
-            .map(|(standing, count)| json!({ "services": count, "says": standing.words(*count) }))
-            .collect();
-        let detail = json!({
-            "notice": id, "outbreak": outbreak, "cause": common.cause, "kind": common.kind, "registry": common.place, "since": self.since,
-            "over": over_since.is_some(), "services": self.services, "open": self.open, "numbers": numbers,
-            "need_a_person": needing, "needs": self.needs, "pulls": self.pulls,
-        });
+        let stands =
+            |(standing, count): (&Standing, &usize)| Standings { services: *count, says: standing.words(*count) };
+        let detail = Published::Outbreak(OutbreakDigest {
+            notice: id.clone(),
+            outbreak: outbreak.to_owned(),
+            cause: common.cause,
+            kind: common.kind,
+            registry: common.place.clone(),
+            since: self.since,
+            over: over_since.is_some(),
+            services: self.services,
+            open: self.open,
+            numbers: self.standings.iter().map(stands).collect(),
+            need_a_person: *needing,
+            needs: self.needs.clone(),
+            pulls: self.pulls,
+        })
+        .detail();
         let headline = match over_since {
             Some(_) => format!("over: {common}, {services}"),
             None => format!("outbreak: {common}, {services}, {}", self.person()),

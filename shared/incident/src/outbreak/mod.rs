@@ -9,6 +9,7 @@
 //! kept up to date, and a digest that is late tells what is true by then.
 
 pub mod digest;
+pub mod need;
 
 use serde::{Deserialize, Serialize};
 

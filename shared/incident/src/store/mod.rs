@@ -103,6 +103,15 @@ enum Holding {
     Nothing,
 }
 
+/// What becomes of a lease once its record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It is held on to.
+    WorksOn,
+    /// It is given back.
+    GivesBack,
+}
+
 /// The outcome of asking for a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leased {
@@ -196,7 +205,7 @@ impl Table {
         }
     }
 
-    /// Writes the record back, and gives the lease back if asked to.
+    /// Writes the record back.
     ///
     /// # Errors
     /// The call failed; with `ConditionFailed` the lease was lost, and somebody else is at work.
@@ -207,14 +216,17 @@ impl Table {
         record: &mut Record,
         now: Timestamp,
         next: Next,
-        release: bool,
+        after: After,
     ) -> Result<(), Failure> {
         let gone = self.prepare(subject, record, now, Holding::Lease).await?.unwrap_or_default();
-        let remove = if release { ", #owner, #until" } else { "" };
+        let remove = match after {
+            After::WorksOn => "",
+            After::GivesBack => ", #owner, #until",
+        };
         let mut operation = self.changed(subject, record, now, next, remove).condition_expression("#owner = :owner");
         operation = operation.expression_attribute_values(":owner", text(owner));
         // DynamoDB refuses a name that no expression uses.
-        if release {
+        if after == After::GivesBack {
             operation = operation.expression_attribute_names("#until", "lease_until");
         }
         operation.send().await.map_err(|error| Failure::of("dynamodb:UpdateItem", &error))?;
@@ -383,12 +395,12 @@ impl Table {
         Ok(found)
     }
 
-    /// Gives the lease back without a change. A row that holds nothing else goes.
+    /// Gives the lease of this record back without a change. A row that holds nothing else goes.
     ///
     /// # Errors
     /// The call failed; with `ConditionFailed` the lease was lost.
-    pub async fn release(&self, subject: &Subject, owner: &str, empty: bool) -> Result<(), Failure> {
-        if empty {
+    pub async fn release(&self, subject: &Subject, owner: &str, record: &Record) -> Result<(), Failure> {
+        if *record == Record::default() {
             let operation = self
                 .client
                 .delete_item()

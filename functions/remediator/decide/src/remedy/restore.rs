@@ -114,7 +114,7 @@ fn without_memory(service: &Service) -> Verdict {
     if service.desired != 0 {
         return Verdict::NotForThis;
     }
-    let restore = command::count(&service.id, 1, false).replace("--desired-count 1", "--desired-count COUNT");
+    let restore = command::count(&service.id, 1).replace("--desired-count 1", "--desired-count COUNT");
     Verdict::Declined(vec![format!(
         "the service carries the tags of a pause that pullsafe does not remember, and tags alone restore nothing; to restore it: {restore}"
     )])

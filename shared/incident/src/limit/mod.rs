@@ -1,13 +1,11 @@
-//! The limit of Docker Hub that services share: who shares it, what becomes of it, and how that is told.
+//! The limit of Docker Hub that services share: who shares it, what becomes of it.
+
+mod message;
 
 use pullsafe::arn::ServiceId;
-use pullsafe::notice::{Notice, Severity};
 use pullsafe::timestamp::Timestamp;
 use pullsafe_radar::{Demand, Forecast, History, Reading, Source, forecast, to_move};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use super::notice::{Text, subject_line};
 
 /// A service that pulls from Docker Hub without credentials and by an address that it shares, as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ impl Sharer {
 }
 
 /// What becomes of the limit of one source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitAhead {
     /// Whom Docker Hub counts.
     pub source: Source,
@@ -91,44 +89,6 @@ impl LimitAhead {
             }
             Forecast::Enough => format!("{left}: enough for what goes on"),
         }
-    }
-
-    /// The message that it ends; `None` where it lasts. `moves` says whether its services are moved.
-    pub fn notice(&self, moves: bool) -> Option<Notice> {
-        let Forecast::Exhausted { at, .. } = &self.forecast else {
-            return None;
-        };
-        let mut text = Text::default();
-        text.line(&format!("{}.", self.says()));
-        text.line("Whatever leaves by this address pulls nothing without credentials then, until pulls of six hours ago come back.");
-        let services = self.to_move.iter().map(|service| format!("  {service}"));
-        match moves {
-            true => text.section(
-                "Moved to verified copies before that, as far as there are any; it lasts without them",
-                services,
-            ),
-            false => text.section(
-                "Enough to move to copies, for it to last (AheadOfFailure: move does it where the stack acts)",
-                services,
-            ),
-        }
-        // The same reading says it once, however often it comes.
-        let id = format!("limit-{}-{}", String::from(self.source.clone()), self.reading.at.seconds());
-        let detail = json!({ "notice": id, "limit": self });
-        let headline = match self.reading.remaining {
-            0 => format!("Docker Hub's pulls of {} are used up", self.source),
-            _ => format!("Docker Hub's pulls of {} are used up at {at}", self.source),
-        };
-        Some(Notice {
-            id,
-            detail_type: "Pull Limit".to_owned(),
-            subject: subject_line(&headline),
-            text: text.finish(),
-            evidence: None,
-            severity: Severity::NextLaunch,
-            links: Vec::new(),
-            detail,
-        })
     }
 }
 

@@ -1,17 +1,15 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made here, at the end. Findings are ranked by what happens next:
+//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what happens next:
 //! what the next launch already meets, then what a date is known for, then what only an unlucky hour brings.
+
+pub mod message;
 
 use std::collections::BTreeSet;
 
 use pullsafe::digest::Digest;
-use pullsafe::notice::Notice;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-use super::notice::{Text, subject_line};
 
 /// What is severe has this long until it happens, at most.
 const SOON_SECONDS: i64 = 7 * 86_400;
@@ -347,92 +345,5 @@ impl Outlook {
     /// The keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
         self.findings.iter().map(Finding::key).collect()
-    }
-
-    /// The message about what is new and severe; `None` if nothing is.
-    pub fn news(&self, told: &BTreeSet<String>) -> Option<Notice> {
-        let severe = |finding: &&Finding| finding.severity(self.at) < Severity::Later && !told.contains(&finding.key());
-        let new: Vec<&Finding> = self.findings.iter().filter(severe).collect();
-        let worst = new.first()?.severity(self.at);
-        let mut text = Text::default();
-        text.line(&format!("Nothing has failed yet: {}.", self.consequence(worst)));
-        write(&mut text, &new);
-        let keys: Vec<String> = new.iter().map(|finding| finding.key()).collect();
-        let id = format!(
-            "outlook-{}-{}",
-            self.subject,
-            Digest::of(keys.join("\n").as_bytes()).as_str().get(7..19).unwrap_or_default()
-        );
-        Some(notice(id, &self.consequence(worst), text, vec![self.clone()], Vec::new()))
-    }
-}
-
-/// The message of the week about everything that is known, and what could not be listed; `None` if it is nothing.
-pub fn week(mut outlooks: Vec<Outlook>, unread: Vec<String>, now: Timestamp) -> Option<Notice> {
-    outlooks.retain(|outlook| !outlook.findings.is_empty());
-    let worst = outlooks.iter().flat_map(|outlook| &outlook.findings).map(|finding| finding.severity(now)).min();
-    // One message a week, also where the schedule comes twice.
-    let id = format!("outlook-week-{}", now.seconds().div_euclid(SOON_SECONDS));
-    let headline = match worst {
-        Some(Severity::Next) => format!("the outlook of {} services: some cannot launch a task", outlooks.len()),
-        Some(Severity::Soon) => {
-            format!("the outlook of {} services: some cannot launch a task in a week", outlooks.len())
-        }
-        Some(Severity::Later) => format!("the outlook of {} services", outlooks.len()),
-        None if unread.is_empty() => return None,
-        None => "the outlook leaves something out that could not be listed".to_owned(),
-    };
-    let mut text = Text::default();
-    text.line(page(&outlooks, now).trim());
-    text.section("Not looked at, for it could not be listed", unread.clone());
-    Some(notice(id, &headline, text, outlooks, unread))
-}
-
-/// Everything that is known, for a person, the first to happen first; empty if nothing is.
-pub fn page(outlooks: &[Outlook], now: Timestamp) -> String {
-    let mut some: Vec<&Outlook> = outlooks.iter().filter(|outlook| !outlook.findings.is_empty()).collect();
-    some.sort_by_key(|outlook| {
-        outlook
-            .findings
-            .first()
-            .map(|finding| (finding.severity(now), finding.expected(), outlook.subject.clone()))
-    });
-    if some.is_empty() {
-        return String::new();
-    }
-    let count = some.len();
-    let what = match some.iter().any(|outlook| outlook.next == NextLaunch::OfFile) {
-        true => "service(s), scheduled tasks and files",
-        false => "service(s) and scheduled tasks",
-    };
-    let mut lines = vec![format!("\nWhat will go wrong with the images of {count} {what}, the first to happen first.")];
-    for outlook in some {
-        let severity = outlook.findings.first().map_or(Severity::Later, |finding| finding.severity(now));
-        lines.push(format!("\n{}:", outlook.consequence(severity)));
-        lines.extend(outlook.findings.iter().flat_map(said));
-    }
-    lines.join("\n") + "\n"
-}
-
-fn said(finding: &Finding) -> Vec<String> {
-    let advice = finding.advice().map(|advice| format!("    {}", advice.replace('\n', "\n    ")));
-    std::iter::once(format!("  {}", finding.says())).chain(advice).collect()
-}
-
-fn write(text: &mut Text, findings: &[&Finding]) {
-    findings.iter().flat_map(|finding| said(finding)).for_each(|line| text.line(&line));
-}
-
-fn notice(id: String, headline: &str, text: Text, outlooks: Vec<Outlook>, unread: Vec<String>) -> Notice {
-    let detail = json!(Outlooks { notice: id.clone(), outlooks, unread });
-    Notice {
-        id,
-        detail_type: "Outlook".to_owned(),
-        subject: subject_line(headline),
-        text: text.finish(),
-        evidence: None,
-        severity: pullsafe::notice::Severity::NextLaunch,
-        links: Vec::new(),
-        detail,
     }
 }
