@@ -157,10 +157,11 @@ def aws(words: list[str], whole: bool) -> str | None:
 
 
 def overrides(words: list[str]) -> str | None:
-    """What is wrong with parameters of the packaged template."""
+    """What is wrong with parameters of a template: one of the packages, or the packaged one."""
     if "--parameter-overrides" not in words:
         return None
-    known = pages.parameters()
+    template = words[words.index("--template-file") + 1] if "--template-file" in words else ""
+    known = pages.parameters(template if template.startswith("packages/") else None)
     for word in words[words.index("--parameter-overrides") + 1 :]:
         if word.startswith("--"):
             break

@@ -55,6 +55,7 @@ def packaged() -> dict:
     return yaml.load(text, _Loader)  # noqa: S506 - a loader made of the safe one
 
 
-def parameters() -> dict[str, dict]:
-    """The packaged template's parameters."""
-    return packaged()["Parameters"]
+def parameters(path: str | None = None) -> dict[str, dict]:
+    """The parameters of a template of the project; without one the packaged template's."""
+    found = packaged() if path is None else yaml.load((ROOT / path).read_text(), _Loader)  # noqa: S506 - a loader made of the safe one
+    return found["Parameters"]
