@@ -42,6 +42,7 @@ const MAY: &[(&str, &[&str])] = &[
     ),
     ("features", &[]),
     ("testkit", SHARED),
+    ("yardstick", &[]),
     (
         "scenarios",
         &[

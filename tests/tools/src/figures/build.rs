@@ -8,8 +8,7 @@ use crate::e2e::tools::project;
 use crate::e2e::{Context as _, Result, ensure};
 
 /// The command that builds them, for the document.
-pub const BUILD: &str =
-    "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe --bins --example bare";
+pub const BUILD: &str = "cargo build --release -p remediator -p mirror -p image-gate -p widget -p probe -p yardstick";
 
 /// Where the binaries are.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ impl Binaries {
 
     /// The bare function's binary.
     pub fn bare(&self) -> PathBuf {
-        self.0.join("examples/bare")
+        self.0.join("yardstick")
     }
 
     /// Links the remediator once more with its symbols, and takes the copy; the shipped binary is put back.

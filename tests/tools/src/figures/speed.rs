@@ -9,7 +9,7 @@ use super::report::{Goal, Report, rounded};
 use crate::e2e::{Context as _, Result};
 
 /// The command, for the document.
-pub const BENCH: &str = "cargo bench -p remediator --bench decide";
+pub const BENCH: &str = "cargo bench -p remediator-decide --bench decide";
 
 /// A bench, what it is called in the document, and how many a second are wanted.
 const BENCHES: &[(&str, &str, Option<u32>)] = &[

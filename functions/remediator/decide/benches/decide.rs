@@ -1,4 +1,4 @@
-//! The speed of the pure path, on one core: `cargo bench -p remediator --bench decide`.
+//! The speed of the pure path, on one core: `cargo bench -p remediator-decide --bench decide`.
 //!
 //! The bench profile inherits the release profile, so that this is the code as the functions ship it. The observation
 //! is given; what it costs to make one are round trips, which `cargo figures` counts.
@@ -24,8 +24,8 @@ use remediator_decide::remedy::{Situation, decide, target};
 use remediator_decide::service::Service;
 use serde_json::{Value, json};
 
-const EVENT: &str = include_str!("../../../events/task-stopped-hub-quota.json");
-const CORPUS: &str = include_str!("../../../tests/corpus/stops.jsonl");
+const EVENT: &str = include_str!("../../../../events/task-stopped-hub-quota.json");
+const CORPUS: &str = include_str!("../../../../tests/corpus/stops.jsonl");
 const MIRROR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
 fn settings() -> Settings {
