@@ -113,6 +113,7 @@ impl Account {
             .with("AWS_ENDPOINT_URL", served.url())
             .with("PULLSAFE_MODE", "act")
             .with("PULLSAFE_AHEAD", "warn")
+            .with("PULLSAFE_PROBE_SUBNETS", "subnet-0123456789abcdef0")
             .with("PULLSAFE_TABLE", TABLE)
             .with("PULLSAFE_TOPIC_ARN", Sns::arn(TOPIC))
             .with("PULLSAFE_QUEUE_URL", Sqs::url(WORK_QUEUE))
