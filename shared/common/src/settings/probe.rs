@@ -1,0 +1,25 @@
+//! The settings of the probe.
+
+use super::read::{Fault, Reader};
+use super::variables::*;
+
+/// The probe's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// Ids of subnets.
+    pub subnets: Vec<String>,
+}
+
+impl ProbeSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let subnets = reader.text(PROBE_SUBNETS);
+        let subnets =
+            subnets.split(',').map(str::trim).filter(|subnet| !subnet.is_empty()).map(str::to_owned).collect();
+        if reader.faults.is_empty() { Ok(Self { subnets }) } else { Err(reader.faults) }
+    }
+}

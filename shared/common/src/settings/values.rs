@@ -1,0 +1,19 @@
+//! Values that the settings of several functions have.
+
+/// How messages for people are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Plain text that reads alone.
+    Text,
+    /// The custom-notification schema of Amazon Q in chat applications.
+    Chatbot,
+}
+
+/// Where the mirror is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Host of the registry.
+    pub registry: String,
+    /// First part of the repository names.
+    pub prefix: String,
+}

@@ -1,0 +1,34 @@
+//! The settings of the widget.
+
+use super::read::{Fault, Reader};
+use super::variables::*;
+
+/// The widget's configuration, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WidgetSettings {
+    /// DynamoDB table.
+    pub table: String,
+    /// From how many services on one cause is an outbreak.
+    pub outbreak_after: usize,
+    /// Within how many minutes.
+    pub outbreak_minutes: i64,
+    /// ARN of the function that the buttons call with an answer, if there are buttons.
+    pub answers: Option<String>,
+}
+
+impl WidgetSettings {
+    /// Reads every setting through `lookup`.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let settings = Self {
+            table: reader.text(TABLE),
+            outbreak_after: reader.outbreak_after(),
+            outbreak_minutes: reader.outbreak_minutes(),
+            answers: reader.function(ANSWERS_FUNCTION),
+        };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
+    }
+}
