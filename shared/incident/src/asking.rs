@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::command;
 use super::incident::{CauseSeen, Incident, summary};
-use super::notice::{Text, subject_line};
+use super::notice::{Text, blocked, subject_line};
 use super::plan::{Plan, Step};
 use super::published::{Asked, Blocker, Published, Unanswered};
 use super::question::Question;
@@ -86,24 +86,12 @@ pub fn asked(asking: &Asking<'_>, incident: &Incident, id: String) -> Notice {
     let text = text.finish();
     let evidence = Some((evidence.0.min(text.len()), evidence.1.min(text.len()))).filter(|(from, to)| from < to);
     let detail = Published::Blocker(Box::new(Blocker {
-        notice: id.clone(),
-        incident: incident.id.clone(),
-        subject: subject.to_owned(),
-        docker_hub_quota: diagnosis.docker_hub_quota(),
-        diagnosis: diagnosis.clone(),
-        remedy: Some(plan.remedy),
-        applied: false,
-        steps: Some(plan.steps.iter().map(Step::describe).collect()),
-        declined: incident.declined.clone(),
-        tasks: blocker.tasks,
-        since: blocker.first_at,
-        refused: None,
-        outbreak: None,
         question: Some(Asked {
             code: code.to_owned(),
             expires_at: question.expires_at,
             function: asking.function.to_owned(),
         }),
+        ..blocked(subject, incident, blocker, Some(plan), &id)
     }))
     .detail();
     let subject = subject_line(&format!("{subject}: may it be {}? Question {code}", plan.result));

@@ -57,6 +57,33 @@ impl Outcome<'_> {
     }
 }
 
+/// What an event says of a blocker, and of what is planned about it: nothing was done or refused, and nobody is asked.
+pub(crate) fn blocked(
+    subject: &str,
+    incident: &Incident,
+    blocker: &CauseSeen,
+    plan: Option<&Plan>,
+    id: &str,
+) -> Blocker {
+    let diagnosis = &blocker.diagnosis;
+    Blocker {
+        notice: id.to_owned(),
+        incident: incident.id.clone(),
+        subject: subject.to_owned(),
+        docker_hub_quota: diagnosis.docker_hub_quota(),
+        diagnosis: diagnosis.clone(),
+        remedy: plan.map(|plan| plan.remedy),
+        applied: false,
+        steps: plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect()),
+        declined: incident.declined.clone(),
+        tasks: blocker.tasks,
+        since: blocker.first_at,
+        refused: None,
+        outbreak: None,
+        question: None,
+    }
+}
+
 /// The message about the current blocker of an incident and what became of it.
 pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &Outcome<'_>, id: String) -> Notice {
     let diagnosis = &blocker.diagnosis;
@@ -140,23 +167,12 @@ pub fn about(subject: &str, incident: &Incident, blocker: &CauseSeen, outcome: &
     text.short_form(incident);
     text.line(&format!("\nIncident {}", incident.id));
     let detail = Published::Blocker(Box::new(Blocker {
-        notice: id.clone(),
-        incident: incident.id.clone(),
-        subject: subject.to_owned(),
-        docker_hub_quota: diagnosis.docker_hub_quota(),
-        diagnosis: diagnosis.clone(),
-        remedy: plan.map(|plan| plan.remedy),
         applied: matches!(outcome, Outcome::Applied(_)),
-        steps: plan.map(|plan| plan.steps.iter().map(super::plan::Step::describe).collect()),
-        declined: incident.declined.clone(),
-        tasks: blocker.tasks,
-        since: blocker.first_at,
         refused: match outcome {
             Outcome::Refused(_, refusal, _) => Some((*refusal).clone()),
             Outcome::Advised(_) | Outcome::Applied(_) | Outcome::WouldApply(_) | Outcome::Abandoned(..) => None,
         },
-        outbreak: None,
-        question: None,
+        ..blocked(subject, incident, blocker, plan, &id)
     }))
     .detail();
     let text = text.finish();
