@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use probe::Probe;
+use probe::ScheduledProbe;
 use pullsafe::reference::Digest;
 use pullsafe_radar::Probed;
 use pullsafe_registry::{Client, Config};
@@ -49,7 +49,7 @@ pub(crate) async fn headers() -> String {
         });
         let clock: pullsafe::clock::Clock = Arc::new(|| pullsafe::timestamp::Timestamp::from_millis(1_768_506_420_000));
         let endpoints = format!("docker.io={}", evil.url()).parse().unwrap();
-        let probe = Probe::new(
+        let probe = ScheduledProbe::new(
             Client::new(Config { endpoints, attempts: 1, ..Config::new(clock.clone()) }),
             vec![SUBNET.to_owned()],
             clock,

@@ -102,7 +102,7 @@ pub(crate) async fn region_of_logs() -> String {
         stream: "s".to_owned(),
     };
     let window = remediator_decide::log::place::Window::around(None, Timestamp::from_millis(0));
-    let mut budget = pullsafe_incident::spent::Budget { calls: 3, bytes: 1000 };
+    let mut budget = pullsafe_incident::spent::LogBudget { calls: 3, bytes: 1000 };
     let failure = Logs::new(&config).read(&stream, window, &mut budget, |_| {}).await.unwrap_err();
     assert!(failure.to_string().contains("another partition"), "{failure}");
     "no log evidence: the region cannot be used".to_owned()

@@ -189,7 +189,7 @@ async fn an_index_that_follows_its_image_wins() {
     let pushed = testkit::ecr::ecr_push_event("web", Some("1"), single.digest(), stage.clock.now());
     stage.handle(&pushed).await;
     assert_eq!(stage.answer("Create", "app")["Data"]["ImageDigest"], Stage::digest(2));
-    assert!(image_gate::Settings::default().settle_image > std::time::Duration::from_millis(1500));
+    assert!(image_gate::GateContext::default().settle_image > std::time::Duration::from_millis(1500));
 }
 
 #[tokio::test]
@@ -389,7 +389,7 @@ async fn what_a_stranger_writes_does_not_act_where_a_reason_is_read() {
 /// Each error of ECR, met by a request and by a sweep.
 #[tokio::test]
 async fn every_error_of_ecr_is_taken_for_what_it_means() {
-    use image_gate::decide::ecr_errors::{Meaning, ROWS};
+    use image_gate::decide::ecr_errors::{EcrErrorMeaning, ROWS};
     let whole_calls = ROWS.iter().filter(|(code, _)| code.ends_with("Exception"));
     for ((code, meaning), operation) in
         whole_calls.flat_map(|row| ["BatchGetImage", "DescribeImages"].map(|operation| (row, operation)))
@@ -398,13 +398,17 @@ async fn every_error_of_ecr_is_taken_for_what_it_means() {
         stage.push("web", "1", 1);
         stage.aws.inject(Fault::on("ecr", operation, FaultKind::Code(code)).always());
         let outcome = stage.handle(&stage.request("Create", "app", "1")).await;
-        assert_eq!(outcome["parked"] == true, *meaning != Meaning::Final, "{operation}: {code}: {outcome}");
+        assert_eq!(outcome["parked"] == true, *meaning != EcrErrorMeaning::Final, "{operation}: {code}: {outcome}");
         for _ in 0..4 {
             stage.pass(60).await;
             stage.sweep().await;
         }
         let failed = stage.is_answered("Create", "app");
-        assert_eq!(failed, matches!(meaning, Meaning::Final | Meaning::Permission), "{operation}: {code}");
+        assert_eq!(
+            failed,
+            matches!(meaning, EcrErrorMeaning::Final | EcrErrorMeaning::Permission),
+            "{operation}: {code}"
+        );
         if failed {
             assert_eq!(stage.answer("Create", "app")["Status"], "FAILED", "{operation}: {code}");
             let reason = reason(&stage, "app");

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use pullsafe_diagnosis::cause::{Cause, Confidence};
 use pullsafe_diagnosis::registries::VOCABULARIES;
-use pullsafe_diagnosis::row::Row;
+use pullsafe_diagnosis::row::SignatureRow;
 use pullsafe_diagnosis::tables;
 use remediator_decide::probe::PROBES;
 
@@ -249,7 +249,7 @@ fn confusion(out: &mut String) {
     }
 }
 
-fn signatures(out: &mut String, table: &[Row]) {
+fn signatures(out: &mut String, table: &[SignatureRow]) {
     out.push_str("\n| signature | means | matches | example | settled by |\n|---|---|---|---|---|\n");
     for row in table {
         let example = if row.example.image.is_empty() {
@@ -269,7 +269,7 @@ fn signatures(out: &mut String, table: &[Row]) {
     }
 }
 
-fn meaning(row: &Row) -> String {
+fn meaning(row: &SignatureRow) -> String {
     let fields = [
         row.registry.map(|registry| registry.as_str()),
         row.kind.map(|kind| kind.as_str()),
@@ -287,7 +287,7 @@ fn meaning(row: &Row) -> String {
     format!("{}{detail}; {}{weight}", row.cause, row.confidence)
 }
 
-fn matches(row: &Row) -> String {
+fn matches(row: &SignatureRow) -> String {
     let group = |phrases: &[&str]| {
         let shown: Vec<String> = phrases.iter().take(6).map(|phrase| code(phrase)).collect();
         let more = if phrases.len() > 6 {

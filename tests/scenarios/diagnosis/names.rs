@@ -7,7 +7,7 @@ use pullsafe::reference::Reference;
 use pullsafe_diagnosis::build::diagnose_build;
 use pullsafe_diagnosis::cause::Diagnosis;
 use pullsafe_diagnosis::diagnose;
-use pullsafe_diagnosis::shape::Shape;
+use pullsafe_diagnosis::shape::NameShape;
 use pullsafe_diagnosis::tables;
 use pullsafe_events::stopped_task::StoppedTask;
 use serde_json::json;
@@ -16,17 +16,17 @@ use crate::corpus::{Logs, Stop};
 use crate::field::{Seen, labelled};
 
 /// Every shape that a name can have.
-const SHAPES: &[Shape] = &[
-    Shape::Variable,
-    Shape::Module,
-    Shape::Path,
-    Shape::Command,
-    Shape::Action,
-    Shape::Host,
-    Shape::Name,
-    Shape::Arn,
-    Shape::Platform,
-    Shape::Option,
+const SHAPES: &[NameShape] = &[
+    NameShape::Variable,
+    NameShape::Module,
+    NameShape::Path,
+    NameShape::Command,
+    NameShape::Action,
+    NameShape::Host,
+    NameShape::Name,
+    NameShape::Arn,
+    NameShape::Platform,
+    NameShape::Option,
 ];
 
 /// What stands in quotes in an advice.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use image_gate::decide::look::{Look, WhyNot};
-use image_gate::decide::place::Place;
+use image_gate::decide::look::{ImageLook, WhyNot};
+use image_gate::decide::place::RepositoryPlace;
 use image_gate::decide::properties::Properties;
 use image_gate::decide::request::Envelope;
-use image_gate::decide::verdict::{Verdict, verdict};
-use image_gate::decide::wait::{Claim, Delivery, State, Wait};
+use image_gate::decide::verdict::{GateVerdict, verdict};
+use image_gate::decide::wait::{AnswerClaim, Delivery, Wait, WaitState};
 use pullsafe::timestamp::Timestamp;
 use serde_json::json;
 
@@ -179,11 +179,11 @@ impl Model {
         format!("{success} by {name} at {}", self.tick)
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> ImageLook {
         if self.image {
-            Look::Present(Box::default())
+            ImageLook::Present(Box::default())
         } else {
-            Look::NotYet(WhyNot::NoImage)
+            ImageLook::NotYet(WhyNot::NoImage)
         }
     }
 
@@ -202,14 +202,14 @@ impl Model {
         let owner = name.to_string();
         let follow = match step {
             Step::Look => match verdict(&fresh(), self.look(), at(self.tick)) {
-                Verdict::Succeed(_) => Some(Step::Insert(Some(self.body(name, true)))),
-                Verdict::Fail(_) | Verdict::GiveUp(_) | Verdict::Wait => Some(Step::Insert(None)),
+                GateVerdict::Succeed(_) => Some(Step::Insert(Some(self.body(name, true)))),
+                GateVerdict::Fail(_) | GateVerdict::GiveUp(_) | GateVerdict::Wait => Some(Step::Insert(None)),
             },
             Step::Insert(body) => {
                 let wait = match &body {
                     Some(body) => match fresh().claim(&owner, || body.clone(), at(self.tick)) {
-                        Claim::Take(claimed) => *claimed,
-                        Claim::Busy(_) | Claim::Over => unreachable!("nobody knows it yet"),
+                        AnswerClaim::Take(claimed) => *claimed,
+                        AnswerClaim::Busy(_) | AnswerClaim::Over => unreachable!("nobody knows it yet"),
                     },
                     None => fresh(),
                 };
@@ -235,16 +235,16 @@ impl Model {
                 }
             }),
             Step::LookAgain(row) | Step::LookFor(row) => match verdict(&row, self.look(), at(self.tick)) {
-                Verdict::Succeed(_) => Some(Step::Claim(row, self.body(name, true))),
-                Verdict::GiveUp(_) | Verdict::Fail(_) => Some(Step::Claim(row, self.body(name, false))),
-                Verdict::Wait => None,
+                GateVerdict::Succeed(_) => Some(Step::Claim(row, self.body(name, true))),
+                GateVerdict::GiveUp(_) | GateVerdict::Fail(_) => Some(Step::Claim(row, self.body(name, false))),
+                GateVerdict::Wait => None,
             },
             Step::Claim(row, body) => match row.claim(&owner, || body, at(self.tick)) {
-                Claim::Take(claimed) if self.replace(&claimed) => Some(Step::Put(*claimed)),
-                Claim::Take(_) | Claim::Busy(_) | Claim::Over => None,
+                AnswerClaim::Take(claimed) if self.replace(&claimed) => Some(Step::Put(*claimed)),
+                AnswerClaim::Take(_) | AnswerClaim::Busy(_) | AnswerClaim::Over => None,
             },
             Step::Put(row) => {
-                let State::Answering { body, .. } = &row.state else {
+                let WaitState::Answering { body, .. } = &row.state else {
                     unreachable!("only a claimed row is sent")
                 };
                 if self.got.is_empty() {
@@ -341,6 +341,6 @@ pub(super) fn fresh() -> Wait {
     });
     let envelope = Envelope::find(&request).pop().expect("a request");
     let asked = Properties::parse(&envelope.properties).expect("properties");
-    let place = Place::of(&asked, &envelope.requester, None);
+    let place = RepositoryPlace::of(&asked, &envelope.requester, None);
     Wait::new(&envelope, asked, place, at(0))
 }

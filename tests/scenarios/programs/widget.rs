@@ -1,7 +1,7 @@
 //! The built function behind a Lambda Runtime API, on a fake AWS behind a real socket.
 
 use pullsafe::settings::WidgetSettings;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use scenarios::reported;
 use scenarios::world::{Setup, TABLE, World};
 use serde_json::{Value, json};
@@ -70,8 +70,8 @@ async fn the_open_incident_is_shown_with_its_quota() {
 #[tokio::test]
 async fn what_will_fail_is_shown_before_it_does() {
     let world = Setup::new().build();
-    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding {
+    let trouble = OutlookCause::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = OutlookFinding {
         container: "app".to_owned(),
         image: "<b>app:1".to_owned(),
         trouble,

@@ -37,7 +37,7 @@ mod unread;
 pub(crate) use unread::{is_named as is_unread, unread};
 
 use pullsafe_syntax::traced::Traced;
-use pullsafe_syntax::yaml::Tree;
+use pullsafe_syntax::yaml::TracedTree;
 
 use crate::analysis::Analysis;
 use crate::name::Name;
@@ -57,11 +57,11 @@ pub(crate) struct Format {
     /// Words without one of which a file of this format names no image. None: any file may.
     pub(crate) marks: &'static [&'static str],
     /// How it is read.
-    pub(crate) read: Read,
+    pub(crate) read: ReadAs,
 }
 
 /// How a format is read.
-pub(crate) enum Read {
+pub(crate) enum ReadAs {
     /// As a text of its own, known by name, or by its first lines where the name says nothing.
     Text {
         begins: fn(&str) -> bool,
@@ -69,8 +69,8 @@ pub(crate) enum Read {
     },
     /// As YAML or JSON, known by path or content.
     Document {
-        is: fn(&Name<'_>, &Tree) -> bool,
-        scan: fn(&Tree, &mut Analysis<'_>),
+        is: fn(&Name<'_>, &TracedTree) -> bool,
+        scan: fn(&TracedTree, &mut Analysis<'_>),
     },
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_ecr::config::{Credentials, Region, SharedCredentialsProvider};
-use image_gate::{Gate, Settings};
+use image_gate::{GateContext, ImageGate};
 use pullsafe::clock::{self, Clock};
 use pullsafe::manifest::OCI_INDEX;
 use pullsafe::reference::Digest;
@@ -60,26 +60,26 @@ impl Aws {
         self.log.lock().unwrap().iter().filter(|request| operation(request) == "PUT").cloned().collect()
     }
 
-    fn gate(&self) -> Arc<Gate> {
+    fn gate(&self) -> Arc<ImageGate> {
         self.gate_with(clock::system())
     }
 
-    fn gate_with(&self, clock: Clock) -> Arc<Gate> {
+    fn gate_with(&self, clock: Clock) -> Arc<ImageGate> {
         let config = aws_config::SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test")))
             .endpoint_url(format!("http://{}", self.address))
             .build();
-        let settings = Settings {
+        let settings = GateContext {
             stack: GateSettings { allow_local_response_url: true, ..GateSettings::default() },
             pause: Duration::from_millis(5),
             settle_index: Duration::from_millis(5),
             settle_image: Duration::from_millis(5),
             time_to_answer: Duration::from_millis(600),
-            ..Settings::default()
+            ..GateContext::default()
         };
-        Arc::new(Gate::new(config, settings, clock))
+        Arc::new(ImageGate::new(config, settings, clock))
     }
 
     fn request(&self, request_type: &str, properties: Value) -> Value {

@@ -10,7 +10,7 @@ mod setup;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::settings::MirrorSettings;
 use pullsafe::timestamp::Timestamp;
 use remediator::Remediator;
@@ -114,7 +114,7 @@ pub struct World {
     /// pullsafe's remediator; `None` where it is not deployed.
     pub remediator: Option<Remediator>,
     /// pullsafe's mirror.
-    pub mirror: Mirror,
+    pub mirror: MirrorFunction,
     /// What EventBridge Scheduler starts.
     pub schedules: Schedules,
     /// Parameters: the mirror's configuration is one.
@@ -238,7 +238,7 @@ impl World {
     }
 
     /// One more instance of the mirror, as when several jobs run at a time.
-    pub fn another_mirror(&self) -> Mirror {
+    pub fn another_mirror(&self) -> MirrorFunction {
         setup::mirror(&self.config, self)
     }
 

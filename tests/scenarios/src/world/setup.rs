@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use mirror::Mirror;
+use mirror::MirrorFunction;
 use pullsafe::clock::Clock;
 use pullsafe::settings::{MirrorSettings, Settings};
 use pullsafe::timestamp::Timestamp;
@@ -219,7 +219,7 @@ impl Setup {
             registry: Some(images.host()),
             ..mirror_settings()
         };
-        let mirror = Mirror::new(
+        let mirror = MirrorFunction::new(
             mirror_settings.clone(),
             config.clone(),
             endpoints(&hub, &ecr, &public, &images),
@@ -405,9 +405,10 @@ pub(super) fn remediator(config: &SdkConfig, world: &World, settings: &[(&str, &
     Remediator::new(settings, config, registry, clock)
 }
 
-pub(super) fn mirror(config: &SdkConfig, world: &World) -> Mirror {
+pub(super) fn mirror(config: &SdkConfig, world: &World) -> MirrorFunction {
     let endpoints = endpoints(&world.hub, &world.ecr, &world.public, &world.images);
-    Mirror::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock)).with_timeouts(PATIENT)
+    MirrorFunction::new(world.mirror_settings.clone(), config.clone(), endpoints, reading(&world.clock))
+        .with_timeouts(PATIENT)
 }
 
 /// As the stack sets them.

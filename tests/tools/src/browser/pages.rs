@@ -4,10 +4,10 @@
 use pullsafe::timestamp::Timestamp;
 use pullsafe_events::Subject;
 use pullsafe_incident::incident::Incident;
-use pullsafe_incident::outbreak::Rules;
-use pullsafe_incident::outlook::{Finding, NextLaunch, Outlook, Trouble};
+use pullsafe_incident::outbreak::OutbreakRules;
+use pullsafe_incident::outlook::{NextLaunch, Outlook, OutlookCause, OutlookFinding};
 use pullsafe_report::outbreak::{self, OutbreakReport};
-use pullsafe_report::widget::{self, Board, Look, Theme};
+use pullsafe_report::widget::{self, Theme, WidgetContent, WidgetView};
 use pullsafe_report::{Report, html};
 
 use super::look::Expected;
@@ -159,7 +159,7 @@ fn outbreak(
     texts: &[&str],
 ) -> Page {
     let reports: Vec<Report> = storm.iter().map(|(subject, incident)| Report::of(subject, incident, now)).collect();
-    let outbreaks = outbreak::of(storm, Rules::USUAL, now);
+    let outbreaks = outbreak::of(storm, OutbreakRules::USUAL, now);
     Page {
         html: html::page_with("Incidents", &outbreaks, &reports),
         ..report(name, &[], &[elements, &["svg.quota", "h1", "h2", "table"]].concat(), texts)
@@ -189,7 +189,7 @@ impl Shown {
         let reports = lasting.iter().map(|(subject, incident)| Report::of(subject, incident, now));
         Self {
             reports: reports.chain(open.iter().cloned()).collect(),
-            outbreaks: outbreak::of(&lasting, Rules::USUAL, now),
+            outbreaks: outbreak::of(&lasting, OutbreakRules::USUAL, now),
             outlook: outlook(image, now),
             warning,
             now,
@@ -200,14 +200,14 @@ impl Shown {
 /// The fragment, in a page as plain as can be, as wide as its dashboard makes it, which shows no action. Its theme is
 /// the dashboard's and not the reader's.
 fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
-    let board = Board {
+    let board = WidgetContent {
         reports: &shown.reports,
         outbreaks: &shown.outbreaks,
         outlooks: std::slice::from_ref(&shown.outlook),
         warning: shown.warning,
         answers: Some("arn:aws:lambda:eu-west-1:123456789012:function:pullsafe-RemediatorFunction-1A2B3C4D5E6F"),
     };
-    let fragment = widget::board(&board, Look { theme, width: Some(width), now: shown.now });
+    let fragment = widget::board(&board, WidgetView { theme, width: Some(width), now: shown.now });
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>w</title><style>cwdb-action{{display:none}}</style><body \
@@ -235,8 +235,8 @@ fn widget(name: &'static str, theme: Theme, width: u32, shown: &Shown) -> Page {
 
 /// What is known to fail.
 fn outlook(image: &str, at: Timestamp) -> Outlook {
-    let trouble = Trouble::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
-    let finding = Finding {
+    let trouble = OutlookCause::MayNotPull { role: "arn:aws:iam::123456789012:role/pull".to_owned() };
+    let finding = OutlookFinding {
         container: "app".to_owned(),
         image: image.to_owned(),
         trouble,
