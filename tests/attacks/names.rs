@@ -11,7 +11,7 @@ use remediator::aws::logs::Logs;
 use remediator_decide::log::place::{LogPlace, of_container};
 use serde_json::json;
 
-use super::evil::{Evil, Reply};
+use super::evil::{Evil, EvilReply};
 
 /// A client as the functions have it.
 fn client() -> Client {
@@ -22,7 +22,7 @@ fn client() -> Client {
 }
 
 pub(crate) async fn this_machine() -> String {
-    let evil = Evil::start(|_, _| Reply::new(200, "{}"));
+    let evil = Evil::start(|_, _| EvilReply::new(200, "{}"));
     let port = evil.host.rsplit(':').next().unwrap();
     let mut tried = 0;
     for host in [

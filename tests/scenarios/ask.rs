@@ -4,8 +4,8 @@
 use pullsafe_events::answer::{Answer, YesOrNo};
 use scenarios::world::{DEAD_LETTERS, FUNCTION, MIRROR_QUEUE, NAT, Setup, TABLE, WORK_QUEUE, World};
 use serde_json::{Value, json};
-use testkit::aws::service::Service as _;
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::service::FakeService as _;
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::ecs::Pacing;
 use testkit::registry::{Mutability, Sample};
 
@@ -174,7 +174,7 @@ async fn a_name_that_is_not_proven_does_nothing() {
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.contains(why) && error.contains("nothing was done") && !error.contains("PLANTED"), "{answer}");
     }
-    world.aws.inject(Fault::on("sts", "GetCallerIdentity", FaultKind::InternalError).always());
+    world.aws.inject(AwsFault::on("sts", "GetCallerIdentity", FaultKind::InternalError).always());
     let event = signed(&world, ALICE, YesOrNo::Yes, &code);
     let answer = world.ask(&event).await;
     assert!(answer["error"].as_str().is_some_and(|error| error.contains("could not be found out")), "{answer}");
@@ -411,7 +411,7 @@ async fn a_yes_counts_no_more_where_the_mode_says_so() {
 #[tokio::test]
 async fn a_refused_act_is_asked_about_again() {
     let mut world = until_asked(movable(asking())).await;
-    world.aws.inject(Fault::on("ecs", "RegisterTaskDefinition", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("ecs", "RegisterTaskDefinition", FaultKind::AccessDenied).always());
     let first = code(&world);
     let answer = world.ask(&yes(&first)).await;
     assert!(heard(&answer).0 == "not-now" && heard(&answer).1.contains("RegisterTaskDefinition"), "{answer}");

@@ -66,7 +66,7 @@ fn about_limit(world: &World) -> Vec<String> {
 
 fn image(world: &World, name: &str) -> String {
     let definition = world.service(name)["taskDefinition"].as_str().unwrap_or_default().to_owned();
-    use testkit::aws::service::Service as _;
+    use testkit::aws::service::FakeService as _;
     let answer = world
         .ecs
         .call("DescribeTaskDefinition", &json!({ "taskDefinition": definition }))

@@ -103,9 +103,9 @@ async fn what_is_no_longer_true_costs_nothing_but_the_transfer() {
 
 #[tokio::test]
 async fn without_the_rows_everything_is_sent_and_nothing_fails() {
-    use testkit::aws::{Fault, FaultKind};
+    use testkit::aws::{AwsFault, FaultKind};
     let mut world = world(true);
-    world.aws.inject(Fault::on("dynamodb", "GetItem", FaultKind::AccessDenied).always());
+    world.aws.inject(AwsFault::on("dynamodb", "GetItem", FaultKind::AccessDenied).always());
     mirror(&mut world, "acme/app").await;
     world.restart_mirror();
     mirror(&mut world, "acme/other").await;

@@ -10,7 +10,7 @@ use pullsafe_registry::Allowance as _;
 use pullsafe_registry::decide::limiter::{Admission, Ended, Limiter, Rate, RequestKind};
 use scenarios::world::{PLAN_QUEUE, Setup, TABLE, World};
 use serde_json::{Value, json};
-use testkit::aws::{Fault, FaultKind};
+use testkit::aws::{AwsFault, FaultKind};
 use testkit::registry::Sample;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -207,7 +207,7 @@ async fn a_worker_that_died_takes_half_a_second_of_the_quota_with_it() {
 async fn without_the_table_each_keeps_to_its_share() {
     for kind in [FaultKind::InternalError, FaultKind::AccessDenied] {
         let world = Setup::new().build();
-        world.aws.inject(Fault::on("dynamodb", "UpdateItem", kind).always());
+        world.aws.inject(AwsFault::on("dynamodb", "UpdateItem", kind).always());
         let ecr = put(&world, WORKERS, 10).await;
         assert_eq!(ecr.times().len(), 10 * WORKERS);
         assert!(ecr.most_in_a_second() <= 2 * WORKERS, "{}", ecr.most_in_a_second());

@@ -17,12 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 /// A request: its first line, its headers, its body.
-type Request = (String, HashMap<String, String>, Value);
+type RawRequest = (String, HashMap<String, String>, Value);
 
 /// AWS: ECR by its operation, and the answer address for everything else.
 struct Aws {
     address: String,
-    log: Arc<Mutex<Vec<Request>>>,
+    log: Arc<Mutex<Vec<RawRequest>>>,
 }
 
 impl Aws {
@@ -30,7 +30,7 @@ impl Aws {
     async fn start(answer: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let log: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let log: Arc<Mutex<Vec<RawRequest>>> = Arc::default();
         let (shared, answer) = (Arc::clone(&log), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -56,7 +56,7 @@ impl Aws {
         self.log.lock().unwrap().iter().filter(|request| operation(request) == wanted).count()
     }
 
-    fn answers(&self) -> Vec<Request> {
+    fn answers(&self) -> Vec<RawRequest> {
         self.log.lock().unwrap().iter().filter(|request| operation(request) == "PUT").cloned().collect()
     }
 
@@ -91,14 +91,14 @@ impl Aws {
     }
 }
 
-fn operation((line, headers, _): &Request) -> String {
+fn operation((line, headers, _): &RawRequest) -> String {
     match headers.get("x-amz-target") {
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => line.split(' ').next().unwrap_or_default().to_owned(),
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut TcpStream) -> Option<RawRequest> {
     let mut bytes = Vec::new();
     loop {
         let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
@@ -161,7 +161,7 @@ async fn a_stack_goes_on_once_the_image_is_there() {
     let outcome = aws.gate().handle(aws.request("Create", properties()), "call", in_seconds(60)).await.unwrap();
     assert_eq!(outcome, json!({"answered": true, "success": true}));
     assert_eq!(aws.count("BatchGetImage"), 3);
-    let [(line, headers, body)]: [Request; 1] = aws.answers().try_into().unwrap();
+    let [(line, headers, body)]: [RawRequest; 1] = aws.answers().try_into().unwrap();
     assert_eq!(line, "PUT /arn%3Aaws%3Acloudformation/app%7CImage?X-Amz-Signature=s%2Bs HTTP/1.1");
     assert_eq!((headers["content-type"].as_str(), headers.contains_key("authorization")), ("", false));
     let uri = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/web";

@@ -30,7 +30,7 @@ pub const MIRROR_QUEUE: &str = "pullsafe-mirror";
 pub const GATE_QUEUE: &str = "pullsafe-gate";
 
 /// The account, CloudFormation's address, and the gate.
-pub struct Stage {
+pub struct GateStage {
     /// The clock of everything.
     pub clock: VirtualClock,
     /// The wire between the gate and AWS.
@@ -53,7 +53,7 @@ pub struct Stage {
     _registry: RegistryServer,
 }
 
-impl Stage {
+impl GateStage {
     /// With a repository `web` that is empty.
     ///
     /// # Panics
