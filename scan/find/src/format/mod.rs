@@ -132,3 +132,36 @@ pub fn table() -> String {
 pub fn order() -> String {
     FORMATS.iter().map(|format| format!("1. {}: {}\n", format.name, format.order)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::FORMATS;
+    use crate::detect::scan_file;
+    use crate::nearby::Nearby;
+    use crate::neighbours::NoNeighbours;
+
+    /// The formats in which an image was found in the files of a folder.
+    fn found_in(folder: &Path, formats: &mut BTreeSet<&'static str>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found_in(&path, formats);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let scan = scan_file(path.to_str().unwrap(), &text, &Nearby::of(&NoNeighbours));
+                formats.extend(scan.format.filter(|_| !scan.findings.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_corpus_has_a_file_of_every_format() {
+        let mut found = BTreeSet::new();
+        found_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"), &mut found);
+        let missing: BTreeSet<_> =
+            FORMATS.iter().map(|format| format.name).filter(|name| !found.contains(name)).collect();
+        assert!(missing.is_empty(), "nothing in tests/corpus is found as: {missing:?}");
+    }
+}
