@@ -139,9 +139,7 @@ impl Remediator {
         asking: MirrorOffer,
     ) -> Offer {
         let facts = diagnosis.build.as_ref();
-        facts.map_or_else(Offer::default, |facts| {
-            build_remedy::offer(project, facts, images, self.settings.public_fallback, asking)
-        })
+        facts.map_or_else(Offer::default, |facts| build_remedy::offer(project, facts, images, &self.settings, asking))
     }
 
     /// What to write instead, and asks the mirror for what it lacks. It may be asked twice for the same: the second

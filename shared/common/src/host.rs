@@ -65,8 +65,8 @@ pub enum Limit {
 
 impl Limit {
     /// Tells the limits apart, by the registry's row. `remaining` is what the answer says is left of the quota.
-    pub fn of_429(registry: &str, is_manifest_get: bool, remaining: Option<u64>, body: &str) -> Self {
-        (row_of(registry).limit)(TooManyRequests { is_manifest_get, remaining, text: &body.to_ascii_lowercase() })
+    pub fn of_429(registry: &str, answer: TooManyRequests<'_>) -> Self {
+        (row_of(registry).limit)(TooManyRequests { text: &answer.text.to_ascii_lowercase(), ..answer })
     }
 
     /// Whether waiting within one run is of no use.
@@ -85,7 +85,7 @@ pub struct TooManyRequests<'a> {
     pub is_manifest_get: bool,
     /// What the answer says is left of the quota.
     pub remaining: Option<u64>,
-    /// Its text, in lower case.
+    /// Its text; in lower case where a registry's row reads it.
     pub text: &'a str,
 }
 

@@ -23,6 +23,7 @@ use super::request::{RegistryRequest, SuccessfulResponse, request};
 use super::sign_in::auth::{SignInState, TokenScope};
 use super::sign_in::credentials::Secret;
 use pullsafe::foreign;
+use pullsafe::host::TooManyRequests;
 use pullsafe::reference::{HostKind, Reference, kind_of_host};
 
 const MOST_REDIRECTS: usize = 5;
@@ -242,10 +243,10 @@ impl Client {
                 RegistryError::Denied { registry, what, why }
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                let is_manifest = call.method == Method::GET && call.path.contains("/manifests/");
+                let is_manifest_get = call.method == Method::GET && call.path.contains("/manifests/");
                 let quota = StatedQuota::from_headers(&head.headers);
                 let remaining = quota.as_ref().map(|quota| quota.remaining);
-                let limit = Limit::of_429(call.registry, is_manifest, remaining, &why);
+                let limit = Limit::of_429(call.registry, TooManyRequests { is_manifest_get, remaining, text: &why });
                 let retry_after = retry_after(&head.headers, (self.inner.config.clock)());
                 RegistryError::Limited { registry, limit, quota, retry_after }
             }

@@ -5,6 +5,7 @@
 use super::observation::DockerHubImage;
 use super::remedy::target::{self, Mismatch};
 use pullsafe::reference::Reference;
+use pullsafe::settings::Settings;
 use pullsafe_diagnosis::build_facts::{BaseImage, BuildFacts};
 use pullsafe_diagnosis::cause::{Diagnosis, RemedyName};
 use pullsafe_events::Subject;
@@ -98,7 +99,7 @@ pub fn offer(
     project: &Subject,
     facts: &BuildFacts,
     images: &[(BaseImage, DockerHubImage)],
-    public_fallback: bool,
+    settings: &Settings,
     asking: MirrorOffer,
 ) -> Offer {
     let mut offer = Offer::default();
@@ -140,7 +141,7 @@ pub fn offer(
             };
             lines.push(format!("  {}\n    ({verdict})", line(&place.to_string())));
         }
-        if let Some((place, copy)) = image.public.as_ref().filter(|_| public_fallback) {
+        if let Some((place, copy)) = image.public.as_ref().filter(|_| settings.public_fallback) {
             let verdict = match target::same(image, copy, platform) {
                 Ok(digest) => format!("verified: ECR Public has the same {digest}"),
                 Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => format!("not verified: {why}"),
@@ -170,6 +171,7 @@ pub fn offer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remedy::tests::settings;
     use pullsafe::lookup::Lookup;
     use pullsafe::lookup::ResolvedImage;
     use pullsafe::reference::Digest;
@@ -225,7 +227,7 @@ mod tests {
         let there =
             image("python:3.11-slim", Lookup::Found(ResolvedImage { digest: Digest::of(b"x"), platforms: None }));
         let absent = image("acme/base:1", Lookup::Absent);
-        let found = offer(&project(), &facts(), &[there, absent], true, MirrorOffer::Now);
+        let found = offer(&project(), &facts(), &[there, absent], &settings(), MirrorOffer::Now);
         for wanted in [
             &format!(
                 "FROM {HOST}/docker-hub/library/python:3.11-slim AS build\n    (verified: the mirror has the same \
@@ -242,7 +244,7 @@ mod tests {
         }
         assert_eq!(found.asks.len(), 1);
         let observed =
-            offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], true, MirrorOffer::Observing);
+            offer(&project(), &facts(), &[image("acme/base:1", Lookup::Absent)], &settings(), MirrorOffer::Observing);
         assert!(
             observed.asks.is_empty() && observed.text.contains("in act mode the mirror would be asked"),
             "{}",

@@ -23,10 +23,9 @@ pub fn prepare(settings: &Settings, seen: &Observation) -> Option<Plan> {
     }
     let platform = definition.platform();
     let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
-    let can_ask = settings.mirror_queue_url.is_some();
     let (mut moves, mut steps, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {
-        match target::of(image, &platform, role, settings.public_fallback, can_ask) {
+        match target::of(image, &platform, role, settings) {
             MoveTarget::Verified(found) => moves.push(found),
             MoveTarget::MirrorCanBeAsked(target) => {
                 steps.push(Step::AskMirror {

@@ -12,7 +12,7 @@ mod pause;
 pub mod restore;
 pub mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unarchive;
 mod wake;
 

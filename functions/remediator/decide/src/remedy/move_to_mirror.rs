@@ -97,11 +97,10 @@ fn moves<'a>(situation: &Situation<'a>) -> Result<Moves<'a>, Vec<String>> {
         return Err(vec!["the task definition names no image of Docker Hub".to_owned()]);
     }
     let platform = definition.platform();
-    let can_ask = situation.settings.mirror_queue_url.is_some();
     let role = |repository: &str| seen.role_may_pull.get(repository).cloned().unwrap_or_else(Lookup::not_asked);
     let (mut ready, mut asked, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for image in &seen.hub_images {
-        match target::of(image, &platform, role, situation.settings.public_fallback, can_ask) {
+        match target::of(image, &platform, role, situation.settings) {
             MoveTarget::Verified(found) => ready.push(found),
             MoveTarget::MirrorCanBeAsked(place) => asked.push((image.reference.clone(), place)),
             MoveTarget::Nowhere(why) => {

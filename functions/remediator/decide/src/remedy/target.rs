@@ -5,7 +5,7 @@ use pullsafe::lookup::Lookup;
 use pullsafe::lookup::ResolvedImage;
 use pullsafe::naming::mirrored_name;
 use pullsafe::reference::{Digest, InvalidReference, Reference};
-use pullsafe::settings::MirrorLocation;
+use pullsafe::settings::{MirrorLocation, Settings};
 use pullsafe_incident::plan::ImageMove;
 
 /// Where an image's copy is kept in the mirror: the prefix, then Docker Hub's path, as ECR's own pull-through cache
@@ -33,8 +33,7 @@ pub fn of(
     image: &DockerHubImage,
     platform: &str,
     role_may_pull: impl Fn(&str) -> Lookup<bool>,
-    public_fallback: bool,
-    mirror_can_be_asked: bool,
+    settings: &Settings,
 ) -> MoveTarget {
     let mut reasons = Vec::new();
     let mut ask = None;
@@ -42,7 +41,7 @@ pub fn of(
         None => reasons.push("no mirror is configured".to_owned()),
         Some((place, copy)) => match (role_may_pull(place.repository()), same(image, copy, platform)) {
             (Lookup::Found(true), Ok(digest)) => return verified(image, place, digest),
-            (Lookup::Found(true), Err(Mismatch::Fillable(why))) if mirror_can_be_asked => {
+            (Lookup::Found(true), Err(Mismatch::Fillable(why))) if settings.mirror_queue_url.is_some() => {
                 reasons.push(format!("{place}: {why}"));
                 ask = Some(place.clone());
             }
@@ -65,7 +64,7 @@ pub fn of(
         },
     }
     match &image.public {
-        Some((place, copy)) if public_fallback => match same(image, copy, platform) {
+        Some((place, copy)) if settings.public_fallback => match same(image, copy, platform) {
             // A copy that exists beats one that has to be made first, while tasks keep failing.
             Ok(digest) => return verified(image, place, digest),
             Err(Mismatch::Fillable(why) | Mismatch::Final(why)) => reasons.push(format!("{place}: {why}")),

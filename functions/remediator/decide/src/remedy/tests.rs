@@ -28,7 +28,7 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::parse("2026-01-15T19:00:00Z").unwrap().plus_seconds(minute * 60)
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings::read(|name| {
         let value = match name {
             "PULLSAFE_MODE" => "act",
