@@ -7,6 +7,7 @@
 
 use crate::aws::ecs::Deploys;
 use pullsafe::arn::{ServiceId, family_and_revision};
+use pullsafe::count::counted;
 use pullsafe::lookup::{Lookup, Storage};
 use pullsafe::mirror_job::MirrorJob;
 use pullsafe::reference::{Reference, ecr_host};
@@ -193,7 +194,7 @@ impl Remediator {
             }
             // The last look before a pause: a task may have come up since the plan was made.
             Ok(service) if to == 0 && service.running > 0 => {
-                Ok(StepOutcome::Abandon(format!("{} task(s) run now", service.running)))
+                Ok(StepOutcome::Abandon(counted(service.running, "task", "runs now", "run now")))
             }
             Ok(_) => self
                 .ecs

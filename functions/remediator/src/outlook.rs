@@ -6,6 +6,7 @@
 
 use futures_util::future::join_all;
 use pullsafe::arn::Arn;
+use pullsafe::count::count;
 use pullsafe::digest::Digest;
 use pullsafe::glob;
 use pullsafe::lookup::Lookup;
@@ -60,11 +61,11 @@ impl Remediator {
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
         let left_out = match unread.len() {
             0 => String::new(),
-            count => format!("; {count} thing(s) could not be listed"),
+            some => format!("; {} could not be listed", count(some, "thing")),
         };
         Ok(Tally::worked(
             "searched",
-            format!("{} service(s) and scheduled task(s) are looked at{left_out}", looks.len()),
+            format!("services and scheduled tasks to look at: {}{left_out}", looks.len()),
             None,
         ))
     }
@@ -117,9 +118,9 @@ impl Remediator {
                 .filter(|finding| finding.severity(now) < Urgency::Later)
                 .map(OutlookFinding::key),
         );
-        let count = outlook.findings.len();
+        let findings = count(outlook.findings.len(), "finding");
         self.table.keep_outlook(subject, &KnownOutlook { outlook, told }).await?;
-        Ok(Tally::worked("looked-out", format!("{count} finding(s)"), None))
+        Ok(Tally::worked("looked-out", findings, None))
     }
 
     /// The message of the week.

@@ -1,5 +1,6 @@
 //! The daily look: services that carry our marks of a pause, and that no record knows.
 
+use pullsafe::count::counted;
 use pullsafe::lookup::Lookup;
 use pullsafe_aws::Failure;
 use pullsafe_events::{Author, Subject};
@@ -24,7 +25,11 @@ impl Remediator {
             .map(|service| json!({ "pullsafe": "paused", "subject": Subject::Service(service.clone()) }))
             .collect();
         self.queues.send_all(&self.settings.queue_url, &looks, after).await?;
-        Ok(Tally::worked("searched", format!("{} service(s) carry the mark of a pause", found.len()), None))
+        Ok(Tally::worked(
+            "searched",
+            counted(found.len(), "service", "carries the mark of a pause", "carry the mark of a pause"),
+            None,
+        ))
     }
 
     /// A service that carries the mark of a pause: told, once for each pause, unless somebody remembers it.

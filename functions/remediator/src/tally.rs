@@ -1,5 +1,6 @@
 //! What came of an event: the function's answer, and its metrics.
 
+use pullsafe::count::counted;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::telemetry::{Unit, emf};
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ impl Tally {
     pub fn swept(count: usize) -> Self {
         Self {
             outcome: "swept",
-            why: format!("{count} incident(s) are due"),
+            why: counted(count, "incident", "is due", "are due"),
             ..Self::default()
         }
     }

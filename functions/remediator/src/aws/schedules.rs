@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
+use pullsafe::count::count;
 use pullsafe::timestamp::Timestamp;
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::failure::{Failure, FailureKind};
@@ -82,7 +83,7 @@ impl Schedules {
         }
         unread.extend(first.map(|(schedule, failure)| {
             UnreadResource::failed(
-                format!("{refused} schedule(s) of EventBridge Scheduler, such as {schedule}"),
+                format!("{} of EventBridge Scheduler, such as {schedule}", count(refused, "schedule")),
                 failure,
             )
         }));

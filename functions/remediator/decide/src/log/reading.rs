@@ -4,6 +4,7 @@
 //! in a long log, is left unread and said to be. Pure: it says what to ask for, and hears what came.
 //! Source: Amazon CloudWatch Logs API Reference, GetLogEvents: a page can be empty; the end is where the token repeats.
 
+use pullsafe::count::count;
 use pullsafe_incident::spent::LogBudget;
 
 /// Lines that a page may have.
@@ -85,15 +86,15 @@ impl LogReading {
 
     /// What was read, in words.
     pub fn describe(&self) -> String {
-        let lines = self.lines;
-        match (lines, self.gap, self.phase) {
+        let lines = count(self.lines, "line");
+        match (self.lines, self.gap, self.phase) {
             (0, _, _) => "it has no lines in this time".to_owned(),
-            (_, false, _) => format!("{lines} line(s), all of them"),
+            (_, false, _) => format!("{lines}, all of them"),
             (_, true, ReadingPhase::Ended) => {
-                format!("{lines} line(s), the newest and the first; what lies between was not read")
+                format!("{lines}, the newest and the first; what lies between was not read")
             }
             (_, true, ReadingPhase::Backwards | ReadingPhase::Head) => {
-                format!("the newest {lines} line(s); what is older was not read")
+                format!("the newest {lines}; what is older was not read")
             }
         }
     }
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(some("b/2"))));
         reading.took(&mut budget, Some(40), 5, 50, some("b/2"));
         assert_eq!((reading.next(&budget), budget), (None, LogBudget { calls: 3, bytes: 850 }));
-        assert_eq!(reading.describe(), "15 line(s), all of them");
+        assert_eq!(reading.describe(), "15 lines, all of them");
     }
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(reading.next(&budget), Some(Ask::Backwards(None)));
         reading.took(&mut budget, Some(7), 1, 5, some("1"));
         assert_eq!(reading.next(&budget), None);
-        assert_eq!(reading.describe(), "the newest 1 line(s); what is older was not read");
+        assert_eq!(reading.describe(), "the newest 1 line; what is older was not read");
     }
 
     #[test]

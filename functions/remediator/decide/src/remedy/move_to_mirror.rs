@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::service::{Service, marks};
+use pullsafe::count::count;
 use pullsafe::lookup::Lookup;
 use pullsafe::reference::pull_quota;
 use pullsafe::timestamp::Timestamp;
@@ -164,8 +165,8 @@ fn plan(situation: &Situation<'_>, service: &Service, definition: &TaskDefinitio
         remedy: RemedyName::MoveToMirror,
         result: "moved to the mirror".to_owned(),
         summary: format!(
-            "Docker Hub's pull quota is used up: move {} image(s) of {} to a verified copy. {}",
-            moves.len(),
+            "Docker Hub's pull quota is used up: move {} of {} to a verified copy. {}",
+            count(moves.len(), "image"),
             service.id,
             budget(situation.incident, situation.now)
         ),
@@ -204,8 +205,9 @@ fn budget(incident: &Incident, now: Timestamp) -> String {
     let limit = incident.quota_limit.unwrap_or(pull_quota::ANONYMOUS);
     let per_launch = incident.pulls_per_launch();
     format!(
-        "Failing launches of this service tried {spent} pull(s) in the last 6 hours; {} failing launches of \
+        "Failing launches of this service tried {} in the last 6 hours; {} failing launches of \
          {per_launch} tries each empty a quota of {limit}.",
+        count(spent, "pull"),
         limit / per_launch
     )
 }

@@ -93,7 +93,11 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
             RemedyVerdict::Act(Box::new(Plan {
                 remedy: RemedyName::PauseAndRestore,
                 result: "restored".to_owned(),
-                summary: format!("{image} exists now: restore {} to {count} task(s)", service.id),
+                summary: format!(
+                    "{image} exists now: restore {} to {}",
+                    service.id,
+                    pullsafe::count::count(count, "task")
+                ),
                 steps: way_back(service, pause, Some(restore)),
                 then_wait_for: None,
                 follow_up: String::new(),
