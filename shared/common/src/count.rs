@@ -9,7 +9,7 @@ pub fn count(number: impl TryInto<i128>, thing: &str) -> String {
     format!("{number} {thing}{end}")
 }
 
-/// The same, followed by a verb: `1 task runs`, `7 tasks run`.
+/// A count followed by its verb: `1 task runs`, `7 tasks run`.
 pub fn counted(number: impl TryInto<i128>, thing: &str, one: impl Display, many: impl Display) -> String {
     let number = number.try_into().unwrap_or(i128::MAX);
     let what = count(number, thing);
