@@ -13,7 +13,7 @@ pub struct Tally {
     pub why: String,
     /// The remedy that was applied, or would have been.
     pub remedy: Option<&'static str>,
-    /// What whoever invoked it by hand is shown beside it.
+    /// What a person who invoked the function by hand is shown in addition.
     pub shown: Option<Value>,
 }
 
@@ -51,8 +51,8 @@ impl Tally {
         Self { outcome, why: why.into(), remedy, shown: None }
     }
 
-    /// Counts it in the metrics: events by outcome, remedies by name. Of what is none of our business, and of a sweep,
-    /// there is no metric: each would cost more than it tells.
+    /// Counts the event in the metrics: events by outcome, remedies by name. Ignored events and sweeps have no metric,
+    /// because it would cost more than it tells.
     pub fn count(&self, now: Timestamp) {
         if !matches!(self.outcome, "ignored" | "swept") {
             emf(now, &[("Outcome", self.outcome)], &[("Events", Unit::Count, 1)]);
