@@ -49,8 +49,8 @@ impl Remediator {
         self.go_ahead(&changed.service, ahead, by).await
     }
 
-    /// Does what is to be done about a deployment's images of Docker Hub, and tells it: once for each task definition
-    /// as its deployment begins, and once more where the end of the limit is foretold later.
+    /// Does what is to be done about a deployment's images of Docker Hub, and tells people: once for each task
+    /// definition as its deployment begins, and once more where the end of the limit is foretold later.
     pub(crate) async fn go_ahead(
         &self,
         id: &ServiceId,

@@ -1,8 +1,9 @@
 //! The door: a deployment waits at its hook before its first task, and is answered.
 //!
 //! 1. **Is it ours?** ECS says which hook it is, whether it still waits, and until when (`decide/door.rs`).
-//! 2. **Look** at the revision that it is to run, everything side by side and within the time for one event.
-//! 3. **Decide.** Where nothing speaks against it, it goes on: one call, and nothing is written.
+//! 2. **Look** at the revision that the deployment is to run: everything side by side, and within the time for one
+//!    event.
+//! 3. **Decide.** Where nothing speaks against the deployment, it goes on: one call, and nothing is written.
 //! 4. **Wait** in a row, not in a running function: for a push, for the mirror's copy. Their events, or the sweep, lead
 //!    back to 1.
 //! 5. **Answer and tell.** A rollback is stored before the hook is answered, so that it is told once even if the

@@ -95,8 +95,8 @@ impl Remediator {
         self.work(lease).await
     }
 
-    /// Handles a person's wish for another try: what an act was refused for is mended, or a no is taken back. The act
-    /// is decided anew, and told again.
+    /// Handles a person's request for another try: what an act was refused for is mended, or a no is taken back. The
+    /// act is decided anew, and told again.
     pub(crate) async fn try_again(&self, subject: &Subject, by: Invocation<'_>) -> Result<Tally, Failure> {
         let Some(mut lease) = self.lease(subject, by).await? else {
             return Ok(Tally::deferred());

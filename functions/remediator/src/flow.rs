@@ -81,7 +81,7 @@ pub struct Remediator {
     pub(crate) table: Table,
     pub(crate) tagging: Tagging,
     pub(crate) topic: Topic,
-    /// When the looks for the event at hand end.
+    /// When the looks for this event have to end.
     pub(crate) looks_end: Option<Instant>,
 }
 

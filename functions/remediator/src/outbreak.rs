@@ -21,7 +21,7 @@ const TRIES: usize = 16;
 const OVERDUE_SECONDS: i64 = 15 * 60;
 
 impl Remediator {
-    /// Whether people hear a message of a service by itself, or by the digests of an outbreak.
+    /// Decides whether people get a message of a service by itself, or in the digests of an outbreak.
     pub(crate) async fn turn_in_outbreak(&self, subject: &Subject, outgoing: &Outgoing, now: Timestamp) -> Turn {
         let Some(joins) = outgoing.joins.as_ref().filter(|_| matches!(subject, Subject::Service(_))) else {
             return Turn::Goes;

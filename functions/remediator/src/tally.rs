@@ -18,12 +18,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing was to be done.
+    /// The result where nothing was to be done.
     pub fn ignored(why: String) -> Self {
         Self { outcome: "ignored", why, ..Self::default() }
     }
 
-    /// Another invocation is at work; the event waits in the queue.
+    /// The result where another invocation is at work, and the event waits in the queue.
     pub fn deferred() -> Self {
         Self {
             outcome: "deferred",
@@ -37,7 +37,7 @@ impl Tally {
         self.outcome == Self::deferred().outcome
     }
 
-    /// Looks at this many incidents were put into the queue.
+    /// The result of a sweep that put looks at this many incidents into the queue.
     pub fn swept(count: usize) -> Self {
         Self {
             outcome: "swept",
@@ -46,7 +46,7 @@ impl Tally {
         }
     }
 
-    /// An incident was worked on.
+    /// The result of work on an incident.
     pub fn worked(outcome: &'static str, why: impl Into<String>, remedy: Option<&'static str>) -> Self {
         Self { outcome, why: why.into(), remedy, shown: None }
     }

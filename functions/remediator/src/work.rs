@@ -168,7 +168,7 @@ impl Remediator {
         let pause = incident.pause_steps().to_vec();
         let seen = self.observe(service, ahead, &blocker, &pause, &mut incident.quota_limit).await;
         keep(&mut incident.kept, &seen, now);
-        // The address decides which outbreak an incident is told with, so it stays once people were told.
+        // The address decides which outbreak an incident is told with, so it does not change once people were told.
         let is_new = incident.told.is_empty() && incident.source.is_none();
         if self.settings.quota_probe && is_new && is_of_an_address(&blocker.diagnosis) {
             incident.source = self.address_of(seen.service.found(), now).await;

@@ -31,7 +31,7 @@ fn is_treacherous(character: char) -> bool {
     ) || (character.is_control() && character != '\n')
 }
 
-/// Shows everything in a text that cannot be seen by its number. Line ends stay; a tab becomes a space.
+/// Shows every character that cannot be seen by its number instead. Line ends stay; a tab becomes a space.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_treacherous) {
         return Cow::Borrowed(text);

@@ -1,4 +1,5 @@
-//! Patterns, for tags and names: `*` is any run of characters, `?` one character, everything else is itself.
+//! Patterns, for tags and names: `*` is any run of characters, `?` one character, every other character stands for
+//! itself.
 
 use std::fmt;
 

@@ -72,7 +72,7 @@ pub fn was_decided(incident: &Incident, now: Timestamp) -> bool {
             // Tasks that were already starting say nothing about the act; later ones say that it did not help.
             ActState::Done => now < act.settled_at(),
         },
-        // People were told, and there was no remedy.
+        // People were told, and no remedy was applied.
         (None, None) => !incident.told.is_empty(),
     }
 }

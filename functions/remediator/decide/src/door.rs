@@ -83,7 +83,7 @@ pub struct Revision {
 /// Whether a hook is pullsafe's to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is, until this moment.
+    /// It is pullsafe's, until this moment.
     Ours(Timestamp),
     /// It does not wait any more, and what became of it.
     Over(String),

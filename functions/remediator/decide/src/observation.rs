@@ -1,7 +1,7 @@
 //! What a look at the world found: the facts that plans are made of.
 //!
-//! Every lookup can also have failed. `Unknown` is not `absent`: a guard that needs the fact declines and says
-//! what it could not find out.
+//! Every lookup may also have failed. `Unknown` is not `Absent`: a guard that needs the fact declines and says what it
+//! could not find out.
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ const PAGES: usize = 50;
 const MOST_READ: usize = 500;
 /// How many of them are read at a time.
 const AT_ONCE: usize = 4;
-/// The end of a target's ARN that calls RunTask itself, with the cluster in its input.
+/// How a target's ARN ends where the schedule calls RunTask itself, with the cluster in the target's input.
 const RUN_TASK: &str = ":aws-sdk:ecs:runTask";
 /// How many seconds after its end a schedule may still start something: the end has a time zone of its own, and a start
 /// that fails is tried again for a day.

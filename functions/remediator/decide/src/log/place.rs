@@ -13,7 +13,7 @@ use pullsafe_diagnosis::cause::{Cause, Diagnosis};
 use pullsafe_events::stopped_task::StoppedTask;
 use pullsafe_events::task_definition::TaskDefinition;
 
-/// The logs of how many containers of one task are read at most.
+/// The most containers of one task whose logs are read.
 const CONTAINERS: usize = 3;
 /// Lines can be stamped a little before the task counts as created, and arrive a little after it has stopped.
 const MARGIN_SECONDS: i64 = 120;

@@ -17,7 +17,7 @@ pub const PROBE: Probe = Probe {
     is_worth,
 };
 
-/// What would settle it where the container instance's role pulls, which pullsafe does not look at.
+/// What would settle the question where the container instance's role pulls, which pullsafe does not look at.
 const INSTANCE_ROLE: &str = "the role of the container instance that ran the task: it needs ecr:GetAuthorizationToken, \
     ecr:BatchGetImage and ecr:GetDownloadUrlForLayer (AmazonEC2ContainerServiceforEC2Role has them); or the task \
     definition gets an execution role that may";

@@ -132,7 +132,7 @@ fn treating(diagnosis: &Diagnosis, service: Option<&Service>) -> Vec<&'static Re
     }
 }
 
-/// What has to be looked at before anything is decided: everything that the remedies need which will be asked.
+/// What has to be looked at before anything is decided: everything that the remedies in question need.
 ///
 /// Without the service, it is what the failure alone calls for.
 pub fn looks(diagnosis: &Diagnosis, service: Option<&Service>) -> BTreeSet<Look> {
