@@ -115,7 +115,7 @@ impl Remediator {
             subject: subject.map(ToString::to_string),
             question: None,
         };
-        // The same words for a code that never existed and for one that is forgotten.
+        // A code that never existed and one that is forgotten get the same words.
         let unknown = || heard("unknown", "there is no question with this code, or it is long over".to_owned(), None);
         let subjects = self.table.waiters(&[name_of(code)]).await?;
         let [subject] = subjects.as_slice() else {

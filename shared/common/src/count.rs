@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// `1 task`, `7 tasks`.
+/// A number with its noun: `1 task`, `7 tasks`.
 pub fn count(number: impl TryInto<i128>, thing: &str) -> String {
     let number = number.try_into().unwrap_or(i128::MAX);
     let end = if number == 1 { "" } else { "s" };

@@ -82,7 +82,7 @@ pub enum NotOffered {
     /// The manifest cannot be read.
     #[error(transparent)]
     Unreadable(InvalidManifest),
-    /// The image is not made for a platform.
+    /// The image does not offer a platform that was asked for.
     #[error("it is not offered for {wanted}, only for {offered}")]
     Platform {
         /// What was asked for.

@@ -96,7 +96,7 @@ mod tests {
         for other in [stack("b", 1, "act", "prod/*"), stack("b", 1, "act", "prod/we?")] {
             assert_eq!(named("a", &[young.clone(), other]).as_deref(), Some("b"));
         }
-        // Made in the same moment: one of the two, and the same one for both.
+        // Of two stacks made in the same moment one acts, and both agree on which.
         let twins = [stack("a", 1, "act", "*"), stack("b", 1, "act", "*")];
         assert_eq!((named("a", &twins), named("b", &twins).as_deref()), (None, Some("a")));
     }
