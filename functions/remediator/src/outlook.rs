@@ -1,8 +1,8 @@
 //! The daily look at what runs: what will go wrong with its images at the next launch, before it does.
 //!
 //! One run lists everything that launches tasks and puts a look at each into the queue. Each look tells at once what is
-//! new and severe, and keeps a row; once a week all rows make one message. No look counts as a pull of an image in ECR,
-//! except of what is running anyway.
+//! new and severe, and keeps a row; once a week all rows make one message. No look counts as a pull of an image, except
+//! of what is running anyway.
 
 use futures_util::future::join_all;
 use pullsafe::arn::Arn;
