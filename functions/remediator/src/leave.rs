@@ -20,7 +20,7 @@ const REMEMBERED_SECONDS: i64 = 300;
 pub(crate) type Remembered = Arc<Mutex<Option<(Timestamp, Arc<Vec<Sibling>>)>>>;
 
 /// What was looked up about the mode, apart from the service's own tags.
-pub(crate) struct Leave {
+pub(crate) struct Permissions {
     /// What the cluster's tag says of the mode.
     cluster: Result<Option<String>, Failure>,
     /// The other stack of pullsafe that acts on the service instead of this one, if there is one.
@@ -29,23 +29,23 @@ pub(crate) struct Leave {
 
 impl Remediator {
     /// Looks up the cluster's tag and the other stacks, within the time for this event's looks.
-    pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Leave {
+    pub(crate) async fn look_for_leave(&self, id: &ServiceId) -> Permissions {
         let asked = self.ecs.cluster_tag(&id.cluster_arn, marks::MODE);
         let cluster =
             self.in_time("ecs:DescribeClusters", self.clusters.or_ask(&id.cluster_arn, (self.clock)(), asked));
         let before = self.in_time("cloudformation:ListStacks", self.stack_before(id));
         let (cluster, before) = tokio::join!(cluster, before);
-        Leave { cluster, before }
+        Permissions { cluster, before }
     }
 
     /// Looks up the same without a time limit, and asks anew for the cluster's tag.
-    pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Leave {
+    pub(crate) async fn ask_for_leave(&self, id: &ServiceId) -> Permissions {
         let (cluster, before) = tokio::join!(self.ecs.cluster_tag(&id.cluster_arn, marks::MODE), self.stack_before(id));
-        Leave { cluster, before }
+        Permissions { cluster, before }
     }
 
     /// The mode to go on with. A doubt about it means `Observe`: pullsafe looks, and does not act.
-    pub(crate) fn mode(&self, service: Option<&Service>, leave: &Leave) -> Mode {
+    pub(crate) fn mode(&self, service: Option<&Service>, leave: &Permissions) -> Mode {
         let Some(service) = service else {
             return self.settings.mode;
         };
@@ -59,7 +59,7 @@ impl Remediator {
     ///
     /// # Errors
     /// The mode depends on something that could not be found out.
-    pub(crate) fn mode_of(&self, service: &Service, leave: &Leave) -> Result<Mode, Failure> {
+    pub(crate) fn mode_of(&self, service: &Service, leave: &Permissions) -> Result<Mode, Failure> {
         let tags = match self.settings.allow_tag_to_act {
             true => Tags::MayRaise,
             false => Tags::MayLower,
@@ -81,7 +81,7 @@ impl Remediator {
     ///
     /// # Errors
     /// The region's stacks could not be listed.
-    pub(crate) fn yields(&self, service: &Service, leave: &Leave) -> Result<Option<String>, Failure> {
+    pub(crate) fn yields(&self, service: &Service, leave: &Permissions) -> Result<Option<String>, Failure> {
         let own = &self.settings.stack;
         if !own.is_empty() && service.tags.get(marks::PAUSED_BY) == Some(own) {
             return Ok(None);

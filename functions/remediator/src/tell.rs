@@ -18,19 +18,19 @@ use remediator_decide::refusal::Lacks;
 use remediator_decide::refusal;
 
 use super::Remediator;
-use crate::held::Turn;
+use crate::held::SendTurn;
 
 /// The detail-type under which programs hear what people could not be told.
 const UNDELIVERED: &str = "Message Undelivered";
 
 /// A failure that the other messages would meet on the same way, so that they are not tried now.
-type Trouble = Option<(Met, String)>;
+type SharedFailure = Option<(Met, String)>;
 
 /// The failures that the other messages would meet, on each way.
 #[derive(Debug, Default)]
 pub(crate) struct Stuck {
-    bus: Trouble,
-    topic: Trouble,
+    bus: SharedFailure,
+    topic: SharedFailure,
 }
 
 /// What a message is about, in the form that each way needs.
@@ -50,22 +50,22 @@ impl Remediator {
         let mut held = Vec::new();
         for outgoing in &mut record.outbox {
             match Box::pin(self.turn_of(subject, outgoing, now)).await {
-                Turn::Goes => {
+                SendTurn::Goes => {
                     if let Some(incident) = &mut record.open {
                         outgoing.opens(incident);
                     }
                 }
-                Turn::Together(outbreak) => {
+                SendTurn::Together(outbreak) => {
                     outgoing.goes_with(&outbreak);
                     if let Some(incident) = &mut record.open {
                         incident.outbreak = Some(outbreak);
                     }
                 }
-                Turn::Held => {
+                SendTurn::Held => {
                     held.push(outgoing.notice.id.clone());
                     continue;
                 }
-                Turn::Waits => continue,
+                SendTurn::Waits => continue,
             }
             if outgoing.notice.links.is_empty() {
                 outgoing.notice.links = sight::links(subject, outgoing.sight.as_ref());
@@ -96,7 +96,7 @@ impl Remediator {
         }
     }
 
-    async fn tell_programs(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
+    async fn tell_programs(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut SharedFailure, now: Timestamp) {
         if !outgoing.programs.is_open() {
             return;
         }
@@ -115,7 +115,7 @@ impl Remediator {
         outgoing.programs = after(&outgoing.programs, stuck, now);
     }
 
-    async fn tell_people(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut Trouble, now: Timestamp) {
+    async fn tell_people(&self, to: &Addressed, outgoing: &mut Outgoing, stuck: &mut SharedFailure, now: Timestamp) {
         if !outgoing.people.is_open() {
             return;
         }
@@ -187,7 +187,7 @@ impl Remediator {
 }
 
 /// The state of a way after the failure that this message, or one before it, has met.
-fn after(way: &Way, stuck: &mut Trouble, now: Timestamp) -> Way {
+fn after(way: &Way, stuck: &mut SharedFailure, now: Timestamp) -> Way {
     let Some((met, why)) = stuck.clone() else {
         return way.clone();
     };

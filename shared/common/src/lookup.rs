@@ -79,7 +79,7 @@ impl std::fmt::Display for Doubt {
 
 /// An image in a registry: what its tag or digest resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedImage {
     /// The digest of its manifest or image index.
     pub digest: Digest,
     /// The platforms it offers as `os/architecture`; `None` for a single image, whose manifest does not name its
@@ -87,7 +87,7 @@ pub struct Resolved {
     pub platforms: Option<Vec<String>>,
 }
 
-impl Resolved {
+impl ResolvedImage {
     /// Whether the image is for a platform (`os/architecture`); `None` where its platforms are not known.
     pub fn is_for(&self, platform: &str) -> Option<bool> {
         let platforms = self.platforms.as_ref()?;
@@ -109,7 +109,7 @@ pub enum Storage {
 
 /// What the policies of a role say about a group of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leave {
+pub enum PolicyVerdict {
     /// The role may do all of them.
     Given,
     /// The role may not do these, and no other policy can allow them.

@@ -1,7 +1,7 @@
 //! How the mirror names its repositories. Whoever asks for a copy finds it by the same names.
 
 use crate::reference::{DOCKER_HUB, Reference};
-use crate::settings::Mirror;
+use crate::settings::MirrorLocation;
 
 /// What the repositories' names begin with unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "docker-hub";
@@ -19,7 +19,7 @@ pub fn mirrored_name(prefix: &str, source: &Reference) -> String {
 
 /// The Docker Hub image that `copy` is a copy of, by its name in the mirror. `None` without a prefix: a copy could not
 /// be told from another image of the registry.
-pub fn docker_hub_source(mirror: &Mirror, copy: &Reference) -> Option<Reference> {
+pub fn docker_hub_source(mirror: &MirrorLocation, copy: &Reference) -> Option<Reference> {
     let name = copy.repository().strip_prefix(&mirror.prefix)?.strip_prefix('/')?;
     // A name that begins with a host is a copy from another registry. Names of Docker Hub have no dot in their first
     // part.
@@ -55,7 +55,7 @@ mod tests {
             ("docker-hub", "other.example/docker-hub/library/python:3.11", None),
             ("", "registry.example/library/python:3.11", None),
         ] {
-            let mirror = Mirror {
+            let mirror = MirrorLocation {
                 registry: "registry.example".to_owned(),
                 prefix: prefix.to_owned(),
             };
