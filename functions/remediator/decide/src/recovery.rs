@@ -15,9 +15,9 @@ pub enum Recovery {
     Steady(String),
     /// The incident is over because there is nothing left to be steady.
     Ended(String),
-    /// The service looks steady, and a task has failed too lately for that to mean anything.
+    /// The service looks steady, but a task has failed too lately for that to mean anything.
     TooEarly(String),
-    /// It goes on, and why.
+    /// The incident goes on, and why.
     NotYet(String),
 }
 

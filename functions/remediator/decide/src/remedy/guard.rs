@@ -1,4 +1,4 @@
-//! The guards that more than one remedy stands behind. Each returns the reason why not, as a sentence.
+//! The guards that several remedies share. Each returns the reason why not, as a sentence.
 
 use crate::service::{Controller, Service};
 use pullsafe::count::counted;
@@ -16,7 +16,7 @@ pub fn active_service<'a>(situation: &Situation<'a>) -> Result<&'a Service, Stri
     }
 }
 
-/// What must hold for every act on a service, whatever the remedy.
+/// What speaks against any act on a service, whatever the remedy.
 pub fn for_any_act(situation: &Situation<'_>, service: &Service) -> Vec<String> {
     let mut reasons = deployed_by_ecs(service);
     reasons.extend(another_stack(&situation.settings.stack, service));

@@ -1,7 +1,7 @@
 //! Docker Hub's pull quota is used up: move every Docker Hub image of the service to a verified copy.
 //!
-//! All of them, sidecars too, or the next one hits the limit. Only this limit moves a service by itself; bursts,
-//! other registries and API throttles pass, and get advice (docs/adr/0005).
+//! All of them move, sidecars too, or the next pull hits the limit. No other limit moves a service: bursts, limits of
+//! other registries and API throttling pass, and people get advice (docs/adr/0005).
 
 use std::collections::BTreeMap;
 
@@ -58,12 +58,12 @@ fn consider(situation: Situation<'_>) -> RemedyVerdict {
     }
 }
 
-/// A service that was moved and hits the limit again is being moved back by something: moving it once more would be a
-/// tug of war.
+/// Why a service that was moved lately is not moved again: if it hits the limit again, something moves it back, and
+/// another move would be a tug of war.
 fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     let moved_at = Timestamp::parse(service.tags.get(marks::MOVED_AT)?)?;
     let hours = situation.settings.move_cooldown_hours;
-    // Said only where it was seen: the stop may as well be a late one of a task from before the move.
+    // This says no more than was seen: the stop may be a late one, of a task from before the move.
     let since = match situation.seen.hub_images.is_empty() {
         true => "it names no image of Docker Hub now, so that the task that failed may be one from before",
         false => {
@@ -74,7 +74,7 @@ fn cooled_down(situation: &Situation<'_>, service: &Service) -> Option<String> {
     within.then(|| format!("the service was moved at {moved_at}, less than {hours} hours ago; {since}"))
 }
 
-/// The registry itself must have said it more than once: on two tasks, or on every try of one task.
+/// The registry itself must have said it more than once: on two tasks, or on several tries of one task.
 fn seen_often_enough(situation: &Situation<'_>) -> Option<String> {
     let tries = situation.blocker.diagnosis.attempts.unwrap_or(1);
     (situation.blocker.tasks < 2 && tries < 2)
