@@ -1,33 +1,30 @@
-//! What was found out about one thing: it is right, it is wrong and this mends it, or it could not be told.
+//! The state of one thing: it is right; it is wrong, with what cures it; or it could not be found out.
 
 use serde_json::{Value, json};
 
-/// How a thing stands.
+/// The state of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// It is as it should be.
     Right,
-    /// It is not.
+    /// It is not as it should be.
     Wrong,
-    /// It could not be told.
+    /// It could not be found out.
     Unknown,
 }
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// What was looked at.
     pub(super) about: String,
-    /// How it stands.
     pub(super) state: State,
-    /// What was seen.
     pub(super) seen: String,
-    /// What mends it, or what would tell.
+    /// What cures it, or what would settle the question.
     pub(super) next: Option<String>,
 }
 
 impl Finding {
-    /// It is as it should be.
+    /// The thing is as it should be.
     pub(super) fn right(about: impl Into<String>, seen: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -37,7 +34,7 @@ impl Finding {
         }
     }
 
-    /// It is wrong, and this mends it.
+    /// The thing is wrong, and `mend` cures it.
     pub(super) fn wrong(about: impl Into<String>, seen: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -47,7 +44,7 @@ impl Finding {
         }
     }
 
-    /// It could not be told; this would tell.
+    /// The state could not be found out; `settle` would settle it.
     pub(super) fn unknown(about: impl Into<String>, seen: impl Into<String>, settle: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -58,7 +55,7 @@ impl Finding {
     }
 }
 
-/// All findings for people: what is wrong first, then what could not be told, then the rest.
+/// Formats all findings for people: first what is wrong, then what is unknown, then the rest.
 pub(super) fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for (state, word) in [(State::Wrong, "WRONG"), (State::Unknown, "not known"), (State::Right, "ok")] {
@@ -73,7 +70,7 @@ pub(super) fn text(findings: &[Finding]) -> String {
     text + &format!("{} wrong, {} not known, {} ok\n", count(State::Wrong), count(State::Unknown), count(State::Right))
 }
 
-/// All findings for programs, in the order in which they were looked at.
+/// Formats all findings for programs, in the order in which they were made.
 pub(super) fn json(findings: &[Finding]) -> String {
     let finding = |finding: &Finding| {
         let (state, next) = match finding.state {

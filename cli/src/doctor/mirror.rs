@@ -1,4 +1,4 @@
-//! The table and the mirror: whether they can be reached, and whether the mirror is current.
+//! The table and the mirror: whether they can be reached, and whether the mirror is up to date.
 
 use aws_config::SdkConfig;
 use pullsafe::timestamp::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::finding::Finding;
 use super::stack::Deployed;
 
-/// The table, and what the mirror remembers in it.
+/// Looks at the table, and at what the mirror has stored in it.
 pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -> Vec<Finding> {
     let Some(name) = stack.physical("Table") else {
         return vec![Finding::wrong("table", "the stack has none", "deploy the template of this version")];
@@ -40,7 +40,7 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -
     vec![table, mirror]
 }
 
-/// Since when the image that has been behind longest is behind, against what the stack allows.
+/// Compares how long the oldest overdue image has been behind with what the stack allows.
 fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Finding {
     let Some(memory) = item["doc"]["S"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
         return Finding::wrong(

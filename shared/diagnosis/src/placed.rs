@@ -1,12 +1,12 @@
-//! What one does differs by where it happened: the part of an advice that a place or a network mode decides.
+//! The parts of an advice that depend on where it happened: on the place, or on the network mode.
 //!
-//! A template names a topic in braces (`{disk}`); here every place has its words for it, so that a new place does not
-//! compile before it has them all.
+//! A template names a topic in braces (`{disk}`), and every place has its own words for it. The matches have no
+//! wildcard, so a new place does not compile before it has words for all topics.
 
 use super::setting::{Mode, Place};
 use pullsafe::reference::Registry;
 
-/// The part of an advice that this topic means here; `None` if there is no such topic.
+/// Returns the words for a topic at this place; `None` if there is no such topic.
 pub(super) fn words(topic: &str, place: Place, mode: Option<Mode>, registry: Option<Registry>) -> Option<String> {
     Some(match topic {
         "cache" if registry == Some(Registry::EcrPrivate) => format!(
@@ -82,7 +82,7 @@ const fn reader(place: Place) -> &'static str {
     }
 }
 
-/// What runs.
+/// What this place calls the thing that runs.
 const fn task(place: Place) -> &'static str {
     match place {
         Place::Batch => "job",
@@ -93,7 +93,7 @@ const fn task(place: Place) -> &'static str {
     }
 }
 
-/// Where it is defined.
+/// What this place calls its definition.
 const fn definition(place: Place) -> &'static str {
     match place {
         Place::Batch => "job definition",
@@ -256,7 +256,7 @@ const fn certificate(place: Place) -> &'static str {
     }
 }
 
-/// The way out of the network, and the endpoints that shorten it; none where no endpoint leads there.
+/// What opens the way out of the network, and which endpoints can replace it; `endpoints` is empty if none leads there.
 fn route(place: Place, endpoints: &str) -> String {
     let shorter = if endpoints.is_empty() {
         String::new()

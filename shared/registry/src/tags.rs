@@ -20,8 +20,8 @@ use pullsafe::timestamp::Timestamp;
 pub const HUB_API: &str = "hub.docker.com";
 /// The largest page that Docker Hub's web API gives.
 const HUB_PAGE: usize = 100;
-/// A list of tags is a few bytes a tag; of Docker Hub's with all platforms a page has up to 2 MiB. Registries that give
-/// everything in one page exist.
+/// The largest page that is read. A list takes a few bytes a tag; a page of Docker Hub's, with all platforms, has up to
+/// 2 MiB. Some registries give everything in one page.
 const LARGEST_PAGE: usize = 8 * 1024 * 1024;
 /// The most pages that are read: more than any repository has.
 const MOST_PAGES: usize = 1000;

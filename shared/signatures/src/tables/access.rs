@@ -5,7 +5,7 @@ use super::prelude::*;
 const ACTION: Option<Subject> =
     named(Shape::Action, &["not authorized to perform: ", "no identity-based policy allows the "], &[' ', ',']);
 const ECR: &[Registry] = &[Registry::EcrPrivate, Registry::EcrPrivateApi];
-/// Registries whose credentials are repositoryCredentials rather than IAM.
+/// Registries that take their credentials from repositoryCredentials rather than from IAM.
 const OTHERS: &[Registry] = &[
     Registry::DockerHub,
     Registry::EcrPublic,
@@ -63,7 +63,7 @@ const LOGIN: &str = "{host|The registry} does not accept the pull: no credential
     {reader} may read (`secretsmanager:GetSecretValue`); or look whether the image is public and its name is spelt \
     right.";
 
-/// See the module.
+/// Refusals of a registry.
 pub static ROWS: &[Row] = &[
     Row {
         id: "ecr-action-denied",
@@ -223,7 +223,7 @@ pub static ROWS: &[Row] = &[
         id: "image-does-not-exist-or-denied",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Medium,
-        // The host of a text that is cut behind `pull access denied for` may be cut too.
+        // The host of a text that is cut after `pull access denied for` may be cut too.
         all: &[&["requested access to the resource is denied", "repository does not exist or may require"]],
         none: NETWORK,
         settled_by: Some(
@@ -259,7 +259,7 @@ pub static ROWS: &[Row] = &[
         id: "login-failed",
         cause: Cause::RegistryAuthDenied,
         confidence: Confidence::Low,
-        // It says what was tried; what came back stands behind it, if the text is not cut.
+        // These words say what was tried; what came back follows them, unless the text is cut.
         yields: true,
         all: &[&[
             "failed to authorize",

@@ -1,4 +1,4 @@
-//! The container was created or started, and the runtime refused; or the kernel ended it.
+//! The container was created or started and the runtime refused, or the kernel ended it.
 
 use super::prelude::*;
 
@@ -24,7 +24,7 @@ pub static MEMORY: &[Row] = &[Row {
     ..Row::EMPTY
 }];
 
-/// The program, its architecture, its configuration.
+/// Failures of the program, its architecture or its configuration.
 pub static ROWS: &[Row] = &[
     Row {
         id: "exec-format",
