@@ -40,7 +40,8 @@ pub(super) async fn look(config: &SdkConfig, stack: &Deployed, now: Timestamp) -
     vec![table, mirror]
 }
 
-/// Compares how long the oldest overdue image has been behind with what the stack allows.
+/// Judges what the mirror remembers: its configuration, its pruning, and for how long the image that is furthest behind
+/// has been behind, against what the stack allows.
 fn current(item: &Value, stack: &Deployed, now: Timestamp) -> Finding {
     let Some(memory) = item["doc"]["S"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
         return Finding::wrong(

@@ -1,4 +1,4 @@
-//! What was found, for people, for programs, and at the lines of a pull request.
+//! Formats the findings: for people, for programs, and as annotations at the lines of a pull request.
 
 use pullsafe::foreign;
 use pullsafe_inspect::{Certainty, Finding};
@@ -17,7 +17,7 @@ fn word(finding: &Finding) -> &'static str {
     }
 }
 
-/// What is certain first, then what is not, then what is not known.
+/// Sorts the findings: first what is certain, then what is not, then what is unknown.
 fn ordered(findings: &[Finding]) -> Vec<&Finding> {
     let mut ordered: Vec<&Finding> = findings.iter().collect();
     ordered.sort_by_key(|finding| match finding.certainty {
