@@ -16,7 +16,7 @@ use testkit::aws::server::Served;
 const TOOLS: [&str; 6] = ["diagnose", "explain", "incidents", "report", "verify", "plan"];
 const QUOTA: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): 429 Too Many Requests \
     - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit";
-/// Longer than since the scenario's time, January 2026; the program reads the system's clock.
+/// Reaches back to the scenario's time, January 2026, for the program reads the system's clock.
 const EVER: &str = "36500d";
 
 fn environment(url: &str) -> [(&'static str, &str); 6] {

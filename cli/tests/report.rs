@@ -54,7 +54,7 @@ fn subjects(output: &Output) -> Vec<(String, String)> {
     reports.iter().map(|report| (text(report, "subject"), text(report, "state"))).collect()
 }
 
-/// Longer than since the scenario's time, January 2026; the program reads the system's clock.
+/// Reaches back to the scenario's time, January 2026, for the program reads the system's clock.
 const EVER: &str = "36500d";
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Whether the region has the services that the functions use. The deployed stack proves it for those of which it has
-//! resources; each of the others is asked by a call that only looks.
+//! Whether the region has the services that the functions use. The deployed stack proves it for each service of which
+//! it has a resource; each other service is asked by a call that only looks.
 
 use aws_config::SdkConfig;
 use pullsafe_aws::Failure;

@@ -274,7 +274,7 @@ pub(super) fn base_image(line: &str) -> Option<BaseImage> {
 }
 
 /// Returns what follows `FROM`, if it is an instruction: at the start, after `Step 1/9 :` or `[builder 1/4]`, or in the
-/// excerpt of a Dockerfile that BuildKit shows. A `FROM` in a database query is none.
+/// excerpt of a Dockerfile that BuildKit shows. A `FROM` in a database query is not one.
 fn after_from(line: &str) -> Option<&str> {
     let trimmed = line.trim_start();
     let (before, rest) = match trimmed.strip_prefix("FROM ") {

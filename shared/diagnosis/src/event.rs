@@ -36,7 +36,7 @@ pub struct InvalidEvent {
 /// Diagnoses an event, with the lines of the logs that belong to it.
 ///
 /// # Errors
-/// The value is not an EventBridge event with an object `detail`, or its type is none that pullsafe receives.
+/// The value is not an EventBridge event with an object `detail`, or is of a type that pullsafe does not receive.
 pub fn diagnose_event(event: &Value, logs: &BTreeMap<String, Vec<String>>) -> Result<Verdict, InvalidEvent> {
     let fail = |field, problem: String| Err(InvalidEvent { field, problem });
     if !event.is_object() {

@@ -4,7 +4,7 @@
 //! 1. who stopped the task: a stop from outside explains exit codes, never the other way round;
 //! 2. whether anything ran;
 //! 3. the first phase that failed, in the order of [`tables::REASONS`];
-//! 5. the image's host before the words of the message;
+//! 4. the container that failed first, not the first in the list; injected ones only if they are at fault;
 //! 5. the image's host before the words of the message;
 //! 6. for what ran: its log, then its exit code, which is a hint only.
 //!
@@ -205,7 +205,7 @@ impl Read<'_> {
     }
 }
 
-/// Step 1: whether the stop code and the head of the text say that something outside stopped the task.
+/// Step 1: the cause, if the stop code and the head of the text say that something outside stopped the task.
 fn stopped_from_outside(task: &StoppedTask, by_text: Option<&'static Row>) -> Option<(Cause, Confidence)> {
     let code = task.stop_code.as_deref().unwrap_or_default();
     let is = |name: &str| code.eq_ignore_ascii_case(name);

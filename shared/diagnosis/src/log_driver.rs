@@ -33,11 +33,11 @@ struct Row {
     words: &'static [&'static str],
     /// What to do if the driver does not reach its destination.
     network: &'static str,
-    /// What to do if the driver is refused.
+    /// What to do if the destination refuses the driver.
     permission: &'static str,
     /// What to do if the destination does not exist.
     missing: &'static str,
-    /// What to do about the driver's options, also if the text tells nothing more.
+    /// What to do about the driver's options, and what to do if the text gives no reason.
     options: &'static str,
 }
 

@@ -144,7 +144,7 @@ impl Picker {
         self.first == self.next
     }
 
-    /// Keeps the telling lines of the greatest score, and the earlier one of equal lines.
+    /// Keeps the telling lines with the greatest scores; of equal ones, the earlier.
     fn keep(&mut self, candidate: Candidate) {
         self.telling.push(candidate);
         if self.telling.len() > KEPT {

@@ -106,7 +106,7 @@ pub(super) fn is_cut(text: &str) -> bool {
         || text.ends_with([':', ',', '/', '='])
 }
 
-/// Words of which every text with something to mask has at least one.
+/// Words that mark a suspect: every text with something to mask has at least one of them.
 static SUSPECTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = [
         "://",

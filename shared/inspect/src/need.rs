@@ -15,7 +15,7 @@ pub enum Launch {
     Fargate,
     /// On instances, whose role and processor may stand in for what the definition leaves out.
     Instances,
-    /// The reader of the file is not a task, or nobody knows which task: it pulls from the address that asks now.
+    /// Not in a known task: whatever reads the file pulls, from the address that asks now.
     Elsewhere,
 }
 

@@ -187,7 +187,8 @@ impl Client {
         )))
     }
 
-    /// Sends to the registry itself; if the registry answers 401, also returns the header that was sent.
+    /// Sends to the registry itself; also returns the `Authorization` header that was sent, to be forgotten if it is
+    /// refused.
     async fn send(
         &self,
         call: &Call<'_>,

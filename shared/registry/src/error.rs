@@ -163,7 +163,7 @@ impl RegistryError {
         }
     }
 
-    /// Whether the same request can succeed later although nobody changes anything.
+    /// Whether the same request can succeed later without any change.
     pub const fn retryable(&self) -> bool {
         match self {
             Self::Limited { .. }

@@ -22,7 +22,7 @@ pub struct Quota {
     pub source: Option<String>,
 }
 
-/// Larger than any limit that a registry grants, as the next is longer than any window: headers are not trusted.
+/// The most that is believed of a header: no registry grants a larger limit, or counts in a longer window.
 const LARGEST_LIMIT: u64 = 1_000_000_000;
 const LONGEST_WINDOW_SECONDS: u64 = 31 * 86_400;
 

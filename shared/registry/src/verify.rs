@@ -25,7 +25,7 @@ pub(crate) struct Content {
     size: u64,
     /// Bytes hashed.
     hashed: u64,
-    /// Bytes that were handed on before going back, and are not handed on again.
+    /// Bytes from the mark to where reading goes on: they are hashed once more, but not handed on again.
     not_again: u64,
     hash: Sha256,
     marks: VecDeque<(u64, Sha256)>,
@@ -68,7 +68,7 @@ impl Content {
         self.again.pop_front()
     }
 
-    /// Takes the next bytes from a host, and returns those of them that are to be handed on.
+    /// Takes the next bytes from a host, and returns the part that is to be handed on.
     ///
     /// # Errors
     /// [`RegistryError::Content`] in place of the last bytes if the whole is not what was asked for.

@@ -1,4 +1,4 @@
-//! The layers between TLS and its two neighbours, the socket and HTTP. They save calls.
+//! The layers between TLS and its two neighbours, the socket and HTTP, so that moving a byte costs few calls.
 //!
 //! TLS reads 4 kB at a time from the layer below, and gives one record of 16 kB at a time to the layer above.
 //! [`Buffered`] reads the socket in large pieces; [`Filled`] fills as much as HTTP has room for. Both hand on what has

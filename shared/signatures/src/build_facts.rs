@@ -10,7 +10,7 @@ pub struct BaseImage {
     /// The flags of its `FROM` line, such as `--platform=linux/amd64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flags: Option<String>,
-    /// The name of the build stage that it begins.
+    /// The name of its stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
 }
@@ -27,9 +27,9 @@ impl BaseImage {
 /// What is known of a build in which a pull failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildFacts {
-    /// The images that the build starts from, if its log shows them.
+    /// The images that it starts from, where its log shows them.
     pub bases: Vec<BaseImage>,
-    /// The platform that the build runs on, as OCI's `os/architecture`.
+    /// The platform that it runs on, as `os/architecture` in OCI's words.
     pub platform: String,
     /// Whether the image that failed is the project's own environment, which no `FROM` line names.
     pub of_environment: bool,

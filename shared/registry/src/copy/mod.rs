@@ -203,9 +203,9 @@ pub trait Native: Send + Sync {
         repository: &'a Reference,
         tags: &'a [String],
     ) -> BoxFuture<'a, Option<HashMap<String, Digest>>>;
-    /// Returns those of these manifests that one repository holds.
+    /// Returns which of these manifests one repository holds.
     fn manifests<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
-    /// Returns those of these blobs that one repository holds, ready to be referred to.
+    /// Returns which of these blobs one repository holds, ready to be referred to.
     fn blobs<'a>(&'a self, repository: &'a Reference, digests: &'a [Digest]) -> BoxFuture<'a, Option<Vec<Digest>>>;
 }
 

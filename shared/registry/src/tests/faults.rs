@@ -348,7 +348,7 @@ async fn every_fault_has_its_outcome_and_the_table_says_so() {
     );
 }
 
-/// Amounts that depend on what the network held. The table names them in words; their upper bound is checked.
+/// Amounts that depend on what the network held. The table names them in words; the tests above bound them.
 const IN_FLIGHT: u64 = u64::MAX;
 const WHAT_ARRIVED: u64 = u64::MAX - 1;
 

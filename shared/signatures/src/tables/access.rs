@@ -63,7 +63,7 @@ const LOGIN: &str = "{host|The registry} does not accept the pull: no credential
     {reader} may read (`secretsmanager:GetSecretValue`); or look whether the image is public and its name is spelt \
     right.";
 
-/// Refusals of a registry.
+/// Rows for refusals of a registry.
 pub static ROWS: &[Row] = &[
     Row {
         id: "ecr-action-denied",

@@ -14,7 +14,7 @@ fn says_why(text: &str) -> bool {
     ![".go:", ".go", "rootfs_linux"].iter().any(|place| end.ends_with(place))
 }
 
-/// Failures of the agent or of the container runtime.
+/// Rows for failures of the agent or of the container runtime.
 pub static ROWS: &[Row] = &[
     Row {
         id: "transition-timeout",

@@ -10,7 +10,7 @@ fn ends_before_the_error(text: &str) -> bool {
     !"throttlingexception".starts_with(&error.to_ascii_lowercase()) || error.is_empty()
 }
 
-/// Failures to get ECR's credentials.
+/// Rows for failures to get ECR's credentials.
 pub static ROWS: &[Row] = &[
     Row {
         id: "ecr-auth-denied",

@@ -18,7 +18,7 @@ pub(super) fn says_which_limit(text: &str) -> bool {
     !(lower.contains("public.ecr.aws") && lower.contains("/blobs/")) || lower.contains("toomanyrequests:")
 }
 
-/// Limits of registries.
+/// Rows for limits of registries.
 pub static ROWS: &[Row] = &[
     Row {
         id: "hub-pull-quota",

@@ -19,7 +19,7 @@ const BEAM: &[&str] = &[
     "err!",
 ];
 
-/// Logs of Erlang and Elixir.
+/// Rows for logs of Erlang and Elixir.
 pub static ROWS: &[Row] = &[
     Row {
         subject: named(

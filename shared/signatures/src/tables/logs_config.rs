@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
-/// Logs of applications that lack something.
+/// Rows for logs of applications that lack something.
 pub static ROWS: &[Row] = &[
     Row {
         advice: "The database image needs a variable with the password of its first user (such as POSTGRES_PASSWORD \

@@ -46,7 +46,7 @@ fn asks_itself_at_a_default_port(text: &str) -> bool {
     })
 }
 
-/// Logs about dependencies.
+/// Rows for logs about dependencies.
 pub static ROWS: &[Row] = &[
     Row {
         advice: LOCALHOST,

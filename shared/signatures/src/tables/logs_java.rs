@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// Logs of the JVM.
+/// Rows for logs of the JVM.
 pub static ROWS: &[Row] = &[
     Row {
         id: "java-heap",

@@ -3,7 +3,7 @@
 use super::logs_common::crash;
 use super::prelude::*;
 
-/// Logs of native crashes.
+/// Rows for logs of native crashes.
 pub static ROWS: &[Row] = &[
     Row {
         advice: "The process crashed in native code (segmentation fault). Look for a native library built for another \

@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// Logs of Node.js.
+/// Rows for logs of Node.js.
 pub static ROWS: &[Row] = &[
     Row {
         id: "node-heap",

@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash, names_a_variable};
 use super::prelude::*;
 
-/// Logs of Python.
+/// Rows for logs of Python.
 pub static ROWS: &[Row] = &[
     Row {
         subject: named(

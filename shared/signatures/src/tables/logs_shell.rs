@@ -3,7 +3,7 @@
 use super::logs_common::{ENV, WORD, crash};
 use super::prelude::*;
 
-/// Logs of shells.
+/// Rows for logs of shells.
 pub static ROWS: &[Row] = &[
     Row {
         subject: named(Shape::Variable, &[": "], &[':']),

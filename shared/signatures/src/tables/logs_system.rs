@@ -3,7 +3,7 @@
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-/// Refusals of the system.
+/// Rows for refusals of the system.
 pub static ROWS: &[Row] = &[
     Row {
         id: "log-disk-full",

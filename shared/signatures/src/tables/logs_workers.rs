@@ -4,7 +4,7 @@
 use super::logs_common::{WORD, crash};
 use super::prelude::*;
 
-/// Logs of servers with workers.
+/// Rows for logs of servers with workers.
 pub static ROWS: &[Row] = &[
     Row {
         id: "worker-killed",

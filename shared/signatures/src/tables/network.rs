@@ -28,7 +28,7 @@ const fn row(id: &'static str, why: Why, all: &'static [&'static [&'static str]]
     }
 }
 
-/// Failures to reach a registry.
+/// Rows for failures to reach a registry.
 pub static ROWS: &[Row] = &[
     Row {
         id: "server-error",

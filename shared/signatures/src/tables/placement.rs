@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-/// Failures of placement, capacity, roles and the network interface.
+/// Rows for failures of placement, capacity, roles and the network interface.
 pub static ROWS: &[Row] = &[
     Row {
         id: "placement-agent",

@@ -38,7 +38,7 @@ const MOUNT: &[&str] = &[
     "remount",
 ];
 
-/// Errors of a container runtime.
+/// Rows for errors of a container runtime.
 pub static ROWS: &[Row] = &[
     Row {
         id: "windows-platform",

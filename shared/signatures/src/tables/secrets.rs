@@ -109,7 +109,7 @@ const fn row(id: &'static str, kind: Kind, why: Why, all: &'static [&'static [&'
     }
 }
 
-/// Failures to read secrets, parameters and files.
+/// Rows for failures to read secrets, parameters and files.
 pub static ROWS: &[Row] = &[
     Row {
         advice: "The credential specification could not be read. Check its ARN or file, and that the role may read it.",

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-/// Stops from outside.
+/// Rows for stops from outside.
 pub static ROWS: &[Row] = &[
     Row {
         id: "stopped-by-user",
