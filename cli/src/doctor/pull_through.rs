@@ -189,7 +189,7 @@ async fn pulled(
     Ok(found)
 }
 
-/// Returns those of some actions that a role's own policies do not allow.
+/// Returns which of some actions a role's own policies do not allow.
 async fn allowed(
     iam: &aws_sdk_iam::Client,
     role: &str,
