@@ -88,7 +88,7 @@ fn needs_environment(diagnosis: &Diagnosis) -> bool {
     diagnosis.signature.is_some_and(|signature| lacks.contains(&signature))
 }
 
-/// Whether the cause comes from the host's container runtime, whose words identify the host.
+/// Whether the cause comes from the host's container runtime, whose words tell what kind of host it is.
 const fn is_of_start(cause: Cause) -> bool {
     matches!(
         cause,

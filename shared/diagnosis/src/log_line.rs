@@ -67,7 +67,7 @@ const MESSAGES: &[&str] = &[
     "MessageTemplate",
     "RenderedMessage",
 ];
-/// Further keys that are read inside an error object; elsewhere they mean too much else.
+/// Further keys that are read inside an error object; elsewhere they may mean anything.
 const OF_ERRORS: &[&str] = &["type", "name", "class", "code", "value", "kind", "stack", "backtrace", "source"];
 /// The keys that loggers put the level under.
 const LEVELS: &[&str] = &[

@@ -58,11 +58,11 @@ impl WantedImage {
 /// A secret or parameter that the execution role reads before the start.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret {
-    /// Its ARN, without the parts that choose a key or a version; `None` where account and region are not known.
+    /// The ARN, without the parts that choose a key or a version; `None` if account and region are not known.
     pub arn: Option<String>,
     /// The reference as the definition has it.
     pub written: String,
-    /// The IAM action that reads it.
+    /// The IAM action that reads the secret.
     pub action: &'static str,
 }
 
@@ -85,9 +85,9 @@ pub struct Needs {
     pub log_groups: Vec<LogGroup>,
     /// The role that pulls, reads and logs.
     pub execution_role: Option<String>,
-    /// `os/architecture`, where it is known.
+    /// `os/architecture`, if it is known.
     pub platform: Option<String>,
-    /// Whether that is certain: said by the definition, or Fargate's default.
+    /// Whether the platform is certain: the definition says it, or it is Fargate's default.
     pub platform_is_certain: bool,
     pub launch: Launch,
 }

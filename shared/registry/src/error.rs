@@ -13,7 +13,7 @@ pub enum Fault {
     Input,
     /// The service refused or failed.
     Refused,
-    /// The way to the service failed.
+    /// The connection to the service failed.
     Network,
     /// What the service sent is not what was asked for.
     Content,

@@ -16,9 +16,9 @@ use pullsafe::reference::{Digest, Reference};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Pending,
-    /// The repository has it.
+    /// The repository has the blob.
     There,
-    /// A manifest of the repository refers to it.
+    /// A manifest of the repository refers to the blob.
     Referred,
     Failed,
 }

@@ -10,7 +10,7 @@ pub(crate) enum Challenge {
     Bearer {
         /// The address of the token service.
         realm: String,
-        /// The name that the registry has there.
+        /// The registry's name at that service.
         service: Option<String>,
         /// The scope that this request needs, in the registry's own words.
         scope: Option<String>,
