@@ -9,7 +9,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use tokio::runtime::{Builder, Runtime};
 
 #[cfg(feature = "report")]
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 use crate::terminal::stop;
 
 /// How long one attempt of a call waits for its answer. Without this limit, a command would hang when the other side
@@ -30,8 +30,8 @@ impl Session {
 
     /// Signs in, or returns what to print about the failure.
     #[cfg(feature = "report")]
-    pub(crate) fn open() -> Result<Self, Said> {
-        Self::sign_in().map_err(|(message, code)| Said::fault(message, code))
+    pub(crate) fn open() -> Result<Self, CommandResult> {
+        Self::sign_in().map_err(|(message, code)| CommandResult::fault(message, code))
     }
 
     fn sign_in() -> Result<Self, (String, u8)> {

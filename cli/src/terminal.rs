@@ -18,7 +18,7 @@ pub(crate) enum Output {
 
 /// A command's result, before it is printed.
 #[cfg(any(feature = "report", feature = "verify"))]
-pub(crate) struct Said {
+pub(crate) struct CommandResult {
     /// The text for standard output.
     pub(crate) text: String,
     /// What could not be done, each in a sentence.
@@ -28,7 +28,7 @@ pub(crate) struct Said {
 }
 
 #[cfg(any(feature = "report", feature = "verify"))]
-impl Said {
+impl CommandResult {
     /// A complete answer: exit status 0 if it is yes, 1 if it is no.
     #[cfg(feature = "verify")]
     pub(crate) fn whole(text: String, yes: bool) -> Self {

@@ -6,10 +6,10 @@ use pullsafe::foreign;
 use rmcp::model::{self, JsonObject, ToolAnnotations};
 use serde_json::{Value, json};
 
-use crate::terminal::Said;
+use crate::terminal::CommandResult;
 
 /// A command of this program, for an assistant.
-pub(super) struct Tool {
+pub(super) struct AssistantTool {
     pub(super) name: &'static str,
     /// The tool's name for people.
     pub(super) title: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Tool {
     pub(super) reads_table: bool,
     pub(super) inputs: &'static [Input],
     /// Runs the command with these arguments.
-    pub(super) answer: fn(&[String]) -> Result<Said, String>,
+    pub(super) answer: fn(&[String]) -> Result<CommandResult, String>,
 }
 
 /// An input of a tool.
@@ -32,13 +32,13 @@ pub(super) struct Input {
     /// The option that the input becomes; without one, it is a positional argument.
     pub(super) option: Option<&'static str>,
     /// The form of its value.
-    pub(super) kind: Kind,
+    pub(super) kind: InputKind,
     /// Whether the tool needs the input.
     pub(super) required: bool,
 }
 
 /// The form of an input's value.
-pub(super) enum Kind {
+pub(super) enum InputKind {
     /// A text.
     Text,
     /// Several texts.
@@ -49,7 +49,7 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
 }
 
-impl Kind {
+impl InputKind {
     fn schema(&self) -> Value {
         match self {
             Self::Text => json!({ "type": "string" }),
@@ -79,7 +79,7 @@ impl Kind {
     }
 }
 
-impl Tool {
+impl AssistantTool {
     /// Describes the tool as the protocol requires.
     pub(super) fn described(&self) -> model::Tool {
         let properties: JsonObject =

@@ -4,7 +4,7 @@
 use pullsafe::reference::{Partition, Region};
 use pullsafe_aws::SdkConfig;
 use pullsafe_aws::json::{JsonApi, STS, element};
-use pullsafe_find::finding::{Finding, Place};
+use pullsafe_find::finding::{Finding, PlaceKind};
 
 pub(super) struct Pseudo {
     values: Vec<(&'static str, String)>,
@@ -14,7 +14,7 @@ pub(super) struct Pseudo {
 
 /// Whether an image's name depends on the pseudo parameters of CloudFormation.
 pub(super) fn is_open(finding: &Finding) -> bool {
-    finding.place == Place::CloudFormation && finding.parsed().is_none() && finding.reference.contains("${AWS::")
+    finding.place == PlaceKind::CloudFormation && finding.parsed().is_none() && finding.reference.contains("${AWS::")
 }
 
 impl Pseudo {

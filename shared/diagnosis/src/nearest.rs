@@ -6,7 +6,7 @@
 use crate::cause::Cause;
 
 /// A message that was seen and explained before.
-pub struct Known {
+pub struct KnownMessage {
     /// What the message meant.
     pub cause: Cause,
     /// The thread or site that the message is from, so that a measurement can leave it out.
@@ -17,7 +17,7 @@ pub struct Known {
 
 mod index {
     //! Made by `build.rs` from `known.tsv`.
-    use super::{Cause, Known};
+    use super::{Cause, KnownMessage};
 
     include!(concat!(env!("OUT_DIR"), "/known.rs"));
 }
@@ -45,7 +45,7 @@ const FAR: f32 = 0.72;
 const LONGEST: usize = 600;
 
 /// Returns the nearest known message that `may_count` admits, if it is near enough.
-pub fn nearest(text: &str, may_count: impl Fn(&Known) -> bool) -> Option<Like> {
+pub fn nearest(text: &str, may_count: impl Fn(&KnownMessage) -> bool) -> Option<Like> {
     let grams = grams(&shape(text));
     if grams.len() < 8 {
         return None;
@@ -77,14 +77,14 @@ pub fn nearest(text: &str, may_count: impl Fn(&Known) -> bool) -> Option<Like> {
         .map(|(at, sum)| (1.0 - 2.0 * sum / (whole + index::WEIGHTS.get(at).copied().unwrap_or(f32::MAX)), at))
         .collect();
     ranked.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-    let near: Vec<(f32, &Known)> = ranked
+    let near: Vec<(f32, &KnownMessage)> = ranked
         .iter()
         .take(NEIGHBOURS)
         .filter_map(|(distance, at)| Some((*distance, index::KNOWN.get(*at)?)))
         .collect();
     let (distance, best) = near.first().filter(|(distance, _)| *distance <= FAR)?;
     // Neighbours that are much further away than the nearest do not count.
-    let voters: Vec<&&Known> =
+    let voters: Vec<&&KnownMessage> =
         near.iter().filter(|(other, _)| *other <= distance + 0.15).map(|(_, known)| known).collect();
     let agree = voters.iter().filter(|known| known.cause == best.cause).count();
     Some(Like {

@@ -7,7 +7,7 @@ use pullsafe_diagnosis::cause::Cause;
 /// What is wrong with a definition or the things that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum InspectFault {
     /// The registry has no such image.
     ImageAbsent,
     /// The image lies in ECR's archive.
@@ -28,7 +28,7 @@ pub enum Fault {
     QuotaTooSmall,
 }
 
-impl Fault {
+impl InspectFault {
     /// Whether a task cannot start with this fault; the other faults are risks.
     pub const fn blocks(self) -> bool {
         match self {
@@ -87,8 +87,8 @@ pub enum Certainty {
 
 /// One fault, with what it concerns and how sure it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    pub fault: Fault,
+pub struct InspectFinding {
+    pub fault: InspectFault,
     /// The name of the image, secret or log group that has the fault.
     pub about: String,
     /// The containers that the fault concerns; empty where it concerns all of them.
@@ -100,7 +100,7 @@ pub struct Finding {
     pub advice: String,
 }
 
-impl Finding {
+impl InspectFinding {
     /// Whether tasks will certainly not start.
     pub fn is_certain_failure(&self) -> bool {
         self.fault.blocks() && self.certainty == Certainty::Certain
@@ -115,7 +115,7 @@ impl Finding {
     }
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for InspectFinding {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.seen)?;
         match &self.certainty {

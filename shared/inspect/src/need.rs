@@ -10,7 +10,7 @@ use pullsafe_events::task_definition::TaskDefinition;
 
 /// Where the tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Launch {
+pub enum LaunchPlatform {
     /// On Fargate: the execution role does everything before the start, and the definition says the platform.
     Fargate,
     /// On instances, whose role and processor may stand in for what the definition leaves out.
@@ -19,7 +19,7 @@ pub enum Launch {
     Elsewhere,
 }
 
-impl Launch {
+impl LaunchPlatform {
     /// Where the tasks of a definition that nobody has deployed yet would run: on Fargate if it requires nothing else.
     pub fn of(definition: &TaskDefinition) -> Self {
         if definition.requires_only("FARGATE") {
@@ -57,7 +57,7 @@ impl WantedImage {
 
 /// A secret or parameter that the execution role reads before the start.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Secret {
+pub struct StartSecret {
     /// The ARN, without the parts that choose a key or a version; `None` if account and region are not known.
     pub arn: Option<String>,
     /// The reference as the definition has it.
@@ -80,7 +80,7 @@ pub struct Needs {
     /// The images, each once.
     pub images: Vec<WantedImage>,
     /// The secrets, each once.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<StartSecret>,
     /// The log groups, each once.
     pub log_groups: Vec<LogGroup>,
     /// The role that pulls, reads and logs.
@@ -89,7 +89,7 @@ pub struct Needs {
     pub platform: Option<String>,
     /// Whether the platform is certain: the definition says it, or it is Fargate's default.
     pub platform_is_certain: bool,
-    pub launch: Launch,
+    pub launch: LaunchPlatform,
 }
 
 impl Needs {
@@ -102,12 +102,12 @@ impl Needs {
             execution_role: None,
             platform_is_certain: platform.is_some(),
             platform,
-            launch: Launch::Elsewhere,
+            launch: LaunchPlatform::Elsewhere,
         }
     }
 
     /// Reads the needs of a definition. `pinned` has, by container, the digests that ECS has resolved tags to.
-    pub fn of(definition: &TaskDefinition, launch: Launch, pinned: &BTreeMap<String, Digest>) -> Self {
+    pub fn of(definition: &TaskDefinition, launch: LaunchPlatform, pinned: &BTreeMap<String, Digest>) -> Self {
         let mut images: Vec<WantedImage> = Vec::new();
         for image in definition.images() {
             let pinned = pinned.get(&image.container).cloned();
@@ -129,7 +129,7 @@ impl Needs {
             }
         }
         let containers = definition.containers();
-        let mut secrets: Vec<Secret> =
+        let mut secrets: Vec<StartSecret> =
             containers.iter().flat_map(|container| secrets(container, definition.arn())).collect();
         secrets.sort();
         secrets.dedup();
@@ -142,13 +142,13 @@ impl Needs {
             log_groups,
             execution_role: definition.execution_role_arn().map(str::to_owned),
             platform: Some(definition.platform()),
-            platform_is_certain: launch == Launch::Fargate || definition.says_its_processor(),
+            platform_is_certain: launch == LaunchPlatform::Fargate || definition.says_its_processor(),
             launch,
         }
     }
 }
 
-fn secrets(container: &Value, definition: &str) -> Vec<Secret> {
+fn secrets(container: &Value, definition: &str) -> Vec<StartSecret> {
     let list = |pointer: &str| container.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let named = list("/secrets")
         .chain(list("/logConfiguration/secretOptions"))
@@ -164,7 +164,7 @@ fn secrets(container: &Value, definition: &str) -> Vec<Secret> {
 
 /// Reads a secret of Secrets Manager by its ARN, or a parameter by its ARN or name. A name belongs to the definition's
 /// account and region.
-fn secret(written: &str, definition: &str) -> Secret {
+fn secret(written: &str, definition: &str) -> StartSecret {
     let (action, arn) = match Arn::parse(written) {
         Some(_) if written.split(':').nth(2) == Some("secretsmanager") => {
             // arn:aws:secretsmanager:region:account:secret:name, then perhaps a key, a stage and a version.
@@ -179,7 +179,7 @@ fn secret(written: &str, definition: &str) -> Secret {
             ("ssm:GetParameters", arn)
         }
     };
-    Secret { arn, written: written.to_owned(), action }
+    StartSecret { arn, written: written.to_owned(), action }
 }
 
 /// The log group that must exist before this container starts.

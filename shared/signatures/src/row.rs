@@ -5,8 +5,8 @@
 
 use crate::cause::{Cause, Confidence, Kind, Phase, Signature, Why};
 use crate::chain::Tell;
-use crate::registries::Meaning;
-use crate::shape::Shape;
+use crate::registries::ErrorMeaning;
+use crate::shape::NameShape;
 use pullsafe::reference::Registry;
 
 /// A real text that a row was written for, and its origin.
@@ -22,9 +22,9 @@ pub struct Example {
 
 /// Where a text names its subject: the module, the variable, the missing action.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject {
+pub struct SubjectPosition {
     /// The shape that the subject must have.
-    pub shape: Shape,
+    pub shape: NameShape,
     /// The words that precede the subject. The first of them that is followed by something of that shape counts.
     pub after: &'static [&'static str],
     /// The characters that end the subject; the end of the text ends it too. After a quote, it ends with the same
@@ -38,7 +38,7 @@ pub enum Reads {
     /// A status from the first to the last number.
     Status(u16, u16),
     /// A registry's own error of this meaning.
-    Code(Meaning),
+    Code(ErrorMeaning),
     /// The network failed before there was an answer.
     Transport,
     /// Not found, in words only.
@@ -59,7 +59,7 @@ impl Reads {
 
 /// A signature.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct SignatureRow {
     /// The row's name, unique over all tables.
     pub id: &'static str,
     /// The cause that a match means.
@@ -105,14 +105,14 @@ pub struct Row {
     /// What would settle an ambiguous match.
     pub settled_by: Option<&'static str>,
     /// Where the text names its subject.
-    pub subject: Option<Subject>,
+    pub subject: Option<SubjectPosition>,
     /// What to do; `{image}` and other names in braces are filled in (see `advice.rs` of `pullsafe-diagnosis`).
     pub advice: &'static str,
     /// The text that the row was written for.
     pub example: Example,
 }
 
-impl Row {
+impl SignatureRow {
     /// A row without content; tables override what they need.
     pub const EMPTY: Self = Self {
         id: "",
@@ -143,8 +143,12 @@ impl Row {
 }
 
 /// A subject of this shape, after one of `after` and up to one of `until`.
-pub const fn named(shape: Shape, after: &'static [&'static str], until: &'static [char]) -> Option<Subject> {
-    Some(Subject { shape, after, until })
+pub const fn named(
+    shape: NameShape,
+    after: &'static [&'static str],
+    until: &'static [char],
+) -> Option<SubjectPosition> {
+    Some(SubjectPosition { shape, after, until })
 }
 
 /// An example without an image.

@@ -15,8 +15,8 @@ fn says_why(text: &str) -> bool {
 }
 
 /// Rows for failures of the agent or of the container runtime.
-pub static ROWS: &[Row] = &[
-    Row {
+pub static ROWS: &[SignatureRow] = &[
+    SignatureRow {
         id: "transition-timeout",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -27,9 +27,9 @@ pub static ROWS: &[Row] = &[
         none: &["manifest_pulled", "transition to pulled"],
         advice: HOST,
         example: seen("DockerTimeoutError: Could not transition to created; timed out after waiting 4m0s", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "agent",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -86,9 +86,9 @@ pub static ROWS: &[Row] = &[
         ],
         advice: HOST,
         example: seen("TaskStateError: Agent could not progress task's state to stopped", "ECS agent"),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
-    Row {
+    SignatureRow {
         id: "storage-driver",
         cause: Cause::AgentError,
         confidence: Confidence::Medium,
@@ -117,6 +117,6 @@ pub static ROWS: &[Row] = &[
             "CannotCreateContainerError: API error (500): devicemapper: Error running deviceResume dm_task_run failed",
             "Docker Engine",
         ),
-        ..Row::EMPTY
+        ..SignatureRow::EMPTY
     },
 ];
