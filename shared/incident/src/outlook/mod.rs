@@ -1,8 +1,8 @@
 //! The outlook: what will go wrong with the images of what runs now, and at which next step.
 //!
-//! A finding is facts alone; what people read of it is made at the end ([`message`]). Findings are ranked by what
-//! happens next: what the next launch already meets, then what a date is known for, then what only an unlucky hour
-//! brings.
+//! A finding holds facts only; its text for people is written at the end ([`message`]). Findings are ranked by how soon
+//! they matter: first what the next launch already fails at, then what has a known date, then what takes further bad
+//! luck.
 
 pub mod message;
 
@@ -12,7 +12,7 @@ use pullsafe::digest::Digest;
 use pullsafe::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is severe has this long until it happens, at most.
+/// A finding is severe if it happens within this time.
 const SOON_SECONDS: i64 = 7 * 86_400;
 
 /// The outlook of one service, of one task that is started on a schedule, or of one file that is built from.
@@ -179,7 +179,7 @@ pub enum Severity {
 }
 
 impl Finding {
-    /// How soon it happens, seen from this moment.
+    /// Returns how soon it happens, seen from `now`.
     pub fn severity(&self, now: Timestamp) -> Severity {
         match &self.trouble {
             Trouble::Gone { .. } | Trouble::Archived { .. } | Trouble::MayNotPull { .. } => Severity::Next,
@@ -188,7 +188,7 @@ impl Finding {
                 Some(at) if at.seconds_since(now) <= SOON_SECONDS => Severity::Soon,
                 Some(_) | None => Severity::Later,
             },
-            // The tasks that run have theirs: it is the next deployment that fails.
+            // The tasks that run keep the image that they have: only the next deployment fails.
             Trouble::NoPlatform { .. } => Severity::Soon,
             Trouble::NoCopy | Trouble::CopyBehind { .. } | Trouble::SharedLimit { .. } | Trouble::Moved { .. } => {
                 Severity::Later
@@ -196,7 +196,7 @@ impl Finding {
         }
     }
 
-    /// When it happens, if that is known.
+    /// Returns when it happens, if that is known.
     pub fn expected(&self) -> Option<Timestamp> {
         match &self.trouble {
             Trouble::Goes { pushes: 0, not_before, .. } => Some(*not_before),
@@ -212,7 +212,7 @@ impl Finding {
         }
     }
 
-    /// What tells it from other findings of the same subject, so that nothing is told twice.
+    /// Returns what tells it from other findings of the same subject, so that nothing is told twice.
     pub fn key(&self) -> String {
         let what = match &self.trouble {
             Trouble::Gone { digest } => format!("gone {}", digest.as_ref().map_or("tag", Digest::as_str)),
@@ -228,7 +228,7 @@ impl Finding {
         format!("{} {} {what}", self.container, self.image)
     }
 
-    /// What it is, in a sentence without its subject.
+    /// Says what it is, in a sentence without its subject.
     pub fn says(&self) -> String {
         let Self { container, image, trouble } = self;
         let of = format!("{container}: {image}");
@@ -281,7 +281,7 @@ impl Finding {
         }
     }
 
-    /// What a person can do about it, where that is more than to look.
+    /// Says what a person can do about it; `None` where there is nothing to do but look.
     pub fn advice(&self) -> Option<String> {
         match &self.trouble {
             Trouble::Gone { .. } => Some("push the image again, or deploy one that exists".to_owned()),
@@ -317,13 +317,13 @@ impl Finding {
 }
 
 impl Outlook {
-    /// Puts what happens first first.
+    /// Sorts the findings, so that what happens first is first.
     pub fn rank(&mut self) {
         let at = self.at;
         self.findings.sort_by_key(|finding| (finding.severity(at), finding.expected(), finding.key()));
     }
 
-    /// What happens next because of a finding of this severity.
+    /// Says what happens next because of a finding of this severity.
     pub fn consequence(&self, severity: Severity) -> String {
         let subject = &self.subject;
         let launch = match self.next {
@@ -346,7 +346,7 @@ impl Outlook {
         }
     }
 
-    /// The keys of its findings.
+    /// Returns the keys of its findings.
     pub fn keys(&self) -> BTreeSet<String> {
         self.findings.iter().map(Finding::key).collect()
     }
