@@ -13,7 +13,7 @@ pub struct Waiting {
     pub cause: WaitingFor,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Since when the look has failed that would show whether the wait is over; `None` while it succeeds.
+    /// Since when lookups have failed, so that it is not known whether the wait is over; `None` while they succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_since: Option<Timestamp>,
 }
